@@ -1,0 +1,76 @@
+"""`run --dry-run`: the launch plan, with nothing started, made or written."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bench.config.resolve import Resolved, resolve
+from bench.launch.commands import NodeCommand, commands
+from bench.launch.topology import place_ranks
+from bench.machine.inventory import Machine
+from bench.session.data import describe_data
+from reports.schema.config import Request
+from reports.schema.topology import Topology
+
+_FOLDER = Path("runs") / "ID" / "session-1"
+_PORT = 29500
+
+
+def show_plan(request: Request, machine: Machine, *, as_json: bool) -> None:
+    """Print choices, places and commands. ID, and the port where none is given, are examples."""
+    resolved = resolve(request, machine, describe_data(request))
+    topology = place_ranks(resolved.config, machine)
+    port = resolved.port or _PORT
+    plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(_as_json(resolved, topology, plan)) + b"\n")
+        return
+    _print(resolved, topology, plan)
+
+
+def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> bytes:
+    return msgspec.json.encode(
+        {
+            "resolved": resolved.config,
+            "choices": resolved.choices,
+            "topology": topology,
+            "commands": [
+                {
+                    "node": command.node,
+                    "argv": command.argv,
+                    "environment": dict(command.environment),
+                    "cores": command.cores,
+                }
+                for command in plan
+            ],
+        }
+    )
+
+
+def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> None:
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    choices = Table("chosen for this machine", "value", "why", box=box.SIMPLE_HEAD, pad_edge=False)
+    for choice in resolved.choices:
+        choices.add_row(choice.option.replace("_", "-"), str(choice.value), choice.why)
+    console.print(choices)
+    places = Table(
+        *("node", "local rank", "cores", "threads", "loader threads", "device"),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for place in topology.places:
+        shared = f" (shared by {place.device_shared_by})" if place.device_shared_by > 1 else ""
+        places.add_row(
+            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores))),
+            *(str(place.threads), str(place.loader_threads), place.device + shared),
+        )
+    console.print(places)
+    for command in plan:
+        console.print(f"[bold]node {command.node}[/] would run", highlight=False)
+        console.print(command.shell(), soft_wrap=True, markup=False)
+    console.print("[dim]Nothing was started. ID stands for the run's id.[/]")

@@ -1,0 +1,200 @@
+"""The program's commands.
+
+Only options are declared here; work is imported when it is asked for, so that `--help` stays as
+fast as an empty program's.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from bench.cli import options as opt
+from bench.errors import BenchError, Interrupted, UsageError
+from reports.errors import StoreError
+
+DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
+
+app = typer.Typer(
+    name="resnext-bench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+runs_app = typer.Typer(help="Look at stored runs, and repeat them.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+
+Wanted = Annotated[
+    str, typer.Argument(metavar="ID", help="The run's id, its beginning or its end, or: last")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"resnext-bench {version('resnext-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; allowed after any command too")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit", callback=_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Measures how fast ResNeXt trains on a machine or a cluster, and says where the time goes."""
+
+
+@app.command()
+def run(
+    model: opt.Model = None,
+    image_size: opt.ImageSize = None,
+    batch_size: opt.BatchSize = None,
+    global_batch_size: opt.GlobalBatchSize = None,
+    nodes: opt.Nodes = None,
+    nproc_per_node: opt.NprocPerNode = None,
+    device: opt.Device = None,
+    threads: opt.Threads = None,
+    port: opt.Port = None,
+    amp: opt.Amp = None,
+    amp_dtype: opt.AmpDtype = None,
+    tf32: opt.Tf32 = None,
+    channels_last: opt.ChannelsLast = None,
+    cudnn_benchmark: opt.CudnnBenchmark = None,
+    cudnn_benchmark_limit: opt.CudnnBenchmarkLimit = None,
+    cudnn_deterministic: opt.CudnnDeterministic = None,
+    pipeline: opt.Pipeline = None,
+    decode: opt.Decode = None,
+    data: opt.DataFolder = None,
+    bad_files: opt.BadFiles = None,
+    loader_threads: opt.LoaderThreads = None,
+    optimizer: opt.Optimizer = None,
+    learning_rate: opt.LearningRate = None,
+    momentum: opt.Momentum = None,
+    weight_decay: opt.WeightDecay = None,
+    seed: opt.Seed = None,
+    warm_up: opt.WarmUp = None,
+    steps: opt.Steps = None,
+    sessions: opt.Sessions = None,
+    allow_unsure: opt.AllowUnsure = False,
+    config: opt.Config = None,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    dry_run: opt.DryRun = False,
+) -> None:
+    """Train ResNeXt for a while and report images/s, and where each step's time went.
+
+    Every option has a default that fits this machine; what was chosen is printed and stored.
+    """
+    given = {name: value for name, value in locals().items() if name not in _NOT_STORED}
+    from bench.cli.run import run_command  # noqa: PLC0415
+
+    request = {name: value for name, value in given.items() if value is not None}
+    how = (allow_unsure, output, json)
+    raise typer.Exit(run_command(request, config, *how, dry_run=dry_run))
+
+
+_NOT_STORED = frozenset({"allow_unsure", "config", "output", "json", "dry_run"})
+
+
+@runs_app.command("list")
+def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
+    """List the stored runs, oldest first."""
+    from bench.cli.runs import list_command  # noqa: PLC0415
+
+    raise typer.Exit(list_command(output, json))
+
+
+@runs_app.command("show")
+def show(wanted: Wanted, output: opt.Output = None, json: opt.Json = False) -> None:
+    """Show one run as it was shown at its end."""
+    from bench.cli.runs import show_command  # noqa: PLC0415
+
+    raise typer.Exit(show_command(wanted, output, json))
+
+
+@runs_app.command("rerun")
+def rerun(
+    wanted: Wanted,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    allow_unsure: opt.AllowUnsure = False,
+) -> None:
+    """Run the resolved configuration of a stored run again."""
+    from bench.cli.runs import rerun_command  # noqa: PLC0415
+
+    raise typer.Exit(rerun_command(wanted, allow_unsure, output, json))
+
+
+@runs_app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of record.json."""
+    from bench.cli.runs import schema_command  # noqa: PLC0415
+
+    raise typer.Exit(schema_command())
+
+
+def main() -> NoReturn:
+    """Run the program; errors become a line or two and the exit code of their class."""
+    debug = "--debug" in sys.argv[1:] or bool(os.environ.get(DEBUG_VARIABLE))
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(arguments, prog_name="resnext-bench")
+        sys.exit(0)
+    except Interrupted as end:
+        sys.exit(_say(str(end), end.exit_code))
+    except BenchError as error:
+        if debug:
+            raise
+        sys.exit(_say(str(error), error.exit_code))
+    except StoreError as error:
+        if debug:
+            raise
+        sys.exit(_say(str(error), UsageError.exit_code))
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_bug(error))
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Interrupted("terminated by SIGTERM")
+
+
+def _say(text: str, code: int) -> int:
+    word = "interrupted" if code == Interrupted.exit_code else "error"
+    print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr)
+    return code
+
+
+def _bug(error: Exception) -> int:
+    """Say that this is a bug of ours, in short; the whole story goes to a file."""
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="resnext-bench-", suffix=".log", delete=False
+    ) as log:
+        log.write(f"{sys.argv}\n{traceback.format_exc()}")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    print(
+        f"internal error: {type(error).__name__}: {error} ({last.name}, line {last.lineno})\n"
+        f"This is a bug in resnext-bench; please report it with {log.name}",
+        file=sys.stderr,
+    )
+    return BenchError.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The options of `run`, each declared once. None means: not given; the machine decides.
+
+Values are checked in `bench.config.request`, the same for the command line and a file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_MODEL, _WHERE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _OUTPUT = (
+    "Model and batch",
+    "Nodes and devices",
+    "Precision and layout",
+    "Data",
+    "Training",
+    "Measurement",
+    "Output",
+)
+
+
+def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
+    # Only switches are given by name here; they take no value, so nothing stands for one. All
+    # else that names no values takes a number, read by our own checks: one voice for all errors.
+    placeholder = metavar or (" " if names else "N")
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=placeholder)
+
+
+Model = Annotated[
+    str | None,
+    _option(
+        _MODEL,
+        "resnext{14,26,50,101,152}_{C}x{D}d or resnet{50,101,152} (default: resnext50_32x4d)",
+        metavar="NAME",
+    ),
+]
+ImageSize = Annotated[
+    str | None, _option(_MODEL, "Pixels of the square input (default: 224 on GPU, 128 on CPU)")
+]
+BatchSize = Annotated[
+    str | None,
+    _option(_MODEL, "Images per rank and step (default: by GPU memory; 8 on CPU)"),
+]
+GlobalBatchSize = Annotated[
+    str | None, _option(_MODEL, "Images per step over all ranks, instead of --batch-size")
+]
+Nodes = Annotated[
+    str | None,
+    _option(_WHERE, "Nodes; several are emulated on this host, each with an agent (default: 1)"),
+]
+NprocPerNode = Annotated[
+    str | None, _option(_WHERE, "Ranks on each node (default: one per GPU; 1 on CPU)")
+]
+Device = Annotated[
+    str | None,
+    _option(_WHERE, "Where to compute (default: cuda if a GPU is here)", metavar="[cpu|cuda]"),
+]
+Threads = Annotated[
+    str | None, _option(_WHERE, "Compute threads of a rank (default: from the rank's cores)")
+]
+Port = Annotated[
+    str | None, _option(_WHERE, "Where the nodes meet on this host (default: any free)")
+]
+Amp = Annotated[
+    bool | None,
+    _option(
+        _NUMERICS,
+        "Mixed precision: bf16 where the hardware has it, else fp16 (default: no-amp)",
+        "--amp/--no-amp",
+    ),
+]
+AmpDtype = Annotated[
+    str | None, _option(_NUMERICS, "Mixed precision in this type", metavar="[none|bf16|fp16]")
+]
+Tf32 = Annotated[
+    bool | None,
+    _option(
+        _NUMERICS, "Let fp32 products use TF32 (default: no-tf32, IEEE fp32)", "--tf32/--no-tf32"
+    ),
+]
+ChannelsLast = Annotated[
+    bool | None,
+    _option(
+        _NUMERICS, "NHWC or NCHW (default: channels-last)", "--channels-last/--no-channels-last"
+    ),
+]
+CudnnBenchmark = Annotated[
+    bool | None,
+    _option(
+        _NUMERICS,
+        "Let cuDNN time its plans in warm-up (default: cudnn-benchmark)",
+        "--cudnn-benchmark/--no-cudnn-benchmark",
+    ),
+]
+CudnnBenchmarkLimit = Annotated[
+    str | None, _option(_NUMERICS, "Plans cuDNN times for each problem; 0 for all (default: 10)")
+]
+CudnnDeterministic = Annotated[
+    bool | None,
+    _option(
+        _NUMERICS,
+        "Only deterministic cuDNN plans (default: no)",
+        "--cudnn-deterministic/--no-cudnn-deterministic",
+    ),
+]
+Pipeline = Annotated[
+    str | None,
+    _option(
+        _DATA, "Where batches come from (default: dali if installed)", metavar="[synthetic|dali]"
+    ),
+]
+Decode = Annotated[
+    str | None,
+    _option(
+        _DATA, "Where JPEGs are decoded (default: mixed on GPU, else cpu)", metavar="[cpu|mixed]"
+    ),
+]
+DataFolder = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "Folder of class folders of images (default: 512 JPEGs made from a seed and cached)",
+        metavar="PATH",
+    ),
+]
+BadFiles = Annotated[
+    str | None,
+    _option(
+        _DATA, "Images that do not decode: end, or leave out (default: stop)", metavar="[stop|skip]"
+    ),
+]
+LoaderThreads = Annotated[
+    str | None, _option(_DATA, "Decoding threads of a rank (default: from the rank's cores)")
+]
+Optimizer = Annotated[
+    str | None, _option(_TRAINING, "Optimizer (default: sgd, Nesterov)", metavar="[sgd|adamw]")
+]
+LearningRate = Annotated[
+    str | None, _option(_TRAINING, "Learning rate (default: 0.1 x images a step / 256)")
+]
+Momentum = Annotated[str | None, _option(_TRAINING, "Momentum of sgd (default: 0.9)")]
+WeightDecay = Annotated[str | None, _option(_TRAINING, "Weight decay (default: 0.0001)")]
+Seed = Annotated[
+    str | None, _option(_TRAINING, "Of parameters, batches and augmentation (default: 0)")
+]
+WarmUp = Annotated[
+    str | None,
+    _option(
+        _MEASURE, "Least steps before the window; more are cut until steady (default: 50; CPU 10)"
+    ),
+]
+Steps = Annotated[str | None, _option(_MEASURE, "Timed steps (default: 200; CPU 40)")]
+Sessions = Annotated[
+    str | None, _option(_MEASURE, "Independent launches of all processes (default: 1)")
+]
+AllowUnsure = Annotated[
+    bool,
+    _option(_MEASURE, "Exit 0 where it would be 3 (invalid, never steady)", "--allow-unsure"),
+]
+Config = Annotated[
+    Path | None,
+    _option(_OUTPUT, "TOML file with option names as keys; the command line wins", metavar="FILE"),
+]
+Output = Annotated[
+    Path | None,
+    _option(_OUTPUT, "Runs folder (default: $RESNEXT_BENCH_RUNS, else ./runs)", metavar="FOLDER"),
+]
+Json = Annotated[bool, _option(_OUTPUT, "Print JSON alone on standard output", "--json")]
+DryRun = Annotated[
+    bool,
+    _option(
+        _OUTPUT,
+        "Show what would be launched: commands, environment, ranks, cores, devices",
+        "--dry-run",
+    ),
+]

@@ -1,0 +1,276 @@
+"""From what was asked to what is run: every open option gets a value and a reason."""
+
+import importlib.util
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from bench.config.request import OPTIONS, flag
+from bench.errors import CannotHere, UsageError
+from bench.machine.inventory import Machine
+from reports.schema.config import Choice, Request, RunConfig
+from resnext.errors import UnknownModel
+from resnext.spec import parse
+
+PAPER_RATE = 0.1
+"""Learning rate of the ResNeXt paper at 256 images a step, scaled linearly with the batch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """The data set a run reads: where it lies, how many classes, and whether we made it."""
+
+    root: str
+    classes: int
+    made: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """A configuration, the choices that completed it, and the port asked for (0: any free one)."""
+
+    config: RunConfig
+    choices: tuple[Choice, ...]
+    port: int
+
+
+@dataclass(kw_only=True, slots=True)
+class _Open:
+    """The request on its way: answers from the user where given, else a default with its why."""
+
+    request: Request
+    choices: list[Choice] = field(default_factory=list)
+
+    def __call__(self, option: str, default: Any, why: str, *, tell: bool = True) -> Any:
+        """The user's answer, or the default; untold where the option has no effect here."""
+        if option in self.request:
+            return self.request[option]
+        if tell:
+            self.choices.append(Choice(option=option, value=default, why=why))
+        return default
+
+
+def resolve(request: Request, machine: Machine, data: DataFacts | None) -> Resolved:
+    """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic."""
+    pick = _Open(request=request)
+    values: dict[str, Any] = {}
+    for part in (_model, _device, _ranks, _precision, _sizes, _pipeline, _threads, _training):
+        values |= part(pick, values, machine)
+    values |= {"data": data.root if data else None, "classes": data.classes if data else 1000}
+    if data and data.made:
+        pick("data", data.root, "no --data: JPEGs made from a seed")
+    config = msgspec.convert(values, RunConfig)
+    return Resolved(config=config, choices=tuple(pick.choices), port=int(request.get("port", 0)))
+
+
+def pipeline_of(request: Request) -> tuple[str, str]:
+    """The pipeline a request leads to, and why; it decides whether a data set is needed."""
+    if "pipeline" in request:
+        if request["pipeline"] == "synthetic" and "data" in request:
+            raise UsageError(
+                "--data needs a pipeline that reads it: leave --pipeline out or give dali"
+            )
+        if request["pipeline"] == "dali" and not dali_installed():
+            raise CannotHere(
+                "--pipeline dali: DALI is not installed; install the extra dali13 (CUDA 13 or no "
+                "GPU) or dali12, or use --pipeline synthetic"
+            )
+        return str(request["pipeline"]), ""
+    if dali_installed():
+        return "dali", "DALI is installed"
+    if "data" in request:
+        raise CannotHere("--data: DALI, which reads it, is not installed; install the extra dali13")
+    return "synthetic", "DALI is not installed (extra dali13)"
+
+
+def dali_installed() -> bool:
+    """Whether the package is there; it is not imported."""
+    try:
+        return importlib.util.find_spec("nvidia.dali") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _model(pick: _Open, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    name = pick("model", "resnext50_32x4d", "the paper's")
+    try:
+        parse(name)
+    except UnknownModel as error:
+        raise UsageError(f"--model: {error}") from error
+    return {"model": name}
+
+
+def _device(pick: _Open, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    count = len(machine.gpus)
+    default = "cuda" if count else "cpu"
+    why = f"{count} GPU{'s' * (count > 1)} here" if count else "no GPU here"
+    device = pick("device", default, why)
+    if device == "cuda" and not machine.gpus:
+        raise CannotHere(
+            "--device cuda: no NVIDIA GPU is visible here (NVML finds none, or "
+            "CUDA_VISIBLE_DEVICES hides them); use --device cpu"
+        )
+    return {"device": device}
+
+
+def _ranks(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    nodes = pick("nodes", 1, "this machine")
+    gpus = len(machine.gpus) if values["device"] == "cuda" else 0
+    each = max(1, min(gpus, machine.usable_cores) // nodes)
+    nproc = pick("nproc_per_node", each, _ranks_reason(gpus, nodes, machine))
+    world = nodes * nproc
+    if world > machine.usable_cores:
+        raise CannotHere(
+            f"{nodes} nodes x {nproc} processes = {world} ranks, but only {machine.usable_cores} "
+            "CPU cores may be used here and each rank needs its own; lower --nodes or "
+            "--nproc-per-node"
+        )
+    if gpus and nproc > gpus:
+        raise CannotHere(
+            f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here; give at most "
+            f"{gpus} (emulated nodes, --nodes, may share a GPU)"
+        )
+    return {
+        "nodes": nodes,
+        "nproc_per_node": nproc,
+        "launcher": "torchrun" if world > 1 else "direct",
+        "engine": "ddp" if world > 1 else "none",
+    }
+
+
+def _precision(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    cuda = values["device"] == "cuda"
+    amp = pick.request.get("amp")
+    if amp is False and pick.request.get("amp_dtype", "none") != "none":
+        raise UsageError(f"--no-amp and --amp-dtype {pick.request['amp_dtype']} exclude each other")
+    if amp and pick.request.get("amp_dtype") == "none":
+        raise UsageError("--amp and --amp-dtype none exclude each other")
+    bf16 = not cuda or all(gpu.has_bf16 for gpu in machine.gpus)
+    if amp:
+        why = _amp_reason(cuda=cuda, bf16=bf16)
+        dtype = pick("amp_dtype", "bf16" if bf16 else "fp16", why)
+    elif amp is False:
+        dtype = "none"
+    else:
+        dtype = pick("amp_dtype", "none", "no --amp: fp32")
+    return {
+        "amp_dtype": dtype,
+        "tf32": pick("tf32", False, "fp32 means IEEE", tell=cuda),
+        "channels_last": pick("channels_last", True, "the layout of tensor cores and oneDNN"),
+        "cudnn_benchmark": pick("cudnn_benchmark", True, "cuDNN times its plans", tell=cuda),
+        "cudnn_benchmark_limit": pick("cudnn_benchmark_limit", 10, "PyTorch's own", tell=cuda),
+        "cudnn_deterministic": pick("cudnn_deterministic", False, "PyTorch's own", tell=cuda),
+    }
+
+
+def _ranks_reason(gpus: int, nodes: int, machine: Machine) -> str:
+    if not gpus:
+        return "CPU"
+    if machine.usable_cores < gpus:
+        return f"{machine.usable_cores} cores for {gpus} GPUs"
+    return f"{gpus} GPU{'s' * (gpus > 1)} over {nodes} node{'s' * (nodes > 1)}"
+
+
+def _amp_reason(*, cuda: bool, bf16: bool) -> str:
+    if not cuda:
+        return "--amp: on a CPU fp16 is slower by far"
+    return "--amp, and the GPU has bf16" if bf16 else "--amp, and the GPU has no bf16"
+
+
+def _sizes(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    cuda = values["device"] == "cuda"
+    world = values["nodes"] * values["nproc_per_node"]
+    size = (224, "the paper's") if cuda else (128, "CPU: a step in about a second")
+    span = "half a minute on a GPU" if cuda else "under a minute on a CPU"
+    return {
+        "image_size": pick("image_size", *size),
+        "batch_size": _batch(pick, values, machine, world),
+        "warm_up": pick("warm_up", *((50, span) if cuda else (10, span))),
+        "steps": pick("steps", *((200, span) if cuda else (40, span))),
+        "sessions": pick("sessions", 1, "one launch"),
+    }
+
+
+def _batch(pick: _Open, values: dict[str, Any], machine: Machine, world: int) -> int:
+    total = pick.request.get("global_batch_size")
+    if total is None:
+        default, why = _batch_default(values, machine, world)
+        return int(pick("batch_size", default, why))
+    each, rest = divmod(int(total), world)
+    if rest or not each:
+        down = (int(total) // world) * world
+        valid = f"{down} or {down + world}" if down else str(world)
+        raise UsageError(
+            f"--global-batch-size {total} does not divide over {world} ranks "
+            f"({values['nodes']} nodes x {values['nproc_per_node']}); the nearest are {valid}"
+        )
+    if "batch_size" in pick.request and int(pick.request["batch_size"]) != each:
+        raise UsageError(
+            f"--global-batch-size {total} over {world} ranks is {each} per rank, but "
+            f"--batch-size {pick.request['batch_size']} is given too; give one of them"
+        )
+    if "batch_size" not in pick.request:
+        why = f"--global-batch-size {total} over {world} ranks"
+        pick.choices.append(Choice(option="batch_size", value=each, why=why))
+    return each
+
+
+def _batch_default(values: dict[str, Any], machine: Machine, world: int) -> tuple[int, str]:
+    if values["device"] == "cpu":
+        return 8, "CPU: a step in about a second"
+    gib = min(gpu.memory_gib for gpu in machine.gpus) * min(1.0, len(machine.gpus) / world)
+    fitting = next((batch for batch in (128, 64, 32, 16) if gib >= batch * 0.22), 8)
+    return fitting, f"{gib:.0f} GiB of GPU memory a rank"
+
+
+def _pipeline(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    name, why = pipeline_of(pick.request)
+    pick("pipeline", name, why)
+    if name == "synthetic":
+        if pick.request.get("decode", "none") != "none":
+            raise UsageError(f"--decode {pick.request['decode']}: synthetic batches have no JPEGs")
+        return {"pipeline": name, "decode": "none", "bad_files": "stop"}
+    place = ("mixed", "nvJPEG") if values["device"] == "cuda" else ("cpu", "no GPU in use")
+    decode = pick("decode", *place)
+    if decode == "none" or (decode == "mixed" and values["device"] == "cpu"):
+        allowed = "cpu" if values["device"] == "cpu" else "cpu or mixed"
+        raise UsageError(
+            f"--decode {decode}: with --pipeline dali on {values['device']} give {allowed}"
+        )
+    bad = pick("bad_files", "stop", "no file is left out in silence")
+    return {"pipeline": name, "decode": decode, "bad_files": bad}
+
+
+def _threads(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    world = values["nodes"] * values["nproc_per_node"]
+    cores = machine.usable_cores // world
+    reading = values["pipeline"] == "dali"
+    if values["device"] == "cuda":
+        loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))
+    else:
+        physical = max(1, cores * machine.physical_cores // len(machine.cores))
+        loaders = max(1, physical // 4)
+        compute = max(1, physical - (loaders if reading else 0))
+    why = f"{cores} of {machine.usable_cores} cores a rank"
+    return {
+        "loader_threads": pick("loader_threads", loaders, why, tell=reading),
+        "threads": pick("threads", compute, why),
+    }
+
+
+def _training(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    optimizer = pick("optimizer", "sgd", "the paper's")
+    images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
+    base = PAPER_RATE if optimizer == "sgd" else PAPER_RATE / 100
+    rate = float(f"{base * images / 256:.4g}")
+    return {
+        "optimizer": optimizer,
+        "learning_rate": pick("learning_rate", rate, f"{base:g} x {images} / 256 images a step"),
+        "momentum": pick("momentum", 0.9, "the paper's"),
+        "weight_decay": pick("weight_decay", 1e-4, "the paper's"),
+        "seed": pick("seed", 0, "always the same"),
+    }
+
+
+__all__ = ["OPTIONS", "DataFacts", "Resolved", "dali_installed", "flag", "pipeline_of", "resolve"]

@@ -1,0 +1,92 @@
+"""What the launching program hands to its workers, and the names of the files between them."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.errors import CannotHere
+from reports.schema.config import RunConfig
+from reports.schema.topology import Topology
+
+NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
+"""Which planned node an agent is. Torchrun's own node rank depends on who joins first."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One session's work order, read by every rank."""
+
+    run_id: str
+    session: int
+    config: RunConfig
+    topology: Topology
+    images: str | None
+    """Folder the image files are relative to; none for synthetic batches."""
+    timeout_s: float
+    """Longest wait of one rank for another before the process group gives up."""
+
+
+class ImageList(msgspec.Struct, frozen=True, kw_only=True):
+    """The proven image files a loader reads, with their class numbers."""
+
+    files: list[str]
+    labels: list[int]
+
+
+class SessionFolder:
+    """The files of one session, by name. All processes of the session meet here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job = path / "job.json"
+        self.image_list = path / "images.json"
+        self.result = path / "result.msgpack"
+        self.ranks = path / "ranks"
+        self.logs = path / "logs"
+
+    def create(self, job: Job, images: ImageList | None) -> None:
+        """Make the folders and write the work order."""
+        for folder in (self.path, self.ranks, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        if images:
+            self.image_list.write_bytes(msgspec.json.encode(images))
+        self.job.write_bytes(msgspec.json.encode(job))
+
+    def read_job(self) -> Job:
+        """The work order of this session."""
+        try:
+            return msgspec.json.decode(self.job.read_bytes(), type=Job)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CannotHere(f"cannot read the work order {self.job}: {error}") from error
+
+    def read_images(self) -> ImageList:
+        """The image files of this session."""
+        return msgspec.json.decode(self.image_list.read_bytes(), type=ImageList)
+
+    def rank_file(self, rank: int) -> Path:
+        """Crash copy and heartbeat of one rank."""
+        return self.ranks / f"rank-{rank}.bin"
+
+    def error_file(self, rank: int) -> Path:
+        """Why a rank ended, written by itself."""
+        return self.ranks / f"rank-{rank}.error.json"
+
+    def rank_log(self, rank: int) -> Path:
+        """Standard output and error of one rank."""
+        return self.logs / f"rank-{rank}.log"
+
+    def node_log(self, node: int) -> Path:
+        """Standard output and error of one node's agent."""
+        return self.logs / f"node-{node}.log"
+
+
+class RankError(msgspec.Struct, frozen=True, kw_only=True):
+    """A rank's own account of its end."""
+
+    rank: int
+    kind: str
+    """Name of the exception's class."""
+    message: str
+    time_ns: int
+    """Wall clock, so that the ranks of one host can be put in order."""
+    hint: str = ""

@@ -1,0 +1,110 @@
+"""The commands that start a session, one for each node, as a user could type them."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.job import NODE_VARIABLE
+from reports.schema.config import RunConfig
+from reports.schema.topology import Place, Topology
+
+LOOPBACK = "127.0.0.1"
+WORKER = "bench.worker"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeCommand:
+    """What starts one node: a torchrun agent, or the worker itself where it is the only rank."""
+
+    node: int
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    """Variables added to those of the caller."""
+    cores: tuple[int, ...]
+
+    def shell(self) -> str:
+        """As one line for a shell."""
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*variables, shlex.join(self.argv)])
+
+
+def commands(
+    config: RunConfig,
+    topology: Topology,
+    *,
+    folder: Path,
+    run_id: str,
+    port: int,
+    module: str = WORKER,
+) -> tuple[NodeCommand, ...]:
+    """One command a node, each running `module` on `folder`.
+
+    All nodes meet at `port` of this host's loopback address.
+    """
+    work = ("-m", module, str(folder))
+    return tuple(
+        NodeCommand(
+            node=node,
+            argv=(
+                *_python(),
+                *(() if config.launcher == "direct" else _torchrun(config, node, run_id, port)),
+                *work,
+            ),
+            environment=_environment(topology, node),
+            cores=tuple(core for place in _places(topology, node) for core in place.cores),
+        )
+        for node in range(topology.nodes)
+    )
+
+
+def _python() -> tuple[str, ...]:
+    return (sys.executable, "-P")
+
+
+def _torchrun(config: RunConfig, node: int, run_id: str, port: int) -> tuple[str, ...]:
+    return (
+        *("-m", "torch.distributed.run"),
+        *("--nnodes", str(config.nodes)),
+        *("--nproc-per-node", str(config.nproc_per_node)),
+        *("--rdzv-backend", "c10d"),
+        *("--rdzv-endpoint", f"{LOOPBACK}:{port}"),
+        *("--rdzv-id", run_id),
+        *("--rdzv-conf", f"is_host={int(node == 0)},join_timeout=120"),
+        *("--local-addr", LOOPBACK),
+        *("--max-restarts", "0"),
+        # The agent wakes this often beside the measurement; its default is ten times a second.
+        *("--monitor-interval", "0.5"),
+    )
+
+
+def _environment(topology: Topology, node: int) -> dict[str, str]:
+    places = _places(topology, node)
+    variables = {
+        NODE_VARIABLE: str(node),
+        # A user's folder may hold a bench/ or reports/ of its own: never import from it.
+        "PYTHONSAFEPATH": "1",
+        # NVML's order, by which the GPUs were chosen and are watched; CUDA's own is another.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "OMP_NUM_THREADS": str(places[0].threads),
+    }
+    if len(topology.places) == 1:  # nothing of a surrounding torchrun or srun may leak in
+        variables |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+    if topology.nodes > 1:
+        variables["GLOO_SOCKET_IFNAME"] = "lo"
+    # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
+    variables["CUDA_VISIBLE_DEVICES"] = ",".join(_gpus(places))
+    return variables
+
+
+def _gpus(places: tuple[Place, ...]) -> list[str]:
+    """The node's GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
+    return [named[int(i)] if named != [""] else i for i in indices if i]
+
+
+def _places(topology: Topology, node: int) -> tuple[Place, ...]:
+    return tuple(place for place in topology.places if place.node == node)

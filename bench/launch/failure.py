@@ -1,0 +1,105 @@
+"""Finds the rank that failed first. The others fail after it, with errors about the connection."""
+
+import re
+import signal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.job import RankError, SessionFolder
+from bench.rankfile import Phase, RankFile
+from reports.schema.record import Failure
+
+TAIL_LINES = 12
+_AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
+"""How torchrun's report names a process that a signal ended."""
+_CONSEQUENCE: Final = re.compile(
+    r"connection (closed|reset|refused)|socket|broken pipe|timed out|timeout|gloo|nccl|peer",
+    re.IGNORECASE,
+)
+"""Words of errors that follow from another rank's end."""
+
+
+def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure:
+    """The first cause, as far as the files of the session tell."""
+    errors = _rank_errors(folder)
+    # A rank that aborts itself does so because another's error left it waiting.
+    told = any(not _is_consequence(error) for error in errors)
+    killed = _killed(folder, exit_codes, but={signal.SIGTERM, *([signal.SIGABRT] * told)})
+    if killed:
+        return killed
+    if errors:
+        first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
+        what = f"rank {first.rank}: {first.kind}: {_one_line(first.message)}"
+        what = f"{what} ({first.hint})" if first.hint else what
+        return _failure(first.rank, what, folder.rank_log(first.rank))
+    code = next((code for code in exit_codes if code), None)
+    node = exit_codes.index(code)
+    what = f"node {node}: its launcher ended with {_exit_words(code)} before any rank reported"
+    return _failure(None, what, folder.node_log(node))
+
+
+def _killed(
+    folder: SessionFolder, exit_codes: list[int | None], *, but: set[signal.Signals]
+) -> Failure | None:
+    """A rank ended by a signal that nobody here sent."""
+    by_pid = {int(pid): int(number) for number, pid in _agent_exits(folder)}
+    direct = next((-code for code in exit_codes if code and code < 0), None)
+    files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
+    for file in sorted(filter(None, files), key=lambda file: file.rank):
+        if file.phase is Phase.DONE or folder.error_file(file.rank).exists():
+            continue
+        number = by_pid.get(file.pid, direct if len(exit_codes) == 1 else None)
+        if number and number not in but:
+            what = f"rank {file.rank}: {_signal_words(number)} in {_where(file)}"
+            return _failure(file.rank, what, folder.rank_log(file.rank))
+    return None
+
+
+def _agent_exits(folder: SessionFolder) -> list[tuple[str, str]]:
+    logs = (path.read_text(errors="replace") for path in sorted(folder.logs.glob("node-*.log")))
+    return [match for log in logs for match in _AGENT_EXIT.findall(log)]
+
+
+def _rank_errors(folder: SessionFolder) -> list[RankError]:
+    files = sorted(folder.ranks.glob("rank-*.error.json"))
+    return [msgspec.json.decode(path.read_bytes(), type=RankError) for path in files]
+
+
+def _is_consequence(error: RankError) -> bool:
+    return bool(_CONSEQUENCE.search(f"{error.kind} {error.message}"))
+
+
+def _where(file: RankFile) -> str:
+    if file.phase in (Phase.WARM_UP, Phase.TIMED):
+        return f"step {file.steps_done + 1} of {file.warm_up + file.steps}"
+    return f"phase {file.phase.name.lower()}"
+
+
+def _signal_words(number: int) -> str:
+    names = {entry.value: entry.name for entry in signal.Signals}
+    name = names.get(number, f"signal {number}")
+    likely = " (the kernel does so when memory runs out)" if number == signal.SIGKILL else ""
+    return f"killed by {name}{likely}"
+
+
+def _exit_words(code: int | None) -> str:
+    return _signal_words(-code) if code and code < 0 else f"exit code {code}"
+
+
+def _one_line(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[0][:300] if lines else "no message"
+
+
+def _failure(rank: int | None, what: str, log: Path) -> Failure:
+    return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
+    """The last lines of a log, or nothing where there is none."""
+    try:
+        return tuple(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ()

@@ -1,0 +1,111 @@
+"""Starts the processes of a session, watches them, and sees to it that none is left."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.job import SessionFolder
+from bench.launch.commands import NodeCommand
+from bench.machine.process import bind_to_cores, die_with_parent, undisturbed
+from bench.rankfile import RankFile
+
+GRACE_S = 8.0
+"""Time between SIGTERM and SIGKILL. Torchrun passes SIGTERM on to its ranks."""
+
+
+class Processes:
+    """The agents of one session. Leaving the `with` block leaves no process behind."""
+
+    def __init__(self, commands: Sequence[NodeCommand], folder: SessionFolder) -> None:
+        self._folder = folder
+        self._agents: list[subprocess.Popen[bytes]] = []
+        self._commands = commands
+
+    def __enter__(self) -> Self:
+        try:
+            for command in self._commands:
+                self._agents.append(_start(command, self._folder.node_log(command.node)))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def exit_codes(self) -> list[int | None]:
+        """Exit code of each node's command, None while it runs, -N when signal N ended it."""
+        return [agent.poll() for agent in self._agents]
+
+    def stop(self) -> None:
+        """Ask all agents to end, then end them and every rank they may have left."""
+        with undisturbed():
+            self._stop()
+
+    def _stop(self) -> None:
+        running = [agent for agent in self._agents if agent.poll() is None]
+        for agent in running:
+            _signal_group(agent.pid, signal.SIGTERM)
+        _wait(running, GRACE_S)
+        for agent in self._agents:
+            _signal_group(agent.pid, signal.SIGKILL)
+        _wait(self._agents, GRACE_S)
+        for pid in _rank_pids(self._folder):
+            if _is_worker(pid, self._folder.path):
+                _signal_group(pid, signal.SIGKILL)
+
+
+def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
+    def before_exec() -> None:
+        # Two system calls and no lock that another thread of the program could hold.
+        bind_to_cores(command.cores)
+        die_with_parent(signal.SIGTERM)
+
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            command.argv,
+            env={**os.environ, **command.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            # A session of its own: Ctrl-C reaches this program alone, which then ends the rest.
+            start_new_session=True,
+            preexec_fn=before_exec,  # noqa: PLW1509
+        )
+
+
+def _signal_group(pid: int, sig: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, sig)
+
+
+def _wait(agents: Iterable[subprocess.Popen[bytes]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for agent in agents:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            agent.wait(max(0.0, deadline - time.monotonic()))
+
+
+def _rank_pids(folder: SessionFolder) -> list[int]:
+    files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
+    return [file.pid for file in files if file]
+
+
+def _is_worker(pid: int, folder: Path) -> bool:
+    """Whether the process is a rank of this session, as ids are used again."""
+    try:
+        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

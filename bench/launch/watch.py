@@ -1,0 +1,115 @@
+"""Runs one session from launch to result, telling a listener how far it is."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.errors import RunFailed
+from bench.job import SessionFolder
+from bench.launch.commands import NodeCommand
+from bench.launch.failure import find_failure, tail
+from bench.launch.processes import Processes
+from bench.rankfile import Mark, Phase, RankFile
+from reports.schema.record import Failure
+from reports.schema.samples import SessionResult
+
+POLL_S = 0.5
+PATIENCE_S = 600.0
+"""Longest time without a finished step or phase: twice what ranks wait for one another."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a session is, read from rank 0's file."""
+
+    phase: Phase
+    done: int
+    """Steps finished of the present phase."""
+    total: int
+    rate: float
+    """Steps per second over the last few steps; 0 while unknown."""
+
+
+Listener = Callable[[Progress], None]
+
+
+class SessionFailed(RunFailed):
+    """A session ended without a result; `failure` says which rank and why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+def run_session(
+    commands: Sequence[NodeCommand], folder: SessionFolder, listener: Listener
+) -> SessionResult:
+    """Start the processes, wait for their end, and read what rank 0 gathered."""
+    with Processes(commands, folder) as processes:
+        codes = _wait(processes, folder, listener)
+    if any(codes):
+        raise SessionFailed(find_failure(folder, codes))
+    try:
+        return msgspec.msgpack.decode(folder.result.read_bytes(), type=SessionResult)
+    except (OSError, msgspec.MsgspecError) as error:
+        log = folder.rank_log(0)
+        what = f"the ranks ended well but left no result in {folder.result.name}: {error}"
+        raise SessionFailed(Failure(rank=0, what=what, log=str(log), log_tail=tail(log))) from error
+
+
+def _wait(processes: Processes, folder: SessionFolder, listener: Listener) -> list[int | None]:
+    """Until all commands have ended, or one has failed: the others would wait for it in vain."""
+    moved, last = time.monotonic(), None
+    while True:
+        codes = processes.exit_codes
+        if any(codes):
+            return _settled(processes)
+        if all(code == 0 for code in codes):
+            return codes
+        file = RankFile.open(folder.rank_file(0))
+        if file:
+            progress = progress_of(file)
+            listener(progress)
+            if (progress.phase, progress.done) != last:
+                moved, last = time.monotonic(), (progress.phase, progress.done)
+        if time.monotonic() - moved > PATIENCE_S:
+            raise SessionFailed(_stuck(folder, file))
+        time.sleep(POLL_S)
+
+
+def _stuck(folder: SessionFolder, file: RankFile | None) -> Failure:
+    where = f"in phase {file.phase.name.lower()}" if file else "before it began"
+    done = f", step {file.steps_done}" if file else ""
+    what = f"nothing has moved for {PATIENCE_S:.0f} s: rank 0 is {where}{done}"
+    log = folder.rank_log(0)
+    return Failure(rank=0, what=what, log=str(log), log_tail=tail(log))
+
+
+def _settled(processes: Processes) -> list[int | None]:
+    """Exit codes a moment after the first failure, when other nodes have said why, too."""
+    deadline = time.monotonic() + 2.0
+    while time.monotonic() < deadline and None in processes.exit_codes:
+        time.sleep(0.1)
+    return processes.exit_codes
+
+
+def progress_of(file: RankFile) -> Progress:
+    """Progress as a rank file shows it at this moment."""
+    done, phase = file.steps_done, file.phase
+    timed = phase >= Phase.TIMED
+    return Progress(
+        phase=phase,
+        done=max(0, done - file.warm_up) if timed else done,
+        total=file.steps if timed else file.warm_up,
+        rate=_rate(file, done),
+    )
+
+
+def _rate(file: RankFile, done: int, over: int = 10) -> float:
+    first = max(0, done - over)
+    if done - first < 2:
+        return 0.0
+    elapsed_ns = file.marks[done - 1, Mark.OPTIMIZER] - file.marks[first, Mark.OPTIMIZER]
+    return float((done - 1 - first) / elapsed_ns * 1e9) if elapsed_ns > 0 else 0.0

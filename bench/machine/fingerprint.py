@@ -1,0 +1,95 @@
+"""The machine and software of a run, for its record: by allow-list, without credentials."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from bench.machine.inventory import Machine
+from reports.schema.record import Environment
+
+VARIABLES: Final = re.compile(
+    r"(OMP|MKL|KMP|GOMP|ONEDNN|DNNL|ATEN|TORCH|PYTORCH|NCCL|GLOO|CUDA|CUDNN|CUBLAS|NVIDIA|DALI)"
+    r"_[A-Z0-9_]+|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|MALLOC_[A-Z_]+"
+)
+"""Names of variables that change speed."""
+_SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY", re.IGNORECASE)
+_PACKAGES: Final = (
+    "torch",
+    "numpy",
+    "nvidia-dali-cuda130",
+    "nvidia-dali-cuda120",
+    "deepspeed",
+    "triton",
+)
+
+
+def fingerprint(machine: Machine, worker_versions: dict[str, str]) -> Environment:
+    """What could change a number, as far as it can be told without torch."""
+    installed = {name: found for name in _PACKAGES if (found := _version(name))}
+    return Environment(
+        host=platform.node(),
+        cpu=machine.cpu_name,
+        cores=machine.usable_cores,
+        memory_gib=round(machine.memory_gib, 1),
+        gpus=tuple(gpu.name for gpu in machine.gpus),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions=installed | worker_versions,
+        variables=_variables(),
+        git=_git(Path.cwd()),
+    )
+
+
+def _variables() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if VARIABLES.fullmatch(name) and not _SECRET.search(name)
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _git(folder: Path) -> dict[str, str] | None:
+    """State of the checkout the user stands in, if it is one."""
+    if shutil.which("git") is None:
+        return None
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    state = {
+        "commit": commit,
+        "branch": _ask_git(folder, "branch", "--show-current"),
+        "remote": without_credentials(_ask_git(folder, "remote", "get-url", "origin")),
+        "dirty": str(bool(_ask_git(folder, "status", "--porcelain", "-uno"))).lower(),
+    }
+    return {name: value for name, value in state.items() if value}
+
+
+def _ask_git(folder: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ("git", "-C", str(folder), *arguments),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def without_credentials(remote: str) -> str:
+    """A remote's address less user, password or token: `https://u:p@host/x` → `https://host/x`."""
+    return re.sub(r"(?<=://)[^/]*@", "", remote)

@@ -1,0 +1,101 @@
+"""The data set of a run, made ready before any process starts."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.config.resolve import DataFacts, pipeline_of
+from bench.errors import UsageError
+from bench.job import ImageList
+from bench.machine.inventory import Machine
+from pipelines.cache import cache_dir
+from pipelines.errors import DataError
+from reports.schema.config import Request
+from reports.schema.record import DataSet
+
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and of how many."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """A data set as the configuration sees it, and as the workers read it."""
+
+    facts: DataFacts
+    images: ImageList
+    left_out: int = 0
+
+
+def describe_data(request: Request) -> DataFacts | None:
+    """What data the request leads to, without making or decoding any: for a dry run."""
+    if pipeline_of(request)[0] == "synthetic":
+        return None
+    from pipelines.folder import scan  # noqa: PLC0415  (a run needs numpy here, a dry run does not)
+    from pipelines.made_spec import DEFAULT_SPEC  # noqa: PLC0415
+
+    if "data" not in request:
+        root = cache_dir() / DEFAULT_SPEC.folder_name
+        return DataFacts(root=str(root), classes=DEFAULT_SPEC.classes, made=True)
+    try:
+        folder = scan(Path(str(request["data"])).expanduser())
+    except DataError as error:
+        raise UsageError(f"--data: {error}") from error
+    return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)
+
+
+def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
+    """Make or check the data set: every file is decoded once before DALI may read it."""
+    if pipeline_of(request)[0] == "synthetic":
+        return None
+    try:
+        return _prepared(request, machine, tell)
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
+def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
+    from pipelines.folder import scan  # noqa: PLC0415
+    from pipelines.made import ensure_made  # noqa: PLC0415
+    from pipelines.proof import prove, require_good  # noqa: PLC0415
+
+    made = "data" not in request
+    root = (
+        ensure_made(
+            cache_dir(),
+            workers=machine.usable_cores,
+            progress=lambda done, total: tell("making JPEGs", done, total),
+        )
+        if made
+        else Path(str(request["data"])).expanduser()
+    )
+    folder = scan(root)
+    bad = 0
+    if not made:  # the made set is verified by its own manifest
+        proof = prove(
+            folder,
+            cache=cache_dir(),
+            workers=machine.usable_cores,
+            progress=lambda done, total: tell("checking images", done, total),
+        )
+        bad = len(proof.bad)
+        folder = require_good(proof, skip=request.get("bad_files") == "skip")
+    return Data(
+        facts=DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=made),
+        images=ImageList(files=list(folder.files), labels=list(folder.labels)),
+        left_out=bad,
+    )
+
+
+def record_of(data: Data) -> DataSet:
+    """What the record keeps of a data set."""
+    pairs = zip(data.images.files, data.images.labels, strict=True)
+    listing = "\n".join(f"{file}\t{label}" for file, label in pairs)
+    return DataSet(
+        root=data.facts.root,
+        images=len(data.images.files),
+        classes=data.facts.classes,
+        digest=hashlib.sha256(listing.encode()).hexdigest()[:16],
+        left_out=data.left_out,
+        made=data.facts.made,
+    )

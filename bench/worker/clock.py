@@ -1,0 +1,137 @@
+"""Clocks of a rank: CUDA events where there is a GPU, the monotonic clock elsewhere."""
+
+import time
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.rankfile import Mark, RankFile
+
+Ns = NDArray[np.int64]
+
+
+class Clock(Protocol):
+    """Marks moments of steps without waiting for anything, and tells them when all is done."""
+
+    def mark(self, step: int, mark: Mark) -> None:
+        """Note that the work given so far is done at this moment of `step`."""
+
+    def start_window(self) -> None:
+        """Wait for the device, then begin the window."""
+
+    def stop_window(self) -> None:
+        """Wait for the device, then end the window."""
+
+    @property
+    def window_ns(self) -> int:
+        """Length of the window on the host's clock."""
+
+    def device_marks(self, first: int) -> Ns:
+        """`[1 + steps, marks]`: ns since the window's start; row 0 is the start itself."""
+
+
+class HostClock:
+    """For the CPU, where an operation is over when its call returns."""
+
+    def __init__(self, file: RankFile) -> None:
+        # A plain view: storing through numpy.memmap itself costs three times as much.
+        self._marks = file.marks.view(np.ndarray)
+        self._start = self._stop = 0
+
+    def mark(self, step: int, mark: Mark) -> None:
+        """One store into the rank file."""
+        self._marks[step, mark] = time.perf_counter_ns()
+
+    def start_window(self) -> None:
+        """The CPU has no queue to wait for."""
+        self._start = time.perf_counter_ns()
+
+    def stop_window(self) -> None:
+        """The CPU has no queue to wait for."""
+        self._stop = time.perf_counter_ns()
+
+    @property
+    def window_ns(self) -> int:
+        """Length of the window."""
+        return self._stop - self._start
+
+    def host_marks(self, first: int) -> Ns:
+        """As `device_marks`, of the host's clock; row 0 is the window's start."""
+        rows = np.array(self._marks[first:], dtype=np.int64) - self._start
+        return np.vstack([np.zeros((1, len(Mark)), dtype=np.int64), rows])
+
+    def device_marks(self, first: int) -> Ns:
+        """On the CPU the host's marks are the device's."""
+        return self.host_marks(first)
+
+
+class CudaClock(HostClock):
+    """CUDA events beside the host's marks; they are read once, after the window.
+
+    The stream runs behind the host, so only events say when work was done; their resolution is
+    about half a microsecond (CUDA runtime documentation, cudaEventElapsedTime).
+    """
+
+    def __init__(self, file: RankFile, device: torch.device) -> None:
+        super().__init__(file)
+        self._device = device
+        self._events = [
+            [torch.cuda.Event(enable_timing=True) for _ in Mark] for _ in range(len(file.marks))
+        ]
+        self._origin = torch.cuda.Event(enable_timing=True)
+        # CUDA makes an event when it is first recorded: let that be before the timed steps.
+        for event in (self._origin, *(event for step in self._events for event in step)):
+            event.record()
+
+    def mark(self, step: int, mark: Mark) -> None:
+        """An event on the current stream, and the host's mark."""
+        self._events[step][mark].record()
+        super().mark(step, mark)
+
+    def start_window(self) -> None:
+        """Drain the stream first, so that no warm-up work is inside."""
+        torch.cuda.synchronize(self._device)
+        self._origin.record()
+        super().start_window()
+
+    def stop_window(self) -> None:
+        """Drain the stream, so that all timed work is inside."""
+        torch.cuda.synchronize(self._device)
+        super().stop_window()
+
+    def device_marks(self, first: int) -> Ns:
+        """Time of each event since the window's start, added up from event to event.
+
+        CUDA tells elapsed times as 32-bit floats of ms: exact between neighbours, but only to
+        60 us ten minutes after the start.
+        """
+        events = [self._origin, *(event for step in self._events[first:] for event in step)]
+        gaps_ms = [before.elapsed_time(after) for before, after in pairwise(events)]
+        marks = np.cumsum(np.rint(np.array(gaps_ms) * 1e6).astype(np.int64))
+        rows = marks.reshape(-1, len(Mark))
+        return np.vstack([np.zeros((1, len(Mark)), dtype=np.int64), rows])
+
+
+def clock_for(device: torch.device, file: RankFile) -> HostClock:
+    """The clock of a device."""
+    return CudaClock(file, device) if device.type == "cuda" else HostClock(file)
+
+
+def columns(device: Ns, host: Ns) -> dict[str, list[int]]:
+    """Durations per step from marks: the columns of `Samples`, in ns.
+
+    `step = data_wait + forward + backward + optimizer` holds exactly on each rank.
+    """
+    before, now = device[:-1, Mark.OPTIMIZER], device[1:]
+    parts = {
+        "step_ns": now[:, Mark.OPTIMIZER] - before,
+        "data_wait_ns": now[:, Mark.READY] - before,
+        "forward_ns": now[:, Mark.FORWARD] - now[:, Mark.READY],
+        "backward_ns": now[:, Mark.BACKWARD] - now[:, Mark.FORWARD],
+        "optimizer_ns": now[:, Mark.OPTIMIZER] - now[:, Mark.BACKWARD],
+        "next_ns": host[1:, Mark.BATCH] - host[:-1, Mark.OPTIMIZER],
+    }
+    return {name: values.tolist() for name, values in parts.items()}

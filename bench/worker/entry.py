@@ -1,0 +1,112 @@
+"""The first moments of a rank, whatever it then does.
+
+What must happen before torch is imported happens here: the rank is bound to its cores (thread
+pools count them once), its output goes to its own log, and it is told to die with its agent.
+"""
+
+import faulthandler
+import importlib
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from bench.job import NODE_VARIABLE, Job, RankError, SessionFolder
+from bench.machine.process import bind_to_cores, die_with_parent
+from bench.rankfile import RankFile
+from reports.files import write_atomically
+from reports.schema.topology import Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rank:
+    """One rank of a session, bound to its cores, before torch is loaded."""
+
+    folder: SessionFolder
+    job: Job
+    place: Place
+    rank: int
+    file: RankFile
+
+
+def enter(body: str) -> NoReturn:
+    """Run `body`, a "module:function" that takes a Rank, and end with the code a launcher needs."""
+    status = _guarded(body, SessionFolder(Path(sys.argv[1])))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Loader and communication threads may be in the middle of something; nothing is left to save.
+    os._exit(status)
+
+
+def _guarded(body: str, folder: SessionFolder) -> int:
+    die_with_parent()
+    rank = int(os.environ.get("RANK", "0"))
+    _redirect_output(folder.rank_log(rank))
+    try:
+        job = folder.read_job()
+        place = _place(job)
+        bind_to_cores(place.cores)
+        file = _rank_file(folder, job, rank)
+        module, _, function = body.partition(":")
+        # This is where torch is loaded, now that the cores are known.
+        run = getattr(importlib.import_module(module), function)
+        run(Rank(folder=folder, job=job, place=place, rank=rank, file=file))
+    except Exception as error:  # every reason must reach the parent, then the log
+        _report(folder, rank, error)
+        return 1
+    return 0
+
+
+def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
+    return RankFile.create(
+        folder.rank_file(rank),
+        rank=rank,
+        pid=os.getpid(),
+        warm_up=job.config.warm_up,
+        steps=job.config.steps,
+    )
+
+
+def _place(job: Job) -> Place:
+    node = int(os.environ.get(NODE_VARIABLE, "0"))
+    return job.topology.place(node, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _redirect_output(log: Path) -> None:
+    """Standard output and error go to the rank's log, those of libraries and of a crash too."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    faulthandler.enable()
+
+
+def _report(folder: SessionFolder, rank: int, error: Exception) -> None:
+    traceback.print_exc()
+    account = RankError(
+        rank=rank,
+        kind=type(error).__name__,
+        message=str(error),
+        time_ns=time.time_ns(),
+        hint=_hint(error),
+    )
+    write_atomically(folder.error_file(rank), msgspec.json.encode(account))
+
+
+def _hint(error: Exception) -> str:
+    """What to do about the errors that users meet most."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return "out of GPU memory: lower --batch-size or --image-size"
+    text = str(error)
+    if "Critical error in pipeline" in text:
+        return "the loader met a file that does not decode; it was sound when it was checked"
+    if "driver" in text and "too old" in text:
+        return "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu"
+    if "DefaultCPUAllocator" in text:
+        return "out of memory: lower --batch-size or --image-size"
+    return ""

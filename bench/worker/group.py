@@ -1,0 +1,44 @@
+"""The process group of a session, or the lack of one: barrier, gather, end."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+
+from reports.schema.topology import Backend
+
+T = TypeVar("T")
+
+
+def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
+    """Meet the other ranks, by the environment that the launcher set; once is enough."""
+    if backend == "none" or dist.is_initialized():
+        return
+    dist.init_process_group(
+        backend,
+        timeout=timedelta(seconds=timeout_s),
+        device_id=device if backend == "nccl" else None,
+    )
+
+
+def barrier() -> None:
+    """Wait for every rank."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def gather(mine: T, rank: int) -> list[T] | None:
+    """Everybody's object on rank 0, in the order of ranks; None elsewhere."""
+    if not dist.is_initialized():
+        return [mine]
+    everybody: list[T] | None = [mine] * dist.get_world_size() if rank == 0 else None
+    dist.gather_object(mine, everybody)
+    return everybody
+
+
+def leave() -> None:
+    """End the group once every rank has got here."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

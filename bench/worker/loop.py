@@ -1,0 +1,36 @@
+"""The timed loop. What is measured is what stands here.
+
+No synchronise, no `.item()`, no print: a mark is a store into a mapped file, and on a GPU an event
+put on the stream besides. The loss and one image's sum stay on the device until the window is over.
+The one exception is fp16, whose gradient scaler reads a value each step, as all fp16 training does.
+"""
+
+from bench.rankfile import Mark
+from bench.worker.clock import Clock
+from bench.worker.training import Training
+from bench.worker.witness import Witness
+
+
+def run_steps(training: Training, clock: Clock, witness: Witness, first: int, count: int) -> None:
+    """Train for `count` steps, the first of them numbered `first`."""
+    model, batches, optimizer, scaler = (
+        training.model,
+        training.batches,
+        training.optimizer,
+        training.scaler,
+    )
+    for step in range(first, first + count):
+        images, labels = next(batches)
+        clock.mark(step, Mark.BATCH)
+        images = images.to(training.device, non_blocking=True)
+        clock.mark(step, Mark.READY)
+        with training.autocast():
+            loss = training.criterion(model(images), labels)
+        witness.see(step, images, loss)
+        clock.mark(step, Mark.FORWARD)
+        scaler.scale(loss).backward()
+        clock.mark(step, Mark.BACKWARD)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad(set_to_none=True)
+        clock.mark(step, Mark.OPTIMIZER)

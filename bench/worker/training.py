@@ -1,0 +1,77 @@
+"""Everything the step loop needs, put together from a configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench.worker import engine
+from bench.worker.precision import AMP_DTYPES
+from pipelines.batches import Batches
+from reports.schema.config import RunConfig
+from resnext.model import build
+from resnext.spec import parse
+
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """One model in training. The loop reads it and changes nothing but the parameters."""
+
+    model: nn.Module
+    module: nn.Module
+    """The model inside the engine: its own parameters and names."""
+    criterion: Criterion
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    """Does nothing unless the autocast type is fp16, whose small gradients would vanish."""
+    device: torch.device
+    amp_dtype: torch.dtype | None
+    batches: Batches
+
+    def autocast(self) -> torch.autocast:
+        """Mixed precision for forward and loss; backward follows the types of forward."""
+        return torch.autocast(
+            self.device.type,
+            dtype=self.amp_dtype or torch.bfloat16,
+            enabled=self.amp_dtype is not None,
+        )
+
+
+def build_model(config: RunConfig, device: torch.device) -> nn.Module:
+    """The network on its device and in its format; seeded, so that all ranks start equal."""
+    torch.manual_seed(config.seed)
+    model = build(parse(config.model), classes=config.classes)
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    return model.to(device=device, memory_format=layout).train()  # type: ignore[call-overload, no-any-return]
+
+
+def assemble(
+    config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
+) -> Training:
+    """Engine, loss, optimizer and scaler around a model."""
+    return Training(
+        model=engine.wrap(module, config.engine, device),
+        module=module,
+        criterion=nn.functional.cross_entropy,
+        optimizer=_optimizer(config, module),
+        scaler=torch.amp.GradScaler(device.type, enabled=config.amp_dtype == "fp16"),
+        device=device,
+        amp_dtype=AMP_DTYPES.get(config.amp_dtype),
+        batches=batches,
+    )
+
+
+def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    return torch.optim.SGD(
+        module.parameters(),
+        lr=rate,
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+        weight_decay=decay,
+    )

@@ -1,0 +1,85 @@
+"""The project's tasks. All of them use the environment that nox itself runs in (`uv run nox`)."""
+
+import os
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "imports", "tests"]
+
+FIDELITY = ("loop", "synthetic-1", "dali-1", "synthetic-2", "dali-2")
+WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything but slow: first in parallel, then what starts processes, one after another."""
+    chosen, launching = session.posargs or ["tests"], session.posargs or ["tests/system"]
+    none_chosen = [0, 5] if session.posargs else [0]
+    session.run(
+        "pytest",
+        "-q",
+        "-n",
+        WORKERS,
+        "--dist",
+        "loadfile",
+        "-m",
+        "not system and not slow and not gpu",
+        *chosen,
+        success_codes=none_chosen,
+    )
+    session.run("pytest", "-q", "-m", "system and not slow", *launching, success_codes=none_chosen)
+
+
+@nox.session
+def system(session: nox.Session) -> None:
+    """The slow tests of the program as its users run it; part of .ci/run."""
+    session.run("pytest", "-q", "-m", "slow and not gpu", *(session.posargs or ["tests/system"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """The rooms of the house and who may enter which."""
+    session.run("lint-imports")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Fidelity of the worker against a bare loop, and start-up time; ratios within one run."""
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def campaign(session: nox.Session) -> None:
+    """Long measurements, resumable; their JSON is committed under docs/results."""
+    results = "docs/results/fidelity.json"
+    session.run(
+        *("python", "-m", "tests.bench", *FIDELITY, "--sessions", "12", "--json", results),
+        *session.posargs,
+        success_codes=[0, 3],  # 3: this machine is too noisy to tell, which is a result too
+    )
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """The tests that need a CUDA GPU; without one they are skipped with the reason."""
+    session.run("python", "-m", "tests.gpu", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the generated pages: JSON Schema of the record, reference of the command line."""
+    session.run("python", "-m", "tests.docs", *session.posargs)

@@ -1,0 +1,66 @@
+"""What was made and how it reads back: the manifest beside a made data set."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from pipelines.verdicts import replace_file
+
+NAME = "manifest.json"
+LIBRARIES = ("numpy", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeFile:
+    """One file as it was written."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """The spec, the libraries that drew it and every file."""
+
+    spec: dict[str, int]
+    libraries: dict[str, str]
+    files: tuple[MadeFile, ...]
+
+
+def describe(root: Path, path: str) -> MadeFile:
+    """A file as it is now."""
+    content = (root / path).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return MadeFile(path=path, size_bytes=len(content), sha256=digest)
+
+
+def write(root: Path, spec: object, files: Iterable[MadeFile]) -> None:
+    """Write the manifest, which is the last file of a set."""
+    libraries = {name: version(name) for name in LIBRARIES}
+    manifest = Manifest(spec=msgspec.to_builtins(spec), libraries=libraries, files=tuple(files))
+    replace_file(root / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def holds(root: Path, spec: object, count: int) -> bool:
+    """Whether the set is there: this spec, `count` files, and each byte as it was written."""
+    try:
+        manifest = msgspec.json.decode((root / NAME).read_bytes(), type=Manifest)
+        return (
+            manifest.spec == msgspec.to_builtins(spec)
+            and len(manifest.files) == count
+            and {file.path for file in manifest.files} == _present(root)
+            and all(describe(root, file.path) == file for file in manifest.files)
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def _present(root: Path) -> set[str]:
+    """The files in the class folders: one too many would be trained on as well."""
+    found = (path for path in root.glob("*/*") if not path.name.startswith("."))
+    return {path.relative_to(root).as_posix() for path in found}

@@ -1,0 +1,65 @@
+"""The manifest in which verdicts on files are kept, one for each root."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+VERSION = 1
+
+Stamp = tuple[int, int]
+"""Size in bytes and time of change in nanoseconds."""
+
+Why = Literal["truncated", "not an image", "empty", "unreadable", "error"]
+Verdicts = dict[str, tuple[Stamp, Why | None]]
+"""By path relative to the root: why the file does not decode, or None."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file holds; `root` is there for people who read it."""
+
+    version: int
+    root: str
+    verdicts: Verdicts
+
+
+def manifest_path(cache: Path, root: Path) -> Path:
+    """The manifest of a root, whichever path leads to it."""
+    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
+    return cache / f"proof-{digest[:16]}.json"
+
+
+def load(cache: Path, root: Path) -> Verdicts:
+    """What is known; a manifest that is missing, damaged or of another version says nothing."""
+    try:
+        manifest = msgspec.json.decode(manifest_path(cache, root).read_bytes(), type=Manifest)
+    except (OSError, ValueError):
+        return {}
+    return manifest.verdicts if manifest.version == VERSION else {}
+
+
+def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
+    """Replace the manifest in one step; where the cache cannot be written, nothing is kept."""
+    path = manifest_path(cache, root)
+    with contextlib.suppress(OSError, UnicodeError):
+        content = msgspec.json.encode(
+            Manifest(version=VERSION, root=str(root.resolve()), verdicts=verdicts)
+        )
+        cache.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside `path` and rename, so that no reader ever sees a part."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

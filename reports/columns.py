@@ -1,0 +1,57 @@
+"""The samples of a run as one Parquet file beside its record: a row for each step of each rank."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from reports.schema.samples import COLUMNS, SessionResult
+
+FILE = "samples.parquet"
+
+
+def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
+    """Write all timed steps: session, rank, node, step, the columns in ns, and the loss.
+
+    Through a temporary name, so that no reader meets half a file.
+    """
+    table = {name: np.concatenate(parts) for name, parts in _parts(sessions).items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        _write_parquet(temporary, table)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write_parquet(path: Path, table: dict[str, np.ndarray]) -> None:
+    # Without a cast the type would follow from the values, and files would differ among themselves.
+    columns = ", ".join(
+        f"unnest(${name})::{'DOUBLE' if values.dtype.kind == 'f' else 'BIGINT'} AS {name}"
+        for name, values in table.items()
+    )
+    with duckdb.connect() as connection:
+        relation = connection.sql(
+            f"SELECT * FROM (SELECT {columns})",
+            params={name: values.tolist() for name, values in table.items()},
+        )
+        relation.write_parquet(str(path), compression="zstd")
+
+
+def _parts(sessions: Sequence[SessionResult]) -> dict[str, list[np.ndarray]]:
+    parts: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("session", "rank", "node", "step", *COLUMNS, "loss")
+    }
+    for number, result in enumerate(sessions, start=1):
+        for samples in result.samples:
+            steps = len(samples.step_ns)
+            constants = {"session": number, "rank": samples.rank, "node": samples.node}
+            for name, value in constants.items():
+                parts[name].append(np.full(steps, value))
+            parts["step"].append(np.arange(steps))
+            for name in COLUMNS:
+                parts[name].append(np.array(getattr(samples, name), dtype=np.int64))
+            parts["loss"].append(np.array(samples.loss, dtype=np.float64))
+    return parts

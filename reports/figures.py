@@ -1,0 +1,93 @@
+"""From gathered samples to the numbers of a record: DESIGN's definitions, applied."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.schema.record import Figures, Steadiness
+from reports.schema.samples import SessionResult
+from reports.stats.steady import steady
+from reports.stats.summary import phase_split, slowest_rank, step_times, throughput
+from reports.validity import cores_lost_percent
+
+Table = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """One session's window after the cut: columns as tables [ranks, steps] in ns."""
+
+    columns: dict[str, Table]
+    window_s: float
+    """Of the longest rank."""
+    peak_gib: float
+    cores_lost_percent: float
+
+
+def steadiness_of(result: SessionResult) -> Steadiness:
+    """Judge the steps as a user feels them: each as long as its slowest rank."""
+    found = steady(slowest_rank(_column(result, "step_ns")) / 1e6)
+    return Steadiness(cut=found.cut, judged=found.judged, steady=found.is_steady, why=found.why)
+
+
+def window_of(result: SessionResult, cut: int) -> Window:
+    """The window less its first `cut` steps.
+
+    Those steps' own time is taken off each rank's window, so that the end of the window, the
+    wait for the device, stays inside.
+    """
+    names = ("step_ns", "data_wait_ns", "forward_ns", "backward_ns", "optimizer_ns", "next_ns")
+    dropped = _column(result, "step_ns")[:, :cut].sum(axis=1)
+    whole = np.array([samples.window_ns for samples in result.samples])
+    return Window(
+        columns={name: _column(result, name)[:, cut:] for name in names},
+        window_s=float((whole - dropped).max()) / 1e9,
+        peak_gib=max(facts.peak_gib for facts in result.facts),
+        cores_lost_percent=cores_lost_percent(result),
+    )
+
+
+def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> Figures:
+    """The figures of one window, or of several as if they followed one another."""
+    joined = {
+        name: np.hstack([window.columns[name] for window in windows]) for name in windows[0].columns
+    }
+    steps = joined["step_ns"]
+    images = steps.size * batch_size
+    window_s = sum(window.window_s for window in windows)
+    rate = throughput(images, [window_s], devices=devices)
+    times = step_times(steps)
+    split = phase_split(
+        steps,
+        data_wait_ns=joined["data_wait_ns"],
+        forward_ns=joined["forward_ns"],
+        backward_ns=joined["backward_ns"],
+        optimizer_ns=joined["optimizer_ns"],
+    )
+    return Figures(
+        images=images,
+        window_s=window_s,
+        images_per_s=rate.images_per_s,
+        images_per_s_per_device=rate.images_per_s_per_device,
+        steps=steps.shape[1],
+        step_ms_mean=times.mean_ms,
+        step_ms_p50=times.p50_ms,
+        step_ms_p95=times.p95_ms,
+        step_ms_p99=times.p99_ms,
+        step_ms_jitter=times.jitter_ms,
+        data_wait_ms=split.data_wait_ms,
+        forward_ms=split.forward_ms,
+        backward_ms=split.backward_ms,
+        optimizer_ms=split.optimizer_ms,
+        next_ms=float(joined["next_ns"].mean()) / 1e6,
+        peak_gib=max(window.peak_gib for window in windows),
+        cores_lost_percent=max(window.cores_lost_percent for window in windows),
+    )
+
+
+def _column(result: SessionResult, name: str) -> Table:
+    rows = [getattr(samples, name) for samples in result.samples]
+    table: Table = np.array(rows, dtype=np.int64)
+    return table

@@ -1,0 +1,75 @@
+"""Parts of a configuration in the field's words; console and pages share them."""
+
+from reports.schema.config import RunConfig
+from reports.schema.record import DataSet, Record
+from reports.schema.topology import Topology
+
+
+def precision(config: RunConfig) -> str:
+    """How numbers are held: "bf16 autocast, fp32 IEEE elsewhere"."""
+    fp32 = "fp32 with TF32" if config.tf32 and config.device == "cuda" else "fp32 IEEE"
+    if config.amp_dtype == "none":
+        return fp32
+    scaler = " with gradient scaler" if config.amp_dtype == "fp16" else ""
+    return f"{config.amp_dtype} autocast{scaler}, {fp32} elsewhere"
+
+
+def layout(config: RunConfig, weights: str) -> str:
+    """The memory format asked for and the one the weights were found in."""
+    asked = "channels_last" if config.channels_last else "contiguous (NCHW)"
+    return f"{asked}, weights {weights}" if weights else asked
+
+
+def cudnn(config: RunConfig) -> str:
+    """How cuDNN chooses its plans."""
+    if config.cudnn_benchmark:
+        limit = config.cudnn_benchmark_limit
+        benchmark = f"benchmark of {limit} plans" if limit else "benchmark of all plans"
+    else:
+        benchmark = "heuristic choice"
+    return f"{benchmark}, deterministic" if config.cudnn_deterministic else benchmark
+
+
+def ranks(config: RunConfig, topology: Topology) -> str:
+    """Nodes, ranks and how they talk, e.g. `2 nodes x 1 rank, DDP over gloo`."""
+    nodes = f"{topology.nodes} node{'s' * (topology.nodes > 1)}"
+    each = f"{topology.nproc_per_node} rank{'s' * (topology.nproc_per_node > 1)}"
+    emulated = ", emulated on one host" if topology.emulated else ""
+    if topology.backend == "none":
+        return f"{nodes} x {each}, no DDP"
+    return f"{nodes} x {each}{emulated}, {config.engine.upper()} over {topology.backend}"
+
+
+def resources(topology: Topology) -> str:
+    """What each rank owns."""
+    place = topology.places[0]
+    cores = f"{len(place.cores)} core{'s' * (len(place.cores) > 1)}"
+    threads = f"{place.threads} compute + {place.loader_threads} loader threads"
+    return f"{cores}, {threads}"
+
+
+def batch(config: RunConfig) -> str:
+    """Images of a step and their size."""
+    total = f" x {config.world_size} ranks = {config.global_batch_size}"
+    return (
+        f"{config.batch_size}{total if config.world_size > 1 else ''} images of "
+        f"{config.image_size} x {config.image_size}"
+    )
+
+
+def data(config: RunConfig, found: DataSet | None) -> str:
+    """Where the batches come from."""
+    if found is None:
+        return "synthetic: one batch, resident on the device"
+    name = "made JPEGs" if found.made else "images"
+    decode = "decode on CPU" if config.decode == "cpu" else "decode on CPU and GPU (mixed)"
+    return f"DALI, {decode}; {found.images:,} {name} in {found.classes} classes"
+
+
+def device(record: Record) -> str:
+    """The GPUs in use, or the processor."""
+    if record.resolved.device == "cpu":
+        return record.environment.cpu
+    known = record.environment.gpus[0] if record.environment.gpus else "GPU"
+    name = record.device_name or known
+    return f"{record.topology.devices} x {name}"

@@ -1,0 +1,91 @@
+"""What a run was told to do, with nothing left open."""
+
+from typing import Literal
+
+import msgspec
+
+Device = Literal["cpu", "cuda"]
+Engine = Literal["none", "ddp"]
+Launcher = Literal["direct", "torchrun"]
+AmpDtype = Literal["none", "bf16", "fp16"]
+PipelineName = Literal["synthetic", "dali"]
+Decode = Literal["none", "cpu", "mixed"]
+Optimizer = Literal["sgd", "adamw"]
+BadFiles = Literal["stop", "skip"]
+
+Option = str | int | float | bool
+Request = dict[str, Option]
+"""What the user asked for, by option name: a subset of the options, before any default."""
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One resolved configuration of training: what `runs rerun` repeats and comparisons compare.
+
+    Every field is concrete. What the user left open was filled in from the machine; the reasons
+    stand beside it in the record as `Choice`.
+    """
+
+    model: str
+    """Architecture, e.g. resnext50_32x4d (cardinality 32, width 4 in the first stage)."""
+    image_size: int
+    """Height and width of the square input, pixels."""
+    classes: int
+    """Outputs of the last layer: the data set's classes, 1000 for synthetic batches."""
+    batch_size: int
+    """Images per rank and step."""
+    nodes: int
+    nproc_per_node: int
+    """Ranks on each node."""
+    device: Device
+    launcher: Launcher
+    engine: Engine
+    amp_dtype: AmpDtype
+    """Autocast type of forward and loss; "none" trains in fp32."""
+    tf32: bool
+    """Whether fp32 matrix products and convolutions may use TF32; false means IEEE fp32."""
+    channels_last: bool
+    cudnn_benchmark: bool
+    cudnn_benchmark_limit: int
+    """Plans cuDNN times for each problem when benchmark is on; 0 means all of them."""
+    cudnn_deterministic: bool
+    pipeline: PipelineName
+    decode: Decode
+    """Where JPEGs are decoded: "cpu", or "mixed" (entropy decoding on CPU, the rest on GPU)."""
+    data: str | None
+    """Folder of class folders of images; none for synthetic batches."""
+    bad_files: BadFiles
+    """What to do about files that do not decode: stop before the run, or leave them out."""
+    threads: int
+    """Compute threads of a rank on the CPU (OMP_NUM_THREADS)."""
+    loader_threads: int
+    """Decoding threads of a rank."""
+    optimizer: Optimizer
+    learning_rate: float
+    momentum: float
+    """Nesterov momentum of sgd; adamw uses its own betas."""
+    weight_decay: float
+    seed: int
+    warm_up: int
+    """Least number of steps before the window; the steady-state cut may drop more."""
+    steps: int
+    """Timed steps of the window."""
+    sessions: int
+    """Launches of the whole process group; each is one independent measurement."""
+
+    @property
+    def world_size(self) -> int:
+        """Ranks in all."""
+        return self.nodes * self.nproc_per_node
+
+    @property
+    def global_batch_size(self) -> int:
+        """Images of one step over all ranks."""
+        return self.batch_size * self.world_size
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One option that the user left open, what it became, and why."""
+
+    option: str
+    value: Option | None
+    why: str

@@ -1,0 +1,169 @@
+"""The versioned record of a run: what stays when the terminal is closed."""
+
+from typing import Literal
+
+import msgspec
+
+from reports.schema.config import Choice, Option, RunConfig
+from reports.schema.topology import Topology
+
+VERSION = 1
+
+Status = Literal["ok", "failed", "interrupted", "invalid"]
+Kind = Literal["run", "compare", "sweep", "table"]
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that belongs to the record, relative to its folder."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine and the software of a run, as far as they can change a number."""
+
+    host: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    gpus: tuple[str, ...]
+    kernel: str
+    python: str
+    versions: dict[str, str]
+    variables: dict[str, str]
+    """Environment variables that change speed, by allow-list."""
+    git: dict[str, str] | None
+    """Commit, branch, remote (without credentials) and whether the user's folder was dirty."""
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The images a run read."""
+
+    root: str
+    images: int
+    classes: int
+    digest: str
+    """Of the list of files and labels, not of their bytes."""
+    left_out: int
+    """Files that do not decode, left out by --bad-files skip."""
+    made: bool
+    """True for the data set that the program made itself."""
+
+
+class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the step times settled, and how many steps were dropped until they did."""
+
+    cut: int
+    judged: bool
+    steady: bool
+    why: str
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of one window, or of several sessions' windows taken together.
+
+    Throughput is all images over the longest rank's window; a step's time is the maximum over
+    ranks; the split is the mean over ranks and steps, so its parts add up to the mean step.
+    """
+
+    images: int
+    window_s: float
+    images_per_s: float
+    images_per_s_per_device: float
+    steps: int
+    step_ms_mean: float
+    step_ms_p50: float
+    step_ms_p95: float
+    step_ms_p99: float
+    step_ms_jitter: float
+    """1.4826 x the median absolute deviation."""
+    data_wait_ms: float
+    forward_ms: float
+    backward_ms: float
+    optimizer_ms: float
+    next_ms: float
+    """Host time blocked in the pipeline's next(), mean; not part of the sum."""
+    peak_gib: float
+    """Largest peak of a rank."""
+    cores_lost_percent: float
+    """Share of the ranks' cores taken by others or by the hypervisor during the window."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One start-to-exit of the process group."""
+
+    number: int
+    started: str
+    launch_s: float
+    """From the start of the processes to the first warm-up step."""
+    figures: Figures
+    steadiness: Steadiness
+    invalid: tuple[str, ...]
+    notes: tuple[str, ...]
+    first_loss: float | None
+    """Mean over ranks of the window's first step; None where it is not finite."""
+    last_loss: float | None
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits behind the words invalid and note, as they were for this record."""
+
+    throttled_percent: float = 1.0
+    """Share of the window with hardware slowdown, thermal or power-brake reasons: invalid."""
+    foreign_gpu_percent: float = 5.0
+    """Use of a GPU by processes that were there before the ranks: invalid."""
+    cores_lost_percent: float = 25.0
+    """Share of the ranks' cores lost to others or to steal: invalid."""
+    cores_lost_note_percent: float = 5.0
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rank failed first, how, and the end of its log."""
+
+    rank: int | None
+    what: str
+    log: str
+    log_tail: tuple[str, ...]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Written last and by rename, so a folder without it is an unfinished run."""
+
+    version: int = VERSION
+    id: str
+    kind: Kind
+    status: Status
+    why: str
+    """One sentence; empty when ok."""
+    tool_version: str
+    created: str
+    """UTC, ISO 8601."""
+    duration_s: float
+    command: tuple[str, ...]
+    requested: dict[str, Option]
+    resolved: RunConfig
+    choices: tuple[Choice, ...]
+    topology: Topology
+    environment: Environment
+    data: DataSet | None
+    """None for synthetic batches."""
+    thresholds: Thresholds
+    device_name: str = ""
+    """The GPU, or the processor, as the worker found it; empty where nothing ran."""
+    weight_format: str
+    """Of the convolution weights as trained, read from strides; empty where nothing ran."""
+    figures: Figures | None
+    """Over all sessions; none when no window was completed."""
+    sessions: tuple[Session, ...]
+    notes: tuple[str, ...]
+    failure: Failure | None = None
+    files: tuple[File, ...] = ()
+    children: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of the record."""
+    return msgspec.json.schema(Record)

@@ -1,0 +1,89 @@
+"""What one rank measured, step by step, and what one session gathered."""
+
+from typing import Final
+
+import msgspec
+
+COLUMNS: Final = (
+    "step_ns",
+    "data_wait_ns",
+    "forward_ns",
+    "backward_ns",
+    "optimizer_ns",
+    "next_ns",
+)
+"""Columns of the timed steps, each an integer number of nanoseconds per step."""
+
+
+class Samples(msgspec.Struct, frozen=True, kw_only=True):
+    """Columns of one rank in one session; the timed steps, each list of the same length.
+
+    A step runs from the end of one optimizer step to the end of the next, so that the steps of a
+    window tile it without gaps, and `step = data_wait + forward + backward + optimizer`.
+    """
+
+    rank: int
+    node: int
+    local_rank: int
+    host: str
+    pid: int
+    device: str
+    window_ns: int
+    """From the barrier before the first timed step to the device synchronise after the last."""
+    step_ns: list[int]
+    data_wait_ns: list[int]
+    """From the end of the optimizer to the batch being ready on the device, copy included."""
+    forward_ns: list[int]
+    """Forward pass and loss."""
+    backward_ns: list[int]
+    """Backward pass, with the gradient reduction that DDP overlaps with it."""
+    optimizer_ns: list[int]
+    next_ns: list[int]
+    """Host time blocked in `next()` of the pipeline: inside data_wait on CPU, beside it on GPU."""
+    loss: list[float]
+    warm_up_ns: list[int]
+    """Whole steps before the window, on the host's clock: shows what warm-up was, never counted."""
+
+
+class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rank says of itself beside its timings: guards, memory, threads, formats."""
+
+    rank: int
+    peak_gib: float
+    """Peak memory: allocated on the GPU, or resident set of the process on CPU, GiB."""
+    reserved_gib: float
+    """Peak memory the allocator reserved on the GPU; 0 on CPU."""
+    affinity: tuple[int, ...]
+    """CPUs the kernel says the rank may run on."""
+    torch_threads: int
+    cpu_busy_s: float
+    """CPU time of this process, all threads, during the window."""
+    core_busy_s: float
+    """Time the rank's cores were busy with anything during the window."""
+    core_steal_s: float
+    """Time a hypervisor took from the rank's cores during the window."""
+    parameters: int
+    parameters_unchanged: tuple[str, ...]
+    parameter_digest: str
+    """Digest of all parameters after the window: equal on all ranks under DDP."""
+    losses_finite: bool
+    batches_distinct: int
+    batches_expected: int
+    """Fewest distinct batches an honest pipeline shows; 0 where repetition is by design."""
+    weight_format: str
+    """Memory format of the convolution weights, read from their strides."""
+    gradient_format: str
+    first_loss: float
+    last_loss: float
+    start_up_s: dict[str, float]
+    """Seconds of each phase before the window, by name."""
+
+
+class SessionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything rank 0 gathered through the process group in one session."""
+
+    samples: tuple[Samples, ...]
+    facts: tuple[RankFacts, ...]
+    versions: dict[str, str]
+    """Versions of what the worker ran with: torch, cuda, cudnn, nccl, dali."""
+    device_name: str

@@ -1,0 +1,101 @@
+"""Whether a window may be believed: the guards of a session, applied to what was gathered."""
+
+from dataclasses import dataclass
+
+from reports.schema.record import Thresholds
+from reports.schema.samples import RankFacts, SessionResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Reasons that make a session invalid, and notes that do not."""
+
+    invalid: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuUse:
+    """What was seen of the GPUs during the window, over all of them; zeros on CPU."""
+
+    samples: int = 0
+    """Moments at which the GPUs were asked; 0 means that nobody watched."""
+    throttled_percent: float = 0.0
+    reasons: tuple[str, ...] = ()
+    power_capped_percent: float = 0.0
+    foreign_percent: float = 0.0
+    """Highest mean use of a GPU by processes that were there before the ranks."""
+
+
+def cores_lost_percent(result: SessionResult) -> float:
+    """Largest share over hosts of the ranks' cores that others or the hypervisor had.
+
+    Summed over a host's ranks, as a process of the launcher may stand on any of their cores.
+    """
+    shares = []
+    for host in {samples.host for samples in result.samples}:
+        pairs = [
+            (facts, samples)
+            for facts, samples in zip(result.facts, result.samples, strict=True)
+            if samples.host == host
+        ]
+        lost = sum(
+            max(0.0, facts.core_busy_s - facts.cpu_busy_s) + facts.core_steal_s
+            for facts, _ in pairs
+        )
+        owned = sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in pairs)
+        shares.append(100 * lost / owned if owned else 0.0)
+    return max(shares, default=0.0)
+
+
+def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
+    """Apply every guard of DESIGN's "Invalid" to one session."""
+    lost = cores_lost_percent(result)
+    invalid = [*_training(result.facts), *_gpu(gpu, limits)]
+    notes = []
+    if lost > limits.cores_lost_percent:
+        invalid.append(
+            f"{lost:.0f} % of the ranks' cores were lost to other processes or the hypervisor "
+            f"(limit {limits.cores_lost_percent:g} %)"
+        )
+    elif lost > limits.cores_lost_note_percent:
+        notes.append(f"{lost:.0f} % of the ranks' cores were lost to others")
+    if gpu.power_capped_percent > limits.throttled_percent:
+        notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
+    return Verdict(invalid=tuple(invalid), notes=(*notes, *_formats(result.facts)))
+
+
+def _training(facts: tuple[RankFacts, ...]) -> list[str]:
+    """Reasons to doubt that the window was training at all."""
+    reasons = []
+    for one in facts:
+        if not one.losses_finite:
+            reasons.append(f"rank {one.rank}: the loss is not finite; lower --learning-rate")
+        if one.parameters_unchanged:
+            names, count = one.parameters_unchanged, len(one.parameters_unchanged)
+            reasons.append(f"rank {one.rank}: {count} parameters did not change ({names[0]} …)")
+        if one.batches_distinct < one.batches_expected:
+            reasons.append(
+                f"rank {one.rank}: batches repeat ({one.batches_distinct} distinct, at least "
+                f"{one.batches_expected} expected)"
+            )
+    if len({one.parameter_digest for one in facts}) > 1:
+        reasons.append("the ranks' parameters differ: their gradients were not reduced")
+    return reasons
+
+
+def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
+    reasons = []
+    if gpu.throttled_percent > limits.throttled_percent:
+        why = ", ".join(gpu.reasons)
+        reasons.append(f"GPU clocks were throttled for {gpu.throttled_percent:.0f} % ({why})")
+    if gpu.foreign_percent > limits.foreign_gpu_percent:
+        reasons.append(f"another process used {gpu.foreign_percent:.0f} % of a GPU")
+    return reasons
+
+
+def _formats(facts: tuple[RankFacts, ...]) -> list[str]:
+    first = facts[0]
+    if first.gradient_format in ("either", first.weight_format):
+        return []
+    return [f"weights are {first.weight_format}, gradients {first.gradient_format}"]

@@ -1,0 +1,20 @@
+"""What a user can get wrong about a model, said so that the next try works."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UnknownModel(ValueError):
+    """Raised when a name belongs to no architecture; says what was given and what is near."""
+
+    def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
+        """Keep the parts too, so that `--json` can show them apart."""
+        near = get_close_matches(given.strip().lower(), list(known), n=1, cutoff=0.0)
+        self.given = given
+        self.nearest = near[0] if near else None
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
+
+    def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:
+        """Cross a process boundary as its message: the arguments differ from `args`."""
+        return ValueError, (str(self),)

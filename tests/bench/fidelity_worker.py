@@ -1,0 +1,117 @@
+"""A rank that trains twice, in turn: the shipped worker's loop, and the bare one."""
+
+import json
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from bench.rankfile import Mark, Phase
+from bench.session.blocks import alternate
+from bench.worker import group, precision
+from bench.worker.clock import HostClock
+from bench.worker.entry import Rank, enter
+from bench.worker.loop import run_steps
+from bench.worker.session import Progress, set_up
+from bench.worker.training import assemble
+from bench.worker.witness import Witness
+from resnext.spec import parse
+from tests.bench import bare
+from tests.bench.plan import OPTIONS_FILE, Plan
+
+
+class SlowClock(HostClock):
+    """Loses a share of each step, so that a benchmark that cannot see it is found out."""
+
+    share = 0.0
+    last_ns = 0
+
+    def mark(self, step: int, mark: Mark) -> None:
+        super().mark(step, mark)
+        if mark is Mark.OPTIMIZER and self.share:
+            now = time.perf_counter_ns()
+            lost_ns = min(now - self.last_ns, 10**9) * self.share
+            while time.perf_counter_ns() < now + lost_ns:
+                pass
+            self.last_ns = time.perf_counter_ns()
+
+
+def measure(rank: Rank) -> None:
+    plan = Plan(**json.loads((rank.folder.path / OPTIONS_FILE).read_text()))
+    group.join(rank.job.topology.backend, torch.device("cpu"), rank.job.timeout_s)
+    precision.apply(rank.job.config)
+    if plan.bare_first:
+        theirs = bare_side(rank, plan)
+        ours = our_side(rank, plan)
+    else:
+        ours = our_side(rank, plan)
+        theirs = bare_side(rank, plan)
+    pairs = alternate(ours, theirs, 1 + plan.pairs)[1:]
+    if rank.rank == 0:
+        rank.folder.result.write_text(json.dumps(pairs))
+    group.leave()
+    rank.file.phase = Phase.DONE
+
+
+def timed_block(train: Callable[[int], None], steps: int) -> float:
+    """The first step of a block meets cold caches and is not counted."""
+    train(1)
+    group.barrier()
+    start = time.perf_counter()
+    train(steps)
+    group.barrier()
+    return time.perf_counter() - start
+
+
+def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
+    training = set_up(rank, Progress(rank.file))
+    if plan.tiny:
+        training = assemble(rank.job.config, tiny(rank), training.batches, training.device)
+    clock = SlowClock(rank.file)
+    clock.share = plan.inject
+    witness = Witness(len(rank.file.marks), training.device)
+    done = 0
+
+    def train(steps: int) -> None:
+        nonlocal done
+        run_steps(training, clock, witness, done, steps)
+        done += steps
+
+    def block() -> float:
+        rank.file.phase = Phase.TIMED  # the parent draws progress while it reads this
+        length = timed_block(train, plan.steps)
+        rank.file.phase = Phase.GATHERING
+        return length
+
+    return block
+
+
+def tiny(rank: Rank) -> nn.Module:
+    classes = rank.job.config.classes
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
+
+
+def bare_side(rank: Rank, plan: Plan) -> Callable[[], float]:
+    config = rank.job.config
+    size, batch, world = config.image_size, config.batch_size, config.world_size
+    torch.manual_seed(config.seed)
+    if config.pipeline == "dali":
+        from tests.bench.bare_jpegs import batches
+
+        images = rank.folder.read_images()
+        loader = batches(
+            *(rank.job.images, images.files, images.labels),
+            **{"size": size, "batch": batch, "rank": rank.rank, "world": world},
+            threads=config.loader_threads,
+        )
+    else:
+        loader = bare.noise(size, batch, config.classes)
+    spec = parse(config.model)
+    network = bare.network(list(spec.blocks), spec.cardinality, config.classes)
+    train = bare.training(tiny(rank) if plan.tiny else network, loader, world)
+    return lambda: timed_block(train, plan.steps)
+
+
+if __name__ == "__main__":
+    enter("tests.bench.fidelity_worker:measure")

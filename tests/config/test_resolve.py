@@ -1,0 +1,290 @@
+"""What is chosen for a machine, why, and what is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.cli.run import request_of
+from bench.config import resolve as module
+from bench.config.request import checked
+from bench.config.resolve import DataFacts, Resolved, dali_installed, pipeline_of, resolve
+from bench.errors import CannotHere, UsageError
+from bench.machine.inventory import Machine
+from reports.schema.config import Request
+from tests.machine.made_machines import laptop, made_machine
+
+MADE = DataFacts(root="/cache/made", classes=8, made=True)
+OWN = DataFacts(root="/images", classes=1000, made=False)
+EIGHT = made_machine(cores=128, gpus=8, siblings=True)
+ONE_GPU = made_machine(cores=16, gpus=1)
+OLD_GPU = made_machine(cores=8, gpus=1, memory_gib=15.9, capability=(7, 5))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _dali() -> Iterator[None]:
+    """DALI is there, whatever is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "dali_installed", lambda: True)
+        yield
+
+
+def resolved(machine: Machine, data: DataFacts | None = MADE, /, **request: Any) -> Resolved:
+    return resolve(checked(request), machine, data)
+
+
+def chosen(found: Resolved) -> dict[str, object]:
+    return {choice.option: choice.value for choice in found.choices}
+
+
+def whys(found: Resolved) -> dict[str, str]:
+    return {choice.option: choice.why for choice in found.choices}
+
+
+def refused(kind: type[Exception], machine: Machine, **request: Any) -> str:
+    with pytest.raises(kind) as error:
+        resolved(machine, **request)
+    return str(error.value)
+
+
+def test_a_laptop() -> None:
+    config = resolved(laptop()).config
+    assert (config.model, config.device, config.world_size) == ("resnext50_32x4d", "cpu", 1)
+    assert (config.launcher, config.engine) == ("direct", "none")
+    assert (config.image_size, config.batch_size, config.warm_up, config.steps) == (128, 8, 10, 40)
+    assert (config.pipeline, config.decode, config.data, config.classes) == (
+        *("dali", "cpu"),
+        *("/cache/made", 8),
+    )
+    assert (config.amp_dtype, config.tf32, config.channels_last) == ("none", False, True)
+    # Two cores: one thread computes and one decodes.
+    assert (config.threads, config.loader_threads) == (1, 1)
+    assert config.learning_rate == pytest.approx(0.1 * 8 / 256, rel=1e-3)
+
+
+def test_eight_gpus() -> None:
+    found = resolved(EIGHT, amp=True)
+    config = found.config
+    assert (config.device, config.nodes, config.nproc_per_node) == ("cuda", 1, 8)
+    assert (config.launcher, config.engine, config.amp_dtype) == ("torchrun", "ddp", "bf16")
+    assert (config.image_size, config.batch_size, config.decode) == (224, 128, "mixed")
+    assert (config.warm_up, config.steps) == (50, 200)
+    assert config.learning_rate == 0.4  # 0.1 at 256 images, here 1024
+    assert (config.threads, config.loader_threads) == (8, 15)  # 16 of 128 cores a rank
+    assert whys(found)["nproc_per_node"] == "8 GPUs over 1 node"
+    assert whys(found)["amp_dtype"] == "--amp, and the GPU has bf16"
+
+
+def test_eight_gpus_over_two_nodes() -> None:
+    config = resolved(EIGHT, nodes=2).config
+    assert (config.nodes, config.nproc_per_node, config.world_size) == (2, 4, 8)
+
+
+def test_one_gpu_under_two_nodes_is_shared() -> None:
+    config = resolved(ONE_GPU, nodes=2).config
+    assert (config.nodes, config.nproc_per_node) == (2, 1)
+    assert config.batch_size == 128  # half of 139 GiB each
+    smaller = made_machine(cores=16, gpus=1, memory_gib=24)
+    assert resolved(smaller).config.batch_size == 64
+    assert resolved(smaller, nodes=2).config.batch_size == 32
+
+
+def test_an_old_gpu_has_fp16() -> None:
+    found = resolved(OLD_GPU, amp=True)
+    assert (found.config.amp_dtype, found.config.batch_size) == ("fp16", 64)
+    assert whys(found)["amp_dtype"] == "--amp, and the GPU has no bf16"
+    assert resolved(OLD_GPU, amp=True, device="cpu").config.amp_dtype == "bf16"
+    assert resolved(OLD_GPU, amp=True, amp_dtype="bf16").config.amp_dtype == "bf16"
+
+
+def test_a_quota_counts_and_not_the_mask() -> None:
+    machine = made_machine(cores=64, usable=4)
+    config = resolved(machine, nodes=2).config
+    assert (config.threads, config.loader_threads) == (1, 1)  # 2 of 4 cores a rank
+    words = "5 nodes x 1 processes = 5 ranks, but only 4 CPU cores may be used"
+    assert words in refused(CannotHere, machine, nodes=5)
+
+
+def test_siblings_are_not_counted_as_cores_to_compute_on() -> None:
+    config = resolved(made_machine(cores=16, siblings=True), None, pipeline="synthetic").config
+    assert config.threads == 8
+
+
+@pytest.mark.parametrize("machine", [laptop(), EIGHT, ONE_GPU, OLD_GPU])
+@pytest.mark.parametrize("pipeline", ["dali", "synthetic"])
+def test_every_choice_has_a_reason_and_is_what_runs(machine: Machine, pipeline: str) -> None:
+    found = resolved(machine, MADE if pipeline == "dali" else None, pipeline=pipeline)
+    assert all(choice.why for choice in found.choices)
+    assert len(chosen(found)) == len(found.choices)
+    for option, value in chosen(found).items():
+        assert getattr(found.config, option) == value
+    # Options without an effect here are not talked about.
+    silent = {"cudnn_benchmark", "tf32"} if found.config.device == "cpu" else set()
+    silent |= {"decode", "loader_threads", "data"} if pipeline == "synthetic" else set()
+    assert not silent & set(chosen(found))
+
+
+GIVEN = {
+    "model": st.sampled_from(["resnext50_32x4d", "resnet50", "resnext101_32x8d"]),
+    "image_size": st.integers(32, 512),
+    "batch_size": st.integers(1, 512),
+    "nodes": st.integers(1, 3),
+    "nproc_per_node": st.integers(1, 4),
+    "device": st.sampled_from(["cpu", "cuda"]),
+    "amp_dtype": st.sampled_from(["none", "bf16", "fp16"]),
+    "tf32": st.booleans(),
+    "channels_last": st.booleans(),
+    "cudnn_benchmark": st.booleans(),
+    "cudnn_benchmark_limit": st.integers(0, 20),
+    "cudnn_deterministic": st.booleans(),
+    "pipeline": st.sampled_from(["synthetic", "dali"]),
+    "bad_files": st.sampled_from(["stop", "skip"]),
+    "threads": st.integers(1, 8),
+    "loader_threads": st.integers(1, 8),
+    "optimizer": st.sampled_from(["sgd", "adamw"]),
+    "learning_rate": st.floats(0, 1),
+    "momentum": st.floats(0, 1),
+    "weight_decay": st.floats(0, 1),
+    "seed": st.integers(0, 2**31 - 1),
+    "warm_up": st.integers(1, 100),
+    "steps": st.integers(2, 1000),
+    "sessions": st.integers(1, 9),
+}
+REQUESTS = st.fixed_dictionaries({}, optional=GIVEN)
+
+
+def facts(request: Request) -> DataFacts | None:
+    return None if request.get("pipeline") == "synthetic" else MADE
+
+
+@given(REQUESTS)
+def test_what_was_given_stands_and_is_no_choice(request: Request) -> None:
+    found = resolve(checked(request), EIGHT, facts(request))
+    assert not set(request) & set(chosen(found))
+    synthetic = {"bad_files"} if found.config.pipeline == "synthetic" else set()
+    for option in set(request) - synthetic:
+        assert getattr(found.config, option) == request[option]
+
+
+@given(REQUESTS, st.sampled_from([None, True, False]))
+def test_a_configuration_leads_to_itself(request: Request, amp: bool | None) -> None:
+    """`runs rerun`: the resolved configuration, asked for again, is the very same one."""
+    if amp is not None:
+        request = {name: value for name, value in request.items() if name != "amp_dtype"}
+        request["amp"] = amp
+    first = resolve(checked(request), EIGHT, facts(request))
+    again = resolve(checked(request_of(first.config)), EIGHT, facts(request))
+    assert again.config == first.config
+    assert set(chosen(again)) <= {"data"}
+
+
+def test_a_global_batch_leads_to_itself_too() -> None:
+    first = resolved(EIGHT, global_batch_size=64)
+    assert (first.config.batch_size, whys(first)["batch_size"]) == (
+        8,
+        "--global-batch-size 64 over 8 ranks",
+    )
+    assert resolve(request_of(first.config), EIGHT, MADE).config == first.config
+
+
+@pytest.mark.parametrize(
+    ("total", "nearest"), [(63, "56 or 64"), (65, "64 or 72"), (7, "are 8"), (12, "8 or 16")]
+)
+def test_a_global_batch_that_does_not_divide(total: int, nearest: str) -> None:
+    text = refused(UsageError, EIGHT, global_batch_size=total)
+    assert f"--global-batch-size {total} does not divide over 8 ranks (1 nodes x 8)" in text
+    assert nearest in text
+
+
+def test_two_batches_that_disagree() -> None:
+    text = refused(UsageError, EIGHT, global_batch_size=64, batch_size=9)
+    assert "64 over 8 ranks is 8 per rank, but --batch-size 9 is given too" in text
+    assert resolved(EIGHT, global_batch_size=64, batch_size=8).config.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("machine", "request_", "words"),
+    [
+        (laptop(), {"nodes": 3}, "3 nodes x 1 processes = 3 ranks, but only 2 CPU cores"),
+        (laptop(), {"nproc_per_node": 3}, "lower --nodes or --nproc-per-node"),
+        (laptop(), {"device": "cuda"}, "--device cuda: no NVIDIA GPU is visible here"),
+        (ONE_GPU, {"nproc_per_node": 2}, "--nproc-per-node 2: only 1 GPU here; give at most 1"),
+        (EIGHT, {"nproc_per_node": 9}, "--nproc-per-node 9: only 8 GPUs here"),
+    ],
+)
+def test_what_this_machine_cannot_do(
+    machine: Machine, request_: dict[str, Any], words: str
+) -> None:
+    assert words in refused(CannotHere, machine, **request_)
+    assert CannotHere.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"amp": False, "amp_dtype": "bf16"}, "--no-amp and --amp-dtype bf16 exclude each other"),
+        ({"amp": True, "amp_dtype": "none"}, "--amp and --amp-dtype none exclude each other"),
+        ({"pipeline": "synthetic", "decode": "cpu"}, "synthetic batches have no JPEGs"),
+        ({"pipeline": "synthetic", "data": "/x"}, "--data needs a pipeline that reads it"),
+        ({"decode": "mixed"}, "--decode mixed: with --pipeline dali on cpu give cpu"),
+        ({"decode": "none"}, "--decode none: with --pipeline dali on cpu give cpu"),
+        ({"model": "resnext50_32x4"}, "did you mean resnext50_32x4d?"),
+    ],
+)
+def test_contradictions(request_: dict[str, Any], words: str) -> None:
+    assert words in refused(UsageError, laptop(), **request_)
+    assert UsageError.exit_code == 2
+
+
+def test_decoding_on_a_gpu_machine() -> None:
+    assert "give cpu or mixed" in refused(UsageError, EIGHT, decode="none")
+    assert resolved(EIGHT, decode="cpu").config.decode == "cpu"
+    assert resolved(EIGHT, device="cpu").config.decode == "cpu"
+    assert resolved(EIGHT, None, pipeline="synthetic", decode="none").config.decode == "none"
+
+
+def test_no_amp_means_fp32() -> None:
+    assert resolved(EIGHT, amp=False).config.amp_dtype == "none"
+    assert resolved(EIGHT, amp=False, amp_dtype="none").config.amp_dtype == "none"
+
+
+def test_data_of_the_users_own() -> None:
+    found = resolved(laptop(), OWN, data="/images")
+    assert (found.config.data, found.config.classes) == ("/images", 1000)
+    assert "data" not in chosen(found)
+    assert chosen(resolved(laptop(), MADE))["data"] == "/cache/made"
+
+
+def test_the_port_is_no_part_of_the_configuration() -> None:
+    assert resolved(laptop(), port=29500).port == 29500
+    assert resolved(laptop()).port == 0
+    assert resolved(laptop(), port=29500).config == resolved(laptop()).config
+
+
+def test_learning_rates_follow_the_batch() -> None:
+    assert resolved(laptop(), batch_size=256).config.learning_rate == 0.1
+    assert resolved(laptop(), batch_size=256, optimizer="adamw").config.learning_rate == 0.001
+    assert resolved(laptop(), learning_rate=0.5).config.learning_rate == 0.5
+
+
+def test_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "dali_installed", lambda: False)
+    assert pipeline_of({}) == ("synthetic", "DALI is not installed (extra dali13)")
+    assert pipeline_of({"pipeline": "synthetic"}) == ("synthetic", "")
+    with pytest.raises(CannotHere, match="install the extra dali13"):
+        pipeline_of({"pipeline": "dali"})
+    with pytest.raises(CannotHere, match="--data: DALI, which reads it, is not installed"):
+        pipeline_of({"data": "/images"})
+    assert resolved(laptop(), None).config.pipeline == "synthetic"
+
+
+def test_dali_is_looked_for_and_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("importlib.util.find_spec", missing)
+    assert not dali_installed()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert dali_installed()

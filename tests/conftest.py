@@ -1,0 +1,17 @@
+"""For all tests: one thread each, as several run at once, and a data cache of their own."""
+
+import os
+
+# Before torch is imported: two test processes with a thread for each core would fight for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made data set is made once for all test runs, not in the user's own cache."""
+    folder = request.config.cache.mkdir("made-data")
+    monkeypatch.setenv("RESNEXT_BENCH_CACHE", str(folder))
+    for name in ("RESNEXT_BENCH_RUNS", "RESNEXT_BENCH_DEBUG"):
+        monkeypatch.delenv(name, raising=False)

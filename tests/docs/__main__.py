@@ -1,0 +1,64 @@
+"""`nox -s docs`: the pages that are written from the program itself.
+
+python -m tests.docs            write them
+python -m tests.docs --check    exit 1 where one is not what would be written
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from reports.schema.record import schema
+
+DOCS = Path(__file__).parents[2] / "docs"
+COMMANDS = ((), ("run",), ("runs",), *(("runs", name) for name in ("list", "show", "rerun")))
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page with its text."""
+    return {DOCS / "record.schema.json": _schema(), DOCS / "cli.md": _command_line()}
+
+
+def _schema() -> str:
+    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
+
+
+def _command_line() -> str:
+    parts = ["# Command line\n\nWritten by `nox -s docs` from the program's own `--help`.\n"]
+    for command in COMMANDS:
+        title = " ".join(("resnext-bench", *command))
+        parts.append(f"\n## `{title}`\n\n```text\n{_help(command)}\n```\n")
+    return "".join(parts)
+
+
+def _help(command: tuple[str, ...]) -> str:
+    program = Path(sys.executable).with_name("resnext-bench")
+    plain = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    done = subprocess.run(
+        (program, *command, "--help"),
+        env={**os.environ, **plain},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def main() -> int:
+    stale = [
+        path for path, text in pages().items() if not path.exists() or path.read_text() != text
+    ]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(DOCS.parent)} is not up to date; run nox -s docs")
+        return bool(stale)
+    for path, text in pages().items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""What is typed to start a session, node by node."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.launch.commands import NodeCommand, commands
+from bench.launch.topology import place_ranks
+from tests.machine.made_machines import made_machine
+from tests.reports.made_results import made_config
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+FOLDER = Path("/runs/ID/session-1")
+
+
+@pytest.fixture(autouse=True)
+def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VISIBLE, raising=False)
+
+
+def planned(*, gpus: int = 0, port: int = 29500, **changes: Any) -> tuple[NodeCommand, ...]:
+    config = made_config(**{"device": "cuda" if gpus else "cpu"} | changes)
+    topology = place_ranks(config, made_machine(cores=16, gpus=gpus))
+    return commands(config, topology, folder=FOLDER, run_id="ID", port=port)
+
+
+def option(command: NodeCommand, name: str) -> str:
+    return command.argv[command.argv.index(name) + 1]
+
+
+def test_all_nodes_meet_at_one_place() -> None:
+    """A fresh rendezvous id for each node makes them wait for one another for ever."""
+    plan = planned(nodes=3, nproc_per_node=2, port=12345)
+    assert [command.node for command in plan] == [0, 1, 2]
+    assert {option(command, "--rdzv-id") for command in plan} == {"ID"}
+    assert {option(command, "--rdzv-endpoint") for command in plan} == {"127.0.0.1:12345"}
+    assert {option(command, "--rdzv-backend") for command in plan} == {"c10d"}
+    assert {option(command, "--nnodes") for command in plan} == {"3"}
+    assert {option(command, "--nproc-per-node") for command in plan} == {"2"}
+
+
+def test_the_first_node_alone_is_the_host() -> None:
+    hosts = [
+        dict(pair.split("=") for pair in option(command, "--rdzv-conf").split(","))["is_host"]
+        for command in planned(nodes=3)
+    ]
+    assert hosts == ["1", "0", "0"]
+
+
+def test_each_agent_runs_the_worker_on_the_folder() -> None:
+    for command in planned():
+        assert command.argv[:4] == (sys.executable, "-P", "-m", "torch.distributed.run")
+        assert command.argv[-3:] == ("-m", "bench.worker", str(FOLDER))
+
+
+def test_one_process_needs_no_agent() -> None:
+    (command,) = planned(nodes=1, launcher="direct", engine="none")
+    assert command.argv == (sys.executable, "-P", "-m", "bench.worker", str(FOLDER))
+    assert "GLOO_SOCKET_IFNAME" not in command.environment
+
+
+def test_environment() -> None:
+    for node, command in enumerate(planned(threads=3)):
+        assert command.environment["PYTHONSAFEPATH"] == "1"
+        assert command.environment["OMP_NUM_THREADS"] == "3"
+        assert command.environment["RESNEXT_BENCH_NODE"] == str(node)
+        assert command.environment["GLOO_SOCKET_IFNAME"] == "lo"
+
+
+def test_cores_are_those_of_the_node() -> None:
+    assert [command.cores for command in planned(nproc_per_node=2)] == [
+        tuple(range(8)),
+        tuple(range(8, 16)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caller", "nodes"),
+    [
+        (None, ["0,1", "2,3"]),
+        ("0,1,2,3", ["0,1", "2,3"]),
+        ("4,5,6,7", ["4,5", "6,7"]),
+        ("7, 5,3 ,1", ["7,5", "3,1"]),
+        ("GPU-aa,GPU-bb,GPU-cc,GPU-dd", ["GPU-aa,GPU-bb", "GPU-cc,GPU-dd"]),
+        ("2,3,4,5,9", ["2,3", "4,5"]),
+    ],
+)
+def test_each_node_sees_its_own_gpus(
+    caller: str | None, nodes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if caller is not None:
+        monkeypatch.setenv(VISIBLE, caller)
+    plan = planned(gpus=4, nproc_per_node=2)
+    assert [command.environment[VISIBLE] for command in plan] == nodes
+
+
+def test_nodes_that_share_a_gpu_both_see_it() -> None:
+    assert [command.environment[VISIBLE] for command in planned(gpus=1)] == ["0", "0"]
+
+
+def test_ranks_that_go_round_the_gpus() -> None:
+    plan = planned(gpus=4, nproc_per_node=3)  # ranks 3, 4, 5 are on 3, 0, 1
+    assert [command.environment[VISIBLE] for command in plan] == ["0,1,2", "3,0,1"]
+
+
+@pytest.mark.parametrize("caller", [None, "", "0", "GPU-aa"])
+def test_on_cpu_no_gpu_is_visible(caller: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if caller is not None:
+        monkeypatch.setenv(VISIBLE, caller)
+    for command in planned(gpus=2, device="cpu"):
+        assert command.environment[VISIBLE] == ""
+
+
+def test_a_shell_can_run_it() -> None:
+    command = NodeCommand(
+        node=0, argv=("python", "-c", "print(1 + 1)"), environment={"A": "x y"}, cores=(0,)
+    )
+    assert shlex.split(command.shell()) == ["A=x y", "python", "-c", "print(1 + 1)"]

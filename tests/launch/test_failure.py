@@ -1,0 +1,164 @@
+"""Which rank failed first, from the files that a broken session leaves."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.job import RankError, SessionFolder
+from bench.launch.failure import find_failure, tail
+from bench.rankfile import Mark, Phase, RankFile
+
+PIDS = (101, 102)
+REFUSED = "[Gloo] Connection closed by peer [127.0.0.1]:4711"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SessionFolder:
+    found = SessionFolder(tmp_path / "session-1")
+    for path in (found.ranks, found.logs):
+        path.mkdir(parents=True)
+    return found
+
+
+def rank(folder: SessionFolder, number: int, phase: Phase, done: int = 0) -> None:
+    """A rank's file as it was left: 2 steps of warm-up, 5 timed, `done` of them finished."""
+    path = folder.rank_file(number)
+    file = RankFile.create(path, rank=number, pid=PIDS[number], warm_up=2, steps=5)
+    file.phase = phase
+    file.marks[:done, Mark.OPTIMIZER] = range(1, done + 1)
+    folder.rank_log(number).write_text(f"rank {number} began\nrank {number} ended\n")
+
+
+def error(
+    folder: SessionFolder, number: int, kind: str, message: str, time_ns: int, hint: str = ""
+) -> None:
+    account = RankError(rank=number, kind=kind, message=message, time_ns=time_ns, hint=hint)
+    folder.error_file(number).write_bytes(msgspec.json.encode(account))
+
+
+def agent(folder: SessionFolder, node: int, text: str) -> None:
+    folder.node_log(node).write_text(text)
+
+
+def report(pid: int, code: int) -> str:
+    """The part of torchrun's report that names the failed process."""
+    return (
+        "============================================================\n"
+        "bench.worker FAILED\n"
+        "Root Cause (first observed failure):\n[0]:\n"
+        "  time      : 2026-03-01_10:15:00\n  host      : host-a\n  rank      : 1\n"
+        f"  exitcode  : {code} (pid: {pid})\n  error_file: <N/A>\n"
+    )
+
+
+def test_a_killed_rank_wins_over_what_follows_from_it(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.TIMED, 4)
+    rank(folder, 1, Phase.TIMED, 4)
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=1)
+    agent(folder, 1, report(102, -9))
+    found = find_failure(folder, [1, 1])
+    assert found.rank == 1
+    assert found.what.startswith("rank 1: killed by SIGKILL (the kernel does so when memory")
+    assert found.what.endswith("in step 5 of 7")
+    assert found.log == str(folder.rank_log(1))
+    assert found.log_tail == ("rank 1 began", "rank 1 ended")
+
+
+def test_a_crash_is_no_lack_of_memory(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.MODEL)
+    rank(folder, 1, Phase.MODEL)
+    agent(folder, 0, report(101, -11))
+    assert find_failure(folder, [1, 1]).what == "rank 0: killed by SIGSEGV in phase model"
+
+
+def test_the_line_as_torchrun_writes_it(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.TIMED, 0)
+    agent(folder, 0, "exitcode : -9 (pid: 101)")
+    assert find_failure(folder, [1]).rank == 0
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        pytest.param(report(101, -15), id="SIGTERM is what agents send themselves"),
+        pytest.param(report(999, -9), id="another process"),
+        pytest.param(report(101, 1), id="no signal"),
+    ],
+)
+def test_ends_that_are_no_kill(folder: SessionFolder, log: str) -> None:
+    rank(folder, 0, Phase.TIMED)
+    agent(folder, 0, log)
+    error(folder, 1, "ValueError", "ours", time_ns=5)
+    found = find_failure(folder, [1, 1])
+    assert found.what == "rank 1: ValueError: ours"
+
+
+def test_a_rank_that_was_done_did_not_fail(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.DONE, 7)
+    agent(folder, 0, report(101, -9))
+    assert find_failure(folder, [1]).rank is None
+
+
+def test_a_direct_worker_that_was_killed(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.WARM_UP, 1)
+    found = find_failure(folder, [-9])
+    assert found.rank == 0
+    assert found.what.endswith("in step 2 of 7")
+
+
+def test_the_earliest_real_error_wins(folder: SessionFolder) -> None:
+    """Connection errors may come first on another host's clock; they are never the cause."""
+    for number in (0, 1):
+        rank(folder, number, Phase.TIMED, 3)
+    error(folder, 0, "DistBackendError", "NCCL communicator was aborted", time_ns=1)
+    error(folder, 1, "ZeroDivisionError", "\n\n  division by zero  \nmore", time_ns=2)
+    found = find_failure(folder, [1, 1])
+    assert (found.rank, found.what) == (1, "rank 1: ZeroDivisionError: division by zero")
+
+
+def test_the_earlier_of_two_real_errors(folder: SessionFolder) -> None:
+    error(folder, 0, "ValueError", "second", time_ns=20)
+    error(folder, 1, "ValueError", "first", time_ns=10)
+    assert find_failure(folder, [1, 1]).what == "rank 1: ValueError: first"
+
+
+def test_connection_errors_alone_are_told_in_order(folder: SessionFolder) -> None:
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=20)
+    error(folder, 1, "RuntimeError", "Timed out waiting for the others", time_ns=10)
+    assert find_failure(folder, [1, 1]).rank == 1
+
+
+def test_hints_are_passed_on(folder: SessionFolder) -> None:
+    error(folder, 0, "OutOfMemoryError", "CUDA out of memory", 1, hint="lower --batch-size")
+    what = find_failure(folder, [1]).what
+    assert what == "rank 0: OutOfMemoryError: CUDA out of memory (lower --batch-size)"
+
+
+def test_long_and_empty_messages(folder: SessionFolder) -> None:
+    error(folder, 0, "ValueError", "x" * 5000, time_ns=1)
+    assert len(find_failure(folder, [1]).what) < 400
+    error(folder, 0, "KeyboardInterrupt", "", time_ns=1)
+    assert find_failure(folder, [1]).what == "rank 0: KeyboardInterrupt: no message"
+
+
+def test_no_report_at_all(folder: SessionFolder) -> None:
+    agent(folder, 1, "\n".join(f"line {number}" for number in range(40)))
+    found = find_failure(folder, [None, 2])
+    assert found.rank is None
+    assert found.what == "node 1: its launcher ended with exit code 2 before any rank reported"
+    assert found.log == str(folder.node_log(1))
+    assert found.log_tail == tuple(f"line {number}" for number in range(28, 40))
+
+
+def test_a_killed_launcher(folder: SessionFolder) -> None:
+    found = find_failure(folder, [0, -9])
+    assert found.what.startswith("node 1: its launcher ended with killed by SIGKILL")
+    assert found.log_tail == ()
+
+
+def test_tails(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_bytes(b"first\n\xff broken\nlast\n")
+    assert tail(log, 2) == ("\ufffd broken", "last")
+    assert tail(tmp_path / "absent") == ()

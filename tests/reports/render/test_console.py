@@ -1,0 +1,209 @@
+"""What people read and paste: the right figures, in the width they have."""
+
+from io import StringIO
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from reports.render.console import print_record, print_runs
+from reports.runs import Unfinished
+from reports.schema.record import Failure, Record, Steadiness
+from tests.reports.made_results import (
+    RUN_ID,
+    failed_record,
+    made_config,
+    made_figures,
+    made_record,
+    made_session,
+    made_topology,
+)
+
+WIDTHS = (60, 80, 120)
+GPU_ID = "20260302-090000-resnext101_32x16d_8n-e5f6"
+
+
+def lines_of(show: object, what: object, width: int) -> list[str]:
+    stream = StringIO()
+    show(Console(file=stream, width=width, highlight=False), what)  # type: ignore[operator]
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert max(map(cell_len, lines)) <= width
+    return lines
+
+
+def shown(record: Record, width: int = 80) -> str:
+    """The record on screen as one line, without the table's borders."""
+    text = " ".join(lines_of(print_record, record, width))
+    return " ".join(text.replace("│", " ").split())
+
+
+def gpu_record() -> Record:
+    config = made_config(
+        device="cuda", nproc_per_node=4, sessions=2, amp_dtype="fp16", tf32=True, decode="mixed"
+    )
+    sessions = tuple(
+        made_session(number, figures=made_figures(images_per_s=rate))
+        for number, rate in ((1, 7900.0), (2, 8100.5))
+    )
+    environment = msgspec.structs.replace(
+        made_record().environment, gpus=("Example GPU",) * 8, versions={"cudnn": "9.1"}
+    )
+    return made_record(
+        id=GPU_ID,
+        resolved=config,
+        topology=made_topology(config),
+        sessions=sessions,
+        environment=environment,
+        figures=made_figures(images_per_s=8000.25, images_per_s_per_device=1000.03),
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_figures_are_all_there(width: int) -> None:
+    text = shown(made_record(), width)
+    for words in (
+        "resnext50_32x4d training on Example CPU @ 2.50GHz",
+        "images/s 32.0 16.0 on each of 2 devices",
+        "p50 498 p95 530 p99 560 jitter 12.5",
+        "1.75 GiB a rank (resident set)",
+        "data wait 25.0 ms 5.0 %",
+        "forward 150 ms 30.0 %",
+        "backward 300 ms 60.0 %",
+        "optimizer 25.0 ms 5.0 %",
+        "2 nodes x 1 rank, emulated on one host, DDP over gloo",
+        "8 x 2 ranks = 16 images of 128 x 128",
+        "bf16 autocast, fp32 IEEE elsewhere",
+        "channels_last, weights NHWC",
+        "DALI, decode on CPU; 512 made JPEGs in 8 classes",
+        "40 steps after 10 of warm-up; steady from the start (40 steps)",
+        "torch 2.15.0, dali 2.4.0, Python 3.11.7",
+        "note 2 nodes emulated on one host: no network between them",
+        RUN_ID,
+    ):
+        assert words in text
+    assert "INVALID" not in text
+    assert "cuDNN" not in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_gpu_run_of_several_sessions(width: int) -> None:
+    text = shown(gpu_record(), width)
+    for words in (
+        "training on 8 x Example GPU",
+        "images/s 8,000.2 1,000.0 on each of 8 devices",
+        "7,900.0 to 8,100.5 images/s over 2",
+        "(allocated)",
+        "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere",
+        "benchmark of 10 plans",
+        "decode on CPU and GPU (mixed)",
+        "2 x 40 steps after 10 of warm-up; 2 of 2 steady",
+    ):
+        assert words in text
+
+
+def test_one_process_says_so() -> None:
+    config = made_config(nodes=1, engine="none", launcher="direct", pipeline="synthetic", data=None)
+    record = made_record(resolved=config, topology=made_topology(config), data=None, notes=())
+    text = shown(record)
+    assert "1 node x 1 rank, no DDP" in text
+    assert "synthetic: one batch, resident on the device" in text
+    assert "emulated" not in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_doubts_are_shown(width: int) -> None:
+    reason = "31 % of the ranks' cores were lost to other processes (limit 25 %)"
+    unsteady = Steadiness(cut=0, judged=True, steady=False, why="never steady: +0.1 % a step")
+    record = made_record(
+        status="invalid",
+        sessions=(made_session(invalid=(reason, "the loss is not finite"), steadiness=unsteady),),
+        notes=("device shared by 2 ranks: not a scaling measurement", "[not] markup"),
+    )
+    text = shown(record, width)
+    assert f"INVALID {reason} INVALID the loss is not finite" in text
+    assert "note device shared by 2 ranks: not a scaling measurement" in text
+    assert "note [not] markup" in text
+    assert "never steady: +0.1 % a step" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_failure_with_the_end_of_its_log(width: int) -> None:
+    text = shown(failed_record(), width)
+    assert "FAILED rank 1: killed by SIGKILL" in text
+    assert "in step 7 of 50 the end of session-1/logs/rank-1.log: loading the model" in text
+    assert "step [6] of 50 done" in text, "a log is not markup"
+    assert "images/s" not in text
+    assert RUN_ID in text
+
+
+def test_control_sequences_of_a_log_stay_out_of_the_terminal() -> None:
+    failure = Failure(
+        rank=0, what="rank 0: gone", log="x.log", log_tail=("\x1b[31mred\x1b[0m\x1b[2J \tand", "")
+    )
+    stream = StringIO()
+    console = Console(file=stream, width=60, color_system=None)
+    print_record(console, made_record(figures=None, failure=failure, status="failed"))
+    assert "\x1b" not in stream.getvalue()
+    assert "red" in stream.getvalue()
+
+
+def test_an_interruption_is_shown() -> None:
+    record = made_record(
+        status="interrupted", why="stopped after 0 complete sessions", figures=None, sessions=()
+    )
+    assert "interrupted stopped after 0 complete sessions" in shown(record)
+
+
+@pytest.mark.parametrize(
+    ("forward_ms", "words"), [(0.126, "0.13 ms"), (12.34, "12.3 ms"), (1234.4, "1,234 ms")]
+)
+def test_three_figures_that_mean_something(forward_ms: float, words: str) -> None:
+    assert words in shown(made_record(figures=made_figures(forward_ms=forward_ms)))
+
+
+def runs() -> list[Record | Unfinished]:
+    why = "record.json is not a record: Input data was truncated"
+    return [
+        made_record(),
+        failed_record(),
+        gpu_record(),
+        Unfinished(id="20260303-000000-resnext50_32x4d_1n-0001", why=why),
+    ]
+
+
+def row(lines: list[str], start: str) -> list[str]:
+    return next(line for line in lines if line.startswith(start)).split()
+
+
+def test_the_list_at_80_columns() -> None:
+    lines = lines_of(print_runs, runs(), 80)
+    assert lines[0].split() == ["run", "status", "type", "images/s", "per", "device"]
+    assert row(lines, RUN_ID) == [RUN_ID, "ok", "bf16", "32.0", "16.0"]
+    assert row(lines, GPU_ID) == [GPU_ID, "ok", "fp16", "8,000.2", "1,000.0"]
+    assert [RUN_ID, "failed", "bf16"] in [line.split() for line in lines]
+    text = " ".join(" ".join(lines).split())
+    assert "20260303-000000-resnext50_32x4d_1n-0001 unfinished" in text
+    assert "1n-0001: record.json is not a record: Input data was truncated" in text
+
+
+def test_a_wide_list_has_all_columns() -> None:
+    lines = lines_of(print_runs, runs(), 120)
+    assert lines[0].endswith("images/s  per device  p50 ms  data wait")
+    assert row(lines, RUN_ID) == [RUN_ID, "ok", "bf16", "32.0", "16.0", "498.0", "5.0", "%"]
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 70, 90, 100])
+def test_the_list_keeps_ids_and_status_at_any_width(width: int) -> None:
+    lines = lines_of(print_runs, runs(), width)
+    assert lines[0].split()[:2] == ["run", "status"]
+    if width >= 60:
+        assert row(lines, GPU_ID)[:2] == [GPU_ID, "ok"]
+
+
+def test_fp32_and_tf32_are_told_apart() -> None:
+    both = [
+        made_record(resolved=made_config(amp_dtype="none", tf32=tf32)) for tf32 in (False, True)
+    ]
+    lines = lines_of(print_runs, both, 80)
+    assert [line.split()[2] for line in lines[2:]] == ["fp32", "tf32"]

@@ -1,0 +1,93 @@
+"""However a run ends: bounded, no process left, the failing rank named, nothing half-written."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.system.program import (
+    SMALL,
+    in_window,
+    left_over,
+    rank_files,
+    record,
+    run,
+    started,
+    wait_until,
+)
+
+pytestmark = pytest.mark.system
+LONG = ("run", *SMALL, "--steps", "100000", "--pipeline", "synthetic")
+
+
+def ends_clean(root: Path) -> None:
+    wait_until(lambda: not left_over(root), seconds=20)
+    assert not list(root.rglob(".*")), "a temporary file is left"
+
+
+@pytest.mark.parametrize(
+    ("sent", "ranks"),
+    [
+        (signal.SIGINT, 2),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow),
+    ],
+)
+def test_interruption_leaves_a_record(tmp_path: Path, sent: signal.Signals, ranks: int) -> None:
+    with started(*LONG, "--nodes", str(ranks), cwd=tmp_path) as program:
+        wait_until(lambda: in_window(tmp_path, ranks) or program.poll() is not None)
+        program.send_signal(sent)
+        _, errors = program.communicate(timeout=30)
+    assert program.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert record(tmp_path / "runs")["status"] == "interrupted"
+    ends_clean(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_killed_rank_is_named(tmp_path: Path) -> None:
+    with started(*LONG, "--nodes", "2", cwd=tmp_path) as program:
+        wait_until(lambda: in_window(tmp_path, 2) or program.poll() is not None)
+        os.kill(rank_files(tmp_path)[1].pid, signal.SIGKILL)
+        output, errors = program.communicate(timeout=60)
+    assert program.returncode == 4, errors
+    found = record(tmp_path / "runs")
+    assert found["status"] == "failed"
+    assert found["failure"]["rank"] == 1
+    assert "rank 1: killed by SIGKILL" in " ".join(output.split())
+    ends_clean(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_failing_rank_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    """A file goes bad after it was checked: DALI stops for good, in the rank that meets it."""
+    data = tmp_path / "data"
+    for name in ("a", "b"):
+        (data / name).mkdir(parents=True)
+        for index in range(4):
+            Image.new("RGB", (64, 64), (30 * index, 99, 0)).save(data / name / f"{index}.jpg")
+    arguments = ("run", *SMALL, "--nodes", "2", "--steps", "4", "--data", str(data))
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    for path in sorted(data.rglob("*.jpg")):  # same size, same time: the proof still holds
+        before = path.stat()
+        path.write_bytes(bytes(before.st_size))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = run(*arguments, "--output", str(tmp_path / "second"), cwd=tmp_path)
+    assert done.returncode == 4
+    failure = record(tmp_path / "second")["failure"]
+    assert failure["rank"] in (0, 1)
+    assert failure["log_tail"]
+    assert "it was sound when it was checked" in " ".join(done.stdout.split())
+    ends_clean(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_ranks_of_a_killed_program_end_too(tmp_path: Path) -> None:
+    with started(*LONG, "--nodes", "2", cwd=tmp_path) as program:
+        wait_until(lambda: in_window(tmp_path, 2) or program.poll() is not None)
+        program.kill()
+        program.communicate(timeout=10)
+    wait_until(lambda: not left_over(tmp_path), seconds=60)
+    assert not list((tmp_path / "runs").glob("*/record.json"))

@@ -1,0 +1,38 @@
+"""What a look at the program must not cost: heavy libraries stay unloaded."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reports.made_results import made_record
+
+HEAVY = ("torch", "numpy", "scipy", "duckdb", "altair", "PIL", "nvidia.dali")
+CODE = """
+import sys
+from bench.cli.main import main
+sys.argv[1:] = {arguments!r}
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+loaded = [name for name in {heavy!r} if name in sys.modules]
+assert not loaded, loaded
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "--help"], ["runs", "list"], ["run", "--dry-run", "--nodes", "2"]],
+    ids=" ".join,
+)
+def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> None:
+    from reports import runs
+
+    runs.save(runs.create(tmp_path / "runs", "stored"), made_record())
+    code = CODE.format(arguments=arguments, heavy=HEAVY)
+    done = subprocess.run(
+        (sys.executable, "-c", code), cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
