@@ -67,7 +67,8 @@ def timed_block(train: Callable[[int], None], steps: int) -> float:
 def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
     training = set_up(rank, Progress(rank.file))
     if plan.tiny:
-        training = assemble(rank.job.config, tiny(rank), training.batches, training.device)
+        network = tiny(rank, plan)
+        training = assemble(rank.job.config, network, training.batches, training.device)
     clock = SlowClock(rank.file)
     clock.share = plan.inject
     witness = Witness(len(rank.file.marks), training.device)
@@ -87,9 +88,22 @@ def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
     return block
 
 
-def tiny(rank: Rank) -> nn.Module:
+class Pace(nn.Module):
+    """Sleeps in each forward: a step whose length no other load on the machine changes much."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        time.sleep(self.seconds)
+        return images
+
+
+def tiny(rank: Rank, plan: Plan) -> nn.Module:
     classes = rank.job.config.classes
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
+    paced = [Pace(plan.pace_s)] if plan.pace_s else []
+    return nn.Sequential(*paced, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
 
 
 def bare_side(rank: Rank, plan: Plan) -> Callable[[], float]:
@@ -109,7 +123,7 @@ def bare_side(rank: Rank, plan: Plan) -> Callable[[], float]:
         loader = bare.noise(size, batch, config.classes)
     spec = parse(config.model)
     network = bare.network(list(spec.blocks), spec.cardinality, config.classes)
-    train = bare.training(tiny(rank) if plan.tiny else network, loader, world)
+    train = bare.training(tiny(rank, plan) if plan.tiny else network, loader, world)
     return lambda: timed_block(train, plan.steps)
 
 

@@ -17,3 +17,5 @@ class Plan:
     """Build the bare side first, in case it matters what lies where in memory."""
     tiny: bool = False
     """One linear layer instead of the network: shows what the loop itself costs."""
+    pace_s: float = 0.0
+    """Sleep of the tiny network's forward: steps of a known length on any machine, however slow."""

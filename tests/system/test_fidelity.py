@@ -1,32 +1,31 @@
 """The fidelity benchmark sees what it is there to see."""
 
-from dataclasses import replace
-from statistics import median
-
 import pytest
 
 from tests.bench.fidelity import session_pairs
-from tests.bench.intervals import ratio_of
+from tests.bench.intervals import Ratio, ratio_of
 from tests.bench.plan import Plan
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-PLAN = Plan(pairs=60, steps=200, tiny=True)
+
+PACE_S = 0.06
+"""Long enough that neither the loop's own 50 to 150 us nor late wake-ups come near 1 %."""
+GROUPS = 6
 
 
-def ours_over_bare(plan: Plan) -> float:
-    return median(ours / bare for ours, bare in session_pairs("synthetic-1", plan))
+def judged(inject: float) -> Ratio:
+    """One launch; groups of its pairs are the replicates, as sleep knows no luck of the launch."""
+    plan = Plan(pairs=36, steps=5, tiny=True, pace_s=PACE_S, inject=inject)
+    pairs = session_pairs("synthetic-1", plan)
+    return ratio_of([pairs[group::GROUPS] for group in range(GROUPS)])
 
 
-def test_two_per_cent_added_to_the_worker_fail_the_benchmark() -> None:
-    """Launches without and with the loss, ABBA; the tiny network's ratios vary by 0.4 %.
+def test_two_per_cent_added_to_the_shipped_worker_fail_the_benchmark() -> None:
+    """The same launch, loop and verdict as the benchmark's, with a network that only sleeps.
 
-    What the loop always adds to so short a step stands in both and cancels, so what is left must
-    not pass as a worker that costs nothing.
+    So the machine's noise, which would hide 2 % of real training on some days, is not tested.
     """
-    slower = replace(PLAN, inject=0.02)
-    plain, injected = [ours_over_bare(PLAN)], [ours_over_bare(slower), ours_over_bare(slower)]
-    plain.append(ours_over_bare(PLAN))
-    effects = [with_loss / without for with_loss, without in zip(injected, plain, strict=True)]
-    found = ratio_of([[(effect, 1.0)] for effect in effects])
-    assert found.verdict != "within"
-    assert 1.008 < found.estimate < 1.05, (plain, injected)
+    plain, slower = judged(0.0), judged(0.02)
+    assert 0.99 < plain.estimate < 1.01, plain
+    assert slower.verdict != "within", slower
+    assert 1.01 < slower.estimate < 1.05, slower
