@@ -24,6 +24,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Folder the image files are relative to; none for synthetic batches."""
     timeout_s: float
     """Longest wait of one rank for another before the process group gives up."""
+    room: int = 0
+    """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):

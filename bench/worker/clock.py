@@ -29,7 +29,7 @@ class Clock(Protocol):
     def window_ns(self) -> int:
         """Length of the window on the host's clock."""
 
-    def device_marks(self, first: int) -> Ns:
+    def device_marks(self, steps: range) -> Ns:
         """`[1 + steps, marks]`: ns since the window's start; row 0 is the start itself."""
 
 
@@ -58,14 +58,14 @@ class HostClock:
         """Length of the window."""
         return self._stop - self._start
 
-    def host_marks(self, first: int) -> Ns:
+    def host_marks(self, steps: range) -> Ns:
         """As `device_marks`, of the host's clock; row 0 is the window's start."""
-        rows = np.array(self._marks[first:], dtype=np.int64) - self._start
+        rows = np.array(self._marks[steps.start : steps.stop], dtype=np.int64) - self._start
         return np.vstack([np.zeros((1, len(Mark)), dtype=np.int64), rows])
 
-    def device_marks(self, first: int) -> Ns:
+    def device_marks(self, steps: range) -> Ns:
         """On the CPU the host's marks are the device's."""
-        return self.host_marks(first)
+        return self.host_marks(steps)
 
 
 class CudaClock(HostClock):
@@ -102,13 +102,16 @@ class CudaClock(HostClock):
         torch.cuda.synchronize(self._device)
         super().stop_window()
 
-    def device_marks(self, first: int) -> Ns:
+    def device_marks(self, steps: range) -> Ns:
         """Time of each event since the window's start, added up from event to event.
 
         CUDA tells elapsed times as 32-bit floats of ms: exact between neighbours, but only to
         60 us ten minutes after the start.
         """
-        events = [self._origin, *(event for step in self._events[first:] for event in step)]
+        events = [
+            self._origin,
+            *(event for step in self._events[steps.start : steps.stop] for event in step),
+        ]
         gaps_ms = [before.elapsed_time(after) for before, after in pairwise(events)]
         marks = np.cumsum(np.rint(np.array(gaps_ms) * 1e6).astype(np.int64))
         rows = marks.reshape(-1, len(Mark))

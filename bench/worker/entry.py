@@ -68,7 +68,7 @@ def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
         rank=rank,
         pid=os.getpid(),
         warm_up=job.config.warm_up,
-        steps=job.config.steps,
+        steps=job.room or job.config.steps,
     )
 
 

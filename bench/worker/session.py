@@ -11,18 +11,16 @@ import numpy as np
 import torch
 
 from bench.job import Job
-from bench.machine.cpu import CpuReading, peak_memory_gib, read_cpu, reset_peak_memory
 from bench.rankfile import Mark, Phase, RankFile
 from bench.worker import group, precision
 from bench.worker.clock import HostClock, clock_for, columns
 from bench.worker.data import open_batches
 from bench.worker.entry import Rank
+from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.loop import run_steps
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
-from bench.worker.witness import FormatProbe, Witness, checksums, fewest_distinct
 from reports.files import write_atomically
-from reports.schema.config import RunConfig
 from reports.schema.samples import RankFacts, Samples, SessionResult
 from reports.schema.topology import Place
 
@@ -33,7 +31,7 @@ def run_rank(rank: Rank) -> None:
     training = set_up(rank, progress)
     samples, facts = _measure(rank, training, progress)
     rank.file.phase = Phase.GATHERING
-    _hand_over(rank, samples, facts, training.device)
+    hand_over(rank, samples, facts, training.device)
     group.leave()
     rank.file.phase = Phase.DONE
 
@@ -83,60 +81,44 @@ def _device(job: Job, place: Place) -> torch.device:
 
 
 def _measure(rank: Rank, training: Training, progress: Progress) -> tuple[Samples, RankFacts]:
-    file, config = rank.file, rank.job.config
-    clock = clock_for(training.device, file)
-    witness = Witness(config.warm_up + config.steps, training.device)
-    probe = FormatProbe(training.module)
-    # Checksums take a while, in which queues fill and GPUs slow down: real steps come after them.
-    early = config.warm_up - min(STEPS_BEFORE_WINDOW, config.warm_up - 1)
+    config = rank.job.config
+    clock = clock_for(training.device, rank.file)
+    evidence = Evidence(rank, training)
     with progress(Phase.WARM_UP):
-        run_steps(training, clock, witness, 0, early)
-        probe.stop()
-        before = checksums(training.module)
-        run_steps(training, clock, witness, early, config.warm_up - early)
-    first, last = _window(rank, training, clock, witness)
-    samples = _samples(rank, training, clock, witness)
-    after = checksums(training.module)
-    facts = RankFacts(
-        rank=rank.rank,
-        peak_gib=_peak_gib(training.device),
-        reserved_gib=_reserved_gib(training.device),
-        affinity=tuple(sorted(os.sched_getaffinity(0))),
-        torch_threads=torch.get_num_threads(),
-        cpu_busy_s=last.process_s - first.process_s,
-        core_busy_s=last.busy_s - first.busy_s,
-        core_steal_s=last.steal_s - first.steal_s,
-        parameters=sum(parameter.numel() for parameter in training.module.parameters()),
-        parameters_unchanged=before.unchanged_in(after),
-        parameter_digest=after.digest,
-        losses_finite=bool(np.isfinite(samples.loss).all()),
-        batches_distinct=witness.distinct_batches(config.warm_up),
-        batches_expected=_expected(config),
-        weight_format=probe.weight_format,
-        gradient_format=probe.gradient_format,
-        first_loss=samples.loss[0],
-        last_loss=samples.loss[-1],
-        start_up_s=progress.seconds,
-    )
-    return samples, facts
-
-
-def _window(
-    rank: Rank, training: Training, clock: HostClock, witness: Witness
-) -> tuple[CpuReading, CpuReading]:
-    """The timed window, between two readings of the cores' counters."""
-    config, cores = rank.job.config, rank.place.cores
-    _reset_peak(training.device)
+        warm_up(training, clock, evidence, config.warm_up)
+    reset_peak(training.device)
     rank.file.phase = Phase.TIMED
-    before = read_cpu(cores)
-    group.barrier()
-    clock.start_window()
-    run_steps(training, clock, witness, config.warm_up, config.steps)
-    clock.stop_window()
-    return before, read_cpu(cores)
+    with evidence.counted():
+        group.barrier()
+        clock.start_window()
+        run_steps(training, clock, evidence.witness, config.warm_up, config.steps)
+        clock.stop_window()
+    timed = range(config.warm_up, config.warm_up + config.steps)
+    durations = columns(clock.device_marks(timed), clock.host_marks(timed))
+    losses = evidence.witness.losses(timed)
+    samples = samples_of(rank, training, durations, clock.window_ns, losses)
+    return samples, evidence.facts(losses, timed, progress.seconds)
 
 
-def _samples(rank: Rank, training: Training, clock: HostClock, witness: Witness) -> Samples:
+def warm_up(training: Training, clock: HostClock, evidence: Evidence, steps: int) -> None:
+    """Steps before the first timed one.
+
+    Checksums take a while, in which queues fill and GPUs slow down: real steps come after them.
+    """
+    early = steps - min(STEPS_BEFORE_WINDOW, steps - 1)
+    run_steps(training, clock, evidence.witness, 0, early)
+    evidence.before_window()
+    run_steps(training, clock, evidence.witness, early, steps - early)
+
+
+def samples_of(
+    rank: Rank,
+    training: Training,
+    durations: dict[str, list[int]],
+    window_ns: int,
+    losses: list[float],
+) -> Samples:
+    """The rank's share of the session's result."""
     first = rank.job.config.warm_up
     return Samples(
         rank=rank.rank,
@@ -145,36 +127,14 @@ def _samples(rank: Rank, training: Training, clock: HostClock, witness: Witness)
         host=platform.node(),
         pid=os.getpid(),
         device=str(training.device),
-        window_ns=clock.window_ns,
-        loss=witness.losses(first),
+        window_ns=window_ns,
+        loss=losses,
         warm_up_ns=np.diff(rank.file.marks[:first, Mark.OPTIMIZER]).tolist(),
-        **columns(clock.device_marks(first), clock.host_marks(first)),
+        **durations,
     )
 
 
-def _expected(config: RunConfig) -> int:
-    """Synthetic batches repeat by design."""
-    return 0 if config.pipeline == "synthetic" else fewest_distinct(config.steps)
-
-
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        reset_peak_memory()
-
-
-def _peak_gib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    return peak_memory_gib()
-
-
-def _reserved_gib(device: torch.device) -> float:
-    return torch.cuda.max_memory_reserved(device) / 2**30 if device.type == "cuda" else 0.0
-
-
-def _hand_over(rank: Rank, samples: Samples, facts: RankFacts, device: torch.device) -> None:
+def hand_over(rank: Rank, samples: Samples, facts: RankFacts, device: torch.device) -> None:
     """Through the process group, as the nodes may not share a file system."""
     mine = (msgspec.msgpack.encode(samples), msgspec.msgpack.encode(facts))
     everybody = group.gather(mine, rank.rank)

@@ -20,14 +20,14 @@ class Witness:
             self._losses[step] = loss
             self._sums[step] = images[0].sum()
 
-    def losses(self, first: int) -> list[float]:
-        """Losses of the steps from `first` on; waits for the device."""
-        values: list[float] = self._losses[first:].tolist()
+    def losses(self, steps: range) -> list[float]:
+        """Losses of these steps; waits for the device."""
+        values: list[float] = self._losses[steps.start : steps.stop].tolist()
         return values
 
-    def distinct_batches(self, first: int) -> int:
-        """Different first images among the steps from `first` on."""
-        return len(set(self._sums[first:].tolist()))
+    def distinct_batches(self, steps: range) -> int:
+        """Different first images among these steps."""
+        return len(set(self._sums[steps.start : steps.stop].tolist()))
 
 
 def fewest_distinct(steps: int) -> int:

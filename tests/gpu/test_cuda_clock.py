@@ -36,7 +36,7 @@ def test_events_tile_the_window(tmp_path: Path) -> None:
     clock.start_window()
     run_steps(training, clock, witness, 5, 20)
     clock.stop_window()
-    found = columns(clock.device_marks(5), clock.host_marks(5))
+    found = columns(clock.device_marks(range(5, 25)), clock.host_marks(range(5, 25)))
     assert min(found["forward_ns"]) > 0
     assert min(found["backward_ns"]) > 0
     assert abs(sum(found["step_ns"]) / clock.window_ns - 1) < 0.02

@@ -65,7 +65,7 @@ def test_it_is_plain_sgd(tmp_path: Path) -> None:
         optimizer.step()
         optimizer.zero_grad()
         expected.append(loss.item())
-    assert witness.losses(0) == pytest.approx(expected)
+    assert witness.losses(range(3)) == pytest.approx(expected)
     torch.testing.assert_close(ours[1].weight, theirs[1].weight)
 
 
@@ -99,7 +99,7 @@ def test_fp16_has_a_gradient_scaler_and_others_do_not() -> None:
 def test_the_steps_tile_the_window(tmp_path: Path) -> None:
     config = made_config(warm_up=1, steps=4)
     clock, _ = stepped(tmp_path, config, made_training(config, build_model(config, CPU)))
-    found = columns(clock.device_marks(0), clock.host_marks(0))
+    found = columns(clock.device_marks(range(5)), clock.host_marks(range(5)))
     for index, step in enumerate(found["step_ns"]):
         parts = ("data_wait_ns", "forward_ns", "backward_ns", "optimizer_ns")
         assert sum(found[part][index] for part in parts) == step
@@ -114,7 +114,7 @@ def test_marks_by_hand(tmp_path: Path) -> None:
     clock._start = 1000
     file.marks[1] = (1100, 1150, 1400, 2000, 2100)
     file.marks[2] = (2105, 2110, 2400, 3000, 3500)
-    assert columns(clock.device_marks(1), clock.host_marks(1)) == {
+    assert columns(clock.device_marks(range(1, 3)), clock.host_marks(range(1, 3))) == {
         "step_ns": [1100, 1400],
         "data_wait_ns": [150, 10],
         "forward_ns": [250, 290],
@@ -152,8 +152,8 @@ def test_repeating_batches_are_counted(tmp_path: Path) -> None:
     config = made_config(warm_up=1, steps=5)
     module = nn.Sequential(nn.Flatten(), nn.Linear(3072, 1000))
     _, same = stepped(tmp_path, config, made_training(config, module))
-    assert same.distinct_batches(1) == 1
+    assert same.distinct_batches(range(1, 6)) == 1
     fresh = iter([(torch.randn(2, 3, 32, 32), torch.zeros(2, dtype=torch.long))] * 3)
     fresh = ((torch.randn(2, 3, 32, 32), labels) for _, labels in [next(fresh)] * 9)
     _, new = stepped(tmp_path, config, made_training(config, module, fresh))
-    assert new.distinct_batches(1) == 5
+    assert new.distinct_batches(range(1, 6)) == 5

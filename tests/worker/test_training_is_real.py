@@ -35,7 +35,7 @@ def last_losses(folder: Path, *, shuffled: bool) -> Sequence[float]:
     training = made_training(config, build_model(config, CPU), batches)
     witness = Witness(1 + STEPS, CPU)
     run_steps(training, HostClock(made_rank_file(folder, config)), witness, 0, 1 + STEPS)
-    return witness.losses(STEPS - 20)
+    return witness.losses(range(STEPS - 20, STEPS + 1))
 
 
 @pytest.mark.parametrize("shuffled", [False, True], ids=["true labels", "shuffled labels"])

@@ -1,0 +1,91 @@
+"""What a rank gathers around its timed steps: proof of training, use of the cores, memory."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
+from bench.worker.entry import Rank
+from bench.worker.training import Training
+from bench.worker.witness import Checksums, FormatProbe, Witness, checksums, fewest_distinct
+from reports.schema.config import RunConfig
+from reports.schema.samples import RankFacts
+
+
+class Evidence:
+    """Kept by one rank from its first warm-up step to its last timed one."""
+
+    def __init__(self, rank: Rank, training: Training) -> None:
+        self._rank, self._training = rank, training
+        self.witness = Witness(len(rank.file.marks), training.device)
+        self._probe = FormatProbe(training.module)
+        self._before = Checksums(by_name={})
+        self._process_s = self._busy_s = self._steal_s = 0.0
+
+    def before_window(self) -> None:
+        """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
+        self._probe.stop()
+        self._before = checksums(self._training.module)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Add what the body takes of the cores; others' share is what the rank did not use."""
+        cores = self._rank.place.cores
+        first = read_cpu(cores)
+        yield
+        last = read_cpu(cores)
+        self._process_s += last.process_s - first.process_s
+        self._busy_s += last.busy_s - first.busy_s
+        self._steal_s += last.steal_s - first.steal_s
+
+    def facts(self, losses: list[float], timed: range, start_up_s: dict[str, float]) -> RankFacts:
+        """Everything about the `timed` steps but their times; `losses` are theirs."""
+        training, rank = self._training, self._rank
+        after = checksums(training.module)
+        return RankFacts(
+            rank=rank.rank,
+            peak_gib=_peak_gib(training.device),
+            reserved_gib=_reserved_gib(training.device),
+            affinity=tuple(sorted(os.sched_getaffinity(0))),
+            torch_threads=torch.get_num_threads(),
+            cpu_busy_s=self._process_s,
+            core_busy_s=self._busy_s,
+            core_steal_s=self._steal_s,
+            parameters=sum(parameter.numel() for parameter in training.module.parameters()),
+            parameters_unchanged=self._before.unchanged_in(after),
+            parameter_digest=after.digest,
+            losses_finite=bool(np.isfinite(losses).all()),
+            batches_distinct=self.witness.distinct_batches(timed),
+            batches_expected=_expected(rank.job.config, len(timed)),
+            weight_format=self._probe.weight_format,
+            gradient_format=self._probe.gradient_format,
+            first_loss=losses[0],
+            last_loss=losses[-1],
+            start_up_s=start_up_s,
+        )
+
+
+def reset_peak(device: torch.device) -> None:
+    """Count peak memory from here on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        reset_peak_memory()
+
+
+def _expected(config: RunConfig, steps: int) -> int:
+    """Synthetic batches repeat by design."""
+    return 0 if config.pipeline == "synthetic" else fewest_distinct(steps)
+
+
+def _peak_gib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return peak_memory_gib()
+
+
+def _reserved_gib(device: torch.device) -> float:
+    return torch.cuda.max_memory_reserved(device) / 2**30 if device.type == "cuda" else 0.0

@@ -1,0 +1,111 @@
+"""One rank of a resident side: `python -m bench.worker.resident SESSION_FOLDER`.
+
+Built once, it trains in blocks whenever its side holds the token and sleeps in between. The first
+step of a block meets caches and clocks that the other side left behind and is not counted.
+"""
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench import tokens
+from bench.rankfile import Phase
+from bench.worker import group
+from bench.worker.clock import HostClock, clock_for, columns
+from bench.worker.entry import Rank, enter
+from bench.worker.evidence import Evidence, reset_peak
+from bench.worker.loop import run_steps
+from bench.worker.session import Progress, hand_over, samples_of, set_up, warm_up
+from bench.worker.training import Training
+from reports.schema.samples import COLUMNS, RankFacts, Samples
+
+
+@dataclass(kw_only=True, slots=True)
+class _Side:
+    """What a rank carries from block to block."""
+
+    rank: Rank
+    training: Training
+    clock: HostClock
+    evidence: Evidence
+    done: int = 0
+    """Steps of any kind so far."""
+    columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+    losses: list[float] = field(default_factory=list)
+
+
+def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
+    """Build, then follow the token to the end. `clock` replaces the device's own, for tests."""
+    progress = Progress(rank.file)
+    training = set_up(rank, progress)
+    side = _Side(
+        rank=rank,
+        training=training,
+        clock=clock or clock_for(training.device, rank.file),
+        evidence=Evidence(rank, training),
+    )
+    _follow_token(side, progress)
+    rank.file.phase = Phase.GATHERING
+    samples, facts = _gathered(side, progress)
+    hand_over(rank, samples, facts, training.device)
+    group.leave()
+    rank.file.phase = Phase.DONE
+
+
+def _follow_token(side: _Side, progress: Progress) -> None:
+    tell = group.Telling()
+    taker = tokens.Taker(tokens.Pipes(side.rank.folder.path)) if side.rank.rank == 0 else None
+    word = tokens.READY
+    while True:
+        group.barrier()  # every rank is where rank 0 is about to say that it is
+        if taker:
+            taker.back(word)
+        token = tell(taker.take() if taker else tokens.END)
+        if token == tokens.END:
+            return
+        if token == tokens.WARM_UP:
+            with progress(Phase.WARM_UP):
+                word = _warm_up(side)
+            side.rank.file.phase = Phase.TIMED
+        else:
+            word = _block(side, token)
+
+
+def _warm_up(side: _Side) -> int:
+    """Return the median length of a step, in ns."""
+    steps = side.rank.job.config.warm_up
+    side.clock.start_window()
+    warm_up(side.training, side.clock, side.evidence, steps)
+    side.clock.stop_window()
+    side.done = steps
+    reset_peak(side.training.device)
+    lengths = columns(side.clock.device_marks(range(steps)), side.clock.host_marks(range(steps)))
+    return int(median(lengths["step_ns"]))
+
+
+def _block(side: _Side, steps: int) -> int:
+    """Train for one step and `steps` timed ones; return the length of these, in ns."""
+    clock, first = side.clock, side.done
+    with side.evidence.counted():
+        group.barrier()
+        clock.start_window()
+        run_steps(side.training, clock, side.evidence.witness, first, 1 + steps)
+        clock.stop_window()
+    side.done = first + 1 + steps
+    counted = range(first, side.done)
+    found = columns(clock.device_marks(counted), clock.host_marks(counted))
+    for name, values in found.items():
+        side.columns[name] += values[1:]
+    side.losses += side.evidence.witness.losses(range(first + 1, side.done))
+    return sum(found["step_ns"][1:])
+
+
+def _gathered(side: _Side, progress: Progress) -> tuple[Samples, RankFacts]:
+    rank, training = side.rank, side.training
+    window_ns = sum(side.columns["step_ns"])
+    samples = samples_of(rank, training, side.columns, window_ns, side.losses)
+    timed = range(rank.job.config.warm_up, side.done)
+    return samples, side.evidence.facts(side.losses, timed, progress.seconds)
+
+
+if __name__ == "__main__":
+    enter("bench.worker.resident:run_rank")
