@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.schema.record import Figures, Steadiness
+from reports.schema.record import Figures, Interval, Session, Steadiness
 from reports.schema.samples import SessionResult
+from reports.stats.effects import t_interval
 from reports.stats.steady import steady
 from reports.stats.summary import phase_split, slowest_rank, step_times, throughput
 from reports.validity import cores_lost_percent
@@ -84,6 +85,23 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
         next_ms=float(joined["next_ns"].mean()) / 1e6,
         peak_gib=max(window.peak_gib for window in windows),
         cores_lost_percent=max(window.cores_lost_percent for window in windows),
+    )
+
+
+def interval_of(sessions: Sequence[Session], confidence: float = 0.99) -> Interval | None:
+    """Images/s by Student's t on the logarithms of the sessions' rates; None below two sessions.
+
+    A run's own figure is all images over all time, so it need not lie in the middle.
+    """
+    if len(sessions) < 2:
+        return None
+    rates = np.log([session.figures.images_per_s for session in sessions])
+    found = t_interval(rates, confidence)
+    return Interval(
+        low=float(np.exp(found.low)),
+        high=float(np.exp(found.high)),
+        confidence_percent=100 * confidence,
+        sessions=len(sessions),
     )
 
 

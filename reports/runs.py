@@ -19,7 +19,7 @@ import msgspec
 from reports.errors import StoreError
 from reports.files import write_atomically
 from reports.schema.record import Record
-from reports.schema.upgrade import decode
+from reports.schema.upgrade import Stored, decode
 
 RECORD: Final = "record.json"
 FOLDER_VARIABLE: Final = "RESNEXT_BENCH_RUNS"
@@ -62,13 +62,13 @@ def _own_folder(root: Path, name: str) -> Path:
             return folder
 
 
-def save(folder: Path, record: Record) -> None:
+def save(folder: Path, record: Stored) -> None:
     """Write the record of a run, last of all and by rename."""
     data = msgspec.json.format(msgspec.json.encode(record), indent=1)
     write_atomically(folder / RECORD, data + b"\n")
 
 
-def load(folder: Path) -> Record:
+def load(folder: Path) -> Stored:
     """The record of one run's folder."""
     path = folder / RECORD
     try:
@@ -78,7 +78,19 @@ def load(folder: Path) -> Record:
     return decode(data, str(path))
 
 
-def scan(root: Path) -> Iterator[Record | Unfinished]:
+def load_run(folder: Path) -> Record:
+    """The record of a run, and of nothing else."""
+    record = load(folder)
+    if isinstance(record, Record):
+        return record
+    raise StoreError(
+        f"{record.id} is a comparison, not a run; its runs are {' and '.join(record.children)}"
+        if record.children
+        else f"{record.id} is a comparison, not a run"
+    )
+
+
+def scan(root: Path) -> Iterator[Stored | Unfinished]:
     """Every run below `root`, oldest first. A damaged one is reported, never fatal."""
     for folder in _folders(root):
         if not (folder / RECORD).exists():

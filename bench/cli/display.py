@@ -62,7 +62,7 @@ class RunDisplay:
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Data is being made or checked."""
-        self._show(what, done, total, "")
+        self.show(what, done, total, "")
 
     def planned(self, config: RunConfig, choices: Sequence[Choice], folder: Path) -> None:
         """Print what the machine decided, before anything is started."""
@@ -74,14 +74,14 @@ class RunDisplay:
     def session(self, number: int, total: int) -> None:
         """A session starts."""
         self._label = f"session {number} of {total}: " if total > 1 else ""
-        self._show("starting the ranks", 0, 0, "")
+        self.show("starting the ranks", 0, 0, "")
 
     def progress(self, progress: SessionProgress) -> None:
         """One look at rank 0's file."""
         stepping = progress.phase in (Phase.WARM_UP, Phase.TIMED)
         total = progress.total if stepping else 0
         rate = self._rate(progress) if stepping else ""
-        self._show(_PHASES[progress.phase], progress.done, total, rate)
+        self.show(_PHASES[progress.phase], progress.done, total, rate)
 
     def _rate(self, progress: SessionProgress) -> str:
         if not progress.rate or self._config is None:
@@ -90,7 +90,12 @@ class RunDisplay:
         left_s = (progress.total - progress.done) / progress.rate
         return f"{images:,.1f} images/s, {left_s:.0f} s left"
 
-    def _show(self, what: str, done: int, total: int, rate: str) -> None:
+    def line(self, text: Text) -> None:
+        """Print something that stays."""
+        self._console.print(text, highlight=False)
+
+    def show(self, what: str, done: int, total: int, rate: str) -> None:
+        """Say what is going on; drawn now and then."""
         text = self._label + what
         now = time.monotonic()
         changed = text != self._said

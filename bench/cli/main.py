@@ -107,6 +107,35 @@ def run(
 _NOT_STORED = frozenset({"allow_unsure", "config", "output", "json", "dry_run"})
 
 
+@app.command()
+def compare(
+    a: opt.SideA = None,
+    b: opt.SideB = None,
+    both: opt.Both = "",
+    margin: opt.Margin = "2",
+    design: opt.Design = "auto",
+    max_sessions: opt.MaxSessions = "26",
+    max_minutes: opt.MaxMinutes = "20",
+    blocks: opt.Blocks = "10",
+    block_steps: opt.BlockSteps = None,
+    allow_unsure: opt.AllowUnsure = False,
+    resume: opt.Resume = None,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Tell whether b is slower than a, with an interval, or that this cannot be told.
+
+    Sessions of both sides go on until the verdict is certain or the budget ends. Exit code 0 for
+    same, faster and negligible, 1 for slower, 3 for can't tell, never steady and invalid.
+
+    Example: compare --a "--amp" --b "--amp --no-channels-last"
+    """
+    given = dict(locals())
+    from bench.cli.compare import compare_command  # noqa: PLC0415
+
+    raise typer.Exit(compare_command(given))
+
+
 @runs_app.command("list")
 def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
     """List the stored runs, oldest first."""

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-_MODEL, _WHERE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _OUTPUT = (
+_MODEL, _WHERE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _SIDES, _VERDICT, _OUTPUT = (
     "Model and batch",
     "Nodes and devices",
     "Precision and layout",
     "Data",
     "Training",
     "Measurement",
+    "Sides",
+    "Verdict",
     "Output",
 )
 
@@ -152,6 +154,41 @@ WarmUp = Annotated[
 Steps = Annotated[str | None, _option(_MEASURE, "Timed steps (default: 200; CPU 40)")]
 Sessions = Annotated[
     str | None, _option(_MEASURE, "Independent launches of all processes (default: 1)")
+]
+Margin = Annotated[
+    str,
+    _option(_VERDICT, "Changes up to this many per cent do not matter", metavar="PERCENT"),
+]
+Design = Annotated[
+    str,
+    _option(
+        _VERDICT,
+        "Both sides resident in turn, or launched in turn; auto: duet where memory allows",
+        metavar="[auto|duet|relaunch]",
+    ),
+]
+MaxSessions = Annotated[
+    str, _option(_VERDICT, "Most sessions; looks at the verdict are planned for so many")
+]
+MaxMinutes = Annotated[
+    str, _option(_VERDICT, "End after so long, with what is known then", metavar="MINUTES")
+]
+Blocks = Annotated[str, _option(_VERDICT, "Pairs of blocks in a duet session")]
+BlockSteps = Annotated[
+    str | None,
+    _option(_VERDICT, "Counted steps of a block (default: as many as last a second, 3 at least)"),
+]
+SideA = Annotated[
+    str | None,
+    _option(_SIDES, "Options of run, or a .toml file: what b is compared with", metavar="OPTIONS"),
+]
+SideB = Annotated[str | None, _option(_SIDES, "Options of run, or a .toml file", metavar="OPTIONS")]
+Both = Annotated[
+    str, _option(_SIDES, "Options of run that both sides have", "--both", metavar="OPTIONS")
+]
+Resume = Annotated[
+    str | None,
+    _option(_OUTPUT, "Go on with a comparison that was interrupted or killed", metavar="ID"),
 ]
 AllowUnsure = Annotated[
     bool,

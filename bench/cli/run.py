@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
-import msgspec
-
+from bench.cli.show import show_stored
 from bench.config.request import checked, merged, read_file
 from bench.machine.inventory import inspect
 from reports.runs import runs_folder
-from reports.schema.config import Request, RunConfig
+from reports.schema.config import Request
 from reports.schema.record import Record
 
 FAILED, UNSURE = 4, 3
@@ -47,21 +46,8 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
             command=tuple(sys.argv[1:]),
             display=display,
         )
-    show_record(record, as_json=as_json)
+    show_stored(record, as_json=as_json)
     return exit_code(record, allow_unsure=allow_unsure)
-
-
-def show_record(record: Record, *, as_json: bool) -> None:
-    """The record on standard output: as a table for people, or as JSON and nothing else."""
-    if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-        sys.stdout.buffer.flush()
-        return
-    from rich.console import Console  # noqa: PLC0415
-
-    from reports.render.console import print_record  # noqa: PLC0415
-
-    print_record(Console(highlight=False), record)
 
 
 def exit_code(record: Record, *, allow_unsure: bool) -> int:
@@ -71,15 +57,3 @@ def exit_code(record: Record, *, allow_unsure: bool) -> int:
     unsteady = any(not session.steadiness.steady for session in record.sessions)
     unsure = record.status == "invalid" or unsteady
     return UNSURE if unsure and not allow_unsure else 0
-
-
-def request_of(config: RunConfig) -> Request:
-    """The request that leads to exactly this configuration on a machine like its own."""
-    derived = {"classes", "launcher", "engine"}
-    fields = msgspec.structs.asdict(config)
-    synthetic = {"decode", "bad_files"} if config.pipeline == "synthetic" else set()
-    return {
-        name: value
-        for name, value in fields.items()
-        if value is not None and name not in derived | synthetic
-    }

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench.cli.run import request_of, run_request, show_record
-from bench.errors import UsageError
-from reports.runs import Unfinished, find, load, runs_folder, scan
-from reports.schema.record import schema
+from bench.cli.run import run_request
+from bench.cli.show import show_stored
+from bench.config.resolve import request_of
+from reports.runs import Unfinished, find, load, load_run, runs_folder, scan
+from reports.schema.upgrade import schema
 
 
 def list_command(output: Path | None, as_json: bool) -> int:
@@ -36,15 +37,13 @@ def list_command(output: Path | None, as_json: bool) -> int:
 
 def show_command(wanted: str, output: Path | None, as_json: bool) -> int:
     """One run."""
-    show_record(load(find(runs_folder(output), wanted)), as_json=as_json)
+    show_stored(load(find(runs_folder(output), wanted)), as_json=as_json)
     return 0
 
 
 def rerun_command(wanted: str, allow_unsure: bool, output: Path | None, as_json: bool) -> int:
     """The resolved configuration again; what this machine cannot do is said before it starts."""
-    record = load(find(runs_folder(output), wanted))
-    if record.kind != "run":
-        raise UsageError(f"{record.id} is a {record.kind}, not a run; give the id of a run")
+    record = load_run(find(runs_folder(output), wanted))
     request = request_of(record.resolved)
     if record.data and record.data.made:
         del request["data"]  # made again from its seed where it is not there

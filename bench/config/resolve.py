@@ -64,6 +64,18 @@ def resolve(request: Request, machine: Machine, data: DataFacts | None) -> Resol
     return Resolved(config=config, choices=tuple(pick.choices), port=int(request.get("port", 0)))
 
 
+def request_of(config: RunConfig) -> Request:
+    """The request that leads to exactly this configuration on a machine like its own."""
+    derived = {"classes", "launcher", "engine"}
+    fields = msgspec.structs.asdict(config)
+    synthetic = {"decode", "bad_files"} if config.pipeline == "synthetic" else set()
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None and name not in derived | synthetic
+    }
+
+
 def pipeline_of(request: Request) -> tuple[str, str]:
     """The pipeline a request leads to, and why; it decides whether a data set is needed."""
     if "pipeline" in request:
@@ -273,4 +285,13 @@ def _training(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str
     }
 
 
-__all__ = ["OPTIONS", "DataFacts", "Resolved", "dali_installed", "flag", "pipeline_of", "resolve"]
+__all__ = [
+    "OPTIONS",
+    "DataFacts",
+    "Resolved",
+    "dali_installed",
+    "flag",
+    "pipeline_of",
+    "request_of",
+    "resolve",
+]

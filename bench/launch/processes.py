@@ -49,6 +49,12 @@ class Processes:
         """Exit code of each node's command, None while it runs, -N when signal N ended it."""
         return [agent.poll() for agent in self._agents]
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all agents and ranks that have shown themselves so far."""
+        agents = [agent.pid for agent in self._agents]
+        return list(dict.fromkeys([*agents, *_rank_pids(self._folder)]))
+
     def stop(self) -> None:
         """Ask all agents to end, then end them and every rank they may have left."""
         with undisturbed():

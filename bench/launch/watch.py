@@ -48,9 +48,14 @@ def run_session(
 ) -> SessionResult:
     """Start the processes, wait for their end, and read what rank 0 gathered."""
     with Processes(commands, folder) as processes:
-        codes = _wait(processes, folder, listener)
+        codes = wait_for_end(processes, folder, listener)
     if any(codes):
         raise SessionFailed(find_failure(folder, codes))
+    return read_result(folder)
+
+
+def read_result(folder: SessionFolder) -> SessionResult:
+    """What rank 0 gathered before it ended."""
     try:
         return msgspec.msgpack.decode(folder.result.read_bytes(), type=SessionResult)
     except (OSError, msgspec.MsgspecError) as error:
@@ -59,13 +64,15 @@ def run_session(
         raise SessionFailed(Failure(rank=0, what=what, log=str(log), log_tail=tail(log))) from error
 
 
-def _wait(processes: Processes, folder: SessionFolder, listener: Listener) -> list[int | None]:
+def wait_for_end(
+    processes: Processes, folder: SessionFolder, listener: Listener
+) -> list[int | None]:
     """Until all commands have ended, or one has failed: the others would wait for it in vain."""
     moved, last = time.monotonic(), None
     while True:
         codes = processes.exit_codes
         if any(codes):
-            return _settled(processes)
+            return settled(processes)
         if all(code == 0 for code in codes):
             return codes
         file = RankFile.open(folder.rank_file(0))
@@ -75,11 +82,13 @@ def _wait(processes: Processes, folder: SessionFolder, listener: Listener) -> li
             if (progress.phase, progress.done) != last:
                 moved, last = time.monotonic(), (progress.phase, progress.done)
         if time.monotonic() - moved > PATIENCE_S:
-            raise SessionFailed(_stuck(folder, file))
+            raise SessionFailed(stuck(folder))
         time.sleep(POLL_S)
 
 
-def _stuck(folder: SessionFolder, file: RankFile | None) -> Failure:
+def stuck(folder: SessionFolder) -> Failure:
+    """What is said of ranks that have not moved for too long."""
+    file = RankFile.open(folder.rank_file(0))
     where = f"in phase {file.phase.name.lower()}" if file else "before it began"
     done = f", step {file.steps_done}" if file else ""
     what = f"nothing has moved for {PATIENCE_S:.0f} s: rank 0 is {where}{done}"
@@ -87,7 +96,7 @@ def _stuck(folder: SessionFolder, file: RankFile | None) -> Failure:
     return Failure(rank=0, what=what, log=str(log), log_tail=tail(log))
 
 
-def _settled(processes: Processes) -> list[int | None]:
+def settled(processes: Processes) -> list[int | None]:
     """Exit codes a moment after the first failure, when other nodes have said why, too."""
     deadline = time.monotonic() + 2.0
     while time.monotonic() < deadline and None in processes.exit_codes:

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_STAT = Path("/proc/stat")
+_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +22,7 @@ class CpuReading:
     """The cores, taken by the hypervisor."""
 
 
-def read_cpu(cores: Sequence[int], stat: Path = _STAT) -> CpuReading:
+def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
     """Counters of `cores` and of this process, now."""
     busy = steal = 0
     wanted = {f"cpu{core}" for core in cores}
@@ -40,6 +40,33 @@ def read_cpu(cores: Sequence[int], stat: Path = _STAT) -> CpuReading:
     )
 
 
+def cpu_seconds(pids: Iterable[int], proc: Path = _PROC) -> float:
+    """CPU time of these processes so far, all threads; those that ended count nothing."""
+    ticks = 0
+    for pid in pids:
+        try:
+            text = (proc / str(pid) / "stat").read_text()
+        except OSError:
+            continue
+        # The name in parentheses may hold blanks; utime and stime are fields 14 and 15.
+        fields = text[text.rindex(")") + 2 :].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS_PER_S
+
+
+def peak_resident_gib(pids: Iterable[int], proc: Path = _PROC) -> float:
+    """Peak resident sets of these processes, added up, GiB."""
+    return sum(_high_water_gib(proc / str(pid) / "status") for pid in pids)
+
+
+def available_memory_gib(proc: Path = _PROC) -> float:
+    """What the kernel would give to new processes without swapping, GiB."""
+    for line in (proc / "meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) / 2**20
+    return 0.0
+
+
 def reset_peak_memory() -> None:
     """Let the kernel count this process's peak resident set from here on, where it may."""
     try:
@@ -50,7 +77,13 @@ def reset_peak_memory() -> None:
 
 def peak_memory_gib() -> float:
     """Peak resident set of this process since the last reset, GiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 2**20
-    return 0.0
+    return _high_water_gib(_PROC / "self" / "status")
+
+
+def _high_water_gib(status: Path) -> float:
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return 0.0
+    found = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next(found, 0) / 2**20

@@ -10,7 +10,9 @@ from rich.text import Text
 
 from reports.render import words
 from reports.runs import Unfinished
+from reports.schema.comparison import Comparison
 from reports.schema.record import Failure, Figures, Record
+from reports.schema.upgrade import Stored
 
 BAR_WIDTH = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -26,7 +28,7 @@ def print_record(console: Console, record: Record) -> None:
         console.print(part)
 
 
-def print_runs(console: Console, runs: Sequence[Record | Unfinished]) -> None:
+def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
     """Show a line for each run, with as many figures as the width allows."""
     console.print(_fitting(console, runs))
     for run in runs:
@@ -34,7 +36,7 @@ def print_runs(console: Console, runs: Sequence[Record | Unfinished]) -> None:
             console.print(Text.assemble((f"{run.id}: ", "yellow"), run.why))
 
 
-def _fitting(console: Console, runs: Sequence[Record | Unfinished]) -> Table:
+def _fitting(console: Console, runs: Sequence[Stored | Unfinished]) -> Table:
     """The widest table that fits: first its gaps shrink, then its last columns go."""
     unbounded = console.options.update(max_width=10_000)
     table = _runs_table(runs, len(_RUN_COLUMNS), gap=1)
@@ -45,7 +47,7 @@ def _fitting(console: Console, runs: Sequence[Record | Unfinished]) -> Table:
     return table
 
 
-def _runs_table(runs: Sequence[Record | Unfinished], columns: int, *, gap: int) -> Table:
+def _runs_table(runs: Sequence[Stored | Unfinished], columns: int, *, gap: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap, 0, 0), pad_edge=False)
     for index, name in enumerate(_RUN_COLUMNS[:columns]):
         right = index >= _RUN_COLUMNS.index("images/s")
@@ -55,9 +57,11 @@ def _runs_table(runs: Sequence[Record | Unfinished], columns: int, *, gap: int) 
     return table
 
 
-def _row(run: Record | Unfinished) -> tuple[RenderableType, ...]:
+def _row(run: Stored | Unfinished) -> tuple[RenderableType, ...]:
     if isinstance(run, Unfinished):
         return run.id, Text("unfinished", style="yellow")
+    if isinstance(run, Comparison):
+        return run.id, Text(run.verdict or run.status, style="cyan"), "compare"
     config, figures = run.resolved, run.figures
     fp32 = "tf32" if config.tf32 else "fp32"
     known = (
@@ -110,15 +114,22 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
     devices, each = record.topology.devices, f"{figures.images_per_s_per_device:,.1f}"
     share = f"   {each} on each of {devices} devices" if devices > 1 else "   on one device"
     yield "images/s", Text.assemble((f"{figures.images_per_s:,.1f}", "bold green"), share)
-    if len(record.sessions) > 1:
+    if record.interval:
         rates = [session.figures.images_per_s for session in record.sessions]
-        text = f"{min(rates):,.1f} to {max(rates):,.1f} images/s over {len(rates)}"
-        yield "sessions", text
+        found = record.interval
+        yield (
+            "interval",
+            (
+                f"{found.low:,.1f} to {found.high:,.1f} images/s "
+                f"({found.confidence_percent:g} %, {found.sessions} sessions)"
+            ),
+        )
+        yield "sessions", f"{min(rates):,.1f} to {max(rates):,.1f} images/s"
     yield (
         "ms/step",
         (
-            f"p50 {_ms(figures.step_ms_p50)}   p95 {_ms(figures.step_ms_p95)}   "
-            f"p99 {_ms(figures.step_ms_p99)}   jitter {_ms(figures.step_ms_jitter)}"
+            f"p50 {words.ms(figures.step_ms_p50)}   p95 {words.ms(figures.step_ms_p95)}   "
+            f"p99 {words.ms(figures.step_ms_p99)}   jitter {words.ms(figures.step_ms_jitter)}"
         ),
     )
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
@@ -138,7 +149,7 @@ def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
     }
     for name, part in parts.items():
         share = part / whole
-        yield name, f"{_ms(part):>8} ms {100 * share:5.1f} %  {_bar(share)}"
+        yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {_bar(share)}"
 
 
 def _split_sum(figures: Figures) -> float:
@@ -194,8 +205,3 @@ def _failure(failure: Failure) -> Iterator[Text]:
         yield Text(f"the end of {failure.log}:", style="dim")
         for line in failure.log_tail:
             yield Text("  ", style="dim").append_text(Text.from_ansi(line))
-
-
-def _ms(value: float) -> str:
-    """Three figures that mean something: 0.123, 12.3, 1,234."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -73,3 +73,8 @@ def device(record: Record) -> str:
     known = record.environment.gpus[0] if record.environment.gpus else "GPU"
     name = record.device_name or known
     return f"{record.topology.devices} x {name}"
+
+
+def ms(value: float) -> str:
+    """Three figures that mean something: 0.123, 12.3, 1,234."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

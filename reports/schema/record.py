@@ -10,7 +10,7 @@ from reports.schema.topology import Topology
 VERSION = 1
 
 Status = Literal["ok", "failed", "interrupted", "invalid"]
-Kind = Literal["run", "compare", "sweep", "table"]
+Kind = Literal["run", "sweep", "table"]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +107,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     last_loss: float | None
 
 
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """What a figure may be, going by its sessions; a session is one replicate."""
+
+    low: float
+    high: float
+    confidence_percent: float
+    sessions: int
+
+
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Limits behind the words invalid and note, as they were for this record."""
 
@@ -156,14 +165,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Of the convolution weights as trained, read from strides; empty where nothing ran."""
     figures: Figures | None
     """Over all sessions; none when no window was completed."""
+    interval: Interval | None = None
+    """Of images/s over the sessions (Student's t on their logarithms); None below two."""
     sessions: tuple[Session, ...]
     notes: tuple[str, ...]
     failure: Failure | None = None
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-
-
-def schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of the record."""
-    return msgspec.json.schema(Record)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from reports.errors import StoreError
+from reports.schema.comparison import Comparison
 from reports.schema.record import VERSION, Record
 
 Raw = dict[str, Any]
@@ -15,11 +16,17 @@ UPGRADES: Final[dict[int, Callable[[Raw], Raw]]] = {}
 OLDEST: Final = 1
 
 
-def decode(data: bytes, source: str) -> Record:
+Stored = Record | Comparison
+"""Whatever a run's folder may hold; the field `kind` tells."""
+
+
+def decode(data: bytes, source: str) -> Stored:
     """The record in `data`; `source` names it in errors. Fields of later versions are ignored."""
     try:
-        raw = msgspec.json.decode(data, type=Raw)
-        return msgspec.convert(_upgraded(raw, source), Record)
+        raw = _upgraded(msgspec.json.decode(data, type=Raw), source)
+        if raw.get("kind") == "compare":
+            return msgspec.convert(raw, Comparison)
+        return msgspec.convert(raw, Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"{source} is not a record: {error}") from error
 
@@ -37,3 +44,9 @@ def _upgraded(raw: Raw, source: str) -> Raw:
         raw = UPGRADES[version](raw)
         version += 1
     return raw
+
+
+def schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of a record: a run's or a comparison's."""
+    schemas, components = msgspec.json.schema_components((Record, Comparison))
+    return {"anyOf": list(schemas), "$defs": components}

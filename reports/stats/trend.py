@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from reports.stats.effects import Interval, t_interval
 from reports.stats.noise import LEAST_SD, long_run_variance
 
 Floats = NDArray[np.float64]
@@ -54,3 +55,14 @@ def fitted_trend(values: Floats) -> Trend:
         drift_percent=100 * slope * (n - 1),
         p=float(2 * stats.t.sf(abs(slope) / error, independent)),
     )
+
+
+POOLED_CONFIDENCE = 0.995
+
+
+def pooled_trend(slopes: Floats) -> Interval:
+    """Return the mean slope over sessions [sessions] by Student's t over them.
+
+    One session's slope is lost in its noise; the sessions' own scatter says how far each errs.
+    """
+    return t_interval(slopes, POOLED_CONFIDENCE)

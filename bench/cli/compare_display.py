@@ -1,0 +1,55 @@
+"""What the user sees while a comparison goes on, all on standard error."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from bench.cli.display import RunDisplay
+from reports.schema.comparison import Difference, Limits, Order, Side
+from reports.stats.effects import Interval, to_percent
+from reports.verdicts import Judged
+
+
+class CompareDisplay(RunDisplay):
+    """A line for each session that has ended, and one that moves for the present one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pairs = self._number = 0
+
+    def compared(
+        self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
+    ) -> None:
+        """Both sides are resolved: print what differs between them."""
+        self._pairs = limits.pairs
+        for name, side in zip("ab", sides, strict=True):
+            self.line(Text.assemble((name, "bold cyan"), f"  {side.given or 'the defaults'}"))
+        for difference in differences:
+            self.line(Text(f"   {difference.what}: {difference.a} → {difference.b}"))
+        if not differences:
+            self.line(Text("   nothing differs: A/A, which shows the machine's own noise"))
+
+    def contest(self, number: int, most: int, order: Order) -> None:
+        """A session of both sides starts."""
+        self._number = number
+        self._label = f"session {number} of at most {most}: "
+        self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
+
+    def pairs(self, done: int) -> None:
+        """So many pairs of blocks of it are finished."""
+        self.show("in turn" if done else "building and warming up", done, self._pairs, "")
+
+    def so_far(self, judged: Judged, look: bool) -> None:
+        """A session has ended."""
+        decision = judged.decision
+        told = _interval(decision.interval) if decision else "one session says nothing yet"
+        verdict = f"   {judged.word}" if look or judged.is_final else ""
+        self.line(Text.assemble((f"session {self._number}", "cyan"), f"  {told}", verdict))
+
+
+def _interval(found: Interval) -> str:
+    low, high = to_percent(found.low), to_percent(found.high)
+    return (
+        f"b {to_percent(found.estimate):+.2f} %   "
+        f"{100 * found.confidence:.4g} % interval {low:+.2f} to {high:+.2f}"
+    )

@@ -1,0 +1,174 @@
+"""Opens a comparison of two configurations: new, or where a killed one stopped."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from bench.config.resolve import resolve
+from bench.errors import UsageError
+from bench.launch.topology import place_ranks
+from bench.machine.inventory import Machine
+from bench.session import contest
+from bench.session.configured import Configured
+from bench.session.contest import Contest, State
+from bench.session.data import prepare_data
+from bench.session.duet import WORKER
+from bench.session.recording import Recording, open_recording
+from reports import runs
+from reports.schema.comparison import Comparison, Difference, Limits, Side
+from reports.schema.config import Request
+from reports.schema.record import Session
+from reports.schema.samples import SessionResult
+
+Wanted = Literal["auto", "duet", "relaunch"]
+
+
+class Display(contest.Display, Protocol):
+    """Whoever shows how far a comparison is."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Data is being made or checked."""
+
+    def compared(
+        self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
+    ) -> None:
+        """Both sides are resolved."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A comparison as asked for."""
+
+    a: Request
+    b: Request
+    given: tuple[str, str]
+    """As the user named the sides."""
+    design: Wanted
+    limits: Limits
+    root: Path
+    command: tuple[str, ...]
+    modules: tuple[str, str] = (WORKER, WORKER)
+    """What the ranks of each side run; tests and campaigns slow one of them."""
+
+
+def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
+    """Measure both sides in turn until their difference is told, or the budget ends."""
+    a, b = (
+        open_recording(
+            side, machine, root=asked.root, command=asked.command, tell=display.preparing
+        )
+        for side in (asked.a, asked.b)
+    )
+    source = Configured(
+        a=a,
+        b=b,
+        given=asked.given,
+        design="relaunch" if asked.design == "relaunch" else "duet",
+        may_relaunch=asked.design == "auto",
+        blocks=asked.limits.pairs,
+        block_steps=asked.limits.block_steps,
+        modules=asked.modules,
+    )
+    display.compared(source.sides(), source.differences(), asked.limits)
+    return Contest(
+        source=source,
+        limits=asked.limits,
+        folder=runs.create(asked.root, "compare"),
+        command=asked.command,
+        display=display,
+    ).run()
+
+
+def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
+    """Go on with a comparison that was interrupted or killed, as if nothing had happened."""
+    state = read_state(folder)
+    kept = state.comparison
+    a, b = (
+        _reopened(side, sessions, folder.parent, machine, kept.command, display)
+        for side, sessions in zip((kept.a, kept.b), state.sessions, strict=True)
+    )
+    source = Configured(
+        a=a,
+        b=b,
+        given=(kept.a.given, kept.b.given),
+        design=kept.design,
+        may_relaunch=False,
+        blocks=kept.limits.pairs,
+        block_steps=kept.limits.block_steps,
+    )
+    _require_same_software(kept, source)
+    display.compared(source.sides(), source.differences(), kept.limits)
+    return Contest(
+        source=source,
+        limits=kept.limits,
+        folder=folder,
+        command=kept.command,
+        display=display,
+        pairs=list(kept.pairs),
+        looks_taken=kept.looks_taken,
+        created=datetime.fromisoformat(kept.created),
+        elapsed_before_s=state.elapsed_s,
+    ).run()
+
+
+def read_state(folder: Path) -> State:
+    """What a comparison has written beside its record."""
+    try:
+        return msgspec.json.decode((folder / contest.STATE).read_bytes(), type=State)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{folder.name} cannot be resumed: it is no comparison, or no session of it ended"
+        ) from error
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{folder.name} cannot be resumed: {error}") from error
+
+
+def _reopened(
+    side: Side,
+    sessions: Sequence[Session],
+    root: Path,
+    machine: Machine,
+    command: tuple[str, ...],
+    display: Display,
+) -> Recording:
+    """A side's run as it stood after its last complete session."""
+    assert side.run is not None
+    assert side.requested is not None
+    data = prepare_data(side.requested, machine, display.preparing)
+    resolved = resolve(side.requested, machine, data.facts if data else None)
+    if resolved.config != side.resolved:
+        raise UsageError(
+            f"{side.run} cannot be resumed here: its options now resolve to something else; "
+            "start a new comparison"
+        )
+    run = Recording(
+        folder=root / side.run,
+        command=command,
+        request=side.requested,
+        machine=machine,
+        resolved=resolved,
+        topology=place_ranks(resolved.config, machine),
+        data=data,
+    )
+    for session in sessions:
+        path = run.session_folder(session.number).result
+        run.results.append(msgspec.msgpack.decode(path.read_bytes(), type=SessionResult))
+        run.sessions.append(session)
+    shutil.rmtree(run.session_folder(len(sessions) + 1).path, ignore_errors=True)
+    return run
+
+
+def _require_same_software(kept: Comparison, source: Configured) -> None:
+    """Sessions of another machine or other versions are another measurement."""
+    then, now = kept.environment, source.environment()
+    for name in ("host", "cpu", "cores", "gpus", "kernel", "versions", "variables"):
+        if getattr(then, name) != getattr(now, name):
+            raise UsageError(
+                f"{kept.id} cannot be resumed: {name} changed since its last session; "
+                "start a new comparison"
+            )

@@ -1,0 +1,204 @@
+"""Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from bench.launch.ports import choose_port
+from bench.machine.fingerprint import fingerprint
+from bench.session.contest import Tick
+from bench.session.duet import WORKER, NoRoom, Played, Score, play
+from bench.session.recording import Recording
+from bench.session.run import measure_session
+from reports.pairs import Measured, of_duet, of_launches
+from reports.schema.comparison import Design, Difference, Order, Pair, Side
+from reports.schema.config import RunConfig
+from reports.schema.record import Environment, Session, Status, Steadiness
+
+QUIET_PERCENT = 1.0
+"""A side without the token that takes more of a core than this is worth a note."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Configured:
+    """Two runs that take turns; each ends with a record of its own."""
+
+    a: Recording
+    b: Recording
+    given: tuple[str, str]
+    """As the user named the sides."""
+    design: Design
+    may_relaunch: bool
+    """Whether to relaunch where memory cannot hold both sides, or to say so."""
+    blocks: int
+    """Pairs of blocks of a duet session that count."""
+    block_steps: int
+    modules: tuple[str, str] = (WORKER, WORKER)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdict must know."""
+        return tuple(self.told)
+
+    def sides(self) -> tuple[Side, Side]:
+        """Both configurations, with the runs that hold their sessions."""
+        return self._side(self.a, self.given[0]), self._side(self.b, self.given[1])
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Fields of the resolved configurations that are not equal."""
+        return differing(self.a.config, self.b.config)
+
+    def environment(self) -> Environment:
+        """One for both, as they run side by side."""
+        last = self.a.results[-1] if self.a.results else None
+        return fingerprint(self.a.machine, last.versions if last else {})
+
+    def measure(self, number: int, order: Order, tick: Tick) -> Pair:
+        """One session of both sides."""
+        for run in (self.a, self.b):  # of a session that was cut
+            shutil.rmtree(run.session_folder(number).path, ignore_errors=True)
+        if self.design == "relaunch":
+            return self._relaunched(number, order, tick)
+        try:
+            return self._duet(number, order, tick)
+        except NoRoom as reason:
+            if not self.may_relaunch or self.a.sessions:
+                raise
+            self.design, self.block_steps = "relaunch", 0
+            self.told.append(f"relaunched, as {str(reason).partition(';')[0]}")
+            return self.measure(number, order, tick)
+
+    def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+        """Of both runs so far."""
+        return tuple(self.a.sessions), tuple(self.b.sessions)
+
+    def close(self, status: Status, why: str) -> tuple[str, ...]:
+        """Write both runs' records."""
+        for run in (self.a, self.b):
+            run.close(status, why, None)
+        return self.a.id, self.b.id
+
+    def _side(self, run: Recording, given: str) -> Side:
+        return Side(
+            given=given,
+            run=run.id,
+            requested=run.request,
+            resolved=run.config,
+            choices=run.resolved.choices,
+        )
+
+    def _duet(self, number: int, order: Order, tick: Tick) -> Pair:
+        score = Score(
+            pairs=self.blocks,
+            block_steps=self.block_steps,
+            check_memory=not self.a.sessions,
+            modules=self.modules,
+        )
+        at = datetime.now(UTC)
+        played = play(self.a, self.b, score, number, order, tick)
+        self.block_steps = played.block_steps
+        measured = of_duet(*played.results, played.block_steps)
+        sessions = self._keep(played)
+        busy = played.quiet_percent
+        loud = f"session {number}: the waiting side used {busy:.1f} % of a core"
+        return _pair(
+            number,
+            order,
+            at,
+            measured,
+            sessions,
+            quiet=busy,
+            unsteady=(),
+            notes=(loud,) if busy > QUIET_PERCENT else (),
+        )
+
+    def _keep(self, played: Played) -> tuple[Session, Session]:
+        steadiness = Steadiness(
+            cut=played.block_steps,
+            judged=True,
+            steady=True,
+            why="one side of a duet: judged against the other, block by block",
+        )
+        a, b = (
+            run.keep(result, steadiness, played.use, started)
+            for run, result, started in zip(
+                (self.a, self.b), played.results, played.started, strict=True
+            )
+        )
+        return a, b
+
+    def _relaunched(self, number: int, order: Order, tick: Tick) -> Pair:
+        at, kept = datetime.now(UTC), {}
+        for done, side in enumerate(order):
+            tick(done)
+            run = self.a if side == "a" else self.b
+            kept[side] = measure_session(run, number, choose_port(0), lambda _: None)
+        sessions = kept["a"], kept["b"]
+        cuts = [session.steadiness.cut for session in sessions]
+        measured = of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
+        unsteady = [
+            f"session {number}, {side}: {session.steadiness.why}"
+            for side, session in zip("ab", sessions, strict=True)
+            if not session.steadiness.steady
+        ]
+        return _pair(
+            number, order, at, measured, sessions, quiet=None, unsteady=tuple(unsteady), notes=()
+        )
+
+
+def _pair(
+    number: int,
+    order: Order,
+    at: datetime,
+    measured: Measured,
+    sessions: tuple[Session, Session],
+    *,
+    quiet: float | None,
+    unsteady: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> Pair:
+    drift = measured.drift
+    return Pair(
+        number=number,
+        order=order,
+        started=at.isoformat(timespec="seconds"),
+        log_ratio=measured.log_ratio,
+        blocks_ms=measured.blocks_ms,
+        step_ms=measured.step_ms,
+        phases_ms=measured.phases_ms,
+        drift=(drift.slope_percent_per_step / 100, drift.error_percent_per_step / 100)
+        if drift
+        else None,
+        quiet_percent=None if quiet is None else round(quiet, 3),
+        invalid=_told(sessions, "invalid"),
+        unsteady=unsteady,
+        notes=(*_told(sessions, "notes"), *notes),
+    )
+
+
+def _told(sessions: Sequence[Session], what: str) -> tuple[str, ...]:
+    """Reasons of both sides, each said once: in a duet the machine is the same for both."""
+    reasons: list[str] = []
+    for side, session in zip("ab", sessions, strict=True):
+        reasons += [f"{side}: {reason}" for reason in getattr(session, what)]
+    return tuple(reasons)
+
+
+def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
+    """Fields that are not equal."""
+    fields_a, fields_b = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
+    return tuple(
+        Difference(what=name.replace("_", "-"), a=_word(fields_a[name]), b=_word(fields_b[name]))
+        for name in fields_a
+        if fields_a[name] != fields_b[name]
+    )
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)

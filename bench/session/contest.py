@@ -1,0 +1,230 @@
+"""The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from bench.errors import Interrupted
+from bench.launch.watch import SessionFailed
+from bench.machine.process import undisturbed
+from reports import runs
+from reports.files import write_atomically
+from reports.schema.comparison import (
+    Comparison,
+    Design,
+    Difference,
+    Limits,
+    Order,
+    Pair,
+    Side,
+)
+from reports.schema.record import Environment, Session, Status, Thresholds
+from reports.stats.looks import Looks, plan_looks
+from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, range_of
+
+STATE: Final = "state.json"
+"""Beside the record: all that is needed to go on."""
+
+Tick = Callable[[int], None]
+"""Called about twice a second with the number of finished pairs of blocks."""
+
+
+class Source(Protocol):
+    """Where pairs come from."""
+
+    @property
+    def design(self) -> Design:
+        """How the sides take turns; known for certain after the first pair."""
+
+    @property
+    def block_steps(self) -> int:
+        """Counted steps of a block; 0 where there are no blocks, or none yet."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdict must know."""
+
+    def sides(self) -> tuple[Side, Side]:
+        """What is compared."""
+
+    def differences(self) -> tuple[Difference, ...]:
+        """What is not the same on both sides."""
+
+    def environment(self) -> Environment:
+        """The machine and software under both."""
+
+    def measure(self, number: int, order: Order, tick: Tick) -> Pair:
+        """One session of both sides."""
+
+    def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+        """What the sides' own runs hold, for going on later; empty where they have none."""
+
+    def close(self, status: Status, why: str) -> tuple[str, ...]:
+        """Write the sides' own records; return their ids."""
+
+
+class Display(Protocol):
+    """Whoever shows how far a comparison is."""
+
+    def contest(self, number: int, most: int, order: Order) -> None:
+        """A session of both sides starts."""
+
+    def pairs(self, done: int) -> None:
+        """So many pairs of blocks of it are finished."""
+
+    def so_far(self, judged: Judged, look: bool) -> None:
+        """A session has ended; `look` tells whether the verdict was sought."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A comparison as it stood after its last complete session."""
+
+    comparison: Comparison
+    sessions: tuple[tuple[Session, ...], tuple[Session, ...]]
+    elapsed_s: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Contest:
+    """One comparison in the making."""
+
+    source: Source
+    limits: Limits
+    folder: Path
+    command: tuple[str, ...]
+    display: Display
+    pairs: list[Pair] = field(default_factory=list)
+    looks_taken: int = 0
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    elapsed_before_s: float = 0.0
+    _start: float = field(default_factory=time.monotonic)
+    _looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._looks = plan_looks(self.limits.max_sessions)
+
+    def run(self) -> Comparison:
+        """Measure to the end, whatever it is; every end leaves a record."""
+        try:
+            judged = self._until_told()
+        except SessionFailed as failed:
+            return self._close("failed", failed.failure.what)
+        except (KeyboardInterrupt, Interrupted):
+            with undisturbed():
+                self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
+            raise Interrupted(
+                f"interrupted; go on with: resnext-bench compare --resume {self.folder.name}"
+            ) from None
+        except Exception as error:
+            self._close("failed", f"{type(error).__name__}: {error}")
+            raise
+        with undisturbed():
+            return self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
+
+    def judged(self) -> Judged:
+        """What the pairs say at the last look taken; before the first, as at that one."""
+        look = max(0, self.looks_taken - 1)
+        return judge_pairs(
+            self.pairs, self.source.design, self._looks, look, self.limits.margin_percent / 100
+        )
+
+    def _until_told(self) -> Judged:
+        while True:
+            number = len(self.pairs) + 1
+            order = order_of(number)
+            self.display.contest(number, self.limits.max_sessions, order)
+            self.pairs.append(self.source.measure(number, order, self.display.pairs))
+            look = self._is_look()
+            self.looks_taken += look
+            judged = self.judged()
+            self._save_state()
+            self.display.so_far(judged, look)
+            if (look and judged.is_final) or judged.word == "invalid" or self._is_over():
+                return judged
+
+    def _is_look(self) -> bool:
+        """At the planned numbers of sessions; and once more when the time is over.
+
+        Time does not depend on what was measured, so an early look may take the next one's share.
+        """
+        done = len(counted(self.pairs))
+        if done < 2 or self.looks_taken >= len(self._looks.sessions):
+            return False
+        return done >= self._looks.sessions[self.looks_taken] or self._is_over()
+
+    def _is_over(self) -> bool:
+        most = self.limits.max_sessions
+        attempts = most + MOST_INVALID
+        used_up = len(counted(self.pairs)) >= most or len(self.pairs) >= attempts
+        return used_up or self._elapsed_s() > 60 * self.limits.max_minutes
+
+    def _elapsed_s(self) -> float:
+        return self.elapsed_before_s + time.monotonic() - self._start
+
+    def _save_state(self) -> None:
+        state = State(
+            comparison=self._record("interrupted", "killed", ()),
+            sessions=self.source.sessions(),
+            elapsed_s=self._elapsed_s(),
+        )
+        write_atomically(self.folder / STATE, msgspec.json.encode(state))
+
+    def _close(self, status: Status, why: str) -> Comparison:
+        children = self.source.close("ok" if status == "ok" else status, why)
+        record = self._record(status, why, children)
+        runs.save(self.folder, record)
+        return record
+
+    def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:
+        judged = self.judged()
+        decision = judged.decision
+        a, b = self.source.sides()
+        return Comparison(
+            id=self.folder.name,
+            status=status,
+            why=why,
+            verdict=judged.word if self.pairs and status in ("ok", "invalid") else None,
+            tool_version=version("resnext-bench"),
+            created=self.created.isoformat(timespec="seconds"),
+            duration_s=round(self._elapsed_s(), 1),
+            command=self.command,
+            design=self.source.design,
+            limits=msgspec.structs.replace(
+                self.limits, block_steps=self.source.block_steps, looks=self._looks.sessions
+            ),
+            a=a,
+            b=b,
+            differences=self.source.differences(),
+            environment=self.source.environment(),
+            change=range_of(decision.interval) if decision else None,
+            order_effect=judged.order_effect,
+            detectable_percent=decision.detectable_percent if decision else None,
+            sessions_more=decision.more if decision else None,
+            looks_taken=self.looks_taken,
+            step_ms=judged.step_ms,
+            phases=judged.phases,
+            thresholds=Thresholds(),
+            pairs=tuple(self.pairs),
+            notes=self._notes(),
+            children=children,
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        told = [note for pair in self.pairs for note in (*pair.notes, *pair.unsteady)]
+        invalid = [
+            f"session {pair.number} does not count: {reason}"
+            for pair in self.pairs
+            for reason in pair.invalid
+        ]
+        return tuple(dict.fromkeys([*self.source.notes, *told, *invalid]))
+
+
+def order_of(number: int) -> Order:
+    """ABBA over the sessions: an odd one begins with a, an even one with b."""
+    return "ab" if number % 2 else "ba"

@@ -1,0 +1,209 @@
+"""A duet: both sides stay resident, and a token decides whose block of steps runs.
+
+What the machine does to one side it does a second later to the other, so their ratio is far
+quieter than either. The side without the token must not disturb; its use of the CPU is measured.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from bench import tokens
+from bench.errors import CannotHere
+from bench.launch.commands import commands
+from bench.launch.ports import choose_port
+from bench.launch.resident import Resident
+from bench.machine import nvml
+from bench.machine.cpu import available_memory_gib, peak_resident_gib
+from bench.machine.gpu_watch import open_watch
+from bench.session.blocks import Block, alternate
+from bench.session.recording import Recording, Started
+from reports.schema.samples import SessionResult
+from reports.validity import GpuUse
+
+Order = Literal["ab", "ba"]
+
+WORKER: Final = "bench.worker.resident"
+TIMEOUT_S: Final = 3600.0
+"""A rank may wait for the token as long as the other side builds and warms up."""
+BLOCK_S: Final = 1.0
+"""A block lasts at least this long, where the number of its steps is not given."""
+FEWEST_STEPS, MOST_STEPS = 3, 1000
+"""Bounds of a block's steps where they follow from `BLOCK_S`."""
+SECOND_SIDE: Final = 1.25
+"""Memory the second side may need, over what the first one took, for the same images a step."""
+
+
+class NoRoom(CannotHere):
+    """Memory cannot hold both sides at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """How a duet session is played."""
+
+    pairs: int
+    """Pairs of blocks that count; one more pair goes before them."""
+    block_steps: int
+    """Counted steps of a block, which one dropped step precedes; 0: chosen after warm-up."""
+    check_memory: bool
+    """Whether to build the second side only after the first has shown what it needs."""
+    modules: tuple[str, str] = (WORKER, WORKER)
+    """What the ranks of each side run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Played:
+    """One duet session."""
+
+    results: tuple[SessionResult, SessionResult]
+    """Of a and b; their first `block_steps` steps are the block that does not count."""
+    block_steps: int
+    use: GpuUse
+    quiet_percent: float
+    """CPU time of the side without the token, in per cent of one core, over both sides."""
+    started: tuple[Started, Started]
+
+
+Tick = Callable[[int], None]
+"""Called about twice a second with the number of pairs finished."""
+
+
+def play(a: Recording, b: Recording, score: Score, number: int, order: Order, tick: Tick) -> Played:
+    """Launch both sides, let them take turns, and end them; `order` says who is first."""
+    with ExitStack() as stack:
+        library = stack.enter_context(nvml.session())
+        watch = open_watch(library, sorted({*a.gpu_indices(), *b.gpu_indices()}))
+        watch.note_residents()
+        stage = _Stage(stack=stack, score=score, number=number, tick=tick)
+        stage.build(*((a, b) if order == "ab" else (b, a)), flipped=order == "ba")
+        watch.start()
+        stage.watch = watch.sample
+        steps = score.block_steps or stage.fitting_steps()
+        quiet = stage.take_turns(steps)
+        use = watch.report()
+        first, second = (side.finish() for side in stage.sides)
+    results = (first, second) if order == "ab" else (second, first)
+    starts = tuple(stage.started) if order == "ab" else tuple(reversed(stage.started))
+    return Played(
+        results=results,
+        block_steps=steps,
+        use=use,
+        quiet_percent=quiet,
+        started=(starts[0], starts[1]),
+    )
+
+
+@dataclass(kw_only=True, slots=True)
+class _Stage:
+    """Both sides in the order in which they play: the first one of each ABBA quad stands first."""
+
+    stack: ExitStack
+    score: Score
+    number: int
+    tick: Tick
+    watch: Callable[[], None] = lambda: None
+    sides: list[Resident] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)
+    warm_ns: list[int] = field(default_factory=list)
+    blocks: int = 0
+    waiting_s: float = 0.0
+    waiting_cpu_s: float = 0.0
+
+    def build(self, first: Recording, second: Recording, *, flipped: bool) -> None:
+        """Start both sides and let each warm up, alone."""
+        modules = self.score.modules[::-1] if flipped else self.score.modules
+        free = gpu_free_gib(first.gpu_indices())
+        self._launch(first, modules[0])
+        if self.score.check_memory:
+            self._warm_up(0)
+            _require_room(self.sides[0], first, second, free)
+        self._launch(second, modules[1])
+        for index in range(len(self.warm_ns), 2):
+            self._warm_up(index)
+
+    def fitting_steps(self) -> int:
+        """So many steps that the slower side's block lasts `BLOCK_S`."""
+        steps = math.ceil(BLOCK_S * 1e9 / max(self.warm_ns))
+        return min(max(steps, FEWEST_STEPS), MOST_STEPS)
+
+    def take_turns(self, steps: int) -> float:
+        """Play all blocks; return how busy the waiting side was, in per cent of a core."""
+        first, second = self.sides
+        blocks = (self._block(first, second, steps), self._block(second, first, steps))
+        alternate(*blocks, 1 + self.score.pairs)
+        return 100 * self.waiting_cpu_s / self.waiting_s
+
+    def _launch(self, run: Recording, module: str) -> None:
+        folder = run.session_folder(self.number)
+        room = (1 + self.score.pairs) * (1 + (self.score.block_steps or MOST_STEPS))
+        folder.create(run.job(self.number, TIMEOUT_S, room), run.data.images if run.data else None)
+        plan = commands(
+            run.config,
+            run.topology,
+            folder=folder.path,
+            run_id=run.id,
+            port=choose_port(0),
+            module=module,
+        )
+        self.started.append(Started(at=datetime.now(UTC), launch_s=time.monotonic()))
+        self.sides.append(self.stack.enter_context(Resident(plan, folder)))
+
+    def _warm_up(self, index: int) -> None:
+        side, begun = self.sides[index], self.started[index]
+        side.answer(self.sides, self._ticked)  # it is ready
+        took = time.monotonic() - begun.launch_s
+        self.started[index] = Started(at=begun.at, launch_s=took)
+        side.give(tokens.WARM_UP)
+        self.warm_ns.append(side.answer(self.sides, self._ticked))
+
+    def _block(self, side: Resident, other: Resident, steps: int) -> Block:
+        def block() -> float:
+            cpu_s, start = other.cpu_s(), time.monotonic()
+            side.give(steps)
+            length_ns = side.answer(self.sides, self._ticked)
+            self.blocks += 1
+            if self.blocks > 2:  # in the first pair loaders still fill their queues
+                self.waiting_s += time.monotonic() - start
+                self.waiting_cpu_s += other.cpu_s() - cpu_s
+            return length_ns / 1e9
+
+        return block
+
+    def _ticked(self) -> None:
+        self.watch()
+        self.tick(max(0, self.blocks // 2 - 1))
+
+
+def gpu_free_gib(indices: Sequence[int]) -> float:
+    """Least free memory of these GPUs, GiB; infinite without one."""
+    with nvml.session() as library:
+        if library is None or not indices:
+            return math.inf
+        handles = nvml.visible_handles(library)
+        free = (library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices)
+        return float(min(free)) / 2**30
+
+
+def _require_room(side: Resident, first: Recording, second: Recording, free_gib: float) -> None:
+    """Raise NoRoom when the second side, judged by the first, would not fit beside it."""
+    share = SECOND_SIDE * max(1.0, _pixels(second) / _pixels(first))
+    left_gib = gpu_free_gib(first.gpu_indices())
+    needs = [("memory", share * peak_resident_gib(side.processes.pids), available_memory_gib())]
+    if math.isfinite(left_gib):
+        needs.append(("GPU memory", share * (free_gib - left_gib), left_gib))
+    for what, needed, there in needs:
+        if needed > there:
+            raise NoRoom(
+                f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
+                f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
+            )
+
+
+def _pixels(run: Recording) -> int:
+    """What activations grow with."""
+    return run.config.global_batch_size * run.config.image_size**2

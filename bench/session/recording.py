@@ -1,0 +1,204 @@
+"""A run in the making: what its sessions measured so far, so that any end can be recorded."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from bench.config.resolve import Resolved, resolve
+from bench.job import Job, SessionFolder
+from bench.launch.topology import place_ranks
+from bench.machine.fingerprint import fingerprint
+from bench.machine.inventory import Machine
+from bench.session.data import Data, Tell, prepare_data, record_of
+from reports import runs
+from reports.columns import FILE, write_columns
+from reports.figures import figures_of, interval_of, window_of
+from reports.files import describe
+from reports.schema.config import Request, RunConfig
+from reports.schema.record import (
+    Failure,
+    File,
+    Record,
+    Session,
+    Status,
+    Steadiness,
+    Thresholds,
+)
+from reports.schema.samples import SessionResult
+from reports.schema.topology import Topology
+from reports.validity import GpuUse, judge
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """When a session was started, and how long its processes took to their first step."""
+
+    at: datetime
+    launch_s: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Recording:
+    """One run: its configuration on this machine, its folder, and its sessions so far."""
+
+    folder: Path
+    command: tuple[str, ...]
+    request: Request
+    machine: Machine
+    resolved: Resolved
+    topology: Topology
+    data: Data | None
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    results: list[SessionResult] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The run's id is its folder's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> RunConfig:
+        """With nothing left open."""
+        return self.resolved.config
+
+    def session_folder(self, number: int) -> SessionFolder:
+        """Where the processes of session `number` meet."""
+        return SessionFolder((self.folder / f"session-{number}").absolute())
+
+    def job(self, number: int, timeout_s: float, room: int = 0) -> Job:
+        """The work order of session `number`."""
+        return Job(
+            run_id=self.id,
+            session=number,
+            config=self.config,
+            topology=self.topology,
+            images=self.data.facts.root if self.data else None,
+            timeout_s=timeout_s,
+            room=room,
+        )
+
+    def gpu_indices(self) -> list[int]:
+        """GPUs in use, by their index among the visible ones."""
+        names = {place.device for place in self.topology.places if place.device != "cpu"}
+        return sorted(int(name.partition(":")[2]) for name in names)
+
+    def keep(
+        self, result: SessionResult, steadiness: Steadiness, use: GpuUse, started: Started
+    ) -> Session:
+        """Work out one session's figures and verdict as soon as it has ended."""
+        window = window_of(result, steadiness.cut)
+        verdict = judge(result, use, Thresholds())
+        unwatched = self.config.device == "cuda" and not use.samples
+        unseen = ("the GPUs were not watched: NVML gave no answer",) if unwatched else ()
+        losses = [samples.loss for samples in result.samples]
+        session = Session(
+            number=len(self.sessions) + 1,
+            started=started.at.isoformat(timespec="seconds"),
+            launch_s=round(started.launch_s, 2),
+            figures=figures_of(
+                [window], batch_size=self.config.batch_size, devices=self.topology.devices
+            ),
+            steadiness=steadiness,
+            invalid=verdict.invalid,
+            notes=(*verdict.notes, *unseen),
+            first_loss=_finite_mean([loss[0] for loss in losses]),
+            last_loss=_finite_mean([loss[-1] for loss in losses]),
+        )
+        self.results.append(result)
+        self.sessions.append(session)
+        return session
+
+    def close(self, status: Status, why: str, failure: Failure | None) -> Record:
+        """Write the samples, then the record."""
+        cuts = [session.steadiness.cut for session in self.sessions]
+        windows = [window_of(result, cut) for result, cut in zip(self.results, cuts, strict=True)]
+        last = self.results[-1] if self.results else None
+        record = Record(
+            id=self.id,
+            kind="run",
+            status=status,
+            why=why,
+            tool_version=version("resnext-bench"),
+            created=self.created.isoformat(timespec="seconds"),
+            duration_s=round((datetime.now(UTC) - self.created).total_seconds(), 2),
+            command=self.command,
+            requested=self.request,
+            resolved=self.config,
+            choices=self.resolved.choices,
+            topology=self.topology,
+            environment=fingerprint(self.machine, last.versions if last else {}),
+            data=record_of(self.data) if self.data else None,
+            thresholds=Thresholds(),
+            device_name=last.device_name if last else "",
+            weight_format=last.facts[0].weight_format if last else "",
+            figures=figures_of(
+                windows, batch_size=self.config.batch_size, devices=self.topology.devices
+            )
+            if windows
+            else None,
+            interval=interval_of(self.sessions),
+            sessions=tuple(self.sessions),
+            notes=self._notes(),
+            failure=failure,
+            files=self._files(),
+        )
+        runs.save(self.folder, record)
+        return record
+
+    def _files(self) -> tuple[File, ...]:
+        if self.results:
+            write_columns(self.folder / FILE, self.results)
+        logs = sorted(path for path in self.folder.rglob("*.log") if path.stat().st_size)
+        results = sorted(self.folder.glob("session-*/result.msgpack"))
+        samples = [path for path in (self.folder / FILE,) if path.exists()]
+        return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
+
+    def _notes(self) -> tuple[str, ...]:
+        """What a reader must know before comparing these figures with others."""
+        topology, notes = self.topology, []
+        if topology.emulated:
+            notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
+        shared = max(place.device_shared_by for place in topology.places)
+        if shared > 1:
+            notes.append(f"device shared by {shared} ranks: not a scaling measurement")
+        if self.data and self.data.left_out:
+            notes.append(f"{self.data.left_out} files that do not decode were left out")
+        for session in self.sessions:
+            prefix = f"session {session.number}: " if len(self.sessions) > 1 else ""
+            unsteady = [] if session.steadiness.steady else [session.steadiness.why]
+            notes += [prefix + note for note in (*session.notes, *unsteady)]
+        return tuple(notes)
+
+
+def open_recording(
+    request: Request,
+    machine: Machine,
+    *,
+    root: Path,
+    command: Sequence[str],
+    tell: Tell,
+) -> Recording:
+    """Prepare the data, resolve the configuration and make the run's folder."""
+    data = prepare_data(request, machine, tell)
+    resolved = resolve(request, machine, data.facts if data else None)
+    folder = runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n")
+    return Recording(
+        folder=folder,
+        command=tuple(command),
+        request=request,
+        machine=machine,
+        resolved=resolved,
+        topology=place_ranks(resolved.config, machine),
+        data=data,
+    )
+
+
+def _finite_mean(values: Sequence[float]) -> float | None:
+    """The mean, or None where there is none: JSON knows no NaN and no infinity."""
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else None

@@ -1,0 +1,137 @@
+"""The record of a comparison: two sides, pairs of sessions, and what they say together."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from reports.schema.config import Choice, Option, RunConfig
+from reports.schema.record import VERSION, Environment, File, Status, Thresholds
+
+Design = Literal["duet", "relaunch", "unpaired"]
+Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
+Order = Literal["ab", "ba"]
+
+PHASES: Final = ("data_wait", "forward", "backward", "optimizer")
+"""Parts of a step; they add up to it."""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two things compared."""
+
+    given: str
+    """As the user named it: options, a file, a command, a revision, ids of runs."""
+    run: str | None = None
+    """Id of the run that holds this side's sessions; None for a script or stored runs."""
+    requested: dict[str, Option] | None = None
+    resolved: RunConfig | None = None
+    choices: tuple[Choice, ...] = ()
+    command: tuple[str, ...] = ()
+    """Of a user's script."""
+    revision: str = ""
+    """Commit of the user's checkout that the script ran in."""
+    runs: tuple[str, ...] = ()
+    """Stored runs taken together."""
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """One session of both sides: the unit of replication."""
+
+    number: int
+    order: Order
+    """Which side was first: in each ABBA quad of blocks (duet), or launched first."""
+    started: str
+    log_ratio: float
+    """ln(b / a) of step times: the median over pairs of blocks, or of the launches' medians."""
+    blocks_ms: tuple[tuple[float, float], ...] = ()
+    """Median step of each pair of blocks, a and b; empty for launches."""
+    step_ms: tuple[float, float]
+    """Median step of a and of b."""
+    phases_ms: dict[str, tuple[float, float]] = {}
+    """Mean of each part of a step, a and b."""
+    drift: tuple[float, float] | None = None
+    """Slope of ln(b / a) over the pairs of blocks, a pair, and its standard error."""
+    quiet_percent: float | None = None
+    """Duet: CPU time of the side without the token, per cent of one core."""
+    invalid: tuple[str, ...] = ()
+    unsteady: tuple[str, ...] = ()
+    """Relaunch: what did not settle."""
+    notes: tuple[str, ...] = ()
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """A change in per cent of a, with the interval that holds it with the given confidence."""
+
+    percent: float
+    low_percent: float
+    high_percent: float
+    confidence_percent: float
+
+
+class PhaseChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the step: mean over sessions, and b - a with its 99 % interval, in ms."""
+
+    a_ms: float
+    b_ms: float
+    change_ms: float
+    half_width_ms: float
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is not the same on both sides."""
+
+    what: str
+    a: str
+    b: str
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What was agreed before the first session, so that no look at the data could change it."""
+
+    margin_percent: float
+    max_sessions: int
+    max_minutes: float
+    pairs: int
+    block_steps: int
+    """0 until the first warm-up has shown how long a step is."""
+    looks: tuple[int, ...] = ()
+    """Numbers of sessions at which the verdict is sought."""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two sides compared. Written last and by rename, as every record."""
+
+    version: int = VERSION
+    id: str
+    kind: Literal["compare"] = "compare"
+    status: Status
+    why: str
+    """One sentence; empty when ok."""
+    verdict: Word | None
+    """b against a; None when nothing could be judged."""
+    tool_version: str
+    created: str
+    duration_s: float
+    command: tuple[str, ...]
+    design: Design
+    limits: Limits
+    a: Side
+    b: Side
+    differences: tuple[Difference, ...]
+    environment: Environment
+    change: Range | None
+    """Step time of b over a, less 1. The confidence allows for every look taken."""
+    order_effect: Range | None
+    """What being first is worth: of the later block (duet) or launch over the earlier one."""
+    detectable_percent: float | None
+    """Smallest change that so many sessions tell from none with 95 % power."""
+    sessions_more: int | None
+    """About so many more would tell; promised from ten sessions on."""
+    looks_taken: int
+    step_ms: tuple[float, float] | None
+    phases: dict[str, PhaseChange]
+    thresholds: Thresholds
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...]
+    files: tuple[File, ...] = ()
+    children: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()

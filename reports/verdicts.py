@@ -1,0 +1,160 @@
+"""From counted pairs to a verdict, and to every figure that stands beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.schema.comparison import PHASES, Design, Pair, PhaseChange, Range, Word
+from reports.stats.effects import Interval, t_interval, to_percent
+from reports.stats.looks import Looks
+from reports.stats.trend import pooled_trend
+from reports.stats.verdict import Decision, decide
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.99
+MOST_INVALID = 3
+"""So many invalid sessions end a comparison: the machine or the training is at fault."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What the pairs so far say."""
+
+    word: Word
+    why: str
+    """For "never steady" and "invalid": what was seen."""
+    decision: Decision | None
+    """None below two counted pairs."""
+    order_effect: Range | None
+    phases: dict[str, PhaseChange]
+    step_ms: tuple[float, float] | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether more sessions would change nothing."""
+        return self.word != "can't tell"
+
+
+def counted(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs that may enter a verdict."""
+    return [pair for pair in pairs if not pair.invalid]
+
+
+def judge_pairs(
+    pairs: Sequence[Pair], design: Design, looks: Looks, look: int, margin: float
+) -> Judged:
+    """Judge at the look with index `look`; `margin` is a fraction of the step time."""
+    valid = counted(pairs)
+    decision = _decision(valid, design, looks, look, margin) if len(valid) > 1 else None
+    word, why = _word(pairs, valid, decision, margin)
+    return Judged(
+        word=word,
+        why=why,
+        decision=decision,
+        order_effect=_order_effect(valid, design, decision),
+        phases=_phases(valid),
+        step_ms=_step_ms(valid),
+    )
+
+
+def range_of(interval: Interval) -> Range:
+    """In per cent, for the record."""
+    return Range(
+        percent=to_percent(interval.estimate),
+        low_percent=to_percent(interval.low),
+        high_percent=to_percent(interval.high),
+        confidence_percent=100 * interval.confidence,
+    )
+
+
+def _decision(
+    valid: Sequence[Pair], design: Design, looks: Looks, look: int, margin: float
+) -> Decision:
+    effects = np.array([pair.log_ratio for pair in valid])
+    orders = np.array([1.0 if pair.order == "ab" else -1.0 for pair in valid])
+    relaunch = design == "relaunch"
+    return decide(
+        effects,
+        looks=looks,
+        look=look,
+        margin=margin,
+        orders=orders if relaunch else None,
+        relaunch=relaunch,
+    )
+
+
+def _word(
+    pairs: Sequence[Pair], valid: Sequence[Pair], decision: Decision | None, margin: float
+) -> tuple[Word, str]:
+    reasons = [reason for pair in pairs for reason in pair.invalid]
+    if len(pairs) - len(valid) >= MOST_INVALID:
+        why = "; ".join(dict.fromkeys(reasons))
+        return "invalid", f"{len(pairs) - len(valid)} of {len(pairs)} sessions: {why}"
+    unsteady = [reason for pair in valid for reason in pair.unsteady]
+    if 2 * sum(bool(pair.unsteady) for pair in valid) > len(valid) > 1:
+        return "never steady", unsteady[0]
+    drift = _drift(valid, margin)
+    if drift:
+        return "never steady", drift
+    return (decision.word if decision else "can't tell"), ""
+
+
+def _drift(valid: Sequence[Pair], margin: float) -> str:
+    """Whether one side gets slower than the other while a session lasts, over all sessions."""
+    slopes = np.array([pair.drift[0] for pair in valid if pair.drift])
+    if len(slopes) < 3:
+        return ""
+    blocks = len(valid[0].blocks_ms)
+    pooled = pooled_trend(slopes)
+    moved = pooled.estimate * (blocks - 1)
+    if not pooled.excludes_zero or abs(moved) < np.log1p(margin) / 2:
+        return ""
+    return f"b over a moves by {to_percent(float(moved)):+.1f} % within a session"
+
+
+def _order_effect(valid: Sequence[Pair], design: Design, decision: Decision | None) -> Range | None:
+    if design == "relaunch":
+        # The slope on "a first" is by how much the later side is slower.
+        order = decision.order if decision else None
+        return range_of(order) if order else None
+    later = np.array([effect for pair in valid if (effect := _later_block(pair)) is not None])
+    return range_of(t_interval(later, CONFIDENCE)) if len(later) > 1 else None
+
+
+def _later_block(pair: Pair) -> float | None:
+    """How much longer the later block of a pair is, as a log ratio; ABBA cancels it elsewhere."""
+    if len(pair.blocks_ms) < 2:
+        return None
+    ratios = np.array([np.log(b / a) for a, b in pair.blocks_ms])
+    # The pair that is dropped has index 0 and the session's order; the next one is turned round.
+    later = np.where(np.arange(1, len(ratios) + 1) % 2 == 0, 1.0, -1.0)
+    later = later if pair.order == "ab" else -later
+    b_later, a_later = ratios[later > 0], ratios[later < 0]
+    return float(np.median(b_later) - np.median(a_later)) / 2
+
+
+def _phases(valid: Sequence[Pair]) -> dict[str, PhaseChange]:
+    if len(valid) < 2:
+        return {}
+    return {phase: _phase(valid, phase) for phase in PHASES if phase in valid[0].phases_ms}
+
+
+def _phase(valid: Sequence[Pair], phase: str) -> PhaseChange:
+    parts = np.array([pair.phases_ms[phase] for pair in valid])
+    change = t_interval(parts[:, 1] - parts[:, 0], CONFIDENCE)
+    return PhaseChange(
+        a_ms=float(parts[:, 0].mean()),
+        b_ms=float(parts[:, 1].mean()),
+        change_ms=change.estimate,
+        half_width_ms=(change.high - change.low) / 2,
+    )
+
+
+def _step_ms(valid: Sequence[Pair]) -> tuple[float, float] | None:
+    if not valid:
+        return None
+    return fmean(pair.step_ms[0] for pair in valid), fmean(pair.step_ms[1] for pair in valid)
