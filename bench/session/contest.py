@@ -1,7 +1,8 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from reports.schema.comparison import (
     Side,
 )
 from reports.schema.record import Environment, Session, Status, Thresholds
-from reports.stats.looks import Looks, plan_looks
+from reports.stats.looks import Looks, one_look, plan_looks
 from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, range_of
 
 STATE: Final = "state.json"
@@ -103,18 +104,30 @@ class Contest:
     looks_taken: int = 0
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     elapsed_before_s: float = 0.0
+    record: Comparison | None = None
+    """Once it has ended."""
     _start: float = field(default_factory=time.monotonic)
     _looks: Looks = field(init=False)
 
     def __post_init__(self) -> None:
-        self._looks = plan_looks(self.limits.max_sessions)
+        most = self.limits.max_sessions
+        self._looks = one_look(most) if self.limits.fixed else plan_looks(most)
 
     def run(self) -> Comparison:
-        """Measure to the end, whatever it is; every end leaves a record."""
+        """Measure until it is told or the budget ends; every end leaves a record."""
+        with self.recorded():
+            while not self.advance():
+                pass
+        assert self.record
+        return self.record
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Write the record at any end of the body; what failed in the ranks is in it, not raised."""
         try:
-            judged = self._until_told()
+            yield
         except SessionFailed as failed:
-            return self._close("failed", failed.failure.what)
+            self._close("failed", failed.failure.what)
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
@@ -124,8 +137,23 @@ class Contest:
         except Exception as error:
             self._close("failed", f"{type(error).__name__}: {error}")
             raise
-        with undisturbed():
-            return self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
+        else:
+            judged = self.judged()
+            with undisturbed():
+                self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
+
+    def advance(self) -> bool:
+        """Measure one more session; return whether it was the last one."""
+        number = len(self.pairs) + 1
+        order = order_of(number)
+        self.display.contest(number, self.limits.max_sessions, order)
+        self.pairs.append(self.source.measure(number, order, self.display.pairs))
+        look = self._is_look()
+        self.looks_taken += look
+        judged = self.judged()
+        self._save_state()
+        self.display.so_far(judged, look)
+        return (look and judged.is_final) or judged.word == "invalid" or self._is_over()
 
     def judged(self) -> Judged:
         """What the pairs say at the last look taken; before the first, as at that one."""
@@ -133,20 +161,6 @@ class Contest:
         return judge_pairs(
             self.pairs, self.source.design, self._looks, look, self.limits.margin_percent / 100
         )
-
-    def _until_told(self) -> Judged:
-        while True:
-            number = len(self.pairs) + 1
-            order = order_of(number)
-            self.display.contest(number, self.limits.max_sessions, order)
-            self.pairs.append(self.source.measure(number, order, self.display.pairs))
-            look = self._is_look()
-            self.looks_taken += look
-            judged = self.judged()
-            self._save_state()
-            self.display.so_far(judged, look)
-            if (look and judged.is_final) or judged.word == "invalid" or self._is_over():
-                return judged
 
     def _is_look(self) -> bool:
         """At the planned numbers of sessions; and once more when the time is over.
@@ -175,11 +189,10 @@ class Contest:
         )
         write_atomically(self.folder / STATE, msgspec.json.encode(state))
 
-    def _close(self, status: Status, why: str) -> Comparison:
-        children = self.source.close("ok" if status == "ok" else status, why)
-        record = self._record(status, why, children)
-        runs.save(self.folder, record)
-        return record
+    def _close(self, status: Status, why: str) -> None:
+        children = self.source.close(status, why)
+        self.record = self._record(status, why, children)
+        runs.save(self.folder, self.record)
 
     def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:
         judged = self.judged()

@@ -93,6 +93,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int
     block_steps: int
     """0 until the first warm-up has shown how long a step is."""
+    fixed: bool = False
+    """Whether to take all sessions and look once, at the end."""
     looks: tuple[int, ...] = ()
     """Numbers of sessions at which the verdict is sought."""
 

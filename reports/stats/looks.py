@@ -31,3 +31,8 @@ def plan_looks(max_sessions: int, alpha: float = 0.01) -> Looks:
     if len(counts) > 1 and counts[-1] - counts[-2] < 2:
         del counts[-2]  # a look just before the last one costs more than it tells
     return Looks(sessions=tuple(counts), alphas=(alpha / len(counts),) * len(counts))
+
+
+def one_look(sessions: int, alpha: float = 0.01) -> Looks:
+    """Return the plan of a fixed sample: all of the error is spent at its end."""
+    return Looks(sessions=(sessions,), alphas=(alpha,))

@@ -1,0 +1,71 @@
+"""A/A: one configuration against itself, as a duet and relaunched, session by session in turn."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.errors import RunFailed
+from bench.machine.inventory import Machine
+from bench.session.compare import Display
+from bench.session.configured import Configured
+from bench.session.contest import Contest
+from bench.session.recording import open_recording
+from reports import runs
+from reports.schema.comparison import Comparison, Design, Limits
+from reports.schema.config import Request
+
+
+def measure_floor(
+    request: Request,
+    machine: Machine,
+    *,
+    sessions: int,
+    limits: Limits,
+    root: Path,
+    command: tuple[str, ...],
+    display: Display,
+) -> tuple[Comparison, Comparison]:
+    """Take `sessions` of each design, in turn, so that the machine's drift is in both alike."""
+    contests = [
+        _contest(design, request, machine, limits, root, command, display)
+        for design in ("duet", "relaunch")
+    ]
+    display.compared(contests[0].source.sides(), (), limits)
+    with ExitStack() as stack:
+        for contest in contests:
+            stack.enter_context(contest.recorded())
+        for _ in range(sessions):
+            for contest in contests:
+                contest.advance()
+    duet, relaunch = (contest.record for contest in contests)
+    for record in (duet, relaunch):
+        if record is None or record.status == "failed":
+            raise RunFailed(f"A/A failed: {record.why if record else 'nothing was measured'}")
+    assert duet
+    assert relaunch
+    return duet, relaunch
+
+
+def _contest(
+    design: Design,
+    request: Request,
+    machine: Machine,
+    limits: Limits,
+    root: Path,
+    command: tuple[str, ...],
+    display: Display,
+) -> Contest:
+    a, b = (
+        open_recording(request, machine, root=root, command=command, tell=display.preparing)
+        for _ in range(2)
+    )
+    source = Configured(
+        a=a,
+        b=b,
+        given=("", ""),
+        design=design,
+        may_relaunch=False,
+        blocks=limits.pairs,
+        block_steps=limits.block_steps,
+    )
+    folder = runs.create(root, f"aa-{design}")
+    return Contest(source=source, limits=limits, folder=folder, command=command, display=display)
