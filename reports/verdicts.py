@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.99
 MOST_INVALID = 3
-"""So many invalid sessions end a comparison: the machine or the training is at fault."""
+"""So many invalid sessions, and a third of all, end a comparison: something is at fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ def _word(
     pairs: Sequence[Pair], valid: Sequence[Pair], decision: Decision | None, margin: float
 ) -> tuple[Word, str]:
     reasons = [reason for pair in pairs for reason in pair.invalid]
-    if len(pairs) - len(valid) >= MOST_INVALID:
+    if len(pairs) - len(valid) >= max(MOST_INVALID, len(pairs) / 3):
         why = "; ".join(dict.fromkeys(reasons))
         return "invalid", f"{len(pairs) - len(valid)} of {len(pairs)} sessions: {why}"
     unsteady = [reason for pair in valid for reason in pair.unsteady]

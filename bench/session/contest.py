@@ -123,7 +123,7 @@ class Contest:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Write the record at any end of the body; what failed in the ranks is in it, not raised."""
+        """Write the record at any end of the body; a failure of the ranks is told by it alone."""
         try:
             yield
         except SessionFailed as failed:
@@ -174,7 +174,7 @@ class Contest:
 
     def _is_over(self) -> bool:
         most = self.limits.max_sessions
-        attempts = most + MOST_INVALID
+        attempts = most + max(MOST_INVALID, most // 3)
         used_up = len(counted(self.pairs)) >= most or len(self.pairs) >= attempts
         return used_up or self._elapsed_s() > 60 * self.limits.max_minutes
 

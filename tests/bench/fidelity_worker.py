@@ -7,10 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from bench.rankfile import Mark, Phase
+from bench.rankfile import Phase
 from bench.session.blocks import alternate
 from bench.worker import group, precision
-from bench.worker.clock import HostClock
 from bench.worker.entry import Rank, enter
 from bench.worker.loop import run_steps
 from bench.worker.session import Progress, set_up
@@ -19,22 +18,7 @@ from bench.worker.witness import Witness
 from resnext.spec import parse
 from tests.bench import bare
 from tests.bench.plan import OPTIONS_FILE, Plan
-
-
-class SlowClock(HostClock):
-    """Loses a share of each step, so that a benchmark that cannot see it is found out."""
-
-    share = 0.0
-    last_ns = 0
-
-    def mark(self, step: int, mark: Mark) -> None:
-        super().mark(step, mark)
-        if mark is Mark.OPTIMIZER and self.share:
-            now = time.perf_counter_ns()
-            lost_ns = min(now - self.last_ns, 10**9) * self.share
-            while time.perf_counter_ns() < now + lost_ns:
-                pass
-            self.last_ns = time.perf_counter_ns()
+from tests.bench.slowed import SlowClock
 
 
 def measure(rank: Rank) -> None:

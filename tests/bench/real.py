@@ -1,0 +1,141 @@
+"""Real comparisons on the machine at hand: how often does the verdict err?
+
+    python -m tests.bench.real [aa | slower-2 | slower-5 ...] [-n N] [--json FILE]
+
+A small network on one rank trains as both sides of a duet (the shipped `compare`, its budget and
+its looks); in `slower-N` side b loses N % of each step. With --json every finished comparison is
+kept in FILE, and a campaign that was cut goes on from there.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.machine.inventory import inspect
+from bench.session.compare import Asked, compare
+from bench.session.duet import WORKER
+from reports.files import write_atomically
+from reports.schema.comparison import Comparison, Limits
+from reports.schema.config import Request
+from tests.bench.slowed import SHARE_VARIABLE
+
+SMALL: Request = {
+    "model": "resnext14_4x4d",
+    "image_size": 32,
+    "batch_size": 4,
+    "amp": True,
+    "device": "cpu",
+    "nodes": 1,
+    "nproc_per_node": 1,
+    "pipeline": "synthetic",
+    "warm_up": 10,
+}
+LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=12, pairs=10, block_steps=10)
+CASES = {"aa": 0.0, "slower-2": 0.02, "slower-5": 0.05}
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: None
+
+
+def compared(share: float, limits: Limits = LIMITS) -> Comparison:
+    """One comparison; side b loses `share` of each step."""
+    os.environ[SHARE_VARIABLE] = str(share)
+    with tempfile.TemporaryDirectory(prefix="real-") as folder:
+        asked = Asked(
+            a=SMALL,
+            b=SMALL,
+            given=("", ""),
+            design="duet",
+            limits=limits,
+            root=Path(folder),
+            command=(),
+            modules=(WORKER, "tests.bench.slowed" if share else WORKER),
+        )
+        return compare(asked, inspect(), Silent())
+
+
+def main() -> None:
+    options = _options()
+    kept = _load(options.json)
+    for case in options.cases:
+        found = kept["comparisons"].setdefault(case, [])
+        while len(found) < options.n:
+            found.append(_row(compared(CASES[case])))
+            print(case, len(found), found[-1], flush=True)
+            kept["counts"] = {
+                name: dict(Counter(row["verdict"] for row in rows))
+                for name, rows in kept["comparisons"].items()
+            }
+            if options.json:
+                write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+    print(json.dumps(kept.get("counts", {}), indent=1))
+
+
+def _row(record: Comparison) -> dict[str, object]:
+    change = record.change
+    return {
+        "verdict": record.verdict or record.status,
+        "why": record.why,
+        "sessions": len(record.pairs),
+        "percent": round(change.percent, 3) if change else None,
+        "low": round(change.low_percent, 3) if change else None,
+        "high": round(change.high_percent, 3) if change else None,
+        "detectable": round(record.detectable_percent, 3) if record.detectable_percent else None,
+        "step_ms": [round(side, 3) for side in record.step_ms] if record.step_ms else None,
+        "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
+        "minutes": round(record.duration_s / 60, 1),
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.real", description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES), choices=[*CASES], metavar="CASE")
+    parser.add_argument("-n", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _load(path: Path | None) -> dict[str, Any]:
+    facts = _facts()
+    if path is None or not path.exists():
+        return facts | {"comparisons": {}}
+    kept: dict[str, Any] = json.loads(path.read_text())
+    same = {name: value for name, value in facts.items() if name != "date"}
+    if any(kept.get(name) != value for name, value in same.items()):
+        raise SystemExit(f"{path} holds other conditions; name another file, or remove it")
+    return kept
+
+
+def _facts() -> dict[str, Any]:
+    machine = inspect()
+    return {
+        "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step",
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("resnext-bench", "torch", "numpy", "scipy")},
+        },
+        "seed": 0,
+        "request": SMALL,
+        "sessions": LIMITS.max_sessions,
+        "minutes": LIMITS.max_minutes,
+        "blocks": LIMITS.pairs,
+        "block_steps": LIMITS.block_steps,
+        "margin_percent": LIMITS.margin_percent,
+    }
+
+
+if __name__ == "__main__":
+    main()
