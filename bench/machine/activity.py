@@ -147,7 +147,7 @@ def _processes(sources: Sources) -> dict[tuple[int, int], ProcessTicks]:
         # A name may hold spaces and parentheses, so the fields are counted from its end.
         head, _, tail = (read(folder / "stat") or "").rpartition(")")
         fields = tail.split()
-        if len(fields) > 36:  # noqa: PLR2004  (proc(5): processor is field 39 of the whole line)
+        if len(fields) > 36:
             key = (int(folder.name), int(fields[19]))
             found[key] = ProcessTicks(
                 name=plain(head.partition("(")[2]),

@@ -20,7 +20,9 @@ def groups(sources: Sources, controller: str) -> list[Path]:
             found += _upwards(root, path)
         elif controller in names.split(","):
             # Distributions name the folder after all its controllers, with a link for each.
-            top = next((root / name for name in (controller, names) if (root / name).is_dir()), None)
+            top = next(
+                (root / name for name in (controller, names) if (root / name).is_dir()), None
+            )
             found += _upwards(top, path) if top else []
     return found
 

@@ -15,7 +15,6 @@ from bench.machine.findings import (
     fine,
     hidden,
     read,
-    read_number,
 )
 from bench.machine.inventory import parse_cpu_list
 

@@ -140,7 +140,7 @@ def threads(sources: Sources, activity: Activity) -> Iterator[Finding]:
 
 def _first_number(text: str) -> int:
     """OpenMP takes one number for each level of nesting: "4,2" starts with 4."""
-    first = text.split(",")[0].strip()
+    first = text.split(",", maxsplit=1)[0].strip()
     return int(first) if first.isascii() and first.isdigit() else 0
 
 
@@ -174,7 +174,7 @@ def _fits(known: Variable, name: str, value: str) -> bool:
 def _shown(name: str, value: str) -> str:
     """A value short enough for a line; of a library its name, as folders are the user's own."""
     text = PurePath(value).name if name == "LD_PRELOAD" else value
-    return plain(text if len(text) <= 40 else f"{text[:39]}…")  # noqa: PLR2004
+    return plain(text if len(text) <= 40 else f"{text[:39]}…")
 
 
 CHECKS: Final[tuple[Check, ...]] = (threads, variables)

@@ -92,7 +92,7 @@ def _severity(percent: float, activity: Activity) -> Severity:
     """By the limits of a run: what is lost to others and to steal counts together."""
     total = (activity.foreign_percent or 0.0) + (activity.steal_percent or 0.0)
     if percent <= _LIMITS.cores_lost_note_percent:
-        return Severity.SPOILS if percent == total > _LIMITS.cores_lost_percent else Severity.FINE
+        return Severity.FINE
     return Severity.SPOILS if total > _LIMITS.cores_lost_percent else Severity.DISTURBS
 
 

@@ -1,0 +1,111 @@
+"""The command `doctor`: what makes this machine noisy, and what to do about it."""
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.machine.condition import Condition, examine, here
+from bench.machine.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SPOILT: Final = 3
+_TITLES: Final = {
+    Severity.SPOILS: ("spoils measurements", "bold red"),
+    Severity.DISTURBS: ("disturbs", "bold yellow"),
+    Severity.NOTE: ("good to know", "bold cyan"),
+    Severity.FINE: ("fine", "bold green"),
+    Severity.HIDDEN: ("not visible here", "bold"),
+}
+
+
+def doctor_command(*, allow_unsure: bool, as_json: bool) -> int:
+    """Look at the machine for a second, show what was found, and return the exit code."""
+    condition = examine(here())
+    if as_json:
+        text = msgspec.json.format(msgspec.json.encode(condition), indent=2)
+        sys.stdout.buffer.write(text + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        print_condition(Console(highlight=False), condition)
+    return SPOILT if condition.spoils and not allow_unsure else 0
+
+
+def print_condition(console: "Console", condition: Condition) -> None:
+    """What calls for action in full, the worst first; the rest on a few lines."""
+    from rich.text import Text  # noqa: PLC0415
+
+    for severity, (title, style) in _TITLES.items():
+        found = [one for one in condition.findings if one.severity is severity]
+        if not found:
+            continue
+        console.print(Text(title, style=style))
+        if severity in (Severity.FINE, Severity.HIDDEN):
+            console.print(_in_short(found, known=severity is Severity.FINE))
+            continue
+        width = max(len(finding.check) for finding in found)
+        for finding in found:
+            console.print(_in_full(finding, width))
+            if finding.command:
+                # Outside the table and never folded: it is there to be copied.
+                console.print(Text(f"    $ {finding.command}", style="green"), soft_wrap=True)
+    console.print(_verdict(condition))
+
+
+def _in_full(finding: Finding, width: int) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=width + 2)
+    table.add_column()
+    table.add_row(f"  {finding.check}", Text(finding.value, style="bold"))
+    table.add_row("", Text(finding.why, style="dim"))
+    table.add_row("", Text(f"→ {finding.advice}"))
+    return table
+
+
+def _in_short(found: list[Finding], *, known: bool) -> "Table":
+    """What is fine with its values in one paragraph; what is hidden, by reason."""
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table.grid()
+    table.add_column(width=2)
+    table.add_column()
+    if known:
+        # A word and its value stay on one line: no-break spaces.
+        parts = (f"{one.check} {one.value}".replace(" ", "\N{NO-BREAK SPACE}") for one in found)
+        table.add_row("", Text(" · ".join(parts)))
+    for line in () if known else _reasons(found):
+        table.add_row("", Text(line, style="dim"))
+    return table
+
+
+def _reasons(found: list[Finding]) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for finding in found:
+        by_reason.setdefault(finding.value, []).append(finding.check)
+    for reason, checks in by_reason.items():
+        yield f"{', '.join(checks)}: {reason}"
+
+
+def _verdict(condition: Condition) -> str:
+    counts = {
+        severity: sum(finding.severity is severity for finding in condition.findings)
+        for severity in (Severity.SPOILS, Severity.DISTURBS)
+    }
+    seen = f"({condition.cores} cores, watched for {condition.sample_s:.1f} s)"
+    if spoils := counts[Severity.SPOILS]:
+        things = "1 thing" if spoils == 1 else f"{spoils} things"
+        return f"[bold red]Do not measure now[/]: {things} would spoil it {seen}"
+    if disturbs := counts[Severity.DISTURBS]:
+        things = "1 thing disturbs" if disturbs == 1 else f"{disturbs} things disturb"
+        return f"[bold yellow]Measure with care[/]: {things} step times {seen}"
+    return f"[bold green]Nothing here would spoil a measurement[/] {seen}"

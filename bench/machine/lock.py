@@ -1,0 +1,178 @@
+"""One measurement at a time on one machine: an advisory lock that all its users share.
+
+The kernel holds the lock for as long as the process lives, so nothing is left over after a crash.
+The file stays; it is always in /tmp, as $TMPDIR may differ between users and jobs. Machines that
+share a kernel but no /tmp, such as containers, do not see each other's lock.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from bench.errors import CannotHere
+from bench.machine.findings import plain
+
+LOCK: Final = Path("/tmp/resnext-bench.lock")
+_ATTEMPTS: Final = 5
+_PAUSE_S: Final = 0.03
+"""Someone who only asks for the holder has the lock for microseconds: worth trying again."""
+_LONGEST: Final = 200
+_SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""No link, no inheritance by children, and no waiting at a pipe put in the way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who measures. The file may be written by anyone: words, not facts."""
+
+    pid: int
+    """0 where it has not said."""
+    what: str
+    since_s: float
+    """Seconds since 1970."""
+
+
+@contextmanager
+def measuring(what: str, *, path: Path = LOCK) -> Iterator[bool]:
+    """Hold the machine, or raise CannotHere and say who does.
+
+    Gives whether it is held: False where no lock file can be made, as on a read-only system.
+    """
+    descriptor = _take(path)
+    if descriptor is None:
+        yield False
+        return
+    try:
+        _write(descriptor, what)
+        yield True
+    finally:
+        _clear(descriptor)
+        # A child forked without exec still has the file open, so closing alone would not do.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def holder(*, path: Path = LOCK) -> Holder | None:
+    """Who measures on this machine now, if anyone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _SAFE)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(descriptor)
+    except OSError:  # a file system without locks
+        return None
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _take(path: Path) -> int | None:
+    """A locked descriptor; None where there can be no lock file."""
+    for attempt in range(_ATTEMPTS):
+        descriptor = _open(path)
+        if descriptor is None:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            found = _read(descriptor)
+            os.close(descriptor)
+            if attempt == _ATTEMPTS - 1:
+                raise CannotHere(_refusal(found)) from None
+            time.sleep(_PAUSE_S)
+        except OSError:
+            os.close(descriptor)
+            return None
+        else:
+            if _is_at(path, descriptor):
+                return descriptor
+            os.close(descriptor)  # someone cleaned /tmp in between: this file is nobody's now
+    raise CannotHere(f"{path} is being replaced all the time; end what does that")
+
+
+def _open(path: Path) -> int | None:
+    """The lock file, made where it is missing.
+
+    First without O_CREAT: in a sticky folder the kernel refuses that for files of other users
+    (fs.protected_regular), root included. Reading is enough for a lock, where writing is denied.
+    """
+    flags = (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDWR, os.O_RDONLY)
+    for flag in flags:
+        try:
+            descriptor = os.open(path, flag | _SAFE, 0o666)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR):
+                raise CannotHere(_not_a_file(path)) from None
+            continue
+        mode = os.fstat(descriptor)
+        if not stat.S_ISREG(mode.st_mode):
+            os.close(descriptor)
+            raise CannotHere(_not_a_file(path))
+        if flag & os.O_CREAT:
+            os.fchmod(descriptor, 0o666)  # the umask took some of it
+        return descriptor
+    return None
+
+
+def _not_a_file(path: Path) -> str:
+    return (
+        f"{path} should be a plain file, to tell measurements apart, and is not\n"
+        f"Look at who made it, and remove it: ls -l {path}"
+    )
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, what: str) -> None:
+    """Say who we are; best effort, as the lock is held either way."""
+    facts = {"pid": os.getpid(), "what": what[:_LONGEST], "since_s": time.time()}
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(facts).encode() + b"\n", 0)
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+
+
+def _read(descriptor: int) -> Holder:
+    """What the file says, and no trust in it."""
+    try:
+        facts = json.loads(os.pread(descriptor, 4096, 0))
+        return Holder(
+            pid=int(facts["pid"]),
+            what=plain(str(facts["what"]))[:_LONGEST],
+            since_s=float(facts["since_s"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return Holder(pid=0, what="something that has not said what", since_s=time.time())
+
+
+def _refusal(found: Holder) -> str:
+    since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
+    minutes = max(0.0, time.time() - found.since_s) / 60
+    who = f"process {found.pid}" if found.pid else "a process"
+    end = f", or end it with: kill {found.pid}" if found.pid > 0 else ""
+    return (
+        f"{who} is measuring on this machine ({found.what}) since {since}, {minutes:.0f} min ago\n"
+        f"Two measurements at once spoil each other: wait for it{end}"
+    )
