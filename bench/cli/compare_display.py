@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from bench.cli.display import RunDisplay
-from reports.schema.comparison import Difference, Limits, Order, Side
+from reports.schema.comparison import Design, Difference, Limits, Order, Side
 from reports.stats.effects import Interval, to_percent
 from reports.verdicts import Judged
 
@@ -16,6 +16,7 @@ class CompareDisplay(RunDisplay):
     def __init__(self) -> None:
         super().__init__()
         self._pairs = self._number = 0
+        self._design = ""
 
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
@@ -29,9 +30,9 @@ class CompareDisplay(RunDisplay):
         if not differences:
             self.line(Text("   nothing differs: A/A, which shows the machine's own noise"))
 
-    def contest(self, number: int, most: int, order: Order) -> None:
+    def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
-        self._number = number
+        self._number, self._design = number, design
         self._label = f"session {number} of at most {most}: "
         self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
 
@@ -44,7 +45,9 @@ class CompareDisplay(RunDisplay):
         decision = judged.decision
         told = _interval(decision.interval) if decision else "one session says nothing yet"
         verdict = f"   {judged.word}" if look or judged.is_final else ""
-        self.line(Text.assemble((f"session {self._number}", "cyan"), f"  {told}", verdict))
+        self.line(
+            Text.assemble((f"session {self._number}, {self._design}", "cyan"), f"  {told}", verdict)
+        )
 
 
 def _interval(found: Interval) -> str:

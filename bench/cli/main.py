@@ -136,6 +136,28 @@ def compare(
     raise typer.Exit(compare_command(given))
 
 
+@app.command()
+def doctor(
+    aa: opt.AgainstItself = False,
+    both: opt.Both = "",
+    sessions: opt.FloorSessions = "6",
+    allow_unsure: opt.AllowUnsure = False,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Say what makes this machine noisy, and with --aa which changes can be told here.
+
+    Exit code 3 when something would spoil a measurement.
+    """
+    if aa:
+        from bench.cli.floor import floor_command  # noqa: PLC0415
+
+        raise typer.Exit(floor_command(both, sessions, output, as_json=json))
+    from bench.cli.doctor import doctor_command  # noqa: PLC0415
+
+    raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
+
+
 @runs_app.command("list")
 def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
     """List the stored runs, oldest first."""

@@ -186,6 +186,17 @@ SideB = Annotated[str | None, _option(_SIDES, "Options of run, or a .toml file",
 Both = Annotated[
     str, _option(_SIDES, "Options of run that both sides have", "--both", metavar="OPTIONS")
 ]
+AgainstItself = Annotated[
+    bool,
+    _option(
+        _VERDICT,
+        "Measure one configuration against itself, as a duet and relaunched in turn",
+        "--aa",
+    ),
+]
+FloorSessions = Annotated[
+    str, _option(_VERDICT, "Sessions of each design that --aa takes", "--sessions", metavar="N")
+]
 Resume = Annotated[
     str | None,
     _option(_OUTPUT, "Go on with a comparison that was interrupted or killed", metavar="ID"),

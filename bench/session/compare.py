@@ -13,6 +13,7 @@ from bench.config.resolve import resolve
 from bench.errors import UsageError
 from bench.launch.topology import place_ranks
 from bench.machine.inventory import Machine
+from bench.machine.lock import measuring
 from bench.session import contest
 from bench.session.configured import Configured
 from bench.session.contest import Contest, State
@@ -58,6 +59,11 @@ class Asked:
 
 def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
     """Measure both sides in turn until their difference is told, or the budget ends."""
+    with measuring("compare"):
+        return _compared(asked, machine, display)
+
+
+def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     a, b = (
         open_recording(
             side, machine, root=asked.root, command=asked.command, tell=display.preparing
@@ -86,6 +92,11 @@ def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
     """Go on with a comparison that was interrupted or killed, as if nothing had happened."""
+    with measuring(f"compare --resume {folder.name}"):
+        return _resumed(folder, machine, display)
+
+
+def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
     state = read_state(folder)
     kept = state.comparison
     a, b = (

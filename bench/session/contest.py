@@ -73,7 +73,7 @@ class Source(Protocol):
 class Display(Protocol):
     """Whoever shows how far a comparison is."""
 
-    def contest(self, number: int, most: int, order: Order) -> None:
+    def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
 
     def pairs(self, done: int) -> None:
@@ -146,7 +146,7 @@ class Contest:
         """Measure one more session; return whether it was the last one."""
         number = len(self.pairs) + 1
         order = order_of(number)
-        self.display.contest(number, self.limits.max_sessions, order)
+        self.display.contest(number, self.limits.max_sessions, order, self.source.design)
         self.pairs.append(self.source.measure(number, order, self.display.pairs))
         look = self._is_look()
         self.looks_taken += look

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.errors import RunFailed
 from bench.machine.inventory import Machine
+from bench.machine.lock import measuring
 from bench.session.compare import Display
 from bench.session.configured import Configured
 from bench.session.contest import Contest
@@ -25,6 +26,19 @@ def measure_floor(
     display: Display,
 ) -> tuple[Comparison, Comparison]:
     """Take `sessions` of each design, in turn, so that the machine's drift is in both alike."""
+    with measuring("doctor --aa"):
+        return _measured(request, machine, sessions, limits, root, command, display)
+
+
+def _measured(
+    request: Request,
+    machine: Machine,
+    sessions: int,
+    limits: Limits,
+    root: Path,
+    command: tuple[str, ...],
+    display: Display,
+) -> tuple[Comparison, Comparison]:
     contests = [
         _contest(design, request, machine, limits, root, command, display)
         for design in ("duet", "relaunch")

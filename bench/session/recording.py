@@ -55,6 +55,8 @@ class Recording:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     results: list[SessionResult] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    neighbour: str = ""
+    """Who else measured on this machine when the run began."""
 
     @property
     def id(self) -> str:
@@ -160,7 +162,7 @@ class Recording:
 
     def _notes(self) -> tuple[str, ...]:
         """What a reader must know before comparing these figures with others."""
-        topology, notes = self.topology, []
+        topology, notes = self.topology, [self.neighbour] if self.neighbour else []
         if topology.emulated:
             notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
         shared = max(place.device_shared_by for place in topology.places)

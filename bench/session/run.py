@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bench.errors import Interrupted
+from bench.errors import CannotHere, Interrupted
 from bench.launch.commands import commands
 from bench.launch.ports import choose_port
 from bench.launch.watch import Listener, Progress, SessionFailed, run_session
 from bench.machine import nvml
 from bench.machine.gpu_watch import GpuWatch, open_watch
 from bench.machine.inventory import Machine
+from bench.machine.lock import measuring
 from bench.machine.process import undisturbed
 from bench.rankfile import Phase
 from bench.session.recording import Recording, Started, open_recording
@@ -58,7 +59,18 @@ def execute(
     port = choose_port(int(request.get("port", 0)))
     run = open_recording(request, machine, root=root, command=command, tell=display.preparing)
     display.planned(run.config, run.resolved.choices, run.folder)
-    return _recorded(run, port, display)
+    with ExitStack() as stack:
+        run.neighbour = _held(stack, f"run {run.id}")
+        return _recorded(run, port, display)
+
+
+def _held(stack: ExitStack, what: str) -> str:
+    """Hold the machine for as long as the stack lives; else return who holds it."""
+    try:
+        stack.enter_context(measuring(what))
+    except CannotHere as refusal:
+        return str(refusal).partition("\n")[0]
+    return ""
 
 
 def _recorded(run: Recording, port: int, display: Display) -> Record:

@@ -1,0 +1,58 @@
+"""`doctor --aa`: the noise floor of this machine on the screen."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bench.cli.sides import side_request
+from bench.errors import UsageError
+from bench.machine.inventory import inspect
+from reports.runs import runs_folder
+from reports.schema.comparison import Limits
+
+FEWEST, MOST = 3, 100
+
+
+def floor_command(both: str, sessions: str, output: Path | None, *, as_json: bool) -> int:
+    """Compare a configuration with itself and say which changes can be told."""
+    request, count = side_request(both, "--both"), _count(sessions)
+    from bench.cli.compare_display import CompareDisplay  # noqa: PLC0415
+    from bench.session.floor import measure_floor  # noqa: PLC0415
+    from reports.floor import floor_of  # noqa: PLC0415
+
+    limits = Limits(
+        margin_percent=2,
+        max_sessions=count,
+        max_minutes=24 * 60,
+        pairs=10,
+        block_steps=0,
+        fixed=True,
+    )
+    with CompareDisplay() as display:
+        duet, relaunch = measure_floor(
+            request,
+            inspect(),
+            sessions=count,
+            limits=limits,
+            root=runs_folder(output),
+            command=tuple(sys.argv[1:]),
+            display=display,
+        )
+    floor = floor_of(duet, relaunch)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(floor), indent=2) + b"\n")
+        return 0
+    from rich.console import Console  # noqa: PLC0415
+
+    from reports.render.floor import print_floor  # noqa: PLC0415
+
+    print_floor(Console(highlight=False), floor)
+    return 0
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not FEWEST <= count <= MOST:
+        raise UsageError(f"--sessions {text}: a whole number from {FEWEST} to {MOST} is needed")
+    return count
