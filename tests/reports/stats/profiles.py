@@ -78,3 +78,68 @@ def _bursting(profile: Profile, steps: int, rng: np.random.Generator) -> NDArray
         busy[at:until] = now
         at, now = until, not now
     return busy
+
+
+def machine_noises(profile: Profile, series: int, steps: int, rng: np.random.Generator) -> Floats:
+    """Return what a machine does to whoever runs on it, [series, steps]: all but the launch."""
+    shape = (series, steps)
+    spikes = rng.exponential(profile.spike_mean, shape) * (rng.random(shape) < profile.spike_p)
+    inner = rng.normal(0, profile.ar_sd * np.sqrt(1 - profile.ar**2), shape)
+    inner[:, 0] = rng.normal(0, profile.ar_sd, series)
+    noise: Floats = (
+        lfilter([1.0], [1.0, -profile.ar], inner)
+        + spikes
+        + profile.burst_size * _many_bursting(profile, shape, rng)
+    )
+    return noise
+
+
+def launches_in_turn(
+    profile: Profile, comparisons: int, launches: int, steps: int, rng: np.random.Generator
+) -> Floats:
+    """Return log times [comparisons, launches, steps] of launches one after another.
+
+    The machine's noise goes on from launch to launch; its drift moves on with each.
+    """
+    machine = machine_noises(profile, comparisons, launches * steps, rng)
+    slots = (comparisons, launches, 1)
+    drift = rng.normal(0, profile.drift_sd, slots).cumsum(axis=1)
+    own = rng.normal(0, profile.launch_sd, slots) + profile.trend_per_step * np.arange(steps)
+    times: Floats = machine.reshape(comparisons, launches, steps) + drift + own
+    return times
+
+
+def duet_sessions(
+    profile: Profile, sessions: int, rng: np.random.Generator, pairs: int = 10, steps: int = 10
+) -> Floats:
+    """Return log times [sessions, 2, pairs, steps] of a and b taking turns, ABBA.
+
+    One noise of the machine for both; each side has its own launch and its own trend. A session
+    takes the time of two launches, so two steps of the machine's drift fall within it.
+    """
+    half = pairs * steps
+    rise = np.minimum(np.arange(2 * half) / half, 1), np.maximum(np.arange(2 * half) / half - 1, 0)
+    drift = rng.normal(0, profile.drift_sd, (sessions, 2)) @ np.array(rise)
+    machine = machine_noises(profile, sessions, 2 * half, rng) + drift
+    blocks = machine.reshape(sessions, pairs, 2, steps)
+    blocks[:, 1::2] = blocks[:, 1::2, ::-1].copy()
+    own = rng.normal(0, profile.launch_sd, (sessions, 2, 1, 1))
+    trend = profile.trend_per_step * np.arange(half).reshape(pairs, steps)
+    times: Floats = blocks.transpose(0, 2, 1, 3) + own + trend
+    return times
+
+
+def _many_bursting(
+    profile: Profile, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return whether a neighbour is at work, geometric lengths, started in equilibrium."""
+    busy = np.zeros(shape, dtype=np.bool_)
+    if profile.burst_size == 0:
+        return busy
+    means = profile.burst_gap, profile.burst_length
+    ends = -np.expm1(-1 / np.array(means))
+    busy[:, 0] = rng.random(shape[0]) < means[1] / sum(means)
+    for step in range(1, shape[1]):
+        now = busy[:, step - 1]
+        busy[:, step] = now ^ (rng.random(shape[0]) < np.where(now, ends[1], ends[0]))
+    return busy
