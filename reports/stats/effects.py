@@ -37,6 +37,13 @@ class Interval:
         return self.df > 0
 
     @property
+    def p(self) -> float:
+        """Two-sided probability of such a change where there is none."""
+        return (
+            float(2 * special.stdtr(self.df, -abs(self.estimate) / self.error)) if self.df else 1.0
+        )
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether there is a change."""
         return self.low > 0 or self.high < 0

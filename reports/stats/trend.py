@@ -125,7 +125,7 @@ def trend_over_sessions(trends: Sequence[Trend]) -> Trend:
         slope_percent_per_step=found.estimate,
         error_percent_per_step=found.error,
         drift_percent=float(np.average(drifts, weights=errors**-2)),
-        p=float(2 * special.stdtr(found.df, -abs(found.estimate) / found.error)),
+        p=found.p,
     )
 
 

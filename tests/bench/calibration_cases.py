@@ -1,0 +1,337 @@
+"""What the verdicts promise, each promise as a simulation of the shipped functions.
+
+A comparison is a row of duet sessions: 10 pairs of blocks of 10 steps, ABBA, on one noise of the
+machine. It goes on from look to look of its plan until `decide` has a word for it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from reports.stats.effects import ordered_interval, t_interval
+from reports.stats.looks import plan_looks
+from reports.stats.multiple import benjamini_hochberg, holm
+from reports.stats.power import PROMISED_FROM, sessions_in_all
+from reports.stats.steady import steady
+from reports.stats.trend import (
+    POOLED_ALPHA,
+    Trend,
+    most_unsteady,
+    session_trend,
+    trend_over_sessions,
+)
+from reports.stats.verdict import Decision, decide
+from tests.bench.calibration_figures import Figure, mean, rate
+from tests.reports.stats.profiles import (
+    HOSTILE,
+    QUIET,
+    SHARED,
+    TRENDING,
+    Profile,
+    duet_sessions,
+    launches_in_turn,
+    machine_noises,
+)
+
+Floats = NDArray[np.float64]
+Case = Callable[[int, np.random.Generator], list[Figure]]
+
+MARGIN: Final = 0.02
+PROFILES: Final = {"quiet": QUIET, "shared": SHARED, "hostile": HOSTILE}
+BUDGETS: Final = {"quiet": (10,), "shared": (10, 26), "hostile": (26,)}
+"""Most sessions a comparison may take, on each kind of machine."""
+MANN_WHITNEY: Final = {"quiet": (13, 100), "shared": (18, 66), "hostile": (20, 35)}
+"""False alarms and power in % that statistics of record give for 10 launches against 10."""
+BOOST: Final = -0.04
+BOOSTED: Final = 0.3
+"""A processor 4 % faster for the first 30 % of a launch's steps, then throttled."""
+
+_AT_ONCE = 20_000
+
+
+def effects_of(times: Floats) -> Floats:
+    """Return `session_effect` of each session [sessions]: log times [sessions, 2, pairs, steps]."""
+    blocks = np.median(times, axis=3)
+    effects: Floats = np.median(blocks[:, 1] - blocks[:, 0], axis=1)
+    return effects
+
+
+def duet_effects(profile: Profile, n: int, sessions: int, rng: np.random.Generator) -> Floats:
+    """Return effects [n, sessions] of comparisons without a change."""
+    left, found = n * sessions, []
+    while left:
+        count = min(left, _AT_ONCE)
+        found.append(effects_of(duet_sessions(profile, count, rng)))
+        left -= count
+    return np.concatenate(found).reshape(n, sessions)
+
+
+def relaunch_effects(
+    profile: Profile, n: int, sessions: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return effects [n, sessions] and orders [sessions] of launches in turn, ABBA."""
+    launches = _launches(profile, n, 2 * sessions, np.median, rng)
+    pairs = launches.reshape(n, sessions, 2)
+    orders = np.where(np.arange(sessions) % 2 == 0, 1.0, -1.0)
+    return (pairs[:, :, 1] - pairs[:, :, 0]) * orders, orders
+
+
+def _launches(
+    profile: Profile, n: int, launches: int, middle: Callable[..., Floats], rng: np.random.Generator
+) -> Floats:
+    """Return the middle log time [n, launches] of each launch of 100 steps, all in turn."""
+    found = [
+        middle(launches_in_turn(profile, 500, launches, 100, rng), axis=2) for _ in range(0, n, 500)
+    ]
+    return np.concatenate(found)[:n]
+
+
+def outcome(effects: Floats, budget: int, orders: Floats | None = None) -> Decision:
+    """Go from look to look over effects [budget] until there is a word."""
+    looks = plan_looks(budget)
+    for look, count in enumerate(looks.sessions):
+        found = decide(
+            effects[:count],
+            looks=looks,
+            look=look,
+            margin=MARGIN,
+            orders=None if orders is None else orders[:count],
+            relaunch=orders is not None,
+        )
+        if found.word != "can't tell":
+            break
+    return found
+
+
+def word_when_cut(effects: Floats, until: int) -> str:
+    """Return the word where time runs out after `until` sessions, which then get a last look."""
+    looks = plan_looks(len(effects))
+    planned = [count for count in looks.sessions if count < until]
+    ended = looks.ended_at(len(planned))
+    for look, count in enumerate((*planned, until)):
+        found = decide(effects[:count], looks=ended, look=look, margin=MARGIN)
+        if found.word != "can't tell":
+            break
+    return found.word
+
+
+def words(effects: Floats, budget: int, orders: Floats | None = None) -> NDArray[np.str_]:
+    """Return the word [n] of each comparison of effects [n, budget]."""
+    return np.array([outcome(row, budget, orders).word for row in effects])
+
+
+def mann_whitney(n: int, rng: np.random.Generator) -> list[Figure]:
+    """Ten launches of a, then ten of b, means of 100 log times; b "slower" at two-sided p < .05.
+
+    This is the arrangement that gives the rates of record, false alarms and power alike.
+    """
+    return [figure for name in PROFILES for figure in _mann_whitney(name, n, rng)]
+
+
+def _mann_whitney(name: str, n: int, rng: np.random.Generator) -> list[Figure]:
+    launches = _launches(PROFILES[name], n, 20, np.mean, rng)
+    a, b = launches[:, :10], launches[:, 10:]
+    alarms, power = (
+        stats.mannwhitneyu(side, a, alternative="greater", axis=1).pvalue < 0.025
+        for side in (b, b + np.log1p(0.02))
+    )
+    false, true = MANN_WHITNEY[name]
+    return [
+        rate(f"Mann-Whitney, {name}: false alarms", alarms, least=false - 3, most=false + 3),
+        rate(f"Mann-Whitney, {name}: power at 2 % ({true} on record)", power),
+    ]
+
+
+def no_change(n: int, rng: np.random.Generator) -> list[Figure]:
+    """A against A, all looks: any word for a change is false, negligible too."""
+    found = []
+    for name, profile in PROFILES.items():
+        for budget in BUDGETS[name]:
+            said = words(duet_effects(profile, n, budget, rng), budget)
+            label = f"A/A duet, {name}, up to {budget}"
+            found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
+            found.append(rate(f"{label}: same", said == "same"))
+        cut = zip(duet_effects(profile, n, 26, rng), rng.integers(2, 27, n), strict=True)
+        said = np.array([word_when_cut(row, int(until)) for row, until in cut])
+        label = f"A/A duet, {name}, up to 26, cut by time"
+        found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
+        effects, orders = relaunch_effects(profile, n, 10, rng)
+        said = words(effects, 10, orders)
+        label = f"A/A relaunch, {name}, up to 10"
+        found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
+    return found
+
+
+def _changes(said: NDArray[np.str_]) -> NDArray[np.bool_]:
+    return np.isin(said, ("faster", "slower", "negligible"))
+
+
+def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
+    """B slower by exactly the margin: to be found, and not to be called the same."""
+    found = []
+    for name, profile in PROFILES.items():
+        for budget in BUDGETS[name]:
+            effects = duet_effects(profile, n, budget, rng) + np.log1p(MARGIN)
+            said = words(effects, budget)
+            label = f"+2 % duet, {name}, up to {budget}"
+            found.append(rate(f"{label}: slower", said == "slower", least=95.0))
+            found.append(rate(f"{label}: same", said == "same", most=5.0))
+    return found
+
+
+def large(n: int, rng: np.random.Generator) -> list[Figure]:
+    """B slower by 25 %: told at the first look."""
+    found = []
+    for name, profile in PROFILES.items():
+        effects = duet_effects(profile, n, 26, rng) + np.log1p(0.25)
+        first = np.array([outcome(row, 26).sessions == 4 for row in effects])
+        found.append(rate(f"+25 % duet, {name}: told after 4 sessions", first))
+    return found
+
+
+def coverage(n: int, rng: np.random.Generator) -> list[Figure]:
+    """Intervals of 99 % of a fixed number of sessions hold the truth, which is 0."""
+    found = []
+    for name, profile in PROFILES.items():
+        duets = duet_effects(profile, n, 20, rng)
+        for count in (5, 10, 20):
+            inside = [not t_interval(row[:count], 0.99).excludes_zero for row in duets]
+            what = f"99 % interval of {count} duets, {name}: covers"
+            found.append(rate(what, inside, least=98.5, most=99.5))
+        effects, orders = relaunch_effects(profile, n, 10, rng)
+        inside = [not ordered_interval(row, orders, 0.99)[0].excludes_zero for row in effects]
+        what = f"99 % interval of 10 relaunches, {name}: covers"
+        found.append(rate(what, inside, least=98.5, most=99.5))
+    return found
+
+
+def sessions_to_come(n: int, rng: np.random.Generator) -> list[Figure]:
+    """The N that sessions so far ask for, within 2x of the N that the true sd asks for."""
+    found = []
+    for name, profile in PROFILES.items():
+        effects = duet_effects(profile, n, 20, rng)
+        for count, margin_sds in product((5, 10, 20), (1.0, 0.25)):
+            found.append(_within_twice(effects, name, count, margin_sds))
+    return found
+
+
+def _within_twice(effects: Floats, name: str, count: int, margin_sds: float) -> Figure:
+    """Judge at a margin of so many standard deviations of a session's effect.
+
+    One is 2 % on a hostile machine, and needs some 20 sessions; a quarter needs some 300.
+    """
+    truth = float(effects.std())
+    margin = truth * margin_sds
+    needed = sessions_in_all(truth, margin)
+    sds = effects[:, :count].std(axis=1, ddof=1)
+    ratios = np.array([sessions_in_all(float(sd), margin) / needed for sd in sds])
+    what = f"N more after {count}, {name} (N = {needed}): within 2x"
+    least = 80.0 if count >= PROMISED_FROM else None
+    return rate(what, (ratios >= 0.5) & (ratios <= 2), least=least)
+
+
+def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
+    """Reports of 24 comparisons without a change, 10 sessions each: any alarm is false."""
+    effects = duet_effects(SHARED, 24 * n, 10, rng)
+    p = np.array([t_interval(row, 0.99).p for row in effects]).reshape(n, 24)
+    controlled = {"Benjamini-Hochberg q = .05": benjamini_hochberg, "Holm .05": holm}
+    found = [rate("24 cells, raw p < .05: reports with an alarm", (p < 0.05).any(axis=1))]
+    for name, adjusted in controlled.items():
+        alarms = [bool((adjusted(row) < 0.05).any()) for row in p]
+        found.append(rate(f"24 cells, {name}: reports with an alarm", alarms, most=5.0))
+    return found
+
+
+def warm_up(n: int, rng: np.random.Generator) -> list[Figure]:
+    """What 4 % boost-then-throttle leaves in a launch's median, once cut by `steady`."""
+    found = []
+    for (name, profile), steps in product(PROFILES.items(), (100, 200, 300)):
+        goal = 0.2 if name == "shared" else None
+        noises = machine_noises(profile, n, steps, rng)
+        boost = np.where(np.arange(steps) < BOOSTED * steps, BOOST, 0.0)
+        left = [_left(noise, boost) for noise in noises]
+        kept = np.array([bias for bias in left if bias is not None])
+        label = f"boost by 4 %, {name}, launch of {steps}"
+        found.append(mean(f"{label}: bias", kept, within=goal))
+        found.append(rate(f"{label}: never steady", [bias is None for bias in left]))
+    for name, profile in PROFILES.items():
+        goal = 0.2 if name == "shared" else None
+        left_over = _duet_left(profile, n, rng)
+        found.append(mean(f"boost by 4 %, {name}, duet: bias", left_over, within=goal))
+    return found
+
+
+def _left(noise: Floats, boost: Floats) -> float | None:
+    """Return what a launch's median is off by; None where it is called never steady."""
+    found = steady(np.exp(noise + boost))
+    if found.never_steady:
+        return None
+    kept = slice(found.cut, None)
+    return float(np.median((noise + boost)[kept]) - np.median(noise[kept]))
+
+
+def _duet_left(profile: Profile, n: int, rng: np.random.Generator) -> Floats:
+    """Both sides of a duet run on the one processor while it is boosted; nothing is cut."""
+    times = duet_sessions(profile, n, rng)
+    boosted = times.copy()
+    boosted[:, :, :3] += BOOST
+    return effects_of(boosted) - effects_of(times)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Steadiness:
+    sessions: int
+    pooled: bool
+    too_many: bool
+
+
+def trends(n: int, rng: np.random.Generator) -> list[Figure]:
+    """Never steady, judged once where a comparison of up to 26 sessions ends, both sides."""
+    found = []
+    for name, profile in (PROFILES | {"trending": TRENDING}).items():
+        judged = [_steadiness(profile, rng) for _ in range(n)]
+        never = [one.pooled or one.too_many for one in judged]
+        goals = {"least": 95.0} if name == "trending" else {"most": 1.0}
+        mean_sessions = np.mean([one.sessions for one in judged])
+        what = f"never steady, {name}, {mean_sessions:.1f} sessions on average"
+        found.append(rate(what, never, **goals))
+        found.append(rate(f"  of that by count alone, {name}", [one.too_many for one in judged]))
+    return found
+
+
+def _steadiness(profile: Profile, rng: np.random.Generator) -> _Steadiness:
+    times = duet_sessions(profile, 26, rng)
+    ended = outcome(effects_of(times), 26).sessions
+    sides = [[steady(np.exp(side.ravel())) for side in session] for session in times[:ended]]
+    found = [session_trend([_known(side.trend) for side in session]) for session in sides]
+    unsteady = sum(any(side.never_steady for side in session) for session in sides)
+    return _Steadiness(
+        sessions=ended,
+        pooled=trend_over_sessions(found).matters(POOLED_ALPHA),
+        too_many=unsteady > most_unsteady(ended),
+    )
+
+
+def _known(trend: Trend | None) -> Trend:
+    assert trend is not None
+    return trend
+
+
+CASES: Final[dict[str, Case]] = {
+    "mann-whitney": mann_whitney,
+    "no-change": no_change,
+    "two-per-cent": two_per_cent,
+    "large": large,
+    "coverage": coverage,
+    "sessions-to-come": sessions_to_come,
+    "matrix": matrix,
+    "warm-up": warm_up,
+    "trends": trends,
+}
+SLOW: Final = ("matrix", "warm-up", "trends")
+"""Cases that judge single launches or many comparisons at once: simulated a fifth as often."""
