@@ -9,9 +9,12 @@ from reports.schema.comparison import PHASES
 from reports.schema.samples import SessionResult
 from reports.stats.effects import session_effect
 from reports.stats.summary import slowest_rank
-from reports.stats.trend import Trend, fitted_trend
+from reports.stats.trend import Trend, fitted_trend, session_trend
 
 Floats = NDArray[np.float64]
+
+FEWEST_FOR_SLOPE = 5
+"""Values through which a line is worth drawing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,20 +42,21 @@ def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
         blocks_ms=tuple((round(first, 4), round(second, 4)) for first, second in pairs),
         step_ms=(float(np.median(blocks_a)), float(np.median(blocks_b))),
         phases_ms=_phases_ms(a, b, block_steps, block_steps),
-        drift=fitted_trend(ratios) if len(ratios) >= 5 else None,
+        drift=fitted_trend(ratios) if len(ratios) >= FEWEST_FOR_SLOPE else None,
     )
 
 
 def of_launches(a: SessionResult, b: SessionResult, cut_a: int, cut_b: int) -> Measured:
     """A launch of each side, both cut where they became steady."""
-    median_a = float(np.median(_steps_ms(a)[cut_a:]))
-    median_b = float(np.median(_steps_ms(b)[cut_b:]))
+    kept = _steps_ms(a)[cut_a:], _steps_ms(b)[cut_b:]
+    median_a, median_b = (float(np.median(steps)) for steps in kept)
+    enough = min(len(steps) for steps in kept) >= FEWEST_FOR_SLOPE
     return Measured(
         log_ratio=float(np.log(median_b / median_a)),
         blocks_ms=(),
         step_ms=(median_a, median_b),
         phases_ms=_phases_ms(a, b, cut_a, cut_b),
-        drift=None,
+        drift=session_trend([fitted_trend(np.log(steps)) for steps in kept]) if enough else None,
     )
 
 

@@ -103,7 +103,10 @@ def scan(root: Path) -> Iterator[Stored | Unfinished]:
 
 
 def find(root: Path, wanted: str) -> Path:
-    """The folder of the run whose id is, starts or ends with `wanted`; "last" is the newest."""
+    """The folder of the run whose id is, starts or ends with `wanted`; "last" is the newest.
+
+    The runs of a comparison's sides lie in its folder; they are found by name, never as "last".
+    """
     names = [folder.name for folder in _folders(root)]
     if not names:
         raise StoreError(f"no runs in {root.absolute()}; name their folder with --output")
@@ -112,7 +115,16 @@ def find(root: Path, wanted: str) -> Path:
     found = [name for name in names if name.startswith(wanted) or name.endswith(wanted)]
     if wanted in found or len(found) == 1:
         return root / (wanted if wanted in found else found[0])
-    raise StoreError(_not_found(root, wanted, found, names))
+    inside = _inside(root, wanted) if not found else []
+    if len(inside) == 1:
+        return inside[0]
+    raise StoreError(_not_found(root, wanted, [*found, *(path.name for path in inside)], names))
+
+
+def _inside(root: Path, wanted: str) -> list[Path]:
+    """Runs that belong to a comparison."""
+    children = [child for folder in _folders(root) for child in _folders(folder)]
+    return [path for path in children if path.name.startswith(wanted) or path.name.endswith(wanted)]
 
 
 def _not_found(root: Path, wanted: str, found: list[str], names: list[str]) -> str:

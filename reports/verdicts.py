@@ -7,10 +7,10 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.schema.comparison import PHASES, Design, Pair, PhaseChange, Range, Word
+from reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange, Range, Word
 from reports.stats.effects import Interval, t_interval, to_percent
 from reports.stats.looks import Looks
-from reports.stats.trend import pooled_trend
+from reports.stats.trend import POOLED_ALPHA, Trend, most_unsteady, trend_over_sessions
 from reports.stats.verdict import Decision, decide
 
 Floats = NDArray[np.float64]
@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.99
 MOST_INVALID = 3
 """So many invalid sessions, and a third of all, end a comparison: something is at fault."""
+LEAST_ERROR_PERCENT = 1e-9
+"""A slope without any error would outweigh all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,7 @@ def judge_pairs(
     """Judge at the look with index `look`; `margin` is a fraction of the step time."""
     valid = counted(pairs)
     decision = _decision(valid, design, looks, look, margin) if len(valid) > 1 else None
-    word, why = _word(pairs, valid, decision, margin)
+    word, why = _word(pairs, valid, decision, design, last=look == len(looks.sessions) - 1)
     return Judged(
         word=word,
         why=why,
@@ -88,32 +90,54 @@ def _decision(
 
 
 def _word(
-    pairs: Sequence[Pair], valid: Sequence[Pair], decision: Decision | None, margin: float
+    pairs: Sequence[Pair],
+    valid: Sequence[Pair],
+    decision: Decision | None,
+    design: Design,
+    *,
+    last: bool,
 ) -> tuple[Word, str]:
     reasons = [reason for pair in pairs for reason in pair.invalid]
     if len(pairs) - len(valid) >= max(MOST_INVALID, len(pairs) / 3):
         why = "; ".join(dict.fromkeys(reasons))
         return "invalid", f"{len(pairs) - len(valid)} of {len(pairs)} sessions: {why}"
-    unsteady = [reason for pair in valid for reason in pair.unsteady]
-    if 2 * sum(bool(pair.unsteady) for pair in valid) > len(valid) > 1:
-        return "never steady", unsteady[0]
-    drift = _drift(valid, margin)
-    if drift:
-        return "never steady", drift
-    return (decision.word if decision else "can't tell"), ""
+    if decision is None:
+        return "can't tell", ""
+    if decision.word != "can't tell" or last:  # asked once, as each time could be a false alarm
+        unsteady = _unsteady(valid) or _drift(valid, design)
+        if unsteady:
+            return "never steady", unsteady
+    return decision.word, ""
 
 
-def _drift(valid: Sequence[Pair], margin: float) -> str:
-    """Whether one side gets slower than the other while a session lasts, over all sessions."""
-    slopes = np.array([pair.drift[0] for pair in valid if pair.drift])
-    if len(slopes) < 3:
+def _unsteady(valid: Sequence[Pair]) -> str:
+    """More launches that did not settle than a hostile machine explains."""
+    found = [pair for pair in valid if pair.unsteady]
+    if len(found) <= most_unsteady(len(valid)):
         return ""
-    blocks = len(valid[0].blocks_ms)
-    pooled = pooled_trend(slopes)
-    moved = pooled.estimate * (blocks - 1)
-    if not pooled.excludes_zero or abs(moved) < np.log1p(margin) / 2:
+    return f"{len(found)} of {len(valid)} sessions; {found[0].unsteady[0]}"
+
+
+def _drift(valid: Sequence[Pair], design: Design) -> str:
+    """A slope over all sessions: of b over a in a duet, of both sides' steps in launches."""
+    slopes = [_trend(pair.drift) for pair in valid if pair.drift]
+    if not slopes:
         return ""
-    return f"b over a moves by {to_percent(float(moved)):+.1f} % within a session"
+    found = trend_over_sessions(slopes)
+    if not found.matters(POOLED_ALPHA):
+        return ""
+    what = "step time" if design == "relaunch" else "b over a"
+    return f"{what} moves by {found.drift_percent:+.1f} % within a session"
+
+
+def _trend(drift: Drift) -> Trend:
+    error = max(drift.error_percent, LEAST_ERROR_PERCENT)
+    return Trend(
+        slope_percent_per_step=drift.slope_percent,
+        error_percent_per_step=error,
+        drift_percent=drift.moved_percent,
+        p=1.0,
+    )
 
 
 def _order_effect(valid: Sequence[Pair], design: Design, decision: Decision | None) -> Range | None:

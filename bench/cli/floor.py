@@ -33,6 +33,7 @@ def floor_command(both: str, sessions: str, output: Path | None, *, as_json: boo
         duet, relaunch = measure_floor(
             request,
             inspect(),
+            given=both,
             sessions=count,
             limits=limits,
             root=runs_folder(output),

@@ -15,13 +15,14 @@ from bench.launch.topology import place_ranks
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session import contest
+from bench.session.compare_script import reopened
 from bench.session.configured import Configured
-from bench.session.contest import Contest, State
+from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data
 from bench.session.duet import WORKER
 from bench.session.recording import Recording, open_recording
 from reports import runs
-from reports.schema.comparison import Comparison, Difference, Limits, Side
+from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import Request
 from reports.schema.record import Session
 from reports.schema.samples import SessionResult
@@ -34,11 +35,6 @@ class Display(contest.Display, Protocol):
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Data is being made or checked."""
-
-    def compared(
-        self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
-    ) -> None:
-        """Both sides are resolved."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +60,10 @@ def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 
 def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
+    # The sides' own runs live inside: one comparison is one entry among the runs.
+    folder = runs.create(asked.root, "compare")
     a, b = (
-        open_recording(
-            side, machine, root=asked.root, command=asked.command, tell=display.preparing
-        )
+        open_recording(side, machine, root=folder, command=asked.command, tell=display.preparing)
         for side in (asked.a, asked.b)
     )
     source = Configured(
@@ -84,7 +80,7 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     return Contest(
         source=source,
         limits=asked.limits,
-        folder=runs.create(asked.root, "compare"),
+        folder=folder,
         command=asked.command,
         display=display,
     ).run()
@@ -99,19 +95,14 @@ def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
 def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
     state = read_state(folder)
     kept = state.comparison
-    a, b = (
-        _reopened(side, sessions, folder.parent, machine, kept.command, display)
-        for side, sessions in zip((kept.a, kept.b), state.sessions, strict=True)
-    )
-    source = Configured(
-        a=a,
-        b=b,
-        given=(kept.a.given, kept.b.given),
-        design=kept.design,
-        may_relaunch=False,
-        blocks=kept.limits.pairs,
-        block_steps=kept.limits.block_steps,
-    )
+    if kept.a.command:
+        with reopened(kept, state.elapsed_s, folder, machine) as source:
+            return _gone_on(state, source, folder, display)
+    return _gone_on(state, _configured(state, folder, machine, display), folder, display)
+
+
+def _gone_on(state: State, source: Source, folder: Path, display: Display) -> Comparison:
+    kept = state.comparison
     _require_same_software(kept, source)
     display.compared(source.sides(), source.differences(), kept.limits)
     return Contest(
@@ -125,6 +116,23 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
         created=datetime.fromisoformat(kept.created),
         elapsed_before_s=state.elapsed_s,
     ).run()
+
+
+def _configured(state: State, root: Path, machine: Machine, display: Display) -> Configured:
+    kept = state.comparison
+    a, b = (
+        _reopened(side, sessions, root, machine, kept.command, display)
+        for side, sessions in zip((kept.a, kept.b), state.sessions, strict=True)
+    )
+    return Configured(
+        a=a,
+        b=b,
+        given=(kept.a.given, kept.b.given),
+        design=kept.design,
+        may_relaunch=False,
+        blocks=kept.limits.pairs,
+        block_steps=kept.limits.block_steps,
+    )
 
 
 def read_state(folder: Path) -> State:
@@ -174,7 +182,7 @@ def _reopened(
     return run
 
 
-def _require_same_software(kept: Comparison, source: Configured) -> None:
+def _require_same_software(kept: Comparison, source: Source) -> None:
     """Sessions of another machine or other versions are another measurement."""
     then, now = kept.environment, source.environment()
     for name in ("host", "cpu", "cores", "gpus", "kernel", "versions", "variables"):

@@ -14,7 +14,7 @@ from bench.session.duet import WORKER, NoRoom, Played, Score, play
 from bench.session.recording import Recording
 from bench.session.run import measure_session
 from reports.pairs import Measured, of_duet, of_launches
-from reports.schema.comparison import Design, Difference, Order, Pair, Side
+from reports.schema.comparison import Design, Difference, Drift, Order, Pair, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
 
@@ -170,7 +170,11 @@ def _pair(
         blocks_ms=measured.blocks_ms,
         step_ms=measured.step_ms,
         phases_ms=measured.phases_ms,
-        drift=(drift.slope_percent_per_step / 100, drift.error_percent_per_step / 100)
+        drift=Drift(
+            slope_percent=drift.slope_percent_per_step,
+            error_percent=drift.error_percent_per_step,
+            moved_percent=drift.drift_percent,
+        )
         if drift
         else None,
         quiet_percent=None if quiet is None else round(quiet, 3),
@@ -192,13 +196,14 @@ def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
     """Fields that are not equal."""
     fields_a, fields_b = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
     return tuple(
-        Difference(what=name.replace("_", "-"), a=_word(fields_a[name]), b=_word(fields_b[name]))
+        Difference(what=name.replace("_", "-"), a=word(fields_a[name]), b=word(fields_b[name]))
         for name in fields_a
         if fields_a[name] != fields_b[name]
     )
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """A field of a configuration as people write it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)

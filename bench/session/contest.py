@@ -1,7 +1,7 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from reports.schema.comparison import (
     Pair,
     Side,
 )
-from reports.schema.record import Environment, Session, Status, Thresholds
+from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.looks import Looks, one_look, plan_looks
 from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, range_of
 
@@ -72,6 +72,11 @@ class Source(Protocol):
 
 class Display(Protocol):
     """Whoever shows how far a comparison is."""
+
+    def compared(
+        self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
+    ) -> None:
+        """Both sides are known."""
 
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
@@ -127,7 +132,7 @@ class Contest:
         try:
             yield
         except SessionFailed as failed:
-            self._close("failed", failed.failure.what)
+            self._close("failed", failed.failure.what, failed.failure)
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
@@ -165,12 +170,15 @@ class Contest:
     def _is_look(self) -> bool:
         """At the planned numbers of sessions; and once more when the time is over.
 
-        Time does not depend on what was measured, so an early look may take the next one's share.
+        Time does not depend on what was measured, so the last look may come early.
         """
         done = len(counted(self.pairs))
         if done < 2 or self.looks_taken >= len(self._looks.sessions):
             return False
-        return done >= self._looks.sessions[self.looks_taken] or self._is_over()
+        over = self._is_over()
+        if over:
+            self._looks = self._looks.ended_at(self.looks_taken)
+        return over or done >= self._looks.sessions[self.looks_taken]
 
     def _is_over(self) -> bool:
         most = self.limits.max_sessions
@@ -189,9 +197,9 @@ class Contest:
         )
         write_atomically(self.folder / STATE, msgspec.json.encode(state))
 
-    def _close(self, status: Status, why: str) -> None:
+    def _close(self, status: Status, why: str, failure: Failure | None = None) -> None:
         children = self.source.close(status, why)
-        self.record = self._record(status, why, children)
+        self.record = msgspec.structs.replace(self._record(status, why, children), failure=failure)
         runs.save(self.folder, self.record)
 
     def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:

@@ -19,6 +19,7 @@ def measure_floor(
     request: Request,
     machine: Machine,
     *,
+    given: str,
     sessions: int,
     limits: Limits,
     root: Path,
@@ -27,11 +28,12 @@ def measure_floor(
 ) -> tuple[Comparison, Comparison]:
     """Take `sessions` of each design, in turn, so that the machine's drift is in both alike."""
     with measuring("doctor --aa"):
-        return _measured(request, machine, sessions, limits, root, command, display)
+        return _measured(request, given, machine, sessions, limits, root, command, display)
 
 
 def _measured(
     request: Request,
+    given: str,
     machine: Machine,
     sessions: int,
     limits: Limits,
@@ -40,7 +42,7 @@ def _measured(
     display: Display,
 ) -> tuple[Comparison, Comparison]:
     contests = [
-        _contest(design, request, machine, limits, root, command, display)
+        _contest(design, request, given, machine, limits, root, command, display)
         for design in ("duet", "relaunch")
     ]
     display.compared(contests[0].source.sides(), (), limits)
@@ -62,24 +64,25 @@ def _measured(
 def _contest(
     design: Design,
     request: Request,
+    given: str,
     machine: Machine,
     limits: Limits,
     root: Path,
     command: tuple[str, ...],
     display: Display,
 ) -> Contest:
+    folder = runs.create(root, f"aa-{design}")
     a, b = (
-        open_recording(request, machine, root=root, command=command, tell=display.preparing)
+        open_recording(request, machine, root=folder, command=command, tell=display.preparing)
         for _ in range(2)
     )
     source = Configured(
         a=a,
         b=b,
-        given=("", ""),
+        given=(given, given),
         design=design,
         may_relaunch=False,
         blocks=limits.pairs,
         block_steps=limits.block_steps,
     )
-    folder = runs.create(root, f"aa-{design}")
     return Contest(source=source, limits=limits, folder=folder, command=command, display=display)

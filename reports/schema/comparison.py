@@ -5,7 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from reports.schema.config import Choice, Option, RunConfig
-from reports.schema.record import VERSION, Environment, File, Status, Thresholds
+from reports.schema.record import VERSION, Environment, Failure, File, Status, Thresholds
 
 Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
@@ -28,9 +28,24 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     """Of a user's script."""
     revision: str = ""
-    """Commit of the user's checkout that the script ran in."""
+    """Commit of the user's checkout that the script ran in; empty for the files as they were."""
+    folder: str = ""
+    """Where the script was started, or the folder of the checkout that its revision is of."""
     runs: tuple[str, ...] = ()
     """Stored runs taken together."""
+    sessions: int | None = None
+    """Sessions of stored runs that count."""
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A straight line through a session, on logarithms, in per cent."""
+
+    slope_percent: float
+    """Per pair of blocks, or per step."""
+    error_percent: float
+    """Standard error of the slope."""
+    moved_percent: float
+    """What the slope adds up to over the session."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +63,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Median step of a and of b."""
     phases_ms: dict[str, tuple[float, float]] = {}
     """Mean of each part of a step, a and b."""
-    drift: tuple[float, float] | None = None
-    """Slope of ln(b / a) over the pairs of blocks, a pair, and its standard error."""
+    drift: Drift | None = None
+    """Of ln(b / a) over the pairs of blocks (duet), or of both launches' log steps."""
     quiet_percent: float | None = None
     """Duet: CPU time of the side without the token, per cent of one core."""
     invalid: tuple[str, ...] = ()
@@ -134,6 +149,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Thresholds
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...]
+    failure: Failure | None = None
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -1,0 +1,129 @@
+"""Comparisons as users run them: a verdict from real processes, and every way to end one."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bench.rankfile import Phase, RankFile
+from reports.schema.upgrade import schema
+from tests.system.program import left_over, run, started, wait_until
+
+pytestmark = pytest.mark.system
+
+TINY = (
+    *("compare", "--both"),
+    "--model resnext14_4x4d --image-size 32 --batch-size 2 --warm-up 2 --pipeline synthetic",
+)
+SHORT = ("--max-sessions", "2", "--blocks", "4", "--block-steps", "2")
+
+
+def the_comparison(root: Path) -> dict[str, Any]:
+    (path,) = root.glob("*-compare-*/record.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def resident(root: Path, session: int) -> list[RankFile]:
+    """Ranks that have got to the blocks of a session."""
+    files = [RankFile.open(path) for path in root.glob(f"*/*/session-{session}/ranks/rank-*.bin")]
+    return [file for file in files if file and file.phase is Phase.TIMED]
+
+
+def test_a_duet_ends_in_a_verdict_and_three_records(tmp_path: Path) -> None:
+    sides = ("--a", "", "--b", "--optimizer adamw", "--allow-unsure", "--json")
+    done = run(*TINY, *sides, *SHORT, cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    record = json.loads(done.stdout)
+    jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+    assert record == the_comparison(tmp_path / "runs")
+    assert (record["design"], record["status"]) == ("duet", "ok")
+    assert [pair["order"] for pair in record["pairs"]] == ["ab", "ba"]
+    assert all(len(pair["blocks_ms"]) == 4 for pair in record["pairs"])
+    assert {"optimizer", "learning-rate"} <= {one["what"] for one in record["differences"]}
+    assert record["change"]["low_percent"] < record["change"]["high_percent"]
+    for child in record["children"]:
+        shown = run("runs", "show", child, "--json", cwd=tmp_path)
+        assert json.loads(shown.stdout)["figures"]["steps"] == 2 * 4 * 2
+    assert left_over(tmp_path) == []
+
+
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    """The session that was complete is kept; the other one is measured again."""
+    root = tmp_path / "runs"
+    with started(*TINY, "--a", "", "--b", "--amp", *SHORT, cwd=tmp_path) as program:
+        wait_until(lambda: bool(resident(root, 2)), 120)
+        program.kill()
+        program.communicate()
+    wait_until(lambda: left_over(tmp_path) == [])
+    (state,) = root.glob("*-compare-*/state.json")
+    before = json.loads(state.read_text())["comparison"]["pairs"]
+    assert len(before) == 1
+    done = run("compare", "--resume", "last", "--allow-unsure", cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    record = the_comparison(root)
+    assert [pair["number"] for pair in record["pairs"]] == [1, 2]
+    assert record["pairs"][0] == before[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)], ids=["ctrl-c", "term"]
+)
+def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with started(*TINY, "--a", "", "--b", "--amp", *SHORT, cwd=tmp_path) as program:
+        wait_until(lambda: bool(resident(tmp_path / "runs", 1)), 120)
+        program.send_signal(number)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == code, said
+    assert "--resume" in said
+    assert the_comparison(tmp_path / "runs")["status"] == "interrupted"
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_killed_rank_ends_both_sides(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    many = ("--max-sessions", "2", "--blocks", "500", "--block-steps", "20")
+    with started(*TINY, "--a", "", "--b", "--amp", *many, cwd=tmp_path) as program:
+        wait_until(lambda: len(resident(root, 1)) == 2, 120)
+        os.kill(resident(root, 1)[0].pid, signal.SIGKILL)
+        said, _ = program.communicate(timeout=60)
+    assert program.returncode == 4
+    assert "rank 0: killed" in said
+    assert the_comparison(root)["status"] == "failed"
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    with started(*TINY, "--a", "", "--b", "", *SHORT, cwd=tmp_path) as program:
+        wait_until(lambda: bool(list(tmp_path.glob("runs/*/*/session-1"))), 60)
+        second = run(*TINY, "--a", "", "--b", "", cwd=tmp_path)
+        assert second.returncode == 5
+        assert f"process {program.pid} is measuring" in second.stderr
+        assert "wait for it" in second.stderr
+
+
+@pytest.mark.slow
+def test_relaunched_on_two_nodes(tmp_path: Path) -> None:
+    both = f"{TINY[2]} --nodes 2 --steps 10"
+    sides = ("--a", "", "--b", "--amp", "--design", "relaunch", "--max-sessions", "3")
+    done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)
+    record = json.loads(done.stdout)
+    assert (record["design"], len(record["pairs"])) == ("relaunch", 3)
+    assert record["order_effect"] is not None
+
+
+@pytest.mark.slow
+def test_the_waiting_side_is_quiet(tmp_path: Path) -> None:
+    """Two nodes with DALI: agents, ranks, loaders and communication of the side that waits."""
+    both = "--model resnext14_4x4d --image-size 64 --batch-size 8 --warm-up 4 --nodes 2"
+    sides = ("--a", "", "--b", "--amp", "--max-sessions", "2", "--blocks", "6")
+    done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)
+    record = json.loads(done.stdout)
+    assert [pair["quiet_percent"] < 1 for pair in record["pairs"]] == [True, True], record["pairs"]
