@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
+import msgspec
+
 from bench.cli.show import show_stored
-from bench.cli.sides import side_request
+from bench.cli.sides import ids_of, refuse, side_request, words_of
 from bench.config.request import merged
 from bench.config.resolve import flag
 from bench.errors import UsageError
@@ -18,6 +20,9 @@ from reports.schema.config import Request
 FAILED, UNSURE, SLOWER = 4, 3, 1
 _UNSURE: Final = ("can't tell", "never steady", "invalid")
 
+_OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo")
+_SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
+_OF_MEASURING: Final = ("design", "blocks", "block_steps")
 _BOUNDS: Final[dict[str, tuple[type[int] | type[float], float, float]]] = {
     "margin": (float, 0.01, 50),
     "max_sessions": (int, 2, 1000),
@@ -50,14 +55,22 @@ def exit_code(record: Comparison, *, allow_unsure: bool) -> int:
 def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from bench.session.compare import resume  # noqa: PLC0415
 
-    if given["a"] is not None or given["b"] is not None or given["both"]:
-        raise UsageError("--resume goes on with the sides it had; leave --a, --b and --both out")
+    refuse(given, _SIDES, "says what is compared; --resume goes on with the sides it had")
     return resume(find(root, given["resume"]), inspect(), display)
 
 
 def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    if given["a_runs"] is not None or given["b_runs"] is not None:
+        return _stored(given, root)
+    if given["script"] is not None:
+        return _script(given, root, display)
+    return _configurations(given, root, display)
+
+
+def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from bench.session.compare import Asked, Wanted, compare  # noqa: PLC0415
 
+    refuse(given, _OF_SCRIPTS, "is for a script of your own; name its command with --script")
     a, b = _sides(given)
     if given["design"] not in get_args(Wanted):
         raise UsageError(f"--design {given['design']}: choose from {', '.join(get_args(Wanted))}")
@@ -73,12 +86,64 @@ def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     return compare(asked, inspect(), display)
 
 
-def _sides(given: Mapping[str, Any]) -> tuple[Request, Request]:
-    if given["a"] is None or given["b"] is None:
+def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    from bench.session.compare_script import AskedScript, compare_script  # noqa: PLC0415
+
+    refuse(given, ("blocks", "block_steps"), "is for duets; a script is launched in turn")
+    if given["design"] not in ("auto", "relaunch"):
+        raise UsageError(f"--design {given['design']}: a script is launched in turn, relaunch")
+    both = words_of(given["both"], "--both")
+    a, b = (words_of(given[name] or "", f"--{name}") for name in ("a", "b"))
+    script = words_of(given["script"], "--script")
+    if not script:
+        raise UsageError('--script needs a command, as in --script "python train.py"')
+    revisions = given["a_rev"], given["b_rev"]
+    if not any(revisions):
+        _require_two(given)
+        refuse(given, ("repo",), "is for revisions; name one with --a-rev or --b-rev")
+    asked = AskedScript(
+        script=(*script, *both),
+        arguments=(a, b),
+        revisions=revisions,
+        folder=(given["repo"] or Path()).absolute(),
+        limits=msgspec.structs.replace(_limits(given), pairs=0),
+        root=root,
+        command=tuple(sys.argv[1:]),
+    )
+    return compare_script(asked, inspect(), display)
+
+
+def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
+    from bench.session.stored import AskedStored, compare_stored  # noqa: PLC0415
+
+    others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
+    refuse(given, others, "does not go with --a-runs and --b-runs: nothing is measured")
+    asked = AskedStored(
+        a=ids_of(given["a_runs"], "--a-runs"),
+        b=ids_of(given["b_runs"], "--b-runs"),
+        margin_percent=_number("margin", given["margin"]),
+        root=root,
+        command=tuple(sys.argv[1:]),
+    )
+    return compare_stored(asked)
+
+
+def _require_two(given: Mapping[str, Any]) -> None:
+    if given["a"] is not None and given["b"] is not None:
+        return
+    if given["script"] is not None:
         raise UsageError(
-            "compare needs two sides: --a OPTIONS and --b OPTIONS, "
-            'as in --a "--amp" --b "--amp --no-channels-last" ("" for the defaults)'
+            "compare needs two sides: --a and --b, which are appended to --script, "
+            'as in --a "--lr 1" --b "--lr 2", or --a-rev and --b-rev'
         )
+    raise UsageError(
+        "compare needs two sides: --a OPTIONS and --b OPTIONS, "
+        'as in --a "--amp" --b "--amp --no-channels-last" ("" for the defaults)'
+    )
+
+
+def _sides(given: Mapping[str, Any]) -> tuple[Request, Request]:
+    _require_two(given)
     both = side_request(given["both"], "--both")
     a, b = (merged(side_request(given[name], f"--{name}"), both) for name in ("a", "b"))
     return a, b

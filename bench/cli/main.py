@@ -112,6 +112,12 @@ def compare(
     a: opt.SideA = None,
     b: opt.SideB = None,
     both: opt.Both = "",
+    script: opt.Script = None,
+    a_rev: opt.RevisionA = None,
+    b_rev: opt.RevisionB = None,
+    repo: opt.Repository = None,
+    a_runs: opt.RunsA = None,
+    b_runs: opt.RunsB = None,
     margin: opt.Margin = "2",
     design: opt.Design = "auto",
     max_sessions: opt.MaxSessions = "26",
@@ -129,6 +135,8 @@ def compare(
     same, faster and negligible, 1 for slower, 3 for can't tell, never steady and invalid.
 
     Example: compare --a "--amp" --b "--amp --no-channels-last"
+
+    Example: compare --script "python train.py" --a-rev main --b-rev HEAD
     """
     given = dict(locals())
     from bench.cli.compare import compare_command  # noqa: PLC0415

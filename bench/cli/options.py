@@ -197,6 +197,46 @@ AgainstItself = Annotated[
 FloorSessions = Annotated[
     str, _option(_VERDICT, "Sessions of each design that --aa takes", "--sessions", metavar="N")
 ]
+Script = Annotated[
+    str | None,
+    _option(
+        _SIDES,
+        "A command of yours, to which the texts of --a, --b and --both are appended; it writes "
+        "step times in ns, one a line, to the file that $RESNEXT_BENCH_SAMPLES names",
+        metavar="COMMAND",
+    ),
+]
+RevisionA = Annotated[
+    str | None,
+    _option(
+        _SIDES,
+        "Git revision of your checkout that --script runs in; one of the two may be left out: "
+        "the files as they are",
+        "--a-rev",
+        metavar="REV",
+    ),
+]
+RevisionB = Annotated[str | None, _option(_SIDES, "The same, for b", "--b-rev", metavar="REV")]
+Repository = Annotated[
+    Path | None,
+    _option(
+        _SIDES,
+        "Folder of the checkout in which --script starts (default: the current one)",
+        "--repo",
+        metavar="FOLDER",
+    ),
+]
+RunsA = Annotated[
+    str | None,
+    _option(
+        _SIDES,
+        "Ids of stored runs, with commas between them: nothing is measured, and the design is "
+        "unpaired",
+        "--a-runs",
+        metavar="IDS",
+    ),
+]
+RunsB = Annotated[str | None, _option(_SIDES, "The same, for b", "--b-runs", metavar="IDS")]
 Resume = Annotated[
     str | None,
     _option(_OUTPUT, "Go on with a comparison that was interrupted or killed", metavar="ID"),

@@ -1,8 +1,9 @@
-"""The two sides of `compare`, as a user writes them: options of `run`, or a file of them."""
+"""The two sides of `compare`, as a user writes them: options of `run` or a file, words, ids."""
 
 import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 
@@ -12,14 +13,13 @@ from reports.schema.config import Request
 
 _NOT_A_SIDE: Final = ("sessions", "output", "json", "dry_run", "allow_unsure")
 """Options of `run` that say how to measure or to show, which is the same for both sides."""
+_DEFAULTS: Final = {"blocks": "10", "design": "auto"}
+"""Of options that are only refused where they say something else."""
 
 
 def side_request(text: str, name: str) -> Request:
     """What `--a TEXT` asks for; `name` is the option, for errors."""
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"{name} {text!r}: {error}; quote it as in a shell") from error
+    words = words_of(text, name)
     if len(words) == 1 and words[0].endswith(".toml"):
         return read_file(Path(words[0]))
     try:
@@ -28,7 +28,33 @@ def side_request(text: str, name: str) -> Request:
         raise UsageError(f"{name} {text!r}: {error}") from error
 
 
-def _parsed(words: list[str]) -> Request:
+def words_of(text: str, name: str) -> tuple[str, ...]:
+    """A text cut into words as a shell would; `name` is the option, for errors."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"{name} {text!r}: {error}; quote it as in a shell") from error
+
+
+def ids_of(text: str | None, name: str) -> tuple[str, ...]:
+    """Ids of stored runs, with commas between them."""
+    ids = tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+    if not ids:
+        raise UsageError(
+            f"{name} is needed: ids of stored runs for both sides, as in "
+            "--a-runs ID,ID --b-runs ID,ID (`runs list` shows them)"
+        )
+    return ids
+
+
+def refuse(given: Mapping[str, Any], names: Iterable[str], why: str) -> None:
+    """Raise when one of these options is given; `why` goes on after its name."""
+    for name in names:
+        if given[name] not in (None, "", _DEFAULTS.get(name)):
+            raise UsageError(f"--{name.replace('_', '-')} {why}")
+
+
+def _parsed(words: tuple[str, ...]) -> Request:
     if "--help" in words:
         raise UsageError("see run --help for what a side may have")
     given = _values(words)
@@ -44,13 +70,13 @@ def _parsed(words: list[str]) -> Request:
     return merged(request, read_file(Path(str(file))) if file else {})
 
 
-def _values(words: list[str]) -> dict[str, object]:
+def _values(words: tuple[str, ...]) -> dict[str, object]:
     """Read by the very options of `run`, so that both say the same."""
     from bench.cli.main import app  # noqa: PLC0415  (it imports the commands, as they import us)
 
     commands = getattr(typer.main.get_command(app), "commands", {})
     try:
-        return dict(commands["run"].make_context("run", words).params)
+        return dict(commands["run"].make_context("run", list(words)).params)
     except Exception as error:  # Typer's own click or the other one: both can say what is wrong
         message = getattr(error, "format_message", None)
         if message is None:

@@ -36,7 +36,7 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
         return _failure(first.rank, what, folder.rank_log(first.rank))
     code = next((code for code in exit_codes if code), None)
     node = exit_codes.index(code)
-    what = f"node {node}: its launcher ended with {_exit_words(code)} before any rank reported"
+    what = f"node {node}: its launcher ended with {exit_words(code)} before any rank reported"
     return _failure(None, what, folder.node_log(node))
 
 
@@ -84,7 +84,8 @@ def _signal_words(number: int) -> str:
     return f"killed by {name}{likely}"
 
 
-def _exit_words(code: int | None) -> str:
+def exit_words(code: int | None) -> str:
+    """How a command ended, from its exit code, -N for signal N."""
     return _signal_words(-code) if code and code < 0 else f"exit code {code}"
 
 

@@ -63,14 +63,14 @@ class Processes:
     def _stop(self) -> None:
         running = [agent for agent in self._agents if agent.poll() is None]
         for agent in running:
-            _signal_group(agent.pid, signal.SIGTERM)
-        _wait(running, GRACE_S)
+            signal_group(agent.pid, signal.SIGTERM)
+        wait_for(running, GRACE_S)
         for agent in self._agents:
-            _signal_group(agent.pid, signal.SIGKILL)
-        _wait(self._agents, GRACE_S)
+            signal_group(agent.pid, signal.SIGKILL)
+        wait_for(self._agents, GRACE_S)
         for pid in _rank_pids(self._folder):
             if _is_worker(pid, self._folder.path):
-                _signal_group(pid, signal.SIGKILL)
+                signal_group(pid, signal.SIGKILL)
 
 
 def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
@@ -92,12 +92,14 @@ def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _signal_group(pid: int, sig: signal.Signals) -> None:
+def signal_group(pid: int, sig: signal.Signals) -> None:
+    """Send a signal to a process group, where it is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, sig)
 
 
-def _wait(agents: Iterable[subprocess.Popen[bytes]], seconds: float) -> None:
+def wait_for(agents: Iterable[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all have ended, `seconds` at most."""
     deadline = time.monotonic() + seconds
     for agent in agents:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,5 +1,6 @@
 """A comparison on the terminal: the verdict first, then where the difference is, then doubts."""
 
+import shlex
 from collections.abc import Iterator
 
 from rich import box
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reports.render.console import failure_lines
 from reports.render.words import ms
 from reports.schema.comparison import Comparison, PhaseChange, Range, Side
 
@@ -66,7 +68,9 @@ def verdict_line(record: Comparison) -> str:
 def _more(record: Comparison) -> str:
     more = record.sessions_more
     if not more:
-        return ""
+        return f": {record.why}" if record.why else ""
+    if record.design == "unpaired":
+        return f"; about {more} more sessions of each side would (a rough guess)"
     promised = sum(not pair.invalid for pair in record.pairs) >= 10
     return f"; about {more} more sessions would" + ("" if promised else " (a rough guess)")
 
@@ -92,6 +96,9 @@ def _result_rows(record: Comparison) -> Iterator[tuple[str, str | Text]]:
 def _name(side: Side) -> str:
     if side.runs:
         return ", ".join(side.runs)
+    if side.command:
+        command = shlex.join(side.command)
+        return command if command == side.given else f"{command}   ({side.given})"
     model = side.resolved.model if side.resolved else ""
     return f"{side.given or 'the defaults'}   ({model})" if model else side.given
 
@@ -115,8 +122,7 @@ def _phase(phase: PhaseChange) -> str:
 
 def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
     yield "design", _DESIGNS[record.design]
-    if record.design != "unpaired":
-        yield "sessions", _sessions(record)
+    yield "sessions", _sessions(record)
     order = record.order_effect
     if order:
         yield (
@@ -133,6 +139,8 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def _sessions(record: Comparison) -> str:
+    if record.design == "unpaired":
+        return f"{record.a.sessions} of a, {record.b.sessions} of b; one look"
     done = sum(not pair.invalid for pair in record.pairs)
     blocks = (
         f", each {record.limits.pairs} pairs of blocks of {record.limits.block_steps} steps"
@@ -154,5 +162,7 @@ def _machine(record: Comparison) -> str:
 def _remarks(record: Comparison) -> Iterator[Text]:
     for note in record.notes:
         yield Text.assemble(("note ", "yellow"), note)
-    if record.status in ("failed", "interrupted"):
+    if record.failure:
+        yield from failure_lines(record.failure)
+    elif record.status in ("failed", "interrupted"):
         yield Text.assemble((f"{record.status} ", "bold red"), record.why)

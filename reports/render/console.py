@@ -194,12 +194,13 @@ def _remarks(record: Record) -> Iterator[Text]:
     for note in record.notes:
         yield Text.assemble(("note ", "yellow"), note)
     if record.failure:
-        yield from _failure(record.failure)
+        yield from failure_lines(record.failure)
     elif record.status == "interrupted":
         yield Text.assemble(("interrupted ", "bold yellow"), record.why)
 
 
-def _failure(failure: Failure) -> Iterator[Text]:
+def failure_lines(failure: Failure) -> Iterator[Text]:
+    """What failed, and the end of its log."""
     yield Text.assemble(("FAILED ", "bold red"), failure.what)
     if failure.log_tail:
         yield Text(f"the end of {failure.log}:", style="dim")

@@ -1,0 +1,202 @@
+"""A user's own script as both sides of a comparison, launched in turn.
+
+The contract: $RESNEXT_BENCH_SAMPLES names a file to which the script appends one step time a line,
+in whole ns; of several ranks, that of the slowest. Nothing else is asked of it.
+"""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bench.launch.failure import exit_words, tail
+from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, run_script
+from bench.launch.watch import SessionFailed
+from bench.session.contest import Tick
+from reports.schema.comparison import Design, Difference, Order, Pair, Side
+from reports.schema.record import Environment, Failure, Session, Status
+from reports.stats.steady import FEWEST_STEPS, Steady, steady
+
+LEAST_LIMIT_S: Final = 600.0
+"""A launch gets the rest of the budget, and never less than this: what is begun may end."""
+_MOST_DIGITS: Final = 18
+"""Of a step in ns: thirty years."""
+
+UNWATCHED: Final = (
+    "a script is judged by its own step times alone: lost cores and throttling are not watched"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """One side, and the folder where its script starts."""
+
+    side: Side
+    cwd: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launched:
+    """What one launch came to."""
+
+    step_ms: float
+    """Median after the cut."""
+    steadiness: Steady
+    notes: tuple[str, ...]
+
+
+class BadSamples(ValueError):
+    """The file of samples breaks the contract; the text says where."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scripted:
+    """Two commands of a user that take turns."""
+
+    folder: Path
+    """Of the comparison, absolute."""
+    a: Place
+    b: Place
+    changes: tuple[Difference, ...]
+    machine: Environment
+    notes: tuple[str, ...]
+    ends_s: float
+    """When the budget is over, by the monotonic clock."""
+    design: Design = "relaunch"
+    block_steps: int = 0
+
+    def sides(self) -> tuple[Side, Side]:
+        """Both commands."""
+        return self.a.side, self.b.side
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Arguments or revisions."""
+        return self.changes
+
+    def environment(self) -> Environment:
+        """As it was when the comparison began."""
+        return self.machine
+
+    def measure(self, number: int, order: Order, tick: Tick) -> Pair:
+        """Launch each side once."""
+        at = datetime.now(UTC)
+        end_left_over(self.folder)  # of a program that was killed
+        session = self.folder / f"session-{number}"
+        shutil.rmtree(session, ignore_errors=True)
+        session.mkdir()
+        kept = {
+            name: self._launch(number, name, session, partial(tick, done))
+            for done, name in enumerate(order)
+        }
+        return _pair(number, order, at, kept["a"], kept["b"])
+
+    def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+        """None: a script leaves no runs."""
+        return (), ()
+
+    def close(self, status: Status, why: str) -> tuple[str, ...]:
+        """There is nothing beside the comparison's own record."""
+        return ()
+
+    def _launch(self, number: int, name: str, session: Path, tick: partial[None]) -> Launched:
+        place = self.a if name == "a" else self.b
+        command = ScriptCommand(
+            argv=place.side.command,
+            cwd=place.cwd,
+            samples=session / f"{name}.samples",
+            log=session / f"{name}.log",
+        )
+        tick()
+        limit_s, start = max(LEAST_LIMIT_S, self.ends_s - time.monotonic()), time.monotonic()
+        try:
+            code = run_script(command, limit_s, tick)
+            lasted_s = time.monotonic() - start
+            _require_well(code, limit_s)
+            return judged(read_samples(command.samples), lasted_s)
+        except (OSError, BadSamples) as error:
+            raise _failed(number, name, str(error), command.log) from error
+
+
+def _require_well(code: int | None, limit_s: float) -> None:
+    if code is None:
+        raise BadSamples(
+            f"the script had not ended after {limit_s / 60:.3g} min and was ended; a launch may "
+            f"take what is left of --max-minutes, and {LEAST_LIMIT_S / 60:.3g} min at least"
+        )
+    if code:
+        raise BadSamples(f"the script ended with {exit_words(code)}")
+
+
+def _failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
+    what = f"{name}, session {number}: {what}"
+    return SessionFailed(Failure(rank=None, what=what, log=str(log), log_tail=tail(log)))
+
+
+def read_samples(path: Path) -> list[int]:
+    """Step times in ns, as a script has appended them."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        raise BadSamples(
+            f"the script ended well but wrote no step times to the file that ${SAMPLES_VARIABLE} "
+            "names (one a line, in ns)"
+        ) from None
+    for number, line in enumerate(lines, 1):
+        if not _is_step(line.strip()):
+            raise BadSamples(
+                f"line {number} of ${SAMPLES_VARIABLE} is {line[:60]!r}; a step time in ns is "
+                "needed, a whole number above 0"
+            )
+    if len(lines) < FEWEST_STEPS:
+        raise BadSamples(
+            f"the script wrote {len(lines)} step times to ${SAMPLES_VARIABLE}; "
+            f"{FEWEST_STEPS} at least are needed"
+        )
+    return [int(line) for line in lines]
+
+
+def _is_step(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) > 0
+
+
+def judged(step_ns: Sequence[int], lasted_s: float) -> Launched:
+    """The median of a launch's steps once they were steady; `lasted_s` is all of the launch."""
+    step_ms = np.array(step_ns, dtype=np.float64) / 1e6
+    found = steady(step_ms)
+    total_s = float(step_ms.sum()) / 1e3
+    note = (
+        f"the steps add up to {total_s:.3g} s, the launch took {lasted_s:.3g} s: are they ns, "
+        "one line a step, of one rank?"
+    )
+    return Launched(
+        step_ms=float(np.median(step_ms[found.cut :])),
+        steadiness=found,
+        notes=(note,) if total_s > lasted_s else (),
+    )
+
+
+def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
+    both = (("a", a), ("b", b))
+    return Pair(
+        number=number,
+        order=order,
+        started=at.isoformat(timespec="seconds"),
+        log_ratio=float(np.log(b.step_ms / a.step_ms)),
+        step_ms=(a.step_ms, b.step_ms),
+        unsteady=tuple(
+            f"session {number}, {name}: {launched.steadiness.why}"
+            for name, launched in both
+            if not launched.steadiness.is_steady
+        ),
+        notes=tuple(
+            f"session {number}, {name}: {note}"
+            for name, launched in both
+            for note in launched.notes
+        ),
+    )

@@ -1,0 +1,201 @@
+"""Two sets of stored runs as the sides of a comparison: nothing is measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench.errors import UsageError
+from bench.session.configured import word
+from reports import runs
+from reports.schema.comparison import Comparison, Difference, Limits, Side
+from reports.schema.record import Record, Session, Thresholds
+from reports.unpaired import judge_unpaired
+from reports.verdicts import range_of
+
+UNPAIRED: Final = (
+    "unpaired: what else changed on the machine between the runs is part of the difference"
+)
+_ENVIRONMENT: Final = ("host", "cpu", "cores", "gpus", "kernel", "python", "variables")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedStored:
+    """A comparison of stored runs as asked for."""
+
+    a: tuple[str, ...]
+    """Ids as the user gave them."""
+    b: tuple[str, ...]
+    margin_percent: float
+    root: Path
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Set:
+    """One side: its runs, and the sessions of them that count."""
+
+    name: str
+    given: str
+    records: tuple[Record, ...]
+    sessions: tuple[Session, ...]
+    notes: tuple[str, ...]
+
+    def side(self) -> Side:
+        return Side(
+            given=self.given,
+            runs=tuple(record.id for record in self.records),
+            sessions=len(self.sessions),
+        )
+
+
+def compare_stored(asked: AskedStored) -> Comparison:
+    """Judge b's sessions against a's, in one look, and leave a record of it."""
+    a, b = (_read(name, wanted, asked.root) for name, wanted in (("a", asked.a), ("b", asked.b)))
+    _require_comparable(a, b)
+    record = _record(asked, a, b, runs.create(asked.root, "compare"))
+    runs.save(asked.root / record.id, record)
+    return record
+
+
+def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
+    records = [runs.load_run(runs.find(root, one)) for one in wanted]
+    sessions: list[Session] = []
+    notes: list[str] = []
+    for record in records:
+        if record.status == "failed":
+            raise UsageError(
+                f"--{name}-runs {record.id}: this run failed ({record.why}); leave it out"
+            )
+        sound = [session for session in record.sessions if not session.invalid]
+        if record.status == "invalid":
+            notes.append(f"{record.id} does not count: {record.why or 'invalid'}")
+            continue
+        if record.status == "interrupted":
+            notes.append(f"{record.id} was interrupted: its complete sessions count, {len(sound)}")
+        sessions += sound
+    return _Set(
+        name=name,
+        given=",".join(wanted),
+        records=tuple(records),
+        sessions=tuple(sessions),
+        notes=tuple(notes),
+    )
+
+
+def _require_comparable(a: _Set, b: _Set) -> None:
+    ids = [record.id for record in (*a.records, *b.records)]
+    twice = next((one for one in ids if ids.count(one) > 1), None)
+    if twice:
+        raise UsageError(f"{twice} is named twice; every run can stand on one side, once")
+    batches = {record.resolved.global_batch_size: record.id for record in (*a.records, *b.records)}
+    if len(batches) > 1:
+        found = ", ".join(f"{images} ({one})" for images, one in sorted(batches.items()))
+        raise UsageError(
+            f"step times are not comparable: the runs differ in images a step, {found}; "
+            "compare runs of the same global batch size"
+        )
+
+
+def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
+    judged = judge_unpaired(a.sessions, b.sessions, asked.margin_percent / 100)
+    decision = judged.decision
+    count = len(a.sessions) + len(b.sessions)
+    return Comparison(
+        id=folder.name,
+        status="ok",
+        why=judged.why,
+        verdict=judged.word,
+        tool_version=version("resnext-bench"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_s=0.0,
+        command=asked.command,
+        design="unpaired",
+        limits=Limits(
+            margin_percent=asked.margin_percent,
+            max_sessions=count,
+            max_minutes=0.0,
+            pairs=0,
+            block_steps=0,
+            fixed=True,
+            looks=(count,),
+        ),
+        a=a.side(),
+        b=b.side(),
+        differences=_differences(a.records, b.records),
+        environment=a.records[0].environment,
+        change=range_of(decision.interval) if decision else None,
+        order_effect=None,
+        detectable_percent=decision.detectable_percent if decision else None,
+        sessions_more=decision.more if decision else None,
+        looks_taken=1 if decision else 0,
+        step_ms=judged.step_ms,
+        phases=judged.phases,
+        thresholds=Thresholds(),
+        pairs=(),
+        notes=_notes(a, b),
+    )
+
+
+def _notes(a: _Set, b: _Set) -> tuple[str, ...]:
+    mixed = [
+        f"the runs of {one.name} differ among themselves: {', '.join(names)}"
+        for one in (a, b)
+        if (names := _mixed(one.records))
+    ]
+    unsteady = [
+        f"{one.name}: {session.steadiness.why}"
+        for one in (a, b)
+        for session in one.sessions
+        if not session.steadiness.steady
+    ]
+    return tuple(dict.fromkeys((UNPAIRED, *a.notes, *b.notes, *mixed, *unsteady)))
+
+
+def _mixed(records: Sequence[Record]) -> list[str]:
+    facts = [_facts(record) for record in records]
+    return [name for name in _names(facts) if len({one.get(name) for one in facts}) > 1]
+
+
+def _differences(a: Sequence[Record], b: Sequence[Record]) -> tuple[Difference, ...]:
+    """Facts that are not the same in all runs of one side and all of the other."""
+    facts_a, facts_b = ([_facts(record) for record in side] for side in (a, b))
+    texts = (
+        (name, _together(facts_a, name), _together(facts_b, name))
+        for name in _names([*facts_a, *facts_b])
+    )
+    return tuple(Difference(what=name, a=one, b=two) for name, one, two in texts if one != two)
+
+
+def _names(facts: Sequence[dict[str, str]]) -> list[str]:
+    return list(dict.fromkeys(name for one in facts for name in one))
+
+
+def _together(facts: Sequence[dict[str, str]], name: str) -> str:
+    return " | ".join(sorted({one.get(name, "none") for one in facts}))
+
+
+def _facts(record: Record) -> dict[str, str]:
+    """All that could explain a difference: configuration, data, environment."""
+    config = msgspec.structs.asdict(record.resolved)
+    environment = msgspec.structs.asdict(record.environment)
+    return {
+        **{name.replace("_", "-"): word(value) for name, value in config.items()},
+        "data set": record.data.digest if record.data else "none",
+        "resnext-bench": record.tool_version,
+        **{name: _environment_word(environment[name]) for name in _ENVIRONMENT},
+        **dict(sorted(record.environment.versions.items())),
+        "commit": (record.environment.git or {}).get("commit", "none"),
+    }
+
+
+def _environment_word(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={text}" for name, text in sorted(value.items())) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return word(value)
