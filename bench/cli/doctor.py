@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -47,7 +48,9 @@ def print_condition(console: "Console", condition: Condition) -> None:
             continue
         console.print(Text(title, style=style))
         if severity in (Severity.FINE, Severity.HIDDEN):
-            console.print(_in_short(found, known=severity is Severity.FINE))
+            lines = _values if severity is Severity.FINE else _reasons
+            for line in lines(found, console.width - 2):
+                console.print(Text(f"  {line}", style="dim"))
             continue
         width = max(len(finding.check) for finding in found)
         for finding in found:
@@ -71,29 +74,21 @@ def _in_full(finding: Finding, width: int) -> "Table":
     return table
 
 
-def _in_short(found: list[Finding], *, known: bool) -> "Table":
-    """What is fine with its values in one paragraph; what is hidden, by reason."""
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table.grid()
-    table.add_column(width=2)
-    table.add_column()
-    if known:
-        # A word and its value stay on one line: no-break spaces.
-        parts = (f"{one.check} {one.value}".replace(" ", "\N{NO-BREAK SPACE}") for one in found)
-        table.add_row("", Text(" · ".join(parts)))
-    for line in () if known else _reasons(found):
-        table.add_row("", Text(line, style="dim"))
-    return table
+def _values(found: list[Finding], width: int) -> Iterator[str]:
+    """One paragraph, in which a check and its value stay on one line."""
+    gap = "\N{NO-BREAK SPACE}"  # textwrap leaves it alone, and rich would not
+    parts = (f"{one.check} {one.value}".replace(" ", gap) for one in found)
+    for line in wrap(" · ".join(parts), width, break_long_words=False, break_on_hyphens=False):
+        yield line.replace(gap, " ")
 
 
-def _reasons(found: list[Finding]) -> Iterator[str]:
+def _reasons(found: list[Finding], width: int) -> Iterator[str]:
+    """A line for each reason, with all that it hides."""
     by_reason: dict[str, list[str]] = {}
     for finding in found:
         by_reason.setdefault(finding.value, []).append(finding.check)
     for reason, checks in by_reason.items():
-        yield f"{', '.join(checks)}: {reason}"
+        yield from wrap(f"{', '.join(checks)}: {reason}", width, subsequent_indent="  ")
 
 
 def _verdict(condition: Condition) -> str:
@@ -101,7 +96,8 @@ def _verdict(condition: Condition) -> str:
         severity: sum(finding.severity is severity for finding in condition.findings)
         for severity in (Severity.SPOILS, Severity.DISTURBS)
     }
-    seen = f"({condition.cores} cores, watched for {condition.sample_s:.1f} s)"
+    cores = "1 core" if condition.cores == 1 else f"{condition.cores} cores"
+    seen = f"({cores}, watched for {condition.sample_s:.1f} s)"
     if spoils := counts[Severity.SPOILS]:
         things = "1 thing" if spoils == 1 else f"{spoils} things"
         return f"[bold red]Do not measure now[/]: {things} would spoil it {seen}"

@@ -97,10 +97,11 @@ def _other_measurement(holder: lock.Holder | None) -> Finding:
     if holder is None:
         return fine("other measurement", "none")
     since = datetime.fromtimestamp(holder.since_s).strftime("%H:%M:%S")
+    who = f"{holder.what} (pid {holder.pid}) since {since}" if holder.pid else holder.what
     return Finding(
         check="other measurement",
         severity=Severity.SPOILS,
-        value=f"{holder.what} (pid {holder.pid}) since {since}",
+        value=who,
         why="two measurements on one machine measure each other",
         advice="wait for it",
     )

@@ -7,7 +7,6 @@ share a kernel but no /tmp, such as containers, do not see each other's lock.
 
 import errno
 import fcntl
-import json
 import os
 import stat
 import time
@@ -18,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench.errors import CannotHere
 from bench.machine.findings import plain
 
@@ -26,6 +27,8 @@ _ATTEMPTS: Final = 5
 _PAUSE_S: Final = 0.03
 """Someone who only asks for the holder has the lock for microseconds: worth trying again."""
 _LONGEST: Final = 200
+_LARGEST: Final = 4096
+_HIGHEST_PID: Final = 2**22
 _SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """No link, no inheritance by children, and no waiting at a pipe put in the way."""
 
@@ -143,10 +146,10 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _write(descriptor: int, what: str) -> None:
     """Say who we are; best effort, as the lock is held either way."""
-    facts = {"pid": os.getpid(), "what": what[:_LONGEST], "since_s": time.time()}
+    facts = Holder(pid=os.getpid(), what=what[:_LONGEST], since_s=time.time())
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(facts).encode() + b"\n", 0)
+        os.pwrite(descriptor, msgspec.json.encode(facts) + b"\n", 0)
 
 
 def _clear(descriptor: int) -> None:
@@ -156,23 +159,23 @@ def _clear(descriptor: int) -> None:
 
 def _read(descriptor: int) -> Holder:
     """What the file says, and no trust in it."""
+    unknown = Holder(pid=0, what="it has not said what", since_s=time.time())
     try:
-        facts = json.loads(os.pread(descriptor, 4096, 0))
-        return Holder(
-            pid=int(facts["pid"]),
-            what=plain(str(facts["what"]))[:_LONGEST],
-            since_s=float(facts["since_s"]),
-        )
-    except (OSError, ValueError, TypeError, KeyError):
-        return Holder(pid=0, what="something that has not said what", since_s=time.time())
+        found = msgspec.json.decode(os.pread(descriptor, _LARGEST, 0), type=Holder)
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        return unknown
+    if not (0 < found.pid <= _HIGHEST_PID and 0 <= found.since_s <= unknown.since_s):
+        return unknown
+    return Holder(pid=found.pid, what=plain(found.what)[:_LONGEST], since_s=found.since_s)
 
 
 def _refusal(found: Holder) -> str:
+    wait = "Two measurements at once spoil each other: wait for it"
+    if not found.pid:
+        return f"another process is measuring on this machine; {found.what}\n{wait}"
     since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
-    minutes = max(0.0, time.time() - found.since_s) / 60
-    who = f"process {found.pid}" if found.pid else "a process"
-    end = f", or end it with: kill {found.pid}" if found.pid > 0 else ""
+    minutes = (time.time() - found.since_s) / 60
     return (
-        f"{who} is measuring on this machine ({found.what}) since {since}, {minutes:.0f} min ago\n"
-        f"Two measurements at once spoil each other: wait for it{end}"
+        f"process {found.pid} has been measuring on this machine since {since} "
+        f"({minutes:.0f} min): {found.what}\n{wait}, or end it with: kill {found.pid}"
     )
