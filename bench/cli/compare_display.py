@@ -16,7 +16,8 @@ class CompareDisplay(RunDisplay):
     def __init__(self) -> None:
         super().__init__()
         self._pairs = self._number = 0
-        self._design = ""
+        self._design: Design = "duet"
+        self._order: Order = "ab"
 
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
@@ -32,12 +33,16 @@ class CompareDisplay(RunDisplay):
 
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
-        self._number, self._design = number, design
+        self._number, self._order, self._design = number, order, design
         self._label = f"session {number} of at most {most}: "
-        self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
+        if design == "duet":
+            self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
 
     def pairs(self, done: int) -> None:
-        """So many pairs of blocks of it are finished."""
+        """So many pairs of blocks of it are finished, or launches."""
+        if self._design != "duet":
+            self.show(f"launch {done + 1} of 2, {self._order[done]}", 0, 0, "")
+            return
         self.show("in turn" if done else "building and warming up", done, self._pairs, "")
 
     def so_far(self, judged: Judged, look: bool) -> None:

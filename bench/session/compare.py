@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from bench.session.data import prepare_data
 from bench.session.duet import WORKER
 from bench.session.recording import Recording, open_recording
 from reports import runs
+from reports.errors import StoreError
 from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import Request
 from reports.schema.record import Session
@@ -88,6 +90,7 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
     """Go on with a comparison that was interrupted or killed, as if nothing had happened."""
+    _require_unfinished(folder)
     with measuring(f"compare --resume {folder.name}"):
         return _resumed(folder, machine, display)
 
@@ -99,6 +102,17 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
         with reopened(kept, state.elapsed_s, folder, machine) as source:
             return _gone_on(state, source, folder, display)
     return _gone_on(state, _configured(state, folder, machine, display), folder, display)
+
+
+def _require_unfinished(folder: Path) -> None:
+    """More sessions after the end would be a look that nobody has paid for."""
+    with suppress(StoreError):
+        record = runs.load(folder)
+        if isinstance(record, Comparison) and record.status in ("ok", "invalid"):
+            raise UsageError(
+                f"{record.id} has ended ({record.verdict}), so there is nothing to go on with; "
+                "start a new comparison"
+            )
 
 
 def _gone_on(state: State, source: Source, folder: Path, display: Display) -> Comparison:
