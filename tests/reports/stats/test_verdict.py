@@ -1,0 +1,132 @@
+"""Which word is said when, and that it turns with the sides."""
+
+from math import inf, log
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from reports.stats.looks import one_look, plan_looks
+from reports.stats.verdict import decide, decide_unpaired
+
+Floats = NDArray[np.float64]
+
+SPREAD = np.array([-1.0, -0.6, -0.2, 0.2, 0.6, 1.0, -0.8, 0.8])
+TURNED = {"faster": "slower", "slower": "faster"}
+
+
+def word(center: float, spread: float, margin: float = 0.02) -> str:
+    effects = center + spread * SPREAD
+    return decide(effects, looks=one_look(8), look=0, margin=margin).word
+
+
+@pytest.mark.parametrize(
+    ("center", "spread", "expected"),
+    [
+        (0.05, 0.01, "slower"),
+        (-0.05, 0.01, "faster"),
+        (0.005, 0.002, "negligible"),  # a change for certain, and below 2 % for certain
+        (-0.005, 0.002, "negligible"),
+        (0.001, 0.01, "same"),
+        (0.01, 0.05, "can't tell"),
+        (0.019, 0.002, "slower"),  # a change for certain, and 2 % cannot be excluded
+    ],
+)
+def test_words(center: float, spread: float, expected: str) -> None:
+    assert word(center, spread) == expected
+
+
+def test_the_margin_decides_what_is_negligible() -> None:
+    assert (word(0.005, 0.002, 0.02), word(0.005, 0.002, 0.005)) == ("negligible", "slower")
+
+
+def test_can_t_tell_says_how_many_more_and_what_could_be_told() -> None:
+    effects = 0.01 + 0.05 * np.tile(SPREAD, 2)
+    few, many = (
+        decide(effects[:count], looks=one_look(count), look=0, margin=0.02) for count in (8, 16)
+    )
+    assert (few.word, many.word) == ("can't tell", "can't tell")
+    assert (few.promised, many.promised) == (False, True)
+    assert few.more is not None
+    assert many.more is not None
+    assert few.more + 8 == pytest.approx(many.more + 16, rel=0.1)
+    assert few.detectable_percent > many.detectable_percent > 2
+
+
+def test_a_verdict_needs_no_more_sessions() -> None:
+    found = decide(0.05 + 0.01 * SPREAD, looks=plan_looks(26), look=1, margin=0.02)
+    assert (found.more, found.promised) == (None, False)
+    assert (found.looks_taken, found.looks_planned) == (2, 5)
+    assert found.interval.confidence == pytest.approx(1 - 0.01 * 6 / 62)
+
+
+def test_one_session_can_t_tell() -> None:
+    found = decide(np.array([1.0]), looks=plan_looks(1), look=0, margin=0.02)
+    assert found.word == "can't tell"
+    assert (found.detectable_percent, found.more) == (inf, None)
+
+
+def test_relaunches_are_judged_without_the_effect_of_order() -> None:
+    orders = np.array([1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0])
+    effects = 0.03 + 0.04 * orders + 0.002 * SPREAD
+    plan = one_look(8)
+    relaunch = decide(effects, looks=plan, look=0, margin=0.02, orders=orders, relaunch=True)
+    assert relaunch.word == "slower"
+    assert relaunch.order is not None
+    assert relaunch.order.estimate == pytest.approx(0.04, abs=0.001)
+    duet = decide(effects, looks=plan, look=0, margin=0.02, orders=orders)
+    assert duet.word == "can't tell"  # the order's effect is in the scatter, as it is no term
+    assert duet.order == relaunch.order
+
+
+def test_a_relaunch_needs_its_orders() -> None:
+    with pytest.raises(ValueError, match="orders"):
+        decide(SPREAD, looks=one_look(8), look=0, margin=0.02, relaunch=True)
+
+
+def test_relaunches_in_one_order_can_t_tell() -> None:
+    ones, plan = np.ones(8), one_look(8)
+    found = decide(0.5 + SPREAD / 100, looks=plan, look=0, margin=0.02, orders=ones, relaunch=True)
+    assert (found.word, found.more) == ("can't tell", None)
+
+
+def test_unpaired_sets() -> None:
+    found = decide_unpaired(SPREAD / 100, 0.1 + SPREAD[:6] / 200, 0.02)
+    assert (found.word, found.sessions, found.order) == ("slower", 6, None)
+    assert found.interval.confidence == 0.99
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01])
+def test_a_margin_of_nothing_is_refused(margin: float) -> None:
+    with pytest.raises(ValueError, match="margin"):
+        decide(SPREAD, looks=one_look(8), look=0, margin=margin)
+
+
+EFFECTS = arrays(np.float64, st.integers(1, 12), elements=st.floats(-0.1, 0.1))
+
+
+@given(EFFECTS, st.sampled_from([0.001, 0.02, 0.5]), st.booleans(), st.integers(0, 1000))
+def test_the_word_turns_with_the_sides_and_not_with_the_order_of_sessions(
+    effects: Floats, margin: float, relaunch: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    orders, turn = rng.choice([1.0, -1.0], len(effects)), rng.permutation(len(effects))
+    found, swapped, permuted = (
+        decide(e, looks=one_look(len(e)), look=0, margin=margin, orders=o, relaunch=relaunch)
+        for e, o in ((effects, orders), (-effects, -orders), (effects[turn], orders[turn]))
+    )
+    assert swapped.word == TURNED.get(found.word, found.word)
+    assert swapped.interval.estimate == -found.interval.estimate
+    assert swapped.detectable_percent == found.detectable_percent
+    assert permuted == found
+
+
+@given(EFFECTS, EFFECTS)
+def test_unpaired_words_turn_with_the_sides(log_a: Floats, log_b: Floats) -> None:
+    ahead, back = decide_unpaired(log_a, log_b, 0.02), decide_unpaired(log_b, log_a, 0.02)
+    assert back.word == TURNED.get(ahead.word, ahead.word)
+    shifted = decide_unpaired(log_a + log(8), log_b + log(8), 0.02)
+    assert shifted.interval.estimate == pytest.approx(ahead.interval.estimate, abs=1e-12)
