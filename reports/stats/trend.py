@@ -65,6 +65,9 @@ POOLED_ALPHA = 0.005
 PRIOR_SESSIONS = 8
 """The sessions' own errors are believed as much as the scatter of nine sessions' slopes."""
 
+PRIOR_OF_RATIOS = 16
+"""The same for ratios of blocks, which are nearly independent: their own errors say more."""
+
 UNSTEADY_SHARE = 0.2
 """Share of sessions found never steady that a hostile machine explains: 10 % of its launches."""
 
@@ -126,6 +129,33 @@ def trend_over_sessions(trends: Sequence[Trend]) -> Trend:
         error_percent_per_step=found.error,
         drift_percent=float(np.average(drifts, weights=errors**-2)),
         p=found.p,
+    )
+
+
+def trend_of_ratios(ratios: Floats) -> Trend:
+    """Return how b moves against a within sessions, from log ratios [sessions, pairs] of blocks.
+
+    For a duet, where what the machine does to both sides cancels. A step is a pair of blocks
+    here. Judged like `trend_over_sessions`; all sessions share one error, as ten pairs are too
+    few to weigh a session by its own.
+    """
+    table = np.asarray(ratios, dtype=np.float64)
+    if table.ndim != 2 or min(table.shape[0], table.shape[1] - 2) < 1:
+        raise ValueError("ratios must be [sessions, pairs], three pairs at least")
+    sessions, pairs = table.shape
+    index = np.arange(pairs) - (pairs - 1) / 2
+    slopes = table @ index / (index @ index)
+    left = table - table.mean(axis=1, keepdims=True) - slopes[:, None] * index
+    own = max(float((left**2).sum()) / (sessions * (pairs - 2)), LEAST_SD**2) / (index @ index)
+    scatter = float(((slopes - slopes.mean()) ** 2).sum())
+    df = sessions - 1 + PRIOR_OF_RATIOS
+    error = float(np.sqrt((PRIOR_OF_RATIOS * own + scatter) / df / sessions))
+    slope = float(slopes.mean())
+    return Trend(
+        slope_percent_per_step=100 * slope,
+        error_percent_per_step=100 * error,
+        drift_percent=100 * slope * (pairs - 1),
+        p=float(2 * special.stdtr(df, -abs(slope) / error)),
     )
 
 

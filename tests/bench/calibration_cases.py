@@ -23,6 +23,7 @@ from reports.stats.trend import (
     Trend,
     most_unsteady,
     session_trend,
+    trend_of_ratios,
     trend_over_sessions,
 )
 from reports.stats.verdict import Decision, decide
@@ -304,6 +305,25 @@ def trends(n: int, rng: np.random.Generator) -> list[Figure]:
     return found
 
 
+def trends_between(n: int, rng: np.random.Generator) -> list[Figure]:
+    """One side of a duet moves by 0.01 % a step, or none does; judged once, at the end."""
+    found = []
+    for name, profile in PROFILES.items():
+        alarms = [_moves(profile, 0.0, rng) for _ in range(n)]
+        found.append(rate(f"b moves against a, {name}, neither moves", alarms, most=1.0))
+    hits = [_moves(QUIET, 1e-4, rng) for _ in range(n)]
+    found.append(rate("b moves against a, quiet, b moves by 0.01 % a step", hits))
+    return found
+
+
+def _moves(profile: Profile, slope: float, rng: np.random.Generator) -> bool:
+    times = duet_sessions(profile, 26, rng)
+    times[:, 1] += slope * np.arange(times[0, 1].size).reshape(times[0, 1].shape)
+    blocks = np.median(times, axis=3)
+    ended = outcome(effects_of(times), 26).sessions
+    return trend_of_ratios((blocks[:, 1] - blocks[:, 0])[:ended]).matters(POOLED_ALPHA)
+
+
 def _steadiness(profile: Profile, rng: np.random.Generator) -> _Steadiness:
     times = duet_sessions(profile, 26, rng)
     ended = outcome(effects_of(times), 26).sessions
@@ -332,6 +352,7 @@ CASES: Final[dict[str, Case]] = {
     "matrix": matrix,
     "warm-up": warm_up,
     "trends": trends,
+    "trends-between": trends_between,
 }
-SLOW: Final = ("matrix", "warm-up", "trends")
+SLOW: Final = ("matrix", "warm-up", "trends", "trends-between")
 """Cases that judge single launches or many comparisons at once: simulated a fifth as often."""

@@ -15,6 +15,7 @@ from reports.stats.trend import (
     most_unsteady,
     pooled_trend,
     session_trend,
+    trend_of_ratios,
     trend_over_sessions,
 )
 from tests.reports.stats.profiles import QUIET, TRENDING, log_noise
@@ -73,6 +74,28 @@ def test_real_slopes_are_pooled() -> None:
     for profile, matters in ((QUIET, False), (TRENDING, True)):
         trends = [fitted_trend(np.minimum(log_noise(profile, 100, rng), 0.04)) for _ in range(8)]
         assert trend_over_sessions(trends).matters(POOLED_ALPHA) == matters
+
+
+def test_b_moving_against_a_is_seen_over_sessions() -> None:
+    ratios = np.random.default_rng(0).normal(0, 0.003, (6, 10))
+    assert not trend_of_ratios(ratios).matters(POOLED_ALPHA)
+    found = trend_of_ratios(ratios + 0.001 * np.arange(10))
+    assert found.matters(POOLED_ALPHA)
+    assert found.slope_percent_per_step == pytest.approx(0.1, abs=0.03)
+    assert found.drift_percent == pytest.approx(9 * found.slope_percent_per_step)
+    swapped = trend_of_ratios(-ratios - 0.001 * np.arange(10))
+    assert swapped.drift_percent == pytest.approx(-found.drift_percent)
+    assert swapped.p == pytest.approx(found.p)
+
+
+def test_equal_ratios_do_not_move() -> None:
+    assert trend_of_ratios(np.full((1, 3), 0.5)).p == 1
+
+
+@pytest.mark.parametrize("shape", [(10,), (0, 10), (4, 2)])
+def test_ratios_too_few_for_a_slope_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="three pairs"):
+        trend_of_ratios(np.zeros(shape))
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.sampled_from([0.5, 2.0, 1024.0]))
