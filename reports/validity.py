@@ -6,6 +6,10 @@ from reports.schema.record import Thresholds
 from reports.schema.samples import RankFacts, SessionResult
 
 
+LEAST_CORE_S = 1.0
+"""Core-seconds below which the kernel's ticks of 10 ms say too little about who had the cores."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """Reasons that make a session invalid, and notes that do not."""
@@ -44,7 +48,7 @@ def cores_lost_percent(result: SessionResult) -> float:
             for facts, _ in pairs
         )
         owned = sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in pairs)
-        shares.append(100 * lost / owned if owned else 0.0)
+        shares.append(100 * lost / owned if owned >= LEAST_CORE_S else 0.0)
     return max(shares, default=0.0)
 
 
