@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import fmean
 
 import numpy as np
@@ -71,6 +72,12 @@ def range_of(interval: Interval) -> Range:
         high_percent=to_percent(interval.high),
         confidence_percent=100 * interval.confidence,
     )
+
+
+def told_range(interval: Interval) -> Range | None:
+    """In per cent; None where it holds everything: two launches say nothing, JSON no infinity."""
+    found = range_of(interval)
+    return found if isfinite(found.high_percent) else None
 
 
 def _decision(
@@ -144,7 +151,7 @@ def _order_effect(valid: Sequence[Pair], design: Design, decision: Decision | No
     if design == "relaunch":
         # The slope on "a first" is by how much the later side is slower.
         order = decision.order if decision else None
-        return range_of(order) if order else None
+        return told_range(order) if order else None
     later = np.array([effect for pair in valid if (effect := _later_block(pair)) is not None])
     return range_of(t_interval(later, CONFIDENCE)) if len(later) > 1 else None
 

@@ -55,8 +55,8 @@ class AskedScript:
 
 def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Comparison:
     """Launch both sides in turn until their difference is told, or the budget ends."""
+    sides = _sides(asked)
     with measuring("compare --script"):
-        sides = _sides(asked)
         folder = runs.create(asked.root, "compare").absolute()
         ends_s = time.monotonic() + 60 * asked.limits.max_minutes
         with _placed(sides, folder) as (a, b):

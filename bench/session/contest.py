@@ -27,7 +27,7 @@ from reports.schema.comparison import (
 )
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.looks import Looks, one_look, plan_looks
-from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, range_of
+from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, told_range
 
 STATE: Final = "state.json"
 """Beside the record: all that is needed to go on."""
@@ -223,7 +223,7 @@ class Contest:
             b=b,
             differences=self.source.differences(),
             environment=self.source.environment(),
-            change=range_of(decision.interval) if decision else None,
+            change=told_range(decision.interval) if decision else None,
             order_effect=judged.order_effect,
             detectable_percent=decision.detectable_percent if decision else None,
             sessions_more=decision.more if decision else None,

@@ -31,6 +31,9 @@ _MOST_DIGITS: Final = 18
 UNWATCHED: Final = (
     "a script is judged by its own step times alone: lost cores and throttling are not watched"
 )
+DOUBTFUL: Final = (
+    "the steps add up to more than the launch took: are they ns, one line a step, of one rank?"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,15 +172,10 @@ def judged(step_ns: Sequence[int], lasted_s: float) -> Launched:
     """The median of a launch's steps once they were steady; `lasted_s` is all of the launch."""
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    total_s = float(step_ms.sum()) / 1e3
-    note = (
-        f"the steps add up to {total_s:.3g} s, the launch took {lasted_s:.3g} s: are they ns, "
-        "one line a step, of one rank?"
-    )
     return Launched(
         step_ms=float(np.median(step_ms[found.cut :])),
         steadiness=found,
-        notes=(note,) if total_s > lasted_s else (),
+        notes=(DOUBTFUL,) if step_ms.sum() / 1e3 > lasted_s else (),
     )
 
 
@@ -194,9 +192,5 @@ def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> 
             for name, launched in both
             if not launched.steadiness.is_steady
         ),
-        notes=tuple(
-            f"session {number}, {name}: {note}"
-            for name, launched in both
-            for note in launched.notes
-        ),
+        notes=tuple(f"{name}: {note}" for name, launched in both for note in launched.notes),
     )

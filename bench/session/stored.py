@@ -15,7 +15,7 @@ from reports import runs
 from reports.schema.comparison import Comparison, Difference, Limits, Side
 from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
-from reports.verdicts import range_of
+from reports.verdicts import told_range
 
 UNPAIRED: Final = (
     "unpaired: what else changed on the machine between the runs is part of the difference"
@@ -128,7 +128,7 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
         b=b.side(),
         differences=_differences(a.records, b.records),
         environment=a.records[0].environment,
-        change=range_of(decision.interval) if decision else None,
+        change=told_range(decision.interval) if decision else None,
         order_effect=None,
         detectable_percent=decision.detectable_percent if decision else None,
         sessions_more=decision.more if decision else None,

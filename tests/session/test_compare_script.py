@@ -1,0 +1,161 @@
+"""Opening a comparison of scripts, and going on with one; what a launch says is made up."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import Interrupted, UsageError
+from bench.session import compare, compare_script
+from bench.session.compare import resume
+from bench.session.compare_script import WORKING_TREE
+from bench.session.script import UNWATCHED, Launched, Scripted
+from reports.schema.comparison import Comparison
+from reports.stats.steady import steady
+from tests.session.made_script import Silent, made_asked
+from tests.session.test_revisions import git
+from tests.worker.made_training import LAPTOP
+
+Launches = list[tuple[int, str, Path]]
+"""Session, side, folder of each launch."""
+
+
+@pytest.fixture(autouse=True)
+def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
+    """No process is started: a takes 5 ms and b 6, give or take; no machine is held for it."""
+    made: Launches = []
+
+    def launch(source: Scripted, number: int, name: str, *rest: object) -> Launched:
+        place = source.a if name == "a" else source.b
+        assert place.cwd.is_dir()
+        made.append((number, name, place.cwd))
+        return Launched(
+            step_ms={"a": 5.0, "b": 6.0}[name] * (1 + number / 1e4),
+            steadiness=steady(np.full(10, 5.0)),
+            notes=(),
+        )
+
+    monkeypatch.setattr(Scripted, "_launch", launch)
+    for module in (compare, compare_script):
+        monkeypatch.setattr(module, "measuring", lambda what: nullcontext(True))
+    return made
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    (folder / "train.py").write_text("first")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "first")
+    return folder
+
+
+def interrupted(folder: Path, after: int, monkeypatch: pytest.MonkeyPatch, **asked: object) -> Path:
+    """A comparison that Ctrl-C ended; returns its folder."""
+    whole = Scripted.measure
+
+    def measure(source: Scripted, number: int, *rest: object) -> object:
+        if number > after:
+            raise KeyboardInterrupt
+        return whole(source, number, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scripted, "measure", measure)
+        with pytest.raises(Interrupted, match="--resume"):
+            compared(folder, **asked)
+    (found,) = (folder / "runs").iterdir()
+    return found
+
+
+def compared(folder: Path, **changes: object) -> Comparison:
+    return compare_script.compare_script(made_asked(folder, **changes), LAPTOP, Silent())
+
+
+def test_sessions_in_abba_order_and_a_verdict(tmp_path: Path, launches: Launches) -> None:
+    record = compared(tmp_path)
+    assert "".join(name for _, name, _ in launches) == "abbaabba"
+    assert {cwd for _, _, cwd in launches} == {tmp_path}
+    assert (record.verdict, record.design, len(record.pairs)) == ("slower", "relaunch", 4)
+    assert record.change is not None
+    assert record.change.percent == pytest.approx(20)
+    assert record.a.command == ("python", "train.py", "5")
+    assert (record.a.given, record.a.folder) == ("python train.py 5", str(tmp_path))
+    assert [(one.what, one.a, one.b) for one in record.differences] == [("arguments", "5", "6")]
+    assert record.environment.versions == {}, "the script's own environment is not known"
+    assert record.notes == (UNWATCHED,)
+
+
+def test_no_arguments_differ(tmp_path: Path) -> None:
+    assert compared(tmp_path, arguments=((), ())).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("no-such-command", "neither a command on PATH nor a file"),
+        ("./nothing", "neither a command on PATH nor a file"),
+        ("train.py", 'as in --script "python train.py"'),
+        ("./train.py", 'as in --script "python ./train.py"'),
+    ],
+)
+def test_a_program_that_cannot_start_leaves_nothing(
+    tmp_path: Path, program: str, words: str
+) -> None:
+    (tmp_path / "train.py").touch()
+    with pytest.raises(UsageError) as raised:
+        compared(tmp_path, script=(program,))
+    assert words in str(raised.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_same_commit_twice_is_no_difference(repo: Path, launches: Launches) -> None:
+    record = compared(repo, arguments=((), ()), revisions=("main", "HEAD"))
+    assert record.differences == ()
+    assert record.a.revision == record.b.revision == git(repo, "rev-parse", "main")
+    assert {cwd.name for _, _, cwd in launches} == {"tree-a", "tree-b"}
+    assert not list(repo.glob("runs/*/tree-*"))
+
+
+def test_one_side_may_be_the_files_as_they_are(repo: Path, launches: Launches) -> None:
+    (repo / "train.py").write_text("being edited")
+    record = compared(repo, arguments=((), ()), revisions=("main", None))
+    assert record.b.given == WORKING_TREE
+    assert record.b.revision == ""
+    assert {cwd for _, name, cwd in launches if name == "b"} == {repo}
+    (difference,) = record.differences
+    assert "and uncommitted changes" in difference.b
+    assert any("part of no named revision" in note for note in record.notes)
+
+
+def test_resumed(tmp_path: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = interrupted(tmp_path, 2, monkeypatch)
+    record = resume(folder, LAPTOP, Silent())
+    assert [number for number, _, _ in launches] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert (record.id, record.verdict, record.status) == (folder.name, "slower", "ok")
+    with pytest.raises(UsageError, match=r"has ended \(slower\)"):
+        resume(folder, LAPTOP, Silent())
+
+
+def test_revisions_resumed(repo: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user may go on working: named revisions stay what they were."""
+    folder = interrupted(repo, 1, monkeypatch, revisions=("main", "main"))
+    (repo / "train.py").write_text("second")
+    git(repo, "commit", "--quiet", "--all", "--message", "second")
+    record = resume(folder, LAPTOP, Silent())
+    assert record.a.revision == git(repo, "rev-parse", "main~1")
+    assert record.status == "ok"
+
+
+@pytest.mark.parametrize("revisions", [("main", None), (None, None)])
+def test_a_checkout_that_moved_on_is_another_measurement(
+    repo: Path, revisions: tuple[str | None, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo)
+    folder = interrupted(repo, 1, monkeypatch, revisions=revisions)
+    (repo / "train.py").write_text("second")
+    git(repo, "commit", "--quiet", "--all", "--message", "second")
+    with pytest.raises(UsageError, match=r"cannot be resumed: the .* has changed since"):
+        resume(folder, LAPTOP, Silent())

@@ -1,0 +1,227 @@
+"""Comparisons of a user's own script, of git revisions, and of stored runs, as users run them."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from bench.machine.lock import holder
+from reports import runs
+from reports.schema.upgrade import schema
+from tests.reports.made_results import made_figures, made_record, made_session
+from tests.system.program import left_over, run, started, wait_until
+
+pytestmark = pytest.mark.system
+SLEEPS = """\
+import os, sys, time
+seconds = float(sys.argv[-1]) / 1e3
+with open(os.environ["RESNEXT_BENCH_SAMPLES"], "a") as file:
+    for _ in range(40):
+        start = time.perf_counter_ns()
+        time.sleep(seconds)
+        print(time.perf_counter_ns() - start, file=file)
+"""
+SAYS = """\
+import os, sys
+with open(os.environ["RESNEXT_BENCH_SAMPLES"], "a") as file:
+    for step in range(40):
+        print(int(float(sys.argv[-1]) * 1e6) + step % 3 * 1000, file=file)
+"""
+"""Steps that were never taken: what is said of them does not depend on the machine."""
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> None:
+    """One measurement at a time on a machine: another one may be coming to its end."""
+    wait_until(lambda: holder() is None, 120)
+
+
+def script(folder: Path, text: str, name: str = "train.py") -> str:
+    (folder / name).write_text(text)
+    return shlex.join((sys.executable, name))
+
+
+def compare(*arguments: str, cwd: Path) -> tuple[int, dict[str, Any], str]:
+    """Exit code, record, and what stood on standard error."""
+    done = run("compare", *arguments, "--json", cwd=cwd)
+    record: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+    if record:
+        jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+    return done.returncode, record, done.stderr
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    done = subprocess.run(
+        ("git", "-C", folder, *who, *arguments), check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@contextmanager
+def slow_and_fast(folder: Path) -> Iterator[Path]:
+    """A checkout whose commit `slow` sleeps longer than main; it is the same afterwards."""
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for name, text in (("slow", "8"), ("fast", "5")):
+        (folder / "train.py").write_text(SLEEPS.replace("sys.argv[-1]", text))
+        git(folder, "add", "train.py")
+        git(folder, "commit", "--quiet", "--message", name)
+        git(folder, "tag", name)
+    (folder / ".git" / "info" / "exclude").write_text("runs\n")
+    (folder / "train.py").write_text("being edited")
+    before = git(folder, "status", "--porcelain", "--branch")
+    yield folder
+    assert (folder / "train.py").read_text() == "being edited"
+    assert git(folder, "status", "--porcelain", "--branch") == before
+    assert len(git(folder, "worktree", "list").splitlines()) == 1
+    assert not list(folder.rglob("tree-*"))
+
+
+def test_a_slower_script_is_found(tmp_path: Path) -> None:
+    command = script(tmp_path, SLEEPS)
+    sides = ("--script", command, "--a", "4", "--b", "8", "--max-sessions", "6")
+    code, record, _ = compare(*sides, cwd=tmp_path)
+    assert (code, record["verdict"], record["design"]) == (1, "slower", "relaunch")
+    assert 20 < record["change"]["percent"] < 110
+    assert record["b"]["command"] == [sys.executable, "train.py", "8"]
+    assert record["differences"] == [{"what": "arguments", "a": "4", "b": "8"}]
+    assert [pair["order"] for pair in record["pairs"]][:4] == ["ab", "ba", "ab", "ba"]
+    shown = run("runs", "show", "last", cwd=tmp_path).stdout
+    assert "slower than a" in shown
+    assert "relaunched in turn" in shown
+
+
+def test_equal_scripts_are_the_same(tmp_path: Path) -> None:
+    command = script(tmp_path, SAYS)
+    same = ("--a", "", "--b", "", "--both", "5", "--max-sessions", "4")
+    code, record, said = compare("--script", command, *same, cwd=tmp_path)
+    assert (code, record["verdict"]) == (0, "same")
+    assert "nothing differs: A/A" in said
+
+
+def test_a_script_that_fails(tmp_path: Path) -> None:
+    command = script(tmp_path, SAYS + "if sys.argv[-1] == '6': raise SystemExit('out of steps')\n")
+    done = run("compare", "--script", command, "--a", "5", "--b", "6", cwd=tmp_path)
+    assert done.returncode == 4
+    text = " ".join(done.stdout.split())
+    assert "FAILED b, session 1: the script ended with exit code 1 the end of" in text
+    assert "out of steps" in text
+    assert "Traceback" not in done.stderr
+
+
+def test_killed_and_resumed_elsewhere(tmp_path: Path) -> None:
+    """Complete sessions are kept, what was running is ended and measured again."""
+    command = script(tmp_path, SLEEPS)
+    both = ("--both", str(tmp_path), "--max-sessions", "6")
+    sides = ("--script", command, "--a", "4", "--b", "8", *both)
+    samples = "runs/*/session-3/*.samples"
+    with started("compare", *sides, cwd=tmp_path) as program:
+        wait_until(lambda: bool(list(tmp_path.glob(samples))) or program.poll() is not None)
+        program.kill()
+        program.communicate(timeout=10)
+    (state,) = tmp_path.glob("runs/*/state.json")
+    kept = json.loads(state.read_text())["comparison"]["pairs"]
+    assert len(kept) == 2
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    resumed = ("--resume", state.parent.name[-4:], "--output", "../runs")
+    code, record, _ = compare(*resumed, cwd=elsewhere)
+    assert (code, record["verdict"]) == (1, "slower")
+    assert record["pairs"][:2] == kept
+    assert left_over(tmp_path) == []
+    again = run("compare", *resumed, cwd=elsewhere)
+    assert again.returncode == 2
+    assert "has ended (slower)" in again.stderr
+
+
+def test_an_interruption_ends_the_script_and_all_it_started(tmp_path: Path) -> None:
+    text = (
+        "import subprocess, sys, time\n"
+        "sleep = (sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[-1])\n"
+        "subprocess.Popen(sleep, start_new_session=True)\n"
+        "subprocess.Popen(sleep)\n"
+        "open('both', 'w').close()\n"
+        "time.sleep(600)\n"
+    )
+    sides = ("--a", str(tmp_path / "mark"), "--b", "")
+    with started("compare", "--script", script(tmp_path, text), *sides, cwd=tmp_path) as program:
+        wait_until(lambda: (tmp_path / "both").exists() or program.poll() is not None)
+        assert len(left_over(tmp_path / "mark")) >= 3
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=30)
+    assert program.returncode == 130, errors
+    wait_until(lambda: not left_over(tmp_path / "mark"), 10)
+    (path,) = tmp_path.glob("runs/*/record.json")
+    assert json.loads(path.read_text())["status"] == "interrupted"
+
+
+def test_two_revisions_and_a_dirty_checkout(tmp_path: Path) -> None:
+    command = ("--script", f"{sys.executable} train.py", "--max-sessions", "6")
+    with slow_and_fast(tmp_path) as repo:
+        code, record, _ = compare(*command, "--a-rev", "slow", "--b-rev", "main", cwd=repo)
+        commits = [git(repo, "rev-parse", name) for name in ("slow", "main")]
+    assert (code, record["verdict"]) == (0, "faster")
+    assert [record[side]["revision"] for side in "ab"] == commits
+    (difference,) = record["differences"]
+    assert difference == {
+        "what": "revision",
+        "a": f"slow ({commits[0][:10]})",
+        "b": f"main ({commits[1][:10]})",
+    }
+    assert any("uncommitted changes: they are part of neither" in one for one in record["notes"])
+
+
+def test_a_revision_against_the_files_as_they_are(tmp_path: Path) -> None:
+    """Killed, so that a work tree is left, and resumed."""
+    command = ("--script", f"{sys.executable} train.py", "--max-sessions", "3")
+    with slow_and_fast(tmp_path) as repo:
+        (repo / "train.py").write_text(SLEEPS.replace("sys.argv[-1]", "5"))
+        git(repo, "commit", "--quiet", "--all", "--message", "as fast, in other words")
+        sides = ("--repo", str(repo), "--b-rev", "slow", "--output", str(repo / "runs"))
+        with started("compare", *command, *sides, cwd=repo.parent) as program:
+            samples = "runs/*/session-2/*.samples"
+            wait_until(lambda: bool(list(repo.glob(samples))) or program.poll() is not None)
+            program.kill()
+            program.communicate(timeout=10)
+        assert len(git(repo, "worktree", "list").splitlines()) == 2
+        _, record, said = compare("--resume", "last", "--allow-unsure", cwd=repo)
+        (repo / "train.py").write_text("being edited")
+    assert record["status"] == "ok", said
+    assert len(record["pairs"]) == 3
+    assert (record["a"]["given"], record["a"]["revision"]) == ("the working tree", "")
+    assert record["change"]["percent"] > 0
+
+
+def stored(root: Path, *medians_ms: float, **changes: Any) -> str:
+    """A run of as many sessions; returns its id."""
+    sessions = tuple(
+        made_session(number, figures=made_figures(step_ms_p50=median))
+        for number, median in enumerate(medians_ms, 1)
+    )
+    folder = runs.create(root, "made")
+    runs.save(folder, made_record(id=folder.name, sessions=sessions, **changes))
+    return folder.name
+
+
+def test_stored_runs(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    first, second = stored(root, 100.0, 100.5), stored(root, 99.8)
+    other = msgspec.structs.replace(made_record().environment, kernel="6.2.0")
+    third = stored(root, 110.0, 110.4, 109.9, environment=other)
+    sides = ("--a-runs", f"{first},{second}", "--b-runs", third[-4:])
+    code, record, _ = compare(*sides, cwd=tmp_path)
+    assert (code, record["verdict"], record["design"]) == (1, "slower", "unpaired")
+    assert record["a"]["runs"] == [first, second]
+    assert record["differences"] == [{"what": "kernel", "a": "6.1.0", "b": "6.2.0"}]
+    text = run("runs", "show", record["id"], cwd=tmp_path).stdout
+    assert "unpaired: measured at different times" in text
+    assert "3 of a, 3 of b" in text

@@ -1,0 +1,104 @@
+"""A user's script: started as its user would, ended with all that it started."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.launch import script as launch
+from bench.launch.script import ScriptCommand, end_left_over, run_script
+
+pytestmark = pytest.mark.system
+
+
+def command(folder: Path, text: str) -> ScriptCommand:
+    return ScriptCommand(
+        argv=(sys.executable, "-c", text),
+        cwd=folder,
+        samples=folder / "samples",
+        log=folder / "log",
+    )
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def wait_until_dead(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while is_alive(pid):
+        assert time.monotonic() < deadline, "a process is left"
+        time.sleep(0.02)
+
+
+def nothing() -> None:
+    """Nobody looks."""
+
+
+def test_variables_folder_and_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    text = (
+        "import os; print(os.getcwd(), os.environ['RESNEXT_BENCH_SAMPLES'],"
+        "'PYTHONSAFEPATH' in os.environ, os.getsid(0) == os.getpid())"
+    )
+    assert run_script(command(tmp_path, text), 60, nothing) == 0
+    assert (tmp_path / "log").read_text().split() == [
+        str(tmp_path),
+        str(tmp_path / "samples"),
+        "False",
+        "True",
+    ]
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    assert run_script(command(tmp_path, "raise SystemExit(3)"), 60, nothing) == 3
+    killed = command(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    assert run_script(killed, 60, nothing) == -9
+
+
+def test_no_program(tmp_path: Path) -> None:
+    none = ScriptCommand(
+        argv=("./nothing",), cwd=tmp_path, samples=tmp_path / "samples", log=tmp_path / "log"
+    )
+    with pytest.raises(FileNotFoundError):
+        run_script(none, 60, nothing)
+
+
+def test_a_script_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "GRACE_S", 0.5)
+    text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    assert run_script(command(tmp_path, text), 0.5, nothing) is None
+
+
+def test_what_it_leaves_behind_is_ended_whatever_its_group(tmp_path: Path) -> None:
+    text = (
+        "import subprocess, sys;"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(600)'];"
+        "print(subprocess.Popen(sleep).pid, subprocess.Popen(sleep, start_new_session=True).pid)"
+    )
+    assert run_script(command(tmp_path, text), 60, nothing) == 0
+    for pid in (tmp_path / "log").read_text().split():
+        wait_until_dead(int(pid))
+
+
+def test_only_what_belongs_below_the_folder_is_ended(tmp_path: Path) -> None:
+    def sleeper(samples: Path) -> subprocess.Popen[bytes]:
+        variables = {**os.environ, launch.SAMPLES_VARIABLE: str(samples)}
+        sleep = (sys.executable, "-c", "import time; time.sleep(600)")
+        return subprocess.Popen(sleep, env=variables)
+
+    ours, other = sleeper(tmp_path / "one" / "a"), sleeper(tmp_path / "one-more" / "a")
+    try:
+        end_left_over(tmp_path / "one")
+        assert ours.wait(20) == -9
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
