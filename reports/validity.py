@@ -48,13 +48,18 @@ def cores_lost_percent(result: SessionResult) -> float:
             for facts, _ in pairs
         )
         owned = sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in pairs)
-        shares.append(100 * lost / owned if owned >= LEAST_CORE_S else 0.0)
+        shares.append(100 * lost / owned if owned else 0.0)
     return max(shares, default=0.0)
+
+
+def _core_seconds(result: SessionResult) -> float:
+    windows = zip(result.facts, result.samples, strict=True)
+    return sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in windows)
 
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
     """Apply every guard of DESIGN's "Invalid" to one session."""
-    lost = cores_lost_percent(result)
+    lost = cores_lost_percent(result) if _core_seconds(result) >= LEAST_CORE_S else 0.0
     invalid = [*_training(result.facts), *_gpu(gpu, limits)]
     notes = []
     if lost > limits.cores_lost_percent:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from reports.schema.record import schema
+from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = ((), ("run",), ("runs",), *(("runs", name) for name in ("list", "show", "rerun")))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.figures import figures_of, steadiness_of, window_of
+from reports.figures import figures_of, interval_of, steadiness_of, window_of
 from reports.schema.record import Figures
 from reports.schema.samples import SessionResult
 from tests.reports.made_results import (
@@ -15,8 +15,10 @@ from tests.reports.made_results import (
     even_samples,
     made_config,
     made_facts,
+    made_figures,
     made_result,
     made_samples,
+    made_session,
     made_topology,
 )
 
@@ -118,6 +120,19 @@ def test_parts_add_up_to_the_mean_step(steps: list[list[int]]) -> None:
     found = figures(made_result(samples), devices=1)
     parts = (found.data_wait_ms, found.forward_ms, found.backward_ms, found.optimizer_ms)
     assert sum(parts) == pytest.approx(found.step_ms_mean)
+
+
+def test_the_interval_of_sessions_by_hand() -> None:
+    """ln 100 and ln 121: mean ln 110, error ln(1.21) / 2, and t is 63.66 at one degree."""
+    sessions = [
+        made_session(number, figures=made_figures(images_per_s=rate))
+        for number, rate in ((1, 100.0), (2, 121.0))
+    ]
+    found = interval_of(sessions)
+    assert found is not None
+    assert found.high / 110 == pytest.approx(1.21 ** (63.657 / 2), rel=1e-3)
+    assert found.low * found.high == pytest.approx(110**2)
+    assert interval_of(sessions[:1]) is None
 
 
 def test_memory_and_cores_are_those_of_the_worst_rank_and_session() -> None:

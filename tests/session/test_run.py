@@ -25,7 +25,7 @@ def ended_by(
     def failing(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(session_run, "_one_session", failing)
+    monkeypatch.setattr(session_run, "measure_session", failing)
     with pytest.raises(BaseException) as raised:  # noqa: PT011
         session_run.execute(
             {"pipeline": "synthetic"}, LAPTOP, root=root, command=("run",), display=Silent()

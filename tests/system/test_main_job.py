@@ -9,7 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from reports.schema.record import schema
+from reports.schema.upgrade import schema
 from reports.schema.samples import SessionResult
 from tests.system.program import SMALL, run
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from reports.render.console import print_record, print_runs
 from reports.runs import Unfinished
-from reports.schema.record import Failure, Record, Steadiness
+from reports.schema.record import Failure, Interval, Record, Steadiness
 from tests.reports.made_results import (
     RUN_ID,
     failed_record,
@@ -56,6 +56,7 @@ def gpu_record() -> Record:
         sessions=sessions,
         environment=environment,
         figures=made_figures(images_per_s=8000.25, images_per_s_per_device=1000.03),
+        interval=Interval(low=7700.0, high=8310.0, confidence_percent=99.0, sessions=2),
     )
 
 
@@ -92,7 +93,8 @@ def test_a_gpu_run_of_several_sessions(width: int) -> None:
     for words in (
         "training on 8 x Example GPU",
         "images/s 8,000.2 1,000.0 on each of 8 devices",
-        "7,900.0 to 8,100.5 images/s over 2",
+        "7,700.0 to 8,310.0 images/s (99 %, 2 sessions)",
+        "7,900.0 to 8,100.5 images/s",
         "(allocated)",
         "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere",
         "benchmark of 10 plans",

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from reports.errors import StoreError
 from reports.schema.config import RunConfig
-from reports.schema.record import VERSION, File, Record, schema
-from reports.schema.upgrade import decode
+from reports.schema.record import VERSION, File, Record
+from reports.schema.upgrade import decode, schema
 from tests.reports.made_results import (
     failed_record,
     made_config,

@@ -11,9 +11,9 @@ from reports.stats.effects import t_interval
 from tests.bench import calibration
 from tests.bench.calibration_cases import CASES, PROFILES, duet_effects
 from tests.bench.calibration_figures import mean, rate
+from tests.bench.calibration_table import STORED, table
 
 N = 200
-COMMITTED = Path(__file__).parents[3] / "docs" / "results" / "calibration.json"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -43,6 +43,14 @@ def test_outcomes_by_hand() -> None:
     assert (round(rate("", hits).low, 2), round(rate("", hits).high, 2)) == (0.48, 1.83)
     assert mean("", np.full(10, 0.001), within=0.2).outcome == "shown"
     assert mean("", np.full(10, -0.003), within=0.2).outcome == "missed"
+
+
+def test_the_page_shows_the_stored_figures() -> None:
+    kept = json.loads(STORED.read_text())
+    assert set(kept["cases"]) == set(CASES)
+    assert table(kept) in (STORED.parents[1] / "verdicts.md").read_text()
+    rows = [row for case in kept["cases"].values() for row in case["figures"]]
+    assert [row for row in rows if row["outcome"] == "missed"] == []
 
 
 def test_a_missed_goal_fails(monkeypatch: pytest.MonkeyPatch) -> None:
