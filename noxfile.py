@@ -8,6 +8,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "imports", "tests"]
 
 FIDELITY = ("loop", "synthetic-1", "dali-1", "synthetic-2", "dali-2")
+SLOWED = ("slower-2", "slower-5")
 WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
 
 
@@ -64,11 +65,27 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def campaign(session: nox.Session) -> None:
-    """Long measurements, resumable; their JSON is committed under docs/results."""
+    """Long measurements, resumable; their JSON is committed under docs/results.
+
+    Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
+    injected slowdown, and fidelity. Name one to take it alone: calibration, verdicts or fidelity.
+    """
+    wanted = session.posargs or ["calibration", "verdicts", "fidelity"]
+    if "calibration" in wanted:
+        calibration = ("--json", "docs/results/calibration.json")
+        session.run("python", "-m", "tests.bench.calibration", *calibration)
+    if "verdicts" in wanted:
+        verdicts = ("--json", "docs/results/verdicts.json")
+        session.run("python", "-m", "tests.bench.real", "aa", "-n", "50", *verdicts)
+        session.run("python", "-m", "tests.bench.real", *SLOWED, "-n", "20", *verdicts)
+    if "fidelity" in wanted:
+        _fidelity(session)
+
+
+def _fidelity(session: nox.Session) -> None:
     results = "docs/results/fidelity.json"
     session.run(
         *("python", "-m", "tests.bench", *FIDELITY, "--sessions", "12", "--json", results),
-        *session.posargs,
         success_codes=[0, 3],  # 3: this machine is too noisy to tell, which is a result too
     )
 
