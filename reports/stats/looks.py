@@ -1,10 +1,10 @@
 """When a comparison may look at its verdict, and what each look costs.
 
-Who looks after every session finds something in the end: false alarms of 3 % where 1 % was meant.
+Who looks after every session finds something in the end: false alarms of 6 % where 1 % was meant.
 So the looks are planned before the first session and share the error between them (Bonferroni,
 which holds however the looks depend on one another; Lan and DeMets 1983 for the idea). A look's
 share is proportional to its sessions: early looks are for large effects, which any share shows,
-and with equal shares a 2 % effect on a hostile machine is told in 95.4 % instead of 97.0 %.
+and with equal shares a 2 % effect on a hostile machine is told in 95.3 % instead of 97.2 %.
 """
 
 from dataclasses import dataclass

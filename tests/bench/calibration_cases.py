@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reports.stats.effects import ordered_interval, t_interval
-from reports.stats.looks import plan_looks
+from reports.stats.looks import Looks, plan_looks
 from reports.stats.multiple import benjamini_hochberg, holm
 from reports.stats.power import PROMISED_FROM, sessions_in_all
 from reports.stats.steady import steady
@@ -92,9 +92,11 @@ def _launches(
     return np.concatenate(found)[:n]
 
 
-def outcome(effects: Floats, budget: int, orders: Floats | None = None) -> Decision:
+def outcome(
+    effects: Floats, budget: int, orders: Floats | None = None, plan: Looks | None = None
+) -> Decision:
     """Go from look to look over effects [budget] until there is a word."""
-    looks = plan_looks(budget)
+    looks = plan or plan_looks(budget)
     for look, count in enumerate(looks.sessions):
         found = decide(
             effects[:count],
@@ -183,6 +185,18 @@ def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
             found.append(rate(f"{label}: slower", said == "slower", least=95.0))
             found.append(rate(f"{label}: same", said == "same", most=5.0))
     return found
+
+
+def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
+    """The same looks with equal shares of the error, which is the plan that was not taken."""
+    plan = plan_looks(26)
+    looks = len(plan.sessions)
+    equal = Looks(
+        sessions=plan.sessions, alphas=(0.01 / looks,) * looks, same_alphas=(0.05 / looks,) * looks
+    )
+    effects = duet_effects(HOSTILE, n, 26, rng) + np.log1p(MARGIN)
+    slower = [outcome(row, 26, plan=equal).word == "slower" for row in effects]
+    return [rate("2 % slower, hostile, up to 26, looks of equal shares: slower", slower)]
 
 
 def large(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -346,6 +360,7 @@ CASES: Final[dict[str, Case]] = {
     "mann-whitney": mann_whitney,
     "no-change": no_change,
     "two-per-cent": two_per_cent,
+    "equal-shares": equal_shares,
     "large": large,
     "coverage": coverage,
     "sessions-to-come": sessions_to_come,
