@@ -71,7 +71,7 @@ def git(folder: Path, *arguments: str) -> str:
 def slow_and_fast(folder: Path) -> Iterator[Path]:
     """A checkout whose commit `slow` sleeps longer than main; it is the same afterwards."""
     git(folder, "init", "--quiet", "--initial-branch=main")
-    for name, text in (("slow", "8"), ("fast", "5")):
+    for name, text in (("slow", "6"), ("fast", "3")):
         (folder / "train.py").write_text(SLEEPS.replace("sys.argv[-1]", text))
         git(folder, "add", "train.py")
         git(folder, "commit", "--quiet", "--message", name)
@@ -88,21 +88,18 @@ def slow_and_fast(folder: Path) -> Iterator[Path]:
 
 def test_a_slower_script_is_found(tmp_path: Path) -> None:
     command = script(tmp_path, SLEEPS)
-    sides = ("--script", command, "--a", "4", "--b", "8", "--max-sessions", "6")
+    sides = ("--script", command, "--a", "3", "--b", "6", "--max-sessions", "6")
     code, record, _ = compare(*sides, cwd=tmp_path)
     assert (code, record["verdict"], record["design"]) == (1, "slower", "relaunch")
     assert 20 < record["change"]["percent"] < 110
-    assert record["b"]["command"] == [sys.executable, "train.py", "8"]
-    assert record["differences"] == [{"what": "arguments", "a": "4", "b": "8"}]
+    assert record["b"]["command"] == [sys.executable, "train.py", "6"]
+    assert record["differences"] == [{"what": "arguments", "a": "3", "b": "6"}]
     assert [pair["order"] for pair in record["pairs"]][:4] == ["ab", "ba", "ab", "ba"]
-    shown = run("runs", "show", "last", cwd=tmp_path).stdout
-    assert "slower than a" in shown
-    assert "relaunched in turn" in shown
 
 
 def test_equal_scripts_are_the_same(tmp_path: Path) -> None:
     command = script(tmp_path, SAYS)
-    same = ("--a", "", "--b", "", "--both", "5", "--max-sessions", "4")
+    same = ("--a", "", "--b", "", "--both", "5", "--max-sessions", "3")
     code, record, said = compare("--script", command, *same, cwd=tmp_path)
     assert (code, record["verdict"]) == (0, "same")
     assert "nothing differs: A/A" in said
@@ -122,7 +119,7 @@ def test_killed_and_resumed_elsewhere(tmp_path: Path) -> None:
     """Complete sessions are kept, what was running is ended and measured again."""
     command = script(tmp_path, SLEEPS)
     both = ("--both", str(tmp_path), "--max-sessions", "6")
-    sides = ("--script", command, "--a", "4", "--b", "8", *both)
+    sides = ("--script", command, "--a", "3", "--b", "6", *both)
     samples = "runs/*/session-3/*.samples"
     with started("compare", *sides, cwd=tmp_path) as program:
         wait_until(lambda: bool(list(tmp_path.glob(samples))) or program.poll() is not None)
@@ -138,9 +135,6 @@ def test_killed_and_resumed_elsewhere(tmp_path: Path) -> None:
     assert (code, record["verdict"]) == (1, "slower")
     assert record["pairs"][:2] == kept
     assert left_over(tmp_path) == []
-    again = run("compare", *resumed, cwd=elsewhere)
-    assert again.returncode == 2
-    assert "has ended (slower)" in again.stderr
 
 
 def test_an_interruption_ends_the_script_and_all_it_started(tmp_path: Path) -> None:
@@ -180,12 +174,12 @@ def test_two_revisions_and_a_dirty_checkout(tmp_path: Path) -> None:
     assert any("uncommitted changes: they are part of neither" in one for one in record["notes"])
 
 
+@pytest.mark.slow
 def test_a_revision_against_the_files_as_they_are(tmp_path: Path) -> None:
     """Killed, so that a work tree is left, and resumed."""
     command = ("--script", f"{sys.executable} train.py", "--max-sessions", "3")
     with slow_and_fast(tmp_path) as repo:
-        (repo / "train.py").write_text(SLEEPS.replace("sys.argv[-1]", "5"))
-        git(repo, "commit", "--quiet", "--all", "--message", "as fast, in other words")
+        git(repo, "restore", "train.py")
         sides = ("--repo", str(repo), "--b-rev", "slow", "--output", str(repo / "runs"))
         with started("compare", *command, *sides, cwd=repo.parent) as program:
             samples = "runs/*/session-2/*.samples"
@@ -222,6 +216,4 @@ def test_stored_runs(tmp_path: Path) -> None:
     assert (code, record["verdict"], record["design"]) == (1, "slower", "unpaired")
     assert record["a"]["runs"] == [first, second]
     assert record["differences"] == [{"what": "kernel", "a": "6.1.0", "b": "6.2.0"}]
-    text = run("runs", "show", record["id"], cwd=tmp_path).stdout
-    assert "unpaired: measured at different times" in text
-    assert "3 of a, 3 of b" in text
+    assert (record["a"]["sessions"], record["b"]["sessions"]) == (3, 3)

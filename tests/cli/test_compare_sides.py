@@ -1,0 +1,51 @@
+"""Which options of compare go together, and what is said of those that do not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_bad_input import outcome
+
+SCRIPT = ("--script", "python train.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], 'as in --a "--amp"'),
+        (["--a", ""], 'as in --a "--amp"'),
+        ([*SCRIPT], "--a and --b, which are appended to --script"),
+        ([*SCRIPT, "--a", ""], "or --a-rev and --b-rev"),
+        (["--script", "", "--a", "", "--b", ""], "--script needs a command"),
+        (["--script", "'", "--a", "", "--b", ""], "quote it as in a shell"),
+        ([*SCRIPT, "--a", "'", "--b", ""], '--a "\'": No closing quotation'),
+        (["--script", "no-such-command", "--a", "", "--b", ""], "neither a command on PATH"),
+        ([*SCRIPT, "--a", "", "--b", "", "--design", "duet"], "launched in turn, relaunch"),
+        ([*SCRIPT, "--a", "", "--b", "", "--blocks", "12"], "--blocks is for duets"),
+        ([*SCRIPT, "--a", "", "--b", "", "--block-steps", "5"], "--block-steps is for duets"),
+        ([*SCRIPT, "--a", "", "--b", "", "--repo", "."], "--repo is for revisions"),
+        ([*SCRIPT, "--a-rev", "main"], "is no git checkout"),
+        (["--a", "", "--b", "", "--a-rev", "main"], "name its command with --script"),
+        (["--a-runs", "x"], "--b-runs is needed"),
+        (["--a-runs", "x", "--b-runs", ","], "--b-runs is needed"),
+        (["--a-runs", "x", "--b-runs", "y"], "no runs in"),
+        (["--a-runs", "x", "--b-runs", "y", *SCRIPT], "--script does not go with --a-runs"),
+        (["--a-runs", "x", "--b-runs", "y", "--design", "duet"], "--design does not go with"),
+        (["--a-runs", "x", "--b-runs", "y", "--margin", "0"], "--margin 0"),
+        (["--resume", "x", *SCRIPT], "--script says what is compared"),
+        (["--resume", "x", "--a-runs", "y"], "--a-runs says what is compared"),
+        (["--resume", "x"], "no runs in"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_usage(
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = outcome(["compare", *arguments], monkeypatch, capsys)
+    assert (code, words in text) == (2, True), text
+    assert not list(tmp_path.iterdir()), "nothing may be left of what never started"
