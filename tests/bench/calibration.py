@@ -50,7 +50,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.calibration", description=__doc__)
-    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", action="append", choices=list(CASES), metavar="NAME")
     return parser.parse_args()
