@@ -42,7 +42,7 @@ def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
         blocks_ms=tuple((round(first, 4), round(second, 4)) for first, second in pairs),
         step_ms=(float(np.median(blocks_a)), float(np.median(blocks_b))),
         phases_ms=_phases_ms(a, b, block_steps, block_steps),
-        drift=fitted_trend(ratios) if len(ratios) >= FEWEST_FOR_SLOPE else None,
+        drift=_drift(_steps_ms(a)[block_steps:], _steps_ms(b)[block_steps:]),
     )
 
 
@@ -50,14 +50,19 @@ def of_launches(a: SessionResult, b: SessionResult, cut_a: int, cut_b: int) -> M
     """A launch of each side, both cut where they became steady."""
     kept = _steps_ms(a)[cut_a:], _steps_ms(b)[cut_b:]
     median_a, median_b = (float(np.median(steps)) for steps in kept)
-    enough = min(len(steps) for steps in kept) >= FEWEST_FOR_SLOPE
     return Measured(
         log_ratio=float(np.log(median_b / median_a)),
         blocks_ms=(),
         step_ms=(median_a, median_b),
         phases_ms=_phases_ms(a, b, cut_a, cut_b),
-        drift=session_trend([fitted_trend(np.log(steps)) for steps in kept]) if enough else None,
+        drift=_drift(*kept),
     )
+
+
+def _drift(*sides_ms: Floats) -> Trend | None:
+    if min(len(steps) for steps in sides_ms) < FEWEST_FOR_SLOPE:
+        return None
+    return session_trend([fitted_trend(np.log(steps)) for steps in sides_ms])
 
 
 def _steps_ms(result: SessionResult) -> Floats:

@@ -35,6 +35,7 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
             order_effect=None,
             phases={},
             step_ms=None,
+            drift="",
         )
     decision = decide_unpaired(np.log(_medians_ms(a)), np.log(_medians_ms(b)), margin)
     unsteady = _unsteady(a, b)
@@ -45,6 +46,7 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
         order_effect=None,
         phases={phase: _phase(a, b, phase) for phase in PHASES},
         step_ms=(fmean(_medians_ms(a)), fmean(_medians_ms(b))),
+        drift="",
     )
 
 

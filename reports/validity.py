@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from reports.schema.record import Thresholds
 from reports.schema.samples import RankFacts, SessionResult
 
-
 LEAST_CORE_S = 1.0
 """Core-seconds below which the kernel's ticks of 10 ms say too little about who had the cores."""
 

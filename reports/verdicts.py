@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange, Range, Word
 from reports.stats.effects import Interval, t_interval, to_percent
 from reports.stats.looks import Looks
-from reports.stats.trend import POOLED_ALPHA, Trend, most_unsteady, trend_over_sessions
+from reports.stats.trend import (
+    POOLED_ALPHA,
+    Trend,
+    most_unsteady,
+    trend_of_ratios,
+    trend_over_sessions,
+)
 from reports.stats.verdict import Decision, decide
 
 Floats = NDArray[np.float64]
@@ -19,6 +25,8 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.99
 MOST_INVALID = 3
 """So many invalid sessions, and a third of all, end a comparison: something is at fault."""
+FEWEST_BLOCKS = 3
+"""Pairs of blocks through which a line leaves something to judge it by."""
 LEAST_ERROR_PERCENT = 1e-9
 """A slope without any error would outweigh all others."""
 
@@ -35,6 +43,8 @@ class Judged:
     order_effect: Range | None
     phases: dict[str, PhaseChange]
     step_ms: tuple[float, float] | None
+    drift: str
+    """How both sides' steps move within a session, where they do."""
 
     @property
     def is_final(self) -> bool:
@@ -61,6 +71,7 @@ def judge_pairs(
         order_effect=_order_effect(valid, design, decision),
         phases=_phases(valid),
         step_ms=_step_ms(valid),
+        drift=_common_drift(valid),
     )
 
 
@@ -127,14 +138,24 @@ def _unsteady(valid: Sequence[Pair]) -> str:
 
 def _drift(valid: Sequence[Pair], design: Design) -> str:
     """A slope over all sessions: of b over a in a duet, of both sides' steps in launches."""
-    slopes = [_trend(pair.drift) for pair in valid if pair.drift]
-    if not slopes:
+    if design == "relaunch":
+        return _common_drift(valid)
+    ratios = np.log([[b / a for a, b in pair.blocks_ms] for pair in valid])
+    if ratios.ndim != 2 or ratios.shape[1] < FEWEST_BLOCKS:
         return ""
-    found = trend_over_sessions(slopes)
+    found = trend_of_ratios(ratios)
     if not found.matters(POOLED_ALPHA):
         return ""
-    what = "step time" if design == "relaunch" else "b over a"
-    return f"{what} moves by {found.drift_percent:+.1f} % within a session"
+    return f"b over a moves by {found.drift_percent:+.1f} % within a session"
+
+
+def _common_drift(valid: Sequence[Pair]) -> str:
+    """How both sides' steps move within a session; in a duet this cancels, and is but told."""
+    slopes = [_trend(pair.drift) for pair in valid if pair.drift]
+    found = trend_over_sessions(slopes) if slopes else None
+    if found is None or not found.matters(POOLED_ALPHA):
+        return ""
+    return f"step times move by {found.drift_percent:+.1f} % within a session"
 
 
 def _trend(drift: Drift) -> Trend:

@@ -232,18 +232,19 @@ class Contest:
             phases=judged.phases,
             thresholds=Thresholds(),
             pairs=tuple(self.pairs),
-            notes=self._notes(),
+            notes=self._notes(judged),
             children=children,
         )
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self, judged: Judged) -> tuple[str, ...]:
         told = [note for pair in self.pairs for note in (*pair.notes, *pair.unsteady)]
         invalid = [
             f"session {pair.number} does not count: {reason}"
             for pair in self.pairs
             for reason in pair.invalid
         ]
-        return tuple(dict.fromkeys([*self.source.notes, *told, *invalid]))
+        drift = [f"{judged.drift}, of both sides alike"] if judged.drift else []
+        return tuple(dict.fromkeys([*self.source.notes, *drift, *told, *invalid]))
 
 
 def order_of(number: int) -> Order:

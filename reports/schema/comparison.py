@@ -41,7 +41,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """A straight line through a session, on logarithms, in per cent."""
 
     slope_percent: float
-    """Per pair of blocks, or per step."""
+    """Per step."""
     error_percent: float
     """Standard error of the slope."""
     moved_percent: float
@@ -64,7 +64,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     phases_ms: dict[str, tuple[float, float]] = {}
     """Mean of each part of a step, a and b."""
     drift: Drift | None = None
-    """Of ln(b / a) over the pairs of blocks (duet), or of both launches' log steps."""
+    """Of the steps of both sides, on average: shared by a duet, where it cancels."""
     quiet_percent: float | None = None
     """Duet: CPU time of the side without the token, per cent of one core."""
     invalid: tuple[str, ...] = ()
