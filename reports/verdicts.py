@@ -140,9 +140,10 @@ def _drift(valid: Sequence[Pair], design: Design) -> str:
     """A slope over all sessions: of b over a in a duet, of both sides' steps in launches."""
     if design == "relaunch":
         return _common_drift(valid)
-    ratios = np.log([[b / a for a, b in pair.blocks_ms] for pair in valid])
-    if ratios.ndim != 2 or ratios.shape[1] < FEWEST_BLOCKS:
+    blocks = min(len(pair.blocks_ms) for pair in valid)
+    if blocks < FEWEST_BLOCKS:
         return ""
+    ratios = np.log([[b / a for a, b in pair.blocks_ms[:blocks]] for pair in valid])
     found = trend_of_ratios(ratios)
     if not found.matters(POOLED_ALPHA):
         return ""
