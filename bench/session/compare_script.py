@@ -166,7 +166,7 @@ def _revision_changes(sides: Sides) -> list[Difference]:
 def _notes(sides: Sides) -> tuple[str, ...]:
     if not _have_revisions(sides) or not _checkout(sides[0]).is_dirty:
         return (UNWATCHED,)
-    part = "of neither side" if all(side.revision for side in sides) else "of no named revision"
+    part = "of neither side" if all(side.revision for side in sides) else f"of {WORKING_TREE} alone"
     return (UNWATCHED, f"the checkout has uncommitted changes: they are part {part}")
 
 

@@ -127,7 +127,7 @@ def test_one_side_may_be_the_files_as_they_are(repo: Path, launches: Launches) -
     assert {cwd for _, name, cwd in launches if name == "b"} == {repo}
     (difference,) = record.differences
     assert "and uncommitted changes" in difference.b
-    assert any("part of no named revision" in note for note in record.notes)
+    assert any("part of the working tree alone" in note for note in record.notes)
 
 
 def test_resumed(tmp_path: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch) -> None:

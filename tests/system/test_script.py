@@ -10,6 +10,10 @@ import pytest
 
 from bench.launch import script as launch
 from bench.launch.script import ScriptCommand, end_left_over, run_script
+from bench.launch.watch import SessionFailed
+from bench.session import script
+from reports.schema.comparison import Side
+from tests.reports.made_results import made_record
 
 pytestmark = pytest.mark.system
 
@@ -102,3 +106,22 @@ def test_only_what_belongs_below_the_folder_is_ended(tmp_path: Path) -> None:
         for process in (ours, other):
             process.kill()
             process.wait()
+
+
+def test_a_launch_ends_with_the_budget_and_its_least_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "LEAST_LIMIT_S", 0.3)
+    argv = (sys.executable, "-c", "import time; print('epoch 1', flush=True); time.sleep(600)")
+    place = script.Place(side=Side(given="sleeps", command=argv), cwd=tmp_path)
+    source = script.Scripted(
+        folder=tmp_path,
+        a=place,
+        b=place,
+        changes=(),
+        machine=made_record().environment,
+        notes=(),
+        ends_s=time.monotonic() - 1,
+    )
+    with pytest.raises(SessionFailed, match=r"b, session 2: .* had not ended after 0\.005 min"):
+        source.measure(2, "ba", lambda done: None)

@@ -1,5 +1,6 @@
 """Scripts, revisions and stored runs on the terminal."""
 
+from io import StringIO
 from typing import Any
 
 import msgspec
@@ -53,9 +54,9 @@ def made(a: Side, b: Side, **changes: Any) -> Comparison:
 
 
 def text_of(record: Comparison) -> str:
-    console = Console(width=120, record=True, quiet=True, highlight=False)
-    print_comparison(console, record)
-    return " ".join(console.export_text().split())
+    written = StringIO()
+    print_comparison(Console(width=120, file=written, highlight=False), record)
+    return " ".join(written.getvalue().split())
 
 
 def test_commands_are_the_names_of_scripts() -> None:
