@@ -91,6 +91,11 @@ def told_range(interval: Interval) -> Range | None:
     return found if isfinite(found.high_percent) else None
 
 
+def told_percent(percent: float) -> float | None:
+    """A figure as the record holds it: None where it is infinite."""
+    return percent if isfinite(percent) else None
+
+
 def _decision(
     valid: Sequence[Pair], design: Design, looks: Looks, look: int, margin: float
 ) -> Decision:

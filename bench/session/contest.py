@@ -27,7 +27,14 @@ from reports.schema.comparison import (
 )
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.looks import Looks, one_look, plan_looks
-from reports.verdicts import MOST_INVALID, Judged, counted, judge_pairs, told_range
+from reports.verdicts import (
+    MOST_INVALID,
+    Judged,
+    counted,
+    judge_pairs,
+    told_percent,
+    told_range,
+)
 
 STATE: Final = "state.json"
 """Beside the record: all that is needed to go on."""
@@ -225,7 +232,7 @@ class Contest:
             environment=self.source.environment(),
             change=told_range(decision.interval) if decision else None,
             order_effect=judged.order_effect,
-            detectable_percent=decision.detectable_percent if decision else None,
+            detectable_percent=told_percent(decision.detectable_percent) if decision else None,
             sessions_more=decision.more if decision else None,
             looks_taken=self.looks_taken,
             step_ms=judged.step_ms,

@@ -11,7 +11,7 @@ from reports.schema.comparison import Comparison, Design, Difference, Drift, Lim
 from reports.schema.record import Thresholds
 from reports.stats.looks import Looks, one_look
 from reports.stats.trend import fitted_trend
-from reports.verdicts import Judged, judge_pairs, told_range
+from reports.verdicts import Judged, judge_pairs, told_percent, told_range
 from tests.reports.made_results import made_config, made_record
 
 COMPARISON_ID = "20260301-120000-compare-c0de"
@@ -116,7 +116,7 @@ def made_comparison(
         environment=made_record().environment,
         change=told_range(decision.interval) if decision else None,
         order_effect=found.order_effect,
-        detectable_percent=decision.detectable_percent if decision else None,
+        detectable_percent=told_percent(decision.detectable_percent) if decision else None,
         sessions_more=decision.more if decision else None,
         looks_taken=1,
         step_ms=found.step_ms,
