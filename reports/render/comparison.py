@@ -21,6 +21,8 @@ _STYLES = {
     "never steady": "bold yellow",
     "invalid": "bold red",
 }
+_WIDE_PERCENT = 1e6
+"""Where a bound says no more than that nothing is known yet."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",
@@ -51,7 +53,7 @@ def verdict_line(record: Comparison) -> str:
     word, change = record.verdict, record.change
     if word is None:
         return f"no verdict: {record.why}"
-    size = f"{abs(change.percent):.3g} %" if change else ""
+    size = f"{_short(abs(change.percent), 3)} %" if change else ""
     margin = record.limits.margin_percent
     told = {
         "faster": f"b is {size} faster than a",
@@ -90,7 +92,9 @@ def _result_rows(record: Comparison) -> Iterator[tuple[str, str | Text]]:
         yield "ms/step", f"{ms(a)} → {ms(b)}"
     if record.change:
         yield "step time", _range(record.change)
-        yield "detectable", f"changes from {record.detectable_percent:.2g} % on (95 % power)"
+    detectable = record.detectable_percent
+    if record.change and detectable is not None and detectable < _WIDE_PERCENT:
+        yield "detectable", f"changes from {_short(detectable, 2)} % on (95 % power)"
 
 
 def _name(side: Side) -> str:
@@ -106,8 +110,21 @@ def _name(side: Side) -> str:
 def _range(change: Range) -> str:
     return (
         f"{change.percent:+.2f} %   {change.confidence_percent:.4g} % interval "
-        f"{change.low_percent:+.2f} to {change.high_percent:+.2f} %"
+        f"{change.low_percent:+.2f} to {_bound(change.high_percent)} %"
     )
+
+
+def _bound(percent: float) -> str:
+    """The upper end of an interval; two sessions that disagree have one of forty digits."""
+    if percent < _WIDE_PERCENT:
+        return f"{percent:+,.2f}"
+    return f"beyond {_WIDE_PERCENT:+,.0f}"
+
+
+def _short(value: float, digits: int, sign: str = "-") -> str:
+    """So many figures that mean something, and never an exponent."""
+    text = f"{value:{sign}.{digits}g}"
+    return f"{value:{sign},.0f}" if "e+" in text else text
 
 
 def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
@@ -116,7 +133,7 @@ def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def _phase(phase: PhaseChange) -> str:
-    change = f"{phase.change_ms:+.3g} ± {phase.half_width_ms:.2g} ms"
+    change = f"{_short(phase.change_ms, 3, '+')} ± {_short(phase.half_width_ms, 2)} ms"
     return f"{ms(phase.a_ms):>7} → {ms(phase.b_ms):>7} ms   {change}"
 
 
@@ -129,7 +146,7 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
             "order",
             (
                 f"being second costs {order.percent:+.2f} % "
-                f"({order.low_percent:+.2f} to {order.high_percent:+.2f} %), balanced out"
+                f"({order.low_percent:+.2f} to {_bound(order.high_percent)} %), balanced out"
             ),
         )
     quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]

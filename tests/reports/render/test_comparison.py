@@ -1,0 +1,180 @@
+"""A comparison as people read and paste it: the verdict in a sentence, all figures, no overflow."""
+
+from collections.abc import Sequence
+from io import StringIO
+from math import log
+from typing import Any
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from reports.render.comparison import print_comparison, verdict_line
+from reports.schema.comparison import Comparison, Limits, Pair, Range
+from reports.schema.record import Failure
+from tests.reports.made_comparisons import (
+    COMPARISON_ID,
+    block_pair,
+    made_comparison,
+    made_pair,
+    pairs_of,
+    spread_around,
+)
+from tests.reports.made_results import made_record
+
+WIDTHS = (80, 120)
+
+
+def lines_of(record: Comparison, width: int) -> list[str]:
+    written = StringIO()
+    print_comparison(Console(file=written, width=width, highlight=False), record)
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert max(map(cell_len, lines)) <= width
+    return lines
+
+
+def shown(record: Comparison, width: int = 80) -> str:
+    """The comparison on screen as one line, without the table's borders."""
+    text = " ".join(lines_of(record, width))
+    assert "…" not in text, "no figure is cut"
+    return " ".join(text.translate(dict.fromkeys(map(ord, "│─╭╮╰╯├┤┬┴┼"), " ")).split())
+
+
+INVALID = [made_pair(number, invalid=("a: the loss is not finite",)) for number in (1, 2, 3)]
+DRIFTING = [
+    block_pair(number, [0.05 + 0.005 * block + 0.001 * number for block in range(10)])
+    for number in range(1, 9)
+]
+HEADLINES: dict[str, tuple[Sequence[Pair], str]] = {
+    "slower": (spread_around(log(1.093), 0.001), "b is 9.3 % slower than a"),
+    "faster": (spread_around(log(0.907), 0.001), "b is 9.3 % faster than a"),
+    "negligible": (
+        spread_around(0.005, 0.002),
+        "b differs from a, but by less than ±2 %",
+    ),
+    "same": (spread_around(0.0, 0.005), "b and a are the same, within ±2 %"),
+    "can't tell": (spread_around(0.0, 0.05), "can't tell b from a; about "),
+    "never steady": (DRIFTING, "never steady: b over a moves by +4.5 % within a session"),
+    "invalid": (INVALID, "invalid: 3 of 3 sessions: a: the loss is not finite"),
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("word", HEADLINES)
+def test_the_verdict_stands_first_in_one_sentence(word: str, width: int) -> None:
+    pairs, sentence = HEADLINES[word]
+    record = made_comparison(pairs)
+    assert record.verdict == word
+    assert verdict_line(record).startswith(sentence)
+    assert lines_of(record, width)[0] == verdict_line(record)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("word", HEADLINES)
+def test_no_figure_is_cut(word: str, width: int) -> None:
+    """What is said where there is room for everything is said at any width, word for word."""
+    record = made_comparison(HEADLINES[word][0])
+    assert shown(record, width) == shown(record, 1000)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_figures_are_there(width: int) -> None:
+    pairs = [
+        msgspec.structs.replace(
+            block_pair(number, [log(1.1)] * 10), phases_ms={"backward": (6.0, 7.0)}
+        )
+        for number in (1, 2, 3, 4)
+    ]
+    text = shown(made_comparison(pairs), width)
+    for words in (
+        "a --amp (resnext50_32x4d)",
+        "b --amp --no-channels-last (resnext50_32x4d)",
+        "channels-last on → off",
+        "ms/step 10.0 → 11.0",
+        # Four equal sessions have an error of 0.01 % / 2, and t of 99.5 % at three is 5.84.
+        "step time +10.00 % 99 % interval +9.97 to +10.03 %",
+        "detectable changes from 0.",
+        "(95 % power)",
+        "backward 6.00 → 7.00 ms +1 ± 0.0",
+        "duet: both sides resident, in alternating blocks",
+        "4 of at most 4, each 10 pairs of blocks of 4 steps; 1 of 1 looks taken and paid for",
+        "order being second costs",
+        "balanced out",
+        "quiet the waiting side used 0.2 % of a core at most",
+        "machine Example CPU @ 2.50GHz, 2 cores, torch 2.15.0",
+        COMPARISON_ID,
+    ):
+        assert words in text, text
+
+
+def test_relaunches_have_no_blocks() -> None:
+    text = shown(made_comparison(spread_around(0.1, 0.01), "relaunch"))
+    assert "relaunched in turn (ABBA)" in text
+    assert "8 of at most 8; 1 of 1 looks taken and paid for" in text
+    assert "quiet" not in text
+
+
+def test_a_gpu_machine_is_named_by_its_gpus() -> None:
+    environment = msgspec.structs.replace(made_record().environment, gpus=("Example GPU",) * 8)
+    record = made_comparison(environment=environment)
+    assert "machine 8 x Example GPU, torch 2.15.0" in shown(record)
+
+
+@pytest.mark.parametrize(("sessions", "promised"), [(8, False), (16, True)])
+def test_how_many_more_would_tell(sessions: int, promised: bool) -> None:
+    pairs = pairs_of([0.05 if number % 2 else -0.05 for number in range(sessions)])
+    record = made_comparison(pairs)
+    assert record.sessions_more
+    guess = "" if promised else " (a rough guess)"
+    expected = f"can't tell b from a; about {record.sessions_more} more sessions would{guess}"
+    assert verdict_line(record) == expected
+
+
+@pytest.mark.parametrize("design", ["duet", "relaunch"])
+@pytest.mark.parametrize("effects", [[], [0.05], [0.05, 1.8]])
+def test_hardly_anything_is_known(design: Any, effects: list[float]) -> None:
+    """No session, one, and two that have nothing in common: shown, without absurd figures."""
+    limits = Limits(margin_percent=2, max_sessions=26, max_minutes=20, pairs=10, block_steps=0)
+    made = made_comparison(pairs_of(effects or [0.0]), design, limits=limits)
+    record = msgspec.structs.replace(made, pairs=made.pairs[: len(effects)])
+    for width in WIDTHS:
+        text = shown(record, width)
+        assert text.startswith("can't tell b from a")
+        assert max(map(len, text.split())) < 60
+        assert "inf" not in text
+        assert "e+" not in text
+
+
+def test_a_large_change_is_written_out() -> None:
+    change = Range(percent=1234.6, low_percent=900, high_percent=2000, confidence_percent=99.5)
+    record = made_comparison(change=change, detectable_percent=123.4)
+    assert verdict_line(record) == "b is 1,235 % slower than a"
+    text = shown(record)
+    assert "+1234.60 % 99.5 % interval +900.00 to +2,000.00 %" in text
+    assert "changes from 123 % on" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_failure_with_the_end_of_its_log(width: int) -> None:
+    failure = Failure(rank=1, what="rank 1: killed", log="x/rank-1.log", log_tail=("step [6]",))
+    record = made_comparison(status="failed", why=failure.what, verdict=None, failure=failure)
+    text = shown(record, width)
+    assert text.startswith("no verdict: rank 1: killed")
+    assert "FAILED rank 1: killed the end of x/rank-1.log: step [6]" in text
+
+
+def test_an_interruption_and_notes() -> None:
+    why = "stopped after 2 complete sessions"
+    record = made_comparison(status="interrupted", why=why, verdict=None, notes=("[not] markup",))
+    text = shown(record)
+    assert text.startswith(f"no verdict: {why}")
+    assert f"interrupted {why}" in text
+    assert "note [not] markup" in text
+
+
+def test_names_of_any_length_are_wrapped_not_cut() -> None:
+    given = " ".join(f"--option-{index} {index}" for index in range(30))
+    record = made_comparison()
+    record = msgspec.structs.replace(record, a=msgspec.structs.replace(record.a, given=given))
+    assert given in shown(record)
