@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from math import exp, log
+from statistics import median
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from reports.schema.comparison import Comparison, Design, Difference, Drift, Limits, Pair, Side
+from reports.schema.comparison import Comparison, Design, Difference, Limits, Pair, Side
 from reports.schema.record import Thresholds
 from reports.stats.looks import Looks, one_look
-from reports.stats.trend import fitted_trend
 from reports.verdicts import Judged, judge_pairs, told_percent, told_range
 from tests.reports.made_results import made_config, made_record
 
@@ -40,17 +39,11 @@ def made_pair(number: int = 1, log_ratio: float = 0.0, **changes: Any) -> Pair:
 
 
 def block_pair(number: int, ratios: Sequence[float], **changes: Any) -> Pair:
-    """A duet session of blocks with these log ratios, and what a line through them says."""
-    line = fitted_trend(np.array(ratios))
+    """A duet session of blocks with these log ratios."""
     return made_pair(
         number,
-        float(np.median(ratios)),
+        median(ratios),
         blocks_ms=tuple((10.0, 10.0 * exp(ratio)) for ratio in ratios),
-        drift=Drift(
-            slope_percent=line.slope_percent_per_step,
-            error_percent=line.error_percent_per_step,
-            moved_percent=line.drift_percent,
-        ),
         quiet_percent=0.25,
         **changes,
     )
