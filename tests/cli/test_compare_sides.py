@@ -1,10 +1,16 @@
 """Which options of compare go together, and what is said of those that do not."""
 
+import json
+import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from bench.cli.main import main
+from reports.schema.upgrade import schema
 from tests.cli.test_bad_input import outcome
+from tests.session.test_stored import stored
 
 SCRIPT = ("--script", "python train.py")
 
@@ -49,3 +55,18 @@ def test_usage(
     code, text = outcome(["compare", *arguments], monkeypatch, capsys)
     assert (code, words in text) == (2, True), text
     assert not list(tmp_path.iterdir()), "nothing may be left of what never started"
+
+
+def test_stored_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    first, second = stored(tmp_path, 100.0, 100.5), stored(tmp_path, 99.8)
+    other = stored(tmp_path, 110.0, 110.4, 109.9)
+    given = ("--a-runs", f"{first}, {second}", "--b-runs", other, "--output", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["resnext-bench", "compare", *given, "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+    assert (end.value.code, record["verdict"], record["design"]) == (1, "slower", "unpaired")
+    assert record["a"]["runs"] == [first, second]
