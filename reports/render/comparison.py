@@ -157,7 +157,8 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
 
 def _sessions(record: Comparison) -> str:
     if record.design == "unpaired":
-        return f"{record.a.sessions} of a, {record.b.sessions} of b; one look"
+        look = "; one look" if record.looks_taken else ""
+        return f"{record.a.sessions} of a, {record.b.sessions} of b{look}"
     done = sum(not pair.invalid for pair in record.pairs)
     blocks = (
         f", each {record.limits.pairs} pairs of blocks of {record.limits.block_steps} steps"

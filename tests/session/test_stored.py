@@ -69,7 +69,7 @@ def test_what_differs_is_listed(tmp_path: Path) -> None:
 def test_one_session_says_nothing(tmp_path: Path) -> None:
     record = compared(tmp_path, (stored(tmp_path, 100.0),), (stored(tmp_path, 100.0, 101.0),))
     assert (record.verdict, record.change, record.looks_taken) == ("can't tell", None, 0)
-    assert record.why == "of sound sessions there are 1 of a; each side needs 2 at least"
+    assert record.why == "sessions that count: 1 of a; each side needs 2 at least"
 
 
 def test_invalid_runs_do_not_count(tmp_path: Path) -> None:
