@@ -17,7 +17,7 @@ from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session import contest
 from bench.session.compare_script import reopened
-from bench.session.configured import Configured
+from bench.session.configured import RELAUNCHED, Configured
 from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data
 from bench.session.duet import WORKER
@@ -146,6 +146,7 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         may_relaunch=False,
         blocks=kept.limits.pairs,
         block_steps=kept.limits.block_steps,
+        told=[note for note in kept.notes if note.startswith(RELAUNCHED)],
     )
 
 
@@ -189,11 +190,20 @@ def _reopened(
         data=data,
     )
     for session in sessions:
-        path = run.session_folder(session.number).result
-        run.results.append(msgspec.msgpack.decode(path.read_bytes(), type=SessionResult))
+        run.results.append(_read_result(run, session.number))
         run.sessions.append(session)
     shutil.rmtree(run.session_folder(len(sessions) + 1).path, ignore_errors=True)
     return run
+
+
+def _read_result(run: Recording, number: int) -> SessionResult:
+    path = run.session_folder(number).result
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=SessionResult)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(
+            f"{run.id} cannot be resumed: {path} cannot be read ({error}); start a new comparison"
+        ) from error
 
 
 def _require_same_software(kept: Comparison, source: Source) -> None:

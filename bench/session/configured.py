@@ -1,5 +1,6 @@
 """Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from reports.schema.comparison import Design, Difference, Drift, Order, Pair, Si
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
 
+RELAUNCHED = "relaunched, as "
+"""How the note begins that tells why no duet was played."""
 QUIET_PERCENT = 1.0
 """A side without the token that takes more of a core than this is worth a note."""
 
@@ -69,7 +72,7 @@ class Configured:
             if not self.may_relaunch or self.a.sessions:
                 raise
             self.design, self.block_steps = "relaunch", 0
-            self.told.append(f"relaunched, as {str(reason).partition(';')[0]}")
+            self.told.append(RELAUNCHED + str(reason).partition(";")[0])
             return self.measure(number, order, tick)
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
@@ -185,11 +188,13 @@ def _pair(
 
 
 def _told(sessions: Sequence[Session], what: str) -> tuple[str, ...]:
-    """Reasons of both sides, each said once: in a duet the machine is the same for both."""
-    reasons: list[str] = []
+    """Reasons of both sides; one that both have, but for its figures, is said once."""
+    reasons: dict[str, str] = {}
     for side, session in zip("ab", sessions, strict=True):
-        reasons += [f"{side}: {reason}" for reason in getattr(session, what)]
-    return tuple(reasons)
+        for reason in getattr(session, what):
+            kind = re.sub(r"[\d.]+", "", reason)
+            reasons.setdefault(kind, f"{side}: {reason}")
+    return tuple(reasons.values())
 
 
 def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
