@@ -1,0 +1,120 @@
+"""Two small configurations whose sessions are made up: no process is started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.launch.watch import Listener
+from bench.machine.inventory import Machine
+from bench.session import configured
+from bench.session.configured import Configured
+from bench.session.duet import Order, Played, Score
+from bench.session.recording import Recording, Started, open_recording
+from reports.figures import steadiness_of
+from reports.schema.config import Option
+from reports.schema.record import Session
+from reports.schema.samples import SessionResult
+from reports.validity import GpuUse
+from tests.reports.made_results import even_samples, made_result
+from tests.session.made_script import Silent
+
+LAPTOP = Machine(
+    cores=(0, 1), physical_cores=2, usable_cores=2, memory_gib=16.0, gpus=(), cpu_name="CPU"
+)
+SMALL: dict[str, Option] = {
+    "model": "resnext14_4x4d",
+    "image_size": 32,
+    "batch_size": 2,
+    "pipeline": "synthetic",
+}
+STARTED = Started(at=datetime(2026, 3, 1, 12, tzinfo=UTC), launch_s=5.0)
+
+
+def made_recording(root: Path, machine: Machine = LAPTOP, **options: Option) -> Recording:
+    """A run on the laptop that has no sessions yet."""
+    return open_recording(
+        SMALL | options, machine, root=root, command=("compare",), tell=Silent().preparing
+    )
+
+
+def made_configured(root: Path, **changes: Any) -> Configured:
+    """b without channels-last; five pairs of blocks a session."""
+    fields: dict[str, Any] = {
+        "a": made_recording(root),
+        "b": made_recording(root, channels_last=False),
+        "given": ("", "--no-channels-last"),
+        "design": "duet",
+        "may_relaunch": True,
+        "blocks": 5,
+        "block_steps": 0,
+    }
+    return Configured(**(fields | changes))
+
+
+def result_of(step_ms: int, steps: int) -> SessionResult:
+    """One rank whose steps all last as long."""
+    return made_result(even_samples(0, [step_ms] * steps))
+
+
+def kept(run: Recording, number: int, result: SessionResult) -> SessionResult:
+    """The same result, once it lies where rank 0 would have left it."""
+    folder = run.session_folder(number)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.result.write_bytes(msgspec.msgpack.encode(result))
+    return result
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What is played instead of processes: a takes 10 ms a step, b 20."""
+
+    played: list[tuple[int, Order, Score]] = field(default_factory=list)
+    launched: list[tuple[int, str]] = field(default_factory=list)
+    quiet: float = 0.5
+    meanwhile: Callable[[int], None] = lambda number: None
+    """What happens during a session."""
+
+    def play(
+        self,
+        a: Recording,
+        b: Recording,
+        score: Score,
+        number: int,
+        order: Order,
+        tick: Callable[[int], None],
+    ) -> Played:
+        """Stands for `bench.session.duet.play`: blocks of four steps where none are asked for."""
+        self.played.append((number, order, score))
+        self.meanwhile(number)
+        steps = score.block_steps or 4
+        count = (1 + score.pairs) * steps
+        return Played(
+            results=(
+                kept(a, number, result_of(10, count)),
+                kept(b, number, result_of(20, count)),
+            ),
+            block_steps=steps,
+            use=GpuUse(),
+            quiet_percent=self.quiet,
+            started=(STARTED, STARTED),
+        )
+
+    def measure_session(self, run: Recording, number: int, port: int, tell: Listener) -> Session:
+        """Stands for `bench.session.run.measure_session`."""
+        self.launched.append((number, "a" if run.config.channels_last else "b"))
+        self.meanwhile(number)
+        result = kept(run, number, result_of(10 if run.config.channels_last else 20, 40))
+        return run.keep(result, steadiness_of(result), GpuUse(), STARTED)
+
+
+def set_stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Put the stage in the place of duets and launches."""
+    stage = Stage()
+    monkeypatch.setattr(configured, "play", stage.play)
+    monkeypatch.setattr(configured, "measure_session", stage.measure_session)
+    return stage

@@ -1,0 +1,156 @@
+"""Two configurations as sides: duet or relaunch, and what a session of them comes to."""
+
+from math import log
+from pathlib import Path
+
+import pytest
+
+from bench.session.configured import QUIET_PERCENT, differing, word
+from bench.session.duet import NoRoom
+from reports import runs
+from reports.schema.comparison import Difference
+from reports.schema.record import Steadiness
+from tests.reports.made_results import made_config
+from tests.session import made_duets
+from tests.session.made_duets import Stage, made_configured, set_stage
+
+NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB; use --design relaunch")
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return set_stage(monkeypatch)
+
+
+def no_room(number: int) -> None:
+    raise NO_ROOM
+
+
+def silent(done: int) -> None:
+    pass
+
+
+def test_a_session_of_a_duet(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path)
+    pair = source.measure(1, "ab", silent)
+    assert (pair.number, pair.order, pair.quiet_percent) == (1, "ab", 0.5)
+    assert pair.log_ratio == pytest.approx(log(2))
+    assert (pair.step_ms, len(pair.blocks_ms)) == ((10, 20), 5)
+    assert (pair.invalid, pair.unsteady, pair.notes) == ((), (), ())
+    a, b = source.sessions()
+    # The first of six blocks of four steps is not counted.
+    assert [session.figures.steps for session in (*a, *b)] == [20, 20]
+    assert "one side of a duet" in a[0].steadiness.why
+
+
+def test_the_first_session_settles_block_length_and_memory(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path)
+    for number, order in ((1, "ab"), (2, "ba")):
+        source.measure(number, order, silent)
+    first, second = stage.played
+    assert (first[0], first[1], second[0], second[1]) == (1, "ab", 2, "ba")
+    assert (first[2].block_steps, second[2].block_steps) == (0, 4)
+    assert (first[2].check_memory, second[2].check_memory) == (True, False)
+    assert source.block_steps == 4
+
+
+@pytest.mark.parametrize(("percent", "noted"), [(QUIET_PERCENT, False), (1.6, True)])
+def test_a_loud_waiting_side_is_noted(
+    tmp_path: Path, stage: Stage, percent: float, noted: bool
+) -> None:
+    stage.quiet = percent
+    pair = made_configured(tmp_path).measure(3, "ab", silent)
+    assert pair.quiet_percent == percent
+    expected = "session 3: the waiting side used 1.6 % of a core"
+    assert pair.notes == ((expected,) if noted else ())
+
+
+def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: Stage) -> None:
+    stage.meanwhile = lambda number: no_room(number) if not stage.launched else None
+    source = made_configured(tmp_path, block_steps=7)
+    pairs = [source.measure(number, order, silent) for number, order in ((1, "ab"), (2, "ba"))]
+    assert (source.design, source.block_steps) == ("relaunch", 0)
+    assert source.notes == ("relaunched, as memory cannot hold both sides: about 5.0 GiB",)
+    assert stage.launched == [(1, "a"), (1, "b"), (2, "b"), (2, "a")]
+    assert len(stage.played) == 1, "tried once"
+    assert [pair.log_ratio for pair in pairs] == pytest.approx([log(2), log(2)])
+    assert [(pair.blocks_ms, pair.quiet_percent) for pair in pairs] == [((), None)] * 2
+
+
+def test_who_asks_for_a_duet_gets_one_or_an_error(tmp_path: Path, stage: Stage) -> None:
+    stage.meanwhile = no_room
+    source = made_configured(tmp_path, may_relaunch=False)
+    with pytest.raises(NoRoom):
+        source.measure(1, "ab", silent)
+    assert (source.design, source.notes, stage.launched) == ("duet", (), [])
+
+
+def test_the_design_does_not_change_after_the_first_session(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path)
+    source.measure(1, "ab", silent)
+    stage.meanwhile = no_room
+    with pytest.raises(NoRoom):
+        source.measure(2, "ba", silent)
+    assert source.design == "duet"
+
+
+def test_launches_that_did_not_settle_are_named(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = made_configured(tmp_path, design="relaunch")
+    never = Steadiness(cut=0, judged=True, steady=False, why="never steady: of course")
+    monkeypatch.setattr(made_duets, "steadiness_of", lambda result: never)
+    pair = source.measure(1, "ab", silent)
+    assert pair.unsteady == (
+        "session 1, a: never steady: of course",
+        "session 1, b: never steady: of course",
+    )
+
+
+def test_launches_tell_how_far_they_are(tmp_path: Path, stage: Stage) -> None:
+    told: list[int] = []
+    made_configured(tmp_path, design="relaunch").measure(1, "ba", told.append)
+    assert told == [0, 1]
+
+
+def test_what_a_cut_session_left_is_removed(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path)
+    left = source.b.session_folder(1).path / "ranks" / "rank-0.bin"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    source.measure(1, "ab", silent)
+    assert not left.exists()
+
+
+def test_sides_name_their_runs_and_what_differs(tmp_path: Path) -> None:
+    source = made_configured(tmp_path)
+    a, b = source.sides()
+    assert (a.given, b.given) == ("", "--no-channels-last")
+    assert (a.run, b.run) == (source.a.id, source.b.id)
+    assert (a.resolved, b.resolved) == (source.a.config, source.b.config)
+    assert b.requested is not None
+    assert b.requested["channels_last"] is False
+    assert source.differences() == (Difference(what="channels-last", a="on", b="off"),)
+
+
+def test_both_runs_end_with_a_record(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path)
+    source.measure(1, "ab", silent)
+    children = source.close("interrupted", "stopped")
+    records = [runs.load_run(tmp_path / child) for child in children]
+    assert [record.id for record in records] == [source.a.id, source.b.id]
+    assert [(record.status, len(record.sessions)) for record in records] == [("interrupted", 1)] * 2
+
+
+def test_nothing_differs_from_itself() -> None:
+    one = made_config()
+    assert differing(one, made_config()) == ()
+    (seed,) = differing(one, made_config(seed=3))
+    assert seed == Difference(what="seed", a="0", b="3")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "on"), (False, "off"), (None, "none"), (0.1, "0.1"), ("x", "x")]
+)
+def test_fields_in_words(value: object, text: str) -> None:
+    assert word(value) == text

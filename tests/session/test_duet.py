@@ -1,0 +1,136 @@
+"""Room for both sides, the length of a block, and whose turn it is; sides are made up."""
+
+import math
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.launch.watch import SessionFailed
+from bench.session import duet
+from bench.session.duet import NoRoom, Score
+from reports.schema.record import Failure
+from tests.session.made_duets import made_recording
+
+SIDE: Any = SimpleNamespace(processes=SimpleNamespace(pids=(1, 2)))
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """GiB: what the first side took, what is left, and what is left on the GPU."""
+    found = {"taken": 1.0, "left": 100.0, "gpu_left": math.inf}
+    monkeypatch.setattr(duet, "peak_resident_gib", lambda pids: found["taken"])
+    monkeypatch.setattr(duet, "available_memory_gib", lambda: found["left"])
+    monkeypatch.setattr(duet, "gpu_free_gib", lambda indices: found["gpu_left"])
+    return found
+
+
+def require_room(root: Path, gpu_free: float = math.inf, **second: int) -> None:
+    duet._require_room(SIDE, made_recording(root), made_recording(root, **second), gpu_free)
+
+
+@pytest.mark.parametrize(
+    ("second", "needed"),
+    [
+        ({}, 1.25),
+        ({"batch_size": 8}, 5.0),  # four times the images, and a quarter to be safe
+        ({"image_size": 64}, 5.0),  # four times the pixels
+        ({"batch_size": 1}, 1.25),  # fewer images do not make the program smaller
+        ({"batch_size": 4, "nodes": 2}, 5.0),
+    ],
+    ids=str,
+)
+def test_memory_for_the_second_side(
+    tmp_path: Path, memory: dict[str, float], second: dict[str, int], needed: float
+) -> None:
+    memory["left"] = needed
+    require_room(tmp_path, **second)
+    memory["left"] = needed - 0.01
+    with pytest.raises(NoRoom, match=rf"memory .* about {needed:.1f} GiB for the second one"):
+        require_room(tmp_path, **second)
+
+
+def test_gpu_memory_is_judged_by_what_the_first_side_took(
+    tmp_path: Path, memory: dict[str, float]
+) -> None:
+    memory["gpu_left"] = 6.0  # of 10: it took 4, so the second one may take 5
+    require_room(tmp_path, gpu_free=10.0)
+    memory["gpu_left"] = 5.0  # it took 5, and 6.25 are not there
+    expected = r"GPU memory cannot hold both sides: about 6\.2 GiB .* 5\.0 GiB are free; use --des"
+    with pytest.raises(NoRoom, match=expected):
+        require_room(tmp_path, gpu_free=10.0)
+
+
+def stage(pairs: int = 1, **changes: Any) -> duet._Stage:
+    score = Score(pairs=pairs, block_steps=0, check_memory=False)
+    fields: dict[str, Any] = {"number": 1, "tick": lambda done: None}
+    return duet._Stage(stack=ExitStack(), score=score, **(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("warm_ms", "steps"),
+    [((10, 40), 25), ((40, 10), 25), ((30, 30), 34), ((5000, 1), 3), ((0.01, 0.01), 1000)],
+)
+def test_a_block_of_the_slower_side_lasts_a_second(
+    warm_ms: tuple[float, float], steps: int
+) -> None:
+    assert stage(warm_ns=[int(1e6 * one) for one in warm_ms]).fitting_steps() == steps
+
+
+class Side:
+    """A side whose blocks take 2 s, and which uses the CPU while it waits."""
+
+    def __init__(self, name: str, clock: SimpleNamespace, waiting: list[float]) -> None:
+        self.name, self.clock, self.used = name, clock, 0.0
+        self.waiting = iter(waiting)
+        self.other: Side
+
+    def cpu_s(self) -> float:
+        return self.used
+
+    def give(self, steps: int) -> None:
+        self.clock.given.append((self.name, steps))
+
+    def answer(self, sides: object, tick: Any) -> int:
+        tick()
+        self.clock.now += 2.0
+        self.other.used += next(self.other.waiting)
+        return 2_000_000_000
+
+
+def made_sides(
+    monkeypatch: pytest.MonkeyPatch, waiting: list[float]
+) -> tuple[list[Any], SimpleNamespace]:
+    clock = SimpleNamespace(now=0.0, given=[])
+    monkeypatch.setattr(duet, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    first, second = Side("first", clock, waiting), Side("second", clock, waiting)
+    first.other, second.other = second, first
+    return [first, second], clock
+
+
+def test_sides_take_turns_and_only_the_waiting_one_is_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # While loaders fill their queues, 5 s each; then 0.02 s in each wait of 2 s: 1 % of a core.
+    sides, clock = made_sides(monkeypatch, [5.0, 0.02, 0.02])
+    done: list[int] = []
+    playing = stage(pairs=2, sides=sides, tick=done.append)
+    assert playing.take_turns(7) == pytest.approx(1.0)
+    names = [name for name, _ in clock.given]
+    assert names == ["first", "second", "second", "first", "first", "second"]
+    assert {steps for _, steps in clock.given} == {7}
+    assert done == [0, 0, 0, 0, 1, 1], "the pair that does not count is none"
+
+
+def test_a_side_that_ends_ends_the_duet(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides, _ = made_sides(monkeypatch, [0.0, 0.0])
+    failure = Failure(rank=0, what="rank 0: killed", log="", log_tail=())
+
+    def answer(*arguments: object) -> int:
+        raise SessionFailed(failure)
+
+    sides[1].answer = answer
+    with pytest.raises(SessionFailed, match="rank 0: killed"):
+        stage(sides=sides).take_turns(3)
