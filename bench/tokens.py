@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 WARM_UP: Final = -1
-"""Token: do the warm-up steps. The answer is the median of their times in ns."""
+"""Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""
 END: Final = 0
 """Token: hand over what was measured and end. Any positive token is a block of so many steps."""
 READY: Final = 1

@@ -122,8 +122,8 @@ def _word(
 ) -> tuple[Word, str]:
     reasons = [reason for pair in pairs for reason in pair.invalid]
     if len(pairs) - len(valid) >= max(MOST_INVALID, len(pairs) / 3):
-        why = "; ".join(dict.fromkeys(reasons))
-        return "invalid", f"{len(pairs) - len(valid)} of {len(pairs)} sessions: {why}"
+        why = f"{len(pairs) - len(valid)} of {len(pairs)} sessions do not count"
+        return "invalid", f"{why}; the first one: {reasons[0]}"
     if decision is None:
         return "can't tell", ""
     if decision.word != "can't tell" or last:  # asked once, as each time could be a false alarm

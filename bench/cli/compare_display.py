@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from bench.cli.display import RunDisplay
-from reports.schema.comparison import Design, Difference, Limits, Order, Side
+from reports.schema.comparison import Design, Difference, Limits, Order, Pair, Side
 from reports.stats.effects import Interval, to_percent
 from reports.verdicts import Judged
 
@@ -45,10 +45,12 @@ class CompareDisplay(RunDisplay):
             return
         self.show("in turn" if done else "building and warming up", done, self._pairs, "")
 
-    def so_far(self, judged: Judged, look: bool) -> None:
+    def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
         """A session has ended."""
         decision = judged.decision
-        told = _interval(decision.interval) if decision else "one session says nothing yet"
+        told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
+        if pair.invalid:
+            told = f"does not count: {pair.invalid[0]}"
         verdict = f"   {judged.word}" if look or judged.is_final else ""
         self.line(
             Text.assemble((f"session {self._number}, {self._design}", "cyan"), f"  {told}", verdict)

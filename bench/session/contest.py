@@ -91,7 +91,7 @@ class Display(Protocol):
     def pairs(self, done: int) -> None:
         """So many pairs of blocks of it are finished."""
 
-    def so_far(self, judged: Judged, look: bool) -> None:
+    def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
         """A session has ended; `look` tells whether the verdict was sought."""
 
 
@@ -164,7 +164,7 @@ class Contest:
         self.looks_taken += look
         judged = self.judged()
         self._save_state()
-        self.display.so_far(judged, look)
+        self.display.so_far(self.pairs[-1], judged, look)
         return (look and judged.is_final) or judged.word == "invalid" or self._is_over()
 
     def judged(self) -> Judged:

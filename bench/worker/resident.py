@@ -5,7 +5,6 @@ step of a block meets caches and clocks that the other side left behind and is n
 """
 
 from dataclasses import dataclass, field
-from statistics import median
 
 from bench import tokens
 from bench.rankfile import Phase
@@ -71,7 +70,7 @@ def _follow_token(side: _Side, progress: Progress) -> None:
 
 
 def _warm_up(side: _Side) -> int:
-    """Return the median length of a step, in ns."""
+    """Return the shortest step of the later half, in ns: blocks must last long enough."""
     steps = side.rank.job.config.warm_up
     side.clock.start_window()
     warm_up(side.training, side.clock, side.evidence, steps)
@@ -79,7 +78,7 @@ def _warm_up(side: _Side) -> int:
     side.done = steps
     reset_peak(side.training.device)
     lengths = columns(side.clock.device_marks(range(steps)), side.clock.host_marks(range(steps)))
-    return int(median(lengths["step_ns"]))
+    return min(lengths["step_ns"][steps // 2 :])
 
 
 def _block(side: _Side, steps: int) -> int:

@@ -76,7 +76,7 @@ class Watched(Silent):
         self.looks: list[bool] = []
         self.states: list[State] = []
 
-    def so_far(self, judged: object, look: bool) -> None:
+    def so_far(self, pair: object, judged: object, look: bool) -> None:
         self.looks.append(look)
         kept = (self.folder / STATE).read_bytes()
         self.states.append(msgspec.json.decode(kept, type=State))
