@@ -208,7 +208,7 @@ def test_many_invalid_sessions_end_it(tmp_path: Path) -> None:
     source = Made(effects=UNSURE, invalid=frozenset({1, 2, 3}))
     record, _ = ended(tmp_path, source)
     assert (record.status, record.verdict, len(record.pairs)) == ("invalid", "invalid", 3)
-    assert record.why == "3 of 3 sessions: a: the loss is not finite"
+    assert record.why == ("3 of 3 sessions do not count; the first one: a: the loss is not finite")
     assert source.closed == [("invalid", record.why)]
 
 
