@@ -1,0 +1,142 @@
+"""Limits of a comparison, its exit codes, and what is shown while it goes on."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli.compare import exit_code
+from bench.cli.compare_display import CompareDisplay
+from bench.cli.show import show_stored
+from reports.schema.comparison import Difference, Limits, Side
+from reports.schema.upgrade import decode
+from tests.cli.test_bad_input import outcome
+from tests.reports.made_comparisons import (
+    judged,
+    made_comparison,
+    made_pair,
+    pairs_of,
+    spread_around,
+)
+
+LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=20, pairs=10, block_steps=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--margin", "0", "must be from 0.01 to 50"),
+        ("--margin", "51", "must be from 0.01 to 50"),
+        ("--margin", "two", "a number is needed"),
+        ("--margin", "nan", "must be from 0.01 to 50"),
+        ("--max-sessions", "1", "must be from 2 to 1000"),
+        ("--max-sessions", "1001", "must be from 2 to 1000"),
+        ("--max-sessions", "2.5", "a whole number is needed"),
+        ("--max-minutes", "0", "must be from 0.1 to 10000"),
+        ("--max-minutes", "inf", "must be from 0.1 to 10000"),
+        ("--blocks", "3", "must be from 4 to 1000"),
+        ("--blocks", "many", "a whole number is needed"),
+        ("--block-steps", "1", "must be from 2 to 100000"),
+        ("--design", "trio", "choose from auto, duet, relaunch"),
+    ],
+)
+def test_limits(
+    option: str,
+    value: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    sides = ["compare", "--a", "", "--b", "--amp", "--output", str(tmp_path)]
+    code, text = outcome([*sides, option, value], monkeypatch, capsys)
+    assert code == 2
+    assert f"{option} {value}: {words}" in text
+    assert not list(tmp_path.iterdir()), "nothing may be left of what never started"
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "allowed"),
+    [
+        ("same", 0, 0),
+        ("faster", 0, 0),
+        ("negligible", 0, 0),
+        ("slower", 1, 1),
+        ("can't tell", 3, 0),
+        ("never steady", 3, 0),
+        ("invalid", 3, 0),
+        (None, 3, 0),
+    ],
+)
+def test_exit_codes(word: Any, code: int, allowed: int) -> None:
+    record = made_comparison(verdict=word)
+    assert exit_code(record, allow_unsure=False) == code
+    assert exit_code(record, allow_unsure=True) == allowed
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_failure_is_one_whatever_is_allowed(allow: bool) -> None:
+    record = made_comparison(status="failed", verdict=None)
+    assert exit_code(record, allow_unsure=allow) == 4
+
+
+def test_json_is_the_record_and_nothing_else(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    record = made_comparison()
+    show_stored(record, as_json=True)
+    found = decode(capfdbinary.readouterr().out, "standard output")
+    assert found == record
+
+
+def test_the_table_goes_to_standard_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    show_stored(made_comparison(), as_json=False)
+    shown = capsys.readouterr()
+    assert shown.out.startswith("b is 9 % slower than a")
+    assert shown.err == ""
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    captured = capsys.readouterr()
+    assert captured.out == "", "progress is for standard error"
+    return [re.sub(r"\s+", " ", line).strip() for line in captured.err.splitlines() if line]
+
+
+def test_what_differs_is_said_before_the_first_session(capsys: pytest.CaptureFixture[str]) -> None:
+    sides = Side(given=""), Side(given="--amp")
+    with CompareDisplay() as display:
+        display.compared(sides, (Difference(what="amp-dtype", a="none", b="bf16"),), LIMITS)
+    assert lines(capsys) == ["a the defaults", "b --amp", "amp-dtype: none → bf16"]
+
+
+def test_a_thing_against_itself_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with CompareDisplay() as display:
+        display.compared((Side(given=""), Side(given="")), (), LIMITS)
+    assert lines(capsys)[-1] == "nothing differs: A/A, which shows the machine's own noise"
+
+
+def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = made_pair(2, invalid=("a: the loss is not finite", "b: batches repeat"))
+    ended = (
+        (pairs_of([0.05]), False),
+        ([*pairs_of([0.05]), bad], False),
+        (pairs_of([0.5, -0.5]), False),
+        (spread_around(0.05, 0.01), False),
+        (spread_around(0.0, 0.05), True),
+    )
+    with CompareDisplay() as display:
+        for number, (pairs, look) in enumerate(ended, 1):
+            display.contest(number, 26, "ab", "duet")
+            display.so_far(pairs[-1], judged(pairs), look)
+    told = [line for line in lines(capsys) if line.startswith("session") and "duet" in line]
+    assert told[:3] == [
+        "session 1, duet too few sessions to say anything yet",
+        "session 2, duet does not count: a: the loss is not finite",
+        "session 3, duet b +0.00 % nothing can be said yet",
+    ]
+    assert re.fullmatch(
+        r"session 4, duet b \+5\.13 % 99 % interval \+\d\.\d\d to \+\d\.\d\d slower", told[3]
+    )
+    assert told[4].endswith("can't tell"), "a look that could not tell"
