@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -126,8 +126,11 @@ class Contest:
         self._looks = one_look(most) if self.limits.fixed else plan_looks(most)
 
     def run(self) -> Comparison:
-        """Measure until it is told or the budget ends; every end leaves a record."""
-        with self.recorded():
+        """Measure until it is told or the budget ends; every end leaves a record.
+
+        A failure of the ranks is told by it alone.
+        """
+        with suppress(SessionFailed), self.recorded():
             while not self.advance():
                 pass
         assert self.record
@@ -135,11 +138,12 @@ class Contest:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Write the record at any end of the body; a failure of the ranks is told by it alone."""
+        """Write the record at any end of the body."""
         try:
             yield
         except SessionFailed as failed:
             self._close("failed", failed.failure.what, failed.failure)
+            raise
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")

@@ -1,9 +1,10 @@
 """A/A: one configuration against itself, as a duet and relaunched, session by session in turn."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bench.errors import RunFailed
+from bench.launch.watch import SessionFailed
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session.compare import Display
@@ -46,7 +47,7 @@ def _measured(
         for design in ("duet", "relaunch")
     ]
     display.compared(contests[0].source.sides(), (), limits)
-    with ExitStack() as stack:
+    with suppress(SessionFailed), ExitStack() as stack:
         for contest in contests:
             stack.enter_context(contest.recorded())
         for _ in range(sessions):
