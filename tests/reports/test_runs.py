@@ -11,6 +11,7 @@ from reports import runs
 from reports.errors import StoreError
 from reports.runs import Unfinished
 from reports.schema.record import Record
+from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import made_record
 
 FIRST = "20260301-101500-resnext50_32x4d_2n-a1b2"
@@ -200,3 +201,54 @@ def test_which_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runs.runs_folder(Path("given")) == Path("given")
     monkeypatch.setenv("RESNEXT_BENCH_RUNS", "")
     assert runs.runs_folder(None) == Path("runs")
+
+
+def compared(root: Path) -> Path:
+    """A runs folder with a run, and a comparison that holds the runs of its sides."""
+    stored(root, FIRST)
+    record = made_comparison()
+    for child in record.children:
+        stored(root / record.id, child)
+    runs.save(root / record.id, record)
+    return root
+
+
+def test_a_comparison_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    record = made_comparison()
+    root = compared(tmp_path)
+    assert runs.load(root / COMPARISON_ID) == record
+    first, second = runs.scan(root)
+    assert isinstance(first, Record)
+    assert (first.id, second) == (FIRST, record), "the runs of its sides are no entries"
+
+
+def test_a_comparison_is_no_run(tmp_path: Path) -> None:
+    root = compared(tmp_path)
+    one, other = made_comparison().children
+    with pytest.raises(StoreError) as error:
+        runs.load_run(root / COMPARISON_ID)
+    expected = f"{COMPARISON_ID} is a comparison, not a run; its runs are {one} and {other}"
+    assert str(error.value) == expected
+    runs.save(root / COMPARISON_ID, made_comparison(children=()))
+    with pytest.raises(StoreError, match=r"is a comparison, not a run$"):
+        runs.load_run(root / COMPARISON_ID)
+    assert runs.load_run(root / FIRST).id == FIRST
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("last", COMPARISON_ID),
+        ("c0de", COMPARISON_ID),
+        ("aaaa", f"{COMPARISON_ID}/20260301-120001-resnext50_32x4d_1n-aaaa"),
+        ("20260301-120001-resnext50_32x4d_1n-bbbb", None),
+    ],
+)
+def test_runs_of_sides_are_found_by_name(tmp_path: Path, wanted: str, found: str | None) -> None:
+    expected = tmp_path / (found or f"{COMPARISON_ID}/{wanted}")
+    assert runs.find(compared(tmp_path), wanted) == expected
+
+
+def test_runs_of_sides_can_be_ambiguous(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"is ambiguous: .*-aaaa, .*-bbbb"):
+        runs.find(compared(tmp_path), "20260301-120001")
