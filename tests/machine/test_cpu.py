@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
+from bench.machine.cpu import (
+    available_memory_gib,
+    cpu_seconds,
+    peak_memory_gib,
+    peak_resident_gib,
+    read_cpu,
+    reset_peak_memory,
+)
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 STAT = """\
@@ -62,3 +69,48 @@ def test_peak_memory_covers_what_was_touched() -> None:
     block = bytearray(64 * 2**20)
     block[::4096] = b"x" * len(block[::4096])
     assert peak_memory_gib() - before > 0.75 * len(block) / 2**30
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Two processes; the name of the second one is meant to confuse."""
+    made = {
+        "7": ("(python)", 300, 40, 2 * 2**20),
+        "8": ("(a) R 1 2 (b c)", 50, 10, 2**19),
+    }
+    for pid, (name, user, system, peak_kib) in made.items():
+        (tmp_path / pid).mkdir()
+        before = "S 1 7 7 0 -1 4194304 900 0 0 0"
+        stat = f"{pid} {name} {before} {user} {system} 9999 9999 20 0 4 0 12345\n"
+        (tmp_path / pid / "stat").write_text(stat)
+        status = f"Name:\tx\nVmPeak:\t99999999 kB\nVmHWM:\t{peak_kib:8} kB\nVmRSS:\t1 kB\n"
+        (tmp_path / pid / "status").write_text(status)
+    (tmp_path / "meminfo").write_text(
+        "MemTotal: 16000000 kB\nMemFree: 1 kB\nMemAvailable:    3145728 kB\nBuffers: 5 kB\n"
+    )
+    return tmp_path
+
+
+def test_time_of_processes_without_that_of_their_ended_children(proc: Path) -> None:
+    assert cpu_seconds([7], proc) == pytest.approx(340 / TICKS_PER_S)
+    assert cpu_seconds([7, 8], proc) == pytest.approx(400 / TICKS_PER_S)
+
+
+def test_processes_that_have_ended_count_nothing(proc: Path) -> None:
+    assert cpu_seconds([9, 8], proc) == pytest.approx(60 / TICKS_PER_S)
+    assert cpu_seconds([], proc) == 0
+    assert peak_resident_gib([9], proc) == 0
+
+
+def test_peaks_of_processes_add_up(proc: Path) -> None:
+    assert peak_resident_gib([7, 8], proc) == pytest.approx(2.5)
+
+
+def test_memory_without_swapping(proc: Path) -> None:
+    assert available_memory_gib(proc) == pytest.approx(3.0)
+
+
+def test_this_process_can_be_watched() -> None:
+    assert cpu_seconds([os.getpid()]) > 0
+    assert peak_resident_gib([os.getpid()]) > 0.01
+    assert available_memory_gib() > 0
