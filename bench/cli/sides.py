@@ -11,8 +11,11 @@ from bench.config.request import checked, merged, read_file
 from bench.errors import UsageError
 from reports.schema.config import Request
 
-_NOT_A_SIDE: Final = ("sessions", "output", "json", "dry_run", "allow_unsure")
-"""Options of `run` that say how to measure or to show, which is the same for both sides."""
+_NOT_A_SIDE: Final = ("sessions", "port", "output", "json", "dry_run", "allow_unsure")
+"""Options of `run` that say how to measure or to show, which is the same for both sides.
+
+On a command line they are refused; in a file, which may serve `run` as well, they are passed over.
+"""
 _DEFAULTS: Final = {"blocks": "10", "design": "auto"}
 """Of options that are only refused where they say something else."""
 
@@ -21,7 +24,7 @@ def side_request(text: str, name: str) -> Request:
     """What `--a TEXT` asks for; `name` is the option, for errors."""
     words = words_of(text, name)
     if len(words) == 1 and words[0].endswith(".toml"):
-        return read_file(Path(words[0]))
+        return _file(Path(words[0]))
     try:
         return _parsed(words)
     except UsageError as error:
@@ -67,7 +70,11 @@ def _parsed(words: tuple[str, ...]) -> Request:
     request = checked(
         {key: value for key, value in named.items() if key not in _NOT_A_SIDE}, typed=False
     )
-    return merged(request, read_file(Path(str(file))) if file else {})
+    return merged(request, _file(Path(str(file))) if file else {})
+
+
+def _file(path: Path) -> Request:
+    return {name: value for name, value in read_file(path).items() if name not in _NOT_A_SIDE}
 
 
 def _values(words: tuple[str, ...]) -> dict[str, object]:

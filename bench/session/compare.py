@@ -26,7 +26,7 @@ from reports import runs
 from reports.errors import StoreError
 from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import Request
-from reports.schema.record import Session
+from reports.schema.record import Environment, Session
 from reports.schema.samples import SessionResult
 
 Wanted = Literal["auto", "duet", "relaunch"]
@@ -129,6 +129,8 @@ def _gone_on(state: State, source: Source, folder: Path, display: Display) -> Co
         looks_taken=kept.looks_taken,
         created=datetime.fromisoformat(kept.created),
         elapsed_before_s=state.elapsed_s,
+        ended=state.ended,
+        cut_at=state.cut_at,
     ).run()
 
 
@@ -208,10 +210,20 @@ def _read_result(run: Recording, number: int) -> SessionResult:
 
 def _require_same_software(kept: Comparison, source: Source) -> None:
     """Sessions of another machine or other versions are another measurement."""
-    then, now = kept.environment, source.environment()
+    then, now = (_comparable(one) for one in (kept.environment, source.environment()))
     for name in ("host", "cpu", "cores", "gpus", "kernel", "versions", "variables"):
         if getattr(then, name) != getattr(now, name):
             raise UsageError(
                 f"{kept.id} cannot be resumed: {name} changed since its last session; "
                 "start a new comparison"
             )
+
+
+def _comparable(environment: Environment) -> Environment:
+    """Without what names a scheduler's job: a new job on the same machine may go on."""
+    kept = {
+        name: value
+        for name, value in environment.variables.items()
+        if not name.startswith("SLURM_")
+    }
+    return msgspec.structs.replace(environment, variables=kept)

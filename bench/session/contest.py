@@ -101,6 +101,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     comparison: Comparison
     sessions: tuple[tuple[Session, ...], tuple[Session, ...]]
     elapsed_s: float
+    ended: bool = False
+    """Whether that session was the last one, so that no more may follow."""
+    cut_at: int | None = None
+    """Index of the look that became the last one as the time was over."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -116,6 +120,9 @@ class Contest:
     looks_taken: int = 0
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     elapsed_before_s: float = 0.0
+    ended: bool = False
+    cut_at: int | None = None
+    """Index of the look that became the last one as the time was over."""
     record: Comparison | None = None
     """Once it has ended."""
     _start: float = field(default_factory=time.monotonic)
@@ -124,6 +131,8 @@ class Contest:
     def __post_init__(self) -> None:
         most = self.limits.max_sessions
         self._looks = one_look(most) if self.limits.fixed else plan_looks(most)
+        if self.cut_at is not None:
+            self._looks = self._looks.ended_at(self.cut_at)
 
     def run(self) -> Comparison:
         """Measure until it is told or the budget ends; every end leaves a record.
@@ -131,8 +140,8 @@ class Contest:
         A failure of the ranks is told by it alone.
         """
         with suppress(SessionFailed), self.recorded():
-            while not self.advance():
-                pass
+            while not self.ended:
+                self.advance()
         assert self.record
         return self.record
 
@@ -147,9 +156,7 @@ class Contest:
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
-            raise Interrupted(
-                f"interrupted; go on with: resnext-bench compare --resume {self.folder.name}"
-            ) from None
+            raise Interrupted(f"interrupted; {self._what_is_left()}") from None
         except Exception as error:
             self._close("failed", f"{type(error).__name__}: {error}")
             raise
@@ -158,18 +165,24 @@ class Contest:
             with undisturbed():
                 self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
 
-    def advance(self) -> bool:
-        """Measure one more session; return whether it was the last one."""
+    def _what_is_left(self) -> str:
+        if self.limits.fixed:  # one half of an A/A: the other one would be missing
+            return f"the sessions so far are in {self.folder}"
+        return f"go on with: resnext-bench compare --resume {self.folder.name}"
+
+    def advance(self) -> None:
+        """Measure one more session, and see whether it was the last one."""
         number = len(self.pairs) + 1
         order = order_of(number)
         self.display.contest(number, self.limits.max_sessions, order, self.source.design)
         self.pairs.append(self.source.measure(number, order, self.display.pairs))
-        look = self._is_look()
+        over = self._is_over()
+        look = self._is_look(over=over)
         self.looks_taken += look
         judged = self.judged()
+        self.ended = over or (look and judged.is_final) or judged.word == "invalid"
         self._save_state()
         self.display.so_far(self.pairs[-1], judged, look)
-        return (look and judged.is_final) or judged.word == "invalid" or self._is_over()
 
     def judged(self) -> Judged:
         """What the pairs say at the last look taken; before the first, as at that one."""
@@ -178,17 +191,17 @@ class Contest:
             self.pairs, self.source.design, self._looks, look, self.limits.margin_percent / 100
         )
 
-    def _is_look(self) -> bool:
-        """At the planned numbers of sessions; and once more when the time is over.
+    def _is_look(self, *, over: bool) -> bool:
+        """At the planned numbers of sessions; and once more when the budget is over.
 
         Time does not depend on what was measured, so the last look may come early.
         """
         done = len(counted(self.pairs))
         if done < 2 or self.looks_taken >= len(self._looks.sessions):
             return False
-        over = self._is_over()
         if over:
-            self._looks = self._looks.ended_at(self.looks_taken)
+            self.cut_at = self.looks_taken
+            self._looks = self._looks.ended_at(self.cut_at)
         return over or done >= self._looks.sessions[self.looks_taken]
 
     def _is_over(self) -> bool:
@@ -205,6 +218,8 @@ class Contest:
             comparison=self._record("interrupted", "killed", ()),
             sessions=self.source.sessions(),
             elapsed_s=self._elapsed_s(),
+            ended=self.ended,
+            cut_at=self.cut_at,
         )
         write_atomically(self.folder / STATE, msgspec.json.encode(state))
 

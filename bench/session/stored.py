@@ -15,7 +15,7 @@ from reports import runs
 from reports.schema.comparison import Comparison, Difference, Limits, Side
 from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
-from reports.verdicts import told_range
+from reports.verdicts import told_percent, told_range
 
 UNPAIRED: Final = (
     "unpaired: what else changed on the machine between the runs is part of the difference"
@@ -130,7 +130,7 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
         environment=a.records[0].environment,
         change=told_range(decision.interval) if decision else None,
         order_effect=None,
-        detectable_percent=decision.detectable_percent if decision else None,
+        detectable_percent=told_percent(decision.detectable_percent) if decision else None,
         sessions_more=decision.more if decision else None,
         looks_taken=1 if decision else 0,
         step_ms=judged.step_ms,

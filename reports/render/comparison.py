@@ -49,15 +49,15 @@ def print_comparison(console: Console, record: Comparison) -> None:
 
 
 def verdict_line(record: Comparison) -> str:
-    """The verdict in one sentence: "b is 9.3 % slower than a"."""
+    """The verdict in one sentence: "b is slower than a: a step takes 9.3 % longer"."""
     word, change = record.verdict, record.change
     if word is None:
         return f"no verdict: {record.why}"
     size = f"{_short(abs(change.percent), 3)} %" if change else ""
     margin = record.limits.margin_percent
     told = {
-        "faster": f"b is {size} faster than a",
-        "slower": f"b is {size} slower than a",
+        "faster": f"b is faster than a: a step takes {size} less time",
+        "slower": f"b is slower than a: a step takes {size} longer",
         "same": f"b and a are the same, within ±{margin:g} %",
         "negligible": f"b differs from a, but by less than ±{margin:g} %",
         "can't tell": f"can't tell b from a{_more(record)}",

@@ -94,7 +94,7 @@ def test_the_table_goes_to_standard_output(
     monkeypatch.setenv("COLUMNS", "80")
     show_stored(made_comparison(), as_json=False)
     shown = capsys.readouterr()
-    assert shown.out.startswith("b is 9 % slower than a")
+    assert shown.out.startswith("b is slower than a: a step takes 9 % longer")
     assert shown.err == ""
 
 

@@ -304,7 +304,10 @@ def test_being_killed_leaves_the_state_alone(tmp_path: Path) -> None:
 def test_whoever_advances_by_hand_gets_a_record_too(tmp_path: Path) -> None:
     made = contest(tmp_path, Made(effects=around(0.0, 0.001)), fixed=True, most=3)
     with made.recorded():
-        assert [made.advance() for _ in range(3)] == [False, False, True]
+        for _ in range(3):
+            assert not made.ended
+            made.advance()
+    assert made.ended
         assert made.record is None
     assert made.record
     assert (made.record.status, made.record.verdict) == ("ok", "same")
@@ -320,3 +323,31 @@ def test_it_goes_on_where_it_stood(tmp_path: Path) -> None:
     assert record.pairs == whole.pairs
     assert (record.change, record.looks_taken) == (whole.change, whole.looks_taken)
     assert 120 <= record.duration_s < 130
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["all looks", "time over"])
+def test_killed_after_its_last_look_it_takes_no_other(tmp_path: Path, late: bool) -> None:
+    """Another session would lead to a look that nobody has paid for."""
+    made = contest(tmp_path, Made(effects=UNSURE), most=10)
+    made.elapsed_before_s = 3600.0 if late else 0.0
+    record = made.run()
+    assert isinstance(made.display, Watched)
+    state = made.display.states[-1]
+    source = Made(effects=UNSURE)
+    again = Contest(
+        source=source,
+        limits=state.comparison.limits,
+        folder=made.folder,
+        command=("compare",),
+        display=Watched(made.folder),
+        pairs=list(state.comparison.pairs),
+        looks_taken=state.comparison.looks_taken,
+        ended=state.ended,
+        cut_at=state.cut_at,
+    ).run()
+    assert source.asked == []
+    assert (again.verdict, again.change, again.looks_taken) == (
+        record.verdict,
+        record.change,
+        record.looks_taken,
+    )

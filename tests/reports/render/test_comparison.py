@@ -48,8 +48,11 @@ DRIFTING = [
     for number in range(1, 9)
 ]
 HEADLINES: dict[str, tuple[Sequence[Pair], str]] = {
-    "slower": (spread_around(log(1.093), 0.001), "b is 9.3 % slower than a"),
-    "faster": (spread_around(log(0.907), 0.001), "b is 9.3 % faster than a"),
+    "slower": (spread_around(log(1.093), 0.001), "b is slower than a: a step takes 9.3 % longer"),
+    "faster": (
+        spread_around(log(0.907), 0.001),
+        "b is faster than a: a step takes 9.3 % less time",
+    ),
     "negligible": (
         spread_around(0.005, 0.002),
         "b differs from a, but by less than ±2 %",
@@ -151,7 +154,7 @@ def test_hardly_anything_is_known(design: Any, effects: list[float]) -> None:
 def test_a_large_change_is_written_out() -> None:
     change = Range(percent=1234.6, low_percent=900, high_percent=2000, confidence_percent=99.5)
     record = made_comparison(change=change, detectable_percent=123.4)
-    assert verdict_line(record) == "b is 1,235 % slower than a"
+    assert verdict_line(record) == "b is slower than a: a step takes 1,235 % longer"
     text = shown(record)
     assert "+1234.60 % 99.5 % interval +900.00 to +2,000.00 %" in text
     assert "changes from 123 % on" in text

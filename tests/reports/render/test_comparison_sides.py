@@ -62,7 +62,7 @@ def text_of(record: Comparison) -> str:
 def test_commands_are_the_names_of_scripts() -> None:
     a, b = (Side(given=f"python train.py {one}", command=(*TRAIN, one)) for one in ("1", "2"))
     text = text_of(made(a, b, differences=(Difference(what="arguments", a="1", b="2"),)))
-    assert text.startswith("b is 20 % slower than a")
+    assert text.startswith("b is slower than a: a step takes 20 % longer")
     assert "│ a │ python train.py 1 │" in text
     assert "│ arguments │ 1 → 2 │" in text
 
