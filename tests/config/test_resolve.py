@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.run import request_of
 from bench.config import resolve as module
 from bench.config.request import checked
-from bench.config.resolve import DataFacts, Resolved, dali_installed, pipeline_of, resolve
+from bench.config.resolve import (
+    DataFacts,
+    Resolved,
+    dali_installed,
+    pipeline_of,
+    request_of,
+    resolve,
+)
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from reports.schema.config import Request

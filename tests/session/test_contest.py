@@ -307,7 +307,7 @@ def test_whoever_advances_by_hand_gets_a_record_too(tmp_path: Path) -> None:
         for _ in range(3):
             assert not made.ended
             made.advance()
-    assert made.ended
+        assert made.ended
         assert made.record is None
     assert made.record
     assert (made.record.status, made.record.verdict) == ("ok", "same")
