@@ -52,6 +52,7 @@ def test_a_duet_ends_in_a_verdict_and_three_records(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """The session that was complete is kept; the other one is measured again."""
     root = tmp_path / "runs"
@@ -110,8 +111,8 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_relaunched_on_two_nodes(tmp_path: Path) -> None:
-    both = f"{TINY[2]} --nodes 2 --steps 10"
+def test_relaunched(tmp_path: Path) -> None:
+    both = f"{TINY[2]} --steps 10"
     sides = ("--a", "", "--b", "--amp", "--design", "relaunch", "--max-sessions", "3")
     done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)
     record = json.loads(done.stdout)
