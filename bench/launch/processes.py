@@ -12,7 +12,7 @@ from typing import Self
 
 from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
-from bench.machine.process import bind_to_cores, die_with_parent, undisturbed
+from bench.machine.process import HELD, bind_to_cores, die_with_parent, undisturbed
 from bench.rankfile import RankFile
 
 GRACE_S = 8.0
@@ -30,7 +30,8 @@ class Processes:
     def __enter__(self) -> Self:
         try:
             for command in self._commands:
-                self._agents.append(_start(command, self._folder.node_log(command.node)))
+                with undisturbed():  # a signal in here would leave a process that nobody knows
+                    self._agents.append(_start(command, self._folder.node_log(command.node)))
         except BaseException:
             self.stop()
             raise
@@ -75,7 +76,8 @@ class Processes:
 
 def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
     def before_exec() -> None:
-        # Two system calls and no lock that another thread of the program could hold.
+        # System calls, and no lock that another thread of the program could hold.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
         bind_to_cores(command.cores)
         die_with_parent(signal.SIGTERM)
 

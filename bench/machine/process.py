@@ -5,8 +5,12 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 _PR_SET_PDEATHSIG = 1
+
+HELD: Final = (signal.SIGINT, signal.SIGTERM)
+"""What ends the program when a user or a scheduler wants it to."""
 
 
 def bind_to_cores(cores: Sequence[int]) -> None:
@@ -17,8 +21,7 @@ def bind_to_cores(cores: Sequence[int]) -> None:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM off while something short must be finished."""
-    held = (signal.SIGINT, signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from bench.launch.resident import Resident
 from bench.machine import nvml
 from bench.machine.cpu import available_memory_gib, peak_resident_gib
 from bench.machine.gpu_watch import open_watch
+from bench.machine.process import undisturbed
 from bench.session.blocks import Block, alternate
 from bench.session.recording import Recording, Started
 from reports.schema.samples import SessionResult
@@ -151,7 +152,8 @@ class _Stage:
             module=module,
         )
         self.started.append(Started(at=datetime.now(UTC), launch_s=time.monotonic()))
-        self.sides.append(self.stack.enter_context(Resident(plan, folder)))
+        with undisturbed():  # from its first process on it must be known to the stack
+            self.sides.append(self.stack.enter_context(Resident(plan, folder)))
 
     def _warm_up(self, index: int) -> None:
         side, begun = self.sides[index], self.started[index]
