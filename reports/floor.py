@@ -42,7 +42,7 @@ class Floor:
     contamination: Range
     """Step time in a duet over that alone, less 1. Both sides share it, so it cancels there."""
     quiet_percent: float
-    """Most that the waiting side used of a core."""
+    """Most that the waiting side used of its cores."""
 
 
 def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:

@@ -76,7 +76,7 @@ def _torchrun(config: RunConfig, node: int, run_id: str, port: int) -> tuple[str
         *("--local-addr", LOOPBACK),
         *("--max-restarts", "0"),
         # The agent wakes this often beside the measurement; its default is ten times a second.
-        *("--monitor-interval", "0.5"),
+        *("--monitor-interval", "1"),
     )
 
 

@@ -22,7 +22,7 @@ from reports.schema.record import Environment, Session, Status, Steadiness
 RELAUNCHED = "relaunched, as "
 """How the note begins that tells why no duet was played."""
 QUIET_PERCENT = 1.0
-"""A side without the token that takes more of a core than this is worth a note."""
+"""A side without the token that takes more of its cores than this is worth a note."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -107,7 +107,7 @@ class Configured:
         measured = of_duet(*played.results, played.block_steps)
         sessions = self._keep(played)
         busy = played.quiet_percent
-        loud = f"session {number}: the waiting side used {busy:.1f} % of a core"
+        loud = f"session {number}: the waiting side used {busy:.1f} % of its cores"
         return _pair(
             number,
             order,

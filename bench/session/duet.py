@@ -66,7 +66,7 @@ class Played:
     block_steps: int
     use: GpuUse
     quiet_percent: float
-    """CPU time of the side without the token, in per cent of one core, over both sides."""
+    """CPU time of the side without the token, in per cent of its cores, over both sides."""
     started: tuple[Started, Started]
 
 
@@ -111,6 +111,8 @@ class _Stage:
     sides: list[Resident] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     warm_ns: list[int] = field(default_factory=list)
+    cores: int = 1
+    """That a side has."""
     blocks: int = 0
     waiting_s: float = 0.0
     waiting_cpu_s: float = 0.0
@@ -119,6 +121,7 @@ class _Stage:
         """Start both sides and let each warm up, alone."""
         modules = self.score.modules[::-1] if flipped else self.score.modules
         free = gpu_free_gib(first.gpu_indices())
+        self.cores = sum(len(place.cores) for place in first.topology.places)
         self._launch(first, modules[0])
         if self.score.check_memory:
             self._warm_up(0)
@@ -133,11 +136,11 @@ class _Stage:
         return min(max(steps, FEWEST_STEPS), MOST_STEPS)
 
     def take_turns(self, steps: int) -> float:
-        """Play all blocks; return how busy the waiting side was, in per cent of a core."""
+        """Play all blocks; return how busy the waiting side was, in per cent of its cores."""
         first, second = self.sides
         blocks = (self._block(first, second, steps), self._block(second, first, steps))
         alternate(*blocks, 1 + self.score.pairs)
-        return 100 * self.waiting_cpu_s / self.waiting_s
+        return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
 
     def _launch(self, run: Recording, module: str) -> None:
         folder = run.session_folder(self.number)

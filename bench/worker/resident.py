@@ -4,6 +4,7 @@ Built once, it trains in blocks whenever its side holds the token and sleeps in 
 step of a block meets caches and clocks that the other side left behind and is not counted.
 """
 
+import time
 from dataclasses import dataclass, field
 
 from bench import tokens
@@ -55,6 +56,7 @@ def _follow_token(side: _Side, progress: Progress) -> None:
     taker = tokens.Taker(tokens.Pipes(side.rank.folder.path)) if side.rank.rank == 0 else None
     word = tokens.READY
     while True:
+        settle()
         group.barrier()  # every rank is where rank 0 is about to say that it is
         if taker:
             taker.back(word)
@@ -67,6 +69,19 @@ def _follow_token(side: _Side, progress: Progress) -> None:
             side.rank.file.phase = Phase.TIMED
         else:
             word = _block(side, token)
+
+
+SETTLE_STEP_S, SETTLE_MOST_S = 0.01, 1.0
+
+
+def settle() -> None:
+    """Wait until this process is idle: loaders fill their queues before the token is passed on."""
+    deadline = time.monotonic() + SETTLE_MOST_S
+    while time.monotonic() < deadline:
+        before = time.process_time()
+        time.sleep(SETTLE_STEP_S)
+        if time.process_time() - before < 0.1 * SETTLE_STEP_S:
+            return
 
 
 def _warm_up(side: _Side) -> int:

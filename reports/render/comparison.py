@@ -151,7 +151,7 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         )
     quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]
     if quiet:
-        yield "quiet", f"the waiting side used {max(quiet):.1f} % of a core at most"
+        yield "quiet", f"the waiting side used {max(quiet):.1f} % of its cores at most"
     yield "machine", _machine(record)
 
 

@@ -76,5 +76,5 @@ def _contamination(floor: Floor) -> Text:
     )
     return Text(
         f"A step in a duet {told} ({_range(found)}, 99 %); the waiting side used "
-        f"{floor.quiet_percent:.1f} % of a core at most."
+        f"{floor.quiet_percent:.1f} % of its cores at most."
     )

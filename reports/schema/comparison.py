@@ -66,7 +66,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift | None = None
     """Of the steps of both sides, on average: shared by a duet, where it cancels."""
     quiet_percent: float | None = None
-    """Duet: CPU time of the side without the token, per cent of one core."""
+    """Duet: CPU time of the side without the token, per cent of its cores."""
     invalid: tuple[str, ...] = ()
     unsteady: tuple[str, ...] = ()
     """Relaunch: what did not settle."""

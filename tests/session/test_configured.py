@@ -61,7 +61,7 @@ def test_a_loud_waiting_side_is_noted(
     stage.quiet = percent
     pair = made_configured(tmp_path).measure(3, "ab", silent)
     assert pair.quiet_percent == percent
-    expected = "session 3: the waiting side used 1.6 % of a core"
+    expected = "session 3: the waiting side used 1.6 % of its cores"
     assert pair.notes == ((expected,) if noted else ())
 
 

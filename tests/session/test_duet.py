@@ -113,7 +113,7 @@ def made_sides(
 def test_sides_take_turns_and_only_the_waiting_one_is_watched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # While loaders fill their queues, 5 s each; then 0.02 s in each wait of 2 s: 1 % of a core.
+    # While loaders fill their queues, 5 s each; then 0.02 s in each wait of 2 s: 1 % of its core.
     sides, clock = made_sides(monkeypatch, [5.0, 0.02, 0.02])
     done: list[int] = []
     playing = stage(pairs=2, sides=sides, tick=done.append)

@@ -122,7 +122,7 @@ def test_relaunched(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_waiting_side_is_quiet(tmp_path: Path) -> None:
-    """Two nodes with DALI: agents, ranks, loaders and communication of the side that waits."""
+    """Two nodes with DALI, a core each: agents, ranks, loaders and gloo of the side that waits."""
     both = "--model resnext14_4x4d --image-size 64 --batch-size 8 --warm-up 4 --nodes 2"
     sides = ("--a", "", "--b", "--amp", "--max-sessions", "2", "--blocks", "6")
     done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)

@@ -106,7 +106,7 @@ def test_all_figures_are_there(width: int) -> None:
         "4 of at most 4, each 10 pairs of blocks of 4 steps; 1 of 1 looks taken and paid for",
         "order being second costs",
         "balanced out",
-        "quiet the waiting side used 0.2 % of a core at most",
+        "quiet the waiting side used 0.2 % of its cores at most",
         "machine Example CPU @ 2.50GHz, 2 cores, torch 2.15.0",
         COMPARISON_ID,
     ):
