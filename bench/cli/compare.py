@@ -34,7 +34,7 @@ _BOUNDS: Final[dict[str, tuple[type[int] | type[float], float, float]]] = {
 
 def compare_command(given: Mapping[str, Any]) -> int:
     """Compare as asked, show the record, and return the exit code."""
-    from bench.cli.compare_display import CompareDisplay  # noqa: PLC0415
+    from bench.cli.compare_display import CompareDisplay
 
     root = runs_folder(given["output"])
     with CompareDisplay() as display:
@@ -53,7 +53,7 @@ def exit_code(record: Comparison, *, allow_unsure: bool) -> int:
 
 
 def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
-    from bench.session.compare import resume  # noqa: PLC0415
+    from bench.session.compare import resume
 
     refuse(given, _SIDES, "says what is compared; --resume goes on with the sides it had")
     return resume(find(root, given["resume"]), inspect(), display)
@@ -68,7 +68,7 @@ def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
 
 def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
-    from bench.session.compare import Asked, Wanted, compare  # noqa: PLC0415
+    from bench.session.compare import Asked, Wanted, compare
 
     refuse(given, _OF_SCRIPTS, "is for a script of your own; name its command with --script")
     a, b = _sides(given)
@@ -87,7 +87,7 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
 
 
 def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
-    from bench.session.compare_script import AskedScript, compare_script  # noqa: PLC0415
+    from bench.session.compare_script import AskedScript, compare_script
 
     refuse(given, ("blocks", "block_steps"), "is for duets; a script is launched in turn")
     if given["design"] not in ("auto", "relaunch"):
@@ -114,7 +114,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
 
 def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
-    from bench.session.stored import AskedStored, compare_stored  # noqa: PLC0415
+    from bench.session.stored import AskedStored, compare_stored
 
     others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
     refuse(given, others, "does not go with --a-runs and --b-runs: nothing is measured")

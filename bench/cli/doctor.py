@@ -32,7 +32,7 @@ def doctor_command(*, allow_unsure: bool, as_json: bool) -> int:
         sys.stdout.buffer.write(text + b"\n")
         sys.stdout.buffer.flush()
     else:
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
         print_condition(Console(highlight=False), condition)
     return SPOILT if condition.spoils and not allow_unsure else 0
@@ -40,7 +40,7 @@ def doctor_command(*, allow_unsure: bool, as_json: bool) -> int:
 
 def print_condition(console: "Console", condition: Condition) -> None:
     """What calls for action in full, the worst first; the rest on a few lines."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     for severity, (title, style) in _TITLES.items():
         found = [one for one in condition.findings if one.severity is severity]
@@ -62,8 +62,8 @@ def print_condition(console: "Console", condition: Condition) -> None:
 
 
 def _in_full(finding: Finding, width: int) -> "Table":
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(width=width + 2)

@@ -49,9 +49,9 @@ def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ..
 
 
 def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> None:
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False)
     choices = Table("chosen for this machine", "value", "why", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -17,9 +17,9 @@ FEWEST, MOST = 3, 100
 def floor_command(both: str, sessions: str, output: Path | None, *, as_json: bool) -> int:
     """Compare a configuration with itself and say which changes can be told."""
     request, count = side_request(both, "--both"), _count(sessions)
-    from bench.cli.compare_display import CompareDisplay  # noqa: PLC0415
-    from bench.session.floor import measure_floor  # noqa: PLC0415
-    from reports.floor import floor_of  # noqa: PLC0415
+    from bench.cli.compare_display import CompareDisplay
+    from bench.session.floor import measure_floor
+    from reports.floor import floor_of
 
     limits = Limits(
         margin_percent=2,
@@ -44,9 +44,9 @@ def floor_command(both: str, sessions: str, output: Path | None, *, as_json: boo
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(floor), indent=2) + b"\n")
         return 0
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from reports.render.floor import print_floor  # noqa: PLC0415
+    from reports.render.floor import print_floor
 
     print_floor(Console(highlight=False), floor)
     return 0

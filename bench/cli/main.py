@@ -34,7 +34,7 @@ Wanted = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         typer.echo(f"resnext-bench {version('resnext-bench')}")
         raise typer.Exit
@@ -97,7 +97,7 @@ def run(
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_STORED}
-    from bench.cli.run import run_command  # noqa: PLC0415
+    from bench.cli.run import run_command
 
     request = {name: value for name, value in given.items() if value is not None}
     how = (allow_unsure, output, json)
@@ -139,7 +139,7 @@ def compare(
     Example: compare --script "python train.py" --a-rev main --b-rev HEAD
     """
     given = dict(locals())
-    from bench.cli.compare import compare_command  # noqa: PLC0415
+    from bench.cli.compare import compare_command
 
     raise typer.Exit(compare_command(given))
 
@@ -158,10 +158,10 @@ def doctor(
     Exit code 3 when something would spoil a measurement.
     """
     if aa:
-        from bench.cli.floor import floor_command  # noqa: PLC0415
+        from bench.cli.floor import floor_command
 
         raise typer.Exit(floor_command(both, sessions, output, as_json=json))
-    from bench.cli.doctor import doctor_command  # noqa: PLC0415
+    from bench.cli.doctor import doctor_command
 
     raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
 
@@ -169,7 +169,7 @@ def doctor(
 @runs_app.command("list")
 def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
     """List the stored runs, oldest first."""
-    from bench.cli.runs import list_command  # noqa: PLC0415
+    from bench.cli.runs import list_command
 
     raise typer.Exit(list_command(output, json))
 
@@ -177,7 +177,7 @@ def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
 @runs_app.command("show")
 def show(wanted: Wanted, output: opt.Output = None, json: opt.Json = False) -> None:
     """Show one run as it was shown at its end."""
-    from bench.cli.runs import show_command  # noqa: PLC0415
+    from bench.cli.runs import show_command
 
     raise typer.Exit(show_command(wanted, output, json))
 
@@ -190,7 +190,7 @@ def rerun(
     allow_unsure: opt.AllowUnsure = False,
 ) -> None:
     """Run the resolved configuration of a stored run again."""
-    from bench.cli.runs import rerun_command  # noqa: PLC0415
+    from bench.cli.runs import rerun_command
 
     raise typer.Exit(rerun_command(wanted, allow_unsure, output, json))
 
@@ -198,7 +198,7 @@ def rerun(
 @runs_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of record.json."""
-    from bench.cli.runs import schema_command  # noqa: PLC0415
+    from bench.cli.runs import schema_command
 
     raise typer.Exit(schema_command())
 
@@ -239,8 +239,8 @@ def _say(text: str, code: int) -> int:
 
 def _bug(error: Exception) -> int:
     """Say that this is a bug of ours, in short; the whole story goes to a file."""
-    import tempfile  # noqa: PLC0415
-    import traceback  # noqa: PLC0415
+    import tempfile
+    import traceback
 
     with tempfile.NamedTemporaryFile(
         "w", prefix="resnext-bench-", suffix=".log", delete=False

@@ -25,7 +25,7 @@ def run_command(
     """Run as asked, show the record, and return the exit code."""
     request = merged(checked(given, typed=False), read_file(file) if file else {})
     if dry_run:
-        from bench.cli.dry_run import show_plan  # noqa: PLC0415
+        from bench.cli.dry_run import show_plan
 
         show_plan(request, inspect(), as_json=as_json)
         return 0
@@ -35,8 +35,8 @@ def run_command(
 def run_request(request: Request, output: Path | None, *, as_json: bool, allow_unsure: bool) -> int:
     """Run a checked request."""
     # The sessions need numpy and the figures scipy: not before a run is certain.
-    from bench.cli.display import RunDisplay  # noqa: PLC0415
-    from bench.session.run import execute  # noqa: PLC0415
+    from bench.cli.display import RunDisplay
+    from bench.session.run import execute
 
     with RunDisplay() as display:
         record = execute(

@@ -24,9 +24,9 @@ def list_command(output: Path | None, as_json: bool) -> int:
         ]
         sys.stdout.buffer.write(msgspec.json.encode(rows) + b"\n")
         return 0
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from reports.render.console import print_runs  # noqa: PLC0415
+    from reports.render.console import print_runs
 
     if not found:
         print(f"no runs in {runs_folder(output).absolute()}", file=sys.stderr)

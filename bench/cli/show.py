@@ -14,14 +14,14 @@ def show_stored(record: Stored, *, as_json: bool) -> None:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
         sys.stdout.buffer.flush()
         return
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console(highlight=False)
     if isinstance(record, Comparison):
-        from reports.render.comparison import print_comparison  # noqa: PLC0415
+        from reports.render.comparison import print_comparison
 
         print_comparison(console, record)
         return
-    from reports.render.console import print_record  # noqa: PLC0415
+    from reports.render.console import print_record
 
     print_record(console, record)

@@ -79,7 +79,7 @@ def _file(path: Path) -> Request:
 
 def _values(words: tuple[str, ...]) -> dict[str, object]:
     """Read by the very options of `run`, so that both say the same."""
-    from bench.cli.main import app  # noqa: PLC0415  (it imports the commands, as they import us)
+    from bench.cli.main import app  # it imports the commands, as they import us
 
     commands = getattr(typer.main.get_command(app), "commands", {})
     try:

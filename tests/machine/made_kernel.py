@@ -83,14 +83,14 @@ class MadeKernel:
         self.memory()
         self.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse avx2\n")
         self.write("proc/vmstat", "nr_free 5\npswpin 10\npswpout 20\n")
-        self.write("proc/self/cgroup", "0::/work\n")
+        self.write("proc/self/cgroup", "0::/job\n")
         self.write("proc/sys/vm/swappiness", "1\n")
         for resource in ("cpu", "memory", "io"):
             text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=500\nfull avg10=0.00 total=7\n"
             self.write(f"proc/pressure/{resource}", text)
         self.write("sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
-        self.write("sys/fs/cgroup/work/cpu.max", "max 100000\n")
-        self.write("sys/fs/cgroup/work/cpu.stat", "usage_usec 5\nnr_throttled 3\n")
+        self.write("sys/fs/cgroup/job/cpu.max", "max 100000\n")
+        self.write("sys/fs/cgroup/job/cpu.stat", "usage_usec 5\nnr_throttled 3\n")
         self.write("sys/devices/system/cpu/online", f"0-{self.cores - 1}\n")
         self.write("sys/devices/system/cpu/intel_pstate/no_turbo", "1\n")
         self.write("sys/devices/system/node/node0/cpulist", f"0-{self.cores - 1}\n")

@@ -101,7 +101,7 @@ def test_swap_traffic(kernel: MadeKernel, watch: Callable[..., Activity]) -> Non
 
 def test_quota_heat_and_pressure(kernel: MadeKernel, watch: Callable[..., Activity]) -> None:
     def meanwhile() -> None:
-        kernel.write("sys/fs/cgroup/work/cpu.stat", "nr_throttled 8\n")
+        kernel.write("sys/fs/cgroup/job/cpu.stat", "nr_throttled 8\n")
         kernel.write("sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "2\n")
         kernel.per_core("thermal_throttle/package_throttle_count", "3\n")
         kernel.write("proc/pressure/io", "some avg10=0.00 total=200500\nfull total=9\n")

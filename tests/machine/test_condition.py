@@ -92,7 +92,7 @@ LOUD: dict[str, Callable[[MadeKernel], None]] = {
     "governor": lambda k: k.per_core("cpufreq/scaling_governor", "powersave\n"),
     "turbo": lambda k: k.write("sys/devices/system/cpu/intel_pstate/no_turbo", "0\n"),
     "cores": lambda k: k.write("sys/devices/system/cpu/online", "0-63\n"),
-    "quota": lambda k: k.write("sys/fs/cgroup/work/cpu.max", "250000 100000\n"),
+    "quota": lambda k: k.write("sys/fs/cgroup/job/cpu.max", "250000 100000\n"),
     "siblings": lambda k: [
         k.write(
             f"sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list", f"{n % 2},{n % 2 + 2}"
@@ -231,13 +231,13 @@ def test_unused_swap(kernel: MadeKernel, swappiness: str, severity: Severity) ->
 
 def test_a_containers_memory_is_what_counts(kernel: MadeKernel) -> None:
     gib = 2**30
-    kernel.write("sys/fs/cgroup/work/memory.max", f"{8 * gib}\n")
-    kernel.write("sys/fs/cgroup/work/memory.current", f"{7 * gib}\n")
-    kernel.write("sys/fs/cgroup/work/memory.stat", f"anon 5\ninactive_file {gib // 2}\n")
+    kernel.write("sys/fs/cgroup/job/memory.max", f"{8 * gib}\n")
+    kernel.write("sys/fs/cgroup/job/memory.current", f"{7 * gib}\n")
+    kernel.write("sys/fs/cgroup/job/memory.stat", f"anon 5\ninactive_file {gib // 2}\n")
     found = only(memory.memory, kernel)
     assert (found.severity, found.number) == (DISTURBS, 1.5)
     assert found.value == "1.5 GiB available of the container's limit"
-    kernel.write("sys/fs/cgroup/work/memory.current", f"{gib}\n")
+    kernel.write("sys/fs/cgroup/job/memory.current", f"{gib}\n")
     assert only(memory.memory, kernel).severity is FINE
 
 
