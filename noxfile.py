@@ -8,7 +8,6 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "imports", "tests"]
 
 FIDELITY = ("loop", "synthetic-1", "dali-1", "synthetic-2", "dali-2")
-SLOWED = ("slower-2", "slower-5")
 WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
 
 
@@ -76,8 +75,7 @@ def campaign(session: nox.Session) -> None:
         session.run("python", "-m", "tests.bench.calibration", *calibration)
     if "verdicts" in wanted:
         verdicts = ("--json", "docs/results/verdicts.json")
-        session.run("python", "-m", "tests.bench.real", "aa", "-n", "50", *verdicts)
-        session.run("python", "-m", "tests.bench.real", *SLOWED, "-n", "20", *verdicts)
+        session.run("python", "-m", "tests.bench.real", *verdicts)
     if "fidelity" in wanted:
         _fidelity(session)
 

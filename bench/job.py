@@ -26,6 +26,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait of one rank for another before the process group gives up."""
     room: int = 0
     """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
+    block_room: int = 0
+    """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):

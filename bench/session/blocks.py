@@ -10,11 +10,17 @@ Block = Callable[[], float]
 """Runs one block of consecutive timed steps and returns its length in seconds."""
 
 
-def alternate(first: Block, second: Block, pairs: int) -> list[tuple[float, float]]:
-    """Run `pairs` blocks of each side; every pair is (first's length, second's length), in s."""
-    lengths = []
-    for pair in range(pairs):
-        if pair % 2 == 0:
+Lengths = list[tuple[float, float]]
+"""Of pairs of blocks: (first's length, second's length), in s."""
+
+
+def alternate(
+    first: Block, second: Block, pairs: int, more: Callable[[Lengths], bool] = lambda _: False
+) -> Lengths:
+    """Run `pairs` blocks of each side, and then as long as `more`, given all so far, says so."""
+    lengths: Lengths = []
+    while len(lengths) < pairs or more(lengths):
+        if len(lengths) % 2 == 0:
             a = first()
             b = second()
         else:

@@ -5,6 +5,7 @@ quieter than either. The side without the token must not disturb; its use of the
 """
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from bench.machine import nvml
 from bench.machine.cpu import available_memory_gib, peak_resident_gib
 from bench.machine.gpu_watch import open_watch
 from bench.machine.process import undisturbed
-from bench.session.blocks import Block, alternate
+from bench.session.blocks import Block, Lengths, alternate
 from bench.session.recording import Recording, Started
 from reports.schema.samples import SessionResult
 from reports.validity import GpuUse
@@ -32,9 +33,20 @@ WORKER: Final = "bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
 """A rank may wait for the token as long as the other side builds and warms up."""
 BLOCK_S: Final = 1.0
-"""A block lasts at least this long, where the number of its steps is not given."""
+"""A block lasts this long or longer, where the number of its steps is not given."""
+SHORT_STEPS: Final = 10
+"""On a CPU with synthetic batches a block is over after so many steps, if they last less.
+
+A neighbour's burst lasts a second or less: the shorter the blocks, the more alike both sides meet
+it. Not so with a loader, whose queue fills in the pauses, nor on a GPU, whose clocks change then.
+"""
 FEWEST_STEPS, MOST_STEPS = 3, 1000
 """Bounds of a block's steps where they follow from `BLOCK_S`."""
+MOST_PAIRS: Final = 200
+MOST_ROWS: Final = 200_000
+"""Steps of a session for which there is room, whatever the number of pairs asked for."""
+KNOWN: Final = 0.0015
+"""Standard error of a session's log ratio that more pairs of blocks need not lower."""
 SECOND_SIDE: Final = 1.25
 """Memory the second side may need, over what the first one took, for the same images a step."""
 
@@ -48,7 +60,7 @@ class Score:
     """How a duet session is played."""
 
     pairs: int
-    """Pairs of blocks that count; one more pair goes before them."""
+    """Pairs of blocks that count, at least; one more pair goes before them."""
     block_steps: int
     """Counted steps of a block, which one dropped step precedes; 0: chosen after warm-up."""
     check_memory: bool
@@ -113,6 +125,9 @@ class _Stage:
     warm_ns: list[int] = field(default_factory=list)
     cores: int = 1
     """That a side has."""
+    may_be_short: bool = False
+    """Whether blocks may be as short as `SHORT_STEPS`."""
+    start: float = field(default_factory=time.monotonic)
     blocks: int = 0
     waiting_s: float = 0.0
     waiting_cpu_s: float = 0.0
@@ -122,6 +137,10 @@ class _Stage:
         modules = self.score.modules[::-1] if flipped else self.score.modules
         free = gpu_free_gib(first.gpu_indices())
         self.cores = sum(len(place.cores) for place in first.topology.places)
+        self.may_be_short = all(
+            run.config.device == "cpu" and run.config.pipeline == "synthetic"
+            for run in (first, second)
+        )
         self._launch(first, modules[0])
         if self.score.check_memory:
             self._warm_up(0)
@@ -131,21 +150,40 @@ class _Stage:
             self._warm_up(index)
 
     def fitting_steps(self) -> int:
-        """So many steps that the slower side's block lasts `BLOCK_S`."""
+        """So many steps that the slower side's block lasts `BLOCK_S`, or is `SHORT_STEPS` long."""
         steps = math.ceil(BLOCK_S * 1e9 / max(self.warm_ns))
-        return min(max(steps, FEWEST_STEPS), MOST_STEPS)
+        most = SHORT_STEPS if self.may_be_short else MOST_STEPS
+        return min(max(steps, FEWEST_STEPS), most)
+
+    @property
+    def most_pairs(self) -> int:
+        """Pairs of blocks that may count."""
+        room = MOST_ROWS // (1 + (self.score.block_steps or MOST_STEPS)) - 1
+        return max(self.score.pairs, min(MOST_PAIRS, room))
 
     def take_turns(self, steps: int) -> float:
-        """Play all blocks; return how busy the waiting side was, in per cent of its cores."""
+        """Play all blocks; return how busy the waiting side was, in per cent of its cores.
+
+        More pairs than asked for are played while their median is not well known and they have
+        taken less time than building both sides did: at most twice what the best division of time
+        between launches and blocks would take, whichever of the two varies more.
+        """
         first, second = self.sides
         blocks = (self._block(first, second, steps), self._block(second, first, steps))
-        alternate(*blocks, 1 + self.score.pairs)
+        built, begun = time.monotonic() - self.start, time.monotonic()
+
+        def more(lengths: Lengths) -> bool:
+            short = time.monotonic() - begun < built and len(lengths) < 1 + self.most_pairs
+            return short and not well_known(lengths[1:])
+
+        alternate(*blocks, 1 + self.score.pairs, more)
         return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
 
     def _launch(self, run: Recording, module: str) -> None:
         folder = run.session_folder(self.number)
-        room = (1 + self.score.pairs) * (1 + (self.score.block_steps or MOST_STEPS))
-        folder.create(run.job(self.number, TIMEOUT_S, room), run.data.images if run.data else None)
+        block = 1 + (self.score.block_steps or MOST_STEPS)
+        job = run.job(self.number, TIMEOUT_S, (1 + self.most_pairs) * block, block)
+        folder.create(job, run.data.images if run.data else None)
         plan = commands(
             run.config,
             run.topology,
@@ -182,6 +220,18 @@ class _Stage:
     def _ticked(self) -> None:
         self.watch()
         self.tick(max(0, self.blocks // 2 - 1))
+
+
+def well_known(lengths: Lengths) -> bool:
+    """Whether the median log ratio of these pairs has a standard error of `KNOWN` or less.
+
+    Only their spread is looked at, which says nothing about which side is faster. For a normal
+    distribution the standard error of a median is sqrt(pi / 2) s / sqrt(n), and s its quartiles'
+    distance / 1.349.
+    """
+    ratios = [math.log(second / first) for first, second in lengths]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return math.sqrt(math.pi / 2 / len(ratios)) * (high - low) / 1.349 <= KNOWN
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:

@@ -72,7 +72,7 @@ class Recording:
         """Where the processes of session `number` meet."""
         return SessionFolder((self.folder / f"session-{number}").absolute())
 
-    def job(self, number: int, timeout_s: float, room: int = 0) -> Job:
+    def job(self, number: int, timeout_s: float, room: int = 0, block_room: int = 0) -> Job:
         """The work order of session `number`."""
         return Job(
             run_id=self.id,
@@ -82,6 +82,7 @@ class Recording:
             images=self.data.facts.root if self.data else None,
             timeout_s=timeout_s,
             room=room,
+            block_room=block_room,
         )
 
     def gpu_indices(self) -> list[int]:

@@ -75,11 +75,13 @@ class CudaClock(HostClock):
     about half a microsecond (CUDA runtime documentation, cudaEventElapsedTime).
     """
 
-    def __init__(self, file: RankFile, device: torch.device) -> None:
+    def __init__(self, file: RankFile, device: torch.device, window: int = 0) -> None:
+        """`window` is the most steps between start and stop; 0: all that the file holds."""
         super().__init__(file)
         self._device = device
+        self._window = window or len(file.marks)
         self._events = [
-            [torch.cuda.Event(enable_timing=True) for _ in Mark] for _ in range(len(file.marks))
+            [torch.cuda.Event(enable_timing=True) for _ in Mark] for _ in range(self._window)
         ]
         self._origin = torch.cuda.Event(enable_timing=True)
         # CUDA makes an event when it is first recorded: let that be before the timed steps.
@@ -88,7 +90,7 @@ class CudaClock(HostClock):
 
     def mark(self, step: int, mark: Mark) -> None:
         """An event on the current stream, and the host's mark."""
-        self._events[step][mark].record()
+        self._events[step % self._window][mark].record()
         super().mark(step, mark)
 
     def start_window(self) -> None:
@@ -110,7 +112,7 @@ class CudaClock(HostClock):
         """
         events = [
             self._origin,
-            *(event for step in self._events[steps.start : steps.stop] for event in step),
+            *(event for step in steps for event in self._events[step % self._window]),
         ]
         gaps_ms = [before.elapsed_time(after) for before, after in pairwise(events)]
         marks = np.cumsum(np.rint(np.array(gaps_ms) * 1e6).astype(np.int64))
@@ -118,9 +120,9 @@ class CudaClock(HostClock):
         return np.vstack([np.zeros((1, len(Mark)), dtype=np.int64), rows])
 
 
-def clock_for(device: torch.device, file: RankFile) -> HostClock:
-    """The clock of a device."""
-    return CudaClock(file, device) if device.type == "cuda" else HostClock(file)
+def clock_for(device: torch.device, file: RankFile, window: int = 0) -> HostClock:
+    """The clock of a device, for windows of at most so many steps; 0: all that the file holds."""
+    return CudaClock(file, device, window) if device.type == "cuda" else HostClock(file)
 
 
 def columns(device: Ns, host: Ns) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from bench import tokens
+from bench.job import Job
 from bench.rankfile import Phase
 from bench.worker import group
 from bench.worker.clock import HostClock, clock_for, columns
@@ -40,7 +41,7 @@ def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
     side = _Side(
         rank=rank,
         training=training,
-        clock=clock or clock_for(training.device, rank.file),
+        clock=clock or clock_for(training.device, rank.file, _longest_window(rank.job)),
         evidence=Evidence(rank, training),
     )
     _follow_token(side, progress)
@@ -49,6 +50,11 @@ def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
     hand_over(rank, samples, facts, training.device)
     group.leave()
     rank.file.phase = Phase.DONE
+
+
+def _longest_window(job: Job) -> int:
+    """Events of one window are read before the next begins, so a block's worth of them do."""
+    return max(job.config.warm_up, job.block_room)
 
 
 def _follow_token(side: _Side, progress: Progress) -> None:

@@ -1,10 +1,11 @@
 """Real comparisons on the machine at hand: how often does the verdict err?
 
-    python -m tests.bench.real [aa | slower-2 | slower-5 ...] [-n N] [--json FILE]
+    python -m tests.bench.real [aa=50] [slower-2=20] [slower-5=20] [--json FILE]
 
-A small network on one rank trains as both sides of a duet (the shipped `compare`, its budget and
-its looks); in `slower-N` side b loses N % of each step. With --json every finished comparison is
-kept in FILE, and a campaign that was cut goes on from there.
+A small network (`small`) on one rank trains as both sides of a duet (the shipped `compare`, its
+budget and its looks); in `slower-N` side b loses N % of each step. With --json every finished
+comparison is kept in FILE, and a campaign that was cut goes on from there. Cases are taken in turn,
+so that they meet the same hours of the machine.
 """
 
 import argparse
@@ -20,7 +21,6 @@ from typing import Any
 
 from bench.machine.inventory import inspect
 from bench.session.compare import Asked, compare
-from bench.session.duet import WORKER
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
@@ -36,9 +36,11 @@ SMALL: Request = {
     "nproc_per_node": 1,
     "pipeline": "synthetic",
     "warm_up": 10,
+    "threads": 1,
 }
 LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=12, pairs=10, block_steps=10)
 CASES = {"aa": 0.0, "slower-2": 0.02, "slower-5": 0.05}
+WANTED = ("aa=50", "slower-2=20", "slower-5=20")
 
 
 class Silent:
@@ -60,7 +62,7 @@ def compared(share: float, limits: Limits = LIMITS) -> Comparison:
             limits=limits,
             root=Path(folder),
             command=(),
-            modules=(WORKER, "tests.bench.slowed" if share else WORKER),
+            modules=("tests.bench.small", "tests.bench.slowed" if share else "tests.bench.small"),
         )
         return compare(asked, inspect(), Silent())
 
@@ -68,18 +70,25 @@ def compared(share: float, limits: Limits = LIMITS) -> Comparison:
 def main() -> None:
     options = _options()
     kept = _load(options.json)
-    for case in options.cases:
-        found = kept["comparisons"].setdefault(case, [])
-        while len(found) < options.n:
-            found.append(_row(compared(CASES[case])))
-            print(case, len(found), found[-1], flush=True)
-            kept["counts"] = {
-                name: dict(Counter(row["verdict"] for row in rows))
-                for name, rows in kept["comparisons"].items()
-            }
-            if options.json:
-                write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+    wanted = {case: int(n) for case, _, n in (one.partition("=") for one in options.cases)}
+    found = {case: kept["comparisons"].setdefault(case, []) for case in wanted}
+    while case := _next(wanted, found):
+        found[case].append(_row(compared(CASES[case])))
+        print(case, len(found[case]), found[case][-1], flush=True)
+        kept["counts"] = {
+            name: dict(Counter(row["verdict"] for row in rows))
+            for name, rows in kept["comparisons"].items()
+        }
+        if options.json:
+            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
     print(json.dumps(kept.get("counts", {}), indent=1))
+
+
+def _next(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
+    """The case of which the smallest share is done; None when all are."""
+    shares = {case: len(found[case]) / n for case, n in wanted.items() if n}
+    case = min(shares, key=lambda case: shares[case], default=None)
+    return None if case is None or shares[case] >= 1 else case
 
 
 def _row(record: Comparison) -> dict[str, object]:
@@ -94,14 +103,14 @@ def _row(record: Comparison) -> dict[str, object]:
         "detectable": round(record.detectable_percent, 3) if record.detectable_percent else None,
         "step_ms": [round(side, 3) for side in record.step_ms] if record.step_ms else None,
         "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
+        "blocks": sum(len(pair.blocks_ms) for pair in record.pairs),
         "minutes": round(record.duration_s / 60, 1),
     }
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.real", description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), choices=[*CASES], metavar="CASE")
-    parser.add_argument("-n", type=int, default=3)
+    parser.add_argument("cases", nargs="*", default=list(WANTED), metavar="CASE=N")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -131,7 +140,7 @@ def _facts() -> dict[str, Any]:
         "request": SMALL,
         "sessions": LIMITS.max_sessions,
         "minutes": LIMITS.max_minutes,
-        "blocks": LIMITS.pairs,
+        "least_blocks": LIMITS.pairs,
         "block_steps": LIMITS.block_steps,
         "margin_percent": LIMITS.margin_percent,
     }

@@ -1,4 +1,4 @@
-"""The shipped resident worker, made to lose a share of each step: what a duet must find."""
+"""The worker of `small`, made to lose a share of each step: what a duet must find."""
 
 import os
 import time
@@ -6,7 +6,7 @@ import time
 from bench.rankfile import Mark
 from bench.worker.clock import HostClock
 from bench.worker.entry import Rank, enter
-from bench.worker.resident import run_rank
+from tests.bench.small import run_small
 
 SHARE_VARIABLE = "RESNEXT_BENCH_TEST_SLOWDOWN"
 
@@ -37,7 +37,7 @@ class SlowClock(HostClock):
 def run_slowed(rank: Rank) -> None:
     clock = SlowClock(rank.file)
     clock.share = float(os.environ[SHARE_VARIABLE])
-    run_rank(rank, clock)
+    run_small(rank, clock)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""The shipped resident worker around a network small enough for many blocks a second.
+
+One block of ResNeXt between stem and classifier takes 4 ms a step where fourteen layers take 30, so
+that ten steps are short beside the bursts of a shared machine, and many blocks fit into a session.
+"""
+
+from bench.worker import training
+from bench.worker.clock import HostClock
+from bench.worker.entry import Rank, enter
+from bench.worker.resident import run_rank
+from resnext.spec import ResNeXtSpec
+
+
+def run_small(rank: Rank, clock: HostClock | None = None) -> None:
+    training.parse = small
+    run_rank(rank, clock)
+
+
+def small(name: str) -> ResNeXtSpec:
+    """One stage of one block, whatever was asked for."""
+    return ResNeXtSpec(name=name, blocks=(1,), cardinality=8, width=4)
+
+
+if __name__ == "__main__":
+    enter("tests.bench.small:run_small")
