@@ -13,6 +13,7 @@ from bench.config.request import merged
 from bench.config.resolve import flag
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
+from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import find, runs_folder
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
@@ -106,7 +107,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
         arguments=(a, b),
         revisions=revisions,
         folder=(given["repo"] or Path()).absolute(),
-        limits=msgspec.structs.replace(_limits(given), pairs=0),
+        limits=msgspec.structs.replace(_limits(given), pairs=0, more_pairs=False),
         root=root,
         command=tuple(sys.argv[1:]),
     )
@@ -151,11 +152,13 @@ def _sides(given: Mapping[str, Any]) -> tuple[Request, Request]:
 
 def _limits(given: Mapping[str, Any]) -> Limits:
     numbers = {name: _number(name, given[name]) for name in _BOUNDS if given[name] is not None}
+    blocks = numbers.get("blocks")
     return Limits(
         margin_percent=float(numbers["margin"]),
         max_sessions=int(numbers["max_sessions"]),
         max_minutes=float(numbers["max_minutes"]),
-        pairs=int(numbers["blocks"]),
+        pairs=int(blocks or FEWEST_PAIRS),
+        more_pairs=blocks is None,
         block_steps=int(numbers.get("block_steps", 0)),
     )
 

@@ -48,12 +48,14 @@ class CompareDisplay(RunDisplay):
     def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
         """A session has ended."""
         decision = judged.decision
+        # A duet for which there was no room has become a relaunch in the middle of its session.
+        design = "relaunch" if self._design == "duet" and not pair.blocks_ms else self._design
         told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
         if pair.invalid:
             told = f"does not count: {pair.invalid[0]}"
         verdict = f"   {judged.word}" if look or judged.is_final else ""
         self.line(
-            Text.assemble((f"session {self._number}, {self._design}", "cyan"), f"  {told}", verdict)
+            Text.assemble((f"session {self._number}, {design}", "cyan"), f"  {told}", verdict)
         )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from bench.machine.condition import Condition, examine, here
-from bench.machine.findings import Finding, Severity
+from bench.machine.condition import Condition, examine
+from bench.machine.findings import Finding, Severity, here
 
 if TYPE_CHECKING:
     from rich.console import Console

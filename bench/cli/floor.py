@@ -8,6 +8,7 @@ import msgspec
 from bench.cli.sides import side_request
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
+from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import runs_folder
 from reports.schema.comparison import Limits
 
@@ -25,7 +26,8 @@ def floor_command(both: str, sessions: str, output: Path | None, *, as_json: boo
         margin_percent=2,
         max_sessions=count,
         max_minutes=24 * 60,
-        pairs=10,
+        pairs=FEWEST_PAIRS,
+        more_pairs=True,
         block_steps=0,
         fixed=True,
     )

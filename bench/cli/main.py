@@ -122,7 +122,7 @@ def compare(
     design: opt.Design = "auto",
     max_sessions: opt.MaxSessions = "26",
     max_minutes: opt.MaxMinutes = "20",
-    blocks: opt.Blocks = "10",
+    blocks: opt.Blocks = None,
     block_steps: opt.BlockSteps = None,
     allow_unsure: opt.AllowUnsure = False,
     resume: opt.Resume = None,

@@ -173,10 +173,18 @@ MaxSessions = Annotated[
 MaxMinutes = Annotated[
     str, _option(_VERDICT, "End after so long, with what is known then", metavar="MINUTES")
 ]
-Blocks = Annotated[str, _option(_VERDICT, "Pairs of blocks in a duet session")]
+Blocks = Annotated[
+    str | None,
+    _option(
+        _VERDICT, "Pairs of blocks in a duet session (default: 10, and more where they scatter)"
+    ),
+]
 BlockSteps = Annotated[
     str | None,
-    _option(_VERDICT, "Counted steps of a block (default: as many as last a second, 3 at least)"),
+    _option(
+        _VERDICT,
+        "Counted steps of a block (default: a second of them; on a CPU, synthetic: 10 at most)",
+    ),
 ]
 SideA = Annotated[
     str | None,

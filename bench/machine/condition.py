@@ -4,11 +4,9 @@ Whatever cannot be read is a finding too ("not visible"), so that silence is nev
 quiet, and a machine without some file is never a crash.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from bench.machine import (
     condition_cpu,
@@ -41,17 +39,6 @@ class Condition:
     """Whether a measurement taken now should not be believed."""
     findings: tuple[Finding, ...]
     """The worst first."""
-
-
-def here() -> Sources:
-    """The machine as this process sees it."""
-    return Sources(
-        proc=Path("/proc"),
-        sys=Path("/sys"),
-        environ=os.environ,
-        cores=tuple(sorted(os.sched_getaffinity(0))),
-        pid=os.getpid(),
-    )
 
 
 def examine(

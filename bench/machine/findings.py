@@ -1,5 +1,6 @@
 """What one look at one part of the machine found, in words for people and numbers for programs."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,17 @@ class Sources:
     def cpu(self, core: int) -> Path:
         """The folder of one logical CPU."""
         return self.sys / f"devices/system/cpu/cpu{core}"
+
+
+def here() -> Sources:
+    """The machine as this process sees it."""
+    return Sources(
+        proc=Path("/proc"),
+        sys=Path("/sys"),
+        environ=os.environ,
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        pid=os.getpid(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import nvml
+from bench.machine.cgroup import quota_cores
+from bench.machine.findings import here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,12 +81,9 @@ def parse_cpu_list(text: str) -> list[int]:
 
 
 def _quota_cores() -> int:
-    """Whole cores that the control group's quota allows; cgroup v2, where a container sets it."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return 10**6
-    return 10**6 if quota == "max" else max(1, math.floor(int(quota) / int(period)))
+    """Whole cores that the control groups' quotas allow, where a container sets them."""
+    quota = quota_cores(here())
+    return 10**6 if quota is None else max(1, math.floor(quota))
 
 
 def _cpu_name() -> str:

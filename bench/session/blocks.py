@@ -1,15 +1,33 @@
-"""The one alternation loop of the house: blocks of two sides in turn, ABBA.
+"""The one alternation loop of the house: blocks of two sides in turn, ABBA, and how long they last.
 
 ABBA and not ABAB: under a linear drift of the machine A's and B's share of it are then equal
 (ABAB gave 43 % false alarms where ABBA gave 0.1 %).
 """
 
+import math
+import statistics
 from collections.abc import Callable
+from typing import Final
+
+BLOCK_S: Final = 1.0
+"""A block lasts this long or longer, where the number of its steps is not given."""
+SHORT_STEPS: Final = 10
+"""On a CPU with synthetic batches a block is over after so many steps, if they last less.
+
+A neighbour's burst lasts a second or less: the shorter the blocks, the more alike both sides meet
+it. Not so with a loader, whose queue fills in the pauses, nor on a GPU, whose clocks change then.
+"""
+FEWEST_STEPS, MOST_STEPS = 3, 1000
+"""Bounds of a block's steps where they follow from `BLOCK_S`."""
+FEWEST_PAIRS, MOST_PAIRS = 10, 200
+"""Pairs of a session, where their number is not given: more than the fewest where they scatter."""
+MOST_ROWS: Final = 200_000
+"""Steps of a session for which there is room, whatever the number of pairs asked for."""
+KNOWN: Final = 0.0015
+"""Standard error of a session's log ratio that more pairs of blocks need not lower."""
 
 Block = Callable[[], float]
 """Runs one block of consecutive timed steps and returns its length in seconds."""
-
-
 Lengths = list[tuple[float, float]]
 """Of pairs of blocks: (first's length, second's length), in s."""
 
@@ -28,3 +46,26 @@ def alternate(
             a = first()
         lengths.append((a, b))
     return lengths
+
+
+def block_length(step_ns: int, *, may_be_short: bool) -> int:
+    """Steps of a block, from the length of one: `BLOCK_S`, or `SHORT_STEPS` where it may be so."""
+    steps = math.ceil(BLOCK_S * 1e9 / step_ns)
+    return min(max(steps, FEWEST_STEPS), SHORT_STEPS if may_be_short else MOST_STEPS)
+
+
+def most_pairs(fewest: int, block_steps: int) -> int:
+    """Pairs of blocks that may count, where `fewest` were asked for."""
+    return max(fewest, min(MOST_PAIRS, MOST_ROWS // (1 + block_steps) - 1))
+
+
+def well_known(lengths: Lengths) -> bool:
+    """Whether the median log ratio of these pairs has a standard error of `KNOWN` or less.
+
+    Only their spread is looked at, which says nothing about which side is faster. For a normal
+    distribution the standard error of a median is sqrt(pi / 2) s / sqrt(n), and s its quartiles'
+    distance / 1.349.
+    """
+    ratios = [math.log(second / first) for first, second in lengths]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return math.sqrt(math.pi / 2 / len(ratios)) * (high - low) / 1.349 <= KNOWN

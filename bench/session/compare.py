@@ -75,6 +75,7 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
         design="relaunch" if asked.design == "relaunch" else "duet",
         may_relaunch=asked.design == "auto",
         blocks=asked.limits.pairs,
+        more_blocks=asked.limits.more_pairs,
         block_steps=asked.limits.block_steps,
         modules=asked.modules,
     )
@@ -147,6 +148,7 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         design=kept.design,
         may_relaunch=False,
         blocks=kept.limits.pairs,
+        more_blocks=kept.limits.more_pairs,
         block_steps=kept.limits.block_steps,
         told=[note for note in kept.notes if note.startswith(RELAUNCHED)],
     )

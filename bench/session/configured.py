@@ -19,6 +19,7 @@ from reports.schema.comparison import Design, Difference, Drift, Order, Pair, Si
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
 
+STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
 RELAUNCHED = "relaunched, as "
 """How the note begins that tells why no duet was played."""
 QUIET_PERCENT = 1.0
@@ -39,13 +40,16 @@ class Configured:
     blocks: int
     """Pairs of blocks of a duet session that count."""
     block_steps: int
+    more_blocks: bool = False
+    """Whether more pairs follow where they scatter."""
     modules: tuple[str, str] = (WORKER, WORKER)
     told: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the verdict must know."""
-        return tuple(self.told)
+        unused = self.design == "duet" and any("steps" in run.request for run in (self.a, self.b))
+        return (*self.told, *((STEPS_UNUSED,) if unused else ()))
 
     def sides(self) -> tuple[Side, Side]:
         """Both configurations, with the runs that hold their sessions."""
@@ -97,6 +101,7 @@ class Configured:
     def _duet(self, number: int, order: Order, tick: Tick) -> Pair:
         score = Score(
             pairs=self.blocks,
+            more=self.more_blocks,
             block_steps=self.block_steps,
             check_memory=not self.a.sessions,
             modules=self.modules,

@@ -132,7 +132,7 @@ class Contest:
         most = self.limits.max_sessions
         self._looks = one_look(most) if self.limits.fixed else plan_looks(most)
         if self.cut_at is not None:
-            self._looks = self._looks.ended_at(self.cut_at)
+            self._looks = self._looks.ended_at(self.cut_at, len(counted(self.pairs)))
 
     def run(self) -> Comparison:
         """Measure until it is told or the budget ends; every end leaves a record.
@@ -201,7 +201,7 @@ class Contest:
             return False
         if over:
             self.cut_at = self.looks_taken
-            self._looks = self._looks.ended_at(self.cut_at)
+            self._looks = self._looks.ended_at(self.cut_at, done)
         return over or done >= self._looks.sessions[self.looks_taken]
 
     def _is_over(self) -> bool:

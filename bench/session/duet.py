@@ -5,7 +5,6 @@ quieter than either. The side without the token must not disturb; its use of the
 """
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,8 +21,17 @@ from bench.machine import nvml
 from bench.machine.cpu import available_memory_gib, peak_resident_gib
 from bench.machine.gpu_watch import open_watch
 from bench.machine.process import undisturbed
-from bench.session.blocks import Block, Lengths, alternate
+from bench.session.blocks import (
+    MOST_STEPS,
+    Block,
+    Lengths,
+    alternate,
+    block_length,
+    most_pairs,
+    well_known,
+)
 from bench.session.recording import Recording, Started
+from reports.schema.config import RunConfig
 from reports.schema.samples import SessionResult
 from reports.validity import GpuUse
 
@@ -32,21 +40,6 @@ Order = Literal["ab", "ba"]
 WORKER: Final = "bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
 """A rank may wait for the token as long as the other side builds and warms up."""
-BLOCK_S: Final = 1.0
-"""A block lasts this long or longer, where the number of its steps is not given."""
-SHORT_STEPS: Final = 10
-"""On a CPU with synthetic batches a block is over after so many steps, if they last less.
-
-A neighbour's burst lasts a second or less: the shorter the blocks, the more alike both sides meet
-it. Not so with a loader, whose queue fills in the pauses, nor on a GPU, whose clocks change then.
-"""
-FEWEST_STEPS, MOST_STEPS = 3, 1000
-"""Bounds of a block's steps where they follow from `BLOCK_S`."""
-MOST_PAIRS: Final = 200
-MOST_ROWS: Final = 200_000
-"""Steps of a session for which there is room, whatever the number of pairs asked for."""
-KNOWN: Final = 0.0015
-"""Standard error of a session's log ratio that more pairs of blocks need not lower."""
 SECOND_SIDE: Final = 1.25
 """Memory the second side may need, over what the first one took, for the same images a step."""
 
@@ -60,9 +53,11 @@ class Score:
     """How a duet session is played."""
 
     pairs: int
-    """Pairs of blocks that count, at least; one more pair goes before them."""
+    """Pairs of blocks that count; one more pair goes before them."""
     block_steps: int
     """Counted steps of a block, which one dropped step precedes; 0: chosen after warm-up."""
+    more: bool
+    """Whether more pairs follow while they scatter, for as long as building the sides took."""
     check_memory: bool
     """Whether to build the second side only after the first has shown what it needs."""
     modules: tuple[str, str] = (WORKER, WORKER)
@@ -137,10 +132,7 @@ class _Stage:
         modules = self.score.modules[::-1] if flipped else self.score.modules
         free = gpu_free_gib(first.gpu_indices())
         self.cores = sum(len(place.cores) for place in first.topology.places)
-        self.may_be_short = all(
-            run.config.device == "cpu" and run.config.pipeline == "synthetic"
-            for run in (first, second)
-        )
+        self.may_be_short = may_be_short(first.config, second.config)
         self._launch(first, modules[0])
         if self.score.check_memory:
             self._warm_up(0)
@@ -150,16 +142,15 @@ class _Stage:
             self._warm_up(index)
 
     def fitting_steps(self) -> int:
-        """So many steps that the slower side's block lasts `BLOCK_S`, or is `SHORT_STEPS` long."""
-        steps = math.ceil(BLOCK_S * 1e9 / max(self.warm_ns))
-        most = SHORT_STEPS if self.may_be_short else MOST_STEPS
-        return min(max(steps, FEWEST_STEPS), most)
+        """Steps of a block, from how long the slower side's step is."""
+        return block_length(max(self.warm_ns), may_be_short=self.may_be_short)
 
     @property
     def most_pairs(self) -> int:
         """Pairs of blocks that may count."""
-        room = MOST_ROWS // (1 + (self.score.block_steps or MOST_STEPS)) - 1
-        return max(self.score.pairs, min(MOST_PAIRS, room))
+        if not self.score.more:
+            return self.score.pairs
+        return most_pairs(self.score.pairs, self.score.block_steps or MOST_STEPS)
 
     def take_turns(self, steps: int) -> float:
         """Play all blocks; return how busy the waiting side was, in per cent of its cores.
@@ -222,16 +213,9 @@ class _Stage:
         self.tick(max(0, self.blocks // 2 - 1))
 
 
-def well_known(lengths: Lengths) -> bool:
-    """Whether the median log ratio of these pairs has a standard error of `KNOWN` or less.
-
-    Only their spread is looked at, which says nothing about which side is faster. For a normal
-    distribution the standard error of a median is sqrt(pi / 2) s / sqrt(n), and s its quartiles'
-    distance / 1.349.
-    """
-    ratios = [math.log(second / first) for first, second in lengths]
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return math.sqrt(math.pi / 2 / len(ratios)) * (high - low) / 1.349 <= KNOWN
+def may_be_short(*configs: RunConfig) -> bool:
+    """Whether nothing but the ranks' own work is different after a pause; see `SHORT_STEPS`."""
+    return all(one.device == "cpu" and one.pipeline == "synthetic" for one in configs)
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:

@@ -84,6 +84,7 @@ def _contest(
         design=design,
         may_relaunch=False,
         blocks=limits.pairs,
+        more_blocks=limits.more_pairs,
         block_steps=limits.block_steps,
     )
     return Contest(source=source, limits=limits, folder=folder, command=command, display=display)

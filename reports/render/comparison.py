@@ -161,12 +161,19 @@ def _sessions(record: Comparison) -> str:
         return f"{record.a.sessions} of a, {record.b.sessions} of b{look}"
     done = sum(not pair.invalid for pair in record.pairs)
     blocks = (
-        f", each {record.limits.pairs} pairs of blocks of {record.limits.block_steps} steps"
+        f", each {_pairs_of_blocks(record)} pairs of blocks of {record.limits.block_steps} steps"
         if record.design == "duet"
         else ""
     )
     looks = f"{record.looks_taken} of {len(record.limits.looks)} looks taken and paid for"
     return f"{done} of at most {record.limits.max_sessions}{blocks}; {looks}"
+
+
+def _pairs_of_blocks(record: Comparison) -> str:
+    """So many were asked for, and more may have been played."""
+    played = [len(pair.blocks_ms) for pair in record.pairs] or [record.limits.pairs]
+    least, most = min(played), max(played)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _machine(record: Comparison) -> str:

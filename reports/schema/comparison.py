@@ -106,8 +106,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions: int
     max_minutes: float
     pairs: int
+    """Pairs of blocks of a session."""
     block_steps: int
     """0 until the first warm-up has shown how long a step is."""
+    more_pairs: bool = False
+    """Whether more pairs of blocks follow where they scatter."""
     fixed: bool = False
     """Whether to take all sessions and look once, at the end."""
     looks: tuple[int, ...] = ()

@@ -28,14 +28,15 @@ class Looks:
     same_alphas: tuple[float, ...]
     """Error each look may spend on "same", shared out alike."""
 
-    def ended_at(self, look: int) -> "Looks":
+    def ended_at(self, look: int, sessions: int | None = None) -> "Looks":
         """Return the plan that ends with this look, which is given all the error still unspent.
 
-        For a comparison whose time runs out: it may look earlier than planned, as time does not
-        depend on what the sessions said.
+        For a comparison whose time runs out: it may look earlier than planned, after `sessions`,
+        as time does not depend on what they said.
         """
+        last = self.sessions[look] if sessions is None else sessions
         return Looks(
-            sessions=self.sessions[: look + 1],
+            sessions=(*self.sessions[:look], last),
             alphas=(*self.alphas[:look], sum(self.alphas[look:])),
             same_alphas=(*self.same_alphas[:look], sum(self.same_alphas[look:])),
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.session.blocks import well_known
 from reports.stats.effects import ordered_interval, t_interval
 from reports.stats.looks import Looks, plan_looks
 from reports.stats.multiple import benjamini_hochberg, holm
@@ -185,6 +186,43 @@ def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
             found.append(rate(f"{label}: slower", said == "slower", least=95.0))
             found.append(rate(f"{label}: same", said == "same", most=5.0))
     return found
+
+
+FEWEST_PAIRS, LONGEST_PAIRS = 10, 40
+"""Pairs of blocks of a session that plays on while they scatter, up to four times as long."""
+
+
+def more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
+    """Sessions as long as their own scatter asks for: no verdict may come of stopping then."""
+    found = []
+    for name, profile in PROFILES.items():
+        for budget in BUDGETS[name]:
+            effects, pairs = _as_long_as_needed(profile, n * budget, rng)
+            rows = effects.reshape(n, budget)
+            label = f"{pairs:.0f} pairs on average, {name}, up to {budget}"
+            said = words(rows, budget)
+            found.append(rate(f"A/A, {label}: false verdicts", _changes(said), most=1.0))
+            said = words(rows + np.log1p(MARGIN), budget)
+            found.append(rate(f"+2 %, {label}: slower", said == "slower", least=95.0))
+    return found
+
+
+def _as_long_as_needed(
+    profile: Profile, sessions: int, rng: np.random.Generator
+) -> tuple[Floats, float]:
+    """Return effects [sessions] and the mean number of pairs that they took."""
+    effects, played = [], []
+    while len(effects) < sessions:
+        times = duet_sessions(profile, 1000, rng, pairs=LONGEST_PAIRS)
+        medians, sums = np.median(times, axis=3), np.exp(times).sum(axis=3)
+        for session in range(len(times)):
+            lengths = list(zip(*sums[session].tolist(), strict=True))
+            more = range(FEWEST_PAIRS, LONGEST_PAIRS)
+            pairs = next((count for count in more if well_known(lengths[:count])), LONGEST_PAIRS)
+            first, second = medians[session, :, :pairs]
+            effects.append(float(np.median(second - first)))
+            played.append(pairs)
+    return np.array(effects[:sessions]), float(np.mean(played))
 
 
 def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -360,6 +398,7 @@ CASES: Final[dict[str, Case]] = {
     "mann-whitney": mann_whitney,
     "no-change": no_change,
     "two-per-cent": two_per_cent,
+    "more-blocks": more_blocks,
     "equal-shares": equal_shares,
     "large": large,
     "coverage": coverage,
@@ -369,5 +408,5 @@ CASES: Final[dict[str, Case]] = {
     "trends": trends,
     "trends-between": trends_between,
 }
-SLOW: Final = ("matrix", "warm-up", "trends", "trends-between")
+SLOW: Final = ("more-blocks", "matrix", "warm-up", "trends", "trends-between")
 """Cases that judge single launches or many comparisons at once: simulated a fifth as often."""

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.cli.compare import exit_code
@@ -129,7 +130,8 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
     with CompareDisplay() as display:
         for number, (pairs, look) in enumerate(ended, 1):
             display.contest(number, 26, "ab", "duet")
-            display.so_far(pairs[-1], judged(pairs), look)
+            last = msgspec.structs.replace(pairs[-1], blocks_ms=((10.0, 10.0),))
+            display.so_far(last, judged(pairs), look)
     told = [line for line in lines(capsys) if line.startswith("session") and "duet" in line]
     assert told[:3] == [
         "session 1, duet too few sessions to say anything yet",
@@ -140,3 +142,12 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
         r"session 4, duet b \+5\.13 % 99 % interval \+\d\.\d\d to \+\d\.\d\d slower", told[3]
     )
     assert told[4].endswith("can't tell"), "a look that could not tell"
+
+
+def test_a_duet_for_which_there_was_no_room_is_shown_as_what_it_became(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with CompareDisplay() as display:
+        display.contest(1, 26, "ab", "duet")
+        display.so_far(made_pair(1, blocks_ms=()), judged(pairs_of([0.05])), False)
+    assert lines(capsys)[-1].startswith("session 1, relaunch")

@@ -70,6 +70,33 @@ def test_environment() -> None:
         assert command.environment["GLOO_SOCKET_IFNAME"] == "lo"
 
 
+MINE = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_")
+
+
+@pytest.mark.parametrize(
+    ("device", "caller", "kept"),
+    [
+        ("cpu", {}, True),
+        ("cpu", {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F"}, True),
+        ("cpu", {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0"}, False),
+        ("cpu", {"MALLOC_ARENA_MAX": "1"}, False),
+        ("cpu", {"LD_PRELOAD": "libjemalloc.so.2"}, False),
+        ("cuda", {}, False),
+    ],
+)
+def test_ranks_on_the_cpu_keep_freed_memory_unless_the_caller_chose_an_allocator(
+    device: str, caller: dict[str, str], kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in MINE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in caller.items():
+        monkeypatch.setenv(name, value)
+    plan = planned(nodes=1) if device == "cpu" else planned(gpus=4, nodes=1)
+    for command in plan:
+        found = {name for name in command.environment if name.startswith("MALLOC_")}
+        assert found == ({"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"} if kept else set())
+
+
 def test_cores_are_those_of_the_node() -> None:
     assert [command.cores for command in planned(nproc_per_node=2)] == [
         tuple(range(8)),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import inventory
+from bench.machine import findings, inventory
 from bench.machine.inventory import Gpu, inspect, parse_cpu_list
 
 
@@ -28,6 +28,9 @@ class Kernel:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self._root = tmp_path
         monkeypatch.setattr(inventory, "Path", self)
+        monkeypatch.setattr(findings, "Path", self)
+        self.write("/proc/self/cgroup", "0::/\n")
+        self.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
         monkeypatch.setattr(inventory.nvml, "visible_gpus", list)
 
     def __call__(self, path: str) -> Path:

@@ -1,6 +1,11 @@
-"""The alternation loop."""
+"""The alternation loop, how long a block lasts, and when there are enough of them."""
 
-from bench.session.blocks import alternate
+import math
+
+import numpy as np
+import pytest
+
+from bench.session.blocks import KNOWN, alternate, block_length, most_pairs, well_known
 
 
 def test_the_order_is_abba() -> None:
@@ -19,3 +24,62 @@ def test_a_linear_drift_cancels() -> None:
     clock = iter(range(100))
     pairs = alternate(lambda: next(clock), lambda: next(clock), 6)
     assert sum(a for a, _ in pairs) == sum(b for _, b in pairs)
+
+
+def test_more_pairs_are_played_in_the_same_order_as_long_as_asked_for() -> None:
+    order: list[str] = []
+
+    def side(name: str) -> float:
+        order.append(name)
+        return 1.0
+
+    seen: list[int] = []
+
+    def more(lengths: list[tuple[float, float]]) -> bool:
+        seen.append(len(lengths))
+        return len(lengths) < 5
+
+    played = alternate(lambda: side("a"), lambda: side("b"), 3, more)
+    assert len(played) == 5
+    assert "".join(order) == "abbaabbaab"
+    assert seen == [3, 4, 5], "not before all that were asked for have been played"
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "short", "steps"),
+    [
+        (40, False, 25),
+        (30, False, 34),
+        (5000, False, 3),
+        (0.01, False, 1000),
+        (40, True, 10),
+        (150, True, 7),
+        (5000, True, 3),
+    ],
+)
+def test_a_block_lasts_a_second_or_ten_steps_where_it_may(
+    step_ms: float, short: bool, steps: int
+) -> None:
+    assert block_length(int(1e6 * step_ms), may_be_short=short) == steps
+
+
+def test_room_for_pairs_is_bounded_but_for_those_asked_for() -> None:
+    assert most_pairs(10, 10) == 200
+    assert most_pairs(10, 1000) == 198
+    assert most_pairs(10, 99_999) == 10
+    assert most_pairs(500, 10) == 500
+
+
+def lengths(sd: float, n: int) -> list[tuple[float, float]]:
+    ratios = np.random.default_rng(1).normal(0.3, sd, n)
+    return [(1.0, math.exp(ratio)) for ratio in ratios]
+
+
+@pytest.mark.parametrize(("share", "known"), [(0.7, True), (1.4, False)])
+def test_a_median_is_known_by_its_standard_error(share: float, known: bool) -> None:
+    """The oracle is the spread of many medians, whichever side is faster."""
+    n = 400
+    sd = share * KNOWN * math.sqrt(n) / math.sqrt(math.pi / 2)
+    medians = np.median(np.random.default_rng(2).normal(0, sd, (2000, n)), axis=1)
+    assert bool(medians.std() < KNOWN) is known
+    assert well_known(lengths(sd, n)) is known

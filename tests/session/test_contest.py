@@ -171,6 +171,7 @@ def test_when_the_time_is_over_it_looks_once_more(tmp_path: Path) -> None:
     assert record.looks_taken == 1
     assert record.change
     assert record.change.confidence_percent == pytest.approx(99), "all that was unspent"
+    assert record.limits.looks == (3,), "as it was, not as planned"
     assert record.duration_s == pytest.approx(720, abs=5)
 
 
@@ -218,7 +219,7 @@ def test_attempts_have_an_end_too(tmp_path: Path) -> None:
         tmp_path, Made(effects=UNSURE, invalid=frozenset({8, 9, 10, 13, 16})), most=12
     )
     assert (record.verdict, len(record.pairs)) == ("can't tell", 16)
-    assert record.limits.looks == (4, 7, 12)
+    assert record.limits.looks == (4, 7, 11), "eleven sessions counted"
     assert [number for number, look in enumerate(seen.looks, 1) if look] == [4, 7, 16]
 
 

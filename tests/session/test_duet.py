@@ -2,6 +2,7 @@
 
 import math
 from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,19 +65,16 @@ def test_gpu_memory_is_judged_by_what_the_first_side_took(
 
 
 def stage(pairs: int = 1, **changes: Any) -> duet._Stage:
-    score = Score(pairs=pairs, block_steps=0, check_memory=False)
+    score = Score(pairs=pairs, block_steps=0, more=True, check_memory=False)
     fields: dict[str, Any] = {"number": 1, "tick": lambda done: None}
     return duet._Stage(stack=ExitStack(), score=score, **(fields | changes))
 
 
-@pytest.mark.parametrize(
-    ("warm_ms", "steps"),
-    [((10, 40), 25), ((40, 10), 25), ((30, 30), 34), ((5000, 1), 3), ((0.01, 0.01), 1000)],
-)
-def test_a_block_of_the_slower_side_lasts_a_second(
-    warm_ms: tuple[float, float], steps: int
-) -> None:
-    assert stage(warm_ns=[int(1e6 * one) for one in warm_ms]).fitting_steps() == steps
+@pytest.mark.parametrize("warm_ms", [(10, 40), (40, 10)])
+def test_the_slower_side_decides_how_long_a_block_is(warm_ms: tuple[float, float]) -> None:
+    warm_ns = [int(1e6 * one) for one in warm_ms]
+    assert stage(warm_ns=warm_ns).fitting_steps() == 25
+    assert stage(warm_ns=warm_ns, may_be_short=True).fitting_steps() == 10
 
 
 class Side:
@@ -122,6 +120,46 @@ def test_sides_take_turns_and_only_the_waiting_one_is_watched(
     assert names == ["first", "second", "second", "first", "first", "second"]
     assert {steps for _, steps in clock.given} == {7}
     assert done == [0, 0, 0, 0, 1, 1], "the pair that does not count is none"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "short"),
+    [
+        ({}, {}, True),
+        ({"pipeline": "dali"}, {}, False),
+        ({}, {"pipeline": "dali"}, False),
+        ({"device": "cuda"}, {"device": "cuda"}, False),
+    ],
+)
+def test_blocks_are_short_where_a_pause_changes_nothing(
+    first: dict[str, str], second: dict[str, str], short: bool
+) -> None:
+    own = {"device": "cpu", "pipeline": "synthetic"}
+    configs: list[Any] = [SimpleNamespace(**(own | one)) for one in (first, second)]
+    assert duet.may_be_short(*configs) is short
+
+
+@pytest.mark.parametrize(
+    ("built_s", "lengths_s", "pairs"),
+    [
+        (100.0, [1.0, 2.0], 25),  # pairs scatter: as long as building took, 4 s each
+        (0.0, [1.0, 2.0], 4),  # building took no time: not longer than asked for
+        (100.0, [1.5], 4),  # all alike: no more are needed
+        (2000.0, [1.0, 2.0], 198),  # not for ever
+    ],
+)
+def test_more_pairs_where_they_scatter_and_the_launch_was_dear(
+    built_s: float, lengths_s: list[float], pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides, clock = made_sides(monkeypatch, [0.0] * 500)
+    taken = cycle(lengths_s * 2 + lengths_s[::-1])
+    for side in sides:
+        answer = side.answer
+        side.answer = lambda *given, answer=answer: answer(*given) * 0 + int(1e9 * next(taken))
+    playing = stage(pairs=4, sides=sides, start=-built_s)
+    playing.take_turns(7)
+    counted = len(clock.given) // 2 - 1
+    assert counted == pytest.approx(pairs, abs=1)
 
 
 def test_a_side_that_ends_ends_the_duet(monkeypatch: pytest.MonkeyPatch) -> None:

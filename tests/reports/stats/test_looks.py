@@ -38,6 +38,7 @@ def test_a_plan_cut_short_spends_what_is_left(most: int, data: st.DataObject) ->
     look = data.draw(st.integers(0, len(plan.sessions) - 1))
     ended = plan.ended_at(look)
     assert ended.sessions == plan.sessions[: look + 1]
+    assert plan.ended_at(look, 3).sessions == (*plan.sessions[:look], 3)
     assert ended.alphas[:-1] == plan.alphas[:look]
     assert sum(ended.alphas) == pytest.approx(0.01)
     assert sum(ended.same_alphas) == pytest.approx(0.05)
