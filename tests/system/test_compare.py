@@ -9,8 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from bench.machine.inventory import inspect
 from bench.rankfile import Phase, RankFile
+from bench.session.compare import Asked, compare
+from reports.schema.comparison import Limits
+from reports.schema.config import Request
 from reports.schema.upgrade import schema
+from tests.bench.real import Silent
 from tests.system.program import left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system
@@ -123,8 +128,23 @@ def test_relaunched(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_waiting_side_is_quiet(tmp_path: Path) -> None:
     """Two nodes with DALI, a core each: agents, ranks, loaders and gloo of the side that waits."""
-    both = "--model resnext14_4x4d --image-size 64 --batch-size 8 --warm-up 4 --nodes 2"
-    sides = ("--a", "", "--b", "--amp", "--max-sessions", "2", "--blocks", "6")
-    done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)
-    record = json.loads(done.stdout)
-    assert [pair["quiet_percent"] < 1 for pair in record["pairs"]] == [True, True], record["pairs"]
+    both: Request = {"model": "resnext14_4x4d", "image_size": 64, "batch_size": 8, "nodes": 2}
+    asked = Asked(
+        a=both | {"warm_up": 4},
+        b=both | {"warm_up": 4, "amp": True},
+        given=("", "--amp"),
+        design="duet",
+        limits=Limits(
+            margin_percent=2,
+            max_sessions=1,
+            max_minutes=5,
+            pairs=6,
+            block_steps=0,
+            more_pairs=False,
+        ),
+        root=tmp_path,
+        command=(),
+    )
+    (pair,) = compare(asked, inspect(), Silent()).pairs
+    assert pair.quiet_percent is not None
+    assert pair.quiet_percent < 1, pair

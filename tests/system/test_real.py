@@ -7,7 +7,7 @@ from tests.bench.real import CASES, LIMITS, compared
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-SHORT = msgspec.structs.replace(LIMITS, max_sessions=4, pairs=6)
+SHORT = msgspec.structs.replace(LIMITS, max_sessions=3, pairs=20, more_pairs=False)
 WRONG = {"aa": {"faster", "slower"}, "slower-2": {"faster"}, "slower-5": {"faster"}}
 
 
