@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine.activity import sample
-from bench.machine.findings import Activity
+from bench.machine.findings import Activity, here
 from tests.machine.made_kernel import PAGES_PER_MIB, PID, TICKS_PER_S, MadeKernel
 
 SECOND = TICKS_PER_S
@@ -134,8 +134,6 @@ def test_ids_are_those_of_the_kernel(kernel: MadeKernel, watch: Callable[..., Ac
 
 
 def test_this_machine_can_be_sampled() -> None:
-    from bench.machine.condition import here
-
     found = sample(here(), 0.05)
     assert found.seconds >= 0.05
     assert os.getpid() not in [process.pid for process in found.processes]

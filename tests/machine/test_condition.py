@@ -12,9 +12,9 @@ from bench.machine import condition_cpu as cpu
 from bench.machine import condition_environment as environment
 from bench.machine import condition_load as load
 from bench.machine import condition_memory as memory
-from bench.machine.condition import CHECKS, Condition, examine, here
+from bench.machine.condition import CHECKS, Condition, examine
 from bench.machine.condition_gpu import GpuState
-from bench.machine.findings import Activity, Check, Finding, Process, Severity, cpu_list
+from bench.machine.findings import Activity, Check, Finding, Process, Severity, cpu_list, here
 from bench.machine.inventory import parse_cpu_list
 from bench.machine.lock import Holder
 from tests.machine.made_kernel import QUIET, MadeKernel
