@@ -17,6 +17,9 @@ SMALL = (
     *("--warm-up", "2", "--allow-unsure"),
 )
 """The least that is still training."""
+END_S = 180
+"""A program that was told to end has ended by then; what it writes must be on the disk first, and a
+disk that another process has filled with work lets it wait for half a minute."""
 PROGRAM = str(Path(sys.executable).with_name("resnext-bench"))
 
 
@@ -48,7 +51,7 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         if program.poll() is None:
             program.terminate()
-            program.communicate(timeout=30)
+            program.communicate(timeout=END_S)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from reports.schema.comparison import Limits
 from reports.schema.config import Request
 from reports.schema.upgrade import schema
 from tests.bench.real import Silent
-from tests.system.program import left_over, run, started, wait_until
+from tests.system.program import END_S, left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -84,7 +84,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
     with started(*TINY, "--a", "", "--b", "--amp", *SHORT, cwd=tmp_path) as program:
         wait_until(lambda: bool(resident(tmp_path / "runs", 1)), 120)
         program.send_signal(number)
-        _, said = program.communicate(timeout=60)
+        _, said = program.communicate(timeout=END_S)
     assert program.returncode == code, said
     assert "--resume" in said
     assert the_comparison(tmp_path / "runs")["status"] == "interrupted"
@@ -98,7 +98,7 @@ def test_a_killed_rank_ends_both_sides(tmp_path: Path) -> None:
     with started(*TINY, "--a", "", "--b", "--amp", *many, cwd=tmp_path) as program:
         wait_until(lambda: len(resident(root, 1)) == 2, 120)
         os.kill(resident(root, 1)[0].pid, signal.SIGKILL)
-        said, _ = program.communicate(timeout=60)
+        said, _ = program.communicate(timeout=END_S)
     assert program.returncode == 4
     assert "rank 0: killed" in said
     assert the_comparison(root)["status"] == "failed"

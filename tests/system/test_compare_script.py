@@ -16,7 +16,7 @@ import pytest
 from bench.cli.main import main
 from bench.machine.lock import holder
 from reports.schema.upgrade import schema
-from tests.system.program import left_over, run, started, wait_until
+from tests.system.program import END_S, left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system
 SLEEPS = """\
@@ -165,7 +165,7 @@ def test_an_interruption_ends_the_script_and_all_it_started(tmp_path: Path) -> N
         wait_until(lambda: (tmp_path / "both").exists() or program.poll() is not None)
         assert len(left_over(tmp_path / "mark")) >= 3
         program.send_signal(signal.SIGINT)
-        _, errors = program.communicate(timeout=30)
+        _, errors = program.communicate(timeout=END_S)
     assert program.returncode == 130, errors
     wait_until(lambda: not left_over(tmp_path / "mark"), 10)
     (path,) = tmp_path.glob("runs/*/record.json")

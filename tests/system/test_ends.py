@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.system.program import (
+    END_S,
     SMALL,
     in_window,
     left_over,
@@ -39,7 +40,7 @@ def test_interruption_leaves_a_record(tmp_path: Path, sent: signal.Signals, rank
     with started(*LONG, "--nodes", str(ranks), cwd=tmp_path) as program:
         wait_until(lambda: in_window(tmp_path, ranks) or program.poll() is not None)
         program.send_signal(sent)
-        _, errors = program.communicate(timeout=30)
+        _, errors = program.communicate(timeout=END_S)
     assert program.returncode == 130, errors
     assert "Traceback" not in errors
     assert record(tmp_path / "runs")["status"] == "interrupted"
@@ -51,7 +52,7 @@ def test_a_killed_rank_is_named(tmp_path: Path) -> None:
     with started(*LONG, "--nodes", "2", cwd=tmp_path) as program:
         wait_until(lambda: in_window(tmp_path, 2) or program.poll() is not None)
         os.kill(rank_files(tmp_path)[1].pid, signal.SIGKILL)
-        output, errors = program.communicate(timeout=60)
+        output, errors = program.communicate(timeout=END_S)
     assert program.returncode == 4, errors
     found = record(tmp_path / "runs")
     assert found["status"] == "failed"
