@@ -1,7 +1,11 @@
 """For all tests: one thread each, as several run at once, and a data cache of their own."""
 
 import os
+import signal
 
+# A shell starts its background jobs with SIGINT ignored, which programs under test would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch is imported: two test processes with a thread for each core would fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -17,9 +17,8 @@ SMALL = (
     *("--warm-up", "2", "--allow-unsure"),
 )
 """The least that is still training."""
-END_S = 180
-"""A program that was told to end has ended by then; what it writes must be on the disk first, and a
-disk that another process has filled with work lets it wait for half a minute."""
+END_S = 60
+"""A program that was told to end has ended by then."""
 PROGRAM = str(Path(sys.executable).with_name("resnext-bench"))
 
 
