@@ -53,7 +53,7 @@ class CompareDisplay(RunDisplay):
         told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
         if pair.invalid:
             told = f"does not count: {pair.invalid[0]}"
-        verdict = f"   {judged.word}" if look or judged.is_final else ""
+        verdict = f"   {judged.word}" if look or judged.word == "invalid" else ""
         self.line(
             Text.assemble((f"session {self._number}, {design}", "cyan"), f"  {told}", verdict)
         )

@@ -164,8 +164,12 @@ class _Stage:
         built, begun = time.monotonic() - self.start, time.monotonic()
 
         def more(lengths: Lengths) -> bool:
-            short = time.monotonic() - begun < built and len(lengths) < 1 + self.most_pairs
-            return short and not well_known(lengths[1:])
+            counted = len(lengths) - 1
+            if not self.score.more or counted >= self.most_pairs:
+                return False
+            # Whole quads: an odd pair would leave the cost of being second with one side.
+            short = time.monotonic() - begun < built
+            return counted % 2 == 1 or (short and not well_known(lengths[1:]))
 
         alternate(*blocks, 1 + self.score.pairs, more)
         return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
