@@ -5,7 +5,8 @@
 A small network (`small`) on one rank trains as both sides of a duet (the shipped `compare`, its
 budget and its looks); in `slower-N` side b loses N % of each step. With --json every finished
 comparison is kept in FILE, and a campaign that was cut goes on from there. Cases are taken in turn,
-so that they meet the same hours of the machine.
+so that they meet the same hours of the machine. Started under `taskset`, it leaves the other cores
+to other work; each comparison says how many it had.
 """
 
 import argparse
@@ -101,6 +102,7 @@ def _row(record: Comparison) -> dict[str, object]:
     change = record.change
     return {
         "verdict": record.verdict or record.status,
+        "cores": len(os.sched_getaffinity(0)),
         "why": record.why,
         "sessions": len(record.pairs),
         "percent": round(change.percent, 3) if change else None,
@@ -137,7 +139,7 @@ def _facts() -> dict[str, Any]:
     return {
         "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step",
         "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
+        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("resnext-bench", "torch", "numpy", "scipy")},
