@@ -48,8 +48,10 @@ class RankFile:
         self.marks = words[_HEADER:].reshape(-1, len(Mark))
 
     @classmethod
-    def create(cls, path: Path, *, rank: int, pid: int, warm_up: int, steps: int) -> "RankFile":
-        """Make the file for `warm_up + steps` steps, all zero."""
+    def create(
+        cls, path: Path, *, rank: int, pid: int, warm_up: int, steps: int, is_open: bool = False
+    ) -> "RankFile":
+        """Make the file for `warm_up + steps` steps, all zero; `is_open`: there may be fewer."""
         size = _HEADER + (warm_up + steps) * len(Mark)
         # All of it on the disk and in memory now: a full disk is an error here, and not a crash
         # in the middle of the window; nor does the first touch of a page fall into it.
@@ -57,7 +59,7 @@ class RankFile:
             stream.write(bytes(8 * size))
         file = cls(np.memmap(path, dtype=np.int64, mode="r+", shape=(size,)))
         file.words[:] = 0
-        file.words[1:6] = (rank, pid, warm_up, steps, Phase.STARTING)
+        file.words[1:7] = (rank, pid, warm_up, steps, Phase.STARTING, is_open)
         file.words[0] = _MAGIC
         return file
 
@@ -91,6 +93,11 @@ class RankFile:
     def steps(self) -> int:
         """Timed steps."""
         return int(self.words[4])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `steps` is but the room for them, as where blocks go on by what they show."""
+        return bool(self.words[6])
 
     @property
     def phase(self) -> Phase:

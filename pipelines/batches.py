@@ -10,6 +10,9 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 labels [batch] int64."""
 Batches = Iterator[Batch]
 
+PREFETCHED = 2
+"""Batches that a loader keeps ready in each of its stages; DALI's own default depth."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Per channel, of pixels scaled to 0..1: the constants every published ResNeXt was trained with."""

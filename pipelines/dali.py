@@ -12,7 +12,14 @@ from typing import Literal
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
-from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, Batch, Batches, BatchSpec
+from pipelines.batches import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    PREFETCHED,
+    Batch,
+    Batches,
+    BatchSpec,
+)
 
 SHUFFLE_BUFFER = 1024
 """Files the reader draws from at random. Above a made data set's size: a full shuffle."""
@@ -40,7 +47,7 @@ class DaliBatches:
             num_threads=source.threads,
             device_id=spec.device.index if spec.device.type == "cuda" else None,
             seed=spec.seed * 1_000_003 + spec.rank,
-            prefetch_queue_depth=2,
+            prefetch_queue_depth=PREFETCHED,
         )
         # size=-1: the reader goes round its shard for ever, so ranks never differ in their steps.
         self._iterator = DALIGenericIterator([pipeline], ["images", "labels"], size=-1)

@@ -46,19 +46,19 @@ def cores_lost_percent(result: SessionResult) -> float:
             max(0.0, facts.core_busy_s - facts.cpu_busy_s) + facts.core_steal_s
             for facts, _ in pairs
         )
-        owned = sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in pairs)
+        owned = sum(_core_s(facts) for facts, _ in pairs)
         shares.append(100 * lost / owned if owned else 0.0)
     return max(shares, default=0.0)
 
 
-def _core_seconds(result: SessionResult) -> float:
-    windows = zip(result.facts, result.samples, strict=True)
-    return sum(len(facts.affinity) * samples.window_ns / 1e9 for facts, samples in windows)
+def _core_s(facts: RankFacts) -> float:
+    """Core-seconds that a rank could have had."""
+    return len(facts.affinity) * facts.counted_s
 
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
     """Apply every guard of DESIGN's "Invalid" to one session."""
-    lost = cores_lost_percent(result) if _core_seconds(result) >= LEAST_CORE_S else 0.0
+    lost = cores_lost_percent(result) if sum(map(_core_s, result.facts)) >= LEAST_CORE_S else 0.0
     invalid = [*_training(result.facts), *_gpu(gpu, limits)]
     notes = []
     if lost > limits.cores_lost_percent:

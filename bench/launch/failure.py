@@ -73,7 +73,8 @@ def _is_consequence(error: RankError) -> bool:
 
 def _where(file: RankFile) -> str:
     if file.phase in (Phase.WARM_UP, Phase.TIMED):
-        return f"step {file.steps_done + 1} of {file.warm_up + file.steps}"
+        of = "" if file.is_open else f" of {file.warm_up + file.steps}"
+        return f"step {file.steps_done + 1}{of}"
     return f"phase {file.phase.name.lower()}"
 
 

@@ -1,6 +1,5 @@
 """One resident side of a duet, as the program sees it: its processes and its token."""
 
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -11,12 +10,11 @@ from bench.launch.commands import NodeCommand
 from bench.launch.failure import find_failure
 from bench.launch.processes import Processes
 from bench.launch.watch import (
-    PATIENCE_S,
     POLL_S,
+    Patience,
     SessionFailed,
     read_result,
     settled,
-    stuck,
     wait_for_end,
 )
 from bench.machine.cpu import cpu_seconds
@@ -59,15 +57,15 @@ class Resident:
 
         `tick` is called about twice a second.
         """
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
+        patience = Patience(self.folder)
+        while True:
             word = self._holder.answer(POLL_S)
             if word is not None:
                 return word
             for side in sides:
                 side.raise_if_ended()
+            patience.look()
             tick()
-        raise SessionFailed(stuck(self.folder))
 
     def raise_if_ended(self) -> None:
         """A side that ends before it was told to has failed."""

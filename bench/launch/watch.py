@@ -68,25 +68,37 @@ def wait_for_end(
     processes: Processes, folder: SessionFolder, listener: Listener
 ) -> list[int | None]:
     """Until all commands have ended, or one has failed: the others would wait for it in vain."""
-    moved, last = time.monotonic(), None
+    patience = Patience(folder)
     while True:
         codes = processes.exit_codes
         if any(codes):
             return settled(processes)
         if all(code == 0 for code in codes):
             return codes
-        file = RankFile.open(folder.rank_file(0))
-        if file:
-            progress = progress_of(file)
+        if progress := patience.look():
             listener(progress)
-            if (progress.phase, progress.done) != last:
-                moved, last = time.monotonic(), (progress.phase, progress.done)
-        if time.monotonic() - moved > PATIENCE_S:
-            raise SessionFailed(stuck(folder))
         time.sleep(POLL_S)
 
 
-def stuck(folder: SessionFolder) -> Failure:
+class Patience:
+    """Waits for rank 0 as long as it moves, however long all of it takes."""
+
+    def __init__(self, folder: SessionFolder) -> None:
+        self._folder = folder
+        self._moved, self._last = time.monotonic(), (-1, -1)
+
+    def look(self) -> Progress | None:
+        """How far it is, once that is known; raises SessionFailed after too long a silence."""
+        file = RankFile.open(self._folder.rank_file(0))
+        progress = progress_of(file) if file else None
+        if progress and (progress.phase, progress.done) != self._last:
+            self._moved, self._last = time.monotonic(), (progress.phase, progress.done)
+        if time.monotonic() - self._moved > PATIENCE_S:
+            raise SessionFailed(_stuck(self._folder))
+        return progress
+
+
+def _stuck(folder: SessionFolder) -> Failure:
     """What is said of ranks that have not moved for too long."""
     file = RankFile.open(folder.rank_file(0))
     where = f"in phase {file.phase.name.lower()}" if file else "before it began"

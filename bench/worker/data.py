@@ -3,8 +3,9 @@
 import torch
 
 from bench.job import Job, SessionFolder
-from pipelines.batches import Batches, BatchSpec
+from pipelines.batches import PREFETCHED, Batches, BatchSpec
 from pipelines.synthetic import synthetic_batches
+from reports.schema.config import RunConfig
 
 
 def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: int) -> Batches:
@@ -23,6 +24,17 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
     if config.pipeline == "synthetic":
         return synthetic_batches(spec)
     return _dali_batches(job, folder, spec)
+
+
+def most_ready(config: RunConfig) -> int:
+    """The most batches that a loader holds ready, or begun, while nobody takes any.
+
+    In a pause DALI fills the queue behind each of its stages, one on a CPU and two where it decodes
+    on a GPU, and begins one batch more.
+    """
+    if config.pipeline == "synthetic":
+        return 0
+    return 1 + PREFETCHED * (2 if config.decode == "mixed" else 1)
 
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:

@@ -69,6 +69,7 @@ def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
         pid=os.getpid(),
         warm_up=job.config.warm_up,
         steps=job.room or job.config.steps,
+        is_open=job.room > 0,
     )
 
 

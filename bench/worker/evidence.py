@@ -1,6 +1,7 @@
 """What a rank gathers around its timed steps: proof of training, use of the cores, memory."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,7 @@ class Evidence:
         self.witness = Witness(len(rank.file.marks), training.device)
         self._probe = FormatProbe(training.module)
         self._before = Checksums(by_name={})
-        self._process_s = self._busy_s = self._steal_s = 0.0
+        self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
 
     def before_window(self) -> None:
         """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
@@ -34,9 +35,10 @@ class Evidence:
     def counted(self) -> Iterator[None]:
         """Add what the body takes of the cores; others' share is what the rank did not use."""
         cores = self._rank.place.cores
-        first = read_cpu(cores)
+        first, start = read_cpu(cores), time.perf_counter()
         yield
         last = read_cpu(cores)
+        self._counted_s += time.perf_counter() - start
         self._process_s += last.process_s - first.process_s
         self._busy_s += last.busy_s - first.busy_s
         self._steal_s += last.steal_s - first.steal_s
@@ -51,6 +53,7 @@ class Evidence:
             reserved_gib=_reserved_gib(training.device),
             affinity=tuple(sorted(os.sched_getaffinity(0))),
             torch_threads=torch.get_num_threads(),
+            counted_s=self._counted_s,
             cpu_busy_s=self._process_s,
             core_busy_s=self._busy_s,
             core_steal_s=self._steal_s,

@@ -1,7 +1,8 @@
 """One rank of a resident side: `python -m bench.worker.resident SESSION_FOLDER`.
 
-Built once, it trains in blocks whenever its side holds the token and sleeps in between. The first
-step of a block meets caches and clocks that the other side left behind and is not counted.
+Built once, it trains in blocks whenever its side holds the token and sleeps in between. Batches
+that a loader made ready in the pause would hide how slow it is, so a block begins by throwing them
+away. Its first step meets caches and clocks that the other side left behind and is not counted.
 """
 
 import time
@@ -12,6 +13,7 @@ from bench.job import Job
 from bench.rankfile import Phase
 from bench.worker import group
 from bench.worker.clock import HostClock, clock_for, columns
+from bench.worker.data import most_ready
 from bench.worker.entry import Rank, enter
 from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.loop import run_steps
@@ -77,7 +79,7 @@ def _follow_token(side: _Side, progress: Progress) -> None:
             word = _block(side, token)
 
 
-SETTLE_STEP_S, SETTLE_MOST_S = 0.01, 1.0
+SETTLE_STEP_S, SETTLE_MOST_S = 0.01, 10.0
 
 
 def settle() -> None:
@@ -105,6 +107,8 @@ def _warm_up(side: _Side) -> int:
 def _block(side: _Side, steps: int) -> int:
     """Train for one step and `steps` timed ones; return the length of these, in ns."""
     clock, first = side.clock, side.done
+    for _ in range(most_ready(side.rank.job.config)):
+        next(side.training.batches)
     with side.evidence.counted():
         group.barrier()
         clock.start_window()

@@ -56,12 +56,14 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     affinity: tuple[int, ...]
     """CPUs the kernel says the rank may run on."""
     torch_threads: int
+    counted_s: float
+    """Time over which the use of cores was counted: the window; of a duet's blocks all steps."""
     cpu_busy_s: float
-    """CPU time of this process, all threads, during the window."""
+    """CPU time of this process, all threads, in that time."""
     core_busy_s: float
-    """Time the rank's cores were busy with anything during the window."""
+    """Time the rank's cores were busy with anything in that time."""
     core_steal_s: float
-    """Time a hypervisor took from the rank's cores during the window."""
+    """What a hypervisor took from the rank's cores in that time."""
     parameters: int
     parameters_unchanged: tuple[str, ...]
     parameter_digest: str

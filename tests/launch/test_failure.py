@@ -65,6 +65,17 @@ def test_a_killed_rank_wins_over_what_follows_from_it(folder: SessionFolder) -> 
     assert found.log_tail == ("rank 1 began", "rank 1 ended")
 
 
+def test_where_nobody_knows_how_many_steps_there_will_be(folder: SessionFolder) -> None:
+    """A duet goes on by what its blocks show: its file has room for far more."""
+    file = RankFile.create(
+        folder.rank_file(0), rank=0, pid=100, warm_up=2, steps=1000, is_open=True
+    )
+    file.phase = Phase.TIMED
+    file.marks[:4, :] = 1
+    agent(folder, 0, report(100, -9))
+    assert find_failure(folder, [1]).what.endswith("in step 5")
+
+
 def test_a_crash_is_no_lack_of_memory(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.MODEL)
     rank(folder, 1, Phase.MODEL)

@@ -8,9 +8,10 @@ import pytest
 
 from bench import tokens
 from bench.job import SessionFolder
-from bench.launch import resident
+from bench.launch import resident, watch
 from bench.launch.resident import Resident
 from bench.launch.watch import SessionFailed
+from bench.rankfile import RankFile
 from bench.tokens import Pipes, Taker
 from reports.schema.record import Failure
 
@@ -95,8 +96,27 @@ def test_a_word_counts_even_if_the_side_has_ended(side: Resident) -> None:
 
 
 def test_silence_for_too_long(side: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resident, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(watch, "PATIENCE_S", 0.05)
     with pytest.raises(SessionFailed, match="nothing has moved"):
+        side.answer([side], lambda: None)
+
+
+def test_a_long_block_is_not_silent(side: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: each step that ends starts the wait anew."""
+    monkeypatch.setattr(watch, "PATIENCE_S", 0.15)
+    side.folder.ranks.mkdir()
+    file = RankFile.create(side.folder.rank_file(0), rank=0, pid=1, warm_up=0, steps=99)
+    rank, steps = rank_0(side), 0
+
+    def tick() -> None:
+        nonlocal steps
+        file.marks[steps, :] = 1
+        steps += 1
+        if steps == 40:
+            rank.back(7)
+
+    assert side.answer([side], tick) == 7
+    with pytest.raises(SessionFailed, match=r"nothing has moved .* step 40"):
         side.answer([side], lambda: None)
 
 

@@ -79,6 +79,7 @@ def made_facts(rank: int = 0, **changes: Any) -> RankFacts:
         reserved_gib=0.0,
         affinity=(rank,),
         torch_threads=1,
+        counted_s=10.0,
         cpu_busy_s=1.0,
         core_busy_s=1.0,
         core_steal_s=0.0,

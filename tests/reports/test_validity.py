@@ -59,6 +59,12 @@ def test_ranks_whose_parameters_differ() -> None:
     assert "parameters differ" in reason
 
 
+def test_cores_are_lost_from_the_time_over_which_they_were_counted() -> None:
+    """In a duet more steps are counted than timed: 20 s here, in windows of 10 s."""
+    halves = [msgspec.structs.replace(one, counted_s=20.0) for one in (lost(1.0), made_facts(1))]
+    assert cores_lost_percent(two_ranks(*halves)) == pytest.approx(2.5)
+
+
 # 20 core-seconds belong to the two ranks: 1 s lost is 5 %, 5 s are 25 %.
 @pytest.mark.parametrize(
     ("seconds", "percent", "noted", "invalid"),

@@ -1,0 +1,149 @@
+"""A rank of a resident side, in this process: what it does with its token, and what it counts."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from torch import nn
+
+from bench import tokens
+from bench.config.resolve import DataFacts
+from bench.job import Job, SessionFolder
+from bench.launch.topology import place_ranks
+from bench.rankfile import RankFile
+from bench.worker import resident
+from bench.worker.data import most_ready
+from bench.worker.entry import Rank
+from pipelines.batches import PREFETCHED, Batch
+from reports.schema.config import RunConfig
+from reports.schema.samples import SessionResult
+from tests.worker.made_training import LAPTOP, made_config, made_training
+
+LOAD_S = 0.03
+FACTS = DataFacts(root="/images", classes=8, made=True)
+ROOM = 100
+
+
+class SlowLoader:
+    """A thread that makes a batch in LOAD_S and stops when as many as DALI keeps are ready."""
+
+    def __init__(self) -> None:
+        self._ready: queue.Queue[Batch] = queue.Queue(PREFETCHED)
+        self.taken = 0
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def _load(self) -> None:
+        while True:
+            time.sleep(LOAD_S)
+            self._ready.put((torch.randn(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64)))
+
+    def __iter__(self) -> "SlowLoader":
+        return self
+
+    def __next__(self) -> Batch:
+        self.taken += 1
+        return self._ready.get()
+
+
+class Pixels(nn.Module):
+    """The smallest network with a convolution; a step takes about a millisecond."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means: torch.Tensor = self.conv(images).mean((2, 3))
+        return means
+
+
+def made_rank(folder: Path, config: RunConfig) -> Rank:
+    topology = place_ranks(config, LAPTOP)
+    job = Job(
+        run_id="made",
+        session=1,
+        config=config,
+        topology=topology,
+        images=None,
+        timeout_s=60.0,
+        room=ROOM,
+        block_room=ROOM,
+    )
+    session = SessionFolder(folder)
+    session.create(job, None)
+    file = RankFile.create(
+        session.rank_file(0), rank=0, pid=1, warm_up=config.warm_up, steps=ROOM, is_open=True
+    )
+    return Rank(folder=session, job=job, place=topology.places[0], rank=0, file=file)
+
+
+@contextmanager
+def resident_side(rank: Rank, loader: Iterator[Batch]) -> Iterator[tokens.Holder]:
+    """The rank follows its token in a thread; the end of the block is its end."""
+    config = rank.job.config
+    pipes = tokens.Pipes(rank.folder.path)
+    pipes.create()
+    holder = tokens.Holder(pipes)
+    with pytest.MonkeyPatch.context() as patched:
+        training = made_training(config, Pixels(), loader)
+        patched.setattr(resident, "set_up", lambda rank, progress: training)
+        thread = threading.Thread(target=resident.run_rank, args=(rank,))
+        thread.start()
+        assert holder.answer(20) == tokens.READY
+        holder.give(tokens.WARM_UP)
+        assert holder.answer(20)
+        yield holder
+        holder.give(tokens.END)
+        thread.join(20)
+    holder.close()
+
+
+def played(rank: Rank, loader: Iterator[Batch], blocks: int, steps: int) -> SessionResult:
+    """Blocks with a pause before each, in which the loader fills its queue."""
+    with resident_side(rank, loader) as holder:
+        for _ in range(blocks):
+            time.sleep(5 * LOAD_S)
+            holder.give(steps)
+            assert holder.answer(20)
+    return msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
+
+
+def test_a_slow_loader_is_not_hidden_by_what_it_did_in_the_pause(tmp_path: Path) -> None:
+    config = made_config(data=FACTS, pipeline="dali", warm_up=3)
+    found = played(made_rank(tmp_path, config), SlowLoader(), blocks=3, steps=3)
+    (samples,) = found.samples
+    assert len(samples.step_ns) == 9
+    # Each counted step waits for its batch, less the few ms in which it computed.
+    assert min(samples.step_ns) > 0.5 * LOAD_S * 1e9
+    assert min(samples.data_wait_ns) > 0.5 * LOAD_S * 1e9
+
+
+def test_no_batch_is_thrown_away_where_nothing_is_made_in_advance(tmp_path: Path) -> None:
+    config = made_config(warm_up=3)
+    loader = SlowLoader()
+    played(made_rank(tmp_path, config), loader, blocks=2, steps=4)
+    assert loader.taken == 3 + 2 * (1 + 4)
+
+
+@pytest.mark.parametrize(
+    ("decode", "ready"), [("cpu", 1 + PREFETCHED), ("mixed", 1 + 2 * PREFETCHED)]
+)
+def test_batches_that_a_loader_keeps_ready(decode: str, ready: int) -> None:
+    config = made_config(data=FACTS, pipeline="dali")
+    assert most_ready(msgspec.structs.replace(config, decode=decode)) == ready
+    assert most_ready(made_config()) == 0
+
+
+def test_cores_are_counted_over_all_steps_of_a_block(tmp_path: Path) -> None:
+    """The dropped step takes as long as the others: with two counted ones, a third of all."""
+    config = made_config(data=FACTS, pipeline="dali", warm_up=3)
+    found = played(made_rank(tmp_path, config), SlowLoader(), blocks=2, steps=2)
+    (samples,), (facts,) = found.samples, found.facts
+    counted = sum(samples.step_ns) / 1e9
+    assert 1.25 * counted < facts.counted_s < 2 * counted
