@@ -12,6 +12,7 @@ from reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange, 
 from reports.stats.effects import Interval, t_interval, to_percent
 from reports.stats.looks import Looks
 from reports.stats.trend import (
+    FEWEST_RATIOS,
     POOLED_ALPHA,
     Trend,
     most_unsteady,
@@ -25,8 +26,6 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.99
 MOST_INVALID = 3
 """So many invalid sessions, and a third of all, end a comparison: something is at fault."""
-FEWEST_BLOCKS = 3
-"""Pairs of blocks through which a line leaves something to judge it by."""
 LEAST_ERROR_PERCENT = 1e-9
 """A slope without any error would outweigh all others."""
 
@@ -145,11 +144,9 @@ def _drift(valid: Sequence[Pair], design: Design) -> str:
     """A slope over all sessions: of b over a in a duet, of both sides' steps in launches."""
     if design == "relaunch":
         return _common_drift(valid)
-    blocks = min(len(pair.blocks_ms) for pair in valid)
-    if blocks < FEWEST_BLOCKS:
+    if min(len(pair.blocks_ms) for pair in valid) < FEWEST_RATIOS:
         return ""
-    ratios = np.log([[b / a for a, b in pair.blocks_ms[:blocks]] for pair in valid])
-    found = trend_of_ratios(ratios)
+    found = trend_of_ratios([np.log([b / a for a, b in pair.blocks_ms]) for pair in valid])
     if not found.matters(POOLED_ALPHA):
         return ""
     return f"b over a moves by {found.drift_percent:+.1f} % within a session"

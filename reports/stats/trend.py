@@ -68,6 +68,9 @@ PRIOR_SESSIONS = 8
 PRIOR_OF_RATIOS = 16
 """The same for ratios of blocks, which are nearly independent: their own errors say more."""
 
+FEWEST_RATIOS = 3
+"""Pairs of blocks through which a line leaves something to judge it by."""
+
 UNSTEADY_SHARE = 0.2
 """Share of sessions found never steady that a hostile machine explains: 10 % of its launches."""
 
@@ -132,29 +135,31 @@ def trend_over_sessions(trends: Sequence[Trend]) -> Trend:
     )
 
 
-def trend_of_ratios(ratios: Floats) -> Trend:
-    """Return how b moves against a within sessions, from log ratios [sessions, pairs] of blocks.
+def trend_of_ratios(ratios: Sequence[Floats]) -> Trend:
+    """Return how b moves against a within sessions, from each one's log ratios [pairs] of blocks.
 
     For a duet, where what the machine does to both sides cancels. A step is a pair of blocks
-    here. Judged like `trend_over_sessions`; all sessions share one error, as ten pairs are too
-    few to weigh a session by its own.
+    here; sessions may differ in how many they have, and count by the squared distances of their
+    pairs from the middle. Judged like `trend_over_sessions`, but all sessions share one noise, as
+    ten pairs are too few to know a session's own. The drift is that of a session of mean length.
     """
-    table = np.asarray(ratios, dtype=np.float64)
-    if table.ndim != 2 or min(table.shape[0], table.shape[1] - 2) < 1:
-        raise ValueError("ratios must be [sessions, pairs], three pairs at least")
-    sessions, pairs = table.shape
-    index = np.arange(pairs) - (pairs - 1) / 2
-    slopes = table @ index / (index @ index)
-    left = table - table.mean(axis=1, keepdims=True) - slopes[:, None] * index
-    own = max(float((left**2).sum()) / (sessions * (pairs - 2)), LEAST_SD**2) / (index @ index)
-    scatter = float(((slopes - slopes.mean()) ** 2).sum())
-    df = sessions - 1 + PRIOR_OF_RATIOS
-    error = float(np.sqrt((PRIOR_OF_RATIOS * own + scatter) / df / sessions))
-    slope = float(slopes.mean())
+    sessions = [checked(one, FEWEST_RATIOS) for one in ratios]
+    if not sessions:
+        raise ValueError("ratios of one session are needed at least")
+    centred = [np.arange(len(one)) - (len(one) - 1) / 2 for one in sessions]
+    weights = np.array([index @ index for index in centred])
+    products = [index @ one for index, one in zip(centred, sessions, strict=True)]
+    slopes = np.array(products) / weights
+    left = sum(float(detrended(one) @ detrended(one)) for one in sessions)
+    noise = max(left / sum(len(one) - 2 for one in sessions), LEAST_SD**2)
+    slope = float(weights @ slopes / weights.sum())
+    scatter = float(weights @ (slopes - slope) ** 2)
+    df = len(sessions) - 1 + PRIOR_OF_RATIOS
+    error = float(np.sqrt((PRIOR_OF_RATIOS * noise + scatter) / df / weights.sum()))
     return Trend(
         slope_percent_per_step=100 * slope,
         error_percent_per_step=100 * error,
-        drift_percent=100 * slope * (pairs - 1),
+        drift_percent=100 * slope * fmean(len(one) - 1 for one in sessions),
         p=float(2 * special.stdtr(df, -abs(slope) / error)),
     )
 

@@ -215,13 +215,18 @@ def _as_long_as_needed(
         times = duet_sessions(profile, 1000, rng, pairs=LONGEST_PAIRS)
         medians, sums = np.median(times, axis=3), np.exp(times).sum(axis=3)
         for session in range(len(times)):
-            lengths = list(zip(*sums[session].tolist(), strict=True))
-            more = range(FEWEST_PAIRS, LONGEST_PAIRS)
-            pairs = next((count for count in more if well_known(lengths[:count])), LONGEST_PAIRS)
+            pairs = _pairs_needed(sums[session])
             first, second = medians[session, :, :pairs]
             effects.append(float(np.median(second - first)))
             played.append(pairs)
     return np.array(effects[:sessions]), float(np.mean(played))
+
+
+def _pairs_needed(sums: Floats) -> int:
+    """Pairs of a session whose blocks [2, pairs] last so long: as many as `play` would take."""
+    lengths = list(zip(*sums.tolist(), strict=True))
+    more = range(FEWEST_PAIRS, LONGEST_PAIRS, 2)
+    return next((count for count in more if well_known(lengths[:count])), LONGEST_PAIRS)
 
 
 def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -367,6 +372,25 @@ def trends_between(n: int, rng: np.random.Generator) -> list[Figure]:
     return found
 
 
+def trends_of_more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
+    """The same where sessions go on for as long as they scatter, so that lengths differ."""
+    found = []
+    for name, profile in PROFILES.items():
+        alarms = [_moves_over_lengths(profile, rng) for _ in range(n)]
+        what = f"b moves against a, {name}, neither moves, 10 to 100 pairs a session"
+        found.append(rate(what, alarms, most=1.0))
+    return found
+
+
+def _moves_over_lengths(profile: Profile, rng: np.random.Generator) -> bool:
+    times = duet_sessions(profile, 10, rng, pairs=LONGEST_PAIRS)
+    medians, sums = np.median(times, axis=3), np.exp(times).sum(axis=3)
+    lengths = [_pairs_needed(session) for session in sums]
+    ratios = medians[:, 1] - medians[:, 0]
+    cut = [one[:length] for one, length in zip(ratios, lengths, strict=True)]
+    return trend_of_ratios(cut).matters(POOLED_ALPHA)
+
+
 def _moves(profile: Profile, slope: float, rng: np.random.Generator) -> bool:
     times = duet_sessions(profile, 26, rng)
     times[:, 1] += slope * np.arange(times[0, 1].size).reshape(times[0, 1].shape)
@@ -406,6 +430,7 @@ CASES: Final[dict[str, Case]] = {
     "warm-up": warm_up,
     "trends": trends,
     "trends-between": trends_between,
+    "trends-of-more-blocks": trends_of_more_blocks,
 }
 SLOW: Final = ("more-blocks", "matrix", "warm-up", "trends", "trends-between")
 """Cases that judge single launches or many comparisons at once: simulated a fifth as often."""

@@ -83,3 +83,15 @@ def test_a_median_is_known_by_its_standard_error(share: float, known: bool) -> N
     medians = np.median(np.random.default_rng(2).normal(0, sd, (2000, n)), axis=1)
     assert bool(medians.std() < KNOWN) is known
     assert well_known(lengths(sd, n)) is known
+
+
+def test_what_being_second_costs_is_no_scatter() -> None:
+    """5 % more for the later block of each pair: it cancels over a quad."""
+
+    def turned(sd: float) -> list[tuple[float, float]]:
+        return [
+            (a, b * math.exp(0.05 * (-1) ** turn)) for turn, (a, b) in enumerate(lengths(sd, 400))
+        ]
+
+    assert well_known(turned(0.01))
+    assert not well_known(turned(0.05))

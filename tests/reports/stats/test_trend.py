@@ -92,10 +92,27 @@ def test_equal_ratios_do_not_move() -> None:
     assert trend_of_ratios(np.full((1, 3), 0.5)).p == 1
 
 
-@pytest.mark.parametrize("shape", [(10,), (0, 10), (4, 2)])
+def test_long_sessions_say_more_about_a_slope_than_short_ones() -> None:
+    """The oracle is least squares with a level for each session and one slope for all."""
+    rng = np.random.default_rng(3)
+    lengths = (10, 60, 14, 200)
+    ratios = [rng.normal(0, 0.01, n) + 2e-4 * np.arange(n) + 0.1 * n for n in lengths]
+    found = trend_of_ratios(ratios)
+    levels = np.repeat(np.eye(len(lengths)), lengths, axis=0)
+    design = np.column_stack([np.concatenate([np.arange(n) for n in lengths]), levels])
+    (slope, *_), *_ = np.linalg.lstsq(design, np.concatenate(ratios))
+    assert found.slope_percent_per_step == pytest.approx(100 * slope)
+    assert found.drift_percent == pytest.approx(100 * slope * 70)
+    assert found.matters(POOLED_ALPHA)
+    assert not trend_of_ratios([one[:10] for one in ratios]).matters(POOLED_ALPHA)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (1, 0)])
 def test_ratios_too_few_for_a_slope_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="three pairs"):
+    with pytest.raises(ValueError, match="at least 3 finite values"):
         trend_of_ratios(np.zeros(shape))
+    with pytest.raises(ValueError, match="one session"):
+        trend_of_ratios([])
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.sampled_from([0.5, 2.0, 1024.0]))
