@@ -12,6 +12,7 @@ from bench.rankfile import Phase, RankFile
 from reports.schema.record import Failure
 
 TAIL_LINES = 12
+_OF_MEMORY: Final = re.compile(r"out of (\w+ )?memory|SIGKILL", re.IGNORECASE)
 _AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
 """How torchrun's report names a process that a signal ended."""
 _CONSEQUENCE: Final = re.compile(
@@ -38,6 +39,11 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
     node = exit_codes.index(code)
     what = f"node {node}: its launcher ended with {exit_words(code)} before any rank reported"
     return _failure(None, what, folder.node_log(node))
+
+
+def is_lack_of_memory(failure: Failure) -> bool:
+    """Whether memory ran out, or the kernel may have ended a rank because it did."""
+    return bool(_OF_MEMORY.search(failure.what))
 
 
 def _killed(

@@ -60,7 +60,7 @@ def peak_resident_gib(pids: Iterable[int], proc: Path = _PROC) -> float:
 
 
 def available_memory_gib(proc: Path = _PROC) -> float:
-    """What the kernel would give to new processes without swapping, GiB."""
+    """What the kernel would give to new processes of this machine without swapping, GiB."""
     for line in (proc / "meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / 2**20

@@ -11,8 +11,9 @@ import msgspec
 from bench.launch.ports import choose_port
 from bench.machine.fingerprint import fingerprint
 from bench.session.contest import Tick
-from bench.session.duet import WORKER, NoRoom, Played, Score, play
+from bench.session.duet import WORKER, Played, Score, play
 from bench.session.recording import Recording
+from bench.session.room import NoRoom
 from bench.session.run import measure_session
 from reports.pairs import Measured, of_duet, of_launches
 from reports.schema.comparison import Design, Difference, Drift, Order, Pair, Side

@@ -4,21 +4,18 @@ What the machine does to one side it does a second later to the other, so their 
 quieter than either. The side without the token must not disturb; its use of the CPU is measured.
 """
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from bench import tokens
-from bench.errors import CannotHere
 from bench.launch.commands import commands
 from bench.launch.ports import choose_port
 from bench.launch.resident import Resident
 from bench.machine import nvml
-from bench.machine.cpu import available_memory_gib, peak_resident_gib
 from bench.machine.gpu_watch import open_watch
 from bench.machine.process import undisturbed
 from bench.session.blocks import (
@@ -31,6 +28,7 @@ from bench.session.blocks import (
     well_known,
 )
 from bench.session.recording import Recording, Started
+from bench.session.room import gpu_free_gib, require_room, room_is_sought
 from reports.schema.config import RunConfig
 from reports.schema.samples import SessionResult
 from reports.validity import GpuUse
@@ -40,12 +38,6 @@ Order = Literal["ab", "ba"]
 WORKER: Final = "bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
 """A rank may wait for the token as long as the other side builds and warms up."""
-SECOND_SIDE: Final = 1.25
-"""Memory the second side may need, over what the first one took, for the same images a step."""
-
-
-class NoRoom(CannotHere):
-    """Memory cannot hold both sides at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,10 +128,11 @@ class _Stage:
         self._launch(first, modules[0])
         if self.score.check_memory:
             self._warm_up(0)
-            _require_room(self.sides[0], first, second, free)
-        self._launch(second, modules[1])
-        for index in range(len(self.warm_ns), 2):
-            self._warm_up(index)
+            require_room(self.sides[0], first, second, free)
+        with room_is_sought() if self.score.check_memory else nullcontext():
+            self._launch(second, modules[1])
+            for index in range(len(self.warm_ns), 2):
+                self._warm_up(index)
 
     def fitting_steps(self) -> int:
         """Steps of a block, from how long the slower side's step is."""
@@ -220,33 +213,3 @@ class _Stage:
 def may_be_short(*configs: RunConfig) -> bool:
     """Whether nothing but the ranks' own work is different after a pause; see `SHORT_STEPS`."""
     return all(one.device == "cpu" and one.pipeline == "synthetic" for one in configs)
-
-
-def gpu_free_gib(indices: Sequence[int]) -> float:
-    """Least free memory of these GPUs, GiB; infinite without one."""
-    with nvml.session() as library:
-        if library is None or not indices:
-            return math.inf
-        handles = nvml.visible_handles(library)
-        free = (library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices)
-        return float(min(free)) / 2**30
-
-
-def _require_room(side: Resident, first: Recording, second: Recording, free_gib: float) -> None:
-    """Raise NoRoom when the second side, judged by the first, would not fit beside it."""
-    share = SECOND_SIDE * max(1.0, _pixels(second) / _pixels(first))
-    left_gib = gpu_free_gib(first.gpu_indices())
-    needs = [("memory", share * peak_resident_gib(side.processes.pids), available_memory_gib())]
-    if math.isfinite(left_gib):
-        needs.append(("GPU memory", share * (free_gib - left_gib), left_gib))
-    for what, needed, there in needs:
-        if needed > there:
-            raise NoRoom(
-                f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
-                f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
-            )
-
-
-def _pixels(run: Recording) -> int:
-    """What activations grow with."""
-    return run.config.global_batch_size * run.config.image_size**2

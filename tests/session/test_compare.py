@@ -13,7 +13,7 @@ from bench.errors import Interrupted, UsageError
 from bench.session import compare
 from bench.session.compare import Asked, read_state, resume
 from bench.session.contest import STATE, State
-from bench.session.duet import NoRoom
+from bench.session.room import NoRoom
 from reports import runs
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.session.configured import QUIET_PERCENT, differing, word
-from bench.session.duet import NoRoom
+from bench.session.room import NoRoom
 from reports import runs
 from reports.schema.comparison import Difference
 from reports.schema.record import Steadiness

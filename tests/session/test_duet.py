@@ -1,9 +1,7 @@
-"""Room for both sides, the length of a block, and whose turn it is; sides are made up."""
+"""The length of a block, and whose turn it is; sides are made up."""
 
-import math
 from contextlib import ExitStack
 from itertools import cycle
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,57 +9,8 @@ import pytest
 
 from bench.launch.watch import SessionFailed
 from bench.session import duet
-from bench.session.duet import NoRoom, Score
+from bench.session.duet import Score
 from reports.schema.record import Failure
-from tests.session.made_duets import made_recording
-
-SIDE: Any = SimpleNamespace(processes=SimpleNamespace(pids=(1, 2)))
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """GiB: what the first side took, what is left, and what is left on the GPU."""
-    found = {"taken": 1.0, "left": 100.0, "gpu_left": math.inf}
-    monkeypatch.setattr(duet, "peak_resident_gib", lambda pids: found["taken"])
-    monkeypatch.setattr(duet, "available_memory_gib", lambda: found["left"])
-    monkeypatch.setattr(duet, "gpu_free_gib", lambda indices: found["gpu_left"])
-    return found
-
-
-def require_room(root: Path, gpu_free: float = math.inf, **second: int) -> None:
-    duet._require_room(SIDE, made_recording(root), made_recording(root, **second), gpu_free)
-
-
-@pytest.mark.parametrize(
-    ("second", "needed"),
-    [
-        ({}, 1.25),
-        ({"batch_size": 8}, 5.0),  # four times the images, and a quarter to be safe
-        ({"image_size": 64}, 5.0),  # four times the pixels
-        ({"batch_size": 1}, 1.25),  # fewer images do not make the program smaller
-        ({"batch_size": 4, "nodes": 2}, 5.0),
-    ],
-    ids=str,
-)
-def test_memory_for_the_second_side(
-    tmp_path: Path, memory: dict[str, float], second: dict[str, int], needed: float
-) -> None:
-    memory["left"] = needed
-    require_room(tmp_path, **second)
-    memory["left"] = needed - 0.01
-    with pytest.raises(NoRoom, match=rf"memory .* about {needed:.1f} GiB for the second one"):
-        require_room(tmp_path, **second)
-
-
-def test_gpu_memory_is_judged_by_what_the_first_side_took(
-    tmp_path: Path, memory: dict[str, float]
-) -> None:
-    memory["gpu_left"] = 6.0  # of 10: it took 4, so the second one may take 5
-    require_room(tmp_path, gpu_free=10.0)
-    memory["gpu_left"] = 5.0  # it took 5, and 6.25 are not there
-    expected = r"GPU memory cannot hold both sides: about 6\.2 GiB .* 5\.0 GiB are free; use --des"
-    with pytest.raises(NoRoom, match=expected):
-        require_room(tmp_path, gpu_free=10.0)
 
 
 def stage(pairs: int = 1, **changes: Any) -> duet._Stage:
@@ -142,17 +91,17 @@ def test_blocks_are_short_where_a_pause_changes_nothing(
 @pytest.mark.parametrize(
     ("built_s", "lengths_s", "pairs"),
     [
-        (100.0, [1.0, 2.0], 25),  # pairs scatter: as long as building took, 4 s each
-        (0.0, [1.0, 2.0], 4),  # building took no time: not longer than asked for
+        (100.0, [1.0, 2.0, 4.0], 25),  # pairs scatter: as long as building took, 4 s each
+        (0.0, [1.0, 2.0, 4.0], 4),  # building took no time: not longer than asked for
         (100.0, [1.5], 4),  # all alike: no more are needed
-        (2000.0, [1.0, 2.0], 198),  # not for ever
+        (2000.0, [1.0, 2.0, 4.0], 198),  # not for ever
     ],
 )
 def test_more_pairs_where_they_scatter_and_the_launch_was_dear(
     built_s: float, lengths_s: list[float], pairs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sides, clock = made_sides(monkeypatch, [0.0] * 500)
-    taken = cycle(lengths_s * 2 + lengths_s[::-1])
+    taken = cycle(lengths_s * 2 + lengths_s[::-1] + lengths_s[:1])
     for side in sides:
         answer = side.answer
         side.answer = lambda *given, answer=answer: answer(*given) * 0 + int(1e9 * next(taken))

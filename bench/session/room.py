@@ -1,0 +1,76 @@
+"""Whether memory can hold both sides of a duet at once."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from bench.errors import CannotHere
+from bench.launch.failure import is_lack_of_memory
+from bench.launch.resident import Resident
+from bench.launch.watch import SessionFailed
+from bench.machine import cgroup, nvml
+from bench.machine.cpu import available_memory_gib, peak_resident_gib
+from bench.machine.findings import here
+from bench.session.recording import Recording
+
+SECOND_SIDE: Final = 1.25
+"""Memory the second side may need, over what the first one took, for the same images a step."""
+
+
+class NoRoom(CannotHere):
+    """Memory cannot hold both sides at once."""
+
+
+@contextmanager
+def room_is_sought() -> Iterator[None]:
+    """A side that memory runs out for beside the other is no failure: alone it may have enough."""
+    try:
+        yield
+    except SessionFailed as failed:
+        if not is_lack_of_memory(failed.failure):
+            raise
+        raise NoRoom(
+            f"memory cannot hold both sides ({failed.failure.what}); "
+            "use --design relaunch, or a smaller --batch-size"
+        ) from failed
+
+
+def require_room(side: Resident, first: Recording, second: Recording, free_gib: float) -> None:
+    """Raise NoRoom when the second side, judged by the first, would not fit beside it.
+
+    `free_gib` is what the GPUs had free before the first one started.
+    """
+    share = SECOND_SIDE * max(1.0, _pixels(second) / _pixels(first))
+    left_gib = gpu_free_gib(first.gpu_indices())
+    needs = [("memory", share * peak_resident_gib(side.processes.pids), free_memory_gib())]
+    if math.isfinite(left_gib):
+        needs.append(("GPU memory", share * (free_gib - left_gib), left_gib))
+    for what, needed, there in needs:
+        if needed > there:
+            raise NoRoom(
+                f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
+                f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
+            )
+
+
+def free_memory_gib() -> float:
+    """What new processes may have: the machine's, or less where a control group is limited."""
+    allowed = cgroup.free_memory_gib(here())
+    there = available_memory_gib()
+    return there if allowed is None else min(there, allowed)
+
+
+def gpu_free_gib(indices: Sequence[int]) -> float:
+    """Least free memory of these GPUs, GiB; infinite without one."""
+    with nvml.session() as library:
+        if library is None or not indices:
+            return math.inf
+        handles = nvml.visible_handles(library)
+        free = (library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices)
+        return float(min(free)) / 2**30
+
+
+def _pixels(run: Recording) -> int:
+    """What activations grow with."""
+    return run.config.global_batch_size * run.config.image_size**2
