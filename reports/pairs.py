@@ -1,15 +1,16 @@
 """From what two sides gathered in one session to the pair that a comparison counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.schema.comparison import PHASES
+from reports.schema.comparison import PHASES, Drift
 from reports.schema.samples import SessionResult
 from reports.stats.effects import session_effect
 from reports.stats.summary import slowest_rank
-from reports.stats.trend import Trend, fitted_trend, session_trend
+from reports.stats.trend import fitted_trend, session_trend
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,17 @@ class Measured:
     blocks_ms: tuple[tuple[float, float], ...]
     step_ms: tuple[float, float]
     phases_ms: dict[str, tuple[float, float]]
-    drift: Trend | None
+    drift: Drift | None
+
+    def per_image(self, images: tuple[int, int]) -> "Measured":
+        """The same, of the time per image, for sides whose steps have so many images."""
+        a, b = images
+        return replace(
+            self,
+            log_ratio=self.log_ratio - log(b / a),
+            step_ms=(self.step_ms[0] / a, self.step_ms[1] / b),
+            phases_ms={phase: (one / a, two / b) for phase, (one, two) in self.phases_ms.items()},
+        )
 
 
 def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
@@ -42,7 +53,7 @@ def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
         blocks_ms=tuple((round(first, 4), round(second, 4)) for first, second in pairs),
         step_ms=(float(np.median(blocks_a)), float(np.median(blocks_b))),
         phases_ms=_phases_ms(a, b, block_steps, block_steps),
-        drift=_drift(_steps_ms(a)[block_steps:], _steps_ms(b)[block_steps:]),
+        drift=drift_of(_steps_ms(a)[block_steps:], _steps_ms(b)[block_steps:]),
     )
 
 
@@ -55,14 +66,20 @@ def of_launches(a: SessionResult, b: SessionResult, cut_a: int, cut_b: int) -> M
         blocks_ms=(),
         step_ms=(median_a, median_b),
         phases_ms=_phases_ms(a, b, cut_a, cut_b),
-        drift=_drift(*kept),
+        drift=drift_of(*kept),
     )
 
 
-def _drift(*sides_ms: Floats) -> Trend | None:
+def drift_of(*sides_ms: Floats) -> Drift | None:
+    """How the steps [n] of both sides move within a session, on average; None where too few."""
     if min(len(steps) for steps in sides_ms) < FEWEST_FOR_SLOPE:
         return None
-    return session_trend([fitted_trend(np.log(steps)) for steps in sides_ms])
+    found = session_trend([fitted_trend(np.log(steps)) for steps in sides_ms])
+    return Drift(
+        slope_percent=found.slope_percent_per_step,
+        error_percent=found.error_percent_per_step,
+        moved_percent=found.drift_percent,
+    )
 
 
 def _steps_ms(result: SessionResult) -> Floats:

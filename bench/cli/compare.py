@@ -23,7 +23,10 @@ _UNSURE: Final = ("can't tell", "never steady", "invalid")
 
 _OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo")
 _SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
-_OF_MEASURING: Final = ("design", "blocks", "block_steps")
+_OF_BLOCKS: Final = ("blocks", "block_steps")
+_OF_MEASURING: Final = ("design", *_OF_BLOCKS)
+_OF_BUDGET: Final = ("margin", "max_sessions", "max_minutes")
+_AGREED: Final = "was agreed before the first session; --resume goes on with what it was"
 _BOUNDS: Final[dict[str, tuple[type[int] | type[float], float, float]]] = {
     "margin": (float, 0.01, 50),
     "max_sessions": (int, 2, 1000),
@@ -57,6 +60,7 @@ def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from bench.session.compare import resume
 
     refuse(given, _SIDES, "says what is compared; --resume goes on with the sides it had")
+    refuse(given, (*_OF_BUDGET, *_OF_MEASURING), _AGREED)
     return resume(find(root, given["resume"]), inspect(), display)
 
 
@@ -75,6 +79,8 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
     a, b = _sides(given)
     if given["design"] not in get_args(Wanted):
         raise UsageError(f"--design {given['design']}: choose from {', '.join(get_args(Wanted))}")
+    if given["design"] == "relaunch":
+        refuse(given, _OF_BLOCKS, "is for duets; --design relaunch launches the sides in turn")
     asked = Asked(
         a=a,
         b=b,
@@ -90,7 +96,7 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
 def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from bench.session.compare_script import AskedScript, compare_script
 
-    refuse(given, ("blocks", "block_steps"), "is for duets; a script is launched in turn")
+    refuse(given, _OF_BLOCKS, "is for duets; a script is launched in turn")
     if given["design"] not in ("auto", "relaunch"):
         raise UsageError(f"--design {given['design']}: a script is launched in turn, relaunch")
     both = words_of(given["both"], "--both")
@@ -118,6 +124,7 @@ def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
     from bench.session.stored import AskedStored, compare_stored
 
     others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
+    others += [name for name in _OF_BUDGET if name != "margin"]
     refuse(given, others, "does not go with --a-runs and --b-runs: nothing is measured")
     asked = AskedStored(
         a=ids_of(given["a_runs"], "--a-runs"),
@@ -153,6 +160,11 @@ def _sides(given: Mapping[str, Any]) -> tuple[Request, Request]:
 def _limits(given: Mapping[str, Any]) -> Limits:
     numbers = {name: _number(name, given[name]) for name in _BOUNDS if given[name] is not None}
     blocks = numbers.get("blocks")
+    if blocks and blocks % 2:
+        raise UsageError(
+            f"--blocks {given['blocks']}: must be even, as blocks are played a b, b a: over both "
+            "turns what being second costs is equal for both sides"
+        )
     return Limits(
         margin_percent=float(numbers["margin"]),
         max_sessions=int(numbers["max_sessions"]),

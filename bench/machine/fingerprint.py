@@ -14,7 +14,7 @@ from reports.schema.record import Environment
 
 VARIABLES: Final = re.compile(
     r"(OMP|MKL|KMP|GOMP|ONEDNN|DNNL|ATEN|TORCH|PYTORCH|NCCL|GLOO|CUDA|CUDNN|CUBLAS|NVIDIA|DALI)"
-    r"_[A-Z0-9_]+|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|MALLOC_[A-Z_]+"
+    r"_[A-Z0-9_]+|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|GLIBC_TUNABLES|MALLOC_[A-Z_]+"
 )
 """Names of variables that change speed."""
 _SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY", re.IGNORECASE)
@@ -46,11 +46,12 @@ def fingerprint(machine: Machine, worker_versions: dict[str, str]) -> Environmen
 
 
 def _variables() -> dict[str, str]:
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if VARIABLES.fullmatch(name) and not _SECRET.search(name)
-    }
+    return {name: value for name, value in sorted(os.environ.items()) if changes_speed(name)}
+
+
+def changes_speed(name: str) -> bool:
+    """Whether a variable of this name belongs into a record."""
+    return bool(VARIABLES.fullmatch(name)) and not _SECRET.search(name)
 
 
 def _version(package: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -19,7 +20,7 @@ from bench.session import contest
 from bench.session.compare_script import reopened
 from bench.session.configured import RELAUNCHED, Configured
 from bench.session.contest import Contest, Source, State
-from bench.session.data import prepare_data
+from bench.session.data import prepare_data, record_of
 from bench.session.duet import WORKER
 from bench.session.recording import Recording, open_recording
 from reports import runs
@@ -64,6 +65,22 @@ def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
 def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     # The sides' own runs live inside: one comparison is one entry among the runs.
     folder = runs.create(asked.root, "compare")
+    try:
+        source = _opened(asked, folder, machine, display)
+    except BaseException:  # of what never started nothing may be left, nor be "last"
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    display.compared(source.sides(), source.differences(), asked.limits)
+    return Contest(
+        source=source,
+        limits=asked.limits,
+        folder=folder,
+        command=asked.command,
+        display=display,
+    ).run()
+
+
+def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> Configured:
     a, b = (
         open_recording(side, machine, root=folder, command=asked.command, tell=display.preparing)
         for side in (asked.a, asked.b)
@@ -79,14 +96,9 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
         block_steps=asked.limits.block_steps,
         modules=asked.modules,
     )
-    display.compared(source.sides(), source.differences(), asked.limits)
-    return Contest(
-        source=source,
-        limits=asked.limits,
-        folder=folder,
-        command=asked.command,
-        display=display,
-    ).run()
+    if source.design == "relaunch":
+        source.require_launchable()
+    return source
 
 
 def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
@@ -184,6 +196,11 @@ def _reopened(
             f"{side.run} cannot be resumed here: its options now resolve to something else; "
             "start a new comparison"
         )
+    if (record_of(data).digest if data else "") != side.data:
+        raise UsageError(
+            f"{side.run} cannot be resumed: its images are not those they were; "
+            "start a new comparison"
+        )
     run = Recording(
         folder=root / side.run,
         command=command,
@@ -211,9 +228,17 @@ def _read_result(run: Recording, number: int) -> SessionResult:
 
 
 def _require_same_software(kept: Comparison, source: Source) -> None:
-    """Sessions of another machine or other versions are another measurement."""
+    """Sessions of another machine or other versions are another measurement.
+
+    What only ranks can say of their versions is compared when the next session has ended.
+    """
+    if kept.tool_version != version("resnext-bench"):
+        raise UsageError(
+            f"{kept.id} cannot be resumed: resnext-bench {kept.tool_version} began it and this is "
+            f"{version('resnext-bench')}; start a new comparison"
+        )
     then, now = (_comparable(one) for one in (kept.environment, source.environment()))
-    for name in ("host", "cpu", "cores", "gpus", "kernel", "versions", "variables"):
+    for name in ("host", "cpu", "cores", "gpus", "kernel", "python", "versions", "variables"):
         if getattr(then, name) != getattr(now, name):
             raise UsageError(
                 f"{kept.id} cannot be resumed: {name} changed since its last session; "

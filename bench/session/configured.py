@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from bench.errors import UsageError
 from bench.launch.ports import choose_port
-from bench.machine.fingerprint import fingerprint
 from bench.session.contest import Tick
+from bench.session.data import record_of
 from bench.session.duet import WORKER, Played, Score, play
 from bench.session.recording import Recording
 from bench.session.room import NoRoom
 from bench.session.run import measure_session
 from reports.pairs import Measured, of_duet, of_launches
-from reports.schema.comparison import Design, Difference, Drift, Order, Pair, Side
+from reports.schema.comparison import Design, Difference, Order, Pair, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
+from reports.stats.steady import FEWEST_STEPS
 
 STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
 RELAUNCHED = "relaunched, as "
@@ -52,6 +54,11 @@ class Configured:
         unused = self.design == "duet" and any("steps" in run.request for run in (self.a, self.b))
         return (*self.told, *((STEPS_UNUSED,) if unused else ()))
 
+    @property
+    def images(self) -> tuple[int, int]:
+        """Of a step on all ranks; where they differ, times are those of an image."""
+        return self.a.config.global_batch_size, self.b.config.global_batch_size
+
     def sides(self) -> tuple[Side, Side]:
         """Both configurations, with the runs that hold their sessions."""
         return self._side(self.a, self.given[0]), self._side(self.b, self.given[1])
@@ -62,8 +69,7 @@ class Configured:
 
     def environment(self) -> Environment:
         """One for both, as they run side by side."""
-        last = self.a.results[-1] if self.a.results else None
-        return fingerprint(self.a.machine, last.versions if last else {})
+        return self.a.environment()
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
         """One session of both sides."""
@@ -78,7 +84,17 @@ class Configured:
                 raise
             self.design, self.block_steps = "relaunch", 0
             self.told.append(RELAUNCHED + str(reason).partition(";")[0])
+            self.require_launchable()
             return self.measure(number, order, tick)
+
+    def require_launchable(self) -> None:
+        """Launches are judged one by one, so their steps must be enough for that."""
+        for run, given in zip((self.a, self.b), self.given, strict=True):
+            if run.config.steps < FEWEST_STEPS:
+                raise UsageError(
+                    f"{given or 'the defaults'}: --steps {run.config.steps} are too few to tell "
+                    f"whether a launch was steady; give {FEWEST_STEPS} or more"
+                )
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         """Of both runs so far."""
@@ -97,6 +113,7 @@ class Configured:
             requested=run.request,
             resolved=run.config,
             choices=run.resolved.choices,
+            data=record_of(run.data).digest if run.data else "",
         )
 
     def _duet(self, number: int, order: Order, tick: Tick) -> Pair:
@@ -110,7 +127,7 @@ class Configured:
         at = datetime.now(UTC)
         played = play(self.a, self.b, score, number, order, tick)
         self.block_steps = played.block_steps
-        measured = of_duet(*played.results, played.block_steps)
+        measured = self._comparable(of_duet(*played.results, played.block_steps))
         sessions = self._keep(played)
         busy = played.quiet_percent
         loud = f"session {number}: the waiting side used {busy:.1f} % of its cores"
@@ -124,6 +141,10 @@ class Configured:
             unsteady=(),
             notes=(loud,) if busy > QUIET_PERCENT else (),
         )
+
+    def _comparable(self, measured: Measured) -> Measured:
+        a, b = self.images
+        return measured if a == b else measured.per_image((a, b))
 
     def _keep(self, played: Played) -> tuple[Session, Session]:
         steadiness = Steadiness(
@@ -148,7 +169,9 @@ class Configured:
             kept[side] = measure_session(run, number, choose_port(0), lambda _: None)
         sessions = kept["a"], kept["b"]
         cuts = [session.steadiness.cut for session in sessions]
-        measured = of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
+        measured = self._comparable(
+            of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
+        )
         unsteady = [
             f"session {number}, {side}: {session.steadiness.why}"
             for side, session in zip("ab", sessions, strict=True)
@@ -170,7 +193,6 @@ def _pair(
     unsteady: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Pair:
-    drift = measured.drift
     return Pair(
         number=number,
         order=order,
@@ -179,13 +201,7 @@ def _pair(
         blocks_ms=measured.blocks_ms,
         step_ms=measured.step_ms,
         phases_ms=measured.phases_ms,
-        drift=Drift(
-            slope_percent=drift.slope_percent_per_step,
-            error_percent=drift.error_percent_per_step,
-            moved_percent=drift.drift_percent,
-        )
-        if drift
-        else None,
+        drift=measured.drift,
         quiet_percent=None if quiet is None else round(quiet, 3),
         invalid=_told(sessions, "invalid"),
         unsteady=unsteady,

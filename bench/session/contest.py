@@ -1,5 +1,6 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -53,6 +54,10 @@ class Source(Protocol):
     @property
     def block_steps(self) -> int:
         """Counted steps of a block; 0 where there are no blocks, or none yet."""
+
+    @property
+    def images(self) -> tuple[int, int] | None:
+        """Of a step on both sides, where they are known."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -168,7 +173,12 @@ class Contest:
     def _what_is_left(self) -> str:
         if self.limits.fixed:  # one half of an A/A: the other one would be missing
             return f"the sessions so far are in {self.folder}"
-        return f"go on with: resnext-bench compare --resume {self.folder.name}"
+        if not self.pairs:
+            return "no session was complete, so there is nothing to go on with"
+        root = self.folder.parent
+        elsewhere = root.absolute() != runs.runs_folder(None).absolute()
+        output = f" --output {shlex.quote(str(root))}" if elsewhere else ""
+        return f"go on with: resnext-bench compare --resume {self.folder.name}{output}"
 
     def advance(self) -> None:
         """Measure one more session, and see whether it was the last one."""
@@ -254,6 +264,7 @@ class Contest:
             detectable_percent=told_percent(decision.detectable_percent) if decision else None,
             sessions_more=decision.more if decision else None,
             looks_taken=self.looks_taken,
+            images=self.source.images,
             step_ms=judged.step_ms,
             phases=judged.phases,
             thresholds=Thresholds(),

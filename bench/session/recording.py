@@ -10,9 +10,11 @@ from pathlib import Path
 import msgspec
 
 from bench.config.resolve import Resolved, resolve
+from bench.errors import CannotHere
 from bench.job import Job, SessionFolder
+from bench.launch.commands import commands
 from bench.launch.topology import place_ranks
-from bench.machine.fingerprint import fingerprint
+from bench.machine.fingerprint import changes_speed, fingerprint
 from bench.machine.inventory import Machine
 from bench.session.data import Data, Tell, prepare_data, record_of
 from reports import runs
@@ -21,6 +23,7 @@ from reports.figures import figures_of, interval_of, window_of
 from reports.files import describe
 from reports.schema.config import Request, RunConfig
 from reports.schema.record import (
+    Environment,
     Failure,
     File,
     Record,
@@ -90,10 +93,27 @@ class Recording:
         names = {place.device for place in self.topology.places if place.device != "cpu"}
         return sorted(int(name.partition(":")[2]) for name in names)
 
+    def environment(self) -> Environment:
+        """The machine and the software of its sessions so far."""
+        versions = self.results[-1].versions if self.results else {}
+        found = fingerprint(self.machine, versions)
+        return msgspec.structs.replace(found, of_ranks=self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        """What changes speed of the variables that ranks get from us."""
+        (first, *_) = commands(
+            self.config, self.topology, folder=self.folder, run_id=self.id, port=0
+        )
+        return {name: value for name, value in first.environment.items() if changes_speed(name)}
+
     def keep(
         self, result: SessionResult, steadiness: Steadiness, use: GpuUse, started: Started
     ) -> Session:
-        """Work out one session's figures and verdict as soon as it has ended."""
+        """Work out one session's figures and verdict as soon as it has ended.
+
+        Raises CannotHere when its software is not that of the sessions before.
+        """
+        self._require_same_versions(result.versions)
         window = window_of(result, steadiness.cut)
         verdict = judge(result, use, Thresholds())
         unwatched = self.config.device == "cuda" and not use.samples
@@ -116,6 +136,15 @@ class Recording:
         self.sessions.append(session)
         return session
 
+    def _require_same_versions(self, now: dict[str, str]) -> None:
+        then = self.results[0].versions if self.results else now
+        for name in sorted(then.keys() | now.keys()):
+            if then.get(name) != now.get(name):
+                raise CannotHere(
+                    f"{name} was {then.get(name, 'missing')} in the first session and is "
+                    f"{now.get(name, 'missing')} now, which is another measurement; start anew"
+                )
+
     def close(self, status: Status, why: str, failure: Failure | None) -> Record:
         """Write the samples, then the record."""
         cuts = [session.steadiness.cut for session in self.sessions]
@@ -134,7 +163,7 @@ class Recording:
             resolved=self.config,
             choices=self.resolved.choices,
             topology=self.topology,
-            environment=fingerprint(self.machine, last.versions if last else {}),
+            environment=self.environment(),
             data=record_of(self.data) if self.data else None,
             thresholds=Thresholds(),
             device_name=last.device_name if last else "",
@@ -189,14 +218,14 @@ def open_recording(
     """Prepare the data, resolve the configuration and make the run's folder."""
     data = prepare_data(request, machine, tell)
     resolved = resolve(request, machine, data.facts if data else None)
-    folder = runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n")
+    topology = place_ranks(resolved.config, machine)
     return Recording(
-        folder=folder,
+        folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),
         request=request,
         machine=machine,
         resolved=resolved,
-        topology=place_ranks(resolved.config, machine),
+        topology=topology,
         data=data,
     )
 

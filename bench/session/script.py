@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from math import log
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.launch.failure import exit_words, tail
 from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, run_script
 from bench.launch.watch import SessionFailed
 from bench.session.contest import Tick
+from reports.pairs import drift_of
 from reports.schema.comparison import Design, Difference, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
@@ -48,8 +51,8 @@ class Place:
 class Launched:
     """What one launch came to."""
 
-    step_ms: float
-    """Median after the cut."""
+    step_ms: NDArray[np.float64]
+    """Steps [n] after the cut."""
     steadiness: Steady
     notes: tuple[str, ...]
 
@@ -73,6 +76,8 @@ class Scripted:
     """When the budget is over, by the monotonic clock."""
     design: Design = "relaunch"
     block_steps: int = 0
+    images: None = None
+    """Nobody knows how many a script's step has."""
 
     def sides(self) -> tuple[Side, Side]:
         """Both commands."""
@@ -173,7 +178,7 @@ def judged(step_ns: Sequence[int], lasted_s: float) -> Launched:
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
     return Launched(
-        step_ms=float(np.median(step_ms[found.cut :])),
+        step_ms=step_ms[found.cut :],
         steadiness=found,
         notes=(DOUBTFUL,) if step_ms.sum() / 1e3 > lasted_s else (),
     )
@@ -181,12 +186,14 @@ def judged(step_ns: Sequence[int], lasted_s: float) -> Launched:
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
     both = (("a", a), ("b", b))
+    median_a, median_b = (float(np.median(launched.step_ms)) for launched in (a, b))
     return Pair(
         number=number,
         order=order,
         started=at.isoformat(timespec="seconds"),
-        log_ratio=float(np.log(b.step_ms / a.step_ms)),
-        step_ms=(a.step_ms, b.step_ms),
+        log_ratio=log(median_b / median_a),
+        step_ms=(median_a, median_b),
+        drift=drift_of(a.step_ms, b.step_ms),
         unsteady=tuple(
             f"session {number}, {name}: {launched.steadiness.why}"
             for name, launched in both

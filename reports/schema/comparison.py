@@ -25,6 +25,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     requested: dict[str, Option] | None = None
     resolved: RunConfig | None = None
     choices: tuple[Choice, ...] = ()
+    data: str = ""
+    """Digest of the list of images; empty for synthetic batches, scripts and stored runs."""
     command: tuple[str, ...] = ()
     """Of a user's script."""
     revision: str = ""
@@ -56,13 +58,13 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Which side was first: in each ABBA quad of blocks (duet), or launched first."""
     started: str
     log_ratio: float
-    """ln(b / a) of step times: the median over pairs of blocks, or of the launches' medians."""
+    """ln(b / a) of times per step, or per image: a median over pairs of blocks, or of launches'."""
     blocks_ms: tuple[tuple[float, float], ...] = ()
     """Median step of each pair of blocks, a and b; empty for launches."""
     step_ms: tuple[float, float]
-    """Median step of a and of b."""
+    """Median step of a and of b; per image where the comparison is."""
     phases_ms: dict[str, tuple[float, float]] = {}
-    """Mean of each part of a step, a and b."""
+    """Mean of each part of a step, a and b; per image where the comparison is."""
     drift: Drift | None = None
     """Of the steps of both sides, on average: shared by a duet, where it cancels."""
     quiet_percent: float | None = None
@@ -139,7 +141,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     environment: Environment
     change: Range | None
-    """Step time of b over a, less 1. The confidence allows for every look taken."""
+    """Time of b over a, less 1. The confidence allows for every look taken."""
     order_effect: Range | None
     """What being first is worth: of the later block (duet) or launch over the earlier one."""
     detectable_percent: float | None
@@ -147,6 +149,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     sessions_more: int | None
     """About so many more would tell; promised from ten sessions on."""
     looks_taken: int
+    images: tuple[int, int] | None = None
+    """Of a step of all ranks, a and b; where they differ, all times are those of one image."""
     step_ms: tuple[float, float] | None
     phases: dict[str, PhaseChange]
     thresholds: Thresholds
@@ -156,3 +160,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+    @property
+    def is_per_image(self) -> bool:
+        """Whether times are those of an image, as the sides' steps have not equally many."""
+        return self.images is not None and self.images[0] != self.images[1]

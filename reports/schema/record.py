@@ -33,9 +33,11 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     versions: dict[str, str]
     variables: dict[str, str]
-    """Environment variables that change speed, by allow-list."""
+    """The caller's environment variables that change speed, by allow-list."""
     git: dict[str, str] | None
     """Commit, branch, remote (without credentials) and whether the user's folder was dirty."""
+    of_ranks: dict[str, str] = {}
+    """Of the same variables, those that the launcher sets for the ranks, as node 0 gets them."""
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):

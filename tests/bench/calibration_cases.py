@@ -432,5 +432,12 @@ CASES: Final[dict[str, Case]] = {
     "trends-between": trends_between,
     "trends-of-more-blocks": trends_of_more_blocks,
 }
-SLOW: Final = ("more-blocks", "matrix", "warm-up", "trends", "trends-between")
+SLOW: Final = (
+    "more-blocks",
+    "matrix",
+    "warm-up",
+    "trends",
+    "trends-between",
+    "trends-of-more-blocks",
+)
 """Cases that judge single launches or many comparisons at once: simulated a fifth as often."""

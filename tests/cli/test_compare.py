@@ -38,6 +38,7 @@ LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=20, pairs=10, blo
         ("--max-minutes", "inf", "must be from 0.1 to 10000"),
         ("--blocks", "3", "must be from 4 to 1000"),
         ("--blocks", "many", "a whole number is needed"),
+        ("--blocks", "11", "must be even, as blocks are played a b, b a"),
         ("--block-steps", "1", "must be from 2 to 100000"),
         ("--design", "trio", "choose from auto, duet, relaunch"),
     ],

@@ -1,5 +1,6 @@
 """Which options of compare go together, and what is said of those that do not."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bench.cli.main import main
+from bench.cli.main import compare, main
+from bench.cli.sides import _DEFAULTS
 from reports.schema.upgrade import schema
 from tests.cli.test_bad_input import outcome
 from tests.session.test_stored import stored
@@ -41,6 +43,10 @@ SCRIPT = ("--script", "python train.py")
         (["--resume", "x", *SCRIPT], "--script says what is compared"),
         (["--resume", "x", "--a-runs", "y"], "--a-runs says what is compared"),
         (["--resume", "x"], "no runs in"),
+        (["--resume", "x", "--max-minutes", "60"], "--max-minutes was agreed before the first"),
+        (["--resume", "x", "--blocks", "10"], "--blocks was agreed before the first session"),
+        (["--a-runs", "x", "--b-runs", "y", "--max-sessions", "3"], "--max-sessions does not go"),
+        (["--a", "", "--b", "--amp", "--design", "relaunch", "--blocks", "4"], "is for duets"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -70,3 +76,9 @@ def test_stored_runs(
     jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
     assert (end.value.code, record["verdict"], record["design"]) == (1, "slower", "unpaired")
     assert record["a"]["runs"] == [first, second]
+
+
+def test_defaults_are_known_where_options_are_refused() -> None:
+    """An option at its default was not given, as far as can be told."""
+    options = inspect.signature(compare).parameters
+    assert {name: options[name].default for name in _DEFAULTS} == _DEFAULTS

@@ -138,10 +138,8 @@ def test_the_interval_of_sessions_by_hand() -> None:
 def test_memory_and_cores_are_those_of_the_worst_rank_and_session() -> None:
     facts = [made_facts(0, peak_gib=3.0), made_facts(1, peak_gib=2.0)]
     worse = made_result(*two_ranks().samples, facts=facts)
-    # 1 s of others' work on core 0 in windows of 65 and 80 ms on one core each: 1 / 0.145.
-    busy = made_result(
-        *two_ranks().samples, facts=[made_facts(0, core_busy_s=1.029), made_facts(1)]
-    )
+    # 4 s of others' work on core 0, of 10 s that were counted on one core of each rank.
+    busy = made_result(*two_ranks().samples, facts=[made_facts(0, core_busy_s=5), made_facts(1)])
     found = figures(worse, busy)
     assert found.peak_gib == 3.0
     assert found.cores_lost_percent == pytest.approx(20)

@@ -39,6 +39,15 @@ def test_a_step_of_a_block_is_as_long_as_its_slowest_rank() -> None:
     assert found.log_ratio == pytest.approx(log(2))
 
 
+def test_sides_of_different_batches_are_compared_by_the_time_per_image() -> None:
+    """b takes 1.5 times as long for twice the images."""
+    found = of_duet(side(9, 10, 10), side(9, 15, 15), 1).per_image((4, 8))
+    assert found.log_ratio == pytest.approx(log(0.75))
+    assert found.step_ms == (2.5, 1.875)
+    assert found.phases_ms["forward"] == (0.5, 0.25)
+    assert found.blocks_ms == ((10, 15), (10, 15))
+
+
 STEPS = st.lists(st.tuples(st.integers(5, 10**6), st.integers(5, 10**6)), min_size=4, max_size=40)
 
 
@@ -66,7 +75,7 @@ def test_scaling_all_times_changes_nothing(
     assert scaled.log_ratio == pytest.approx(found.log_ratio, abs=1e-12)
     assert scaled.step_ms == pytest.approx([scale * step for step in found.step_ms])
     if found.drift and scaled.drift:
-        assert scaled.drift.drift_percent == pytest.approx(found.drift.drift_percent, abs=1e-6)
+        assert scaled.drift.moved_percent == pytest.approx(found.drift.moved_percent, abs=1e-6)
 
 
 def test_the_drift_of_a_session_is_that_of_both_sides() -> None:
@@ -76,8 +85,8 @@ def test_the_drift_of_a_session_is_that_of_both_sides() -> None:
     launches = of_launches(side(*even), side(7, 9, *growing), 0, 2)
     for found in (duet, launches):
         assert found.drift is not None
-        assert found.drift.slope_percent_per_step == pytest.approx(50 * log(1.01), rel=1e-3)
-        assert found.drift.drift_percent == pytest.approx(250 * log(1.01), rel=1e-3)
+        assert found.drift.slope_percent == pytest.approx(50 * log(1.01), rel=1e-3)
+        assert found.drift.moved_percent == pytest.approx(250 * log(1.01), rel=1e-3)
 
 
 def test_too_few_steps_for_a_line() -> None:

@@ -56,9 +56,14 @@ def made_configured(root: Path, **changes: Any) -> Configured:
     return Configured(**(fields | changes))
 
 
+VERSIONS = {"torch": "2.15.0"}
+"""What ranks say that they run with."""
+
+
 def result_of(step_ms: int, steps: int) -> SessionResult:
     """One rank whose steps all last as long."""
-    return made_result(even_samples(0, [step_ms] * steps))
+    result = made_result(even_samples(0, [step_ms] * steps))
+    return msgspec.structs.replace(result, versions=VERSIONS)
 
 
 def kept(run: Recording, number: int, result: SessionResult) -> SessionResult:

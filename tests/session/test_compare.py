@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.errors import Interrupted, UsageError
+from bench.errors import BenchError, CannotHere, Interrupted, UsageError
 from bench.session import compare
 from bench.session.compare import Asked, read_state, resume
 from bench.session.contest import STATE, State
@@ -17,6 +17,7 @@ from bench.session.room import NoRoom
 from reports import runs
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits
+from tests.session import made_duets
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
 from tests.session.made_script import Silent
 
@@ -163,6 +164,7 @@ def moved(state: State, **changes: Any) -> State:
         ("cores", 64),
         ("gpus", ("Example GPU",)),
         ("kernel", "6.2.0"),
+        ("python", "3.0.0"),
         ("versions", {"torch": "0.0.1"}),
         ("variables", {"OMP_NUM_THREADS": "64"}),
     ],
@@ -176,6 +178,43 @@ def test_another_machine_or_other_versions(
     with pytest.raises(UsageError, match=f"cannot be resumed: {name} changed since its last ses"):
         resume(folder, LAPTOP, Silent())
     assert len(stage.played) == before
+
+
+def test_another_version_of_the_program(tmp_path: Path, stage: Stage) -> None:
+    folder = interrupted(tmp_path, stage)
+
+    def older(state: State) -> State:
+        comparison = msgspec.structs.replace(state.comparison, tool_version="0.0.9")
+        return msgspec.structs.replace(state, comparison=comparison)
+
+    rewritten(folder, older)
+    with pytest.raises(UsageError, match=r"resnext-bench 0\.0\.9 began it and this is 0\."):
+        resume(folder, LAPTOP, Silent())
+
+
+def test_versions_that_only_ranks_can_tell(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch was replaced in between: seen when the next session ends, which does not count."""
+    folder = interrupted(tmp_path, stage)
+    monkeypatch.setattr(made_duets, "VERSIONS", {"torch": "99.0"})
+    with pytest.raises(CannotHere, match=r"torch was 2\.15\.0 in the first session and is 99\.0"):
+        resume(folder, LAPTOP, Silent())
+    assert len(read_state(folder).comparison.pairs) == 2
+
+
+def test_images_that_are_others(tmp_path: Path, stage: Stage) -> None:
+    folder = interrupted(tmp_path, stage)
+
+    def with_images(state: State) -> State:
+        a = msgspec.structs.replace(state.comparison.a, data="0ther")
+        return msgspec.structs.replace(
+            state, comparison=msgspec.structs.replace(state.comparison, a=a)
+        )
+
+    rewritten(folder, with_images)
+    with pytest.raises(UsageError, match="its images are not those they were"):
+        resume(folder, LAPTOP, Silent())
 
 
 def test_options_that_resolve_to_something_else(tmp_path: Path, stage: Stage) -> None:
@@ -192,6 +231,50 @@ def test_an_ended_one_is_not_gone_on_with(tmp_path: Path) -> None:
     record = compare.compare(asked(tmp_path), LAPTOP, Silent())
     with pytest.raises(UsageError, match=r"has ended \(slower\)"):
         resume(tmp_path / record.id, LAPTOP, Silent())
+
+
+def test_a_rejected_side_leaves_nothing(tmp_path: Path) -> None:
+    """Side a has its folder by then."""
+    wanted = replace(asked(tmp_path), b={**asked(tmp_path).b, "nodes": 64})
+    with pytest.raises(BenchError, match="64 nodes"):
+        compare.compare(wanted, LAPTOP, Silent())
+    assert not list(tmp_path.iterdir())
+
+
+def test_launches_of_too_few_steps_are_refused(tmp_path: Path, stage: Stage) -> None:
+    few = {**asked(tmp_path).b, "steps": 9}
+    wanted = replace(asked(tmp_path), b=few, design="relaunch")
+    with pytest.raises(UsageError, match=r"--steps 9 are too few .* give 10 or more"):
+        compare.compare(wanted, LAPTOP, Silent())
+    assert not list(tmp_path.iterdir())
+    stage.meanwhile = raise_no_room
+    with pytest.raises(UsageError, match=r"--steps 9 are too few"):
+        compare.compare(replace(wanted, design="auto"), LAPTOP, Silent())
+
+
+def raise_no_room(number: int) -> None:
+    raise NO_ROOM
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_way_to_go_on_is_told(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    monkeypatch.setenv("RESNEXT_BENCH_RUNS", str(tmp_path / "no" if elsewhere else tmp_path))
+    stage.meanwhile = stop_in(3)
+    with pytest.raises(Interrupted) as stopped:
+        compare.compare(asked(tmp_path), LAPTOP, Silent())
+    (folder,) = tmp_path.iterdir()
+    output = f" --output {tmp_path}" if elsewhere else ""
+    assert str(stopped.value) == (
+        f"interrupted; go on with: resnext-bench compare --resume {folder.name}{output}"
+    )
+
+
+def test_without_a_session_there_is_no_way_to_go_on(tmp_path: Path, stage: Stage) -> None:
+    stage.meanwhile = stop_in(1)
+    with pytest.raises(Interrupted, match="no session was complete"):
+        compare.compare(asked(tmp_path), LAPTOP, Silent())
 
 
 def test_nothing_to_go_on_with(tmp_path: Path, stage: Stage) -> None:

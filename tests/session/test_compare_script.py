@@ -31,7 +31,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
         assert place.cwd.is_dir()
         made.append((number, name, place.cwd))
         return Launched(
-            step_ms={"a": 5.0, "b": 6.0}[name] * (1 + number / 1e4),
+            step_ms=np.full(10, {"a": 5.0, "b": 6.0}[name] * (1 + number / 1e4)),
             steadiness=steady(np.full(10, 5.0)),
             notes=(),
         )

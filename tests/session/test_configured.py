@@ -12,7 +12,7 @@ from reports.schema.comparison import Difference
 from reports.schema.record import Steadiness
 from tests.reports.made_results import made_config
 from tests.session import made_duets
-from tests.session.made_duets import Stage, made_configured, set_stage
+from tests.session.made_duets import Stage, made_configured, made_recording, set_stage
 
 NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB; use --design relaunch")
 
@@ -75,6 +75,26 @@ def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: 
     assert len(stage.played) == 1, "tried once"
     assert [pair.log_ratio for pair in pairs] == pytest.approx([log(2), log(2)])
     assert [(pair.blocks_ms, pair.quiet_percent) for pair in pairs] == [((), None)] * 2
+
+
+def test_a_larger_batch_is_compared_by_the_time_per_image(tmp_path: Path, stage: Stage) -> None:
+    """b takes 20 ms for 4 images where a takes 10 for 2."""
+    source = made_configured(tmp_path, b=made_recording(tmp_path, batch_size=4))
+    assert source.images == (2, 4)
+    pair = source.measure(1, "ab", silent)
+    assert pair.log_ratio == pytest.approx(0)
+    assert pair.step_ms == (5, 5)
+
+
+def test_the_record_holds_what_ranks_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "LD_PRELOAD"):
+        monkeypatch.delenv(name, raising=False)
+    found = made_configured(tmp_path).environment()
+    assert found.of_ranks["MALLOC_MMAP_MAX_"] == "0"
+    assert found.of_ranks["OMP_NUM_THREADS"] == "2"
+    assert not {"PYTHONSAFEPATH", "MALLOC_MMAP_MAX_"} & found.variables.keys()
 
 
 def test_who_asks_for_a_duet_gets_one_or_an_error(tmp_path: Path, stage: Stage) -> None:

@@ -40,6 +40,10 @@ class Made:
     closed: list[tuple[Status, str]] = field(default_factory=list)
 
     @property
+    def images(self) -> tuple[int, int]:
+        return 8, 8
+
+    @property
     def block_steps(self) -> int:
         return 5 if self.asked else 0
 
