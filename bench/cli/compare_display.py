@@ -23,7 +23,7 @@ class CompareDisplay(RunDisplay):
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
     ) -> None:
         """Both sides are resolved: print what differs between them."""
-        self._pairs = limits.pairs
+        self._pairs = 0 if limits.more_pairs else limits.pairs
         for name, side in zip("ab", sides, strict=True):
             self.line(Text.assemble((name, "bold cyan"), f"  {side.given or 'the defaults'}"))
         for difference in differences:
@@ -43,7 +43,10 @@ class CompareDisplay(RunDisplay):
         if self._design != "duet":
             self.show(f"launch {done + 1} of 2, {self._order[done]}", 0, 0, "")
             return
-        self.show("in turn" if done else "building and warming up", done, self._pairs, "")
+        what = "in turn" if done else "building and warming up"
+        # Where their scatter decides how many there will be, no total is known.
+        told = f"{done} pair{'s' * (done > 1)} of blocks" if done and not self._pairs else ""
+        self.show(what, done, self._pairs, told)
 
     def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
         """A session has ended."""

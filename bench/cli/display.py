@@ -100,7 +100,7 @@ class RunDisplay:
         now = time.monotonic()
         changed = text != self._said
         count = f"{done}/{total}" if total else ""
-        if self._live and (changed or now - self._drawn >= REDRAW_S or done == total):
+        if self._live and (changed or now - self._drawn >= REDRAW_S or 0 < total == done):
             self._drawn, self._said = now, text
             self._progress.update(
                 self._task,

@@ -41,7 +41,7 @@ STATE: Final = "state.json"
 """Beside the record: all that is needed to go on."""
 
 Tick = Callable[[int], None]
-"""Called about twice a second with the number of finished pairs of blocks."""
+"""Called once or twice a second with the number of finished pairs of blocks."""
 
 
 class Source(Protocol):

@@ -4,6 +4,7 @@ What the machine does to one side it does a second later to the other, so their 
 quieter than either. The side without the token must not disturb; its use of the CPU is measured.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -38,6 +39,8 @@ Order = Literal["ab", "ba"]
 WORKER: Final = "bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
 """A rank may wait for the token as long as the other side builds and warms up."""
+TICK_S: Final = 0.5
+"""Least time from one tick to the next between blocks that end before their answers are awaited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +73,7 @@ class Played:
 
 
 Tick = Callable[[int], None]
-"""Called about twice a second with the number of pairs finished."""
+"""Called once or twice a second with the number of pairs finished."""
 
 
 def play(a: Recording, b: Recording, score: Score, number: int, order: Order, tick: Tick) -> Played:
@@ -118,6 +121,7 @@ class _Stage:
     blocks: int = 0
     waiting_s: float = 0.0
     waiting_cpu_s: float = 0.0
+    ticked_s: float = -math.inf
 
     def build(self, first: Recording, second: Recording, *, flipped: bool) -> None:
         """Start both sides and let each warm up, alone."""
@@ -149,9 +153,10 @@ class _Stage:
         """Play all blocks; return how busy the waiting side was, in per cent of its cores.
 
         More pairs than asked for are played while their median is not well known and they have
-        taken less time than building both sides did: at most twice what the best division of time
-        between launches and blocks would take, whichever of the two varies more.
+        taken less time than building both sides did: time shared out alike between launches and
+        blocks is at most twice what the best division would take, whichever of the two varies more.
         """
+        self.ticked_s = -math.inf  # the first block is watched, as there may be time for no other
         first, second = self.sides
         blocks = (self._block(first, second, steps), self._block(second, first, steps))
         built, begun = time.monotonic() - self.start, time.monotonic()
@@ -196,8 +201,13 @@ class _Stage:
         def block() -> float:
             cpu_s, start = other.cpu_s(), time.monotonic()
             side.give(steps)
+            due = self._is_due()
+            if due:
+                self.watch()  # not between blocks, when a GPU is idle and its clocks say nothing
             length_ns = side.answer(self.sides, self._ticked)
             self.blocks += 1
+            if due:
+                self._tell()
             if self.blocks > 2:  # in the first pair loaders still fill their queues
                 self.waiting_s += time.monotonic() - start
                 self.waiting_cpu_s += other.cpu_s() - cpu_s
@@ -205,8 +215,19 @@ class _Stage:
 
         return block
 
+    def _is_due(self) -> bool:
+        """Whether half a second has passed unnoticed, as blocks were too short to wait for."""
+        now = time.monotonic()
+        due = now - self.ticked_s >= TICK_S
+        self.ticked_s = now if due else self.ticked_s
+        return due
+
     def _ticked(self) -> None:
+        self.ticked_s = time.monotonic()
         self.watch()
+        self._tell()
+
+    def _tell(self) -> None:
         self.tick(max(0, self.blocks // 2 - 1))
 
 

@@ -1,6 +1,8 @@
 """Limits of a comparison, its exit codes, and what is shown while it goes on."""
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,35 @@ def test_a_duet_for_which_there_was_no_room_is_shown_as_what_it_became(
         display.contest(1, 26, "ab", "duet")
         display.so_far(made_pair(1, blocks_ms=()), judged(pairs_of([0.05])), False)
     assert lines(capsys)[-1].startswith("session 1, relaunch")
+
+
+def playing(capsys: pytest.CaptureFixture[str], limits: Limits, done: Sequence[int]) -> list[str]:
+    sides = Side(given=""), Side(given="--amp")
+    with CompareDisplay() as display:
+        display.compared(sides, (), limits)
+        display.contest(1, 26, "ab", "duet")
+        for count in done:
+            display._drawn = -math.inf  # as if a while had passed
+            display.pairs(count)
+    return [line for line in lines(capsys) if line.startswith("session 1")]
+
+
+def test_pairs_of_blocks_are_counted_up_to_the_number_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert playing(capsys, LIMITS, (0, 1, 7))[1:] == [
+        "session 1 of at most 26: building and warming up 0/10",
+        "session 1 of at most 26: in turn 1/10",
+        "session 1 of at most 26: in turn 7/10",
+    ]
+
+
+def test_where_scatter_decides_how_many_pairs_there_is_no_total(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    limits = msgspec.structs.replace(LIMITS, more_pairs=True)
+    assert playing(capsys, limits, (0, 1, 57))[1:] == [
+        "session 1 of at most 26: building and warming up",
+        "session 1 of at most 26: in turn 1 pair of blocks",
+        "session 1 of at most 26: in turn 57 pairs of blocks",
+    ]

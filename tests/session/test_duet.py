@@ -1,16 +1,18 @@
 """The length of a block, and whose turn it is; sides are made up."""
 
 from contextlib import ExitStack
-from itertools import cycle
+from itertools import cycle, pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.launch.watch import SessionFailed
+from bench.machine.gpu_watch import open_watch
 from bench.session import duet
 from bench.session.duet import Score
 from reports.schema.record import Failure
+from tests.machine.test_gpu_watch import Driver
 
 
 def stage(pairs: int = 1, **changes: Any) -> duet._Stage:
@@ -27,7 +29,7 @@ def test_the_slower_side_decides_how_long_a_block_is(warm_ms: tuple[float, float
 
 
 class Side:
-    """A side whose blocks take 2 s, and which uses the CPU while it waits."""
+    """A side that uses the CPU while it waits; who waits for it hears of it twice a second."""
 
     def __init__(self, name: str, clock: SimpleNamespace, waiting: list[float]) -> None:
         self.name, self.clock, self.used = name, clock, 0.0
@@ -41,16 +43,20 @@ class Side:
         self.clock.given.append((self.name, steps))
 
     def answer(self, sides: object, tick: Any) -> int:
-        tick()
-        self.clock.now += 2.0
+        left = self.clock.block_s
+        while left > 0.5:
+            self.clock.now += 0.5
+            left -= 0.5
+            tick()
+        self.clock.now += left
         self.other.used += next(self.other.waiting)
-        return 2_000_000_000
+        return int(1e9 * self.clock.block_s)
 
 
 def made_sides(
-    monkeypatch: pytest.MonkeyPatch, waiting: list[float]
+    monkeypatch: pytest.MonkeyPatch, waiting: list[float], block_s: float = 2.0
 ) -> tuple[list[Any], SimpleNamespace]:
-    clock = SimpleNamespace(now=0.0, given=[])
+    clock = SimpleNamespace(now=0.0, given=[], block_s=block_s)
     monkeypatch.setattr(duet, "time", SimpleNamespace(monotonic=lambda: clock.now))
     first, second = Side("first", clock, waiting), Side("second", clock, waiting)
     first.other, second.other = second, first
@@ -68,7 +74,53 @@ def test_sides_take_turns_and_only_the_waiting_one_is_watched(
     names = [name for name, _ in clock.given]
     assert names == ["first", "second", "second", "first", "first", "second"]
     assert {steps for _, steps in clock.given} == {7}
-    assert done == [0, 0, 0, 0, 1, 1], "the pair that does not count is none"
+    assert done == sorted(done)
+    assert set(done) == {0, 1, 2}, "the pair that does not count is none"
+
+
+@pytest.mark.parametrize("block_s", [0.01, 0.2, 0.45, 2.0])
+def test_blocks_of_any_length_are_told_and_watched_once_a_second_or_more(
+    block_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is waited for long enough to tick where all blocks are short."""
+    sides, clock = made_sides(monkeypatch, [0.0] * 500, block_s)
+    told: list[float] = []
+    library = Driver()
+    watch = open_watch(library, [0])
+    watch.start()
+    playing = stage(pairs=100, sides=sides, tick=lambda done: told.append(clock.now))
+    playing.watch = watch.sample
+    playing.take_turns(7)
+    assert clock.now <= watch.report().samples <= 1 + 2 * clock.now
+    assert clock.now <= len(told) <= 1 + 2 * clock.now
+    assert min(later - one for one, later in pairwise(told)) > 0.4
+
+
+def test_a_gpu_is_watched_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between blocks it is idle, so its clocks say nothing."""
+    sides, _ = made_sides(monkeypatch, [0.0] * 10, block_s=0.01)
+    holders: list[str] = []
+    seen: list[list[str]] = []
+    for side in sides:
+        give, answer = side.give, side.answer
+        side.give = lambda steps, give=give, name=side.name: (give(steps), holders.append(name))
+        side.answer = lambda *given, answer=answer: (answer(*given), holders.pop())[0]
+    playing = stage(pairs=4, sides=sides)
+    playing.watch = lambda: seen.append(list(holders))
+    playing.take_turns(7)
+    assert seen == [["first"]], "a tenth of a second in all: one sample"
+
+
+def test_what_was_told_while_building_does_not_delay_the_first_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sides, _ = made_sides(monkeypatch, [0.0] * 10, block_s=0.01)
+    samples: list[int] = []
+    playing = stage(pairs=4, sides=sides)
+    playing._ticked()
+    playing.watch = lambda: samples.append(playing.blocks)
+    playing.take_turns(7)
+    assert samples == [0]
 
 
 @pytest.mark.parametrize(
