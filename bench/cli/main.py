@@ -124,7 +124,7 @@ def compare(
     max_minutes: opt.MaxMinutes = "20",
     blocks: opt.Blocks = None,
     block_steps: opt.BlockSteps = None,
-    allow_unsure: opt.AllowUnsure = False,
+    allow_unsure: opt.AllowUnsureVerdict = False,
     resume: opt.Resume = None,
     output: opt.Output = None,
     json: opt.Json = False,

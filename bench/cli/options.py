@@ -183,7 +183,8 @@ BlockSteps = Annotated[
     str | None,
     _option(
         _VERDICT,
-        "Counted steps of a block (default: a second of them; on a CPU, synthetic: 10 at most)",
+        "Counted steps of a block (default: a second of them, 3 to 1000; on a CPU with synthetic "
+        "batches 10 at most)",
     ),
 ]
 SideA = Annotated[
@@ -252,6 +253,12 @@ Resume = Annotated[
 AllowUnsure = Annotated[
     bool,
     _option(_MEASURE, "Exit 0 where it would be 3 (invalid, never steady)", "--allow-unsure"),
+]
+AllowUnsureVerdict = Annotated[
+    bool,
+    _option(
+        _VERDICT, "Exit 0 where it would be 3 (can't tell, never steady, invalid)", "--allow-unsure"
+    ),
 ]
 Config = Annotated[
     Path | None,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 BLOCK_S: Final = 1.0
-"""A block lasts this long or longer, where the number of its steps is not given."""
+"""A block lasts this long or longer, where the number of its steps is not given: see the bounds."""
 SHORT_STEPS: Final = 10
 """On a CPU with synthetic batches a block is over after so many steps, if they last less.
 

@@ -14,7 +14,10 @@ import msgspec
 from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = ((), ("run",), ("runs",), *(("runs", name) for name in ("list", "show", "rerun")))
+COMMANDS = (
+    *((), ("run",), ("compare",), ("runs",)),
+    *(("runs", name) for name in ("list", "show", "rerun")),
+)
 
 
 def pages() -> dict[Path, str]:
