@@ -21,6 +21,7 @@ from reports.schema.comparison import (
     Comparison,
     Design,
     Difference,
+    End,
     Limits,
     Order,
     Pair,
@@ -215,10 +216,26 @@ class Contest:
         return over or done >= self._looks.sessions[self.looks_taken]
 
     def _is_over(self) -> bool:
+        return self._are_sessions_used_up() or self._elapsed_s() > 60 * self.limits.max_minutes
+
+    def _are_sessions_used_up(self) -> bool:
         most = self.limits.max_sessions
         attempts = most + max(MOST_INVALID, most // 3)
-        used_up = len(counted(self.pairs)) >= most or len(self.pairs) >= attempts
-        return used_up or self._elapsed_s() > 60 * self.limits.max_minutes
+        return len(counted(self.pairs)) >= most or len(self.pairs) >= attempts
+
+    def _ended_by(self, judged: Judged) -> End:
+        """Worked out from what was measured, so that a comparison killed at its end knows it too.
+
+        The last look may find steps that were never steady: then it is the budget that ended it.
+        """
+        if not self.ended:
+            return ""
+        if judged.word == "invalid":
+            return "invalid"
+        told = judged.decision is not None and judged.decision.word != "can't tell"
+        if told and self.looks_taken and not self.limits.fixed:
+            return "told"
+        return "sessions" if self._are_sessions_used_up() else "minutes"
 
     def _elapsed_s(self) -> float:
         return self.elapsed_before_s + time.monotonic() - self._start
@@ -264,6 +281,7 @@ class Contest:
             detectable_percent=told_percent(decision.detectable_percent) if decision else None,
             sessions_more=decision.more if decision else None,
             looks_taken=self.looks_taken,
+            ended_by=self._ended_by(judged),
             images=self.source.images,
             step_ms=judged.step_ms,
             phases=judged.phases,

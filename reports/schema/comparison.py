@@ -10,6 +10,9 @@ from reports.schema.record import VERSION, Environment, Failure, File, Status, T
 Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
 Order = Literal["ab", "ba"]
+End = Literal["", "told", "sessions", "minutes", "invalid"]
+"""What ended a comparison: it could tell, its sessions or its time were used up, or too many
+sessions were invalid. Empty where something else did, or nothing was measured."""
 
 PHASES: Final = ("data_wait", "forward", "backward", "optimizer")
 """Parts of a step; they add up to it."""
@@ -149,6 +152,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     sessions_more: int | None
     """About so many more would tell; promised from ten sessions on."""
     looks_taken: int
+    ended_by: End = ""
     images: tuple[int, int] | None = None
     """Of a step of all ranks, a and b; where they differ, all times are those of one image."""
     step_ms: tuple[float, float] | None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from reports.schema.comparison import Comparison, Design, Difference, Limits, Pair, Side
+from reports.schema.comparison import Comparison, Design, Difference, End, Limits, Pair, Side
 from reports.schema.record import Thresholds
 from reports.stats.looks import Looks, one_look
 from reports.verdicts import Judged, judge_pairs, told_percent, told_range
@@ -112,6 +112,7 @@ def made_comparison(
         detectable_percent=told_percent(decision.detectable_percent) if decision else None,
         sessions_more=decision.more if decision else None,
         looks_taken=1,
+        ended_by=_ended_by(found),
         step_ms=found.step_ms,
         phases=found.phases,
         thresholds=Thresholds(),
@@ -123,3 +124,9 @@ def made_comparison(
         ),
     )
     return msgspec.structs.replace(record, **changes)
+
+
+def _ended_by(found: Judged) -> End:
+    if found.word == "invalid":
+        return "invalid"
+    return "sessions" if found.word == "can't tell" else "told"

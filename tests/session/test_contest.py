@@ -179,6 +179,42 @@ def test_when_the_time_is_over_it_looks_once_more(tmp_path: Path) -> None:
     assert record.duration_s == pytest.approx(720, abs=5)
 
 
+@pytest.mark.parametrize(
+    ("effects", "minutes", "most", "invalid", "ended_by"),
+    [
+        (around(0.05, 0.005), 1, 26, (), "told"),
+        (around(0.05, 0.005), 1, 4, (), "told"),  # its last look could tell
+        (around(0.3, 0.001), 4, 26, (), "told"),  # and so could the one as the time was over
+        (UNSURE, 0.1, 6, (), "sessions"),
+        (UNSURE, 2.5, 4, (), "sessions"),  # both are over with the fourth
+        (UNSURE, 0.1, 12, (8, 9, 10, 13, 16), "sessions"),
+        (UNSURE, 4, 26, (), "minutes"),
+        (UNSURE, 11, 26, (), "minutes"),
+        (UNSURE, 1, 26, (1, 2, 3), "invalid"),
+    ],
+)
+def test_what_ended_it_is_recorded(
+    tmp_path: Path,
+    effects: Sequence[float],
+    minutes: float,
+    most: int,
+    invalid: Sequence[int],
+    ended_by: str,
+) -> None:
+    def meanwhile(number: int) -> None:
+        made.elapsed_before_s += 60 * minutes
+
+    source = Made(effects=effects, invalid=frozenset(invalid), meanwhile=meanwhile)
+    made = contest(tmp_path, source, most=most)
+    assert made.run().ended_by == ended_by
+
+
+def test_a_fixed_one_is_ended_by_its_sessions(tmp_path: Path) -> None:
+    """It would have told earlier, and was not asked."""
+    record, _ = ended(tmp_path, Made(effects=around(0.3, 0.001)), fixed=True, most=6)
+    assert record.ended_by == "sessions"
+
+
 def test_looks_already_taken_stay_paid_when_the_time_is_over(tmp_path: Path) -> None:
     record = timed(tmp_path, [1, 1, 1, 1, 9], UNSURE)
     assert (record.verdict, len(record.pairs), record.looks_taken) == ("can't tell", 5, 2)
@@ -268,7 +304,7 @@ def test_a_failure_of_the_ranks_is_told_by_the_record(tmp_path: Path) -> None:
     record, _ = ended(tmp_path, source)
     assert (record.status, record.why, record.verdict) == ("failed", FAILURE.what, None)
     assert record.failure == FAILURE
-    assert len(record.pairs) == 2
+    assert (len(record.pairs), record.ended_by) == (2, "")
     assert record.change is not None, "what the complete sessions say"
     assert source.closed == [("failed", FAILURE.what)]
 
@@ -351,8 +387,9 @@ def test_killed_after_its_last_look_it_takes_no_other(tmp_path: Path, late: bool
         cut_at=state.cut_at,
     ).run()
     assert source.asked == []
-    assert (again.verdict, again.change, again.looks_taken) == (
+    assert (again.verdict, again.change, again.looks_taken, again.ended_by) == (
         record.verdict,
         record.change,
         record.looks_taken,
+        "minutes" if late else "sessions",
     )

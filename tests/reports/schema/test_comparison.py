@@ -82,6 +82,19 @@ def test_a_missing_field_is_refused(path: tuple[str | int, ...], name: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("path", "name"), [((), "ended_by"), (("limits",), "more_pairs")], ids=["ended_by", "pairs"]
+)
+def test_records_from_before_a_field_was_there_are_read(path: tuple[str, ...], name: str) -> None:
+    raw = json.loads(GOLDEN[0].read_text())
+    part: Any = raw
+    for step in path:
+        part = part[step]
+    del part[name]
+    validator().validate(raw)
+    assert isinstance(decode(json.dumps(raw).encode(), "a record"), Comparison)
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("verdict", "perhaps"), ("design", "trio"), ("pairs", None)]
 )
 def test_a_wrong_value_is_refused(name: str, value: object) -> None:
