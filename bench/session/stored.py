@@ -13,6 +13,7 @@ from bench.errors import UsageError
 from bench.session.configured import word
 from reports import runs
 from reports.schema.comparison import Comparison, Difference, Limits, Side
+from reports.schema.config import RunConfig
 from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
 from reports.verdicts import told_percent, told_range
@@ -48,6 +49,7 @@ class _Set:
     def side(self) -> Side:
         return Side(
             given=self.given,
+            resolved=_configuration(self.records),
             runs=tuple(record.id for record in self.records),
             sessions=len(self.sessions),
         )
@@ -159,6 +161,16 @@ def _notes(a: _Set, b: _Set) -> tuple[str, ...]:
 def _mixed(records: Sequence[Record]) -> list[str]:
     facts = [_facts(record) for record in records]
     return [name for name in _names(facts) if len({one.get(name) for one in facts}) > 1]
+
+
+def _configuration(records: Sequence[Record]) -> RunConfig | None:
+    """The one that all have, but for the number of their sessions; None where there is none."""
+    first = records[0].resolved
+    same = (
+        msgspec.structs.replace(record.resolved, sessions=first.sessions) == first
+        for record in records
+    )
+    return first if all(same) else None
 
 
 def _differences(a: Sequence[Record], b: Sequence[Record]) -> tuple[Difference, ...]:

@@ -32,12 +32,25 @@ def cudnn(config: RunConfig) -> str:
 
 def ranks(config: RunConfig, topology: Topology) -> str:
     """Nodes, ranks and how they talk, e.g. `2 nodes x 1 rank, DDP over gloo`."""
-    nodes = f"{topology.nodes} node{'s' * (topology.nodes > 1)}"
-    each = f"{topology.nproc_per_node} rank{'s' * (topology.nproc_per_node > 1)}"
-    emulated = ", emulated on one host" if topology.emulated else ""
     if topology.backend == "none":
-        return f"{nodes} x {each}, no DDP"
-    return f"{nodes} x {each}{emulated}, {config.engine.upper()} over {topology.backend}"
+        return f"{world(config)}, no DDP"
+    emulated = ", emulated on one host" if topology.emulated else ""
+    return f"{world(config)}{emulated}, {config.engine.upper()} over {topology.backend}"
+
+
+def world(config: RunConfig) -> str:
+    """Nodes and ranks: "2 nodes x 1 rank"."""
+    return f"{nodes(config)} x {ranks_each(config)}"
+
+
+def nodes(config: RunConfig) -> str:
+    """How many nodes."""
+    return f"{config.nodes} node{'s' * (config.nodes > 1)}"
+
+
+def ranks_each(config: RunConfig) -> str:
+    """How many ranks on each of them."""
+    return f"{config.nproc_per_node} rank{'s' * (config.nproc_per_node > 1)}"
 
 
 def resources(topology: Topology) -> str:
@@ -62,8 +75,12 @@ def data(config: RunConfig, found: DataSet | None) -> str:
     if found is None:
         return "synthetic: one batch, resident on the device"
     name = "made JPEGs" if found.made else "images"
-    decode = "decode on CPU" if config.decode == "cpu" else "decode on CPU and GPU (mixed)"
-    return f"DALI, {decode}; {found.images:,} {name} in {found.classes} classes"
+    return f"DALI, {decode(config)}; {found.images:,} {name} in {found.classes} classes"
+
+
+def decode(config: RunConfig) -> str:
+    """Where JPEGs are decoded."""
+    return "decode on CPU" if config.decode == "cpu" else "decode on CPU and GPU (mixed)"
 
 
 def device(record: Record) -> str:
@@ -78,3 +95,16 @@ def device(record: Record) -> str:
 def ms(value: float) -> str:
     """Three figures that mean something: 0.123, 12.3, 1,234."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """How long something took, or will: "41 s", "9.3 min", "26 min", "3.5 h", "12 days"."""
+    minutes = seconds / 60
+    for value, unit, most in (
+        (seconds, "s", 90),
+        (minutes, "min", 90),
+        (minutes / 60, "h", 48),
+    ):
+        if value < most:
+            return f"{value:.{int(value < 10 and unit != 's')}f} {unit}"
+    return f"{minutes / 1440:,.0f} days"

@@ -66,6 +66,20 @@ def test_what_differs_is_listed(tmp_path: Path) -> None:
     assert "the runs of b differ among themselves: amp-dtype" in record.notes
 
 
+def test_a_side_of_one_configuration_has_it(tmp_path: Path) -> None:
+    config = made_config(batch_size=4)
+    a = tuple(
+        stored(tmp_path, 100.0, resolved=msgspec.structs.replace(config, sessions=count))
+        for count in (1, 2)
+    )
+    b = tuple(
+        stored(tmp_path, 100.0, resolved=msgspec.structs.replace(config, threads=count))
+        for count in (1, 2)
+    )
+    record = compared(tmp_path, a, b)
+    assert (record.a.resolved, record.b.resolved) == (config, None)
+
+
 def test_one_session_says_nothing(tmp_path: Path) -> None:
     record = compared(tmp_path, (stored(tmp_path, 100.0),), (stored(tmp_path, 100.0, 101.0),))
     assert (record.verdict, record.change, record.looks_taken) == ("can't tell", None, 0)

@@ -10,9 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.comparison import print_comparison, verdict_line
+from reports.render.comparison import print_comparison
 from reports.render.console import print_runs
-from reports.schema.comparison import Comparison, Limits, Pair, Range
+from reports.render.sentences import verdict_line
+from reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
 from reports.schema.record import Failure
 from tests.reports.made_comparisons import (
     COMPARISON_ID,
@@ -75,6 +76,13 @@ def test_the_verdict_stands_first_in_one_sentence(word: str, width: int) -> None
     assert verdict_line(record) in (first, f"{first} {second}")
 
 
+def test_who_cannot_tell_is_told_what_to_do() -> None:
+    record = made_comparison(spread_around(0.0, 0.05))
+    headline, advice, *_ = lines_of(record, 80)
+    assert headline == verdict_line(record)
+    assert advice == "to tell: compare again with --max-sessions 70 --max-minutes 49 (≈ 44 min)"
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("word", HEADLINES)
 def test_no_figure_is_cut(word: str, width: int) -> None:
@@ -93,20 +101,20 @@ def test_all_figures_are_there(width: int) -> None:
     ]
     text = shown(made_comparison(pairs), width)
     for words in (
-        "a --amp (resnext50_32x4d)",
-        "b --amp --no-channels-last (resnext50_32x4d)",
-        "channels-last on → off",
+        "both resnext50_32x4d, 8 images of 128 x 128, bf16 autocast, fp32 IEEE elsewhere, sgd, ",
+        "a --amp b --amp --no-channels-last channels-last on → off",
         "ms/step 10.0 → 11.0",
         # Four equal sessions have an error of 0.01 % / 2, and t of 99.5 % at three is 5.84.
         "step time +10.00 % 99 % interval +9.97 to +10.03 %",
         "detectable changes from 0.",
         "(95 % power)",
-        "backward 6.00 → 7.00 ms +1 ± 0.0",
+        "backward 6.00 → 7.00 ms +1.0000 ± 0.0003 ms (99 %)",
         "duet: both sides resident, in alternating blocks",
         "4 of at most 4, each 10 pairs of blocks of 4 steps; 1 of 1 looks taken and paid for",
         "order being second costs",
         "balanced out",
         "quiet the waiting side used 0.2 % of its cores at most",
+        "ended it could tell, after 5.0 min",
         "machine Example CPU @ 2.50GHz, 2 cores, torch 2.15.0",
         COMPARISON_ID,
     ):
@@ -120,20 +128,22 @@ def test_relaunches_have_no_blocks() -> None:
     assert "quiet" not in text
 
 
-def test_a_gpu_machine_is_named_by_its_gpus() -> None:
-    environment = msgspec.structs.replace(made_record().environment, gpus=("Example GPU",) * 8)
-    record = made_comparison(environment=environment)
-    assert "machine 8 x Example GPU, torch 2.15.0" in shown(record)
-
-
-@pytest.mark.parametrize(("sessions", "promised"), [(8, False), (16, True)])
-def test_how_many_more_would_tell(sessions: int, promised: bool) -> None:
-    pairs = pairs_of([0.05 if number % 2 else -0.05 for number in range(sessions)])
-    record = made_comparison(pairs)
-    assert record.sessions_more
-    guess = "" if promised else " (a rough guess)"
-    expected = f"can't tell b from a; about {record.sessions_more} more sessions would{guess}"
-    assert verdict_line(record) == expected
+@pytest.mark.parametrize(
+    ("change_ms", "error_ms", "told"),
+    [
+        (0.000302, 0.008, "+0.0003 ± 0.0080 ms (99 %)"),
+        (3.512, 4.94, "+3.5 ± 4.9 ms (99 %)"),
+        (-0.8154, 0.1034, "-0.82 ± 0.10 ms (99 %)"),
+        (1234.5, 56.7, "+1,234 ± 57 ms (99 %)"),
+        (0.0, 0.0, "+0.00 ± 0.00 ms (99 %)"),
+        (0.5, 1e-9, "+0.5000 ± 0.0000 ms (99 %)"),
+    ],
+)
+def test_no_more_figures_than_the_interval_lets_be_known(
+    change_ms: float, error_ms: float, told: str
+) -> None:
+    phase = PhaseChange(a_ms=1.0, b_ms=2.0, change_ms=change_ms, half_width_ms=error_ms)
+    assert told in shown(made_comparison(phases={"forward": phase}))
 
 
 @pytest.mark.parametrize("design", ["duet", "relaunch"])

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from reports.render.comparison import print_comparison, verdict_line
+from reports.render.comparison import print_comparison
+from reports.render.sentences import verdict_line
 from reports.schema.comparison import Comparison, Difference, Limits, Range, Side
 from reports.schema.record import Failure, Thresholds
-from tests.reports.made_results import made_record
+from tests.reports.made_results import made_config, made_record
 
 TRAIN = ("python", "train.py")
 
@@ -75,6 +76,26 @@ def test_revisions_stand_beside_the_command() -> None:
     assert "│ b │ python train.py (the working tree) │" in text
 
 
+def test_all_devices_that_a_script_may_have_used_are_named() -> None:
+    side = Side(given="python train.py", command=TRAIN)
+    environment = msgspec.structs.replace(made_record().environment, gpus=("Example GPU",) * 8)
+    text = text_of(made(side, side, environment=environment))
+    assert "8 x Example GPU, Example CPU @ 2.50GHz, 2 cores" in text
+    assert "both" not in text
+
+
+def test_stored_runs_of_one_configuration_show_it() -> None:
+    config = made_config(channels_last=False)
+    other = msgspec.structs.replace(config, channels_last=True)
+    a, b = (
+        Side(given=name, runs=(f"run-{name}",), sessions=3, resolved=resolved)
+        for name, resolved in (("x", config), ("y", other))
+    )
+    text = text_of(made(a, b, design="unpaired"))
+    assert "│ both │ resnext50_32x4d, 8 x 2 ranks = 16 images of 128 x 128," in text
+    assert "NCHW" not in text
+
+
 def test_stored_runs_show_their_sessions() -> None:
     a, b = Side(given="x,y", runs=("run-x", "run-y"), sessions=4), Side(given="z", runs=("run-z",))
     text = text_of(made(a, msgspec.structs.replace(b, sessions=3), design="unpaired"))
@@ -86,7 +107,11 @@ def test_stored_runs_show_their_sessions() -> None:
 @pytest.mark.parametrize(
     ("more", "why", "words"),
     [
-        (7, "", "can't tell b from a; about 7 more sessions of each side would (a rough guess)"),
+        (
+            7,
+            "",
+            "can't tell b from a; about 7 more sessions of each side would tell (a rough guess)",
+        ),
         (None, "there is 1 of a", "can't tell b from a: there is 1 of a"),
     ],
 )

@@ -1,0 +1,111 @@
+"""What a comparison came to, in sentences: the verdict, what to do about none, what ended it."""
+
+from math import ceil
+
+from reports.render.words import duration
+from reports.schema.comparison import Comparison
+
+FEWEST_SESSIONS = 4
+"""Of a comparison that may tell: the first look comes after so many."""
+MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
+"""What --max-sessions and --max-minutes allow."""
+SPARE = 1.1
+"""Of the time that is advised: no two sessions take the same."""
+LONG_MINUTES = 60.0
+"""From here on it is worth a thought whether fewer sessions could do."""
+PROMISED_FROM = 10
+"""Sessions from which on "N more" is within a factor of two in four of five cases."""
+
+
+def verdict_line(record: Comparison) -> str:
+    """The verdict in one sentence: "b is slower than a: a step takes 9.3 % longer"."""
+    word, change = record.verdict, record.change
+    if word is None:
+        return f"no verdict: {record.why}"
+    size = f"{short(abs(change.percent), 3)} %" if change else ""
+    margin = record.limits.margin_percent
+    told = {
+        "faster": f"b is faster than a: a step takes {size} less time",
+        "slower": f"b is slower than a: a step takes {size} longer",
+        "same": f"b and a are the same, within ±{margin:g} %",
+        "negligible": f"b differs from a, but by less than ±{margin:g} %",
+        "can't tell": f"can't tell b from a{_more(record)}",
+        "never steady": f"never steady: {record.why}",
+        "invalid": f"invalid: {record.why}",
+    }
+    return told[word]
+
+
+def _more(record: Comparison) -> str:
+    more = record.sessions_more
+    if not more:
+        return f": {record.why}" if record.why else ""
+    sessions = f"{more:,} more session{'s' * (more > 1)}"
+    if record.design == "unpaired":
+        return f"; about {sessions} of each side would tell (a rough guess)"
+    guess = "" if counting(record) >= PROMISED_FROM else ", a rough guess"
+    return f"; about {sessions} (≈ {duration(more * _session_s(record))}{guess}) would tell"
+
+
+def what_to_do(record: Comparison) -> tuple[str, ...]:
+    """How to come to know more, where a comparison that was measured can't tell.
+
+    One that has ended is not resumed, as nobody has paid for another look: it begins anew.
+    """
+    if record.verdict != "can't tell" or record.design == "unpaired" or not record.pairs:
+        return ()
+    told = []
+    needed = max(FEWEST_SESSIONS, counting(record) + (record.sessions_more or 0))
+    seconds = needed * _session_s(record)
+    options = _options(record, needed, seconds / 60)
+    if options:
+        told.append(f"to tell: compare again with {options} (≈ {duration(seconds)})")
+    if not options or seconds / 60 > LONG_MINUTES:
+        told.append(
+            "fewer sessions tell on a quieter machine (see resnext-bench doctor), "
+            "or with a larger --margin"
+        )
+    return tuple(told)
+
+
+def _options(record: Comparison, needed: int, minutes: float) -> str:
+    """Those that must be raised; empty where that is not enough."""
+    limits, most_minutes = record.limits, ceil(SPARE * minutes)
+    if needed > MOST_SESSIONS or most_minutes > MOST_MINUTES:
+        return ""
+    sessions = [f"--max-sessions {needed}"] if needed > limits.max_sessions else []
+    time = [f"--max-minutes {most_minutes}"] if most_minutes > limits.max_minutes else []
+    return " ".join(sessions + time)
+
+
+def what_ended_it(record: Comparison) -> str:
+    """Empty where that is told elsewhere: a failure, an interruption."""
+    limits, sessions = record.limits, f"{len(record.pairs)} sessions"
+    bad, unsteady = len(record.pairs) - counting(record), record.verdict == "never steady"
+    told = {
+        "": "",
+        "told": "more sessions would change nothing" if unsteady else "it could tell",
+        "sessions": f"--max-sessions {limits.max_sessions} reached",
+        "minutes": f"--max-minutes {limits.max_minutes:g} over",
+        "invalid": f"{bad} of {sessions} do not count",
+    }[record.ended_by]
+    if record.ended_by == "sessions" and limits.fixed:
+        told = f"all {sessions} taken"
+    elif record.ended_by == "sessions" and counting(record) < limits.max_sessions:
+        told = f"{sessions} taken, {bad} of which do not count"
+    return f"{told}, after {duration(record.duration_s)}" if told else ""
+
+
+def counting(record: Comparison) -> int:
+    """Sessions that may enter the verdict."""
+    return sum(not pair.invalid for pair in record.pairs)
+
+
+def _session_s(record: Comparison) -> float:
+    return record.duration_s / max(1, len(record.pairs))
+
+
+def short(value: float, digits: int, sign: str = "-") -> str:
+    """So many figures that mean something, and never an exponent."""
+    text = f"{value:{sign}.{digits}g}"
+    return f"{value:{sign},.0f}" if "e+" in text else text

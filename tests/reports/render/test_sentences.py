@@ -1,0 +1,135 @@
+"""What a comparison came to, and what its reader can do now."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reports.render.sentences import verdict_line, what_ended_it, what_to_do
+from reports.render.words import duration
+from reports.schema.comparison import Comparison, End
+from tests.reports.made_comparisons import made_comparison, made_pair, pairs_of
+
+BAD = ("a: the loss is not finite",)
+
+
+def unsure(
+    count: int, more: int | None, *, invalid: int = 0, minutes: float = 10.0, **changes: Any
+) -> Comparison:
+    """So many sessions that count, of a minute each, and then some that do not."""
+    pairs = pairs_of([0.05 if number % 2 else -0.05 for number in range(count)])
+    pairs += [made_pair(count + number, invalid=BAD) for number in range(1, invalid + 1)]
+    made = made_comparison(pairs)
+    sessions = changes.pop("sessions", count)
+    limits = msgspec.structs.replace(made.limits, max_sessions=sessions, max_minutes=minutes)
+    fields = {"verdict": "can't tell", "status": "ok", "why": "", "limits": limits}
+    fields |= {"sessions_more": more, "duration_s": 60.0 * len(pairs)}
+    return msgspec.structs.replace(made, **(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "told"),
+    [
+        (13, 7, "about 7 more sessions (≈ 7.0 min) would tell"),
+        (13, 1, "about 1 more session (≈ 60 s) would tell"),
+        (8, 7, "about 7 more sessions (≈ 7.0 min, a rough guess) would tell"),
+        (13, 1500, "about 1,500 more sessions (≈ 25 h) would tell"),
+    ],
+)
+def test_how_many_more_would_tell_and_how_long_they_take(count: int, more: int, told: str) -> None:
+    assert verdict_line(unsure(count, more)) == f"can't tell b from a; {told}"
+
+
+def test_sessions_that_do_not_count_take_time_too() -> None:
+    record = unsure(10, 6, invalid=2, duration_s=1200.0, minutes=20.0, sessions=26)
+    assert "6 more sessions (≈ 10 min) would tell" in verdict_line(record)
+    assert what_to_do(record) == ("to tell: compare again with --max-minutes 30 (≈ 27 min)",)
+
+
+@pytest.mark.parametrize(
+    ("record", "advice"),
+    [
+        (unsure(13, 7, minutes=13.0), "--max-sessions 20 --max-minutes 22 (≈ 20 min)"),
+        (unsure(13, 7, minutes=60.0), "--max-sessions 20 (≈ 20 min)"),
+        (unsure(13, 7, minutes=13.0, sessions=26), "--max-minutes 22 (≈ 20 min)"),
+        # Two sessions say nothing of how many more: four are the first look.
+        (unsure(2, None, minutes=2.0, sessions=26), "--max-minutes 5 (≈ 4.0 min)"),
+        (unsure(2, None, minutes=2.0, sessions=2), "--max-sessions 4 --max-minutes 5 (≈ 4.0 min)"),
+    ],
+)
+def test_the_options_that_must_be_raised(record: Comparison, advice: str) -> None:
+    assert what_to_do(record) == (f"to tell: compare again with {advice}",)
+
+
+QUIETER = (
+    "fewer sessions tell on a quieter machine (see resnext-bench doctor), or with a larger --margin"
+)
+
+
+def test_where_it_would_take_long_fewer_sessions_are_thought_of() -> None:
+    assert what_to_do(unsure(13, 70)) == (
+        "to tell: compare again with --max-sessions 83 --max-minutes 92 (≈ 83 min)",
+        QUIETER,
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [unsure(13, 990), unsure(13, 900, duration_s=13 * 900.0)],
+    ids=["more than 1000 sessions", "more than 10,000 minutes"],
+)
+def test_nothing_is_advised_that_compare_refuses(record: Comparison) -> None:
+    assert what_to_do(record) == (QUIETER,)
+
+
+@pytest.mark.parametrize("word", ["slower", "same", "invalid", "never steady", None])
+def test_no_advice_where_it_is_told(word: Any) -> None:
+    assert what_to_do(unsure(13, 7, verdict=word, why="x")) == ()
+
+
+def test_no_advice_for_what_was_not_measured() -> None:
+    assert what_to_do(unsure(13, 7, design="unpaired", pairs=())) == ()
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "changes", "told"),
+    [
+        ("told", {"verdict": "slower"}, "it could tell, after 13 min"),
+        ("told", {"verdict": "never steady"}, "more sessions would change nothing, after 13 min"),
+        ("sessions", {}, "--max-sessions 13 reached, after 13 min"),
+        ("sessions", {"sessions": 14, "invalid": 5}, "18 sessions taken, 5 of which do not count"),
+        ("minutes", {"minutes": 12.5, "sessions": 26}, "--max-minutes 12.5 over, after 13 min"),
+        ("invalid", {"invalid": 8}, "8 of 21 sessions do not count, after 21 min"),
+    ],
+)
+def test_what_ended_it(ended_by: End, changes: dict[str, Any], told: str) -> None:
+    assert what_ended_it(unsure(13, 7, ended_by=ended_by, **changes)).startswith(told)
+
+
+def test_a_fixed_number_of_sessions_was_nobodys_limit() -> None:
+    record = unsure(6, None, ended_by="sessions")
+    limits = msgspec.structs.replace(record.limits, fixed=True)
+    fixed = msgspec.structs.replace(record, limits=limits)
+    assert what_ended_it(fixed) == "all 6 sessions taken, after 6.0 min"
+
+
+def test_an_older_record_does_not_know() -> None:
+    assert what_ended_it(unsure(13, 7, ended_by="")) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0, "0 s"),
+        (41.4, "41 s"),
+        (90.0, "1.5 min"),
+        (563.0, "9.4 min"),
+        (1218.0, "20 min"),
+        (5400.0, "1.5 h"),
+        (90_000.0, "25 h"),
+        (10**6, "12 days"),
+        (10**9, "11,574 days"),
+    ],
+)
+def test_durations(seconds: float, told: str) -> None:
+    assert duration(seconds) == told

@@ -1,0 +1,137 @@
+"""What both sides of a comparison are: said where it is equal, and only there."""
+
+from io import StringIO
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from reports.render.shared import Flow, machine, shared
+from reports.schema.config import RunConfig
+from tests.reports.made_comparisons import made_comparison
+from tests.reports.made_results import made_config, made_record
+
+CPU = made_config(nodes=1, engine="none", launcher="direct")
+GPU = made_config(
+    device="cuda", nodes=1, nproc_per_node=4, amp_dtype="fp16", tf32=True, decode="mixed"
+)
+
+
+def told(a: RunConfig, **changes: Any) -> list[str]:
+    return list(shared(a, msgspec.structs.replace(a, **changes)))
+
+
+def test_all_that_a_reader_needs() -> None:
+    assert told(CPU) == [
+        "resnext50_32x4d",
+        "8 images of 128 x 128",
+        "bf16 autocast, fp32 IEEE elsewhere",
+        "channels_last",
+        "sgd",
+        "1 node x 1 rank",
+        "on CPU with 1 thread a rank",
+        "DALI from made, decode on CPU",
+    ]
+    assert told(GPU) == [
+        "resnext50_32x4d",
+        "8 x 4 ranks = 32 images of 128 x 128",
+        "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere",
+        "channels_last",
+        "cuDNN benchmark of 10 plans",
+        "sgd",
+        "1 node x 4 ranks",
+        "on GPU",
+        "DDP",
+        "DALI from made, decode on CPU and GPU (mixed)",
+    ]
+    assert told(made_config(pipeline="synthetic", data=None))[-1] == "synthetic batches"
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone", "instead"),
+    [
+        ({"model": "resnet50"}, "resnext50_32x4d", ()),
+        ({"batch_size": 4}, "8 images of 128 x 128", ("images of 128 x 128",)),
+        ({"image_size": 64}, "8 images of 128 x 128", ("8 images a rank",)),
+        ({"batch_size": 4, "image_size": 64}, "8 images of 128 x 128", ()),
+        (
+            {"nodes": 2, "engine": "ddp"},
+            "8 images of 128 x 128",
+            ("8 images of 128 x 128 a rank", "1 rank a node"),
+        ),
+        ({"nproc_per_node": 2}, "1 node x 1 rank", ("1 node",)),
+        ({"amp_dtype": "none"}, "bf16 autocast, fp32 IEEE elsewhere", ()),
+        ({"tf32": True}, "bf16 autocast, fp32 IEEE elsewhere", ("bf16 autocast",)),
+        ({"channels_last": False}, "channels_last", ()),
+        ({"optimizer": "adamw"}, "sgd", ()),
+        ({"threads": 2}, "on CPU with 1 thread a rank", ("on CPU",)),
+        ({"device": "cuda"}, "on CPU with 1 thread a rank", ()),
+        ({"data": "/other"}, "DALI from made, decode on CPU", ("DALI, decode on CPU",)),
+        ({"decode": "mixed"}, "DALI from made, decode on CPU", ("DALI",)),
+        ({"pipeline": "synthetic", "data": None}, "DALI from made, decode on CPU", ()),
+    ],
+    ids=str,
+)
+def test_what_differs_is_not_said(
+    changes: dict[str, Any], gone: str, instead: tuple[str, ...]
+) -> None:
+    pieces = told(CPU, **changes)
+    assert gone not in pieces
+    assert set(instead) <= set(pieces)
+
+
+def gpu_sides(used: RunConfig | None, other: RunConfig | None, gpus: tuple[str, ...]) -> str:
+    record = made_comparison()
+    environment = msgspec.structs.replace(made_record().environment, gpus=gpus)
+    a, b = (
+        msgspec.structs.replace(side, resolved=config)
+        for side, config in ((record.a, used), (record.b, other))
+    )
+    return machine(msgspec.structs.replace(record, a=a, b=b, environment=environment))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "gpus", "named"),
+    [
+        (CPU, CPU, ("A",) * 8, "Example CPU @ 2.50GHz, 2 cores"),
+        (GPU, GPU, ("A",) * 8, "4 x A"),
+        (GPU, GPU, ("A", "A", "A", "B"), "3 x A, 1 x B"),
+        (GPU, GPU, ("A",), "1 x A"),  # four ranks share it
+        (GPU, CPU, ("A",) * 8, "4 x A, Example CPU @ 2.50GHz, 2 cores"),
+        (None, None, ("A",) * 8, "8 x A, Example CPU @ 2.50GHz, 2 cores"),
+        (None, None, (), "Example CPU @ 2.50GHz, 2 cores"),
+    ],
+)
+def test_only_devices_in_use_are_named(
+    a: RunConfig | None, b: RunConfig | None, gpus: tuple[str, ...], named: str
+) -> None:
+    assert gpu_sides(a, b, gpus) == f"{named}, torch 2.15.0"
+
+
+def lines(pieces: tuple[str, ...], width: int) -> list[str]:
+    written = StringIO()
+    table = Table.grid()
+    table.add_row(Flow(pieces=pieces))
+    Console(file=written, width=width).print(table)
+    return [line.rstrip() for line in written.getvalue().splitlines()]
+
+
+def test_lines_end_with_commas() -> None:
+    pieces = ("eight words", "of two each", "and so", "on, and on")
+    assert lines(pieces, 80) == ["eight words, of two each, and so, on, and on"]
+    assert lines(pieces, 25) == ["eight words, of two each,", "and so, on, and on"]
+    assert lines(pieces, 24) == ["eight words,", "of two each, and so, on,", "and on"]
+
+
+def test_a_piece_wider_than_the_line_is_broken_between_words() -> None:
+    assert lines(("fp16 autocast with gradient scaler", "sgd"), 24) == [
+        "fp16 autocast with",
+        "gradient scaler,",
+        "sgd",
+    ]
+
+
+def test_nothing_at_all() -> None:
+    assert lines((), 20) in ([], [""])
