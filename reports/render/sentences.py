@@ -59,7 +59,9 @@ def what_to_do(record: Comparison) -> tuple[str, ...]:
     seconds = needed * _session_s(record)
     options = _options(record, needed, seconds / 60)
     if options:
-        told.append(f"to tell: compare again with {options} (≈ {duration(seconds)})")
+        # Below three sessions nobody knows how many it takes.
+        goal = "to tell" if record.sessions_more else "for a first look"
+        told.append(f"{goal}: compare again with {options} (≈ {duration(seconds)})")
     if not options or seconds / 60 > LONG_MINUTES:
         told.append(
             "fewer sessions tell on a quieter machine (see resnext-bench doctor), "

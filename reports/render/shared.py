@@ -121,7 +121,7 @@ def _devices(record: Comparison) -> Iterator[str]:
     for name, count in Counter(used).items():
         yield f"{count} x {name}"
     if len(ranks) < len(configs) or not ranks:
-        yield f"{environment.cpu}, {environment.cores} cores"
+        yield f"{environment.cpu}, {environment.cores} core{'s' * (environment.cores > 1)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
