@@ -66,14 +66,26 @@ def _result_rows(record: Comparison) -> Iterator[tuple[str, RenderableType]]:
     yield "b", Text(_name(record.b))
     for difference in record.differences:
         yield f"  {difference.what}", Text(f"{difference.a} → {difference.b}")
-    if record.step_ms:
-        a, b = record.step_ms
-        yield "ms/step", f"{ms(a)} → {ms(b)}"
-    if record.change:
-        yield "step time", _range(record.change)
+    yield from _time_rows(record)
     detectable = record.detectable_percent
     if record.change and detectable is not None and detectable < _WIDE_PERCENT:
         yield "detectable", f"changes from {short(detectable, 2)} % on (95 % power)"
+
+
+def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    unit, whose = ("image", "time/image") if record.is_per_image else ("step", "step time")
+    if record.step_ms:
+        a, b = record.step_ms
+        images = record.images if record.is_per_image else None
+        of = f"   in steps of {images[0]:,} and of {images[1]:,} images" if images else ""
+        yield f"ms/{unit}", f"{_ms(a)} → {_ms(b)}{of}"
+    if record.change:
+        yield whose, _range(record.change)
+
+
+def _ms(value: float) -> str:
+    """As elsewhere, and three figures of what is short: an image of many, a wait for data."""
+    return ms(value) if value >= 1 else f"{value:.3f}"
 
 
 def _name(side: Side) -> str:
@@ -107,7 +119,7 @@ def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
 def _phase(phase: PhaseChange) -> str:
     digits = _decimals(phase.half_width_ms)
     change = f"{phase.change_ms:+,.{digits}f} ± {phase.half_width_ms:,.{digits}f} ms (99 %)"
-    return f"{ms(phase.a_ms):>7} → {ms(phase.b_ms):>7} ms   {change}"
+    return f"{_ms(phase.a_ms):>7} → {_ms(phase.b_ms):>7} ms   {change}"
 
 
 def _decimals(error: float) -> int:

@@ -23,10 +23,11 @@ def verdict_line(record: Comparison) -> str:
     if word is None:
         return f"no verdict: {record.why}"
     size = f"{short(abs(change.percent), 3)} %" if change else ""
+    one = "an image" if record.is_per_image else "a step"
     margin = record.limits.margin_percent
     told = {
-        "faster": f"b is faster than a: a step takes {size} less time",
-        "slower": f"b is slower than a: a step takes {size} longer",
+        "faster": f"b is faster than a: {one} takes {size} less time",
+        "slower": f"b is slower than a: {one} takes {size} longer",
         "same": f"b and a are the same, within ±{margin:g} %",
         "negligible": f"b differs from a, but by less than ±{margin:g} %",
         "can't tell": f"can't tell b from a{_more(record)}",

@@ -121,6 +121,16 @@ def test_all_figures_are_there(width: int) -> None:
         assert words in text, text
 
 
+def test_sides_of_other_batches_are_told_by_the_image() -> None:
+    record = made_comparison(images=(8, 1024), step_ms=(0.4321, 0.471))
+    text = shown(record)
+    assert text.startswith("b is slower than a: an image takes 9 % longer")
+    assert "ms/image 0.432 → 0.471 in steps of 8 and of 1,024 images time/image +9.00 %" in text
+    alike = shown(msgspec.structs.replace(record, images=(8, 8)))
+    assert "a step takes 9 % longer" in alike
+    assert "ms/step 0.432 → 0.471 step time +9.00 %" in alike
+
+
 def test_relaunches_have_no_blocks() -> None:
     text = shown(made_comparison(spread_around(0.1, 0.01), "relaunch"))
     assert "relaunched in turn (ABBA)" in text
