@@ -34,7 +34,8 @@ class Decision:
     """Smallest change that so many sessions tell from none with 95 % power, at this look."""
     sessions: int
     more: int | None
-    """About so many more sessions would tell; None where no more are needed, or below three."""
+    """About so many more sessions would tell a change of the margin, or the larger one that was
+    seen, less its standard error; None where no more are needed, or below three."""
     promised: bool
     """Whether `more` can be relied on (within a factor of two in four of five cases)."""
     looks_taken: int
@@ -86,8 +87,10 @@ def _decision(
     detectable = smallest_detectable(found.error, looks.alphas[look], found.df)
     more = None
     if word == "can't tell" and count > 2 and found.df > 0:
-        # The last look pays most: it is the one that further sessions lead to.
-        more = sessions_needed(found.error * sqrt(count), count, margin_log, looks.alphas[-1])
+        # A change that looks larger than the margin needs fewer; less a standard error, as it
+        # may only look so. The last look pays most: it is the one that further sessions lead to.
+        aim = max(margin_log, abs(found.estimate) - found.error)
+        more = sessions_needed(found.error * sqrt(count), count, aim, looks.alphas[-1])
     return Decision(
         word=word,
         interval=found,

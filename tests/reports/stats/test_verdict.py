@@ -1,6 +1,6 @@
 """Which word is said when, and that it turns with the sides."""
 
-from math import inf, log
+from math import inf, log, log1p
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from reports.stats.looks import one_look, plan_looks
+from reports.stats.power import sessions_needed
 from reports.stats.verdict import decide, decide_unpaired
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,18 @@ def test_can_t_tell_says_how_many_more_and_what_could_be_told() -> None:
     assert many.more is not None
     assert few.more + 8 == pytest.approx(many.more + 16, rel=0.1)
     assert few.detectable_percent > many.detectable_percent > 2
+
+
+def test_a_change_that_looks_large_needs_fewer_sessions_than_the_margin() -> None:
+    """Seen less one standard error, and never less than the margin."""
+    looks, margin = plan_looks(26), 0.02
+    scatter = 0.1 * np.array([-1.5, 0.5, 1.5, -0.5])
+    found = {mean: decide(scatter + mean, looks=looks, look=0, margin=margin) for mean in (0, 0.2)}
+    assert found[0.2].word == "can't tell"
+    sd = float(np.std(scatter, ddof=1))
+    for mean, aim in ((0, log1p(margin)), (0.2, 0.2 - sd / 2)):
+        assert found[mean].more == sessions_needed(sd, 4, aim, looks.alphas[-1])
+    assert (found[0].more or 0) > 10 * (found[0.2].more or 1)
 
 
 def test_a_verdict_needs_no_more_sessions() -> None:
