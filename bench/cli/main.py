@@ -131,8 +131,9 @@ def compare(
 ) -> None:
     """Tell whether b is slower than a, with an interval, or that this cannot be told.
 
-    Sessions of both sides go on until the verdict is certain or the budget ends. Exit code 0 for
-    same, faster and negligible, 1 for slower, 3 for can't tell, never steady and invalid.
+    Sessions of both sides go on until the verdict is certain or the budget ends.
+    Exit code 0: same, faster, negligible; 1: slower;
+    3: can't tell, never steady, invalid.
 
     Example: compare --a "--amp" --b "--amp --no-channels-last"
 

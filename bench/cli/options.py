@@ -176,7 +176,9 @@ MaxMinutes = Annotated[
 Blocks = Annotated[
     str | None,
     _option(
-        _VERDICT, "Pairs of blocks in a duet session (default: 10, and more where they scatter)"
+        _VERDICT,
+        "Pairs of blocks in a duet session, an even number (default: 10, and more where they "
+        "scatter)",
     ),
 ]
 BlockSteps = Annotated[
