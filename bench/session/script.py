@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from bench.launch.failure import exit_words, tail
 from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, run_script
 from bench.launch.watch import SessionFailed
+from bench.machine.findings import here
+from bench.machine.others import watch_others
 from bench.session.contest import Tick
 from reports.pairs import drift_of
 from reports.schema.comparison import Design, Difference, Order, Pair, Side
-from reports.schema.record import Environment, Failure, Session, Status
+from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
 
 LEAST_LIMIT_S: Final = 600.0
@@ -32,7 +34,8 @@ _MOST_DIGITS: Final = 18
 """Of a step in ns: thirty years."""
 
 UNWATCHED: Final = (
-    "a script is judged by its own step times alone: lost cores and throttling are not watched"
+    "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
+    "had are but noted"
 )
 DOUBTFUL: Final = (
     "the steps add up to more than the launch took: are they ns, one line a step, of one rank?"
@@ -122,11 +125,12 @@ class Scripted:
         )
         tick()
         limit_s, start = max(LEAST_LIMIT_S, self.ends_s - time.monotonic()), time.monotonic()
+        others = watch_others(here().cores)
         try:
             code = run_script(command, limit_s, tick)
-            lasted_s = time.monotonic() - start
+            lasted_s, others_percent = time.monotonic() - start, others()
             _require_well(code, limit_s)
-            return judged(read_samples(command.samples), lasted_s)
+            return judged(read_samples(command.samples), lasted_s, others_percent)
         except (OSError, BadSamples) as error:
             raise _failed(number, name, str(error), command.log) from error
 
@@ -173,15 +177,18 @@ def _is_step(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) > 0
 
 
-def judged(step_ns: Sequence[int], lasted_s: float) -> Launched:
-    """The median of a launch's steps once they were steady; `lasted_s` is all of the launch."""
+def judged(step_ns: Sequence[int], lasted_s: float, others_percent: float = 0.0) -> Launched:
+    """A launch's steps once they were steady, and doubts; `lasted_s` is all of the launch.
+
+    `others_percent` is what others had of the cores: a note at most, as some of it may have been
+    the script's own.
+    """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    return Launched(
-        step_ms=step_ms[found.cut :],
-        steadiness=found,
-        notes=(DOUBTFUL,) if step_ms.sum() / 1e3 > lasted_s else (),
-    )
+    doubts = (DOUBTFUL,) if step_ms.sum() / 1e3 > lasted_s else ()
+    loud = others_percent > Thresholds().cores_lost_note_percent
+    others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
+    return Launched(step_ms=step_ms[found.cut :], steadiness=found, notes=(*doubts, *others))
 
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:

@@ -65,3 +65,9 @@ def test_more_time_than_the_launch_took_is_doubted() -> None:
     """Two ranks that both write, or another unit."""
     assert judged([10 * MS] * 100, 0.75).notes == (DOUBTFUL,)
     assert judged([10 * MS] * 100, 1.25).notes == ()
+
+
+def test_what_others_had_of_the_cores_is_noted() -> None:
+    steps = [10 * MS] * 20
+    assert judged(steps, 60.0, 5.0).notes == ()
+    assert judged(steps, 60.0, 31.4).notes == ("others had 31 % of the cores",)
