@@ -1,7 +1,7 @@
 """From two sets of sessions that were measured apart to a verdict."""
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
         decision=decision,
         order_effect=None,
         phases={phase: _phase(a, b, phase) for phase in PHASES},
-        step_ms=(fmean(_medians_ms(a)), fmean(_medians_ms(b))),
+        step_ms=(geometric_mean(_medians_ms(a)), geometric_mean(_medians_ms(b))),
         drift="",
     )
 

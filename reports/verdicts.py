@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from statistics import fmean
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,4 +212,6 @@ def _phase(valid: Sequence[Pair], phase: str) -> PhaseChange:
 def _step_ms(valid: Sequence[Pair]) -> tuple[float, float] | None:
     if not valid:
         return None
-    return fmean(pair.step_ms[0] for pair in valid), fmean(pair.step_ms[1] for pair in valid)
+    # Geometric, as the change is a mean of log ratios: else the two would not agree.
+    a, b = (geometric_mean(pair.step_ms[side] for pair in valid) for side in (0, 1))
+    return a, b

@@ -156,6 +156,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[int, int] | None = None
     """Of a step of all ranks, a and b; where they differ, all times are those of one image."""
     step_ms: tuple[float, float] | None
+    """Geometric mean over sessions of their median steps, a and b."""
     phases: dict[str, PhaseChange]
     thresholds: Thresholds
     pairs: tuple[Pair, ...]
