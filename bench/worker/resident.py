@@ -64,7 +64,7 @@ def _follow_token(side: _Side, progress: Progress) -> None:
     taker = tokens.Taker(tokens.Pipes(side.rank.folder.path)) if side.rank.rank == 0 else None
     word = tokens.READY
     while True:
-        settle()
+        settle(SETTLE_LOADER_S if most_ready(side.rank.job.config) else SETTLE_S)
         group.barrier()  # every rank is where rank 0 is about to say that it is
         if taker:
             taker.back(word)
@@ -79,12 +79,13 @@ def _follow_token(side: _Side, progress: Progress) -> None:
             word = _block(side, token)
 
 
-SETTLE_STEP_S, SETTLE_MOST_S = 0.01, 10.0
+SETTLE_STEP_S, SETTLE_S, SETTLE_LOADER_S = 0.01, 1.0, 10.0
+"""A loader has a queue to fill; what is busy after so long will not stop."""
 
 
-def settle() -> None:
+def settle(most_s: float) -> None:
     """Wait until this process is idle: loaders fill their queues before the token is passed on."""
-    deadline = time.monotonic() + SETTLE_MOST_S
+    deadline = time.monotonic() + most_s
     while time.monotonic() < deadline:
         before = time.process_time()
         time.sleep(SETTLE_STEP_S)

@@ -147,3 +147,18 @@ def test_cores_are_counted_over_all_steps_of_a_block(tmp_path: Path) -> None:
     (samples,), (facts,) = found.samples, found.facts
     counted = sum(samples.step_ns) / 1e9
     assert 1.25 * counted < facts.counted_s < 2 * counted
+
+
+def test_a_process_that_works_on_is_waited_for_but_not_for_ever() -> None:
+    end = threading.Event()
+    worker = threading.Thread(target=lambda: all(not end.is_set() for _ in iter(int, 1)))
+    worker.start()
+    start = time.monotonic()
+    resident.settle(0.3)
+    waited_s = time.monotonic() - start
+    end.set()
+    worker.join()
+    assert waited_s >= 0.3
+    start = time.process_time()
+    resident.settle(60)
+    assert time.process_time() - start < 1, "idle, so not waited for"
