@@ -1,12 +1,20 @@
 """The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.schema.comparison import Comparison, Design, Range
-from reports.stats.effects import t_interval, to_percent, welch_interval
+from reports.schema.comparison import Comparison, Design, Pair, Range
+from reports.stats.effects import (
+    Interval,
+    ordered_interval,
+    t_interval,
+    to_percent,
+    welch_interval,
+)
+from reports.stats.looks import plan_looks
 from reports.stats.power import sessions_needed, smallest_detectable
 from reports.verdicts import CONFIDENCE, counted, range_of
 
@@ -14,6 +22,14 @@ Floats = NDArray[np.float64]
 
 SESSIONS = (5, 10, 20)
 CHANGES = (0.01, 0.02, 0.05)
+FEWEST = 3
+"""Sessions of a design that must count: below, noise and the effect of order are not known."""
+DEFAULT_PLAN = plan_looks(26)
+"""The looks of `compare`, unless it is told otherwise."""
+
+
+class TooFew(ValueError):
+    """Too few sessions count; the text says how many, and why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,15 +38,19 @@ class Noise:
 
     design: Design
     sessions: int
+    """Those that count."""
+    invalid: int
     sd_percent: float
-    """Standard deviation of a session's effect: the noise that is left."""
+    """Standard deviation of a session's effect, less that of order where sessions are launches."""
     effect: Range
     """Of a thing against itself: should hold 0."""
     order: Range | None
     detectable_percent: dict[int, float]
-    """Smallest change told from none with 95 % power, by number of sessions, one look."""
+    """Smallest change told from none with 95 % power, by the most sessions that `compare` may
+    take: at the last of the looks that it plans for so many."""
     needed: dict[float, int]
-    """Sessions for a change of this fraction, one look, 95 % power."""
+    """Sessions for a change of this fraction with 95 % power, at the last look of `DEFAULT_PLAN`.
+    Large changes are told sooner."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +66,12 @@ class Floor:
 
 
 def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:
-    """Work it out from an A/A comparison of each design, taken in turn; two sessions at least."""
+    """Work it out from an A/A comparison of each design, taken in turn.
+
+    Raises TooFew where less than `FEWEST` sessions of one of them count.
+    """
+    for record in (duet, relaunch):
+        _require_enough(record)
     quiet = [pair.quiet_percent for pair in duet.pairs if pair.quiet_percent is not None]
     levels = welch_interval(_levels(relaunch), _levels(duet), CONFIDENCE)
     return Floor(
@@ -57,23 +82,53 @@ def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:
     )
 
 
+def _require_enough(record: Comparison) -> None:
+    valid = counted(record.pairs)
+    orders = {pair.order for pair in valid}
+    if len(valid) >= FEWEST and (record.design == "duet" or len(orders) == 2):
+        return
+    needed = f"{FEWEST} are needed" + ("" if record.design == "duet" else ", in both orders")
+    reasons = [reason for pair in record.pairs for reason in pair.invalid]
+    why = f"; the first reason: {reasons[0]}" if reasons else ""
+    raise TooFew(
+        f"{len(valid)} of {len(record.pairs)} sessions ({record.design}) count, and {needed}{why}"
+    )
+
+
 def _noise(record: Comparison) -> Noise:
-    effects = np.array([pair.log_ratio for pair in counted(record.pairs)])
-    sd = float(effects.std(ddof=1))
+    valid = counted(record.pairs)
+    effect = _effect(valid, record.design)
+    sd = effect.error * float(np.sqrt(len(valid)))
+    spent = len(valid) - effect.df
     return Noise(
         design=record.design,
-        sessions=len(effects),
+        sessions=len(valid),
+        invalid=len(record.pairs) - len(valid),
         sd_percent=to_percent(sd),
-        effect=range_of(t_interval(effects, CONFIDENCE)),
+        effect=range_of(effect),
         order=record.order_effect,
         detectable_percent={
             count: to_percent(
-                smallest_detectable(sd / float(np.sqrt(count)), 1 - CONFIDENCE, count - 1)
+                smallest_detectable(
+                    sd / float(np.sqrt(count)), plan_looks(count).alphas[-1], count - spent
+                )
             )
             for count in SESSIONS
         },
-        needed={change: sessions_needed(sd, 0, float(np.log1p(change))) for change in CHANGES},
+        needed={
+            change: sessions_needed(sd, 0, float(np.log1p(change)), DEFAULT_PLAN.alphas[-1])
+            for change in CHANGES
+        },
     )
+
+
+def _effect(valid: Sequence[Pair], design: Design) -> Interval:
+    """As `compare` judges it: in launches the effect of order is a term of its own."""
+    effects = np.array([pair.log_ratio for pair in valid])
+    if design != "relaunch":
+        return t_interval(effects, CONFIDENCE)
+    orders = np.array([1.0 if pair.order == "ab" else -1.0 for pair in valid])
+    return ordered_interval(effects, orders, CONFIDENCE)[0]
 
 
 def _levels(record: Comparison) -> Floats:

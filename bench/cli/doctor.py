@@ -1,12 +1,13 @@
 """The command `doctor`: what makes this machine noisy, and what to do about it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bench.cli.sides import refuse
 from bench.machine.condition import Condition, examine
 from bench.machine.findings import Finding, Severity, here
 
@@ -22,6 +23,11 @@ _TITLES: Final = {
     Severity.FINE: ("fine", "bold green"),
     Severity.HIDDEN: ("not visible here", "bold"),
 }
+
+
+def require_floor(given: Mapping[str, Any]) -> None:
+    """Raise when an option of --aa is given without it."""
+    refuse(given, given, "is for measuring; add --aa")
 
 
 def doctor_command(*, allow_unsure: bool, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,14 +14,18 @@ from reports.runs import runs_folder
 from reports.schema.comparison import Limits
 
 FEWEST, MOST = 3, 100
+UNKNOWN: Final = 3
+"""Exit code where too few sessions count."""
 
 
-def floor_command(both: str, sessions: str, output: Path | None, *, as_json: bool) -> int:
+def floor_command(
+    both: str, sessions: str, output: Path | None, *, allow_unsure: bool, as_json: bool
+) -> int:
     """Compare a configuration with itself and say which changes can be told."""
     request, count = side_request(both, "--both"), _count(sessions)
     from bench.cli.compare_display import CompareDisplay
     from bench.session.floor import measure_floor
-    from reports.floor import floor_of
+    from reports.floor import TooFew, floor_of
 
     limits = Limits(
         margin_percent=2,
@@ -42,7 +47,12 @@ def floor_command(both: str, sessions: str, output: Path | None, *, as_json: boo
             command=tuple(sys.argv[1:]),
             display=display,
         )
-    floor = floor_of(duet, relaunch)
+    try:
+        floor = floor_of(duet, relaunch)
+    except TooFew as few:
+        print(f"the noise floor is not known: {few}", file=sys.stderr)
+        print("see what disturbs: resnext-bench doctor", file=sys.stderr)
+        return 0 if allow_unsure else UNKNOWN
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(floor), indent=2) + b"\n")
         return 0

@@ -156,13 +156,19 @@ def doctor(
 ) -> None:
     """Say what makes this machine noisy, and with --aa which changes can be told here.
 
-    Exit code 3 when something would spoil a measurement.
+    Exit code 3 when something would spoil a measurement, or when too few
+    sessions of --aa count.
     """
     if aa:
         from bench.cli.floor import floor_command
 
-        raise typer.Exit(floor_command(both, sessions, output, as_json=json))
-    from bench.cli.doctor import doctor_command
+        raise typer.Exit(
+            floor_command(both, sessions, output, allow_unsure=allow_unsure, as_json=json)
+        )
+    given = {"both": both, "sessions": sessions, "output": output}
+    from bench.cli.doctor import doctor_command, require_floor
+
+    require_floor(given)
 
     raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
 

@@ -16,7 +16,13 @@ _NOT_A_SIDE: Final = ("sessions", "port", "output", "json", "dry_run", "allow_un
 
 On a command line they are refused; in a file, which may serve `run` as well, they are passed over.
 """
-_DEFAULTS: Final = {"design": "auto", "margin": "2", "max_sessions": "26", "max_minutes": "20"}
+_DEFAULTS: Final = {
+    "design": "auto",
+    "margin": "2",
+    "max_sessions": "26",
+    "max_minutes": "20",
+    "sessions": "6",
+}
 """Of options that are only refused where they say something else."""
 
 

@@ -7,8 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.floor import CHANGES, SESSIONS, Floor
+from reports.floor import CHANGES, DEFAULT_PLAN, SESSIONS, Floor, Noise
 from reports.schema.comparison import Range
+
+_AS_COMPARE = (
+    "With 95 % power, at the last look of a compare of at most so many sessions; for 1, 2 and 5 %, "
+    f"of its default, {DEFAULT_PLAN.sessions[-1]}."
+)
 
 
 def print_floor(console: Console, floor: Floor) -> None:
@@ -26,6 +31,7 @@ def print_floor(console: Console, floor: Floor) -> None:
     for name, values in _rows(floor):
         table.add_row(name, *values)
     console.print(table)
+    console.print(Text(f"* {_AS_COMPARE}", style="dim"))
     console.print(_contamination(floor))
     for noise in (floor.duet, floor.relaunch):
         if not _holds_zero(noise.effect):
@@ -40,16 +46,20 @@ def print_floor(console: Console, floor: Floor) -> None:
 
 def _rows(floor: Floor) -> Iterator[tuple[str, tuple[str, str]]]:
     sides = (floor.duet, floor.relaunch)
-    yield "sessions", _both(str(noise.sessions) for noise in sides)
+    yield "sessions", _both(_sessions(noise) for noise in sides)
     yield "noise of a session (sd)", _both(f"{noise.sd_percent:.2f} %" for noise in sides)
     yield "effect found, 99 %", _both(_range(noise.effect) for noise in sides)
     yield "effect of order, 99 %", _both(_range(noise.order) for noise in sides)
     for count in SESSIONS:
         told = _both(f"{noise.detectable_percent[count]:.2g} %" for noise in sides)
-        yield f"smallest change told in {count} sessions", told
+        yield f"smallest change told in {count} sessions*", told
     for change in CHANGES:
         needed = _both(f"{noise.needed[change]:,}" for noise in sides)
-        yield f"sessions to tell {100 * change:g} %", needed
+        yield f"sessions to tell {100 * change:g} %*", needed
+
+
+def _sessions(noise: Noise) -> str:
+    return f"{noise.sessions}, {noise.invalid} invalid" if noise.invalid else str(noise.sessions)
 
 
 def _both(values: Iterable[str]) -> tuple[str, str]:

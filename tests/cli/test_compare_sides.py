@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bench.cli.main import compare, main
+from bench.cli.main import compare, doctor, main
 from bench.cli.sides import _DEFAULTS
 from reports.schema.upgrade import schema
 from tests.cli.test_bad_input import outcome
@@ -80,5 +80,15 @@ def test_stored_runs(
 
 def test_defaults_are_known_where_options_are_refused() -> None:
     """An option at its default was not given, as far as can be told."""
-    options = inspect.signature(compare).parameters
+    options = inspect.signature(doctor).parameters | inspect.signature(compare).parameters
     assert {name: options[name].default for name in _DEFAULTS} == _DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--both", "--amp"), ("--sessions", "9"), ("--output", "runs")]
+)
+def test_options_of_a_floor_that_is_not_asked_for(
+    option: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = outcome(["doctor", option, value], monkeypatch, capsys)
+    assert (code, text) == (2, f"error: {option} is for measuring; add --aa")

@@ -15,7 +15,7 @@ from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
-    *((), ("run",), ("compare",), ("runs",)),
+    *((), ("run",), ("compare",), ("doctor",), ("runs",)),
     *(("runs", name) for name in ("list", "show", "rerun")),
 )
 

@@ -1,13 +1,15 @@
 """The noise floor of a machine, from A/A comparisons whose numbers are worked out by hand."""
 
+from dataclasses import replace
 from math import exp, log, sqrt
 
 import msgspec
 import pytest
 from scipy import stats
 
-from reports.floor import CHANGES, SESSIONS, floor_of
+from reports.floor import CHANGES, SESSIONS, TooFew, floor_of
 from reports.schema.comparison import Comparison, Pair
+from reports.stats.looks import plan_looks
 from tests.reports.made_comparisons import made_comparison, made_pair
 
 SD_ONE_PERCENT = (0.01, 0.0, -0.01)
@@ -39,28 +41,38 @@ def test_noise_by_hand() -> None:
     assert found.effect.high_percent == pytest.approx(
         100 * (exp(9.925 * 0.01 / sqrt(3)) - 1), rel=1e-3
     )
-    other = floor_of(duet(*SD_ONE_PERCENT), relaunch(0.05, 0.03, 0.01)).relaunch
-    assert other.design == "relaunch"
-    assert other.sd_percent == pytest.approx(100 * (exp(0.02) - 1))
-    assert other.effect.percent == pytest.approx(100 * (exp(0.03) - 1))
+    # Sessions 1 and 3 launch a first, 2 and 4 b: 0.02 is what order makes, 0.01 is scatter.
+    other = floor_of(duet(*SD_ONE_PERCENT), relaunch(0.06, 0.01, 0.04, -0.01)).relaunch
+    assert (other.design, other.sessions, other.invalid) == ("relaunch", 4, 0)
+    assert other.sd_percent == pytest.approx(100 * (exp(sqrt(0.0002)) - 1))
+    assert other.effect.percent == pytest.approx(100 * (exp(0.025) - 1))
 
 
 def test_sessions_needed_by_hand() -> None:
-    """The smallest n with ((t of 99.5 % + t of 95 %) · sd / log(1 + change))² at most n.
+    """The smallest n with ((t of 1 - α/2 + t of 95 %) · sd / log(1 + change))² at most n.
 
-    For 5 %: at 3, (12.845 · 0.205)² = 6.9; at 4, (8.194 · 0.205)² = 2.8. For 2 %: at 7,
-    (5.650 · 0.505)² = 8.1; at 8, (5.394 · 0.505)² = 7.4. For 1 %: at 21, (4.570 · 1.005)² = 21.1;
-    at 22, (4.552 · 1.005)² = 20.9.
+    α is the share of the last of 26 sessions, 26 of 4 + 6 + 10 + 16 + 26 hundredths of a per cent.
     """
+    alpha = 0.01 * 26 / 62
+
+    def needed(change: float) -> int:
+        return next(
+            n
+            for n in range(2, 100)
+            if ((stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(0.95, n - 1)) * 0.01) ** 2
+            <= n * log(1 + change) ** 2
+        )
+
     found = floor_of(duet(*SD_ONE_PERCENT), relaunch(*SD_ONE_PERCENT))
-    assert found.duet.needed == dict(zip(CHANGES, (22, 8, 4), strict=True))
+    assert found.duet.needed == {change: needed(change) for change in CHANGES}
+    assert found.duet.needed[0.02] == 9
 
 
 @pytest.mark.parametrize("sessions", SESSIONS)
 def test_a_detectable_change_is_detected_in_95_of_100(sessions: int) -> None:
     found = floor_of(duet(*SD_ONE_PERCENT), relaunch(*SD_ONE_PERCENT)).duet
     shift = log(1 + found.detectable_percent[sessions] / 100) / (0.01 / sqrt(sessions))
-    critical = stats.t.ppf(0.995, sessions - 1)
+    critical = stats.t.ppf(1 - plan_looks(sessions).alphas[-1] / 2, sessions - 1)
     assert stats.nct.sf(critical, sessions - 1, shift) == pytest.approx(0.95, abs=1e-6)
 
 
@@ -94,7 +106,35 @@ def test_invalid_sessions_are_no_noise() -> None:
     pairs = list(duet(*SD_ONE_PERCENT).pairs)
     bad = made_pair(4, 3.0, step_ms=(90.0, 900.0), invalid=("a: the loss is not finite",))
     found = floor_of(made_comparison([*pairs, bad]), relaunch(*SD_ONE_PERCENT))
-    assert found == floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
+    without = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
+    assert (found.duet.invalid, without.duet.invalid) == (1, 0)
+    assert replace(found, duet=replace(found.duet, invalid=0)) == without
+
+
+def spoilt(record: Comparison, *numbers: int) -> Comparison:
+    """The same, with sessions that do not count."""
+    pairs = [
+        msgspec.structs.replace(pair, invalid=("a: the loss is not finite",))
+        if pair.number in numbers
+        else pair
+        for pair in record.pairs
+    ]
+    return made_comparison(pairs, record.design)
+
+
+@pytest.mark.parametrize("numbers", [(1,), (1, 2), (1, 2, 3)])
+def test_too_few_sessions_that_count(numbers: tuple[int, ...]) -> None:
+    fine = duet(*SD_ONE_PERCENT), relaunch(*SD_ONE_PERCENT)
+    words = rf"{3 - len(numbers)} of 3 sessions \(duet\) count, and 3 are needed; the first rea"
+    with pytest.raises(TooFew, match=words):
+        floor_of(spoilt(fine[0], *numbers), fine[1])
+    with pytest.raises(TooFew, match=r"\(relaunch\) count, and 3 are needed, in both orders"):
+        floor_of(fine[0], spoilt(fine[1], *numbers))
+
+
+def test_launches_in_one_order_alone_say_nothing() -> None:
+    with pytest.raises(TooFew, match=r"3 of 6 sessions \(relaunch\) count, .* in both orders"):
+        floor_of(duet(*SD_ONE_PERCENT), spoilt(relaunch(*SD_ONE_PERCENT * 2), 2, 4, 6))
 
 
 def test_what_the_later_launch_pays() -> None:
