@@ -13,9 +13,11 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,15 @@ def _row(record: Comparison) -> dict[str, object]:
         "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
         "blocks": sum(len(pair.blocks_ms) for pair in record.pairs),
         "minutes": round(record.duration_s / 60, 1),
+        "revision": _revision(),
     }
+
+
+@cache
+def _revision() -> str:
+    """Of the code that compared."""
+    asked = ("git", "describe", "--always", "--dirty")
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _options() -> argparse.Namespace:
