@@ -13,6 +13,7 @@ from bench.machine import (
     condition_environment,
     condition_load,
     condition_memory,
+    condition_start,
     lock,
 )
 from bench.machine.activity import sample
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *condition_cpu.CHECKS,
     *condition_memory.CHECKS,
     *condition_environment.CHECKS,
+    *condition_start.CHECKS,
 )
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 

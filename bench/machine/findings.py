@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -49,6 +50,8 @@ class Sources:
     """Logical CPUs this process may run on."""
     pid: int
     """This process, whose own use of the cores is nobody's fault."""
+    torch: Path | None
+    """The folder of torch's modules; None where it is not installed."""
 
     def cpu(self, core: int) -> Path:
         """The folder of one logical CPU."""
@@ -63,7 +66,14 @@ def here() -> Sources:
         environ=os.environ,
         cores=tuple(sorted(os.sched_getaffinity(0))),
         pid=os.getpid(),
+        torch=_torch(),
     )
+
+
+def _torch() -> Path | None:
+    """Without importing it."""
+    spec = find_spec("torch")
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,9 @@
 """A machine's /proc and /sys, written by hand: quiet, until a test makes one thing loud."""
 
 import os
+import py_compile
 from collections.abc import Mapping
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from bench.machine.findings import Activity, Sources
@@ -49,6 +51,7 @@ class MadeKernel:
             environ={"HOME": "/home/someone"} if environ is None else environ,
             cores=tuple(range(self.cores)) if cores is None else cores,
             pid=PID,
+            torch=self.root / "torch",
         )
 
     def per_core(self, name: str, text: str) -> None:
@@ -78,6 +81,15 @@ class MadeKernel:
         lines = [f"{name}:  {int(gib * 2**20)} kB" for name, gib in amounts.items()]
         self.write("proc/meminfo", "\n".join([*lines, "HugePages_Total:  0"]) + "\n")
 
+    def compiled(self, some: int, *, of: int) -> None:
+        """Modules of torch: `some` of them compiled."""
+        modules = [self.root / "torch" / f"m{number}.py" for number in range(of)]
+        for path in modules:
+            self.write(f"torch/{path.name}", "")
+            Path(cache_from_source(str(path))).unlink(missing_ok=True)
+        for path in modules[:some]:
+            py_compile.compile(str(path), doraise=True)
+
     def _quiet(self) -> None:
         self.stat()
         self.memory()
@@ -99,6 +111,7 @@ class MadeKernel:
         self.write(f"{clock}/available_clocksource", "tsc hpet acpi_pm\n")
         self.write("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n")
         self.per_core("cpufreq/scaling_governor", "performance\n")
+        self.compiled(4, of=4)
         self.per_core("topology/thread_siblings_list", "{cpu}\n")
         self.per_core("thermal_throttle/core_throttle_count", "0\n")
         self.per_core("thermal_throttle/package_throttle_count", "0\n")

@@ -12,6 +12,7 @@ from bench.machine import condition_cpu as cpu
 from bench.machine import condition_environment as environment
 from bench.machine import condition_load as load
 from bench.machine import condition_memory as memory
+from bench.machine import condition_start as start
 from bench.machine.condition import CHECKS, Condition, examine
 from bench.machine.condition_gpu import GpuState
 from bench.machine.findings import Activity, Check, Finding, Process, Severity, cpu_list, here
@@ -63,7 +64,8 @@ def test_a_quiet_machine_is_quiet(kernel: MadeKernel) -> None:
 def test_nothing_visible_is_no_crash_and_not_called_fine(tmp_path: Path) -> None:
     kernel = MadeKernel(tmp_path)
     kernel.remove("proc/**/*.*")
-    empty = replace(kernel.sources(), proc=tmp_path / "none", sys=tmp_path / "none")
+    nowhere = tmp_path / "none"
+    empty = replace(kernel.sources(), proc=nowhere, sys=nowhere, torch=None)
     found = examine(
         empty, sampler=lambda _: Activity(seconds=1.0), gpus=lambda: None, holder=lambda: None
     )
@@ -367,6 +369,26 @@ def test_values_are_short_and_libraries_without_their_folder(kernel: MadeKernel)
     assert preload.value == "LD_PRELOAD=lib.so"
     assert len(conf.value) < 70
     assert "\x1b" not in conf.value
+
+
+@pytest.mark.parametrize(
+    ("some", "variable", "severity"),
+    [(4, "1", FINE), (1, "1", NOTE), (1, "", FINE), (0, "1", NOTE)],
+)
+def test_modules_that_nobody_compiles(
+    kernel: MadeKernel, some: int, variable: str, severity: Severity
+) -> None:
+    kernel.compiled(some, of=4)
+    environ = {"PYTHONDONTWRITEBYTECODE": variable}
+    found = only(start.bytecode, kernel, environ=environ)
+    assert (found.severity, found.number) == (severity, 25 * some)
+    assert f"{some} of 4" in found.value
+    assert ("compileall" in found.command) is (severity is NOTE)
+
+
+def test_without_torch_nothing_is_compiled(kernel: MadeKernel) -> None:
+    (found,) = start.bytecode(replace(kernel.sources(), torch=None), QUIET)
+    assert found.severity is HIDDEN
 
 
 def test_another_measurement(kernel: MadeKernel) -> None:
