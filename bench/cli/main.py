@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.cli import options as opt
+from bench.cli.runs_app import runs_app
 from bench.errors import BenchError, Interrupted, UsageError
 from reports.errors import StoreError
 
@@ -24,12 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="Look at stored runs, and repeat them.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
-
-Wanted = Annotated[
-    str, typer.Argument(metavar="ID", help="The run's id, its beginning or its end, or: last")
-]
 
 
 def _version(wanted: bool) -> None:
@@ -171,43 +167,6 @@ def doctor(
     require_floor(given)
 
     raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
-
-
-@runs_app.command("list")
-def list_runs(output: opt.Output = None, json: opt.Json = False) -> None:
-    """List the stored runs, oldest first."""
-    from bench.cli.runs import list_command
-
-    raise typer.Exit(list_command(output, json))
-
-
-@runs_app.command("show")
-def show(wanted: Wanted, output: opt.Output = None, json: opt.Json = False) -> None:
-    """Show one run as it was shown at its end."""
-    from bench.cli.runs import show_command
-
-    raise typer.Exit(show_command(wanted, output, json))
-
-
-@runs_app.command("rerun")
-def rerun(
-    wanted: Wanted,
-    output: opt.Output = None,
-    json: opt.Json = False,
-    allow_unsure: opt.AllowUnsure = False,
-) -> None:
-    """Run the resolved configuration of a stored run again."""
-    from bench.cli.runs import rerun_command
-
-    raise typer.Exit(rerun_command(wanted, allow_unsure, output, json))
-
-
-@runs_app.command("schema")
-def schema() -> None:
-    """Print the JSON Schema of record.json."""
-    from bench.cli.runs import schema_command
-
-    raise typer.Exit(schema_command())
 
 
 def main() -> NoReturn:

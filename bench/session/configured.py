@@ -16,6 +16,7 @@ from bench.session.duet import WORKER, Played, Score, play
 from bench.session.recording import Recording
 from bench.session.room import NoRoom
 from bench.session.run import measure_session
+from reports.facts import word
 from reports.pairs import Measured, of_duet, of_launches
 from reports.schema.comparison import Design, Difference, Order, Pair, Side
 from reports.schema.config import RunConfig
@@ -227,10 +228,3 @@ def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
         for name in fields_a
         if fields_a[name] != fields_b[name]
     )
-
-
-def word(value: object) -> str:
-    """A field of a configuration as people write it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "none" if value is None else str(value)

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from bench.errors import UsageError
-from bench.session.configured import word
 from reports import runs
-from reports.schema.comparison import Comparison, Difference, Limits, Side
+from reports.facts import differences, mixed
+from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
@@ -21,7 +21,6 @@ from reports.verdicts import told_percent, told_range
 UNPAIRED: Final = (
     "unpaired: what else changed on the machine between the runs is part of the difference"
 )
-_ENVIRONMENT: Final = ("host", "cpu", "cores", "gpus", "kernel", "python", "variables")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +127,7 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
         ),
         a=a.side(),
         b=b.side(),
-        differences=_differences(a.records, b.records),
+        differences=differences(a.records, b.records),
         environment=a.records[0].environment,
         change=told_range(decision.interval) if decision else None,
         order_effect=None,
@@ -144,10 +143,10 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
 
 
 def _notes(a: _Set, b: _Set) -> tuple[str, ...]:
-    mixed = [
+    different = [
         f"the runs of {one.name} differ among themselves: {', '.join(names)}"
         for one in (a, b)
-        if (names := _mixed(one.records))
+        if (names := mixed(one.records))
     ]
     unsteady = [
         f"{one.name}: {session.steadiness.why}"
@@ -155,12 +154,7 @@ def _notes(a: _Set, b: _Set) -> tuple[str, ...]:
         for session in one.sessions
         if not session.steadiness.steady
     ]
-    return tuple(dict.fromkeys((UNPAIRED, *a.notes, *b.notes, *mixed, *unsteady)))
-
-
-def _mixed(records: Sequence[Record]) -> list[str]:
-    facts = [_facts(record) for record in records]
-    return [name for name in _names(facts) if len({one.get(name) for one in facts}) > 1]
+    return tuple(dict.fromkeys((UNPAIRED, *a.notes, *b.notes, *different, *unsteady)))
 
 
 def _configuration(records: Sequence[Record]) -> RunConfig | None:
@@ -171,43 +165,3 @@ def _configuration(records: Sequence[Record]) -> RunConfig | None:
         for record in records
     )
     return first if all(same) else None
-
-
-def _differences(a: Sequence[Record], b: Sequence[Record]) -> tuple[Difference, ...]:
-    """Facts that are not the same in all runs of one side and all of the other."""
-    facts_a, facts_b = ([_facts(record) for record in side] for side in (a, b))
-    texts = (
-        (name, _together(facts_a, name), _together(facts_b, name))
-        for name in _names([*facts_a, *facts_b])
-    )
-    return tuple(Difference(what=name, a=one, b=two) for name, one, two in texts if one != two)
-
-
-def _names(facts: Sequence[dict[str, str]]) -> list[str]:
-    return list(dict.fromkeys(name for one in facts for name in one))
-
-
-def _together(facts: Sequence[dict[str, str]], name: str) -> str:
-    return " | ".join(sorted({one.get(name, "none") for one in facts}))
-
-
-def _facts(record: Record) -> dict[str, str]:
-    """All that could explain a difference: configuration, data, environment."""
-    config = msgspec.structs.asdict(record.resolved)
-    environment = msgspec.structs.asdict(record.environment)
-    return {
-        **{name.replace("_", "-"): word(value) for name, value in config.items()},
-        "data set": record.data.digest if record.data else "none",
-        "resnext-bench": record.tool_version,
-        **{name: _environment_word(environment[name]) for name in _ENVIRONMENT},
-        **dict(sorted(record.environment.versions.items())),
-        "commit": (record.environment.git or {}).get("commit", "none"),
-    }
-
-
-def _environment_word(value: object) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name}={text}" for name, text in sorted(value.items())) or "none"
-    if isinstance(value, tuple):
-        return ", ".join(value) or "none"
-    return word(value)

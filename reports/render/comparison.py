@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.render.console import failure_lines
+from reports.render.console import failure_lines, marks
 from reports.render.sentences import counting, short, verdict_line, what_ended_it, what_to_do
 from reports.render.shared import Flow, machine, shared
 from reports.render.words import ms
@@ -169,6 +169,7 @@ def _pairs_of_blocks(record: Comparison) -> str:
 
 
 def _remarks(record: Comparison) -> Iterator[Text]:
+    yield from marks(record)
     for note in record.notes:
         yield Text.assemble(("note ", "yellow"), note)
     if record.failure:

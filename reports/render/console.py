@@ -1,24 +1,18 @@
 """A record on the terminal: figures first, then what they were taken under, then doubts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console, RenderableType
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from reports.render import words
-from reports.runs import Unfinished
-from reports.schema.comparison import Comparison
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
 BAR_WIDTH = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_RUN_COLUMNS = ("run", "status", "type", "images/s", "per device", "p50 ms", "data wait")
-"""Most important first: the last ones go where they do not fit."""
-_STATUS_STYLE = {"ok": "green", "failed": "red", "interrupted": "yellow", "invalid": "red"}
 
 
 def print_record(console: Console, record: Record) -> None:
@@ -26,58 +20,6 @@ def print_record(console: Console, record: Record) -> None:
     console.print(_throughput_table(record) if record.figures else _headline(record))
     for part in _remarks(record):
         console.print(part)
-
-
-def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
-    """Show a line for each run, with as many figures as the width allows."""
-    console.print(_fitting(console, runs))
-    for run in runs:
-        if isinstance(run, Unfinished):
-            console.print(Text.assemble((f"{run.id}: ", "yellow"), run.why))
-
-
-def _fitting(console: Console, runs: Sequence[Stored | Unfinished]) -> Table:
-    """The widest table that fits: first its gaps shrink, then its last columns go."""
-    unbounded = console.options.update(max_width=10_000)
-    table = _runs_table(runs, len(_RUN_COLUMNS), gap=1)
-    for columns in range(len(_RUN_COLUMNS), 1, -1):
-        if Measurement.get(console, unbounded, table).maximum <= console.width:
-            break
-        table = _runs_table(runs, columns, gap=0)
-    return table
-
-
-def _runs_table(runs: Sequence[Stored | Unfinished], columns: int, *, gap: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap, 0, 0), pad_edge=False)
-    for index, name in enumerate(_RUN_COLUMNS[:columns]):
-        right = index >= _RUN_COLUMNS.index("images/s")
-        table.add_column(name, justify="right" if right else "left", no_wrap=index > 0)
-    for run in runs:
-        table.add_row(*_row(run)[:columns])
-    return table
-
-
-def _row(run: Stored | Unfinished) -> tuple[RenderableType, ...]:
-    if isinstance(run, Unfinished):
-        return run.id, Text("unfinished", style="yellow")
-    if isinstance(run, Comparison):
-        return run.id, Text(run.verdict or run.status, style="cyan"), "compare"
-    config, figures = run.resolved, run.figures
-    fp32 = "tf32" if config.tf32 else "fp32"
-    known = (
-        run.id,
-        Text(run.status, style=_STATUS_STYLE[run.status]),
-        fp32 if config.amp_dtype == "none" else config.amp_dtype,
-    )
-    if figures is None:
-        return known
-    return (
-        *known,
-        f"{figures.images_per_s:,.1f}",
-        f"{figures.images_per_s_per_device:,.1f}",
-        f"{figures.step_ms_p50:,.1f}",
-        f"{100 * figures.data_wait_ms / _split_sum(figures):.1f} %",
-    )
 
 
 def _headline(record: Record) -> Text:
@@ -140,7 +82,7 @@ def _memory_kind(record: Record) -> str:
 
 
 def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
-    whole = _split_sum(figures)
+    whole = figures.parts_ms
     parts = {
         "data wait": figures.data_wait_ms,
         "forward": figures.forward_ms,
@@ -150,10 +92,6 @@ def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
     for name, part in parts.items():
         share = part / whole
         yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {_bar(share)}"
-
-
-def _split_sum(figures: Figures) -> float:
-    return figures.data_wait_ms + figures.forward_ms + figures.backward_ms + figures.optimizer_ms
 
 
 def _bar(share: float) -> str:
@@ -188,6 +126,7 @@ def _measured(record: Record) -> str:
 
 
 def _remarks(record: Record) -> Iterator[Text]:
+    yield from marks(record)
     for session in record.sessions:
         for reason in session.invalid:
             yield Text.assemble(("INVALID ", "bold red"), reason)
@@ -197,6 +136,14 @@ def _remarks(record: Record) -> Iterator[Text]:
         yield from failure_lines(record.failure)
     elif record.status == "interrupted":
         yield Text.assemble(("interrupted ", "bold yellow"), record.why)
+
+
+def marks(record: Stored) -> Iterator[Text]:
+    """The user's tags and note."""
+    if record.tags:
+        yield Text(" ".join(f"#{tag}" for tag in record.tags), style="cyan")
+    if record.note:
+        yield Text(record.note, style="cyan")
 
 
 def failure_lines(failure: Failure) -> Iterator[Text]:

@@ -165,6 +165,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    """The user's own, as is the note."""
+    note: str = ""
 
     @property
     def is_per_image(self) -> bool:

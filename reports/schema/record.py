@@ -92,6 +92,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     cores_lost_percent: float
     """Share of the ranks' cores taken by others or by the hypervisor during the window."""
 
+    @property
+    def parts_ms(self) -> float:
+        """The four parts of a step together."""
+        return self.data_wait_ms + self.forward_ms + self.backward_ms + self.optimizer_ms
+
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One start-to-exit of the process group."""
@@ -175,3 +180,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    """The user's own, as is the note."""
+    note: str = ""

@@ -16,7 +16,10 @@ from reports.schema.upgrade import schema
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
     *((), ("run",), ("compare",), ("doctor",), ("runs",)),
-    *(("runs", name) for name in ("list", "show", "rerun")),
+    *(
+        ("runs", name)
+        for name in ("list", "show", "diff", "query", "tag", "note", "prune", "rerun")
+    ),
 )
 
 

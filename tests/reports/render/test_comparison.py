@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from reports.render.comparison import print_comparison
-from reports.render.console import print_runs
+from reports.render.runs import print_runs
 from reports.render.sentences import verdict_line
 from reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
 from reports.schema.record import Failure

@@ -7,7 +7,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.console import print_record, print_runs
+from reports.render.console import print_record
+from reports.render.runs import print_runs
 from reports.runs import Unfinished
 from reports.schema.record import Failure, Interval, Record, Steadiness
 from tests.reports.made_results import (

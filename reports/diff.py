@@ -1,0 +1,36 @@
+"""Two runs side by side: what was asked of them, what was around them, and their figures.
+
+Nothing is judged: that is what `compare` is for.
+"""
+
+import msgspec
+
+from reports.facts import configuration_facts, differences, environment_facts
+from reports.schema.comparison import Difference
+from reports.schema.record import Figures, Record
+
+
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
+    """Run b against run a."""
+
+    a: str
+    b: str
+    configuration: tuple[Difference, ...]
+    environment: tuple[Difference, ...]
+    figures_a: Figures | None
+    figures_b: Figures | None
+    sessions: tuple[int, int]
+    """Complete ones of a and of b."""
+
+
+def diff(a: Record, b: Record) -> Diff:
+    """What is not the same in both."""
+    return Diff(
+        a=a.id,
+        b=b.id,
+        configuration=differences([a], [b], configuration_facts),
+        environment=differences([a], [b], environment_facts),
+        figures_a=a.figures,
+        figures_b=b.figures,
+        sessions=(len(a.sessions), len(b.sessions)),
+    )
