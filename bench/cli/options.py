@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-_MODEL, _WHERE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _SIDES, _VERDICT, _OUTPUT = (
+_MODEL, _WHERE, _ENGINE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _SIDES, _VERDICT, _OUTPUT = (
     "Model and batch",
     "Nodes and devices",
+    "Engine",
     "Precision and layout",
     "Data",
     "Training",
@@ -59,6 +60,54 @@ Device = Annotated[
 ]
 Threads = Annotated[
     str | None, _option(_WHERE, "Compute threads of a rank (default: from the rank's cores)")
+]
+Engine = Annotated[
+    str | None,
+    _option(
+        _ENGINE,
+        "Who averages gradients and steps (default: ddp, one rank alone: none)",
+        metavar="[none|ddp|deepspeed]",
+    ),
+]
+ZeroStage = Annotated[
+    str | None,
+    _option(
+        _ENGINE,
+        "deepspeed: what ranks share out: 0 nothing, 1 optimizer state, 2 gradients too "
+        "(default: 0)",
+    ),
+]
+BucketMib = Annotated[
+    str | None,
+    _option(_ENGINE, "Gradients reduced together, MiB of fp32 (default: 25)", metavar="MIB"),
+]
+StaticGraph = Annotated[
+    bool | None,
+    _option(
+        _ENGINE,
+        "ddp: the same parameters are used in each step",
+        "--static-graph/--no-static-graph",
+    ),
+]
+GradientAsBucketView = Annotated[
+    bool | None,
+    _option(
+        _ENGINE,
+        "ddp: gradients are views of the buckets, one copy less",
+        "--gradient-as-bucket-view/--no-gradient-as-bucket-view",
+    ),
+]
+Compile = Annotated[
+    bool | None, _option(_ENGINE, "torch.compile, mode default", "--compile/--no-compile")
+]
+CompileMode = Annotated[
+    str | None,
+    _option(
+        _ENGINE,
+        "torch.compile in this mode: default, reduce-overhead, max-autotune, "
+        "max-autotune-no-cudagraphs, none",
+        metavar="MODE",
+    ),
 ]
 Port = Annotated[
     str | None, _option(_WHERE, "Where the nodes meet on this host (default: any free)")

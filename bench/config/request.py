@@ -15,13 +15,22 @@ import msgspec
 from bench.errors import UsageError
 from reports.schema.config import AmpDtype, Option, Request, RunConfig
 
-_DERIVED: Final = frozenset({"classes", "launcher", "engine"})
+_DERIVED: Final = frozenset({"classes", "launcher"})
 """Fields of a configuration that follow from others and are no options."""
 
 OPTIONS: Final[dict[str, Any]] = {
     name: kind for name, kind in get_type_hints(RunConfig).items() if name not in _DERIVED
-} | {"amp": bool, "amp_dtype": AmpDtype, "global_batch_size": int, "port": int, "data": str}
-"""Type of every option of `run`, by name: the fields of RunConfig and three that become others."""
+} | {
+    "amp": bool,
+    "amp_dtype": AmpDtype,
+    "bucket_mib": float,
+    "compile": bool,
+    "data": str,
+    "global_batch_size": int,
+    "port": int,
+    "zero_stage": int,
+}
+"""Type of every option of `run`, by name: the fields of RunConfig and those that become others."""
 
 AT_LEAST: Final[dict[str, float]] = {
     "image_size": 32,
@@ -40,6 +49,8 @@ AT_LEAST: Final[dict[str, float]] = {
     "steps": 2,
     "sessions": 1,
     "port": 0,
+    "zero_stage": 0,
+    "bucket_mib": 1,
 }
 AT_MOST: Final[dict[str, float]] = {
     "image_size": 4096,
@@ -48,6 +59,8 @@ AT_MOST: Final[dict[str, float]] = {
     "momentum": 1,
     "seed": 2**31 - 1,
     "port": 65535,
+    "zero_stage": 2,
+    "bucket_mib": 100_000,
 }
 
 
@@ -92,11 +105,13 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         "batch_size": "global_batch_size",
         "global_batch_size": "batch_size",
         "amp_dtype": "amp",
+        "compile_mode": "compile",
     }
     overruled = {rivals[name] for name in command_line if name in rivals}
-    amp = command_line.get("amp")
-    if amp is False or (amp and file.get("amp_dtype") == "none"):
-        overruled.add("amp_dtype")
+    for switch, exact in (("amp", "amp_dtype"), ("compile", "compile_mode")):
+        on = command_line.get(switch)
+        if on is False or (on and file.get(exact) == "none"):
+            overruled.add(exact)
     if command_line.get("pipeline") == "synthetic":
         overruled |= {"data", "decode", "bad_files"}
     return overruled

@@ -9,7 +9,7 @@ import msgspec
 from bench.config.request import OPTIONS, flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
-from reports.schema.config import Choice, Request, RunConfig
+from reports.schema.config import USUAL_BUCKET_MIB, Choice, Request, RunConfig
 from resnext.errors import UnknownModel
 from resnext.spec import parse
 
@@ -66,7 +66,7 @@ def resolve(request: Request, machine: Machine, data: DataFacts | None) -> Resol
 
 def request_of(config: RunConfig) -> Request:
     """The request that leads to exactly this configuration on a machine like its own."""
-    derived = {"classes", "launcher", "engine"}
+    derived = {"classes", "launcher"}
     fields = msgspec.structs.asdict(config)
     synthetic = {"decode", "bad_files"} if config.pipeline == "synthetic" else set()
     return {
@@ -98,8 +98,12 @@ def pipeline_of(request: Request) -> tuple[str, str]:
 
 def dali_installed() -> bool:
     """Whether the package is there; it is not imported."""
+    return _installed("nvidia.dali")
+
+
+def _installed(module: str) -> bool:
     try:
-        return importlib.util.find_spec("nvidia.dali") is not None
+        return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
 
@@ -146,9 +150,52 @@ def _ranks(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, A
     return {
         "nodes": nodes,
         "nproc_per_node": nproc,
-        "launcher": "torchrun" if world > 1 else "direct",
-        "engine": "ddp" if world > 1 else "none",
+        **_engine(pick, world),
     }
+
+
+def _engine(pick: _Open, world: int) -> dict[str, Any]:
+    engine = pick("engine", *(("ddp", f"{world} ranks") if world > 1 else ("none", "one rank")))
+    if engine == "none" and world > 1:
+        raise UsageError(
+            f"--engine none: {world} ranks would train apart; give ddp or deepspeed, or one rank "
+            "(--nodes 1 --nproc-per-node 1)"
+        )
+    if engine == "deepspeed" and not _installed("deepspeed"):
+        raise CannotHere("--engine deepspeed: DeepSpeed is not installed; install the extra train")
+    _require_engine(pick, engine, ("zero_stage",), ("deepspeed",))
+    _require_engine(pick, engine, ("static_graph", "gradient_as_bucket_view"), ("ddp",))
+    _require_engine(pick, engine, ("bucket_mib",), ("ddp", "deepspeed"))
+    ddp, grouped = engine == "ddp", engine != "none"
+    return {
+        "engine": engine,
+        # An engine of its own needs a process group, be it of one.
+        "launcher": "torchrun" if grouped else "direct",
+        "zero_stage": pick("zero_stage", 0, "DeepSpeed's own") if engine == "deepspeed" else None,
+        "bucket_mib": _bucket(pick, engine) if grouped else None,
+        "static_graph": pick("static_graph", False, "PyTorch's own", tell=ddp),
+        "gradient_as_bucket_view": pick(
+            "gradient_as_bucket_view", False, "PyTorch's own", tell=ddp
+        ),
+    }
+
+
+def _bucket(pick: _Open, engine: str) -> float:
+    why = "PyTorch's own" if engine == "ddp" else "as DDP's (its own: 5e8 elements)"
+    return float(pick("bucket_mib", USUAL_BUCKET_MIB, why))
+
+
+def _require_engine(
+    pick: _Open, engine: str, options: tuple[str, ...], engines: tuple[str, ...]
+) -> None:
+    """Options that another engine has would be ignored in silence."""
+    for option in options:
+        value = pick.request.get(option, False)
+        if value is not False and engine not in engines:
+            raise UsageError(
+                f"{flag(option)} is an option of --engine {' and '.join(engines)}; "
+                f"the engine here is {engine}"
+            )
 
 
 def _precision(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
@@ -173,7 +220,21 @@ def _precision(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[st
         "cudnn_benchmark": pick("cudnn_benchmark", True, "cuDNN times its plans", tell=cuda),
         "cudnn_benchmark_limit": pick("cudnn_benchmark_limit", 10, "PyTorch's own", tell=cuda),
         "cudnn_deterministic": pick("cudnn_deterministic", False, "PyTorch's own", tell=cuda),
+        "compile_mode": _compile_mode(pick),
     }
+
+
+def _compile_mode(pick: _Open) -> str:
+    switch, mode = pick.request.get("compile"), pick.request.get("compile_mode")
+    if (switch is False and mode not in (None, "none")) or (switch and mode == "none"):
+        raise UsageError(
+            f"--{'' if switch else 'no-'}compile and --compile-mode {mode} exclude each other"
+        )
+    if switch is False:
+        return "none"
+    if switch:
+        return str(pick("compile_mode", "default", "--compile"))
+    return str(pick("compile_mode", "none", "no --compile: eager", tell=False))
 
 
 def _ranks_reason(gpus: int, nodes: int, machine: Machine) -> str:

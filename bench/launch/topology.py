@@ -40,7 +40,7 @@ def _sharers(gpu: int, world: int, gpus: int) -> int:
 
 
 def _backend(config: RunConfig, gpus: int) -> Backend:
-    if config.world_size == 1:
+    if config.engine == "none":
         return "none"
     # NCCL refuses two ranks on one GPU; gloo takes CUDA tensors by way of the host.
     return "nccl" if gpus >= config.world_size else "gloo"

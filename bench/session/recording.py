@@ -167,7 +167,7 @@ class Recording:
             data=record_of(self.data) if self.data else None,
             thresholds=Thresholds(),
             device_name=last.device_name if last else "",
-            weight_format=last.facts[0].weight_format if last else "",
+            weight_format=self._weights(),
             figures=figures_of(
                 windows, batch_size=self.config.batch_size, devices=self.topology.devices
             )
@@ -190,6 +190,10 @@ class Recording:
         samples = [path for path in (self.folder / FILE,) if path.exists()]
         return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
 
+    def _weights(self) -> str:
+        """Format of the convolution weights; empty where nothing ran."""
+        return self.results[-1].facts[0].weight_format if self.results else ""
+
     def _notes(self) -> tuple[str, ...]:
         """What a reader must know before comparing these figures with others."""
         topology, notes = self.topology, [self.neighbour] if self.neighbour else []
@@ -198,6 +202,11 @@ class Recording:
         shared = max(place.device_shared_by for place in topology.places)
         if shared > 1:
             notes.append(f"device shared by {shared} ranks: not a scaling measurement")
+        if self.config.channels_last and self._weights() in ("NCHW", "mixed"):
+            notes.append(
+                f"weights are {self._weights()} where channels-last was asked for: "
+                "convolutions convert them in each step"
+            )
         if self.data and self.data.left_out:
             notes.append(f"{self.data.left_out} files that do not decode were left out")
         for session in self.sessions:

@@ -1,15 +1,87 @@
-"""How gradients of several ranks become one: DDP, or nothing for a single rank."""
+"""How one step's gradients become new parameters, alone or with other ranks.
+
+The loop knows an engine by its model and two calls, so that all engines are timed by the same
+lines. Gradients of several ranks are averaged while backward runs, in every engine.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from reports.schema.config import Engine
+from reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 
 
-def wrap(model: nn.Module, engine: Engine, device: torch.device) -> nn.Module:
+class Engine(Protocol):
+    """One model in training."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What the loop calls."""
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Gradients, averaged over the ranks; under ZeRO each rank keeps its share of them."""
+
+    def update(self) -> None:
+        """One step of the optimizer; the gradients are gone afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plain:
+    """PyTorch's own: a single rank, or DDP."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    """Does nothing unless the autocast type is fp16, whose small gradients would vanish."""
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """DDP reduces buckets of gradients while backward goes on."""
+        self.scaler.scale(loss).backward()
+
+    def update(self) -> None:
+        """Unscaled and skipped where fp16 has overflowed."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def build_engine(
+    config: RunConfig, module: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> Engine:
+    """The engine that the configuration names, around a model on its device."""
+    if config.engine == "deepspeed":
+        # An extra, and seconds to import: only where it is used.
+        from bench.worker.deepspeed_engine import DeepSpeed  # noqa: PLC0415
+
+        return DeepSpeed(config, module, optimizer)
+    return Plain(
+        model=_compiled(wrap(config, module, device), config),
+        optimizer=optimizer,
+        scaler=torch.amp.GradScaler(device.type, enabled=config.amp_dtype == "fp16"),
+    )
+
+
+def wrap(config: RunConfig, module: nn.Module, device: torch.device) -> nn.Module:
     """The model as the loop calls it. DDP averages the gradients while backward runs."""
-    if engine == "none":
-        return model
-    ids = [device.index] if device.type == "cuda" else None
-    return DistributedDataParallel(model, device_ids=ids)
+    if config.engine == "none":
+        return module
+    usual = config.bucket_mib in (None, USUAL_BUCKET_MIB)
+    return DistributedDataParallel(
+        module,
+        device_ids=[device.index] if device.type == "cuda" else None,
+        # Unasked, DDP makes its first bucket one of 1 MiB, so that reducing begins early.
+        bucket_cap_mb=None if usual else config.bucket_mib,
+        static_graph=config.static_graph,
+        gradient_as_bucket_view=config.gradient_as_bucket_view,
+    )
+
+
+def _compiled(model: nn.Module, config: RunConfig) -> nn.Module:
+    """Compiled in place, around DDP, so that its buckets cut the graph and still overlap."""
+    if config.compile_mode != "none":
+        mode = None if config.compile_mode == "default" else config.compile_mode
+        model.compile(mode=mode)
+    return model

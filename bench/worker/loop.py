@@ -13,12 +13,8 @@ from bench.worker.witness import Witness
 
 def run_steps(training: Training, clock: Clock, witness: Witness, first: int, count: int) -> None:
     """Train for `count` steps, the first of them numbered `first`."""
-    model, batches, optimizer, scaler = (
-        training.model,
-        training.batches,
-        training.optimizer,
-        training.scaler,
-    )
+    engine, batches = training.engine, training.batches
+    model = engine.model
     for step in range(first, first + count):
         images, labels = next(batches)
         clock.mark(step, Mark.BATCH)
@@ -28,9 +24,7 @@ def run_steps(training: Training, clock: Clock, witness: Witness, first: int, co
             loss = training.criterion(model(images), labels)
         witness.see(step, images, loss)
         clock.mark(step, Mark.FORWARD)
-        scaler.scale(loss).backward()
+        engine.backward(loss)
         clock.mark(step, Mark.BACKWARD)
-        scaler.step(optimizer)
-        scaler.update()
-        optimizer.zero_grad(set_to_none=True)
+        engine.update()
         clock.mark(step, Mark.OPTIMIZER)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from bench.worker import engine
+from bench.worker.engine import Engine, build_engine
 from bench.worker.precision import AMP_DTYPES
 from pipelines.batches import Batches
 from reports.schema.config import RunConfig
@@ -20,13 +20,10 @@ Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 class Training:
     """One model in training. The loop reads it and changes nothing but the parameters."""
 
-    model: nn.Module
+    engine: Engine
     module: nn.Module
     """The model inside the engine: its own parameters and names."""
     criterion: Criterion
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    """Does nothing unless the autocast type is fp16, whose small gradients would vanish."""
     device: torch.device
     amp_dtype: torch.dtype | None
     batches: Batches
@@ -51,13 +48,11 @@ def build_model(config: RunConfig, device: torch.device) -> nn.Module:
 def assemble(
     config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
 ) -> Training:
-    """Engine, loss, optimizer and scaler around a model."""
+    """Engine, loss and optimizer around a model."""
     return Training(
-        model=engine.wrap(module, config.engine, device),
+        engine=build_engine(config, module, _optimizer(config, module), device),
         module=module,
         criterion=nn.functional.cross_entropy,
-        optimizer=_optimizer(config, module),
-        scaler=torch.amp.GradScaler(device.type, enabled=config.amp_dtype == "fp16"),
         device=device,
         amp_dtype=AMP_DTYPES.get(config.amp_dtype),
         batches=batches,

@@ -18,6 +18,8 @@ def versions() -> dict[str, str]:
     for module, packages in {"nvidia.dali": ("nvidia-dali-cuda130", "nvidia-dali-cuda120")}.items():
         if module in sys.modules:
             found["dali"] = next(filter(None, map(_version, packages)), "")
+    if "deepspeed" in sys.modules:
+        found["deepspeed"] = _version("deepspeed")
     return {name: text for name, text in found.items() if text}
 
 

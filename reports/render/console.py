@@ -109,6 +109,8 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     yield "layout", words.layout(config, record.weight_format)
     if config.device == "cuda":
         yield "cuDNN", words.cudnn(config)
+    if words.compiled(config):
+        yield "compiled", words.compiled(config)
     yield "data", words.data(config, record.data)
     yield "measured", _measured(record)
     versions = record.environment.versions

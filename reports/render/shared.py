@@ -36,10 +36,6 @@ def _cudnn(config: RunConfig) -> str:
     return f"cuDNN {words.cudnn(config)}" if config.device == "cuda" else ""
 
 
-def _engine(config: RunConfig) -> str:
-    return "" if config.engine == "none" else config.engine.upper()
-
-
 def _pipeline(config: RunConfig) -> str:
     return "synthetic batches" if config.pipeline == "synthetic" else "DALI"
 
@@ -60,6 +56,7 @@ def _autocast(config: RunConfig) -> str:
     return "no autocast" if config.amp_dtype == "none" else f"{config.amp_dtype} autocast"
 
 
+_ENGINES = {"none": "", "ddp": "DDP", "deepspeed": "DeepSpeed"}
 _TOLD: tuple[tuple[Told, ...], ...] = (
     ((("model",), lambda config: config.model),),
     (
@@ -84,7 +81,14 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
         (("nproc_per_node",), lambda config: f"{words.ranks_each(config)} a node"),
     ),
     ((("device", "threads"), _threads), (("device",), _device)),
-    ((("engine",), _engine),),
+    (
+        (
+            ("engine", "zero_stage", "bucket_mib", "static_graph", "gradient_as_bucket_view"),
+            words.engine,
+        ),
+        (("engine",), lambda one: _ENGINES[one.engine]),
+    ),
+    ((("compile_mode",), words.compiled),),
     (
         (("pipeline", "decode", "data"), _data),
         (("pipeline", "decode"), _decoded),

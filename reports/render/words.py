@@ -1,6 +1,6 @@
 """Parts of a configuration in the field's words; console and pages share them."""
 
-from reports.schema.config import RunConfig
+from reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from reports.schema.record import DataSet, Record
 from reports.schema.topology import Topology
 
@@ -35,7 +35,35 @@ def ranks(config: RunConfig, topology: Topology) -> str:
     if topology.backend == "none":
         return f"{world(config)}, no DDP"
     emulated = ", emulated on one host" if topology.emulated else ""
-    return f"{world(config)}{emulated}, {config.engine.upper()} over {topology.backend}"
+    return f"{world(config)}{emulated}, {engine(config)} over {topology.backend}"
+
+
+def engine(config: RunConfig) -> str:
+    """Who averages gradients: "DDP", "DDP (static graph)", "DeepSpeed ZeRO 1"."""
+    if config.engine == "deepspeed":
+        return f"DeepSpeed ZeRO {config.zero_stage}{_told(bucket(config))}"
+    choices = (
+        bucket(config),
+        "static graph" if config.static_graph else "",
+        "gradients as bucket views" if config.gradient_as_bucket_view else "",
+    )
+    return "" if config.engine == "none" else f"DDP{_told(*choices)}"
+
+
+def bucket(config: RunConfig) -> str:
+    """The size of buckets where it is not the usual one."""
+    usual = config.bucket_mib in (None, USUAL_BUCKET_MIB)
+    return "" if usual else f"buckets of {config.bucket_mib:g} MiB"
+
+
+def _told(*choices: str) -> str:
+    told = ", ".join(filter(None, choices))
+    return f" ({told})" if told else ""
+
+
+def compiled(config: RunConfig) -> str:
+    """How the model is compiled; empty where it is not."""
+    return "" if config.compile_mode == "none" else f"torch.compile, mode {config.compile_mode}"
 
 
 def world(config: RunConfig) -> str:

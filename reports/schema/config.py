@@ -1,17 +1,23 @@
 """What a run was told to do, with nothing left open."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 Device = Literal["cpu", "cuda"]
-Engine = Literal["none", "ddp"]
+Engine = Literal["none", "ddp", "deepspeed"]
+CompileMode = Literal[
+    "none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
+]
 Launcher = Literal["direct", "torchrun"]
 AmpDtype = Literal["none", "bf16", "fp16"]
 PipelineName = Literal["synthetic", "dali"]
 Decode = Literal["none", "cpu", "mixed"]
 Optimizer = Literal["sgd", "adamw"]
 BadFiles = Literal["stop", "skip"]
+
+USUAL_BUCKET_MIB: Final = 25.0
+"""PyTorch's own; DDP's first bucket is then one of 1 MiB."""
 
 Option = str | int | float | bool
 Request = dict[str, Option]
@@ -71,6 +77,16 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Timed steps of the window."""
     sessions: int
     """Launches of the whole process group; each is one independent measurement."""
+    zero_stage: int | None = None
+    """What DeepSpeed splits over the ranks: 0 nothing, 1 the optimizer's state, 2 gradients too."""
+    bucket_mib: float | None = None
+    """Gradients that are reduced together, MiB of fp32; none where there is one rank alone."""
+    static_graph: bool = False
+    """DDP may rely on the same parameters being used in each step."""
+    gradient_as_bucket_view: bool = False
+    """DDP's gradients are views of its buckets: one copy less."""
+    compile_mode: CompileMode = "none"
+    """Of torch.compile; "none" trains eagerly."""
 
     @property
     def world_size(self) -> int:

@@ -51,6 +51,12 @@ def image_folder(root: Path) -> Path:
         (["--pipeline", "synthetic", "--decode", "cpu"], 2, "synthetic batches have no JPEGs"),
         (["--config", "/nowhere.toml"], 2, "/nowhere.toml"),
         (["--learning-rate", "nan"], 2, "--learning-rate"),
+        (["--engine", "fsdp"], 2, "--engine fsdp: choose from none, ddp, deepspeed"),
+        (["--engine", "none", "--nproc-per-node", "2"], 2, "would train apart"),
+        (["--engine", "deepspeed", "--zero-stage", "3"], 2, "--zero-stage 3: must be at most 2"),
+        (["--zero-stage", "one"], 2, "--zero-stage one: a whole number is needed"),
+        (["--bucket-mib", "0"], 2, "--bucket-mib 0: must be at least 1"),
+        (["--compile-mode", "fast"], 2, "--compile-mode fast: choose from none, default"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -294,3 +294,76 @@ def test_dali_is_looked_for_and_not_loaded(monkeypatch: pytest.MonkeyPatch) -> N
     assert not dali_installed()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     assert dali_installed()
+
+
+def test_engines() -> None:
+    alone = resolved(laptop(), engine="ddp").config
+    assert (alone.launcher, alone.engine, alone.bucket_mib) == ("torchrun", "ddp", 25.0)
+    zero = resolved(laptop(), nodes=2, engine="deepspeed").config
+    assert (zero.launcher, zero.engine, zero.zero_stage) == ("torchrun", "deepspeed", 0)
+    tuned = resolved(laptop(), nodes=2, static_graph=True, bucket_mib=4.0).config
+    assert (tuned.engine, tuned.static_graph, tuned.bucket_mib) == ("ddp", True, 4.0)
+    none = resolved(laptop()).config
+    assert (none.bucket_mib, none.zero_stage, none.static_graph) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"engine": "none", "nodes": 2}, "2 ranks would train apart"),
+        ({"engine": "ddp", "zero_stage": 1}, "--zero-stage is an option of --engine deepspeed"),
+        ({"zero_stage": 0}, "the engine here is none"),
+        (
+            {"engine": "deepspeed", "static_graph": True},
+            "--static-graph is an option of --engine ddp",
+        ),
+        ({"gradient_as_bucket_view": True}, "--gradient-as-bucket-view is an option of"),
+        ({"bucket_mib": 4.0}, "--bucket-mib is an option of --engine ddp and deepspeed"),
+    ],
+)
+def test_options_of_another_engine(request_: dict[str, Any], words: str) -> None:
+    assert words in refused(UsageError, laptop(), **request_)
+
+
+def test_deepspeed_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.config.resolve._installed", lambda module: False)
+    given = {"engine": "deepspeed", "pipeline": "synthetic"}
+    assert "DeepSpeed is not installed" in refused(CannotHere, laptop(), **given)
+
+
+@pytest.mark.parametrize(
+    ("request_", "mode"),
+    [
+        ({}, "none"),
+        ({"compile": True}, "default"),
+        ({"compile": False}, "none"),
+        ({"compile_mode": "max-autotune"}, "max-autotune"),
+        ({"compile": True, "compile_mode": "reduce-overhead"}, "reduce-overhead"),
+        ({"compile": False, "compile_mode": "none"}, "none"),
+    ],
+)
+def test_compiling(request_: dict[str, Any], mode: str) -> None:
+    assert resolved(laptop(), **request_).config.compile_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("switch", "mode"), [(False, "default"), (True, "none")], ids=["off", "on"]
+)
+def test_compiling_and_not(switch: bool, mode: str) -> None:
+    words = refused(UsageError, laptop(), compile=switch, compile_mode=mode)
+    assert "exclude each other" in words
+    assert ("--no-compile" in words) is not switch
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"nodes": 2, "bucket_mib": 1.0, "gradient_as_bucket_view": True},
+        {"engine": "deepspeed", "zero_stage": 2, "nodes": 2},
+        {"engine": "ddp"},
+        {"compile_mode": "max-autotune"},
+    ],
+)
+def test_a_rerun_of_an_engine_is_the_same(request_: dict[str, Any]) -> None:
+    config = resolved(laptop(), **request_).config
+    assert resolved(laptop(), **request_of(config)).config == config

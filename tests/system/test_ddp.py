@@ -12,6 +12,7 @@ from torch import nn
 from bench.worker.engine import wrap
 from resnext.model import build
 from resnext.spec import parse
+from tests.reports.made_results import made_config
 
 pytestmark = pytest.mark.system
 CPU = torch.device("cpu")
@@ -38,7 +39,7 @@ def rank_main(rank: int, store: str, out: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     images, labels = made_batch()
     half = slice(4 * rank, 4 * rank + 4)
-    found = gradients(wrap(made_model(), "ddp", CPU), images[half], labels[half])
+    found = gradients(wrap(made_config(), made_model(), CPU), images[half], labels[half])
     torch.save(found, f"{out}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -46,7 +47,7 @@ def rank_main(rank: int, store: str, out: str) -> None:
 def test_two_halves_are_a_whole(tmp_path: Path) -> None:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     mp.spawn(rank_main, args=(str(tmp_path / "store"), str(tmp_path)), nprocs=2)
-    expected = gradients(wrap(made_model(), "none", CPU), *made_batch())
+    expected = gradients(wrap(made_config(engine="none"), made_model(), CPU), *made_batch())
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt")
         assert len(found) == len(expected)

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.rankfile import Mark
 from bench.worker.clock import HostClock, columns
+from bench.worker.engine import Plain
 from bench.worker.loop import run_steps
 from bench.worker.training import Training, build_model
 from bench.worker.witness import FormatProbe, Witness, checksums
@@ -93,7 +94,8 @@ def test_fp16_has_a_gradient_scaler_and_others_do_not() -> None:
     linear = nn.Linear(1, 1)
     for dtype, scaled in (("fp16", True), ("bf16", False), ("none", False)):
         training = made_training(made_config(amp_dtype=dtype), linear)
-        assert training.scaler.is_enabled() is scaled
+        assert isinstance(training.engine, Plain)
+        assert training.engine.scaler.is_enabled() is scaled
 
 
 def test_the_steps_tile_the_window(tmp_path: Path) -> None:
@@ -143,7 +145,8 @@ def test_a_frozen_parameter_is_found(tmp_path: Path) -> None:
     training = made_training(config, module)
     bias = module.get_parameter("classifier.bias")
     bias.register_hook(torch.zeros_like)
-    training.optimizer.param_groups[0]["weight_decay"] = 0
+    assert isinstance(training.engine, Plain)
+    training.engine.optimizer.param_groups[0]["weight_decay"] = 0
     stepped(tmp_path, config, training)
     assert before.unchanged_in(checksums(module)) == ("classifier.bias",)
 

@@ -1,0 +1,68 @@
+"""What each engine is made of; that they train alike is shown by tests/system/test_engines.py."""
+
+import torch
+from torch import nn
+
+from bench.worker import engine
+from bench.worker.deepspeed_engine import settings
+from tests.reports.made_results import made_config
+
+CPU = torch.device("cpu")
+
+
+class Wrapped(nn.Module):
+    """Stands for DDP, which needs a process group, and keeps what it was made with."""
+
+    def __init__(self, module: nn.Module, **options: object) -> None:
+        super().__init__()
+        self.module, self.options = module, options
+
+
+def test_ddp_gets_its_options(monkeypatch) -> None:
+    monkeypatch.setattr(engine, "DistributedDataParallel", Wrapped)
+    config = made_config(engine="ddp", bucket_mib=4.0, static_graph=True)
+    wrapped = engine.wrap(config, nn.Linear(1, 1), CPU)
+    assert isinstance(wrapped, Wrapped)
+    assert wrapped.options == {
+        "device_ids": None,
+        "bucket_cap_mb": 4.0,
+        "static_graph": True,
+        "gradient_as_bucket_view": False,
+    }
+
+
+def test_the_usual_bucket_is_left_to_ddp(monkeypatch) -> None:
+    """Named, it would lose its small first bucket."""
+    monkeypatch.setattr(engine, "DistributedDataParallel", Wrapped)
+    for bucket in (None, 25.0):
+        wrapped = engine.wrap(made_config(bucket_mib=bucket), nn.Linear(1, 1), CPU)
+        assert isinstance(wrapped, Wrapped)
+        assert wrapped.options["bucket_cap_mb"] is None
+
+
+def test_alone_the_model_is_itself() -> None:
+    module = nn.Linear(1, 1)
+    assert engine.wrap(made_config(engine="none"), module, CPU) is module
+
+
+def test_the_mode_reaches_the_compiler(monkeypatch) -> None:
+    modes: list[object] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self, mode: modes.append(mode))
+    for mode in ("none", "default", "max-autotune"):
+        config = made_config(engine="none", compile_mode=mode)
+        module = nn.Linear(1, 1)
+        engine.build_engine(config, module, torch.optim.SGD(module.parameters(), 0.1), CPU)
+    assert modes == [None, "max-autotune"]
+
+
+def test_deepspeed_trains_as_configured() -> None:
+    config = made_config(
+        engine="deepspeed", zero_stage=2, bucket_mib=1.0, batch_size=16, amp_dtype="fp16"
+    )
+    found = settings(config)
+    assert found["train_micro_batch_size_per_gpu"] == 16
+    assert found["zero_optimization"]["stage"] == 2
+    assert found["zero_optimization"]["reduce_bucket_size"] == 2**20 // 4
+    assert found["torch_autocast"] == {"enabled": True, "dtype": "float16"}
+    assert found["gradient_clipping"] == 0, "its default clips, and trains differently"
+    assert settings(made_config(amp_dtype="none"))["torch_autocast"]["enabled"] is False
