@@ -92,7 +92,12 @@ def test_siblings_stay_together() -> None:
 def test_devices_and_how_they_talk(
     gpus: int, nodes: int, nproc: int, backend: str, devices: list[str], shared: int
 ) -> None:
-    config = made_config(nodes=nodes, nproc_per_node=nproc, device="cuda" if gpus else "cpu")
+    config = made_config(
+        nodes=nodes,
+        nproc_per_node=nproc,
+        device="cuda" if gpus else "cpu",
+        engine="none" if nodes * nproc == 1 else "ddp",
+    )
     topology = place_ranks(config, made_machine(cores=16, gpus=gpus))
     assert topology.backend == backend
     assert [place.device for place in topology.places] == devices
@@ -103,3 +108,9 @@ def test_threads_are_those_of_the_configuration() -> None:
     config = made_config(threads=3, loader_threads=2)
     places = place_ranks(config, made_machine(cores=16)).places
     assert {(place.threads, place.loader_threads) for place in places} == {(3, 2)}
+
+
+@pytest.mark.parametrize(("gpus", "backend"), [(0, "gloo"), (1, "nccl")])
+def test_an_engine_of_one_rank_has_a_group_too(gpus: int, backend: str) -> None:
+    config = made_config(nodes=1, engine="ddp", device="cuda" if gpus else "cpu")
+    assert place_ranks(config, made_machine(cores=4, gpus=gpus)).backend == backend
