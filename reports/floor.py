@@ -1,5 +1,6 @@
 """The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,11 @@ class TooFew(ValueError):
 class Noise:
     """What one design shows on this machine."""
 
+    id: str
+    """Of the stored comparison."""
     design: Design
+    notes: tuple[str, ...]
+    """What disturbed its sessions, each kind once, with their number."""
     sessions: int
     """Those that count."""
     invalid: int
@@ -101,7 +106,9 @@ def _noise(record: Comparison) -> Noise:
     sd = effect.error * float(np.sqrt(len(valid)))
     spent = len(valid) - effect.df
     return Noise(
+        id=record.id,
         design=record.design,
+        notes=_notes(record),
         sessions=len(valid),
         invalid=len(record.pairs) - len(valid),
         sd_percent=to_percent(sd),
@@ -119,6 +126,18 @@ def _noise(record: Comparison) -> Noise:
             change: sessions_needed(sd, 0, float(np.log1p(change)), DEFAULT_PLAN.alphas[-1])
             for change in CHANGES
         },
+    )
+
+
+def _notes(record: Comparison) -> tuple[str, ...]:
+    """Notes of its sessions; those that differ in their numbers alone are one kind."""
+    kinds: dict[str, list[str]] = {}
+    for pair in record.pairs:
+        for note in dict.fromkeys((*pair.notes, *pair.unsteady, *pair.invalid)):
+            kinds.setdefault(re.sub(r"[\d.]+", "", note), []).append(note)
+    return tuple(
+        f"{record.design}, {len(found)} of {len(record.pairs)} sessions: {found[0]}"
+        for found in kinds.values()
     )
 
 

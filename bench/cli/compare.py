@@ -34,6 +34,8 @@ _BOUNDS: Final[dict[str, tuple[type[int] | type[float], float, float]]] = {
     "blocks": (int, 4, 1000),
     "block_steps": (int, 2, 100_000),
 }
+_MOST_STEPS: Final = 2_000_000
+"""Times of as many steps are 100 MB for each rank."""
 
 
 def compare_command(given: Mapping[str, Any]) -> int:
@@ -105,6 +107,9 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     if not script:
         raise UsageError('--script needs a command, as in --script "python train.py"')
     revisions = given["a_rev"], given["b_rev"]
+    if "" in revisions:  # an unset variable of a shell: never the working tree in silence
+        name = "--a-rev" if revisions[0] == "" else "--b-rev"
+        raise UsageError(f'{name} "": a revision is needed; left out, it is the files as they are')
     if not any(revisions):
         _require_two(given)
         refuse(given, ("repo",), "is for revisions; name one with --a-rev or --b-rev")
@@ -164,6 +169,12 @@ def _limits(given: Mapping[str, Any]) -> Limits:
         raise UsageError(
             f"--blocks {given['blocks']}: must be even, as blocks are played a b, b a: over both "
             "turns what being second costs is equal for both sides"
+        )
+    steps = (blocks or 0) * (numbers.get("block_steps") or 0)
+    if steps > _MOST_STEPS:
+        raise UsageError(
+            f"--blocks {given['blocks']} --block-steps {given['block_steps']}: that is {steps:,} "
+            f"steps of a side in a session; at most {_MOST_STEPS:,} are kept"
         )
     return Limits(
         margin_percent=float(numbers["margin"]),

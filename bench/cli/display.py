@@ -4,7 +4,6 @@ On a terminal one line is redrawn; elsewhere (logs, Slurm, nohup) plain lines ar
 change of phase and now and then. Both are fed twice a second at most, from rank 0's file.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from bench.cli.screen import progress_screen
 from bench.launch.watch import Progress as SessionProgress
 from bench.rankfile import Phase
 from reports.schema.config import Choice, RunConfig
@@ -38,7 +38,7 @@ class RunDisplay:
     """Progress of one run. A context manager, so that the cursor always comes back."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(file=sys.stderr, quiet=quiet)
+        self._console = progress_screen(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._progress = _progress_bar(self._console)
         self._task = self._progress.add_task("", total=None, count="", rate="")

@@ -1,12 +1,12 @@
 """The command `doctor`: what makes this machine noisy, and what to do about it."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bench.cli.output import print_json
 from bench.cli.sides import refuse
 from bench.machine.condition import Condition, examine
 from bench.machine.findings import Finding, Severity, here
@@ -35,12 +35,11 @@ def doctor_command(*, allow_unsure: bool, as_json: bool) -> int:
     condition = examine(here())
     if as_json:
         text = msgspec.json.format(msgspec.json.encode(condition), indent=2)
-        sys.stdout.buffer.write(text + b"\n")
-        sys.stdout.buffer.flush()
+        print_json(text)
     else:
-        from rich.console import Console
+        from bench.cli.screen import screen
 
-        print_condition(Console(highlight=False), condition)
+        print_condition(screen(), condition)
     return SPOILT if condition.spoils and not allow_unsure else 0
 
 

@@ -1,10 +1,10 @@
 """`run --dry-run`: the launch plan, with nothing started, made or written."""
 
-import sys
 from pathlib import Path
 
 import msgspec
 
+from bench.cli.output import print_json
 from bench.config.resolve import Resolved, resolve
 from bench.launch.commands import NodeCommand, commands
 from bench.launch.topology import place_ranks
@@ -24,7 +24,7 @@ def show_plan(request: Request, machine: Machine, *, as_json: bool) -> None:
     port = resolved.port or _PORT
     plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(_as_json(resolved, topology, plan)) + b"\n")
+        print_json(msgspec.json.format(_as_json(resolved, topology, plan)))
         return
     _print(resolved, topology, plan)
 
@@ -50,10 +50,11 @@ def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ..
 
 def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from bench.cli.screen import screen
+
+    console = screen()
     choices = Table("chosen for this machine", "value", "why", box=box.SIMPLE_HEAD, pad_edge=False)
     for choice in resolved.choices:
         choices.add_row(choice.option.replace("_", "-"), str(choice.value), choice.why)

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from bench.cli.output import print_json
 from bench.cli.sides import side_request
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
@@ -54,13 +55,12 @@ def floor_command(
         print("see what disturbs: resnext-bench doctor", file=sys.stderr)
         return 0 if allow_unsure else UNKNOWN
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(floor), indent=2) + b"\n")
+        print_json(msgspec.json.format(msgspec.json.encode(floor), indent=2))
         return 0
-    from rich.console import Console
-
+    from bench.cli.screen import screen
     from reports.render.floor import print_floor
 
-    print_floor(Console(highlight=False), floor)
+    print_floor(screen(), floor)
     return 0
 
 

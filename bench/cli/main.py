@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.cli import options as opt
+from bench.cli.output import silence
 from bench.cli.runs_app import runs_app
 from bench.errors import BenchError, Interrupted, UsageError
 from reports.errors import StoreError
@@ -181,6 +182,8 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get(DEBUG_VARIABLE))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
+        signal.signal(signal.SIGHUP, _terminated)
     try:
         app(arguments, prog_name="resnext-bench")
         sys.exit(0)
@@ -201,12 +204,15 @@ def main() -> NoReturn:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    raise Interrupted("terminated by SIGTERM")
+    raise Interrupted(f"terminated by {signal.Signals(number).name}")
 
 
 def _say(text: str, code: int) -> int:
     word = "interrupted" if code == Interrupted.exit_code else "error"
-    print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr)
+    try:
+        print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        silence(sys.stderr)
     return code
 
 

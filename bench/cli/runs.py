@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bench.cli.output import print_json
 from bench.cli.run import run_request
 from bench.cli.show import show_stored
 from bench.config.resolve import request_of
@@ -29,11 +30,10 @@ def list_command(given: Mapping[str, Any]) -> int:
         which = f"none of the {len(every)} runs in {root.absolute()} is meant" if every else ""
         print(which or f"no runs in {root.absolute()}", file=sys.stderr)
         return 0
-    from rich.console import Console
-
+    from bench.cli.screen import screen
     from reports.render.runs import print_runs
 
-    print_runs(Console(highlight=False), found)
+    print_runs(screen(), found)
     return 0
 
 
@@ -71,8 +71,7 @@ def _plain(run: Stored | Unfinished) -> object:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=str) + b"\n")
-    sys.stdout.buffer.flush()
+    print_json(msgspec.json.encode(value, enc_hook=str))
 
 
 def show_command(wanted: str, output: Path | None, as_json: bool) -> int:
@@ -93,11 +92,10 @@ def diff_command(a: str, b: str, output: Path | None, as_json: bool) -> int:
     if as_json:
         _print_json(found)
         return 0
-    from rich.console import Console
-
+    from bench.cli.screen import screen
     from reports.render.runs import print_diff
 
-    print_diff(Console(highlight=False), found)
+    print_diff(screen(), found)
     return 0
 
 
@@ -112,11 +110,10 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
     if as_json:
         _print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
         return 0
-    from rich.console import Console
-
+    from bench.cli.screen import screen
     from reports.render.runs import print_answer
 
-    print_answer(Console(highlight=False), answer.columns, answer.rows)
+    print_answer(screen(), answer.columns, answer.rows)
     return 0
 
 
@@ -131,5 +128,5 @@ def rerun_command(wanted: str, allow_unsure: bool, output: Path | None, as_json:
 
 def schema_command() -> int:
     """JSON Schema of the record."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")
+    print_json(msgspec.json.format(msgspec.json.encode(schema()), indent=2))
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bench.cli.output import print_json
 from bench.cli.runs import chosen, count
 from bench.errors import UsageError
 from reports import marks
@@ -54,7 +55,7 @@ def _tell(pruning: Pruning, given: Mapping[str, Any]) -> None:
     if given["json"]:
         kept = [{"id": name, "why": why} for name, why in pruning.kept]
         told = {"removed": given["yes"], "runs": names, "bytes": pruning.size, "kept": kept}
-        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        print_json(msgspec.json.encode(told))
         return
     for name in names:
         print(name)

@@ -1,9 +1,8 @@
 """A record on standard output: as a table for people, or as JSON and nothing else."""
 
-import sys
-
 import msgspec
 
+from bench.cli.output import print_json
 from reports.schema.comparison import Comparison
 from reports.schema.upgrade import Stored
 
@@ -11,12 +10,11 @@ from reports.schema.upgrade import Stored
 def show_stored(record: Stored, *, as_json: bool) -> None:
     """Print a run or a comparison."""
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-        sys.stdout.buffer.flush()
+        print_json(msgspec.json.format(msgspec.json.encode(record), indent=2))
         return
-    from rich.console import Console
+    from bench.cli.screen import screen
 
-    console = Console(highlight=False)
+    console = screen()
     if isinstance(record, Comparison):
         from reports.render.comparison import print_comparison
 

@@ -16,6 +16,12 @@ _NOT_A_SIDE: Final = ("sessions", "port", "output", "json", "dry_run", "allow_un
 
 On a command line they are refused; in a file, which may serve `run` as well, they are passed over.
 """
+_INSTEAD: Final = {
+    "sessions": "sessions go on until it can tell, or --max-sessions is reached",
+    "output": "give it beside the sides",
+    "json": "give it beside the sides",
+    "allow_unsure": "give it beside the sides",
+}
 _DEFAULTS: Final = {
     "design": "auto",
     "margin": "2",
@@ -30,7 +36,7 @@ def side_request(text: str, name: str) -> Request:
     """What `--a TEXT` asks for; `name` is the option, for errors."""
     words = words_of(text, name)
     if len(words) == 1 and words[0].endswith(".toml"):
-        return _file(Path(words[0]))
+        return _file(Path(words[0]).expanduser(), name)
     try:
         return _parsed(words)
     except UsageError as error:
@@ -70,7 +76,8 @@ def _parsed(words: tuple[str, ...]) -> Request:
     wrong = [option for option in _NOT_A_SIDE if given.get(option)]
     if wrong:
         option = wrong[0].replace("_", "-")
-        raise UsageError(f"--{option} is not part of a side; give it to compare itself, if at all")
+        instead = f"; {_INSTEAD[wrong[0]]}" if wrong[0] in _INSTEAD else "; leave it out"
+        raise UsageError(f"--{option} is not part of a side{instead}")
     file = given.pop("config", None)
     named = {key: value for key, value in given.items() if value is not None}
     request = checked(
@@ -79,8 +86,9 @@ def _parsed(words: tuple[str, ...]) -> Request:
     return merged(request, _file(Path(str(file))) if file else {})
 
 
-def _file(path: Path) -> Request:
-    return {name: value for name, value in read_file(path).items() if name not in _NOT_A_SIDE}
+def _file(path: Path, option: str = "--config") -> Request:
+    given = read_file(path, option)
+    return {name: value for name, value in given.items() if name not in _NOT_A_SIDE}
 
 
 def _values(words: tuple[str, ...]) -> dict[str, object]:

@@ -77,14 +77,14 @@ def checked(given: Mapping[str, object], *, typed: bool = True) -> Request:
     return {name: _checked(name, value, typed=typed) for name, value in given.items()}
 
 
-def read_file(path: Path) -> Request:
+def read_file(path: Path, option: str = "--config") -> Request:
     """Options from a TOML file whose keys are option names (`batch-size` or `batch_size`)."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"--config {path}: {error.strerror}; give a readable TOML file") from error
+        raise UsageError(f"{option} {path}: {error.strerror}; give a readable TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {path}: not valid TOML: {error}") from error
+        raise UsageError(f"{option} {path}: not valid TOML: {error}") from error
     try:
         request = checked({key.replace("-", "_"): value for key, value in table.items()})
     except UsageError as error:

@@ -12,7 +12,12 @@ from bench.rankfile import Phase, RankFile
 from reports.schema.record import Failure
 
 TAIL_LINES = 12
-_OF_MEMORY: Final = re.compile(r"out of (\w+ )?memory|SIGKILL", re.IGNORECASE)
+_OF_MEMORY: Final = re.compile(
+    r"out of (\w+ )?memory|SIGKILL|cannot allocate memory|STATUS_ALLOC_FAILED"
+    # A GPU in exclusive-process mode takes no second process: room of another kind.
+    r"|devices?(\(s\))? (is/are|is|are) busy or unavailable",
+    re.IGNORECASE,
+)
 _AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
 """How torchrun's report names a process that a signal ended."""
 _CONSEQUENCE: Final = re.compile(
@@ -35,8 +40,8 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
         what = f"rank {first.rank}: {first.kind}: {_one_line(first.message)}"
         what = f"{what} ({first.hint})" if first.hint else what
         return _failure(first.rank, what, folder.rank_log(first.rank))
-    code = next((code for code in exit_codes if code), None)
-    node = exit_codes.index(code)
+    node = next((node for node, code in enumerate(exit_codes) if code), 0)
+    code = exit_codes[node]
     what = f"node {node}: its launcher ended with {exit_words(code)} before any rank reported"
     return _failure(None, what, folder.node_log(node))
 

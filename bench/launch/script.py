@@ -36,12 +36,15 @@ def run_script(command: ScriptCommand, limit_s: float, tick: Callable[[], None])
     Its variables are the caller's, and no PYTHONSAFEPATH as for our own ranks: it may import what
     lies beside it. Raises OSError where it cannot be started.
     """
-    process = _start(command)
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with undisturbed():  # once it runs it must be known, or nobody would end it
+            process = _start(command)
         return _wait(process, limit_s, tick)
     finally:
         with undisturbed():
-            _stop(process)
+            if process:
+                _stop(process)
             end_left_over(command.samples)
 
 

@@ -28,8 +28,13 @@ _PACKAGES: Final = (
 )
 
 
-def fingerprint(machine: Machine, worker_versions: dict[str, str]) -> Environment:
-    """What could change a number, as far as it can be told without torch."""
+def fingerprint(
+    machine: Machine, worker_versions: dict[str, str], folder: Path | None = None
+) -> Environment:
+    """What could change a number, as far as it can be told without torch.
+
+    `folder` lies in the checkout to tell of; the current one if none is given.
+    """
     installed = {name: found for name in _PACKAGES if (found := _version(name))}
     return Environment(
         host=platform.node(),
@@ -41,7 +46,7 @@ def fingerprint(machine: Machine, worker_versions: dict[str, str]) -> Environmen
         python=platform.python_version(),
         versions=installed | worker_versions,
         variables=_variables(),
-        git=_git(Path.cwd()),
+        git=_git(folder or Path.cwd()),
     )
 
 

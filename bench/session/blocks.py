@@ -56,7 +56,8 @@ def block_length(step_ns: int, *, may_be_short: bool) -> int:
 
 def most_pairs(fewest: int, block_steps: int) -> int:
     """Pairs of blocks that may count, where `fewest` were asked for."""
-    return max(fewest, min(MOST_PAIRS, MOST_ROWS // (1 + block_steps) - 1))
+    room = min(MOST_PAIRS, MOST_ROWS // (1 + block_steps) - 1)
+    return max(fewest, room - room % 2)  # whole quads
 
 
 def well_known(lengths: Lengths) -> bool:

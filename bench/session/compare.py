@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -111,6 +111,11 @@ def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
 def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
     state = read_state(folder)
     kept = state.comparison
+    if kept.limits.fixed:
+        raise UsageError(
+            f"{folder.name} is one half of a doctor --aa and cannot be resumed without the other; "
+            "start a new one"
+        )
     if kept.a.command:
         with reopened(kept, state.elapsed_s, folder, machine) as source:
             return _gone_on(state, source, folder, display)
@@ -150,7 +155,7 @@ def _gone_on(state: State, source: Source, folder: Path, display: Display) -> Co
 def _configured(state: State, root: Path, machine: Machine, display: Display) -> Configured:
     kept = state.comparison
     a, b = (
-        _reopened(side, sessions, root, machine, kept.command, display)
+        _reopened(side, sessions, root, machine, kept, display)
         for side, sessions in zip((kept.a, kept.b), state.sessions, strict=True)
     )
     return Configured(
@@ -183,7 +188,7 @@ def _reopened(
     sessions: Sequence[Session],
     root: Path,
     machine: Machine,
-    command: tuple[str, ...],
+    kept: Comparison,
     display: Display,
 ) -> Recording:
     """A side's run as it stood after its last complete session."""
@@ -203,7 +208,8 @@ def _reopened(
         )
     run = Recording(
         folder=root / side.run,
-        command=command,
+        command=kept.command,
+        created=datetime.fromisoformat(kept.created),
         request=side.requested,
         machine=machine,
         resolved=resolved,
@@ -227,6 +233,11 @@ def _read_result(run: Recording, number: int) -> SessionResult:
         ) from error
 
 
+_OF_MACHINE: Final = (
+    *("host", "cpu", "cores", "gpus", "kernel", "python", "versions", "variables"),
+)
+
+
 def _require_same_software(kept: Comparison, source: Source) -> None:
     """Sessions of another machine or other versions are another measurement.
 
@@ -238,7 +249,9 @@ def _require_same_software(kept: Comparison, source: Source) -> None:
             f"{version('resnext-bench')}; start a new comparison"
         )
     then, now = (_comparable(one) for one in (kept.environment, source.environment()))
-    for name in ("host", "cpu", "cores", "gpus", "kernel", "python", "versions", "variables"):
+    # Of a script its own module asks git, in the folder where the script starts.
+    git = () if kept.a.command else ("git",)
+    for name in (*_OF_MACHINE, *git):
         if getattr(then, name) != getattr(now, name):
             raise UsageError(
                 f"{kept.id} cannot be resumed: {name} changed since its last session; "

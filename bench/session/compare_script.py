@@ -59,13 +59,13 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
     with measuring("compare --script"):
         folder = runs.create(asked.root, "compare").absolute()
         ends_s = time.monotonic() + 60 * asked.limits.max_minutes
-        with _placed(sides, folder) as (a, b):
+        with _nothing_left_of_no_start(folder), _placed(sides, folder) as (a, b):
             source = Scripted(
                 folder=folder,
                 a=a,
                 b=b,
                 changes=_changes(asked, sides),
-                machine=_environment(machine),
+                machine=_environment(machine, sides[0]),
                 notes=_notes(sides),
                 ends_s=ends_s,
             )
@@ -84,7 +84,7 @@ def reopened(
     kept: Comparison, elapsed_s: float, folder: Path, machine: Machine
 ) -> Iterator[Scripted]:
     """Both sides of a comparison as they were; raises where they cannot be the same any more."""
-    sides, here = (kept.a, kept.b), _environment(machine)
+    sides, here = (kept.a, kept.b), _environment(machine, kept.a)
     for side in sides:
         _require_program(side)
     named = [change for change in kept.differences if change.what == REVISION]
@@ -195,6 +195,17 @@ def _cwd(stack: ExitStack, side: Side, path: Path) -> Path:
     return stack.enter_context(work_tree(_checkout(side), side.revision, path))
 
 
-def _environment(machine: Machine) -> Environment:
+def _environment(machine: Machine, side: Side) -> Environment:
     """Less the versions of packages: the script may run in another environment than ours."""
-    return msgspec.structs.replace(fingerprint(machine, {}), versions={})
+    return msgspec.structs.replace(fingerprint(machine, {}, Path(side.folder)), versions={})
+
+
+@contextmanager
+def _nothing_left_of_no_start(folder: Path) -> Iterator[None]:
+    """Remove the folder of a comparison that ended before it could leave a record or a state."""
+    try:
+        yield
+    except BaseException:
+        if not any(path.is_file() for path in folder.rglob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise

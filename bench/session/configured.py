@@ -211,13 +211,24 @@ def _pair(
 
 
 def _told(sessions: Sequence[Session], what: str) -> tuple[str, ...]:
-    """Reasons of both sides; one that both have, but for its figures, is said once."""
-    reasons: dict[str, str] = {}
+    """Reasons of both sides; one that both have, but for its shares, is said once, of the worse."""
+    reasons: dict[str, list[tuple[str, str]]] = {}
     for side, session in zip("ab", sessions, strict=True):
         for reason in getattr(session, what):
-            kind = re.sub(r"[\d.]+", "", reason)
-            reasons.setdefault(kind, f"{side}: {reason}")
-    return tuple(reasons.values())
+            kind = re.sub(r"[\d.]+(?= %)", "", reason)
+            reasons.setdefault(kind, []).append((side, reason))
+    return tuple(_of_sides(found) for found in reasons.values())
+
+
+def _of_sides(found: Sequence[tuple[str, str]]) -> str:
+    sides = " and ".join(dict.fromkeys(side for side, _ in found))
+    return f"{sides}: {max((reason for _, reason in found), key=_share)}"
+
+
+def _share(reason: str) -> float:
+    """The first per cent that a reason tells."""
+    share = re.search(r"([\d.]+) %", reason)
+    return float(share[1]) if share else 0.0
 
 
 def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:

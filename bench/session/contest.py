@@ -157,14 +157,16 @@ class Contest:
         try:
             yield
         except SessionFailed as failed:
-            self._close("failed", failed.failure.what, failed.failure)
+            with undisturbed():
+                self._close("failed", failed.failure.what, failed.failure)
             raise
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
             raise Interrupted(f"interrupted; {self._what_is_left()}") from None
         except Exception as error:
-            self._close("failed", f"{type(error).__name__}: {error}")
+            with undisturbed():
+                self._close("failed", f"{type(error).__name__}: {error}")
             raise
         else:
             judged = self.judged()

@@ -124,17 +124,20 @@ class _Stage:
     ticked_s: float = -math.inf
 
     def build(self, first: Recording, second: Recording, *, flipped: bool) -> None:
-        """Start both sides and let each warm up, alone."""
+        """Start both sides and let each warm up, alone: cuDNN chooses its plans there."""
         modules = self.score.modules[::-1] if flipped else self.score.modules
         free = gpu_free_gib(first.gpu_indices())
         self.cores = sum(len(place.cores) for place in first.topology.places)
         self.may_be_short = may_be_short(first.config, second.config)
         self._launch(first, modules[0])
         if self.score.check_memory:
+            self._await(0)
             self._warm_up(0)
             require_room(self.sides[0], first, second, free)
         with room_is_sought() if self.score.check_memory else nullcontext():
             self._launch(second, modules[1])
+            for index in range(len(self.warm_ns), 2):
+                self._await(index)
             for index in range(len(self.warm_ns), 2):
                 self._warm_up(index)
 
@@ -189,11 +192,15 @@ class _Stage:
         with undisturbed():  # from its first process on it must be known to the stack
             self.sides.append(self.stack.enter_context(Resident(plan, folder)))
 
-    def _warm_up(self, index: int) -> None:
-        side, begun = self.sides[index], self.started[index]
-        side.answer(self.sides, self._ticked)  # it is ready
+    def _await(self, index: int) -> None:
+        """Until it is built. Ranks that are built sleep while the other side's build."""
+        begun = self.started[index]
+        self.sides[index].answer(self.sides, self._ticked)
         took = time.monotonic() - begun.launch_s
         self.started[index] = Started(at=begun.at, launch_s=took)
+
+    def _warm_up(self, index: int) -> None:
+        side = self.sides[index]
         side.give(tokens.WARM_UP)
         self.warm_ns.append(side.answer(self.sides, self._ticked))
 

@@ -1,7 +1,9 @@
 """A/A: one configuration against itself, as a duet and relaunched, session by session in turn."""
 
+import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 from bench.errors import RunFailed
 from bench.launch.watch import SessionFailed
@@ -14,6 +16,8 @@ from bench.session.recording import open_recording
 from reports import runs
 from reports.schema.comparison import Comparison, Design, Limits
 from reports.schema.config import Request
+
+_DESIGNS: Final[tuple[Design, ...]] = ("duet", "relaunch")
 
 
 def measure_floor(
@@ -42,10 +46,16 @@ def _measured(
     command: tuple[str, ...],
     display: Display,
 ) -> tuple[Comparison, Comparison]:
-    contests = [
-        _contest(design, request, given, machine, limits, root, command, display)
-        for design in ("duet", "relaunch")
-    ]
+    contests: list[Contest] = []
+    try:
+        for design in _DESIGNS:
+            contests.append(
+                _contest(design, request, given, machine, limits, root, command, display)
+            )
+    except BaseException:  # of what never started nothing may be left, nor be "last"
+        for contest in contests:
+            shutil.rmtree(contest.folder, ignore_errors=True)
+        raise
     display.compared(contests[0].source.sides(), (), limits)
     with suppress(SessionFailed), ExitStack() as stack:
         for contest in contests:
@@ -56,10 +66,17 @@ def _measured(
     duet, relaunch = (contest.record for contest in contests)
     for record in (duet, relaunch):
         if record is None or record.status == "failed":
-            raise RunFailed(f"A/A failed: {record.why if record else 'nothing was measured'}")
+            raise RunFailed(_failed(record))
     assert duet
     assert relaunch
     return duet, relaunch
+
+
+def _failed(record: Comparison | None) -> str:
+    if record is None:
+        return "A/A failed: nothing was measured"
+    log = f"; its log ends in {record.failure.log}" if record.failure else ""
+    return f"A/A failed: {record.why}{log} (`runs show {record.id}`)"
 
 
 def _contest(
@@ -73,6 +90,24 @@ def _contest(
     display: Display,
 ) -> Contest:
     folder = runs.create(root, f"aa-{design}")
+    try:
+        source = _source(design, request, given, machine, limits, folder, command, display)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Contest(source=source, limits=limits, folder=folder, command=command, display=display)
+
+
+def _source(
+    design: Design,
+    request: Request,
+    given: str,
+    machine: Machine,
+    limits: Limits,
+    folder: Path,
+    command: tuple[str, ...],
+    display: Display,
+) -> Configured:
     a, b = (
         open_recording(request, machine, root=folder, command=command, tell=display.preparing)
         for _ in range(2)
@@ -87,4 +122,6 @@ def _contest(
         more_blocks=limits.more_pairs,
         block_steps=limits.block_steps,
     )
-    return Contest(source=source, limits=limits, folder=folder, command=command, display=display)
+    if design == "relaunch":
+        source.require_launchable()
+    return source

@@ -43,11 +43,13 @@ class Telling:
     Through gloo, whose wait is a sleep; NCCL's would keep the GPU spinning for as long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float) -> None:
         self._together = dist.is_initialized()
         # Another group of gloo's would be another thread that wakes a hundred times a second.
         own = self._together and dist.get_backend() != "gloo"
-        self._group = dist.new_group(backend="gloo") if own else None
+        # Torch's default is half an hour, in which the other side may not have ended its block.
+        timeout = timedelta(seconds=timeout_s)
+        self._group = dist.new_group(backend="gloo", timeout=timeout) if own else None
 
     def __call__(self, number: int) -> int:
         """Rank 0's number, on every rank."""

@@ -60,7 +60,7 @@ def _longest_window(job: Job) -> int:
 
 
 def _follow_token(side: _Side, progress: Progress) -> None:
-    tell = group.Telling()
+    tell = group.Telling(side.rank.job.timeout_s)
     taker = tokens.Taker(tokens.Pipes(side.rank.folder.path)) if side.rank.rank == 0 else None
     word = tokens.READY
     while True:

@@ -33,6 +33,9 @@ def print_floor(console: Console, floor: Floor) -> None:
     console.print(table)
     console.print(Text(f"* {_AS_COMPARE}", style="dim"))
     console.print(_contamination(floor))
+    for note in (*floor.duet.notes, *floor.relaunch.notes):
+        console.print(Text.assemble(("note ", "yellow"), note))
+    console.print(Text(f"stored: {floor.duet.id}, {floor.relaunch.id}", style="dim"))
     for noise in (floor.duet, floor.relaunch):
         if not _holds_zero(noise.effect):
             console.print(

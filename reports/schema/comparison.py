@@ -146,7 +146,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     change: Range | None
     """Time of b over a, less 1. The confidence allows for every look taken."""
     order_effect: Range | None
-    """What being first is worth: of the later block (duet) or launch over the earlier one."""
+    """What being second costs: the later block (duet) or launch over the earlier one."""
     detectable_percent: float | None
     """Smallest change that so many sessions tell from none with 95 % power."""
     sessions_more: int | None

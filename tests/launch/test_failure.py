@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from bench.job import RankError, SessionFolder
-from bench.launch.failure import find_failure, tail
+from bench.launch.failure import find_failure, is_lack_of_memory, tail
 from bench.rankfile import Mark, Phase, RankFile
+from reports.schema.record import Failure
 
 PIDS = (101, 102)
 REFUSED = "[Gloo] Connection closed by peer [127.0.0.1]:4711"
@@ -173,3 +174,24 @@ def test_tails(tmp_path: Path) -> None:
     log.write_bytes(b"first\n\xff broken\nlast\n")
     assert tail(log, 2) == ("\ufffd broken", "last")
     assert tail(tmp_path / "absent") == ()
+
+
+@pytest.mark.parametrize(
+    ("what", "lack"),
+    [
+        ("rank 0: OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", True),
+        ("rank 0: RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", True),
+        ("rank 1: RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
+        ("rank 0: OSError: [Errno 12] Cannot allocate memory", True),
+        ("rank 0: CUDA error: CUDA-capable device(s) is/are busy or unavailable", True),
+        ("rank 0: killed by SIGKILL in step 3", True),
+        ("rank 0: ValueError: 3 is no layout", False),
+        ("rank 0: killed by SIGSEGV in step 3", False),
+    ],
+)
+def test_what_a_lack_of_memory_looks_like(what: str, lack: bool) -> None:
+    assert is_lack_of_memory(Failure(rank=0, what=what, log="", log_tail=())) is lack
+
+
+def test_a_launcher_that_ended_well_and_too_soon(folder: SessionFolder) -> None:
+    assert "node 0: its launcher ended" in find_failure(folder, [0]).what

@@ -108,7 +108,8 @@ def test_invalid_sessions_are_no_noise() -> None:
     found = floor_of(made_comparison([*pairs, bad]), relaunch(*SD_ONE_PERCENT))
     without = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
     assert (found.duet.invalid, without.duet.invalid) == (1, 0)
-    assert replace(found, duet=replace(found.duet, invalid=0)) == without
+    assert found.duet.notes == ("duet, 1 of 4 sessions: a: the loss is not finite",)
+    assert replace(found, duet=replace(found.duet, invalid=0, notes=())) == without
 
 
 def spoilt(record: Comparison, *numbers: int) -> Comparison:
@@ -144,3 +145,13 @@ def test_what_the_later_launch_pays() -> None:
     assert found.relaunch.order
     assert found.relaunch.order.percent == pytest.approx(100 * (exp(0.01) - 1))
     assert found.duet.order is None, "no blocks were made"
+
+
+def test_what_disturbed_sessions_is_told_once_a_kind() -> None:
+    pairs = [
+        msgspec.structs.replace(pair, notes=(f"a: {8 + pair.number} % of the cores were lost",))
+        for pair in duet(*SD_ONE_PERCENT).pairs
+    ]
+    found = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
+    assert found.duet.notes == ("duet, 3 of 3 sessions: a: 9 % of the cores were lost",)
+    assert found.relaunch.notes == ()

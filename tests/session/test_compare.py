@@ -304,3 +304,24 @@ def test_samples_that_are_gone_or_damaged(
             path.write_bytes(content)
     with pytest.raises(UsageError, match=r"result\.msgpack cannot be read .*; start a new compar"):
         resume(folder, LAPTOP, Silent())
+
+
+def test_another_commit_of_the_program(tmp_path: Path, stage: Stage) -> None:
+    folder = interrupted(tmp_path, stage)
+    rewritten(folder, lambda state: moved(state, git={"commit": "0" * 40}))
+    with pytest.raises(UsageError, match="cannot be resumed: git changed since its last session"):
+        resume(folder, LAPTOP, Silent())
+
+
+def test_runs_of_a_resumed_comparison_began_when_it_did(tmp_path: Path, stage: Stage) -> None:
+    folder = interrupted(tmp_path, stage)
+    began = "2026-03-01T10:15:00+00:00"
+
+    def earlier(state: State) -> State:
+        comparison = msgspec.structs.replace(state.comparison, created=began)
+        return msgspec.structs.replace(state, comparison=comparison)
+
+    rewritten(folder, earlier)
+    record = resume(folder, LAPTOP, Silent())
+    children = [runs.load_run(folder / name) for name in record.children]
+    assert {child.created for child in children} == {began}

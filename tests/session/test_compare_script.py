@@ -1,6 +1,7 @@
 """Opening a comparison of scripts, and going on with one; what a launch says is made up."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,27 @@ def test_a_checkout_that_moved_on_is_another_measurement(
     git(repo, "commit", "--quiet", "--all", "--message", "second")
     with pytest.raises(UsageError, match=r"cannot be resumed: the .* has changed since"):
         resume(folder, LAPTOP, Silent())
+
+
+def test_from_another_folder(repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Git is asked where the script starts, not where its user stands."""
+    monkeypatch.chdir(repo)
+    folder = interrupted(repo, 1, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert resume(folder, LAPTOP, Silent()).environment.git == {
+        "commit": git(repo, "rev-parse", "HEAD"),
+        "branch": "main",
+        "dirty": "false",
+    }
+
+
+def test_what_cannot_be_placed_leaves_nothing(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def refused(*given: object) -> Iterator[Path]:
+        raise UsageError("git could not check it out")
+        yield Path()
+
+    monkeypatch.setattr(compare_script, "work_tree", refused)
+    with pytest.raises(UsageError, match="could not check it out"):
+        compared(repo, revisions=("main", "main"))
+    assert list((repo / "runs").iterdir()) == []

@@ -3,14 +3,16 @@
 from math import log
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bench.session import configured
 from bench.session.configured import QUIET_PERCENT, differing, word
 from bench.session.room import NoRoom
 from reports import runs
 from reports.schema.comparison import Difference
-from reports.schema.record import Steadiness
-from tests.reports.made_results import made_config
+from reports.schema.record import Session, Steadiness
+from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
 from tests.session.made_duets import Stage, made_configured, made_recording, set_stage
 
@@ -174,3 +176,18 @@ def test_nothing_differs_from_itself() -> None:
 )
 def test_fields_in_words(value: object, text: str) -> None:
     assert word(value) == text
+
+
+def test_what_both_sides_lost_is_told_of_the_worse_one() -> None:
+    def session(*invalid: str) -> Session:
+        return msgspec.structs.replace(made_session(1), invalid=invalid)
+
+    lost = "% of the ranks' cores were lost (limit 25 %)"
+    a = session(f"26 {lost}", "rank 0: the loss is not finite", "rank 3: the loss is not finite")
+    b = session(f"45 {lost}", "rank 1: the loss is not finite")
+    assert configured._told((a, b), "invalid") == (
+        f"a and b: 45 {lost}",
+        "a: rank 0: the loss is not finite",
+        "a: rank 3: the loss is not finite",
+        "b: rank 1: the loss is not finite",
+    )

@@ -1,16 +1,20 @@
 """The length of a block, and whose turn it is; sides are made up."""
 
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import cycle, pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench import tokens
 from bench.launch.watch import SessionFailed
 from bench.machine.gpu_watch import open_watch
 from bench.session import duet
 from bench.session.duet import Score
+from bench.session.recording import Started
 from reports.schema.record import Failure
 from tests.machine.test_gpu_watch import Driver
 
@@ -173,3 +177,56 @@ def test_a_side_that_ends_ends_the_duet(monkeypatch: pytest.MonkeyPatch) -> None
     sides[1].answer = answer
     with pytest.raises(SessionFailed, match="rank 0: killed"):
         stage(sides=sides).take_turns(3)
+
+
+@pytest.mark.parametrize("check_memory", [True, False])
+def test_no_side_warms_up_while_the_other_is_built(
+    monkeypatch: pytest.MonkeyPatch, check_memory: bool
+) -> None:
+    """Kernels are chosen in warm-up: under the load of a build they would be others."""
+    said: list[str] = []
+
+    class Built:
+        def __init__(self, name: str) -> None:
+            self.name, self.is_built = name, False
+
+        def give(self, word: int) -> None:
+            assert word == tokens.WARM_UP
+            said.append(f"{self.name} warms up")
+
+        def answer(self, sides: object, tick: object) -> int:
+            if not self.is_built:
+                said.append(f"{self.name} is built")
+            self.is_built = True
+            return 1
+
+    def launch(self: Any, run: Any, module: str) -> None:
+        said.append(f"{run.name} starts")
+        self.started.append(Started(at=datetime.now(UTC), launch_s=0.0))
+        self.sides.append(Built(run.name))
+
+    monkeypatch.setattr(type(stage()), "_launch", launch)
+    monkeypatch.setattr(duet, "require_room", lambda *given: said.append("there is room"))
+    monkeypatch.setattr(duet, "gpu_free_gib", lambda indices: {})
+    monkeypatch.setattr(duet, "may_be_short", lambda *configs: False)
+    first, second = (
+        SimpleNamespace(
+            name=name,
+            gpu_indices=list,
+            config=None,
+            topology=SimpleNamespace(places=[SimpleNamespace(cores=(0,))]),
+        )
+        for name in ("first", "second")
+    )
+    playing = stage()
+    playing.score = replace(playing.score, check_memory=check_memory)
+    playing.build(first, second, flipped=False)  # type: ignore[arg-type]
+    alone = ["first is built", "first warms up", "there is room", "second starts"]
+    together = ["second starts", "first is built", "second is built", "first warms up"]
+    rest = ["second is built"] if check_memory else []
+    assert said == [
+        "first starts",
+        *(alone if check_memory else together),
+        *rest,
+        "second warms up",
+    ]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import Interrupted, RunFailed
+from bench.errors import Interrupted, RunFailed, UsageError
 from bench.launch.watch import SessionFailed
 from bench.session import floor
+from bench.session.compare import resume
 from reports import runs
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.record import Failure
@@ -92,3 +93,34 @@ def test_an_interruption_leaves_both_records(tmp_path: Path, stage: Stage) -> No
         measured(tmp_path)
     found = recorded(tmp_path)
     assert [(one.status, len(one.pairs)) for one in found] == [("interrupted", 1)] * 2
+
+
+def test_one_half_alone_is_not_gone_on_with(tmp_path: Path, stage: Stage) -> None:
+    stage.meanwhile = ends_at(KeyboardInterrupt(), 4)
+    with pytest.raises(Interrupted):
+        measured(tmp_path)
+    for folder in tmp_path.iterdir():
+        with pytest.raises(UsageError, match="one half of a doctor --aa"):
+            resume(folder, LAPTOP, Silent())
+
+
+def test_what_cannot_start_leaves_nothing(tmp_path: Path, stage: Stage) -> None:
+    """Launches of so few steps would all be too short to tell."""
+    with pytest.raises(UsageError, match="--steps 5"):
+        floor.measure_floor(
+            SMALL | {"steps": 5},
+            LAPTOP,
+            given="",
+            sessions=3,
+            limits=LIMITS,
+            root=tmp_path,
+            command=("doctor", "--aa"),
+            display=Silent(),
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_names_the_log_and_the_record(tmp_path: Path, stage: Stage) -> None:
+    stage.meanwhile = ends_at(SessionFailed(FAILURE), 2)
+    with pytest.raises(RunFailed, match=rf"{FAILURE.what}.*runs show \d+"):
+        measured(tmp_path)
