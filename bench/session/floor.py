@@ -48,10 +48,10 @@ def _measured(
 ) -> tuple[Comparison, Comparison]:
     contests: list[Contest] = []
     try:
-        for design in _DESIGNS:
-            contests.append(
-                _contest(design, request, given, machine, limits, root, command, display)
-            )
+        contests.extend(
+            _contest(design, request, given, machine, limits, root, command, display)
+            for design in _DESIGNS
+        )
     except BaseException:  # of what never started nothing may be left, nor be "last"
         for contest in contests:
             shutil.rmtree(contest.folder, ignore_errors=True)
