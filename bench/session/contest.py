@@ -16,7 +16,7 @@ from bench.errors import Interrupted
 from bench.launch.watch import SessionFailed
 from bench.machine.process import undisturbed
 from reports import runs
-from reports.files import write_atomically
+from reports.files import describe, write_atomically
 from reports.schema.comparison import (
     Comparison,
     Design,
@@ -27,7 +27,7 @@ from reports.schema.comparison import (
     Pair,
     Side,
 )
-from reports.schema.record import Environment, Failure, Session, Status, Thresholds
+from reports.schema.record import Environment, Failure, File, Session, Status, Thresholds
 from reports.stats.looks import Looks, one_look, plan_looks
 from reports.verdicts import (
     MOST_INVALID,
@@ -254,8 +254,15 @@ class Contest:
 
     def _close(self, status: Status, why: str, failure: Failure | None = None) -> None:
         children = self.source.close(status, why)
-        self.record = msgspec.structs.replace(self._record(status, why, children), failure=failure)
+        record = self._record(status, why, children)
+        self.record = msgspec.structs.replace(record, failure=failure, files=self._files())
         runs.save(self.folder, self.record)
+
+    def _files(self) -> tuple[File, ...]:
+        """What scripts left: step times and logs. Runs of our own list theirs themselves."""
+        kinds = ("session-*/*.samples", "session-*/*.log")
+        paths = (path for kind in kinds for path in sorted(self.folder.glob(kind)))
+        return tuple(describe(path, self.folder) for path in paths if path.stat().st_size)
 
     def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:
         judged = self.judged()

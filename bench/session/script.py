@@ -24,7 +24,7 @@ from bench.machine.findings import here
 from bench.machine.others import watch_others
 from bench.session.contest import Tick
 from reports.pairs import drift_of
-from reports.schema.comparison import Design, Difference, Order, Pair, Side
+from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
 
@@ -191,6 +191,11 @@ def judged(step_ns: Sequence[int], lasted_s: float, others_percent: float = 0.0)
     return Launched(step_ms=step_ms[found.cut :], steadiness=found, notes=(*doubts, *others))
 
 
+def _launch_of(launched: Launched) -> Launch:
+    cut = launched.steadiness.cut
+    return Launch(steps=cut + len(launched.step_ms), cut=cut)
+
+
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
     both = (("a", a), ("b", b))
     median_a, median_b = (float(np.median(launched.step_ms)) for launched in (a, b))
@@ -201,6 +206,7 @@ def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> 
         log_ratio=log(median_b / median_a),
         step_ms=(median_a, median_b),
         drift=drift_of(a.step_ms, b.step_ms),
+        launches=(_launch_of(a), _launch_of(b)),
         unsteady=tuple(
             f"session {number}, {name}: {launched.steadiness.why}"
             for name, launched in both

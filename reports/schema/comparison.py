@@ -53,6 +53,15 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """What the slope adds up to over the session."""
 
 
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """What a script's launch wrote."""
+
+    steps: int
+    """Step times in all."""
+    cut: int
+    """The first of them, dropped as warm-up; the launch is the median of the rest."""
+
+
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One session of both sides: the unit of replication."""
 
@@ -73,6 +82,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     quiet_percent: float | None = None
     """Duet: CPU time of the side without the token, per cent of its cores."""
     invalid: tuple[str, ...] = ()
+    launches: tuple[Launch, Launch] | None = None
+    """Of a script, a and b."""
     unsteady: tuple[str, ...] = ()
     """Relaunch: what did not settle."""
     notes: tuple[str, ...] = ()

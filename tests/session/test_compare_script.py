@@ -12,7 +12,7 @@ from bench.session import compare, compare_script
 from bench.session.compare import resume
 from bench.session.compare_script import WORKING_TREE
 from bench.session.script import UNWATCHED, Launched, Scripted
-from reports.schema.comparison import Comparison
+from reports.schema.comparison import Comparison, Launch
 from reports.stats.steady import steady
 from tests.session.made_script import Silent, made_asked
 from tests.session.test_revisions import git
@@ -31,6 +31,10 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
         place = source.a if name == "a" else source.b
         assert place.cwd.is_dir()
         made.append((number, name, place.cwd))
+        session = rest[0]
+        assert isinstance(session, Path)
+        (session / f"{name}.samples").write_text("5000000\n" * 10)
+        (session / f"{name}.log").touch()
         return Launched(
             step_ms=np.full(10, {"a": 5.0, "b": 6.0}[name] * (1 + number / 1e4)),
             steadiness=steady(np.full(10, 5.0)),
@@ -184,3 +188,12 @@ def test_what_cannot_be_placed_leaves_nothing(repo: Path, monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match="could not check it out"):
         compared(repo, revisions=("main", "main"))
     assert list((repo / "runs").iterdir()) == []
+
+
+def test_all_step_times_can_be_traced(tmp_path: Path) -> None:
+    record = compared(tmp_path)
+    sessions = range(1, 1 + len(record.pairs))
+    expected = [f"session-{number}/{name}.samples" for number in sessions for name in "ab"]
+    assert [file.name for file in record.files] == expected, "and no empty log"
+    assert {len(file.sha256) for file in record.files} == {64}
+    assert {pair.launches for pair in record.pairs} == {(Launch(steps=10, cut=0),) * 2}
