@@ -137,7 +137,8 @@ def compare(
 
     Sessions of both sides go on until the verdict is certain or the budget ends.
     Exit code 0: same, faster, negligible; 1: slower;
-    3: can't tell, never steady, invalid.
+    3: can't tell, never steady, invalid; 2: a wrong option; 4: a rank or script failed;
+    5: this machine cannot do it; 130: interrupted (--resume last goes on).
 
     Example: compare --a "--amp" --b "--amp --no-channels-last"
 

@@ -299,7 +299,11 @@ RunsA = Annotated[
 RunsB = Annotated[str | None, _option(_SIDES, "The same, for b", "--b-runs", metavar="IDS")]
 Resume = Annotated[
     str | None,
-    _option(_OUTPUT, "Go on with a comparison that was interrupted or killed", metavar="ID"),
+    _option(
+        _OUTPUT,
+        "Go on with a comparison that was interrupted or killed: its id, or last",
+        metavar="ID",
+    ),
 ]
 AllowUnsure = Annotated[
     bool,
