@@ -187,7 +187,8 @@ class Contest:
         """Measure one more session, and see whether it was the last one."""
         number = len(self.pairs) + 1
         order = order_of(number)
-        self.display.contest(number, self.limits.max_sessions, order, self.source.design)
+        most = self.limits.max_sessions + len(self.pairs) - len(counted(self.pairs))
+        self.display.contest(number, most, order, self.source.design)
         self.pairs.append(self.source.measure(number, order, self.display.pairs))
         over = self._is_over()
         look = self._is_look(over=over)

@@ -25,6 +25,9 @@ TINY = (
     "--model resnext14_4x4d --image-size 32 --batch-size 2 --warm-up 2 --pipeline synthetic",
 )
 SHORT = ("--max-sessions", "2", "--blocks", "4", "--block-steps", "2")
+SECONDS = ("--max-sessions", "2", "--blocks", "10", "--block-steps", "20")
+"""Sessions that are still at work when a signal comes."""
+ENDLESS = ("--max-sessions", "2", "--blocks", "500", "--block-steps", "20")
 
 
 def the_comparison(root: Path) -> dict[str, Any]:
@@ -34,9 +37,10 @@ def the_comparison(root: Path) -> dict[str, Any]:
 
 
 def resident(root: Path, session: int) -> list[RankFile]:
-    """Ranks that have got to the blocks of a session."""
+    """Ranks that are at the blocks of a session; before them a killed one means lack of memory."""
     files = [RankFile.open(path) for path in root.glob(f"*/*/session-{session}/ranks/rank-*.bin")]
-    return [file for file in files if file and file.phase is Phase.TIMED]
+    at_work = [file for file in files if file and file.phase is Phase.TIMED]
+    return [file for file in at_work if file.steps_done > file.warm_up]
 
 
 def test_a_duet_ends_in_a_verdict_and_three_records(tmp_path: Path) -> None:
@@ -61,7 +65,7 @@ def test_a_duet_ends_in_a_verdict_and_three_records(tmp_path: Path) -> None:
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """The session that was complete is kept; the other one is measured again."""
     root = tmp_path / "runs"
-    with started(*TINY, "--a", "", "--b", "--amp", *SHORT, cwd=tmp_path) as program:
+    with started(*TINY, "--a", "", "--b", "--amp", *SECONDS, cwd=tmp_path) as program:
         wait_until(lambda: bool(resident(root, 2)), 120)
         program.kill()
         program.communicate()
@@ -81,7 +85,7 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)], ids=["ctrl-c", "term"]
 )
 def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    with started(*TINY, "--a", "", "--b", "--amp", *SHORT, cwd=tmp_path) as program:
+    with started(*TINY, "--a", "", "--b", "--amp", *ENDLESS, cwd=tmp_path) as program:
         wait_until(lambda: bool(resident(tmp_path / "runs", 1)), 120)
         program.send_signal(number)
         _, said = program.communicate(timeout=END_S)
@@ -94,8 +98,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
 @pytest.mark.slow
 def test_a_killed_rank_ends_both_sides(tmp_path: Path) -> None:
     root = tmp_path / "runs"
-    many = ("--max-sessions", "2", "--blocks", "500", "--block-steps", "20")
-    with started(*TINY, "--a", "", "--b", "--amp", *many, cwd=tmp_path) as program:
+    with started(*TINY, "--a", "", "--b", "--amp", *ENDLESS, cwd=tmp_path) as program:
         wait_until(lambda: len(resident(root, 1)) == 2, 120)
         os.kill(resident(root, 1)[0].pid, signal.SIGKILL)
         said, _ = program.communicate(timeout=END_S)

@@ -19,22 +19,14 @@ from reports.schema.upgrade import schema
 from tests.system.program import END_S, left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system
-SLEEPS = """\
-import os, sys, time
-seconds = float(sys.argv[-1]) / 1e3
-with open(os.environ["RESNEXT_BENCH_SAMPLES"], "a") as file:
-    for _ in range(40):
-        start = time.perf_counter_ns()
-        time.sleep(seconds)
-        print(time.perf_counter_ns() - start, file=file)
-"""
 SAYS = """\
-import os, sys
+import os, sys, time
 with open(os.environ["RESNEXT_BENCH_SAMPLES"], "a") as file:
     for step in range(40):
         print(int(float(sys.argv[-1]) * 1e6) + step % 3 * 1000, file=file)
 """
 """Steps that were never taken: what is said of them does not depend on the machine."""
+LASTS = SAYS + "        file.flush()\n        time.sleep(0.02)\n"
 
 
 @pytest.fixture(autouse=True)
@@ -79,10 +71,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 @contextmanager
 def slow_and_fast(folder: Path) -> Iterator[Path]:
-    """A checkout whose commit `slow` sleeps longer than main; it is the same afterwards."""
+    """A checkout whose commit `slow` takes longer steps than main; it is the same afterwards."""
     git(folder, "init", "--quiet", "--initial-branch=main")
     for name, text in (("slow", "4"), ("fast", "2")):
-        (folder / "train.py").write_text(SLEEPS.replace("sys.argv[-1]", text))
+        (folder / "train.py").write_text(LASTS.replace("sys.argv[-1]", text))
         git(folder, "add", "train.py")
         git(folder, "commit", "--quiet", "--message", name)
         git(folder, "tag", name)
@@ -97,7 +89,7 @@ def slow_and_fast(folder: Path) -> Iterator[Path]:
 
 
 def test_a_slower_script_is_found(tmp_path: Path) -> None:
-    command = script(tmp_path, SLEEPS)
+    command = script(tmp_path, LASTS)
     sides = ("--script", command, "--a", "2", "--b", "4", "--max-sessions", "4")
     code, record, _ = compare(*sides, cwd=tmp_path)
     assert (code, record["verdict"], record["design"]) == (1, "slower", "relaunch")
@@ -131,7 +123,7 @@ def test_a_script_that_fails(
 
 def test_killed_and_resumed_elsewhere(tmp_path: Path) -> None:
     """Complete sessions are kept, what was running is ended and measured again."""
-    command = script(tmp_path, SLEEPS)
+    command = script(tmp_path, LASTS)
     both = ("--both", str(tmp_path), "--max-sessions", "4")
     sides = ("--script", command, "--a", "2", "--b", "4", *both)
     samples = "runs/*/session-2/*.samples"
