@@ -13,6 +13,19 @@ NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
 """Which planned node an agent is. Torchrun's own node rank depends on who joins first."""
 
 
+class Meeting(msgspec.Struct, frozen=True, kw_only=True):
+    """Where ranks meet that somebody else has started."""
+
+    address: str
+    port: int
+    hosted: bool
+    """Whether the launcher keeps the store; else rank 0 does."""
+    prefix: str
+    """Of this session's keys, as the store may have seen others."""
+    images: str
+    """Digest of the images this rank will read; empty for synthetic batches."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One session's work order, read by every rank."""
 
@@ -26,6 +39,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait of one rank for another before the process group gives up."""
     room: int = 0
     """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
+    meeting: Meeting | None = None
+    """None where the program has launched the ranks itself, whose variables say it."""
     block_room: int = 0
     """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
 

@@ -13,6 +13,7 @@ from bench.config.request import merged
 from bench.config.resolve import flag
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
+from bench.machine.member import require_alone
 from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import find, runs_folder
 from reports.schema.comparison import Comparison, Limits
@@ -42,6 +43,7 @@ def compare_command(given: Mapping[str, Any]) -> int:
     """Compare as asked, show the record, and return the exit code."""
     from bench.cli.compare_display import CompareDisplay
 
+    require_alone("compare")
     root = runs_folder(given["output"])
     with CompareDisplay() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)

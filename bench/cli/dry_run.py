@@ -6,9 +6,10 @@ import msgspec
 
 from bench.cli.output import print_json
 from bench.config.resolve import Resolved, resolve
-from bench.launch.commands import NodeCommand, commands
-from bench.launch.topology import place_ranks
+from bench.launch.commands import NodeCommand, commands, member_command
+from bench.launch.topology import place_member, place_ranks
 from bench.machine.inventory import Machine
+from bench.machine.member import Member
 from bench.session.data import describe_data
 from reports.schema.config import Request
 from reports.schema.topology import Topology
@@ -17,12 +18,16 @@ _FOLDER = Path("runs") / "ID" / "session-1"
 _PORT = 29500
 
 
-def show_plan(request: Request, machine: Machine, *, as_json: bool) -> None:
+def show_plan(request: Request, machine: Machine, member: Member | None, *, as_json: bool) -> None:
     """Print choices, places and commands. ID, and the port where none is given, are examples."""
-    resolved = resolve(request, machine, describe_data(request))
-    topology = place_ranks(resolved.config, machine)
-    port = resolved.port or _PORT
-    plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
+    resolved = resolve(request, machine, describe_data(request), member)
+    if member:
+        topology = place_member(resolved.config, machine, member)
+        plan: tuple[NodeCommand, ...] = (member_command(topology, member, folder=_FOLDER),)
+    else:
+        topology = place_ranks(resolved.config, machine)
+        port = resolved.port or _PORT
+        plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
     if as_json:
         print_json(msgspec.json.format(_as_json(resolved, topology, plan)))
         return

@@ -10,6 +10,7 @@ from bench.cli.output import print_json
 from bench.cli.sides import side_request
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
+from bench.machine.member import require_alone
 from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import runs_folder
 from reports.schema.comparison import Limits
@@ -23,6 +24,7 @@ def floor_command(
     both: str, sessions: str, output: Path | None, *, allow_unsure: bool, as_json: bool
 ) -> int:
     """Compare a configuration with itself and say which changes can be told."""
+    require_alone("doctor --aa")
     request, count = side_request(both, "--both"), _count(sessions)
     from bench.cli.compare_display import CompareDisplay
     from bench.session.floor import measure_floor

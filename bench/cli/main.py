@@ -60,6 +60,7 @@ def run(
     global_batch_size: opt.GlobalBatchSize = None,
     nodes: opt.Nodes = None,
     nproc_per_node: opt.NprocPerNode = None,
+    launcher: opt.Launcher = None,
     device: opt.Device = None,
     threads: opt.Threads = None,
     port: opt.Port = None,

@@ -54,6 +54,15 @@ Nodes = Annotated[
 NprocPerNode = Annotated[
     str | None, _option(_WHERE, "Ranks on each node (default: one per GPU; 1 on CPU)")
 ]
+Launcher = Annotated[
+    str | None,
+    _option(
+        _WHERE,
+        "Who starts the ranks of a node (default: torchrun; none for one rank alone). Under srun, "
+        "mpirun or a torchrun of yours, ranks join what is there",
+        metavar="[torchrun|deepspeed]",
+    ),
+]
 Device = Annotated[
     str | None,
     _option(_WHERE, "Where to compute (default: cuda if a GPU is here)", metavar="[cpu|cuda]"),

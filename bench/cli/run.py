@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bench.cli.show import show_stored
 from bench.config.request import checked, merged, read_file
-from bench.machine.inventory import inspect
+from bench.machine.inventory import Machine, inspect
+from bench.machine.member import Member, find_member
 from reports.runs import runs_folder
 from reports.schema.config import Request
 from reports.schema.record import Record
@@ -27,13 +28,21 @@ def run_command(
     if dry_run:
         from bench.cli.dry_run import show_plan
 
-        show_plan(request, inspect(), as_json=as_json)
+        member, machine = _whereabouts()
+        if member is None or member.leads:
+            show_plan(request, machine, member, as_json=as_json)
         return 0
     return run_request(request, output, as_json=as_json, allow_unsure=allow_unsure)
 
 
 def run_request(request: Request, output: Path | None, *, as_json: bool, allow_unsure: bool) -> int:
-    """Run a checked request."""
+    """Run a checked request, or take part in it as one of somebody's ranks."""
+    member, machine = _whereabouts()
+    if member and not member.leads:
+        from bench.session.joined import take_part
+
+        take_part(request, machine, member)
+        return 0
     # The sessions need numpy and the figures scipy: not before a run is certain.
     from bench.cli.display import RunDisplay
     from bench.session.run import execute
@@ -41,13 +50,24 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
     with RunDisplay() as display:
         record = execute(
             request,
-            inspect(),
+            machine,
             root=runs_folder(output),
             command=tuple(sys.argv[1:]),
             display=display,
+            member=member,
         )
     show_stored(record, as_json=as_json)
     return exit_code(record, allow_unsure=allow_unsure)
+
+
+def _whereabouts() -> tuple[Member | None, Machine]:
+    """The part of this process in somebody's group, if it has one, and the machine it may use."""
+    member, machine = find_member(), inspect()
+    if member is None:
+        return None, machine
+    from bench.machine.share import own_share
+
+    return member, own_share(machine, member)
 
 
 def exit_code(record: Record, *, allow_unsure: bool) -> int:

@@ -27,6 +27,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "compile": bool,
     "data": str,
     "global_batch_size": int,
+    "launcher": Literal["torchrun", "deepspeed"],
     "port": int,
     "zero_stage": int,
 }

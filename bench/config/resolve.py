@@ -1,6 +1,7 @@
 """From what was asked to what is run: every open option gets a value and a reason."""
 
 import importlib.util
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from bench.config.request import OPTIONS, flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
+from bench.machine.member import Member
 from reports.schema.config import USUAL_BUCKET_MIB, Choice, Request, RunConfig
 from resnext.errors import UnknownModel
 from resnext.spec import parse
@@ -40,6 +42,8 @@ class _Open:
     """The request on its way: answers from the user where given, else a default with its why."""
 
     request: Request
+    member: Member | None = None
+    """The part this process has in a group that somebody else has started."""
     choices: list[Choice] = field(default_factory=list)
 
     def __call__(self, option: str, default: Any, why: str, *, tell: bool = True) -> Any:
@@ -51,9 +55,14 @@ class _Open:
         return default
 
 
-def resolve(request: Request, machine: Machine, data: DataFacts | None) -> Resolved:
-    """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic."""
-    pick = _Open(request=request)
+def resolve(
+    request: Request, machine: Machine, data: DataFacts | None, member: Member | None = None
+) -> Resolved:
+    """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic.
+
+    Of a member of somebody's group, `machine` holds the cores of its own rank alone.
+    """
+    pick = _Open(request=request, member=member)
     values: dict[str, Any] = {}
     for part in (_model, _device, _ranks, _precision, _sizes, _pipeline, _threads, _training):
         values |= part(pick, values, machine)
@@ -66,7 +75,10 @@ def resolve(request: Request, machine: Machine, data: DataFacts | None) -> Resol
 
 def request_of(config: RunConfig) -> Request:
     """The request that leads to exactly this configuration on a machine like its own."""
-    derived = {"classes", "launcher"}
+    derived = {"classes"}
+    # Under another launcher's roof, ranks will join again; else it follows from the engine.
+    if config.launcher == "joined" or config.launcher == _usual_launcher(config):
+        derived.add("launcher")
     fields = msgspec.structs.asdict(config)
     synthetic = {"decode", "bad_files"} if config.pipeline == "synthetic" else set()
     return {
@@ -74,6 +86,10 @@ def request_of(config: RunConfig) -> Request:
         for name, value in fields.items()
         if value is not None and name not in derived | synthetic
     }
+
+
+def _usual_launcher(config: RunConfig) -> str:
+    return "direct" if config.engine == "none" else "torchrun"
 
 
 def pipeline_of(request: Request) -> tuple[str, str]:
@@ -131,6 +147,8 @@ def _device(pick: _Open, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
 
 
 def _ranks(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    if pick.member:
+        return _joined(pick, pick.member)
     nodes = pick("nodes", 1, "this machine")
     gpus = len(machine.gpus) if values["device"] == "cuda" else 0
     each = max(1, min(gpus, machine.usable_cores) // nodes)
@@ -147,11 +165,55 @@ def _ranks(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, A
             f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here; give at most "
             f"{gpus} (emulated nodes, --nodes, may share a GPU)"
         )
+    if pick.request.get("launcher") == "deepspeed":
+        _require_deepspeed_launcher(nodes, nproc, gpus)
     return {
         "nodes": nodes,
         "nproc_per_node": nproc,
         **_engine(pick, world),
     }
+
+
+def _require_deepspeed_launcher(nodes: int, nproc: int, gpus: int) -> None:
+    """It starts the ranks of one node, each on a GPU of its own, and knows GPUs by number."""
+    if not _installed("deepspeed"):
+        raise CannotHere(
+            "--launcher deepspeed: DeepSpeed is not installed; install the extra train"
+        )
+    if nodes > 1:
+        raise UsageError(
+            f"--launcher deepspeed with --nodes {nodes}: it starts one node here; give --nodes 1, "
+            "or --launcher torchrun"
+        )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if gpus and any(not name.strip().isdigit() for name in visible.split(",") if visible):
+        raise CannotHere(
+            f"--launcher deepspeed: it takes GPUs by number, and CUDA_VISIBLE_DEVICES={visible} "
+            "names them otherwise; give numbers, or --launcher torchrun"
+        )
+
+
+def _joined(pick: _Open, member: Member) -> dict[str, Any]:
+    """As many ranks as were started by another program."""
+    for option in ("launcher", "port"):
+        if option in pick.request:
+            raise UsageError(
+                f"{flag(option)} {pick.request[option]}: {member.launcher} has started this rank "
+                "already; leave it out (MASTER_ADDR and MASTER_PORT say where ranks meet)"
+            )
+    started = {"nodes": member.nodes, "nproc_per_node": member.nproc_per_node}
+    for option, count in started.items():
+        if pick(option, count, f"as {member.launcher} started them") != count:
+            raise UsageError(
+                f"{flag(option)} {pick.request[option]}: {member.launcher} has started "
+                f"{member.nodes} nodes x {member.nproc_per_node} ranks; leave it out"
+            )
+    return {**started, **_engine(pick, member.world), "launcher": "joined"}
+
+
+def _ranks_here(pick: _Open, values: dict[str, Any]) -> int:
+    """Ranks that share the cores of `machine`; a member of somebody's group has its own already."""
+    return 1 if pick.member else int(values["nodes"] * values["nproc_per_node"])
 
 
 def _engine(pick: _Open, world: int) -> dict[str, Any]:
@@ -169,8 +231,7 @@ def _engine(pick: _Open, world: int) -> dict[str, Any]:
     ddp, grouped = engine == "ddp", engine != "none"
     return {
         "engine": engine,
-        # An engine of its own needs a process group, be it of one.
-        "launcher": "torchrun" if grouped else "direct",
+        "launcher": _launcher(pick, grouped=grouped),
         "zero_stage": pick("zero_stage", 0, "DeepSpeed's own") if engine == "deepspeed" else None,
         "bucket_mib": _bucket(pick, engine) if grouped else None,
         "static_graph": pick("static_graph", False, "PyTorch's own", tell=ddp),
@@ -178,6 +239,12 @@ def _engine(pick: _Open, world: int) -> dict[str, Any]:
             "gradient_as_bucket_view", False, "PyTorch's own", tell=ddp
         ),
     }
+
+
+def _launcher(pick: _Open, *, grouped: bool) -> str:
+    # An engine of its own needs a process group, be it of one.
+    default = ("torchrun", "an agent on each node") if grouped else ("direct", "one rank alone")
+    return str(pick("launcher", *default, tell=False))
 
 
 def _bucket(pick: _Open, engine: str) -> float:
@@ -268,7 +335,8 @@ def _sizes(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, A
 def _batch(pick: _Open, values: dict[str, Any], machine: Machine, world: int) -> int:
     total = pick.request.get("global_batch_size")
     if total is None:
-        default, why = _batch_default(values, machine, world)
+        sharing = values["nproc_per_node"] if pick.member else world
+        default, why = _batch_default(values, machine, sharing)
         return int(pick("batch_size", default, why))
     each, rest = divmod(int(total), world)
     if rest or not each:
@@ -289,10 +357,10 @@ def _batch(pick: _Open, values: dict[str, Any], machine: Machine, world: int) ->
     return each
 
 
-def _batch_default(values: dict[str, Any], machine: Machine, world: int) -> tuple[int, str]:
+def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tuple[int, str]:
     if values["device"] == "cpu":
         return 8, "CPU: a step in about a second"
-    gib = min(gpu.memory_gib for gpu in machine.gpus) * min(1.0, len(machine.gpus) / world)
+    gib = min(gpu.memory_gib for gpu in machine.gpus) * min(1.0, len(machine.gpus) / ranks)
     fitting = next((batch for batch in (128, 64, 32, 16) if gib >= batch * 0.22), 8)
     return fitting, f"{gib:.0f} GiB of GPU memory a rank"
 
@@ -316,8 +384,7 @@ def _pipeline(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str
 
 
 def _threads(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    world = values["nodes"] * values["nproc_per_node"]
-    cores = machine.usable_cores // world
+    cores = machine.usable_cores // _ranks_here(pick, values)
     reading = values["pipeline"] == "dali"
     if values["device"] == "cuda":
         loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))

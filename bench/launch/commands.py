@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from bench.job import NODE_VARIABLE
+from bench.machine.member import Member
 from reports.schema.config import RunConfig
 from reports.schema.topology import Place, Topology
 
@@ -52,13 +55,13 @@ def commands(
 
     All nodes meet at `port` of this host's loopback address.
     """
-    work = ("-m", module, str(folder))
+    work = ("--module" if config.launcher == "deepspeed" else "-m", module, str(folder))
     return tuple(
         NodeCommand(
             node=node,
             argv=(
                 *_python(),
-                *(() if config.launcher == "direct" else _torchrun(config, node, run_id, port)),
+                *_launcher(config, topology, node, run_id, port),
                 *work,
             ),
             environment=_environment(topology, node),
@@ -68,8 +71,54 @@ def commands(
     )
 
 
+def member_command(
+    topology: Topology, member: Member, *, folder: Path, module: str = WORKER
+) -> NodeCommand:
+    """The worker of one rank that somebody else has started."""
+    place = topology.place(member.node, member.local_rank)
+    own = msgspec.structs.replace(topology, places=(place,))
+    variables = {
+        "RANK": str(member.rank),
+        "LOCAL_RANK": str(member.local_rank),
+        "WORLD_SIZE": str(member.world),
+        "LOCAL_WORLD_SIZE": str(member.nproc_per_node),
+        "MASTER_ADDR": member.address,
+        "MASTER_PORT": str(member.port),
+    }
+    return NodeCommand(
+        node=member.node,
+        argv=(*_python(), "-m", module, str(folder)),
+        environment=_environment(own, member.node) | variables,
+        cores=place.cores,
+    )
+
+
 def _python() -> tuple[str, ...]:
     return (sys.executable, "-P")
+
+
+def _launcher(
+    config: RunConfig, topology: Topology, node: int, run_id: str, port: int
+) -> tuple[str, ...]:
+    match config.launcher:
+        case "torchrun":
+            return _torchrun(config, node, run_id, port)
+        case "deepspeed":
+            return _deepspeed(config, topology, port)
+    return ()
+
+
+def _deepspeed(config: RunConfig, topology: Topology, port: int) -> tuple[str, ...]:
+    """DeepSpeed's launcher on one node. It numbers the ranks' GPUs itself, so it is told which."""
+    gpus = _gpus(topology.places)
+    ranks = ("--include", f"localhost:{','.join(gpus)}")
+    return (
+        *("-m", "deepspeed.launcher.runner"),
+        # Where a cluster's file lies at its usual place, it would train there.
+        *("--hostfile", os.devnull),
+        *(ranks if gpus else ("--num_gpus", str(config.nproc_per_node))),
+        *("--master_addr", LOOPBACK, "--master_port", str(port)),
+    )
 
 
 def _torchrun(config: RunConfig, node: int, run_id: str, port: int) -> tuple[str, ...]:
@@ -102,7 +151,7 @@ def _environment(topology: Topology, node: int) -> dict[str, str]:
         variables |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
     if places[0].device == "cpu" and not _allocator_is_chosen():
         variables |= KEEP_MEMORY
-    if topology.nodes > 1:
+    if topology.emulated:
         variables["GLOO_SOCKET_IFNAME"] = "lo"
     # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
     variables["CUDA_VISIBLE_DEVICES"] = ",".join(_gpus(places))

@@ -33,7 +33,7 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
     # A rank that aborts itself does so because another's error left it waiting.
     told = any(not _is_consequence(error) for error in errors)
     killed = _killed(folder, exit_codes, but={signal.SIGTERM, *([signal.SIGABRT] * told)})
-    if killed:
+    if killed := killed or _silent(folder, errors):
         return killed
     if errors:
         first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
@@ -66,6 +66,30 @@ def _killed(
             what = f"rank {file.rank}: {_signal_words(number)} in {_where(file)}"
             return _failure(file.rank, what, folder.rank_log(file.rank))
     return None
+
+
+def _silent(folder: SessionFolder, errors: list[RankError]) -> Failure | None:
+    """A rank that went without a word while the others say that they lost one.
+
+    DeepSpeed's launcher names neither the rank nor, for certain, the signal; of a group that
+    somebody else has started, only this node's ranks can be seen.
+    """
+    if not errors or not all(_is_consequence(error) for error in errors):
+        return None
+    files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
+    silent = [
+        file
+        for file in sorted(filter(None, files), key=lambda file: file.rank)
+        if file.phase is not Phase.DONE and not folder.error_file(file.rank).exists()
+    ]
+    if not silent:
+        return None
+    first, many = silent[0], len(silent) > 1
+    ranks = " or ".join(f"rank {file.rank}" for file in silent)
+    likely = "SIGKILL is what the kernel sends when memory runs out"
+    what = f"{ranks}: ended without a word in {_where(first)}"
+    what += f", one of them first; {likely}" if many else f"; {likely}"
+    return _failure(first.rank, what, folder.rank_log(first.rank))
 
 
 def _agent_exits(folder: SessionFolder) -> list[tuple[str, str]]:

@@ -65,10 +65,10 @@ def read_result(folder: SessionFolder) -> SessionResult:
 
 
 def wait_for_end(
-    processes: Processes, folder: SessionFolder, listener: Listener
+    processes: Processes, folder: SessionFolder, listener: Listener, rank: int = 0
 ) -> list[int | None]:
     """Until all commands have ended, or one has failed: the others would wait for it in vain."""
-    patience = Patience(folder)
+    patience = Patience(folder, rank)
     while True:
         codes = processes.exit_codes
         if any(codes):
@@ -81,31 +81,31 @@ def wait_for_end(
 
 
 class Patience:
-    """Waits for rank 0 as long as it moves, however long all of it takes."""
+    """Waits for one rank as long as it moves, however long all of it takes."""
 
-    def __init__(self, folder: SessionFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: SessionFolder, rank: int = 0) -> None:
+        self._folder, self._rank = folder, rank
         self._moved, self._last = time.monotonic(), (-1, -1)
 
     def look(self) -> Progress | None:
         """How far it is, once that is known; raises SessionFailed after too long a silence."""
-        file = RankFile.open(self._folder.rank_file(0))
+        file = RankFile.open(self._folder.rank_file(self._rank))
         progress = progress_of(file) if file else None
         if progress and (progress.phase, progress.done) != self._last:
             self._moved, self._last = time.monotonic(), (progress.phase, progress.done)
         if time.monotonic() - self._moved > PATIENCE_S:
-            raise SessionFailed(_stuck(self._folder))
+            raise SessionFailed(_stuck(self._folder, self._rank))
         return progress
 
 
-def _stuck(folder: SessionFolder) -> Failure:
+def _stuck(folder: SessionFolder, rank: int) -> Failure:
     """What is said of ranks that have not moved for too long."""
-    file = RankFile.open(folder.rank_file(0))
+    file = RankFile.open(folder.rank_file(rank))
     where = f"in phase {file.phase.name.lower()}" if file else "before it began"
     done = f", step {file.steps_done}" if file else ""
-    what = f"nothing has moved for {PATIENCE_S:.0f} s: rank 0 is {where}{done}"
-    log = folder.rank_log(0)
-    return Failure(rank=0, what=what, log=str(log), log_tail=tail(log))
+    what = f"nothing has moved for {PATIENCE_S:.0f} s: rank {rank} is {where}{done}"
+    log = folder.rank_log(rank)
+    return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))
 
 
 def settled(processes: Processes) -> list[int | None]:

@@ -1,7 +1,9 @@
 """The data set of a run, made ready before any process starts."""
 
+import fcntl
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +87,16 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         images=ImageList(files=list(folder.files), labels=list(folder.labels)),
         left_out=bad,
     )
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let the processes of this user that share a cache go through the body one after another."""
+    cache = cache_dir()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".checking").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def record_of(data: Data) -> DataSet:

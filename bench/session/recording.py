@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,12 +12,13 @@ import msgspec
 
 from bench.config.resolve import Resolved, resolve
 from bench.errors import CannotHere
-from bench.job import Job, SessionFolder
-from bench.launch.commands import commands
-from bench.launch.topology import place_ranks
+from bench.job import Job, Meeting, SessionFolder
+from bench.launch.commands import NodeCommand, commands, member_command
+from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.fingerprint import changes_speed, fingerprint
 from bench.machine.inventory import Machine
-from bench.session.data import Data, Tell, prepare_data, record_of
+from bench.machine.member import Member
+from bench.session.data import Data, Tell, one_at_a_time, prepare_data, record_of
 from reports import runs
 from reports.columns import FILE, write_columns
 from reports.figures import figures_of, interval_of, window_of
@@ -58,6 +60,10 @@ class Recording:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     results: list[SessionResult] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    member: Member | None = None
+    """The part this process has in a group that somebody else has started."""
+    seen: Topology | None = None
+    """Where the ranks of such a group stood, once they have told."""
     neighbour: str = ""
     """Who else measured on this machine when the run began."""
 
@@ -70,6 +76,11 @@ class Recording:
     def config(self) -> RunConfig:
         """With nothing left open."""
         return self.resolved.config
+
+    @property
+    def stood(self) -> Topology:
+        """Where the ranks stood, as far as it is known."""
+        return self.seen or self.topology
 
     def session_folder(self, number: int) -> SessionFolder:
         """Where the processes of session `number` meet."""
@@ -86,6 +97,25 @@ class Recording:
             timeout_s=timeout_s,
             room=room,
             block_room=block_room,
+            meeting=self._meeting(number),
+        )
+
+    def commands(self, folder: SessionFolder, port: int) -> tuple[NodeCommand, ...]:
+        """What starts the ranks: all of them, or the one that this process stands for."""
+        if self.member:
+            return (member_command(self.topology, self.member, folder=folder.path),)
+        return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
+
+    def _meeting(self, number: int) -> Meeting | None:
+        if self.member is None:
+            return None
+        return Meeting(
+            address=self.member.address,
+            # A store that rank 0 keeps ends with it: its port may still be closing.
+            port=self.member.port + (0 if self.member.hosted else number - 1),
+            hosted=self.member.hosted,
+            prefix=f"resnext-bench-{self.member.attempt}-{number}",
+            images=record_of(self.data).digest if self.data else "",
         )
 
     def gpu_indices(self) -> list[int]:
@@ -101,9 +131,7 @@ class Recording:
 
     def _variables(self) -> dict[str, str]:
         """What changes speed of the variables that ranks get from us."""
-        (first, *_) = commands(
-            self.config, self.topology, folder=self.folder, run_id=self.id, port=0
-        )
+        (first, *_) = self.commands(SessionFolder(self.folder), 0)
         return {name: value for name, value in first.environment.items() if changes_speed(name)}
 
     def keep(
@@ -114,6 +142,8 @@ class Recording:
         Raises CannotHere when its software is not that of the sessions before.
         """
         self._require_same_versions(result.versions)
+        if self.member:
+            self.seen = topology_seen(self.topology, result)
         window = window_of(result, steadiness.cut)
         verdict = judge(result, use, Thresholds())
         unwatched = self.config.device == "cuda" and not use.samples
@@ -124,7 +154,7 @@ class Recording:
             started=started.at.isoformat(timespec="seconds"),
             launch_s=round(started.launch_s, 2),
             figures=figures_of(
-                [window], batch_size=self.config.batch_size, devices=self.topology.devices
+                [window], batch_size=self.config.batch_size, devices=self.stood.devices
             ),
             steadiness=steadiness,
             invalid=verdict.invalid,
@@ -162,14 +192,14 @@ class Recording:
             requested=self.request,
             resolved=self.config,
             choices=self.resolved.choices,
-            topology=self.topology,
+            topology=self.stood,
             environment=self.environment(),
             data=record_of(self.data) if self.data else None,
             thresholds=Thresholds(),
             device_name=last.device_name if last else "",
             weight_format=self._weights(),
             figures=figures_of(
-                windows, batch_size=self.config.batch_size, devices=self.topology.devices
+                windows, batch_size=self.config.batch_size, devices=self.stood.devices
             )
             if windows
             else None,
@@ -196,7 +226,7 @@ class Recording:
 
     def _notes(self) -> tuple[str, ...]:
         """What a reader must know before comparing these figures with others."""
-        topology, notes = self.topology, [self.neighbour] if self.neighbour else []
+        topology, notes = self.stood, [self.neighbour] if self.neighbour else []
         if topology.emulated:
             notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
         shared = max(place.device_shared_by for place in topology.places)
@@ -223,11 +253,18 @@ def open_recording(
     root: Path,
     command: Sequence[str],
     tell: Tell,
+    member: Member | None = None,
 ) -> Recording:
     """Prepare the data, resolve the configuration and make the run's folder."""
-    data = prepare_data(request, machine, tell)
-    resolved = resolve(request, machine, data.facts if data else None)
-    topology = place_ranks(resolved.config, machine)
+    # Ranks of one node would all make or check the same images at once.
+    with one_at_a_time() if member else nullcontext():
+        data = prepare_data(request, machine, tell)
+    resolved = resolve(request, machine, data.facts if data else None, member)
+    topology = (
+        place_member(resolved.config, machine, member)
+        if member
+        else place_ranks(resolved.config, machine)
+    )
     return Recording(
         folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),
@@ -236,6 +273,7 @@ def open_recording(
         resolved=resolved,
         topology=topology,
         data=data,
+        member=member,
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.errors import CannotHere, Interrupted
-from bench.launch.commands import commands
 from bench.launch.ports import choose_port
 from bench.launch.watch import Listener, Progress, SessionFailed, run_session
 from bench.machine import nvml
 from bench.machine.gpu_watch import GpuWatch, open_watch
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
+from bench.machine.member import Member
 from bench.machine.process import undisturbed
 from bench.rankfile import Phase
 from bench.session.recording import Recording, Started, open_recording
@@ -50,14 +50,16 @@ def execute(
     root: Path,
     command: Sequence[str],
     display: Display,
+    member: Member | None = None,
 ) -> Record:
     """Do what was asked and leave a record of it, whatever the end.
 
     Raises before the first process starts for what the user can mend; from then on every end is
     a record with a status, also a failure and an interruption, which is raised again.
     """
-    port = choose_port(int(request.get("port", 0)))
-    run = open_recording(request, machine, root=root, command=command, tell=display.preparing)
+    port = 0 if member else choose_port(int(request.get("port", 0)))
+    told = display.preparing
+    run = open_recording(request, machine, root=root, command=command, tell=told, member=member)
     display.planned(run.config, run.resolved.choices, run.folder)
     with ExitStack() as stack:
         run.neighbour = _held(stack, f"run {run.id}")
@@ -99,7 +101,7 @@ def measure_session(run: Recording, number: int, port: int, tell: Listener) -> S
     """Launch all ranks once, measure their window, and keep what it came to."""
     folder = run.session_folder(number)
     folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
-    plan = commands(run.config, run.topology, folder=folder.path, run_id=run.id, port=port)
+    plan = run.commands(folder, port)
     started, clock = datetime.now(UTC), time.monotonic()
     with ExitStack() as stack:
         watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())

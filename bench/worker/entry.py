@@ -35,8 +35,11 @@ class Rank:
 
 
 def enter(body: str) -> NoReturn:
-    """Run `body`, a "module:function" that takes a Rank, and end with the code a launcher needs."""
-    status = _guarded(body, SessionFolder(Path(sys.argv[1])))
+    """Run `body`, a "module:function" that takes a Rank, and end with the code a launcher needs.
+
+    The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
+    """
+    status = _guarded(body, SessionFolder(Path(sys.argv[-1])))
     sys.stdout.flush()
     sys.stderr.flush()
     # Loader and communication threads may be in the middle of something; nothing is left to save.

@@ -10,6 +10,7 @@ import torch
 
 from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
 from bench.worker.entry import Rank
+from bench.worker.joining import gpu_uuid
 from bench.worker.training import Training
 from bench.worker.witness import Checksums, FormatProbe, Witness, checksums, fewest_distinct
 from reports.schema.config import RunConfig
@@ -67,6 +68,7 @@ class Evidence:
             gradient_format=self._probe.gradient_format,
             first_loss=losses[0],
             last_loss=losses[-1],
+            gpu=gpu_uuid(training.device),
             start_up_s=start_up_s,
         )
 

@@ -17,6 +17,7 @@ from bench.worker.clock import HostClock, clock_for, columns
 from bench.worker.data import open_batches
 from bench.worker.entry import Rank
 from bench.worker.evidence import Evidence, reset_peak
+from bench.worker.joining import join_others
 from bench.worker.loop import run_steps
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
@@ -42,12 +43,19 @@ def set_up(rank: Rank, progress: "Progress") -> Training:
     precision.apply(job.config)
     device = _device(job, rank.place)
     with progress(Phase.CONNECTING):
-        group.join(job.topology.backend, device, job.timeout_s)
+        _join(rank, device)
     with progress(Phase.MODEL):
         module = build_model(job.config, device)
     with progress(Phase.DATA):
         batches = open_batches(job, rank.folder, device, rank.rank)
         return assemble(job.config, module, batches, device)
+
+
+def _join(rank: Rank, device: torch.device) -> None:
+    if rank.job.meeting:
+        join_others(rank, device)
+    else:
+        group.join(rank.job.topology.backend, device, rank.job.timeout_s)
 
 
 STEPS_BEFORE_WINDOW = 3

@@ -9,7 +9,7 @@ Engine = Literal["none", "ddp", "deepspeed"]
 CompileMode = Literal[
     "none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
 ]
-Launcher = Literal["direct", "torchrun"]
+Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AmpDtype = Literal["none", "bf16", "fp16"]
 PipelineName = Literal["synthetic", "dali"]
 Decode = Literal["none", "cpu", "mixed"]
@@ -44,6 +44,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Ranks on each node."""
     device: Device
     launcher: Launcher
+    """Who started the ranks; "joined" where srun, mpirun or a torchrun of the user's did."""
     engine: Engine
     amp_dtype: AmpDtype
     """Autocast type of forward and loss; "none" trains in fp32."""

@@ -77,6 +77,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     gradient_format: str
     first_loss: float
     last_loss: float
+    gpu: str = ""
+    """UUID of its GPU; empty on CPU."""
     start_up_s: dict[str, float]
     """Seconds of each phase before the window, by name."""
 

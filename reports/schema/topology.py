@@ -20,6 +20,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """ "cpu", or "cuda:K" with K the index among the GPUs visible to the program."""
     device_shared_by: int = 1
     """Ranks on this device; above 1 the run is not a scaling measurement."""
+    host: str = ""
+    """Where the rank said it was; empty where all stand on the host of the record."""
+    gpu: str = ""
+    """UUID of its GPU, where only the rank could tell which one it was given."""
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,8 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def devices(self) -> int:
         """Distinct devices in use: GPUs, or ranks where they compute on the CPU."""
-        gpus = {place.device for place in self.places if place.device != "cpu"}
+        named = [place for place in self.places if place.device != "cpu"]
+        gpus = {(place.host, place.gpu or place.device) for place in named}
         return len(gpus) or len(self.places)
 
     def place(self, node: int, local_rank: int) -> Place:

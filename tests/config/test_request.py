@@ -22,7 +22,7 @@ def test_every_bound_is_that_of_an_option() -> None:
 
 
 def test_every_field_is_an_option_or_follows_from_others() -> None:
-    derived = {"classes", "launcher"}
+    derived = {"classes"}
     assert set(RunConfig.__struct_fields__) - set(OPTIONS) == derived
 
 

@@ -21,6 +21,7 @@ from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from reports.schema.config import Request
 from tests.machine.made_machines import laptop, made_machine
+from tests.machine.made_members import made_member
 
 MADE = DataFacts(root="/cache/made", classes=8, made=True)
 OWN = DataFacts(root="/images", classes=1000, made=False)
@@ -367,3 +368,67 @@ def test_compiling_and_not(switch: bool, mode: str) -> None:
 def test_a_rerun_of_an_engine_is_the_same(request_: dict[str, Any]) -> None:
     config = resolved(laptop(), **request_).config
     assert resolved(laptop(), **request_of(config)).config == config
+
+
+def joined(machine: Machine, rank: int = 0, **request: Any) -> Resolved:
+    return resolve(checked(request), machine, MADE, made_member(rank, 4, 2))
+
+
+def test_ranks_that_others_started_are_counted_by_them() -> None:
+    found = joined(EIGHT)
+    assert (found.config.nodes, found.config.nproc_per_node) == (2, 2)
+    assert (found.config.launcher, found.config.engine) == ("joined", "ddp")
+    assert whys(found)["nodes"] == "as torchrun started them"
+
+
+def test_a_member_has_all_the_cores_it_was_given() -> None:
+    """They are its own share already: four ranks do not divide them again."""
+    alone = resolved(EIGHT, nodes=1, nproc_per_node=1).config
+    assert (joined(EIGHT).config.threads, joined(EIGHT).config.loader_threads) == (
+        alone.threads,
+        alone.loader_threads,
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"nodes": 3}, "--nodes 3: torchrun has started 2 nodes x 2 ranks; leave it out"),
+        ({"nproc_per_node": 1}, "--nproc-per-node 1: torchrun has started"),
+        ({"launcher": "deepspeed"}, "--launcher deepspeed: torchrun has started this rank already"),
+        ({"port": 5}, "--port 5: torchrun has started this rank already"),
+        ({"engine": "none"}, "4 ranks would train apart"),
+    ],
+)
+def test_what_the_launcher_has_decided_is_no_option(request_: Request, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        joined(EIGHT, **request_)
+
+
+def test_a_joined_run_is_run_again_under_any_launcher() -> None:
+    config = joined(EIGHT).config
+    assert "launcher" not in request_of(config)
+    assert joined(EIGHT, **request_of(config)).config == config
+
+
+def test_launchers() -> None:
+    one, two = {"nproc_per_node": 1}, {"nproc_per_node": 2}
+    assert resolved(laptop(), **one).config.launcher == "direct"
+    assert resolved(EIGHT, **two).config.launcher == "torchrun"
+    chosen_ = resolved(EIGHT, launcher="deepspeed", nodes=1, **two)
+    assert chosen_.config.launcher == "deepspeed"
+    assert request_of(chosen_.config)["launcher"] == "deepspeed"
+    assert request_of(resolved(laptop(), launcher="torchrun", **one).config)["launcher"]
+
+
+def test_deepspeeds_launcher_starts_one_node() -> None:
+    words = refused(UsageError, EIGHT, launcher="deepspeed", nodes=2)
+    assert words.endswith("give --nodes 1, or --launcher torchrun")
+
+
+def test_deepspeeds_launcher_knows_gpus_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = made_machine(cores=8, gpus=2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1, GPU-2")
+    assert "give numbers" in refused(CannotHere, machine, launcher="deepspeed")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3")
+    assert resolved(machine, launcher="deepspeed").config.launcher == "deepspeed"

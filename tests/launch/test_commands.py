@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.launch.commands import NodeCommand, commands
-from bench.launch.topology import place_ranks
+from bench.launch.commands import NodeCommand, commands, member_command
+from bench.launch.topology import place_member, place_ranks
 from tests.machine.made_machines import made_machine
+from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -146,3 +147,39 @@ def test_a_shell_can_run_it() -> None:
         node=0, argv=("python", "-c", "print(1 + 1)"), environment={"A": "x y"}, cores=(0,)
     )
     assert shlex.split(command.shell()) == ["A=x y", "python", "-c", "print(1 + 1)"]
+
+
+def test_deepspeeds_launcher_on_cpus() -> None:
+    (command,) = planned(nodes=1, nproc_per_node=2, launcher="deepspeed")
+    assert command.argv[2:4] == ("-m", "deepspeed.launcher.runner")
+    assert option(command, "--num_gpus") == "2"
+    assert option(command, "--hostfile") == "/dev/null"
+    assert command.argv[-3:] == ("--module", "bench.worker", str(FOLDER))
+
+
+def test_deepspeeds_launcher_is_told_which_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself it would number them from 0, whatever the caller may see."""
+    monkeypatch.setenv(VISIBLE, "4,6,7")
+    (command,) = planned(gpus=3, nodes=1, nproc_per_node=2, launcher="deepspeed")
+    assert option(command, "--include") == "localhost:4,6"
+    assert "--num_gpus" not in command.argv
+
+
+def joined(rank: int, gpus: int = 0) -> NodeCommand:
+    member = made_member(rank, 4, 2)
+    config = made_config(nodes=2, nproc_per_node=2, device="cuda" if gpus else "cpu")
+    topology = place_member(config, made_machine(cores=3, gpus=gpus), member)
+    return member_command(topology, member, folder=FOLDER)
+
+
+def test_a_rank_that_others_started_is_one_worker() -> None:
+    command = joined(3)
+    assert command.argv == (sys.executable, "-P", "-m", "bench.worker", str(FOLDER))
+    assert (command.node, command.cores) == (1, (0, 1, 2))
+    wanted = {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "RESNEXT_BENCH_NODE": "1"}
+    assert wanted.items() <= command.environment.items()
+    assert "GLOO_SOCKET_IFNAME" not in command.environment  # nodes meet over their network
+
+
+def test_a_rank_that_others_started_sees_its_own_gpu_alone() -> None:
+    assert joined(3, gpus=1).environment[VISIBLE] == "0"

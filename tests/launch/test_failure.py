@@ -195,3 +195,21 @@ def test_what_a_lack_of_memory_looks_like(what: str, lack: bool) -> None:
 
 def test_a_launcher_that_ended_well_and_too_soon(folder: SessionFolder) -> None:
     assert "node 0: its launcher ended" in find_failure(folder, [0]).what
+
+
+def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:
+    """DeepSpeed's launcher does not say whom a signal ended."""
+    rank(folder, 0, Phase.TIMED, 4)
+    rank(folder, 1, Phase.TIMED, 4)
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=1)
+    agent(folder, 0, "[launch.py:259:sigkill_handler] [...] exits with return code = 1")
+    found = find_failure(folder, [1])
+    assert found.rank == 1
+    assert found.what.startswith("rank 1: ended without a word in step 5 of 7; SIGKILL is")
+
+
+def test_a_cause_that_a_rank_told_is_no_silence(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.TIMED, 4)
+    rank(folder, 1, Phase.TIMED, 4)
+    error(folder, 0, "ValueError", "3 is no layout", time_ns=1)
+    assert find_failure(folder, [1]).what == "rank 0: ValueError: 3 is no layout"

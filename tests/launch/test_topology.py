@@ -4,11 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.launch.topology import place_ranks
+from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.inventory import Machine
 from reports.schema.config import RunConfig
+from reports.schema.samples import RankFacts, Samples
+from reports.schema.topology import Topology
 from tests.machine.made_machines import made_machine
-from tests.reports.made_results import made_config
+from tests.machine.made_members import made_member
+from tests.reports.made_results import even_samples, made_config, made_facts, made_result
 
 
 @st.composite
@@ -114,3 +117,56 @@ def test_threads_are_those_of_the_configuration() -> None:
 def test_an_engine_of_one_rank_has_a_group_too(gpus: int, backend: str) -> None:
     config = made_config(nodes=1, engine="ddp", device="cuda" if gpus else "cpu")
     assert place_ranks(config, made_machine(cores=4, gpus=gpus)).backend == backend
+
+
+def test_a_member_knows_its_own_place_alone() -> None:
+    config = made_config(nodes=2, nproc_per_node=2, device="cuda")
+    topology = place_member(config, made_machine(cores=4, gpus=1), made_member(3, 4, 2))
+    own = topology.place(1, 1)
+    assert (own.cores, own.device) == ((0, 1, 2, 3), "cuda:0")
+    assert (topology.backend, topology.emulated) == ("nccl", False)
+
+
+def told(
+    rank: int, host: str, node: int, local_rank: int, gpu: str = ""
+) -> tuple[Samples, RankFacts]:
+    device = "cuda:0" if gpu else "cpu"
+    where = {"host": host, "node": node, "local_rank": local_rank, "device": device}
+    samples = even_samples(rank, [10], **where)
+    return samples, made_facts(rank, affinity=(rank,), torch_threads=3, gpu=gpu)
+
+
+def seen(*ranks: tuple[Samples, RankFacts], gpus: int = 0) -> Topology:
+    world = len(ranks)
+    config = made_config(nodes=2, nproc_per_node=world // 2, device="cuda" if gpus else "cpu")
+    planned = place_member(config, made_machine(cores=4, gpus=gpus), made_member(0, world, 2))
+    samples = [samples for samples, _ in ranks]
+    return topology_seen(planned, made_result(*samples, facts=[facts for _, facts in ranks]))
+
+
+def test_where_ranks_stood_is_what_they_told() -> None:
+    topology = seen(told(0, "a", 0, 0), told(1, "b", 1, 0))
+    assert [place.host for place in topology.places] == ["a", "b"]
+    assert [place.cores for place in topology.places] == [(0,), (1,)]
+    assert {place.threads for place in topology.places} == {3}
+    assert not topology.emulated
+
+
+def test_two_nodes_of_one_host_are_emulated() -> None:
+    assert seen(told(0, "a", 0, 0), told(1, "a", 1, 0)).emulated
+
+
+def test_gpus_are_told_apart_by_uuid() -> None:
+    """Each rank calls its own one cuda:0."""
+    topology = seen(told(0, "a", 0, 0, "u1"), told(1, "b", 1, 0, "u1"), gpus=1)
+    assert (topology.devices, topology.backend) == (2, "nccl")
+    shared = seen(told(0, "a", 0, 0, "u1"), told(1, "a", 1, 0, "u1"), gpus=1)
+    assert (shared.devices, shared.backend) == (1, "gloo")
+    assert {place.device_shared_by for place in shared.places} == {2}
+
+
+def test_ranks_that_go_round_the_nodes_stand_node_by_node() -> None:
+    cyclic = (told(0, "a", 0, 0), told(1, "b", 1, 0), told(2, "a", 0, 1), told(3, "b", 1, 1))
+    topology = seen(*cyclic)
+    assert topology.place(0, 1).cores == (2,)
+    assert topology.place(1, 0).host == "b"

@@ -1,0 +1,47 @@
+"""The part of a rank that somebody else has started, and that is not the first one.
+
+It trains as the others do and hands over its samples. The first rank keeps the record, so nothing
+is left of this one's folder, unless it failed: then its log says why.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bench.errors import RunFailed
+from bench.job import SessionFolder
+from bench.launch.failure import find_failure
+from bench.launch.processes import Processes
+from bench.launch.watch import wait_for_end
+from bench.machine.inventory import Machine
+from bench.machine.member import Member
+from bench.session.recording import Recording, open_recording
+from bench.session.run import TIMEOUT_S
+from reports.schema.config import Request
+
+
+def take_part(request: Request, machine: Machine, member: Member) -> None:
+    """Train in every session of the first rank's run; raises RunFailed where this rank failed."""
+    root = Path(tempfile.mkdtemp(prefix="resnext-bench-"))
+    keep = False
+    try:
+        run = open_recording(
+            request, machine, root=root, command=(), tell=lambda *_: None, member=member
+        )
+        for number in range(1, run.config.sessions + 1):
+            _train(run, member, run.session_folder(number), number)
+    except RunFailed:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _train(run: Recording, member: Member, folder: SessionFolder, number: int) -> None:
+    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
+    with Processes(run.commands(folder, 0), folder) as processes:
+        codes = wait_for_end(processes, folder, lambda _: None, member.rank)
+    if any(codes):
+        failure = find_failure(folder, codes)
+        raise RunFailed(f"{failure.what}; its log is {failure.log}")

@@ -1,0 +1,150 @@
+"""Which part a process has in a group that another program has started."""
+
+import pytest
+
+from bench.errors import CannotHere, UsageError
+from bench.machine.member import Member, find_member, first_host, require_alone
+
+TORCHRUN = {
+    "RANK": "5",
+    "WORLD_SIZE": "6",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "2",
+    "GROUP_RANK": "2",
+    "MASTER_ADDR": "node-a",
+    "MASTER_PORT": "29400",
+    "TORCHELASTIC_RUN_ID": "job",
+    "TORCHELASTIC_RESTART_COUNT": "1",
+    "TORCHELASTIC_USE_AGENT_STORE": "True",
+}
+SRUN = {
+    "SLURM_JOB_ID": "77",
+    "SLURM_STEP_ID": "0",
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "1",
+    "SLURM_STEP_NUM_TASKS": "4",
+    "SLURM_STEP_TASKS_PER_NODE": "2(x2)",
+    "SLURM_STEP_NODELIST": "gpu[03-04]",
+}
+OPEN_MPI = {
+    "OMPI_COMM_WORLD_RANK": "1",
+    "OMPI_COMM_WORLD_SIZE": "2",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "1",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
+    "PMIX_NAMESPACE": "prterun-1@1",
+}
+HYDRA = {
+    "PMI_RANK": "1",
+    "PMI_SIZE": "2",
+    "MPI_LOCALRANKID": "1",
+    "MPI_LOCALNRANKS": "2",
+}
+
+
+def member(variables: dict[str, str]) -> Member:
+    found = find_member(variables)
+    assert found
+    return found
+
+
+def place(found: Member) -> tuple[int, int, int, int, int]:
+    return found.rank, found.world, found.node, found.local_rank, found.nodes
+
+
+def test_torchrun() -> None:
+    found = member(TORCHRUN)
+    assert place(found) == (5, 6, 2, 1, 3)
+    assert (found.address, found.port, found.hosted) == ("node-a", 29400, True)
+    assert (found.launcher, found.attempt) == ("torchrun", "1")
+    assert not found.leads
+
+
+def test_srun() -> None:
+    found = member(SRUN)
+    assert place(found) == (3, 4, 1, 1, 2)
+    assert (found.address, found.hosted, found.launcher) == ("gpu03", False, "srun")
+
+
+def test_all_tasks_of_a_job_find_the_same_port_and_another_job_another() -> None:
+    first, second = member(SRUN), member(SRUN | {"SLURM_PROCID": "0"})
+    assert first.port == second.port
+    assert first.port != member(SRUN | {"SLURM_JOB_ID": "78"}).port
+    assert 20_000 <= first.port < 32_768
+
+
+def test_an_address_that_the_user_names_wins() -> None:
+    given = {"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "4000"}
+    found = member(SRUN | given)
+    assert (found.address, found.port) == ("10.0.0.1", 4000)
+
+
+@pytest.mark.parametrize("variables", [OPEN_MPI, HYDRA], ids=["open mpi", "hydra"])
+def test_mpirun(variables: dict[str, str]) -> None:
+    found = member(variables)
+    assert place(found) == (1, 2, 0, 1, 1)
+    assert (found.address, found.launcher) == ("127.0.0.1", "mpirun")
+
+
+def test_mpirun_on_nodes_must_be_told_where_they_meet() -> None:
+    spread = OPEN_MPI | {"OMPI_COMM_WORLD_SIZE": "4"}
+    with pytest.raises(CannotHere, match="mpirun -x MASTER_ADDR="):
+        find_member(spread)
+    assert member(spread | {"MASTER_ADDR": "a"}).nodes == 2
+
+
+def test_the_innermost_launcher_counts() -> None:
+    """Torchrun under srun: its ranks are those of torchrun's agents."""
+    assert member(SRUN | TORCHRUN).launcher == "torchrun"
+    assert member(SRUN | OPEN_MPI).launcher == "mpirun"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
+        TORCHRUN | {"WORLD_SIZE": "1", "RANK": "0"},
+        {"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_JOB_ID": "7"},
+        SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_TASKS_PER_NODE": "1", "SLURM_PROCID": "0"},
+    ],
+    ids=["nobody", "one rank", "torchrun of one", "a batch script", "srun of one"],
+)
+def test_a_process_that_is_alone_launches_by_itself(variables: dict[str, str]) -> None:
+    assert find_member(variables | {"SLURM_LOCALID": "0", "SLURM_NODEID": "0"}) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (TORCHRUN | {"RANK": "x"}, "RANK='x': the launcher of this rank should give a number"),
+        (TORCHRUN | {"RANK": "6"}, "rank 6 of 6"),
+        (TORCHRUN | {"LOCAL_WORLD_SIZE": "4"}, "each node needs as many ranks"),
+        (SRUN | {"SLURM_STEP_TASKS_PER_NODE": "2,1"}, "srun has 2,1 tasks on its nodes"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, "LOCAL_WORLD"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(variables: dict[str, str], words: str) -> None:
+    with pytest.raises(CannotHere, match=words):
+        find_member(variables)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "host"),
+    [
+        ("gpu03", "gpu03"),
+        ("gpu03,gpu04", "gpu03"),
+        ("gpu[03-05,9],x1", "gpu03"),
+        ("r[1-2]n[04,7]-ib", "r1n04-ib"),
+        ("", ""),
+    ],
+)
+def test_the_first_host_of_slurms_list(nodes: str, host: str) -> None:
+    assert first_host(nodes) == host
+
+
+def test_commands_that_launch_ranks_must_be_started_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SRUN.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="srun has started it 4 times"):
+        require_alone("compare")
