@@ -39,6 +39,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait of one rank for another before the process group gives up."""
     room: int = 0
     """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
+    root: str = ""
+    """The runs folder of this rank's node, for what stays there: traces."""
     meeting: Meeting | None = None
     """None where the program has launched the ranks itself, whose variables say it."""
     block_room: int = 0

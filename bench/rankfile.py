@@ -24,8 +24,9 @@ class Phase(IntEnum):
     DATA = 3
     WARM_UP = 4
     TIMED = 5
-    GATHERING = 6
-    DONE = 7
+    PROFILED = 6
+    GATHERING = 7
+    DONE = 8
 
 
 class Mark(IntEnum):

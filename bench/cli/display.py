@@ -27,6 +27,7 @@ _PHASES = {
     Phase.DATA: "opening the data",
     Phase.WARM_UP: "warm-up",
     Phase.TIMED: "measuring",
+    Phase.PROFILED: "profiling",
     Phase.GATHERING: "gathering",
     Phase.DONE: "gathering",
 }

@@ -91,6 +91,8 @@ def run(
     warm_up: opt.WarmUp = None,
     steps: opt.Steps = None,
     sessions: opt.Sessions = None,
+    profile: opt.Profile = None,
+    profile_steps: opt.ProfileSteps = None,
     allow_unsure: opt.AllowUnsure = False,
     config: opt.Config = None,
     output: opt.Output = None,

@@ -210,6 +210,17 @@ WarmUp = Annotated[
     ),
 ]
 Steps = Annotated[str | None, _option(_MEASURE, "Timed steps (default: 200; CPU 40)")]
+Profile = Annotated[
+    bool | None,
+    _option(
+        _MEASURE,
+        "After the timed steps, trace some more with PyTorch's profiler: one file for each rank",
+        "--profile/--no-profile",
+    ),
+]
+ProfileSteps = Annotated[
+    str | None, _option(_MEASURE, "Steps in the trace (default: 3 with --profile)")
+]
 Sessions = Annotated[
     str | None, _option(_MEASURE, "Independent launches of all processes (default: 1)")
 ]

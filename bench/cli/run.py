@@ -41,7 +41,7 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
     if member and not member.leads:
         from bench.session.joined import take_part
 
-        take_part(request, machine, member)
+        take_part(request, machine, member, runs_folder(output))
         return 0
     # The sessions need numpy and the figures scipy: not before a run is certain.
     from bench.cli.display import RunDisplay

@@ -11,13 +11,24 @@ from bench.config.request import checked, merged, read_file
 from bench.errors import UsageError
 from reports.schema.config import Request
 
-_NOT_A_SIDE: Final = ("sessions", "port", "output", "json", "dry_run", "allow_unsure")
+_NOT_A_SIDE: Final = (
+    "sessions",
+    "profile",
+    "profile_steps",
+    "port",
+    "output",
+    "json",
+    "dry_run",
+    "allow_unsure",
+)
 """Options of `run` that say how to measure or to show, which is the same for both sides.
 
 On a command line they are refused; in a file, which may serve `run` as well, they are passed over.
 """
 _INSTEAD: Final = {
     "sessions": "sessions go on until it can tell, or --max-sessions is reached",
+    "profile": "profile each side by a run of its own",
+    "profile_steps": "profile each side by a run of its own",
     "output": "give it beside the sides",
     "json": "give it beside the sides",
     "allow_unsure": "give it beside the sides",

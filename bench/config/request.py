@@ -29,6 +29,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "global_batch_size": int,
     "launcher": Literal["torchrun", "deepspeed"],
     "port": int,
+    "profile": bool,
     "zero_stage": int,
 }
 """Type of every option of `run`, by name: the fields of RunConfig and those that become others."""
@@ -50,6 +51,7 @@ AT_LEAST: Final[dict[str, float]] = {
     "steps": 2,
     "sessions": 1,
     "port": 0,
+    "profile_steps": 0,
     "zero_stage": 0,
     "bucket_mib": 1,
 }
@@ -60,6 +62,7 @@ AT_MOST: Final[dict[str, float]] = {
     "momentum": 1,
     "seed": 2**31 - 1,
     "port": 65535,
+    "profile_steps": 100,
     "zero_stage": 2,
     "bucket_mib": 100_000,
 }
@@ -107,6 +110,7 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         "global_batch_size": "batch_size",
         "amp_dtype": "amp",
         "compile_mode": "compile",
+        "profile_steps": "profile",
     }
     overruled = {rivals[name] for name in command_line if name in rivals}
     for switch, exact in (("amp", "amp_dtype"), ("compile", "compile_mode")):

@@ -329,7 +329,23 @@ def _sizes(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, A
         "warm_up": pick("warm_up", *((50, span) if cuda else (10, span))),
         "steps": pick("steps", *((200, span) if cuda else (40, span))),
         "sessions": pick("sessions", 1, "one launch"),
+        "profile_steps": _profile_steps(pick),
     }
+
+
+PROFILED_STEPS = 3
+"""Enough to see what each step repeats; traces of ResNeXt grow by some MB a step."""
+
+
+def _profile_steps(pick: _Open) -> int:
+    switch, steps = pick.request.get("profile"), pick.request.get("profile_steps")
+    if (switch is False and steps) or (switch and steps == 0):
+        raise UsageError(
+            f"--{'' if switch else 'no-'}profile and --profile-steps {steps} exclude each other"
+        )
+    if switch:
+        return int(pick("profile_steps", PROFILED_STEPS, "--profile"))
+    return int(pick("profile_steps", 0, "no --profile", tell=False)) if switch is None else 0
 
 
 def _batch(pick: _Open, values: dict[str, Any], machine: Machine, world: int) -> int:

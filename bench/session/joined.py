@@ -20,14 +20,18 @@ from bench.session.run import TIMEOUT_S
 from reports.schema.config import Request
 
 
-def take_part(request: Request, machine: Machine, member: Member) -> None:
-    """Train in every session of the first rank's run; raises RunFailed where this rank failed."""
+def take_part(request: Request, machine: Machine, member: Member, runs: Path) -> None:
+    """Train in every session of the first rank's run; raises RunFailed where this rank failed.
+
+    Traces stay on this node, in its own `runs` folder.
+    """
     root = Path(tempfile.mkdtemp(prefix="resnext-bench-"))
     keep = False
     try:
         run = open_recording(
             request, machine, root=root, command=(), tell=lambda *_: None, member=member
         )
+        run.root = runs
         for number in range(1, run.config.sessions + 1):
             _train(run, member, run.session_folder(number), number)
     except RunFailed:

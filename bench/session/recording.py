@@ -62,6 +62,8 @@ class Recording:
     sessions: list[Session] = field(default_factory=list)
     member: Member | None = None
     """The part this process has in a group that somebody else has started."""
+    root: Path | None = None
+    """Where traces go that stay on this node, if not beside the run's own folder."""
     seen: Topology | None = None
     """Where the ranks of such a group stood, once they have told."""
     neighbour: str = ""
@@ -97,6 +99,7 @@ class Recording:
             timeout_s=timeout_s,
             room=room,
             block_room=block_room,
+            root=str((self.root or self.folder.parent).absolute()),
             meeting=self._meeting(number),
         )
 
@@ -207,6 +210,9 @@ class Recording:
             sessions=tuple(self.sessions),
             notes=self._notes(),
             failure=failure,
+            profiled=tuple(facts.profiled for facts in last.facts if facts.profiled)
+            if last
+            else (),
             files=self._files(),
         )
         runs.save(self.folder, record)

@@ -37,6 +37,15 @@ def gather(mine: T, rank: int) -> list[T] | None:
     return everybody
 
 
+def from_lead(mine: T) -> T:
+    """Rank 0's object, on every rank."""
+    if not dist.is_initialized():
+        return mine
+    told = [mine]
+    dist.broadcast_object_list(told, src=0)
+    return told[0]
+
+
 class Telling:
     """Rank 0 tells all others one number at a time; they wait for it asleep.
 

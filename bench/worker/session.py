@@ -19,6 +19,7 @@ from bench.worker.entry import Rank
 from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.joining import join_others
 from bench.worker.loop import run_steps
+from bench.worker.profile import profile
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
 from reports.files import write_atomically
@@ -31,6 +32,9 @@ def run_rank(rank: Rank) -> None:
     progress = Progress(rank.file)
     training = set_up(rank, progress)
     samples, facts = _measure(rank, training, progress)
+    if rank.job.config.profile_steps and rank.job.session == rank.job.config.sessions:
+        with progress(Phase.PROFILED):
+            facts = msgspec.structs.replace(facts, profiled=profile(rank, training))
     rank.file.phase = Phase.GATHERING
     hand_over(rank, samples, facts, training.device)
     group.leave()

@@ -113,9 +113,22 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
         yield "compiled", words.compiled(config)
     yield "data", words.data(config, record.data)
     yield "measured", _measured(record)
+    if record.profiled:
+        yield "profiled", _profiled(record)
     versions = record.environment.versions
     shown = [f"{name} {versions[name]}" for name in ("torch", "cudnn", "dali") if name in versions]
     yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
+
+
+def _profiled(record: Record) -> str:
+    """What the profiler cost, and where its traces are."""
+    figures, first = record.figures, record.profiled[0]
+    step_ms = max(one.step_ms for one in record.profiled)
+    cost = f", {step_ms / figures.step_ms_mean:.2f} x the time of timed ones" if figures else ""
+    mib = sum(one.size for one in record.profiled) / 2**20
+    traces = f"{len(record.profiled)} trace{'s' * (len(record.profiled) > 1)}, {mib:.1f} MiB"
+    folder = first.trace.rpartition("/")[0]
+    return f"{first.steps} more steps{cost}; {traces}\ntensorboard --logdir {folder}"
 
 
 def _measured(record: Record) -> str:

@@ -86,6 +86,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """DDP may rely on the same parameters being used in each step."""
     gradient_as_bucket_view: bool = False
     """DDP's gradients are views of its buckets: one copy less."""
+    profile_steps: int = 0
+    """Steps of the profiled pass that follows the last session's window; 0: there is none."""
     compile_mode: CompileMode = "none"
     """Of torch.compile; "none" trains eagerly."""
 

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from reports.schema.config import Choice, Option, RunConfig
+from reports.schema.samples import Profiled
 from reports.schema.topology import Topology
 
 VERSION = 1
@@ -177,6 +178,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     notes: tuple[str, ...]
     failure: Failure | None = None
+    profiled: tuple[Profiled, ...] = ()
+    """By rank; empty where no pass was profiled."""
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -45,6 +45,21 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True):
     """Whole steps before the window, on the host's clock: shows what warm-up was, never counted."""
 
 
+class Profiled(msgspec.Struct, frozen=True, kw_only=True):
+    """The profiled pass of one rank. Its trace stays on the rank's host."""
+
+    rank: int
+    host: str
+    trace: str
+    """Path on that host: Chrome's trace format, gzipped, as TensorBoard's plugin reads it."""
+    size: int
+    """Bytes."""
+    steps: int
+    """Steps in the trace."""
+    step_ms: float
+    """Their mean: longer than that of timed steps, by what the profiler costs."""
+
+
 class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What one rank says of itself beside its timings: guards, memory, threads, formats."""
 
@@ -77,6 +92,7 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     gradient_format: str
     first_loss: float
     last_loss: float
+    profiled: Profiled | None = None
     gpu: str = ""
     """UUID of its GPU; empty on CPU."""
     start_up_s: dict[str, float]

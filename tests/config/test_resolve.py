@@ -432,3 +432,25 @@ def test_deepspeeds_launcher_knows_gpus_by_number(monkeypatch: pytest.MonkeyPatc
     assert "give numbers" in refused(CannotHere, machine, launcher="deepspeed")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3")
     assert resolved(machine, launcher="deepspeed").config.launcher == "deepspeed"
+
+
+@pytest.mark.parametrize(
+    ("request_", "steps"),
+    [
+        ({}, 0),
+        ({"profile": True}, 3),
+        ({"profile": True, "profile_steps": 5}, 5),
+        ({"profile_steps": 5}, 5),
+        ({"profile": False}, 0),
+    ],
+)
+def test_profiled_steps(request_: Request, steps: int) -> None:
+    found = resolved(laptop(), **request_).config
+    assert found.profile_steps == steps
+    assert resolve(request_of(found), laptop(), MADE).config == found
+
+
+@pytest.mark.parametrize(("switch", "steps"), [(True, 0), (False, 3)])
+def test_profiling_on_and_off(switch: bool, steps: int) -> None:
+    words = refused(UsageError, laptop(), profile=switch, profile_steps=steps)
+    assert words.endswith(f"--profile-steps {steps} exclude each other")

@@ -11,6 +11,7 @@ from reports.render.console import print_record
 from reports.render.runs import print_runs
 from reports.runs import Unfinished
 from reports.schema.record import Failure, Interval, Record, Steadiness
+from reports.schema.samples import Profiled
 from tests.reports.made_results import (
     RUN_ID,
     failed_record,
@@ -210,3 +211,16 @@ def test_fp32_and_tf32_are_told_apart() -> None:
     ]
     lines = lines_of(print_runs, both, 80)
     assert [line.split()[2] for line in lines[2:]] == ["fp32", "tf32"]
+
+
+def test_what_the_profiler_cost_and_where_its_traces_are() -> None:
+    traces = tuple(
+        Profiled(rank=rank, host="a", trace=f"/r/p/{rank}.gz", size=2**20, steps=3, step_ms=ms)
+        for rank, ms in enumerate((90.0, 120.0))
+    )
+    figures = made_figures(step_ms_mean=100.0)
+    record = made_record(profiled=traces, figures=figures)
+    text = shown(record)
+    assert "3 more steps, 1.20 x the time of timed ones; 2 traces, 2.0 MiB" in text
+    assert "tensorboard --logdir /r/p" in text
+    assert "profiled" not in shown(made_record())

@@ -1,0 +1,163 @@
+"""The profiled pass: a few more steps of the same loop, after the timed ones and never among them.
+
+Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them stand
+the parts that the table tells of (`## forward ##`, ...) and each layer by its name in the model, so
+that a reader of the trace can tell where an operation belongs.
+"""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
+
+from bench.rankfile import Mark
+from bench.worker import group
+from bench.worker.entry import Rank
+from bench.worker.loop import run_steps
+from bench.worker.training import Training
+from bench.worker.witness import Witness
+from reports.schema.samples import Profiled
+
+WAIT, WARM_UP = 1, 2
+"""Steps before the profiler is on, and with it on but not kept: its first ones are its slowest."""
+_NEXT: Final = {
+    Mark.BATCH: "copy",
+    Mark.READY: "forward",
+    Mark.FORWARD: "backward",
+    Mark.BACKWARD: "optimizer",
+    Mark.OPTIMIZER: "next batch",
+}
+"""What begins at each mark."""
+
+
+def profile(rank: Rank, training: Training) -> Profiled:
+    """Train for some more steps under the profiler and keep this rank's trace."""
+    active = rank.job.config.profile_steps
+    folder = _folder(rank)
+    profiler = torch.profiler.profile(
+        activities=_activities(training.device),
+        schedule=schedule(wait=WAIT, warmup=WARM_UP, active=active, repeat=1),
+        record_shapes=True,
+        on_trace_ready=tensorboard_trace_handler(
+            str(folder), worker_name=f"{platform.node()}-rank{rank.rank}", use_gzip=True
+        ),
+    )
+    steps = WAIT + WARM_UP + active
+    clock = ProfiledClock(profiler, training.device)
+    before = set(folder.glob("*"))
+    with _named(training.module, compiled=rank.job.config.compile_mode != "none"):
+        group.barrier()
+        with profiler, clock:
+            run_steps(training, clock, Witness(steps, training.device), 0, steps)
+    (trace,) = set(folder.glob(f"*rank{rank.rank}.*")) - before
+    return Profiled(
+        rank=rank.rank,
+        host=platform.node(),
+        trace=str(trace),
+        size=trace.stat().st_size,
+        steps=active,
+        step_ms=clock.mean_step_ms(active),
+    )
+
+
+def _activities(device: torch.device) -> list[ProfilerActivity]:
+    cuda = [ProfilerActivity.CUDA] if device.type == "cuda" else []
+    return [ProfilerActivity.CPU, *cuda]
+
+
+def _folder(rank: Rank) -> Path:
+    """Where the first rank's run is, in the runs folder of this rank's own node."""
+    lead = group.from_lead(rank.job.run_id)
+    folder = Path(rank.job.root) / lead / "profile"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class ProfiledClock:
+    """Marks that begin and end named parts of a step in the trace; stands in for a clock."""
+
+    def __init__(self, profiler: torch.profiler.profile, device: torch.device) -> None:
+        self._profiler, self._device = profiler, device
+        self._part = ExitStack()
+        self._ends: list[float] = []
+
+    def __enter__(self) -> "ProfiledClock":
+        self._begin("next batch")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._part.close()
+
+    def _begin(self, part: str) -> None:
+        self._part.enter_context(record_function(f"## {part} ##"))
+
+    def mark(self, step: int, mark: Mark) -> None:
+        """End one part and begin the next; a step of the profiler is a step of training."""
+        self._part.close()
+        if mark is Mark.OPTIMIZER:
+            if step + 1 >= WAIT + WARM_UP and self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)  # so that ends are ends on the device
+            self._ends.append(time.perf_counter())
+            self._profiler.step()
+        self._begin(_NEXT[mark])
+
+    def mean_step_ms(self, active: int) -> float:
+        """Of the steps that are in the trace."""
+        ends = self._ends[-active - 1 :]
+        return 1e3 * (ends[-1] - ends[0]) / active
+
+    def start_window(self) -> None:
+        """There is no window here."""
+
+    def stop_window(self) -> None:
+        """There is no window here."""
+
+    @property
+    def window_ns(self) -> int:
+        """There is no window here."""
+        raise NotImplementedError
+
+    def device_marks(self, steps: range) -> Any:
+        """What steps took is in the trace."""
+        raise NotImplementedError
+
+
+@contextmanager
+def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
+    """Every layer's forward stands in the trace by its name; compiled layers are fused."""
+    handles = []
+    layers = () if compiled else (one for one in module.named_modules() if _is_leaf(one[1]))
+    for name, layer in layers:
+        stack = ExitStack()
+        label = f"## {name}: {type(layer).__name__} ##"
+        handles.append(layer.register_forward_pre_hook(_opening(stack, label)))
+        handles.append(layer.register_forward_hook(_closing(stack), always_call=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _is_leaf(layer: nn.Module) -> bool:
+    return next(layer.children(), None) is None
+
+
+def _opening(stack: ExitStack, label: str) -> Any:
+    def before(layer: nn.Module, arguments: object) -> None:
+        stack.enter_context(record_function(label))
+
+    return before
+
+
+def _closing(stack: ExitStack) -> Any:
+    def after(layer: nn.Module, arguments: object, output: object) -> None:
+        stack.close()
+
+    return after

@@ -1,0 +1,76 @@
+"""Traces of several ranks, opened as their users open them."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.program import SMALL, environment, run, wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+PLUGIN = "data/plugin/pytorch_profiler"
+
+
+@contextmanager
+def tensorboard(logs: Path) -> Iterator[str]:
+    """Address of a TensorBoard that shows `logs`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("tensorboard")
+    words = (program, "--logdir", logs, "--port", str(port), "--host", "127.0.0.1")
+    process = subprocess.Popen(
+        words, env=environment({}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def asked(address: str, what: str, **query: str) -> Any:
+    """An answer of the plugin; None while it cannot give one."""
+    url = f"{address}/{PLUGIN}/{what}?{urllib.parse.urlencode(query)}"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        time.sleep(0.5)
+        return None
+
+
+def test_two_nodes_in_tensorboard(tmp_path: Path) -> None:
+    words = ("run", *SMALL, "--pipeline", "synthetic", "--nodes", "2", "--steps", "4")
+    done = run(*words, "--profile", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert [one["rank"] for one in record["profiled"]] == [0, 1]
+    assert all(Path(one["trace"]).stat().st_size == one["size"] for one in record["profiled"])
+    with tensorboard(tmp_path / "runs") as address:
+        loaded: list[str] = []
+
+        def is_loaded() -> bool:
+            loaded[:] = (asked(address, "runs") or {}).get("runs", [])
+            return bool(loaded) and len(workers(address, loaded[0])) == 2
+
+        wait_until(is_loaded, 90)
+        assert loaded == [f"{record['id']}/profile"]
+        views = asked(address, "views", run=loaded[0])
+        assert {"Overview", "Operator", "Trace", "Distributed"} <= set(views)
+        first = workers(address, loaded[0])[0]
+        overview = asked(address, "overview", run=loaded[0], worker=first, span="1")
+        assert [row[0] for row in overview["steps"]["rows"]] == ["3", "4", "5"]
+
+
+def workers(address: str, run_: str) -> list[str]:
+    return asked(address, "workers", run=run_, view="Overview") or []
