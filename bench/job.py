@@ -106,7 +106,7 @@ class RankError(msgspec.Struct, frozen=True, kw_only=True):
 
     rank: int
     kind: str
-    """Name of the exception's class."""
+    """Name of the exception's class; empty where the message says all."""
     message: str
     time_ns: int
     """Wall clock, so that the ranks of one host can be put in order."""

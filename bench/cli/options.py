@@ -42,7 +42,12 @@ ImageSize = Annotated[
 ]
 BatchSize = Annotated[
     str | None,
-    _option(_MODEL, "Images per rank and step (default: by GPU memory; 8 on CPU)"),
+    _option(
+        _MODEL,
+        "Images per rank and step, or auto: the largest that fits, found by training with some "
+        "(default: by GPU memory; 8 on CPU)",
+        metavar="N",
+    ),
 ]
 GlobalBatchSize = Annotated[
     str | None, _option(_MODEL, "Images per step over all ranks, instead of --batch-size")

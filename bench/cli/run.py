@@ -1,6 +1,7 @@
 """The command `run`: from options to a record on the screen."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.cli.show import show_stored
@@ -48,6 +49,7 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
     from bench.session.run import execute
 
     with RunDisplay() as display:
+        request, note = _with_batch(request, member, machine, display.preparing)
         record = execute(
             request,
             machine,
@@ -55,9 +57,23 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
             command=tuple(sys.argv[1:]),
             display=display,
             member=member,
+            note=note,
         )
     show_stored(record, as_json=as_json)
     return exit_code(record, allow_unsure=allow_unsure)
+
+
+def _with_batch(
+    request: Request, member: Member | None, machine: Machine, tell: Callable[[str, int, int], None]
+) -> tuple[Request, str]:
+    """The request with a number for --batch-size auto, and a note of how it was found."""
+    from bench.session.batch import AUTO, require_number, with_largest_batch
+
+    if request.get("batch_size") != AUTO:
+        return request, ""
+    if member:
+        require_number(request, f"{member.launcher} has started the ranks; give a number")
+    return with_largest_batch(request, machine, tell)
 
 
 def _whereabouts() -> tuple[Member | None, Machine]:

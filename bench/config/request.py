@@ -126,6 +126,8 @@ def _checked(name: str, value: object, *, typed: bool) -> Option:
     if name not in OPTIONS:
         raise UsageError(f"unknown option {flag(name)}; {_nearest(flag(name), _flags())}")
     kind = OPTIONS[name]
+    if (name, value) == ("batch_size", "auto"):
+        return "auto"
     if get_origin(kind) is Literal:
         return _one_of(name, value, get_args(kind))
     try:

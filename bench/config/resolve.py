@@ -349,6 +349,10 @@ def _profile_steps(pick: _Open) -> int:
 
 
 def _batch(pick: _Open, values: dict[str, Any], machine: Machine, world: int) -> int:
+    if pick.request.get("batch_size") == "auto":
+        raise UsageError(
+            "--batch-size auto: it is found by training, which only run does; give a number"
+        )
     total = pick.request.get("global_batch_size")
     if total is None:
         sharing = values["nproc_per_node"] if pick.member else world

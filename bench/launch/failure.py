@@ -37,13 +37,22 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
         return killed
     if errors:
         first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
-        what = f"rank {first.rank}: {first.kind}: {_one_line(first.message)}"
-        what = f"{what} ({first.hint})" if first.hint else what
-        return _failure(first.rank, what, folder.rank_log(first.rank))
+        return _told(first, folder)
     node = next((node for node, code in enumerate(exit_codes) if code), 0)
     code = exit_codes[node]
     what = f"node {node}: its launcher ended with {exit_words(code)} before any rank reported"
     return _failure(None, what, folder.node_log(node))
+
+
+def _told(error: RankError, folder: SessionFolder) -> Failure:
+    """A rank's own account. Without a kind it says all there is: no traceback tells more."""
+    kind = f"{error.kind}: " if error.kind else ""
+    what = f"rank {error.rank}: {kind}{_one_line(error.message)}"
+    what = f"{what} ({error.hint})" if error.hint else what
+    log = folder.rank_log(error.rank)
+    if not error.kind:
+        return Failure(rank=error.rank, what=what, log=str(log), log_tail=())
+    return _failure(error.rank, what, log)
 
 
 def is_lack_of_memory(failure: Failure) -> bool:

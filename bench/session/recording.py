@@ -62,6 +62,8 @@ class Recording:
     sessions: list[Session] = field(default_factory=list)
     member: Member | None = None
     """The part this process has in a group that somebody else has started."""
+    note: str = ""
+    """What a reader must know of how its configuration was found."""
     root: Path | None = None
     """Where traces go that stay on this node, if not beside the run's own folder."""
     seen: Topology | None = None
@@ -232,7 +234,7 @@ class Recording:
 
     def _notes(self) -> tuple[str, ...]:
         """What a reader must know before comparing these figures with others."""
-        topology, notes = self.stood, [self.neighbour] if self.neighbour else []
+        topology, notes = self.stood, list(filter(None, (self.note, self.neighbour)))
         if topology.emulated:
             notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
         shared = max(place.device_shared_by for place in topology.places)

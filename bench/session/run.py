@@ -51,6 +51,7 @@ def execute(
     command: Sequence[str],
     display: Display,
     member: Member | None = None,
+    note: str = "",
 ) -> Record:
     """Do what was asked and leave a record of it, whatever the end.
 
@@ -60,6 +61,7 @@ def execute(
     port = 0 if member else choose_port(int(request.get("port", 0)))
     told = display.preparing
     run = open_recording(request, machine, root=root, command=command, tell=told, member=member)
+    run.note = note
     display.planned(run.config, run.resolved.choices, run.folder)
     with ExitStack() as stack:
         run.neighbour = _held(stack, f"run {run.id}")

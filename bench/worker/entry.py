@@ -50,6 +50,7 @@ def _guarded(body: str, folder: SessionFolder) -> int:
     die_with_parent()
     rank = int(os.environ.get("RANK", "0"))
     _redirect_output(folder.rank_log(rank))
+    job: Job | None = None
     try:
         job = folder.read_job()
         place = _place(job)
@@ -60,7 +61,7 @@ def _guarded(body: str, folder: SessionFolder) -> int:
         run = getattr(importlib.import_module(module), function)
         run(Rank(folder=folder, job=job, place=place, rank=rank, file=file))
     except Exception as error:  # every reason must reach the parent, then the log
-        _report(folder, rank, error)
+        _report(folder, rank, error, job)
         return 1
     return 0
 
@@ -90,27 +91,35 @@ def _redirect_output(log: Path) -> None:
     faulthandler.enable()
 
 
-def _report(folder: SessionFolder, rank: int, error: Exception) -> None:
+def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None) -> None:
+    time_ns = time.time_ns()
     traceback.print_exc()
+    memory, hint = _lack_of_memory(error, job)
     account = RankError(
         rank=rank,
-        kind=type(error).__name__,
-        message=str(error),
-        time_ns=time.time_ns(),
-        hint=_hint(error),
+        kind="" if memory else type(error).__name__,
+        message=memory or str(error),
+        time_ns=time_ns,
+        hint=hint or _hint(error),
     )
     write_atomically(folder.error_file(rank), msgspec.json.encode(account))
 
 
+def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:
+    """One line and what to do, where memory ran out."""
+    if job is None or "torch" not in sys.modules:
+        return "", ""
+    from bench.worker.memory import HINT, lack_of_memory  # noqa: PLC0415  (it needs torch)
+
+    line = lack_of_memory(error, job.config)
+    return line, HINT if line else ""
+
+
 def _hint(error: Exception) -> str:
     """What to do about the errors that users meet most."""
-    if type(error).__name__ == "OutOfMemoryError":
-        return "out of GPU memory: lower --batch-size or --image-size"
     text = str(error)
     if "Critical error in pipeline" in text:
         return "the loader met a file that does not decode; it was sound when it was checked"
     if "driver" in text and "too old" in text:
         return "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu"
-    if "DefaultCPUAllocator" in text:
-        return "out of memory: lower --batch-size or --image-size"
     return ""

@@ -213,3 +213,12 @@ def test_a_cause_that_a_rank_told_is_no_silence(folder: SessionFolder) -> None:
     rank(folder, 1, Phase.TIMED, 4)
     error(folder, 0, "ValueError", "3 is no layout", time_ns=1)
     assert find_failure(folder, [1]).what == "rank 0: ValueError: 3 is no layout"
+
+
+def test_an_account_that_says_all_has_no_traceback_after_it(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.WARM_UP)
+    error(folder, 0, "", "out of memory with 512 images", time_ns=1, hint="lower --batch-size")
+    found = find_failure(folder, [1])
+    assert found.what == "rank 0: out of memory with 512 images (lower --batch-size)"
+    assert found.log_tail == ()
+    assert is_lack_of_memory(found)
