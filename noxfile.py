@@ -82,15 +82,19 @@ def campaign(session: nox.Session) -> None:
     """Long measurements, resumable; their JSON is committed under docs/results.
 
     Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
-    injected slowdown, and fidelity. Name one to take it alone: calibration, verdicts or fidelity.
+    injected slowdown, engines, and fidelity. Name one to take it alone: calibration, verdicts,
+    engines or fidelity.
     """
-    wanted = session.posargs or ["calibration", "verdicts", "fidelity"]
+    wanted = session.posargs or ["calibration", "verdicts", "engines", "fidelity"]
     if "calibration" in wanted:
         calibration = ("--json", "docs/results/calibration.json")
         session.run("python", "-m", "tests.bench.calibration", *calibration)
     if "verdicts" in wanted:
         verdicts = ("--json", "docs/results/verdicts.json")
         session.run("python", "-m", "tests.bench.real", *verdicts)
+    if "engines" in wanted:
+        engines = ("--json", "docs/results/engines.json")
+        session.run("python", "-m", "tests.bench.engines", *engines)
     if "fidelity" in wanted:
         _fidelity(session)
 

@@ -44,7 +44,8 @@ SMALL: Request = {
 LIMITS = Limits(
     margin_percent=2, max_sessions=26, max_minutes=12, pairs=10, more_pairs=True, block_steps=10
 )
-CASES = {"aa": 0.0, "slower-2": 0.02, "slower-5": 0.05}
+CASES = {"aa": 0.0, "slower-0": 1e-9, "slower-2": 0.02, "slower-5": 0.05}
+"""Of `slower-0` the loss is nothing, and what remains is what losing itself costs."""
 WANTED = ("aa=50", "slower-2=20", "slower-5=20")
 
 
@@ -115,12 +116,12 @@ def _row(record: Comparison) -> dict[str, object]:
         "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
         "blocks": sum(len(pair.blocks_ms) for pair in record.pairs),
         "minutes": round(record.duration_s / 60, 1),
-        "revision": _revision(),
+        "revision": revision(),
     }
 
 
 @cache
-def _revision() -> str:
+def revision() -> str:
     """Of the code that compared."""
     asked = ("git", "describe", "--always", "--dirty")
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
