@@ -90,6 +90,13 @@ def told_range(interval: Interval) -> Range | None:
     return found if isfinite(found.high_percent) else None
 
 
+def told_equivalence(judged: Judged) -> Range | None:
+    """The interval that made it "same"; None with any other word."""
+    if judged.word != "same" or judged.decision is None:
+        return None
+    return told_range(judged.decision.equivalence)
+
+
 def told_percent(percent: float) -> float | None:
     """A figure as the record holds it: None where it is infinite."""
     return percent if isfinite(percent) else None

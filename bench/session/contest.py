@@ -34,6 +34,7 @@ from reports.verdicts import (
     Judged,
     counted,
     judge_pairs,
+    told_equivalence,
     told_percent,
     told_range,
 )
@@ -287,6 +288,7 @@ class Contest:
             differences=self.source.differences(),
             environment=self.source.environment(),
             change=told_range(decision.interval) if decision else None,
+            equivalence=told_equivalence(judged),
             order_effect=judged.order_effect,
             detectable_percent=told_percent(decision.detectable_percent) if decision else None,
             sessions_more=decision.more if decision else None,

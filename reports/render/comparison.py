@@ -81,6 +81,8 @@ def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         yield f"ms/{unit}", f"{_ms(a)} → {_ms(b)}{of}"
     if record.change:
         yield whose, _range(record.change)
+    if record.equivalence:
+        yield "  for same", _equivalence(record.equivalence, record.limits.margin_percent)
 
 
 def _ms(value: float) -> str:
@@ -95,6 +97,14 @@ def _name(side: Side) -> str:
         command = shlex.join(side.command)
         return command if command == side.given else f"{command}   ({side.given})"
     return side.given or "the defaults"
+
+
+def _equivalence(found: Range, margin: float) -> str:
+    """Why it is "same" although the interval above may reach further: another error is at stake."""
+    return (
+        f"{found.low_percent:+.2f} to {found.high_percent:+.2f} %   "
+        f"{found.confidence_percent:.4g} % interval, inside ±{margin:g} %"
+    )
 
 
 def _range(change: Range) -> str:

@@ -156,6 +156,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     change: Range | None
     """Time of b over a, less 1. The confidence allows for every look taken."""
+    equivalence: Range | None = None
+    """Of "same": the interval that lies within the margin, 1 - 2α of TOST at this look."""
     order_effect: Range | None
     """What being second costs: the later block (duet) or launch over the earlier one."""
     detectable_percent: float | None

@@ -11,7 +11,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.stats.effects import Interval, ordered_interval, t_interval, to_percent, welch_interval
+from reports.stats.effects import (
+    Interval,
+    interval,
+    ordered_interval,
+    t_interval,
+    to_percent,
+    welch_interval,
+)
 from reports.stats.equivalence import tost
 from reports.stats.looks import Looks, one_look
 from reports.stats.power import PROMISED_FROM, sessions_needed, smallest_detectable
@@ -28,6 +35,9 @@ class Decision:
     word: Word
     interval: Interval
     """At the confidence that this look has paid for: 99 % with all looks of the plan together."""
+    equivalence: Interval
+    """What TOST asks for: where it lies within the margin, and `interval` holds 0, it is "same".
+    Narrower than `interval`: 1 - 2α of the error that "same" may make at this look."""
     order: Interval | None
     """By how much the later side is slower; None where orders were not given."""
     detectable_percent: float
@@ -94,6 +104,9 @@ def _decision(
     return Decision(
         word=word,
         interval=found,
+        equivalence=interval(
+            found.estimate, found.error, found.df, 1 - 2 * looks.same_alphas[look]
+        ),
         order=order,
         detectable_percent=to_percent(detectable),
         sessions=count,

@@ -10,7 +10,7 @@ import msgspec
 from reports.schema.comparison import Comparison, Design, Difference, End, Limits, Pair, Side
 from reports.schema.record import Thresholds
 from reports.stats.looks import Looks, one_look
-from reports.verdicts import Judged, judge_pairs, told_percent, told_range
+from reports.verdicts import Judged, judge_pairs, told_equivalence, told_percent, told_range
 from tests.reports.made_results import made_config, made_record
 
 COMPARISON_ID = "20260301-120000-compare-c0de"
@@ -108,6 +108,7 @@ def made_comparison(
         differences=(Difference(what="channels-last", a="on", b="off"),),
         environment=made_record().environment,
         change=told_range(decision.interval) if decision else None,
+        equivalence=told_equivalence(found),
         order_effect=found.order_effect,
         detectable_percent=told_percent(decision.detectable_percent) if decision else None,
         sessions_more=decision.more if decision else None,

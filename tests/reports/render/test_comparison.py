@@ -1,5 +1,6 @@
 """A comparison as people read and paste it: the verdict in a sentence, all figures, no overflow."""
 
+import re
 from collections.abc import Sequence
 from io import StringIO
 from math import log
@@ -213,3 +214,16 @@ def test_a_comparison_among_the_runs(width: int) -> None:
     rows = [line.split() for line in written.getvalue().splitlines() if COMPARISON_ID in line]
     assert [row[:2] for row in rows] == [[COMPARISON_ID, "slower"], [COMPARISON_ID, "failed"]]
     assert {row[2] for row in rows} == {"compare"}
+
+
+def test_same_shows_the_interval_that_made_it_so() -> None:
+    """Four sessions: at 99 % the change may be beyond the margin, and yet it is "same"."""
+    effects = [-0.009, 0.009, -0.008, 0.008]
+    pairs = pairs_of(effects)
+    record = made_comparison(pairs)
+    assert record.verdict == "same"
+    assert record.change
+    assert record.change.high_percent > 2
+    told = " ".join(" ".join(lines_of(record, 100)).replace("│", " ").split())
+    assert re.search(r"for same -1\.\d\d to \+1\.\d\d % 90 % interval, inside ±2 %", told), told
+    assert "for same" not in " ".join(lines_of(made_comparison(), 100))

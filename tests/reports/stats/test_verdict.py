@@ -143,3 +143,19 @@ def test_unpaired_words_turn_with_the_sides(log_a: Floats, log_b: Floats) -> Non
     assert back.word == TURNED.get(ahead.word, ahead.word)
     shifted = decide_unpaired(log_a + log(8), log_b + log(8), 0.02)
     assert shifted.interval.estimate == pytest.approx(ahead.interval.estimate, abs=1e-12)
+
+
+@pytest.mark.parametrize("sessions", [2, 4, 10, 26])
+def test_the_interval_of_same_lies_within_the_margin_exactly_where_it_is_same(
+    sessions: int,
+) -> None:
+    rng = np.random.default_rng(sessions)
+    for _ in range(300):
+        effects = rng.normal(0, 0.01, sessions)
+        looks = plan_looks(sessions)
+        last = len(looks.sessions) - 1
+        found = decide(effects, looks=looks, look=last, margin=0.02)
+        narrow = found.equivalence
+        assert narrow.confidence == pytest.approx(1 - 2 * looks.same_alphas[last])
+        if not found.interval.excludes_zero:
+            assert narrow.within(np.log1p(0.02)) == (found.word == "same")
