@@ -24,6 +24,7 @@ from reports.columns import FILE, write_columns
 from reports.figures import figures_of, interval_of, window_of
 from reports.files import describe
 from reports.schema.config import Request, RunConfig
+from reports.schema.machine import GpusSeen
 from reports.schema.record import (
     Environment,
     Failure,
@@ -44,6 +45,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     launch_s: float
+    load_1min: float | None = None
+    """The host's load average before."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -149,10 +152,14 @@ class Recording:
         self._require_same_versions(result.versions)
         if self.member:
             self.seen = topology_seen(self.topology, result)
-        window = window_of(result, steadiness.cut)
+        window = window_of(result, steadiness.cut, self._all_seen(use.seen))
         verdict = judge(result, use, Thresholds())
         unwatched = self.config.device == "cuda" and not use.samples
-        unseen = ("the GPUs were not watched: NVML gave no answer",) if unwatched else ()
+        unseen = (
+            (f"the GPUs were not watched: no answer of NVML in {window.window_s:.1f} s of window",)
+            if unwatched
+            else ()
+        )
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -166,10 +173,16 @@ class Recording:
             notes=(*verdict.notes, *unseen),
             first_loss=_finite_mean([loss[0] for loss in losses]),
             last_loss=_finite_mean([loss[-1] for loss in losses]),
+            load_1min=started.load_1min,
+            gpus=use.seen,
         )
         self.results.append(result)
         self.sessions.append(session)
         return session
+
+    def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
+        """What was seen of the GPUs, where it was all of them: else their energy means nothing."""
+        return gpus if gpus and len(gpus.index) == self.stood.devices else None
 
     def _require_same_versions(self, now: dict[str, str]) -> None:
         then = self.results[0].versions if self.results else now
@@ -182,8 +195,10 @@ class Recording:
 
     def close(self, status: Status, why: str, failure: Failure | None) -> Record:
         """Write the samples, then the record."""
-        cuts = [session.steadiness.cut for session in self.sessions]
-        windows = [window_of(result, cut) for result, cut in zip(self.results, cuts, strict=True)]
+        windows = [
+            window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
+            for result, session in zip(self.results, self.sessions, strict=True)
+        ]
         last = self.results[-1] if self.results else None
         record = Record(
             id=self.id,

@@ -26,6 +26,7 @@ _FIGURES = {
     "backward ms": "backward_ms",
     "optimizer ms": "optimizer_ms",
     "peak GiB": "peak_gib",
+    "J/image": "joules_per_image",
 }
 
 
@@ -117,6 +118,8 @@ def _figure_rows(found: Diff) -> Iterator[tuple[str, str, str]]:
         return
     for name, field in _FIGURES.items():
         one, two = (getattr(side, field) if side else None for side in (a, b))
+        if one is None and two is None:
+            continue
         change = f"   {100 * (two / one - 1):+.1f} %" if one and two is not None else ""
         yield name, _figure(one), _figure(two) + change
 
