@@ -60,14 +60,22 @@ class RecordedNvml:
         return self.gpus
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        self._fail_if_lost(index)
         return index
 
     def nvmlDeviceGetIndex(self, handle: int) -> int:  # noqa: N802
-        self._answer("nvmlDeviceGetName", handle)  # may be lost
+        self._fail_if_lost(handle)
         return handle
 
     def nvmlDeviceGetUUID(self, handle: int) -> str:  # noqa: N802
         return f"GPU-{handle:08x}"
+
+    def _fail_if_lost(self, index: int) -> None:
+        """A GPU that fell off its bus has no handle either (NVML reference)."""
+        told = self.recording.get("nvmlDeviceGetName", {})
+        answer = self._at_present(told.get(str(index), told.get("*", [])))
+        if isinstance(answer, dict) and answer["error"] in (LOST, RESET_REQUIRED):
+            raise pynvml.NVMLError(answer["error"])
 
     def _answer(self, name: str, *arguments: Any) -> Any:
         self.asked.append(name)
