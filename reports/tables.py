@@ -17,10 +17,11 @@ import msgspec
 
 from reports.columns import FILE
 from reports.errors import StoreError
+from reports.gpus import gpu_figures
 from reports.runs import Unfinished
 from reports.schema.comparison import Comparison
 from reports.schema.config import RunConfig
-from reports.schema.machine import GpusSeen, known
+from reports.schema.machine import GpusSeen
 from reports.schema.record import Environment, Figures, Record
 from reports.schema.samples import COLUMNS
 from reports.schema.upgrade import Stored
@@ -242,15 +243,11 @@ def _sessions(record: Record) -> Iterator[Row]:
 
 
 def _gpus(seen: GpusSeen, figures: Figures) -> Row:
-    """Of all GPUs of a session: the slowest clock, the power of all, the hottest, their energy.
-
-    Energy is that of the window, as images/s is.
-    """
+    """Energy is that of the window, as images/s is."""
     each = figures.joules_per_image
+    found = gpu_figures([seen])
     return {
-        "sm_mhz": min(known(seen.sm_mhz), default=None),
-        "power_w": sum(known(seen.power_w)) or None,
-        "temperature_c": max(known(seen.temperature_c), default=None),
+        **(msgspec.structs.asdict(found) if found else {}),
         "joules": None if each is None else each * figures.images,
         "lost_gpus": list(seen.lost),
     }

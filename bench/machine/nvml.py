@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,7 +35,8 @@ def session() -> Iterator[Any]:
     try:
         yield pynvml
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(Exception):  # of a GPU that was lost, whose end is told elsewhere
+            pynvml.nvmlShutdown()
 
 
 def visible_gpus() -> list[GpuFacts]:

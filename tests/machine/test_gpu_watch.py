@@ -1,5 +1,6 @@
 """The watch over the GPUs, against a driver made by hand."""
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -273,3 +274,13 @@ def test_the_watch_takes_the_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,0")
     watch = open_watch(Driver(count=4), [0, 2])
     assert [track.gpu.handle for track in watch.tracks] == ["gpu 3", "gpu 0"]
+
+
+def test_a_library_that_cannot_even_be_shut(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shut() -> None:
+        raise NVMLError("GPU is lost", LOST)
+
+    library = SimpleNamespace(nvmlInit=lambda: None, nvmlShutdown=shut)
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    with nvml.session() as found:
+        assert found is library

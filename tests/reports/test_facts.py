@@ -1,11 +1,16 @@
 """What is told of two runs that differ, and what is not."""
 
+from io import StringIO
+
 import msgspec
+from rich.console import Console
 
 from reports.diff import diff
+from reports.gpus import GpuFigures
+from reports.render.runs import print_diff
 from reports.schema.machine import Board
 from reports.schema.record import Record
-from tests.reports.made_results import made_board, made_record, made_session
+from tests.reports.made_results import made_board, made_record, made_seen, made_session
 
 
 def on(*boards: Board, **changes: object) -> Record:
@@ -52,3 +57,23 @@ def test_load_is_no_difference() -> None:
     busy = made_record(sessions=(made_session(load_1min=9.0),))
     found = diff(made_record(), busy)
     assert (found.configuration, found.environment) == ((), ())
+
+
+def test_clocks_that_may_explain_it() -> None:
+    cool = made_seen(2)
+    hot = made_seen(2, sm_mhz=(1755.0, 1410.0), power_w=(650.0, None), temperature_c=(54.0, 83.0))
+    found = diff(
+        made_record(sessions=(made_session(gpus=cool),)),
+        made_record(sessions=(made_session(gpus=cool), made_session(2, gpus=hot))),
+    )
+    assert found.gpus_a == GpuFigures(
+        sm_mhz=1755, sm_fastest_mhz=1755, power_w=1300.2, temperature_c=54
+    )
+    assert found.gpus_b == GpuFigures(
+        sm_mhz=1410, sm_fastest_mhz=1755, power_w=(1300.2 + 650) / 2, temperature_c=83
+    )
+    stream = StringIO()
+    print_diff(Console(file=stream, width=100, highlight=False), found)
+    text = " ".join(stream.getvalue().replace("│", " ").split())
+    assert "GPU MHz 1,755 1,410 -19.7 %" in text
+    assert "J/image" not in text, "no figure where neither side has one"

@@ -1,6 +1,7 @@
 """What NVML said during a run, from its answers to record and table: recordings are played back."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class Played:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(session_run, "run_session", self._run_session)
         monkeypatch.setattr(session_run, "open_watch", self._open_watch)
+        monkeypatch.setattr(session_run, "measuring", lambda what: nullcontext())
 
     def __call__(self, recording: Recording) -> tuple[Record, str]:
         """The record as it lies in its folder, and its table as one line."""
