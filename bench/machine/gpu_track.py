@@ -21,7 +21,7 @@ _NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
 SELDOM: Final = 4
 """What changes slowly is asked for every fourth time: each question costs the driver some time."""
 LEAST_ENERGY_S: Final = 1.0
-"""Drivers bring the energy counter up to date every 20 to 100 ms: less time says too little."""
+"""Energy counters move in steps, taken to be of up to 100 ms: less time says too little."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

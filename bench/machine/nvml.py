@@ -91,7 +91,7 @@ class Gpu:
         return None if answer is None else int(answer)
 
     def clocks_down(self) -> int | None:
-        """Bits: what holds the clocks down. Drivers before 535 use another name for it."""
+        """Bits: what holds the clocks down. Older drivers use another name for it."""
         bits = self.ask("nvmlDeviceGetCurrentClocksEventReasons")
         if bits is None:
             bits = self.ask("nvmlDeviceGetCurrentClocksThrottleReasons")

@@ -217,7 +217,7 @@ def test_a_gpu_lost_on_the_way_ends_no_run() -> None:
 
 
 def test_an_older_name_of_the_reasons() -> None:
-    """Libraries before 535 call them ThrottleReasons."""
+    """Drivers call them ThrottleReasons, or once did."""
     library = SimpleNamespace(nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: SLOWDOWN)
     watch = GpuWatch(tracks=[Track(gpu=nvml.Gpu(library=library, handle="gpu 0"), index=0)])
     watch.start()
