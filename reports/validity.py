@@ -1,6 +1,7 @@
 """Whether a window may be believed: the guards of a session, applied to what was gathered."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -37,6 +38,8 @@ class GpuUse:
     """GPUs that went away, in words."""
     seen: GpusSeen | None = None
     """GPU by GPU."""
+    moments: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """Their answers as columns, a row for each GPU and moment."""
 
     def shared(self) -> "GpuUse":
         """The same for one side of a duet: what the boards took, both took together."""

@@ -1,7 +1,7 @@
 """What one GPU answered in a window, and what that comes to."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
@@ -153,6 +153,17 @@ def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
         foreign_percent=_if_any(tuple(mean_foreign(track) for track in tracks)),
         lost={str(track.index): track.gpu.lost for track in tracks if track.gpu.lost},
     )
+
+
+def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float | None]]:
+    """Every answer as columns, with the time since `start_s`; None where it was not asked for."""
+    rows = [(track.index, moment) for track in tracks for moment in track.moments]
+    names = [one.name for one in fields(Moment) if one.name != "at_s"]
+    return {
+        "gpu": [index for index, _ in rows],
+        "at_s": [round(moment.at_s - start_s, 3) for _, moment in rows],
+        **{name: [getattr(moment, name) for _, moment in rows] for name in names},
+    }
 
 
 def mean_foreign(track: Track) -> float:

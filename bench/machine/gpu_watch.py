@@ -19,6 +19,7 @@ from bench.machine.gpu_track import (
     Track,
     columns_of,
     mean_foreign,
+    moments_of,
 )
 from reports.validity import GpuUse
 
@@ -77,6 +78,7 @@ class GpuWatch:
             foreign_percent=max(map(mean_foreign, self.tracks)),
             lost=lost,
             seen=columns_of(self.tracks),
+            moments=moments_of(self.tracks, self._start_s or 0.0),
         )
 
     def lost(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from bench.machine.inventory import Machine
 from bench.machine.member import Member
 from bench.session.data import Data, Tell, one_at_a_time, prepare_data, record_of
 from reports import runs
-from reports.columns import FILE, write_columns
+from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.figures import figures_of, interval_of, window_of
 from reports.files import describe
 from reports.schema.config import Request, RunConfig
@@ -178,6 +178,7 @@ class Recording:
         )
         self.results.append(result)
         self.sessions.append(session)
+        write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
         return session
 
     def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
@@ -239,7 +240,11 @@ class Recording:
         if self.results:
             write_columns(self.folder / FILE, self.results)
         logs = sorted(path for path in self.folder.rglob("*.log") if path.stat().st_size)
-        results = sorted(self.folder.glob("session-*/result.msgpack"))
+        results = sorted(
+            path
+            for name in ("result.msgpack", GPU_FILE)
+            for path in self.folder.glob(f"session-*/{name}")
+        )
         samples = [path for path in (self.folder / FILE,) if path.exists()]
         return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
 

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -126,6 +127,22 @@ def test_a_quiet_run(played: Played) -> None:
     assert session.figures.joules_per_image == pytest.approx(joules)
     assert "GPU 1,980 MHz (max 1,980) 1,300 W of 1,400 on 2 GPUs 54 °C 5.08 J/image" in text
     assert "note" not in text
+
+
+def test_every_answer_lies_beside_the_record(played: Played) -> None:
+    """What is asked for seldom is NULL in between, and what the board does not tell always."""
+    record, _ = played(without("nvmlDeviceGetClockInfo(2)"))
+    name = "session-1/gpus.parquet"
+    assert name in [file.name for file in record.files]
+    path = str(played.root / record.id / name)
+    asked = "SELECT at_s, sm_mhz, power_w, temperature_c, memory_mhz, reasons FROM read_parquet(?)"
+    rows = duckdb.execute(f"{asked} WHERE gpu = 1 ORDER BY at_s", [path]).fetchall()
+    assert len(rows) == 40
+    assert rows[:2] == [(0.0, 1980, 650, 54, None, 0), (0.5, 1980, 650, None, None, 0)]
+    (energy,) = duckdb.execute(
+        "SELECT max(energy_j) - min(energy_j) FROM read_parquet(?) WHERE gpu = 0", [path]
+    ).fetchone() or (None,)
+    assert energy == pytest.approx(650 * 19.5)
 
 
 def test_the_environment_has_driver_and_boards(played: Played) -> None:
@@ -292,4 +309,5 @@ def test_a_driver_that_answers_nothing(played: Played) -> None:
     silent = {name: always({"error": NOT_SUPPORTED}) for name in QUIET}
     record, text = played(silent)
     assert (record.status, record.sessions[0].gpus) == ("ok", None)
+    assert not list(played.root.rglob("gpus.parquet"))
     assert "the GPUs were not watched: no answer of NVML in 20.0 s of window" in text
