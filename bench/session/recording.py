@@ -1,7 +1,7 @@
 """A run in the making: what its sessions measured so far, so that any end can be recorded."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -154,12 +154,6 @@ class Recording:
             self.seen = topology_seen(self.topology, result)
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
         verdict = judge(result, use, Thresholds())
-        unwatched = self.config.device == "cuda" and not use.samples
-        unseen = (
-            (f"the GPUs were not watched: no answer of NVML in {window.window_s:.1f} s of window",)
-            if unwatched
-            else ()
-        )
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -170,7 +164,7 @@ class Recording:
             ),
             steadiness=steadiness,
             invalid=verdict.invalid,
-            notes=(*verdict.notes, *unseen),
+            notes=(*verdict.notes, *self._unseen(use, window.window_s)),
             first_loss=_finite_mean([loss[0] for loss in losses]),
             last_loss=_finite_mean([loss[-1] for loss in losses]),
             load_1min=started.load_1min,
@@ -180,6 +174,16 @@ class Recording:
         self.sessions.append(session)
         write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
         return session
+
+    def _unseen(self, use: GpuUse, window_s: float) -> Iterator[str]:
+        """Guards that had no eyes."""
+        if self.config.device != "cuda":
+            return
+        watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
+        if not watched:
+            yield f"the GPUs were not watched: no answer of NVML in {window_s:.1f} s of window"
+        elif watched < devices:
+            yield f"{watched} of {devices} GPUs were watched: throttling of others would go unseen"
 
     def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
         """What was seen of the GPUs, where it was all of them: else their energy means nothing."""

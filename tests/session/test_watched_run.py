@@ -55,6 +55,7 @@ class Played:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.fails, self.end_s = "", END_S
+        self.watched = slice(None)
         self.library: RecordedNvml
         self._patch = monkeypatch
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -74,7 +75,7 @@ class Played:
         return found, table(found)
 
     def _open_watch(self, library: Any, visible: list[int]) -> GpuWatch:
-        watch = open_watch(library, visible)
+        watch = open_watch(library, visible[self.watched])
         watch.clock = lambda: self.library.now_s
         return watch
 
@@ -303,6 +304,15 @@ def test_reasons_that_are_not_told(played: Played) -> None:
     assert record.status == "ok"
     assert "note the driver does not say what holds clocks down" in text
     assert "1,980 MHz" in text
+
+
+def test_gpus_out_of_sight(played: Played) -> None:
+    """As those of ranks that somebody else has started: each is beside a program of its own."""
+    played.watched = slice(1)
+    record, text = played(QUIET)
+    assert record.figures is not None
+    assert (record.status, record.figures.joules_per_image) == ("ok", None)
+    assert "note 1 of 2 GPUs were watched: throttling of others would go unseen" in text
 
 
 def test_a_driver_that_answers_nothing(played: Played) -> None:
