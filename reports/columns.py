@@ -1,7 +1,8 @@
 """The samples of a run as one Parquet file beside its record: a row for each step of each rank."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -9,6 +10,11 @@ import numpy as np
 from reports.schema.samples import COLUMNS, SessionResult
 
 FILE = "samples.parquet"
+GPU_FILE = "gpus.parquet"
+
+GpuColumns = Mapping[str, Sequence[float | None]]
+"""What GPUs answered, a row for each GPU and moment; `gpu` and `reasons` are integers."""
+_COUNTED = frozenset({"gpu", "reasons"})
 
 
 def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
@@ -17,26 +23,28 @@ def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
     Through a temporary name, so that no reader meets half a file.
     """
     table = {name: np.concatenate(parts) for name, parts in _parts(sessions).items()}
+    kinds = {name: "DOUBLE" if one.dtype.kind == "f" else "BIGINT" for name, one in table.items()}
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        _write_parquet(temporary, table)
+        _write_parquet(temporary, {name: one.tolist() for name, one in table.items()}, kinds)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _write_parquet(path: Path, table: dict[str, np.ndarray]) -> None:
+def write_gpu_columns(path: Path, columns: GpuColumns) -> None:
+    """Write what GPUs answered in one session, where they answered anything."""
+    if any(columns.values()):
+        kinds = {name: "BIGINT" if name in _COUNTED else "DOUBLE" for name in columns}
+        _write_parquet(path, {name: list(values) for name, values in columns.items()}, kinds)
+
+
+def _write_parquet(path: Path, table: Mapping[str, list[Any]], kinds: Mapping[str, str]) -> None:
     # Without a cast the type would follow from the values, and files would differ among themselves.
-    columns = ", ".join(
-        f"unnest(${name})::{'DOUBLE' if values.dtype.kind == 'f' else 'BIGINT'} AS {name}"
-        for name, values in table.items()
-    )
+    columns = ", ".join(f"unnest(${name})::{kinds[name]} AS {name}" for name in table)
     with duckdb.connect() as connection:
-        relation = connection.sql(
-            f"SELECT * FROM (SELECT {columns})",
-            params={name: values.tolist() for name, values in table.items()},
-        )
+        relation = connection.sql(f"SELECT * FROM (SELECT {columns})", params=dict(table))
         relation.write_parquet(str(path), compression="zstd")
 
 

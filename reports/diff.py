@@ -6,6 +6,7 @@ Nothing is judged: that is what `compare` is for.
 import msgspec
 
 from reports.facts import configuration_facts, differences, environment_facts
+from reports.gpus import GpuFigures, gpu_figures
 from reports.schema.comparison import Difference
 from reports.schema.record import Figures, Record
 
@@ -19,6 +20,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     environment: tuple[Difference, ...]
     figures_a: Figures | None
     figures_b: Figures | None
+    gpus_a: GpuFigures | None
+    gpus_b: GpuFigures | None
     sessions: tuple[int, int]
     """Complete ones of a and of b."""
 
@@ -32,5 +35,7 @@ def diff(a: Record, b: Record) -> Diff:
         environment=differences([a], [b], environment_facts),
         figures_a=a.figures,
         figures_b=b.figures,
+        gpus_a=gpu_figures(session.gpus for session in a.sessions),
+        gpus_b=gpu_figures(session.gpus for session in b.sessions),
         sessions=(len(a.sessions), len(b.sessions)),
     )

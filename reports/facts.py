@@ -6,9 +6,20 @@ from typing import Final
 import msgspec
 
 from reports.schema.comparison import Difference
+from reports.schema.machine import Board
 from reports.schema.record import Record
 
-_ENVIRONMENT: Final = ("host", "cpu", "cores", "gpus", "kernel", "python")
+_ENVIRONMENT: Final = (
+    *("host", "cpu", "cores", "gpus", "kernel", "python", "hypervisor", "container"),
+)
+_BOARD: Final = {
+    "power_limit_w": ("GPU power limit", " W"),
+    "sm_max_mhz": ("GPU clock at most", " MHz"),
+    "ecc": ("GPU ECC", ""),
+    "persistence": ("GPU persistence", ""),
+    "compute_mode": ("GPU compute mode", ""),
+}
+"""Settings of GPU boards that change speed, with the units they are told in."""
 
 Facts = dict[str, str]
 
@@ -35,11 +46,27 @@ def environment_facts(record: Record) -> Facts:
     return {
         "resnext-bench": record.tool_version,
         **{name: _shown(known[name]) for name in _ENVIRONMENT},
+        **_board_facts(environment.boards),
         **dict(sorted(environment.versions.items())),
         **dict(sorted(environment.variables.items())),
         "commit": git.get("commit", "none"),
         "uncommitted changes": {"true": "yes", "false": "no"}.get(git.get("dirty", ""), "none"),
     }
+
+
+def _board_facts(boards: Sequence[Board]) -> Facts:
+    """Settings of the boards, one after another where they are not alike."""
+    return {
+        name: ", ".join(dict.fromkeys(_setting(getattr(board, field), unit) for board in boards))
+        for field, (name, unit) in _BOARD.items()
+        if boards
+    }
+
+
+def _setting(value: object, unit: str) -> str:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{value:,.0f}{unit}"
+    return "not told" if value in (None, "") else word(value)
 
 
 def differences(
@@ -70,7 +97,7 @@ def word(value: object) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
-    return word(value)
+    return word(value) or "none"
 
 
 def _names(known: Sequence[Facts]) -> list[str]:

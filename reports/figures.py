@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.schema.machine import GpusSeen
 from reports.schema.record import Figures, Interval, Session, Steadiness
 from reports.schema.samples import SessionResult
 from reports.stats.effects import t_interval
 from reports.stats.steady import steady
 from reports.stats.summary import phase_split, slowest_rank, step_times, throughput
-from reports.validity import cores_lost_percent
+from reports.validity import CoresLost, cores_lost
 
 Table = NDArray[np.int64]
 
@@ -24,7 +25,9 @@ class Window:
     window_s: float
     """Of the longest rank."""
     peak_gib: float
-    cores_lost_percent: float
+    cores_lost: CoresLost
+    energy_j: float | None = None
+    """Of all GPUs; None where it is not known of all of them."""
 
 
 def steadiness_of(result: SessionResult) -> Steadiness:
@@ -33,20 +36,24 @@ def steadiness_of(result: SessionResult) -> Steadiness:
     return Steadiness(cut=found.cut, judged=found.judged, steady=found.is_steady, why=found.why)
 
 
-def window_of(result: SessionResult, cut: int) -> Window:
+def window_of(result: SessionResult, cut: int, gpus: GpusSeen | None = None) -> Window:
     """The window less its first `cut` steps.
 
     Those steps' own time is taken off each rank's window, so that the end of the window, the
-    wait for the device, stays inside.
+    wait for the device, stays inside. GPUs are asked twice a second, so their first and last
+    answers lie inside the window: its energy is their mean power over that time, times its length.
     """
     names = ("step_ns", "data_wait_ns", "forward_ns", "backward_ns", "optimizer_ns", "next_ns")
     dropped = _column(result, "step_ns")[:, :cut].sum(axis=1)
     whole = np.array([samples.window_ns for samples in result.samples])
+    window_s = float((whole - dropped).max()) / 1e9
+    power_w = gpus.mean_power_w if gpus else None
     return Window(
         columns={name: _column(result, name)[:, cut:] for name in names},
-        window_s=float((whole - dropped).max()) / 1e9,
+        window_s=window_s,
         peak_gib=max(facts.peak_gib for facts in result.facts),
-        cores_lost_percent=cores_lost_percent(result),
+        cores_lost=cores_lost(result),
+        energy_j=None if power_w is None else power_w * window_s,
     )
 
 
@@ -60,6 +67,7 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
     window_s = sum(window.window_s for window in windows)
     rate = throughput(images, [window_s], devices=devices)
     times = step_times(steps)
+    lost = max((window.cores_lost for window in windows), key=lambda lost: lost.percent)
     split = phase_split(
         steps,
         data_wait_ns=joined["data_wait_ns"],
@@ -84,8 +92,16 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
         optimizer_ms=split.optimizer_ms,
         next_ms=float(joined["next_ns"].mean()) / 1e6,
         peak_gib=max(window.peak_gib for window in windows),
-        cores_lost_percent=max(window.cores_lost_percent for window in windows),
+        cores_lost_percent=lost.percent,
+        others_percent=lost.others,
+        steal_percent=lost.steal,
+        joules_per_image=_joules_per_image(windows, images),
     )
+
+
+def _joules_per_image(windows: Sequence[Window], images: int) -> float | None:
+    known = [window.energy_j for window in windows if window.energy_j is not None]
+    return sum(known) / images if len(known) == len(windows) else None
 
 
 def interval_of(sessions: Sequence[Session], confidence: float = 0.99) -> Interval | None:

@@ -17,9 +17,11 @@ import msgspec
 
 from reports.columns import FILE
 from reports.errors import StoreError
+from reports.gpus import gpu_figures
 from reports.runs import Unfinished
 from reports.schema.comparison import Comparison
 from reports.schema.config import RunConfig
+from reports.schema.machine import GpusSeen
 from reports.schema.record import Environment, Figures, Record
 from reports.schema.samples import COLUMNS
 from reports.schema.upgrade import Stored
@@ -63,7 +65,7 @@ RUNS: Final[Mapping[str, str]] = {
     "global_batch_size": "BIGINT",
     "device_name": "VARCHAR",
     "weight_format": "VARCHAR",
-    **_columns(Environment, without={"git"}),
+    **_columns(Environment, without={"git", "boards"}),
     "commit": "VARCHAR",
     "branch": "VARCHAR",
     "dirty": "BOOLEAN",
@@ -86,6 +88,9 @@ SESSIONS: Final[Mapping[str, str]] = {
     "invalid": "VARCHAR[]",
     "first_loss": "DOUBLE",
     "last_loss": "DOUBLE",
+    "load_1min": "DOUBLE",
+    **dict.fromkeys(("sm_mhz", "power_w", "temperature_c", "joules"), "DOUBLE"),
+    "lost_gpus": "VARCHAR[]",
 }
 PAIRS: Final[Mapping[str, str]] = {
     "run": "VARCHAR",
@@ -233,7 +238,19 @@ def _sessions(record: Record) -> Iterator[Row]:
             "started": _utc(session.started),
             "steady": session.steadiness.steady,
             "cut": session.steadiness.cut,
+            **(_gpus(session.gpus, session.figures) if session.gpus else {}),
         }
+
+
+def _gpus(seen: GpusSeen, figures: Figures) -> Row:
+    """Energy is that of the window, as images/s is."""
+    each = figures.joules_per_image
+    found = gpu_figures([seen])
+    return {
+        **(msgspec.structs.asdict(found) if found else {}),
+        "joules": None if each is None else each * figures.images,
+        "lost_gpus": list(seen.lost),
+    }
 
 
 def _pairs(record: Comparison) -> Iterator[Row]:

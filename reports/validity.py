@@ -1,7 +1,11 @@
 """Whether a window may be believed: the guards of a session, applied to what was gathered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from reports.schema.machine import GpusSeen
 from reports.schema.record import Thresholds
 from reports.schema.samples import RankFacts, SessionResult
 
@@ -22,16 +26,51 @@ class GpuUse:
     """What was seen of the GPUs during the window, over all of them; zeros on CPU."""
 
     samples: int = 0
-    """Moments at which the GPUs were asked; 0 means that nobody watched."""
+    """Moments at which a GPU answered; 0 means that nobody watched."""
+    tells_reasons: bool = True
+    """Whether the driver says what holds the clocks down."""
     throttled_percent: float = 0.0
     reasons: tuple[str, ...] = ()
     power_capped_percent: float = 0.0
     foreign_percent: float = 0.0
     """Highest mean use of a GPU by processes that were there before the ranks."""
+    lost: tuple[str, ...] = ()
+    """GPUs that went away, in words."""
+    seen: GpusSeen | None = None
+    """GPU by GPU."""
+    moments: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """Their answers as columns, a row for each GPU and moment."""
+
+    def shared(self) -> "GpuUse":
+        """The same for one side of a duet: what the boards took, both took together."""
+        if self.seen is None:
+            return self
+        why = "none: both sides of a duet share the GPUs"
+        return replace(self, seen=msgspec.structs.replace(self.seen, energy_j=(), energy_by=why))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoresLost:
+    """Shares of the ranks' cores that they did not have, in per cent."""
+
+    others: float = 0.0
+    """To other processes."""
+    steal: float = 0.0
+    """To the hypervisor."""
+
+    @property
+    def percent(self) -> float:
+        """Both together."""
+        return self.others + self.steal
 
 
 def cores_lost_percent(result: SessionResult) -> float:
-    """Largest share over hosts of the ranks' cores that others or the hypervisor had.
+    """Largest share over hosts of the ranks' cores that others or the hypervisor had."""
+    return cores_lost(result).percent
+
+
+def cores_lost(result: SessionResult) -> CoresLost:
+    """Of the host that lost most, who had its ranks' cores.
 
     Summed over a host's ranks, as a process of the launcher may stand on any of their cores.
     """
@@ -42,13 +81,11 @@ def cores_lost_percent(result: SessionResult) -> float:
             for facts, samples in zip(result.facts, result.samples, strict=True)
             if samples.host == host
         ]
-        lost = sum(
-            max(0.0, facts.core_busy_s - facts.cpu_busy_s) + facts.core_steal_s
-            for facts, _ in pairs
-        )
-        owned = sum(_core_s(facts) for facts, _ in pairs)
-        shares.append(100 * lost / owned if owned else 0.0)
-    return max(shares, default=0.0)
+        others = sum(max(0.0, facts.core_busy_s - facts.cpu_busy_s) for facts, _ in pairs)
+        steal = sum(facts.core_steal_s for facts, _ in pairs)
+        if owned := sum(_core_s(facts) for facts, _ in pairs):
+            shares.append(CoresLost(others=100 * others / owned, steal=100 * steal / owned))
+    return max(shares, key=lambda share: share.percent, default=CoresLost())
 
 
 def _core_s(facts: RankFacts) -> float:
@@ -58,19 +95,28 @@ def _core_s(facts: RankFacts) -> float:
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
     """Apply every guard of DESIGN's "Invalid" to one session."""
-    lost = cores_lost_percent(result) if sum(map(_core_s, result.facts)) >= LEAST_CORE_S else 0.0
+    enough = sum(map(_core_s, result.facts)) >= LEAST_CORE_S
+    lost = cores_lost(result) if enough else CoresLost()
     invalid = [*_training(result.facts), *_gpu(gpu, limits)]
     notes = []
-    if lost > limits.cores_lost_percent:
-        invalid.append(
-            f"{lost:.0f} % of the ranks' cores were lost to other processes or the hypervisor "
-            f"(limit {limits.cores_lost_percent:g} %)"
-        )
-    elif lost > limits.cores_lost_note_percent:
-        notes.append(f"{lost:.0f} % of the ranks' cores were lost to others")
+    if lost.percent > limits.cores_lost_percent:
+        invalid.append(f"{_cores_words(lost)} (limit {limits.cores_lost_percent:g} %)")
+    elif lost.percent > limits.cores_lost_note_percent:
+        notes.append(_cores_words(lost))
     if gpu.power_capped_percent > limits.throttled_percent:
         notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
+    if gpu.samples and not gpu.tells_reasons:
+        notes.append("the driver does not say what holds clocks down: throttling would go unseen")
     return Verdict(invalid=tuple(invalid), notes=(*notes, *_formats(result.facts)))
+
+
+def _cores_words(lost: CoresLost) -> str:
+    """Who had them, told apart where the hypervisor had a part worth a word."""
+    others, steal = (round(share) for share in (lost.others, lost.steal))
+    whose = " to the hypervisor" if steal else " to other processes"
+    if others and steal:
+        whose = f": {others} % to other processes, {steal} % to the hypervisor"
+    return f"{lost.percent:.0f} % of the ranks' cores were lost{whose}"
 
 
 def _training(facts: tuple[RankFacts, ...]) -> list[str]:
@@ -93,7 +139,7 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
 
 
 def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
-    reasons = []
+    reasons = list(gpu.lost)
     if gpu.throttled_percent > limits.throttled_percent:
         why = ", ".join(gpu.reasons)
         reasons.append(f"GPU clocks were throttled for {gpu.throttled_percent:.0f} % ({why})")

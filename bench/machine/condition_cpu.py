@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from bench.machine import cgroup
+from bench.machine import cgroup, virtual
 from bench.machine.findings import (
     Activity,
     Check,
@@ -237,8 +237,8 @@ def clock_source(sources: Sources, activity: Activity) -> Iterator[Finding]:
 
 def virtual_machine(sources: Sources, activity: Activity) -> Iterator[Finding]:
     """Whether a hypervisor stands between us and the processor."""
-    flags = _flags(sources)
-    product = _product(sources)
+    flags = virtual.flags(sources)
+    product = virtual.product(sources)
     if "hypervisor" not in flags and not product:
         answer = fine("virtual machine", "no") if flags else None
         yield answer or hidden("virtual machine", "the processor lists no flags")
@@ -250,27 +250,6 @@ def virtual_machine(sources: Sources, activity: Activity) -> Iterator[Finding]:
         why="other guests of the host share its caches, memory bandwidth and clocks unseen",
         advice="compare within one guest and one day; steal shows only part of it",
     )
-
-
-def _flags(sources: Sources) -> set[str]:
-    for line in (read(sources.proc / "cpuinfo") or "").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return set(value.split())
-    return set()
-
-
-def _product(sources: Sources) -> str:
-    """The hypervisor by name, from firmware or device tree; empty on bare metal."""
-    kind = read(sources.sys / "hypervisor/type")
-    tree = read(sources.sys / "firmware/devicetree/base/hypervisor/compatible")
-    if kind or tree:
-        return (kind or tree or "").replace("\0", " ").strip()
-    vendor = read(sources.sys / "class/dmi/id/sys_vendor") or ""
-    model = read(sources.sys / "class/dmi/id/product_name") or ""
-    known = ("QEMU", "KVM", "VMware", "VirtualBox", "Virtual Machine", "Google Compute", "Xen")
-    text = f"{vendor} {model}".strip()
-    return text if any(name in text for name in known) else ""
 
 
 CHECKS: Final[tuple[Check, ...]] = (

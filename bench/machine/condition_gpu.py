@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bench.machine import nvml
+from bench.machine import boards, nvml
 from bench.machine.findings import Finding, Severity, cpu_list, fine, hidden, plain, read
-from bench.machine.gpu_watch import POWER_CAP, SLOWDOWN_REASONS
+from bench.machine.gpu_track import POWER_CAP, SLOWDOWN_REASONS
 from reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
@@ -34,6 +34,15 @@ class GpuState:
     default_limit_w: float | None = None
     ecc: bool | None = None
     mig: bool | None = None
+    driver: str = ""
+    sm_mhz: int | None = None
+    """Now, while nothing of ours runs."""
+    power_w: float | None = None
+    temperature_c: int | None = None
+    compute_mode: str = ""
+    """As nvidia-smi names it, in lower case; see `boards.COMPUTE_MODES`."""
+    lost: str = ""
+    """What the driver says of a GPU that went away."""
 
 
 def read_gpus() -> tuple[GpuState, ...] | None:
@@ -41,50 +50,34 @@ def read_gpus() -> tuple[GpuState, ...] | None:
     with nvml.session() as library:
         if library is None:
             return None
+        driver = ", CUDA ".join(boards.driver_versions(library).values())
         handles = nvml.visible_handles(library)
-        return tuple(_state(library, number, handle) for number, handle in enumerate(handles))
+        return tuple(
+            _state(nvml.Gpu(library=library, handle=handle), number, driver)
+            for number, handle in enumerate(handles)
+        )
 
 
-def _state(library: Any, number: int, handle: Any) -> GpuState:
-    def ask(function: str, *arguments: Any) -> Any:
-        try:
-            return getattr(library, function)(handle, *arguments)
-        except Exception:  # NVML's own error types, and functions that an old library lacks
-            return None
-
-    index, ecc, mig = ask("nvmlDeviceGetIndex"), ask("nvmlDeviceGetEccMode"), _mig(ask)
-    processes, use = (
-        ask("nvmlDeviceGetComputeRunningProcesses"),
-        ask("nvmlDeviceGetUtilizationRates"),
-    )
+def _state(gpu: nvml.Gpu, number: int, driver: str) -> GpuState:
+    board, processes = boards.read_board(number, gpu), gpu.residents()
     return GpuState(
-        index=number if index is None else int(index),
-        persistence=_switch(ask("nvmlDeviceGetPersistenceMode")),
-        reasons=ask("nvmlDeviceGetCurrentClocksEventReasons"),
-        max_mhz=ask("nvmlDeviceGetMaxClockInfo", 1),  # NVML_CLOCK_SM
-        use_percent=None if use is None else int(use.gpu),
-        processes=None if processes is None else tuple(int(one.pid) for one in processes),
-        power_limit_w=_watts(ask("nvmlDeviceGetPowerManagementLimit")),
-        default_limit_w=_watts(ask("nvmlDeviceGetPowerManagementDefaultLimit")),
-        ecc=None if ecc is None else bool(ecc[0]),
-        mig=mig,
+        index=board.gpus[0],
+        persistence=board.persistence,
+        reasons=gpu.clocks_down(),
+        max_mhz=board.sm_max_mhz,
+        use_percent=gpu.use_percent(),
+        processes=None if processes is None else tuple(sorted(processes)),
+        power_limit_w=board.power_limit_w,
+        default_limit_w=board.default_limit_w,
+        ecc=board.ecc,
+        mig=board.mig,
+        driver=driver,
+        sm_mhz=gpu.ask("nvmlDeviceGetClockInfo", nvml.SM_CLOCK),
+        power_w=gpu.power_w(),
+        temperature_c=gpu.ask("nvmlDeviceGetTemperature", nvml.CORE_TEMPERATURE),
+        compute_mode=board.compute_mode,
+        lost=gpu.lost,
     )
-
-
-def _mig(ask: Callable[[str], Any]) -> bool | None:
-    """A MIG device has no mode of its own: it is one."""
-    if _switch(ask("nvmlDeviceIsMigDeviceHandle")):
-        return True
-    mode = ask("nvmlDeviceGetMigMode")
-    return None if mode is None else bool(mode[0])
-
-
-def _switch(answer: Any) -> bool | None:
-    return None if answer is None else bool(answer)
-
-
-def _watts(milliwatts: Any) -> float | None:
-    return None if milliwatts is None else milliwatts / 1000
 
 
 def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Finding]:
@@ -175,17 +168,66 @@ def _persistence(gpu: GpuState, proc: Path) -> Finding:
     )
 
 
+def _present(gpu: GpuState, proc: Path) -> Finding:
+    if not gpu.lost:
+        told = gpu.driver
+        return fine("GPU driver", told) if told else hidden("GPU driver", "no version is told")
+    return Finding(
+        check="GPU driver",
+        severity=Severity.SPOILS,
+        value=gpu.lost,
+        why="the board fell off its bus, or stopped: nothing runs on it until it is reset",
+        advice="reset it or restart the machine; the kernel's log says more (Xid)",
+        command="sudo dmesg | grep -i xid",
+    )
+
+
+def _heat(gpu: GpuState, proc: Path) -> Finding:
+    """For the comparison of days and racks; how hot is too hot, the board itself decides."""
+    if gpu.temperature_c is None:
+        return hidden("GPU temperature", "the driver does not say")
+    return fine(
+        "GPU temperature", f"{gpu.temperature_c} °C now", number=gpu.temperature_c, unit="°C"
+    )
+
+
+def _mode(gpu: GpuState, proc: Path) -> Finding:
+    """Whether a second process may compute on it, as in a duet."""
+    if not gpu.compute_mode:
+        return hidden("GPU compute mode", "the driver does not say")
+    if gpu.compute_mode == "default":
+        return fine("GPU compute mode", "default")
+    none = gpu.compute_mode == "prohibited"
+    return Finding(
+        check="GPU compute mode",
+        severity=Severity.SPOILS if none else Severity.DISTURBS,
+        value=gpu.compute_mode,
+        why=(
+            "no process may compute on it: every run fails"
+            if none
+            else "it takes one process at a time: no duet, and no ranks that share it"
+        ),
+        advice=(
+            "let processes in again"
+            if none
+            else "let more in; or compare with --design relaunch, and one rank a GPU"
+        ),
+        command="sudo nvidia-smi --compute-mode=DEFAULT",
+    )
+
+
 def _locked(gpu: GpuState, proc: Path) -> Finding:
     """NVML has no question for locked clocks; a setting shows only as a reason, under load."""
     if gpu.max_mhz is None or gpu.reasons is None:
         return hidden("GPU clocks", "the driver does not say")
+    now = "" if gpu.sm_mhz is None else f", {gpu.sm_mhz:,} MHz now"
     if gpu.reasons & _SETTING:
-        return fine("GPU clocks", "held by a setting")
+        return fine("GPU clocks", f"held by a setting{now}")
     held = round(gpu.max_mhz * _SUSTAINED)
     return Finding(
         check="GPU clocks",
         severity=Severity.NOTE,
-        value=f"free up to {gpu.max_mhz} MHz, as far as the driver tells",
+        value=f"free up to {gpu.max_mhz:,} MHz{now}, as far as the driver tells",
         number=gpu.max_mhz,
         unit="MHz",
         why="they follow heat and power, so the first steps and cool days are faster",
@@ -199,7 +241,8 @@ def _power(gpu: GpuState, proc: Path) -> Finding:
     if limit is None or default is None:
         return hidden("GPU power limit", "the driver does not say")
     if limit >= default:
-        return fine("GPU power limit", f"{limit:.0f} W", number=limit, unit="W")
+        now = "" if gpu.power_w is None else f", {gpu.power_w:.0f} W now"
+        return fine("GPU power limit", f"{limit:.0f} W{now}", number=limit, unit="W")
     return Finding(
         check="GPU power limit",
         severity=Severity.DISTURBS,
@@ -242,11 +285,14 @@ def _slices(gpu: GpuState, proc: Path) -> Finding:
 
 
 _CHECKS: Final[tuple[Callable[[GpuState, Path], Finding], ...]] = (
+    _present,
     _company,
     _clocks_down,
     _persistence,
     _locked,
     _power,
+    _heat,
+    _mode,
     _ecc,
     _slices,
 )

@@ -40,6 +40,14 @@ def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
     )
 
 
+def load_1min() -> float | None:
+    """Tasks that ran or waited, averaged over the last minute; None where nobody counts them."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except OSError:
+        return None
+
+
 def cpu_seconds(pids: Iterable[int], proc: Path = _PROC) -> float:
     """CPU time of these processes so far, all threads; those that ended count nothing."""
     ticks = 0

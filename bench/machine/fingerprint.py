@@ -9,7 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from bench.machine.boards import read_boards
+from bench.machine.findings import here
 from bench.machine.inventory import Machine
+from bench.machine.virtual import container, hypervisor
 from reports.schema.record import Environment
 
 VARIABLES: Final = re.compile(
@@ -19,13 +22,12 @@ VARIABLES: Final = re.compile(
 """Names of variables that change speed."""
 _SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY", re.IGNORECASE)
 _PACKAGES: Final = (
-    "torch",
-    "numpy",
-    "nvidia-dali-cuda130",
-    "nvidia-dali-cuda120",
-    "deepspeed",
-    "triton",
+    *("torch", "torchvision", "timm", "numpy", "deepspeed", "triton"),
+    *("nvidia-dali-cuda130", "nvidia-dali-cuda120"),
+    *("nvidia-cudnn-cu13", "nvidia-nccl-cu13", "nvidia-cublas", "nvidia-cuda-runtime"),
+    *("nvidia-cudnn-cu12", "nvidia-nccl-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"),
 )
+"""Torch for CUDA 12 and 13 names its libraries differently."""
 
 
 def fingerprint(
@@ -36,6 +38,8 @@ def fingerprint(
     `folder` lies in the checkout to tell of; the current one if none is given.
     """
     installed = {name: found for name in _PACKAGES if (found := _version(name))}
+    driver, boards = read_boards()
+    sources = here()
     return Environment(
         host=platform.node(),
         cpu=machine.cpu_name,
@@ -44,9 +48,12 @@ def fingerprint(
         gpus=tuple(gpu.name for gpu in machine.gpus),
         kernel=platform.release(),
         python=platform.python_version(),
-        versions=installed | worker_versions,
+        versions=installed | driver | worker_versions,
         variables=_variables(),
         git=_git(folder or Path.cwd()),
+        boards=boards,
+        hypervisor=hypervisor(sources),
+        container=container(sources),
     )
 
 

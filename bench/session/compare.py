@@ -235,6 +235,7 @@ def _read_result(run: Recording, number: int) -> SessionResult:
 
 _OF_MACHINE: Final = (
     *("host", "cpu", "cores", "gpus", "kernel", "python", "versions", "variables"),
+    *("boards", "hypervisor", "container"),
 )
 
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import msgspec
+
 from bench import tokens
 from bench.launch.commands import commands
 from bench.launch.ports import choose_port
 from bench.launch.resident import Resident
 from bench.machine import nvml
+from bench.machine.cpu import load_1min
 from bench.machine.gpu_watch import open_watch
 from bench.machine.process import undisturbed
 from bench.session.blocks import (
@@ -28,6 +31,7 @@ from bench.session.blocks import (
     most_pairs,
     well_known,
 )
+from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
 from bench.session.room import gpu_free_gib, require_room, room_is_sought
 from reports.schema.config import RunConfig
@@ -81,6 +85,7 @@ def play(a: Recording, b: Recording, score: Score, number: int, order: Order, ti
     with ExitStack() as stack:
         library = stack.enter_context(nvml.session())
         watch = open_watch(library, sorted({*a.gpu_indices(), *b.gpu_indices()}))
+        stack.enter_context(lost_gpus_named(watch))
         watch.note_residents()
         stage = _Stage(stack=stack, score=score, number=number, tick=tick)
         stage.build(*((a, b) if order == "ab" else (b, a)), flipped=order == "ba")
@@ -88,7 +93,7 @@ def play(a: Recording, b: Recording, score: Score, number: int, order: Order, ti
         stage.watch = watch.sample
         steps = score.block_steps or stage.fitting_steps()
         quiet = stage.take_turns(steps)
-        use = watch.report()
+        use = watch.report().shared()
         first, second = (side.finish() for side in stage.sides)
     results = (first, second) if order == "ab" else (second, first)
     starts = tuple(stage.started) if order == "ab" else tuple(reversed(stage.started))
@@ -188,7 +193,9 @@ class _Stage:
             port=choose_port(0),
             module=module,
         )
-        self.started.append(Started(at=datetime.now(UTC), launch_s=time.monotonic()))
+        self.started.append(
+            Started(at=datetime.now(UTC), launch_s=time.monotonic(), load_1min=load_1min())
+        )
         with undisturbed():  # from its first process on it must be known to the stack
             self.sides.append(self.stack.enter_context(Resident(plan, folder)))
 
@@ -197,7 +204,7 @@ class _Stage:
         begun = self.started[index]
         self.sides[index].answer(self.sides, self._ticked)
         took = time.monotonic() - begun.launch_s
-        self.started[index] = Started(at=begun.at, launch_s=took)
+        self.started[index] = msgspec.structs.replace(begun, launch_s=took)
 
     def _warm_up(self, index: int) -> None:
         side = self.sides[index]

@@ -1,7 +1,7 @@
 """A run in the making: what its sessions measured so far, so that any end can be recorded."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,10 +20,11 @@ from bench.machine.inventory import Machine
 from bench.machine.member import Member
 from bench.session.data import Data, Tell, one_at_a_time, prepare_data, record_of
 from reports import runs
-from reports.columns import FILE, write_columns
+from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.figures import figures_of, interval_of, window_of
 from reports.files import describe
 from reports.schema.config import Request, RunConfig
+from reports.schema.machine import GpusSeen
 from reports.schema.record import (
     Environment,
     Failure,
@@ -44,6 +45,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     launch_s: float
+    load_1min: float | None = None
+    """The host's load average before."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -149,10 +152,8 @@ class Recording:
         self._require_same_versions(result.versions)
         if self.member:
             self.seen = topology_seen(self.topology, result)
-        window = window_of(result, steadiness.cut)
+        window = window_of(result, steadiness.cut, self._all_seen(use.seen))
         verdict = judge(result, use, Thresholds())
-        unwatched = self.config.device == "cuda" and not use.samples
-        unseen = ("the GPUs were not watched: NVML gave no answer",) if unwatched else ()
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -163,13 +164,30 @@ class Recording:
             ),
             steadiness=steadiness,
             invalid=verdict.invalid,
-            notes=(*verdict.notes, *unseen),
+            notes=(*verdict.notes, *self._unseen(use, window.window_s)),
             first_loss=_finite_mean([loss[0] for loss in losses]),
             last_loss=_finite_mean([loss[-1] for loss in losses]),
+            load_1min=started.load_1min,
+            gpus=use.seen,
         )
         self.results.append(result)
         self.sessions.append(session)
+        write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
         return session
+
+    def _unseen(self, use: GpuUse, window_s: float) -> Iterator[str]:
+        """Guards that had no eyes."""
+        if self.config.device != "cuda":
+            return
+        watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
+        if not watched:
+            yield f"the GPUs were not watched: no answer of NVML in {window_s:.1f} s of window"
+        elif watched < devices:
+            yield f"{watched} of {devices} GPUs were watched: throttling of others would go unseen"
+
+    def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
+        """What was seen of the GPUs, where it was all of them: else their energy means nothing."""
+        return gpus if gpus and len(gpus.index) == self.stood.devices else None
 
     def _require_same_versions(self, now: dict[str, str]) -> None:
         then = self.results[0].versions if self.results else now
@@ -182,8 +200,10 @@ class Recording:
 
     def close(self, status: Status, why: str, failure: Failure | None) -> Record:
         """Write the samples, then the record."""
-        cuts = [session.steadiness.cut for session in self.sessions]
-        windows = [window_of(result, cut) for result, cut in zip(self.results, cuts, strict=True)]
+        windows = [
+            window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
+            for result, session in zip(self.results, self.sessions, strict=True)
+        ]
         last = self.results[-1] if self.results else None
         record = Record(
             id=self.id,
@@ -224,7 +244,11 @@ class Recording:
         if self.results:
             write_columns(self.folder / FILE, self.results)
         logs = sorted(path for path in self.folder.rglob("*.log") if path.stat().st_size)
-        results = sorted(self.folder.glob("session-*/result.msgpack"))
+        results = sorted(
+            path
+            for name in ("result.msgpack", GPU_FILE)
+            for path in self.folder.glob(f"session-*/{name}")
+        )
         samples = [path for path in (self.folder / FILE,) if path.exists()]
         return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
 

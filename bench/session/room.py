@@ -62,12 +62,15 @@ def free_memory_gib() -> float:
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:
-    """Least free memory of these GPUs, GiB; infinite without one."""
+    """Least free memory of these GPUs, GiB; infinite without one, and where it is not told."""
     with nvml.session() as library:
         if library is None or not indices:
             return math.inf
-        handles = nvml.visible_handles(library)
-        free = (library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices)
+        try:
+            handles = nvml.visible_handles(library)
+            free = [library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices]
+        except library.NVMLError:  # a lost GPU: its ranks have more to say of it
+            return math.inf
         return float(min(free)) / 2**30
 
 

@@ -12,12 +12,14 @@ from bench.errors import CannotHere, Interrupted
 from bench.launch.ports import choose_port
 from bench.launch.watch import Listener, Progress, SessionFailed, run_session
 from bench.machine import nvml
+from bench.machine.cpu import load_1min
 from bench.machine.gpu_watch import GpuWatch, open_watch
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.machine.member import Member
 from bench.machine.process import undisturbed
 from bench.rankfile import Phase
+from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started, open_recording
 from reports.figures import steadiness_of
 from reports.schema.config import Choice, Request, RunConfig
@@ -104,14 +106,15 @@ def measure_session(run: Recording, number: int, port: int, tell: Listener) -> S
     folder = run.session_folder(number)
     folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
     plan = run.commands(folder, port)
-    started, clock = datetime.now(UTC), time.monotonic()
+    started, clock, load = datetime.now(UTC), time.monotonic(), load_1min()
     with ExitStack() as stack:
         watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
+        stack.enter_context(lost_gpus_named(watch))
         watch.note_residents()
         listener = _Listener(watch=watch, tell=tell, clock=clock)
         result = run_session(plan, folder, listener)
     steadiness = steadiness_of(result)
-    began = Started(at=started, launch_s=listener.launch_s)
+    began = Started(at=started, launch_s=listener.launch_s, load_1min=load)
     return run.keep(result, steadiness, listener.watch.report(), began)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.render import words
+from reports.render.gpus import gpu_line
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
@@ -75,6 +76,8 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         ),
     )
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
+    if line := gpu_line(record):
+        yield "GPU", line
 
 
 def _memory_kind(record: Record) -> str:

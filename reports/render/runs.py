@@ -26,7 +26,10 @@ _FIGURES = {
     "backward ms": "backward_ms",
     "optimizer ms": "optimizer_ms",
     "peak GiB": "peak_gib",
+    "J/image": "joules_per_image",
 }
+_GPU_FIGURES = {"GPU MHz": "sm_mhz", "GPU W": "power_w", "GPU °C": "temperature_c"}
+"""What may explain the others: clocks follow power and heat."""
 
 
 def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
@@ -115,8 +118,13 @@ def _figure_rows(found: Diff) -> Iterator[tuple[str, str, str]]:
     a, b = found.figures_a, found.figures_b
     if a is None and b is None:
         return
-    for name, field in _FIGURES.items():
-        one, two = (getattr(side, field) if side else None for side in (a, b))
+    gpus = found.gpus_a, found.gpus_b
+    sides = [((a, b), _FIGURES), (gpus, _GPU_FIGURES)]
+    rows = [(name, field, both) for both, fields in sides for name, field in fields.items()]
+    for name, field, both in rows:
+        one, two = (getattr(side, field) if side else None for side in both)
+        if one is None and two is None:
+            continue
         change = f"   {100 * (two / one - 1):+.1f} %" if one and two is not None else ""
         yield name, _figure(one), _figure(two) + change
 

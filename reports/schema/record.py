@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from reports.schema.config import Choice, Option, RunConfig
+from reports.schema.machine import Board, GpusSeen
 from reports.schema.samples import Profiled
 from reports.schema.topology import Topology
 
@@ -39,6 +40,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Commit, branch, remote (without credentials) and whether the user's folder was dirty."""
     of_ranks: dict[str, str] = {}
     """Of the same variables, those that the launcher sets for the ranks, as node 0 gets them."""
+    boards: tuple[Board, ...] = ()
+    """The visible GPUs with their settings, those alike together."""
+    hypervisor: str = ""
+    """Under which the machine runs, as far as it shows; empty on bare metal."""
+    container: str = ""
+    """Kind of container, as far as it shows."""
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +99,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Largest peak of a rank."""
     cores_lost_percent: float
     """Share of the ranks' cores taken by others or by the hypervisor during the window."""
+    others_percent: float | None = None
+    """The part of it that other processes had; of the host, and the session, that lost most."""
+    steal_percent: float | None = None
+    """The part that the hypervisor had."""
+    joules_per_image: float | None = None
+    """Energy of the whole boards of all GPUs; None on a CPU, and where not all GPUs tell it."""
 
     @property
     def parts_ms(self) -> float:
@@ -113,6 +126,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     first_loss: float | None
     """Mean over ranks of the window's first step; None where it is not finite."""
     last_loss: float | None
+    load_1min: float | None = None
+    """The host's load average of one minute before the ranks started."""
+    gpus: GpusSeen | None = None
+    """None on a CPU, and where NVML gave no answer."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):

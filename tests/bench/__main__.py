@@ -1,11 +1,11 @@
 """`nox -s bench`: what the harness itself costs, as ratios within one run.
 
-    python -m tests.bench [startup | loop | CASE ...] [--sessions K] [--pairs N] [--steps N]
-                          [--inject SHARE] [--json FILE]
+    python -m tests.bench [startup | loop | monitor | CASE ...] [--sessions K] [--pairs N]
+                          [--steps N] [--inject SHARE] [--json FILE]
 
 Exit code 0 when every 99 % interval lies within 0.99 to 1.01 (start-up: at most 1.2), 1 when one
-lies outside, 3 when the machine is too noisy to tell. With --json, finished sessions are kept in
-FILE as they come, and a run that was cut goes on from there.
+lies outside, 3 when the machine is too noisy to tell; `monitor` has a limit of its own. With
+--json, finished sessions are kept in FILE as they come, and a run that was cut goes on from there.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from bench.machine.inventory import inspect
 from reports.files import write_atomically
 from tests.bench.fidelity import CASES, session_pairs
 from tests.bench.intervals import cost_of, ratio_of
+from tests.bench.monitor import check
 from tests.bench.plan import Plan
 from tests.bench.startup import startup_pairs
 
@@ -32,7 +33,9 @@ LOOP = Plan(pairs=100, steps=200, tiny=True)
 
 def main() -> int:
     options = _options()
-    checks = {"startup": _startup, "loop": _loop} | dict.fromkeys(CASES, _fidelity)
+    checks = {"startup": _startup, "loop": _loop, "monitor": _monitor} | dict.fromkeys(
+        CASES, _fidelity
+    )
     codes = [checks[case](case, options) for case in options.cases]
     return 1 if 1 in codes else max(codes, default=0)
 
@@ -42,8 +45,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "cases",
         nargs="*",
-        default=["startup", "loop", *CASES],
-        choices=["startup", "loop", *CASES],
+        default=["startup", "loop", "monitor", *CASES],
+        choices=["startup", "loop", "monitor", *CASES],
         metavar="CASE",
     )
     parser.add_argument("--sessions", type=int, default=6)
@@ -70,6 +73,10 @@ def _loop(case: str, options: argparse.Namespace) -> int:
         flush=True,
     )
     return 0
+
+
+def _monitor(case: str, options: argparse.Namespace) -> int:
+    return check()
 
 
 def _fidelity(case: str, options: argparse.Namespace) -> int:

@@ -14,25 +14,13 @@ from bench.machine import condition_load as load
 from bench.machine import condition_memory as memory
 from bench.machine import condition_start as start
 from bench.machine.condition import CHECKS, Condition, examine
-from bench.machine.condition_gpu import GpuState
 from bench.machine.findings import Activity, Check, Finding, Process, Severity, cpu_list, here
 from bench.machine.inventory import parse_cpu_list
 from bench.machine.lock import Holder
 from tests.machine.made_kernel import QUIET, MadeKernel
+from tests.machine.test_condition_gpu import GPU
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
-GPU = GpuState(
-    index=0,
-    persistence=True,
-    reasons=0x02,
-    max_mhz=1980,
-    use_percent=0,
-    processes=(),
-    power_limit_w=700.0,
-    default_limit_w=700.0,
-    ecc=True,
-    mig=False,
-)
 
 
 @pytest.fixture

@@ -25,6 +25,11 @@ GPU = GpuState(
     default_limit_w=700.0,
     ecc=True,
     mig=False,
+    driver="610.43.02, CUDA 13.2",
+    sm_mhz=345,
+    power_w=72.4,
+    temperature_c=31,
+    compute_mode="default",
 )
 
 
@@ -62,6 +67,12 @@ def test_a_quiet_gpu() -> None:
         ({"persistence": None}, "GPU persistence", HIDDEN),
         ({"power_limit_w": None}, "GPU power limit", HIDDEN),
         ({"ecc": None}, "GPU ECC", HIDDEN),
+        ({"temperature_c": None}, "GPU temperature", HIDDEN),
+        ({"driver": ""}, "GPU driver", HIDDEN),
+        ({"compute_mode": ""}, "GPU compute mode", HIDDEN),
+        ({"compute_mode": "exclusive process"}, "GPU compute mode", DISTURBS),
+        ({"compute_mode": "prohibited"}, "GPU compute mode", SPOILS),
+        ({"lost": "GPU is lost"}, "GPU driver", SPOILS),
         ({"max_mhz": None}, "GPU clocks", HIDDEN),
     ],
 )
@@ -69,6 +80,19 @@ def test_one_loud_thing(changed: dict[str, Any], check: str, severity: Severity)
     found = loud(replace(GPU, **changed))
     assert (found.check, found.severity) == (check, severity)
     assert severity is HIDDEN or (found.why and found.advice)
+
+
+def test_what_it_does_now() -> None:
+    told = {one.check: one.value for one in findings(GPU)}
+    assert told["GPU driver"] == "610.43.02, CUDA 13.2"
+    assert told["GPU clocks"] == "held by a setting, 345 MHz now"
+    assert told["GPU power limit"] == "700 W, 72 W now"
+    assert told["GPU temperature"] == "31 °C now"
+    assert loud(replace(GPU, reasons=0x01)).value.startswith("free up to 1,980 MHz, 345 MHz now")
+
+
+def test_a_gpu_for_one_process_plays_no_duet() -> None:
+    assert "no duet" in loud(replace(GPU, compute_mode="exclusive process")).why
 
 
 def test_throttling_names_all_reasons() -> None:
@@ -114,13 +138,23 @@ class Driver:
             "PersistenceMode": 0,
             "CurrentClocksEventReasons": 0x01,
             "MaxClockInfo": 1980,
+            "ClockInfo": 345,
+            "PowerUsage": 72_400,
+            "Temperature": 31,
+            "ComputeMode": 3,
             "UtilizationRates": SimpleNamespace(gpu=12, memory=3),
             "ComputeRunningProcesses": [SimpleNamespace(pid=7)],
-            "PowerManagementLimit": 500_000,
+            "EnforcedPowerLimit": 500_000,
             "PowerManagementDefaultLimit": 700_000,
             "EccMode": [1, 1],
             "MigMode": [0, 0],
         }
+
+    def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
+        return "610.43.02"
+
+    def nvmlSystemGetCudaDriverVersion_v2(self) -> int:  # noqa: N802
+        return 13020
 
     def __getattr__(self, name: str) -> Any:
         question = name.removeprefix("nvmlDeviceGet")
@@ -152,6 +186,11 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
             default_limit_w=700.0,
             ecc=True,
             mig=False,
+            driver="610.43.02, CUDA 13.2",
+            sm_mhz=345,
+            power_w=72.4,
+            temperature_c=31,
+            compute_mode="exclusive process",
         ),
     )
 

@@ -1,19 +1,29 @@
 """The watch over the GPUs, against a driver made by hand."""
 
+import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.machine import nvml
+from bench.machine.gpu_track import Track
 from bench.machine.gpu_watch import GpuWatch, open_watch
 from reports.validity import GpuUse
 
 IDLE, POWER_CAP, SLOWDOWN, THERMAL, POWER_BRAKE = 0x01, 0x04, 0x08, 0x20, 0x80
 
 
+LOST = 15
+
+
 class NVMLError(Exception):
-    """As pynvml's: what the driver could not answer."""
+    """As pynvml's: what the driver could not answer, with its number."""
+
+    def __init__(self, text: str, value: int = 999) -> None:
+        super().__init__(text)
+        self.value = value
 
 
 class Driver:
@@ -60,7 +70,7 @@ class Driver:
 
     def _reach(self, handle: str) -> None:
         if handle in self.lost:
-            raise NVMLError("GPU is lost")
+            raise NVMLError("GPU is lost", LOST)
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +93,14 @@ def sampled(watch: GpuWatch, driver: Driver, *moments: dict[str, int]) -> GpuUse
     return watch.report()
 
 
+def guards(found: GpuUse) -> GpuUse:
+    """Without what was seen GPU by GPU."""
+    return replace(found, seen=None, moments={})
+
+
 def test_a_quiet_window() -> None:
     driver = Driver()
-    assert sampled(started(driver), driver, {}, {}) == GpuUse(samples=2)
+    assert guards(sampled(started(driver), driver, {}, {})) == GpuUse(samples=2)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +135,7 @@ def test_the_power_cap_is_another_matter() -> None:
 def test_harmless_reasons() -> None:
     driver = Driver()
     harmless = IDLE | 0x02 | 0x10 | 0x100  # idle, application clocks, sync boost, display
-    assert sampled(started(driver), driver, {"gpu 0": harmless}) == GpuUse(samples=1)
+    assert guards(sampled(started(driver), driver, {"gpu 0": harmless})) == GpuUse(samples=1)
 
 
 def test_one_slow_gpu_slows_them_all() -> None:
@@ -176,7 +191,7 @@ def test_resident_but_idle() -> None:
     driver.pids = {"gpu 0": [7]}
     watch = started(driver)
     watch.sample()
-    assert watch.report() == GpuUse(samples=1)
+    assert guards(watch.report()) == GpuUse(samples=1)
 
 
 def test_warm_up_is_forgotten() -> None:
@@ -201,9 +216,18 @@ def test_a_gpu_lost_on_the_way_ends_no_run() -> None:
     assert (found.samples, found.throttled_percent, found.foreign_percent) == (1, 100, 0)
 
 
+def test_an_older_name_of_the_reasons() -> None:
+    """Drivers call them ThrottleReasons, or once did."""
+    library = SimpleNamespace(nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: SLOWDOWN)
+    watch = GpuWatch(tracks=[Track(gpu=nvml.Gpu(library=library, handle="gpu 0"), index=0)])
+    watch.start()
+    watch.sample()
+    assert watch.report().reasons == ("hardware slowdown",)
+
+
 def test_a_library_that_knows_less() -> None:
-    """Older versions call it ThrottleReasons: that guard is silent then."""
-    watch = GpuWatch(library=SimpleNamespace(), handles=["gpu 0"])
+    gpu = nvml.Gpu(library=SimpleNamespace(), handle="gpu 0")
+    watch = GpuWatch(tracks=[Track(gpu=gpu, index=0)])
     watch.note_residents()
     watch.start()
     watch.sample()
@@ -248,4 +272,15 @@ def test_handles_in_the_order_that_cuda_counts(
 
 def test_the_watch_takes_the_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,0")
-    assert open_watch(Driver(count=4), [0, 2]).handles == ["gpu 3", "gpu 0"]
+    watch = open_watch(Driver(count=4), [0, 2])
+    assert [track.gpu.handle for track in watch.tracks] == ["gpu 3", "gpu 0"]
+
+
+def test_a_library_that_cannot_even_be_shut(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shut() -> None:
+        raise NVMLError("GPU is lost", LOST)
+
+    library = SimpleNamespace(nvmlInit=lambda: None, nvmlShutdown=shut)
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    with nvml.session() as found:
+        assert found is library

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import findings, inventory
+from bench.errors import CannotHere
+from bench.machine import findings, inventory, nvml
 from bench.machine.inventory import Gpu, inspect, parse_cpu_list
+from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,14 @@ def test_this_machine_can_be_inspected() -> None:
     assert 1 <= machine.physical_cores <= len(machine.cores)
     assert machine.memory_gib > 0
     assert machine.cpu_name
+
+
+def test_a_gpu_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost since an earlier run: two lines, and no traceback."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    library = RecordedNvml(lost_at(0.0, gpu=1))
+    monkeypatch.setattr(nvml, "session", library.session)
+    with pytest.raises(CannotHere, match="a GPU does not answer: GPU is lost; see nvidia-smi"):
+        inspect()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert [gpu.name for gpu in inspect().gpus] == ["NVIDIA H200"]

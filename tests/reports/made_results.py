@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from reports.schema.config import Choice, RunConfig
+from reports.schema.machine import Board, GpusSeen
 from reports.schema.record import (
     DataSet,
     Environment,
@@ -189,6 +190,44 @@ def made_figures(**changes: Any) -> Figures:
         cores_lost_percent=2.5,
     )
     return msgspec.structs.replace(figures, **changes)
+
+
+def made_seen(gpus: int = 1, **changes: Any) -> GpusSeen:
+    """GPUs under load, each with as much to tell as there is."""
+    seen = GpusSeen(
+        index=tuple(range(gpus)),
+        samples=(40,) * gpus,
+        watched_s=(19.5,) * gpus,
+        sm_mhz=(1755.0,) * gpus,
+        sm_least_mhz=(1710.0,) * gpus,
+        sm_most_mhz=(1980.0,) * gpus,
+        memory_mhz=(3201.0,) * gpus,
+        power_w=(650.1,) * gpus,
+        power_peak_w=(699.9,) * gpus,
+        temperature_c=(54.0,) * gpus,
+        use_percent=(99.5,) * gpus,
+        energy_j=(12675.5,) * gpus,
+        energy_by="counter",
+    )
+    return msgspec.structs.replace(seen, **changes)
+
+
+def made_board(count: int = 1, **changes: Any) -> Board:
+    """H200s, set alike."""
+    board = Board(
+        gpus=tuple(range(count)),
+        uuids=tuple(f"GPU-{index:08x}-0000-0000-0000-000000000000" for index in range(count)),
+        name="NVIDIA H200",
+        sm_max_mhz=1980,
+        memory_max_mhz=3201,
+        power_limit_w=700.0,
+        default_limit_w=700.0,
+        ecc=True,
+        persistence=True,
+        mig=False,
+        compute_mode="default",
+    )
+    return msgspec.structs.replace(board, **changes)
 
 
 def made_session(number: int = 1, **changes: Any) -> Session:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.figures import figures_of, interval_of, steadiness_of, window_of
+from reports.schema.machine import GpusSeen
 from reports.schema.record import Figures
 from reports.schema.samples import SessionResult
 from tests.reports.made_results import (
@@ -18,6 +19,7 @@ from tests.reports.made_results import (
     made_figures,
     made_result,
     made_samples,
+    made_seen,
     made_session,
     made_topology,
 )
@@ -143,6 +145,7 @@ def test_memory_and_cores_are_those_of_the_worst_rank_and_session() -> None:
     found = figures(worse, busy)
     assert found.peak_gib == 3.0
     assert found.cores_lost_percent == pytest.approx(20)
+    assert (found.others_percent, found.steal_percent) == (pytest.approx(20), 0)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +194,21 @@ def test_window_keeps_integers() -> None:
     """Samples are whole nanoseconds all the way: no rounding before the figures."""
     window = window_of(two_ranks(), 1)
     assert window.columns["step_ns"].tolist() == [[20 * MS, 30 * MS], [10 * MS, 40 * MS]]
+
+
+def test_joules_are_those_of_the_window() -> None:
+    """Of two GPUs at 100 W and 300 W over a window of 80 ms, in which there were 48 images."""
+    seen = made_seen(2, watched_s=(2.0, 1.0), energy_j=(200.0, 300.0))
+    window = window_of(two_ranks(), 0, seen)
+    assert window.energy_j == pytest.approx(400 * 0.080)
+    found = figures_of([window, window], batch_size=8, devices=2)
+    assert found.joules_per_image == pytest.approx(400 * 0.080 / 48)
+
+
+@pytest.mark.parametrize(
+    "seen", [None, made_seen(2, energy_j=()), made_seen(2, energy_j=(200.0, None))]
+)
+def test_no_joules_where_one_gpu_does_not_tell(seen: GpusSeen | None) -> None:
+    known, unknown = window_of(two_ranks(), 0, made_seen(2)), window_of(two_ranks(), 0, seen)
+    assert figures_of([unknown], batch_size=8, devices=2).joules_per_image is None
+    assert figures_of([known, unknown], batch_size=8, devices=2).joules_per_image is None

@@ -13,7 +13,15 @@ from reports.runs import Unfinished
 from reports.schema.config import RunConfig
 from reports.tables import PAIRS, RUNS, SESSIONS, STEPS, ask
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
-from tests.reports.made_results import RUN_ID, made_record, made_result, made_samples
+from tests.reports.made_results import (
+    RUN_ID,
+    made_figures,
+    made_record,
+    made_result,
+    made_samples,
+    made_seen,
+    made_session,
+)
 
 UNFINISHED = Unfinished(id="20260303-000000-resnext50_32x4d_1n-0001", why="no record: running")
 
@@ -86,6 +94,20 @@ def test_sessions(root: Path) -> None:
     first = record.sessions[0]
     expected = (RUN_ID, first.number, first.figures.images_per_s, first.steadiness.steady)
     assert row == expected
+
+
+def test_what_was_seen_of_gpus(root: Path) -> None:
+    """The slowest clock, the power of all, the hottest, the energy of the window."""
+    seen = made_seen(2, sm_mhz=(1755.0, 1410.0), temperature_c=(54.0, 61.0), power_w=(650.0, 600.0))
+    figures = made_figures(joules_per_image=0.5)
+    session = made_session(figures=figures, gpus=seen, load_1min=0.25)
+    gpus = "sm_mhz, power_w, temperature_c, joules, lost_gpus, load_1min, joules_per_image"
+    question = f"SELECT {gpus} FROM sessions"
+    assert one(root, question) == (*[None] * 4, None, None, None)
+    runs.save(root / RUN_ID, made_record(sessions=(session,), figures=figures))
+    joules = 0.5 * figures.images
+    assert one(root, question) == (1410, 1250, 61, joules, [], 0.25, 0.5)
+    assert one(root, "SELECT joules_per_image FROM runs WHERE kind = 'run'") == (0.5,)
 
 
 def test_steps_are_read_from_the_runs_own_files(root: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from reports.schema.record import Thresholds
 from reports.schema.samples import RankFacts, SessionResult
-from reports.validity import GpuUse, Verdict, cores_lost_percent, judge
-from tests.reports.made_results import MS, even_samples, made_facts, made_result
+from reports.validity import GpuUse, Verdict, cores_lost, cores_lost_percent, judge
+from tests.reports.made_results import MS, even_samples, made_facts, made_result, made_seen
 
 
 def two_ranks(*facts: RankFacts, hosts: tuple[str, str] = ("host-a", "host-a")) -> SessionResult:
@@ -88,6 +88,45 @@ def test_cores_lost(seconds: float, percent: float, noted: bool, invalid: bool) 
 def test_steal_is_lost_too() -> None:
     facts = (lost(1.0), made_facts(1, core_steal_s=2.0))
     assert cores_lost_percent(two_ranks(*facts)) == pytest.approx(15)
+
+
+@pytest.mark.parametrize(
+    ("others_s", "steal_s", "words"),
+    [
+        (2.0, 0.0, "10 % of the ranks' cores were lost to other processes"),
+        (0.0, 2.0, "10 % of the ranks' cores were lost to the hypervisor"),
+        (2.0, 0.08, "10 % of the ranks' cores were lost to other processes"),
+        (
+            *(1.0, 2.0),
+            "15 % of the ranks' cores were lost: 5 % to other processes, 10 % to the hypervisor",
+        ),
+    ],
+)
+def test_who_had_the_cores(others_s: float, steal_s: float, words: str) -> None:
+    facts = (lost(others_s), made_facts(1, core_steal_s=steal_s))
+    found = cores_lost(two_ranks(*facts))
+    assert (found.others, found.steal) == pytest.approx((5 * others_s, 5 * steal_s))
+    assert verdict(*facts).notes == (words,)
+
+
+def test_a_lost_gpu_is_invalid() -> None:
+    words = "GPU 1 was lost 12 s into the window (GPU is lost)"
+    assert verdict(gpu=GpuUse(lost=(words,))).invalid == (words,)
+
+
+def test_reasons_that_are_not_told_are_a_note() -> None:
+    (note,) = verdict(gpu=GpuUse(samples=3, tells_reasons=False)).notes
+    assert "throttling would go unseen" in note
+    assert verdict(gpu=GpuUse(samples=0, tells_reasons=False)).notes == ()
+
+
+def test_sides_of_a_duet_have_no_energy_of_their_own() -> None:
+    seen = made_seen(2)
+    found = GpuUse(samples=40, seen=seen).shared()
+    assert found.seen is not None
+    assert (found.seen.energy_j, found.seen.power_w) == ((), seen.power_w)
+    assert found.seen.energy_by == "none: both sides of a duet share the GPUs"
+    assert GpuUse().shared() == GpuUse()
 
 
 def test_a_rank_counted_busier_than_its_cores_makes_up_for_nothing() -> None:

@@ -17,6 +17,7 @@ from bench.session.room import NoRoom
 from reports import runs
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits
+from tests.reports.made_results import made_board
 from tests.session import made_duets
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
 from tests.session.made_script import Silent
@@ -167,6 +168,9 @@ def moved(state: State, **changes: Any) -> State:
         ("python", "3.0.0"),
         ("versions", {"torch": "0.0.1"}),
         ("variables", {"OMP_NUM_THREADS": "64"}),
+        ("boards", (made_board(power_limit_w=500.0),)),
+        ("hypervisor", "another"),
+        ("container", "another"),
     ],
 )
 def test_another_machine_or_other_versions(

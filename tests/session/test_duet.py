@@ -11,11 +11,12 @@ import pytest
 
 from bench import tokens
 from bench.launch.watch import SessionFailed
-from bench.machine.gpu_watch import open_watch
+from bench.machine.gpu_watch import GpuWatch, open_watch
 from bench.session import duet
 from bench.session.duet import Score
 from bench.session.recording import Started
 from reports.schema.record import Failure
+from tests.machine.recorded_nvml import QUIET, RecordedNvml, Recording, lost_at
 from tests.machine.test_gpu_watch import Driver
 
 
@@ -230,3 +231,53 @@ def test_no_side_warms_up_while_the_other_is_built(
         *rest,
         "second warms up",
     ]
+
+
+class Playing:
+    """Both sides of a duet on GPU 0, made up; the driver's answers are played back."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, recording: Recording) -> None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        self.library = RecordedNvml(recording, gpus=1)
+        self.fails = ""
+        monkeypatch.setattr(duet.nvml, "session", self.library.session)
+        monkeypatch.setattr(duet, "open_watch", self._open_watch)
+        monkeypatch.setattr(duet._Stage, "build", lambda stage, *sides, flipped: None)
+        monkeypatch.setattr(duet._Stage, "fitting_steps", lambda stage: 10)
+        monkeypatch.setattr(duet._Stage, "take_turns", lambda stage, steps: self._take_turns(stage))
+
+    def _open_watch(self, library: Any, visible: list[int]) -> GpuWatch:
+        watch = open_watch(library, visible)
+        watch.clock = lambda: self.library.now_s
+        return watch
+
+    def _take_turns(self, stage: duet._Stage) -> float:
+        for _ in range(10):
+            stage.watch()
+            self.library.now_s += 0.5
+        if self.fails:
+            raise SessionFailed(Failure(rank=0, what=self.fails, log="", log_tail=()))
+        stage.sides = [SimpleNamespace(finish=lambda: None)] * 2  # type: ignore[list-item]
+        stage.started = [Started(at=datetime.now(UTC), launch_s=1.0)] * 2
+        return 0.0
+
+    def __call__(self) -> duet.Played:
+        run: Any = SimpleNamespace(gpu_indices=lambda: [0])
+        score = Score(pairs=1, block_steps=0, more=False, check_memory=False)
+        return duet.play(run, run, score, 1, "ab", lambda done: None)
+
+
+def test_what_a_gpu_took_is_neither_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Playing(monkeypatch, QUIET)().use.seen
+    assert seen is not None
+    assert (seen.samples, seen.power_w, seen.energy_j) == ((10,), (650,), ())
+    assert seen.energy_by == "none: both sides of a duet share the GPUs"
+
+
+def test_a_lost_gpu_ends_a_duet_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = Playing(monkeypatch, lost_at(2.0, gpu=0))
+    playing.fails = "rank 0: AcceleratorError: CUDA error: unknown error"
+    with pytest.raises(
+        SessionFailed, match=r"^GPU 0 was lost 2 s into the window \(GPU is lost\); r"
+    ):
+        playing()

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from bench.launch.watch import SessionFailed
+from bench.machine import nvml
 from bench.session import room
 from bench.session.room import NoRoom, room_is_sought
 from reports.schema.record import Failure
+from tests.machine.recorded_nvml import RecordedNvml, lost_at
 from tests.session.made_duets import made_recording
 
 SIDE: Any = SimpleNamespace(processes=SimpleNamespace(pids=(1, 2)))
@@ -89,3 +91,13 @@ def test_a_side_that_ends_for_want_of_memory_has_no_room(what: str, is_room: boo
     with pytest.raises(expected) as found, room_is_sought():
         raise SessionFailed(failure)
     assert what in str(found.value)
+
+
+def test_a_gpu_that_does_not_answer_has_unknown_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was lost: what its ranks say of their end counts."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    library = RecordedNvml(lost_at(5.0, gpu=1))
+    monkeypatch.setattr(nvml, "session", library.session)
+    assert room.gpu_free_gib([0, 1]) == pytest.approx(140.4, abs=0.1)
+    library.now_s = 5.0
+    assert room.gpu_free_gib([0, 1]) == math.inf

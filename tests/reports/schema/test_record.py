@@ -14,8 +14,10 @@ from reports.schema.record import VERSION, File, Record
 from reports.schema.upgrade import decode, schema
 from tests.reports.made_results import (
     failed_record,
+    made_board,
     made_config,
     made_record,
+    made_seen,
     made_session,
     made_topology,
 )
@@ -30,6 +32,24 @@ def encoded(record: Record) -> dict[str, Any]:
     return raw
 
 
+def watched_record() -> Record:
+    """Two GPUs, of which one tells less and went away."""
+    some = made_seen(
+        2,
+        power_w=(650.0, None),
+        energy_j=(),
+        energy_by="none: not told",
+        reasons_percent={"power cap": (12.5, None)},
+        foreign_percent=(0.0, 3.5),
+        lost={"1": "GPU is lost"},
+    )
+    boards = (made_board(1), made_board(1, gpus=(1,), ecc=None, compute_mode=""))
+    return made_record(
+        sessions=(made_session(gpus=some, load_1min=0.25),),
+        environment=msgspec.structs.replace(made_record().environment, boards=boards),
+    )
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(schema())
 
@@ -41,8 +61,9 @@ def test_the_schema_is_one() -> None:
         failed_record(),
         made_record(data=None, figures=None, sessions=(), status="interrupted"),
         made_record(sessions=(made_session(first_loss=None, last_loss=None),), status="invalid"),
+        watched_record(),
     ],
-    ids=["ok", "failed", "interrupted", "invalid"],
+    ids=["ok", "failed", "interrupted", "invalid", "watched"],
 )
 def test_records_are_of_the_schema_and_come_back(record: Record) -> None:
     raw = encoded(record)
@@ -138,7 +159,10 @@ def test_nothing_of_the_newest_golden_record_is_lost() -> None:
 
 
 def large_record() -> Record:
-    """64 ranks on 8 nodes of 8 GPUs, 24 cores a rank, 5 sessions, a log of each rank and node."""
+    """64 ranks on 8 nodes of 8 GPUs, 24 cores a rank, 5 sessions, a log of each rank and node.
+
+    One node's GPUs are watched: those of the launching program's host.
+    """
     config = made_config(nodes=8, nproc_per_node=8, device="cuda", sessions=5)
     names = [
         f"session-{session}/logs/{kind}-{index}.log"
@@ -149,7 +173,8 @@ def large_record() -> Record:
     return made_record(
         resolved=config,
         topology=made_topology(config, cores_a_rank=24),
-        sessions=tuple(made_session(number) for number in range(1, 6)),
+        environment=msgspec.structs.replace(made_record().environment, boards=(made_board(8),)),
+        sessions=tuple(made_session(number, gpus=made_seen(8)) for number in range(1, 6)),
         files=tuple(File(name=name, size=12_345, sha256="0f" * 32) for name in names),
     )
 

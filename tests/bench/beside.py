@@ -1,0 +1,44 @@
+"""A watch in a process of its own, as the launching program is: `python -m ... RANK_FILE`.
+
+It looks twice a second while the rank trains; while the other side of a duet has the token, at
+nothing. It may use every core of the machine, and loads no torch.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from bench.launch.watch import POLL_S
+from bench.machine.process import die_with_parent
+from bench.rankfile import Mark, RankFile
+from tests.bench.slow_nvml import made_watch
+
+FRESH_S: Final = 0.05
+"""A rank whose last step is older has not got the token; a step of `small` takes 4 ms."""
+
+
+def watch(path: Path) -> None:
+    """Until the rank ends."""
+    found = made_watch()
+    found.start()
+    while True:
+        time.sleep(POLL_S)
+        if is_training(path, time.perf_counter_ns()):
+            found.sample()
+
+
+def is_training(path: Path, now_ns: int) -> bool:
+    """Whether the rank has ended a step a moment ago."""
+    file = RankFile.open(path)
+    if file is None or not file.steps_done:
+        return False
+    last_ns = int(file.marks[file.steps_done - 1, Mark.OPTIMIZER])
+    return now_ns - last_ns < 1e9 * FRESH_S
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    watch(Path(sys.argv[1]))

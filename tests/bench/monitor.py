@@ -1,0 +1,118 @@
+"""What watching the GPUs costs: CPU time of the watch itself, and a duet with and without it.
+
+The watch runs in the launching program, twice a second. What it costs there is CPU time: the
+questions, each of which enters the driver, and some Python around them. Where there is a GPU its
+own driver is asked. Elsewhere a made one (`slow_nvml`) takes 1 ms for each question, all of it
+computing: an assumption, and a hard one, as power and clocks are answered by a processor on the
+board, for which the host mostly waits.
+
+The duet has the watch beside the ranks of side b alone, with a core to spare, as there is beside a
+GPU. Ranks that use every core lose at most what the watch takes of these: the first figure.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.launch.watch import POLL_S
+from bench.machine import nvml
+from bench.machine.gpu_watch import GpuWatch, open_watch
+from bench.machine.inventory import inspect
+from bench.session.compare import Asked, compare
+from reports.schema.comparison import Comparison, Limits
+from tests.bench.real import SMALL, Silent
+from tests.bench.slow_nvml import QUESTION_S, made_watch
+
+LIMIT_PERCENT: Final = 0.5
+LIMITS: Final = Limits(
+    margin_percent=LIMIT_PERCENT,
+    max_sessions=12,
+    max_minutes=3.0,
+    pairs=10,
+    more_pairs=True,
+    block_steps=10,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """CPU time of a watch, over the time in which a run takes its samples."""
+
+    gpus: int
+    core_percent: float
+    """Of one core."""
+
+    def of_cores(self, cores: int) -> float:
+        """Of so many, in per cent."""
+        return self.core_percent / cores
+
+
+def cost_of(
+    watch: GpuWatch, samples: int, cpu_clock: Callable[[], float] = time.process_time
+) -> Cost:
+    """Take `samples` samples, one after another."""
+    watch.note_residents()
+    watch.start()
+    before = cpu_clock()
+    for _ in range(samples):
+        watch.sample()
+    spent_s = cpu_clock() - before
+    return Cost(gpus=len(watch.tracks), core_percent=100 * spent_s / (samples * POLL_S))
+
+
+def own_cost(samples: int = 40) -> tuple[str, Cost]:
+    """Of the watch on this machine, and whose answers it took."""
+    gpus = [gpu.index for gpu in inspect().gpus]
+    with nvml.session() as library:
+        if library is not None and gpus:
+            return "this machine's driver", cost_of(open_watch(library, gpus), samples)
+    return f"a made one, {1e3 * QUESTION_S:g} ms a question", cost_of(made_watch(), samples)
+
+
+def compared(limits: Limits = LIMITS) -> Comparison:
+    """Side b has the watch beside it."""
+    with tempfile.TemporaryDirectory(prefix="monitor-") as folder:
+        asked = Asked(
+            a=SMALL,
+            b=SMALL,
+            given=("", ""),
+            design="duet",
+            limits=limits,
+            root=Path(folder),
+            command=(),
+            modules=("tests.bench.small", "tests.bench.monitored"),
+        )
+        return compare(asked, inspect(), Silent())
+
+
+def check() -> int:
+    """Print both figures; 0 where both are under the limit, 1 where one is not, 3: can't tell."""
+    cores = inspect().usable_cores
+    source, cost = own_cost()
+    share = cost.of_cores(cores)
+    print(
+        f"monitor     {cost.core_percent:.2f} % of a core for {cost.gpus} GPU: {share:.2f} % of "
+        f"{cores} cores (limit {LIMIT_PERCENT:g} %; driver: {source})",
+        flush=True,
+    )
+    text, code = told(compared())
+    print(f"monitor     {text}", flush=True)
+    return 1 if share >= LIMIT_PERCENT else code
+
+
+def told(record: Comparison) -> tuple[str, int]:
+    """What the duet says, and the exit code."""
+    change = record.change
+    if change is None:
+        return f"{record.verdict or record.status}: {record.why}", 3
+    text = (
+        f"a step beside it takes {change.percent:+.2f} % longer, {change.confidence_percent:g} % "
+        f"interval {change.low_percent:+.2f} to {change.high_percent:+.2f} % "
+        f"({record.verdict}, {len(record.pairs)} sessions)"
+    )
+    if change.high_percent < LIMIT_PERCENT:
+        return text, 0
+    return text, 1 if change.low_percent >= LIMIT_PERCENT else 3
