@@ -9,7 +9,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Before torch is imported: two test processes with a thread for each core would fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from pathlib import Path
+
 import pytest
+
+from bench.machine import lock
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +23,12 @@ def _own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("RESNEXT_BENCH_CACHE", str(folder))
     for name in ("RESNEXT_BENCH_RUNS", "RESNEXT_BENCH_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Tests that measure nothing wait for no measurement on this machine, nor for one another."""
+    if "system" not in request.keywords:
+        monkeypatch.setattr(lock, "LOCK", tmp_path.parent / f"{tmp_path.name}.lock")

@@ -45,12 +45,12 @@ class Holder:
 
 
 @contextmanager
-def measuring(what: str, *, path: Path = LOCK) -> Iterator[bool]:
+def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
     """Hold the machine, or raise CannotHere and say who does.
 
     Gives whether it is held: False where no lock file can be made, as on a read-only system.
     """
-    descriptor = _take(path)
+    descriptor = _take(path or LOCK)
     if descriptor is None:
         yield False
         return
@@ -64,10 +64,10 @@ def measuring(what: str, *, path: Path = LOCK) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def holder(*, path: Path = LOCK) -> Holder | None:
+def holder(*, path: Path | None = None) -> Holder | None:
     """Who measures on this machine now, if anyone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _SAFE)
+        descriptor = os.open(path or LOCK, os.O_RDONLY | _SAFE)
     except OSError:
         return None
     try:
