@@ -114,8 +114,11 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     yield "data", words.data(config, record.data)
     yield "measured", _measured(record)
     versions = record.environment.versions
-    shown = [f"{name} {versions[name]}" for name in ("torch", "cudnn", "dali") if name in versions]
+    shown = [f"{name} {versions[name]}" for name in _SHOWN if name in versions]
     yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
+
+
+_SHOWN = ("torch", "cudnn", "torchvision", "timm", "dali")
 
 
 def _measured(record: Record) -> str:
