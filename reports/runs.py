@@ -23,6 +23,8 @@ from reports.schema.upgrade import Stored, decode
 
 RECORD: Final = "record.json"
 FOLDER_VARIABLE: Final = "RESNEXT_BENCH_RUNS"
+MOST_LETTERS: Final = 80
+"""Of a label in a folder's name, which file systems cut at 255; a model's path may be long."""
 _ID: Final = re.compile(r"\d{8}-\d{6}-[\w.]+-[0-9a-f]{4}")
 
 
@@ -42,7 +44,7 @@ def runs_folder(given: Path | None) -> Path:
 def create(root: Path, label: str) -> Path:
     """Make the folder of a new run, named by time (UTC), label and a random end."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)}"
+    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)[-MOST_LETTERS:]}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         return _own_folder(root, name)

@@ -107,7 +107,8 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
         notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
     if gpu.samples and not gpu.tells_reasons:
         notes.append("the driver does not say what holds clocks down: throttling would go unseen")
-    return Verdict(invalid=tuple(invalid), notes=(*notes, *_formats(result.facts)))
+    notes += [*_unused(result.facts), *_formats(result.facts)]
+    return Verdict(invalid=tuple(invalid), notes=tuple(notes))
 
 
 def _cores_words(lost: CoresLost) -> str:
@@ -125,9 +126,11 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
     for one in facts:
         if not one.losses_finite:
             reasons.append(f"rank {one.rank}: the loss is not finite; lower --learning-rate")
-        if one.parameters_unchanged:
-            names, count = one.parameters_unchanged, len(one.parameters_unchanged)
-            reasons.append(f"rank {one.rank}: {count} parameters did not change ({names[0]} …)")
+        unused = set(one.parameters_unused)
+        if stuck := [name for name in one.parameters_unchanged if name not in unused]:
+            reasons.append(
+                f"rank {one.rank}: {len(stuck)} parameters did not change ({stuck[0]} …)"
+            )
         if one.batches_distinct < one.batches_expected:
             reasons.append(
                 f"rank {one.rank}: batches repeat ({one.batches_distinct} distinct, at least "
@@ -146,6 +149,14 @@ def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
     if gpu.foreign_percent > limits.foreign_gpu_percent:
         reasons.append(f"another process used {gpu.foreign_percent:.0f} % of a GPU")
     return reasons
+
+
+def _unused(facts: tuple[RankFacts, ...]) -> list[str]:
+    """All ranks have the same model, so one speaks for all."""
+    names = facts[0].parameters_unused
+    which = f"{len(names)} parameters get" if len(names) > 1 else "1 parameter gets"
+    more = " …" if len(names) > 1 else ""
+    return [f"{which} no gradient: the loss ignores them ({names[0]}{more})"] if names else []
 
 
 def _formats(facts: tuple[RankFacts, ...]) -> list[str]:

@@ -33,7 +33,8 @@ Model = Annotated[
     str | None,
     _option(
         _MODEL,
-        "resnext{14,26,50,101,152}_{C}x{D}d or resnet{50,101,152} (default: resnext50_32x4d)",
+        "resnext{14,26,50,101,152}_{C}x{D}d, resnet{50,101,152}, torchvision:NAME, timm:NAME, or "
+        "package.module:callable of yours (default: resnext50_32x4d)",
         metavar="NAME",
     ),
 ]

@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 
+from bench.config.models import require_model
 from bench.config.request import OPTIONS, flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
 from reports.schema.config import USUAL_BUCKET_MIB, Choice, Request, RunConfig
-from resnext.errors import UnknownModel
-from resnext.spec import parse
 
 PAPER_RATE = 0.1
 """Learning rate of the ResNeXt paper at 256 images a step, scaled linearly with the batch."""
@@ -126,10 +125,7 @@ def _installed(module: str) -> bool:
 
 def _model(pick: _Open, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
     name = pick("model", "resnext50_32x4d", "the paper's")
-    try:
-        parse(name)
-    except UnknownModel as error:
-        raise UsageError(f"--model: {error}") from error
+    require_model(name)
     return {"model": name}
 
 

@@ -7,12 +7,13 @@ pools count them once), its output goes to its own log, and it is told to die wi
 import faulthandler
 import importlib
 import os
+import re
 import sys
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -21,6 +22,13 @@ from bench.machine.process import bind_to_cores, die_with_parent
 from bench.rankfile import RankFile
 from reports.files import write_atomically
 from reports.schema.topology import Place
+
+_SIZE: Final = re.compile(
+    r"wrong image (height|width)|input (height|width) \(|divisible by|doesn't match model"
+    r"|kernel size can't be greater than actual input|output size is too small",
+    re.IGNORECASE,
+)
+"""What torch, torchvision and timm say to images of a size that a model cannot take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +128,13 @@ def _hint(error: Exception) -> str:
     text = str(error)
     if "Critical error in pipeline" in text:
         return "the loader met a file that does not decode; it was sound when it was checked"
+    if "finished reduction in the prior iteration" in text:
+        return (
+            "the loss ignores some of the model's parameters, for which DDP waits: freeze them "
+            "(requires_grad_(False)), or use --static-graph or one rank"
+        )
+    if _SIZE.search(text):
+        return "the model does not take images of this size; try another --image-size, as 224"
     if "driver" in text and "too old" in text:
         return "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu"
     return ""

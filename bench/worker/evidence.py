@@ -8,11 +8,19 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from bench.config.models import foreign
 from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
 from bench.worker.entry import Rank
 from bench.worker.joining import gpu_uuid
 from bench.worker.training import Training
-from bench.worker.witness import Checksums, FormatProbe, Witness, checksums, fewest_distinct
+from bench.worker.witness import (
+    Checksums,
+    FormatProbe,
+    UseProbe,
+    Witness,
+    checksums,
+    fewest_distinct,
+)
 from reports.schema.config import RunConfig
 from reports.schema.samples import RankFacts
 
@@ -24,12 +32,17 @@ class Evidence:
         self._rank, self._training = rank, training
         self.witness = Witness(len(rank.file.marks), training.device)
         self._probe = FormatProbe(training.module)
+        # All parameters of ours are used: there, one without a gradient is a fault.
+        is_ours = foreign(rank.job.config.model) is None
+        self._use = None if is_ours else UseProbe(training.module)
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
 
     def before_window(self) -> None:
         """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
         self._probe.stop()
+        if self._use:
+            self._use.stop()
         self._before = checksums(self._training.module)
 
     @contextmanager
@@ -48,6 +61,8 @@ class Evidence:
         """Everything about the `timed` steps but their times; `losses` are theirs."""
         training, rank = self._training, self._rank
         after = checksums(training.module)
+        unchanged = self._before.unchanged_in(after)
+        unused = self._use.unused if self._use else ()
         return RankFacts(
             rank=rank.rank,
             peak_gib=_peak_gib(training.device),
@@ -59,7 +74,8 @@ class Evidence:
             core_busy_s=self._busy_s,
             core_steal_s=self._steal_s,
             parameters=sum(parameter.numel() for parameter in training.module.parameters()),
-            parameters_unchanged=self._before.unchanged_in(after),
+            parameters_unchanged=unchanged,
+            parameters_unused=tuple(name for name in unchanged if name in unused),
             parameter_digest=after.digest,
             losses_finite=bool(np.isfinite(losses).all()),
             batches_distinct=self.witness.distinct_batches(timed),

@@ -95,9 +95,10 @@ def settle(most_s: float) -> None:
 
 def _warm_up(side: _Side) -> int:
     """Return the shortest step of the later half, in ns: blocks must last long enough."""
-    steps = side.rank.job.config.warm_up
+    config = side.rank.job.config
+    steps = config.warm_up
     side.clock.start_window()
-    warm_up(side.training, side.clock, side.evidence, steps)
+    warm_up(side.training, side.clock, side.evidence, config)
     side.clock.stop_window()
     side.done = steps
     reset_peak(side.training.device)

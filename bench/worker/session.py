@@ -18,11 +18,13 @@ from bench.worker.data import open_batches
 from bench.worker.entry import Rank
 from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.joining import join_others
+from bench.worker.logits import first_step_checked
 from bench.worker.loop import run_steps
 from bench.worker.profile import profile
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
 from reports.files import write_atomically
+from reports.schema.config import RunConfig
 from reports.schema.samples import RankFacts, Samples, SessionResult
 from reports.schema.topology import Place
 
@@ -97,7 +99,7 @@ def _measure(rank: Rank, training: Training, progress: Progress) -> tuple[Sample
     clock = clock_for(training.device, rank.file)
     evidence = Evidence(rank, training)
     with progress(Phase.WARM_UP):
-        warm_up(training, clock, evidence, config.warm_up)
+        warm_up(training, clock, evidence, config)
     reset_peak(training.device)
     rank.file.phase = Phase.TIMED
     with evidence.counted():
@@ -112,13 +114,15 @@ def _measure(rank: Rank, training: Training, progress: Progress) -> tuple[Sample
     return samples, evidence.facts(losses, timed, progress.seconds)
 
 
-def warm_up(training: Training, clock: HostClock, evidence: Evidence, steps: int) -> None:
+def warm_up(training: Training, clock: HostClock, evidence: Evidence, config: RunConfig) -> None:
     """Steps before the first timed one.
 
     Checksums take a while, in which queues fill and GPUs slow down: real steps come after them.
     """
+    steps = config.warm_up
     early = steps - min(STEPS_BEFORE_WINDOW, steps - 1)
-    run_steps(training, clock, evidence.witness, 0, early)
+    run_steps(first_step_checked(training, config), clock, evidence.witness, 0, 1)
+    run_steps(training, clock, evidence.witness, 1, early - 1)
     evidence.before_window()
     run_steps(training, clock, evidence.witness, early, steps - early)
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
 from bench.worker.engine import Engine, build_engine
+from bench.worker.models import maker
 from bench.worker.precision import AMP_DTYPES
 from pipelines.batches import Batches
 from reports.schema.config import RunConfig
@@ -39,8 +41,9 @@ class Training:
 
 def build_model(config: RunConfig, device: torch.device) -> nn.Module:
     """The network on its device and in its format; seeded, so that all ranks start equal."""
-    torch.manual_seed(config.seed)
-    model = build(parse(config.model), classes=config.classes)
+    make = maker(config) or partial(build, parse(config.model), classes=config.classes)
+    torch.manual_seed(config.seed)  # after imports, which may draw numbers too
+    model = make()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     return model.to(device=device, memory_format=layout).train()  # type: ignore[call-overload, no-any-return]
 

@@ -18,8 +18,9 @@ def versions() -> dict[str, str]:
     for module, packages in {"nvidia.dali": ("nvidia-dali-cuda130", "nvidia-dali-cuda120")}.items():
         if module in sys.modules:
             found["dali"] = next(filter(None, map(_version, packages)), "")
-    if "deepspeed" in sys.modules:
-        found["deepspeed"] = _version("deepspeed")
+    for name in ("deepspeed", "torchvision", "timm"):
+        if name in sys.modules:
+            found[name] = _version(name)
     return {name: text for name, text in found.items() if text}
 
 

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -71,6 +72,27 @@ def _crc(parameter: nn.Parameter) -> int:
     return zlib.crc32(flat.view(torch.uint8).numpy().data)
 
 
+class UseProbe:
+    """Which parameters get a gradient: an honest model may have some that its loss ignores."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.unused: set[str] = set()
+        self._handles = []
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad:
+                self.unused.add(name)
+                seen = partial(self._saw_gradient, name)
+                self._handles.append(parameter.register_post_accumulate_grad_hook(seen))
+
+    def _saw_gradient(self, name: str, parameter: torch.Tensor) -> None:
+        self.unused.discard(name)
+
+    def stop(self) -> None:
+        """Take the hooks off: nothing of this is left in the timed window."""
+        for handle in self._handles:
+            handle.remove()
+
+
 def format_of(tensor: torch.Tensor) -> str:
     """NHWC or NCHW, read from the strides; "either" where both are the same bytes."""
     channels_last = tensor.is_contiguous(memory_format=torch.channels_last)
@@ -102,8 +124,8 @@ class FormatProbe:
 
     @property
     def weight_format(self) -> str:
-        """The one format of all convolution weights that have one, or "mixed"."""
-        return _common({format_of(weight) for weight in self._weights})
+        """The one format of all convolution weights that have one, or "mixed"; "" without any."""
+        return _common({format_of(weight) for weight in self._weights}) if self._weights else ""
 
     @property
     def gradient_format(self) -> str:

@@ -119,8 +119,11 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     if record.profiled:
         yield "profiled", _profiled(record)
     versions = record.environment.versions
-    shown = [f"{name} {versions[name]}" for name in ("torch", "cudnn", "dali") if name in versions]
+    shown = [f"{name} {versions[name]}" for name in _SHOWN if name in versions]
     yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
+
+
+_SHOWN = ("torch", "cudnn", "torchvision", "timm", "dali")
 
 
 def _profiled(record: Record) -> str:

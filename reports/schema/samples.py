@@ -88,7 +88,7 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     batches_expected: int
     """Fewest distinct batches an honest pipeline shows; 0 where repetition is by design."""
     weight_format: str
-    """Memory format of the convolution weights, read from their strides."""
+    """Memory format of the convolution weights, read from their strides; empty without any."""
     gradient_format: str
     first_loss: float
     last_loss: float
@@ -97,6 +97,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """UUID of its GPU; empty on CPU."""
     start_up_s: dict[str, float]
     """Seconds of each phase before the window, by name."""
+    parameters_unused: tuple[str, ...] = ()
+    """Those unchanged for the good reason that the loss of a foreign model ignores them."""
 
 
 class SessionResult(msgspec.Struct, frozen=True, kw_only=True):

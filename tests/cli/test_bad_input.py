@@ -37,6 +37,10 @@ def image_folder(root: Path) -> Path:
     [
         (["--model", "resnext50_32x4"], 2, "resnext50_32x4d"),
         (["--model", "vgg16"], 2, "resnext50_32x4d"),
+        (["--model", "vgg16"], 2, "or torchvision:NAME, timm:NAME or package.module:callable"),
+        (["--model", "torchvision:"], 2, "--model torchvision:: give a ResNeXt's name"),
+        (["--model", "torchvison:vgg16"], 2, "did you mean torchvision?"),
+        (["--model", "bench.own:net"], 2, "bench is a package of this program"),
         (["--stepz", "3"], 2, "--steps"),
         (["--steps", "many"], 2, "--steps many: a whole number is needed"),
         (["--steps", "1"], 2, "--steps 1: must be at least 2"),

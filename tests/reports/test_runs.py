@@ -42,6 +42,14 @@ def test_the_name_of_a_folder(tmp_path: Path) -> None:
     assert runs.find(tmp_path, name) == tmp_path / name
 
 
+@pytest.mark.parametrize("model", ["timm:resnet50.a1_in1k", "nets.a:b", "x." * 200 + "y:Net"])
+def test_a_models_name_is_no_path_and_not_too_long(tmp_path: Path, model: str) -> None:
+    folder = runs.create(tmp_path, f"{model}-1n")
+    assert folder.parent == tmp_path
+    assert runs.find(tmp_path, folder.name) == folder
+    assert folder.name[:-5].endswith("_1n")
+
+
 def test_two_runs_of_one_second_get_folders_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

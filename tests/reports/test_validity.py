@@ -42,6 +42,16 @@ def test_parameters_that_did_not_change() -> None:
     assert reason == "rank 0: 2 parameters did not change (fc.bias …)"
 
 
+def test_parameters_that_the_loss_ignores_are_a_note() -> None:
+    unused = {"parameters_unchanged": ("aux.b", "aux.w"), "parameters_unused": ("aux.b", "aux.w")}
+    found = verdict(made_facts(0, **unused), made_facts(1, **unused))
+    note = "2 parameters get no gradient: the loss ignores them (aux.b …)"
+    assert found == Verdict(invalid=(), notes=(note,))
+    stuck = {**unused, "parameters_unchanged": ("aux.b", "aux.w", "fc.w")}
+    (reason, _) = verdict(made_facts(0, **stuck), made_facts(1, **stuck)).invalid
+    assert reason == "rank 0: 1 parameters did not change (fc.w …)"
+
+
 @pytest.mark.parametrize(
     ("distinct", "expected", "invalid"),
     [(8, 8, False), (9, 8, False), (7, 8, True), (1, 0, False)],

@@ -1,0 +1,102 @@
+"""What `--model` may name beside our own family, told without loading any of it."""
+
+import difflib
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Final
+
+from bench.errors import CannotHere, UsageError
+from resnext.errors import UnknownModel
+from resnext.spec import parse
+
+FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
+INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}
+"""Libraries of models, and what to do where they are missing."""
+OURS: Final = frozenset({"bench", "pipelines", "reports", "resnext"})
+"""Packages that a worker has from us, whatever lies in the user's folder."""
+
+_NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
+_WITHOUT_COLON: Final = re.compile(r"(torchvision|timm)[./](.+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foreign:
+    """A model that is not ours: a name in a library, or a callable in a module."""
+
+    source: str
+    """Library ("torchvision", "timm"), or the path of the user's module."""
+    name: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and no library's."""
+        return self.source not in INSTALL
+
+
+def foreign(model: str) -> Foreign | None:
+    """The parts of a name with a colon; None for our own family."""
+    source, colon, name = model.partition(":")
+    return Foreign(source=source, name=name) if colon else None
+
+
+def require_model(model: str) -> None:
+    """Refuse what cannot be a model here. Names in a library are looked up by the worker."""
+    named = foreign(model)
+    if named is None:
+        _require_family(model)
+    elif not _is_well_formed(named):
+        raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
+    elif named.is_own:
+        _require_module(model, named.source.partition(".")[0])
+    elif not _is_installed(named.source):
+        raise CannotHere(
+            f"--model {model}: {named.source} is not installed; {INSTALL[named.source]}"
+        )
+
+
+def _require_family(model: str) -> None:
+    if meant := _WITHOUT_COLON.fullmatch(model):
+        raise UsageError(f"--model {model}: did you mean {meant[1]}:{meant[2]}?")
+    try:
+        parse(model)
+    except UnknownModel as error:
+        raise UsageError(f"--model: {error}; or {FORMS}") from error
+
+
+def _is_well_formed(named: Foreign) -> bool:
+    if named.is_own:
+        return all(part.isidentifier() for part in f"{named.source}.{named.name}".split("."))
+    return _NAME.fullmatch(named.name) is not None
+
+
+def _require_module(model: str, package: str) -> None:
+    """Only the first part is looked for: what lies in a package is known once it is imported."""
+    if package in OURS:
+        raise UsageError(
+            f"--model {model}: {package} is a package of this program; give yours another name"
+        )
+    here = Path.cwd()
+    if not _is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
+        near = difflib.get_close_matches(package, [*INSTALL, *_modules(here)], n=1)
+        hint = f"did you mean {near[0]}?" if near else "start where it lies, or set PYTHONPATH"
+        raise UsageError(
+            f"--model {model}: no module {package}, neither installed nor in {here}; {hint}"
+        )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _modules(folder: Path) -> list[str]:
+    """What could be imported from a folder."""
+    with os.scandir(folder) as entries:
+        names = [entry.name.removesuffix(".py") for entry in entries]
+    return [name for name in names if name.isidentifier()]

@@ -1,0 +1,66 @@
+"""Models of others, measured as a user measures them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.program import record, run
+
+pytestmark = pytest.mark.system
+SHORT = (
+    *("--image-size", "32", "--batch-size", "2", "--warm-up", "2", "--steps", "4"),
+    *("--pipeline", "synthetic", "--threads", "1", "--allow-unsure"),
+)
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Linear(3, num_classes)
+        self.spare = nn.Linear(2, 2)
+
+    def forward(self, images):
+        return self.head(images.mean((2, 3)))
+"""
+
+
+def measured(folder: Path, model: str) -> dict[str, Any]:
+    done = run("run", "--model", model, *SHORT, "--json", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["resolved"]["model"] == model
+    assert not any("parameters" in why for why in found["sessions"][0]["invalid"])
+    return found
+
+
+def test_a_class_in_the_users_folder_which_has_a_bench_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").write_text("raise RuntimeError('the wrong bench')\n")
+    found = measured(tmp_path, "net:Net")
+    assert found["weight_format"] == ""
+    (note,) = (note for note in found["notes"] if "no gradient" in note)
+    assert note == "2 parameters get no gradient: the loss ignores them (spare.weight …)"
+    listed = run("runs", "list", "--model", "net:", "--json", cwd=tmp_path)
+    assert [one["id"] for one in json.loads(listed.stdout)] == [found["id"]]
+
+
+@pytest.mark.parametrize(
+    "model", ["torchvision:resnet18", pytest.param("timm:resnet10t", marks=pytest.mark.slow)]
+)
+def test_a_library(tmp_path: Path, model: str) -> None:
+    found = measured(tmp_path, model)
+    assert found["weight_format"] == "NHWC"
+    assert found["environment"]["versions"][model.partition(":")[0]]
+
+
+@pytest.mark.slow
+def test_a_name_that_a_library_does_not_have(tmp_path: Path) -> None:
+    done = run("run", "--model", "torchvision:resnet19", *SHORT, cwd=tmp_path)
+    assert done.returncode == 4
+    what = record(tmp_path / "runs")["failure"]["what"]
+    assert what.startswith("rank 0: ModelError: --model torchvision:resnet19: no such model; the")
+    assert "resnet18" in what
