@@ -1,5 +1,12 @@
 """Opens the pipeline that a configuration names."""
 
+import multiprocessing.util
+import os
+import shutil
+import signal
+from types import FrameType
+from typing import NoReturn
+
 import torch
 
 from bench.job import Job, SessionFolder
@@ -61,9 +68,21 @@ def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Ba
             files=images.files,
             labels=images.labels,
             processes=job.config.loader_threads,
-            begin=die_with_parent,
+            begin=_begin_loader,
         ),
     )
+
+
+def _begin_loader() -> None:
+    """A loader process ends with its rank, however that ends."""
+    signal.signal(signal.SIGTERM, _end_loader)
+    die_with_parent(signal.SIGTERM)
+
+
+def _end_loader(number: int, frame: FrameType | None) -> NoReturn:
+    """At once, but for the folder of the sockets through which batches were handed over."""
+    shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
+    os._exit(1)
 
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:

@@ -39,8 +39,11 @@ def images(root: Path) -> Path:
 
 
 def measured(folder: Path, *options: str) -> tuple[dict[str, Any], SessionResult]:
-    data = images(folder / "data")
-    done = run(*READ, "--steps", "8", "--data", str(data), *options, "--json", cwd=folder)
+    data, temporary = images(folder / "data"), folder / "tmp"
+    temporary.mkdir()
+    arguments = (*READ, "--steps", "8", "--data", str(data), *options, "--json")
+    done = run(*arguments, cwd=folder, TMPDIR=str(temporary))
+    assert not list(temporary.glob("pymp-*"))
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     invalid = found["sessions"][0]["invalid"]
@@ -72,7 +75,11 @@ def test_two_ranks(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_loaders_of_a_killed_rank_end_with_it(tmp_path: Path, ranks: int) -> None:
+def test_loaders_of_a_killed_rank_end_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranks: int
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     arguments = (*READ, "--steps", "100000", "--nodes", str(ranks), "--loader-threads", "2")
     with started(*arguments, cwd=tmp_path) as program:
         wait_until(lambda: in_window(tmp_path, ranks) or program.poll() is not None)
@@ -87,6 +94,7 @@ def test_loaders_of_a_killed_rank_end_with_it(tmp_path: Path, ranks: int) -> Non
     assert program.returncode == 4, output + errors
     assert record(tmp_path / "runs")["failure"]["rank"] == ranks - 1
     wait_until(lambda: not left_over(tmp_path), seconds=20)
+    assert not list((tmp_path / "tmp").glob("pymp-*"))
 
 
 def alive(pid: int) -> bool:
