@@ -31,8 +31,8 @@ _HINTS: Final = (
     (
         r"DataLoader worker .* killed by signal: (Killed|Bus)",
         (
-            "a loader process lacked memory, most likely: lower --loader-threads or --batch-size; a "
-            "container may need a larger --shm-size"
+            "a loader process lacked memory, most likely: lower --loader-threads or "
+            "--batch-size; a container may need a larger --shm-size"
         ),
     ),
     (
