@@ -19,9 +19,9 @@ class Phase(IntEnum):
     """What a rank is busy with; the parent shows it."""
 
     STARTING = 0
-    CONNECTING = 1
-    MODEL = 2
-    DATA = 3
+    DATA = 1
+    CONNECTING = 2
+    MODEL = 3
     WARM_UP = 4
     TIMED = 5
     PROFILED = 6

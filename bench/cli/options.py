@@ -172,13 +172,17 @@ CudnnDeterministic = Annotated[
 Pipeline = Annotated[
     str | None,
     _option(
-        _DATA, "Where batches come from (default: dali if installed)", metavar="[synthetic|dali]"
+        _DATA,
+        "Where batches come from (default: dali if installed, else torchvision for --data)",
+        metavar="[synthetic|torchvision|dali]",
     ),
 ]
 Decode = Annotated[
     str | None,
     _option(
-        _DATA, "Where JPEGs are decoded (default: mixed on GPU, else cpu)", metavar="[cpu|mixed]"
+        _DATA,
+        "Where JPEGs are decoded (default: mixed with dali on GPU, else cpu)",
+        metavar="[cpu|mixed]",
     ),
 ]
 DataFolder = Annotated[
@@ -196,7 +200,11 @@ BadFiles = Annotated[
     ),
 ]
 LoaderThreads = Annotated[
-    str | None, _option(_DATA, "Decoding threads of a rank (default: from the rank's cores)")
+    str | None,
+    _option(
+        _DATA,
+        "Decoding threads of a rank, with torchvision processes (default: from the rank's cores)",
+    ),
 ]
 Optimizer = Annotated[
     str | None, _option(_TRAINING, "Optimizer (default: sgd, Nesterov)", metavar="[sgd|adamw]")

@@ -119,6 +119,8 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
             overruled.add(exact)
     if command_line.get("pipeline") == "synthetic":
         overruled |= {"data", "decode", "bad_files"}
+    if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":
+        overruled.add("decode")
     return overruled
 
 

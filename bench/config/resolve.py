@@ -96,18 +96,28 @@ def pipeline_of(request: Request) -> tuple[str, str]:
     if "pipeline" in request:
         if request["pipeline"] == "synthetic" and "data" in request:
             raise UsageError(
-                "--data needs a pipeline that reads it: leave --pipeline out or give dali"
+                "--data needs a pipeline that reads it: leave --pipeline out, or give dali or "
+                "torchvision"
             )
         if request["pipeline"] == "dali" and not dali_installed():
             raise CannotHere(
                 "--pipeline dali: DALI is not installed; install the extra dali13 (CUDA 13 or no "
-                "GPU) or dali12, or use --pipeline synthetic"
+                "GPU) or dali12, or use --pipeline torchvision or synthetic"
+            )
+        if request["pipeline"] == "torchvision" and not _installed("torchvision"):
+            raise CannotHere(
+                "--pipeline torchvision: torchvision is not installed; install the extra train"
             )
         return str(request["pipeline"]), ""
     if dali_installed():
         return "dali", "DALI is installed"
     if "data" in request:
-        raise CannotHere("--data: DALI, which reads it, is not installed; install the extra dali13")
+        if _installed("torchvision"):
+            return "torchvision", "DALI is not installed (extra dali13)"
+        raise CannotHere(
+            "--data: neither DALI nor torchvision, which read it, is installed; install the extra "
+            "dali13 or train"
+        )
     return "synthetic", "DALI is not installed (extra dali13)"
 
 
@@ -388,20 +398,31 @@ def _pipeline(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str
         if pick.request.get("decode", "none") != "none":
             raise UsageError(f"--decode {pick.request['decode']}: synthetic batches have no JPEGs")
         return {"pipeline": name, "decode": "none", "bad_files": "stop"}
-    place = ("mixed", "nvJPEG") if values["device"] == "cuda" else ("cpu", "no GPU in use")
-    decode = pick("decode", *place)
-    if decode == "none" or (decode == "mixed" and values["device"] == "cpu"):
-        allowed = "cpu" if values["device"] == "cpu" else "cpu or mixed"
-        raise UsageError(
-            f"--decode {decode}: with --pipeline dali on {values['device']} give {allowed}"
-        )
+    decode = _decode(pick, name, values["device"])
     bad = pick("bad_files", "stop", "no file is left out in silence")
     return {"pipeline": name, "decode": decode, "bad_files": bad}
 
 
+def _decode(pick: _Open, pipeline: str, device: str) -> str:
+    default: tuple[str, str]
+    allowed: tuple[str, ...]
+    if pipeline == "torchvision":
+        default, allowed = ("cpu", "torchvision's decoder"), ("cpu",)
+    elif device == "cuda":
+        default, allowed = ("mixed", "nvJPEG"), ("cpu", "mixed")
+    else:
+        default, allowed = ("cpu", "no GPU in use"), ("cpu",)
+    decode = str(pick("decode", *default))
+    if decode not in allowed:
+        raise UsageError(
+            f"--decode {decode}: with --pipeline {pipeline} on {device} give {' or '.join(allowed)}"
+        )
+    return decode
+
+
 def _threads(pick: _Open, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     cores = machine.usable_cores // _ranks_here(pick, values)
-    reading = values["pipeline"] == "dali"
+    reading = values["pipeline"] != "synthetic"
     if values["device"] == "cuda":
         loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))
     else:

@@ -14,6 +14,8 @@ from reports.schema.record import Failure
 TAIL_LINES = 12
 _OF_MEMORY: Final = re.compile(
     r"out of (\w+ )?memory|SIGKILL|cannot allocate memory|STATUS_ALLOC_FAILED"
+    # A loader process; of a bus error it dies where shared memory is full.
+    r"|killed by signal: (Killed|Bus)"
     # A GPU in exclusive-process mode takes no second process: room of another kind.
     r"|devices?(\(s\))? (is/are|is|are) busy or unavailable",
     re.IGNORECASE,

@@ -12,6 +12,7 @@ from typing import Self
 
 from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
+from bench.machine.cpu import descendants
 from bench.machine.process import HELD, bind_to_cores, die_with_parent, undisturbed
 from bench.rankfile import RankFile
 
@@ -52,9 +53,9 @@ class Processes:
 
     @property
     def pids(self) -> list[int]:
-        """Of all agents and ranks that have shown themselves so far."""
+        """Of all agents, ranks that have shown themselves so far, and what these started."""
         agents = [agent.pid for agent in self._agents]
-        return list(dict.fromkeys([*agents, *_rank_pids(self._folder)]))
+        return descendants([*agents, *_rank_pids(self._folder)])
 
     def stop(self) -> None:
         """Ask all agents to end, then end them and every rank they may have left."""

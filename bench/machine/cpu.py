@@ -1,13 +1,17 @@
 """Who used the cores: counters of the kernel, read before and after the timed window."""
 
 import os
+import resource
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
+_CPUCLOCK_SCHED = 2
+"""Which of a process's clocks: the time its threads ran (linux/posix-timers.h)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +19,7 @@ class CpuReading:
     """Seconds since boot (cores) or since the start (process); only differences mean anything."""
 
     process_s: float
-    """This process, all threads."""
+    """This process, all threads, and whatever it has started: loaders may be processes."""
     busy_s: float
     """The cores, busy with anything of this machine."""
     steal_s: float
@@ -34,7 +38,7 @@ def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
             busy += user + nice + system + irq + softirq
             steal += stolen
     return CpuReading(
-        process_s=time.process_time(),
+        process_s=_ours_s(),
         busy_s=busy / _TICKS_PER_S,
         steal_s=steal / _TICKS_PER_S,
     )
@@ -46,6 +50,44 @@ def load_1min() -> float | None:
         return round(os.getloadavg()[0], 2)
     except OSError:
         return None
+
+
+def _ours_s() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return running_s(descendants([os.getpid()])) + ended.ru_utime + ended.ru_stime
+
+
+def descendants(pids: Iterable[int], proc: Path = _PROC) -> list[int]:
+    """These processes and all below them that live, each once.
+
+    Where a kernel lists no children (CONFIG_PROC_CHILDREN), these alone.
+    """
+    found = list(dict.fromkeys(pids))
+    for pid in found:  # which grows meanwhile
+        found += [child for child in _children(proc / str(pid) / "task") if child not in found]
+    return found
+
+
+def _children(tasks: Path) -> list[int]:
+    """The kernel keeps a list for each thread, as it is a thread that forks."""
+    words: list[str] = []
+    with suppress(OSError):
+        for task in list(tasks.iterdir()):
+            with suppress(OSError):  # a thread may have ended meanwhile
+                words += (task / "children").read_text().split()
+    return [int(word) for word in words]
+
+
+def running_s(pids: Iterable[int]) -> float:
+    """CPU time of these processes so far, all threads; those that are gone count nothing.
+
+    By the clocks of processes (clock_getcpuclockid(3)), as /proc counts in ticks of 10 ms.
+    """
+    total = 0.0
+    for pid in pids:
+        with suppress(OSError):
+            total += time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
+    return total
 
 
 def cpu_seconds(pids: Iterable[int], proc: Path = _PROC) -> float:

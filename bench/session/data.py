@@ -47,7 +47,7 @@ def describe_data(request: Request) -> DataFacts | None:
 
 
 def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
-    """Make or check the data set: every file is decoded once before DALI may read it."""
+    """Make or check the data set: every file is decoded once before a loader may read it."""
     if pipeline_of(request)[0] == "synthetic":
         return None
     try:

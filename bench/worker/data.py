@@ -1,8 +1,16 @@
 """Opens the pipeline that a configuration names."""
 
+import multiprocessing.util
+import os
+import shutil
+import signal
+from types import FrameType
+from typing import NoReturn
+
 import torch
 
 from bench.job import Job, SessionFolder
+from bench.machine.process import die_with_parent
 from pipelines.batches import PREFETCHED, Batches, BatchSpec
 from pipelines.synthetic import synthetic_batches
 from reports.schema.config import RunConfig
@@ -23,18 +31,58 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
     )
     if config.pipeline == "synthetic":
         return synthetic_batches(spec)
-    return _dali_batches(job, folder, spec)
+    read = _torchvision_batches if config.pipeline == "torchvision" else _dali_batches
+    return read(job, folder, spec)
+
+
+def close_batches(batches: Batches) -> None:
+    """End what makes the batches, where that does not end with this process by itself."""
+    close = getattr(batches, "close", None)
+    if close:
+        close()
 
 
 def most_ready(config: RunConfig) -> int:
     """The most batches that a loader holds ready, or begun, while nobody takes any.
 
     In a pause DALI fills the queue behind each of its stages, one on a CPU and two where it decodes
-    on a GPU, and begins one batch more.
+    on a GPU, and begins one batch more. Each process of a DataLoader makes what was ordered from
+    it, and orders are given only when a batch is taken.
     """
     if config.pipeline == "synthetic":
         return 0
+    if config.pipeline == "torchvision":
+        return PREFETCHED * config.loader_threads
     return 1 + PREFETCHED * (2 if config.decode == "mixed" else 1)
+
+
+def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:
+    # A second to import: only where it is used.
+    from pipelines.torchvision import TorchvisionBatches, TorchvisionSource  # noqa: PLC0415
+
+    images = folder.read_images()
+    return TorchvisionBatches(
+        spec,
+        TorchvisionSource(
+            root=job.images or "",
+            files=images.files,
+            labels=images.labels,
+            processes=job.config.loader_threads,
+            begin=_begin_loader,
+        ),
+    )
+
+
+def _begin_loader() -> None:
+    """A loader process ends with its rank, however that ends."""
+    signal.signal(signal.SIGTERM, _end_loader)
+    die_with_parent(signal.SIGTERM)
+
+
+def _end_loader(number: int, frame: FrameType | None) -> NoReturn:
+    """At once, but for the folder of the sockets through which batches were handed over."""
+    shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
+    os._exit(1)
 
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:

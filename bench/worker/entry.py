@@ -23,12 +23,38 @@ from bench.rankfile import RankFile
 from reports.files import write_atomically
 from reports.schema.topology import Place
 
-_SIZE: Final = re.compile(
-    r"wrong image (height|width)|input (height|width) \(|divisible by|doesn't match model"
-    r"|kernel size can't be greater than actual input|output size is too small",
-    re.IGNORECASE,
+_HINTS: Final = (
+    (
+        "Critical error in pipeline",
+        "the loader met a file that does not decode; it was sound when it was checked",
+    ),
+    (
+        r"DataLoader worker .* killed by signal: (Killed|Bus)",
+        (
+            "a loader process lacked memory, most likely: lower --loader-threads or "
+            "--batch-size; a container may need a larger --shm-size"
+        ),
+    ),
+    (
+        "finished reduction in the prior iteration",
+        (
+            "the loss ignores some of the model's parameters, for which DDP waits: freeze them "
+            "(requires_grad_(False)), or use --static-graph or one rank"
+        ),
+    ),
+    (
+        (
+            r"wrong image (height|width)|input (height|width) \(|divisible by|doesn't match model"
+            r"|kernel size can't be greater than actual input|output size is too small"
+        ),
+        "the model does not take images of this size; try another --image-size, as 224",
+    ),
+    (
+        "driver.*too old",
+        "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu",
+    ),
 )
-"""What torch, torchvision and timm say to images of a size that a model cannot take."""
+"""What errors that users meet most say, as patterns, and what to do about them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,17 +150,6 @@ def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:
 
 
 def _hint(error: Exception) -> str:
-    """What to do about the errors that users meet most."""
-    text = str(error)
-    if "Critical error in pipeline" in text:
-        return "the loader met a file that does not decode; it was sound when it was checked"
-    if "finished reduction in the prior iteration" in text:
-        return (
-            "the loss ignores some of the model's parameters, for which DDP waits: freeze them "
-            "(requires_grad_(False)), or use --static-graph or one rank"
-        )
-    if _SIZE.search(text):
-        return "the model does not take images of this size; try another --image-size, as 224"
-    if "driver" in text and "too old" in text:
-        return "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu"
-    return ""
+    """What to do about it, where that is known."""
+    text, flags = str(error), re.IGNORECASE | re.DOTALL
+    return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")

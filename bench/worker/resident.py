@@ -5,15 +5,17 @@ that a loader made ready in the pause would hide how slow it is, so a block begi
 away. Its first step meets caches and clocks that the other side left behind and is not counted.
 """
 
+import os
 import time
 from dataclasses import dataclass, field
 
 from bench import tokens
 from bench.job import Job
+from bench.machine.cpu import descendants, running_s
 from bench.rankfile import Phase
 from bench.worker import group
 from bench.worker.clock import HostClock, clock_for, columns
-from bench.worker.data import most_ready
+from bench.worker.data import close_batches, most_ready
 from bench.worker.entry import Rank, enter
 from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.loop import run_steps
@@ -50,6 +52,7 @@ def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
     rank.file.phase = Phase.GATHERING
     samples, facts = _gathered(side, progress)
     hand_over(rank, samples, facts, training.device)
+    close_batches(training.batches)
     group.leave()
     rank.file.phase = Phase.DONE
 
@@ -84,12 +87,16 @@ SETTLE_STEP_S, SETTLE_S, SETTLE_LOADER_S = 0.01, 1.0, 10.0
 
 
 def settle(most_s: float) -> None:
-    """Wait until this process is idle: loaders fill their queues before the token is passed on."""
+    """Wait until this process is idle: loaders fill their queues before the token is passed on.
+
+    Those in processes of their own, too.
+    """
     deadline = time.monotonic() + most_s
+    pids = descendants([os.getpid()])
     while time.monotonic() < deadline:
-        before = time.process_time()
+        before = running_s(pids)
         time.sleep(SETTLE_STEP_S)
-        if time.process_time() - before < 0.1 * SETTLE_STEP_S:
+        if running_s(pids) - before < 0.1 * SETTLE_STEP_S:
             return
 
 

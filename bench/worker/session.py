@@ -14,7 +14,7 @@ from bench.job import Job
 from bench.rankfile import Mark, Phase, RankFile
 from bench.worker import group, precision
 from bench.worker.clock import HostClock, clock_for, columns
-from bench.worker.data import open_batches
+from bench.worker.data import close_batches, open_batches
 from bench.worker.entry import Rank
 from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.joining import join_others
@@ -39,21 +39,25 @@ def run_rank(rank: Rank) -> None:
             facts = msgspec.structs.replace(facts, profiled=profile(rank, training))
     rank.file.phase = Phase.GATHERING
     hand_over(rank, samples, facts, training.device)
+    close_batches(training.batches)
     group.leave()
     rank.file.phase = Phase.DONE
 
 
 def set_up(rank: Rank, progress: "Progress") -> Training:
-    """Join the group, build the model, open the data."""
+    """Open the data, join the group, build the model.
+
+    A loader may fork: before this process has connections, threads and a model to share.
+    """
     job = rank.job
     precision.apply(job.config)
     device = _device(job, rank.place)
+    with progress(Phase.DATA):
+        batches = open_batches(job, rank.folder, device, rank.rank)
     with progress(Phase.CONNECTING):
         _join(rank, device)
     with progress(Phase.MODEL):
         module = build_model(job.config, device)
-    with progress(Phase.DATA):
-        batches = open_batches(job, rank.folder, device, rank.rank)
         return assemble(job.config, module, batches, device)
 
 

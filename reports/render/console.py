@@ -106,7 +106,7 @@ def _bar(share: float) -> str:
 def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     config = record.resolved
     yield "ranks", words.ranks(config, record.topology)
-    yield "each rank", words.resources(record.topology)
+    yield "each rank", words.resources(config, record.topology)
     yield "batch", words.batch(config)
     yield "precision", words.precision(config)
     yield "layout", words.layout(config, record.weight_format)

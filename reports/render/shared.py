@@ -36,20 +36,16 @@ def _cudnn(config: RunConfig) -> str:
     return f"cuDNN {words.cudnn(config)}" if config.device == "cuda" else ""
 
 
-def _pipeline(config: RunConfig) -> str:
-    return "synthetic batches" if config.pipeline == "synthetic" else "DALI"
-
-
 def _decoded(config: RunConfig) -> str:
-    decode = f", {words.decode(config)}" if config.pipeline == "dali" else ""
-    return _pipeline(config) + decode
+    decode = "" if config.pipeline == "synthetic" else f", {words.decode(config)}"
+    return words.pipeline(config) + decode
 
 
 def _data(config: RunConfig) -> str:
     if config.data is None:
         return _decoded(config)
     # A folder's last part tells which it is; the record holds all of it.
-    return f"DALI from {Path(config.data).name}, {words.decode(config)}"
+    return f"{words.pipeline(config)} from {Path(config.data).name}, {words.decode(config)}"
 
 
 def _autocast(config: RunConfig) -> str:
@@ -92,7 +88,7 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
     (
         (("pipeline", "decode", "data"), _data),
         (("pipeline", "decode"), _decoded),
-        (("pipeline",), _pipeline),
+        (("pipeline",), words.pipeline),
     ),
 )
 """In the order of the line; of the alternatives of one thing, the first that is equal is said."""

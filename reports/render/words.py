@@ -81,12 +81,15 @@ def ranks_each(config: RunConfig) -> str:
     return f"{config.nproc_per_node} rank{'s' * (config.nproc_per_node > 1)}"
 
 
-def resources(topology: Topology) -> str:
+def resources(config: RunConfig, topology: Topology) -> str:
     """What each rank owns."""
     place = topology.places[0]
     cores = f"{len(place.cores)} core{'s' * (len(place.cores) > 1)}"
-    threads = f"{place.threads} compute + {place.loader_threads} loader threads"
-    return f"{cores}, {threads}"
+    loaders = place.loader_threads
+    if config.pipeline == "torchvision":
+        computing = f"{place.threads} compute thread{'s' * (place.threads > 1)}"
+        return f"{cores}, {computing} + {loaders} loader process{'es' * (loaders > 1)}"
+    return f"{cores}, {place.threads} compute + {loaders} loader threads"
 
 
 def batch(config: RunConfig) -> str:
@@ -103,7 +106,13 @@ def data(config: RunConfig, found: DataSet | None) -> str:
     if found is None:
         return "synthetic: one batch, resident on the device"
     name = "made JPEGs" if found.made else "images"
-    return f"DALI, {decode(config)}; {found.images:,} {name} in {found.classes} classes"
+    source = f"{pipeline(config)}, {decode(config)}"
+    return f"{source}; {found.images:,} {name} in {found.classes} classes"
+
+
+def pipeline(config: RunConfig) -> str:
+    """What makes the batches, by its name."""
+    return {"dali": "DALI", "torchvision": "torchvision"}.get(config.pipeline, "synthetic batches")
 
 
 def decode(config: RunConfig) -> str:

@@ -11,7 +11,7 @@ CompileMode = Literal[
 ]
 Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AmpDtype = Literal["none", "bf16", "fp16"]
-PipelineName = Literal["synthetic", "dali"]
+PipelineName = Literal["synthetic", "torchvision", "dali"]
 Decode = Literal["none", "cpu", "mixed"]
 Optimizer = Literal["sgd", "adamw"]
 BadFiles = Literal["stop", "skip"]
@@ -65,7 +65,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     threads: int
     """Compute threads of a rank on the CPU (OMP_NUM_THREADS)."""
     loader_threads: int
-    """Decoding threads of a rank."""
+    """Decoding threads of a rank; with torchvision each is a process."""
     optimizer: Optimizer
     learning_rate: float
     momentum: float

@@ -74,7 +74,7 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     counted_s: float
     """Time over which the use of cores was counted: the window; of a duet's blocks all steps."""
     cpu_busy_s: float
-    """CPU time of this process, all threads, in that time."""
+    """CPU time of this process, all threads, and of its loading processes in that time."""
     core_busy_s: float
     """Time the rank's cores were busy with anything in that time."""
     core_steal_s: float

@@ -159,6 +159,16 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             {"data": "/images", "decode": "cpu", "bad_files": "skip", "seed": 3},
             {"pipeline": "synthetic", "seed": 3},
         ),
+        (
+            {"pipeline": "torchvision"},
+            {"data": "/images", "decode": "mixed"},
+            {"pipeline": "torchvision", "data": "/images"},
+        ),
+        (
+            {"pipeline": "torchvision"},
+            {"decode": "cpu"},
+            {"pipeline": "torchvision", "decode": "cpu"},
+        ),
         ({"pipeline": "dali"}, {"data": "/images"}, {"pipeline": "dali", "data": "/images"}),
     ],
 )

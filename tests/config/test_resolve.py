@@ -120,9 +120,9 @@ def test_siblings_are_not_counted_as_cores_to_compute_on() -> None:
 
 
 @pytest.mark.parametrize("machine", [laptop(), EIGHT, ONE_GPU, OLD_GPU])
-@pytest.mark.parametrize("pipeline", ["dali", "synthetic"])
+@pytest.mark.parametrize("pipeline", ["dali", "torchvision", "synthetic"])
 def test_every_choice_has_a_reason_and_is_what_runs(machine: Machine, pipeline: str) -> None:
-    found = resolved(machine, MADE if pipeline == "dali" else None, pipeline=pipeline)
+    found = resolved(machine, None if pipeline == "synthetic" else MADE, pipeline=pipeline)
     assert all(choice.why for choice in found.choices)
     assert len(chosen(found)) == len(found.choices)
     for option, value in chosen(found).items():
@@ -146,7 +146,7 @@ GIVEN = {
     "cudnn_benchmark": st.booleans(),
     "cudnn_benchmark_limit": st.integers(0, 20),
     "cudnn_deterministic": st.booleans(),
-    "pipeline": st.sampled_from(["synthetic", "dali"]),
+    "pipeline": st.sampled_from(["synthetic", "torchvision", "dali"]),
     "bad_files": st.sampled_from(["stop", "skip"]),
     "threads": st.integers(1, 8),
     "loader_threads": st.integers(1, 8),
@@ -237,6 +237,10 @@ def test_what_this_machine_cannot_do(
         ({"pipeline": "synthetic", "data": "/x"}, "--data needs a pipeline that reads it"),
         ({"decode": "mixed"}, "--decode mixed: with --pipeline dali on cpu give cpu"),
         ({"decode": "none"}, "--decode none: with --pipeline dali on cpu give cpu"),
+        (
+            {"pipeline": "torchvision", "decode": "mixed"},
+            "--decode mixed: with --pipeline torchvision on cpu give cpu",
+        ),
         ({"model": "resnext50_32x4"}, "did you mean resnext50_32x4d?"),
     ],
 )
@@ -282,9 +286,31 @@ def test_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pipeline_of({"pipeline": "synthetic"}) == ("synthetic", "")
     with pytest.raises(CannotHere, match="install the extra dali13"):
         pipeline_of({"pipeline": "dali"})
-    with pytest.raises(CannotHere, match="--data: DALI, which reads it, is not installed"):
-        pipeline_of({"data": "/images"})
     assert resolved(laptop(), None).config.pipeline == "synthetic"
+    own = resolved(laptop(), OWN, data="/images")
+    assert (own.config.pipeline, own.config.decode) == ("torchvision", "cpu")
+    assert whys(own)["pipeline"] == "DALI is not installed (extra dali13)"
+
+
+def test_without_dali_and_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_installed", lambda package: False)
+    monkeypatch.setattr(module, "dali_installed", lambda: False)
+    assert pipeline_of({})[0] == "synthetic"
+    with pytest.raises(CannotHere, match="torchvision is not installed; install the extra train"):
+        pipeline_of({"pipeline": "torchvision"})
+    with pytest.raises(CannotHere, match="--data: neither DALI nor torchvision"):
+        pipeline_of({"data": "/images"})
+
+
+@pytest.mark.parametrize("machine", [laptop(), EIGHT])
+def test_torchvision_decodes_on_the_cpu(machine: Machine) -> None:
+    found = resolved(machine, pipeline="torchvision")
+    assert (found.config.pipeline, found.config.decode) == ("torchvision", "cpu")
+    assert whys(found)["decode"] == "torchvision's decoder"
+    dali = resolved(machine, pipeline="dali").config
+    assert (found.config.threads, found.config.loader_threads) == (
+        *(dali.threads, dali.loader_threads),
+    )
 
 
 def test_dali_is_looked_for_and_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,9 @@
 """Kernel counters, read from a file written by hand."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,12 @@ import pytest
 from bench.machine.cpu import (
     available_memory_gib,
     cpu_seconds,
+    descendants,
     peak_memory_gib,
     peak_resident_gib,
     read_cpu,
     reset_peak_memory,
+    running_s,
 )
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -94,6 +99,45 @@ def proc(tmp_path: Path) -> Path:
 def test_time_of_processes_without_that_of_their_ended_children(proc: Path) -> None:
     assert cpu_seconds([7], proc) == pytest.approx(340 / TICKS_PER_S)
     assert cpu_seconds([7, 8], proc) == pytest.approx(400 / TICKS_PER_S)
+
+
+def test_processes_below_processes(proc: Path) -> None:
+    for pid, task, children in (
+        *(("7", "7", "8 11 "), ("7", "70", "12"), ("8", "8", ""), ("12", "12", "13 ")),
+    ):
+        folder = proc / pid / "task" / task
+        folder.mkdir(parents=True)
+        (folder / "children").write_text(children)
+    (proc / "7" / "task" / "71").mkdir()  # a thread that has just ended
+    assert sorted(descendants([7], proc)) == [7, 8, 11, 12, 13]
+    assert descendants([8, 7, 8], proc)[:2] == [8, 7], "each once"
+    assert descendants([99], proc) == [99]
+
+
+BUSY = """
+import os, time
+if not os.fork():
+    os.fork()
+end = time.process_time() + 0.2
+while time.process_time() < end: pass
+print(end="x", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_this_process_has_started_counts_as_its_own() -> None:
+    """Three processes with 0.2 s each; the time of loaders would be others' if it were not."""
+    before = read_cpu((0,)).process_s
+    words = (sys.executable, "-S", "-c", BUSY)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as started:
+        assert started.stdout
+        assert started.stdout.read(3) == b"xxx"
+        assert len(descendants([started.pid])) == 3
+        assert read_cpu((0,)).process_s - before >= 0.6
+        assert running_s(descendants([started.pid])) >= 0.6
+        os.killpg(started.pid, signal.SIGKILL)
+    assert read_cpu((0,)).process_s - before >= 0.2, "what it has waited for stays"
+    assert running_s([started.pid]) == 0
 
 
 def test_processes_that_have_ended_count_nothing(proc: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reports.made_results import made_record
 
-HEAVY = ("torch", "numpy", "scipy", "duckdb", "altair", "PIL", "nvidia.dali")
+HEAVY = ("torch", "torchvision", "timm", "numpy", "scipy", "duckdb", "altair", "PIL", "nvidia.dali")
 CODE = """
 import sys
 from bench.cli.main import main
@@ -24,7 +24,13 @@ assert not loaded, loaded
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["runs", "list"], ["run", "--dry-run", "--nodes", "2"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["runs", "list"],
+        ["run", "--dry-run", "--nodes", "2"],
+        ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
+    ],
     ids=" ".join,
 )
 def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> None:

@@ -1,6 +1,9 @@
 """A rank of a resident side, in this process: what it does with its token, and what it counts."""
 
+import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -138,6 +141,8 @@ def test_batches_that_a_loader_keeps_ready(decode: str, ready: int) -> None:
     config = made_config(data=FACTS, pipeline="dali")
     assert most_ready(msgspec.structs.replace(config, decode=decode)) == ready
     assert most_ready(made_config()) == 0
+    processes = made_config(data=FACTS, pipeline="torchvision", loader_threads=3)
+    assert most_ready(processes) == 3 * PREFETCHED
 
 
 def test_cores_are_counted_over_all_steps_of_a_block(tmp_path: Path) -> None:
@@ -147,6 +152,21 @@ def test_cores_are_counted_over_all_steps_of_a_block(tmp_path: Path) -> None:
     (samples,), (facts,) = found.samples, found.facts
     counted = sum(samples.step_ns) / 1e9
     assert 1.25 * counted < facts.counted_s < 2 * counted
+
+
+def test_processes_that_it_has_started_are_waited_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+
+    def busy_s(pids: list[int]) -> float:
+        seen.append(pids)
+        return time.monotonic()
+
+    monkeypatch.setattr(resident, "running_s", busy_s)
+    start = time.monotonic()
+    with subprocess.Popen((sys.executable, "-S", "-c", "input()"), stdin=subprocess.PIPE) as loader:
+        resident.settle(0.05)
+    assert time.monotonic() - start >= 0.05
+    assert {os.getpid(), loader.pid} <= set(seen[0])
 
 
 def test_a_process_that_works_on_is_waited_for_but_not_for_ever() -> None:

@@ -106,6 +106,13 @@ def test_a_gpu_run_of_several_sessions(width: int) -> None:
         assert words in text
 
 
+def test_loaders_that_are_processes() -> None:
+    config = made_config(pipeline="torchvision", loader_threads=2)
+    text = shown(made_record(resolved=config, topology=made_topology(config)))
+    assert "torchvision, decode on CPU; 512 made JPEGs in 8 classes" in text
+    assert "compute thread + 2 loader processes" in text
+
+
 def test_one_process_says_so() -> None:
     config = made_config(nodes=1, engine="none", launcher="direct", pipeline="synthetic", data=None)
     record = made_record(resolved=config, topology=made_topology(config), data=None, notes=())

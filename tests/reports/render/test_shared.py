@@ -47,6 +47,8 @@ def test_all_that_a_reader_needs() -> None:
         "DALI from made, decode on CPU and GPU (mixed)",
     ]
     assert told(made_config(pipeline="synthetic", data=None))[-1] == "synthetic batches"
+    torchvision = told(made_config(pipeline="torchvision"))[-1]
+    assert torchvision == "torchvision from made, decode on CPU"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_all_that_a_reader_needs() -> None:
         ({"device": "cuda"}, "on CPU with 1 thread a rank", ()),
         ({"data": "/other"}, "DALI from made, decode on CPU", ("DALI, decode on CPU",)),
         ({"decode": "mixed"}, "DALI from made, decode on CPU", ("DALI",)),
+        ({"pipeline": "torchvision"}, "DALI from made, decode on CPU", ()),
         ({"pipeline": "synthetic", "data": None}, "DALI from made, decode on CPU", ()),
     ],
     ids=str,
