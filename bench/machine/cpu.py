@@ -54,7 +54,8 @@ def load_1min() -> float | None:
 
 def _ours_s() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return running_s(descendants([os.getpid()])) + ended.ru_utime + ended.ru_stime
+    _, *started = descendants([os.getpid()])
+    return time.process_time() + running_s(started) + ended.ru_utime + ended.ru_stime
 
 
 def descendants(pids: Iterable[int], proc: Path = _PROC) -> list[int]:

@@ -130,12 +130,14 @@ def test_what_this_process_has_started_counts_as_its_own() -> None:
     before = read_cpu((0,)).process_s
     words = (sys.executable, "-S", "-c", BUSY)
     with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as started:
-        assert started.stdout
-        assert started.stdout.read(3) == b"xxx"
-        assert len(descendants([started.pid])) == 3
-        assert read_cpu((0,)).process_s - before >= 0.6
-        assert running_s(descendants([started.pid])) >= 0.6
-        os.killpg(started.pid, signal.SIGKILL)
+        try:
+            assert started.stdout
+            assert started.stdout.read(3) == b"xxx"
+            assert len(descendants([started.pid])) == 3
+            assert read_cpu((0,)).process_s - before >= 0.6
+            assert running_s(descendants([started.pid])) >= 0.6
+        finally:
+            os.killpg(started.pid, signal.SIGKILL)
     assert read_cpu((0,)).process_s - before >= 0.2, "what it has waited for stays"
     assert running_s([started.pid]) == 0
 
