@@ -20,7 +20,6 @@ from bench.worker import entry
         ("Input shape indivisible by patch size!", "--image-size"),
         ("Kernel size can't be greater than actual input size (the error", "--image-size"),
         ("The NVIDIA driver on your system\nis too old", "update the NVIDIA driver"),
-        ("DefaultCPUAllocator: can't allocate memory", "lower --batch-size"),
         ("something else", ""),
     ],
 )
