@@ -56,7 +56,7 @@ class TorchvisionBatches:
         on_gpu = spec.device.type == "cuda"
         loader = DataLoader(
             # To a GPU pixels travel as bytes, a quarter of their size; the rest is its work.
-            _Pictures(spec, source.root, as_bytes=on_gpu),
+            Pictures(spec, source.root, as_bytes=on_gpu),
             batch_size=None,  # what is ordered is a whole batch
             sampler=orders(spec, source),  # has no end, so that the processes live as long
             collate_fn=_as_it_is,
@@ -112,7 +112,7 @@ def _shard(spec: BatchSpec, source: TorchvisionSource) -> Iterator[Order]:
         first = (first - count) % spec.world_size
 
 
-class _Pictures(Dataset[Batch | str]):
+class Pictures(Dataset[Batch | str]):
     """Makes the batches that are ordered."""
 
     def __init__(self, spec: BatchSpec, root: str, *, as_bytes: bool) -> None:

@@ -253,7 +253,7 @@ class Recording:
         return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
 
     def _weights(self) -> str:
-        """Format of the convolution weights; empty where nothing ran."""
+        """Format of the convolution weights; empty where there are none."""
         return self.results[-1].facts[0].weight_format if self.results else ""
 
     def _notes(self) -> tuple[str, ...]:

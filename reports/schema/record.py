@@ -187,7 +187,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     device_name: str = ""
     """The GPU, or the processor, as the worker found it; empty where nothing ran."""
     weight_format: str
-    """Of the convolution weights as trained, read from strides; empty where nothing ran."""
+    """Of the convolution weights as trained, read from strides; empty where there are none."""
     figures: Figures | None
     """Over all sessions; none when no window was completed."""
     interval: Interval | None = None

@@ -17,6 +17,7 @@ from pipelines.dali import DaliBatches, DaliSource
 from pipelines.errors import DataError
 from pipelines.torchvision import (
     Order,
+    Pictures,
     TorchvisionBatches,
     TorchvisionSource,
     decoded,
@@ -168,6 +169,22 @@ def test_bytes_are_normalised_by_the_published_constants() -> None:
         for level, mean, std in zip((0, 128, 255), IMAGENET_MEAN, IMAGENET_STD, strict=True)
     ]
     assert normalised(pixels).flatten().tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_for_a_gpu_the_same_pixels_travel_as_bytes(
+    source: TorchvisionSource, channels_last: bool
+) -> None:
+    spec = made_spec(channels_last=channels_last)
+    wanted = next(orders(spec, source))
+    as_bytes = Pictures(spec, source.root, as_bytes=True)[wanted]
+    as_floats = Pictures(spec, source.root, as_bytes=False)[wanted]
+    assert not isinstance(as_bytes, str)
+    assert not isinstance(as_floats, str)
+    assert as_bytes[0].dtype is torch.uint8
+    assert as_bytes[0].stride() == as_floats[0].stride()
+    assert torch.equal(normalised(as_bytes[0]), as_floats[0])
+    assert torch.equal(as_bytes[1], as_floats[1])
 
 
 KINDS: dict[str, Callable[[Path], None]] = {
