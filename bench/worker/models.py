@@ -68,7 +68,8 @@ def _timm(named: Foreign, config: RunConfig) -> Make:
     import timm  # noqa: PLC0415
 
     architecture, _, tag = named.name.partition(".")
-    _require_known(config, architecture, timm.list_models())
+    if not timm.is_model(architecture):  # which knows older names, too
+        _require_known(config, architecture, timm.list_models())
     preset = timm.get_pretrained_cfg(architecture)
     size = (config.image_size, config.image_size)
     is_other = preset and preset.fixed_input_size and tuple(preset.input_size[1:]) != size
