@@ -47,7 +47,7 @@ CASES: Final[dict[str, tuple[Request, Request]]] = {
     ),
 }
 LIMITS: Final = Limits(
-    margin_percent=2, max_sessions=10, max_minutes=6, pairs=10, more_pairs=True, block_steps=0
+    margin_percent=2, max_sessions=10, max_minutes=3, pairs=10, more_pairs=True, block_steps=0
 )
 
 
