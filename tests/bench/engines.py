@@ -53,11 +53,11 @@ LIMITS: Final = Limits(
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.engines", description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), metavar="CASE", choices=CASES)
+    parser.add_argument("cases", nargs="*", metavar="CASE")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     kept = _load(options.json)
-    for case in options.cases:
+    for case in options.cases or CASES:
         if case in kept["comparisons"]:
             continue
         kept["comparisons"][case] = _row(_compared(*CASES[case]))
