@@ -11,7 +11,7 @@ SHORT = msgspec.structs.replace(LIMITS, max_sessions=3, pairs=20, more_pairs=Fal
 WRONG = {"aa": {"faster", "slower"}, "slower-2": {"faster"}, "slower-5": {"faster"}}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", WRONG)
 def test_no_verdict_is_wrong(case: str) -> None:
     """On a noisy machine "can't tell" is the honest one; a wrong sign never is."""
     record = compared(CASES[case], SHORT)
