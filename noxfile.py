@@ -36,7 +36,13 @@ def tests(session: nox.Session) -> None:
 def system(session: nox.Session) -> None:
     """The slow tests of the program as its users run it; part of .ci/run."""
     _install_launchers(session)
-    session.run("pytest", "-q", "-m", "slow and not gpu", *(session.posargs or ["tests/system", "tests/session"]))
+    session.run(
+        "pytest",
+        "-q",
+        "-m",
+        "slow and not gpu",
+        *(session.posargs or ["tests/system", "tests/session"]),
+    )
 
 
 LAUNCHERS = {"srun": "slurm-wlm", "munge": "munge", "mpirun": "openmpi-bin", "ip": "iproute2"}
