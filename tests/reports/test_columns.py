@@ -27,7 +27,8 @@ def sessions() -> list[SessionResult]:
 
 
 def asked(path: Path, question: str) -> list[tuple[Any, ...]]:
-    return duckdb.sql(question.format(samples=f"'{path}'")).fetchall()
+    with duckdb.connect() as connection:
+        return connection.sql(question.format(samples=f"'{path}'")).fetchall()
 
 
 @pytest.fixture
