@@ -1,7 +1,6 @@
 """The project's tasks. All of them use the environment that nox itself runs in (`uv run nox`)."""
 
 import os
-import shutil
 
 import nox
 
@@ -34,8 +33,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def system(session: nox.Session) -> None:
-    """The slow tests of the program as its users run it; part of .ci/run."""
-    _install_launchers(session)
+    """The slow tests of the program as its users run it; part of .ci/run.
+
+    Where Slurm, Open MPI or iproute2 is missing, tests that need it are skipped and say so.
+    """
     session.run(
         "pytest",
         "-q",
@@ -43,19 +44,6 @@ def system(session: nox.Session) -> None:
         "slow and not gpu",
         *(session.posargs or ["tests/system", "tests/session"]),
     )
-
-
-LAUNCHERS = {"srun": "slurm-wlm", "munge": "munge", "mpirun": "openmpi-bin", "ip": "iproute2"}
-"""Debian's packages of what starts ranks; tests of what is not there are skipped, and say so."""
-
-
-def _install_launchers(session: nox.Session) -> None:
-    """As root on Debian, where tests can use them."""
-    missing = [package for name, package in LAUNCHERS.items() if shutil.which(name) is None]
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        how = {"external": True, "silent": True, "success_codes": [0, 100]}
-        session.run("apt-get", "update", **how)
-        session.run("apt-get", "install", "-y", "--no-install-recommends", *missing, **how)
 
 
 @nox.session

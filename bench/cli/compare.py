@@ -9,8 +9,7 @@ import msgspec
 
 from bench.cli.show import show_stored
 from bench.cli.sides import ids_of, refuse, side_request, words_of
-from bench.config.request import merged
-from bench.config.resolve import flag
+from bench.config.request import flag, merged
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
 from bench.machine.member import require_alone

@@ -19,6 +19,23 @@ _PORTS: Final = range(20_000, 32_000)
 """Below the ports that Linux hands out by itself (32768 on)."""
 
 
+_MPI: Final = (
+    (
+        *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        *("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
+        *("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"),
+    ),
+    (
+        *("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+        *("PMI_SIZE", "MPI_LOCALNRANKS"),
+    ),
+)
+"""Of each MPI: rank, ranks, rank on the node, ranks on the node, and what its ranks share.
+
+MPICH and Intel's have no name for a job that all its ranks know.
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
     """One rank of a group that was launched by another program."""
@@ -52,10 +69,6 @@ class Member:
         """Whether this one keeps the record and speaks to the user."""
         return self.rank == 0
 
-    def whereabouts(self) -> str:
-        """What tells this rank's messages from the others'."""
-        return f"rank {self.rank}"
-
 
 def find_member(variables: Variables | None = None) -> Member | None:
     """The part this process has in somebody's group of several ranks; None where it is alone.
@@ -65,7 +78,7 @@ def find_member(variables: Variables | None = None) -> Member | None:
     given = os.environ if variables is None else variables
     readers: tuple[Callable[[Variables], Member | None], ...]
     # From the inside out: torchrun runs under srun, and mpirun starts its ranks by way of it.
-    readers = (_torchrun, _open_mpi, _srun, _hydra)
+    readers = (_torchrun, _mpirun, _srun)
     member = next(filter(None, (read(given) for read in readers)), None)
     if member is None or member.world == 1:
         return None
@@ -117,48 +130,14 @@ def _torchrun(given: Variables) -> Member | None:
     )
 
 
-def _open_mpi(given: Variables) -> Member | None:
-    if "OMPI_COMM_WORLD_RANK" not in given:
+def _mpirun(given: Variables) -> Member | None:
+    """Open MPI, or MPICH and Intel's. None of them gives its ranks an address to meet at."""
+    names = next((names for names in _MPI if set(names[:4]) <= given.keys()), None)
+    if names is None:
         return None
-    return _mpi(
-        given,
-        rank=_number(given, "OMPI_COMM_WORLD_RANK"),
-        world=_number(given, "OMPI_COMM_WORLD_SIZE"),
-        local_rank=_number(given, "OMPI_COMM_WORLD_LOCAL_RANK"),
-        each=_number(given, "OMPI_COMM_WORLD_LOCAL_SIZE"),
-        marks=_marks(given, "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"),
-        rank_variable="OMPI_COMM_WORLD_RANK",
-    )
-
-
-def _hydra(given: Variables) -> Member | None:
-    """MPICH's and Intel's mpirun."""
-    if not {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"} <= given.keys():
-        return None
-    return _mpi(
-        given,
-        rank=_number(given, "PMI_RANK"),
-        world=_number(given, "PMI_SIZE"),
-        local_rank=_number(given, "MPI_LOCALRANKID"),
-        each=_number(given, "MPI_LOCALNRANKS"),
-        marks=_marks(given, "PMI_PORT", "PMI_ID"),
-        rank_variable="PMI_RANK",
-    )
-
-
-def _mpi(
-    given: Variables,
-    *,
-    rank: int,
-    world: int,
-    local_rank: int,
-    each: int,
-    marks: tuple[tuple[str, str], ...],
-    rank_variable: str,
-) -> Member:
-    """MPI gives its ranks no address to meet at."""
-    alone = each == world
-    address = given.get("MASTER_ADDR", "127.0.0.1" if alone else "")
+    rank, world, local_rank, each = (_number(given, name) for name in names[:4])
+    marks = _marks(given, *names[4:])
+    address = given.get("MASTER_ADDR", "127.0.0.1" if each == world else "")
     if not address:
         raise CannotHere(
             "mpirun names no address where the nodes could meet; pass one to all ranks: "
@@ -176,7 +155,7 @@ def _mpi(
         hosted=False,
         attempt="0",
         marks=marks,
-        rank_variable=rank_variable,
+        rank_variable=names[0],
     )
 
 

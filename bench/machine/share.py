@@ -36,7 +36,7 @@ def require_address(member: Member) -> None:
         socket.getaddrinfo(member.address, member.port)
     except OSError as error:
         raise CannotHere(
-            f"{member.whereabouts()} finds no address of {member.address or 'the first node'}, "
+            f"rank {member.rank} finds no address of {member.address or 'the first node'}, "
             "where ranks would meet; set MASTER_ADDR to the address of the first node"
         ) from error
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.config.resolve import DataFacts, pipeline_of
+from bench.config.pipeline import pipeline_of
+from bench.config.resolve import DataFacts
 from bench.errors import UsageError
 from bench.job import ImageList
 from bench.machine.inventory import Machine

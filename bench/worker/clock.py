@@ -13,24 +13,11 @@ from bench.rankfile import Mark, RankFile
 Ns = NDArray[np.int64]
 
 
-class Clock(Protocol):
-    """Marks moments of steps without waiting for anything, and tells them when all is done."""
+class Marker(Protocol):
+    """All that the loop asks of a clock."""
 
     def mark(self, step: int, mark: Mark) -> None:
-        """Note that the work given so far is done at this moment of `step`."""
-
-    def start_window(self) -> None:
-        """Wait for the device, then begin the window."""
-
-    def stop_window(self) -> None:
-        """Wait for the device, then end the window."""
-
-    @property
-    def window_ns(self) -> int:
-        """Length of the window on the host's clock."""
-
-    def device_marks(self, steps: range) -> Ns:
-        """`[1 + steps, marks]`: ns since the window's start; row 0 is the start itself."""
+        """Note that the work given so far is done at this moment of `step`, without waiting."""
 
 
 class HostClock:

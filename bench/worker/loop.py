@@ -6,12 +6,12 @@ The one exception is fp16, whose gradient scaler reads a value each step, as all
 """
 
 from bench.rankfile import Mark
-from bench.worker.clock import Clock
+from bench.worker.clock import Marker
 from bench.worker.training import Training
 from bench.worker.witness import Witness
 
 
-def run_steps(training: Training, clock: Clock, witness: Witness, first: int, count: int) -> None:
+def run_steps(training: Training, clock: Marker, witness: Witness, first: int, count: int) -> None:
     """Train for `count` steps, the first of them numbered `first`."""
     engine, batches = training.engine, training.batches
     model = engine.model

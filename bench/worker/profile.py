@@ -49,7 +49,7 @@ def profile(rank: Rank, training: Training) -> Profiled:
         ),
     )
     steps = WAIT + WARM_UP + active
-    clock = ProfiledClock(profiler, training.device)
+    clock = Parts(profiler, training.device)
     before = set(folder.glob("*"))
     with _named(training.module, compiled=rank.job.config.compile_mode != "none"):
         group.barrier()
@@ -79,15 +79,15 @@ def _folder(rank: Rank) -> Path:
     return folder
 
 
-class ProfiledClock:
-    """Marks that begin and end named parts of a step in the trace; stands in for a clock."""
+class Parts:
+    """Marks that begin and end named parts of a step in the trace, where else a clock stands."""
 
     def __init__(self, profiler: torch.profiler.profile, device: torch.device) -> None:
         self._profiler, self._device = profiler, device
         self._part = ExitStack()
         self._ends: list[float] = []
 
-    def __enter__(self) -> "ProfiledClock":
+    def __enter__(self) -> "Parts":
         self._begin("next batch")
         return self
 
@@ -111,21 +111,6 @@ class ProfiledClock:
         """Of the steps that are in the trace."""
         ends = self._ends[-active - 1 :]
         return 1e3 * (ends[-1] - ends[0]) / active
-
-    def start_window(self) -> None:
-        """There is no window here."""
-
-    def stop_window(self) -> None:
-        """There is no window here."""
-
-    @property
-    def window_ns(self) -> int:
-        """There is no window here."""
-        raise NotImplementedError
-
-    def device_marks(self, steps: range) -> Any:
-        """What steps took is in the trace."""
-        raise NotImplementedError
 
 
 @contextmanager

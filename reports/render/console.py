@@ -9,6 +9,7 @@ from rich.text import Text
 
 from reports.render import words
 from reports.render.gpus import gpu_line
+from reports.schema.config import RunConfig
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
@@ -119,11 +120,14 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     if record.profiled:
         yield "profiled", _profiled(record)
     versions = record.environment.versions
-    shown = [f"{name} {versions[name]}" for name in _SHOWN if name in versions]
+    shown = [f"{name} {versions[name]}" for name in _used(config) if name in versions]
     yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
 
 
-_SHOWN = ("torch", "cudnn", "torchvision", "timm", "dali")
+def _used(config: RunConfig) -> tuple[str, ...]:
+    """What the timed steps ran through, of all that is installed."""
+    library = config.model.partition(":")[0]
+    return tuple(dict.fromkeys(("torch", "cudnn", config.pipeline, library, config.engine)))
 
 
 def _profiled(record: Record) -> str:

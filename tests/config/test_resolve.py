@@ -7,16 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config import resolve as module
+from bench.config import pipeline as module
+from bench.config.pipeline import dali_installed, pipeline_of
 from bench.config.request import checked
-from bench.config.resolve import (
-    DataFacts,
-    Resolved,
-    dali_installed,
-    pipeline_of,
-    request_of,
-    resolve,
-)
+from bench.config.resolve import DataFacts, Resolved, request_of, resolve
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from reports.schema.config import Request
@@ -293,7 +287,7 @@ def test_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_dali_and_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_installed", lambda package: False)
+    monkeypatch.setattr(module, "is_installed", lambda package: False)
     monkeypatch.setattr(module, "dali_installed", lambda: False)
     assert pipeline_of({})[0] == "synthetic"
     with pytest.raises(CannotHere, match="torchvision is not installed; install the extra train"):
@@ -353,7 +347,7 @@ def test_options_of_another_engine(request_: dict[str, Any], words: str) -> None
 
 
 def test_deepspeed_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.config.resolve._installed", lambda module: False)
+    monkeypatch.setattr("bench.config.resolve.is_installed", lambda module: False)
     given = {"engine": "deepspeed", "pipeline": "synthetic"}
     assert "DeepSpeed is not installed" in refused(CannotHere, laptop(), **given)
 
@@ -429,6 +423,12 @@ def test_a_member_has_all_the_cores_it_was_given() -> None:
 def test_what_the_launcher_has_decided_is_no_option(request_: Request, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         joined(EIGHT, **request_)
+
+
+def test_a_member_fills_the_gpu_that_it_was_given() -> None:
+    """Its share of the machine is one GPU, which it does not divide by the ranks of the node."""
+    alone = resolved(ONE_GPU, nodes=1, nproc_per_node=1).config.batch_size
+    assert joined(ONE_GPU).config.batch_size == alone
 
 
 def test_a_joined_run_is_run_again_under_any_launcher() -> None:

@@ -97,6 +97,8 @@ def test_the_innermost_launcher_counts() -> None:
     """Torchrun under srun: its ranks are those of torchrun's agents."""
     assert member(SRUN | TORCHRUN).launcher == "torchrun"
     assert member(SRUN | OPEN_MPI).launcher == "mpirun"
+    # Its proxies are srun's tasks, one on each node; the ranks are not.
+    assert member(SRUN | HYDRA).launcher == "mpirun"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +84,11 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
     """A cluster of two nodes on this host; yields the variables that srun needs."""
     require("srun", "slurmctld", "slurmd", "munged")
     with ExitStack() as stack:
-        stack.callback(subprocess.run, ("pkill", "-x", "slurmctld|slurmd"), check=False)
+        stack.callback(_end_daemons, folder)
         if subprocess.run(("munge", "-n"), capture_output=True, check=False).returncode:
             subprocess.run(("install", "-d", "-o", "munge", "/run/munge"), check=True)
             subprocess.run(("su", "-s", "/bin/sh", "munge", "-c", "munged"), check=True)
-            stack.callback(subprocess.run, ("pkill", "-x", "munged"), check=False)
+            stack.callback(subprocess.run, ("munged", "--stop"), check=False)
         for name in ("state", "spool-n1", "spool-n2"):
             (folder / name).mkdir()
         file = folder / "slurm.conf"
@@ -97,6 +98,13 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
             subprocess.run(command, env=os.environ | variables, check=True)
         _wait_until_idle(variables)
         yield variables
+
+
+def _end_daemons(folder: Path) -> None:
+    """Ours alone: this machine may be a node of a cluster."""
+    for file in folder.glob("*.pid"):
+        with suppress(OSError, ValueError):
+            os.kill(int(file.read_text()), signal.SIGTERM)
 
 
 def _wait_until_idle(variables: dict[str, str]) -> None:

@@ -231,3 +231,22 @@ def test_what_the_profiler_cost_and_where_its_traces_are() -> None:
     assert "3 more steps, 1.20 x the time of timed ones; 2 traces, 2.0 MiB" in text
     assert "tensorboard --logdir /r/p" in text
     assert "profiled" not in shown(made_record())
+
+
+def test_of_all_that_is_installed_only_what_was_used_is_shown() -> None:
+    versions = {"torch": "2.15.0", "torchvision": "0.29.2", "timm": "1.0.31", "deepspeed": "0.19.8"}
+    record = made_record()
+    environment = msgspec.structs.replace(record.environment, versions=versions)
+
+    def software(**changes: str) -> str:
+        config = msgspec.structs.replace(record.resolved, **changes)
+        text = shown(msgspec.structs.replace(record, environment=environment, resolved=config))
+        return text.partition("software ")[2].partition(", Python")[0]
+
+    assert software(pipeline="synthetic") == "torch 2.15.0"
+    assert software(pipeline="torchvision") == "torch 2.15.0, torchvision 0.29.2"
+    both = software(pipeline="torchvision", model="torchvision:resnet18")
+    assert both == "torch 2.15.0, torchvision 0.29.2"
+    assert software(model="timm:resnet18", engine="deepspeed") == (
+        "torch 2.15.0, timm 1.0.31, deepspeed 0.19.8"
+    )

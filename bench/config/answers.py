@@ -1,0 +1,34 @@
+"""A request on its way to a configuration: what was given, what was chosen, and why."""
+
+import importlib.util
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.machine.member import Member
+from reports.schema.config import Choice, Request
+
+
+@dataclass(kw_only=True, slots=True)
+class Answers:
+    """The request on its way: answers from the user where given, else a default with its why."""
+
+    request: Request
+    member: Member | None = None
+    """The part this process has in a group that somebody else has started."""
+    choices: list[Choice] = field(default_factory=list)
+
+    def __call__(self, option: str, default: Any, why: str, *, tell: bool = True) -> Any:
+        """The user's answer, or the default; untold where the option has no effect here."""
+        if option in self.request:
+            return self.request[option]
+        if tell:
+            self.choices.append(Choice(option=option, value=default, why=why))
+        return default
+
+
+def is_installed(module: str) -> bool:
+    """Whether a package is there; it is not imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

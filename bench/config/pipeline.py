@@ -1,0 +1,91 @@
+"""Where batches come from, and the threads that make them and train on them."""
+
+from typing import Any
+
+from bench.config.answers import Answers, is_installed
+from bench.config.ranks import ranks_here
+from bench.errors import CannotHere, UsageError
+from bench.machine.inventory import Machine
+from reports.schema.config import Request
+
+
+def pipeline_of(request: Request) -> tuple[str, str]:
+    """The pipeline a request leads to, and why; it decides whether a data set is needed."""
+    if "pipeline" in request:
+        if request["pipeline"] == "synthetic" and "data" in request:
+            raise UsageError(
+                "--data needs a pipeline that reads it: leave --pipeline out, or give dali or "
+                "torchvision"
+            )
+        if request["pipeline"] == "dali" and not dali_installed():
+            raise CannotHere(
+                "--pipeline dali: DALI is not installed; install the extra dali13 (CUDA 13 or no "
+                "GPU) or dali12, or use --pipeline torchvision or synthetic"
+            )
+        if request["pipeline"] == "torchvision" and not is_installed("torchvision"):
+            raise CannotHere(
+                "--pipeline torchvision: torchvision is not installed; install the extra train"
+            )
+        return str(request["pipeline"]), ""
+    if dali_installed():
+        return "dali", "DALI is installed"
+    if "data" in request:
+        if is_installed("torchvision"):
+            return "torchvision", "DALI is not installed (extra dali13)"
+        raise CannotHere(
+            "--data: neither DALI nor torchvision, which read it, is installed; install the extra "
+            "dali13 or train"
+        )
+    return "synthetic", "DALI is not installed (extra dali13)"
+
+
+def dali_installed() -> bool:
+    """Whether the package is there; it is not imported."""
+    return is_installed("nvidia.dali")
+
+
+def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """Where batches come from."""
+    name, why = pipeline_of(pick.request)
+    pick("pipeline", name, why)
+    if name == "synthetic":
+        if pick.request.get("decode", "none") != "none":
+            raise UsageError(f"--decode {pick.request['decode']}: synthetic batches have no JPEGs")
+        return {"pipeline": name, "decode": "none", "bad_files": "stop"}
+    decode = _decode(pick, name, values["device"])
+    bad = pick("bad_files", "stop", "no file is left out in silence")
+    return {"pipeline": name, "decode": decode, "bad_files": bad}
+
+
+def _decode(pick: Answers, pipeline: str, device: str) -> str:
+    default: tuple[str, str]
+    allowed: tuple[str, ...]
+    if pipeline == "torchvision":
+        default, allowed = ("cpu", "torchvision's decoder"), ("cpu",)
+    elif device == "cuda":
+        default, allowed = ("mixed", "nvJPEG"), ("cpu", "mixed")
+    else:
+        default, allowed = ("cpu", "no GPU in use"), ("cpu",)
+    decode = str(pick("decode", *default))
+    if decode not in allowed:
+        raise UsageError(
+            f"--decode {decode}: with --pipeline {pipeline} on {device} give {' or '.join(allowed)}"
+        )
+    return decode
+
+
+def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """How many threads of a rank compute, and how many load."""
+    cores = machine.usable_cores // ranks_here(pick, values)
+    reading = values["pipeline"] != "synthetic"
+    if values["device"] == "cuda":
+        loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))
+    else:
+        physical = max(1, cores * machine.physical_cores // len(machine.cores))
+        loaders = max(1, physical // 4)
+        compute = max(1, physical - (loaders if reading else 0))
+    why = f"{cores} of {machine.usable_cores} cores a rank"
+    return {
+        "loader_threads": pick("loader_threads", loaders, why, tell=reading),
+        "threads": pick("threads", compute, why),
+    }
