@@ -347,7 +347,7 @@ def test_options_of_another_engine(request_: dict[str, Any], words: str) -> None
 
 
 def test_deepspeed_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.config.resolve.is_installed", lambda module: False)
+    monkeypatch.setattr("bench.config.ranks.is_installed", lambda module: False)
     given = {"engine": "deepspeed", "pipeline": "synthetic"}
     assert "DeepSpeed is not installed" in refused(CannotHere, laptop(), **given)
 
