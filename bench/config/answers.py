@@ -30,5 +30,5 @@ def is_installed(module: str) -> bool:
     """Whether a package is there; it is not imported."""
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
+    except (ImportError, ValueError):
         return False

@@ -1,7 +1,6 @@
 """What `--model` may name beside our own family, told without loading any of it."""
 
 import difflib
-import importlib.util
 import os
 import re
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ def require_model(model: str) -> None:
         raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
     elif named.is_own:
         _require_module(model, named.source.partition(".")[0])
-    elif not _is_installed(named.source):
+    elif not is_installed(named.source):
         raise CannotHere(
             f"--model {model}: {named.source} is not installed; {INSTALL[named.source]}"
         )
@@ -80,19 +79,12 @@ def _require_module(model: str, package: str) -> None:
             f"--model {model}: {package} is a package of this program; give yours another name"
         )
     here = Path.cwd()
-    if not _is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
+    if not is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
         near = difflib.get_close_matches(package, [*INSTALL, *_modules(here)], n=1)
         hint = f"did you mean {near[0]}?" if near else "start where it lies, or set PYTHONPATH"
         raise UsageError(
             f"--model {model}: no module {package}, neither installed nor in {here}; {hint}"
         )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def _modules(folder: Path) -> list[str]:
