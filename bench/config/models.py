@@ -8,6 +8,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
+from bench.config.answers import is_installed
 from bench.errors import CannotHere, UsageError
 from resnext.errors import UnknownModel
 from resnext.spec import parse
