@@ -35,10 +35,10 @@ def test_parts_of_a_name() -> None:
     ],
 )
 def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_is_installed", lambda package: package in ("timm", "json"))
+    monkeypatch.setattr(models, "is_installed", lambda package: package in ("timm", "json"))
     monkeypatch.setitem(models.INSTALL, "torchvision", "")
     if model.startswith("torchvision"):
-        monkeypatch.setattr(models, "_is_installed", lambda package: True)
+        monkeypatch.setattr(models, "is_installed", lambda package: True)
     require_model(model)
 
 
