@@ -8,13 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.render import words
+from reports.render.bars import bar
 from reports.render.gpus import gpu_line
 from reports.schema.config import RunConfig
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
-
-BAR_WIDTH = 24
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def print_record(console: Console, record: Record) -> None:
@@ -95,13 +93,7 @@ def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
     }
     for name, part in parts.items():
         share = part / whole
-        yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {_bar(share)}"
-
-
-def _bar(share: float) -> str:
-    eighths = round(share * BAR_WIDTH * 8)
-    rest = _EIGHTHS[eighths % 8].strip()
-    return "█" * (eighths // 8) + rest
+        yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {bar(share)}"
 
 
 def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:

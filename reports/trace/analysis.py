@@ -1,0 +1,66 @@
+"""All that is found out about one trace; reports and tables are made of this."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reports.errors import TraceError
+from reports.trace.identity import Busy, busy
+from reports.trace.links import Links, link
+from reports.trace.read import read
+from reports.trace.source import Progress, no_progress
+from reports.trace.steps import Steps, steps
+from reports.trace.trace import Kind, Trace
+from reports.trace.work import Work, work
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Analysis:
+    """A trace, and what was made of it."""
+
+    trace: Trace
+    device: int | None
+    """The device that is looked at, the one that worked most; None: the CPU."""
+    links: Links
+    steps: Steps
+    busy: Busy
+    work: Work
+
+
+def analyse(path: Path, progress: Progress = no_progress) -> Analysis:
+    """Read a trace and find out all of it.
+
+    Raises TraceError, naming file and byte, where it is no trace or holds no work.
+    """
+    return of(read(path, progress))
+
+
+def of(trace: Trace) -> Analysis:
+    """Of a trace that has been read."""
+    if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
+        raise TraceError(f"{trace.path}: {_nothing(trace)}")
+    device = _device(trace)
+    links = link(trace)
+    found = steps(trace, links)
+    return Analysis(
+        trace=trace,
+        device=device,
+        links=links,
+        steps=found,
+        busy=busy(trace, links, device),
+        work=work(trace, links, found, device),
+    )
+
+
+def _nothing(trace: Trace) -> str:
+    many = f"{trace.events:,} rows" if trace.events else "no events"
+    told = "; ".join(trace.warnings)
+    return f"{many}, and neither kernels nor operators among them" + (f" ({told})" if told else "")
+
+
+def _device(trace: Trace) -> int | None:
+    if not trace.on_device:
+        return None
+    numbers, at = np.unique(trace.device.device, return_inverse=True)
+    return int(numbers[np.bincount(at, weights=trace.device.duration).argmax()])

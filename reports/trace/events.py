@@ -1,0 +1,48 @@
+"""The rows of a trace file: only the fields that a report uses, as msgspec decodes them.
+
+Kineto writes Chrome's trace format: `{"traceEvents": [{"ph": "X", "cat": "kernel", "name": ...,
+"pid": 0, "tid": 7, "ts": 12.345, "dur": 1.5, "args": {...}}, ...]}`, times in microseconds. Names
+of fields have changed over the years (`External id` was `external id`): all of them are here.
+"""
+
+import math
+from typing import Final
+
+import msgspec
+from msgspec import field
+
+NOTHING: Final = msgspec.Raw()
+NAN: Final = math.nan
+
+
+class Args(msgspec.Struct, frozen=True, gc=False):
+    """What kineto says besides, of a kernel, a call of the runtime, or an operator."""
+
+    correlation: int = -1
+    device: int = -1
+    stream: int | str = -1
+    external: int = field(default=-1, name="External id")
+    external_before: int = field(default=-1, name="external id")
+    sequence: int = field(default=-1, name="Sequence number")
+    dims: msgspec.Raw = field(default=NOTHING, name="Input Dims")
+    strides: msgspec.Raw = field(default=NOTHING, name="Input Strides")
+    types: msgspec.Raw = field(default=NOTHING, name="Input type")
+    inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
+
+
+NO_ARGS: Final = Args()
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One row; `ts` and `dur` in microseconds, NaN where the row has none."""
+
+    cat: str = ""
+    name: str = ""
+    ts: float = NAN
+    dur: float = NAN
+    pid: int | str | None = None
+    tid: int | str | None = None
+    args: Args = NO_ARGS
+
+
+DECODER: Final = msgspec.json.Decoder(list[Event])

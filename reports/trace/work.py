@@ -1,0 +1,122 @@
+"""What ran in the used steps, a row each: kernels, or on a CPU operators by their own time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.trace.classes import Class, Kernel, TensorCore, kernel, operator, under
+from reports.trace.links import Links, Pass
+from reports.trace.nest import self_times
+from reports.trace.steps import Steps
+from reports.trace.trace import Ids, Kind, Ns, Trace
+
+CLASSES: tuple[Class, ...] = tuple(Class)
+CORES: tuple[TensorCore, ...] = tuple(TensorCore)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """Columns of equal length."""
+
+    name: Ids
+    """Index into the trace's names."""
+    duration: Ns
+    """ns; on a CPU without the time of operators inside."""
+    step: Ids
+    """Index into the steps."""
+    cls: NDArray[np.int8]
+    """Index into CLASSES."""
+    core: NDArray[np.int8]
+    """Index into CORES."""
+    passes: Ids
+    """`Pass`; -1: not told."""
+    row: Ids
+    """Row of the host that it comes from: the operator around its launch, or on a CPU itself."""
+
+    def of(self, *classes: Class) -> NDArray[np.bool_]:
+        """Whether each row is of one of these classes."""
+        return np.isin(self.cls, [CLASSES.index(one) for one in classes])
+
+
+def work(trace: Trace, links: Links, steps: Steps, device: int | None) -> Work:
+    """All of it."""
+    return _on_host(trace, links, steps) if device is None else _on(device, trace, links, steps)
+
+
+def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
+    used = np.append(steps.used, False)
+    rows = np.flatnonzero((trace.device.device == device) & used[steps.of_device])
+    chosen = trace.device.take(rows)
+    operator_row = links.operator[rows]
+    around = np.where(operator_row >= 0, operator_row, links.launch[rows])
+    passes = np.append(links.passes, np.int32(-1))[around]
+    found = _classified(trace, chosen.name, chosen.kind, operator_row, passes)
+    return Work(
+        name=chosen.name,
+        duration=chosen.duration,
+        step=steps.of_device[rows],
+        cls=found[0],
+        core=found[1],
+        passes=passes,
+        row=operator_row,
+    )
+
+
+def _classified(
+    trace: Trace, name: Ids, kind: NDArray[np.int8], operator_row: Ids, passes: Ids
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Class and tensor core of each row: asked once for each kernel, operator and pass."""
+    by = np.append(trace.host.name, np.int32(-1))[operator_row]
+    size = np.int64(len(trace.names) + 1)
+    key = ((name * size + by + 1) * 4 + passes + 1) * 8 + kind
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    found = [
+        _kernel(trace, int(name[at]), int(by[at]), int(passes[at]), Kind(int(kind[at])))
+        for at in first
+    ]
+    cls = np.array([CLASSES.index(one.cls) for one in found], dtype=np.int8)
+    core = np.array([CORES.index(one.tensor_core) for one in found], dtype=np.int8)
+    return cls[which], core[which]
+
+
+def _kernel(trace: Trace, name: int, by: int, passes: int, kind: Kind) -> Kernel:
+    if kind is Kind.COPY:
+        return Kernel(cls=Class.COPY, tensor_core=TensorCore.NO, grouped=None)
+    if kind is Kind.FILL:
+        return Kernel(cls=Class.FILL, tensor_core=TensorCore.NO, grouped=None)
+    found = kernel(trace.names[name])
+    launcher = trace.names[by] if by >= 0 else ""
+    refined = under(found, launcher, passes == Pass.BACKWARD)
+    optimizes = passes == Pass.OPTIMIZER and refined.cls is Class.ELEMENTWISE
+    return _as(refined, Class.OPTIMIZER) if optimizes else refined
+
+
+def _as(found: Kernel, cls: Class) -> Kernel:
+    return Kernel(cls=cls, tensor_core=found.tensor_core, grouped=found.grouped)
+
+
+def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
+    """Operators by their own time, and spans of communication, which are annotations."""
+    host = trace.host
+    cls_of_name = np.array([CLASSES.index(operator(name)) for name in trace.names], dtype=np.int8)
+    cls = cls_of_name[host.name]
+    talks = cls == CLASSES.index(Class.COMMUNICATION)
+    used = np.append(steps.used, False)[steps.of_host]
+    rows = np.flatnonzero(
+        used & ((host.kind == Kind.OPERATOR) | (talks & (host.kind == Kind.ANNOTATION)))
+    )
+    chosen = cls[rows]
+    optimizes = (links.passes[rows] == Pass.OPTIMIZER) & (
+        chosen == CLASSES.index(Class.ELEMENTWISE)
+    )
+    chosen[optimizes] = CLASSES.index(Class.OPTIMIZER)
+    return Work(
+        name=host.name[rows],
+        duration=self_times(host, links.parent)[rows],
+        step=steps.of_host[rows],
+        cls=chosen,
+        core=np.full(len(rows), CORES.index(TensorCore.NO), dtype=np.int8),
+        passes=links.passes[rows],
+        row=rows.astype(np.int32),
+    )
