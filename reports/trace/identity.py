@@ -1,11 +1,12 @@
-"""Where a step's time went, exact in ns: compute + exposed communication + exposed copy
-+ idle = step.
+"""Where a step's time went: four parts that add up to it exactly, in ns.
+
+step = compute + exposed communication + exposed copy + idle
 
 On a device compute is the time in which at least one kernel runs that is no communication;
 communication is exposed while no such kernel runs, copies and fills while neither runs; idle is
-when nothing does. Every stream counts, as kernels of several streams overlap. On a CPU operators are
-what kernels are on a device: time counts for the innermost operator of each thread; operators of
-c10d and gloo, and gloo's own spans, are communication; a copy is an operator like any other.
+when nothing does. Every stream counts, as kernels of several streams overlap. On a CPU operators
+are what kernels are on a device: time counts for the innermost operator of each thread; operators
+of c10d and gloo, and gloo's own spans, are communication; a copy is an operator like any other.
 """
 
 from dataclasses import dataclass

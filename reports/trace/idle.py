@@ -1,9 +1,9 @@
 """Idle time of a device by what the host did meanwhile.
 
-A gap ends with work that some call launched. Until that call came the host was late: it was loading
-data, or waiting in a synchronisation, or else too slow with everything that lies between launches.
-From the call on the work was on its way: launch latency, or an event of another stream. The parts of
-all gaps add up to the idle time exactly.
+A gap ends with work that some call launched. Until that call came the host was late: it was
+loading data, or waiting in a synchronisation, or else too slow with everything that lies between
+launches. From the call on the work was on its way: launch latency, or an event of another stream.
+The parts of all gaps add up to the idle time exactly.
 """
 
 import re
@@ -35,7 +35,7 @@ _WAITING: Final = re.compile(r"(cuda|hip)\w*Synchronize|(cuda|hip)Mem(cpy|set)$|
 
 
 def idle(analysis: Analysis) -> dict[Cause, int]:
-    """ns of idle time in used steps, by cause."""
+    """Idle time of the used steps by cause, ns."""
     trace, steps, device = analysis.trace, analysis.steps, analysis.device
     windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
     free = gaps(analysis.busy.any, windows)

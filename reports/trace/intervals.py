@@ -18,7 +18,7 @@ class Times:
 
     @property
     def length(self) -> int:
-        """ns."""
+        """Of all intervals together, ns."""
         return int((self.end - self.start).sum())
 
     def before(self, moment: Ns) -> Ns:

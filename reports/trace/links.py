@@ -1,9 +1,9 @@
 """Where work on the device comes from: the call that launched it, the operator around that call.
 
 A kernel shares its correlation number with one call of the runtime or the driver; one launch of a
-CUDA graph has many kernels. `External id`, which matches nothing in many older traces, is asked only
-where there is no such call, or none below an operator. What has no origin stays unlinked, and is
-told.
+CUDA graph has many kernels. `External id`, which matches nothing in many older traces, is asked
+only where there is no such call, or none below an operator. What has no origin stays unlinked, and
+is told.
 """
 
 import re

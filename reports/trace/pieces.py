@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reports.trace.events import DECODER, NO_ARGS, Event
+from reports.trace.events import DECODER, Event
 
 _ARRAY: Final = re.compile(rb'"traceEvents"\s*:\s*\[')
 _BARE: Final = re.compile(rb"\s*\[")
@@ -205,10 +205,19 @@ def _without_args(value: dict[str, Any]) -> Event | None:
     if not number or not text:
         return None
     return Event(
-        **text,
-        **{key: float(one) if abs(one) < 1e300 else math.nan for key, one in number.items()},
-        args=NO_ARGS,
+        cat=text.get("cat", ""),
+        name=text.get("name", ""),
+        ts=_float(number.get("ts")),
+        dur=_float(number.get("dur")),
     )
+
+
+def _float(value: int | float | None) -> float:
+    """NaN for what is missing or no 64-bit number can hold."""
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:
+        return math.nan
 
 
 def _close(rest: bytes, account: Account) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import TraceError
-from reports.trace.convs import OPERATORS, Conv
+from reports.trace.convs import CALLS, Conv
 from reports.trace.convs import read as read_conv
 from reports.trace.events import Event
 from reports.trace.pieces import Account, pieces
@@ -156,7 +156,7 @@ class _Columns:
         self._columns[column].append(array)
 
     def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in OPERATORS else -1 for event in group]
+        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
 
     def _convolution(self, event: Event) -> int:
         args = event.args

@@ -12,7 +12,7 @@ from reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport,
 from reports.trace import tables
 from reports.trace.analysis import Analysis
 from reports.trace.calls import conv_calls, conv_rows
-from reports.trace.classes import Class, TensorCore
+from reports.trace.classes import ELIGIBLE, Class, TensorCore
 from reports.trace.identity import identity
 from reports.trace.idle import idle
 from reports.trace.intervals import Windows
@@ -25,10 +25,6 @@ from reports.trace.work import CORES, Work
 _DROPPED: Final = re.compile(r"([A-Z][\w \-?]*?) = (\d+)")
 _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA events")
 """Of the counts that kineto writes into INFO those that are records lost."""
-_CONVS: Final = (
-    *(Class.CONV, Class.CONV_FORWARD, Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD),
-    Class.MATMUL,
-)
 
 
 def report(analysis: Analysis) -> TraceReport:
@@ -154,7 +150,7 @@ def _steps(analysis: Analysis) -> Steps:
 
 
 def _tensor_cores(work: Work) -> TensorCores:
-    eligible = work.of(*_CONVS)
+    eligible = work.of(*ELIGIBLE)
 
     def of(core: TensorCore) -> int:
         return int(work.duration[eligible & (work.core == CORES.index(core))].sum())

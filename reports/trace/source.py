@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 CHUNK: Final = 4 << 20
 """Bytes handed out at once, at most."""
@@ -55,7 +55,7 @@ class Source:
             while rest or len(chunk) == CHUNK:  # a full chunk may leave more inside
                 try:
                     chunk = member.decompress(rest, CHUNK)
-                except isal_zlib.error as error:
+                except igzip_lib.IsalError as error:
                     where = done + len(raw) - len(rest)
                     self.damage = f"gzip data are damaged near byte {where:,}: {_plain(error)}"
                     return

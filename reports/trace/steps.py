@@ -3,8 +3,8 @@
 A GPU trails the host, on a real trace by 1.8 steps, so that the host's window of a step holds the
 kernels of another one. Work belongs to the step during which it was launched. On the device a step
 lasts from the end of the last kernel of the step before to the end of its own last kernel, so that
-steps tile the time; the first begins with the host's step, or when the device has finished what came
-before. On a CPU a step is what the profiler says it is.
+steps tile the time; the first begins with the host's step, or when the device has finished what
+came before. On a CPU a step is what the profiler says it is.
 """
 
 import re
@@ -129,10 +129,8 @@ def _on_device(
     device = trace.device
     origin = np.where(links.launch >= 0, links.launch, links.operator)
     step = np.append(of_host, np.int32(-1))[origin]
-    if (step >= 0).any():
-        windows = _device_windows(device, step, marked)
-    else:  # nothing is linked: where a kernel ran is all that is known
-        windows = marked
+    # Where nothing is linked, all that is known is when a kernel ran.
+    windows = _device_windows(device, step, marked) if (step >= 0).any() else marked
     unlinked = origin < 0
     step = np.where(unlinked, _which(windows, device.start), step).astype(np.int32)
     missing = _missing(trace, links, of_host, len(numbers))
@@ -141,7 +139,7 @@ def _on_device(
     used = whole if whole.any() else works & (windows.length > 0)
     reasons = {
         at: f"{missing[at]:.0%} of its launches have no kernel in the trace"
-        for at in np.flatnonzero(works & ~used)
+        for at in np.flatnonzero(works & ~used).tolist()
     }
     by_time = int((unlinked & (step >= 0)).sum())
     excluded = _why(numbers, used, reasons)

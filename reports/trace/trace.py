@@ -42,8 +42,8 @@ class Rows:
     """Index into `Trace.names`."""
     kind: NDArray[np.int8]
     key: Ns
-    """Number that a kernel shares with the call that launched it (`correlation`); of an operator its
-    `External id`; -1: none."""
+    """Number that a kernel shares with the call that launched it (`correlation`); of an operator
+    its `External id`; -1: none."""
 
     def __len__(self) -> int:
         return len(self.start)

@@ -1,6 +1,6 @@
 """What ran in the used steps, a row each: kernels, or on a CPU operators by their own time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,13 +87,9 @@ def _kernel(trace: Trace, name: int, by: int, passes: int, kind: Kind) -> Kernel
         return Kernel(cls=Class.FILL, tensor_core=TensorCore.NO, grouped=None)
     found = kernel(trace.names[name])
     launcher = trace.names[by] if by >= 0 else ""
-    refined = under(found, launcher, passes == Pass.BACKWARD)
+    refined = under(found, launcher)
     optimizes = passes == Pass.OPTIMIZER and refined.cls is Class.ELEMENTWISE
-    return _as(refined, Class.OPTIMIZER) if optimizes else refined
-
-
-def _as(found: Kernel, cls: Class) -> Kernel:
-    return Kernel(cls=cls, tensor_core=found.tensor_core, grouped=found.grouped)
+    return replace(refined, cls=Class.OPTIMIZER) if optimizes else refined
 
 
 def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

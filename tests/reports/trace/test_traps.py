@@ -1,17 +1,14 @@
 """The traps of reading traces, each by a trace made by hand that a naive reader gets wrong."""
 
-import gzip
-import json
 from pathlib import Path
 from statistics import stdev
 
-import numpy as np
 import pytest
 
 from reports.schema.trace import ClassRow, KernelRow, TraceReport
-from reports.trace.analysis import Analysis, analyse
+from reports.trace.analysis import analyse
 from reports.trace.report import report
-from tests.reports.trace.made import BACKWARD, Made
+from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
 
