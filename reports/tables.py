@@ -131,12 +131,12 @@ def ask(
             connection.execute(sql, list(values))
             rows = connection.fetchall()
         except duckdb.Error as error:
-            raise StoreError(_first_lines(str(error))) from error
+            raise StoreError(first_lines(str(error))) from error
         names = tuple(one[0] for one in connection.description or ())
     return Answer(columns=names, rows=tuple(rows))
 
 
-def _first_lines(text: str) -> str:
+def first_lines(text: str) -> str:
     """The complaint and its hint, without the picture of the place."""
     lines = [line.strip() for line in text.partition("\nLINE ")[0].splitlines()]
     return "; ".join(line.rstrip("!") for line in lines if line)

@@ -15,6 +15,7 @@ import typer
 from bench.cli import options as opt
 from bench.cli.output import silence
 from bench.cli.runs_app import runs_app
+from bench.cli.trace_app import trace_app
 from bench.errors import BenchError, Interrupted, UsageError
 from reports.errors import StoreError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(runs_app, name="runs")
+app.add_typer(trace_app, name="trace")
 
 
 def _version(wanted: bool) -> None:

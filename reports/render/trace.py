@@ -10,7 +10,15 @@ from rich.text import Text
 
 from reports.render.bars import bar
 from reports.render.kernel_names import short
-from reports.schema.trace import ClassRow, ConvRow, KernelRow, LayoutRow, Steps, TraceReport
+from reports.schema.trace import (
+    ClassRow,
+    ConvRow,
+    KernelRow,
+    LayoutRow,
+    RanksReport,
+    Steps,
+    TraceReport,
+)
 
 _COLOURS = {"layout transform": "yellow", "communication": "magenta", "other": "dim"}
 
@@ -20,12 +28,17 @@ def print_trace(console: Console, report: TraceReport, top: int) -> None:
     console.print(_summary(report))
     if report.classes:
         console.print(_classes(report))
-        console.print(_kernels(report, top))
+        console.print(_kernels(report, top, console.width))
     if report.convs:
-        console.print(_convs(report, top))
+        console.print(_convs(report, top, console.width))
     if report.layout.rows:
         console.print(_layout(report, top))
-    for warning in report.warnings:
+    print_warnings(console, report.warnings)
+
+
+def print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """What to doubt, a line each."""
+    for warning in warnings:
         console.print(Text.assemble(("warning ", "yellow"), warning))
 
 
@@ -129,8 +142,8 @@ def _tensor_cores(report: TraceReport) -> str:
 def _trust_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
     trust = report.trust
     if trust.steps_marked:
-        lag = f"; the device trails the host by {trust.lag_steps:.1f} steps"
-        told = lag if trust.lag_steps is not None and trust.lag_steps >= 0.1 else ""
+        lag = trust.lag_steps or 0.0
+        told = f"; the device trails the host by {lag:.1f} steps" if lag >= 0.1 else ""
         yield "steps", f"{trust.steps_used} of {trust.steps_marked} used{told}"
     for why in trust.excluded:
         yield "", f"left out: {why}"
@@ -151,6 +164,50 @@ def _trust_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
         lost = ", ".join(f"{name} = {count:,}" for name, count in trust.dropped.items())
         yield "dropped", f"by the profiler itself: {lost}"
     yield "read", f"{report.events:,} events, {report.size / 2**20:,.1f} MiB"
+
+
+def print_ranks(console: Console, found: RanksReport) -> None:
+    """All ranks, a row each, and what their collectives say of one another."""
+    table = _table(f"{len(found.ranks)} ranks, ms in a step")
+    for name in ("rank", "step", "compute", "exposed communication", "exposed copy", "idle"):
+        table.add_column(name, justify="right")
+    table.add_column("on", no_wrap=True)
+    for report in found.ranks:
+        steps = report.steps
+        parts = (
+            steps.step_ns,
+            steps.compute_ns,
+            steps.exposed_communication_ns,
+            steps.exposed_copy_ns,
+            steps.idle_ns,
+        )
+        rank = "?" if report.rank is None else str(report.rank)
+        table.add_row(rank, *(_each(report, sum(part)) for part in parts), report.on)
+    console.print(table)
+    if found.collectives:
+        console.print(_collectives(found))
+    print_warnings(console, found.warnings)
+    if found.collectives or found.warnings:
+        console.print()
+
+
+def _collectives(found: RanksReport) -> Table:
+    table = _table("collectives over all ranks: transfer at most, waiting by rank")
+    for name in ("count", "transfer ms", "waiting ms: least", "most", "last to arrive"):
+        table.add_column(name, justify="right")
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in found.collectives:
+        often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
+        last = f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}"
+        table.add_row(
+            f"{row.count:,}",
+            ms(row.transfer_ns),
+            ms(min(row.waiting_ns)),
+            ms(max(row.waiting_ns)),
+            last,
+            short(row.name),
+        )
+    return table
 
 
 def _classes(report: TraceReport) -> Table:
@@ -176,18 +233,14 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
     )
 
 
-def _kernels(report: TraceReport, top: int) -> Table:
+def _kernels(report: TraceReport, top: int, width: int) -> Table:
     what = "kernel" if report.device is not None else "operator, by its own time"
-    table = _table(f"by {what}, ms in a step{_cut(report.kernels, top)}")
-    for name in ("ms", "share", "count", "us: median", "p95", "min", "max"):
-        table.add_column(name, justify="right")
+    heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
     if report.tensor_cores:
-        table.add_column("tensor")
-    table.add_column("class", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in report.kernels[:top]:
-        table.add_row(*_kernel_cells(report, row), style=_COLOURS.get(row.cls))
-    return table
+        heads.append("tensor")
+    rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
+    title = f"by {what}, ms in a step{_cut(report.kernels, top)}"
+    return _fitted(title, heads, ("class", "name"), rows, width)
 
 
 def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
@@ -203,19 +256,13 @@ def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
     )
 
 
-def _convs(report: TraceReport, top: int) -> Table:
-    table = _table(f"convolutions by shape, ms in a step{_cut(report.convs, top)}")
-    for name in ("ms", "share", "calls", "us: median", "TFLOP/s"):
-        table.add_column(name, justify="right")
-    table.add_column("direction", no_wrap=True)
-    table.add_column("shape", no_wrap=True)
-    table.add_column("format", no_wrap=True)
+def _convs(report: TraceReport, top: int, width: int) -> Table:
+    heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
     if any(row.layout_ns for row in report.convs):
-        table.add_column("+ layout", justify="right")
-    table.add_column("kernel", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in report.convs[:top]:
-        table.add_row(*_conv_cells(report, row))
-    return table
+        heads.append("+ layout")
+    rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
+    title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
+    return _fitted(title, heads, ("direction", "shape", "type, format", "kernel"), rows, width)
 
 
 def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
@@ -228,13 +275,19 @@ def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
         _percent(row.share),
         _count_each(report, row.calls),
         us(row.median_ns),
-        f"{row.tflops:.3g}" if row.tflops else "?",
+        _tflops(row.tflops),
+        *(layout if any(one.layout_ns for one in report.convs) else ()),
         row.direction,
         row.shape,
         f"{row.dtype} {both}",
-        *(layout if any(one.layout_ns for one in report.convs) else ()),
         short(row.kernel),
     )
+
+
+def _tflops(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _layout(report: TraceReport, top: int) -> Table:
@@ -254,6 +307,27 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
         _count_each(report, row.count),
         short(row.payer),
     )
+
+
+def _fitted(
+    title: str,
+    numbers: Sequence[str],
+    words: Sequence[str],
+    rows: Sequence[tuple[tuple[str, ...], str]],
+    width: int,
+) -> Table:
+    """A table whose last column takes what is left of the line; `rows` are cells and class."""
+    table = _table(title)
+    heads = [*numbers, *words]
+    for at, name in enumerate(heads):
+        table.add_column(name, justify="right" if at < len(numbers) else "left", no_wrap=True)
+    others = range(len(heads) - 1)
+    taken = sum(max(len(heads[at]), *(len(cells[at]) for cells, _ in rows)) + 2 for at in others)
+    left = max(24, width - taken - 2)
+    for cells, cls in rows:
+        name = cells[-1] if len(cells[-1]) <= left else cells[-1][: left - 1] + "…"
+        table.add_row(*(Text(cell) for cell in (*cells[:-1], name)), style=_COLOURS.get(cls))
+    return table
 
 
 def _table(title: str) -> Table:
@@ -290,11 +364,11 @@ def _percent(share: float) -> str:
 
 
 def ms(ns: float) -> str:
-    """Milliseconds with three figures that mean something, from ns."""
+    """Milliseconds from ns, with as many places as mean something."""
     value = ns / 1e6
-    return (
-        f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value >= 0.001 else f"{value:.1g}"
-    )
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
 
 
 def us(ns: float) -> str:

@@ -203,3 +203,33 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """None on a CPU."""
     idle: list[IdleRow]
     warnings: list[str]
+
+
+class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """All collectives of one name over all ranks that were read."""
+
+    name: str
+    count: int
+    """On each rank."""
+    transfer_ns: int
+    """At most: from the last arrival to the first end, added up."""
+    waiting_ns: list[int]
+    """The rest of each rank's time, in the order of the reports."""
+    shortest_ns: int
+    longest_ns: int
+    """Of one collective on one rank."""
+    last_to_arrive: list[int]
+    """How often each rank was the last."""
+
+
+class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The reports of several ranks."""
+
+    kind: str = "traces"
+    version: int = VERSION
+    ranks: list[TraceReport]
+    missing: list[int]
+    """Ranks of the world without a trace."""
+    collectives: list[CollectiveRow]
+    """Empty where ranks do not match, or have none."""
+    warnings: list[str]

@@ -14,8 +14,8 @@ from reports.trace.trace import Ids, Kind, Trace
 from reports.trace.work import Work
 
 
-def layers(trace: Trace, links: Links, work: Work) -> Ids:
-    """Name of the layer of each row, as an index into the trace's names; -1: not told.
+def layers(trace: Trace, links: Links, row: Ids) -> Ids:
+    """Layers that these rows of the host are in, as indices into the trace's names; -1: not told.
 
     A backward operator belongs to the layer whose forward has its autograd sequence number.
     """
@@ -26,7 +26,7 @@ def layers(trace: Trace, links: Links, work: Work) -> Ids:
     forward = np.flatnonzero((layer >= 0) & (host.sequence >= 0))
     if len(forward):
         layer = _with_backward(trace, links, layer, forward)
-    return np.append(layer, np.int32(-1))[work.row]
+    return np.append(layer, np.int32(-1))[row]
 
 
 def _with_backward(trace: Trace, links: Links, layer: Ids, forward: NDArray[np.intp]) -> Ids:

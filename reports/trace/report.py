@@ -27,20 +27,21 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 """Of the counts that kineto writes into INFO those that are records lost."""
 
 
-def report(analysis: Analysis) -> TraceReport:
-    """The report of a trace that has been analysed."""
+def report(analysis: Analysis, rank: int | None = None) -> TraceReport:
+    """The report of a trace that has been analysed; `rank` is taken where it does not tell one."""
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
-    layer = layers(trace, analysis.links, work)
+    layer = layers(trace, analysis.links, work.row)
     distributed = distributed_info(trace.header)
+    told = _whole_number(distributed.get("rank"))
     return TraceReport(
         file=str(trace.path),
         size=trace.size,
         events=trace.events,
         on=_name(trace, device),
         device=device,
-        rank=_whole_number(distributed.get("rank")),
+        rank=rank if told is None else told,
         world_size=_whole_number(distributed.get("world_size")),
         backend=_text(distributed.get("backend")),
         trust=_trust(analysis, layer),

@@ -55,7 +55,7 @@ class Source:
             while rest or len(chunk) == CHUNK:  # a full chunk may leave more inside
                 try:
                     chunk = member.decompress(rest, CHUNK)
-                except igzip_lib.IsalError as error:
+                except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub has no base
                     where = done + len(raw) - len(rest)
                     self.damage = f"gzip data are damaged near byte {where:,}: {_plain(error)}"
                     return

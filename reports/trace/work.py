@@ -47,20 +47,27 @@ def work(trace: Trace, links: Links, steps: Steps, device: int | None) -> Work:
 def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
     used = np.append(steps.used, False)
     rows = np.flatnonzero((trace.device.device == device) & used[steps.of_device])
-    chosen = trace.device.take(rows)
+    passes, cls, core = device_classes(trace, links, rows)
+    return Work(
+        name=trace.device.name[rows],
+        duration=trace.device.duration[rows],
+        step=steps.of_device[rows],
+        cls=cls,
+        core=core,
+        passes=passes,
+        row=links.operator[rows],
+    )
+
+
+def device_classes(
+    trace: Trace, links: Links, rows: NDArray[np.intp]
+) -> tuple[Ids, NDArray[np.int8], NDArray[np.int8]]:
+    """Pass (-1: not told), class and tensor core (indices) of these rows of the device."""
     operator_row = links.operator[rows]
     around = np.where(operator_row >= 0, operator_row, links.launch[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
-    found = _classified(trace, chosen.name, chosen.kind, operator_row, passes)
-    return Work(
-        name=chosen.name,
-        duration=chosen.duration,
-        step=steps.of_device[rows],
-        cls=found[0],
-        core=found[1],
-        passes=passes,
-        row=operator_row,
-    )
+    name, kind = trace.device.name[rows], trace.device.kind[rows]
+    return passes, *_classified(trace, name, kind, operator_row, passes)
 
 
 def _classified(
@@ -95,24 +102,27 @@ def _kernel(trace: Trace, name: int, by: int, passes: int, kind: Kind) -> Kernel
 def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
     """Operators by their own time, and spans of communication, which are annotations."""
     host = trace.host
-    cls_of_name = np.array([CLASSES.index(operator(name)) for name in trace.names], dtype=np.int8)
-    cls = cls_of_name[host.name]
+    cls = host_classes(trace, links)
     talks = cls == CLASSES.index(Class.COMMUNICATION)
     used = np.append(steps.used, False)[steps.of_host]
     rows = np.flatnonzero(
         used & ((host.kind == Kind.OPERATOR) | (talks & (host.kind == Kind.ANNOTATION)))
     )
-    chosen = cls[rows]
-    optimizes = (links.passes[rows] == Pass.OPTIMIZER) & (
-        chosen == CLASSES.index(Class.ELEMENTWISE)
-    )
-    chosen[optimizes] = CLASSES.index(Class.OPTIMIZER)
     return Work(
         name=host.name[rows],
         duration=self_times(host, links.parent)[rows],
         step=steps.of_host[rows],
-        cls=chosen,
+        cls=cls[rows],
         core=np.full(len(rows), CORES.index(TensorCore.NO), dtype=np.int8),
         passes=links.passes[rows],
         row=rows.astype(np.int32),
     )
+
+
+def host_classes(trace: Trace, links: Links) -> NDArray[np.int8]:
+    """Class (index) of each row of the host, as an operator of a CPU."""
+    of_name = np.array([CLASSES.index(operator(name)) for name in trace.names], dtype=np.int8)
+    cls = of_name[trace.host.name]
+    optimizes = links.passes == Pass.OPTIMIZER
+    cls[optimizes & (cls == CLASSES.index(Class.ELEMENTWISE))] = CLASSES.index(Class.OPTIMIZER)
+    return cls
