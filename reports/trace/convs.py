@@ -291,7 +291,7 @@ def _edge(size: Sizes) -> str:
 def _list(raw: bytes) -> Sequence[Any]:
     try:
         found = msgspec.json.decode(raw) if raw else []
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     return found if isinstance(found, list) else []
 

@@ -29,6 +29,7 @@ _EVENT_SIZE: Final = 1 << 12
 _LARGEST: Final = 16 << 20
 """Bytes; nothing as large as this is one event."""
 _LARGEST_HEADER: Final = 64 << 20
+_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError)
 _SCANNER: Final = json.JSONDecoder()
 
 
@@ -46,6 +47,8 @@ class Account:
     """Things in the array that are no events, and events that cannot be read."""
     first_unread: int | None = None
     """Byte at which the first of them begins, of the decompressed file."""
+    broken_end: bool = False
+    """Whether what stands behind the array cannot be read."""
     size: int = 0
     """Bytes of the decompressed file."""
 
@@ -99,7 +102,7 @@ def _open(stream: Iterator[bytes], account: Account) -> bytes:
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (*_BROKEN, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -130,7 +133,7 @@ def _decode(piece: bytes, account: Account, behind: int) -> tuple[Sequence[Event
     """The events of a piece behind which so many bytes have come, and what is left over of it."""
     try:
         return DECODER.decode(b"[%b]" % piece), b""
-    except (msgspec.DecodeError, RecursionError):
+    except (*_BROKEN, RecursionError):
         return _scan(piece, account, account.size - behind - len(piece), last=False)
 
 
@@ -195,13 +198,19 @@ def _event(value: Any) -> Event | None:
         value = {**value, "args": {}}
     try:
         return msgspec.convert(value, Event, strict=False)
+    except UnicodeEncodeError:  # half of a surrogate pair, which no text can hold
+        return None
     except (msgspec.ValidationError, RecursionError):
         return _without_args(value)
 
 
 def _without_args(value: dict[str, Any]) -> Event | None:
     number = {key: value[key] for key in ("ts", "dur") if isinstance(value.get(key), int | float)}
-    text = {key: value[key] for key in ("cat", "name") if isinstance(value.get(key), str)}
+    text = {
+        key: value[key].encode("utf-8", "replace").decode()
+        for key in ("cat", "name")
+        if isinstance(value.get(key), str)
+    }
     if not number or not text:
         return None
     return Event(
@@ -223,5 +232,6 @@ def _float(value: int | float | None) -> float:
 def _close(rest: bytes, account: Account) -> None:
     """Fields behind the events."""
     behind = rest.strip().removeprefix(b",")
-    fields = _object(b"{" + behind) if behind not in (b"", b"}") else None
+    fields = {} if behind in (b"", b"}") else _object(b"{" + behind)
+    account.broken_end = fields is None and account.closed
     account.header = {**account.header, **(fields or {})}

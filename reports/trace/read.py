@@ -274,6 +274,8 @@ def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Itera
         yield f"{source.damage}; the report is of what was read before"
     elif not account.closed:
         yield f"the file ends within its events, at byte {account.size:,}; the rest is missing"
+    if account.broken_end:
+        yield "what stands behind the end of the events cannot be read: rows may be missing"
     if account.unread:
         yield (
             f"{account.unread:,} rows cannot be read and are left out, the first at byte "
