@@ -63,7 +63,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     communication_busy_ns: int
     """When communication ran, exposed or not."""
     copy_ns: int
-    """Durations of copies and fills added up."""
+    """Durations of Memcpy and Memset added up."""
 
 
 class KernelRow(msgspec.Struct, frozen=True, kw_only=True):

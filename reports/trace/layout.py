@@ -41,7 +41,7 @@ def layout(trace: Trace, work: Work, calls: Calls, layer: Ids, step_ns: int) -> 
     """Sums, and a row for each payer, most first."""
     mine = work.of(Class.LAYOUT)
     total = int(work.duration[mine].sum())
-    computes = ~work.of(Class.COMMUNICATION, Class.COPY, Class.FILL)
+    computes = ~(work.of(Class.COMMUNICATION) | work.transfer)
     payers: dict[str, tuple[int, int]] = {}
     for row in np.flatnonzero(mine):
         payer = _payer(trace, work, calls, layer, int(row))

@@ -72,7 +72,8 @@ def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
     told = []
     if missing:
         first = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-        told.append(f"{len(missing)} ranks have no trace here: {first}")
+        world = max(report.world_size or 0 for report in reports)
+        told.append(f"no trace here of {len(missing)} of {world} ranks: {first}")
     known = [report.rank for report in reports if report.rank is not None]
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
         told.append(f"several traces are of rank {', '.join(map(str, twice))}")

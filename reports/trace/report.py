@@ -122,14 +122,14 @@ def _dropped(header: Mapping[str, Any]) -> dict[str, int]:
 
 def _sums(analysis: Analysis, step_ns: int) -> Sums:
     work, ran, windows = analysis.work, analysis.busy, _used(analysis.steps)
-    talks, copies = work.of(Class.COMMUNICATION), work.of(Class.COPY, Class.FILL)
+    talks = work.of(Class.COMMUNICATION)
     return Sums(
         step_ns=step_ns,
         work_ns=int(work.duration.sum()),
         busy_ns=int(ran.any.within(windows).sum()),
         communication_ns=int(work.duration[talks].sum()),
         communication_busy_ns=int(ran.communication.within(windows).sum()),
-        copy_ns=int(work.duration[copies].sum()),
+        copy_ns=int(work.duration[work.transfer].sum()),
     )
 
 

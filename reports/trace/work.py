@@ -25,6 +25,8 @@ class Work:
     """ns; on a CPU without the time of operators inside."""
     step: Ids
     """Index into the steps."""
+    transfer: NDArray[np.bool_]
+    """Whether the device's copy engines did it (Memcpy, Memset), and no kernel."""
     cls: NDArray[np.int8]
     """Index into CLASSES."""
     core: NDArray[np.int8]
@@ -52,6 +54,7 @@ def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
         name=trace.device.name[rows],
         duration=trace.device.duration[rows],
         step=steps.of_device[rows],
+        transfer=trace.device.kind[rows] != Kind.KERNEL,
         cls=cls,
         core=core,
         passes=passes,
@@ -112,6 +115,7 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
         name=host.name[rows],
         duration=self_times(host, links.parent)[rows],
         step=steps.of_host[rows],
+        transfer=np.zeros(len(rows), dtype=bool),
         cls=cls[rows],
         core=np.full(len(rows), CORES.index(TensorCore.NO), dtype=np.int8),
         passes=links.passes[rows],

@@ -1,0 +1,140 @@
+"""What real traces are known to say; the identity holds in each of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.schema.trace import TraceReport
+from reports.trace.analysis import analyse
+from reports.trace.ranks import collectives, ranks
+from reports.trace.report import report
+from tests.reports.trace.real import real_trace
+
+A100 = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"
+MI300 = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
+V100 = "v100-resnet50-6steps.pt.trace.json.gz"
+NAMES = (
+    A100,
+    MI300,
+    V100,
+    "a100-alexnet-cuda-sync.pt.trace.json.gz",
+    "a100-three-streams.pt.trace.json.gz",
+    "a100-triton-one-kernel.pt.trace.json.gz",
+    "no-gpu-events.pt.trace.json.gz",
+    *(f"v100x8-dlrm/rank{rank}.pt.trace.json.gz" for rank in range(8)),
+)
+
+
+def reported(name: str) -> TraceReport:
+    return report(analyse(real_trace(name)))
+
+
+def oracle(start: list[int], end: list[int], low: int, high: int) -> int:
+    """Length of a union within a window, by a sweep over sorted intervals."""
+    total, reach = 0, low
+    for one, other in sorted(zip(start, end, strict=True)):
+        first, last = max(one, reach), min(other, high)
+        if last > first:
+            total, reach = total + last - first, last
+    return total
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_identity_holds_and_busy_is_the_union(name: str) -> None:
+    analysis = analyse(real_trace(name))
+    found = report(analysis)
+    steps = found.steps
+    assert steps.step_ns
+    parts = zip(
+        steps.compute_ns,
+        steps.exposed_communication_ns,
+        steps.exposed_copy_ns,
+        steps.idle_ns,
+        strict=True,
+    )
+    assert [sum(one) for one in parts] == steps.step_ns
+    assert sum(row.total_ns for row in found.idle) == sum(steps.idle_ns)
+    assert found.warnings == [] or all(
+        "resolve" in one or "marked" in one for one in found.warnings
+    )
+    if analysis.device is None:
+        return
+    device, used = analysis.trace.device, analysis.steps.used
+    start, end = device.start.tolist(), device.end.tolist()
+    windows = analysis.steps.windows
+    bounds = zip(windows.start[used].tolist(), windows.end[used].tolist(), strict=True)
+    assert found.sums.busy_ns == sum(oracle(start, end, low, high) for low, high in bounds)
+
+
+def test_the_layout_tax_of_an_a100() -> None:
+    found = reported(A100)
+    assert round(100 * found.layout.share_of_compute, 1) == 13.1
+    assert found.trust.dropped == {"Out-of-range": 4181}
+    assert found.trust.linked_operator == 1
+
+
+def test_the_layout_tax_of_an_mi300() -> None:
+    """24.7 % in batched transposes and casts of sub-tensors; there are other transposes besides."""
+    found = reported(MI300)
+    computing = found.layout.total_ns / found.layout.share_of_compute
+    told = ("batched_transpose", "SubTensorOpWithCast")
+    known = sum(row.total_ns for row in found.kernels if row.name.startswith(told))
+    assert round(100 * known / computing, 1) == 24.7
+    assert round(100 * found.layout.share_of_compute, 1) == 25.9
+
+
+def test_the_lag_of_an_mi300() -> None:
+    """The device trails the host; by the host's windows a step would be told 53 % too long.
+
+    1.8 host steps after a step began on the host its first kernel runs.
+    """
+    analysis = analyse(real_trace(MI300))
+    found, device = analysis.steps, analysis.trace.device
+    begun = device.start[np.flatnonzero(found.of_device == 0)[0]] - found.host.start[0]
+    assert begun / found.host.length[0] == pytest.approx(1.8, abs=0.05)
+    assert report(analysis).trust.lag_steps == pytest.approx(2.4, abs=0.05)
+
+
+def test_all_kernels_of_real_traces_have_a_class() -> None:
+    for name in (A100, MI300, V100):
+        found = reported(name)
+        assert {row.cls for row in found.classes} & {"other", "conv"} == set()
+        talks = {row.name for row in found.kernels if "nccl" in row.name}
+        assert talks == {row.name for row in found.kernels if row.cls == "communication"}
+
+
+def test_a_v100_has_no_tensor_cores_in_fp32() -> None:
+    cores = reported(V100).tensor_cores
+    assert cores
+    assert cores.not_used_ns == cores.eligible_ns > 0
+
+
+def test_formats_and_types_of_real_convolutions() -> None:
+    rows = reported(MI300).convs
+    assert {(row.dtype, row.input_format, row.groups) for row in rows} == {("bf16", "NCHW", 1)}
+    assert all(row.tflops for row in rows)
+    assert sum(row.calls for row in rows if row.direction == "forward") >= 117
+
+
+def test_waiting_and_transfer_of_eight_ranks() -> None:
+    folder = real_trace("v100x8-dlrm")
+    analyses = [analyse(folder / f"rank{rank}.pt.trace.json.gz") for rank in range(8)]
+    found = ranks(
+        [report(one) for one in analyses], [collectives(one) for one in analyses], whole=True
+    )
+    sends = next(row for row in found.collectives if "SendRecv" in row.name)
+    assert (sends.shortest_ns, sends.longest_ns) == (7000, 7_635_000)
+    assert sends.transfer_ns == 36_000
+    assert found.missing == found.warnings == []
+
+
+def test_a_missing_rank_is_told() -> None:
+    folder = real_trace("v100x8-dlrm")
+    paths = [folder / f"rank{rank}.pt.trace.json.gz" for rank in (0, 2)]
+    analyses = [analyse(path) for path in map(Path, paths)]
+    found = ranks(
+        [report(one) for one in analyses], [collectives(one) for one in analyses], whole=True
+    )
+    assert found.missing == [1, 3, 4, 5, 6, 7]
+    assert found.warnings == ["no trace here of 6 of 8 ranks: 1, 3, 4, 5, 6, 7"]
