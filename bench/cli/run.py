@@ -60,6 +60,10 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
             note=note,
         )
     show_stored(record, as_json=as_json)
+    if record.profiled and not as_json:
+        from bench.cli.trace_report import show_profiled
+
+        show_profiled(record.id, runs_folder(output))
     return exit_code(record, allow_unsure=allow_unsure)
 
 

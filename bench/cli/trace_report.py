@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from bench.cli.output import print_json
 from bench.cli.screen import progress_screen, screen
 from bench.errors import UsageError
-from reports.errors import TraceError
+from reports.errors import StoreError, TraceError
 from reports.render.trace import print_ranks, print_trace, print_warnings
 from reports.schema.trace import RanksReport, TraceReport
 from reports.trace.analysis import analyse
@@ -25,6 +25,8 @@ from reports.trace_files import TraceFile, trace_files
 
 _SHORT: Final = 20 << 20
 """Bytes of files that are read before a bar could be looked at."""
+_IN_SHORT: Final = 5
+"""Rows of each table at the end of a profiled run."""
 
 
 def report_command(
@@ -38,6 +40,19 @@ def report_command(
         return 0
     print_reports(screen(), found, rows, chosen)
     return 0
+
+
+def show_profiled(run: str, root: Path) -> None:
+    """What the traces of a run that has just ended say, in short; the run stands without them."""
+    console = screen()
+    console.print()
+    try:
+        found = read_reports(trace_files(str(root / run), root), whole=True)
+    except StoreError as error:
+        print_warnings(console, [f"no kernel-time report: {error}"])
+        return
+    print_reports(console, found, _IN_SHORT, None)
+    console.print(f"All of it: resnext-bench trace report {run}")
 
 
 def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:

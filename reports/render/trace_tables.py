@@ -1,0 +1,226 @@
+"""Tables of a kernel-time report: classes, kernels, convolutions, layout transforms, ranks."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from reports.render.bars import bar
+from reports.render.kernel_names import short
+from reports.render.trace_words import count_each, each, ms, percent, us
+from reports.schema.trace import (
+    ClassRow,
+    ConvRow,
+    KernelRow,
+    LayoutRow,
+    RanksReport,
+    TraceReport,
+)
+
+_COLOURS: Final = {"layout transform": "yellow", "communication": "magenta", "other": "dim"}
+_LEAST: Final = 24
+"""Characters that a name needs to be of use."""
+
+
+def classes(report: TraceReport) -> Table:
+    """A row for each class, by pass."""
+    table = _table(f"by class, ms in a step ({_count(report)})")
+    for name in ("ms", "share", "forward", "backward", "optimizer", "other", "count"):
+        table.add_column(name, justify="right")
+    table.add_column("class", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in report.classes:
+        table.add_row(*_class_cells(report, row), style=_COLOURS.get(row.cls))
+    return table
+
+
+def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
+    passes = (row.forward_ns, row.backward_ns, row.optimizer_ns, row.other_ns)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        *(each(report, ns) if ns else "" for ns in passes),
+        count_each(report, row.count),
+        row.cls,
+        bar(row.share, 12),
+    )
+
+
+def kernels(report: TraceReport, top: int, width: int) -> Table:
+    """A row for each kernel; on a CPU for each operator by its own time."""
+    what = "kernel" if report.device is not None else "operator, by its own time"
+    heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
+    if report.tensor_cores:
+        heads.append("tensor")
+    rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
+    title = f"by {what}, ms in a step{_cut(report.kernels, top)}"
+    return _fitted(title, heads, ("class", "name"), rows, width, spare=("min", "p95", "max"))
+
+
+def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
+    times = (row.median_ns, row.p95_ns, row.min_ns, row.max_ns)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.count),
+        *(us(ns) for ns in times),
+        *((row.tensor_core,) if report.tensor_cores else ()),
+        row.cls,
+        short(row.name),
+    )
+
+
+def convs(report: TraceReport, top: int, width: int) -> Table:
+    """A row for each shape and direction; on a CPU the kernel is the operator, and left out."""
+    heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
+    words = ["direction", "type, format", "shape"]
+    if any(row.layout_ns for row in report.convs):
+        heads.append("+ layout")
+    if report.device is not None:
+        words.append("kernel")
+    rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
+    title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
+    return _fitted(title, heads, words, rows, width, spare=("us: median", "calls"))
+
+
+def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
+    both = row.input_format
+    if row.weight_format not in (row.input_format, "either"):
+        both = f"{row.input_format}, weights {row.weight_format}"
+    layout = (each(report, row.layout_ns) if row.layout_ns else "",)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.calls),
+        us(row.median_ns),
+        _tflops(row.tflops),
+        *(layout if any(one.layout_ns for one in report.convs) else ()),
+        row.direction,
+        f"{row.dtype} {both}",
+        row.shape,
+        *((short(row.kernel),) if report.device is not None else ()),
+    )
+
+
+def _tflops(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def layout(report: TraceReport, top: int) -> Table:
+    """A row for each payer."""
+    table = _table(f"who pays for layout transforms{_cut(report.layout.rows, top)}")
+    for name in ("ms", "share", "count"):
+        table.add_column(name, justify="right")
+    table.add_column("layer, convolution or operator", no_wrap=True)
+    for row in report.layout.rows[:top]:
+        table.add_row(*_layout_cells(report, row))
+    return table
+
+
+def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.count),
+        short(row.payer),
+    )
+
+
+def ranks(found: RanksReport) -> Table:
+    """All ranks, a row each."""
+    table = _table(f"{len(found.ranks)} ranks, ms in a step")
+    for name in ("rank", "step", "compute", "exposed communication", "exposed copy", "idle"):
+        table.add_column(name, justify="right")
+    table.add_column("on", no_wrap=True)
+    for report in found.ranks:
+        steps = report.steps
+        parts = (
+            steps.step_ns,
+            steps.compute_ns,
+            steps.exposed_communication_ns,
+            steps.exposed_copy_ns,
+            steps.idle_ns,
+        )
+        rank = "?" if report.rank is None else str(report.rank)
+        table.add_row(rank, *(each(report, sum(part)) for part in parts), report.on)
+    return table
+
+
+def collectives(found: RanksReport) -> Table:
+    """What the collectives of all ranks say of one another."""
+    table = _table("collectives over all ranks: transfer at most, waiting by rank")
+    for name in ("count", "transfer ms", "waiting ms: least", "most", "last to arrive"):
+        table.add_column(name, justify="right")
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in found.collectives:
+        often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
+        last = f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}"
+        table.add_row(
+            f"{row.count:,}",
+            ms(row.transfer_ns),
+            ms(min(row.waiting_ns)),
+            ms(max(row.waiting_ns)),
+            last,
+            short(row.name),
+        )
+    return table
+
+
+def _fitted(
+    title: str,
+    numbers: Sequence[str],
+    words: Sequence[str],
+    rows: Sequence[tuple[tuple[str, ...], str]],
+    width: int,
+    *,
+    spare: Sequence[str],
+) -> Table:
+    """A table whose last column takes what is left of the line; `rows` are cells and class.
+
+    Columns named in `spare` make room where that would be too little, the first one first.
+    """
+    heads, shown = [*numbers, *words], list(range(len(numbers) + len(words)))
+    dropping = [heads.index(name) for name in spare]
+    while (left := width - _taken(heads, rows, shown[:-1])) < _LEAST and dropping:
+        shown.remove(dropping.pop(0))
+    table = _table(title)
+    for at in shown:
+        justify: Literal["left", "right"] = "right" if at < len(numbers) else "left"
+        table.add_column(heads[at], justify=justify, no_wrap=True)
+    for cells, cls in rows:
+        name = cells[-1] if len(cells[-1]) <= left else cells[-1][: max(left, _LEAST) - 1] + "…"
+        told = (*(cells[at] for at in shown[:-1]), name)
+        table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
+    return table
+
+
+def _taken(
+    heads: Sequence[str], rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]
+) -> int:
+    """Characters of a line that these columns need, spaces between them included."""
+    widths = (max(len(heads[at]), *(len(cells[at]) for cells, _ in rows)) for at in shown)
+    return sum(width + 2 for width in widths) + 2
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        header_style="cyan",
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _cut(rows: Sequence[object], top: int) -> str:
+    return f", the first {top} of {len(rows)}" if len(rows) > top else ""
+
+
+def _count(report: TraceReport) -> str:
+    steps = len(report.steps.step_ns)
+    return f"mean of {steps} steps" if steps > 1 else "one step"
