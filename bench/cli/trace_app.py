@@ -75,3 +75,28 @@ def query(
     from bench.cli.trace_query import query_command
 
     raise typer.Exit(query_command(what, sql, export, to, output, as_json=json))
+
+
+@trace_app.command("open")
+def open_traces(
+    what: Wanted,
+    viewer: Annotated[
+        str, typer.Option("--with", metavar="[perfetto|tensorboard]", help="Where to look at it")
+    ] = "perfetto",
+    port: Annotated[
+        str, typer.Option(metavar="N", help="Where to serve; 0: any port that is free")
+    ] = "0",
+    browse: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, too")
+    ] = True,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Look at traces in Perfetto's page or in TensorBoard, until Ctrl-C.
+
+    Served for this machine alone: from another one use ssh -L PORT:127.0.0.1:PORT.
+    Perfetto's page itself comes from the network; the trace stays in your browser.
+    """
+    from bench.cli.trace_open import open_command
+
+    raise typer.Exit(open_command(what, viewer, port, output, browse=browse, as_json=json))

@@ -56,7 +56,14 @@ def kernels(report: TraceReport, top: int, width: int) -> Table:
         heads.append("tensor")
     rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
     title = f"by {what}, ms in a step{_cut(report.kernels, top)}"
-    return _fitted(title, heads, ("class", "name"), rows, width, spare=("min", "p95", "max"))
+    return _fitted(
+        title,
+        heads,
+        ("class", "name"),
+        rows,
+        width,
+        spare=("min", "p95", "max", "tensor") if report.tensor_cores else ("min", "p95", "max"),
+    )
 
 
 def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
@@ -82,7 +89,7 @@ def convs(report: TraceReport, top: int, width: int) -> Table:
         words.append("kernel")
     rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
     title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
-    return _fitted(title, heads, words, rows, width, spare=("us: median", "calls"))
+    return _fitted(title, heads, words, rows, width, spare=("us: median", "calls", words[-1]))
 
 
 def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
@@ -192,8 +199,9 @@ def _fitted(
         justify: Literal["left", "right"] = "right" if at < len(numbers) else "left"
         table.add_column(heads[at], justify=justify, no_wrap=True)
     for cells, cls in rows:
-        name = cells[-1] if len(cells[-1]) <= left else cells[-1][: max(left, _LEAST) - 1] + "…"
-        told = (*(cells[at] for at in shown[:-1]), name)
+        told = [cells[at] for at in shown]
+        if len(told[-1]) > left:
+            told[-1] = told[-1][: max(left, 8) - 1] + "…"
         table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
     return table
 

@@ -88,6 +88,10 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("query", "{trace}", "--export", "xlsx"), "--export xlsx: parquet or csv is allowed"),
         (("query", "{trace}", "SELECT x FROM kernels"), 'Referenced column "x" not found'),
         (("report", "{folder}"), "no traces in it"),
+        (("open", "{folder}"), "no traces in it"),
+        (("open", "{trace}", "--with", "x"), "--with x: perfetto or tensorboard is allowed"),
+        (("open", "{trace}", "--port", "x"), "--port x: a number from 0"),
+        (("open", "{trace}", "--port", "70000"), "--port 70000: a number from 0"),
         (("report", "last", "--output", "{folder}"), "no runs in"),
     ],
 )
