@@ -1,0 +1,114 @@
+"""docs/trace-examples.md: reports on real traces, which are not part of the project.
+
+python -m tests.docs.examples           write it from the traces ($RESNEXT_BENCH_TRACES)
+python -m tests.docs.examples --run     and profile two nodes on this machine for its last part
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "trace-examples.md"
+_HEAD: Final = """# Reports on real traces
+
+Written by `python -m tests.docs.examples`. The traces are published with open-source projects (HolisticTraceAnalysis, TraceLens,
+param); what each figure means stands in [traces.md](traces.md).
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A part of the page: what is to be seen, and the commands that show it."""
+
+    title: str
+    text: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+_A100: Final = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"
+_MI300: Final = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
+GIVEN: Final = (
+    Example(
+        title="A100: NCHW pays for its layout",
+        text="ResNet-50 in DDP, rank 0 of 2, TF32. cuDNN computes in NHWC, the model is NCHW, so tensors are turned "
+        "around\nbefore and after: see *layout tax* and who pays it. Channels-last is the cure.",
+        commands=(("trace", "report", _A100, "--top", "8"),),
+    ),
+    Example(
+        title="MI300X: the device trails its host",
+        text="ResNet-50 in bf16 with activation checkpoints, rank 0 of 8, over RCCL.",
+        commands=(
+            ("trace", "report", _MI300, "--top", "8"),
+            (
+                "trace",
+                "query",
+                _MI300,
+                "SELECT step, round((min(k.start_ns) - min(host_start_ns)) / min(host_duration_ns), 1) "
+                "AS host_steps_behind FROM kernels k JOIN steps USING (step) GROUP BY step",
+            ),
+        ),
+    ),
+    Example(
+        title="Eight V100s: who waits for whom",
+        text="All ranks of one step of DLRM. A collective is long on the ranks that wait, short on the one that comes last.",
+        commands=(("trace", "report", "v100x8-dlrm", "--top", "4"),),
+    ),
+)
+OWN: Final = Example(
+    title="Two ranks on a CPU",
+    text="Operators stand for kernels: each moment counts for the innermost one. DDP over gloo.",
+    commands=(
+        ("run", "--nodes", "2", "--amp", "--profile"),
+        ("trace", "report", "last", "--top", "8"),
+    ),
+)
+
+
+def part(example: Example, where: Path) -> str:
+    """Its section of the page, from a folder that has the traces."""
+    shown = "\n".join(_shown(command, where) for command in example.commands)
+    return f"\n## {example.title}\n\n{example.text}\n\n{shown}"
+
+
+def _shown(command: Sequence[str], where: Path) -> str:
+    quoted = (f'"{word}"' if " " in word else word for word in command)
+    return f"```text\n$ resnext-bench {' '.join(quoted)}\n{_output(command, where)}\n```\n"
+
+
+def _output(command: Sequence[str], where: Path) -> str:
+    program = Path(sys.executable).with_name("resnext-bench")
+    plain = {"COLUMNS": "110", "TERM": "dumb", "NO_COLOR": "1"}
+    done = subprocess.run(
+        (program, *command),
+        env={**os.environ, **plain},
+        cwd=where,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def own(page: Path = PAGE) -> str:
+    """The last part as it was measured."""
+    return page.read_text().partition(f"\n## {OWN.title}\n")[2]
+
+
+def main() -> None:
+    traces = Path(os.environ["RESNEXT_BENCH_TRACES"])
+    given = [part(example, traces) for example in GIVEN]
+    if "--run" in sys.argv:
+        with tempfile.TemporaryDirectory() as folder:
+            last = part(OWN, Path(folder))
+    else:
+        last = f"\n## {OWN.title}\n{own()}"
+    PAGE.write_text("".join([_HEAD, *given, last]))
+
+
+if __name__ == "__main__":
+    main()
