@@ -1,9 +1,14 @@
 """Who encloses whom on a thread: rows of the host as a tree, and what rows have from above."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.trace.trace import Host, Ids
+from reports.trace.trace import Host, Ids, Ns
+
+_AT_ONCE: Final = 1 << 17
+"""Rows that are looked at in one go, so that what is needed besides stays small."""
 
 
 def parents(host: Host) -> Ids:
@@ -19,13 +24,19 @@ def parents(host: Host) -> Ids:
     found = np.arange(-1, len(host) - 1, dtype=np.int32)
     found[np.flatnonzero(np.diff(host.thread)) + 1] = -1
     start, end = host.start, host.end
-    open_ = np.flatnonzero(found >= 0)
+    for first in range(0, len(host), _AT_ONCE):
+        part = np.arange(first, min(first + _AT_ONCE, len(host)), dtype=np.int32)
+        _climb(start, end, found, part[found[part] >= 0])
+    return found
+
+
+def _climb(start: Ns, end: Ns, found: Ids, open_: Ids) -> None:
+    """Until each of these rows has found one that has not ended, or none."""
     while open_.size:
-        ended, last = end[found[open_]], end[open_]
-        open_ = open_[(ended <= start[open_]) & (ended < last)]
+        ended = end[found[open_]]
+        open_ = open_[(ended <= start[open_]) & (ended < end[open_])]
         found[open_] = found[found[open_]]
         open_ = open_[found[open_] >= 0]
-    return found
 
 
 def inherited(own: NDArray[np.int32], parent: Ids) -> NDArray[np.int32]:

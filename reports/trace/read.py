@@ -13,6 +13,7 @@ from reports.errors import TraceError
 from reports.trace.convs import CALLS, Conv
 from reports.trace.convs import read as read_conv
 from reports.trace.events import Event
+from reports.trace.growing import Growing
 from reports.trace.pieces import Account, pieces
 from reports.trace.source import Progress, Source, no_progress
 from reports.trace.trace import Device, Host, Kind, Ns, Rows, Trace
@@ -41,7 +42,7 @@ _DEVICE: Final = {
     "gpu_memset": Kind.FILL,
     "memset": Kind.FILL,
 }
-_TYPES: Final = {
+_TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,
@@ -80,10 +81,11 @@ def _no_trace(source: Source, account: Account) -> str:
 
 
 class _Columns:
-    """Columns while they grow: for each kind a list of arrays, one for each piece."""
+    """Columns while they grow."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
+        self._host = _growing(Host)
+        self._device = _growing(Device)
         self._names = _Numbers()
         self._threads = _Numbers()
         self._convs = _Numbers()
@@ -107,19 +109,19 @@ class _Columns:
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
         args = [event.args for event in group]
-        self._common("host", kind, group, start, duration)
+        self._common(self._host, kind, group, start, duration)
         threads = self._threads
-        self._put("host.thread", [threads[event.pid, event.tid] for event in group], np.int32)
-        self._put("host.sequence", [one.sequence for one in args], np.int32)
+        self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
+        self._put(self._host["sequence"], [one.sequence for one in args])
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put("host.conv", convs, np.int32)
+        self._put(self._host["conv"], convs)
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
-        self._common("device", kind, group, start, duration)
-        self._put("device.device", [_device(event) for event in group], np.int32)
-        self._put("device.external", [_external(event) for event in group], np.int64)
-        self._put("device.stream", [_stream(event) for event in group], np.int64)
+        self._common(self._device, kind, group, start, duration)
+        self._put(self._device["device"], [_device(event) for event in group])
+        self._put(self._device["external"], [_external(event) for event in group])
+        self._put(self._device["stream"], [_stream(event) for event in group])
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
         """Rows with a start and a duration; others are counted as odd."""
@@ -136,24 +138,32 @@ class _Columns:
             self._whole = not ((start % 1000).any() or (duration % 1000).any())
         return group, start, duration
 
-    def _common(self, where: str, kind: Kind, group: list[Event], start: Ns, duration: Ns) -> None:
+    def _common(
+        self,
+        columns: Mapping[str, Growing],
+        kind: Kind,
+        group: list[Event],
+        start: Ns,
+        duration: Ns,
+    ) -> None:
         names = self._names
-        self._columns[f"{where}.start"].append(start)
-        self._columns[f"{where}.duration"].append(duration)
-        self._put(f"{where}.name", [names[event.name] for event in group], np.int32)
-        self._columns[f"{where}.kind"].append(np.full(len(group), kind, dtype=np.int8))
+        columns["start"].add(start)
+        columns["duration"].add(duration)
+        self._put(columns["name"], [names[event.name] for event in group])
+        columns["kind"].add(np.full(len(group), kind, dtype=np.int8))
         by_id = kind in (Kind.OPERATOR, Kind.ANNOTATION)
         keys = map(_external, group) if by_id else (event.args.correlation for event in group)
-        self._put(f"{where}.key", list(keys), np.int64)
+        self._put(columns["key"], list(keys))
 
-    def _put(self, column: str, values: list[int], dtype: Any) -> None:
+    def _put(self, column: Growing, values: list[int]) -> None:
         try:
-            array = np.array(values, dtype=dtype)
+            array = np.array(values, dtype=column.dtype)
         except OverflowError:  # a number that no profiler gives means nothing
-            limit = np.iinfo(dtype).max
-            array = np.array([one if abs(one) <= limit else -1 for one in values], dtype=dtype)
+            limit = np.iinfo(column.dtype).max
+            known = [one if abs(one) <= limit else -1 for one in values]
+            array = np.array(known, dtype=column.dtype)
             self._odd["number beyond its range"] += 1
-        self._columns[column].append(array)
+        column.add(array)
 
     def _convolutions(self, group: list[Event]) -> list[int]:
         return [self._convolution(event) if event.name in CALLS else -1 for event in group]
@@ -165,7 +175,7 @@ class _Columns:
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
-        host, device = self._host(), self._device()
+        host, device = _in_host_order(self._host), _in_device_order(self._device)
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
         for rows in (host, device):
@@ -196,29 +206,26 @@ class _Columns:
         host.conv[:] = np.append(numbers, -1)[host.conv]
         return tuple(known)
 
-    def _joined(self, where: str, kind: type[Rows]) -> dict[str, NDArray[Any]]:
-        """Whole columns; the pieces of each are let go before the next is joined."""
-        return {
-            one.name: np.concatenate(
-                [np.empty(0, _TYPES[one.name]), *self._columns.pop(f"{where}.{one.name}", [])]
-            )
-            for one in fields(kind)
-        }
 
-    def _host(self) -> Host:
-        columns = self._joined("host", Host)
-        keys = (-columns["duration"], columns["start"], columns["thread"])
-        return Host(**_ordered(columns, np.lexsort(keys)))
+def _growing(rows: type[Rows]) -> dict[str, Growing]:
+    return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
-    def _device(self) -> Device:
-        columns = self._joined("device", Device)
-        return Device(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+
+def _in_host_order(growing: Mapping[str, Growing]) -> Host:
+    columns = {name: column.taken() for name, column in growing.items()}
+    keys = (-columns["duration"], columns["start"], columns["thread"])
+    return Host(**_ordered(columns, np.lexsort(keys)))
+
+
+def _in_device_order(growing: Mapping[str, Growing]) -> Device:
+    columns = {name: column.taken() for name, column in growing.items()}
+    return Device(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
 
 
 def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
     """In place, column by column, so that one of them at a time is there twice."""
-    for name in columns:
-        columns[name] = columns[name][order]
+    for column in columns.values():
+        column[:] = column[order]
     return columns
 
 
