@@ -67,8 +67,14 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Fidelity of the worker against a bare loop, and start-up time; ratios within one run."""
-    session.run("python", "-m", "tests.bench", *session.posargs)
+    """Fidelity of the worker against a bare loop, and start-up time; ratios within one run.
+
+    `-- traces [--peer PYTHON]`: what reading a trace costs instead, beside a floor and a peer.
+    """
+    if session.posargs[:1] == ["traces"]:
+        session.run("python", "-m", "tests.bench.traces", *session.posargs[1:])
+    else:
+        session.run("python", "-m", "tests.bench", *session.posargs)
 
 
 @nox.session

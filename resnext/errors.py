@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+_NEAR: Final = 0.75
+"""Similarity from which a known name may have been meant; vgg16 is near to none."""
 
 
 class UnknownModel(ValueError):
@@ -9,10 +13,10 @@ class UnknownModel(ValueError):
 
     def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
         """Keep the parts too, so that `--json` can show them apart."""
-        near = get_close_matches(given.strip().lower(), list(known), n=1, cutoff=0.0)
+        near = get_close_matches(given.strip().lower(), list(known), n=1, cutoff=_NEAR)
         self.given = given
         self.nearest = near[0] if near else None
-        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        hint = f"; did you mean {self.nearest}?" if self.nearest else "."
         super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
 
     def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:

@@ -64,7 +64,8 @@ def _require_family(model: str) -> None:
     try:
         parse(model)
     except UnknownModel as error:
-        raise UsageError(f"--model: {error}; or {FORMS}") from error
+        libraries = FORMS.replace("NAME", model) if _NAME.fullmatch(model) else FORMS
+        raise UsageError(f"--model: {error}; or {libraries}") from error
 
 
 def _is_well_formed(named: Foreign) -> bool:

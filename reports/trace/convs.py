@@ -7,8 +7,9 @@ the convolution are below it, layout transforms included. Backward it is
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import prod
 from typing import Any, Final
@@ -235,6 +236,30 @@ def _out(
     places_ = zip(size, window, stride, padding, dilation, strict=True)
     out = tuple((n + 2 * pad - gap * (k - 1) - 1) // by + 1 for n, k, by, pad, gap in places_)
     return out if all(one > 0 for one in out) else None
+
+
+def with_outputs(convs: Sequence[Conv]) -> tuple[Conv, ...]:
+    """Sizes of outputs that some calls do not tell, from calls of the same shape that agree.
+
+    Older profilers record no strides and paddings, so that a forward call does not tell; the
+    gradient that its backward call was given has the size of the output.
+    """
+    known: dict[tuple[object, ...], set[Sizes]] = defaultdict(set)
+    for one in convs:
+        if one.out is not None:
+            known[_shape(one)].add(one.out)
+    return tuple(_with_output(one, known.get(_shape(one), set())) for one in convs)
+
+
+def _with_output(conv: Conv, known: set[Sizes]) -> Conv:
+    if conv.out is not None or len(known) != 1:
+        return conv
+    (out,) = known
+    return replace(conv, out=out)
+
+
+def _shape(conv: Conv) -> tuple[object, ...]:
+    return conv.batch, conv.channels, conv.size, conv.filters, conv.window, conv.groups
 
 
 def _spread(numbers: Sizes | None, dimensions: int) -> Sizes | None:

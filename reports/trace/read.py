@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import TraceError
-from reports.trace.convs import CALLS, Conv
+from reports.trace.convs import CALLS, Conv, with_outputs
 from reports.trace.convs import read as read_conv
 from reports.trace.events import Event
 from reports.trace.growing import Growing
@@ -200,11 +200,11 @@ class _Columns:
     def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
         """Each distinct one is parsed once; those that say too little are none."""
         found = [read_conv(*call) for call in self._convs]
-        known = [one for one in found if one is not None]
+        known = with_outputs([one for one in found if one is not None])
         numbers = np.cumsum([one is not None for one in found]) - 1
         numbers[[one is None for one in found]] = -1
         host.conv[:] = np.append(numbers, -1)[host.conv]
-        return tuple(known)
+        return known
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:

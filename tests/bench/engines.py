@@ -10,18 +10,17 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from bench.machine.inventory import inspect
-from bench.session.compare import Asked, compare
+from bench.session.duet import WORKER
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
-from tests.bench.real import Silent, revision
+from tests.bench.real import duet, revision
 
 BASE: Final[Request] = {
     "model": "resnext26_32x4d",
@@ -60,7 +59,7 @@ def main() -> None:
     for case in options.cases or CASES:
         if case in kept["comparisons"]:
             continue
-        kept["comparisons"][case] = _row(_compared(*CASES[case]))
+        kept["comparisons"][case] = _row(_duet(case))
         print(case, kept["comparisons"][case], flush=True)
         if options.json:
             write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
@@ -84,18 +83,9 @@ def _line(case: str, row: dict[str, Any]) -> str:
     )
 
 
-def _compared(a: Request, b: Request) -> Comparison:
-    with tempfile.TemporaryDirectory(prefix="engines-") as folder:
-        asked = Asked(
-            a=BASE | a,
-            b=BASE | b,
-            given=("", ""),
-            design="duet",
-            limits=LIMITS,
-            root=Path(folder),
-            command=(),
-        )
-        return compare(asked, inspect(), Silent())
+def _duet(case: str) -> Comparison:
+    a, b = CASES[case]
+    return duet(BASE | a, BASE | b, LIMITS, (WORKER, WORKER))
 
 
 def _row(record: Comparison) -> dict[str, Any]:

@@ -10,20 +10,17 @@ The duet has the watch beside the ranks of side b alone, with a core to spare, a
 GPU. Ranks that use every core lose at most what the watch takes of these: the first figure.
 """
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from bench.launch.watch import POLL_S
 from bench.machine import nvml
 from bench.machine.gpu_watch import GpuWatch, open_watch
 from bench.machine.inventory import inspect
-from bench.session.compare import Asked, compare
 from reports.schema.comparison import Comparison, Limits
-from tests.bench.real import SMALL, Silent
+from tests.bench.real import SMALL, duet
 from tests.bench.slow_nvml import QUESTION_S, made_watch
 
 LIMIT_PERCENT: Final = 0.5
@@ -74,18 +71,7 @@ def own_cost(samples: int = 40) -> tuple[str, Cost]:
 
 def compared(limits: Limits = LIMITS) -> Comparison:
     """Side b has the watch beside it."""
-    with tempfile.TemporaryDirectory(prefix="monitor-") as folder:
-        asked = Asked(
-            a=SMALL,
-            b=SMALL,
-            given=("", ""),
-            design="duet",
-            limits=limits,
-            root=Path(folder),
-            command=(),
-            modules=("tests.bench.small", "tests.bench.monitored"),
-        )
-        return compare(asked, inspect(), Silent())
+    return duet(SMALL, SMALL, limits, ("tests.bench.small", "tests.bench.monitored"))
 
 
 def check() -> int:

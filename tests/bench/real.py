@@ -56,21 +56,27 @@ class Silent:
         return lambda *arguments: None
 
 
-def compared(share: float, limits: Limits = LIMITS) -> Comparison:
-    """One comparison; side b loses `share` of each step."""
-    os.environ[SHARE_VARIABLE] = str(share)
-    with tempfile.TemporaryDirectory(prefix="real-") as folder:
+def duet(a: Request, b: Request, limits: Limits, modules: tuple[str, str]) -> Comparison:
+    """One comparison in a folder of its own; `modules` are what the ranks of each side run."""
+    with tempfile.TemporaryDirectory(prefix="duet-") as folder:
         asked = Asked(
-            a=SMALL,
-            b=SMALL,
+            a=a,
+            b=b,
             given=("", ""),
             design="duet",
             limits=limits,
             root=Path(folder),
             command=(),
-            modules=("tests.bench.small", "tests.bench.slowed" if share else "tests.bench.small"),
+            modules=modules,
         )
         return compare(asked, inspect(), Silent())
+
+
+def compared(share: float, limits: Limits = LIMITS) -> Comparison:
+    """One comparison; side b loses `share` of each step."""
+    os.environ[SHARE_VARIABLE] = str(share)
+    losing = "tests.bench.slowed" if share else "tests.bench.small"
+    return duet(SMALL, SMALL, limits, ("tests.bench.small", losing))
 
 
 def main() -> None:

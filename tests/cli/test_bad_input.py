@@ -37,7 +37,7 @@ def image_folder(root: Path) -> Path:
     [
         (["--model", "resnext50_32x4"], 2, "resnext50_32x4d"),
         (["--model", "vgg16"], 2, "resnext50_32x4d"),
-        (["--model", "vgg16"], 2, "or torchvision:NAME, timm:NAME or package.module:callable"),
+        (["--model", "vgg16"], 2, "or torchvision:vgg16, timm:vgg16 or package.module:callable"),
         (["--model", "torchvision:"], 2, "--model torchvision:: give a ResNeXt's name"),
         (["--model", "torchvison:vgg16"], 2, "did you mean torchvision?"),
         (["--model", "bench.own:net"], 2, "bench is a package of this program"),

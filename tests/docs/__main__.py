@@ -15,7 +15,9 @@ from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
-    *((), ("run",), ("compare",), ("doctor",), ("runs",)),
+    *((), ("run",), ("compare",), ("doctor",), ("trace",)),
+    *(("trace", name) for name in ("report", "query", "open")),
+    ("runs",),
     *(
         ("runs", name)
         for name in ("list", "show", "diff", "query", "tag", "note", "prune", "rerun")

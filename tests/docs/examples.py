@@ -16,8 +16,8 @@ from typing import Final
 PAGE: Final = Path(__file__).parents[2] / "docs" / "trace-examples.md"
 _HEAD: Final = """# Reports on real traces
 
-Written by `python -m tests.docs.examples`. The traces are published with open-source projects (HolisticTraceAnalysis, TraceLens,
-param); what each figure means stands in [traces.md](traces.md).
+Written by `python -m tests.docs.examples`. The traces are published with open-source projects
+(HolisticTraceAnalysis, TraceLens, param); what each figure means: [traces.md](traces.md).
 """
 
 
@@ -32,30 +32,46 @@ class Example:
 
 _A100: Final = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"
 _MI300: Final = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
+_LAG: Final = """SELECT step, min(k.start_ns) - min(host_start_ns) AS behind_ns,
+       round(behind_ns / min(host_duration_ns), 1) AS in_host_steps
+FROM kernels k JOIN steps USING (step) GROUP BY step"""
+_NAIVE: Final = """SELECT s.step, sum(k.duration_ns) FILTER (k.step = s.step) / 1e6 AS by_launch_ms,
+       sum(k.duration_ns) FILTER (k.start_ns >= host_start_ns
+           AND k.start_ns < host_start_ns + host_duration_ns) / 1e6 AS by_host_window_ms
+FROM kernels k, steps s GROUP BY s.step ORDER BY s.step"""
+_TAX: Final = """SELECT round(100 * sum(k.duration_ns) FILTER (class = 'layout transform')
+       / sum(k.duration_ns), 1) AS all_transforms,
+       round(100 * sum(k.duration_ns) FILTER (regexp_matches(name,
+           '^(batched_transpose_|SubTensorOpWithCast)')) / sum(k.duration_ns), 1) AS these_two
+FROM kernels k JOIN steps USING (step)
+WHERE used AND kind = 'kernel' AND class <> 'communication'"""
 GIVEN: Final = (
     Example(
         title="A100: NCHW pays for its layout",
-        text="ResNet-50 in DDP, rank 0 of 2, TF32. cuDNN computes in NHWC, the model is NCHW, so tensors are turned "
-        "around\nbefore and after: see *layout tax* and who pays it. Channels-last is the cure.",
+        text="""\
+ResNet-50 in DDP, rank 0 of 2, TF32. cuDNN computes in NHWC, the model is NCHW, so tensors are
+turned before and after each convolution: see *layout tax*, and who pays it. Channels-last is the
+cure.""",
         commands=(("trace", "report", _A100, "--top", "8"),),
     ),
     Example(
         title="MI300X: the device trails its host",
-        text="ResNet-50 in bf16 with activation checkpoints, rank 0 of 8, over RCCL.",
+        text="""\
+ResNet-50 in bf16 with activation checkpoints, rank 0 of 8, over RCCL. The questions below
+ask how far the device is behind, what a reader of host windows would say, and for the layout tax by
+two families of kernels alone.""",
         commands=(
             ("trace", "report", _MI300, "--top", "8"),
-            (
-                "trace",
-                "query",
-                _MI300,
-                "SELECT step, round((min(k.start_ns) - min(host_start_ns)) / min(host_duration_ns), 1) "
-                "AS host_steps_behind FROM kernels k JOIN steps USING (step) GROUP BY step",
-            ),
+            ("trace", "query", _MI300, _LAG),
+            ("trace", "query", _MI300, _NAIVE),
+            ("trace", "query", _MI300, _TAX),
         ),
     ),
     Example(
         title="Eight V100s: who waits for whom",
-        text="All ranks of one step of DLRM. A collective is long on the ranks that wait, short on the one that comes last.",
+        text="""\
+All ranks of one step of DLRM. A collective is long on the ranks that wait, and short on the
+one that comes last.""",
         commands=(("trace", "report", "v100x8-dlrm", "--top", "4"),),
     ),
 )

@@ -57,6 +57,13 @@ def test_unknown_name_gets_the_nearest(given_name: str, nearest: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("far", ["vgg16", "", "densenet121", "convnext_tiny", "wide_resnet50_2"])
+def test_a_name_of_another_family_is_near_to_none(far: str) -> None:
+    with pytest.raises(UnknownModel, match=rf"^unknown model {far!r}\. Allowed: ") as caught:
+        parse(far)
+    assert caught.value.nearest is None
+
+
 @pytest.mark.parametrize(
     "name",
     [

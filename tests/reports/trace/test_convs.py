@@ -12,8 +12,11 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from reports.trace.analysis import analyse
-from reports.trace.convs import CALLS, Conv, Kind, label, memory_format, read
+from reports.trace.convs import CALLS, Conv, Kind, label, memory_format, read, with_outputs
 from reports.trace.report import report
+
+NONE = (b"", b"", b"")
+"""Strides, types and inputs that are not recorded."""
 
 
 def arguments(**changed: object) -> tuple[bytes, bytes, bytes, bytes]:
@@ -45,11 +48,31 @@ def test_a_grouped_convolution() -> None:
 
 
 def test_what_is_not_recorded_is_unknown() -> None:
-    found = read("aten::convolution", arguments()[0], b"", b"", b"")
+    found = read("aten::convolution", arguments()[0], *NONE)
     assert found
     assert (found.groups, found.out, found.stride) == (32, None, None)
     assert (found.dtype, found.input_format) == ("unknown", "unknown")
     assert found.flops(Kind.FORWARD) is None
+
+
+def backward(out: int) -> Conv:
+    """As PyTorch 1.8 recorded it: sizes and types alone."""
+    sizes = [[8, 128, 56, 56], [8, 128, out, out], [128, 4, 3, 3], [], [], [], [], []]
+    found = read("aten::cudnn_convolution_backward", json.dumps(sizes).encode(), *NONE)
+    assert found
+    return found
+
+
+def test_the_backward_pass_tells_the_size_of_the_output() -> None:
+    forward = read("aten::convolution", arguments()[0], *NONE)
+    assert forward
+    told, _ = with_outputs([forward, backward(28)])
+    assert told.flops(Kind.FORWARD) == conv().flops(Kind.FORWARD)
+    for others in ([], [backward(28), backward(56)]):
+        assert with_outputs([forward, *others])[0].flops(Kind.FORWARD) is None
+    other = read("aten::convolution", arguments(dims=[[8, 128, 28, 28], [128, 4, 3, 3]])[0], *NONE)
+    assert other
+    assert with_outputs([other, backward(28)])[0].out is None
 
 
 @pytest.mark.parametrize(
