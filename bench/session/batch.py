@@ -16,9 +16,10 @@ from bench.launch.failure import is_lack_of_memory
 from bench.launch.ports import choose_port
 from bench.launch.watch import SessionFailed
 from bench.machine.inventory import Machine
+from bench.machine.memory import free_memory_gib
 from bench.session.data import Tell
 from bench.session.recording import open_recording
-from bench.session.room import free_memory_gib, gpu_free_gib
+from bench.session.room import gpu_free_gib
 from bench.session.run import measure_session
 from reports.schema.config import Request
 

@@ -9,9 +9,9 @@ from bench.errors import CannotHere
 from bench.launch.failure import is_lack_of_memory
 from bench.launch.resident import Resident
 from bench.launch.watch import SessionFailed
-from bench.machine import cgroup, nvml
-from bench.machine.cpu import available_memory_gib, peak_resident_gib
-from bench.machine.findings import here
+from bench.machine import nvml
+from bench.machine.cpu import peak_resident_gib
+from bench.machine.memory import free_memory_gib
 from bench.session.recording import Recording
 
 SECOND_SIDE: Final = 1.25
@@ -52,13 +52,6 @@ def require_room(side: Resident, first: Recording, second: Recording, free_gib: 
                 f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
                 f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
             )
-
-
-def free_memory_gib() -> float:
-    """What new processes may have: the machine's, or less where a control group is limited."""
-    allowed = cgroup.free_memory_gib(here())
-    there = available_memory_gib()
-    return there if allowed is None else min(there, allowed)
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:

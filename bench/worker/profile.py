@@ -19,6 +19,7 @@ from torch.profiler import ProfilerActivity, record_function, schedule, tensorbo
 from bench.rankfile import Mark
 from bench.worker import group
 from bench.worker.entry import Rank
+from bench.worker.heap import make_room
 from bench.worker.loop import run_steps
 from bench.worker.training import Training
 from bench.worker.witness import Witness
@@ -51,6 +52,7 @@ def profile(rank: Rank, training: Training) -> Profiled:
     steps = WAIT + WARM_UP + active
     clock = Parts(profiler, training.device)
     before = set(folder.glob("*"))
+    make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
     with _named(training.module, compiled=rank.job.config.compile_mode != "none"):
         group.barrier()
         with profiler, clock:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.launch.watch import SessionFailed
+from bench.machine import memory as machine_memory
 from bench.machine import nvml
 from bench.session import room
 from bench.session.room import NoRoom, room_is_sought
@@ -23,9 +24,11 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """GiB: what the first side took, what is left, and what is left on the GPU."""
     found = {"taken": 1.0, "left": 100.0, "gpu_left": math.inf}
     monkeypatch.setattr(room, "peak_resident_gib", lambda pids: found["taken"])
-    monkeypatch.setattr(room, "available_memory_gib", lambda: found["left"])
+    monkeypatch.setattr(machine_memory, "available_memory_gib", lambda: found["left"])
     monkeypatch.setattr(room, "gpu_free_gib", lambda indices: found["gpu_left"])
-    monkeypatch.setattr(room.cgroup, "free_memory_gib", lambda sources: found.get("allowed"))
+    monkeypatch.setattr(
+        machine_memory.cgroup, "free_memory_gib", lambda sources: found.get("allowed")
+    )
     return found
 
 
