@@ -1,6 +1,7 @@
 """A kernel-time report on the terminal: where a step goes, who takes it, what to doubt."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from rich import box
@@ -17,6 +18,7 @@ from reports.schema.trace import RanksReport, Steps, TraceReport
 def print_trace(console: Console, report: TraceReport, top: int) -> None:
     """All of one report, each table cut after `top` rows."""
     console.print(_summary(report))
+    console.print(_from_here(report.file), style="dim", soft_wrap=True, highlight=False)
     if report.classes:
         console.print(tables.classes(report))
         console.print(tables.kernels(report, top, console.width))
@@ -49,8 +51,6 @@ def _summary(report: TraceReport) -> Table:
         title=f"where a step goes on {report.on}{_rank(report)}",
         title_style="bold",
         title_justify="left",
-        caption=report.file,
-        caption_justify="left",
         show_header=False,
         padding=(0, 1),
     )
@@ -61,6 +61,14 @@ def _summary(report: TraceReport) -> Table:
             table.add_row(*row)
         table.add_section()
     return table
+
+
+def _from_here(path: str) -> str:
+    """As short as it can be typed; it is not wrapped, so that it can be copied."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
 
 
 def _rank(report: TraceReport) -> str:

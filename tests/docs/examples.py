@@ -78,10 +78,7 @@ one that comes last.""",
 OWN: Final = Example(
     title="Two ranks on a CPU",
     text="Operators stand for kernels: each moment counts for the innermost one. DDP over gloo.",
-    commands=(
-        ("run", "--nodes", "2", "--amp", "--profile"),
-        ("trace", "report", "last", "--top", "8"),
-    ),
+    commands=(("run", "--nodes", "2", "--amp", "--profile"),),
 )
 
 
@@ -107,7 +104,8 @@ def _output(command: Sequence[str], where: Path) -> str:
         text=True,
         check=True,
     )
-    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+    text = done.stdout.replace(f"{where}/", "").strip("\n")
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def own(page: Path = PAGE) -> str:
