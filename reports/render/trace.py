@@ -20,7 +20,7 @@ def print_trace(console: Console, report: TraceReport, top: int) -> None:
     console.print(_summary(report))
     console.print(_from_here(report.file), style="dim", soft_wrap=True, highlight=False)
     if report.classes:
-        console.print(tables.classes(report))
+        console.print(tables.classes(report, console.width))
         console.print(tables.kernels(report, top, console.width))
     if report.convs:
         console.print(tables.convs(report, top, console.width))
@@ -31,9 +31,9 @@ def print_trace(console: Console, report: TraceReport, top: int) -> None:
 
 def print_ranks(console: Console, found: RanksReport) -> None:
     """All ranks, and what their collectives say of one another."""
-    console.print(tables.ranks(found))
+    console.print(tables.ranks(found, console.width))
     if found.collectives:
-        console.print(tables.collectives(found))
+        console.print(tables.collectives(found, console.width))
     print_warnings(console, found.warnings)
     if found.collectives or found.warnings:
         console.print()

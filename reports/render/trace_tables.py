@@ -12,6 +12,7 @@ from reports.render.kernel_names import short
 from reports.render.trace_words import count_each, each, ms, percent, us
 from reports.schema.trace import (
     ClassRow,
+    CollectiveRow,
     ConvRow,
     KernelRow,
     LayoutRow,
@@ -24,16 +25,12 @@ _LEAST: Final = 24
 """Characters that a name needs to be of use."""
 
 
-def classes(report: TraceReport) -> Table:
+def classes(report: TraceReport, width: int) -> Table:
     """A row for each class, by pass."""
-    table = _table(f"by class, ms in a step ({_count(report)})")
-    for name in ("ms", "share", "forward", "backward", "optimizer", "other", "count"):
-        table.add_column(name, justify="right")
-    table.add_column("class", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for row in report.classes:
-        table.add_row(*_class_cells(report, row), style=_COLOURS.get(row.cls))
-    return table
+    heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
+    title = f"by class, ms in a step ({_count(report)})"
+    rows = [(_class_cells(report, row), row.cls) for row in report.classes]
+    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "other"))
 
 
 def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
@@ -43,8 +40,8 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
         percent(row.share),
         *(each(report, ns) if ns else "" for ns in passes),
         count_each(report, row.count),
-        row.cls,
         bar(row.share, 12),
+        row.cls,
     )
 
 
@@ -83,13 +80,16 @@ def convs(report: TraceReport, top: int, width: int) -> Table:
     """A row for each shape and direction; on a CPU the kernel is the operator, and left out."""
     heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
     words = ["direction", "type, format", "shape"]
+    spare = ["us: median", "calls", "share"]
     if any(row.layout_ns for row in report.convs):
         heads.append("+ layout")
+        spare.append("+ layout")
     if report.device is not None:
         words.append("kernel")
+        spare.insert(2, "kernel")
     rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
     title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
-    return _fitted(title, heads, words, rows, width, spare=("us: median", "calls", words[-1]))
+    return _fitted(title, heads, words, rows, width, spare=spare)
 
 
 def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
@@ -137,44 +137,45 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
     )
 
 
-def ranks(found: RanksReport) -> Table:
+def ranks(found: RanksReport, width: int) -> Table:
     """All ranks, a row each."""
-    table = _table(f"{len(found.ranks)} ranks, ms in a step")
-    for name in ("rank", "step", "compute", "exposed communication", "exposed copy", "idle"):
-        table.add_column(name, justify="right")
-    table.add_column("on", no_wrap=True)
-    for report in found.ranks:
-        steps = report.steps
-        parts = (
-            steps.step_ns,
-            steps.compute_ns,
-            steps.exposed_communication_ns,
-            steps.exposed_copy_ns,
-            steps.idle_ns,
-        )
-        rank = "?" if report.rank is None else str(report.rank)
-        table.add_row(rank, *(each(report, sum(part)) for part in parts), report.on)
-    return table
+    title = f"{len(found.ranks)} ranks, ms in a step (communication and copy: what is exposed)"
+    heads = ("rank", "step", "compute", "communication", "copy", "idle")
+    rows = [(_rank_cells(report), "") for report in found.ranks]
+    return _fitted(title, heads, ("on",), rows, width, spare=())
 
 
-def collectives(found: RanksReport) -> Table:
+def _rank_cells(report: TraceReport) -> tuple[str, ...]:
+    steps = report.steps
+    parts = (
+        steps.step_ns,
+        steps.compute_ns,
+        steps.exposed_communication_ns,
+        steps.exposed_copy_ns,
+        steps.idle_ns,
+    )
+    rank = "?" if report.rank is None else str(report.rank)
+    return rank, *(each(report, sum(part)) for part in parts), report.on
+
+
+def collectives(found: RanksReport, width: int) -> Table:
     """What the collectives of all ranks say of one another."""
-    table = _table("collectives over all ranks: transfer at most, waiting by rank")
-    for name in ("count", "transfer ms", "waiting ms: least", "most", "last to arrive"):
-        table.add_column(name, justify="right")
-    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in found.collectives:
-        often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
-        last = f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}"
-        table.add_row(
-            f"{row.count:,}",
-            ms(row.transfer_ns),
-            ms(min(row.waiting_ns)),
-            ms(max(row.waiting_ns)),
-            last,
-            short(row.name),
-        )
-    return table
+    title = "collectives over all ranks, ms: transfer at most, waiting by rank"
+    heads = ("count", "transfer", "waits: least", "most")
+    rows = [(_collective_cells(found, row), "") for row in found.collectives]
+    return _fitted(title, heads, ("last to arrive", "name"), rows, width, spare=("count",))
+
+
+def _collective_cells(found: RanksReport, row: CollectiveRow) -> tuple[str, ...]:
+    often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
+    return (
+        f"{row.count:,}",
+        ms(row.transfer_ns),
+        ms(min(row.waiting_ns)),
+        ms(max(row.waiting_ns)),
+        f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}",
+        short(row.name),
+    )
 
 
 def _fitted(
@@ -192,7 +193,7 @@ def _fitted(
     """
     heads, shown = [*numbers, *words], list(range(len(numbers) + len(words)))
     dropping = [heads.index(name) for name in spare]
-    while (left := width - _taken(heads, rows, shown[:-1])) < _LEAST and dropping:
+    while (left := width - _taken(heads, rows, shown[:-1])) < _need(rows, shown) and dropping:
         shown.remove(dropping.pop(0))
     table = _table(title)
     for at in shown:
@@ -204,6 +205,11 @@ def _fitted(
             told[-1] = told[-1][: max(left, 8) - 1] + "…"
         table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
     return table
+
+
+def _need(rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]) -> int:
+    """Characters that the last column needs to be of use: all, but of long names the beginning."""
+    return min(_LEAST, max((len(cells[shown[-1]]) for cells, _ in rows), default=0))
 
 
 def _taken(
