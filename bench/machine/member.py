@@ -139,9 +139,11 @@ def _mpirun(given: Variables) -> Member | None:
     marks = _marks(given, *names[4:])
     address = given.get("MASTER_ADDR", "127.0.0.1" if each == world else "")
     if not address:
+        open_mpi = names[0].startswith("OMPI")
+        passed = "-x MASTER_ADDR=" if open_mpi else "-genv MASTER_ADDR "
         raise CannotHere(
             "mpirun names no address where the nodes could meet; pass one to all ranks: "
-            "mpirun -x MASTER_ADDR=<address of the first node> …"
+            f"mpirun {passed}<address of the first node> …"
         )
     return Member(
         launcher="mpirun",

@@ -1,7 +1,7 @@
 """A watch in a process of its own, as the launching program is: `python -m ... RANK_FILE`.
 
-It looks twice a second while the rank trains; while the other side of a duet has the token, at
-nothing. It may use every core of the machine, and loads no torch.
+It looks DOSE times as often as a run's watch while the rank trains; while the other side of a duet
+has the token, at nothing. It may use every core of the machine, and loads no torch.
 """
 
 import os
@@ -15,6 +15,8 @@ from bench.machine.process import die_with_parent
 from bench.rankfile import Mark, RankFile
 from tests.bench.slow_nvml import made_watch
 
+DOSE: Final = 20
+"""A core is then at work for a fifth of the time: an effect that a duet can see on a noisy machine."""
 FRESH_S: Final = 0.05
 """A rank whose last step is older has not got the token; a step of `small` takes 4 ms."""
 
@@ -24,7 +26,7 @@ def watch(path: Path) -> None:
     found = made_watch()
     found.start()
     while True:
-        time.sleep(POLL_S)
+        time.sleep(POLL_S / DOSE)
         if is_training(path, time.perf_counter_ns()):
             found.sample()
 

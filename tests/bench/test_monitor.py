@@ -8,7 +8,7 @@ import pytest
 from bench.machine.gpu_track import SELDOM
 from bench.rankfile import Mark, RankFile
 from reports.schema.comparison import Range
-from tests.bench.beside import FRESH_S, is_training
+from tests.bench.beside import DOSE, FRESH_S, is_training
 from tests.bench.monitor import LIMIT_PERCENT, Cost, cost_of, told
 from tests.bench.slow_nvml import made_watch
 from tests.reports.made_comparisons import made_comparison
@@ -59,7 +59,10 @@ def test_a_process_of_before_is_a_question_more() -> None:
 )
 def test_what_the_duet_says(low: float, high: float, code: int) -> None:
     change = Range(
-        percent=(low + high) / 2, low_percent=low, high_percent=high, confidence_percent=99.0
+        percent=DOSE * (low + high) / 2,
+        low_percent=DOSE * low,
+        high_percent=DOSE * high,
+        confidence_percent=99.0,
     )
     text, found = told(made_comparison(change=change))
     assert found == code

@@ -1,6 +1,7 @@
 """Traces of several ranks, opened as their users open them."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -14,18 +15,22 @@ from typing import Any
 
 import pytest
 
-from tests.system.program import SMALL, environment, run, wait_until
+from tests.system.program import SMALL, environment, run, started, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 PLUGIN = "data/plugin/pytorch_profiler"
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def tensorboard(logs: Path) -> Iterator[str]:
     """Address of a TensorBoard that shows `logs`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("tensorboard")
     words = (program, "--logdir", logs, "--port", str(port), "--host", "127.0.0.1")
     process = subprocess.Popen(
@@ -70,6 +75,30 @@ def test_two_nodes_in_tensorboard(tmp_path: Path) -> None:
         first = workers(address, loaded[0])[0]
         overview = asked(address, "overview", run=loaded[0], worker=first, span="1")
         assert [row[0] for row in overview["steps"]["rows"]] == ["3", "4", "5"]
+    reported = json.loads(run("trace", "report", record["id"], "--json", cwd=tmp_path).stdout)
+    assert [one["rank"] for one in reported["ranks"]] == [0, 1]
+    for one in reported["ranks"]:
+        assert one["steps"]["number"] == [3, 4, 5]
+        assert one["trust"]["linked_layer"] > 0.3
+        assert {"conv forward", "conv backward", "communication", "optimizer"} <= {
+            row["class"] for row in one["classes"]
+        }
+
+
+def test_a_profiled_run_ends_in_its_report(tmp_path: Path) -> None:
+    done = run("run", *SMALL, "--pipeline", "synthetic", "--profile", cwd=tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    run_id = done.stdout.rpartition("resnext-bench trace report ")[2].strip()
+    assert (tmp_path / "runs" / run_id / "record.json").is_file()
+    for told in ("where a step goes on CPU", "by class", "convolutions by shape", "All of it: "):
+        assert told in done.stdout
+    port = free_port()
+    words = ("trace", "open", run_id, "--with", "tensorboard", "--port", str(port))
+    with started(*words, cwd=tmp_path) as program:
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: bool((asked(address, "runs") or {}).get("runs")), 60)
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == 0
 
 
 def workers(address: str, run_: str) -> list[str]:
