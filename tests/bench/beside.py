@@ -16,7 +16,7 @@ from bench.rankfile import Mark, RankFile
 from tests.bench.slow_nvml import made_watch
 
 DOSE: Final = 20
-"""A core is then at work for a fifth of the time: an effect that a duet can see on a noisy machine."""
+"""A core is then at work for a fifth of the time: what a duet can see on a noisy machine."""
 FRESH_S: Final = 0.05
 """A rank whose last step is older has not got the token; a step of `small` takes 4 ms."""
 

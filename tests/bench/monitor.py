@@ -7,9 +7,9 @@ computing: an assumption, and a hard one, as power and clocks are answered by a 
 board, for which the host mostly waits.
 
 The duet has the watch beside the ranks of side b alone, with a core to spare, as there is beside a
-GPU. It looks DOSE times as often there as in a run, and what a step takes longer is divided by that:
-what two samples a second cost would be lost in the noise of a shared machine. Ranks that use every
-core lose at most what the watch takes of these: the first figure.
+GPU. It looks DOSE times as often there as in a run, and what a step takes longer is divided by
+that: what two samples a second cost would be lost in the noise of a shared machine. Ranks that use
+every core lose at most what the watch takes of these: the first figure.
 """
 
 import time

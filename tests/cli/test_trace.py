@@ -1,6 +1,7 @@
 """The commands of `trace` as typed."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -124,3 +125,21 @@ def test_tables_as_files(typed: Typed, tmp_path: Path) -> None:
         "collectives.csv",
     ]
     assert all(Path(line).is_file() for line in out.split())
+
+
+def test_no_torch_and_no_pandas(tmp_path: Path) -> None:
+    """A laptop without either reads what a cluster wrote."""
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'pandas', 'nvidia', 'torchvision', 'deepspeed'):\n"
+        "    sys.modules[name] = None\n"
+        "sys.argv[0] = 'resnext-bench'\n"
+        "from bench.cli.main import main\n"
+        "main()\n"
+    )
+    path = made().write(tmp_path)
+    for words in (("report",), ("query", "SELECT count(*) AS n FROM kernels")):
+        told = (sys.executable, "-c", code, "trace", words[0], str(path), *words[1:], "--json")
+        done = subprocess.run(told, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)
