@@ -86,9 +86,16 @@ def test_mpirun(variables: dict[str, str]) -> None:
     assert (found.address, found.launcher) == ("127.0.0.1", "mpirun")
 
 
-def test_mpirun_on_nodes_must_be_told_where_they_meet() -> None:
-    spread = OPEN_MPI | {"OMPI_COMM_WORLD_SIZE": "4"}
-    with pytest.raises(CannotHere, match="mpirun -x MASTER_ADDR="):
+@pytest.mark.parametrize(
+    ("spread", "said"),
+    [
+        (OPEN_MPI | {"OMPI_COMM_WORLD_SIZE": "4"}, "mpirun -x MASTER_ADDR=<"),
+        (HYDRA | {"PMI_SIZE": "4"}, "mpirun -genv MASTER_ADDR <"),
+    ],
+    ids=["open mpi", "hydra"],
+)
+def test_mpirun_on_nodes_must_be_told_where_they_meet(spread: dict[str, str], said: str) -> None:
+    with pytest.raises(CannotHere, match=said):
         find_member(spread)
     assert member(spread | {"MASTER_ADDR": "a"}).nodes == 2
 

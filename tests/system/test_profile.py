@@ -98,7 +98,8 @@ def test_a_profiled_run_ends_in_its_report(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: bool((asked(address, "runs") or {}).get("runs")), 60)
         program.send_signal(signal.SIGINT)
-        assert program.wait(20) == 0
+        program.communicate(timeout=20)
+        assert program.returncode == 0
 
 
 def workers(address: str, run_: str) -> list[str]:
