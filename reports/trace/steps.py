@@ -68,7 +68,17 @@ def steps(trace: Trace, links: Links) -> Steps:
         return _whole(trace)
     if not trace.on_device:
         used = marked.length > 0
-        return _steps(numbers, marked, marked, used, _why(numbers, used, {}), of_host, _NONE, 0)
+        return Steps(
+            marked=True,
+            numbers=numbers,
+            host=marked,
+            windows=marked,
+            used=used,
+            excluded=_why(numbers, used, {}),
+            of_host=of_host,
+            of_device=np.empty(0, dtype=np.int32),
+            by_time=0,
+        )
     return _on_device(trace, links, numbers, marked, of_host)
 
 
@@ -141,9 +151,17 @@ def _on_device(
         at: f"{missing[at]:.0%} of its launches have no kernel in the trace"
         for at in np.flatnonzero(works & ~used).tolist()
     }
-    by_time = int((unlinked & (step >= 0)).sum())
-    excluded = _why(numbers, used, reasons)
-    return _steps(numbers, marked, windows, used, excluded, of_host, step, by_time)
+    return Steps(
+        marked=True,
+        numbers=numbers,
+        host=marked,
+        windows=windows,
+        used=used,
+        excluded=_why(numbers, used, reasons),
+        of_host=of_host,
+        of_device=step,
+        by_time=int((unlinked & (step >= 0)).sum()),
+    )
 
 
 def _device_windows(device: Device, step: Ids, marked: Windows) -> Windows:
@@ -183,30 +201,4 @@ def _why(
         f"step {number}: {reasons.get(at, 'nothing of it ran on the device')}"
         for at, number in enumerate(numbers)
         if not used[at]
-    )
-
-
-_NONE: Final = np.empty(0, dtype=np.int32)
-
-
-def _steps(
-    numbers: tuple[int, ...],
-    host: Windows,
-    windows: Windows,
-    used: NDArray[np.bool_],
-    excluded: tuple[str, ...],
-    of_host: Ids,
-    of_device: Ids,
-    by_time: int,
-) -> Steps:
-    return Steps(
-        marked=True,
-        numbers=numbers,
-        host=host,
-        windows=windows,
-        used=used,
-        excluded=excluded,
-        of_host=of_host,
-        of_device=of_device,
-        by_time=by_time,
     )

@@ -1,13 +1,12 @@
 """The commands of `runs` as typed: what they print, where, and what they leave behind."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from bench.cli.main import main
 from reports import runs
+from tests.cli.typed import Typed
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import RUN_ID, made_config, made_record
 
@@ -24,27 +23,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Typed:
-    """Runs a command line in this process."""
-
-    def __init__(self, root: Path, patch: pytest.MonkeyPatch, streams: pytest.CaptureFixture[str]):
-        self._root, self._patch, self._streams = root, patch, streams
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        whole = ["resnext-bench", "runs", *arguments, "--output", str(self._root)]
-        self._patch.setattr(sys, "argv", whole)
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = self._streams.readouterr()
-        assert "Traceback" not in said.err
-        assert isinstance(end.value.code, int)
-        return end.value.code, said.out, said.err
-
-
 @pytest.fixture
 def typed(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    return Typed(root, monkeypatch, capsys)
+    return Typed(monkeypatch, capsys, "runs", after=("--output", str(root)))
 
 
 def test_the_list_of_those_chosen(typed: Typed) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.main import main
+from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -22,27 +22,10 @@ def made(rank: int = 0, world: int = 1) -> Made:
     return made
 
 
-class Typed:
-    """Runs a command line in this process."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, streams: pytest.CaptureFixture[str]) -> None:
-        self._patch, self._streams = patch, streams
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        self._patch.setattr(sys, "argv", ["resnext-bench", "trace", *map(str, arguments)])
-        self._patch.setenv("COLUMNS", "160")
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = self._streams.readouterr()
-        assert "Traceback" not in said.err
-        assert isinstance(end.value.code, int)
-        return end.value.code, said.out, said.err
-
-
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    return Typed(monkeypatch, capsys)
+    monkeypatch.setenv("COLUMNS", "160")
+    return Typed(monkeypatch, capsys, "trace")
 
 
 def test_one_trace(typed: Typed, tmp_path: Path) -> None:
