@@ -143,8 +143,7 @@ def _tensor_cores(report: TraceReport) -> str:
     }
     told = [f"{100 * ns / cores.eligible_ns:.1f} % {name}" for name, ns in parts.items() if ns]
     return (
-        f"{each(report, cores.eligible_ns):>8} ms of convolutions and matrix products: "
-        f"{', '.join(told)}"
+        f"{each(report, cores.eligible_ns):>8} ms in which they could be of use: {', '.join(told)}"
     )
 
 

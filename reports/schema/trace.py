@@ -159,7 +159,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TensorCores(msgspec.Struct, frozen=True, kw_only=True):
-    """Time in convolutions and matrix products by whether their kernels use tensor cores."""
+    """Time in convolutions, matrix products and attention by whether kernels use tensor cores."""
 
     eligible_ns: int
     used_ns: int

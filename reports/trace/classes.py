@@ -23,6 +23,7 @@ class Class(StrEnum):
     CONV = "conv"
     """No direction is known."""
     MATMUL = "matrix product"
+    ATTENTION = "attention"
     NORM = "normalisation"
     POOLING = "pooling"
     LOSS = "softmax and loss"
@@ -92,14 +93,14 @@ _KERNELS: Final = _rows(
     (
         (
             r"nchwToNhwc|nhwcToNchw|nchw2nhwc|nhwc2nchw|genericTranspose|batched_transpose|"
-            r"SubTensorOpWithCast|convertTensor|transpose_\w*(NCHW|CNHW|NHWC)"
+            r"SubTensorOpWithCast|convertTensor|tensorTransform|transpose_\w*(NCHW|CNHW|NHWC)"
         ),
         Class.LAYOUT,
     ),
     # Several blocks made parts of one product; these add the parts up.
     (r"(?i)split_?k_?reduce|reduce_?split_?k|reduce_wgrad|splitkreduce", Class.SPLIT_K),
     (
-        r"bn_(fw|bw)_|(?i:batch_?norm|layer_?norm|group_?norm|rms_?norm)|RowwiseMoments|GammaBeta",
+        r"bn_(fw|bw|finalize)|(?i:batch_?norm|layer_?norm|group_?norm|rms_?norm)|RowwiseMoments|GammaBeta",
         Class.NORM,
     ),
     # Convolutions: cuDNN with XMMA and CUTLASS, its legacy engines, MIOpen, Composable Kernel.
@@ -110,20 +111,22 @@ _KERNELS: Final = _rows(
         (
             r"ImplicitGemmConvolution|implicit_convolve|explicit_convolve|convolve_|conv2d_|scudnn|"
             r"hcudnn|winograd|fft2d|flip_filter|im2col|col2im|compute\w*OffsetsKernel|"
+            r"kern_precompute_indices|"
             r"miopenSp3Asm|naive_conv|MIOpenConv|grouped_conv|triton_tem_\w*conv"
         ),
         Class.CONV,
     ),
+    (r"(?i)flash_(fwd|bwd)|fmha|_attention|sdpa_", Class.ATTENTION),
     (r"multi_tensor_apply_kernel|(?i:fused_?(adam|sgd|lamb))", Class.OPTIMIZER),
     (
-        r"(?i)embedding|indexing_|index_|IndexKernel|_indices_|gather|scatter|sort|cub::|topk|scan_",
+        r"(?i)embedding|indexing_|index_|IndexKernel|_indices_|gather|scatter|(?<!ten)sort|cub::|topk|scan_",
         Class.INDEXING,
     ),
     (r"(?i)(?<!fb)gemm|gemv|nvjet|Cijk_|matmul|dot_kernel|triton_tem_\w*mm", Class.MATMUL),
     (r"(?i)pool", Class.POOLING),
     (r"(?i)softmax|nll_?loss|ClassNLL|cross_?entropy|mse_loss", Class.LOSS),
     (r"(?i)distribution_|dropout|philox|curand", Class.RANDOM),
-    (r"CatArrayBatchedCopy|copyBuffer|^Memcpy|copy_kernel", Class.COPY),
+    (r"CatArrayBatchedCopy|copyBuffer|^Memcpy|copy_kernel|AddPadding", Class.COPY),
     (r"SubTensorOpWithScalar|fillBuffer|^Memset", Class.FILL),
     (r"reduce|Reduce|triton_(red|per)_", Class.REDUCTION),
     (
@@ -132,10 +135,11 @@ _KERNELS: Final = _rows(
     ),
 )
 
-# Tensor cores, for convolutions and matrix products alone; first fitting row decides.
+# Tensor cores, for convolutions, matrix products and attention alone; first fitting row decides.
 _CORES: Final = (
     (re.compile(r"tensorop|wmma|[shi](884|1688|16816|161616|8816|16832)|nvjet"), TensorCore.YES),
     (re.compile(r"xdlops|_xdl_|gtcx|_MI\d+x\d+|mfma", re.IGNORECASE), TensorCore.YES),
+    (re.compile(r"flash_\w+|fmha\w*b?f16"), TensorCore.YES),
     (re.compile(r"grouped_direct|depthwise"), TensorCore.NO),
     (re.compile(r"xmma_\w*(tf32|f16|e4m3|e5m2|s8|i8)"), TensorCore.YES),
     (
@@ -146,7 +150,10 @@ _CORES: Final = (
         re.compile(r"implicit_convolve|explicit_convolve|dgrad_engine|wgrad_alg|winograd|fft2d"),
         TensorCore.NO,
     ),
-    (re.compile(r"flip_filter|im2col|col2im|OffsetsKernel|naive_conv|Cijk_"), TensorCore.NO),
+    (
+        re.compile(r"flip_filter|im2col|col2im|OffsetsKernel|precompute_indices|naive_conv|Cijk_"),
+        TensorCore.NO,
+    ),
 )
 _GROUPS: Final = re.compile(r"_g(\d+)(?:_|$)|(grouped_direct|depthwise|grouped_conv)")
 
@@ -159,7 +166,7 @@ _CONVS: Final = frozenset(
         Class.CONV_BACKWARD,
     }
 )
-ELIGIBLE: Final = _CONVS | {Class.MATMUL}
+ELIGIBLE: Final = _CONVS | {Class.MATMUL, Class.ATTENTION}
 """Classes that tensor cores could compute."""
 
 
@@ -181,8 +188,11 @@ def _class(name: str) -> Class:
     if _ELEMENTWISE_HEAD.search(head):
         return _first(_FUNCTORS, name)
     # CUTLASS has its kernel in the template of a class; others are told by what is before it.
-    told = name if head.endswith("Kernel") or head.startswith("_Z") else head
+    told = name if _IN_TEMPLATE.search(head) else head
     return _first(_KERNELS, told)
+
+
+_IN_TEMPLATE: Final = re.compile(r"Kernel\d*$|^_Z")
 
 
 def _head(name: str) -> str:
