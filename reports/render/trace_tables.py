@@ -139,8 +139,8 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
 
 def ranks(found: RanksReport, width: int) -> Table:
     """All ranks, a row each."""
-    title = f"{len(found.ranks)} ranks, ms in a step (communication and copy: what is exposed)"
-    heads = ("rank", "step", "compute", "communication", "copy", "idle")
+    title = f"{len(found.ranks)} ranks, ms in a step"
+    heads = ("rank", "step", "compute", "exposed: communication", "copy", "idle")
     rows = [(_rank_cells(report), "") for report in found.ranks]
     return _fitted(title, heads, ("on",), rows, width, spare=())
 
