@@ -114,6 +114,8 @@ def own(page: Path = PAGE) -> str:
 
 
 def main() -> None:
+    if "RESNEXT_BENCH_TRACES" not in os.environ:
+        raise SystemExit("set RESNEXT_BENCH_TRACES to the folder of real traces")
     traces = Path(os.environ["RESNEXT_BENCH_TRACES"])
     given = [part(example, traces) for example in GIVEN]
     if "--run" in sys.argv:
