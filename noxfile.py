@@ -115,5 +115,5 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write the generated pages: JSON Schema of the record, reference of the command line."""
+    """Write the generated pages: JSON Schemas, reference of the command line."""
     session.run("python", "-m", "tests.docs", *session.posargs)

@@ -233,3 +233,9 @@ class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
     collectives: list[CollectiveRow]
     """Empty where ranks do not match, or have none."""
     warnings: list[str]
+
+
+def schema() -> dict[str, object]:
+    """JSON Schema (2020-12) of what `trace report --json` prints: one rank's report, or several."""
+    schemas, components = msgspec.json.schema_components((TraceReport, RanksReport))
+    return {"anyOf": list(schemas), "$defs": components}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,11 +28,15 @@ COMMANDS = (
 
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
-    return {DOCS / "record.schema.json": _schema(), DOCS / "cli.md": _command_line()}
+    return {
+        DOCS / "record.schema.json": _printed(schema()),
+        DOCS / "trace.schema.json": _printed(trace_schema()),
+        DOCS / "cli.md": _command_line(),
+    }
 
 
-def _schema() -> str:
-    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
+def _printed(found: dict[str, object]) -> str:
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
 
 
 def _command_line() -> str:
