@@ -40,6 +40,7 @@ _PASSES: Final = (
     (Pass.FORWARD, re.compile(r"## forward ##|(DistributedDataParallel|nn\.Module).*forward")),
 )
 """Names by autograd, the optimizers and `record_function`, from the beginning of a row's name."""
+_SPAN: Final = re.compile(r"(gloo|mpi|ucc):")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,10 +68,34 @@ def link(trace: Trace) -> Links:
     operator = _at(around, launch)
     return Links(
         parent=parent,
-        passes=inherited(of_names(trace.names, _pass)[host.name], parent),
+        passes=_passes(trace, parent),
         launch=launch,
         operator=_by_external_id(trace, operator),
     )
+
+
+def _passes(trace: Trace, parent: Ids) -> Ids:
+    """`Pass` of each row of the host: its own, else that of the nearest row above.
+
+    Spans of gloo lie on threads of their own, below nothing: theirs is that in which they begin.
+    """
+    host = trace.host
+    own = of_names(trace.names, _pass)[host.name]
+    passes = inherited(own, parent)
+    spans = np.flatnonzero((of_names(trace.names, _span)[host.name] > 0) & (passes < 0))
+    outermost = np.flatnonzero((own >= 0) & (_at(passes, parent) < 0))
+    if not spans.size or not outermost.size:
+        return passes
+    outermost = outermost[np.argsort(host.start[outermost], kind="stable")]
+    begun = np.searchsorted(host.start[outermost], host.start[spans], side="right") - 1
+    around = outermost[np.maximum(begun, 0)]
+    inside = (begun >= 0) & (host.start[spans] < host.end[around])
+    passes[spans[inside]] = passes[around[inside]]
+    return passes
+
+
+def _span(name: str) -> int | None:
+    return 1 if _SPAN.match(name) else None
 
 
 def of_names(names: Sequence[str], value: Callable[[str], int | None]) -> Ids:
