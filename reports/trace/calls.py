@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from reports.schema.trace import ConvRow
 from reports.trace.classes import Class
-from reports.trace.convs import CALLS, Conv, label
+from reports.trace.conv_arguments import CALLS
+from reports.trace.convs import Conv, label
 from reports.trace.convs import Kind as Direction
 from reports.trace.links import Links, of_names
 from reports.trace.nest import topmost

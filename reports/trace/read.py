@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import TraceError
-from reports.trace.convs import CALLS, Conv, with_outputs
-from reports.trace.convs import read as read_conv
+from reports.trace.conv_arguments import CALLS
+from reports.trace.conv_arguments import read as read_conv
+from reports.trace.convs import Conv, with_outputs
 from reports.trace.events import Event
 from reports.trace.growing import Growing
 from reports.trace.pieces import Account, pieces

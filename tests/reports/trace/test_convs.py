@@ -12,7 +12,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from reports.trace.analysis import analyse
-from reports.trace.convs import CALLS, Conv, Kind, label, memory_format, read, with_outputs
+from reports.trace.conv_arguments import CALLS, read
+from reports.trace.convs import Conv, Kind, label, memory_format, with_outputs
 from reports.trace.report import report
 
 NONE = (b"", b"", b"")
