@@ -24,6 +24,8 @@ _DIRECTIONS = {
     Class.CONV_WEIGHT: Direction.WEIGHT,
     Class.CONV_BACKWARD: Direction.BACKWARD,
 }
+_BESIDES = (Class.SPLIT_K, Class.FILL)
+"""What a call launches besides and cannot do without."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +83,11 @@ def _directions(trace: Trace, work: Work, conv: Conv, rows: NDArray[np.intp]) ->
     for row, one in zip(rows, cls, strict=True):
         if one in _DIRECTIONS:
             by[_DIRECTIONS[one]][trace.names[work.name[row]]] += int(work.duration[row])
-    for at, (direction, kernels) in enumerate(by.items()):
+    besides = int(work.duration[rows][[one in _BESIDES for one in cls]].sum())
+    if {Direction.INPUT, Direction.WEIGHT} <= by.keys():
+        # A helper whose name tells neither is no gradient of its own.
+        besides += sum(by.pop(Direction.BACKWARD, {}).values())
+    for at, (direction, kernels) in enumerate(_with_besides(by, besides).items()):
         yield _Timed(
             conv=conv,
             direction=direction,
@@ -90,6 +96,21 @@ def _directions(trace: Trace, work: Work, conv: Conv, rows: NDArray[np.intp]) ->
             ns=sum(kernels.values()),
             layout_ns=0 if at else layout,  # told once, of the first direction
         )
+
+
+def _with_besides(
+    by: dict[Direction, dict[str, int]], besides: int
+) -> dict[Direction, dict[str, int]]:
+    """Split-k reductions, fills and helpers count for the weight gradient, which has most of them.
+
+    Where there is none, for the direction that takes longest. They go to its longest kernel.
+    """
+    if not besides or not by:
+        return by
+    longest = max(by, key=lambda one: sum(by[one].values()))
+    kernels = by[Direction.WEIGHT if Direction.WEIGHT in by else longest]
+    kernels[max(kernels, key=lambda name: kernels[name])] += besides
+    return by
 
 
 def _row(conv: Conv, direction: Direction, main: str, group: list[_Timed], step_ns: int) -> ConvRow:

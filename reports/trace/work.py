@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.trace.classes import Class, Kernel, TensorCore, kernel, operator, under
+from reports.trace.directions import resolved
 from reports.trace.links import Links, Pass
 from reports.trace.nest import self_times
 from reports.trace.steps import Steps
@@ -70,7 +71,8 @@ def device_classes(
     around = np.where(operator_row >= 0, operator_row, links.launch[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
     name, kind = trace.device.name[rows], trace.device.kind[rows]
-    return passes, *_classified(trace, name, kind, operator_row, passes)
+    cls, core = _classified(trace, name, kind, operator_row, passes)
+    return passes, resolved(trace, links, operator_row, cls), core
 
 
 def _classified(
