@@ -42,4 +42,4 @@ def query_command(
 def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
     """One after another, so that one trace at a time is in memory."""
     files = trace_files(wanted, output)
-    return (analyse(file.path) for file in files)
+    return (analyse(file.path, rank=file.rank) for file in files)

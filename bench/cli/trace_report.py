@@ -66,11 +66,11 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress)
+                analysis = analyse(file.path, progress, file.rank)
             except TraceError as error:
                 broken.append(str(error))
                 continue
-        reports.append(report(analysis, file.rank))
+        reports.append(report(analysis))
         talks.append(collectives(analysis))
     if not reports:
         raise TraceError("; ".join(broken))

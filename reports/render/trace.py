@@ -97,12 +97,13 @@ def _step_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
 
 
 def _spread(steps: Steps) -> str:
-    """The median step, and how far steps lie apart."""
+    """The mean step, which is what its parts add up to, and how far steps lie apart."""
     step = np.array(steps.step_ns)
     low, median, high = np.percentile(step, [25, 50, 75])
     if len(step) == 1:
         return f"{ms(median):>8} ms"
-    return f"{ms(median):>8} ms median of {len(step)}, middle half {ms(low)} to {ms(high)}"
+    spread = f"median {ms(median)}, middle half {ms(low)} to {ms(high)}"
+    return f"{ms(float(step.mean())):>8} ms mean of {len(step)}; {spread}"
 
 
 def _cause_rows(report: TraceReport) -> Iterator[tuple[str, str]]:

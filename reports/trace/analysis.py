@@ -20,6 +20,8 @@ class Analysis:
     """A trace, and what was made of it."""
 
     trace: Trace
+    rank: int | None
+    """As the file's name or the run's record says; it counts where the trace itself is silent."""
     device: int | None
     """The device that is looked at, the one that worked most; None: the CPU."""
     links: Links
@@ -28,23 +30,24 @@ class Analysis:
     work: Work
 
 
-def analyse(path: Path, progress: Progress = no_progress) -> Analysis:
+def analyse(path: Path, progress: Progress = no_progress, rank: int | None = None) -> Analysis:
     """Read a trace and find out all of it.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work.
     """
-    return of(read(path, progress))
+    return of(read(path, progress), rank)
 
 
-def of(trace: Trace) -> Analysis:
+def of(trace: Trace, rank: int | None = None) -> Analysis:
     """Of a trace that has been read."""
     if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
         raise TraceError(f"{trace.path}: {_nothing(trace)}")
     device = _device(trace)
     links = link(trace)
-    found = steps(trace, links)
+    found = steps(trace, links, device)
     return Analysis(
         trace=trace,
+        rank=rank,
         device=device,
         links=links,
         steps=found,

@@ -93,7 +93,7 @@ _KERNELS: Final = _rows(
     (
         (
             r"nchwToNhwc|nhwcToNchw|nchw2nhwc|nhwc2nchw|genericTranspose|batched_transpose|"
-            r"SubTensorOpWithCast|convertTensor|tensorTransform|transpose_\w*(NCHW|CNHW|NHWC)"
+            r"SubTensorOpWithCast|convertTensor|tensorTransform|[nN]hwcTo(Folded)?Nhwc|transpose_\w*(NCHW|CNHW|NHWC)"
         ),
         Class.LAYOUT,
     ),
@@ -103,34 +103,40 @@ _KERNELS: Final = _rows(
         r"bn_(fw|bw|finalize)|(?i:batch_?norm|layer_?norm|group_?norm|rms_?norm)|RowwiseMoments|GammaBeta",
         Class.NORM,
     ),
+    (
+        (
+            r"^(?!triton_(poi|red|per|for)_).*(?i:flash_?attn|flash_(fwd|bwd)|fmha|_attention|sdpa_|"
+            r"attn_fwd|bwd_kernel_d[kq])"
+        ),
+        Class.ATTENTION,
+    ),
     # Convolutions: cuDNN with XMMA and CUTLASS, its legacy engines, MIOpen, Composable Kernel.
     (r"fprop|igemm_fwd|conv_fwd|conv_depthwise2d_forward|_conv2d_forward", Class.CONV_FORWARD),
     (r"dgrad|igemm_bwd|bwd_data|conv_depthwise2d_backward_kernel", Class.CONV_INPUT),
     (r"(?i)wgrad|igemm_wrw|bwd_weight|conv_depthwise2d_grad_weight", Class.CONV_WEIGHT),
     (
         (
-            r"ImplicitGemmConvolution|implicit_convolve|explicit_convolve|convolve_|conv2d_|scudnn|"
-            r"hcudnn|winograd|fft2d|flip_filter|im2col|col2im|compute\w*OffsetsKernel|"
+            r"ImplicitGemmConvolution|implicit_convolve|explicit_convolve|convolve_|conv2d_|"
+            r"[shi]\d*cudnn|winograd|fft2d|flip_filter|im2col|col2im|compute\w*OffsetsKernel|"
             r"kern_precompute_indices|"
             r"miopenSp3Asm|naive_conv|MIOpenConv|grouped_conv|triton_tem_\w*conv"
         ),
         Class.CONV,
     ),
-    (r"(?i)flash_(fwd|bwd)|fmha|_attention|sdpa_", Class.ATTENTION),
     (r"multi_tensor_apply_kernel|(?i:fused_?(adam|sgd|lamb))", Class.OPTIMIZER),
+    (r"(?i)pool", Class.POOLING),
     (
         r"(?i)embedding|indexing_|index_|IndexKernel|_indices_|gather|scatter|(?<!ten)sort|cub::|topk|scan_",
         Class.INDEXING,
     ),
     (r"(?i)(?<!fb)gemm|gemv|nvjet|Cijk_|matmul|dot_kernel|triton_tem_\w*mm", Class.MATMUL),
-    (r"(?i)pool", Class.POOLING),
     (r"(?i)softmax|nll_?loss|ClassNLL|cross_?entropy|mse_loss", Class.LOSS),
     (r"(?i)distribution_|dropout|philox|curand", Class.RANDOM),
     (r"CatArrayBatchedCopy|copyBuffer|^Memcpy|copy_kernel|AddPadding", Class.COPY),
     (r"SubTensorOpWithScalar|fillBuffer|^Memset", Class.FILL),
     (r"reduce|Reduce|triton_(red|per)_", Class.REDUCTION),
     (
-        r"triton_poi_|[pP]ointwise|OpTensor|scalePackedTensor|epilogue::|[eE]lementwise",
+        r"triton_(poi|for)_|[pP]ointwise|OpTensor|scalePackedTensor|epilogue::|[eE]lementwise",
         Class.ELEMENTWISE,
     ),
 )
@@ -139,7 +145,8 @@ _KERNELS: Final = _rows(
 _CORES: Final = (
     (re.compile(r"tensorop|wmma|[shi](884|1688|16816|161616|8816|16832)|nvjet"), TensorCore.YES),
     (re.compile(r"xdlops|_xdl_|gtcx|_MI\d+x\d+|mfma", re.IGNORECASE), TensorCore.YES),
-    (re.compile(r"flash_\w+|fmha\w*b?f16"), TensorCore.YES),
+    (re.compile(r"flash_bwd_(dot_do_o|convert)"), TensorCore.NO),
+    (re.compile(r"flash_(fwd|bwd)|FlashAttn(Fwd|Bwd)Sm\d|fmha\w*f16|wgmma|Gmma"), TensorCore.YES),
     (re.compile(r"grouped_direct|depthwise"), TensorCore.NO),
     (re.compile(r"xmma_\w*(tf32|f16|e4m3|e5m2|s8|i8)"), TensorCore.YES),
     (
@@ -192,12 +199,14 @@ def _class(name: str) -> Class:
     return _first(_KERNELS, told)
 
 
-_IN_TEMPLATE: Final = re.compile(r"Kernel\d*$|^_Z")
+_IN_TEMPLATE: Final = re.compile(r"(Kernel\d*|device_kernel|kentry)$|^_Z")
+"""Heads that say nothing: what runs is an argument of the template, or the name is mangled."""
+_ENABLE_IF: Final = re.compile(r"std::enable_if<[^<>]*>::type\s*")
 
 
 def _head(name: str) -> str:
     """What stands before templates and arguments, `(anonymous namespace)` left out."""
-    plain = name.replace("(anonymous namespace)::", "")
+    plain = _ENABLE_IF.sub("", name.replace("(anonymous namespace)::", ""))
     return re.split(r"[<(]", plain, maxsplit=1)[0]
 
 

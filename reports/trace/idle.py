@@ -30,8 +30,14 @@ class Cause(StrEnum):
 
 
 _LOADING: Final = re.compile(r"enumerate\(DataLoader\)|## next batch ##|\w*DataLoader\w*\.")
-_WAITING: Final = re.compile(r"(cuda|hip)\w*Synchronize|(cuda|hip)Mem(cpy|set)$|cu\w+Synchronize$")
+_WAITING: Final = re.compile(
+    r"(cuda|hip)\w*Synchronize|(cuda|hip)Mem(cpy|set)$|cu\w+Synchronize$|hipMemcpyWithStream$|"
+    r"(cuda|hip)(Free|FreeHost|Malloc|HostAlloc|HostMalloc)$|cuMemcpy\w*(?<!Async)$"
+)
 """Calls that return when the device has finished."""
+
+_LONG_CALL: Final = 50_000
+"""ns; a launch takes some thousands."""
 
 
 def idle(analysis: Analysis) -> dict[Cause, int]:
@@ -70,7 +76,10 @@ def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Ti
     mine = np.flatnonzero(trace.device.device == device)
     start = trace.device.start[mine]
     launch = links.launch[mine]
-    call = np.where(launch >= 0, np.append(trace.host.start, 0)[launch], -1)
+    # A call that lasts is the host's own work, such as the loading of a module at the first use.
+    host = trace.host
+    came = np.where(host.duration > _LONG_CALL, host.end, host.start)
+    call = np.where(launch >= 0, np.append(came, 0)[launch], -1)
     at = np.searchsorted(start, free.end)  # the work that begins where the gap ends
     ends = np.minimum(at, len(start) - 1)
     known = (at < len(start)) & (start[ends] == free.end) & (call[ends] >= 0)

@@ -6,9 +6,10 @@ transfer <= min(end) - max(start); the rest of each rank's time is waiting for o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.schema.trace import CollectiveRow, RanksReport, TraceReport
 from reports.trace.analysis import Analysis
@@ -21,6 +22,10 @@ from reports.trace.trace import Kind
 class Collectives:
     """Communication kernels of one rank in the order in which they began."""
 
+    steps: frozenset[int]
+    """Numbers of the steps that are used."""
+    step: NDArray[np.int64]
+    """Number of the step of each."""
     names: tuple[str, ...]
     start: Ns
     """Since the epoch where the trace tells, so that ranks can be compared, ns."""
@@ -33,8 +38,12 @@ def collectives(analysis: Analysis) -> Collectives:
     told = communication(trace)
     used = np.append(steps.used, False)[steps.of_device]
     mine = used & told[trace.device.name] & (trace.device.kind == Kind.KERNEL)
+    mine &= trace.device.device == (-1 if analysis.device is None else analysis.device)
     rows = trace.device.take(mine)
+    numbers = np.array(steps.numbers, dtype=np.int64)
     return Collectives(
+        steps=frozenset(numbers[steps.used].tolist()),
+        step=numbers[steps.of_device[mine]],
         names=tuple(trace.names[one] for one in rows.name),
         start=rows.start + trace.origin_ns,
         end=rows.end + trace.origin_ns,
@@ -47,7 +56,7 @@ def ranks(
     """Side by side, by rank; `whole`: they are meant to be all of a run."""
     order = sorted(range(len(reports)), key=lambda at: (_rank(reports[at]), reports[at].file))
     reports, talks = [reports[at] for at in order], [talks[at] for at in order]
-    told, warnings = _matched(talks)
+    told, warnings = _matched(_in_common([one for one in talks if one.steps]))
     return RanksReport(
         ranks=list(reports),
         missing=_missing(reports) if whole else [],
@@ -78,6 +87,23 @@ def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
         told.append(f"several traces are of rank {', '.join(map(str, twice))}")
     return told
+
+
+def _in_common(talks: Sequence[Collectives]) -> list[Collectives]:
+    """Those of steps that all ranks have: the n-th of one rank is then the n-th of the others."""
+    common = frozenset.intersection(*(one.steps for one in talks)) if talks else frozenset()
+    return [_of_steps(one, common) for one in talks]
+
+
+def _of_steps(talk: Collectives, steps: frozenset[int]) -> Collectives:
+    kept = np.flatnonzero(np.isin(talk.step, list(steps)))
+    return replace(
+        talk,
+        step=talk.step[kept],
+        names=tuple(talk.names[at] for at in kept),
+        start=talk.start[kept],
+        end=talk.end[kept],
+    )
 
 
 def _matched(talks: Sequence[Collectives]) -> tuple[list[CollectiveRow], list[str]]:

@@ -17,6 +17,7 @@ from reports.trace.identity import identity
 from reports.trace.idle import idle
 from reports.trace.intervals import Windows
 from reports.trace.layout import layers, layout
+from reports.trace.steps import MISSING
 from reports.trace.steps import Steps as Found
 from reports.trace.tables import share
 from reports.trace.trace import Ids, Trace
@@ -27,8 +28,8 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 """Of the counts that kineto writes into INFO those that are records lost."""
 
 
-def report(analysis: Analysis, rank: int | None = None) -> TraceReport:
-    """The report of a trace that has been analysed; `rank` is taken where it does not tell one."""
+def report(analysis: Analysis) -> TraceReport:
+    """The report of a trace that has been analysed."""
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
@@ -41,7 +42,7 @@ def report(analysis: Analysis, rank: int | None = None) -> TraceReport:
         events=trace.events,
         on=_name(trace, device),
         device=device,
-        rank=rank if told is None else told,
+        rank=analysis.rank if told is None else told,
         world_size=_whole_number(distributed.get("world_size")),
         backend=_text(distributed.get("backend")),
         trust=_trust(analysis, layer),
@@ -186,6 +187,11 @@ def _warnings(analysis: Analysis) -> Iterator[str]:
         )
     elif not found.count:
         yield "no step has work in the trace: nothing can be told of where its time went"
+    if found.missing > MISSING:
+        yield (
+            f"up to {found.missing:.0%} of a step's launches have no kernel in the trace, in every "
+            "step: idle time is told too long"
+        )
     if trace.on_device and (analysis.links.launch < 0).all():
         yield "no launches are in the trace: work counts for the step in which it ran"
     if trace.resolution_ns > 1:

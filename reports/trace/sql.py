@@ -64,11 +64,21 @@ def _fill(connection: duckdb.DuckDBPyConnection, analyses: Iterable[Analysis]) -
     made = False
     for analysis in analyses:
         for table, columns in _columns(analysis).items():
-            connection.register("incoming", columns())
+            found = columns()
+            connection.register("incoming", found)
             target = f"INSERT INTO {table}" if made else f"CREATE TABLE {table} AS"
-            connection.execute(f"{target} SELECT * FROM incoming")
+            connection.execute(f"{target} SELECT {_typed(found)} FROM incoming")
             connection.unregister("incoming")
         made = True
+
+
+def _typed(columns: Columns) -> str:
+    """Every column by its type: of one without rows DuckDB could not tell which it is."""
+    types = {"O": "VARCHAR", "b": "BOOLEAN", "i": "BIGINT"}
+    return ", ".join(
+        f'CAST("{name}" AS {types[column.dtype.kind]}) AS "{name}"'
+        for name, column in columns.items()
+    )
 
 
 def _columns(analysis: Analysis) -> dict[str, Callable[[], Columns]]:
@@ -112,8 +122,8 @@ def _ops(analysis: Analysis) -> Columns:
         "self_ns": self_times(host, links.parent),
         "class": _words(CLASSES)[host_classes(trace, links)],
         "pass": _words(_PASSES)[links.passes + 1],
-        "process": process[host.thread] if len(host) else host.thread,
-        "thread": thread[host.thread] if len(host) else host.thread,
+        "process": process[host.thread],
+        "thread": thread[host.thread],
         "parent": _name_of(trace, links.parent),
         "layer": _layers(trace, layer),
         "sequence": _known(host.sequence),
@@ -155,7 +165,7 @@ def _common(analysis: Analysis, rows: Rows, step: Ids) -> Columns:
     trace, number = analysis.trace, np.array(analysis.steps.numbers, dtype=np.int64)
     return {
         "rank": _rank(analysis, len(rows)),
-        "name": _words(trace.names)[rows.name] if len(rows) else rows.name,
+        "name": _words(trace.names)[rows.name],
         "kind": _words(_KINDS)[rows.kind],
         "step": np.ma.masked_array(_at(number, step), mask=step < 0),
         "start_ns": rows.start,
@@ -165,7 +175,7 @@ def _common(analysis: Analysis, rows: Rows, step: Ids) -> Columns:
 
 
 def _rank(analysis: Analysis, count: int) -> NDArray[Any]:
-    rank = distributed_info(analysis.trace.header).get("rank")
+    rank = distributed_info(analysis.trace.header).get("rank", analysis.rank)
     known = isinstance(rank, int)
     return np.ma.masked_array(np.full(count, rank if known else 0), mask=not known)
 

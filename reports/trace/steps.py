@@ -45,6 +45,8 @@ class Steps:
     """Step of each row of the device, by its launch; -1: none."""
     by_time: int
     """Rows of the device among them that have no launch in the trace: put where they ran."""
+    missing: float
+    """Largest share of launches without a kernel in the trace, of the steps that are used."""
 
     @property
     def count(self) -> int:
@@ -60,12 +62,12 @@ class Steps:
         return float((behind[self.used] / np.maximum(self.host.length[self.used], 1)).max())
 
 
-def steps(trace: Trace, links: Links) -> Steps:
-    """Find them."""
+def steps(trace: Trace, links: Links, device: int | None) -> Steps:
+    """Find them; on a device they last as long as its own work does."""
     numbers, marked = _marked(trace.host, trace.names)
     of_host = _which(marked, trace.host.start)
     if not numbers:
-        return _whole(trace)
+        return _whole(trace, device)
     if not trace.on_device:
         used = marked.length > 0
         return Steps(
@@ -78,8 +80,9 @@ def steps(trace: Trace, links: Links) -> Steps:
             of_host=of_host,
             of_device=np.empty(0, dtype=np.int32),
             by_time=0,
+            missing=0.0,
         )
-    return _on_device(trace, links, numbers, marked, of_host)
+    return _on_device(trace, links, trace.device.device == device, numbers, marked, of_host)
 
 
 def _marked(host: Host, names: tuple[str, ...]) -> tuple[tuple[int, ...], Windows]:
@@ -108,9 +111,10 @@ def _which(windows: Windows, moments: Ns) -> Ids:
     return np.where(inside, at, -1).astype(np.int32)
 
 
-def _whole(trace: Trace) -> Steps:
+def _whole(trace: Trace, device: int | None) -> Steps:
     """The time from the first work to the last."""
-    rows = trace.device if trace.on_device else _of_kind(trace.host, Kind.OPERATOR)
+    mine = trace.device.take(trace.device.device == device)
+    rows = mine if trace.on_device else _of_kind(trace.host, Kind.OPERATOR)
     start = np.array([rows.start.min(initial=2**62)]) if len(rows) else np.zeros(1, np.int64)
     end = np.array([rows.end.max(initial=0)]) if len(rows) else np.zeros(1, np.int64)
     window = Windows(start=start, end=end)
@@ -126,6 +130,7 @@ def _whole(trace: Trace) -> Steps:
         of_host=every,
         of_device=on_device,
         by_time=0,
+        missing=0.0,
     )
 
 
@@ -134,17 +139,26 @@ def _of_kind(host: Host, kind: Kind) -> Host:
 
 
 def _on_device(
-    trace: Trace, links: Links, numbers: tuple[int, ...], marked: Windows, of_host: Ids
+    trace: Trace,
+    links: Links,
+    mine: NDArray[np.bool_],
+    numbers: tuple[int, ...],
+    marked: Windows,
+    of_host: Ids,
 ) -> Steps:
+    """`mine`: rows of the device that is reported on."""
     device = trace.device
     origin = np.where(links.launch >= 0, links.launch, links.operator)
     step = np.append(of_host, np.int32(-1))[origin]
     # Where nothing is linked, all that is known is when a kernel ran.
-    windows = _device_windows(device, step, marked) if (step >= 0).any() else marked
+    linked = mine & (step >= 0)
+    windows = marked
+    if linked.any():
+        windows = _device_windows(device.take(mine), step[mine], marked)
     unlinked = origin < 0
     step = np.where(unlinked, _which(windows, device.start), step).astype(np.int32)
-    missing = _missing(trace, links, of_host, len(numbers))
-    works = np.bincount(step[step >= 0], minlength=len(numbers)) > 0
+    missing = _missing(trace, of_host, len(numbers))
+    works = np.bincount(step[mine & (step >= 0)], minlength=len(numbers)) > 0
     whole = works & (windows.length > 0) & (missing <= MISSING)
     used = whole if whole.any() else works & (windows.length > 0)
     reasons = {
@@ -161,6 +175,7 @@ def _on_device(
         of_host=of_host,
         of_device=step,
         by_time=int((unlinked & (step >= 0)).sum()),
+        missing=float(missing[used].max(initial=0.0)),
     )
 
 
@@ -182,16 +197,31 @@ def _device_windows(device: Device, step: Ids, marked: Windows) -> Windows:
     return Windows(start=begin, end=end)
 
 
-def _missing(trace: Trace, links: Links, of_host: Ids, count: int) -> NDArray[np.float64]:
-    """Share of each step's launches whose kernel is not in the trace."""
+def _missing(trace: Trace, of_host: Ids, count: int) -> NDArray[np.float64]:
+    """Share of each step's launches whose kernel is not in the trace; one alone may happen."""
     host = trace.host
     launches = of_names(trace.names, lambda name: 1 if _LAUNCH.match(name) else None)
     calls = (launches[host.name] > 0) & (host.kind == Kind.LAUNCH) & (of_host >= 0)
-    answered = np.zeros(len(host), dtype=bool)
-    answered[links.launch[links.launch >= 0]] = True
-    every = np.bincount(of_host[calls], minlength=count)
-    lost = np.bincount(of_host[calls & ~answered], minlength=count)
-    return lost / np.maximum(every, 1)
+    calls &= ~_captured(host, trace.names)
+    # A call of the runtime and the one of the driver below it share a number: they are one launch.
+    at = np.flatnonzero(calls)
+    _, first = np.unique(host.key[at], return_index=True)
+    at = at[first]
+    lost = at[~np.isin(host.key[at], trace.device.key)]
+    every = np.bincount(of_host[at], minlength=count)
+    missing = np.bincount(of_host[lost], minlength=count)
+    return np.where(missing > 1, missing / np.maximum(every, 1), 0.0)
+
+
+def _captured(host: Host, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Whether a CUDA graph was being captured when each row began: nothing is launched then."""
+
+    def moments(pattern: str) -> Ns:
+        found = of_names(names, lambda name: 1 if re.match(pattern, name) else None)[host.name] > 0
+        return np.sort(host.start[found & (host.kind == Kind.LAUNCH)])
+
+    begun = np.searchsorted(moments(r"\w*StreamBeginCapture"), host.start, side="right")
+    return begun > np.searchsorted(moments(r"\w*StreamEndCapture"), host.start, side="right")
 
 
 def _why(

@@ -114,6 +114,34 @@ KERNELS = {
         Class.ATTENTION,
         TensorCore.YES,
     ),
+    "void cutlass::device_kernel<cutlass::gemm::kernel::GemmUniversal<Sm90TmaGmmaWarp> >(P)": (
+        Class.MATMUL,
+        TensorCore.YES,
+    ),
+    "void cutlass::device_kernel<flash::enable_sm90_or_later<flash::FlashAttnFwdSm90<M> > >(P)": (
+        Class.ATTENTION,
+        TensorCore.YES,
+    ),
+    "std::enable_if<!(false), void>::type internal::gemvx::kernel<int, float, float>(P)": (
+        Class.MATMUL,
+        TensorCore.NO,
+    ),
+    "cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16_knob_3_64x64x64": (
+        Class.ATTENTION,
+        TensorCore.YES,
+    ),
+    "void pytorch_flash::flash_bwd_dot_do_o_kernel<true, Flash_bwd_kernel_traits<64> >(P)": (
+        Class.ATTENTION,
+        TensorCore.NO,
+    ),
+    "volta_fp16_s884cudnn_fp16_256x64_ldg8_relu_f2f_exp_small_nhwc_tn_v1": (
+        Class.CONV,
+        TensorCore.YES,
+    ),
+    "void cudnn::ops::nhwcToFoldedNhwcKernel<__half, __half>(P)": (Class.LAYOUT, TensorCore.NO),
+    "triton_poi_fused__scaled_dot_product_flash_attention_2": (Class.ELEMENTWISE, TensorCore.NO),
+    "triton_poi_fused_max_pool2d_with_indices_3": (Class.POOLING, TensorCore.NO),
+    "triton_for_fused_0": (Class.ELEMENTWISE, TensorCore.NO),
     "fmha_cutlassF_bf16_aligned_64x64_rf_sm80(P)": (Class.ATTENTION, TensorCore.YES),
     "fmha_cutlassF_f32_aligned_64x64_rf_sm80(P)": (Class.ATTENTION, TensorCore.UNKNOWN),
     "void cudnn::ops::tensorTransformGeneric<float, float>(P)": (Class.LAYOUT, TensorCore.NO),

@@ -85,3 +85,20 @@ def test_odd_distributed_info_is_none(tmp_path: Path, told: object) -> None:
         analyse(Made(header={"distributedInfo": told}).kernel(NCCL, 10, 5).write(tmp_path))
     )
     assert (found.rank, found.world_size) == (None, None)
+
+
+def test_collectives_of_steps_that_all_ranks_use(tmp_path: Path) -> None:
+    """Rank 0 lost kernels of its first step: its n-th collective is not the n-th of rank 1."""
+    made = []
+    for number in (0, 1):
+        header = {"distributedInfo": {"rank": number, "world_size": 2}}
+        one = Made(header=header).step(0, 0, 100).step(1, 100, 100)
+        one.kernel(NCCL, 10 + 20 * number, 60 - 20 * number)
+        one.kernel(NCCL, 110 + 20 * number, 60 - 20 * number)
+        made.append(one)
+    for _ in range(3):
+        made[0].launch(5)
+    found = side_by_side(tmp_path, *made)
+    assert [one.steps.number for one in found.ranks] == [[1], [0, 1]]
+    (row,) = found.collectives
+    assert (row.count, row.transfer_ns, row.last_to_arrive) == (1, 40_000, [0, 1])

@@ -113,3 +113,18 @@ def test_a_folder_that_cannot_be_written(two: list[Analysis], tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write to"):
         export(two, tmp_path / "file" / "inside", "csv")
+
+
+def test_a_rank_without_rows_beside_one_that_has_some(tmp_path: Path) -> None:
+    silent = Made(header={"distributedInfo": {"rank": 0, "world_size": 2}})
+    silent.step(0, 0, 100).kernel(GEMM, 20, 10)
+    paths = [silent.write(tmp_path, "rank0.json"), made(1).write(tmp_path, "rank1.json")]
+    for order in (paths, paths[::-1]):
+        traces = [analyse(path) for path in order]
+        assert ask(traces, "SELECT DISTINCT rank, name FROM collectives").rows == ((1, NCCL),)
+    assert len(export([analyse(path) for path in paths], tmp_path / "out", "parquet")) == 4
+
+
+def test_ranks_are_told_by_their_files_where_traces_do_not(tmp_path: Path) -> None:
+    path = Made().step(0, 0, 100).kernel(GEMM, 20, 10).write(tmp_path)
+    assert ask([analyse(path, rank=3)], "SELECT rank FROM kernels").rows == ((3,),)

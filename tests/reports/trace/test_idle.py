@@ -1,0 +1,48 @@
+"""Idle time by what the host did meanwhile."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.trace.analysis import analyse
+from reports.trace.report import report
+from tests.reports.trace.made import Made
+
+GEMM = "ampere_sgemm_128x64_nn"
+
+
+def causes(made: Made, folder: Path) -> dict[str, int]:
+    return {row.cause: row.total_ns for row in report(analyse(made.write(folder))).idle}
+
+
+def gap() -> Made:
+    """Idle from 20 us to 520 us after the step began; the launch is at 510."""
+    return Made().step(0, 0, 600).kernel(GEMM, 0, 20, called=0).kernel(GEMM, 520, 30, called=510)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["cudaDeviceSynchronize", "hipMemcpyWithStream", "cudaMemcpy", "cudaFree", "cuMemcpyDtoH_v2"],
+)
+def test_blocking_calls(tmp_path: Path, call: str) -> None:
+    found = causes(gap().row("cuda_runtime", call, 30, 400), tmp_path)
+    assert found["synchronisation"] == 400_000
+    assert found["host between launches"] == 90_000
+    assert found["launch latency, dependency"] == 10_000
+
+
+@pytest.mark.parametrize("call", ["cudaMemcpyAsync", "cuMemcpyHtoDAsync", "cudaLaunchKernel"])
+def test_others_do_not_wait(tmp_path: Path, call: str) -> None:
+    found = causes(gap().row("cuda_runtime", call, 30, 400), tmp_path)
+    assert "synchronisation" not in found
+    assert found["host between launches"] == 490_000
+
+
+def test_a_launch_that_lasts_is_work_of_the_host(tmp_path: Path) -> None:
+    """Modules are loaded when their first kernel is launched."""
+    made = Made().step(0, 0, 600).kernel(GEMM, 0, 20, called=0)
+    made.on_gpu("kernel", GEMM, 520, 30, made.launch(100, dur=415))
+    assert causes(made, tmp_path) == {
+        "host between launches": 495_000,
+        "launch latency, dependency": 5_000,
+    }
