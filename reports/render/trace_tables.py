@@ -27,10 +27,10 @@ _LEAST: Final = 24
 
 def classes(report: TraceReport, width: int) -> Table:
     """A row for each class, by pass."""
-    heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
+    heads = ("ms", "share", "forward", "backward", "optimizer", "no pass", "count")
     title = f"by class, ms in a step ({_count(report)})"
     rows = [(_class_cells(report, row), row.cls) for row in report.classes]
-    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "other"))
+    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "no pass"))
 
 
 def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
 def ranks(found: RanksReport, width: int) -> Table:
     """All ranks, a row each."""
     title = f"{len(found.ranks)} ranks, ms in a step"
-    heads = ("rank", "step", "compute", "exposed: communication", "copy", "idle")
+    heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
     rows = [(_rank_cells(report), "") for report in found.ranks]
     return _fitted(title, heads, ("on",), rows, width, spare=())
 
@@ -150,9 +150,9 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
     parts = (
         steps.step_ns,
         steps.compute_ns,
+        steps.idle_ns,
         steps.exposed_communication_ns,
         steps.exposed_copy_ns,
-        steps.idle_ns,
     )
     rank = "?" if report.rank is None else str(report.rank)
     return rank, *(each(report, sum(part)) for part in parts), report.on
