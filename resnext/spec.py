@@ -1,37 +1,36 @@
-"""The ResNeXt family as data: what a name means, and the blocks it stands for (no torch)."""
+"""Residual networks as data: the template of ResNeXt's table 1 and what its relatives change.
 
-import re
+Two rules make every member (arXiv 1611.05431, section 3.1): blocks of one stage share their
+sizes, and where the map is halved, the width doubles. No torch here.
+"""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from resnext.errors import UnknownModel
+Form = Literal["a", "b", "c"]
+"""How a block is built (figure 3): paths summed, paths concatenated, one grouped convolution."""
+StridePlace = Literal["3x3", "1x1"]
+"""Which convolution of a block halves the map: ResNeXt's 3x3, or the first 1x1 of ResNet v1."""
 
 STEM_CHANNELS = 64
 BOTTLENECK_CHANNELS = 256
-BLOCKS: dict[int, tuple[int, ...]] = {
-    14: (1, 1, 1, 1),
-    26: (2, 2, 2, 2),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
-PATTERN = (
-    "resnet{50,101,152} or resnext{14,26,50,101,152}_{C}x{D}d, "
-    "C groups of D channels each (1 to 9999), such as resnext50_32x4d"
-)
 
-_GROUPED = re.compile(r"resnext(14|26|50|101|152)_([1-9][0-9]{0,3})x([1-9][0-9]{0,3})d")
-_PLAIN = re.compile(r"resnet(50|101|152)")
-_KNOWN = (
-    *(f"resnet{depth}" for depth in (50, 101, 152)),
-    *(f"resnext{depth}_32x4d" for depth in (14, 26)),
-    *(f"resnext50_{cd}d" for cd in ("2x40", "4x24", "8x14", "32x4")),
-    *(
-        f"resnext101_{cd}d"
-        for cd in ("2x40", "4x24", "8x14", "32x4", "1x100", "2x64", "32x8", "64x4", "32x16")
-    ),
-    *(f"resnext152_{cd}d" for cd in ("32x4", "64x4")),
-)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stem:
+    """The first convolution, its batch norm and, for large images, a 3x3/2 max-pool."""
+
+    channels: int = STEM_CHANNELS
+    kernel: int = 7
+    stride: int = 2
+    pool: bool = True
+    bias: bool = False
+    """Only the Caffe model of ResNet-50 has one, which Deep Roots counts."""
+
+
+IMAGENET_STEM = Stem()
+CIFAR_STEM = Stem(kernel=3, stride=1, pool=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,22 +39,36 @@ class BlockSpec:
 
     in_channels: int
     group_channels: int
+    """Of the 3x3, all groups together."""
     out_channels: int
     groups: int
     stride: int
+    stride_place: StridePlace = "3x3"
+    form: Form = "c"
+    shortcut: bool = True
 
     @property
     def projects(self) -> bool:
         """Whether the shortcut is a 1x1 projection: only where the shape changes."""
-        return self.stride != 1 or self.in_channels != self.out_channels
+        return self.shortcut and (self.stride != 1 or self.in_channels != self.out_channels)
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Of the first 1x1 and of the 3x3."""
+        return (self.stride, 1) if self.stride_place == "1x1" else (1, self.stride)
+
+    @property
+    def path_channels(self) -> int:
+        """Channels of one path (d)."""
+        return self.group_channels // self.groups
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResNeXtSpec:
-    """A member of the family (arXiv 1611.05431, table 1); ResNet is cardinality 1, width 64.
+    """A member of the family; ResNet is cardinality 1, width 64.
 
     `cardinality` is the number of groups (C), `width` the channels per group in the first
-    stage (d); the 3x3 there has C·d channels.
+    stage (d); the 3x3 there has C x d channels.
     """
 
     name: str
@@ -63,6 +76,14 @@ class ResNeXtSpec:
     cardinality: int
     width: int
     classes: int = 1000
+    image_size: int = 224
+    """What the paper trains with, pixels."""
+    stem: Stem = IMAGENET_STEM
+    stride_place: StridePlace = "3x3"
+    form: Form = "c"
+    shortcuts: bool = True
+    filter_groups: tuple[int, ...] | None = None
+    """Groups of the 3x3 by stage, at unchanged width (Deep Roots); None: the cardinality."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built, before torch sees it."""
@@ -72,6 +93,24 @@ class ResNeXtSpec:
                 raise ValueError(f"{self.name}: {field} is {value}, at least 1 is needed")
         if not self.blocks or min(self.blocks) < 1:
             raise ValueError(f"{self.name}: blocks are {self.blocks}, each stage needs at least 1")
+        if self.form not in get_args(Form):
+            raise ValueError(f"{self.name}: form is {self.form!r}; allowed are a, b, c")
+        if self.stride_place not in get_args(StridePlace):
+            raise ValueError(
+                f"{self.name}: stride_place is {self.stride_place!r}; allowed are 3x3, 1x1"
+            )
+        self._require_filter_groups()
+
+    def _require_filter_groups(self) -> None:
+        if self.filter_groups is None:
+            return
+        if len(self.filter_groups) != len(self.blocks):
+            raise ValueError(
+                f"{self.name}: filter_groups are {self.filter_groups}, "
+                f"one number for each of {len(self.blocks)} stages is needed"
+            )
+        for groups, channels in zip(self.filter_groups, self.group_channels, strict=True):
+            require_division(self.name, channels, groups)
 
     @property
     def depth(self) -> int:
@@ -80,8 +119,13 @@ class ResNeXtSpec:
 
     @property
     def group_channels(self) -> tuple[int, ...]:
-        """Channels of the grouped 3x3 per stage: C·d, doubled from stage to stage."""
+        """Channels of the grouped 3x3 per stage: C x d, doubled from stage to stage."""
         return tuple(self.cardinality * self.width << stage for stage in range(len(self.blocks)))
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Groups of the 3x3 per stage."""
+        return self.filter_groups or (self.cardinality,) * len(self.blocks)
 
     @property
     def out_channels(self) -> tuple[int, ...]:
@@ -90,7 +134,7 @@ class ResNeXtSpec:
 
     def stages(self) -> Iterator[tuple[BlockSpec, ...]]:
         """Yield the blocks of each stage; its first one halves the picture, but for stage one."""
-        entering = STEM_CHANNELS
+        entering = self.stem.channels
         for stage, count in enumerate(self.blocks):
             out = self.out_channels[stage]
             yield tuple(
@@ -98,25 +142,22 @@ class ResNeXtSpec:
                     in_channels=entering if index == 0 else out,
                     group_channels=self.group_channels[stage],
                     out_channels=out,
-                    groups=self.cardinality,
+                    groups=self.groups[stage],
                     stride=2 if index == 0 and stage > 0 else 1,
+                    stride_place=self.stride_place,
+                    form=self.form,
+                    shortcut=self.shortcuts,
                 )
                 for index in range(count)
             )
             entering = out
 
 
-def names() -> tuple[str, ...]:
-    """Return the well-known members, for lists and suggestions; `parse` takes many more."""
-    return _KNOWN
-
-
-def parse(name: str) -> ResNeXtSpec:
-    """Return the spec a name stands for, or raise UnknownModel with the nearest valid name."""
-    if grouped := _GROUPED.fullmatch(name):
-        depth, cardinality, width = map(int, grouped.groups())
-    elif plain := _PLAIN.fullmatch(name):
-        depth, cardinality, width = int(plain[1]), 1, 64
-    else:
-        raise UnknownModel(name, _KNOWN, PATTERN)
-    return ResNeXtSpec(name=name, blocks=BLOCKS[depth], cardinality=cardinality, width=width)
+def require_division(name: str, channels: int, groups: int) -> None:
+    """Refuse groups that do not divide the channels, with the nearest that do."""
+    if groups >= 1 and channels % groups == 0:
+        return
+    below = next((one for one in range(min(groups, channels), 0, -1) if channels % one == 0), 1)
+    above = next((one for one in range(max(groups, 1), channels + 1) if channels % one == 0), 0)
+    near = f"{below} or {above}" if above and above != below else str(below)
+    raise ValueError(f"{name}: {channels} channels do not divide into {groups} groups; take {near}")

@@ -11,7 +11,7 @@ from typing import Final
 from bench.config.answers import is_installed
 from bench.errors import CannotHere, UsageError
 from resnext.errors import UnknownModel
-from resnext.spec import parse
+from resnext.names import parse
 
 FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
 INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}

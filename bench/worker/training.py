@@ -12,8 +12,8 @@ from bench.worker.models import maker
 from bench.worker.precision import AMP_DTYPES
 from pipelines.batches import Batches
 from reports.schema.config import RunConfig
-from resnext.model import build
-from resnext.spec import parse
+from resnext.modules.build import build
+from resnext.names import parse
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -15,7 +15,7 @@ from bench.worker.loop import run_steps
 from bench.worker.session import Progress, set_up
 from bench.worker.training import assemble
 from bench.worker.witness import Witness
-from resnext.spec import parse
+from resnext.names import parse
 from tests.bench import bare
 from tests.bench.plan import OPTIONS_FILE, Plan
 from tests.bench.slowed import SlowClock

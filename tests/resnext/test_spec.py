@@ -1,107 +1,91 @@
-"""Names, and what is said about wrong ones."""
+"""What a spec derives from its few numbers, and what it refuses."""
 
-import pickle
 import subprocess
 import sys
-from contextlib import suppress
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from resnext.errors import UnknownModel
-from resnext.spec import BLOCKS, ResNeXtSpec, names, parse
+from resnext.relatives import AlexNetSpec, GoogLeNetSpec
+from resnext.spec import CIFAR_STEM, ResNeXtSpec
 
-
-@pytest.mark.parametrize("name", names())
-def test_every_listed_name_parses(name: str) -> None:
-    assert parse(name).name == name
-
-
-@given(st.sampled_from(sorted(BLOCKS)), st.integers(1, 9999), st.integers(1, 9999))
-def test_any_cardinality_and_width_parses(depth: int, cardinality: int, width: int) -> None:
-    spec = parse(f"resnext{depth}_{cardinality}x{width}d")
-    assert (spec.depth, spec.cardinality, spec.width) == (depth, cardinality, width)
-    assert spec.group_channels == tuple(cardinality * width * 2**stage for stage in range(4))
-
-
-def test_resnet_is_one_group_of_64() -> None:
-    spec = parse("resnet50")
-    assert (spec.cardinality, spec.width, spec.blocks) == (1, 64, (3, 4, 6, 3))
+RESNEXT50 = ResNeXtSpec(name="resnext50_32x4d", blocks=(3, 4, 6, 3), cardinality=32, width=4)
 
 
 def test_template_of_table_1() -> None:
-    spec = parse("resnext50_32x4d")
-    assert spec.group_channels == (128, 256, 512, 1024)
-    assert spec.out_channels == (256, 512, 1024, 2048)
-    stages = list(spec.stages())
+    assert RESNEXT50.group_channels == (128, 256, 512, 1024)
+    assert RESNEXT50.out_channels == (256, 512, 1024, 2048)
+    stages = list(RESNEXT50.stages())
     assert [len(stage) for stage in stages] == [3, 4, 6, 3]
     assert [[block.stride for block in stage][:2] for stage in stages] == [[1, 1]] + [[2, 1]] * 3
     assert all([block.projects for block in stage][:2] == [True, False] for stage in stages)
+    assert {block.groups for stage in stages for block in stage} == {32}
+    assert [stage[0].path_channels for stage in stages] == [4, 8, 16, 32]
+
+
+def test_where_the_stride_stands() -> None:
+    v1 = replace(RESNEXT50, stride_place="1x1")
+    first = [stage[0].strides for stage in RESNEXT50.stages()]
+    assert first == [(1, 1), (1, 2), (1, 2), (1, 2)]
+    assert [stage[0].strides for stage in v1.stages()] == [(1, 1), (2, 1), (2, 1), (2, 1)]
+
+
+def test_without_shortcuts_nothing_projects() -> None:
+    plain = replace(RESNEXT50, shortcuts=False)
+    assert not any(block.projects for stage in plain.stages() for block in stage)
+
+
+def test_depth_of_cifar() -> None:
+    spec = replace(RESNEXT50, blocks=(3, 3, 3), stem=CIFAR_STEM)
+    assert (spec.depth, spec.out_channels) == (29, (256, 512, 1024))
 
 
 @pytest.mark.parametrize(
-    ("given_name", "nearest"),
+    ("wrong", "told"),
     [
-        ("resnext50_32x4", "resnext50_32x4d"),
-        ("resnext50_32x04d", "resnext50_32x4d"),
-        ("ResNet50", "resnet50"),
-        ("resnet51", "resnet50"),
-        ("resnext101-64x4d", "resnext101_64x4d"),
+        ({"cardinality": 0}, "cardinality is 0, at least 1 is needed"),
+        ({"width": -1}, "width is -1"),
+        ({"classes": 0}, "classes is 0"),
+        ({"blocks": ()}, "blocks are \\(\\)"),
+        ({"blocks": (1, 0)}, "blocks are \\(1, 0\\), each stage needs at least 1"),
+        ({"form": "d"}, "form is 'd'; allowed are a, b, c"),
+        ({"stride_place": "5x5"}, "stride_place is '5x5'; allowed are 3x3, 1x1"),
+        ({"filter_groups": (1, 2)}, "one number for each of 4 stages"),
+        (
+            {"filter_groups": (3, 1, 1, 1)},
+            "128 channels do not divide into 3 groups; take 2 or 4",
+        ),
+        ({"filter_groups": (1, 1, 1, 0)}, "1024 channels do not divide into 0 groups; take 1"),
+        ({"filter_groups": (200, 1, 1, 1)}, "do not divide into 200 groups; take 128$"),
     ],
 )
-def test_unknown_name_gets_the_nearest(given_name: str, nearest: str) -> None:
-    with pytest.raises(UnknownModel, match=f"{given_name!r}; did you mean {nearest}\\?") as caught:
-        parse(given_name)
-    assert "resnext{14,26,50,101,152}_{C}x{D}d" in str(caught.value)
+def test_spec_refuses_what_cannot_be_built(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^resnext50_32x4d: .*{told}") as caught:
+        replace(RESNEXT50, **wrong)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("far", ["vgg16", "", "densenet121", "convnext_tiny", "wide_resnet50_2"])
-def test_a_name_of_another_family_is_near_to_none(far: str) -> None:
-    with pytest.raises(UnknownModel, match=rf"^unknown model {far!r}\. Allowed: ") as caught:
-        parse(far)
-    assert caught.value.nearest is None
-
-
 @pytest.mark.parametrize(
-    "name",
+    ("make", "told"),
     [
-        *("", "vgg16", "resnext50", "resnext50_0x4d", "resnext50_32x0d", "resnext34_32x4d"),
-        *("resnext50_-1x4d", "resnext50_32x4d ", "resnext50_32x4d\n", "resnext50_99999x4d"),
-        *("resnext50_\u0663x4d", "resnext50_" + "9" * 5000 + "x4d"),
+        (
+            lambda: AlexNetSpec(groups=5),
+            "alexnet: 96 channels do not divide into 5 groups; take 4 or 6",
+        ),
+        (lambda: AlexNetSpec(classes=0), "classes is 0"),
+        (lambda: GoogLeNetSpec(classes=0), "classes is 0"),
+        (
+            lambda: GoogLeNetSpec(filter_groups=(1, 1, 32, 1)),
+            "inception4a: 208 channels do not divide into 32 groups; take 26 or 52",
+        ),
     ],
 )
-def test_nonsense_is_refused(name: str) -> None:
-    with pytest.raises(UnknownModel):
-        parse(name)
+def test_relatives_refuse_too(make: object, told: str) -> None:
+    assert callable(make)
+    with pytest.raises(ValueError, match=told):
+        make()
 
 
-@given(st.text(max_size=30))
-def test_no_text_brings_another_error(text: str) -> None:
-    with suppress(UnknownModel):
-        assert parse(text).name == text
-
-
-@pytest.mark.parametrize("wrong", [{"cardinality": 0}, {"width": -1}, {"classes": 0}])
-def test_spec_refuses_what_cannot_be_built(wrong: dict[str, int]) -> None:
-    fields = {"cardinality": 1, "width": 1, "classes": 1} | wrong
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        ResNeXtSpec(name="mine", blocks=(1,), **fields)
-
-
-@pytest.mark.parametrize("blocks", [(), (1, 0)])
-def test_spec_refuses_empty_stages(blocks: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="blocks"):
-        ResNeXtSpec(name="mine", blocks=blocks, cardinality=1, width=1)
-
-
-def test_error_survives_pickling() -> None:
-    with pytest.raises(UnknownModel) as caught:
-        parse("resnet51")
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
-
-
-def test_spec_and_cost_load_no_torch() -> None:
-    code = "import sys, resnext.cost, resnext.spec; assert not {'torch', 'numpy'} & {*sys.modules}"
+def test_all_data_loads_no_torch() -> None:
+    code = "import sys, resnext.cost, resnext.names; assert not {'torch', 'numpy'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

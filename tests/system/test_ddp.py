@@ -10,8 +10,8 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from bench.worker.engine import wrap
-from resnext.model import build
-from resnext.spec import parse
+from resnext.modules.build import build
+from resnext.names import parse
 from tests.reports.made_results import made_config
 
 pytestmark = pytest.mark.system

@@ -143,12 +143,12 @@ def test_a_frozen_parameter_is_found(tmp_path: Path) -> None:
     module = build_model(config, CPU)
     before = checksums(module)
     training = made_training(config, module)
-    bias = module.get_parameter("classifier.bias")
+    bias = module.get_parameter("fc.bias")
     bias.register_hook(torch.zeros_like)
     assert isinstance(training.engine, Plain)
     training.engine.optimizer.param_groups[0]["weight_decay"] = 0
     stepped(tmp_path, config, training)
-    assert before.unchanged_in(checksums(module)) == ("classifier.bias",)
+    assert before.unchanged_in(checksums(module)) == ("fc.bias",)
 
 
 def test_repeating_batches_are_counted(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_trace_has_the_steps_and_their_parts(found: tuple[Profiled, Any]) ->
 
 def test_operations_stand_inside_their_layer(found: tuple[Profiled, Any]) -> None:
     _, events = found
-    layers = named(events, "## stages.0.0.reduce: Conv2d ##")
+    layers = named(events, "## layer1.0.conv1: Conv2d ##")
     assert len(layers) == STEPS
     convs = named(events, "aten::conv2d")
     assert all(any(inside(conv, layer) for conv in convs) for layer in layers)
