@@ -1,0 +1,119 @@
+"""What devices can do at most, from their makers' data sheets (no torch).
+
+Rates are of dense products (vendors also print twice as much, for half of the weights zero), with
+sums in fp32, at boost clock. A run rarely reaches more than 90 % of either figure.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from resnext.traffic import Dtype
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A device at its best."""
+
+    key: str
+    """As --device takes it."""
+    name: str
+    tflops: dict[Dtype, float]
+    """Dense TFLOP/s by type; a type that is not there is not supported."""
+    gb_per_s: float
+    """Of its memory, 10^9 bytes a second."""
+    pattern: str
+    """Of the names under which CUDA or ROCm know it."""
+    source: str
+
+
+def _device(
+    key: str,
+    name: str,
+    rates: tuple[float, float, float, float],
+    gb_per_s: float,
+    pattern: str,
+    source: str,
+) -> Device:
+    """`rates` are of fp32, tf32, bf16 and fp16; 0 where there is none."""
+    kinds: tuple[Dtype, ...] = ("fp32", "tf32", "bf16", "fp16")
+    return Device(
+        key=key,
+        name=name,
+        tflops={kind: rate for kind, rate in zip(kinds, rates, strict=True) if rate},
+        gb_per_s=gb_per_s,
+        pattern=pattern,
+        source=source,
+    )
+
+
+DEVICES: Final[tuple[Device, ...]] = (
+    _device(
+        *("v100", "NVIDIA V100 SXM2", (15.7, 0, 0, 125), 900, r"V100-SXM2"),
+        "NVIDIA V100 data sheet",
+    ),
+    _device(*("t4", "NVIDIA T4", (8.1, 0, 0, 65), 320, r"\bT4\b"), "NVIDIA T4 data sheet"),
+    _device(
+        *("a100-40gb", "NVIDIA A100 SXM 40 GB", (19.5, 156, 312, 312), 1555, r"A100-SXM4-40GB"),
+        "NVIDIA A100 data sheet",
+    ),
+    _device(
+        *("a100", "NVIDIA A100 SXM 80 GB", (19.5, 156, 312, 312), 2039, r"A100-SXM4-80GB"),
+        "NVIDIA A100 data sheet",
+    ),
+    _device(
+        *("a10", "NVIDIA A10", (31.2, 62.5, 125, 125), 600, r"\bA10\b"), "NVIDIA A10 data sheet"
+    ),
+    _device(
+        *("l4", "NVIDIA L4", (30.3, 60, 121, 121), 300, r"\bL4\b"),
+        "NVIDIA L4 data sheet, halved where it counts sparsity",
+    ),
+    _device(
+        *("l40s", "NVIDIA L40S", (91.6, 183, 362, 362), 864, r"\bL40S\b"),
+        "NVIDIA L40S data sheet",
+    ),
+    _device(
+        *("h100-pcie", "NVIDIA H100 PCIe", (51.2, 378, 756, 756), 2039, r"H100 PCIe"),
+        "NVIDIA H100 data sheet, halved where it counts sparsity",
+    ),
+    _device(
+        *("h100", "NVIDIA H100 SXM", (66.9, 494.7, 989.4, 989.4), 3352, r"H100 80GB HBM3"),
+        "NVIDIA H100 architecture white paper",
+    ),
+    _device(
+        *("h200", "NVIDIA H200 SXM", (66.9, 494.7, 989.4, 989.4), 4800, r"\bH200\b(?! NVL)"),
+        "NVIDIA H200 data sheet, halved where it counts sparsity",
+    ),
+    _device(
+        *("b200", "NVIDIA B200 SXM", (75, 1125, 2250, 2250), 8000, r"\bB200\b"),
+        "NVIDIA HGX B200 data sheet, an eighth, halved where it counts sparsity",
+    ),
+    _device(
+        *("mi300x", "AMD Instinct MI300X", (163.4, 653.7, 1307.4, 1307.4), 5300, r"MI300X"),
+        "AMD MI300X data sheet",
+    ),
+)
+
+
+class UnknownDevice(ValueError):
+    """Raised for a key that is none; says which there are and what to do without one."""
+
+    def __init__(self, given: str) -> None:
+        keys = [device.key for device in DEVICES]
+        near = difflib.get_close_matches(given.lower(), keys, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        super().__init__(f"unknown device {given!r}{hint} Allowed: {', '.join(keys)}")
+
+
+def described(key: str) -> Device:
+    """The device of a key, or raise UnknownDevice."""
+    found = next((device for device in DEVICES if device.key == key.lower()), None)
+    if found is None:
+        raise UnknownDevice(key)
+    return found
+
+
+def recognised(name: str) -> Device | None:
+    """The device that CUDA or ROCm calls so; None where no data sheet is known for certain."""
+    return next((device for device in DEVICES if re.search(device.pattern, name)), None)
