@@ -21,6 +21,7 @@ from reports.gpus import gpu_figures
 from reports.runs import Unfinished
 from reports.schema.comparison import Comparison
 from reports.schema.config import RunConfig
+from reports.schema.cost import Cost
 from reports.schema.machine import GpusSeen
 from reports.schema.record import Environment, Figures, Record
 from reports.schema.samples import COLUMNS
@@ -60,6 +61,7 @@ RUNS: Final[Mapping[str, str]] = {
     "images_per_s_low": "DOUBLE",
     "images_per_s_high": "DOUBLE",
     **_columns(Figures, without={*_OF_A_SESSION, "images_per_s"}),
+    **_columns(Cost),
     **_columns(RunConfig),
     "world_size": "BIGINT",
     "global_batch_size": "BIGINT",
@@ -201,6 +203,7 @@ def _run_row(found: Stored | Unfinished) -> Row:
     interval, config = found.interval, found.resolved
     return row | {
         **(msgspec.structs.asdict(found.figures) if found.figures else {}),
+        **(msgspec.structs.asdict(found.cost) if found.cost else {}),
         **msgspec.structs.asdict(config),
         "world_size": config.world_size,
         "global_batch_size": config.global_batch_size,

@@ -67,7 +67,7 @@ DEVICES: Final[tuple[Device, ...]] = (
     ),
     _device(
         *("l4", "NVIDIA L4", (30.3, 60, 121, 121), 300, r"\bL4\b"),
-        "NVIDIA L4 data sheet, halved where it counts sparsity",
+        "NVIDIA L4 data sheet, without sparsity",
     ),
     _device(
         *("l40s", "NVIDIA L40S", (91.6, 183, 362, 362), 864, r"\bL40S\b"),
@@ -75,7 +75,7 @@ DEVICES: Final[tuple[Device, ...]] = (
     ),
     _device(
         *("h100-pcie", "NVIDIA H100 PCIe", (51.2, 378, 756, 756), 2039, r"H100 PCIe"),
-        "NVIDIA H100 data sheet, halved where it counts sparsity",
+        "NVIDIA H100 data sheet, without sparsity",
     ),
     _device(
         *("h100", "NVIDIA H100 SXM", (66.9, 494.7, 989.4, 989.4), 3352, r"H100 80GB HBM3"),
@@ -83,11 +83,11 @@ DEVICES: Final[tuple[Device, ...]] = (
     ),
     _device(
         *("h200", "NVIDIA H200 SXM", (66.9, 494.7, 989.4, 989.4), 4800, r"\bH200\b(?! NVL)"),
-        "NVIDIA H200 data sheet, halved where it counts sparsity",
+        "NVIDIA H200 data sheet, without sparsity",
     ),
     _device(
         *("b200", "NVIDIA B200 SXM", (75, 1125, 2250, 2250), 8000, r"\bB200\b"),
-        "NVIDIA HGX B200 data sheet, an eighth, halved where it counts sparsity",
+        "NVIDIA HGX B200 data sheet, an eighth, without sparsity",
     ),
     _device(
         *("mi300x", "AMD Instinct MI300X", (163.4, 653.7, 1307.4, 1307.4), 5300, r"MI300X"),

@@ -42,8 +42,8 @@ class Setting:
     on_gpu: bool = False
     """There the optimizer works on all parameters at once, and a convolution's weight gradient
     is written where it stays; oneDNN passes it on through two copies."""
-    buckets: bool = False
-    """Whether DDP keeps gradients in buckets beside the gradients themselves."""
+    buckets: Literal["none", "beside", "views"] = "none"
+    """Where DDP keeps gradients: in buckets beside them, or in buckets that they are views of."""
 
     @property
     def width(self) -> int:
@@ -58,7 +58,7 @@ class Memory:
     parameters: int
     """With batch norm's running statistics."""
     gradients: int
-    """With DDP's buckets."""
+    """With DDP's buckets, which stay from step to step."""
     optimizer: int
     images: int
     """The batch, in fp32."""
@@ -74,7 +74,7 @@ def training_memory(layers: Sequence[Layer], setting: Setting) -> Memory:
     """Play one training step through."""
     step = _Step(layers=layers, setting=setting)
     fixed = _parameters(layers) + _optimizer(layers, setting) + _images(layers, setting)
-    buckets = _trained(layers) if setting.buckets else 0
+    buckets = _trained(layers) if setting.buckets != "none" else 0
     step.take(fixed + buckets, "forward")
     step.forward()
     activations = step.live - fixed - buckets
@@ -82,7 +82,7 @@ def training_memory(layers: Sequence[Layer], setting: Setting) -> Memory:
     step.update()
     return Memory(
         parameters=_parameters(layers),
-        gradients=_trained(layers) + buckets,
+        gradients=_trained(layers) + (buckets if setting.buckets == "beside" else 0),
         optimizer=_optimizer(layers, setting),
         images=_images(layers, setting),
         activations=activations,
@@ -240,15 +240,18 @@ class _Step:
 
     def _parameter_gradients(self, layer: Layer, where: str) -> None:
         """They end in fp32; on the way there are copies of the convolution's own width."""
+        kept = FP32 * layer.parameters
         if layer.kind == "norm":
-            self.take(FP32 * layer.parameters, where)
-            return
-        own = self.setting.width * layer.parameters
-        copies = 1 if self.setting.on_gpu or layer.kind != "conv" else 3
-        self.take(copies * own, where)
-        self.live -= copies * own
-        self.take(FP32 * layer.parameters + (own if self.setting.mixed else 0), where)
-        self.live -= own if self.setting.mixed else 0
+            self.take(kept, where)
+        else:
+            own = self.setting.width * layer.parameters
+            copies = 1 if self.setting.on_gpu or layer.kind != "conv" else 3
+            self.take(copies * own, where)
+            self.live -= copies * own
+            self.take(kept + (own if self.setting.mixed else 0), where)
+            self.live -= own if self.setting.mixed else 0
+        if self.setting.buckets == "views":  # copied into its bucket, and gone
+            self.live -= kept
 
     def update(self) -> None:
         """Copies of a parameter, one after the other or, on a GPU, of all at once."""

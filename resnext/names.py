@@ -7,7 +7,7 @@ from typing import Final
 
 from resnext.errors import UnknownModel
 from resnext.relatives import AlexNetSpec, GoogLeNetSpec
-from resnext.spec import CIFAR_STEM, ResNeXtSpec, Stem
+from resnext.spec import CIFAR_STEM, Form, ResNeXtSpec, Stem
 
 Architecture = ResNeXtSpec | AlexNetSpec | GoogLeNetSpec
 
@@ -30,10 +30,8 @@ ROOTS: Final[dict[int, tuple[int, int, int, int]]] = {
 GOOGLENET_ROOTS: Final = (2, 4, 8, 16)
 
 PATTERN: Final = (
-    "resnext{14,26,29,50,101,152,200}_{C}x{d}d, C groups of d channels each (1 to 9999; depth 29 "
-    "is CIFAR's), or resnet{26,50,101,152,200}, both also with _v1 (stride on the first 1x1) or "
-    "_plain (no shortcuts); resnet50_root{1,2,4,8,16,32,64}, googlenet, googlenet_root{2,4,8,16}, "
-    "alexnet, alexnet_ungrouped"
+    "resnext{14,26,29,50,101,152,200}_{C}x{d}d (C groups of d channels, 1 to 9999), "
+    "resnet{26,50,101,152,200}, or a relative that resnext-bench models lists"
 )
 
 _DEPTHS = "|".join(map(str, sorted(BLOCKS)))
@@ -75,6 +73,14 @@ def parse(name: str) -> Architecture:
     if name == "googlenet":
         return GoogLeNetSpec()
     raise UnknownModel(name, _KNOWN, PATTERN)
+
+
+def formed(name: str, form: Form, classes: int) -> Architecture:
+    """The architecture of a name with its blocks in one of their forms, and so many classes."""
+    spec = parse(name)
+    if isinstance(spec, ResNeXtSpec):
+        return replace(spec, form=form, classes=classes)
+    return replace(spec, classes=classes)
 
 
 def _grouped(name: str, found: re.Match[str]) -> ResNeXtSpec:

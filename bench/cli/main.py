@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.cli import options as opt
+from bench.cli.models_app import models_app
 from bench.cli.output import silence
 from bench.cli.runs_app import runs_app
 from bench.cli.trace_app import trace_app
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(runs_app, name="runs")
 app.add_typer(trace_app, name="trace")
+app.add_typer(models_app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -57,6 +59,7 @@ def root(
 @app.command()
 def run(
     model: opt.Model = None,
+    form: opt.Form = None,
     image_size: opt.ImageSize = None,
     batch_size: opt.BatchSize = None,
     global_batch_size: opt.GlobalBatchSize = None,

@@ -33,13 +33,27 @@ Model = Annotated[
     str | None,
     _option(
         _MODEL,
-        "resnext{14,26,50,101,152}_{C}x{D}d, resnet{50,101,152}, torchvision:NAME, timm:NAME, or "
-        "package.module:callable of yours (default: resnext50_32x4d)",
+        "resnext{DEPTH}_{C}x{D}d, resnet{DEPTH}, a relative (see models list), torchvision:NAME, "
+        "timm:NAME, or package.module:callable of yours (default: resnext50_32x4d)",
         metavar="NAME",
     ),
 ]
+Form = Annotated[
+    str | None,
+    _option(
+        _MODEL,
+        "How a block of ResNeXt is built: a, paths summed; b, paths concatenated; c, one grouped "
+        "convolution. The same function, at other costs (default: c)",
+        metavar="[a|b|c]",
+    ),
+]
 ImageSize = Annotated[
-    str | None, _option(_MODEL, "Pixels of the square input (default: 224 on GPU, 128 on CPU)")
+    str | None,
+    _option(
+        _MODEL,
+        "Pixels of the square input (default: the paper's on GPU, on CPU at most 128 where the "
+        "network takes that)",
+    ),
 ]
 BatchSize = Annotated[
     str | None,

@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from bench.config.answers import is_installed
 from bench.errors import CannotHere, UsageError
+from reports.schema.config import Form
+from resnext.draw import draw
 from resnext.errors import UnknownModel
-from resnext.names import parse
+from resnext.names import Architecture, parse
+from resnext.spec import ResNeXtSpec
 
 FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
 INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}
@@ -47,7 +50,7 @@ def require_model(model: str) -> None:
     """Refuse what cannot be a model here. Names in a library are looked up by the worker."""
     named = foreign(model)
     if named is None:
-        _require_family(model)
+        require_family(model)
     elif not _is_well_formed(named):
         raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
     elif named.is_own:
@@ -58,14 +61,36 @@ def require_model(model: str) -> None:
         )
 
 
-def _require_family(model: str) -> None:
+def require_family(model: str, option: str = "--model", form: str | None = None) -> None:
+    """Refuse what is no network of ours, or none of that form."""
     if meant := _WITHOUT_COLON.fullmatch(model):
         raise UsageError(f"--model {model}: did you mean {meant[1]}:{meant[2]}?")
     try:
-        parse(model)
+        spec = parse(model)
     except UnknownModel as error:
         libraries = FORMS.replace("NAME", model) if _NAME.fullmatch(model) else FORMS
-        raise UsageError(f"--model: {error}; or {libraries}") from error
+        more = f"; or {libraries}" if option == "--model" else ""
+        raise UsageError(f"{option}: {error}{more}") from error
+    require_form(form, model, has_blocks=isinstance(spec, ResNeXtSpec))
+
+
+def require_form(form: str | None, model: str, *, has_blocks: bool) -> None:
+    """Refuse a form that is none, or that the network cannot have."""
+    if form is not None and form not in get_args(Form):
+        raise UsageError(f"--form {form}: a, b, c are allowed")
+    if form not in (None, "c") and not has_blocks:
+        raise UsageError(
+            f"--form {form}: {model} has no blocks of ResNeXt; leave --form out, or take "
+            "--model resnext50_32x4d"
+        )
+
+
+def require_image_size(spec: Architecture, size: int) -> None:
+    """Refuse images that the network cannot take."""
+    try:
+        draw(spec, size)
+    except ValueError as error:
+        raise UsageError(f"--image-size {size}: {error}") from error
 
 
 def _is_well_formed(named: Foreign) -> bool:

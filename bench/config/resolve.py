@@ -6,16 +6,23 @@ from typing import Any, Final
 import msgspec
 
 from bench.config.answers import Answers
-from bench.config.models import require_model
+from bench.config.models import foreign, require_form, require_image_size, require_model
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
 from bench.errors import UsageError
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
 from reports.schema.config import Choice, Request, RunConfig
+from resnext.names import Architecture, parse
+from resnext.relatives import AlexNetSpec, GoogLeNetSpec
+from resnext.spec import ResNeXtSpec
 
 PAPER_RATE = 0.1
 """Learning rate of the ResNeXt paper at 256 images a step, scaled linearly with the batch."""
+WITHOUT_NORM_RATE = 0.02
+"""AlexNet's, 0.01 at 128 images a step: without batch norm the other one diverges."""
+CPU_PIXELS = 128
+"""Of an image on a CPU: a step in about a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +54,9 @@ def resolve(
     values: dict[str, Any] = {}
     for part in _PARTS:
         values |= part(pick, values, machine)
-    values |= {"data": data.root if data else None, "classes": data.classes if data else 1000}
+    family = _family(values["model"])
+    classes = data.classes if data else family.classes if family else 1000
+    values |= {"data": data.root if data else None, "classes": classes}
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")
     config = msgspec.convert(values, RunConfig)
@@ -72,7 +81,14 @@ def request_of(config: RunConfig) -> Request:
 def _model(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
     name = pick("model", "resnext50_32x4d", "the paper's")
     require_model(name)
-    return {"model": name}
+    form = pick("form", "c", "the paper's own", tell=False)
+    require_form(form, name, has_blocks=isinstance(_family(name), ResNeXtSpec))
+    return {"model": name, "form": form}
+
+
+def _family(name: str) -> Architecture | None:
+    """The architecture, where it is ours."""
+    return parse(name) if foreign(name) is None else None
 
 
 def _precision(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
@@ -123,16 +139,28 @@ def _amp_reason(*, cuda: bool, bf16: bool) -> str:
 def _sizes(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     cuda = values["device"] == "cuda"
     world = values["nodes"] * values["nproc_per_node"]
-    size = (224, "the paper's") if cuda else (128, "CPU: a step in about a second")
     span = "half a minute on a GPU" if cuda else "under a minute on a CPU"
     return {
-        "image_size": pick("image_size", *size),
+        "image_size": _image_size(pick, values),
         "batch_size": _batch(pick, values, machine, world),
         "warm_up": pick("warm_up", *((50, span) if cuda else (10, span))),
         "steps": pick("steps", *((200, span) if cuda else (40, span))),
         "sessions": pick("sessions", 1, "one launch"),
         "profile_steps": _profile_steps(pick),
     }
+
+
+def _image_size(pick: Answers, values: dict[str, Any]) -> int:
+    """The paper's, on a CPU fewer pixels where the network takes them."""
+    family = _family(values["model"])
+    paper = family.image_size if family else 224
+    if values["device"] == "cuda" or paper <= CPU_PIXELS or isinstance(family, AlexNetSpec):
+        size = pick("image_size", paper, "the paper's")
+    else:
+        size = pick("image_size", CPU_PIXELS, "CPU: a step in about a second")
+    if family:
+        require_image_size(family, size)
+    return int(size)
 
 
 PROFILED_STEPS = 3
@@ -189,7 +217,9 @@ def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tupl
 def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     optimizer = pick("optimizer", "sgd", "the paper's")
     images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
-    base = PAPER_RATE if optimizer == "sgd" else PAPER_RATE / 100
+    normed = not isinstance(_family(values["model"]), AlexNetSpec | GoogLeNetSpec)
+    base = PAPER_RATE if normed else WITHOUT_NORM_RATE
+    base = base if optimizer == "sgd" else base / 100
     rate = float(f"{base * images / 256:.4g}")
     return {
         "optimizer": optimizer,

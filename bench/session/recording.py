@@ -21,13 +21,15 @@ from bench.machine.member import Member
 from bench.session.data import Data, Tell, one_at_a_time, prepare_data, record_of
 from reports import runs
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
-from reports.figures import figures_of, interval_of, window_of
+from reports.cost import cost_of
+from reports.figures import Window, figures_of, interval_of, window_of
 from reports.files import describe
 from reports.schema.config import Request, RunConfig
 from reports.schema.machine import GpusSeen
 from reports.schema.record import (
     Environment,
     Failure,
+    Figures,
     File,
     Record,
     Session,
@@ -159,9 +161,7 @@ class Recording:
             number=len(self.sessions) + 1,
             started=started.at.isoformat(timespec="seconds"),
             launch_s=round(started.launch_s, 2),
-            figures=figures_of(
-                [window], batch_size=self.config.batch_size, devices=self.stood.devices
-            ),
+            figures=self._figures([window]),
             steadiness=steadiness,
             invalid=verdict.invalid,
             notes=(*verdict.notes, *self._unseen(use, window.window_s)),
@@ -205,6 +205,7 @@ class Recording:
             for result, session in zip(self.results, self.sessions, strict=True)
         ]
         last = self.results[-1] if self.results else None
+        figures = self._figures(windows) if windows else None
         record = Record(
             id=self.id,
             kind="run",
@@ -223,11 +224,7 @@ class Recording:
             thresholds=Thresholds(),
             device_name=last.device_name if last else "",
             weight_format=self._weights(),
-            figures=figures_of(
-                windows, batch_size=self.config.batch_size, devices=self.stood.devices
-            )
-            if windows
-            else None,
+            figures=figures,
             interval=interval_of(self.sessions),
             sessions=tuple(self.sessions),
             notes=self._notes(),
@@ -235,10 +232,19 @@ class Recording:
             profiled=tuple(facts.profiled for facts in last.facts if facts.profiled)
             if last
             else (),
+            cost=cost_of(
+                self.config,
+                self.results,
+                figures.images_per_s if figures else None,
+                self.stood.devices,
+            ),
             files=self._files(),
         )
         runs.save(self.folder, record)
         return record
+
+    def _figures(self, windows: Sequence[Window]) -> Figures:
+        return figures_of(windows, batch_size=self.config.batch_size, devices=self.stood.devices)
 
     def _files(self) -> tuple[File, ...]:
         if self.results:

@@ -12,6 +12,7 @@ from bench.config.models import foreign
 from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
 from bench.worker.entry import Rank
 from bench.worker.joining import gpu_uuid
+from bench.worker.peak import matmul_tflops
 from bench.worker.training import Training
 from bench.worker.witness import (
     Checksums,
@@ -86,7 +87,14 @@ class Evidence:
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
             start_up_s=start_up_s,
+            matmul_tflops=self._matmul_tflops(),
         )
+
+    def _matmul_tflops(self) -> float | None:
+        """Measured last: its matrices are not part of the peak."""
+        config = self._rank.job.config
+        known = foreign(config.model) is None
+        return matmul_tflops(config, self._training.device) if known else None
 
 
 def reset_peak(device: torch.device) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import torch
 
 from bench.machine.cpu import available_memory_gib, peak_memory_gib
+from reports.cost import predicted_memory
 from reports.schema.config import RunConfig
 
 HINT: Final = "lower --batch-size or --image-size, or let run find it: --batch-size auto"
@@ -36,7 +37,9 @@ def _line(
 ) -> str:
     size = config.image_size
     more = f", {wanted_gib:.2f} GiB more were asked for" if wanted_gib else ""
+    memory = predicted_memory(config)
+    needed = f"; its tensors need {memory.peak / 2**30:.1f} GiB by calculation" if memory else ""
     return (
         f"{what} with {config.batch_size} images of {size} x {size} a rank: {peak_gib:.1f} GiB "
-        f"held at most{more}, {there}"
+        f"held at most{more}, {there}{needed}"
     )

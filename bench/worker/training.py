@@ -13,7 +13,7 @@ from bench.worker.precision import AMP_DTYPES
 from pipelines.batches import Batches
 from reports.schema.config import RunConfig
 from resnext.modules.build import build
-from resnext.names import parse
+from resnext.names import formed
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -41,7 +41,7 @@ class Training:
 
 def build_model(config: RunConfig, device: torch.device) -> nn.Module:
     """The network on its device and in its format; seeded, so that all ranks start equal."""
-    make = maker(config) or partial(build, parse(config.model), classes=config.classes)
+    make = maker(config) or partial(build, formed(config.model, config.form, config.classes))
     torch.manual_seed(config.seed)  # after imports, which may draw numbers too
     model = make()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format

@@ -11,6 +11,7 @@ from reports.render import words
 from reports.render.bars import bar
 from reports.render.gpus import gpu_line
 from reports.schema.config import RunConfig
+from reports.schema.cost import Cost
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
@@ -75,12 +76,23 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         ),
     )
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
+    if record.cost and record.cost.mfu_percent is not None:
+        yield "MFU", _mfu(record.cost)
     if line := gpu_line(record):
         yield "GPU", line
 
 
 def _memory_kind(record: Record) -> str:
-    return " (allocated)" if record.resolved.device == "cuda" else " (resident set)"
+    kind = "allocated" if record.resolved.device == "cuda" else "resident set"
+    predicted = record.cost.predicted_gib if record.cost else None
+    return f" ({kind})" + (f"; its tensors {predicted:.2f} by calculation" if predicted else "")
+
+
+def _mfu(cost: Cost) -> str:
+    """With what it divides by."""
+    assert cost.mfu_percent is not None
+    assert cost.peak_tflops is not None
+    return f"{cost.mfu_percent:.1f} % of {cost.peak_tflops:.3g} TFLOP/s ({cost.peak_source})"
 
 
 def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
@@ -98,6 +110,10 @@ def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
 
 def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     config = record.resolved
+    if record.cost:
+        form = f", form ({config.form})" if config.form != "c" else ""
+        each = f"{record.cost.training_gflop:.2f} GFLOP an image"
+        yield "network", f"{record.cost.parameters:,} parameters, {each}{form}"
     yield "ranks", words.ranks(config, record.topology)
     yield "each rank", words.resources(config, record.topology)
     yield "batch", words.batch(config)

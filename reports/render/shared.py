@@ -54,7 +54,7 @@ def _autocast(config: RunConfig) -> str:
 
 _ENGINES = {"none": "", "ddp": "DDP", "deepspeed": "DeepSpeed"}
 _TOLD: tuple[tuple[Told, ...], ...] = (
-    ((("model",), lambda config: config.model),),
+    ((("model", "form"), words.model), (("model",), lambda config: config.model)),
     (
         (("batch_size", "nodes", "nproc_per_node", "image_size"), words.batch),
         (

@@ -14,6 +14,11 @@ def precision(config: RunConfig) -> str:
     return f"{config.amp_dtype} autocast{scaler}, {fp32} elsewhere"
 
 
+def model(config: RunConfig) -> str:
+    """The network, with the form of its blocks where it is not the usual one."""
+    return config.model if config.form == "c" else f"{config.model}, form ({config.form})"
+
+
 def layout(config: RunConfig, weights: str) -> str:
     """The memory format asked for and the one the weights were found in."""
     asked = "channels_last" if config.channels_last else "contiguous (NCHW)"

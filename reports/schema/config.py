@@ -14,6 +14,7 @@ AmpDtype = Literal["none", "bf16", "fp16"]
 PipelineName = Literal["synthetic", "torchvision", "dali"]
 Decode = Literal["none", "cpu", "mixed"]
 Optimizer = Literal["sgd", "adamw"]
+Form = Literal["a", "b", "c"]
 BadFiles = Literal["stop", "skip"]
 
 USUAL_BUCKET_MIB: Final = 25.0
@@ -90,6 +91,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Steps of the profiled pass that follows the last session's window; 0: there is none."""
     compile_mode: CompileMode = "none"
     """Of torch.compile; "none" trains eagerly."""
+    form: Form = "c"
+    """How a block of ResNeXt is built (its paper's figure 3); other networks have one form."""
 
     @property
     def world_size(self) -> int:

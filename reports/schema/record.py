@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from reports.schema.config import Choice, Option, RunConfig
+from reports.schema.cost import Cost
 from reports.schema.machine import Board, GpusSeen
 from reports.schema.samples import Profiled
 from reports.schema.topology import Topology
@@ -197,6 +198,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     profiled: tuple[Profiled, ...] = ()
     """By rank; empty where no pass was profiled."""
+    cost: Cost | None = None
+    """None for networks that are not ours, and in records of before it was known."""
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

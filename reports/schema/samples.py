@@ -99,6 +99,9 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of each phase before the window, by name."""
     parameters_unused: tuple[str, ...] = ()
     """Those unchanged for the good reason that the loss of a foreign model ignores them."""
+    matmul_tflops: float | None = None
+    """Rate of a large matrix product in the run's type, after the window; None for foreign models,
+    whose FLOP are not known."""
 
 
 class SessionResult(msgspec.Struct, frozen=True, kw_only=True):

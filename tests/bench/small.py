@@ -8,17 +8,17 @@ from bench.worker import training
 from bench.worker.clock import HostClock
 from bench.worker.entry import Rank, enter
 from bench.worker.resident import run_rank
-from resnext.spec import ResNeXtSpec
+from resnext.spec import Form, ResNeXtSpec
 
 
 def run_small(rank: Rank, clock: HostClock | None = None) -> None:
-    training.parse = small
+    training.formed = small
     run_rank(rank, clock)
 
 
-def small(name: str) -> ResNeXtSpec:
+def small(name: str, form: Form, classes: int) -> ResNeXtSpec:
     """One stage of one block, whatever was asked for."""
-    return ResNeXtSpec(name=name, blocks=(1,), cardinality=8, width=4)
+    return ResNeXtSpec(name=name, blocks=(1,), cardinality=8, width=4, form=form, classes=classes)
 
 
 if __name__ == "__main__":

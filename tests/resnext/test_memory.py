@@ -128,10 +128,13 @@ def test_mixed_precision_keeps_copies_of_weights() -> None:
 def test_buckets_and_states() -> None:
     layers = draw(parse("resnet50"), 64)
     plain = training_memory(layers, Setting(batch=1))
-    ddp = training_memory(layers, Setting(batch=1, buckets=True))
+    ddp = training_memory(layers, Setting(batch=1, buckets="beside"))
+    views = training_memory(layers, Setting(batch=1, buckets="views"))
     adamw = training_memory(layers, Setting(batch=1, optimizer="adamw"))
     assert ddp.gradients == 2 * plain.gradients
     assert ddp.peak - plain.peak == plain.gradients
+    assert views.gradients == plain.gradients
+    assert plain.peak <= views.peak < ddp.peak
     assert adamw.optimizer == 2 * plain.optimizer
 
 

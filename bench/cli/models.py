@@ -1,0 +1,136 @@
+"""The commands of `models`: what there is, what it is made of, how fast it could be."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast, get_args
+
+import msgspec
+
+from bench.cli.output import print_json
+from bench.config.models import require_family, require_image_size
+from bench.config.request import checked
+from bench.errors import UsageError
+from reports.architectures import model_rows, model_sheet
+from reports.rooflines import roofline
+from resnext.devices import UnknownDevice, described
+from resnext.draw import draw
+from resnext.names import Architecture, formed, names, parse
+from resnext.roofline import Roof
+from resnext.spec import Form
+from resnext.traffic import Dtype, Layout
+
+
+def list_command(image_size: str | None, *, as_json: bool) -> int:
+    """All well-known ones."""
+    rows = model_rows(names(), _pixels(image_size))
+    if as_json:
+        print_json(msgspec.json.encode(rows))
+        return 0
+    from bench.cli.screen import screen
+    from reports.render.architectures import print_models
+
+    print_models(screen(), rows)
+    return 0
+
+
+def show_command(name: str, form: str | None, image_size: str | None, *, as_json: bool) -> int:
+    """One of them."""
+    spec, size = _architecture(name, form), _pixels(image_size)
+    require_image_size(spec, size or spec.image_size)
+    sheet = model_sheet(spec, size)
+    if as_json:
+        print_json(msgspec.json.encode(sheet))
+        return 0
+    from bench.cli.screen import screen
+    from reports.render.architectures import print_sheet
+
+    print_sheet(screen(), sheet)
+    return 0
+
+
+def roofline_command(given: Mapping[str, Any]) -> int:
+    """Floors of one on a device."""
+    spec, size = _architecture(given["name"], given["form"]), _pixels(given["image_size"])
+    dtype = _one_of("--dtype", given["dtype"], get_args(Dtype))
+    layout = _one_of("--layout", given["layout"], get_args(Layout))
+    roof, device, source = _roof(given, dtype)
+    pixels = size or spec.image_size
+    require_image_size(spec, pixels)
+    top = _rows(given["top"])
+    batch = int(checked({"batch_size": given["batch_size"]}, typed=False)["batch_size"])
+    found = roofline(
+        draw(spec, pixels),
+        roof,
+        model=spec.name,
+        batch=batch,
+        dtype=dtype,
+        layout=layout,
+        device=device,
+        source=source,
+    )
+    if given["json"]:
+        print_json(msgspec.json.encode(found))
+        return 0
+    from bench.cli.screen import screen
+    from reports.render.architectures import print_roofline
+
+    print_roofline(screen(), found, top)
+    return 0
+
+
+def _architecture(name: str, form: str | None) -> Architecture:
+    require_family(name, "NAME", form)
+    spec = parse(name)
+    return formed(name, cast(Form, form), spec.classes) if form else spec
+
+
+def _pixels(text: str | None) -> int | None:
+    return None if text is None else int(checked({"image_size": text}, typed=False)["image_size"])
+
+
+def _rows(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"--top {text}: a whole number is needed; 0 shows all rows")
+    return int(text) or None
+
+
+def _one_of(option: str, text: str, allowed: tuple[Any, ...]) -> Any:
+    if text not in allowed:
+        raise UsageError(f"{option} {text}: {', '.join(allowed)} are allowed")
+    return text
+
+
+def _roof(given: Mapping[str, Any], dtype: Dtype) -> tuple[Roof, str, str]:
+    """Rates, whose they are, and where they are from."""
+    tflops, bandwidth = (_rate(f"--{name}", given[name]) for name in ("tflops", "bandwidth"))
+    if given["device"] is None:
+        if tflops is None or bandwidth is None:
+            raise UsageError("models roofline: give --device h200, or --tflops and --bandwidth")
+        return Roof(flop_per_s=tflops, bytes_per_s=bandwidth), "a device of yours", "as given"
+    try:
+        device = described(given["device"])
+    except UnknownDevice as error:
+        raise UsageError(f"--device: {error}; or give --tflops and --bandwidth") from error
+    if tflops is None and dtype not in device.tflops:
+        kinds = ", ".join(device.tflops)
+        raise UsageError(f"--dtype {dtype}: {device.name} has {kinds} alone")
+    own = [name for name, rate in (("TFLOP/s", tflops), ("GB/s", bandwidth)) if rate]
+    source = f"{device.source}{'; ' if own else ''}{' and '.join(own)}{' as given' if own else ''}"
+    roof = Roof(
+        flop_per_s=tflops or 1e12 * device.tflops[dtype],
+        bytes_per_s=bandwidth or 1e9 * device.gb_per_s,
+    )
+    return roof, device.name, source
+
+
+def _rate(option: str, text: str | None) -> float | None:
+    """In FLOP or bytes a second."""
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UsageError(f"{option} {text}: a number above 0 is needed")
+    return value * (1e12 if option == "--tflops" else 1e9)

@@ -1,0 +1,46 @@
+"""How fast this rank's device multiplies matrices: what MFU is measured by without a data sheet."""
+
+import time
+from typing import Final
+
+import torch
+
+from bench.worker.precision import AMP_DTYPES
+from reports.schema.config import RunConfig
+
+EDGE_CPU, EDGE_GPU = 1024, 8192
+"""Large enough that memory does not matter, small enough for a moment."""
+LEAST, SECONDS = 5, 0.2
+"""Products at least, and the time to go on for: the best of them counts."""
+WARM_UP: Final = 2
+
+
+def matmul_tflops(config: RunConfig, device: torch.device) -> float:
+    """The best rate of a product of square matrices in the type of the run, TFLOP/s.
+
+    TF32 and threads are as the run has set them.
+    """
+    edge = EDGE_GPU if device.type == "cuda" else EDGE_CPU
+    dtype = AMP_DTYPES.get(config.amp_dtype, torch.float32)
+    a, b, c = (torch.ones(edge, edge, dtype=dtype, device=device) for _ in range(3))
+    start, times = time.perf_counter(), list[float]()
+    with torch.no_grad():
+        for _ in range(WARM_UP):
+            torch.mm(a, b, out=c)
+        while len(times) < LEAST or time.perf_counter() - start < SECONDS:
+            times.append(_seconds(a, b, c))
+    return 2 * edge**3 / min(times) / 1e12
+
+
+def _seconds(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> float:
+    """Of one product, with nothing before it in the queue."""
+    _settle(c.device)
+    start = time.perf_counter()
+    torch.mm(a, b, out=c)
+    _settle(c.device)
+    return time.perf_counter() - start
+
+
+def _settle(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,86 @@
+"""From a configuration to what it costs by calculation, and to MFU."""
+
+from collections.abc import Sequence
+
+from reports.schema.config import RunConfig
+from reports.schema.cost import Cost
+from reports.schema.samples import SessionResult
+from resnext.cost import total_flops
+from resnext.devices import recognised
+from resnext.draw import draw
+from resnext.layers import Layer
+from resnext.memory import Memory, Setting, training_memory
+from resnext.names import formed
+from resnext.traffic import Dtype
+
+
+def layers_of(config: RunConfig) -> tuple[Layer, ...] | None:
+    """The network as a run trains it; None where it is not ours."""
+    if ":" in config.model:
+        return None
+    spec = formed(config.model, config.form, config.classes)
+    return draw(spec, config.image_size)
+
+
+def predicted_memory(config: RunConfig) -> Memory | None:
+    """Tensors of a rank; None where that is not known: others' networks, DeepSpeed, compiled."""
+    layers = layers_of(config)
+    if layers is None or config.engine == "deepspeed" or config.compile_mode != "none":
+        return None
+    ddp = config.engine == "ddp"
+    setting = Setting(
+        batch=config.batch_size,
+        mixed=config.amp_dtype != "none",
+        optimizer=config.optimizer,
+        momentum=config.momentum > 0,
+        weight_decay=config.weight_decay > 0,
+        on_gpu=config.device == "cuda",
+        buckets="none" if not ddp else "views" if config.gradient_as_bucket_view else "beside",
+    )
+    return training_memory(layers, setting)
+
+
+def cost_of(
+    config: RunConfig, results: Sequence[SessionResult], images_per_s: float | None, devices: int
+) -> Cost | None:
+    """The cost of a run of ours; `images_per_s` of all its `devices` together."""
+    layers = layers_of(config)
+    if layers is None:
+        return None
+    flop = total_flops(layers).total
+    memory = predicted_memory(config)
+    peak_tflops, source = _peak(config, results, devices) if results else (None, "")
+    mfu = None
+    if peak_tflops and images_per_s:
+        mfu = 100 * images_per_s * flop / (1e12 * peak_tflops)
+    return Cost(
+        parameters=sum(layer.parameters for layer in layers),
+        training_gflop=flop / 1e9,
+        predicted_gib=memory.peak / 2**30 if memory else None,
+        peak_tflops=peak_tflops,
+        peak_source=source,
+        mfu_percent=mfu,
+    )
+
+
+def _peak(
+    config: RunConfig, results: Sequence[SessionResult], devices: int
+) -> tuple[float | None, str]:
+    """Of all devices together: the data sheet's where there is one, else what was measured."""
+    dtype = _dtype(config)
+    device = recognised(results[-1].device_name) if config.device == "cuda" else None
+    if device and dtype in device.tflops:
+        each = device.tflops[dtype]
+        return devices * each, f"{each:g} TFLOP/s of {dtype} each, {device.source}"
+    # The best of all sessions: what disturbed one of them says nothing about the device.
+    measured = [[one.matmul_tflops for one in result.facts] for result in results]
+    sums = [sum(filter(None, ranks)) for ranks in measured if all(ranks)]
+    if not sums:
+        return None, ""
+    return max(sums), f"a large matrix product in {dtype}, measured after the window"
+
+
+def _dtype(config: RunConfig) -> Dtype:
+    if config.amp_dtype != "none":
+        return config.amp_dtype
+    return "tf32" if config.tf32 and config.device == "cuda" else "fp32"

@@ -1,0 +1,19 @@
+"""What a run's network costs by calculation, and the rate that its training is measured by."""
+
+import msgspec
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Exact where it is arithmetic; for networks of our own alone."""
+
+    parameters: int
+    training_gflop: float
+    """To train on one image: forward, input and weight gradients, groups counted once."""
+    predicted_gib: float | None
+    """Peak of a rank's tensors; None under DeepSpeed and torch.compile, whose are not known."""
+    peak_tflops: float | None = None
+    """What all devices of the run can do together; None where no window was completed."""
+    peak_source: str = ""
+    """Where that is from: a data sheet, or a matrix product measured right after the window."""
+    mfu_percent: float | None = None
+    """Model FLOPs utilisation: images/s x FLOP of an image, in per cent of that."""
