@@ -30,8 +30,8 @@ ROOTS: Final[dict[int, tuple[int, int, int, int]]] = {
 GOOGLENET_ROOTS: Final = (2, 4, 8, 16)
 
 PATTERN: Final = (
-    "resnext{14,26,29,50,101,152,200}_{C}x{d}d (C groups of d channels, 1 to 9999), "
-    "resnet{26,50,101,152,200}, or a relative that resnext-bench models lists"
+    "resnext{14,26,29,50,101,152,200}_{C}x{d}d with C groups of d channels, as resnext50_32x4d; "
+    "resnet{26,50,101,152,200}; a relative from resnext-bench models"
 )
 
 _DEPTHS = "|".join(map(str, sorted(BLOCKS)))

@@ -1,7 +1,7 @@
 """Networks on the terminal: their list, the stages of one, and its floors on a device."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from rich import box
 from rich.console import Console
@@ -108,13 +108,16 @@ def print_roofline(console: Console, found: Roofline, top: int | None) -> None:
     console.print(_headline(found))
     table = _table("us of all in a step; of each one forward, input and weight gradient")
     heads = ("us", "%", "x", "fwd", "dgrad", "wgrad", "FLOP/B")
-    for name in heads:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("bound", no_wrap=True, min_width=len("compute"))
-    table.add_column("layer", no_wrap=True, overflow="ellipsis")
     rows = sorted(found.rows, key=lambda row: -row.total_us)
-    for row in rows[:top]:
-        table.add_row(*_floor_cells(row, found))
+    cells = [_floor_cells(row, found) for row in rows[:top]]
+    for name, column in zip((*heads, "bound"), zip(*cells, strict=True), strict=False):
+        # Numbers are never cut; names are, where the terminal is narrow.
+        width = max(map(len, (name, *column)))
+        justify: Literal["left", "right"] = "left" if name == "bound" else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=width)
+    table.add_column("layer", no_wrap=True, overflow="ellipsis")
+    for row_cells in cells:
+        table.add_row(*row_cells)
     console.print(table)
     if top is not None and len(rows) > top:
         rest = sum(row.total_us for row in rows[top:])

@@ -45,7 +45,7 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ("vgg16", "unknown model 'vgg16'. Allowed: resnet"),
+        ("vgg16", "unknown model 'vgg16'. Allowed: resnext"),
         ("vgg16", "or torchvision:vgg16, timm:vgg16 or package.module:callable"),
         ("resnet51", "did you mean resnet50? Allowed"),
         ("res net", "or torchvision:NAME, timm:NAME"),

@@ -16,7 +16,9 @@ from reports.schema.upgrade import schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
-    *((), ("run",), ("compare",), ("doctor",), ("trace",)),
+    *((), ("run",), ("compare",), ("doctor",), ("models",)),
+    *(("models", name) for name in ("list", "show", "roofline")),
+    ("trace",),
     *(("trace", name) for name in ("report", "query", "open")),
     ("runs",),
     *(

@@ -15,7 +15,12 @@ def test_a_cpu_that_cannot_give_as_much() -> None:
     line = lack_of_memory(error.value, CONFIG)
     assert line.startswith("out of memory with 512 images of 64 x 64 a rank: ")
     assert "GiB held at most, 4194304.00 GiB more were asked for, " in line
-    assert line.endswith("GiB are free")
+    assert line.endswith("GiB are free; its tensors need 1.3 GiB by calculation")
+
+
+def test_of_others_networks_nothing_is_calculated() -> None:
+    config = made_config(model="timm:resnet50")
+    assert lack_of_memory(MemoryError(), config).endswith("GiB are free")
 
 
 def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +29,7 @@ def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of"
     assert lack_of_memory(torch.OutOfMemoryError(said), CONFIG) == (
         "out of GPU memory with 512 images of 64 x 64 a rank: 71.2 GiB held at most, 0.50 GiB more "
-        "were asked for, the GPU has 80.0 GiB"
+        "were asked for, the GPU has 80.0 GiB; its tensors need 1.3 GiB by calculation"
     )
 
 

@@ -1,0 +1,106 @@
+"""The commands of `models` as typed."""
+
+import json
+import re
+
+import pytest
+
+from resnext.names import names
+from tests.cli.typed import Typed
+
+
+@pytest.fixture(params=["80", "120"])
+def typed(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Typed:
+    monkeypatch.setenv("COLUMNS", request.param)
+    return Typed(monkeypatch, capsys, "models")
+
+
+def test_all_of_them(typed: Typed) -> None:
+    code, out, err = typed()
+    assert (code, err) == (0, "")
+    assert typed("list")[1] == out
+    lines = out.splitlines()
+    assert {line.split()[0] for line in lines[2 : 2 + len(names())]} == set(names())
+    assert "…" not in out
+    (line,) = [line for line in lines if line.startswith("resnext50_32x4d ")]
+    assert line.split()[1:6] == ["224", "25,028,904", "4.230", "8.46", "25.15"]
+
+
+def test_list_as_json(typed: Typed) -> None:
+    found = json.loads(typed("list", "--image-size", "64", "--json")[1])
+    assert {row["image_size"] for row in found} == {64}
+    assert "alexnet" not in {row["name"] for row in found}
+
+
+@pytest.mark.parametrize("name", ["resnext50_32x4d", "googlenet_root8", "alexnet"])
+def test_one_in_full(typed: Typed, name: str) -> None:
+    code, out, err = typed("show", name)
+    assert (code, err) == (0, "")
+    found = json.loads(typed("show", name, "--json")[1])
+    assert f"{found['model']['parameters']:,}" in out
+    assert "…" not in out
+    for stage in found["stages"]:
+        assert re.search(rf"^{stage['name']} +{stage['size']} ", out, re.MULTILINE)
+
+
+def test_a_form(typed: Typed) -> None:
+    out = typed("show", "resnext50_32x4d", "--form", "a", "--image-size", "64")[1]
+    assert "form (a): paths summed" in " ".join(out.split())
+    assert "of 64 x 64" in out
+
+
+def test_floors(typed: Typed) -> None:
+    code, out, err = typed(
+        *("roofline", "resnext50_32x4d", "--device", "h200", "--bandwidth", "4300", "--top", "0")
+    )
+    assert (code, err) == (0, "")
+    assert "3x3 g32, 128 @ 56" in out
+    assert "4,300 GB/s" in out
+    row = next(line for line in out.splitlines() if "3x3 g32, 128 @ 56" in line)
+    assert row.split()[2:6] == ["3", "95.6", "95.6", "95.6"]
+    assert "more rows" not in out
+    assert "FLOP/B" in out
+    cut = typed("roofline", "resnext50_32x4d", "--device", "h200", "--top", "3")[1]
+    assert "50 more rows" in cut
+    found = json.loads(typed("roofline", "resnext50_32x4d", "--device", "h200", "--json")[1])
+    assert (found["batch"], found["dtype"], found["tflops"]) == (256, "bf16", 989.4)
+
+
+def test_a_device_of_ones_own(typed: Typed) -> None:
+    own = ("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32", "--batch-size", "8")
+    out = " ".join(typed("roofline", "resnet50", *own)[1].split())
+    assert "on a device of yours 8 images of 224 x 224, fp32, NHWC; 0.4 TFLOP/s and 30 GB/s" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("show", "alexnett"), "NAME: unknown model 'alexnett'; did you mean alexnet?"),
+        (("show", "alexnet", "--form", "a"), "--form a: alexnet has no blocks of ResNeXt"),
+        (("show", "resnet50", "--form", "d"), "--form d: a, b, c are allowed"),
+        (("show", "alexnet", "--image-size", "224"), "takes images of 227 to 258 pixels, not 224"),
+        (("show", "resnet50", "--image-size", "x"), "--image-size x: "),
+        (("list", "--image-size", "2"), "--image-size 2: must be at least 32"),
+        (("roofline", "resnet50"), "give --device h200, or --tflops and --bandwidth"),
+        (("roofline", "resnet50", "--device", "h20"), "did you mean h200?"),
+        (("roofline", "resnet50", "--device", "v100"), "NVIDIA V100 SXM2 has fp32, fp16 alone"),
+        (("roofline", "resnet50", "--device", "h200", "--dtype", "int8"), "--dtype int8: fp32,"),
+        (("roofline", "resnet50", "--device", "h200", "--layout", "x"), "--layout x: nhwc, nchw"),
+        (("roofline", "resnet50", "--device", "h200", "--bandwidth", "0"), "above 0 is needed"),
+        (("roofline", "resnet50", "--device", "h200", "--tflops", "nan"), "above 0 is needed"),
+        (("roofline", "resnet50", "--device", "h200", "--top", "-1"), "--top -1: a whole number"),
+        (("roofline", "resnet50", "--device", "h200", "--batch-size", "0"), "--batch-size 0: "),
+        (("show", "resnext50_0x4d"), "did you mean resnext50_"),
+        (("show", "resnet50_root3"), "did you mean resnet50_root"),
+    ],
+)
+def test_nonsense(typed: Typed, words: tuple[str, ...], told: str) -> None:
+    code, out, err = typed(*words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+    assert len(err) < 400
