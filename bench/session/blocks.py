@@ -1,4 +1,4 @@
-"""The one alternation loop of the house: blocks of two sides in turn, ABBA, and how long they last.
+"""The alternation loops of the house: blocks of sides in turn, ABBA, and how long they last.
 
 ABBA and not ABAB: under a linear drift of the machine A's and B's share of it are then equal
 (ABAB gave 43 % false alarms where ABBA gave 0.1 %).
@@ -6,7 +6,7 @@ ABBA and not ABAB: under a linear drift of the machine A's and B's share of it a
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 BLOCK_S: Final = 1.0
@@ -45,6 +45,20 @@ def alternate(
             b = second()
             a = first()
         lengths.append((a, b))
+    return lengths
+
+
+def in_rounds(blocks: Sequence[Block], rounds: int) -> list[tuple[float, ...]]:
+    """Run a block of every side in each round, forth and then back: ABBA of many.
+
+    Returns the blocks' lengths [rounds][sides], in s. Over two rounds every side stands in the
+    middle of the same time, so that a linear drift of the machine is no side's.
+    """
+    lengths: list[tuple[float, ...]] = []
+    for number in range(rounds):
+        places = range(len(blocks)) if number % 2 == 0 else range(len(blocks) - 1, -1, -1)
+        took = {place: blocks[place]() for place in places}
+        lengths.append(tuple(took[place] for place in range(len(blocks))))
     return lengths
 
 

@@ -21,8 +21,8 @@ from bench.session.compare_script import reopened
 from bench.session.configured import RELAUNCHED, Configured
 from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data, record_of
-from bench.session.duet import WORKER
 from bench.session.recording import Recording, open_recording
+from bench.session.residents import WORKER
 from reports import runs
 from reports.errors import StoreError
 from reports.schema.comparison import Comparison, Limits, Side

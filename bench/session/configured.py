@@ -12,8 +12,9 @@ from bench.errors import UsageError
 from bench.launch.ports import choose_port
 from bench.session.contest import Tick
 from bench.session.data import record_of
-from bench.session.duet import WORKER, Played, Score, play
+from bench.session.duet import Played, Score, play
 from bench.session.recording import Recording
+from bench.session.residents import WORKER
 from bench.session.room import NoRoom
 from bench.session.run import measure_session
 from reports.facts import word

@@ -15,8 +15,6 @@ from typing import Final, Literal
 import msgspec
 
 from bench import tokens
-from bench.launch.commands import commands
-from bench.launch.ports import choose_port
 from bench.launch.resident import Resident
 from bench.machine import nvml
 from bench.machine.cpu import load_1min
@@ -33,6 +31,7 @@ from bench.session.blocks import (
 )
 from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
+from bench.session.residents import WORKER, Room, resident
 from bench.session.room import gpu_free_gib, require_room, room_is_sought
 from reports.schema.config import RunConfig
 from reports.schema.samples import SessionResult
@@ -40,9 +39,6 @@ from reports.validity import GpuUse
 
 Order = Literal["ab", "ba"]
 
-WORKER: Final = "bench.worker.resident"
-TIMEOUT_S: Final = 3600.0
-"""A rank may wait for the token as long as the other side builds and warms up."""
 TICK_S: Final = 0.5
 """Least time from one tick to the next between blocks that end before their answers are awaited."""
 
@@ -181,23 +177,14 @@ class _Stage:
         return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
 
     def _launch(self, run: Recording, module: str) -> None:
-        folder = run.session_folder(self.number)
         block = 1 + (self.score.block_steps or MOST_STEPS)
-        job = run.job(self.number, TIMEOUT_S, (1 + self.most_pairs) * block, block)
-        folder.create(job, run.data.images if run.data else None)
-        plan = commands(
-            run.config,
-            run.topology,
-            folder=folder.path,
-            run_id=run.id,
-            port=choose_port(0),
-            module=module,
-        )
+        room = Room(steps=(1 + self.most_pairs) * block, block=block)
         self.started.append(
             Started(at=datetime.now(UTC), launch_s=time.monotonic(), load_1min=load_1min())
         )
         with undisturbed():  # from its first process on it must be known to the stack
-            self.sides.append(self.stack.enter_context(Resident(plan, folder)))
+            side = resident(run, self.number, room, module)
+            self.sides.append(self.stack.enter_context(side))
 
     def _await(self, index: int) -> None:
         """Until it is built. Ranks that are built sleep while the other side's build."""

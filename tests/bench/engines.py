@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.machine.inventory import inspect
-from bench.session.duet import WORKER
+from bench.session.residents import WORKER
 from reports.files import write_atomically
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
