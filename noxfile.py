@@ -82,10 +82,11 @@ def campaign(session: nox.Session) -> None:
     """Long measurements, resumable; their JSON is committed under docs/results.
 
     Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
-    injected slowdown, engines, and fidelity. Name one to take it alone: calibration, verdicts,
-    engines or fidelity.
+    injected slowdown, engines, forms and variants of ResNeXt-50, memory, and fidelity. Name one to
+    take it alone: calibration, verdicts, engines, variants, memory or fidelity.
     """
-    wanted = session.posargs or ["calibration", "verdicts", "engines", "fidelity"]
+    every = ["calibration", "verdicts", "engines", "variants", "memory", "fidelity"]
+    wanted = session.posargs or every
     if "calibration" in wanted:
         calibration = ("--json", "docs/results/calibration.json")
         session.run("python", "-m", "tests.bench.calibration", *calibration)
@@ -95,6 +96,10 @@ def campaign(session: nox.Session) -> None:
     if "engines" in wanted:
         engines = ("--json", "docs/results/engines.json")
         session.run("python", "-m", "tests.bench.engines", *engines)
+    for name in ("variants", "memory"):
+        if name in wanted:
+            results = f"docs/results/{name}.json"
+            session.run("python", "-m", f"tests.bench.{name}", "--json", results)
     if "fidelity" in wanted:
         _fidelity(session)
 

@@ -93,8 +93,7 @@ class Evidence:
     def _matmul_tflops(self) -> float | None:
         """Measured last: its matrices are not part of the peak."""
         config = self._rank.job.config
-        known = foreign(config.model) is None
-        return matmul_tflops(config, self._training.device) if known else None
+        return None if foreign(config.model) else matmul_tflops(config, self._training.device)
 
 
 def reset_peak(device: torch.device) -> None:

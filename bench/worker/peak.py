@@ -15,11 +15,18 @@ LEAST, SECONDS = 5, 0.2
 WARM_UP: Final = 2
 
 
-def matmul_tflops(config: RunConfig, device: torch.device) -> float:
+def matmul_tflops(config: RunConfig, device: torch.device) -> float | None:
     """The best rate of a product of square matrices in the type of the run, TFLOP/s.
 
-    TF32 and threads are as the run has set them.
+    TF32 and threads are as the run has set them. None where memory is too full for three of them.
     """
+    try:
+        return _measured(config, device)
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _measured(config: RunConfig, device: torch.device) -> float:
     edge = EDGE_GPU if device.type == "cuda" else EDGE_CPU
     dtype = AMP_DTYPES.get(config.amp_dtype, torch.float32)
     a, b, c = (torch.ones(edge, edge, dtype=dtype, device=device) for _ in range(3))

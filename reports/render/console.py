@@ -92,7 +92,11 @@ def _mfu(cost: Cost) -> str:
     """With what it divides by."""
     assert cost.mfu_percent is not None
     assert cost.peak_tflops is not None
-    return f"{cost.mfu_percent:.1f} % of {cost.peak_tflops:.3g} TFLOP/s ({cost.peak_source})"
+    return f"{cost.mfu_percent:.1f} % of {_rate(cost.peak_tflops)} TFLOP/s ({cost.peak_source})"
+
+
+def _rate(tflops: float) -> str:
+    return f"{tflops:,.0f}" if tflops >= 100 else f"{tflops:.3g}"
 
 
 def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:

@@ -480,3 +480,53 @@ def test_profiled_steps(request_: Request, steps: int) -> None:
 def test_profiling_on_and_off(switch: bool, steps: int) -> None:
     words = refused(UsageError, laptop(), profile=switch, profile_steps=steps)
     assert words.endswith(f"--profile-steps {steps} exclude each other")
+
+
+@pytest.mark.parametrize(
+    ("model", "on_cpu", "on_gpu"),
+    [
+        ("resnext101_64x4d", 128, 224),
+        ("resnext29_8x64d", 32, 32),
+        ("googlenet_root8", 128, 224),
+        ("alexnet", 227, 227),
+    ],
+)
+def test_images_are_of_the_size_a_network_takes(model: str, on_cpu: int, on_gpu: int) -> None:
+    assert resolved(laptop(), model=model).config.image_size == on_cpu
+    assert resolved(ONE_GPU, model=model).config.image_size == on_gpu
+
+
+def test_a_size_that_a_network_does_not_take() -> None:
+    told = refused(UsageError, laptop(), model="alexnet", image_size=224)
+    assert told == "--image-size 224: alexnet takes images of 227 to 258 pixels, not 224"
+
+
+def test_classes_of_synthetic_batches_are_the_networks() -> None:
+    for model, classes in (("resnext29_8x64d", 10), ("resnext50_32x4d", 1000)):
+        assert resolved(laptop(), None, model=model, pipeline="synthetic").config.classes == classes
+
+
+@pytest.mark.parametrize(("model", "rate"), [("alexnet", 0.02), ("googlenet_root2", 0.02)])
+def test_networks_without_batch_norm_learn_slower(model: str, rate: float) -> None:
+    found = resolved(laptop(), model=model)
+    assert found.config.learning_rate == pytest.approx(rate * 8 / 256)
+    assert whys(found)["learning_rate"] == f"{rate:g} x 8 / 256 images a step"
+
+
+def test_forms_of_a_block() -> None:
+    assert resolved(laptop()).config.form == "c"
+    assert "form" not in chosen(resolved(laptop()))
+    found = resolved(laptop(), form="a", model="resnet50_root16")
+    assert found.config.form == "a"
+    assert request_of(found.config)["form"] == "a"
+
+
+@pytest.mark.parametrize("model", ["alexnet", "googlenet", "torchvision:resnet50"])
+def test_a_form_where_there_is_none(model: str) -> None:
+    told = refused(UsageError, laptop(), model=model, form="b")
+    assert told.startswith(f"--form b: {model} has no blocks of ResNeXt; leave --form out")
+
+
+def test_a_form_that_is_none() -> None:
+    with pytest.raises(UsageError, match=r"--form d: .*a, b.* c"):
+        resolved(laptop(), form="d")

@@ -4,15 +4,18 @@ python -m tests.docs            write them
 python -m tests.docs --check    exit 1 where one is not what would be written
 """
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
+from tests.bench import memory, variants
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
@@ -34,7 +37,35 @@ def pages() -> dict[Path, str]:
         DOCS / "record.schema.json": _printed(schema()),
         DOCS / "trace.schema.json": _printed(trace_schema()),
         DOCS / "cli.md": _command_line(),
+        DOCS / "architectures.md": _architectures(),
     }
+
+
+def _architectures() -> str:
+    """The page as it is, with the tables of what was measured, and of what there is, renewed."""
+    text = (DOCS / "architectures.md").read_text()
+    made = {
+        "variants": variants.table(_results("variants")),
+        "memory": memory.table(_results("memory")["rows"]),
+        "floors": _floors(),
+    }
+    for name, table in made.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        assert after, f"architectures.md: {begin.strip()} ... {end} is not there"
+        text = f"{before}{begin}{table}\n{end}{after}"
+    return text
+
+
+def _results(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "results" / f"{name}.json").read_text())
+    return found
+
+
+def _floors() -> str:
+    asked = ("models", "roofline", "resnext50_32x4d", "--device", "h200", "--top", "8")
+    return f"```text\n$ resnext-bench {' '.join(asked)}\n{_said(asked)}\n```"
 
 
 def _printed(found: dict[str, object]) -> str:
@@ -50,10 +81,14 @@ def _command_line() -> str:
 
 
 def _help(command: tuple[str, ...]) -> str:
+    return _said((*command, "--help"), columns=100)
+
+
+def _said(command: tuple[str, ...], columns: int = 80) -> str:
     program = Path(sys.executable).with_name("resnext-bench")
-    plain = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    plain = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
     done = subprocess.run(
-        (program, *command, "--help"),
+        (program, *command),
         env={**os.environ, **plain},
         capture_output=True,
         text=True,

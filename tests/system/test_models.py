@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from resnext.cost import parameters
+from resnext.names import parse
 from tests.system.program import record, run
 
 pytestmark = pytest.mark.system
@@ -34,6 +36,26 @@ def measured(folder: Path, model: str) -> dict[str, Any]:
     assert found["resolved"]["model"] == model
     assert not any("parameters" in why for why in found["sessions"][0]["invalid"])
     return found
+
+
+def test_a_form_of_ours_with_what_it_costs(tmp_path: Path) -> None:
+    """The record's figures are the run's own: form, classes, MFU, memory."""
+    done = run("run", "--model", "resnext14_4x4d", "--form", "b", *SHORT, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    cost, figures = found["cost"], found["figures"]
+    assert found["resolved"]["form"] == "b"
+    assert cost["parameters"] == parameters(parse("resnext14_4x4d"))
+    assert cost["mfu_percent"] == pytest.approx(
+        100 * figures["images_per_s"] * cost["training_gflop"] / (1e3 * cost["peak_tflops"])
+    )
+    assert cost["peak_source"] == "a large matrix product in fp32, measured after the window"
+    assert 0.1 < cost["predicted_gib"] < figures["peak_gib"]
+    table = run("runs", "show", found["id"], cwd=tmp_path).stdout
+    assert "form (b)" in table
+    assert "MFU" in table
+    asked = run("runs", "query", "SELECT form, mfu_percent > 0 AS m FROM runs", cwd=tmp_path)
+    assert asked.stdout.split()[-2:] == ["b", "true"]
 
 
 def test_a_class_in_the_users_folder_which_has_a_bench_of_its_own(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from reports.render.console import print_record
 from reports.render.runs import print_runs
 from reports.runs import Unfinished
+from reports.schema.cost import Cost
 from reports.schema.record import Failure, Interval, Record, Steadiness
 from reports.schema.samples import Profiled
 from tests.reports.made_results import (
@@ -250,3 +251,34 @@ def test_of_all_that_is_installed_only_what_was_used_is_shown() -> None:
     assert software(model="timm:resnet18", engine="deepspeed") == (
         "torch 2.15.0, timm 1.0.31, deepspeed 0.19.8"
     )
+
+
+COST = Cost(
+    parameters=25_028_904,
+    training_gflop=25.146851,
+    predicted_gib=12.346,
+    peak_tflops=1978.8,
+    peak_source="989.4 TFLOP/s of bf16 each, its data sheet",
+    mfu_percent=18.43,
+)
+
+
+def test_what_the_network_costs() -> None:
+    text = shown(made_record(cost=COST))
+    assert "MFU 18.4 % of 1,979 TFLOP/s (989.4 TFLOP/s of bf16 each, its data sheet)" in text
+    assert "; its tensors 12.35 by calculation" in text
+    assert "network 25,028,904 parameters, 25.15 GFLOP an image" in text
+    assert "form" not in text
+
+
+def test_a_form_is_told() -> None:
+    text = shown(made_record(cost=COST, resolved=made_config(form="a")))
+    assert "25.15 GFLOP an image, form (a)" in text
+
+
+def test_where_little_is_known_little_is_said() -> None:
+    unknown = msgspec.structs.replace(COST, predicted_gib=None, mfu_percent=None, peak_tflops=None)
+    text = shown(made_record(cost=unknown))
+    assert "MFU" not in text
+    assert "by calculation" not in text
+    assert "network" not in shown(made_record())

@@ -55,6 +55,7 @@ def test_all_that_a_reader_needs() -> None:
     ("changes", "gone", "instead"),
     [
         ({"model": "resnet50"}, "resnext50_32x4d", ()),
+        ({"form": "a"}, "resnext50_32x4d, form (a)", ("resnext50_32x4d",)),
         ({"batch_size": 4}, "8 images of 128 x 128", ("images of 128 x 128",)),
         ({"image_size": 64}, "8 images of 128 x 128", ("8 images a rank",)),
         ({"batch_size": 4, "image_size": 64}, "8 images of 128 x 128", ()),
