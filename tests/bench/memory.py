@@ -2,8 +2,8 @@
 
     python -m tests.bench.memory [--json FILE]
 
-Three networks, three batches, two precisions, two layouts, each in a process of its own. The peak is
-that of live bytes in torch's CPU allocator, from the profiler's memory events, with parameters,
+Three networks, three batches, two precisions, two layouts, each in a process of its own. The peak
+is that of live bytes in torch's CPU allocator, from the profiler's memory events, with parameters,
 optimizer and batch; resident memory is the kernel's, with Python and all libraries in it. Not a
 measurement of time: other work beside it does not matter.
 """
@@ -56,13 +56,13 @@ def _apart(case: dict[str, Any]) -> dict[str, float]:
 
 
 def _measured(*, name: str, batch: int, mixed: bool, channels_last: bool) -> dict[str, float]:
-    import torch  # noqa: PLC0415  (not in the process that starts the others)
+    import torch
 
-    from bench.machine.cpu import peak_memory_gib  # noqa: PLC0415
-    from resnext.draw import draw  # noqa: PLC0415
-    from resnext.memory import Setting, training_memory  # noqa: PLC0415
-    from resnext.names import parse  # noqa: PLC0415
-    from tests.resnext.live import live_bytes  # noqa: PLC0415
+    from bench.machine.cpu import peak_memory_gib
+    from resnext.draw import draw
+    from resnext.memory import Setting, training_memory
+    from resnext.names import parse
+    from tests.resnext.live import live_bytes
 
     torch.set_num_threads(1)
     setting = Setting(batch=batch, mixed=mixed)
@@ -92,13 +92,17 @@ def _line(key: tuple[str, bool, bool], rows: list[dict[str, Any]]) -> str:
         ", ".join(f"{row[column]:,.0f}" for row in rows)
         for column in ("predicted_mib", "measured_mib")
     ]
-    errors = ", ".join(
-        f"{100 * (row['predicted_mib'] / row['measured_mib'] - 1):+.1f}" for row in rows
-    )
+    errors = ", ".join(_error(row) for row in rows)
     resident = ", ".join(f"{row['resident_mib']:,.0f}" for row in rows)
     kind = "bf16" if mixed else "fp32"
     layout = "NHWC" if channels_last else "NCHW"
     return f"| `{name}` | {kind} | {layout} | {' | '.join(columns)} | {errors} % | {resident} |"
+
+
+def _error(row: dict[str, Any]) -> str:
+    """In per cent; what rounds to nothing has no sign of its own."""
+    percent = 100 * (row["predicted_mib"] / row["measured_mib"] - 1)
+    return f"{round(percent, 1) + 0.0:+.1f}"
 
 
 def _options() -> argparse.Namespace:

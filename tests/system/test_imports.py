@@ -29,6 +29,8 @@ assert not loaded, loaded
         ["run", "--help"],
         ["runs", "list"],
         ["run", "--dry-run", "--nodes", "2"],
+        ["models"],
+        ["models", "roofline", "resnet50", "--device", "h200"],
         ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
     ],
     ids=" ".join,

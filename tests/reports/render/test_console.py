@@ -281,4 +281,5 @@ def test_where_little_is_known_little_is_said() -> None:
     text = shown(made_record(cost=unknown))
     assert "MFU" not in text
     assert "by calculation" not in text
-    assert "network" not in shown(made_record())
+    assert "network 25,028,904" in text
+    assert "parameters" not in shown(made_record())
