@@ -50,12 +50,12 @@ def test_a_form_of_ours_with_what_it_costs(tmp_path: Path) -> None:
         100 * figures["images_per_s"] * cost["training_gflop"] / (1e3 * cost["peak_tflops"])
     )
     assert cost["peak_source"] == "a large matrix product in fp32, measured after the window"
-    assert 0.1 < cost["predicted_gib"] < figures["peak_gib"]
+    assert 0.05 < cost["predicted_gib"] < figures["peak_gib"]
     table = run("runs", "show", found["id"], cwd=tmp_path).stdout
     assert "form (b)" in table
     assert "MFU" in table
     asked = run("runs", "query", "SELECT form, mfu_percent > 0 AS m FROM runs", cwd=tmp_path)
-    assert asked.stdout.split()[-2:] == ["b", "true"]
+    assert asked.stdout.split()[-2:] == ["b", "True"]
 
 
 def test_a_class_in_the_users_folder_which_has_a_bench_of_its_own(tmp_path: Path) -> None:
