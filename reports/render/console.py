@@ -83,9 +83,11 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
 
 
 def _memory_kind(record: Record) -> str:
-    kind = "allocated" if record.resolved.device == "cuda" else "resident set"
+    on_gpu = record.resolved.device == "cuda"
     predicted = record.cost.predicted_gib if record.cost else None
-    return f" ({kind})" + (f"; its tensors {predicted:.2f} by calculation" if predicted else "")
+    tensors = "" if on_gpu else "tensors alone "
+    calculated = f"; {tensors}{predicted:.2f} by calculation" if predicted else ""
+    return f" ({'allocated' if on_gpu else 'resident set'}{calculated})"
 
 
 def _mfu(cost: Cost) -> str:

@@ -266,7 +266,9 @@ COST = Cost(
 def test_what_the_network_costs() -> None:
     text = shown(made_record(cost=COST))
     assert "MFU 18.4 % of 1,979 TFLOP/s (989.4 TFLOP/s of bf16 each, its data sheet)" in text
-    assert "; its tensors 12.35 by calculation" in text
+    assert "GiB a rank (resident set; tensors alone 12.35 by calculation)" in text
+    on_gpu = shown(made_record(cost=COST, resolved=made_config(device="cuda")))
+    assert "GiB a rank (allocated; 12.35 by calculation)" in on_gpu
     assert "network 25,028,904 parameters, 25.15 GFLOP an image" in text
     assert "form" not in text
 
