@@ -25,6 +25,9 @@ from resnext.layers import IMAGES, Layer
 FP32: Final = 4
 INT64: Final = 8
 
+_LRN_BACKWARD: Final = 3
+"""Maps that its division makes on the way to the two gradients it passes on."""
+
 Optimizer = Literal["sgd", "adamw"]
 
 
@@ -139,6 +142,11 @@ class _Step:
         if self.live > self.peak:
             self.peak, self.peak_in = self.live, where
 
+    def pass_through(self, size: int, where: str) -> None:
+        """Bytes that are alive for a moment."""
+        self.take(size, where)
+        self.live -= size
+
     def hold(self, held: _Held, where: str) -> _Held:
         """One holder more; the first brings it to life."""
         if not held.holders:
@@ -222,6 +230,8 @@ class _Step:
                 shared = layer.kind in ("add", "concat")
                 self._pass_on(gradients, read, gradient if shared else self.leaving(read), where)
             self._parameter_gradients(layer, where)
+            if layer.kind == "lrn":
+                self.pass_through(_LRN_BACKWARD * self.leaving(place).size, where)
             self.drop(gradient)
             for held in self.saved[place]:
                 self.drop(held)
@@ -246,8 +256,7 @@ class _Step:
         else:
             own = self.setting.width * layer.parameters
             copies = 1 if self.setting.on_gpu or layer.kind != "conv" else 3
-            self.take(copies * own, where)
-            self.live -= copies * own
+            self.pass_through(copies * own, where)
             self.take(kept + (own if self.setting.mixed else 0), where)
             self.live -= own if self.setting.mixed else 0
         if self.setting.buckets == "views":  # copied into its bucket, and gone

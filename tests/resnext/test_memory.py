@@ -64,6 +64,13 @@ def test_peak_in_the_optimizer(setting: Setting) -> None:
     assert_predicted("alexnet", 227, setting, within=0.02)
 
 
+def test_peak_in_local_response_norm() -> None:
+    """Its backward makes maps of its own: 40 images are enough for them to be the peak."""
+    setting = Setting(batch=40)
+    assert training_memory(draw(parse("alexnet"), 227), setting).peak_in == "backward norm2"
+    assert_predicted("alexnet", 227, setting, within=0.02)
+
+
 @pytest.mark.parametrize("form", ["a", "b"])
 def test_peak_of_the_forms(form: str) -> None:
     spec = parse("resnext14_8x4d")
