@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as opt
+from bench.errors import UsageError
 
 models_app = typer.Typer(help="The networks there are: sizes, arithmetic, memory, floors.")
 
@@ -15,10 +16,16 @@ ImageSize = Annotated[
 
 
 @models_app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models(context: typer.Context, image_size: ImageSize = None, json: opt.Json = False) -> None:
     """The networks there are: their list, one in full, its floors on a device."""
-    if context.invoked_subcommand is None:
-        list_models()
+    wanted = context.invoked_subcommand
+    if wanted is None:
+        list_models(image_size, json)
+    elif json or image_size is not None:
+        name = "--json" if json else "--image-size"
+        raise UsageError(
+            f"{name} stands before {wanted}; give it after: models {wanted} ... {name}"
+        )
 
 
 @models_app.command("list")

@@ -36,6 +36,14 @@ def test_list_as_json(typed: Typed) -> None:
     assert "alexnet" not in {row["name"] for row in found}
 
 
+def test_models_alone_is_the_list(typed: Typed) -> None:
+    asked = ("--image-size", "64", "--json")
+    assert typed(*asked) == typed("list", *asked)
+    code, _, err = typed("--json", "show", "resnet50")
+    assert code == 2
+    assert err == "error: --json stands before show; give it after: models show ... --json\n"
+
+
 @pytest.mark.parametrize("name", ["resnext50_32x4d", "googlenet_root8", "alexnet"])
 def test_one_in_full(typed: Typed, name: str) -> None:
     code, out, err = typed("show", name)
