@@ -6,11 +6,10 @@ where DALI decodes the crop alone. Every picture has a seed of its own, so that 
 depend on how many processes make them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from PIL import Image, ImageOps
@@ -19,17 +18,13 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, PREFETCHED, Batch, Batches, BatchSpec
+from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
+from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.pixels import Normalise
 
-Order = tuple[str, int, int]
-"""A file, its class number, and the seed of its augmentation."""
-
-SCALE: Final = torch.tensor([1 / (255 * std) for std in IMAGENET_STD]).view(1, 3, 1, 1)
-SHIFT: Final = torch.tensor(
-    [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]
-).view(1, 3, 1, 1)
-"""Bytes times SCALE plus SHIFT are normalised pixels."""
+Made = tuple[torch.Tensor, torch.Tensor, list[tuple[int, str]]]
+"""Bytes [batch, 3, size, size] in NHWC memory, labels [batch], and samples that do not decode."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +37,8 @@ class TorchvisionSource:
     processes: int
     begin: Callable[[], None]
     """What each process does first."""
+    skip_bad: bool = False
+    """Whether a file that turns bad is left out from then on; else it is an error."""
 
 
 class TorchvisionBatches:
@@ -51,17 +48,19 @@ class TorchvisionBatches:
     """
 
     def __init__(self, spec: BatchSpec, source: TorchvisionSource) -> None:
-        self._device = spec.device
-        self._scale, self._shift = SCALE.to(spec.device), SHIFT.to(spec.device)
+        self._device, self._source = spec.device, source
+        self._orders = Orders(spec.share(len(source.files)))
+        self.left_out: list[str] = []
+        """Files that turned bad."""
         on_gpu = spec.device.type == "cuda"
+        self._normalise = None if spec.pixels == "uint8" else _normaliser(spec)
         loader = DataLoader(
-            # To a GPU pixels travel as bytes, a quarter of their size; the rest is its work.
-            Pictures(spec, source.root, as_bytes=on_gpu),
+            Pictures(spec, source),
             batch_size=None,  # what is ordered is a whole batch
-            sampler=orders(spec, source),  # has no end, so that the processes live as long
+            sampler=self._orders,  # no end: the processes live as long
             collate_fn=_as_it_is,
             num_workers=source.processes,
-            prefetch_factor=PREFETCHED,
+            prefetch_factor=spec.prefetch,
             pin_memory=on_gpu,
             multiprocessing_context="fork",
             worker_init_fn=lambda _: source.begin(),
@@ -74,88 +73,92 @@ class TorchvisionBatches:
         return self
 
     def __next__(self) -> Batch:
-        made = next(self._made)
-        if isinstance(made, str):
-            raise DataError(made)
-        images, labels = made
-        if images.dtype is torch.uint8:
-            images = images.to(self._device, non_blocking=True)
-            images = normalised(images, self._scale, self._shift)
-            labels = labels.to(self._device, non_blocking=True)
-        return images, labels
+        images, labels, bad = next(self._made)
+        if bad:
+            self._leave_out(bad)
+        # Bytes travel, a quarter of the size of floats, whoever normalises them.
+        images = images.to(self._device, non_blocking=True)
+        labels = labels.to(self._device, non_blocking=True)
+        return self._normalise(images) if self._normalise else images, labels
 
     def close(self) -> None:
         """End the processes in order, so that they leave no temporary files behind."""
         del self._made
 
-
-def orders(spec: BatchSpec, source: TorchvisionSource) -> Iterator[list[Order]]:
-    """What the batches of one rank are made of, for ever."""
-    mine = _shard(spec, source)
-    while True:
-        yield list(islice(mine, spec.batch_size))
-
-
-def _shard(spec: BatchSpec, source: TorchvisionSource) -> Iterator[Order]:
-    """Every n-th file of an endless row of shuffled epochs, the same row on all n ranks.
-
-    No rank gets ahead of another, even where the files do not divide by the ranks.
-    """
-    generator = torch.Generator().manual_seed(spec.seed)
-    count, first = len(source.files), spec.rank
-    while True:
-        files = torch.randperm(count, generator=generator)
-        seeds = torch.randint(2**62, (count,), generator=generator)
-        mine = slice(first, None, spec.world_size)
-        for file, seed in zip(files[mine].tolist(), seeds[mine].tolist(), strict=True):
-            yield source.files[file], source.labels[file], seed
-        first = (first - count) % spec.world_size
+    def _leave_out(self, bad: list[tuple[int, str]]) -> None:
+        if not self._source.skip_bad:
+            raise DataError(bad[0][1])
+        new = {index for index, _ in bad} - self._orders.bad
+        self._orders.bad |= new
+        self.left_out += [self._source.files[index] for index in sorted(new)]
 
 
-class Pictures(Dataset[Batch | str]):
+def _normaliser(spec: BatchSpec) -> Normalise:
+    return Normalise(
+        width=spec.image_size,
+        device=spec.device,
+        dtype=FLOATS[spec.pixels],
+        layout=spec.memory_format,
+    )
+
+
+class Pictures(Dataset[Made]):
     """Makes the batches that are ordered."""
 
-    def __init__(self, spec: BatchSpec, root: str, *, as_bytes: bool) -> None:
-        self._root, self._as_bytes = Path(root), as_bytes
-        self._channels_last = spec.channels_last
+    def __init__(self, spec: BatchSpec, source: TorchvisionSource) -> None:
+        self._source = source
+        self._shape = (spec.batch_size, spec.image_size, spec.image_size, 3)
         self._augment = v2.Compose(
             [
                 v2.RandomResizedCrop(
-                    spec.image_size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), antialias=True
+                    spec.image_size, scale=spec.area, ratio=spec.aspect, antialias=True
                 ),
                 v2.RandomHorizontalFlip(0.5),
             ]
         )
 
-    def __getitem__(self, wanted: list[Order]) -> Batch | str:
-        """A batch; or what is wrong with a file: DataLoader buries errors in tracebacks."""
-        try:
-            pictures = [self._picture(file, seed) for file, _, seed in wanted]
-        except DataError as error:
-            return str(error)
-        images = _stacked(pictures, channels_last=self._channels_last)
-        labels = torch.tensor([label for _, label, _ in wanted])
-        return images if self._as_bytes else normalised(images), labels
+    def __getitem__(self, order: list[Sample]) -> Made:
+        """A batch. What is wrong with a file is told, as DataLoader buries errors in tracebacks.
 
-    def _picture(self, file: str, seed: int) -> torch.Tensor:
-        pixels = decoded(self._root / file)
+        In the place of a bad picture stands a good one of the batch, cropped once more.
+        """
+        rows = torch.empty(self._shape, dtype=torch.uint8)
+        bad: dict[int, str] = {}
+        good: list[int] = []
+        for place, sample in enumerate(order):
+            try:
+                rows[place] = self._picture(sample).permute(1, 2, 0)
+                good.append(place)
+            except DataError as error:
+                bad[place] = str(error)
+        told = [(order[place].item, why) for place, why in bad.items()]
+        kept = list(order)
+        for place in bad if good else ():
+            kept[place] = Sample(order[good[0]].item, order[place].seed)
+            rows[place] = self._picture(kept[place]).permute(1, 2, 0)
+        labels = torch.tensor([self._source.labels[sample.item] for sample in kept])
+        return rows.permute(0, 3, 1, 2), labels, told
+
+    def _picture(self, sample: Sample) -> torch.Tensor:
+        file = self._source.files[sample.item]
+        pixels = decoded(os.path.join(self._source.root, file))  # noqa: PTH118  (pathlib: 10 us)
         # Transforms draw from this generator. torch.manual_seed would look for GPUs, too.
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(sample.seed)
         picture: torch.Tensor = self._augment(pixels)
         return picture
 
 
-def decoded(path: Path) -> torch.Tensor:
+def decoded(path: str) -> torch.Tensor:
     """The pixels of a file as bytes [3, height, width], turned as its Exif data says."""
     try:
-        pixels = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
+        pixels = decode_image(path, ImageReadMode.RGB, apply_exif_orientation=True)
     except RuntimeError:  # BMP, or a rarity that PIL reads, by which the file was proven
         pixels = _decoded_by_pil(path)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG
     return found
 
 
-def _decoded_by_pil(path: Path) -> torch.Tensor:
+def _decoded_by_pil(path: str) -> torch.Tensor:
     try:
         with Image.open(path) as image:
             turned = ImageOps.exif_transpose(image).convert("RGB")
@@ -164,20 +167,6 @@ def _decoded_by_pil(path: Path) -> torch.Tensor:
         raise DataError(why) from error
     pixels: torch.Tensor = functional.pil_to_tensor(turned)
     return pixels
-
-
-def _stacked(pictures: list[torch.Tensor], *, channels_last: bool) -> torch.Tensor:
-    """NHWC rows seen as NCHW are channels_last: a view, not another copy."""
-    if channels_last:
-        return torch.stack([one.permute(1, 2, 0) for one in pictures]).permute(0, 3, 1, 2)
-    return torch.stack(pictures)
-
-
-def normalised(
-    images: torch.Tensor, scale: torch.Tensor = SCALE, shift: torch.Tensor = SHIFT
-) -> torch.Tensor:
-    """Bytes as normalised floats in the same layout; all on one device."""
-    return images.to(torch.float32).mul_(scale).add_(shift)
 
 
 def _as_it_is(made: Any) -> Any:

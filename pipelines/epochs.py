@@ -1,0 +1,132 @@
+"""Which sample goes where: epochs dealt over ranks and cut into batches, the same for every loader.
+
+All ranks shuffle the same row from the same seed, anew for each epoch, and rank r of n takes every
+n-th sample from place r on. So no two ranks read the same sample, none gets ahead of another, and
+all make as many steps, whether or not samples, ranks and batches divide.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+import torch
+
+from pipelines.errors import DataError
+
+LastBatch = Literal["wrap", "drop", "pad"]
+"""What becomes of an epoch's rest that fills no batch of all ranks.
+
+- wrap: the next epoch goes on in the same batch. Every sample once an epoch, for ever.
+- drop: the rest is left out; shuffling makes it another one each time.
+- pad: the last batch is filled with samples from the start of the same epoch, which come twice.
+"""
+
+PIECE: Final = 4096
+"""Samples that become Python numbers at once: a large epoch would otherwise stop a step."""
+
+
+class Sample(NamedTuple):
+    """One sample of one epoch."""
+
+    item: int
+    seed: int
+    """Of its augmentation, where the loader draws that in Python."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What one rank takes of a data set."""
+
+    count: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+    last: LastBatch = "wrap"
+
+    def __post_init__(self) -> None:
+        """Refuse what gives no batch at all."""
+        if self.count < 1:
+            raise ValueError("an epoch needs at least one sample")
+        if not self.steps:
+            raise ValueError(
+                f"{self.count} samples fill no batch of {self.world_size} ranks x "
+                f"{self.batch_size}; lower the batch, or let the last one wrap or be padded"
+            )
+
+    @property
+    def global_batch(self) -> int:
+        """Samples of one step over all ranks."""
+        return self.batch_size * self.world_size
+
+    @property
+    def steps(self) -> int:
+        """Steps that begin in an epoch; with wrap in the first one, as later ones begin within."""
+        if self.last == "drop":
+            return self.count // self.global_batch
+        return -(-self.count // self.global_batch)
+
+    @property
+    def left_out(self) -> int:
+        """Samples of an epoch that nobody reads."""
+        return self.count % self.global_batch if self.last == "drop" else 0
+
+    @property
+    def repeated(self) -> int:
+        """Samples of an epoch that are read twice, or oftener where the batch is larger."""
+        return -self.count % self.global_batch if self.last == "pad" else 0
+
+
+def samples(share: Share) -> Iterator[Sample]:
+    """The samples of one rank, for ever."""
+    generator = torch.Generator().manual_seed(share.seed)
+    first = share.rank
+    while True:
+        row = _row(share, generator)
+        # Seeds are drawn for the whole row: what a sample looks like depends on no rank.
+        seeds = torch.randint(2**62, (len(row),), generator=generator)
+        mine = slice(first, None, share.world_size)
+        for part, its_seeds in zip(row[mine].split(PIECE), seeds[mine].split(PIECE), strict=True):
+            yield from map(Sample, part.tolist(), its_seeds.tolist())
+        first = (first - len(row)) % share.world_size
+
+
+def _row(share: Share, generator: torch.Generator) -> torch.Tensor:
+    """One epoch over all ranks, shuffled; with wrap all samples, else whole batches of them."""
+    row = torch.randperm(share.count, generator=generator)
+    if share.last == "drop":
+        return row[: share.count - share.left_out]
+    times = -(-(share.count + share.repeated) // share.count)
+    return row.repeat(times)[: share.count + share.repeated]
+
+
+class Orders:
+    """The batches of one rank, for ever, without samples that were found to be bad.
+
+    Where one is bad, the rank takes its next one: steps stay equal over the ranks, while epochs of
+    this rank end a sample earlier than those of others.
+    """
+
+    def __init__(self, share: Share) -> None:
+        self.bad: set[int] = set()
+        self._share = share
+        self._samples = samples(share)
+        self._back: deque[Sample] = deque()
+
+    def __iter__(self) -> "Orders":
+        return self
+
+    def __next__(self) -> list[Sample]:
+        return [self._next() for _ in range(self._share.batch_size)]
+
+    def put_back(self, taken: list[Sample]) -> None:
+        """Give these out again, before all others."""
+        self._back.extendleft(reversed(taken))
+
+    def _next(self) -> Sample:
+        while len(self.bad) < self._share.count:  # else no epoch would bring a good one
+            sample = self._back.popleft() if self._back else next(self._samples)
+            if sample.item not in self.bad:
+                return sample
+        raise DataError(f"none of the {self._share.count} samples decodes any more")

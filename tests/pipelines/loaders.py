@@ -1,0 +1,87 @@
+"""Both loaders behind one function, for what must be the same of both."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pipelines.batches import BatchSpec, Pixels
+from pipelines.dali import DaliBatches, DaliSource
+from pipelines.epochs import LastBatch
+from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
+
+Loader = Literal["dali", "torchvision"]
+LOADERS: tuple[Loader, ...] = ("dali", "torchvision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to open."""
+
+    root: Path
+    files: list[str]
+    labels: list[int] | None = None
+    batch_size: int = 4
+    size: int = 40
+    rank: int = 0
+    world_size: int = 1
+    pixels: Pixels = "uint8"
+    channels_last: bool = True
+    skip_bad: bool = False
+    last_batch: LastBatch = "wrap"
+    seed: int = 1
+    prefetch: int = 2
+    whole: bool = False
+    """Crop nothing, of square pictures."""
+
+    def spec(self) -> BatchSpec:
+        crop = {"area": (1.0, 1.0), "aspect": (1.0, 1.0)} if self.whole else {}
+        return BatchSpec(
+            **crop,
+            batch_size=self.batch_size,
+            image_size=self.size,
+            classes=5,
+            channels_last=self.channels_last,
+            device=torch.device("cpu"),
+            seed=self.seed,
+            rank=self.rank,
+            world_size=self.world_size,
+            pixels=self.pixels,
+            last_batch=self.last_batch,
+            prefetch=self.prefetch,
+        )
+
+
+@contextmanager
+def opened(loader: Loader, wanted: Wanted) -> Iterator[DaliBatches | TorchvisionBatches]:
+    labels = wanted.labels or list(range(len(wanted.files)))
+    root, files, skip = str(wanted.root), wanted.files, wanted.skip_bad
+    batches: DaliBatches | TorchvisionBatches
+    if loader == "dali":
+        batches = DaliBatches(
+            wanted.spec(),
+            DaliSource(
+                root=root, files=files, labels=labels, decode="cpu", threads=1, skip_bad=skip
+            ),
+        )
+    else:
+        batches = TorchvisionBatches(
+            wanted.spec(),
+            TorchvisionSource(
+                root=root, files=files, labels=labels, processes=1, begin=_nothing, skip_bad=skip
+            ),
+        )
+    try:
+        yield batches
+    finally:
+        batches.close()
+        del batches
+        gc.collect()  # a fork beside DALI's threads may wait for ever
+
+
+def _nothing() -> None:
+    """A loader process of a test needs no preparation."""

@@ -1,0 +1,200 @@
+"""What must be the same whoever loads: files, labels, crops, pixels, and what a bad file does."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from pipelines.batches import Pixels
+from pipelines.epochs import LastBatch, Orders
+from pipelines.errors import DataError
+from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
+
+FILES = 14
+WIDTH, HEIGHT = 160, 120
+
+
+@pytest.fixture
+def ramp(tmp_path: Path) -> Wanted:
+    """Pictures that say in red where a column lies and in green where a row lies."""
+    across = np.linspace(20, 235, WIDTH)[None, :].repeat(HEIGHT, 0)
+    down = np.linspace(20, 235, HEIGHT)[:, None].repeat(WIDTH, 1)
+    pixels = np.stack([across, down, np.full_like(across, 128)], -1).round().astype(np.uint8)
+    files = [f"{index}.png" for index in range(FILES)]
+    for file in files:
+        Image.fromarray(pixels).save(tmp_path / file)
+    return Wanted(root=tmp_path, files=files)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("last", ["wrap", "drop", "pad"])
+@pytest.mark.parametrize("rank", [0, 2])
+def test_files_come_in_the_order_of_the_epochs(
+    ramp: Wanted, loader: Loader, last: LastBatch, rank: int
+) -> None:
+    wanted = Wanted(
+        root=ramp.root, files=ramp.files, rank=rank, world_size=3, batch_size=3, last_batch=last
+    )
+    with opened(loader, wanted) as batches:
+        found = [next(batches)[1].tolist() for _ in range(9)]
+    orders = Orders(wanted.spec().share(FILES))
+    assert found == [[one.item for one in order] for order in islice(orders, 9)]
+
+
+def crops(loader: Loader, wanted: Wanted, count: int) -> dict[str, np.ndarray]:
+    """Where each picture was cut from, read off its colours."""
+    with opened(loader, wanted) as batches:
+        images = torch.cat([next(batches)[0] for _ in range(count // wanted.batch_size)]).double()
+    columns, rows = images[:, 0].mean(1), images[:, 1].mean(2)  # [n, size]
+    edge_x, edge_y = columns[:, [0, -1]], rows[:, [0, -1]]
+    flipped = (edge_x[:, 0] > edge_x[:, 1]).numpy()
+    # Steps of the middle are free of what the border's filter does; the ends are extrapolated.
+    span = {}
+    for name, line in (("x", columns), ("y", rows)):
+        size = line.shape[1]
+        slope = (line[:, size * 3 // 4] - line[:, size // 4]).abs() / (size * 3 // 4 - size // 4)
+        span[name] = (slope * size / 215).numpy()
+    left = ((torch.minimum(edge_x[:, 0], edge_x[:, 1]) - 20) / 215).numpy()
+    top = ((edge_y[:, 0] - 20) / 215).numpy()
+    wide, high = span["x"] * WIDTH, span["y"] * HEIGHT
+    return {
+        "area": wide * high / (WIDTH * HEIGHT),
+        "aspect": np.log(wide / high),
+        "left": left / np.maximum(1 - span["x"], 0.05),
+        "top": top / np.maximum(1 - span["y"], 0.05),
+        "flipped": flipped.astype(float),
+    }
+
+
+def test_crops_and_flips_have_one_distribution(ramp: Wanted) -> None:
+    wanted = Wanted(root=ramp.root, files=ramp.files, batch_size=50, size=32)
+    dali, torchvision = (crops(loader, wanted, 2000) for loader in LOADERS)
+    for name in ("area", "aspect", "left", "top"):
+        found = stats.ks_2samp(dali[name], torchvision[name])
+        assert found.pvalue > 1e-3, (name, found)
+    for made in (dali, torchvision):
+        assert stats.binomtest(int(made["flipped"].sum()), 2000).pvalue > 1e-3
+        # Where the crop is not limited by the border: uniform in area.
+        assert 0.07 < made["area"].min() < 0.12
+        assert made["area"].max() > 0.9
+
+
+def test_the_comparison_of_crops_would_see_another_distribution(ramp: Wanted) -> None:
+    """Of another shape of picture, as with an aspect that is not undone."""
+    wanted = Wanted(root=ramp.root, files=ramp.files, batch_size=50, size=32)
+    made = crops("dali", wanted, 2000)
+    assert stats.ks_2samp(made["area"], made["area"] * 0.93).pvalue < 1e-3
+    assert stats.ks_2samp(made["aspect"], made["aspect"] + 0.03).pvalue < 1e-3
+
+
+def scene(side: int) -> Image.Image:
+    """Smooth shapes and edges, as photographs have."""
+    down, across = np.mgrid[0:side, 0:side] / side
+    red = 127 + 120 * np.sin(9 * across + 4 * down)
+    green = 255 * ((across - 0.5) ** 2 + (down - 0.4) ** 2 < 0.1)
+    blue = 255 * down
+    return Image.fromarray(np.stack([red, green, blue], -1).round().astype(np.uint8))
+
+
+# The whole picture in its own size is what the decoder made of it; halved, what the filter did.
+# PIL, torchvision and DALI may each use a libjpeg-turbo of their own.
+TOLERANCE = {("jpg", 96): 3, ("png", 96): 0, ("jpg", 48): 4, ("png", 48): 2}
+"""Largest difference from PIL, of 255 levels."""
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize("size", [96, 48])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_pixels_are_pils(
+    tmp_path: Path, loader: Loader, kind: str, size: int, subsampling: int
+) -> None:
+    file = f"scene.{kind}"
+    options = {"quality": 92, "subsampling": subsampling} if kind == "jpg" else {}
+    scene(96).save(tmp_path / file, **options)
+    with Image.open(tmp_path / file) as image:
+        plain = torch.tensor(
+            np.asarray(image.convert("RGB").resize((size, size), 2, reducing_gap=None))
+        )
+    expected = plain.permute(2, 0, 1).int()
+    wanted = Wanted(root=tmp_path, files=[file], batch_size=8, size=size, whole=True)
+    with opened(loader, wanted) as batches:
+        images = next(batches)[0].int()
+    off = [
+        min(int((one - expected).abs().max()), int((one.flip(-1) - expected).abs().max()))
+        for one in images
+    ]
+    assert max(off) <= TOLERANCE[kind, size]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_picture_of_one_pixel(tmp_path: Path, loader: Loader) -> None:
+    Image.new("RGB", (1, 1), (7, 99, 200)).save(tmp_path / "one.png")
+    with opened(loader, Wanted(root=tmp_path, files=["one.png"], size=32)) as batches:
+        images, _ = next(batches)
+    expected = torch.tensor([7, 99, 200], dtype=torch.uint8).view(1, 3, 1, 1)
+    assert torch.equal(images, expected.expand_as(images))
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("pixels", ["uint8", "fp32", "fp16"])
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_types_and_layouts(
+    ramp: Wanted, loader: Loader, pixels: Pixels, channels_last: bool
+) -> None:
+    wanted = Wanted(root=ramp.root, files=ramp.files, pixels=pixels, channels_last=channels_last)
+    with opened(loader, wanted) as batches:
+        images, labels = next(batches)
+    dtype = {"uint8": torch.uint8, "fp32": torch.float32, "fp16": torch.float16}[pixels]
+    rows = channels_last or pixels == "uint8"
+    layout = torch.channels_last if rows else torch.contiguous_format
+    assert (images.shape, images.dtype) == ((4, 3, 40, 40), dtype)
+    assert images.is_contiguous(memory_format=layout)
+    assert (labels.shape, labels.dtype) == ((4,), torch.int64)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("harm", ["text", "cut", "gone", "empty"])
+def test_a_file_that_turns_bad_is_left_out_or_named(
+    ramp: Wanted, loader: Loader, harm: str
+) -> None:
+    victim = ramp.root / ramp.files[5]
+    whole = victim.read_bytes()
+
+    def spoil() -> None:
+        if harm == "gone":
+            victim.unlink()
+        else:
+            cut = whole[: len(whole) // 2]
+            victim.write_bytes({"text": b"no picture", "cut": cut, "empty": b""}[harm])
+
+    wanted = Wanted(root=ramp.root, files=ramp.files, skip_bad=True)
+    with opened(loader, wanted) as batches:
+        next(batches)
+        spoil()
+        labels = [next(batches)[1] for _ in range(30)]
+        assert batches.left_out == ["5.png"]
+    assert all(len(one) == 4 for one in labels), "batches stay full"
+    assert 5 not in torch.cat(labels[12:]).tolist()
+    assert set(torch.cat(labels[12:]).tolist()) == set(range(FILES)) - {5}
+    stopping = Wanted(root=ramp.root, files=ramp.files)
+    with opened(loader, stopping) as batches, pytest.raises(DataError) as error:
+        list(islice(batches, 9))
+    assert "5.png" in str(error.value)
+    assert "does not decode" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_when_all_turn_bad_it_ends(ramp: Wanted, loader: Loader) -> None:
+    wanted = Wanted(root=ramp.root, files=ramp.files, skip_bad=True)
+    with opened(loader, wanted) as batches:
+        next(batches)
+        for file in ramp.files:
+            (ramp.root / file).write_bytes(b"no picture")
+        with pytest.raises(DataError, match="decode"):
+            list(islice(batches, 20))
