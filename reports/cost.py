@@ -35,9 +35,17 @@ def predicted_memory(config: RunConfig) -> Memory | None:
         momentum=config.momentum > 0,
         weight_decay=config.weight_decay > 0,
         on_gpu=config.device == "cuda",
+        pixel_bytes=_pixel_bytes(config),
         buckets="none" if not ddp else "views" if config.gradient_as_bucket_view else "beside",
     )
     return training_memory(layers, setting)
+
+
+def _pixel_bytes(config: RunConfig) -> int:
+    """Under autocast the first convolution keeps a copy of its own, which counts as activation."""
+    if config.pixels == "uint8":
+        return 1 if config.amp_dtype != "none" else 1 + 4
+    return 2 if config.pixels == "fp16" else 4
 
 
 def cost_of(

@@ -107,7 +107,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
         notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
     if gpu.samples and not gpu.tells_reasons:
         notes.append("the driver does not say what holds clocks down: throttling would go unseen")
-    notes += [*_unused(result.facts), *_formats(result.facts)]
+    notes += [*_unused(result.facts), *_formats(result.facts), *_left_out(result.facts)]
     return Verdict(invalid=tuple(invalid), notes=tuple(notes))
 
 
@@ -157,6 +157,15 @@ def _unused(facts: tuple[RankFacts, ...]) -> list[str]:
     which = f"{len(names)} parameters get" if len(names) > 1 else "1 parameter gets"
     more = " …" if len(names) > 1 else ""
     return [f"{which} no gradient: the loss ignores them ({names[0]}{more})"] if names else []
+
+
+def _left_out(facts: tuple[RankFacts, ...]) -> list[str]:
+    """Files that one rank or another could not read any more."""
+    files = sorted({file for one in facts for file in one.files_left_out})
+    which = f"{len(files)} files" if len(files) > 1 else "1 file"
+    more = " …" if len(files) > 1 else ""
+    told = f"{which} turned bad while training and {'were' if len(files) > 1 else 'was'} left out"
+    return [f"{told} ({files[0]}{more})"] if files else []
 
 
 def _formats(facts: tuple[RankFacts, ...]) -> list[str]:

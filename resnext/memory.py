@@ -45,6 +45,9 @@ class Setting:
     on_gpu: bool = False
     """There the optimizer works on all parameters at once, and a convolution's weight gradient
     is written where it stays; oneDNN passes it on through two copies."""
+    pixel_bytes: int = FP32
+    """What each value of an image takes for as long as the step lasts; bytes and their normalised
+    floats together."""
     buckets: Literal["none", "beside", "views"] = "none"
     """Where DDP keeps gradients: in buckets beside them, or in buckets that they are views of."""
 
@@ -64,7 +67,7 @@ class Memory:
     """With DDP's buckets, which stay from step to step."""
     optimizer: int
     images: int
-    """The batch, in fp32."""
+    """The batch."""
     activations: int
     """What the forward pass leaves for backward, with two-byte copies of weights."""
     peak: int
@@ -109,7 +112,7 @@ def _optimizer(layers: Sequence[Layer], setting: Setting) -> int:
 
 
 def _images(layers: Sequence[Layer], setting: Setting) -> int:
-    return setting.batch * (FP32 * layers[0].entering.elements + INT64)
+    return setting.batch * (setting.pixel_bytes * layers[0].entering.elements + INT64)
 
 
 @dataclass(kw_only=True, slots=True)

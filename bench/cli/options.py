@@ -210,7 +210,9 @@ DataFolder = Annotated[
 BadFiles = Annotated[
     str | None,
     _option(
-        _DATA, "Images that do not decode: end, or leave out (default: stop)", metavar="[stop|skip]"
+        _DATA,
+        "Images that do not decode, or turn bad while training: end, or leave out (default: stop)",
+        metavar="[stop|skip]",
     ),
 ]
 LoaderThreads = Annotated[
@@ -218,6 +220,32 @@ LoaderThreads = Annotated[
     _option(
         _DATA,
         "Decoding threads of a rank, with torchvision processes (default: from the rank's cores)",
+    ),
+]
+Prefetch = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "Batches kept ready: by dali behind each stage, by torchvision in each process (default: "
+        "2)",
+    ),
+]
+Pixels = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "What batches are made of: bytes, which the model's first operation normalises, or "
+        "normalised floats (default: uint8; synthetic: fp32)",
+        metavar="[uint8|fp32|fp16]",
+    ),
+]
+LastBatch = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "An epoch's rest that fills no batch of all ranks: the next epoch goes on in it, it is "
+        "dropped, or filled up with images of the same epoch (default: wrap)",
+        metavar="[wrap|drop|pad]",
     ),
 ]
 Optimizer = Annotated[

@@ -4,6 +4,7 @@ from typing import Any
 
 from bench.config.answers import Answers, is_installed
 from bench.config.ranks import ranks_here
+from bench.config.request import flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from reports.schema.config import Request
@@ -51,10 +52,33 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
     if name == "synthetic":
         if pick.request.get("decode", "none") != "none":
             raise UsageError(f"--decode {pick.request['decode']}: synthetic batches have no JPEGs")
-        return {"pipeline": name, "decode": "none", "bad_files": "stop"}
+        for option in ("prefetch", "last_batch"):
+            if option in pick.request:
+                raise UsageError(
+                    f"{flag(option)} {pick.request[option]}: synthetic batches are one, over and "
+                    "over; leave it out, or give --pipeline dali or torchvision"
+                )
+        pixels = _pixels(pick, values, "fp32", "noise, normalised already")
+        return {"pipeline": name, "decode": "none", "bad_files": "stop", "pixels": pixels}
     decode = _decode(pick, name, values["device"])
     bad = pick("bad_files", "stop", "no file is left out in silence")
-    return {"pipeline": name, "decode": decode, "bad_files": bad}
+    return {
+        "pipeline": name,
+        "decode": decode,
+        "bad_files": bad,
+        "pixels": _pixels(pick, values, "uint8", "a quarter of the bytes; the model normalises"),
+        "prefetch": pick("prefetch", 2, "DALI's and PyTorch's own", tell=False),
+        "last_batch": pick("last_batch", "wrap", "every image once an epoch", tell=False),
+    }
+
+
+def _pixels(pick: Answers, values: dict[str, Any], default: str, why: str) -> str:
+    pixels = str(pick("pixels", default, why, tell=default == "uint8"))
+    if pixels == "fp16" and values["amp_dtype"] == "none":
+        raise UsageError(
+            "--pixels fp16: the model computes in fp32; add --amp, or give uint8 or fp32"
+        )
+    return pixels
 
 
 def _decode(pick: Answers, pipeline: str, device: str) -> str:

@@ -43,6 +43,7 @@ AT_LEAST: Final[dict[str, float]] = {
     "cudnn_benchmark_limit": 0,
     "threads": 1,
     "loader_threads": 1,
+    "prefetch": 1,
     "learning_rate": 0,
     "momentum": 0,
     "weight_decay": 0,
@@ -65,6 +66,7 @@ AT_MOST: Final[dict[str, float]] = {
     "profile_steps": 100,
     "zero_stage": 2,
     "bucket_mib": 100_000,
+    "prefetch": 64,
 }
 
 
@@ -118,7 +120,7 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         if on is False or (on and file.get(exact) == "none"):
             overruled.add(exact)
     if command_line.get("pipeline") == "synthetic":
-        overruled |= {"data", "decode", "bad_files"}
+        overruled |= {"data", "decode", "bad_files", "prefetch", "last_batch"}
     if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":
         overruled.add("decode")
     return overruled

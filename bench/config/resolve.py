@@ -70,7 +70,11 @@ def request_of(config: RunConfig) -> Request:
     if config.launcher == "joined" or config.launcher == usual_launcher(config):
         derived.add("launcher")
     fields = msgspec.structs.asdict(config)
-    synthetic = {"decode", "bad_files"} if config.pipeline == "synthetic" else set()
+    synthetic = (
+        {"decode", "bad_files", "prefetch", "last_batch"}
+        if config.pipeline == "synthetic"
+        else set()
+    )
     return {
         name: value
         for name, value in fields.items()

@@ -14,7 +14,7 @@ from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
-from reports.schema.config import Request
+from reports.schema.config import Request, RunConfig
 from reports.schema.record import DataSet
 
 Tell = Callable[[str, int, int], None]
@@ -88,6 +88,27 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         images=ImageList(files=list(folder.files), labels=list(folder.labels)),
         left_out=bad,
     )
+
+
+def require_batch(data: Data, config: RunConfig) -> None:
+    """Refuse epochs that are dropped whole."""
+    images, batch = len(data.images.files), config.global_batch_size
+    if config.last_batch == "drop" and images < batch:
+        raise UsageError(
+            f"--last-batch drop: {images} images fill no batch of {batch} over all ranks; lower "
+            "--batch-size, or give wrap or pad"
+        )
+
+
+def epoch_note(data: Data, config: RunConfig) -> str:
+    """What happens to images that fill no batch of all ranks, where they are not read once."""
+    images, batch = len(data.images.files), config.global_batch_size
+    rest = images % batch
+    if config.last_batch == "drop" and rest:
+        return f"each epoch leaves out {rest} of its {images} images, which fill no batch"
+    if config.last_batch == "pad" and rest:
+        return f"each epoch of {images} images is padded with {batch - rest} of its own"
+    return ""
 
 
 @contextmanager

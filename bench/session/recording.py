@@ -18,7 +18,15 @@ from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.fingerprint import changes_speed, fingerprint
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
-from bench.session.data import Data, Tell, one_at_a_time, prepare_data, record_of
+from bench.session.data import (
+    Data,
+    Tell,
+    epoch_note,
+    one_at_a_time,
+    prepare_data,
+    record_of,
+    require_batch,
+)
 from reports import runs
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.cost import cost_of
@@ -277,6 +285,8 @@ class Recording:
             )
         if self.data and self.data.left_out:
             notes.append(f"{self.data.left_out} files that do not decode were left out")
+        if self.data and (told := epoch_note(self.data, self.config)):
+            notes.append(told)
         for session in self.sessions:
             prefix = f"session {session.number}: " if len(self.sessions) > 1 else ""
             unsteady = [] if session.steadiness.steady else [session.steadiness.why]
@@ -298,6 +308,8 @@ def open_recording(
     with one_at_a_time() if member else nullcontext():
         data = prepare_data(request, machine, tell)
     resolved = resolve(request, machine, data.facts if data else None, member)
+    if data:
+        require_batch(data, resolved.config)
     topology = (
         place_member(resolved.config, machine, member)
         if member

@@ -11,7 +11,7 @@ import torch
 
 from bench.job import Job, SessionFolder
 from bench.machine.process import die_with_parent
-from pipelines.batches import PREFETCHED, Batches, BatchSpec
+from pipelines.batches import Batches, BatchSpec
 from pipelines.synthetic import synthetic_batches
 from reports.schema.config import RunConfig
 
@@ -28,6 +28,9 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
         seed=config.seed,
         rank=rank,
         world_size=config.world_size,
+        pixels=config.pixels,
+        prefetch=config.prefetch,
+        last_batch=config.last_batch,
     )
     if config.pipeline == "synthetic":
         return synthetic_batches(spec)
@@ -52,8 +55,8 @@ def most_ready(config: RunConfig) -> int:
     if config.pipeline == "synthetic":
         return 0
     if config.pipeline == "torchvision":
-        return PREFETCHED * config.loader_threads
-    return 1 + PREFETCHED * (2 if config.decode == "mixed" else 1)
+        return config.prefetch * config.loader_threads
+    return 1 + config.prefetch * (2 if config.decode == "mixed" else 1)
 
 
 def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:
@@ -69,6 +72,7 @@ def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Ba
             labels=images.labels,
             processes=job.config.loader_threads,
             begin=_begin_loader,
+            skip_bad=job.config.bad_files == "skip",
         ),
     )
 
@@ -98,5 +102,6 @@ def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:
             labels=images.labels,
             decode="mixed" if job.config.decode == "mixed" else "cpu",
             threads=job.config.loader_threads,
+            skip_bad=job.config.bad_files == "skip",
         ),
     )

@@ -88,6 +88,7 @@ class Evidence:
             gpu=gpu_uuid(training.device),
             start_up_s=start_up_s,
             matmul_tflops=self._matmul_tflops(),
+            files_left_out=tuple(getattr(training.batches, "left_out", ())),
         )
 
     def _matmul_tflops(self) -> float | None:

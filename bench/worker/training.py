@@ -7,10 +7,12 @@ from functools import partial
 import torch
 from torch import nn
 
+from bench.config.models import foreign
 from bench.worker.engine import Engine, build_engine
 from bench.worker.models import maker
 from bench.worker.precision import AMP_DTYPES
 from pipelines.batches import Batches
+from pipelines.pixels import Normalise
 from reports.schema.config import RunConfig
 from resnext.modules.build import build
 from resnext.names import formed
@@ -51,7 +53,9 @@ def build_model(config: RunConfig, device: torch.device) -> nn.Module:
 def assemble(
     config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
 ) -> Training:
-    """Engine, loss and optimizer around a model."""
+    """Engine, loss and optimizer around a model, which takes bytes where batches are of bytes."""
+    if config.pixels == "uint8":
+        module.register_forward_pre_hook(_first_operation(config, device))
     return Training(
         engine=build_engine(config, module, _optimizer(config, module), device),
         module=module,
@@ -60,6 +64,23 @@ def assemble(
         amp_dtype=AMP_DTYPES.get(config.amp_dtype),
         batches=batches,
     )
+
+
+def _first_operation(
+    config: RunConfig, device: torch.device
+) -> Callable[[nn.Module, tuple[torch.Tensor]], torch.Tensor]:
+    """A hook, so that the model's own modules and names stay as they are.
+
+    Networks of ours begin with a convolution, which under autocast takes its type at once.
+    """
+    mixed = foreign(config.model) is None and config.amp_dtype != "none"
+    normalise = Normalise(
+        width=config.image_size,
+        device=device,
+        dtype=AMP_DTYPES[config.amp_dtype] if mixed else torch.float32,
+        layout=torch.channels_last if config.channels_last else torch.contiguous_format,
+    )
+    return lambda _, given: normalise(given[0])
 
 
 def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:

@@ -16,6 +16,8 @@ Decode = Literal["none", "cpu", "mixed"]
 Optimizer = Literal["sgd", "adamw"]
 Form = Literal["a", "b", "c"]
 BadFiles = Literal["stop", "skip"]
+Pixels = Literal["uint8", "fp32", "fp16"]
+LastBatch = Literal["wrap", "drop", "pad"]
 
 USUAL_BUCKET_MIB: Final = 25.0
 """PyTorch's own; DDP's first bucket is then one of 1 MiB."""
@@ -62,7 +64,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     data: str | None
     """Folder of class folders of images; none for synthetic batches."""
     bad_files: BadFiles
-    """What to do about files that do not decode: stop before the run, or leave them out."""
+    """What to do about files that do not decode: stop, or leave them out; before the run, and
+    where one turns bad while it goes on."""
     threads: int
     """Compute threads of a rank on the CPU (OMP_NUM_THREADS)."""
     loader_threads: int
@@ -93,6 +96,12 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Of torch.compile; "none" trains eagerly."""
     form: Form = "c"
     """How a block of ResNeXt is built (its paper's figure 3); other networks have one form."""
+    pixels: Pixels = "fp32"
+    """What batches are made of; bytes are normalised by the model's first operation."""
+    prefetch: int = 2
+    """Batches that a loader keeps ready in each of its stages, or processes."""
+    last_batch: LastBatch = "wrap"
+    """What becomes of an epoch's rest that fills no batch of all ranks."""
 
     @property
     def world_size(self) -> int:

@@ -102,6 +102,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     matmul_tflops: float | None = None
     """Rate of a large matrix product in the run's type, after the window; None for foreign models,
     whose FLOP are not known."""
+    files_left_out: tuple[str, ...] = ()
+    """Those that turned bad while the rank read them."""
 
 
 class SessionResult(msgspec.Struct, frozen=True, kw_only=True):

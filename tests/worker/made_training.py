@@ -37,6 +37,7 @@ def made_spec(config: RunConfig, rank: int = 0) -> BatchSpec:
         seed=config.seed,
         rank=rank,
         world_size=config.world_size,
+        pixels=config.pixels,
     )
 
 

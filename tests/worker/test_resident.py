@@ -118,7 +118,7 @@ def played(rank: Rank, loader: Iterator[Batch], blocks: int, steps: int) -> Sess
 
 
 def test_a_slow_loader_is_not_hidden_by_what_it_did_in_the_pause(tmp_path: Path) -> None:
-    config = made_config(data=FACTS, pipeline="dali", warm_up=3)
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)
     found = played(made_rank(tmp_path, config), SlowLoader(), blocks=3, steps=3)
     (samples,) = found.samples
     assert len(samples.step_ns) == 9
@@ -139,7 +139,7 @@ def test_no_batch_is_thrown_away_where_nothing_is_made_in_advance(tmp_path: Path
     ("decode", "ready"), [("cpu", 1 + PREFETCHED), ("mixed", 1 + 2 * PREFETCHED)]
 )
 def test_batches_that_a_loader_keeps_ready(decode: str, ready: int) -> None:
-    config = made_config(data=FACTS, pipeline="dali")
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali")
     assert most_ready(msgspec.structs.replace(config, decode=decode)) == ready
     assert most_ready(made_config()) == 0
     processes = made_config(data=FACTS, pipeline="torchvision", loader_threads=3)
@@ -148,7 +148,7 @@ def test_batches_that_a_loader_keeps_ready(decode: str, ready: int) -> None:
 
 def test_cores_are_counted_over_all_steps_of_a_block(tmp_path: Path) -> None:
     """The dropped step takes as long as the others: with two counted ones, a third of all."""
-    config = made_config(data=FACTS, pipeline="dali", warm_up=3)
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)
     found = played(made_rank(tmp_path, config), SlowLoader(), blocks=2, steps=2)
     (samples,), (facts,) = found.samples, found.facts
     counted = sum(samples.step_ns) / 1e9
