@@ -1,7 +1,7 @@
 """What the launching program hands to its workers, and the names of the files between them."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -11,6 +11,10 @@ from reports.schema.topology import Topology
 
 NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
 """Which planned node an agent is. Torchrun's own node rank depends on who joins first."""
+
+
+Part = Literal["train", "load"]
+"""What the steps of a session do: train, or no more than take batches to the device."""
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """None where the program has launched the ranks itself, whose variables say it."""
     block_room: int = 0
     """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
+    part: Part = "train"
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.config.resolve import Resolved, resolve
 from bench.errors import CannotHere
-from bench.job import Job, Meeting, SessionFolder
+from bench.job import Job, Meeting, Part, SessionFolder
 from bench.launch.commands import NodeCommand, commands, member_command
 from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.fingerprint import changes_speed, fingerprint
@@ -81,6 +81,8 @@ class Recording:
     """Where traces go that stay on this node, if not beside the run's own folder."""
     seen: Topology | None = None
     """Where the ranks of such a group stood, once they have told."""
+    part: Part = "train"
+    """What its ranks do of a step."""
     neighbour: str = ""
     """Who else measured on this machine when the run began."""
 
@@ -114,6 +116,7 @@ class Recording:
             timeout_s=timeout_s,
             room=room,
             block_room=block_room,
+            part=self.part,
             root=str((self.root or self.folder.parent).absolute()),
             meeting=self._meeting(number),
         )

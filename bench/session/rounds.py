@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench import tokens
 from bench.launch.resident import Resident
 from bench.machine.process import undisturbed
-from bench.session.blocks import Block, in_rounds
+from bench.session.blocks import MOST_STEPS, Block, block_length, in_rounds
 from bench.session.recording import Recording
 from bench.session.residents import Room, resident
 from reports.schema.samples import SessionResult
@@ -24,7 +24,10 @@ class Rounds:
 
     step_ms: tuple[tuple[float, ...], ...]
     """Mean step of each side's block [rounds][sides], without the round that does not count."""
+    block_steps: tuple[int, ...]
+    """Counted steps of a block of each side."""
     results: tuple[SessionResult, ...]
+    """Of each side; their first `block_steps` steps are those of the round that does not count."""
     quiet_percent: float
     """CPU time of the waiting sides together, in per cent of the cores of one."""
 
@@ -33,31 +36,39 @@ Tell = Callable[[str], None]
 
 
 def play_rounds(
-    runs: Sequence[Recording], number: int, *, rounds: int, block_steps: int, tell: Tell
+    runs: Sequence[Recording], number: int, *, rounds: int, block_steps: int = 0, tell: Tell
 ) -> Rounds:
     """Build all sides one after another, let them take turns, and end them.
 
     `rounds` is even, so that every side stands as often early as late; one more round goes before
-    them and does not count.
+    them and does not count. Without `block_steps` each side's blocks last about a second.
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
-    room = Room(steps=(1 + rounds) * (1 + block_steps), block=1 + block_steps)
+    most = block_steps or MOST_STEPS
+    room = Room(steps=(1 + rounds) * (1 + most), block=1 + most)
     with ExitStack() as stack:
         sides: list[Resident] = []
+        steps: list[int] = []
         for run in runs:
             tell(f"building {run.config.model}")
             with undisturbed():
                 sides.append(stack.enter_context(resident(run, number, room)))
             sides[-1].answer(sides, _nothing)
             sides[-1].give(tokens.WARM_UP)
-            sides[-1].answer(sides, _nothing)
-        turns = _Turns(sides=sides, steps=block_steps, tell=tell)
-        lengths = in_rounds([turns.block(side) for side in sides], 1 + rounds)
+            warm_ns = sides[-1].answer(sides, _nothing)
+            steps.append(block_steps or block_length(warm_ns, may_be_short=False))
+        turns = _Turns(sides=sides, tell=tell)
+        blocks = [turns.block(side, each) for side, each in zip(sides, steps, strict=True)]
+        lengths = in_rounds(blocks, 1 + rounds)
         results = tuple(side.finish() for side in sides)
     cores = sum(len(place.cores) for place in runs[0].topology.places)
     return Rounds(
-        step_ms=tuple(tuple(1e3 * took / block_steps for took in row) for row in lengths[1:]),
+        step_ms=tuple(
+            tuple(1e3 * took / each for took, each in zip(row, steps, strict=True))
+            for row in lengths[1:]
+        ),
+        block_steps=tuple(steps),
         results=results,
         quiet_percent=100 * turns.waiting_cpu_s / (turns.waited_s * cores),
     )
@@ -68,19 +79,18 @@ class _Turns:
     """Blocks, and what the others use of the CPU meanwhile."""
 
     sides: Sequence[Resident]
-    steps: int
     tell: Tell
     blocks: int = 0
     waited_s: float = 0.0
     waiting_cpu_s: float = 0.0
 
-    def block(self, side: Resident) -> Block:
+    def block(self, side: Resident, steps: int) -> Block:
         """What plays one block of a side."""
         others = [other for other in self.sides if other is not side]
 
         def played() -> float:
             cpu_s, start = sum(other.cpu_s() for other in others), time.monotonic()
-            side.give(self.steps)
+            side.give(steps)
             length_ns = side.answer(self.sides, _nothing)
             self.blocks += 1
             self.tell(f"block {self.blocks}")

@@ -93,8 +93,12 @@ class Evidence:
 
     def _matmul_tflops(self) -> float | None:
         """Measured last: its matrices are not part of the peak."""
-        config = self._rank.job.config
-        return None if foreign(config.model) else matmul_tflops(config, self._training.device)
+        config, part = self._rank.job.config, self._rank.job.part
+        return (
+            None
+            if foreign(config.model) or part == "load"
+            else matmul_tflops(config, self._training.device)
+        )
 
 
 def reset_peak(device: torch.device) -> None:

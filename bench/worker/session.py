@@ -20,6 +20,7 @@ from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.joining import join_others
 from bench.worker.logits import first_step_checked
 from bench.worker.loop import run_steps
+from bench.worker.nothing import assemble_nothing
 from bench.worker.profile import profile
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
@@ -57,6 +58,8 @@ def set_up(rank: Rank, progress: "Progress") -> Training:
     with progress(Phase.CONNECTING):
         _join(rank, device)
     with progress(Phase.MODEL):
+        if job.part == "load":
+            return assemble_nothing(job.config, batches, device)
         module = build_model(job.config, device)
         return assemble(job.config, module, batches, device)
 
