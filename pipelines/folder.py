@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def scan(root: Path) -> ImageFolder:
     found = [
         (path, label)
         for label, name in enumerate(classes)
-        for path in sorted(_images(root, name, frozenset({_identity(root)})))
+        for path in sorted(_images(root, name, frozenset({identity(root)})))
     ]
     _require_images(root, classes, found)
     return ImageFolder(
@@ -41,17 +41,17 @@ def scan(root: Path) -> ImageFolder:
 
 def _classes(root: Path) -> tuple[str, ...]:
     """The class folders of a root, sorted by name."""
-    _require_folder(root)
-    entries = _entries(root)
-    if classes := tuple(sorted(entry.name for entry in entries if entry.is_dir())):
+    require_folder(root)
+    entries = entries_of(root)
+    if classes := tuple(sorted(entry.name for entry in entries if is_folder(entry))):
         return classes
     layout = LAYOUT.format(root=root)
-    if loose := sum(_is_image(entry) for entry in entries):
+    if loose := sum(is_image(entry) for entry in entries):
         raise DataError(f"{root} holds {loose} images but no class folders; {layout}")
     raise DataError(f"{root} holds no class folders; {layout}")
 
 
-def _require_folder(root: Path) -> None:
+def require_folder(root: Path) -> None:
     """Refuse a path that is missing or not a folder, with the nearest name there is."""
     try:
         if root.is_dir():
@@ -94,18 +94,18 @@ def _require_images(root: Path, classes: tuple[str, ...], found: list[tuple[str,
 
 def _images(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
     """Relative paths of the images in one folder and all below it."""
-    identity = _identity(root / below)
-    if identity in above:  # a link to a folder that holds it would never end
+    here = identity(root / below)
+    if here in above:  # a link to a folder that holds it would never end
         return
-    for entry in _entries(root / below):
+    for entry in entries_of(root / below):
         path = f"{below}/{entry.name}"
-        if _is_image(entry):
+        if is_image(entry):
             yield path
-        elif entry.is_dir():
-            yield from _images(root, path, above | {identity})
+        elif is_folder(entry):
+            yield from _images(root, path, above | {here})
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
     """What a folder holds, without hidden entries."""
     try:
         with os.scandir(folder) as entries:
@@ -114,12 +114,25 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DataError(f"cannot read {folder}: {error.strerror}; check its permissions") from error
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def identity(folder: Path) -> tuple[int, int]:
     """What tells one folder from another whatever its path."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
+def is_image(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file that is named like an image."""
-    return entry.name.lower().endswith(EXTENSIONS) and entry.is_file()
+    return entry.name.lower().endswith(EXTENSIONS) and _is(entry.is_file)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link that leads to one."""
+    return _is(entry.is_dir)
+
+
+def _is(what: Callable[[], bool]) -> bool:
+    """A link that leads to itself, or to where nobody may look, is neither."""
+    try:
+        return what()
+    except OSError:
+        return False

@@ -1,29 +1,23 @@
 """Proof that every file decodes completely: DALI stops for good at the first that does not."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PIL import Image, ImageFile, UnidentifiedImageError
-
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
-from pipelines.verdicts import Stamp, Verdicts, Why, load, save
+from pipelines.pictures import examine, strict_decoding
+from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save
 from pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]
 
-# By content, as a GIF that is named .jpg opens in PIL but not in DALI.
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
-# What PIL says of a cut file; the second is for WebP, whose decoder wants the whole at once.
-CUT_SIGNS = ("truncated", "could not create decoder object")
 CHUNK_FILES = 16
 NAMED_FILES = 3
 # What depends on the file's bytes alone; permissions and memory change without a trace in them.
-LASTING = frozenset({None, "truncated", "not an image", "empty"})
+LASTING = frozenset({None, "truncated", "not an image", "empty", "too large"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +26,13 @@ class BadFile:
 
     path: str
     why: Why
+    seems: str = ""
+    """What a file that is no image seems to be."""
+
+    @property
+    def reason(self) -> str:
+        """In words: "not an image: HTML"."""
+        return f"{self.why}: {self.seems}" if self.seems else self.why
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,8 @@ class Proof:
     good: ImageFolder
     bad: tuple[BadFile, ...]
     decoded: int
+    verdicts: Mapping[str, Verdict]
+    """On every file."""
 
 
 def prove(
@@ -79,29 +82,39 @@ def require_good(proof: Proof, *, skip: bool) -> ImageFolder:
 
 def _named(bad: Sequence[BadFile]) -> str:
     """The first bad files in words."""
-    names = [f"{file.path} ({file.why})" for file in bad[:NAMED_FILES]]
+    names = [f"{file.path} ({file.reason})" for file in bad[:NAMED_FILES]]
     return ", ".join(names + ["…"] * (len(bad) > NAMED_FILES))
 
 
-def _proof(folder: ImageFolder, verdicts: Mapping[str, Why | None], *, decoded: int) -> Proof:
+def _proof(folder: ImageFolder, verdicts: Mapping[str, Verdict], *, decoded: int) -> Proof:
     """Part the folder by its verdicts; classes stay as they are, so that labels keep theirs."""
     pairs = zip(folder.files, folder.labels, strict=True)
-    kept = [(path, label) for path, label in pairs if verdicts[path] is None]
+    kept = [(path, label) for path, label in pairs if verdicts[path].why is None]
     good = ImageFolder(
         root=folder.root,
         classes=folder.classes,
         files=tuple(path for path, _ in kept),
         labels=tuple(label for _, label in kept),
     )
-    found = ((path, verdicts[path]) for path in folder.files)
-    bad = tuple(BadFile(path=path, why=why) for path, why in found if why is not None)
-    return Proof(good=good, bad=bad, decoded=decoded)
+    found = (_bad(path, verdicts[path]) for path in folder.files)
+    bad = tuple(file for file in found if file is not None)
+    return Proof(good=good, bad=bad, decoded=decoded, verdicts=verdicts)
+
+
+def _bad(path: str, verdict: Verdict) -> BadFile | None:
+    """A file as a bad one, if it is."""
+    if verdict.why is None:
+        return None
+    seems = verdict.kind if verdict.why == "not an image" else ""
+    if verdict.why == "too large":
+        seems = f"{verdict.width} x {verdict.height}"
+    return BadFile(path=path, why=verdict.why, seems=seems)
 
 
 def _decode(
     root: Path,
     todo: Sequence[str],
-    verdicts: dict[str, Why | None],
+    verdicts: dict[str, Verdict],
     workers: int,
     progress: Progress | None,
 ) -> None:
@@ -120,39 +133,10 @@ def _decode(
         ) from error
 
 
-def _try_all(root: Path, paths: Sequence[str]) -> list[tuple[str, Why | None]]:
+def _try_all(root: Path, paths: Sequence[str]) -> list[tuple[str, Verdict]]:
     """The verdicts on one chunk of files."""
-    # A setting of the process, which a proof inside the user's must leave as it was.
-    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [(path, fault(root / path)) for path in paths]
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
-def fault(path: Path) -> Why | None:
-    """Why a file does not decode to its last pixel, or None."""
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                return "empty"
-            file.seek(0)
-            Image.open(file, formats=FORMATS).load()
-    except UnidentifiedImageError:
-        return "not an image"
-    except Exception as error:  # decoders raise nearly anything on damaged input
-        return _kind(error)
-    return None
-
-
-def _kind(error: Exception) -> Why:
-    """What an exception of the decoder says about its file."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return "unreadable"
-    text = str(error).lower()
-    return "truncated" if any(sign in text for sign in CUT_SIGNS) else "error"
+    with strict_decoding():
+        return [(path, examine(root / path)) for path in paths]
 
 
 def _stamp(path: Path) -> Stamp:
@@ -164,6 +148,10 @@ def _stamp(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def _lasting(stamps: Mapping[str, Stamp], verdicts: Mapping[str, Why | None]) -> Verdicts:
+def _lasting(stamps: Mapping[str, Stamp], verdicts: Mapping[str, Verdict]) -> Verdicts:
     """What holds for as long as a file keeps its stamp."""
-    return {path: (stamps[path], why) for path, why in verdicts.items() if why in LASTING}
+    return {
+        path: (stamps[path], verdict)
+        for path, verdict in verdicts.items()
+        if verdict.why in LASTING
+    }

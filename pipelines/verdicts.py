@@ -9,14 +9,28 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
 
-Why = Literal["truncated", "not an image", "empty", "unreadable", "error"]
-Verdicts = dict[str, tuple[Stamp, Why | None]]
-"""By path relative to the root: why the file does not decode, or None."""
+Why = Literal[
+    "truncated", "not an image", "empty", "unreadable", "too large", "no regular file", "error"
+]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What decoding a file showed; `why` is None where it succeeded."""
+
+    why: Why | None = None
+    width: int = 0
+    height: int = 0
+    kind: str = ""
+    """Format and mode, as "JPEG RGB"; of what is no picture what it seems to be, as "HTML"."""
+
+
+Verdicts = dict[str, tuple[Stamp, Verdict]]
+"""By path relative to the root."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,9 +97,9 @@ def test_only_new_and_changed_files_are_decoded_again(data: ImageFolder, cache: 
     first = prove(data, cache=cache, workers=1)
     (data.root / "a/0.jpg").write_text("changed")
     draw(data.root / "a/6.jpg")
-    with mock.patch.object(proofs, "fault", side_effect=proofs.fault) as fault:
+    with mock.patch.object(proofs, "examine", side_effect=proofs.examine) as examine:
         second = prove(scan(data.root), cache=cache, workers=1)
-        tried = [call.args[0].name for call in fault.call_args_list]
+        tried = [call.args[0].name for call in examine.call_args_list]
         third = prove(scan(data.root), cache=cache, workers=1)
     assert sorted(tried) == ["0.jpg", "6.jpg"]
     assert why(first) == {"b/5.jpg": "empty"}
@@ -189,7 +189,7 @@ def test_bad_files_are_named_three_at_most(data: ImageFolder, cache: Path) -> No
     )
     for path in data.files[1:4]:
         (data.root / path).write_text("text")
-    with pytest.raises(DataError, match=r"a/0.jpg \(empty\), .*a/2.bmp \(not an image\), …;"):
+    with pytest.raises(DataError, match=r"a/0.jpg \(empty\), .*a/2.bmp \(not an image: text\), …;"):
         require_good(prove(data, cache=cache, workers=1), skip=False)
 
 
