@@ -32,7 +32,8 @@ _BYTE: Final = _byte_table()
 def _pair_table() -> Words:
     """The same for two bytes at once."""
     first = _BYTE[np.arange(65536) & 0xFF] ^ (np.arange(65536, dtype=np.uint32) >> 8)
-    return (_BYTE[first & 0xFF] ^ (first >> 8)).astype(np.uint32)
+    table: Words = (_BYTE[first & 0xFF] ^ (first >> 8)).astype(np.uint32)
+    return table
 
 
 @lru_cache(maxsize=32)
@@ -50,7 +51,8 @@ def _shift(doublings: int) -> Words:
 
 def _shifted(sums: Words, table: Words) -> Words:
     parts = [table[place][(sums >> np.uint32(8 * place)) & 0xFF] for place in range(4)]
-    return parts[0] ^ parts[1] ^ parts[2] ^ parts[3]
+    joined: Words = parts[0] ^ parts[1] ^ parts[2] ^ parts[3]
+    return joined
 
 
 def crc32c(data: bytes) -> int:

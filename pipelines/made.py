@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines import manifest
 from pipelines.errors import DataError
-from pipelines.made_spec import CLASS_NAMES, DEFAULT_SPEC, MadeSpec
+from pipelines.made_spec import DEFAULT_SPEC, MadeSpec, class_names
 from pipelines.manifest import MadeFile
 from pipelines.paint import picture
 from pipelines.workers import chunks, over
@@ -54,7 +54,7 @@ def ensure_made(
 
 def make(root: Path, spec: MadeSpec, *, workers: int, progress: Progress | None = None) -> None:
     """Draw the set into `root`; the manifest is written last, so that it vouches for all."""
-    for name in CLASS_NAMES[: spec.classes]:
+    for name in class_names(spec.classes):
         (root / name).mkdir(parents=True)
     files: list[MadeFile] = []
     for written in over(partial(_write_chunk, root, spec), _shares(spec), workers=workers):
@@ -80,10 +80,11 @@ def _write_chunk(root: Path, spec: MadeSpec, indices: Sequence[int]) -> list[Mad
 
 def _write(root: Path, spec: MadeSpec, index: int) -> MadeFile:
     """Draw and save one picture; what it looks like depends on the spec and its index alone."""
-    path = f"{CLASS_NAMES[index % spec.classes]}/{index:06d}.jpg"
+    path = f"{class_names(spec.classes)[index % spec.classes]}/{index:06d}.jpg"
     rng = np.random.default_rng([spec.seed, 3, index])
     quality = int(rng.integers(spec.quality_low, spec.quality_high + 1))
-    picture(spec.seed, index, spec.classes).save(root / path, "JPEG", quality=quality)
+    drawn = picture(spec.seed, index, spec.classes, spec.long_px)
+    drawn.save(root / path, "JPEG", quality=quality)
     return manifest.describe(root, path)
 
 

@@ -27,7 +27,7 @@ class MadeFile:
 class Manifest:
     """The spec, the libraries that drew it and every file."""
 
-    spec: dict[str, int]
+    spec: dict[str, int | str | list[str]]
     libraries: dict[str, str]
     files: tuple[MadeFile, ...]
 
@@ -46,10 +46,15 @@ def write(root: Path, spec: object, files: Iterable[MadeFile]) -> None:
     replace_file(root / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
 
 
+def read(root: Path) -> Manifest:
+    """The manifest of a set that is there."""
+    return msgspec.json.decode((root / NAME).read_bytes(), type=Manifest)
+
+
 def holds(root: Path, spec: object, count: int) -> bool:
     """Whether the set is there: this spec, `count` files, and each byte as it was written."""
     try:
-        manifest = msgspec.json.decode((root / NAME).read_bytes(), type=Manifest)
+        manifest = read(root)
         return (
             manifest.spec == msgspec.to_builtins(spec)
             and len(manifest.files) == count

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipelines.made_spec import USUAL_LONG_PX
+
 Plane = NDArray[np.float32]
 
 CANVAS_PX = 1152
@@ -89,9 +91,12 @@ def noise_tile(seed: int) -> Plane:
     return rng.standard_normal((NOISE_TILE_PX, NOISE_TILE_PX), dtype=np.float32)
 
 
-def size_px(rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height, spread about 500 by 375 as ImageNet's are, one in four upright."""
-    long_px = int(np.clip(rng.normal(500, 50), *LONG_EDGE_PX))
+def size_px(rng: np.random.Generator, usual_px: int = USUAL_LONG_PX) -> tuple[int, int]:
+    """Width and height, spread about 500 by 375 as ImageNet's are, one in four upright.
+
+    Another usual longer side scales all of it.
+    """
+    long_px = int(np.clip(rng.normal(500, 50), *LONG_EDGE_PX) * usual_px / USUAL_LONG_PX)
     short_px = round(long_px / rng.choice(ASPECTS, p=ASPECT_ODDS) * rng.normal(1, 0.03))
     return (short_px, long_px) if rng.random() < 0.25 else (long_px, short_px)
 
@@ -109,11 +114,11 @@ def to_bytes(values: Plane) -> Image.Image:
     return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
 
-def picture(seed: int, index: int, classes: int) -> Image.Image:
+def picture(seed: int, index: int, classes: int, long_px: int = USUAL_LONG_PX) -> Image.Image:
     """Picture `index` (its class is `index % classes`) in YCbCr, as JPEG stores it."""
     rng = np.random.default_rng([seed, 2, index])
     source = canvas(seed, index % classes, classes)
-    width_px, height_px = size_px(rng)
+    width_px, height_px = size_px(rng, long_px)
     detail_gain = 3.4 * math.exp(rng.normal(0, 0.45))
     luma = cut(rng, source.coarse, width_px, height_px) * np.float32(rng.uniform(35, 55))
     luma += cut(rng, source.detail, width_px, height_px) * np.float32(detail_gain)

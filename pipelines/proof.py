@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
 from pipelines.pictures import examine, strict_decoding
-from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save
+from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
 from pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]
@@ -51,11 +51,11 @@ def prove(
 ) -> Proof:
     """Decode each file that is new or changed since its last proof; the verdicts are kept."""
     known = load(cache, folder.root)
-    stamps = {path: _stamp(folder.root / path) for path in folder.files}
+    stamps = {path: stamp(folder.root / path) for path in folder.files}
     verdicts = {
         path: known[path][1]
-        for path, stamp in stamps.items()
-        if path in known and known[path][0] == stamp
+        for path, now in stamps.items()
+        if path in known and known[path][0] == now
     }
     todo = [path for path in folder.files if path not in verdicts]
     try:
@@ -137,15 +137,6 @@ def _try_all(root: Path, paths: Sequence[str]) -> list[tuple[str, Verdict]]:
     """The verdicts on one chunk of files."""
     with strict_decoding():
         return [(path, examine(root / path)) for path in paths]
-
-
-def _stamp(path: Path) -> Stamp:
-    """Size and time of change, or a stamp that no file has."""
-    try:
-        status = path.stat()
-    except OSError:
-        return (-1, -1)
-    return status.st_size, status.st_mtime_ns
 
 
 def _lasting(stamps: Mapping[str, Stamp], verdicts: Mapping[str, Verdict]) -> Verdicts:

@@ -137,6 +137,4 @@ def read(paths: Sequence[Path], *, threads: int, resident: float) -> Reading:
     with ThreadPoolExecutor(threads) as pool:
         sizes = [size for size in pool.map(size_of, paths) if size >= 0]
         seconds = time.perf_counter() - start
-    return Reading(
-        resident=resident, read_bytes=sum(sizes), read_files=len(sizes), seconds=seconds
-    )
+    return Reading(resident=resident, read_bytes=sum(sizes), read_files=len(sizes), seconds=seconds)

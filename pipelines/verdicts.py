@@ -41,6 +41,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: Verdicts
 
 
+def stamp(path: Path) -> Stamp:
+    """Size and time of change, or a stamp that no file has."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (-1, -1)
+    return status.st_size, status.st_mtime_ns
+
+
 def manifest_path(cache: Path, root: Path) -> Path:
     """The manifest of a root, whichever path leads to it."""
     digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.cli import options as opt
+from bench.cli.data_app import data_app
 from bench.cli.models_app import models_app
 from bench.cli.output import silence
 from bench.cli.runs_app import runs_app
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(runs_app, name="runs")
 app.add_typer(trace_app, name="trace")
 app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
 
 
 def _version(wanted: bool) -> None:

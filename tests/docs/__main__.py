@@ -21,6 +21,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = (
     *((), ("run",), ("compare",), ("doctor",), ("models",)),
     *(("models", name) for name in ("list", "show", "roofline")),
+    ("data",),
+    *(("data", name) for name in ("make", "check", "pack")),
     ("trace",),
     *(("trace", name) for name in ("report", "query", "open")),
     ("runs",),

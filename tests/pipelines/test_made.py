@@ -223,7 +223,14 @@ def test_a_cache_that_cannot_be_written_is_named(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"classes": 9}, {"classes": 0}, {"images": 7}, {"quality_low": 96}, {"quality_high": 101}],
+    [
+        {"classes": 1001, "images": 2000},
+        {"long_px": 601},
+        {"classes": 0},
+        {"images": 7},
+        {"quality_low": 96},
+        {"quality_high": 101},
+    ],
 )
 def test_a_spec_that_cannot_be_drawn_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="made data: "):

@@ -1,0 +1,78 @@
+"""What the commands of `data` share: options as numbers, progress, ends that are told in a line."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.cli.display import RunDisplay
+from bench.cli.output import print_json
+from bench.errors import Interrupted, UsageError
+from bench.machine.inventory import inspect
+from pipelines.cache import cache_dir
+from pipelines.errors import DataError
+from pipelines.folder import ImageFolder
+from pipelines.leftovers import Stray
+from pipelines.proof import BadFile, Proof, prove
+from reports.datasets import Bad
+
+Tell = Callable[[str, int, int], None]
+
+
+def whole(option: str, text: str, low: int, high: int) -> int:
+    """A number as typed."""
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+        raise UsageError(f"{option} {text}: a whole number from {low:,} to {high:,} is needed")
+    return int(text)
+
+
+def one_of(option: str, text: str, allowed: tuple[str, ...]) -> str:
+    """A word as typed."""
+    if text not in allowed:
+        raise UsageError(f"{option} {text}: choose from {', '.join(allowed)}")
+    return text
+
+
+def workers_of(text: str | None) -> int:
+    """How many processes; by default what this machine can keep busy."""
+    return inspect().usable_cores if text is None else whole("--workers", text, 1, 1024)
+
+
+@contextmanager
+def at_work(consequence: str) -> Iterator[Tell]:
+    """Progress on standard error; wrong data and Ctrl-C end in a line."""
+    try:
+        with RunDisplay() as display:
+            yield display.preparing
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {consequence}") from None
+
+
+def proved(folder: ImageFolder, workers: int, tell: Tell) -> Proof:
+    """Every file decoded once."""
+    return prove(
+        folder,
+        cache=cache_dir(),
+        workers=workers,
+        progress=lambda done, total: tell("checking images", done, total),
+    )
+
+
+def bad_rows(files: Iterable[BadFile | Stray]) -> list[Bad]:
+    """Bad files as they are reported."""
+    return [Bad(path=printable(file.path), why=file.why, seems=file.seems) for file in files]
+
+
+def printable(path: str | Path) -> str:
+    """A name that is not UTF-8 keeps what can be shown of it."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def as_json(found: Any) -> None:
+    """On standard output, alone."""
+    print_json(msgspec.json.format(msgspec.json.encode(found), indent=2))
