@@ -23,8 +23,8 @@ from nvidia.dali.plugin.pytorch import DALIGenericIterator
 from pipelines.batches import FLOATS, IMAGENET_MEAN, IMAGENET_STD, Batch, Batches, BatchSpec
 from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
-from pipelines.proof import fault
 
 DALI_FLOATS = {"fp32": types.FLOAT, "fp16": types.FLOAT16}
 
@@ -134,7 +134,8 @@ class DaliBatches:
     def _bad(self, indices: set[int]) -> dict[int, str]:
         """Those of the samples that do not decode, with the reason."""
         paths = {index: Path(self._source.root) / self._source.files[index] for index in indices}
-        found = {index: fault(path) for index, path in sorted(paths.items())}
+        with strict_decoding():
+            found = {index: examine(path).why for index, path in sorted(paths.items())}
         return {index: why for index, why in found.items() if why}
 
 
