@@ -13,6 +13,7 @@ from typing import Final
 from pipelines.errors import DataError
 
 STALE_S: Final = 3600
+PATIENCE_S: Final = 30.0
 
 
 def taken(folder: Path) -> bool:
@@ -33,11 +34,14 @@ def aside(folder: Path) -> Iterator[Path]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _sweep(place.parent, prefix)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=prefix) as made:
-            fresh = Path(made) / "fresh"
+        made = Path(tempfile.mkdtemp(dir=place.parent, prefix=prefix))
+        try:
+            fresh = made / "fresh"
             fresh.mkdir()
             yield fresh
             fresh.rename(place)  # onto an empty folder too; anything else is refused
+        finally:
+            _remove(made)
     except OSError as error:
         raise DataError(
             f"cannot write {folder}: {error.strerror or error}; nothing was left there"
@@ -47,6 +51,15 @@ def aside(folder: Path) -> Iterator[Path]:
             f"a process that made pictures for {folder} was killed;"
             " it may have run out of memory: try again with --workers 1"
         ) from error
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which processes may still be writing what was asked of them last."""
+    until = time.monotonic() + PATIENCE_S
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)  # their next write then fails, and they end
+        if folder.exists():
+            time.sleep(0.02)
 
 
 def _sweep(parent: Path, prefix: str) -> None:

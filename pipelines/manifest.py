@@ -8,8 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.verdicts import replace_file
-
 NAME = "manifest.json"
 LIBRARIES = ("numpy", "pillow")
 
@@ -43,7 +41,7 @@ def write(root: Path, spec: object, files: Iterable[MadeFile]) -> None:
     """Write the manifest, which is the last file of a set."""
     libraries = {name: version(name) for name in LIBRARIES}
     manifest = Manifest(spec=msgspec.to_builtins(spec), libraries=libraries, files=tuple(files))
-    replace_file(root / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+    (root / NAME).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
 
 
 def read(root: Path) -> Manifest:

@@ -15,7 +15,6 @@ from pipelines.aside import aside, taken
 from pipelines.errors import DataError
 from pipelines.proof import Proof
 from pipelines.shards import RecordWriter, Sample, Shard, ShardWriter, TarWriter
-from pipelines.verdicts import replace_file
 from pipelines.workers import chunks
 
 Progress = Callable[[int, int], None]
@@ -64,7 +63,7 @@ def pack(
         extensions: Counter[str] = Counter()
         shards = tuple(_shards(fresh, samples, _WRITERS[format], shard_bytes, extensions))
         packed = _packed(proof, shards, extensions, format=format, seed=seed)
-        replace_file(fresh / NAME, msgspec.json.format(msgspec.json.encode(packed)))
+        (fresh / NAME).write_bytes(msgspec.json.format(msgspec.json.encode(packed)))
     return packed
 
 

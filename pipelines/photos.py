@@ -22,12 +22,13 @@ from pipelines.manifest import MadeFile
 from pipelines.paint import size_px
 from pipelines.pictures import strict_decoding
 from pipelines.verdicts import stamp
-from pipelines.workers import over
+from pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]
 
 LEAST_AREA: Final = 0.25
 SPLIT_CLASSES: Final = 8
+CHUNK_PICTURES: Final = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +125,7 @@ def make(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """The pictures that one photograph gives."""
+    """Some of the pictures that one photograph gives."""
 
     photo: str
     label: int
@@ -137,10 +138,12 @@ def _shares(photos: ImageFolder, images: int) -> list[Share]:
     for path, label in zip(photos.files, photos.labels, strict=True):
         own[label].append(path)
     return [
-        Share(photo=path, label=label, indices=indices)
+        Share(photo=path, label=label, indices=tuple(part))
         for label, paths in enumerate(own)
         for place, path in enumerate(paths)
-        if (indices := tuple(range(label + place * len(own), images, len(own) * len(paths))))
+        for part in chunks(
+            range(label + place * len(own), images, len(own) * len(paths)), CHUNK_PICTURES
+        )
     ]
 
 

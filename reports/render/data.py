@@ -83,7 +83,9 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
         yield "misnamed", f"{named} (read by content: no harm)"
     if found.skipped:
         kinds = list(found.skipped.items())
-        shown = ", ".join(f"{count:,} {name or 'without'}" for name, count in kinds[:NAMED])
+        shown = ", ".join(
+            f"{count:,} {name or 'without extension'}" for name, count in kinds[:NAMED]
+        )
         yield "no images", f"{shown}{', …' * (len(kinds) > NAMED)} (by extension, passed over)"
     if found.loose:
         yield "loose", f"{found.loose:,} beside the class folders, in no class (passed over)"

@@ -27,6 +27,7 @@ assert not loaded, loaded
     [
         ["--help"],
         ["run", "--help"],
+        ["data", "check", "--help"],
         ["runs", "list"],
         ["run", "--dry-run", "--nodes", "2"],
         ["models"],
