@@ -14,6 +14,8 @@ WARM_UP: Final = -1
 """Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""
 END: Final = 0
 """Token: hand over what was measured and end. Any positive token is a block of so many steps."""
+FULL: Final = 1 << 32
+"""Added to a block's token: the loader's queue stays as the pause has left it, which is full."""
 READY: Final = 1
 """First word of a side, unasked: built, connected, waiting."""
 

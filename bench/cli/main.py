@@ -103,6 +103,8 @@ def run(
     sessions: opt.Sessions = None,
     profile: opt.Profile = None,
     profile_steps: opt.ProfileSteps = None,
+    attribute: opt.Attribute = None,
+    attribution_rounds: opt.AttributionRounds = None,
     allow_unsure: opt.AllowUnsure = False,
     config: opt.Config = None,
     output: opt.Output = None,

@@ -187,8 +187,9 @@ Pipeline = Annotated[
     str | None,
     _option(
         _DATA,
-        "Where batches come from (default: dali if installed, else torchvision for --data)",
-        metavar="[synthetic|torchvision|dali]",
+        "Where batches come from: synthetic is one batch on the device, host one that each step "
+        "copies to it (default: dali if installed, else torchvision for --data)",
+        metavar="[synthetic|host|torchvision|dali]",
     ),
 ]
 Decode = Annotated[
@@ -276,6 +277,22 @@ Profile = Annotated[
 ]
 ProfileSteps = Annotated[
     str | None, _option(_MEASURE, "Steps in the trace (default: 3 with --profile)")
+]
+Attribute = Annotated[
+    bool | None,
+    _option(
+        _MEASURE,
+        "Tell what loading costs: real steps, synthetic ones and the loader alone take turns, and "
+        "say what a faster model or more loader threads would give",
+        "--attribute/--no-attribute",
+    ),
+]
+AttributionRounds = Annotated[
+    str | None,
+    _option(
+        _MEASURE,
+        "Rounds of blocks of a second; even, in place of --steps (default: 10 with --attribute)",
+    ),
 ]
 Sessions = Annotated[
     str | None, _option(_MEASURE, "Independent launches of all processes (default: 1)")

@@ -7,13 +7,13 @@ from bench.config.ranks import ranks_here
 from bench.config.request import flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
-from reports.schema.config import Request
+from reports.schema.config import SYNTHETIC, Request
 
 
 def pipeline_of(request: Request) -> tuple[str, str]:
     """The pipeline a request leads to, and why; it decides whether a data set is needed."""
     if "pipeline" in request:
-        if request["pipeline"] == "synthetic" and "data" in request:
+        if request["pipeline"] in SYNTHETIC and "data" in request:
             raise UsageError(
                 "--data needs a pipeline that reads it: leave --pipeline out, or give dali or "
                 "torchvision"
@@ -49,7 +49,8 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
     """Where batches come from."""
     name, why = pipeline_of(pick.request)
     pick("pipeline", name, why)
-    if name == "synthetic":
+    if name in SYNTHETIC:
+        _require_copy(name, values["device"])
         if pick.request.get("decode", "none") != "none":
             raise UsageError(f"--decode {pick.request['decode']}: synthetic batches have no JPEGs")
         for option in ("prefetch", "last_batch"):
@@ -70,6 +71,13 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
         "prefetch": pick("prefetch", 2, "DALI's and PyTorch's own", tell=False),
         "last_batch": pick("last_batch", "wrap", "every image once an epoch", tell=False),
     }
+
+
+def _require_copy(name: str, device: str) -> None:
+    if name == "host" and device == "cpu":
+        raise UsageError(
+            "--pipeline host: a CPU has nothing to copy to; give synthetic, or --device cuda"
+        )
 
 
 def _pixels(pick: Answers, values: dict[str, Any], default: str, why: str) -> str:
@@ -101,7 +109,7 @@ def _decode(pick: Answers, pipeline: str, device: str) -> str:
 def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     """How many threads of a rank compute, and how many load."""
     cores = machine.usable_cores // ranks_here(pick, values)
-    reading = values["pipeline"] != "synthetic"
+    reading = values["pipeline"] not in SYNTHETIC
     if values["device"] == "cuda":
         loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))
     else:

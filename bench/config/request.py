@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from bench.errors import UsageError
-from reports.schema.config import AmpDtype, Option, Request, RunConfig
+from reports.schema.config import SYNTHETIC, AmpDtype, Option, Request, RunConfig
 
 _DERIVED: Final = frozenset({"classes", "launcher"})
 """Fields of a configuration that follow from others and are no options."""
@@ -23,6 +23,7 @@ OPTIONS: Final[dict[str, Any]] = {
 } | {
     "amp": bool,
     "amp_dtype": AmpDtype,
+    "attribute": bool,
     "bucket_mib": float,
     "compile": bool,
     "data": str,
@@ -53,6 +54,7 @@ AT_LEAST: Final[dict[str, float]] = {
     "sessions": 1,
     "port": 0,
     "profile_steps": 0,
+    "attribution_rounds": 0,
     "zero_stage": 0,
     "bucket_mib": 1,
 }
@@ -64,6 +66,7 @@ AT_MOST: Final[dict[str, float]] = {
     "seed": 2**31 - 1,
     "port": 65535,
     "profile_steps": 100,
+    "attribution_rounds": 1000,
     "zero_stage": 2,
     "bucket_mib": 100_000,
     "prefetch": 64,
@@ -113,13 +116,14 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         "amp_dtype": "amp",
         "compile_mode": "compile",
         "profile_steps": "profile",
+        "attribution_rounds": "attribute",
     }
     overruled = {rivals[name] for name in command_line if name in rivals}
     for switch, exact in (("amp", "amp_dtype"), ("compile", "compile_mode")):
         on = command_line.get(switch)
         if on is False or (on and file.get(exact) == "none"):
             overruled.add(exact)
-    if command_line.get("pipeline") == "synthetic":
+    if command_line.get("pipeline") in SYNTHETIC:
         overruled |= {"data", "decode", "bad_files", "prefetch", "last_batch"}
     if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":
         overruled.add("decode")

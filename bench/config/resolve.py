@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.config.answers import Answers
+from bench.config.attribution import choose_attribution
 from bench.config.models import foreign, require_form, require_image_size, require_model
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
@@ -71,9 +72,7 @@ def request_of(config: RunConfig) -> Request:
         derived.add("launcher")
     fields = msgspec.structs.asdict(config)
     synthetic = (
-        {"decode", "bad_files", "prefetch", "last_batch"}
-        if config.pipeline == "synthetic"
-        else set()
+        {"decode", "bad_files", "prefetch", "last_batch"} if not config.reads_images else set()
     )
     return {
         name: value
@@ -242,6 +241,7 @@ _PARTS: Final = (
     _sizes,
     choose_pipeline,
     choose_threads,
+    choose_attribution,
     _training,
 )
 """In this order, as each may ask what those before it chose."""

@@ -127,11 +127,18 @@ def _limit_gib(request: Request, machine: Machine) -> float:
     return FILLED * free_memory_gib() / (nodes * each)
 
 
-_SHORT: Final[Request] = {"warm_up": 2, "steps": 2, "sessions": 1, "profile_steps": 0}
+_SHORT: Final[Request] = {
+    "warm_up": 2,
+    "steps": 2,
+    "sessions": 1,
+    "profile_steps": 0,
+    "attribution_rounds": 0,
+}
+_LATER: Final = ("profile", "attribute")
 
 
 def _peak_gib(request: Request, machine: Machine) -> float | None:
-    short = {name: value for name, value in request.items() if name != "profile"} | _SHORT
+    short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
     with tempfile.TemporaryDirectory(prefix="resnext-bench-") as root:
         run = open_recording(
             short, machine, root=Path(root), command=(), tell=lambda *_: None, member=None

@@ -14,7 +14,7 @@ from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
-from reports.schema.config import Request, RunConfig
+from reports.schema.config import SYNTHETIC, Request, RunConfig
 from reports.schema.record import DataSet
 
 Tell = Callable[[str, int, int], None]
@@ -32,7 +32,7 @@ class Data:
 
 def describe_data(request: Request) -> DataFacts | None:
     """What data the request leads to, without making or decoding any: for a dry run."""
-    if pipeline_of(request)[0] == "synthetic":
+    if pipeline_of(request)[0] in SYNTHETIC:
         return None
     from pipelines.folder import scan  # noqa: PLC0415  (a run needs numpy here, a dry run does not)
     from pipelines.made_spec import DEFAULT_SPEC  # noqa: PLC0415
@@ -49,7 +49,7 @@ def describe_data(request: Request) -> DataFacts | None:
 
 def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
     """Make or check the data set: every file is decoded once before a loader may read it."""
-    if pipeline_of(request)[0] == "synthetic":
+    if pipeline_of(request)[0] in SYNTHETIC:
         return None
     try:
         return _prepared(request, machine, tell)

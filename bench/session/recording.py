@@ -28,10 +28,12 @@ from bench.session.data import (
     require_batch,
 )
 from reports import runs
+from reports.attribution import Sides, attribute
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.cost import cost_of
 from reports.figures import Window, figures_of, interval_of, window_of
 from reports.files import describe
+from reports.schema.attribution import Attribution
 from reports.schema.config import Request, RunConfig
 from reports.schema.machine import GpusSeen
 from reports.schema.record import (
@@ -85,6 +87,10 @@ class Recording:
     """What its ranks do of a step."""
     neighbour: str = ""
     """Who else measured on this machine when the run began."""
+    sides: list[Sides] = field(default_factory=list)
+    """Of each session in which the run's steps were one of several sides."""
+    told: list[str] = field(default_factory=list)
+    """More notes of its sessions."""
 
     @property
     def id(self) -> str:
@@ -249,10 +255,16 @@ class Recording:
                 figures.images_per_s if figures else None,
                 self.stood.devices,
             ),
+            attribution=self._attribution(),
             files=self._files(),
         )
         runs.save(self.folder, record)
         return record
+
+    def _attribution(self) -> Attribution | None:
+        cores = len(self.topology.places[0].cores)
+        images = self.config.global_batch_size
+        return attribute(self.sides, images=images, rank_cores=cores) if self.sides else None
 
     def _figures(self, windows: Sequence[Window]) -> Figures:
         return figures_of(windows, batch_size=self.config.batch_size, devices=self.stood.devices)
@@ -290,6 +302,7 @@ class Recording:
             notes.append(f"{self.data.left_out} files that do not decode were left out")
         if self.data and (told := epoch_note(self.data, self.config)):
             notes.append(told)
+        notes += self.told
         for session in self.sessions:
             prefix = f"session {session.number}: " if len(self.sessions) > 1 else ""
             unsteady = [] if session.steadiness.steady else [session.steadiness.why]

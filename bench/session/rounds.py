@@ -7,7 +7,7 @@ all sides is one observation.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench import tokens
 from bench.launch.resident import Resident
@@ -30,18 +30,35 @@ class Rounds:
     """Of each side; their first `block_steps` steps are those of the round that does not count."""
     quiet_percent: float
     """CPU time of the waiting sides together, in per cent of the cores of one."""
+    built_s: tuple[float, ...]
+    """From the start of each side's processes to its first warm-up step."""
 
 
-Tell = Callable[[str], None]
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, how many of it are done, and of how many."""
+
+
+Full = Callable[[Sequence[float]], Sequence[int]]
+"""Given the last ms/step of every side, those that begin with all the batches their loaders made
+in the pause: right where a loader is ahead of training, as its queue is then full all along."""
 
 
 def play_rounds(
-    runs: Sequence[Recording], number: int, *, rounds: int, block_steps: int = 0, tell: Tell
+    runs: Sequence[Recording],
+    number: int,
+    *,
+    rounds: int,
+    block_steps: int = 0,
+    tell: Tell,
+    begin: Callable[[], None] = lambda: None,
+    watch: Callable[[], None] = lambda: None,
+    full: Full = lambda _: (),
 ) -> Rounds:
     """Build all sides one after another, let them take turns, and end them.
 
     `rounds` is even, so that every side stands as often early as late; one more round goes before
-    them and does not count. Without `block_steps` each side's blocks last about a second.
+    them and does not count. Without `block_steps` each side's blocks last about a second. `begin`
+    is called before the first block, `watch` about twice a second while blocks are played.
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
@@ -50,15 +67,21 @@ def play_rounds(
     with ExitStack() as stack:
         sides: list[Resident] = []
         steps: list[int] = []
-        for run in runs:
-            tell(f"building {run.config.model}")
+        built: list[float] = []
+        for done, run in enumerate(runs):
+            tell("building sides", done, len(runs))
+            start = time.monotonic()
             with undisturbed():
                 sides.append(stack.enter_context(resident(run, number, room)))
             sides[-1].answer(sides, _nothing)
+            built.append(time.monotonic() - start)
             sides[-1].give(tokens.WARM_UP)
             warm_ns = sides[-1].answer(sides, _nothing)
             steps.append(block_steps or block_length(warm_ns, may_be_short=False))
-        turns = _Turns(sides=sides, tell=tell)
+        begin()
+        turns = _Turns(
+            sides=sides, tell=tell, watch=watch, full=full, total=len(runs) * (1 + rounds)
+        )
         blocks = [turns.block(side, each) for side, each in zip(sides, steps, strict=True)]
         lengths = in_rounds(blocks, 1 + rounds)
         results = tuple(side.finish() for side in sides)
@@ -71,6 +94,7 @@ def play_rounds(
         block_steps=tuple(steps),
         results=results,
         quiet_percent=100 * turns.waiting_cpu_s / (turns.waited_s * cores),
+        built_s=tuple(built),
     )
 
 
@@ -80,26 +104,38 @@ class _Turns:
 
     sides: Sequence[Resident]
     tell: Tell
+    watch: Callable[[], None]
+    full: Full
+    total: int
     blocks: int = 0
     waited_s: float = 0.0
     waiting_cpu_s: float = 0.0
+    last_ms: dict[int, float] = field(default_factory=dict)
 
     def block(self, side: Resident, steps: int) -> Block:
         """What plays one block of a side."""
         others = [other for other in self.sides if other is not side]
+        place = self.sides.index(side)
 
         def played() -> float:
             cpu_s, start = sum(other.cpu_s() for other in others), time.monotonic()
-            side.give(steps)
-            length_ns = side.answer(self.sides, _nothing)
+            side.give(steps + (tokens.FULL if self._is_full(place) else 0))
+            length_ns = side.answer(self.sides, self.watch)
+            self.last_ms[place] = length_ns / 1e6 / steps
             self.blocks += 1
-            self.tell(f"block {self.blocks}")
+            self.tell("blocks in turn", self.blocks, self.total)
             if self.blocks > len(self.sides):  # in the first round loaders still fill their queues
                 self.waited_s += time.monotonic() - start
                 self.waiting_cpu_s += sum(other.cpu_s() for other in others) - cpu_s
             return length_ns / 1e9
 
         return played
+
+    def _is_full(self, place: int) -> bool:
+        """Only once all sides are known."""
+        if len(self.last_ms) < len(self.sides):
+            return False
+        return place in self.full([self.last_ms[each] for each in range(len(self.sides))])
 
 
 def _nothing() -> None:

@@ -19,6 +19,7 @@ from bench.machine.lock import measuring
 from bench.machine.member import Member
 from bench.machine.process import undisturbed
 from bench.rankfile import Phase
+from bench.session.attribution import attributed_session
 from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started, open_recording
 from reports.figures import steadiness_of
@@ -83,6 +84,9 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
     try:
         for number in range(1, run.config.sessions + 1):
             display.session(number, run.config.sessions)
+            if run.config.attribution_rounds:
+                run.sides.append(attributed_session(run, number, display.preparing))
+                continue
             # A later session takes its own port: the first one's may linger in the kernel.
             measure_session(run, number, port if number == 1 else choose_port(0), display.progress)
     except SessionFailed as failed:

@@ -12,7 +12,7 @@ import torch
 from bench.job import Job, SessionFolder
 from bench.machine.process import die_with_parent
 from pipelines.batches import Batches, BatchSpec
-from pipelines.synthetic import synthetic_batches
+from pipelines.synthetic import host_batches, synthetic_batches
 from reports.schema.config import RunConfig
 
 
@@ -34,6 +34,8 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
     )
     if config.pipeline == "synthetic":
         return synthetic_batches(spec)
+    if config.pipeline == "host":
+        return host_batches(spec)
     read = _torchvision_batches if config.pipeline == "torchvision" else _dali_batches
     return read(job, folder, spec)
 
@@ -52,7 +54,7 @@ def most_ready(config: RunConfig) -> int:
     on a GPU, and begins one batch more. Each process of a DataLoader makes what was ordered from
     it, and orders are given only when a batch is taken.
     """
-    if config.pipeline == "synthetic":
+    if not config.reads_images:
         return 0
     if config.pipeline == "torchvision":
         return config.prefetch * config.loader_threads

@@ -111,7 +111,7 @@ def reset_peak(device: torch.device) -> None:
 
 def _expected(config: RunConfig, steps: int) -> int:
     """Synthetic batches repeat by design."""
-    return 0 if config.pipeline == "synthetic" else fewest_distinct(steps)
+    return fewest_distinct(steps) if config.reads_images else 0
 
 
 def _peak_gib(device: torch.device) -> float:

@@ -2,7 +2,8 @@
 
 Built once, it trains in blocks whenever its side holds the token and sleeps in between. Batches
 that a loader made ready in the pause would hide how slow it is, so a block begins by throwing them
-away. Its first step meets caches and clocks that the other side left behind and is not counted.
+away, unless its token says otherwise. Its first step meets caches and clocks that the other side
+left behind and is not counted.
 """
 
 import os
@@ -101,23 +102,29 @@ def settle(most_s: float) -> None:
 
 
 def _warm_up(side: _Side) -> int:
-    """Return the shortest step of the later half, in ns: blocks must last long enough."""
+    """Return the shortest step of the later half, in ns: blocks must last long enough.
+
+    Of a loader alone the mean step, as its batches come in bursts: many processes end together.
+    """
     config = side.rank.job.config
     steps = config.warm_up
+    _throw_away(side)
     side.clock.start_window()
     warm_up(side.training, side.clock, side.evidence, config)
     side.clock.stop_window()
     side.done = steps
     reset_peak(side.training.device)
     lengths = columns(side.clock.device_marks(range(steps)), side.clock.host_marks(range(steps)))
-    return min(lengths["step_ns"][steps // 2 :])
+    later = lengths["step_ns"][steps // 2 :]
+    return sum(later) // len(later) if side.rank.job.part == "load" else min(later)
 
 
-def _block(side: _Side, steps: int) -> int:
-    """Train for one step and `steps` timed ones; return the length of these, in ns."""
+def _block(side: _Side, token: int) -> int:
+    """Train for one step and the timed ones of the token; return the length of these, in ns."""
+    full, steps = divmod(token, tokens.FULL)
     clock, first = side.clock, side.done
-    for _ in range(most_ready(side.rank.job.config)):
-        next(side.training.batches)
+    if not full:
+        _throw_away(side)
     with side.evidence.counted():
         group.barrier()
         clock.start_window()
@@ -130,6 +137,12 @@ def _block(side: _Side, steps: int) -> int:
         side.columns[name] += values[1:]
     side.losses += side.evidence.witness.losses(range(first + 1, side.done))
     return sum(found["step_ns"][1:])
+
+
+def _throw_away(side: _Side) -> None:
+    """All batches that a loader has made ready."""
+    for _ in range(most_ready(side.rank.job.config)):
+        next(side.training.batches)
 
 
 def _gathered(side: _Side, progress: Progress) -> tuple[Samples, RankFacts]:

@@ -37,7 +37,7 @@ def _cudnn(config: RunConfig) -> str:
 
 
 def _decoded(config: RunConfig) -> str:
-    decode = "" if config.pipeline == "synthetic" else f", {words.decode(config)}"
+    decode = "" if not config.reads_images else f", {words.decode(config)}"
     return words.pipeline(config) + decode
 
 

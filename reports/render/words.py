@@ -108,6 +108,8 @@ def batch(config: RunConfig) -> str:
 
 def data(config: RunConfig, found: DataSet | None) -> str:
     """Where the batches come from."""
+    if config.pipeline == "host":
+        return "synthetic: one batch in pinned host memory, copied in each step"
     if found is None:
         return "synthetic: one batch, resident on the device"
     name = "made JPEGs" if found.made else "images"

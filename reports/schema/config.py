@@ -11,7 +11,10 @@ CompileMode = Literal[
 ]
 Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AmpDtype = Literal["none", "bf16", "fp16"]
-PipelineName = Literal["synthetic", "torchvision", "dali"]
+PipelineName = Literal["synthetic", "host", "torchvision", "dali"]
+"""`synthetic` is one batch on the device, `host` one in pinned memory that each step copies."""
+SYNTHETIC: Final = ("synthetic", "host")
+"""Pipelines that read no images."""
 Decode = Literal["none", "cpu", "mixed"]
 Optimizer = Literal["sgd", "adamw"]
 Form = Literal["a", "b", "c"]
@@ -92,6 +95,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """DDP's gradients are views of its buckets: one copy less."""
     profile_steps: int = 0
     """Steps of the profiled pass that follows the last session's window; 0: there is none."""
+    attribution_rounds: int = 0
+    """Rounds in which real steps, synthetic ones and the loader alone take turns; 0: the run's
+    steps stand alone."""
     compile_mode: CompileMode = "none"
     """Of torch.compile; "none" trains eagerly."""
     form: Form = "c"
@@ -102,6 +108,11 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Batches that a loader keeps ready in each of its stages, or processes."""
     last_batch: LastBatch = "wrap"
     """What becomes of an epoch's rest that fills no batch of all ranks."""
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether a loader reads and decodes files."""
+        return self.pipeline not in SYNTHETIC
 
     @property
     def world_size(self) -> int:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from reports.schema.attribution import Attribution
 from reports.schema.config import Choice, Option, RunConfig
 from reports.schema.cost import Cost
 from reports.schema.machine import Board, GpusSeen
@@ -200,6 +201,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """By rank; empty where no pass was profiled."""
     cost: Cost | None = None
     """None for networks that are not ours, and in records of before it was known."""
+    attribution: Attribution | None = None
+    """What loading costs; None where it was not asked for."""
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

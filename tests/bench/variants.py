@@ -78,7 +78,7 @@ def _session(number: int) -> dict[str, Any]:
             for side in SIDES
         ]
         played = play_rounds(
-            runs, number, rounds=ROUNDS, block_steps=BLOCK_STEPS, tell=lambda _: None
+            runs, number, rounds=ROUNDS, block_steps=BLOCK_STEPS, tell=lambda *_: None
         )
     invalid = [
         f"{run.config.model}: {why}"

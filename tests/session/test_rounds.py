@@ -82,21 +82,23 @@ def test_rounds_that_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return next(made)
 
     monkeypatch.setattr(under_test, "resident", resident)
-    told: list[str] = []
-    played = play_rounds(opened(tmp_path, 2), 7, rounds=2, block_steps=3, tell=told.append)
+    told: list[tuple[str, int, int]] = []
+    tell = lambda *what: told.append(what)  # noqa: E731
+    played = play_rounds(opened(tmp_path, 2), 7, rounds=2, block_steps=3, tell=tell)
     assert played.step_ms == ((10.0, 20.0), (10.0, 20.0))
     assert len(played.results) == 2
     assert played.quiet_percent == 0
     turns = [line for line in log if line.endswith(" 3")]
     assert turns == ["a 3", "b 3", "b 3", "a 3", "a 3", "b 3"]
     assert log[-2:] == ["b gone", "a gone"]
-    assert told[-1] == "block 6"
+    assert told[0] == ("building sides", 0, 2)
+    assert told[-1] == ("blocks in turn", 6, 6)
 
 
 def test_sides_that_do_not_wait_quietly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = iter([Side([], name, 10_000_000, 0.5) for name in "ab"])
     monkeypatch.setattr(under_test, "resident", lambda *_: next(made))
-    played = play_rounds(opened(tmp_path, 2), 1, rounds=2, block_steps=3, tell=lambda _: None)
+    played = play_rounds(opened(tmp_path, 2), 1, rounds=2, block_steps=3, tell=lambda *_: None)
     assert played.quiet_percent > 1000
 
 

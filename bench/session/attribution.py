@@ -1,0 +1,139 @@
+"""A session of `run --attribute`: training on real, synthetic and no batches, in turn.
+
+The real side is the run's own: its figures are those of the record. Beside it stand what it would
+be without a loader, the loader without training, on a GPU the copy alone, and the loader with
+another number of threads.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from bench.errors import CannotHere
+from bench.launch.failure import is_lack_of_memory
+from bench.launch.topology import place_ranks
+from bench.launch.watch import SessionFailed
+from bench.machine import nvml
+from bench.machine.cpu import load_1min
+from bench.machine.gpu_watch import open_watch
+from bench.session.lost import lost_gpus_named
+from bench.session.recording import Recording, Started
+from bench.session.rounds import Full, Rounds, Tell, play_rounds
+from reports.attribution import Sides, side_rounds
+from reports.schema.attribution import SideName
+from reports.schema.config import RunConfig
+from reports.schema.record import Steadiness
+
+QUIET_PERCENT: Final = 2.0
+"""Waiting sides that together take more of the cores than this are worth a note."""
+_WHY: Final = "one of several sides in turn: judged against the others, block by block"
+
+
+def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
+    """Play one session of all sides; the run keeps that of its own side."""
+    sides = _sides(run)
+    names = list(sides)
+    started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
+    with ExitStack() as stack:
+        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
+        stack.enter_context(lost_gpus_named(watch))
+        stack.enter_context(_memory_named(len(sides)))
+        watch.note_residents()
+        played = play_rounds(
+            list(sides.values()),
+            number,
+            rounds=run.config.attribution_rounds,
+            tell=tell,
+            watch=watch.sample,
+            begin=watch.start,
+            full=_ahead(names),
+        )
+        use = watch.report().shared()
+    place = names.index("real")
+    steadiness = Steadiness(cut=played.block_steps[place], judged=True, steady=True, why=_WHY)
+    began = Started(at=started, launch_s=played.built_s[place], load_1min=load)
+    run.keep(played.results[place], steadiness, use, began)
+    run.told.extend(_notes(run, played, time.monotonic() - clock))
+    return {
+        name: side_rounds(result, steps, _threads(sides[name].config))
+        for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
+    }
+
+
+def other_threads(config: RunConfig, cores: int) -> int:
+    """The number of loader threads to try: twice as many, or half where all cores are taken."""
+    more = min(2 * config.loader_threads, cores)
+    return more if more > config.loader_threads else config.loader_threads // 2
+
+
+def _sides(run: Recording) -> Mapping[SideName, Recording]:
+    config = run.config
+    # What the loader's batches are made of stays, so that the model's first operation does.
+    synthetic = msgspec.structs.replace(config, pipeline="synthetic", decode="none", data=None)
+    sides: dict[SideName, Recording] = {
+        "synthetic": _side(run, "synthetic", synthetic),
+        "loader": replace(_side(run, "loader", config), part="load"),
+    }
+    if config.device == "cuda":
+        host = msgspec.structs.replace(synthetic, pipeline="host")
+        sides["copy"] = replace(_side(run, "copy", host), part="load")
+    sides["real"] = run
+    if threads := other_threads(config, len(run.topology.places[0].cores)):
+        other = msgspec.structs.replace(config, loader_threads=threads)
+        sides["other_threads"] = replace(_side(run, "other-threads", other), part="load")
+    return sides
+
+
+def _side(run: Recording, name: str, config: RunConfig) -> Recording:
+    """A neighbour of the run, in a folder inside its own."""
+    return replace(
+        run,
+        folder=run.folder / name,
+        resolved=replace(run.resolved, config=config),
+        topology=place_ranks(config, run.machine),
+        data=run.data if config.reads_images else None,
+        results=[],
+        sessions=[],
+        told=[],
+    )
+
+
+def _threads(config: RunConfig) -> int:
+    return config.loader_threads if config.reads_images else 0
+
+
+def _ahead(names: list[SideName]) -> Full:
+    """Where the loader is the faster one, its queue is full whenever training asks."""
+
+    def full(last_ms: Sequence[float]) -> Sequence[int]:
+        last = dict(zip(names, last_ms, strict=True))
+        return (names.index("real"),) if last["loader"] < last["synthetic"] else ()
+
+    return full
+
+
+def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
+    if "steps" in run.request and not run.told:
+        yield "--steps has no part in --attribute; --attribution-rounds says how long it lasts"
+    yield f"{len(played.results)} sides in turn took {took_s / 60:.1f} minutes"
+    if played.quiet_percent > QUIET_PERCENT:
+        yield f"waiting sides used {played.quiet_percent:.1f} % of a rank's cores"
+
+
+@contextmanager
+def _memory_named(sides: int) -> Iterator[None]:
+    """Alone, each side might have had enough."""
+    try:
+        yield
+    except SessionFailed as failed:
+        if not is_lack_of_memory(failed.failure):
+            raise
+        raise CannotHere(
+            f"--attribute: memory cannot hold {sides} sides at once ({failed.failure.what}); lower "
+            "--batch-size or --prefetch"
+        ) from failed

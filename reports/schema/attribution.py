@@ -1,0 +1,69 @@
+"""What loading costs a run: its sides in turn, the cost split in two, and what would change it."""
+
+from typing import Literal
+
+import msgspec
+
+SideName = Literal["synthetic", "loader", "copy", "real", "other_threads"]
+Bound = Literal["loader", "training", "even"]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A mean over rounds or sessions, and the interval that holds the truth."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SideTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """One side, block by block."""
+
+    name: SideName
+    loader_threads: int
+    """Of a rank; 0 where nothing is loaded."""
+    step_ms: tuple[tuple[float, ...], ...]
+    """Mean step of each block [sessions][rounds], of the rank that took longest."""
+    wait_ms: tuple[tuple[float, ...], ...]
+    """Its data wait, mean over ranks."""
+    cores: float
+    """Cores that a rank's processes keep busy."""
+    mean_ms: Estimate
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What training would come to if one thing were different."""
+
+    what: Literal["model_twice_as_fast", "loader_threads"]
+    loader_threads: int
+    images_per_s: Estimate
+    loader_bound: bool
+
+
+class Attribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Cost of loading = real - synthetic = exposed wait + contention, ms of a step."""
+
+    confidence_percent: float
+    replicate: Literal["round", "session"]
+    """What the intervals are over."""
+    replicates: int
+    block_steps: tuple[int, ...]
+    """Counted steps of a block of each side."""
+    sides: tuple[SideTimes, ...]
+    rank_cores: int
+    """Cores that a rank may use."""
+    cost_ms: Estimate
+    wait_ms: Estimate
+    """Data wait, less that of synthetic batches."""
+    contention_ms: Estimate
+    """By how much forward, backward and update are longer beside a loader."""
+    overlap_factor: Estimate
+    """1 where neither hinders the other, 2 where one waits while the other works; see
+    `reports.attribution`."""
+    bound: Bound
+    """Which takes longer alone; even where the interval of their ratio holds 1."""
+    predictions: tuple[Prediction, ...]
+
+    def side(self, name: SideName) -> SideTimes | None:
+        """A side by its name."""
+        return next((side for side in self.sides if side.name == name), None)
