@@ -6,7 +6,7 @@ another number of threads.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ _WHY: Final = "one of several sides in turn: judged against the others, block by
 
 def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
     """Play one session of all sides; the run keeps that of its own side."""
-    sides = _sides(run)
+    sides = sides_of(run)
     names = list(sides)
     started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
     with ExitStack() as stack:
@@ -71,25 +71,26 @@ def other_threads(config: RunConfig, cores: int) -> int:
     return more if more > config.loader_threads else config.loader_threads // 2
 
 
-def _sides(run: Recording) -> Mapping[SideName, Recording]:
+def sides_of(run: Recording) -> dict[SideName, Recording]:
+    """The run and its neighbours, in the order in which they take turns first."""
     config = run.config
     # What the loader's batches are made of stays, so that the model's first operation does.
     synthetic = msgspec.structs.replace(config, pipeline="synthetic", decode="none", data=None)
     sides: dict[SideName, Recording] = {
-        "synthetic": _side(run, "synthetic", synthetic),
-        "loader": replace(_side(run, "loader", config), part="load"),
+        "synthetic": neighbour(run, "synthetic", synthetic),
+        "loader": replace(neighbour(run, "loader", config), part="load"),
     }
     if config.device == "cuda":
         host = msgspec.structs.replace(synthetic, pipeline="host")
-        sides["copy"] = replace(_side(run, "copy", host), part="load")
+        sides["copy"] = replace(neighbour(run, "copy", host), part="load")
     sides["real"] = run
     if threads := other_threads(config, len(run.topology.places[0].cores)):
         other = msgspec.structs.replace(config, loader_threads=threads)
-        sides["other_threads"] = replace(_side(run, "other-threads", other), part="load")
+        sides["other_threads"] = replace(neighbour(run, "other-threads", other), part="load")
     return sides
 
 
-def _side(run: Recording, name: str, config: RunConfig) -> Recording:
+def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
     """A neighbour of the run, in a folder inside its own."""
     return replace(
         run,

@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.render import words
+from reports.render.attribution import print_attribution
 from reports.render.bars import bar
 from reports.render.gpus import gpu_line
+from reports.schema.attribution import Attribution
 from reports.schema.config import RunConfig
 from reports.schema.cost import Cost
 from reports.schema.record import Failure, Figures, Record
@@ -19,6 +21,8 @@ from reports.schema.upgrade import Stored
 def print_record(console: Console, record: Record) -> None:
     """Show a whole record."""
     console.print(_throughput_table(record) if record.figures else _headline(record))
+    if record.attribution:
+        print_attribution(console, record.attribution, record.resolved)
     for part in _remarks(record):
         console.print(part)
 
@@ -157,11 +161,20 @@ def _profiled(record: Record) -> str:
 
 def _measured(record: Record) -> str:
     config, first = record.resolved, record.sessions[0]
+    if record.attribution:
+        return _in_turn(record, record.attribution)
     steps = f"{config.steps} steps after {config.warm_up} of warm-up"
     if len(record.sessions) == 1:
         return f"{steps}; {first.steadiness.why}"
     settled = sum(session.steadiness.steady for session in record.sessions)
     return f"{len(record.sessions)} x {steps}; {settled} of {len(record.sessions)} steady"
+
+
+def _in_turn(record: Record, found: Attribution) -> str:
+    launches = len(record.sessions)
+    times = f"{launches} x " if launches > 1 else ""
+    blocks = f"{times}{record.resolved.attribution_rounds} blocks"
+    return f"{blocks}, in turn with {len(found.sides) - 1} other sides of this configuration"
 
 
 def _remarks(record: Record) -> Iterator[Text]:
