@@ -183,3 +183,16 @@ def test_a_process_that_works_on_is_waited_for_but_not_for_ever() -> None:
     start = time.process_time()
     resident.settle(60)
     assert time.process_time() - start < 1, "idle, so not waited for"
+
+
+def test_a_full_queue_stays_where_the_token_says_so(tmp_path: Path) -> None:
+    """As many batches are taken as there are steps."""
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)
+    loader = SlowLoader()
+    with resident_side(made_rank(tmp_path, config), loader) as holder:
+        taken = loader.taken
+        for token, more in ((tokens.FULL + 3, 0), (3, most_ready(config))):
+            holder.give(token)
+            assert holder.answer(20)
+            assert loader.taken - taken == 1 + 3 + more
+            taken = loader.taken

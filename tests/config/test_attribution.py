@@ -1,0 +1,62 @@
+"""When a run tells what loading costs, and when it cannot."""
+
+from typing import Any
+
+import pytest
+
+from bench.config.attribution import ROUNDS
+from bench.config.resolve import DataFacts, resolve
+from bench.errors import CannotHere, UsageError
+from reports.schema.config import RunConfig
+from tests.machine.made_machines import laptop
+from tests.machine.made_members import made_member
+
+MADE = DataFacts(root="/cache/made", classes=8, made=True)
+
+
+def chosen(**request: Any) -> RunConfig:
+    asked = {"pipeline": "torchvision", **request}
+    return resolve(asked, laptop(), None if asked["pipeline"] == "synthetic" else MADE).config
+
+
+@pytest.mark.parametrize(
+    ("request_", "rounds"),
+    [
+        ({}, 0),
+        ({"attribute": True}, ROUNDS),
+        ({"attribute": False}, 0),
+        ({"attribute": True, "attribution_rounds": 4}, 4),
+        ({"attribution_rounds": 6}, 6),
+        ({"attribution_rounds": 0}, 0),
+    ],
+)
+def test_rounds(request_: dict[str, Any], rounds: int) -> None:
+    assert chosen(**request_).attribution_rounds == rounds
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"attribute": True, "attribution_rounds": 0}, "exclude each other"),
+        (
+            {"attribute": False, "attribution_rounds": 4},
+            "--no-attribute and --attribution-r",
+        ),
+        ({"attribution_rounds": 5}, "give an even number.* 6 is one"),
+        ({"attribute": True, "pipeline": "synthetic"}, "--pipeline synthetic loads nothing"),
+        ({"attribute": True, "profile": True}, "one at a time"),
+    ],
+)
+def test_refused(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        chosen(**request_)
+
+
+def test_ranks_that_somebody_else_has_started() -> None:
+    with pytest.raises(CannotHere, match=r"--attribute: .* has started the ranks"):
+        resolve({"pipeline": "torchvision", "attribute": True}, laptop(), MADE, made_member())
+
+
+def test_batches_from_the_host_need_a_device_to_copy_to() -> None:
+    with pytest.raises(UsageError, match="--pipeline host: a CPU has nothing to copy to"):
+        resolve({"pipeline": "host"}, laptop(), None)

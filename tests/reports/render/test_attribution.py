@@ -1,0 +1,116 @@
+"""Is it the loader? One answer for each case, with the figures that it rests on."""
+
+import msgspec
+import pytest
+
+from reports.render.console import print_record
+from reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from tests.reports.made_results import made_config, made_record
+from tests.reports.render.test_console import lines_of
+
+
+def estimate(value: float, half: float = 1.0) -> Estimate:
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def times(name: str, ms: float, threads: int = 0, cores: float = 1.0) -> SideTimes:
+    return SideTimes(
+        name=name,  # type: ignore[arg-type]
+        loader_threads=threads,
+        step_ms=((ms, ms),),
+        wait_ms=((0.1, 0.1),),
+        cores=cores,
+        mean_ms=estimate(ms),
+    )
+
+
+def made(**changes: object) -> Attribution:
+    """Steps of 16 images: 200 images/s alone, a loader of 160, together 128."""
+    found = Attribution(
+        confidence_percent=99.0,
+        replicate="round",
+        replicates=2,
+        block_steps=(10, 10, 10, 10),
+        sides=(
+            times("synthetic", 80.0, cores=1.9),
+            times("loader", 100.0, 1),
+            times("real", 125.0, 1, 1.8),
+            times("other_threads", 60.0, 2),
+        ),
+        rank_cores=2,
+        cost_ms=estimate(45.0),
+        wait_ms=estimate(25.0),
+        contention_ms=estimate(20.0),
+        overlap_factor=estimate(1.3, 0.1),
+        bound="loader",
+        predictions=(
+            Prediction(
+                what="model_twice_as_fast",
+                loader_threads=1,
+                images_per_s=estimate(145.0, 5),
+                loader_bound=True,
+            ),
+            Prediction(
+                what="loader_threads",
+                loader_threads=2,
+                images_per_s=estimate(150.0, 5),
+                loader_bound=False,
+            ),
+        ),
+    )
+    return msgspec.structs.replace(found, **changes)
+
+
+def shown(found: Attribution, width: int = 80) -> str:
+    record = made_record(resolved=made_config(attribution_rounds=2), attribution=found)
+    return " ".join(" ".join(lines_of(print_record, record, width)).split())
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_all_of_it(width: int) -> None:
+    text = shown(made(), width)
+    assert "Is it the loader? Yes: it makes 160 images/s against 200 that training alone" in text
+    assert "loading makes a step 56.2 % longer" in text
+    assert "together they want 2.9 of 2 cores (training 1.9, loader 1.0)" in text
+    assert "A model twice as fast would be loader-bound at 145 images/s (140 to 150)." in text
+    assert "2 loader threads would give 150 images/s (145 to 155), not loader-bound." in text
+    assert "99 % intervals over 2 rounds of one launch" in text
+    assert "2 blocks, in turn with 3 other sides" in text
+    for row in ("cost of loading 45.0 44.0 to 46.0", "exposed wait 25.0", "contention 20.0"):
+        assert row in text
+
+
+def ahead(cost: Estimate) -> Attribution:
+    sides = (times("synthetic", 80.0), times("loader", 20.0, 4), times("real", 84.0, 4))
+    return made(bound="training", sides=sides, cost_ms=cost, predictions=())
+
+
+def test_a_loader_that_is_ahead_and_costs_something() -> None:
+    text = shown(ahead(estimate(4.0)))
+    assert "In part: it is ahead (800 images/s against 200 that training alone takes)" in text
+    assert "yet loading makes a step 5.0 % longer" in text
+    assert "The loader alone would feed a model up to 4 times as fast." in text
+    assert "Contention: together" not in text
+
+
+def test_a_loader_that_costs_nothing_that_can_be_told() -> None:
+    text = shown(ahead(estimate(0.2)))
+    assert "No: it is ahead" in text
+    assert "loading makes a step at most 1.5 % longer" in text
+    assert "cost of loading 0.20 -0.80 to 1.20" in text
+
+
+def test_as_fast_as_training() -> None:
+    assert "As much as training" in shown(made(bound="even"))
+
+
+def test_a_model_that_is_slow_still() -> None:
+    (first, _) = made().predictions
+    slow = msgspec.structs.replace(first, loader_bound=False)
+    assert "would train 145 images/s (140 to 150), not loader-bound yet" in shown(
+        made(predictions=(slow,))
+    )
+
+
+def test_sessions_are_named() -> None:
+    assert "over 3 sessions; cores" in shown(made(replicate="session", replicates=3))

@@ -1,0 +1,175 @@
+"""What loading costs: exact sums, and predictions against two processes that are played through."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.attribution import SideRounds, attribute, overlap_factor, side_rounds
+from reports.schema.attribution import Attribution, Prediction, SideName
+from tests.reports.made_results import made_facts, made_result, made_samples
+
+CAPACITY = 3
+"""Batches ready at most, as DALI's on a CPU."""
+
+
+def together(training_ms: float, loader_ms: float, factor: float) -> float:
+    """A step of a loader and a model, played event by event; both at work are slowed by factor.
+
+    The loader stops while `CAPACITY` batches are ready, the model while none is.
+    """
+    ready, now, steps, half_ms = 0, 0.0, 0, 0.0
+    training: float | None = None
+    loading: float | None = loader_ms
+    while steps < 400:
+        if training is None and ready:
+            ready, training = ready - 1, training_ms
+        if loading is None and ready < CAPACITY:
+            loading = loader_ms
+        slowed = factor if training is not None and loading is not None else 1.0
+        left = min(part for part in (training, loading) if part is not None)
+        now += left * slowed
+        training = None if training is None else training - left
+        loading = None if loading is None else loading - left
+        if loading is not None and loading <= 1e-9:
+            ready, loading = ready + 1, None
+        if training is not None and training <= 1e-9:
+            steps, training = steps + 1, None
+            half_ms = now if steps == 200 else half_ms
+    return (now - half_ms) / 200
+
+
+def side(ms: float, *, cores: float = 1.0, threads: int = 1, wait_ms: float = 0.0) -> SideRounds:
+    return SideRounds(
+        loader_threads=threads,
+        block_steps=10,
+        step_ms=np.array([ms, ms, ms, ms]),
+        wait_ms=np.full(4, wait_ms),
+        cores=cores,
+    )
+
+
+def found(sides: dict[SideName, SideRounds], *, cores: int = 2, times: int = 1) -> Attribution:
+    return attribute([sides] * times, images=32, rank_cores=cores)
+
+
+def rates(one: Attribution) -> dict[str, Prediction]:
+    return {prediction.what: prediction for prediction in one.predictions}
+
+
+lengths = st.floats(10.0, 100.0)
+factors = st.floats(1.0, 2.0)
+
+
+@given(training=lengths, loader=lengths, factor=factors)
+def test_the_factor_is_found_and_says_what_a_faster_model_comes_to(
+    training: float, loader: float, factor: float
+) -> None:
+    real = together(training, loader, factor)
+    one = found({"synthetic": side(training), "loader": side(loader), "real": side(real)})
+    assert one.overlap_factor.value == pytest.approx(factor, rel=0.01)
+    prediction = rates(one)["model_twice_as_fast"]
+    expected = 32e3 / together(training / 2, loader, factor)
+    assert prediction.images_per_s.value == pytest.approx(expected, rel=0.01)
+    assert prediction.loader_bound == (loader > training / 2)
+
+
+@given(training=lengths, loader=lengths, other=lengths, own=factors, threads=st.integers(2, 6))
+def test_more_threads_want_more_cores(
+    training: float, loader: float, other: float, own: float, threads: int
+) -> None:
+    """One core trains and one loads on two: beside more threads both have less of them."""
+    real = together(training, loader, own)
+    sides: dict[SideName, SideRounds] = {
+        "synthetic": side(training),
+        "loader": side(loader),
+        "real": side(real),
+        "other_threads": side(other, cores=threads, threads=threads),
+    }
+    prediction = rates(found(sides))["loader_threads"]
+    expected = 32e3 / together(training, other, own * (1 + threads) / 2)
+    assert prediction.images_per_s.value == pytest.approx(expected, rel=0.01)
+    assert prediction.loader_threads == threads
+
+
+def test_parts_add_up_to_the_cost() -> None:
+    one = found(
+        {
+            "synthetic": side(50.0, wait_ms=0.5),
+            "loader": side(60.0, wait_ms=59.0),
+            "real": side(66.0, wait_ms=11.5),
+        }
+    )
+    assert one.cost_ms.value == pytest.approx(16)
+    assert one.wait_ms.value == pytest.approx(11)
+    assert one.contention_ms.value == pytest.approx(5)
+    assert one.bound == "loader"
+    assert one.overlap_factor.value == pytest.approx(1 + 6 / 50)
+
+
+@pytest.mark.parametrize(
+    ("loader", "bound"), [((60, 61, 60, 61), "loader"), ((40, 41, 40, 41), "training")]
+)
+def test_who_is_longer(loader: tuple[float, ...], bound: str) -> None:
+    sides = {"synthetic": side(50), "loader": side(1), "real": side(60)}
+    sides["loader"].step_ms[:] = loader
+    assert found(sides).bound == bound  # type: ignore[arg-type]
+
+
+def test_neither_where_it_cannot_be_told() -> None:
+    sides: dict[SideName, SideRounds] = {
+        "synthetic": side(50),
+        "loader": side(1),
+        "real": side(60),
+    }
+    sides["loader"].step_ms[:] = (45, 56, 44, 57)
+    assert found(sides).bound == "even"
+
+
+def test_intervals_are_over_rounds_until_there_are_sessions_enough() -> None:
+    """Rounds of a session are alike; sessions are not, and then they are what counts."""
+    sessions = []
+    for shift in (0.0, 4.0, 8.0):
+        made: dict[SideName, SideRounds] = {
+            "synthetic": side(50),
+            "loader": side(60),
+            "real": side(60 + shift),
+        }
+        sessions.append(made)
+    two = attribute(sessions[:2], images=32, rank_cores=2)
+    assert (two.replicate, two.replicates) == ("round", 8)
+    three = attribute(sessions, images=32, rank_cores=2)
+    assert (three.replicate, three.replicates) == ("session", 3)
+    assert three.cost_ms.value == pytest.approx(14)
+    # Student's t with 2 degrees of freedom at 99 %: 9.925.
+    half = 9.925 * 4 / math.sqrt(3)
+    assert three.cost_ms.high - three.cost_ms.value == pytest.approx(half, rel=1e-3)
+
+
+def test_a_loader_that_helps_is_noise_and_predicts_nothing() -> None:
+    """Real steps shorter than the longer side alone: f is below 1, but no one gains by company."""
+    one = found({"synthetic": side(50), "loader": side(20), "real": side(49)})
+    assert one.overlap_factor.value < 1
+    assert rates(one)["model_twice_as_fast"].images_per_s.value == pytest.approx(32e3 / 25)
+
+
+def test_the_factor_of_each_round() -> None:
+    factor = overlap_factor(np.array([50.0, 60.0]), np.array([60.0, 50.0]), np.array([85.0, 85.0]))
+    assert factor == pytest.approx([1.5, 1.5])
+
+
+def test_rounds_of_a_side_from_its_steps() -> None:
+    """Two ranks, blocks of two steps; the first block does not count, the slower rank does."""
+    parts = {"forward_ms": [10] * 6, "backward_ms": [5] * 6, "optimizer_ms": [5] * 6}
+    result = made_result(
+        made_samples(rank=0, data_wait_ms=[90, 90, 2, 4, 6, 8], **parts),
+        made_samples(rank=1, data_wait_ms=[90, 90, 4, 4, 0, 0], **parts),
+        facts=[made_facts(0, cpu_busy_s=15.0), made_facts(1, cpu_busy_s=5.0)],
+    )
+    made = side_rounds(result, 2, loader_threads=3)
+    assert made.step_ms.tolist() == [24, 27]
+    assert made.wait_ms.tolist() == [3.5, 3.5]
+    assert made.cores == 1.0
+    assert (made.loader_threads, made.block_steps) == (3, 2)

@@ -1,0 +1,125 @@
+"""The sides of an attribution: what differs between them, and when a queue is left full."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.errors import CannotHere
+from bench.launch.watch import SessionFailed
+from bench.machine.inventory import inspect
+from bench.session import attribution as under_test
+from bench.session.attribution import attributed_session, other_threads, sides_of
+from bench.session.recording import Recording, open_recording
+from bench.session.rounds import Rounds
+from reports.schema.record import Failure
+from tests.reports.made_results import even_samples, made_result
+from tests.worker.made_training import made_config
+
+STEPS = [10, 10, 20, 20, 20, 20]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Recording:
+    request = {
+        "pipeline": "torchvision",
+        "device": "cpu",
+        "model": "resnext14_4x4d",
+        "attribution_rounds": 2,
+        "loader_threads": 1,
+        "steps": 7,
+    }
+    return open_recording(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
+
+
+def differing(run: Recording, other: Recording) -> dict[str, object]:
+    ours, theirs = (msgspec.structs.asdict(each.config) for each in (run, other))
+    return {name: theirs[name] for name in ours if ours[name] != theirs[name]}
+
+
+def test_sides_differ_in_one_thing_each(run: Recording) -> None:
+    sides = sides_of(run)
+    assert sides["real"] is run
+    changed = {name: differing(run, side) for name, side in sides.items()}
+    assert changed["synthetic"] == {"pipeline": "synthetic", "decode": "none", "data": None}
+    assert changed["loader"] == {}
+    assert sides["loader"].part == "load"
+    assert sides["synthetic"].part == "train"
+    assert sides["synthetic"].data is None
+    if "other_threads" in sides:
+        assert list(changed["other_threads"]) == ["loader_threads"]
+        assert sides["other_threads"].part == "load"
+    assert "copy" not in sides, "a CPU copies nothing"
+    folders = [side.folder for side in sides.values()]
+    assert len(set(folders)) == len(sides)
+    assert all(run.folder in (folder, folder.parent) for folder in folders)
+
+
+def test_what_sides_measure_is_not_the_runs(run: Recording) -> None:
+    sides = sides_of(run)
+    sides["synthetic"].results.append(made_result(even_samples(0, [10])))
+    assert not run.results
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "other"), [(1, 8, 2), (3, 8, 6), (6, 8, 8), (8, 8, 4), (1, 1, 0)]
+)
+def test_another_number_of_threads(threads: int, cores: int, other: int) -> None:
+    config = msgspec.structs.replace(made_config(), loader_threads=threads)
+    assert other_threads(config, cores) == other
+
+
+def play(run: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Play it with made results; returns what `play_rounds` was told."""
+    told: dict[str, object] = {}
+
+    def play_rounds(runs: list[Recording], number: int, **how: object) -> Rounds:
+        told.update(how, sides=len(runs), number=number)
+        return Rounds(
+            step_ms=((20.0,) * len(runs),) * 2,
+            block_steps=(2,) * len(runs),
+            results=tuple(made_result(even_samples(0, STEPS)) for _ in runs),
+            quiet_percent=5.0,
+            built_s=(3.0,) * len(runs),
+        )
+
+    monkeypatch.setattr(under_test, "play_rounds", play_rounds)
+    run.sides.append(attributed_session(run, 1, lambda *_: None))
+    return told
+
+
+def test_the_run_keeps_its_own_side(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = play(run, monkeypatch)
+    assert (told["rounds"], told["number"]) == (2, 1)
+    run.session_folder(1).path.mkdir(exist_ok=True)
+    (session,) = run.sessions
+    assert session.figures.steps == 4, "the first block does not count"
+    assert session.figures.step_ms_mean == 20
+    assert session.launch_s == 3.0
+    record = run.close("ok", "", None)
+    assert record.attribution
+    assert record.attribution.cost_ms.value == 0
+    notes = " ".join(record.notes)
+    assert "--steps has no part in --attribute" in notes
+    assert "waiting sides used 5.0 % of a rank's cores" in notes
+
+
+def test_a_queue_stays_full_where_the_loader_is_ahead(
+    run: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = play(run, monkeypatch)["full"]
+    names = list(sides_of(run))
+    for loader, expected in ((30.0, (names.index("real"),)), (70.0, ())):
+        last = {"synthetic": 50.0, "loader": loader, "real": 80.0, "other_threads": 10.0}
+        assert full([last[name] for name in names]) == expected  # type: ignore[operator]
+
+
+def test_memory_for_all_sides(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = Failure(rank=0, what="rank 0: out of memory", log="", log_tail=())
+
+    def play_rounds(*_: object, **__: object) -> None:
+        raise SessionFailed(failure)
+
+    monkeypatch.setattr(under_test, "play_rounds", play_rounds)
+    with pytest.raises(CannotHere, match=r"memory cannot hold . sides at once .*lower --ba"):
+        attributed_session(run, 1, lambda *_: None)
