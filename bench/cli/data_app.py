@@ -7,7 +7,8 @@ import typer
 from bench.cli import options as opt
 
 data_app = typer.Typer(
-    help="Sets of image files: make one, check one, pack one.", no_args_is_help=True
+    help="Sets of image files: make, check and pack them, and measure loaders.",
+    no_args_is_help=True,
 )
 
 Seed = Annotated[str, typer.Option(metavar="N", help="All that is drawn at random follows from it")]
@@ -123,3 +124,60 @@ def pack(
     from bench.cli.data_pack import pack_command
 
     raise typer.Exit(pack_command(given))
+
+
+@data_app.command()
+def bench(
+    folder: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FOLDER]", help="As --data of run (default: JPEGs made from a seed)"
+        ),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="dali, torchvision or both (default: what is installed)"
+        ),
+    ] = None,
+    loader_threads: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="Of a rank (default: 1, 2, 4 and so on to its cores)"),
+    ] = None,
+    prefetch: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Depths that are tried at each knee")
+    ] = "1,2,4",
+    decode: Annotated[
+        str | None,
+        typer.Option(metavar="PLACES", help="cpu, mixed or both (default: all there are)"),
+    ] = None,
+    image_size: opt.ImageSize = None,
+    batch_size: opt.BatchSize = None,
+    nproc_per_node: opt.NprocPerNode = None,
+    device: opt.Device = None,
+    pixels: opt.Pixels = None,
+    bad_files: opt.BadFiles = None,
+    rounds: Annotated[
+        str, typer.Option(metavar="N", help="Blocks of a second of each setting: even, from 4 on")
+    ] = "6",
+    chart: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a chart: .html (opens offline), .svg or .png"),
+    ] = None,
+    allow_unsure: opt.AllowUnsure = False,
+    json: opt.Json = False,
+) -> None:
+    """Measure loaders without training, and find how many threads are enough.
+
+    Threads are swept at prefetch 2, then prefetch where threads are enough: the knee, the fewest
+    threads that reach 95 % of the best rate. Settings stay resident and take turns. Images of 224
+    px in batches of 64 unless told otherwise.
+
+    Exit code 0: measured; 3: others used the cores meanwhile.
+
+    Example: data bench ~/photos --pipeline dali --loader-threads 2,4,8 --chart loaders.html
+    """
+    given = dict(locals()) | {"data": folder}
+    from bench.cli.data_bench import bench_command
+
+    raise typer.Exit(bench_command(given))

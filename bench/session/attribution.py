@@ -16,13 +16,13 @@ import msgspec
 
 from bench.errors import CannotHere
 from bench.launch.failure import is_lack_of_memory
-from bench.launch.topology import place_ranks
 from bench.launch.watch import SessionFailed
 from bench.machine import nvml
 from bench.machine.cpu import load_1min
 from bench.machine.gpu_watch import open_watch
 from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
+from bench.session.residents import neighbour
 from bench.session.rounds import Full, Rounds, Tell, play_rounds
 from reports.attribution import Sides, side_rounds
 from reports.schema.attribution import SideName
@@ -88,20 +88,6 @@ def sides_of(run: Recording) -> dict[SideName, Recording]:
         other = msgspec.structs.replace(config, loader_threads=threads)
         sides["other_threads"] = replace(neighbour(run, "other-threads", other), part="load")
     return sides
-
-
-def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
-    """A neighbour of the run, in a folder inside its own."""
-    return replace(
-        run,
-        folder=run.folder / name,
-        resolved=replace(run.resolved, config=config),
-        topology=place_ranks(config, run.machine),
-        data=run.data if config.reads_images else None,
-        results=[],
-        sessions=[],
-        told=[],
-    )
 
 
 def _threads(config: RunConfig) -> int:

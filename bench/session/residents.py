@@ -1,12 +1,14 @@
 """Sides that stay alive and train in turn: how one is started."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.launch.commands import commands
 from bench.launch.ports import choose_port
 from bench.launch.resident import Resident
+from bench.launch.topology import place_ranks
 from bench.session.recording import Recording
+from reports.schema.config import RunConfig
 
 WORKER: Final = "bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
@@ -37,3 +39,17 @@ def resident(run: Recording, number: int, room: Room, module: str = WORKER) -> R
         module=module,
     )
     return Resident(plan, folder)
+
+
+def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
+    """The run with another configuration, in a folder inside its own, with nothing measured yet."""
+    return replace(
+        run,
+        folder=run.folder / name,
+        resolved=replace(run.resolved, config=config),
+        topology=place_ranks(config, run.machine),
+        data=run.data if config.reads_images else None,
+        results=[],
+        sessions=[],
+        told=[],
+    )

@@ -23,8 +23,9 @@ import msgspec
 import torch
 
 from bench.machine.inventory import inspect
-from bench.session.attribution import neighbour, other_threads, sides_of
+from bench.session.attribution import other_threads, sides_of
 from bench.session.recording import Recording, open_recording
+from bench.session.residents import neighbour
 from bench.session.rounds import play_rounds
 from reports.attribution import SideRounds, attribute, side_rounds
 from reports.files import write_atomically

@@ -7,7 +7,7 @@ import pytest
 
 from tests.system.program import SMALL, left_over, run
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 def test_what_loading_costs(tmp_path: Path) -> None:

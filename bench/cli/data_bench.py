@@ -1,0 +1,168 @@
+"""`data bench`: how fast loaders load here, and how many threads they need."""
+
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench.cli.data import as_json, at_work, one_of, printable, whole
+from bench.config.pipeline import dali_installed
+from bench.config.request import checked
+from bench.config.resolve import resolve
+from bench.errors import UsageError
+from bench.machine.inventory import Machine, inspect
+from bench.machine.lock import measuring
+from bench.machine.member import require_alone
+from bench.session.loader_sweep import Sweep, Swept, request_of
+from bench.session.recording import Recording, open_recording
+from reports.loaders import CONFIDENCE, LoaderBench, Setting
+from reports.schema.config import Request
+
+UNSURE: Final = 3
+SUFFIXES: Final = (".html", ".svg", ".png")
+_PASSED: Final = (
+    *("image_size", "batch_size", "nproc_per_node", "device", "pixels", "bad_files", "seed"),
+    "data",
+)
+_DEFAULTS: Final[Request] = {"image_size": 224, "batch_size": 64, "nodes": 1, "warm_up": 10}
+
+
+def bench_command(given: Mapping[str, Any]) -> int:
+    """Sweep, print the tables, and write the chart."""
+    require_alone("data bench")
+    machine, chart = inspect(), _chart(given["chart"])
+    rounds = _rounds(given["rounds"])
+    request = _request(given)
+    depths = _numbers("--prefetch", given["prefetch"], 64)
+    settings = _settings(given, request, machine, depths)
+    with (
+        measuring("data bench"),
+        at_work("nothing is kept of it") as tell,
+        tempfile.TemporaryDirectory(prefix="resnext-bench-") as root,
+    ):
+        run = open_recording(
+            request_of(request, settings[0]), machine, root=Path(root), command=(), tell=tell
+        )
+        swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
+        bench = _bench(run, swept)
+    if chart:
+        from reports.render.charts import loader_chart, save
+
+        save(loader_chart(bench), chart)
+    if given["json"]:
+        as_json(bench)
+    else:
+        from bench.cli.screen import screen
+        from reports.render.loaders import print_loaders
+
+        print_loaders(screen(), bench)
+    return UNSURE if bench.invalid and not given["allow_unsure"] else 0
+
+
+def _request(given: Mapping[str, Any]) -> Request:
+    named = {name: given[name] for name in _PASSED if given.get(name) is not None}
+    return _DEFAULTS | checked(named, typed=False)
+
+
+def _chart(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    path = Path(text).expanduser()
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"--chart {text}: give a name that ends in {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--chart {text}: no such folder: {path.parent}")
+    return path
+
+
+def _rounds(text: str) -> int:
+    rounds = whole("--rounds", text, 4, 1000)
+    if rounds % 2:
+        raise UsageError(f"--rounds {rounds}: give an even number, as {rounds + 1}")
+    return rounds
+
+
+def _settings(
+    given: Mapping[str, Any], request: Request, machine: Machine, depths: list[int]
+) -> list[Setting]:
+    """All threads of every pipeline and place of decoding, at the middle prefetch depth."""
+    depth = 2 if 2 in depths else depths[len(depths) // 2]
+    found = []
+    for pipeline in _pipelines(given["pipeline"]):
+        plain = resolve(request | {"pipeline": pipeline}, machine, None)
+        ranks = plain.config.nproc_per_node
+        threads = (
+            _numbers("--loader-threads", given["loader_threads"], 1024)
+            if given["loader_threads"]
+            else _doubling(max(1, machine.usable_cores // ranks))
+        )
+        for decode in _decodes(given["decode"], pipeline, plain.config.device):
+            found += [
+                Setting(pipeline=pipeline, decode=decode, loader_threads=count, prefetch=depth)  # type: ignore[arg-type]
+                for count in threads
+            ]
+    if not found:
+        raise UsageError(f"--decode {given['decode']}: no pipeline of --pipeline decodes so here")
+    return found
+
+
+def _pipelines(text: str | None) -> list[str]:
+    if text is None:
+        return ["dali", "torchvision"] if dali_installed() else ["torchvision"]
+    return [one_of("--pipeline", name, ("dali", "torchvision")) for name in text.split(",")]
+
+
+def _decodes(text: str | None, pipeline: str, device: str) -> list[str]:
+    able = ["cpu", "mixed"] if (pipeline, device) == ("dali", "cuda") else ["cpu"]
+    if text is None:
+        return able
+    wanted = [one_of("--decode", name, ("cpu", "mixed")) for name in text.split(",")]
+    return [name for name in wanted if name in able]
+
+
+def _numbers(option: str, text: str, most: int) -> list[int]:
+    """Numbers with commas between them, each once."""
+    return sorted({whole(option, part.strip(), 1, most) for part in text.split(",")})
+
+
+def _doubling(most: int) -> list[int]:
+    """1, 2, 4 and so on, and the most."""
+    powers = [1 << shift for shift in range(most.bit_length()) if 1 << shift < most]
+    return [*powers, most]
+
+
+def _bench(run: Recording, swept: Swept) -> LoaderBench:
+    data, config, machine = run.data, run.config, run.machine
+    assert data
+    sizes = [(Path(data.facts.root) / name).stat().st_size for name in data.images.files]
+    gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
+    return LoaderBench(
+        folder=printable(data.facts.root),
+        images=len(sizes),
+        mean_bytes=round(sum(sizes) / len(sizes)),
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        ranks=config.world_size,
+        rank_cores=len(run.topology.places[0].cores),
+        device=config.device,
+        pixels=config.pixels,
+        confidence_percent=100 * CONFIDENCE,
+        hardware=f"{machine.cpu_name}{gpu}, {machine.usable_cores} cores",
+        versions=_versions(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        threads=swept.threads,
+        knees=swept.knees,
+        prefetch=swept.prefetch,
+        notes=swept.notes,
+        invalid=swept.invalid,
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Of what loads, as far as it is installed."""
+    from importlib.metadata import distributions
+
+    wanted = ("resnext-bench", "torch", "torchvision", "nvidia-dali", "pillow")
+    names = {one.metadata["Name"]: one.version for one in distributions()}
+    return {name: names[name] for name in sorted(names) if name.startswith(wanted)}
