@@ -53,6 +53,11 @@ class Knee(msgspec.Struct, frozen=True, kw_only=True):
     most_threads: int
     """The most that were tried."""
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether more threads were tried and did not pay; else the knee lies beyond."""
+        return self.setting.loader_threads < self.most_threads
+
 
 class LoaderBench(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep of threads, then of prefetch at the knees."""

@@ -24,7 +24,7 @@ def loader_chart(bench: LoaderBench) -> Any:
         x=alt.X(
             "threads:Q",
             title="loader threads of a rank",
-            scale=alt.Scale(type="log", base=2),
+            scale=alt.Scale(type="log", base=2, padding=24),
             axis=alt.Axis(values=threads),
         ),
         color=alt.Color("loader:N", title=None),
@@ -58,7 +58,7 @@ def _row(rate: LoaderRate, bench: LoaderBench) -> dict[str, object]:
         "low": round(rate.images_per_s.low, 1),
         "high": round(rate.images_per_s.high, 1),
         "cores": rate.cores,
-        "is_knee": any(knee.setting == setting for knee in bench.knees),
+        "is_knee": any(knee.is_inside and knee.setting == setting for knee in bench.knees),
     }
 
 

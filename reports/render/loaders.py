@@ -33,7 +33,7 @@ def _title(bench: LoaderBench) -> str:
 
 def _table(rates: Sequence[LoaderRate], varied: str, knees: Sequence[Knee]) -> Table:
     best = max(rate.images_per_s.value for rate in rates)
-    settings = [knee.setting for knee in knees]
+    settings = [knee.setting for knee in knees if knee.is_inside]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("loader", style="cyan")
     for name in (varied, "images/s", "interval", "cores"):
@@ -65,8 +65,9 @@ def _sentence(knee: Knee, bench: LoaderBench) -> str:
     setting = knee.setting
     name = f"{setting.pipeline}, decode {setting.decode}"
     threads = setting.loader_threads
-    if threads == knee.most_threads:
-        return f"{name}: no knee up to {threads} threads; {bench.rank_cores} cores a rank."
+    if not knee.is_inside:
+        cores = f"; a rank has {bench.rank_cores} cores, and training needs some of them"
+        return f"{name}: no knee up to {threads} thread{'s' * (threads > 1)}{cores}."
     plural = f"thread{'s' * (threads > 1)} of a rank reach{'es' * (threads == 1)}"
     return f"{name}: {threads} {plural} {100 * knee.of_best:.0f} % of the best rate."
 

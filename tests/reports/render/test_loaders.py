@@ -1,0 +1,52 @@
+"""A sweep of loaders on the terminal and as a chart."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.render.charts import loader_chart, save
+from reports.render.loaders import print_loaders
+from tests.reports.made_loaders import made_bench
+from tests.reports.render.test_console import lines_of
+
+
+@pytest.mark.parametrize("width", [70, 80, 120])
+def test_all_of_it(width: int) -> None:
+    lines = lines_of(print_loaders, made_bench(), width)
+    text = " ".join(" ".join(lines).split())
+    (row,) = (line for line in lines if line.startswith(" dali cpu  ") and " 1,900 " in line)
+    assert row.split()[2] == "4"
+    assert row.endswith(" knee")
+    assert sum("knee" in line.split()[-1:] for line in lines) == 1, "the other lies beyond"
+    assert "dali, decode cpu: 4 threads of a rank reach 97 % of the best rate." in text
+    assert "torchvision, decode cpu: no knee up to 8 threads; a rank has 16 cores" in text
+    assert "dali cpu x 4 1 1,900" in text
+    assert "note settings took turns in 2 groups" in text
+    assert "INVALID" not in text
+
+
+def test_doubts_are_told() -> None:
+    text = " ".join(lines_of(print_loaders, made_bench(invalid=("38 % were lost",)), 80))
+    assert "INVALID 38 % were lost" in text
+
+
+def test_a_chart_shows_every_rate_and_rings_the_knee_inside() -> None:
+    chart = loader_chart(made_bench()).to_dict()
+    (rows,) = chart["datasets"].values()
+    assert len(rows) == 8
+    assert [(row["loader"], row["threads"]) for row in rows if row["is_knee"]] == [
+        ("dali, decode cpu", 4)
+    ]
+    assert all(row["low"] <= row["rate"] <= row["high"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "begin"), [(".png", b"\x89PNG"), (".svg", b"<svg"), (".html", b"<!DOCTYPE html>")]
+)
+def test_a_chart_as_a_file(suffix: str, begin: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"chart{suffix}"
+    save(loader_chart(made_bench()), path)
+    content = path.read_bytes()
+    assert content.lstrip().startswith(begin)
+    if suffix == ".html":
+        assert b'<script src="http' not in content, "it opens without a network"

@@ -1,0 +1,114 @@
+"""A sweep of loaders: which settings take turns, and what each side loads."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import CannotHere, RunFailed
+from bench.launch.watch import SessionFailed
+from bench.machine.inventory import inspect
+from bench.session import loader_sweep as under_test
+from bench.session.loader_sweep import Sweep, groups
+from bench.session.recording import Recording, open_recording
+from bench.session.rounds import Rounds
+from reports.loaders import Setting
+from reports.schema.record import Failure
+from tests.reports.made_loaders import setting
+from tests.reports.made_results import even_samples, made_facts, made_result
+
+STEP_MS = {1: 100, 2: 51, 4: 50}
+"""Of a batch, by threads."""
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    request: dict[str, Any] = {
+        "pipeline": "torchvision",
+        "device": "cpu",
+        "batch_size": 10,
+        "loader_threads": 1,
+    }
+    run = open_recording(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
+    return Sweep(run=run, rounds=4, tell=lambda *_: None)
+
+
+def settings(*threads: int) -> list[Setting]:
+    return [setting(count, pipeline="torchvision") for count in threads]
+
+
+def made(runs: list[Recording], **facts: Any) -> Rounds:
+    """What a side's threads make of it."""
+    steps = [[STEP_MS[run.config.loader_threads]] * 10 for run in runs]
+    return Rounds(
+        step_ms=(),
+        block_steps=(2,) * len(runs),
+        results=tuple(
+            made_result(even_samples(0, each), facts=[made_facts(0, **facts)]) for each in steps
+        ),
+        quiet_percent=0.0,
+        built_s=(1.0,) * len(runs),
+    )
+
+
+def test_threads_then_prefetch_at_the_knee(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[list[tuple[int, int]]] = []
+
+    def play_rounds(runs: list[Recording], number: int, **how: Any) -> Rounds:
+        assert all(run.part == "load" for run in runs)
+        assert how["rounds"] == 4
+        played.append([(run.config.loader_threads, run.config.prefetch) for run in runs])
+        return made(runs)
+
+    monkeypatch.setattr(under_test, "play_rounds", play_rounds)
+    swept = sweep.take(settings(1, 2, 4), [1, 2, 8])
+    assert played == [[(1, 2), (2, 2), (4, 2)], [(2, 1), (2, 2), (2, 8)]]
+    rates = [round(rate.images_per_s.value) for rate in swept.threads]
+    assert rates == [100, 196, 200]
+    (knee,) = swept.knees
+    assert knee.setting.loader_threads == 2
+    assert [rate.setting.prefetch for rate in swept.prefetch] == [1, 2, 8]
+    assert not swept.invalid
+
+
+def test_one_depth_is_not_swept(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs))
+    swept = sweep.take(settings(1, 2), [2])
+    assert swept.prefetch == ()
+    assert swept.notes == ()
+
+
+def test_doubts_of_one_kind_are_told_once(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = {"counted_s": 10.0, "cpu_busy_s": 5.0, "core_busy_s": 10.0}
+    monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs, **busy))
+    (reason,) = sweep.take(settings(1, 2), [2]).invalid
+    assert reason.startswith("torchvision cpu 1 thread prefetch 2: ")
+    assert reason.endswith("(and 1 more settings)")
+
+
+def test_too_many_settings_take_turns_by_pipeline() -> None:
+    many = [
+        setting(count, pipeline=name)
+        for name in ("dali", "torchvision")
+        for count in (1, 2, 4, 8, 16)
+    ]
+    assert [len(group) for group in groups(many)] == [5, 5]
+    assert [len(group) for group in groups(many[:8])] == [8]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "words"),
+    [
+        ("rank 0: out of memory", CannotHere, "memory cannot hold 2 loaders"),
+        ("rank 0: a file is gone", RunFailed, "a file is gone"),
+    ],
+)
+def test_failures(
+    what: str, kind: type[Exception], words: str, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play_rounds(*_: Any, **__: Any) -> None:
+        raise SessionFailed(Failure(rank=0, what=what, log="", log_tail=()))
+
+    monkeypatch.setattr(under_test, "play_rounds", play_rounds)
+    with pytest.raises(kind, match=words):
+        sweep.take(settings(1, 2), [2])
