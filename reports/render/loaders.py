@@ -49,7 +49,7 @@ def _table(rates: Sequence[LoaderRate], varied: str, knees: Sequence[Knee]) -> T
             f"{found.value:,.0f}",
             f"{found.low:,.0f} to {found.high:,.0f}",
             f"{rate.cores:.2f}",
-            bar(found.value / best, 12),
+            bar(found.value / best, 8),
             "knee" if setting in settings else "",
         )
     return table
