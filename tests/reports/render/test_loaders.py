@@ -10,7 +10,7 @@ from tests.reports.made_loaders import made_bench
 from tests.reports.render.test_console import lines_of
 
 
-@pytest.mark.parametrize("width", [70, 80, 120])
+@pytest.mark.parametrize("width", [80, 100, 120])
 def test_all_of_it(width: int) -> None:
     lines = lines_of(print_loaders, made_bench(), width)
     text = " ".join(" ".join(lines).split())
