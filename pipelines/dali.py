@@ -105,10 +105,10 @@ class DaliBatches:
         self._flying.append(order)
         root, files, labels = self._source.root, self._source.files, self._source.labels
         paths = [
-            np.frombuffer(os.fsencode(os.path.join(root, files[index])), np.uint8)  # noqa: PTH118
-            for index, _ in order
+            np.frombuffer(os.fsencode(os.path.join(root, files[one.item])), np.uint8)  # noqa: PTH118
+            for one in order
         ]
-        return paths, np.array([[labels[index]] for index, _ in order], np.int64)
+        return paths, np.array([[labels[one.item]] for one in order], np.int64)
 
     def _mend(self, error: RuntimeError) -> None:
         """Build the pipeline anew without what it failed at: DALI stops for good at one bad file.
