@@ -11,6 +11,8 @@ from pipelines.errors import DataError
 from pipelines.ranges import Part, Ranges
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+DESCRIPTION = "dataset.json"
+"""What `pack` writes beside shards."""
 LAYOUT = "expected one folder per class: {root}/CLASS/image.jpg"
 
 

@@ -11,6 +11,7 @@ import msgspec
 from pipelines import records, tars
 from pipelines.errors import DataError
 from pipelines.folder import (
+    DESCRIPTION,
     Format,
     ImageFolder,
     entries_of,
@@ -26,8 +27,6 @@ from pipelines.verdicts import Stamp
 
 Progress = Callable[[int, int], None]
 
-DESCRIPTION: Final = "dataset.json"
-"""Written by `pack`."""
 _RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
 _SPLITS: Final = ("train", "val", "test")
