@@ -14,8 +14,9 @@ from pipelines.errors import DataError
 from pipelines.ranges import Ranges
 from pipelines.verdicts import Stamp, stamp
 
-MOST_OPEN: Final = 128
-"""Shards mapped at once; each takes a file descriptor, of which a process may have 1024."""
+MOST_OPEN: Final = 48
+"""Shards mapped at once: more than two pieces of an epoch have runs. Each takes a file descriptor,
+and what was read of it counts as memory of the process for as long."""
 
 
 class ShardChanged(DataError):

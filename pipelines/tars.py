@@ -16,7 +16,7 @@ from pipelines.errors import DataError
 from pipelines.folder import EXTENSIONS
 from pipelines.found import Entry, Found, require_label, require_labels, require_plain, unique
 
-_NAME: Final = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)", re.DOTALL)
+_NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
 """As WebDataset parts a name; what has no dot, or a hidden name, is no part of a sample."""
 _LABEL: Final = "cls"
 _LABEL_BYTES: Final = 64
@@ -40,7 +40,9 @@ def index(path: Path) -> Found:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # images are not read
         try:
             return _found(str(path), file)
-        except tarfile.TarError as error:
+        except DataError:
+            raise
+        except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:  # of damage
             raise DataError(
                 f"{path} is no tar file, or ends too early ({error}); write or copy it again"
             ) from error
