@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from bench.errors import CannotHere
+from pipelines.ranges import Ranges
 from reports.schema.config import RunConfig
 from reports.schema.topology import Topology
 
@@ -57,6 +58,8 @@ class ImageList(msgspec.Struct, frozen=True, kw_only=True):
 
     files: list[str]
     labels: list[int]
+    ranges: Ranges | None = None
+    """Where they lie in shards; None where each has a file of its own."""
 
 
 class SessionFolder:

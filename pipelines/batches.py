@@ -51,10 +51,11 @@ class BatchSpec:
         """Format of the images."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
-    def share(self, count: int) -> Share:
-        """What this rank takes of `count` samples."""
+    def share(self, count: int, shards: tuple[int, ...] = ()) -> Share:
+        """What this rank takes of `count` samples, which may lie in shards."""
         return Share(
             count=count,
+            shards=shards,
             batch_size=self.batch_size,
             seed=self.seed,
             rank=self.rank,

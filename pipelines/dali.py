@@ -2,6 +2,7 @@
 
 DALI is told which files make the next batch, and reads them itself, in its threads: so its batches
 hold the same files as those of torchvision, and a file that turns bad can be found and left out.
+Of shards it is given the bytes themselves, as views of mapped memory that its decoders look into.
 Training augmentation is the field's: a random crop of 8 to 100 % of the area and 3/4 to 4/3 in
 aspect, decoded alone, resized with antialiasing, mirrored half of the time. Images leave as bytes
 in NHWC rows; on a GPU that is asked for floats, as floats in the layout of the model, made by the
@@ -23,8 +24,11 @@ from nvidia.dali.plugin.pytorch import DALIGenericIterator
 from pipelines.batches import FLOATS, IMAGENET_MEAN, IMAGENET_STD, Batch, Batches, BatchSpec
 from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.mapped import Mapped
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
+from pipelines.ranges import Ranges
+from pipelines.verdicts import Verdict
 
 DALI_FLOATS = {"fp32": types.FLOAT, "fp16": types.FLOAT16}
 
@@ -40,6 +44,8 @@ class DaliSource:
     threads: int
     skip_bad: bool = False
     """Whether a file that turns bad is left out from then on; else it is an error."""
+    ranges: Ranges | None = None
+    """Where the samples lie in shards; None where each has a file of its own."""
 
 
 class DaliBatches:
@@ -47,7 +53,11 @@ class DaliBatches:
 
     def __init__(self, spec: BatchSpec, source: DaliSource) -> None:
         self._spec, self._source = spec, source
-        self._orders = Orders(spec.share(len(source.files)))
+        shards = source.ranges.counts() if source.ranges else ()
+        self._orders = Orders(spec.share(len(source.files), shards))
+        self._mapped = Mapped(source.root, source.ranges) if source.ranges else None
+        self._held: deque[object] = deque(maxlen=_held_batches(spec))
+        """Memory that DALI was given and did not copy."""
         self._flying: deque[list[Sample]] = deque()
         """Batches that DALI has begun and nobody has got yet, in order."""
         self._builds = 0
@@ -84,6 +94,7 @@ class DaliBatches:
             spec,
             source.decode,
             self._pull,
+            mapped=self._mapped is not None,
             batch_size=spec.batch_size,
             num_threads=source.threads,
             device_id=spec.device.index if spec.device.type == "cuda" else None,
@@ -100,15 +111,20 @@ class DaliBatches:
         )
 
     def _pull(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Paths as bytes, and labels [batch, 1], of the next batch."""
+        """Contents, or paths as bytes, and labels [batch, 1], of the next batch."""
         order = next(self._orders)
         self._flying.append(order)
-        root, files, labels = self._source.root, self._source.files, self._source.labels
-        paths = [
-            np.frombuffer(os.fsencode(os.path.join(root, files[index])), np.uint8)  # noqa: PTH118
-            for index, _ in order
-        ]
-        return paths, np.array([[labels[index]] for index, _ in order], np.int64)
+        labels = np.array([[self._source.labels[one.item]] for one in order], np.int64)
+        if self._mapped is None:
+            return [self._path_bytes(one.item) for one in order], labels
+        self._mapped.will_need(order)
+        contents = [self._mapped.bytes_of(one.item) for one in order]
+        self._held.append((contents, labels))
+        return contents, labels
+
+    def _path_bytes(self, index: int) -> np.ndarray:
+        path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118
+        return np.frombuffer(os.fsencode(path), np.uint8)
 
     def _mend(self, error: RuntimeError) -> None:
         """Build the pipeline anew without what it failed at: DALI stops for good at one bad file.
@@ -133,10 +149,23 @@ class DaliBatches:
 
     def _bad(self, indices: set[int]) -> dict[int, str]:
         """Those of the samples that do not decode, with the reason."""
-        paths = {index: Path(self._source.root) / self._source.files[index] for index in indices}
         with strict_decoding():
-            found = {index: examine(path).why for index, path in sorted(paths.items())}
+            found = {index: self._verdict(index).why for index in sorted(indices)}
         return {index: why for index, why in found.items() if why}
+
+    def _verdict(self, index: int) -> Verdict:
+        root, ranges = Path(self._source.root), self._source.ranges
+        if ranges is None:
+            return examine(root / self._source.files[index])
+        return examine(root / ranges.path(index), ranges.part(index))
+
+
+def _held_batches(spec: BatchSpec) -> int:
+    """How many batches' memory DALI may still look at.
+
+    Those in its queues, one that was just got, and that of the one before, which a GPU may decode.
+    """
+    return 2 * spec.prefetch + 4
 
 
 def is_rows(spec: BatchSpec) -> bool:
@@ -155,13 +184,15 @@ def _normaliser(spec: BatchSpec) -> Normalise:
 
 
 @pipeline_def  # type: ignore[untyped-decorator]
-def _pipeline(spec: BatchSpec, decode: str, pull: Callable[[], Any]) -> tuple[object, object]:
-    """Graph from paths to bytes, or to normalised floats on a GPU."""
-    paths, labels = fn.external_source(
-        source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1]
+def _pipeline(
+    spec: BatchSpec, decode: str, pull: Callable[[], Any], *, mapped: bool
+) -> tuple[object, object]:
+    """Graph from paths, or contents in mapped shards, to bytes, or normalised floats on a GPU."""
+    given, labels = fn.external_source(
+        source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
     )
     images = fn.decoders.image_random_crop(
-        fn.io.file.read(paths),
+        given if mapped else fn.io.file.read(given),
         device=decode,
         output_type=types.RGB,
         random_area=list(spec.area),

@@ -2,14 +2,21 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pipelines.errors import DataError
+from pipelines.ranges import Part, Ranges
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+DESCRIPTION = "dataset.json"
+"""What `pack` writes beside shards."""
 LAYOUT = "expected one folder per class: {root}/CLASS/image.jpg"
+
+
+Format = Literal["folder", "webdataset", "tfrecord"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +26,28 @@ class ImageFolder:
     root: Path
     classes: tuple[str, ...]
     files: tuple[str, ...]
+    """Paths relative to the root; of samples in shards "SHARD: NAME"."""
     labels: tuple[int, ...]
+    format: Format = "folder"
+    ranges: Ranges | None = None
+    """Where samples lie in shards, which are in order; None where each has a file of its own."""
+    notes: tuple[str, ...] = ()
+    """What was taken to be meant."""
+
+    def place(self, index: int) -> tuple[Path, Part | None]:
+        """The file that holds an image, and which part of it; None: all."""
+        if self.ranges is None:
+            return self.root / self.files[index], None
+        return self.root / self.ranges.path(index), self.ranges.part(index)
+
+    def only(self, indices: Sequence[int]) -> "ImageFolder":
+        """Some of the images, in the order given; classes stay, so that labels keep theirs."""
+        return replace(
+            self,
+            files=tuple(self.files[index] for index in indices),
+            labels=tuple(self.labels[index] for index in indices),
+            ranges=self.ranges.only(indices) if self.ranges else None,
+        )
 
 
 def scan(root: Path) -> ImageFolder:
@@ -103,6 +131,11 @@ def _images(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterat
             yield path
         elif is_folder(entry):
             yield from _images(root, path, above | {here})
+
+
+def holds_image(root: Path, below: str) -> bool:
+    """Whether an image lies in a folder or anywhere below it."""
+    return any(True for _ in _images(root, below, frozenset({identity(root)})))
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pipelines.folder import EXTENSIONS, entries_of, identity, is_folder
+from pipelines.folder import (
+    DESCRIPTION,
+    EXTENSIONS,
+    ImageFolder,
+    entries_of,
+    identity,
+    is_folder,
+)
 
 Astray = Literal["dangling link", "link loop", "unreadable", "no regular file"]
 _KINDS: Final = (
@@ -57,6 +64,24 @@ def leftovers(root: Path) -> Leftovers:
         by_extension=dict(sorted(extensions.items(), key=lambda one: (-one[1], one[0]))),
         loose=loose,
         strays=tuple(sorted(strays, key=lambda one: one.path)),
+    )
+
+
+def beside_shards(folder: ImageFolder) -> Leftovers:
+    """What lies in a folder of shards: all but the shards and what `pack` writes with them."""
+    assert folder.ranges
+    used = {*folder.ranges.paths, DESCRIPTION}
+    names = [
+        entry.name
+        for entry in entries_of(folder.root)
+        if not is_folder(entry) and entry.name not in used and not entry.name.endswith(".idx")
+    ]
+    others = [name for name in names if not name.lower().endswith(EXTENSIONS)]
+    counts = Counter(Path(name).suffix.lower() for name in others)
+    return Leftovers(
+        by_extension=dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))),
+        loose=len(names) - len(others),
+        strays=(),
     )
 
 

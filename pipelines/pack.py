@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.aside import aside, taken
 from pipelines.errors import DataError
+from pipelines.folder import DESCRIPTION
 from pipelines.proof import Proof
 from pipelines.shards import RecordWriter, Sample, Shard, ShardWriter, TarWriter
 from pipelines.workers import chunks
@@ -20,7 +21,7 @@ from pipelines.workers import chunks
 Progress = Callable[[int, int], None]
 Format = Literal["webdataset", "tfrecord"]
 
-NAME: Final = "dataset.json"
+NAME: Final = DESCRIPTION
 VERSION: Final = 1
 READ_AHEAD: Final = 64
 _WRITERS: Final[dict[Format, type[ShardWriter]]] = {

@@ -1,14 +1,16 @@
 """What one file is by its content: a picture that decodes to its last pixel, or why it is none."""
 
+import io
 import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from pipelines.ranges import Part
 from pipelines.verdicts import Verdict, Why
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP")
@@ -45,21 +47,29 @@ def strict_decoding() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
-def examine(path: Path) -> Verdict:
-    """Decode a file to its last pixel, and say what it is or why that fails."""
+def examine(path: Path, part: Part | None = None) -> Verdict:
+    """Decode a file, or a part of it, to the last pixel; say what it is or why that fails."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a FIFO would wait for ever
             return Verdict(why="no regular file")
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            content = _content(file, part) if part else file
+            head = content.read(HEAD_BYTES)
             if not head:
                 return Verdict(why="empty")
-            file.seek(0)
-            return _decoded(Image.open(file, formats=FORMATS))
+            content.seek(0)
+            return _decoded(Image.open(content, formats=FORMATS))
     except UnidentifiedImageError:
         return Verdict(why="not an image", kind=looks_like(head))
     except Exception as error:  # decoders raise nearly anything on damaged input
         return Verdict(why=_why(error))
+
+
+def _content(file: IO[bytes], part: Part) -> IO[bytes]:
+    """A part of a shard as a file of its own."""
+    offset, length = part
+    file.seek(offset)
+    return io.BytesIO(file.read(length))
 
 
 def _decoded(image: ImageFile.ImageFile) -> Verdict:

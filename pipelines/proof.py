@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
 from pipelines.pictures import examine, strict_decoding
+from pipelines.ranges import Part
 from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
 from pipelines.workers import chunks, over
 
@@ -51,19 +51,29 @@ def prove(
 ) -> Proof:
     """Decode each file that is new or changed since its last proof; the verdicts are kept."""
     known = load(cache, folder.root)
-    stamps = {path: stamp(folder.root / path) for path in folder.files}
+    stamps = _stamps(folder)
     verdicts = {
         path: known[path][1]
         for path, now in stamps.items()
         if path in known and known[path][0] == now
     }
-    todo = [path for path in folder.files if path not in verdicts]
+    todo = [index for index, path in enumerate(folder.files) if path not in verdicts]
     try:
-        _decode(folder.root, todo, verdicts, workers, progress)
+        _decode(folder, todo, verdicts, workers, progress)
     finally:  # an interrupted proof of a large set goes on where it was
         if todo or len(known) != len(verdicts):
             save(cache, folder.root, _lasting(stamps, verdicts))
     return _proof(folder, verdicts, decoded=len(todo))
+
+
+def _stamps(folder: ImageFolder) -> dict[str, Stamp]:
+    """Of each file; of a sample in a shard that of the shard, as it was when it was indexed."""
+    if folder.ranges is None:
+        return {path: stamp(folder.root / path) for path in folder.files}
+    shards = folder.ranges.stamps
+    return {
+        path: shards[number] for path, number in zip(folder.files, folder.ranges.shard, strict=True)
+    }
 
 
 def require_good(proof: Proof, *, skip: bool) -> ImageFolder:
@@ -88,14 +98,8 @@ def _named(bad: Sequence[BadFile]) -> str:
 
 def _proof(folder: ImageFolder, verdicts: Mapping[str, Verdict], *, decoded: int) -> Proof:
     """Part the folder by its verdicts; classes stay as they are, so that labels keep theirs."""
-    pairs = zip(folder.files, folder.labels, strict=True)
-    kept = [(path, label) for path, label in pairs if verdicts[path].why is None]
-    good = ImageFolder(
-        root=folder.root,
-        classes=folder.classes,
-        files=tuple(path for path, _ in kept),
-        labels=tuple(label for _, label in kept),
-    )
+    kept = [index for index, path in enumerate(folder.files) if verdicts[path].why is None]
+    good = folder.only(kept)
     found = (_bad(path, verdicts[path]) for path in folder.files)
     bad = tuple(file for file in found if file is not None)
     return Proof(good=good, bad=bad, decoded=decoded, verdicts=verdicts)
@@ -112,31 +116,39 @@ def _bad(path: str, verdict: Verdict) -> BadFile | None:
 
 
 def _decode(
-    root: Path,
-    todo: Sequence[str],
+    folder: ImageFolder,
+    todo: Sequence[int],
     verdicts: dict[str, Verdict],
     workers: int,
     progress: Progress | None,
 ) -> None:
     """Try the files in several processes and write each verdict down."""
     done = 0
+    tasks = [
+        [(folder.files[index], *folder.place(index)) for index in part]
+        for part in chunks(todo, CHUNK_FILES)
+    ]
     try:
-        for tried in over(partial(_try_all, root), chunks(todo, CHUNK_FILES), workers=workers):
+        for tried in over(_try_all, tasks, workers=workers):
             verdicts.update(tried)
             done += len(tried)
             if progress:
                 progress(done, len(todo))
     except BrokenProcessPool as error:
         raise DataError(
-            f"a process that decoded files under {root} was killed after {done} of {len(todo)};"
-            " it may have run out of memory: try again with fewer workers"
+            f"a process that decoded files under {folder.root} was killed after {done} of"
+            f" {len(todo)}; it may have run out of memory: try again with fewer workers"
         ) from error
 
 
-def _try_all(root: Path, paths: Sequence[str]) -> list[tuple[str, Verdict]]:
+def _try_all(places: Sequence[tuple[str, Path, Part | None]]) -> list[tuple[str, Verdict]]:
     """The verdicts on one chunk of files."""
     with strict_decoding():
-        return [(path, examine(root / path)) for path in paths]
+        return [(name, _tried(path, part)) for name, path, part in places]
+
+
+def _tried(path: Path, part: Part | None) -> Verdict:
+    return examine(path, part) if part else examine(path)
 
 
 def _lasting(stamps: Mapping[str, Stamp], verdicts: Mapping[str, Verdict]) -> Verdicts:

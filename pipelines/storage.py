@@ -14,16 +14,34 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from pipelines.folder import ImageFolder
+
 SAMPLE_BYTES: Final = 256 << 20
 SAMPLE_FILES: Final = 4096
+PIECE_BYTES: Final = 8 << 20
+"""Of a shard, which is read from front to back: as many pages as are read in a row."""
 LIMIT_S: Final = 10.0
 """A slow disk is known after so long."""
 COLD_RESIDENT: Final = 0.01
 WARM_RESIDENT: Final = 0.99
+
+
+class Place(NamedTuple):
+    """A file, or a part of one that begins at a page."""
+
+    path: Path
+    begin: int = 0
+    length: int | None = None
+    """None: all there is."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.path.stat().st_size if self.length is None else self.length
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +73,21 @@ class Storage:
     warm: Reading
 
 
-def measure(root: Path, files: Sequence[str], *, threads: int, seed: int = 0) -> Storage:
-    """Read a sample of the files cold, then the same files warm."""
-    chosen = sample(root, files, seed=seed)
-    for path in chosen:
+def places_to_read(folder: ImageFolder) -> list[Place]:
+    """Whole files, or shards in pieces."""
+    if folder.ranges is None:
+        return [Place(folder.root / path) for path in folder.files]
+    return [
+        Place(folder.root / path, begin, min(PIECE_BYTES, stamp[0] - begin))
+        for path, stamp in zip(folder.ranges.paths, folder.ranges.stamps, strict=True)
+        for begin in range(0, stamp[0], PIECE_BYTES)
+    ]
+
+
+def measure(places: Sequence[Place], *, threads: int, seed: int = 0) -> Storage:
+    """Read a sample of the places cold, then the same warm."""
+    chosen = sample(places, seed=seed)
+    for path in dict.fromkeys(place.path for place in chosen):
         drop(path)
     resident = residency(chosen)
     cold = Reading(resident=resident)
@@ -69,20 +98,20 @@ def measure(root: Path, files: Sequence[str], *, threads: int, seed: int = 0) ->
     warm = Reading(resident=resident)
     if resident >= WARM_RESIDENT:
         warm = read(chosen, threads=threads, resident=resident)
-    size = sum(path.stat().st_size for path in chosen)
+    size = sum(place.size for place in chosen)
     return Storage(files=len(chosen), bytes=size, threads=threads, cold=cold, warm=warm)
 
 
-def sample(root: Path, files: Sequence[str], *, seed: int) -> list[Path]:
-    """Files at random, up to a limit in number and in bytes, and at least one."""
-    chosen: list[Path] = []
+def sample(places: Sequence[Place], *, seed: int) -> list[Place]:
+    """Places at random, up to a limit in number and in bytes, and at least one."""
+    chosen: list[Place] = []
     total = 0
-    for index in np.random.default_rng([seed, 6]).permutation(len(files))[:SAMPLE_FILES]:
-        path = root / files[int(index)]
-        total += path.stat().st_size
+    for index in np.random.default_rng([seed, 6]).permutation(len(places))[:SAMPLE_FILES]:
+        place = places[int(index)]
+        total += place.size
         if chosen and total > SAMPLE_BYTES:
             break
-        chosen.append(path)
+        chosen.append(place)
     return chosen
 
 
@@ -96,27 +125,30 @@ def drop(path: Path) -> None:
         os.close(handle)
 
 
-def residency(paths: Iterable[Path]) -> float:
-    """Which part of the pages of some files lies in the page cache."""
+def residency(places: Iterable[Place]) -> float:
+    """Which part of the pages of some places lies in the page cache."""
     pages = resident = 0
-    for path in paths:
-        count, inside = _resident_pages(path)
+    for place in places:
+        count, inside = _resident_pages(place)
         pages, resident = pages + count, resident + inside
     return resident / pages if pages else 1.0
 
 
-def _resident_pages(path: Path) -> tuple[int, int]:
-    """Pages of a file, and how many of them are in memory.
+def _resident_pages(place: Place) -> tuple[int, int]:
+    """Pages of a place, and how many of them are in memory.
 
     Of files of others the kernel says that all of them are: then nothing is called cold.
     """
-    size = path.stat().st_size
+    size = place.size
     if not size:
         return 0, 0
     pages = -(-size // mmap.PAGESIZE)
     found = (ctypes.c_ubyte * pages)()
     libc = ctypes.CDLL(None, use_errno=True)
-    with path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)) as view:
+    with (
+        place.path.open("rb") as file,
+        closing(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ, offset=place.begin)) as view,
+    ):
         address = np.frombuffer(view, dtype=np.uint8).ctypes.data
         code = libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(size), found)
     if code:
@@ -124,17 +156,18 @@ def _resident_pages(path: Path) -> tuple[int, int]:
     return pages, sum(page & 1 for page in found)
 
 
-def read(paths: Sequence[Path], *, threads: int, resident: float) -> Reading:
-    """Read whole files, as a loader does, with several threads until the time is over."""
+def read(places: Sequence[Place], *, threads: int, resident: float) -> Reading:
+    """Read whole places, as a loader does, with several threads until the time is over."""
     start = time.perf_counter()
 
-    def size_of(path: Path) -> int:
+    def size_of(place: Place) -> int:
         if time.perf_counter() - start > LIMIT_S:
             return -1
-        with path.open("rb", buffering=0) as file:
-            return len(file.read())
+        with place.path.open("rb", buffering=0) as file:
+            file.seek(place.begin)
+            return len(file.read(-1 if place.length is None else place.length))
 
     with ThreadPoolExecutor(threads) as pool:
-        sizes = [size for size in pool.map(size_of, paths) if size >= 0]
+        sizes = [size for size in pool.map(size_of, places) if size >= 0]
         seconds = time.perf_counter() - start
     return Reading(resident=resident, read_bytes=sum(sizes), read_files=len(sizes), seconds=seconds)

@@ -6,13 +6,16 @@ where DALI decodes the crop alone. Every picture has a seed of its own, so that 
 depend on how many processes make them.
 """
 
+import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
@@ -21,10 +24,15 @@ from torchvision.transforms.v2 import functional
 from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pixels import Normalise
+from pipelines.ranges import Ranges
 
 Made = tuple[torch.Tensor, torch.Tensor, list[tuple[int, str]]]
 """Bytes [batch, 3, size, size] in NHWC memory, labels [batch], and samples that do not decode."""
+
+NO_SAMPLE: Final = -1
+"""In the place of a sample's number: what is wrong is wrong with all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +47,8 @@ class TorchvisionSource:
     """What each process does first."""
     skip_bad: bool = False
     """Whether a file that turns bad is left out from then on; else it is an error."""
+    ranges: Ranges | None = None
+    """Where the samples lie in shards; None where each has a file of its own."""
 
 
 class TorchvisionBatches:
@@ -49,15 +59,18 @@ class TorchvisionBatches:
 
     def __init__(self, spec: BatchSpec, source: TorchvisionSource) -> None:
         self._device, self._source = spec.device, source
-        self._orders = Orders(spec.share(len(source.files)))
+        shards = source.ranges.counts() if source.ranges else ()
+        self._orders = Orders(spec.share(len(source.files), shards))
+        mapped = Mapped(source.root, source.ranges) if source.ranges else None
         self.left_out: list[str] = []
         """Files that turned bad."""
         on_gpu = spec.device.type == "cuda"
         self._normalise = None if spec.pixels == "uint8" else _normaliser(spec)
         loader = DataLoader(
-            Pictures(spec, source),
+            Pictures(spec, source, mapped),
             batch_size=None,  # what is ordered is a whole batch
-            sampler=self._orders,  # no end: the processes live as long
+            # No end: the processes live as long.
+            sampler=_read_ahead(self._orders, mapped) if mapped else self._orders,
             collate_fn=_as_it_is,
             num_workers=source.processes,
             prefetch_factor=spec.prefetch,
@@ -86,11 +99,18 @@ class TorchvisionBatches:
         del self._made
 
     def _leave_out(self, bad: list[tuple[int, str]]) -> None:
-        if not self._source.skip_bad:
-            raise DataError(bad[0][1])
+        index, why = min(bad)
+        if index == NO_SAMPLE or not self._source.skip_bad:
+            raise DataError(why)
         new = {index for index, _ in bad} - self._orders.bad
         self._orders.bad |= new
         self.left_out += [self._source.files[index] for index in sorted(new)]
+
+
+def _read_ahead(orders: Orders, mapped: Mapped) -> Iterator[list[Sample]]:
+    for order in orders:
+        mapped.will_need(order)
+        yield order
 
 
 def _normaliser(spec: BatchSpec) -> Normalise:
@@ -105,8 +125,10 @@ def _normaliser(spec: BatchSpec) -> Normalise:
 class Pictures(Dataset[Made]):
     """Makes the batches that are ordered."""
 
-    def __init__(self, spec: BatchSpec, source: TorchvisionSource) -> None:
-        self._source = source
+    def __init__(
+        self, spec: BatchSpec, source: TorchvisionSource, mapped: Mapped | None = None
+    ) -> None:
+        self._source, self._mapped = source, mapped
         self._shape = (spec.batch_size, spec.image_size, spec.image_size, 3)
         self._augment = v2.Compose(
             [
@@ -129,6 +151,8 @@ class Pictures(Dataset[Made]):
             try:
                 rows[place] = self._picture(sample).permute(1, 2, 0)
                 good.append(place)
+            except ShardChanged as error:
+                return torch.empty(0), torch.empty(0), [(NO_SAMPLE, str(error))]
             except DataError as error:
                 bad[place] = str(error)
         told = [(order[place].item, why) for place, why in bad.items()]
@@ -140,30 +164,46 @@ class Pictures(Dataset[Made]):
         return rows.permute(0, 3, 1, 2), labels, told
 
     def _picture(self, sample: Sample) -> torch.Tensor:
-        file = self._source.files[sample.item]
-        pixels = decoded(os.path.join(self._source.root, file))  # noqa: PTH118  (pathlib: 10 us)
+        pixels = self._pixels(sample.item)
         # Transforms draw from this generator. torch.manual_seed would look for GPUs, too.
         torch.default_generator.manual_seed(sample.seed)
         picture: torch.Tensor = self._augment(pixels)
         return picture
 
+    def _pixels(self, index: int) -> torch.Tensor:
+        path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118  (10 us)
+        return decoded(path, self._mapped.bytes_of(index) if self._mapped else None)
 
-def decoded(path: str) -> torch.Tensor:
-    """The pixels of a file as bytes [3, height, width], turned as its Exif data says."""
+
+def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor:
+    """The pixels of a file as bytes [3, height, width], turned as its Exif data says.
+
+    Or of the content of a sample in a shard, which then goes by `path`.
+    """
     try:
-        pixels = decode_image(path, ImageReadMode.RGB, apply_exif_orientation=True)
+        pixels = decode_image(
+            path if content is None else _tensor(content),
+            ImageReadMode.RGB,
+            apply_exif_orientation=True,
+        )
     except RuntimeError:  # BMP, or a rarity that PIL reads, by which the file was proven
-        pixels = _decoded_by_pil(path)
+        pixels = _decoded_by_pil(path, content)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG
     return found
 
 
-def _decoded_by_pil(path: str) -> torch.Tensor:
+def _tensor(content: NDArray[np.uint8]) -> torch.Tensor:
+    """A copy, 10 us: torch takes no memory that must not be written."""
+    return torch.from_numpy(content.copy())
+
+
+def _decoded_by_pil(path: str, content: NDArray[np.uint8] | None) -> torch.Tensor:
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content.tobytes())) as image:
             turned = ImageOps.exif_transpose(image).convert("RGB")
     except Exception as error:  # decoders raise nearly anything on damaged input
-        why = f"{path} does not decode, but was sound when it was checked: {error}"
+        what = "not an image" if isinstance(error, UnidentifiedImageError) else error
+        why = f"{path} does not decode, but was sound when it was checked: {what}"
         raise DataError(why) from error
     pixels: torch.Tensor = functional.pil_to_tensor(turned)
     return pixels

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from reports.schema.record import DataFormat
+
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """A set that was made, or that was there to its last byte."""
@@ -101,6 +103,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int
     balance: Balance
     storage: Storage | None
+    format: DataFormat = "folder"
+    shards: int = 0
+    notes: list[str] = []
+    """What the folder was taken to mean."""
 
 
 class ShardRow(msgspec.Struct, frozen=True, kw_only=True):

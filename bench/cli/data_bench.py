@@ -14,6 +14,7 @@ from bench.errors import UsageError
 from bench.machine.inventory import Machine, inspect
 from bench.machine.lock import measuring
 from bench.machine.member import require_alone
+from bench.session.data import Data
 from bench.session.loader_sweep import Sweep, Swept, request_of
 from bench.session.recording import Recording, open_recording
 from reports.loaders import CONFIDENCE, LoaderBench, Setting
@@ -135,7 +136,7 @@ def _doubling(most: int) -> list[int]:
 def _bench(run: Recording, swept: Swept) -> LoaderBench:
     data, config, machine = run.data, run.config, run.machine
     assert data
-    sizes = [(Path(data.facts.root) / name).stat().st_size for name in data.images.files]
+    sizes = _sizes(data)
     gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
     return LoaderBench(
         folder=printable(data.facts.root),
@@ -157,6 +158,13 @@ def _bench(run: Recording, swept: Swept) -> LoaderBench:
         notes=swept.notes,
         invalid=swept.invalid,
     )
+
+
+def _sizes(data: Data) -> list[int]:
+    """Bytes of each image, in a file of its own or in a shard."""
+    if data.images.ranges:
+        return list(data.images.ranges.length)
+    return [(Path(data.facts.root) / name).stat().st_size for name in data.images.files]
 
 
 def _versions() -> dict[str, str]:

@@ -11,9 +11,12 @@ from bench.cli.data import as_json, at_work, bad_rows, printable, proved, worker
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
 from pipelines import storage
-from pipelines.folder import ImageFolder, scan
-from pipelines.leftovers import Leftovers, leftovers
+from pipelines.cache import cache_dir
+from pipelines.folder import ImageFolder
+from pipelines.leftovers import Leftovers, beside_shards, leftovers
 from pipelines.proof import Proof
+from pipelines.sharded import scan_any
+from pipelines.storage import places_to_read
 from reports.datasets import Balance, Checked, ClassCount, Pass, Spread, Storage
 
 _NAMES: Final = {
@@ -28,8 +31,14 @@ def check_command(given: Mapping[str, Any]) -> int:
     """Check it and print what was found; the exit code says whether all is good."""
     root, workers = Path(given["folder"]).expanduser(), workers_of(given["workers"])
     with at_work("what was decoded is kept: the next check goes on from there") as tell:
-        proof = proved(scan(root), workers, tell)
-        rest = leftovers(root)
+        folder = scan_any(
+            root,
+            cache=cache_dir(),
+            workers=workers,
+            progress=lambda done, total: tell("indexing shards", done, total),
+        )
+        proof = proved(folder, workers, tell)
+        rest = leftovers(root) if folder.ranges is None else beside_shards(folder)
         measured = None
         if given["read"] and proof.good.files:
             tell("reading the storage", 0, 0)
@@ -47,7 +56,7 @@ def check_command(given: Mapping[str, Any]) -> int:
 
 def _measured(good: ImageFolder) -> storage.Storage:
     try:
-        return storage.measure(good.root, good.files, threads=inspect().usable_cores)
+        return storage.measure(places_to_read(good), threads=inspect().usable_cores)
     except OSError as error:
         raise UsageError(
             f"cannot read {error.filename or good.root} any more: {error.strerror};"
@@ -58,7 +67,7 @@ def _measured(good: ImageFolder) -> storage.Storage:
 def _checked(proof: Proof, rest: Leftovers, measured: storage.Storage | None) -> Checked:
     good = proof.good
     pictures = [proof.verdicts[path] for path in good.files]
-    sizes = [(good.root / path).stat().st_size for path in good.files]
+    sizes = _sizes(good)
     mean_bytes = sum(sizes) / len(sizes) if sizes else 0.0
     return Checked(
         folder=printable(good.root),
@@ -76,7 +85,16 @@ def _checked(proof: Proof, rest: Leftovers, measured: storage.Storage | None) ->
         total_bytes=sum(sizes),
         balance=_balance(good),
         storage=_storage(measured, mean_bytes) if measured else None,
+        format=good.format,
+        shards=len(good.ranges.paths) if good.ranges else 0,
+        notes=list(good.notes),
     )
+
+
+def _sizes(good: ImageFolder) -> list[int]:
+    if good.ranges:
+        return list(good.ranges.length)
+    return [(good.root / path).stat().st_size for path in good.files]
 
 
 def _counted(kinds: Sequence[str]) -> dict[str, int]:
@@ -85,6 +103,8 @@ def _counted(kinds: Sequence[str]) -> dict[str, int]:
 
 
 def _misnamed(proof: Proof) -> dict[str, int]:
+    if proof.good.format == "tfrecord":  # records have no names
+        return {}
     kinds = ((Path(path), proof.verdicts[path].kind.split()[0]) for path in proof.good.files)
     return _counted(
         [

@@ -204,7 +204,8 @@ DataFolder = Annotated[
     str | None,
     _option(
         _DATA,
-        "Folder of class folders of images (default: 512 JPEGs made from a seed and cached)",
+        "Folder of class folders of images, or of WebDataset (.tar) or TFRecord shards (default: "
+        "512 JPEGs made from a seed and cached)",
         metavar="PATH",
     ),
 ]

@@ -20,6 +20,14 @@ _OF_MEMORY: Final = re.compile(
     r"|devices?(\(s\))? (is/are|is|are) busy or unavailable",
     re.IGNORECASE,
 )
+_LIKELY: Final[dict[int, str]] = {
+    signal.SIGKILL: " (the kernel does so when memory runs out)",
+    signal.SIGBUS: (
+        " (a shard that was cut while it was read, or a storage that failed; without shards, shared"
+        " memory that is full)"
+    ),
+}
+"""What a signal usually means here."""
 _AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
 """How torchrun's report names a process that a signal ended."""
 _CONSEQUENCE: Final = re.compile(
@@ -127,8 +135,7 @@ def _where(file: RankFile) -> str:
 def _signal_words(number: int) -> str:
     names = {entry.value: entry.name for entry in signal.Signals}
     name = names.get(number, f"signal {number}")
-    likely = " (the kernel does so when memory runs out)" if number == signal.SIGKILL else ""
-    return f"killed by {name}{likely}"
+    return f"killed by {name}{_LIKELY.get(number, '')}"
 
 
 def exit_words(code: int | None) -> str:

@@ -15,7 +15,7 @@ from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
 from reports.schema.config import SYNTHETIC, Request, RunConfig
-from reports.schema.record import DataSet
+from reports.schema.record import DataFormat, DataSet
 
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
@@ -28,20 +28,24 @@ class Data:
     facts: DataFacts
     images: ImageList
     left_out: int = 0
+    format: DataFormat = "folder"
+    notes: tuple[str, ...] = ()
+    """What the folder was taken to mean, where it does not say."""
 
 
 def describe_data(request: Request) -> DataFacts | None:
     """What data the request leads to, without making or decoding any: for a dry run."""
     if pipeline_of(request)[0] in SYNTHETIC:
         return None
-    from pipelines.folder import scan  # noqa: PLC0415  (a run needs numpy here, a dry run does not)
+    # A run needs numpy here, a dry run does not.
     from pipelines.made_spec import DEFAULT_SPEC  # noqa: PLC0415
+    from pipelines.sharded import scan_any  # noqa: PLC0415
 
     if "data" not in request:
         root = cache_dir() / DEFAULT_SPEC.folder_name
         return DataFacts(root=str(root), classes=DEFAULT_SPEC.classes, made=True)
     try:
-        folder = scan(Path(str(request["data"])).expanduser())
+        folder = scan_any(Path(str(request["data"])).expanduser())
     except DataError as error:
         raise UsageError(f"--data: {error}") from error
     return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)
@@ -58,9 +62,9 @@ def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
 
 
 def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
-    from pipelines.folder import scan  # noqa: PLC0415
     from pipelines.made import ensure_made  # noqa: PLC0415
     from pipelines.proof import prove, require_good  # noqa: PLC0415
+    from pipelines.sharded import scan_any  # noqa: PLC0415
 
     made = "data" not in request
     root = (
@@ -72,7 +76,12 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         if made
         else Path(str(request["data"])).expanduser()
     )
-    folder = scan(root)
+    folder = scan_any(
+        root,
+        cache=cache_dir(),
+        workers=machine.usable_cores,
+        progress=lambda done, total: tell("indexing shards", done, total),
+    )
     bad = 0
     if not made:  # the made set is verified by its own manifest
         proof = prove(
@@ -85,8 +94,12 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         folder = require_good(proof, skip=request.get("bad_files") == "skip")
     return Data(
         facts=DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=made),
-        images=ImageList(files=list(folder.files), labels=list(folder.labels)),
+        images=ImageList(
+            files=list(folder.files), labels=list(folder.labels), ranges=folder.ranges
+        ),
         left_out=bad,
+        format=folder.format,
+        notes=folder.notes,
     )
 
 
@@ -124,7 +137,11 @@ def one_at_a_time() -> Iterator[None]:
 def record_of(data: Data) -> DataSet:
     """What the record keeps of a data set."""
     pairs = zip(data.images.files, data.images.labels, strict=True)
-    listing = "\n".join(f"{file}\t{label}" for file, label in pairs)
+    lines = [f"{file}\t{label}" for file, label in pairs]
+    if ranges := data.images.ranges:
+        parts = map(ranges.part, range(len(lines)))
+        lines = [f"{line}\t{part}" for line, part in zip(lines, parts, strict=True)]
+    listing = "\n".join(lines)
     return DataSet(
         root=data.facts.root,
         images=len(data.images.files),
@@ -132,4 +149,5 @@ def record_of(data: Data) -> DataSet:
         digest=hashlib.sha256(listing.encode()).hexdigest()[:16],
         left_out=data.left_out,
         made=data.facts.made,
+        format=data.format,
     )

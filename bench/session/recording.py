@@ -300,6 +300,8 @@ class Recording:
             )
         if self.data and self.data.left_out:
             notes.append(f"{self.data.left_out} files that do not decode were left out")
+        if self.data:
+            notes += self.data.notes
         if self.data and (told := epoch_note(self.data, self.config)):
             notes.append(told)
         notes += self.told

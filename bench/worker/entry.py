@@ -29,10 +29,15 @@ _HINTS: Final = (
         "the loader met a file that does not decode; it was sound when it was checked",
     ),
     (
-        r"DataLoader worker .* killed by signal: (Killed|Bus)",
+        r"DataLoader worker .* killed by signal: Killed",
+        "a loader process lacked memory, most likely: lower --loader-threads or --batch-size",
+    ),
+    (
+        r"DataLoader worker .* killed by signal: Bus",
         (
-            "a loader process lacked memory, most likely: lower --loader-threads or "
-            "--batch-size; a container may need a larger --shm-size"
+            "a loader process lacked shared memory, most likely: lower --loader-threads or "
+            "--batch-size; a container may need a larger --shm-size. Or a shard was cut while it "
+            "was read"
         ),
     ),
     (

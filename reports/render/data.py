@@ -72,10 +72,13 @@ def print_checked(console: Console, found: Checked) -> None:
 def _rows(found: Checked) -> Iterator[tuple[str, str]]:
     known = found.good + len(found.bad) - found.decoded_now
     yield (
-        "good files",
+        "good samples" if found.shards else "good files",
         f"{found.good:,} ({size(found.total_bytes)})"
         + (f"; {known:,} of all known from before" if known > 0 else ""),
     )
+    if found.shards:
+        kind = {"webdataset": "tar file", "tfrecord": "TFRecord file"}.get(found.format, "file")
+        yield "shards", "; ".join([_count(found.shards, kind), *found.notes])
     if found.kinds:
         yield "formats", ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     if found.misnamed:
@@ -88,11 +91,12 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
         )
         yield "no images", f"{shown}{', …' * (len(kinds) > NAMED)} (by extension, passed over)"
     if found.loose:
-        yield "loose", f"{found.loose:,} beside the class folders, in no class (passed over)"
+        beside = "shards" if found.shards else "class folders"
+        yield "loose", f"{found.loose:,} beside the {beside}, in no class (passed over)"
     yield from _size_rows(found)
     yield "classes", _balance(found)
     if found.storage:
-        yield from _storage_rows(found.storage)
+        yield from _storage_rows(found.storage, in_shards=bool(found.shards))
 
 
 def _size_rows(found: Checked) -> Iterator[tuple[str, str]]:
@@ -129,11 +133,13 @@ def _balance(found: Checked) -> str:
     return f"{balance.classes:,}, of good images:\n{named}"
 
 
-def _storage_rows(storage: Storage) -> Iterator[tuple[str, str]]:
+def _storage_rows(storage: Storage, *, in_shards: bool) -> Iterator[tuple[str, str]]:
     yield "cold", _pass(storage.cold, cold=True)
     yield "warm", _pass(storage.warm, cold=False)
     threads = _count(storage.threads, "thread")
-    yield "", f"{_count(storage.files, 'file')} at random, {size(storage.bytes)}, by {threads}"
+    what = "piece" if in_shards else "file"
+    where = "at random of the shards" if in_shards else "at random"
+    yield "", f"{_count(storage.files, what)} {where}, {size(storage.bytes)}, by {threads}"
 
 
 def _pass(one: Pass, *, cold: bool) -> str:

@@ -114,7 +114,9 @@ def data(config: RunConfig, found: DataSet | None) -> str:
         return "synthetic: one batch, resident on the device"
     name = "made JPEGs" if found.made else "images"
     source = f"{pipeline(config)}, {decode(config)}"
-    return f"{source}; {found.images:,} {name} in {found.classes} classes"
+    shards = {"webdataset": ", tar shards", "tfrecord": ", TFRecord shards"}
+    where = shards.get(found.format, "")
+    return f"{source}; {found.images:,} {name} in {found.classes} classes{where}"
 
 
 def pipeline(config: RunConfig) -> str:

@@ -15,6 +15,7 @@ VERSION = 1
 
 Status = Literal["ok", "failed", "interrupted", "invalid"]
 Kind = Literal["run", "sweep", "table"]
+DataFormat = Literal["folder", "webdataset", "tfrecord"]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +58,13 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     classes: int
     digest: str
-    """Of the list of files and labels, not of their bytes."""
+    """Of the list of files and labels, and of places in shards, not of their bytes."""
     left_out: int
     """Files that do not decode, left out by --bad-files skip."""
     made: bool
     """True for the data set that the program made itself."""
+    format: DataFormat = "folder"
+    """Files in class folders, or shards: tar files or TFRecord files."""
 
 
 class Steadiness(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import torch
 from pipelines.batches import BatchSpec, Pixels
 from pipelines.dali import DaliBatches, DaliSource
 from pipelines.epochs import LastBatch
+from pipelines.ranges import Ranges
 from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 
 Loader = Literal["dali", "torchvision"]
@@ -37,6 +38,7 @@ class Wanted:
     prefetch: int = 2
     whole: bool = False
     """Crop nothing, of square pictures."""
+    ranges: Ranges | None = None
 
     def spec(self) -> BatchSpec:
         crop = {"area": (1.0, 1.0), "aspect": (1.0, 1.0)} if self.whole else {}
@@ -59,21 +61,23 @@ class Wanted:
 @contextmanager
 def opened(loader: Loader, wanted: Wanted) -> Iterator[DaliBatches | TorchvisionBatches]:
     labels = wanted.labels or list(range(len(wanted.files)))
-    root, files, skip = str(wanted.root), wanted.files, wanted.skip_bad
+    source = {
+        "root": str(wanted.root),
+        "files": wanted.files,
+        "labels": labels,
+        "skip_bad": wanted.skip_bad,
+        "ranges": wanted.ranges,
+    }
     batches: DaliBatches | TorchvisionBatches
     if loader == "dali":
         batches = DaliBatches(
             wanted.spec(),
-            DaliSource(
-                root=root, files=files, labels=labels, decode="cpu", threads=1, skip_bad=skip
-            ),
+            DaliSource(**source, decode="cpu", threads=1),
         )
     else:
         batches = TorchvisionBatches(
             wanted.spec(),
-            TorchvisionSource(
-                root=root, files=files, labels=labels, processes=1, begin=_nothing, skip_bad=skip
-            ),
+            TorchvisionSource(**source, processes=1, begin=_nothing),
         )
     try:
         yield batches

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
+from unittest import mock
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import epochs
 from pipelines.epochs import LastBatch, Orders, Share, samples
 from pipelines.errors import DataError
 
@@ -43,7 +46,11 @@ def made(count: int, world: int, batch: int, seed: int, last: LastBatch) -> Shar
 def test_wrap_reads_every_sample_once_an_epoch_over_all_ranks(
     count: int, world: int, batch: int, seed: int
 ) -> None:
-    share = made(count, world, batch, seed, "wrap")
+    check_wrap(made(count, world, batch, seed, "wrap"))
+
+
+def check_wrap(share: Share) -> None:
+    count = share.count
     steps = 3 * share.steps + 1
     read = flat(rows(share, steps), share)
     assert len(read) == steps * share.global_batch, "equal steps, full batches"
@@ -55,7 +62,11 @@ def test_wrap_reads_every_sample_once_an_epoch_over_all_ranks(
 def test_pad_reads_every_sample_and_repeats_as_many_as_it_says(
     count: int, world: int, batch: int, seed: int
 ) -> None:
-    share = made(count, world, batch, seed, "pad")
+    check_pad(made(count, world, batch, seed, "pad"))
+
+
+def check_pad(share: Share) -> None:
+    count = share.count
     read = rows(share, 2 * share.steps)
     for epoch in (read[: share.steps], read[share.steps :]):
         times = Counter(flat(epoch, share))
@@ -72,7 +83,11 @@ def test_drop_reads_no_sample_twice_and_leaves_out_as_many_as_it_says(
         with pytest.raises(ValueError, match=f"{count} samples fill no batch of {world} ranks"):
             made(count, world, batch, seed, "drop")
         return
-    share = made(count, world, batch, seed, "drop")
+    check_drop(made(count, world, batch, seed, "drop"))
+
+
+def check_drop(share: Share) -> None:
+    count = share.count
     read = rows(share, 2 * share.steps)
     for epoch in (read[: share.steps], read[share.steps :]):
         times = Counter(flat(epoch, share))
@@ -99,6 +114,70 @@ def test_epochs_are_shuffled_anew_and_a_large_one_comes_in_pieces() -> None:
     assert sorted(first) == sorted(second) == list(range(10_000))
     assert first != second
     assert first != sorted(first)
+
+
+@st.composite
+def of_shards(draw: st.DrawFn) -> Share:
+    """Shares of shards of any sizes, empty ones among them; several runs and pieces in most."""
+    shards = tuple(draw(st.lists(st.integers(0, 20), min_size=1, max_size=5)))
+    if sum(shards) < 8:  # epochs of a few samples take many epochs for a few batches
+        shards = (*shards, 8)
+    return Share(
+        count=sum(shards),
+        batch_size=draw(st.integers(1, 5)),
+        seed=draw(seeds),
+        world_size=draw(st.integers(1, 5)),
+        shards=shards,
+    )
+
+
+@mock.patch.multiple(epochs, RUN=3, PIECE=5)
+@settings(max_examples=50, deadline=None)
+@given(of_shards())
+def test_of_shards_epochs_are_as_of_files(share: Share) -> None:
+    check_wrap(share)
+    check_pad(replace(share, last="pad"))
+    if share.count >= share.global_batch:
+        check_drop(replace(share, last="drop"))
+
+
+@mock.patch.multiple(epochs, RUN=3, PIECE=5)
+@settings(max_examples=50, deadline=None)
+@given(of_shards())
+def test_of_shards_each_sample_looks_the_same_whoever_reads_it(share: Share) -> None:
+    alone = [one[:2] for one in islice(samples(replace(share, world_size=1)), 2 * share.count)]
+    read = 2 * share.count // share.world_size
+    dealt = [
+        one[:2]
+        for rank in range(share.world_size)
+        for one in islice(samples(replace(share, rank=rank)), read)
+    ]
+    assert set(dealt) <= set(alone)
+    assert len(set(dealt)) == read * share.world_size
+
+
+def test_a_large_set_of_shards_is_read_nearly_from_front_to_back() -> None:
+    share = Share(count=60_000, batch_size=1, seed=3, shards=(30_000, 10, 0, 29_990), world_size=4)
+    seen = set()
+    for rank in range(share.world_size):
+        read = list(islice(samples(replace(share, rank=rank)), 30_000))
+        order = [one.item for one in read[:15_000]]
+        seen |= set(order)
+        told = [one.soon for one in read[:15_000]]
+        jumps = sum(b != a + 1 for a, b in pairwise(told))
+        assert jumps < 15_000 / 200, "whole runs, each from its first sample to its last"
+        assert np.abs(np.diff(order)).mean() > 1000, "which are mixed before they are used"
+        # Four pieces of 3,750: what is told comes later, by two of them at most.
+        place = {item: at for at, item in enumerate(order)}
+        early = [place[item] - at for at, item in enumerate(told[:11_250])]
+        assert 0 < np.percentile(early, 1) < max(early) < 2 * 3750
+        assert set(order[3750:]) == set(told[:11_250]), "all but the first piece"
+    assert seen == set(range(60_000)), "once an epoch"
+
+
+def test_shards_must_hold_the_samples() -> None:
+    with pytest.raises(ValueError, match="5 samples in shards, 6 in all"):
+        Share(count=6, batch_size=1, seed=0, shards=(2, 3))
 
 
 @given(counts, worlds, batches, seeds, st.data())

@@ -1,0 +1,197 @@
+"""Folders of shards: WebDataset's tar files or TFRecord files, as `pack` and others write them."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipelines import records, tars
+from pipelines.errors import DataError
+from pipelines.folder import (
+    DESCRIPTION,
+    Format,
+    ImageFolder,
+    entries_of,
+    holds_image,
+    is_folder,
+    require_folder,
+    scan,
+)
+from pipelines.found import Found
+from pipelines.indices import Index, index_all
+from pipelines.ranges import Ranges
+from pipelines.verdicts import Stamp
+
+Progress = Callable[[int, int], None]
+
+_RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
+_PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
+_SPLITS: Final = ("train", "val", "test")
+_INDEX: Final[dict[Format, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
+_WORDS: Final[dict[Format, str]] = {"webdataset": "tar files", "tfrecord": "TFRecord files"}
+
+
+class _Shard(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    bytes: int
+
+
+class _Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed here of what `pack` writes."""
+
+    version: int
+    format: Format
+    classes: tuple[str, ...]
+    shards: tuple[_Shard, ...]
+
+
+def scan_any(
+    root: Path, *, cache: Path | None = None, workers: int = 1, progress: Progress | None = None
+) -> ImageFolder:
+    """List the images of a folder, in class folders or in shards; a cache keeps shards' indices."""
+    require_folder(root)
+    kind, names = shards_in(root)
+    if not names:
+        return _scanned(root)
+    _require_one_meaning(root, kind, names)
+    description = _description(root, names)
+    found = index_all(root, names, _INDEX[kind], cache=cache, workers=workers, progress=progress)
+    folder = _joined(root, kind, names, found)
+    _require_samples(folder)
+    folder = _classed(folder, description)
+    return replace(folder, notes=(*folder.notes, *_passed_over(found)))
+
+
+def shards_in(root: Path) -> tuple[Format, list[str]]:
+    """The shards in a folder, by name; none where it holds none."""
+    files = sorted(entry.name for entry in entries_of(root) if entry.is_file())
+    found: dict[Format, list[str]] = {
+        "webdataset": [name for name in files if name.lower().endswith(".tar")],
+        "tfrecord": [name for name in files if _RECORD_NAME.search(name)],
+    }
+    if all(found.values()):
+        both = " and ".join(f"{len(found[kind])} {_WORDS[kind]}" for kind in found)
+        raise DataError(f"{root} holds {both}; name a folder with those of one kind")
+    for kind, names in found.items():
+        if names:
+            return kind, names
+    if packed := [name for name in files if _PACKED_NAME.search(name)]:
+        raise DataError(
+            f"{root} holds compressed shards ({packed[0]}), of which no part can be read alone;"
+            " unpack them"
+        )
+    return "folder", []
+
+
+def _scanned(root: Path) -> ImageFolder:
+    """Class folders; where there are no such, shards may lie one folder below."""
+    try:
+        return scan(root)
+    except DataError:
+        for entry in sorted(entries_of(root), key=lambda entry: entry.name):
+            if is_folder(entry) and shards_in(root / entry.name)[1]:
+                raise DataError(
+                    f"{root} holds no images, but {root / entry.name} holds shards: name that"
+                ) from None
+        raise
+
+
+def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> None:
+    shards = f"{len(names)} {_WORDS[format]}" if len(names) > 1 else f"the shard {names[0]}"
+    folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
+    if holding := [name for name in folders if holds_image(root, name)]:
+        raise DataError(
+            f"{root} holds {shards} and images in class folders ({holding[0]}), so it could mean"
+            " either; move one of them to a folder of its own"
+        )
+    splits = {next((one for one in _SPLITS if one in name.lower()), "") for name in names} - {""}
+    if len(splits) > 1:
+        words = " and ".join(sorted(splits, key=_SPLITS.index))
+        raise DataError(
+            f"{root} holds shards of {words} in one folder; name a folder with those of one alone"
+        )
+
+
+def _description(root: Path, names: Sequence[str]) -> _Description | None:
+    """What `pack` says of its shards, which must all be there and as long as they were."""
+    try:
+        found = msgspec.json.decode((root / DESCRIPTION).read_bytes(), type=_Description)
+    except (OSError, ValueError):  # none, or another program's
+        return None
+    written = {shard.name: shard.bytes for shard in found.shards}
+    if odd := sorted(written.keys() ^ set(names)):
+        lies = "is not there" if odd[0] in written else "is not in it"
+        raise DataError(
+            f"{root / DESCRIPTION} does not describe the shards beside it: {odd[0]} {lies}; copy or"
+            " pack them again, or remove that file to read what is there"
+        )
+    for name, size in written.items():
+        there = (root / name).stat().st_size
+        if there != size:
+            raise DataError(
+                f"{root / name} has {there} bytes where {DESCRIPTION} says {size}:"
+                " copy or pack it again"
+            )
+    return found
+
+
+def _joined(
+    root: Path, format: Format, names: Sequence[str], found: Sequence[tuple[Stamp, Found]]
+) -> ImageFolder:
+    entries = [(at, entry) for at, (_, one) in enumerate(found) for entry in one.entries]
+    return ImageFolder(
+        root=root,
+        classes=(),
+        files=tuple(f"{names[at]}: {entry.name}" for at, entry in entries),
+        labels=tuple(entry.label for _, entry in entries),
+        format=format,
+        ranges=Ranges(
+            paths=tuple(names),
+            stamps=tuple(stamp for stamp, _ in found),
+            shard=tuple(at for at, _ in entries),
+            offset=tuple(entry.offset for _, entry in entries),
+            length=tuple(entry.length for _, entry in entries),
+        ),
+    )
+
+
+def _require_samples(folder: ImageFolder) -> None:
+    if folder.files:
+        return
+    assert folder.ranges
+    expected = {
+        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) beside KEY.cls",
+        "tfrecord": "tf.train.Example with image/encoded and image/class/label",
+    }[folder.format]
+    raise DataError(
+        f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
+        f" expected {expected}"
+    )
+
+
+def _classed(folder: ImageFolder, description: _Description | None) -> ImageFolder:
+    """With names of classes: those of `pack`, else the numbers."""
+    least, most = min(folder.labels), max(folder.labels)
+    if description:
+        if most >= len(description.classes):
+            raise DataError(
+                f"{folder.root} holds class number {most}, but {DESCRIPTION} names"
+                f" {len(description.classes)} classes; pack it again"
+            )
+        return replace(folder, classes=description.classes)
+    if folder.format == "tfrecord" and least == 1:
+        folder = replace(
+            folder,
+            labels=tuple(label - 1 for label in folder.labels),
+            notes=(*folder.notes, "class numbers begin at 1 in the shards: counted from there"),
+        )
+        most -= 1
+    return replace(folder, classes=tuple(str(label) for label in range(most + 1)))
+
+
+def _passed_over(found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+    count = sum(one.without_image for _, one in found)
+    return [f"{count:,} samples of the shards hold no image: passed over"] if count else []

@@ -1,0 +1,117 @@
+"""WebDataset: where the samples lie in a tar file, by its headers alone.
+
+A sample is what stands in a row under one key: the name of a member up to the first dot behind its
+folder. KEY.jpg (or another kind of image) is the picture, KEY.cls its class number as text.
+"""
+
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from pipelines.errors import DataError
+from pipelines.folder import EXTENSIONS
+from pipelines.found import Entry, Found, require_label, require_labels, require_plain, unique
+
+_NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
+"""As WebDataset parts a name; what has no dot, or a hidden name, is no part of a sample."""
+_LABEL: Final = "cls"
+_LABEL_BYTES: Final = 64
+_KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
+
+
+class _Member(NamedTuple):
+    key: str
+    kind: str
+    """All behind the first dot, in small letters."""
+    name: str
+    offset: int
+    length: int
+
+
+def index(path: Path) -> Found:
+    """The samples of a tar file; raises DataError where it is none, or ends too early."""
+    with path.open("rb") as file:
+        require_plain(str(path), file.read(8))
+        file.seek(0)
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # images are not read
+        try:
+            return _found(str(path), file)
+        except DataError:
+            raise
+        except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:  # of damage
+            raise DataError(
+                f"{path} is no tar file, or ends too early ({error}); write or copy it again"
+            ) from error
+
+
+def _found(shard: str, file: BinaryIO) -> Found:
+    entries: list[Entry] = []
+    unlabelled: list[str] = []
+    without_image = 0
+    for _, group in groupby(_members(shard, file), key=lambda member: member.key):
+        sample = _sample(shard, group)
+        image = next((sample[kind] for kind in _KINDS if kind in sample), None)
+        if image is None:
+            without_image += 1
+        elif _LABEL not in sample:
+            unlabelled.append(image.name)
+        else:
+            label = _label(shard, file, sample[_LABEL])
+            entries.append(Entry(image.name, image.offset, image.length, label))
+    total = len(entries) + len(unlabelled)
+    require_labels(shard, unlabelled, total, "KEY.cls beside KEY.jpg, with the number as text")
+    return Found(entries=unique(entries), without_image=without_image)
+
+
+def _members(shard: str, file: BinaryIO) -> Iterator[_Member]:
+    """The files in it that belong to samples, from front to back."""
+    size = os.fstat(file.fileno()).st_size
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        while (info := tar.next()) is not None:
+            tar.members.clear()  # type: ignore[attr-defined]  # all of them would be kept
+            # A negative size would lead back, and round for ever.
+            if info.size < 0 or (info.isreg() and info.offset_data + info.size > size):
+                raise tarfile.ReadError(f"{info.name} ends beyond the file")
+            parts = _NAME.fullmatch(info.name)
+            if parts and info.isreg() and not info.issparse():
+                name = os.fsencode(info.name).decode(errors="replace")
+                yield _Member(parts[1], parts[2].lower(), name, info.offset_data, info.size)
+        _require_end(shard, file, tar.offset)
+
+
+def _require_end(shard: str, file: BinaryIO, offset: int) -> None:
+    """Refuse what stops without the empty block that ends a tar file: tarfile would not mind."""
+    file.seek(offset)
+    block = file.read(tarfile.BLOCKSIZE)
+    if block == bytes(tarfile.BLOCKSIZE):
+        return
+    if len(block) < tarfile.BLOCKSIZE:
+        what = "it was cut, or never closed"
+    else:
+        what = "what follows is no header: it is damaged"
+    raise DataError(f"{shard} ends too early, after {offset} bytes: {what}; write or copy it again")
+
+
+def _sample(shard: str, group: Iterator[_Member]) -> dict[str, _Member]:
+    sample: dict[str, _Member] = {}
+    for member in group:
+        if member.kind in sample:
+            raise DataError(f"{shard} holds {member.name} twice in one sample; write it again")
+        sample[member.kind] = member
+    return sample
+
+
+def _label(shard: str, file: BinaryIO, member: _Member) -> int:
+    # Of the descriptor itself: the place of the file is tarfile's.
+    text = os.pread(file.fileno(), min(member.length, _LABEL_BYTES), member.offset)
+    try:
+        label = int(text)
+    except ValueError:
+        raise DataError(
+            f"{shard}: {member.name} holds {text[:20]!r}; expected a class number as text"
+        ) from None
+    return require_label(shard, member.name, label)
