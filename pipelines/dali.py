@@ -3,34 +3,41 @@
 DALI is told which files make the next batch, and reads them itself, in its threads: so its batches
 hold the same files as those of torchvision, and a file that turns bad can be found and left out.
 Of shards it is given the bytes themselves, as views of mapped memory that its decoders look into.
-Training augmentation is the field's: a random crop of 8 to 100 % of the area and 3/4 to 4/3 in
-aspect, decoded alone, resized with antialiasing, mirrored half of the time. Images leave as bytes
-in NHWC rows; on a GPU that is asked for floats, as floats in the layout of the model, made by the
-same kernel that mirrors.
+On a GPU the whole graph is DALI's; on a CPU it decodes crops, which `pipelines/finishing.py` makes
+batches of.
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
-from pipelines.batches import FLOATS, IMAGENET_MEAN, IMAGENET_STD, Batch, Batches, BatchSpec
+from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
+from pipelines.dali_graphs import crops_graph, is_rows, whole_graph
 from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.finishing import CROPS_AHEAD, Finisher
 from pipelines.mapped import Mapped
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
 from pipelines.ranges import Ranges
 from pipelines.verdicts import Verdict
 
-DALI_FLOATS = {"fp32": types.FLOAT, "fp16": types.FLOAT16}
+
+class Running(Protocol):
+    """A pipeline at work."""
+
+    def take(self) -> Batch:
+        """The next batch, before it is normalised by PyTorch; RuntimeError of what DALI met."""
+
+    def close(self) -> None:
+        """End its threads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,9 +70,9 @@ class DaliBatches:
         self._builds = 0
         self.left_out: list[str] = []
         """Files that turned bad."""
-        in_torch = spec.device.type == "cpu" and spec.pixels != "uint8"
-        self._normalise = _normaliser(spec) if in_torch else None
-        self._iterator = self._built()
+        on_cpu = spec.device.type == "cpu"
+        self._normalise = _normaliser(spec) if on_cpu and spec.pixels != "uint8" else None
+        self._running = self._built()
 
     def __iter__(self) -> Batches:
         return self
@@ -73,42 +80,34 @@ class DaliBatches:
     def __next__(self) -> Batch:
         while True:
             try:
-                batch = next(self._iterator)[0]
+                images, labels = self._running.take()
             except RuntimeError as error:
                 self._mend(error)
             else:
                 break
         self._flying.popleft()
-        images, labels = batch["images"], batch["labels"].view(-1)
-        if is_rows(self._spec):
-            images = images.permute(0, 3, 1, 2)  # NHWC rows seen as NCHW: a view, not a copy
         return self._normalise(images) if self._normalise else images, labels
 
     def close(self) -> None:
         """End DALI's threads."""
-        del self._iterator
+        self._running.close()
 
-    def _built(self) -> Any:
+    def _built(self) -> Running:
         spec, source = self._spec, self._source
-        pipeline = _pipeline(
-            spec,
-            source.decode,
-            self._pull,
-            mapped=self._mapped is not None,
-            batch_size=spec.batch_size,
-            num_threads=source.threads,
-            device_id=spec.device.index if spec.device.type == "cuda" else None,
-            seed=(spec.seed * 1_000_003 + spec.rank + 7919 * self._builds) % 2**31,
-            prefetch_queue_depth=spec.prefetch,
-        )
+        on_cpu, mapped = spec.device.type == "cpu", self._mapped is not None
+        how = {
+            "batch_size": spec.batch_size,
+            "num_threads": source.threads,
+            "device_id": None if on_cpu else spec.device.index,
+            "seed": (spec.seed * 1_000_003 + spec.rank + 7919 * self._builds) % 2**31,
+            "prefetch_queue_depth": CROPS_AHEAD if on_cpu else spec.prefetch,
+        }
         self._builds += 1
-        return DALIGenericIterator(
-            # size=-1: it goes on for ever. The first batch is asked for where errors are met.
-            [pipeline],
-            ["images", "labels"],
-            size=-1,
-            prepare_first_batch=False,
-        )
+        if on_cpu:
+            graph = crops_graph(spec, self._pull, mapped=mapped, **how)
+            graph.build()
+            return Finisher(graph, spec, source.threads)
+        return _OnGpu(whole_graph(spec, source.decode, self._pull, mapped=mapped, **how), spec)
 
     def _pull(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Contents, or paths as bytes, and labels [batch, 1], of the next batch."""
@@ -145,7 +144,8 @@ class DaliBatches:
         self.left_out += [self._source.files[index] for index in bad]
         self._orders.put_back([sample for sample in flying if sample.item not in bad])
         self._flying.clear()
-        self._iterator = self._built()
+        self._running.close()
+        self._running = self._built()
 
     def _bad(self, indices: set[int]) -> dict[int, str]:
         """Those of the samples that do not decode, with the reason."""
@@ -160,17 +160,35 @@ class DaliBatches:
         return examine(root / ranges.path(index), ranges.part(index))
 
 
+class _OnGpu:
+    """DALI's own iterator, which goes on for ever."""
+
+    def __init__(self, graph: Any, spec: BatchSpec) -> None:
+        self._is_rows = is_rows(spec)
+        # The first batch is asked for where errors are met.
+        self._iterator = DALIGenericIterator(
+            [graph], ["images", "labels"], size=-1, prepare_first_batch=False
+        )
+
+    def take(self) -> Batch:
+        """In the layout of the model, or as NHWC rows."""
+        batch = next(self._iterator)[0]
+        images = batch["images"]
+        if self._is_rows:
+            images = images.permute(0, 3, 1, 2)  # NHWC rows seen as NCHW: a view, not a copy
+        return images, batch["labels"].view(-1)
+
+    def close(self) -> None:
+        """DALI ends its threads with its pipeline."""
+        del self._iterator
+
+
 def _held_batches(spec: BatchSpec) -> int:
     """How many batches' memory DALI may still look at.
 
     Those in its queues, one that was just got, and that of the one before, which a GPU may decode.
     """
-    return 2 * spec.prefetch + 4
-
-
-def is_rows(spec: BatchSpec) -> bool:
-    """Whether DALI gives NHWC rows: bytes always, floats of a GPU where the model wants them."""
-    return spec.pixels == "uint8" or spec.device.type == "cpu" or spec.channels_last
+    return 2 * max(spec.prefetch, CROPS_AHEAD) + 4
 
 
 def _normaliser(spec: BatchSpec) -> Normalise:
@@ -180,47 +198,4 @@ def _normaliser(spec: BatchSpec) -> Normalise:
         device=torch.device("cpu"),
         dtype=FLOATS[spec.pixels],
         layout=spec.memory_format,
-    )
-
-
-@pipeline_def  # type: ignore[untyped-decorator]
-def _pipeline(
-    spec: BatchSpec, decode: str, pull: Callable[[], Any], *, mapped: bool
-) -> tuple[object, object]:
-    """Graph from paths, or contents in mapped shards, to bytes, or normalised floats on a GPU."""
-    given, labels = fn.external_source(
-        source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
-    )
-    images = fn.decoders.image_random_crop(
-        given if mapped else fn.io.file.read(given),
-        device=decode,
-        output_type=types.RGB,
-        random_area=list(spec.area),
-        random_aspect_ratio=list(spec.aspect),
-    )
-    if spec.device.type == "cuda":
-        # Pixels travel as bytes, a quarter of their size as floats; the rest is the GPU's work.
-        images, labels = images.gpu(), labels.gpu()
-    images = fn.resize(
-        images,
-        size=spec.image_size,
-        mode="default",
-        interp_type=types.INTERP_LINEAR,
-        antialias=True,
-    )
-    mirror = fn.random.coin_flip(probability=0.5)
-    if spec.pixels == "uint8" or spec.device.type == "cpu":
-        return fn.flip(images, horizontal=mirror), labels
-    return _floats(spec, images, mirror), labels
-
-
-def _floats(spec: BatchSpec, images: object, mirror: object) -> object:
-    """Mirrored and normalised in one kernel, in the layout that the model reads."""
-    return fn.crop_mirror_normalize(
-        images,
-        dtype=DALI_FLOATS[spec.pixels],
-        output_layout="HWC" if spec.channels_last else "CHW",
-        mean=[255 * value for value in IMAGENET_MEAN],
-        std=[255 * value for value in IMAGENET_STD],
-        mirror=mirror,
     )

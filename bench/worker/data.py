@@ -12,6 +12,7 @@ import torch
 from bench.job import Job, SessionFolder
 from bench.machine.process import die_with_parent
 from pipelines.batches import Batches, BatchSpec
+from pipelines.finishing import CROPS_AHEAD
 from pipelines.synthetic import host_batches, synthetic_batches
 from reports.schema.config import RunConfig
 
@@ -50,14 +51,17 @@ def close_batches(batches: Batches) -> None:
 def most_ready(config: RunConfig) -> int:
     """The most batches that a loader holds ready, or begun, while nobody takes any.
 
-    In a pause DALI fills the queue behind each of its stages, one on a CPU and two where it decodes
-    on a GPU, and begins one batch more. Each process of a DataLoader makes what was ordered from
+    In a pause DALI fills the queue behind each of its stages, one on a GPU and two where it decodes
+    there as well, and begins one batch more. On a CPU finished batches wait in a queue of their
+    own, one more before it, and crops behind them. Each process of a DataLoader makes what was ordered from
     it, and orders are given only when a batch is taken.
     """
     if not config.reads_images:
         return 0
     if config.pipeline == "torchvision":
         return config.prefetch * config.loader_threads
+    if config.device == "cpu":
+        return config.prefetch + 1 + CROPS_AHEAD
     return 1 + config.prefetch * (2 if config.decode == "mixed" else 1)
 
 
