@@ -7,26 +7,20 @@ On a GPU the whole graph is DALI's; on a CPU it decodes crops, which `pipelines/
 batches of.
 """
 
-import os
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+import weakref
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
 from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 from pipelines.dali_graphs import crops_graph, is_rows, whole_graph
-from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.feed import DaliSource, Feed
 from pipelines.finishing import CROPS_AHEAD, Finisher
-from pipelines.mapped import Mapped
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
-from pipelines.ranges import Ranges
 from pipelines.verdicts import Verdict
 
 
@@ -37,22 +31,7 @@ class Running(Protocol):
         """The next batch, before it is normalised by PyTorch; RuntimeError of what DALI met."""
 
     def close(self) -> None:
-        """End its threads."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DaliSource:
-    """Proven files (relative to `root`) with their class numbers, and how to decode them."""
-
-    root: str
-    files: Sequence[str]
-    labels: Sequence[int]
-    decode: Literal["cpu", "mixed"]
-    threads: int
-    skip_bad: bool = False
-    """Whether a file that turns bad is left out from then on; else it is an error."""
-    ranges: Ranges | None = None
-    """Where the samples lie in shards; None where each has a file of its own."""
+        """End its threads; once more does nothing."""
 
 
 class DaliBatches:
@@ -60,13 +39,7 @@ class DaliBatches:
 
     def __init__(self, spec: BatchSpec, source: DaliSource) -> None:
         self._spec, self._source = spec, source
-        shards = source.ranges.counts() if source.ranges else ()
-        self._orders = Orders(spec.share(len(source.files), shards))
-        self._mapped = Mapped(source.root, source.ranges) if source.ranges else None
-        self._held: deque[object] = deque(maxlen=_held_batches(spec))
-        """Memory that DALI was given and did not copy."""
-        self._flying: deque[list[Sample]] = deque()
-        """Batches that DALI has begun and nobody has got yet, in order."""
+        self._feed = Feed(spec, source, held=_held_batches(spec))
         self._builds = 0
         self.left_out: list[str] = []
         """Files that turned bad."""
@@ -85,7 +58,7 @@ class DaliBatches:
                 self._mend(error)
             else:
                 break
-        self._flying.popleft()
+        self._feed.got()
         return self._normalise(images) if self._normalise else images, labels
 
     def close(self) -> None:
@@ -93,8 +66,14 @@ class DaliBatches:
         self._running.close()
 
     def _built(self) -> Running:
+        """At work; its threads end with whom they make batches for, and before the interpreter."""
+        running = self._begun()
+        weakref.finalize(self, running.close)
+        return running
+
+    def _begun(self) -> Running:
         spec, source = self._spec, self._source
-        on_cpu, mapped = spec.device.type == "cpu", self._mapped is not None
+        on_cpu, mapped = spec.device.type == "cpu", self._feed.is_mapped
         how = {
             "batch_size": spec.batch_size,
             "num_threads": source.threads,
@@ -104,34 +83,17 @@ class DaliBatches:
         }
         self._builds += 1
         if on_cpu:
-            graph = crops_graph(spec, self._pull, mapped=mapped, **how)
+            graph = crops_graph(spec, self._feed.pull, mapped=mapped, **how)
             graph.build()
             return Finisher(graph, spec, source.threads)
-        return _OnGpu(whole_graph(spec, source.decode, self._pull, mapped=mapped, **how), spec)
-
-    def _pull(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Contents, or paths as bytes, and labels [batch, 1], of the next batch."""
-        order = next(self._orders)
-        self._flying.append(order)
-        labels = np.array([[self._source.labels[one.item]] for one in order], np.int64)
-        if self._mapped is None:
-            return [self._path_bytes(one.item) for one in order], labels
-        self._mapped.will_need(order)
-        contents = [self._mapped.bytes_of(one.item) for one in order]
-        self._held.append((contents, labels))
-        return contents, labels
-
-    def _path_bytes(self, index: int) -> np.ndarray:
-        path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118
-        return np.frombuffer(os.fsencode(path), np.uint8)
+        return _OnGpu(whole_graph(spec, source.decode, self._feed.pull, mapped=mapped, **how), spec)
 
     def _mend(self, error: RuntimeError) -> None:
         """Build the pipeline anew without what it failed at: DALI stops for good at one bad file.
 
         What nobody has got yet is begun once more.
         """
-        flying = [sample for order in self._flying for sample in order]
-        bad = self._bad({sample.item for sample in flying})
+        bad = self._bad({sample.item for sample in self._feed.unmade()})
         if not bad:
             raise error
         if not self._source.skip_bad:
@@ -140,10 +102,8 @@ class DaliBatches:
                 f"{Path(self._source.root) / self._source.files[index]} does not decode ({why}), "
                 "but was sound when it was checked"
             ) from error
-        self._orders.bad |= bad.keys()
         self.left_out += [self._source.files[index] for index in bad]
-        self._orders.put_back([sample for sample in flying if sample.item not in bad])
-        self._flying.clear()
+        self._feed.again_without(set(bad))
         self._running.close()
         self._running = self._built()
 
@@ -180,7 +140,7 @@ class _OnGpu:
 
     def close(self) -> None:
         """DALI ends its threads with its pipeline."""
-        del self._iterator
+        self._iterator = None
 
 
 def _held_batches(spec: BatchSpec) -> int:

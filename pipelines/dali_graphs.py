@@ -52,7 +52,9 @@ def _crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[A
         source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
     )
     images = fn.decoders.image_random_crop(
-        given if mapped else fn.io.file.read(given),
+        # Read, not mapped: a file that somebody cuts short meanwhile is then a bad file, where a
+        # mapped one ends the process.
+        given if mapped else fn.io.file.read(given, dont_use_mmap=True),
         device=decode,
         output_type=types.RGB,
         random_area=list(spec.area),

@@ -51,7 +51,7 @@ class Finisher:
         self._ended.set()
         self._thread.join()
         self._pool.shutdown()
-        del self._pipeline
+        self._pipeline = None
 
     def _run(self) -> None:
         try:
@@ -59,7 +59,8 @@ class Finisher:
                 crops, labels, mirrored = self._pipeline.run()
                 self._put(self._batch(crops, labels, mirrored))
         except Exception as error:  # told where batches are asked for
-            self._put(error)
+            # Without its frames, which would keep the pipeline alive after its end.
+            self._put(error.with_traceback(None))
 
     def _put(self, made: Batch | Exception) -> None:
         while not self._ended.is_set():

@@ -53,8 +53,8 @@ def most_ready(config: RunConfig) -> int:
 
     In a pause DALI fills the queue behind each of its stages, one on a GPU and two where it decodes
     there as well, and begins one batch more. On a CPU finished batches wait in a queue of their
-    own, one more before it, and crops behind them. Each process of a DataLoader makes what was ordered from
-    it, and orders are given only when a batch is taken.
+    own, one more before it, and crops behind them. Each process of a DataLoader makes what was
+    ordered from it, and orders are given only when a batch is taken.
     """
     if not config.reads_images:
         return 0
@@ -98,7 +98,8 @@ def _end_loader(number: int, frame: FrameType | None) -> NoReturn:
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:
     # An extra, and a second to import: only where it is used.
-    from pipelines.dali import DaliBatches, DaliSource  # noqa: PLC0415
+    from pipelines.dali import DaliBatches  # noqa: PLC0415
+    from pipelines.feed import DaliSource  # noqa: PLC0415
 
     images = folder.read_images()
     return DaliBatches(

@@ -28,7 +28,8 @@ from bench.machine.inventory import inspect
 from bench.session.blocks import Block, in_rounds
 from pipelines.batches import Batches, BatchSpec, Pixels
 from pipelines.cache import cache_dir
-from pipelines.dali import DaliBatches, DaliSource
+from pipelines.dali import DaliBatches
+from pipelines.feed import DaliSource
 from pipelines.folder import ImageFolder, scan
 from pipelines.made import ensure_made
 from pipelines.torchvision import TorchvisionBatches, TorchvisionSource

@@ -10,8 +10,9 @@ from typing import Literal
 import torch
 
 from pipelines.batches import BatchSpec, Pixels
-from pipelines.dali import DaliBatches, DaliSource
+from pipelines.dali import DaliBatches
 from pipelines.epochs import LastBatch
+from pipelines.feed import DaliSource
 from pipelines.ranges import Ranges
 from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 

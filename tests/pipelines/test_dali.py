@@ -5,7 +5,8 @@ import torch
 
 from pipelines.batches import BatchSpec
 from pipelines.cache import cache_dir
-from pipelines.dali import DaliBatches, DaliSource
+from pipelines.dali import DaliBatches
+from pipelines.feed import DaliSource
 from pipelines.folder import ImageFolder, scan
 from pipelines.made import ensure_made
 from pipelines.made_spec import MadeSpec
