@@ -194,4 +194,4 @@ def _classed(folder: ImageFolder, description: _Description | None) -> ImageFold
 
 def _passed_over(found: Sequence[tuple[Stamp, Found]]) -> list[str]:
     count = sum(one.without_image for _, one in found)
-    return [f"{count:,} samples of the shards hold no image: passed over"] if count else []
+    return [f"samples without an image, passed over: {count:,}"] if count else []

@@ -68,7 +68,7 @@ def test_shards_of_others_have_numbers_for_names(tmp_path: Path) -> None:
     folder = scan_any(tmp_path)
     assert folder.files == ("b-00.tar: y.png", "b-01.tar: x.jpg")
     assert (folder.labels, folder.classes) == ((0, 4), ("0", "1", "2", "3", "4"))
-    assert folder.notes == ("1 samples of the shards hold no image: passed over",)
+    assert folder.notes == ("samples without an image, passed over: 1",)
 
 
 @pytest.mark.parametrize(
