@@ -193,7 +193,7 @@ def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor
 
 
 def _tensor(content: NDArray[np.uint8]) -> torch.Tensor:
-    """A copy, 10 us: torch takes no memory that must not be written."""
+    """A copy, a few us: torch takes no memory that must not be written."""
     return torch.from_numpy(content.copy())
 
 

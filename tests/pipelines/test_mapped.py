@@ -15,9 +15,8 @@ from pipelines.errors import DataError
 from pipelines.folder import ImageFolder, scan
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pack import Format
-from pipelines.sharded import scan_any
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
-from tests.pipelines.made_shards import FORMATS, packed, wanted
+from tests.pipelines.made_shards import FORMATS, listed, packed, wanted
 
 FILES = 24
 SIDE = 32
@@ -167,7 +166,7 @@ def test_views_outlive_their_shard_and_files_are_let_go(
     shards: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapped, "MOST_OPEN", 1)
-    folder = scan_any(shards.root)
+    folder = listed(shards.root)
     assert folder.ranges
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     maps = Mapped(str(shards.root), folder.ranges)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import storage
-from pipelines.sharded import scan_any
 from pipelines.storage import Place, drop, measure, places_to_read, read, residency, sample
-from tests.pipelines.made_shards import write_tar
+from tests.pipelines.made_shards import listed, write_tar
 
 FILE_BYTES = 100_000
 
@@ -52,7 +51,7 @@ def test_shards_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(storage, "PIECE_BYTES", 4 * mmap.PAGESIZE)
     write_tar(tmp_path / "a.tar", [("1.jpg", os.urandom(FILE_BYTES)), ("1.cls", b"0")])
     size = (tmp_path / "a.tar").stat().st_size
-    places = places_to_read(scan_any(tmp_path))
+    places = places_to_read(listed(tmp_path))
     assert [place.begin for place in places] == list(range(0, size, 4 * mmap.PAGESIZE))
     assert sum(place.size for place in places) == size
     if keeps_pages(tmp_path / "a.tar"):
