@@ -35,12 +35,13 @@ def index_all(
     names: Sequence[str],
     index: Index,
     *,
-    cache: Path | None,
+    cache: Path,
+    keep: bool,
     workers: int,
     progress: Progress | None,
 ) -> list[tuple[Stamp, Found]]:
-    """Index each shard that is new or changed; with a cache, what was found is kept."""
-    known = _load(cache, root) if cache else {}
+    """Index each shard that is new or changed since it was; what was found may be kept."""
+    known = _load(cache, root)
     stamps = {name: stamp(root / name) for name in names}
     found = {name: known[name] for name in names if known.get(name, (None,))[0] == stamps[name]}
     todo = [name for name in names if name not in found]
@@ -52,7 +53,7 @@ def index_all(
             if progress:
                 progress(len(found) - len(names) + len(todo), len(todo))
     finally:  # an interrupted start goes on where it was
-        if cache and (todo or len(known) != len(found)):
+        if keep and (todo or len(known) != len(found)):
             _save(cache, root, found)
     return [found[name] for name in names]
 

@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -39,13 +40,20 @@ class Mapped:
         return np.frombuffer(shard, np.uint8, length, begin)
 
     def will_need(self, order: Iterable[Sample]) -> None:
-        """Let the kernel begin to read what is told to come; about 10 us a sample."""
+        """Let the kernel begin to read what is told to come; about 10 us a sample.
+
+        A shard that has changed is an error when its bytes are asked for.
+        """
         for sample in order:
             if sample.soon >= 0:
-                begin, length = self._ranges.part(sample.soon)
-                before = begin % mmap.PAGESIZE
-                shard = self._shard(self._ranges.shard[sample.soon])
-                shard.madvise(mmap.MADV_WILLNEED, begin - before, length + before)
+                with suppress(ShardChanged):
+                    self._advise(sample.soon)
+
+    def _advise(self, index: int) -> None:
+        begin, length = self._ranges.part(index)
+        before = begin % mmap.PAGESIZE
+        shard = self._shard(self._ranges.shard[index])
+        shard.madvise(mmap.MADV_WILLNEED, begin - before, length + before)
 
     def _map(self, number: int) -> mmap.mmap:
         path = self._root / self._ranges.paths[number]

@@ -49,27 +49,41 @@ class _Description(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scan_any(
-    root: Path, *, cache: Path | None = None, workers: int = 1, progress: Progress | None = None
+    root: Path,
+    *,
+    cache: Path,
+    keep: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> ImageFolder:
-    """List the images of a folder, in class folders or in shards; a cache keeps shards' indices."""
+    """List the images of a folder, in class folders or in shards, whose indices the cache keeps."""
+    _require_not_one(root)
     require_folder(root)
     kind, names = shards_in(root)
     if not names:
         return _scanned(root)
     _require_one_meaning(root, kind, names)
     description = _description(root, names)
-    found = index_all(root, names, _INDEX[kind], cache=cache, workers=workers, progress=progress)
+    found = index_all(
+        root, names, _INDEX[kind], cache=cache, keep=keep, workers=workers, progress=progress
+    )
     folder = _joined(root, kind, names, found)
     _require_samples(folder)
     folder = _classed(folder, description)
     return replace(folder, notes=(*folder.notes, *_passed_over(found)))
 
 
+def _require_not_one(root: Path) -> None:
+    """Refuse a shard in the place of its folder."""
+    if (_is_tar(root.name) or _RECORD_NAME.search(root.name)) and root.is_file():
+        raise DataError(f"{root} is a shard, not a folder; name {root.parent}, where it lies")
+
+
 def shards_in(root: Path) -> tuple[Format, list[str]]:
     """The shards in a folder, by name; none where it holds none."""
     files = sorted(entry.name for entry in entries_of(root) if entry.is_file())
     found: dict[Format, list[str]] = {
-        "webdataset": [name for name in files if name.lower().endswith(".tar")],
+        "webdataset": [name for name in files if _is_tar(name)],
         "tfrecord": [name for name in files if _RECORD_NAME.search(name)],
     }
     if all(found.values()):
@@ -84,6 +98,10 @@ def shards_in(root: Path) -> tuple[Format, list[str]]:
             " unpack them"
         )
     return "folder", []
+
+
+def _is_tar(name: str) -> bool:
+    return name.lower().endswith(".tar")
 
 
 def _scanned(root: Path) -> ImageFolder:
@@ -194,4 +212,4 @@ def _classed(folder: ImageFolder, description: _Description | None) -> ImageFold
 
 def _passed_over(found: Sequence[tuple[Stamp, Found]]) -> list[str]:
     count = sum(one.without_image for _, one in found)
-    return [f"{count:,} samples of the shards hold no image: passed over"] if count else []
+    return [f"samples without an image, passed over: {count:,}"] if count else []

@@ -27,6 +27,9 @@ from pipelines.errors import DataError
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pixels import Normalise
 from pipelines.ranges import Ranges
+from pipelines.resize import resize_into
+
+MIRRORED = 0.5
 
 Made = tuple[torch.Tensor, torch.Tensor, list[tuple[int, str]]]
 """Bytes [batch, 3, size, size] in NHWC memory, labels [batch], and samples that do not decode."""
@@ -130,26 +133,20 @@ class Pictures(Dataset[Made]):
     ) -> None:
         self._source, self._mapped = source, mapped
         self._shape = (spec.batch_size, spec.image_size, spec.image_size, 3)
-        self._augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(
-                    spec.image_size, scale=spec.area, ratio=spec.aspect, antialias=True
-                ),
-                v2.RandomHorizontalFlip(0.5),
-            ]
-        )
+        self._crop = v2.RandomResizedCrop(spec.image_size, scale=spec.area, ratio=spec.aspect)
 
     def __getitem__(self, order: list[Sample]) -> Made:
         """A batch. What is wrong with a file is told, as DataLoader buries errors in tracebacks.
 
         In the place of a bad picture stands a good one of the batch, cropped once more.
         """
-        rows = torch.empty(self._shape, dtype=torch.uint8)
+        # NHWC rows seen as NCHW.
+        images = torch.empty(self._shape, dtype=torch.uint8).permute(0, 3, 1, 2)
         bad: dict[int, str] = {}
         good: list[int] = []
         for place, sample in enumerate(order):
             try:
-                rows[place] = self._picture(sample).permute(1, 2, 0)
+                self._make(sample, images[place : place + 1])
                 good.append(place)
             except ShardChanged as error:
                 return torch.empty(0), torch.empty(0), [(NO_SAMPLE, str(error))]
@@ -159,16 +156,20 @@ class Pictures(Dataset[Made]):
         kept = list(order)
         for place in bad if good else ():
             kept[place] = Sample(order[good[0]].item, order[place].seed)
-            rows[place] = self._picture(kept[place]).permute(1, 2, 0)
+            self._make(kept[place], images[place : place + 1])
         labels = torch.tensor([self._source.labels[sample.item] for sample in kept])
-        return rows.permute(0, 3, 1, 2), labels, told
+        return images, labels, told
 
-    def _picture(self, sample: Sample) -> torch.Tensor:
+    def _make(self, sample: Sample, slot: torch.Tensor) -> None:
+        """A sample, cropped, resized and mirrored as it is drawn, into its place in the batch."""
         pixels = self._pixels(sample.item)
         # Transforms draw from this generator. torch.manual_seed would look for GPUs, too.
         torch.default_generator.manual_seed(sample.seed)
-        picture: torch.Tensor = self._augment(pixels)
-        return picture
+        drawn = self._crop.make_params([pixels])
+        crop = functional.crop(
+            pixels[None], drawn["top"], drawn["left"], drawn["height"], drawn["width"]
+        )
+        resize_into(slot, crop, mirror=bool(torch.rand(1) < MIRRORED))
 
     def _pixels(self, index: int) -> torch.Tensor:
         path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118  (10 us)
@@ -178,35 +179,40 @@ class Pictures(Dataset[Made]):
 def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor:
     """The pixels of a file as bytes [3, height, width], turned as its Exif data says.
 
-    Or of the content of a sample in a shard, which then goes by `path`.
+    Or of the content of a sample in a shard, which then goes by `path`. A copy is decoded, a few
+    us: a file that is written to meanwhile would end torchvision's decoder, and the process.
     """
+    held = _read(path) if content is None else content.copy()
     try:
         pixels = decode_image(
-            path if content is None else _tensor(content),
-            ImageReadMode.RGB,
-            apply_exif_orientation=True,
+            torch.from_numpy(held), ImageReadMode.RGB, apply_exif_orientation=True
         )
     except RuntimeError:  # BMP, or a rarity that PIL reads, by which the file was proven
-        pixels = _decoded_by_pil(path, content)
+        pixels = _decoded_by_pil(path, held)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG
     return found
 
 
-def _tensor(content: NDArray[np.uint8]) -> torch.Tensor:
-    """A copy, 10 us: torch takes no memory that must not be written."""
-    return torch.from_numpy(content.copy())
-
-
-def _decoded_by_pil(path: str, content: NDArray[np.uint8] | None) -> torch.Tensor:
+def _read(path: str) -> NDArray[np.uint8]:
     try:
-        with Image.open(path if content is None else io.BytesIO(content.tobytes())) as image:
+        return np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise _bad(path, error.strerror or error) from error
+
+
+def _decoded_by_pil(path: str, content: NDArray[np.uint8]) -> torch.Tensor:
+    try:
+        with Image.open(io.BytesIO(content.tobytes())) as image:
             turned = ImageOps.exif_transpose(image).convert("RGB")
     except Exception as error:  # decoders raise nearly anything on damaged input
         what = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        why = f"{path} does not decode, but was sound when it was checked: {what}"
-        raise DataError(why) from error
+        raise _bad(path, what) from error
     pixels: torch.Tensor = functional.pil_to_tensor(turned)
     return pixels
+
+
+def _bad(path: str, why: object) -> DataError:
+    return DataError(f"{path} does not decode, but was sound when it was checked: {why}")
 
 
 def _as_it_is(made: Any) -> Any:

@@ -66,7 +66,10 @@ def make(
 
 @data_app.command()
 def check(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="FOLDER/CLASS/**/image.jpg")],
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER", help="FOLDER/CLASS/**/image.jpg, or a folder of shards"),
+    ],
     workers: Workers = None,
     read: Annotated[
         bool,
@@ -79,7 +82,7 @@ def check(
     What is known of a file is kept until it changes. Storage is read cold and warm: a sample of
     256 MiB at most is dropped from the page cache first.
 
-    Exit code 0: all good; 1: bad files were found; 2: this is no folder of images.
+    Exit code 0: all good; 1: bad files were found; 2: this is no folder of images or shards.
     """
     given = dict(locals())
     from bench.cli.data_check import check_command

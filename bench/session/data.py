@@ -45,7 +45,8 @@ def describe_data(request: Request) -> DataFacts | None:
         root = cache_dir() / DEFAULT_SPEC.folder_name
         return DataFacts(root=str(root), classes=DEFAULT_SPEC.classes, made=True)
     try:
-        folder = scan_any(Path(str(request["data"])).expanduser())
+        root = Path(str(request["data"])).expanduser()
+        folder = scan_any(root, cache=cache_dir(), keep=False)
     except DataError as error:
         raise UsageError(f"--data: {error}") from error
     return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)

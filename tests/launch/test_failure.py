@@ -1,5 +1,6 @@
 """Which rank failed first, from the files that a broken session leaves."""
 
+import signal
 from pathlib import Path
 
 import msgspec
@@ -64,6 +65,12 @@ def test_a_killed_rank_wins_over_what_follows_from_it(folder: SessionFolder) -> 
     assert found.what.endswith("in step 5 of 7")
     assert found.log == str(folder.rank_log(1))
     assert found.log_tail == ("rank 1 began", "rank 1 ended")
+
+
+def test_a_bus_error_says_what_it_usually_is(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.TIMED, 4)
+    found = find_failure(folder, [-signal.SIGBUS])
+    assert found.what.startswith("rank 0: killed by SIGBUS (a shard that was cut while it was read")
 
 
 def test_where_nobody_knows_how_many_steps_there_will_be(folder: SessionFolder) -> None:

@@ -78,7 +78,7 @@ def opened(loader: Loader, wanted: Wanted) -> Iterator[DaliBatches | Torchvision
     else:
         batches = TorchvisionBatches(
             wanted.spec(),
-            TorchvisionSource(**source, processes=1, begin=_nothing),
+            TorchvisionSource(**source, processes=1, begin=_begin),
         )
     try:
         yield batches
@@ -88,5 +88,5 @@ def opened(loader: Loader, wanted: Wanted) -> Iterator[DaliBatches | Torchvision
         gc.collect()  # a fork beside DALI's threads may wait for ever
 
 
-def _nothing() -> None:
-    """A loader process of a test needs no preparation."""
+def _begin() -> None:
+    gc.freeze()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.crc32c import masked
 from pipelines.errors import DataError
-from pipelines.folder import scan
+from pipelines.folder import ImageFolder, scan
 from pipelines.found import Found
 from pipelines.pack import Format, pack
 from pipelines.proof import prove
@@ -26,9 +26,14 @@ def packed(root: Path, out: Path, format: Format, *, shard_bytes: int = 10**6) -
     return out
 
 
+def listed(root: Path, workers: int = 1) -> ImageFolder:
+    """What lies in a folder, by its shards themselves."""
+    return scan_any(root, cache=root / "no cache", keep=False, workers=workers)
+
+
 def wanted(root: Path, plain: Wanted) -> Wanted:
     """The same of shards."""
-    folder = scan_any(root)
+    folder = listed(root)
     return replace(
         plain,
         root=root,

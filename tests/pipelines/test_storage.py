@@ -1,12 +1,14 @@
 """Storage read cold and warm: what was in the page cache is known, not assumed."""
 
+import mmap
 import os
 from pathlib import Path
 
 import pytest
 
 from pipelines import storage
-from pipelines.storage import Place, drop, measure, read, residency, sample
+from pipelines.storage import Place, drop, measure, places_to_read, read, residency, sample
+from tests.pipelines.made_shards import listed, write_tar
 
 FILE_BYTES = 100_000
 
@@ -43,6 +45,20 @@ def test_both_passes_read_every_byte(tmp_path: Path, files: list[Place]) -> None
     for one, resident in ((found.cold, 0.0), (found.warm, 1.0)):
         assert (one.resident, one.read_files, one.read_bytes) == (resident, 20, 20 * FILE_BYTES)
         assert one.bytes_per_s == one.read_bytes / one.seconds
+
+
+def test_shards_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "PIECE_BYTES", 4 * mmap.PAGESIZE)
+    write_tar(tmp_path / "a.tar", [("1.jpg", os.urandom(FILE_BYTES)), ("1.cls", b"0")])
+    size = (tmp_path / "a.tar").stat().st_size
+    places = places_to_read(listed(tmp_path))
+    assert [place.begin for place in places] == list(range(0, size, 4 * mmap.PAGESIZE))
+    assert sum(place.size for place in places) == size
+    if keeps_pages(tmp_path / "a.tar"):
+        pytest.skip("a memory file system: its pages cannot leave")
+    found = measure(places, threads=2)
+    assert (found.files, found.bytes, found.cold.read_bytes) == (len(places), size, size)
+    assert found.warm.resident == 1.0
 
 
 def test_no_cold_figure_where_pages_stay(

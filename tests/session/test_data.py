@@ -1,7 +1,10 @@
 """What a run reads, as configuration and record see it."""
 
+import dataclasses
+import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -9,7 +12,9 @@ from bench.errors import UsageError
 from bench.job import ImageList
 from bench.session.data import describe_data, prepare_data, record_of
 from pipelines.made_spec import DEFAULT_SPEC
+from pipelines.shards import example
 from reports.schema.config import Request
+from tests.pipelines.made_shards import write_records
 from tests.worker.made_training import LAPTOP
 
 
@@ -56,6 +61,42 @@ def test_the_digest_tells_data_sets_apart(photos: Path) -> None:
     assert first is not None
     assert second is not None
     assert record_of(first).digest == record_of(first).digest != record_of(second).digest
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Two shards of others, whose class numbers begin at 1."""
+    root = tmp_path / "shards"
+    root.mkdir()
+    for number in range(2):
+        content = io.BytesIO()
+        Image.new("RGB", (40, 30), (number, 50, 60)).save(content, "PNG")
+        records = [example(content.getvalue(), label) for label in (1, 2)]
+        write_records(root / f"train-{number:05d}-of-00002", records)
+    return root
+
+
+def test_own_shards(shards: Path) -> None:
+    facts = describe_data({"data": str(shards)})
+    data = prepare_data({"data": str(shards)}, LAPTOP, quiet)
+    assert facts is not None
+    assert data is not None
+    assert facts == data.facts
+    assert (facts.root, facts.classes) == (str(shards), 2)
+    assert data.images.labels == [0, 1, 0, 1]
+    assert data.notes == ("class numbers begin at 1 in the shards: counted from there",)
+    assert record_of(data).format == "tfrecord"
+    sent = msgspec.json.encode(data.images)
+    assert msgspec.json.decode(sent, type=ImageList) == data.images, "as the ranks read it"
+
+
+def test_the_digest_covers_places_in_shards(shards: Path) -> None:
+    data = prepare_data({"data": str(shards)}, LAPTOP, quiet)
+    assert data is not None
+    assert data.images.ranges
+    moved = dataclasses.replace(data.images.ranges, offset=(1, *data.images.ranges.offset[1:]))
+    other = dataclasses.replace(data, images=msgspec.structs.replace(data.images, ranges=moved))
+    assert record_of(data).digest != record_of(other).digest
 
 
 def test_bad_files_stop_or_are_left_out_and_counted(photos: Path) -> None:

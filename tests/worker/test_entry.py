@@ -10,6 +10,8 @@ from bench.worker import entry
     [
         ("Critical error in pipeline:\nError in CPU operator", "does not decode"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--shm-size"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "a shard was cut"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed.", "lacked memory"),
         ("DataLoader worker (pid(s) 7) exited unexpectedly", ""),
         (
             "Expected to have finished reduction in the prior iteration before starting a new one.",

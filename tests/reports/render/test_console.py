@@ -11,7 +11,7 @@ from reports.render.console import print_record
 from reports.render.runs import print_runs
 from reports.runs import Unfinished
 from reports.schema.cost import Cost
-from reports.schema.record import Failure, Interval, Record, Steadiness
+from reports.schema.record import DataFormat, Failure, Interval, Record, Steadiness
 from reports.schema.samples import Profiled
 from tests.reports.made_results import (
     RUN_ID,
@@ -112,6 +112,17 @@ def test_loaders_that_are_processes() -> None:
     text = shown(made_record(resolved=config, topology=made_topology(config)))
     assert "torchvision, decode on CPU; 512 made JPEGs in 8 classes" in text
     assert "compute thread + 2 loader processes" in text
+
+
+@pytest.mark.parametrize(
+    ("format", "words"), [("webdataset", "tar shards"), ("tfrecord", "TFRecord shards")]
+)
+def test_shards_are_named(format: DataFormat, words: str) -> None:
+    record = made_record()
+    assert record.data
+    data = msgspec.structs.replace(record.data, made=False, format=format)
+    text = shown(made_record(data=data))
+    assert f"512 images in 8 classes, {words}" in text
 
 
 def test_one_process_says_so() -> None:
