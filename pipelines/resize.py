@@ -12,6 +12,8 @@ def resize_into(slot: torch.Tensor, picture: torch.Tensor, *, mirror: bool) -> N
     written in its own layout: torchvision's transforms make a tensor in NCHW, and copying that to
     NHWC takes 0.11 ms at 224 px, where all that stands here takes 0.17 ms.
     """
+    if picture.stride(1) != 1:  # rarities; of NCHW into NHWC PyTorch's kernel fails
+        picture = picture.contiguous(memory_format=torch.channels_last)
     _RESIZE.out(picture, slot.shape[-2:], align_corners=False, out=slot)
     if mirror:
         slot.copy_(slot.flip(-1))

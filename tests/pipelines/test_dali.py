@@ -1,8 +1,12 @@
 """Batches out of DALI: layout without a copy, shards, seeds, labels."""
 
+import time
+
 import pytest
 import torch
 
+from bench.config.resolve import DataFacts
+from bench.worker.data import most_ready
 from pipelines.batches import BatchSpec
 from pipelines.cache import cache_dir
 from pipelines.dali import DaliBatches
@@ -10,6 +14,7 @@ from pipelines.feed import DaliSource
 from pipelines.folder import ImageFolder, scan
 from pipelines.made import ensure_made
 from pipelines.made_spec import MadeSpec
+from tests.worker.made_training import made_config
 
 SMALL = MadeSpec(images=32, seed=5)
 
@@ -76,3 +81,14 @@ def test_the_seed_decides_every_pixel(images: ImageFolder) -> None:
 def test_it_never_ends(images: ImageFolder) -> None:
     source = batches(images)
     assert all(len(next(source)[1]) == 4 for _ in range(20))
+
+
+def test_it_goes_no_further_ahead_than_is_said(images: ImageFolder) -> None:
+    """What a duet throws away before a block, so that it meets no batch made in the pause."""
+    source = batches(images)
+    for _ in range(3):
+        next(source)
+    time.sleep(0.5)
+    config = made_config(data=DataFacts(root="", classes=8, made=True), pipeline="dali")
+    assert source._feed.begun <= most_ready(config)
+    assert source._feed.begun > most_ready(config) - 2, "nor does it say more than there is"

@@ -24,6 +24,7 @@ from bench.worker import resident
 from bench.worker.data import most_ready
 from bench.worker.entry import Rank
 from pipelines.batches import PREFETCHED, Batch
+from pipelines.finishing import CROPS_AHEAD
 from reports.schema.config import RunConfig
 from reports.schema.samples import SessionResult
 from tests.worker.made_training import LAPTOP, made_config, made_training
@@ -136,11 +137,16 @@ def test_no_batch_is_thrown_away_where_nothing_is_made_in_advance(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("decode", "ready"), [("cpu", 1 + PREFETCHED), ("mixed", 1 + 2 * PREFETCHED)]
+    ("device", "decode", "ready"),
+    [
+        ("cpu", "cpu", PREFETCHED + 1 + CROPS_AHEAD),
+        ("cuda", "cpu", 1 + PREFETCHED),
+        ("cuda", "mixed", 1 + 2 * PREFETCHED),
+    ],
 )
-def test_batches_that_a_loader_keeps_ready(decode: str, ready: int) -> None:
+def test_batches_that_a_loader_keeps_ready(device: str, decode: str, ready: int) -> None:
     config = made_config(data=FACTS, pixels="fp32", pipeline="dali")
-    assert most_ready(msgspec.structs.replace(config, decode=decode)) == ready
+    assert most_ready(msgspec.structs.replace(config, device=device, decode=decode)) == ready
     assert most_ready(made_config()) == 0
     processes = made_config(data=FACTS, pipeline="torchvision", loader_threads=3)
     assert most_ready(processes) == 3 * PREFETCHED
