@@ -82,11 +82,12 @@ def campaign(session: nox.Session) -> None:
     """Long measurements, resumable; their JSON is committed under docs/results.
 
     Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
-    injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders and fidelity.
-    Name some to take them alone: calibration, verdicts, engines, variants, memory, loaders or
-    fidelity.
+    injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders, attribution and
+    fidelity. Name some to take them alone: calibration, verdicts, engines, variants, memory,
+    loaders, attribution or fidelity.
     """
-    every = ["calibration", "verdicts", "engines", "variants", "memory", "loaders", "fidelity"]
+    every = ["calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"]
+    every.append("fidelity")
     wanted = session.posargs or every
     if "calibration" in wanted:
         calibration = ("--json", "docs/results/calibration.json")
@@ -97,7 +98,7 @@ def campaign(session: nox.Session) -> None:
     if "engines" in wanted:
         engines = ("--json", "docs/results/engines.json")
         session.run("python", "-m", "tests.bench.engines", *engines)
-    for name in ("variants", "memory", "loaders"):
+    for name in ("variants", "memory", "loaders", "attribution"):
         if name in wanted:
             results = f"docs/results/{name}.json"
             # As ranks on a CPU have it: freed memory is kept.

@@ -26,6 +26,7 @@ from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pixels import Normalise
+from pipelines.png import is_damaged_png
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
 
@@ -183,14 +184,21 @@ def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor
     us: a file that is written to meanwhile would end torchvision's decoder, and the process.
     """
     held = _read(path) if content is None else content.copy()
-    try:
-        pixels = decode_image(
-            torch.from_numpy(held), ImageReadMode.RGB, apply_exif_orientation=True
-        )
-    except RuntimeError:  # BMP, or a rarity that PIL reads, by which the file was proven
+    pixels = None if is_damaged_png(memoryview(held)) else _decoded_by_torchvision(held)
+    if pixels is None:  # BMP, or what PIL alone reads, by which the file was proven
         pixels = _decoded_by_pil(path, held)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG
     return found
+
+
+def _decoded_by_torchvision(content: NDArray[np.uint8]) -> torch.Tensor | None:
+    try:
+        pixels: torch.Tensor = decode_image(
+            torch.from_numpy(content), ImageReadMode.RGB, apply_exif_orientation=True
+        )
+    except RuntimeError:
+        return None
+    return pixels
 
 
 def _read(path: str) -> NDArray[np.uint8]:
