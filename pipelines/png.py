@@ -14,7 +14,7 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 def is_damaged_png(content: bytes | memoryview) -> bool:
     """Whether it begins as a PNG does, and a part of it is cut or has another checksum."""
     view = memoryview(content)
-    if view[: len(SIGNATURE)] != SIGNATURE:
+    if bytes(view[: len(SIGNATURE)]) != SIGNATURE:
         return False
     place = len(SIGNATURE)
     while place + 12 <= len(view):
@@ -25,7 +25,7 @@ def is_damaged_png(content: bytes | memoryview) -> bool:
         (told,) = struct.unpack_from(">I", view, end)
         if zlib.crc32(view[place + 4 : end]) != told:
             return True
-        if view[place + 4 : place + 8] == b"IEND":
+        if bytes(view[place + 4 : place + 8]) == b"IEND":
             return False
         place = end + 4
     return True

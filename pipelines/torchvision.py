@@ -184,7 +184,7 @@ def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor
     us: a file that is written to meanwhile would end torchvision's decoder, and the process.
     """
     held = _read(path) if content is None else content.copy()
-    pixels = None if is_damaged_png(memoryview(held)) else _decoded_by_torchvision(held)
+    pixels = None if is_damaged_png(held.data) else _decoded_by_torchvision(held)
     if pixels is None:  # BMP, or what PIL alone reads, by which the file was proven
         pixels = _decoded_by_pil(path, held)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG
