@@ -96,6 +96,10 @@ DEVICES: Final[tuple[Device, ...]] = (
 )
 
 
+_PART: Final = re.compile(r"\bMIG\b|\bGRID\b|-\d+[ABCQ]\b")
+"""In names of slices: "NVIDIA H200 MIG 1g.18gb", "NVIDIA A10-24Q", "GRID T4-16Q"."""
+
+
 class UnknownDevice(ValueError):
     """Raised for a key that is none; says which there are and what to do without one."""
 
@@ -115,5 +119,10 @@ def described(key: str) -> Device:
 
 
 def recognised(name: str) -> Device | None:
-    """The device that CUDA or ROCm calls so; None where no data sheet is known for certain."""
+    """The device that CUDA or ROCm calls so; None where no data sheet is known for certain.
+
+    A part of one, by MIG or as a virtual GPU, has less than its data sheet says.
+    """
+    if _PART.search(name):
+        return None
     return next((device for device in DEVICES if re.search(device.pattern, name)), None)

@@ -267,17 +267,20 @@ class _Step:
 
     def update(self) -> None:
         """Copies of a parameter, one after the other or, on a GPU, of all at once."""
-        weights = [FP32 * layer.weights for layer in self.layers]
-        size = sum(weights) if self.setting.on_gpu else max(weights)
+        if self.setting.on_gpu:
+            size = FP32 * sum(layer.parameters for layer in self.layers)
+        else:
+            size = FP32 * max(layer.weights for layer in self.layers)
         self.take(self._copies() * size, "optimizer")
 
     def _copies(self) -> int:
         """Weight decay and Nesterov's momentum make one of the gradient each.
 
-        AdamW makes one of its second state's root, and another dividing it where it goes through
-        parameters one by one.
+        On a GPU, where lists are updated at once, Nesterov's is added in place (PyTorch 2.11 to
+        2.15, torch/optim/sgd.py, _multi_tensor_sgd). AdamW makes one of its second state's root,
+        and another dividing it where it goes through parameters one by one.
         """
         setting = self.setting
         if setting.optimizer == "adamw":
             return 1 if setting.on_gpu else 2
-        return int(setting.weight_decay) + int(setting.momentum)
+        return int(setting.weight_decay) + int(setting.momentum and not setting.on_gpu)

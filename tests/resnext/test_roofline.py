@@ -157,7 +157,12 @@ def test_devices_by_their_own_names(name: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["NVIDIA A100-PG509-200", "NVIDIA H200 NVL", "NVIDIA A10G", "AMD EPYC", "NVIDIA GB200"]
+    "name",
+    [
+        *("NVIDIA A100-PG509-200", "NVIDIA H200 NVL", "NVIDIA A10G", "AMD EPYC", "NVIDIA GB200"),
+        *("NVIDIA H200 MIG 1g.18gb", "NVIDIA A100-SXM4-80GB MIG 3g.40gb"),
+        *("NVIDIA A10-24Q", "NVIDIA L40S-48Q", "GRID T4-16Q"),
+    ],
 )
 def test_no_guess_at_devices(name: str) -> None:
     assert recognised(name) is None
