@@ -44,7 +44,7 @@ def image_folder(root: Path) -> Path:
         (["--stepz", "3"], 2, "--steps"),
         (["--steps", "many"], 2, "--steps many: a whole number is needed"),
         (["--steps", "1"], 2, "--steps 1: must be at least 2"),
-        (["--pipeline", "dalli"], 2, "choose from synthetic, torchvision, dali"),
+        (["--pipeline", "dalli"], 2, "choose from synthetic, host, torchvision, dali"),
         (["--device", "tpu"], 2, "choose from cpu, cuda"),
         (["--amp-dtype", "bf17"], 2, "choose from none, bf16, fp16"),
         (["--data", "/nowhere/at/all"], 2, "/nowhere/at/all"),

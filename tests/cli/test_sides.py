@@ -38,7 +38,7 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("--no-channel-last", "--no-channels-last"),
         ("--steps many", "--steps many: a whole number is needed"),
         ("--steps 1", "--steps 1: must be at least 2"),
-        ("--pipeline dalli", "choose from synthetic, torchvision, dali"),
+        ("--pipeline dalli", "choose from synthetic, host, torchvision, dali"),
         ("--sessions 3", "--sessions is not part of a side"),
         ("--json", "--json is not part of a side"),
         ("--dry-run", "--dry-run is not part of a side"),
