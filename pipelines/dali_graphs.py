@@ -25,29 +25,24 @@ def is_rows(spec: BatchSpec) -> bool:
 @pipeline_def  # type: ignore[untyped-decorator]
 def crops_graph(spec: BatchSpec, pull: Pull, *, mapped: bool) -> tuple[object, object, object]:
     """On a CPU: crops as they were decoded, each of its own size, labels, and whom to mirror."""
-    images, labels = _crops(spec, "cpu", pull, mapped=mapped)
-    return images, labels, fn.random.coin_flip(probability=0.5)
+    images, labels = crops(spec, "cpu", pull, mapped=mapped)
+    return images, labels, coin()
 
 
 @pipeline_def  # type: ignore[untyped-decorator]
 def whole_graph(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[object, object]:
     """On a GPU: bytes, or normalised floats in the layout of the model, and labels."""
-    images, labels = _crops(spec, decode, pull, mapped=mapped)
-    # Pixels travel as bytes, a quarter of their size as floats; the rest is the GPU's work.
-    images = fn.resize(
-        images.gpu(),
-        size=spec.image_size,
-        mode="default",
-        interp_type=types.INTERP_LINEAR,
-        antialias=True,
-    )
-    mirror = fn.random.coin_flip(probability=0.5)
-    if spec.pixels == "uint8":
-        return fn.flip(images, horizontal=mirror), labels.gpu()
-    return _floats(spec, images, mirror), labels.gpu()
+    images, labels = crops(spec, decode, pull, mapped=mapped)
+    # What the CPU decoded travels as bytes, a quarter of their size as floats.
+    return finished(spec, images.gpu(), coin()), labels.gpu()
 
 
-def _crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[Any, Any]:
+def crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[Any, Any]:
+    """Crops as HWC bytes of each its own size, where they were decoded, and labels on the CPU.
+
+    In "mixed" the dedicated JPEG decoder of a GPU that has one takes its share, its CUDA cores
+    the rest (DALI's hw_decoder_load); formats that it does not know are decoded by the CPU.
+    """
     given, labels = fn.external_source(
         source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
     )
@@ -59,14 +54,31 @@ def _crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[A
         output_type=types.RGB,
         random_area=list(spec.area),
         random_aspect_ratio=list(spec.aspect),
+        # A GPU's chroma as everyone else's: interpolated, not repeated.
+        jpeg_fancy_upsampling=True,
+        # A rank has cores of its own; DALI would tie the threads of all ranks to the same ones.
+        affine=False,
     )
     return images, labels
 
 
-def _floats(spec: BatchSpec, images: object, mirror: object) -> object:
-    """Mirrored and normalised in one kernel."""
+def coin() -> Any:
+    """Whom to mirror: half of the pictures."""
+    return fn.random.coin_flip(probability=0.5)
+
+
+def finished(spec: BatchSpec, images: Any, mirror: object) -> Any:
+    """Crops resized with antialiasing and mirrored: bytes HWC, or floats normalised.
+
+    No kernel is there for the mirror or the layout alone: bytes are mirrored where they are
+    resized, floats where they are normalised, in the order of dimensions that the model wants.
+    """
+    size = (spec.image_size, spec.image_size)
+    how = {"interp_type": types.INTERP_LINEAR, "antialias": True}
+    if spec.pixels == "uint8":
+        return fn.resize_crop_mirror(images, size=size, crop=size, mirror=mirror, **how)
     return fn.crop_mirror_normalize(
-        images,
+        fn.resize(images, size=size, **how),
         dtype=_FLOATS[spec.pixels],
         output_layout="HWC" if spec.channels_last else "CHW",
         mean=[255 * value for value in IMAGENET_MEAN],

@@ -26,7 +26,7 @@ from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pixels import Normalise
-from pipelines.png import is_damaged_png
+from pipelines.headers import has_exif_in_webp, is_damaged_png
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
 
@@ -184,7 +184,8 @@ def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor
     us: a file that is written to meanwhile would end torchvision's decoder, and the process.
     """
     held = _read(path) if content is None else content.copy()
-    pixels = None if is_damaged_png(held.data) else _decoded_by_torchvision(held)
+    for_pil = is_damaged_png(held.data) or has_exif_in_webp(held.data)
+    pixels = None if for_pil else _decoded_by_torchvision(held)
     if pixels is None:  # BMP, or what PIL alone reads, by which the file was proven
         pixels = _decoded_by_pil(path, held)
     found: torch.Tensor = functional.to_dtype(pixels, torch.uint8, scale=True)  # 16 bits of PNG

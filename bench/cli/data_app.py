@@ -134,7 +134,7 @@ def bench(
     folder: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FOLDER]", help="As --data of run (default: JPEGs made from a seed)"
+            metavar="FOLDER", help="As --data of run (default: JPEGs made from a seed)"
         ),
     ] = None,
     pipeline: Annotated[
@@ -154,8 +154,12 @@ def bench(
         str | None,
         typer.Option(metavar="PLACES", help="cpu, mixed or both (default: all there are)"),
     ] = None,
-    image_size: opt.ImageSize = None,
-    batch_size: opt.BatchSize = None,
+    image_size: Annotated[
+        str, typer.Option(metavar="N", help="Pixels of the square pictures of a batch")
+    ] = "224",
+    batch_size: Annotated[
+        str, typer.Option(metavar="N", help="Images of a batch, per rank")
+    ] = "64",
     nproc_per_node: opt.NprocPerNode = None,
     device: opt.Device = None,
     pixels: opt.Pixels = None,
@@ -173,8 +177,7 @@ def bench(
     """Measure loaders without training, and find how many threads are enough.
 
     Threads are swept at prefetch 2, then prefetch where threads are enough: the knee, the fewest
-    threads that reach 95 % of the best rate. Settings stay resident and take turns. Images of 224
-    px in batches of 64 unless told otherwise.
+    threads that reach 95 % of the best rate. Settings stay resident and take turns.
 
     Exit code 0: measured; 3: others used the cores meanwhile.
 

@@ -26,7 +26,7 @@ _PASSED: Final = (
     *("image_size", "batch_size", "nproc_per_node", "device", "pixels", "bad_files", "seed"),
     "data",
 )
-_DEFAULTS: Final[Request] = {"image_size": 224, "batch_size": 64, "nodes": 1, "warm_up": 10}
+_DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 
 
 def bench_command(given: Mapping[str, Any]) -> int:
@@ -62,6 +62,7 @@ def bench_command(given: Mapping[str, Any]) -> int:
 
 
 def _request(given: Mapping[str, Any]) -> Request:
+    whole("--batch-size", given["batch_size"], 1, 1_000_000)
     named = {name: given[name] for name in _PASSED if given.get(name) is not None}
     return _DEFAULTS | checked(named, typed=False)
 

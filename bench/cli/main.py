@@ -14,6 +14,7 @@ import typer
 
 from bench.cli import options as opt
 from bench.cli.data_app import data_app
+from bench.cli.help import flow
 from bench.cli.models_app import models_app
 from bench.cli.output import silence
 from bench.cli.runs_app import runs_app
@@ -191,6 +192,9 @@ def doctor(
     require_floor(given)
 
     raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
+
+
+flow(app)
 
 
 def main() -> NoReturn:

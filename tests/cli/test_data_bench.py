@@ -19,6 +19,8 @@ GIVEN: dict[str, Any] = {
     "json": False,
     "allow_unsure": False,
     "device": "cpu",
+    "image_size": "224",
+    "batch_size": "64",
 }
 
 
@@ -54,6 +56,7 @@ def test_settings_of_a_request() -> None:
         ({"decode": "mixed"}, "--decode mixed: no pipeline"),
         ({"chart": "x.pdf"}, "--chart x.pdf: give a name that ends in .html, .svg, .png"),
         ({"chart": "/no/such/x.png"}, "no such folder: /no/such"),
+        ({"batch_size": "auto"}, "--batch-size auto: a whole number"),
         ({"image_size": "7"}, "--image-size 7: must be at least 32"),
     ],
 )

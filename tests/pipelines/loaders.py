@@ -40,6 +40,8 @@ class Wanted:
     whole: bool = False
     """Crop nothing, of square pictures."""
     ranges: Ranges | None = None
+    device: torch.device = torch.device("cpu")
+    decode: Literal["cpu", "mixed"] = "cpu"
 
     def spec(self) -> BatchSpec:
         crop = {"area": (1.0, 1.0), "aspect": (1.0, 1.0)} if self.whole else {}
@@ -49,7 +51,7 @@ class Wanted:
             image_size=self.size,
             classes=5,
             channels_last=self.channels_last,
-            device=torch.device("cpu"),
+            device=self.device,
             seed=self.seed,
             rank=self.rank,
             world_size=self.world_size,
@@ -73,7 +75,7 @@ def opened(loader: Loader, wanted: Wanted) -> Iterator[DaliBatches | Torchvision
     if loader == "dali":
         batches = DaliBatches(
             wanted.spec(),
-            DaliSource(**source, decode="cpu", threads=1),
+            DaliSource(**source, decode=wanted.decode, threads=1),
         )
     else:
         batches = TorchvisionBatches(

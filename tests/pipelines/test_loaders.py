@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import stats
 
 from pipelines.batches import Pixels
@@ -129,6 +129,22 @@ def test_pixels_are_pils(
         for one in images
     ]
     assert max(off) <= TOLERANCE[kind, size]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+def test_pictures_are_turned_as_exif_says(tmp_path: Path, loader: Loader, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scene(96).save(tmp_path / f"turned.{kind}", exif=exif, quality=92)
+    with Image.open(tmp_path / f"turned.{kind}") as image:
+        plain = torch.tensor(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
+    expected = plain.permute(2, 0, 1).int()
+    wanted = Wanted(root=tmp_path, files=[f"turned.{kind}"], batch_size=8, size=96, whole=True)
+    with opened(loader, wanted) as batches:
+        images = next(batches)[0].int()
+    for one in images:
+        assert min(int((seen - expected).abs().max()) for seen in (one, one.flip(-1))) <= 4
 
 
 @pytest.mark.parametrize("loader", LOADERS)

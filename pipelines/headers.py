@@ -1,7 +1,8 @@
-"""Whether the parts of a PNG hold what was written, as torchvision's decoder dies where not.
+"""Pictures that torchvision's decoder is not given.
 
-A part, after 4 bytes of length and 4 of name, ends in a checksum of name and content (PNG
-specification, 5.3).
+It dies of a PNG whose parts do not hold what was written: a part, after 4 bytes of length and 4 of
+name, ends in a checksum of name and content (PNG specification, 5.3). And it leaves a WebP as it
+lies, whatever its Exif data says; its header tells whether there is any (RFC 9649, 2.7).
 """
 
 import struct
@@ -9,6 +10,14 @@ import zlib
 from typing import Final
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_EXIF: Final = 0x08
+
+
+def has_exif_in_webp(content: bytes | memoryview) -> bool:
+    """Whether it begins as a WebP does that has Exif data."""
+    head = bytes(memoryview(content)[:21])
+    extended = head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X"
+    return extended and len(head) > 20 and bool(head[20] & _EXIF)
 
 
 def is_damaged_png(content: bytes | memoryview) -> bool:

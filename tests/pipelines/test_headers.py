@@ -1,4 +1,4 @@
-"""Damage of a PNG is seen before a decoder sees it."""
+"""Damage of a PNG and Exif data of a WebP are seen before a decoder sees them."""
 
 import io
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.png import SIGNATURE, is_damaged_png
+from pipelines.headers import SIGNATURE, has_exif_in_webp, is_damaged_png
 
 
 def made() -> bytes:
@@ -40,3 +40,14 @@ def test_any_byte_that_changed(place: int, flip: int) -> None:
 @given(length=st.integers(len(SIGNATURE), len(SOUND) - 1))
 def test_any_cut(length: int) -> None:
     assert is_damaged_png(SOUND[:length])
+
+
+def test_exif_of_a_webp() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for options, told in (({"exif": exif}, True), ({}, False), ({"lossless": True}, False)):
+        file = io.BytesIO()
+        Image.new("RGBA", (6, 4), (1, 2, 3, 99)).save(file, "WEBP", **options)
+        assert has_exif_in_webp(file.getvalue()) is told
+    assert not has_exif_in_webp(file.getvalue()[:18])
+    assert not has_exif_in_webp(SOUND)
