@@ -16,6 +16,9 @@ END: Final = 0
 """Token: hand over what was measured and end. Any positive token is a block of so many steps."""
 FULL: Final = 1 << 32
 """Added to a block's token: the loader's queue stays as the pause has left it, which is full."""
+DOUBLE: Final = 1 << 33
+"""Added to a block's token: each step takes two batches and trains on one, as if training were
+twice as fast. Nothing but the block's length is kept."""
 READY: Final = 1
 """First word of a side, unasked: built, connected, waiting."""
 

@@ -24,9 +24,9 @@ from torchvision.transforms.v2 import functional
 from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
+from pipelines.headers import has_exif_in_webp, is_damaged_png
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pixels import Normalise
-from pipelines.headers import has_exif_in_webp, is_damaged_png
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
 

@@ -128,19 +128,33 @@ def about(spec: Architecture) -> str:
             return _about_residual(spec)
 
 
+_FORMS: Final = {"a": ", form (a): paths summed", "b": ", form (b): paths concatenated", "c": ""}
+
+
 def _about_residual(spec: ResNeXtSpec) -> str:
+    plain = "" if spec.shortcuts else ", no shortcuts"
+    return f"{_residual_kind(spec)}{plain}{_FORMS[spec.form]}"
+
+
+def _residual_kind(spec: ResNeXtSpec) -> str:
     if spec.filter_groups:
         groups = "/".join(map(str, spec.filter_groups))
         return f"ResNet-50 v1 with filter groups {groups} (Deep Roots, arXiv 1605.06489)"
-    paper = "ResNeXt (arXiv 1611.05431"
-    where = ", section 5.3, CIFAR)" if not spec.stem.pool else ", table 1)"
-    kind = f"{paper}{where}, cardinality {spec.cardinality}, width {spec.width}"
-    if (spec.cardinality, spec.width) == (1, 64) and spec.name.startswith("resnet"):
-        kind = "ResNet (arXiv 1512.03385, table 1): cardinality 1, width 64"
+    if spec.name.startswith("resnet"):
+        return _resnet_kind(spec)
+    of = {29: "section 5.3, CIFAR", 50: "table 1", 101: "table 3"}.get(spec.depth)
+    where = of or f"the template of table 1; {spec.depth} layers are not in it"
     stride = ", stride on the first 1x1" if spec.stride_place == "1x1" else ""
-    plain = "" if spec.shortcuts else ", no shortcuts"
-    form = {"a": ", form (a): paths summed", "b": ", form (b): paths concatenated", "c": ""}
-    return f"{kind}{stride}{plain}{form[spec.form]}"
+    what = f"cardinality {spec.cardinality}, width {spec.width}{stride}"
+    return f"ResNeXt (arXiv 1611.05431, {where}), {what}"
+
+
+def _resnet_kind(spec: ResNeXtSpec) -> str:
+    """The paper halves the map in the first 1x1; what is known as v1.5 does in the 3x3."""
+    listed = spec.depth in (50, 101, 152)
+    where = "table 1" if listed else f"the template of table 1; {spec.depth} layers are not in it"
+    version, place = ("v1", "first 1x1") if spec.stride_place == "1x1" else ("v1.5", "3x3")
+    return f"ResNet {version} (arXiv 1512.03385, {where}), stride on the {place}"
 
 
 def _stages(spec: Architecture, layers: Sequence[Layer]) -> Iterable[StageRow]:

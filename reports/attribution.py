@@ -1,19 +1,25 @@
 """Is it the loader? What loading costs a step, and what another model or loader would come to.
 
-Four sides of one configuration take turns: training on a batch that is there (synthetic, s ms a
-step), the loader alone (l ms a batch), both together (real, r ms), and the loader with another
-number of threads. The cost of loading is r - s, exactly the sum of two parts: what the data wait
-grew by, and what the rest of a step grew by, as both want the same cores, memory and GPU.
+Sides of one configuration take turns: training on a batch that is there (synthetic, s ms a step),
+the loader alone (l ms a batch), both together (real, r ms), both with two batches a step (double),
+and the loader with another number of threads. The cost of loading is r - s, exactly the sum of two
+parts: what the data wait grew by, and what the rest of a step grew by, as both want the same cores,
+memory and GPU.
 
-Predictions come of a fluid model. Training and loader run beside each other, a batch ahead; while
-both are at work, each is slowed down by a factor f; while one waits, the other runs freely. Then
+What loading would come to beside a model twice as fast is measured: a step that takes two batches
+and trains on one is two steps of such a model, but for their order. (Calculated by the model below
+it was up to 19 % off: a loader in a burst slows training down, and is itself hardly slowed.)
+
+What another number of threads would bring is calculated by a fluid model. Training and loader run
+beside each other, a batch ahead; while both are at work, each is slowed down by a factor f; while
+one waits, the other runs freely. Then
 
     r = max(s, l) + (f - 1) min(s, l)
 
 whichever of them waits: f = 1 is perfect overlap, f = 2 is one after the other. Measured s, l and r
 give f. Part of it is plain count: where both together want more cores than there are, f is at least
 (cores of s + cores of l) / cores. That part is calculated anew for another number of threads; the
-rest of f is kept. A model twice as fast has s / 2 and takes as many cores while it runs.
+rest of f is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +57,8 @@ class SideRounds:
     """[rounds]"""
     wait_ms: Floats
     """[rounds]"""
-    cores: float
+    cores: float | None
+    """Busy, of a rank; None where that was not counted."""
 
 
 Sides = Mapping[SideName, SideRounds]
@@ -128,7 +135,7 @@ class _Over:
 
     def cores(self, name: SideName) -> float:
         """Cores in use, mean over sessions."""
-        return float(np.mean([sides[name].cores for sides in self.sessions]))
+        return float(np.mean([sides[name].cores or 0.0 for sides in self.sessions]))
 
     def times(self, name: SideName) -> SideTimes:
         """A side as the record keeps it."""
@@ -138,7 +145,7 @@ class _Over:
             loader_threads=found[0].loader_threads,
             step_ms=tuple(_rounded(side.step_ms) for side in found),
             wait_ms=tuple(_rounded(side.wait_ms) for side in found),
-            cores=round(self.cores(name), 3),
+            cores=None if found[0].cores is None else round(self.cores(name), 3),
             mean_ms=_estimate(self.column(name)),
         )
 
@@ -159,13 +166,9 @@ class _Fluid:
     loader_cores: float
     rank_cores: int
 
-    def step_ms(
-        self, training: Floats, loader: Floats, loader_cores: float | None = None
-    ) -> Floats:
-        """A step of both together, from each alone."""
-        factor = self.factor
-        if loader_cores is not None:
-            factor = factor * self._crowded(loader_cores) / self._crowded(self.loader_cores)
+    def step_ms(self, training: Floats, loader: Floats, loader_cores: float) -> Floats:
+        """A step of both together, from each alone and the cores that the loader takes."""
+        factor = self.factor * self._crowded(loader_cores) / self._crowded(self.loader_cores)
         hindered = np.maximum(factor, 1) - 1
         step: Floats = np.maximum(training, loader) + hindered * np.minimum(training, loader)
         return step
@@ -180,9 +183,7 @@ def _predictions(over: _Over, fluid: _Fluid, images: int) -> list[Prediction]:
     threads = over.sessions[0]["loader"].loader_threads
     half = synthetic / 2
     found = [
-        _prediction(
-            "model_twice_as_fast", threads, half, loader, fluid.step_ms(half, loader), images
-        )
+        _prediction("model_twice_as_fast", threads, half, loader, over.column("double") / 2, images)
     ]
     if "other_threads" in over.sessions[0]:
         other = over.column("other_threads")

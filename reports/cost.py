@@ -36,6 +36,7 @@ def predicted_memory(config: RunConfig) -> Memory | None:
         weight_decay=config.weight_decay > 0,
         on_gpu=config.device == "cuda",
         pixel_bytes=_pixel_bytes(config),
+        casts_images=not config.pixels == config.amp_dtype == "fp16",
         buckets="none" if not ddp else "views" if config.gradient_as_bucket_view else "beside",
     )
     return training_memory(layers, setting)

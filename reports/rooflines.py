@@ -7,6 +7,7 @@ import msgspec
 from resnext.cost import total_flops
 from resnext.layers import Kind, Layer
 from resnext.roofline import Bound, LayerWork, Roof, Work, layer_work, optimizer_work
+from resnext.spec import Form
 from resnext.traffic import Dtype, Layout
 
 
@@ -25,24 +26,17 @@ class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
     forward_us: float
     input_gradient_us: float
     weight_gradient_us: float
+    total_us: float
+    """All directions of all."""
     bound: Bound
     """Of most of its time."""
-
-    @property
-    def each_us(self) -> float:
-        """All directions of one."""
-        return self.forward_us + self.input_gradient_us + self.weight_gradient_us
-
-    @property
-    def total_us(self) -> float:
-        """All directions of all."""
-        return self.each_us * len(self.layers)
 
 
 class Roofline(msgspec.Struct, frozen=True, kw_only=True):
     """Floors of one training step."""
 
     model: str
+    form: Form
     batch: int
     image_size: int
     dtype: Dtype
@@ -60,11 +54,8 @@ class Roofline(msgspec.Struct, frozen=True, kw_only=True):
     """The step's FLOP at the device's rate: what MFU is measured by."""
     memory_bound_percent: float
     """Of the step's floor."""
-
-    @property
-    def mfu_percent(self) -> float:
-        """The most that one kernel for each layer can reach."""
-        return 100 * self.products_ms / self.step_ms
+    mfu_percent: float
+    """The most that one kernel for each layer can reach."""
 
 
 def roofline(
@@ -72,6 +63,7 @@ def roofline(
     roof: Roof,
     *,
     model: str,
+    form: Form,
     batch: int,
     dtype: Dtype,
     layout: Layout,
@@ -84,8 +76,10 @@ def roofline(
     step_s = sum(one.seconds(roof) for one in work) + optimizer.seconds(roof)
     each = [direction for one in work for direction in one.directions]
     memory_s = sum(one.seconds(roof) for one in [*each, optimizer] if one.bound(roof) == "memory")
+    products_s = batch * total_flops(layers).total / roof.flop_per_s
     return Roofline(
         model=model,
+        form=form,
         batch=batch,
         image_size=layers[0].entering.size,
         dtype=dtype,
@@ -98,8 +92,9 @@ def roofline(
         optimizer_us=1e6 * optimizer.seconds(roof),
         step_ms=1e3 * step_s,
         images_per_s=batch / step_s,
-        products_ms=1e3 * batch * total_flops(layers).total / roof.flop_per_s,
+        products_ms=1e3 * products_s,
         memory_bound_percent=100 * memory_s / step_s,
+        mfu_percent=100 * products_s / step_s,
     )
 
 
@@ -130,6 +125,7 @@ def _row(group: Sequence[LayerWork], roof: Roof) -> FloorRow:
         forward_us=forward,
         input_gradient_us=entering,
         weight_gradient_us=weights,
+        total_us=(forward + entering + weights) * len(group),
         bound=_bound(one.directions, roof),
     )
 

@@ -4,13 +4,11 @@ One multiply-add (MAC) is two FLOP everywhere; the papers call multiply-adds "FL
 ReLU, pooling and additions are not counted, as in the papers; nor are biases.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from resnext.draw import draw
 from resnext.layers import Layer
-from resnext.names import Architecture
 
 FLOP_PER_MULTIPLY_ADD: Final = 2
 
@@ -51,26 +49,3 @@ def total_flops(layers: Iterable[Layer]) -> Flops:
         input_gradient=sum(one.input_gradient for one in each),
         weight_gradient=sum(one.weight_gradient for one in each),
     )
-
-
-def convolutions(spec: Architecture, image_size: int) -> Iterator[Layer]:
-    """Yield every convolution in the order the network runs, for square images in pixels."""
-    return (layer for layer in draw(spec, image_size) if layer.kind == "conv")
-
-
-def parameters(spec: Architecture) -> int:
-    """Return the number of trained values, batch norm and biases included."""
-    return sum(layer.parameters for layer in draw(spec, spec.image_size))
-
-
-def multiply_adds(spec: Architecture, image_size: int) -> int:
-    """Return multiply-adds of one forward pass of one image (the papers' "FLOPs")."""
-    return sum(layer.multiply_adds for layer in draw(spec, image_size))
-
-
-def training_flops(spec: Architecture, image_size: int) -> int:
-    """Return FLOP to train on one image: forward, input gradient and weight gradient.
-
-    ResNeXt-50 32x4d at 224 pixels: 25.15 GFLOP.
-    """
-    return total_flops(draw(spec, image_size)).total

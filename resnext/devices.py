@@ -100,6 +100,9 @@ _PART: Final = re.compile(r"\bMIG\b|\bGRID\b|-\d+[ABCQ]\b")
 """In names of slices: "NVIDIA H200 MIG 1g.18gb", "NVIDIA A10-24Q", "GRID T4-16Q"."""
 
 
+_ALIASES: Final = {"a100-80gb": "a100"}
+
+
 class UnknownDevice(ValueError):
     """Raised for a key that is none; says which there are and what to do without one."""
 
@@ -112,7 +115,8 @@ class UnknownDevice(ValueError):
 
 def described(key: str) -> Device:
     """The device of a key, or raise UnknownDevice."""
-    found = next((device for device in DEVICES if device.key == key.lower()), None)
+    wanted = _ALIASES.get(key.lower(), key.lower())
+    found = next((device for device in DEVICES if device.key == wanted), None)
     if found is None:
         raise UnknownDevice(key)
     return found

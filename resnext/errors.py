@@ -12,11 +12,9 @@ class UnknownModel(ValueError):
     """Raised when a name belongs to no architecture; says what was given and what is near."""
 
     def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
-        """Keep the parts too, so that `--json` can show them apart."""
+        """Look for a known name that may have been meant."""
         near = get_close_matches(given.strip().lower(), list(known), n=1, cutoff=_NEAR)
-        self.given = given
-        self.nearest = near[0] if near else None
-        hint = f"; did you mean {self.nearest}?" if self.nearest else "."
+        hint = f"; did you mean {near[0]}?" if near else "."
         super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
 
     def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:

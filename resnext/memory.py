@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from resnext.layers import IMAGES, Layer
+from resnext.widths import FP32, map_widths
 
-FP32: Final = 4
 INT64: Final = 8
 
 _LRN_BACKWARD: Final = 3
@@ -48,6 +48,8 @@ class Setting:
     pixel_bytes: int = FP32
     """What each value of an image takes for as long as the step lasts; bytes and their normalised
     floats together."""
+    casts_images: bool = True
+    """Whether autocast makes a copy of the images: not of those that have its type already."""
     buckets: Literal["none", "beside", "views"] = "none"
     """Where DDP keeps gradients: in buckets beside them, or in buckets that they are views of."""
 
@@ -78,7 +80,7 @@ class Memory:
 
 def training_memory(layers: Sequence[Layer], setting: Setting) -> Memory:
     """Play one training step through."""
-    step = _Step(layers=layers, setting=setting)
+    step = _Step(layers=layers, setting=setting, widths=map_widths(layers, setting.width))
     fixed = _parameters(layers) + _optimizer(layers, setting) + _images(layers, setting)
     buckets = _trained(layers) if setting.buckets != "none" else 0
     step.take(fixed + buckets, "forward")
@@ -129,6 +131,8 @@ class _Step:
 
     layers: Sequence[Layer]
     setting: Setting
+    widths: dict[int, int]
+    """Bytes of a value of each layer's output, by place."""
     live: int = 0
     peak: int = 0
     peak_in: str = ""
@@ -136,8 +140,6 @@ class _Step:
     """The memory of each layer's output, by place; layers that work in place share it."""
     saved: list[list[_Held]] = field(default_factory=list)
     """What each layer keeps for its backward."""
-    widths: dict[int, int] = field(default_factory=lambda: {IMAGES: FP32})
-    """Bytes of a value of each layer's output, by place."""
 
     def take(self, size: int, where: str) -> None:
         """Bytes that are alive from now on."""
@@ -173,7 +175,6 @@ class _Step:
         last = {read: place for place, layer in enumerate(self.layers) for read in layer.reads}
         for place, layer in enumerate(self.layers):
             where = f"forward {layer.name}"
-            self.widths[place] = self._width(layer)
             in_place = layer.kind in ("relu", "add")
             held = self.maps[layer.reads[0]] if in_place else self.leaving(place)
             self.maps[place] = self.hold(held, where)
@@ -182,15 +183,6 @@ class _Step:
                 if last[read] == place:
                     self.drop(self.maps[read])
         self.drop(self.maps[len(self.layers) - 1])
-
-    def _width(self, layer: Layer) -> int:
-        match layer.kind:
-            case "conv" | "linear":
-                return self.setting.width
-            case "lrn":
-                return FP32
-            case _:
-                return self.widths[layer.reads[0]]
 
     def _saves(self, place: int, layer: Layer) -> list[_Held]:
         entering = [self.maps[read] for read in layer.reads[:1] if read != IMAGES]
@@ -215,6 +207,8 @@ class _Step:
         """Two-byte copies of the parameters, and of a map that is in fp32."""
         parameters = _Held(size=self.setting.width * layer.parameters)
         (read,) = layer.reads
+        if read == IMAGES and not self.setting.casts_images:
+            return [parameters]
         if self.widths[read] == self.setting.width:
             return [parameters, self.maps[read]]
         elements = self.setting.batch * layer.entering.elements

@@ -3,8 +3,10 @@
 The model: a kernel reads each operand from memory once and writes each result once, and nothing
 stays in a cache from one kernel to the next. That is a floor for the kernel, not for a fusion of
 several. Each layer is a kernel of its own, as in eager PyTorch. Batch norm's two passes over its
-input count as one. In NCHW a convolution in bf16 or fp16 also transposes each map on its way in
-and out, as cuDNN's tensor-core kernels work in NHWC: a map is then moved three times.
+input count as one. Under autocast a map that is in fp32, as images and what local response norm
+gives, is read by a kernel that writes the narrow copy which a convolution reads. In NCHW a
+convolution in bf16 or fp16 also transposes each map on its way in and out, as cuDNN's tensor-core
+kernels work in NHWC: a map is then moved three times.
 """
 
 from collections.abc import Sequence
@@ -12,13 +14,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from resnext.layers import IMAGES, Layer
+from resnext.widths import FP32, map_widths
 
 Dtype = Literal["fp32", "tf32", "bf16", "fp16"]
 Layout = Literal["nhwc", "nchw"]
 
 WIDTH: Final[dict[Dtype, int]] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2}
 """Bytes of a value of a feature map; parameters are fp32 always, with copies under autocast."""
-_FP32: Final = 4
 _INDEX: Final = 8
 _MASK: Final = 1
 _TRANSPOSED: Final = 3
@@ -32,23 +34,22 @@ class Traffic:
     input_gradient: int
     weight_gradient: int = 0
 
-    @property
-    def total(self) -> int:
-        """Of one training step."""
-        return self.forward + self.input_gradient + self.weight_gradient
-
 
 def traffic(
     layers: Sequence[Layer], batch: int, dtype: Dtype, layout: Layout = "nhwc"
 ) -> tuple[Traffic, ...]:
     """Bytes of every layer, in their order."""
     readers = _readers(layers)
-    width = batch * WIDTH[dtype]
+    widths = map_widths(layers, WIDTH[dtype])
     found = []
     for place, layer in enumerate(layers):
-        own = _products(layer, batch, dtype, layout) or _pointwise(layer, batch, width)
+        reads, gives = widths[layer.reads[0]], widths[place]
+        if layer.kind in ("conv", "linear"):
+            own = _products(layer, batch, dtype, layout, reads)
+        else:
+            own = _pointwise(layer, batch, reads, gives)
         # What several layers read gets the sum of their gradients: two maps in, one out, each time.
-        summed = 3 * max(0, readers[place] - 1) * width * layer.leaving.elements
+        summed = 3 * max(0, readers[place] - 1) * batch * gives * layer.leaving.elements
         found.append(
             Traffic(
                 forward=own.forward,
@@ -65,7 +66,7 @@ def optimizer_traffic(layers: Sequence[Layer], optimizer: str) -> int:
     Those are parameter, gradient and momentum; adamw has one state more.
     """
     values = 7 if optimizer == "adamw" else 5
-    return values * _FP32 * sum(layer.parameters for layer in layers)
+    return values * FP32 * sum(layer.parameters for layer in layers)
 
 
 def _readers(layers: Sequence[Layer]) -> list[int]:
@@ -77,28 +78,28 @@ def _readers(layers: Sequence[Layer]) -> list[int]:
     return counts
 
 
-def _products(layer: Layer, batch: int, dtype: Dtype, layout: Layout) -> Traffic | None:
-    """A convolution or linear layer; None for others."""
-    if layer.kind not in ("conv", "linear"):
-        return None
+def _products(layer: Layer, batch: int, dtype: Dtype, layout: Layout, reads: int) -> Traffic:
+    """A convolution or linear layer; `reads` are the bytes of a value before any cast."""
     width = WIDTH[dtype]
-    transposed = layer.kind == "conv" and layout == "nchw" and width < _FP32
+    copied = (reads + width) * batch * layer.entering.elements if reads != width else 0
+    transposed = layer.kind == "conv" and layout == "nchw" and width < FP32
     each = batch * width * (_TRANSPOSED if transposed else 1)
     entering, leaving = each * layer.entering.elements, each * layer.leaving.elements
     weights = width * layer.parameters
     # Under autocast a weight is read in fp32 and written narrow, its gradient the other way round.
-    cast = (width + _FP32) * layer.parameters if width < _FP32 else 0
+    cast = (width + FP32) * layer.parameters if width < FP32 else 0
     return Traffic(
-        forward=entering + leaving + weights + cast,
-        input_gradient=entering + leaving + weights if layer.has_input_gradient else 0,
+        forward=entering + leaving + weights + cast + copied,
+        input_gradient=entering + leaving + weights + copied if layer.has_input_gradient else 0,
         weight_gradient=entering + leaving + weights + cast,
     )
 
 
-def _pointwise(layer: Layer, batch: int, width: int) -> Traffic:
-    """All that only moves; `width` is of a whole batch's values."""
-    entering, leaving = width * layer.entering.elements, width * layer.leaving.elements
-    parameters = _FP32 * layer.parameters
+def _pointwise(layer: Layer, batch: int, reads: int, gives: int) -> Traffic:
+    """All that only moves, in bytes of a value as it reads and gives them."""
+    entering = batch * reads * layer.entering.elements
+    leaving = batch * gives * layer.leaving.elements
+    parameters = FP32 * layer.parameters
     match layer.kind:
         case "norm":
             return Traffic(
@@ -107,7 +108,7 @@ def _pointwise(layer: Layer, batch: int, width: int) -> Traffic:
                 weight_gradient=parameters,
             )
         case "lrn":
-            return Traffic(forward=2 * leaving, input_gradient=3 * leaving)
+            return Traffic(forward=entering + leaving, input_gradient=2 * entering + leaving)
         case "relu":
             return Traffic(forward=2 * leaving, input_gradient=3 * leaving)
         case "add":

@@ -133,9 +133,7 @@ def pack(
 def bench(
     folder: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FOLDER", help="As --data of run (default: JPEGs made from a seed)"
-        ),
+        typer.Argument(metavar="FOLDER", help="As --data of run (default: JPEGs made from a seed)"),
     ] = None,
     pipeline: Annotated[
         str | None,

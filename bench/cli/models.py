@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import msgspec
 
@@ -19,6 +19,10 @@ from resnext.roofline import Roof
 from resnext.spec import Form
 from resnext.traffic import Dtype, Layout
 
+LEAST_RATE: Final = 1e-6
+MOST_RATE: Final = 1e9
+"""In TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
+
 
 def list_command(image_size: str | None, *, as_json: bool) -> int:
     """All well-known ones."""
@@ -29,7 +33,8 @@ def list_command(image_size: str | None, *, as_json: bool) -> int:
     from bench.cli.screen import screen
     from reports.render.architectures import print_models
 
-    print_models(screen(), rows)
+    left_out = [name for name in names() if name not in {row.name for row in rows}]
+    print_models(screen(), rows, left_out)
     return 0
 
 
@@ -51,9 +56,8 @@ def show_command(name: str, form: str | None, image_size: str | None, *, as_json
 def roofline_command(given: Mapping[str, Any]) -> int:
     """Floors of one on a device."""
     spec, size = _architecture(given["name"], given["form"]), _pixels(given["image_size"])
-    dtype = _one_of("--dtype", given["dtype"], get_args(Dtype))
     layout = _one_of("--layout", given["layout"], get_args(Layout))
-    roof, device, source = _roof(given, dtype)
+    roof, dtype, device, source = _roof(given)
     pixels = size or spec.image_size
     require_image_size(spec, pixels)
     top = _rows(given["top"])
@@ -62,6 +66,7 @@ def roofline_command(given: Mapping[str, Any]) -> int:
         draw(spec, pixels),
         roof,
         model=spec.name,
+        form=given["form"] or "c",
         batch=batch,
         dtype=dtype,
         layout=layout,
@@ -100,27 +105,30 @@ def _one_of(option: str, text: str, allowed: tuple[Any, ...]) -> Any:
     return text
 
 
-def _roof(given: Mapping[str, Any], dtype: Dtype) -> tuple[Roof, str, str]:
-    """Rates, whose they are, and where they are from."""
+def _roof(given: Mapping[str, Any]) -> tuple[Roof, Dtype, str, str]:
+    """Rates, of which type, whose they are, and where they are from."""
+    asked: Dtype | None = given["dtype"] and _one_of("--dtype", given["dtype"], get_args(Dtype))
     tflops, bandwidth = (_rate(f"--{name}", given[name]) for name in ("tflops", "bandwidth"))
     if given["device"] is None:
         if tflops is None or bandwidth is None:
             raise UsageError("models roofline: give --device h200, or --tflops and --bandwidth")
-        return Roof(flop_per_s=tflops, bytes_per_s=bandwidth), "a device of yours", "as given"
+        roof = Roof(flop_per_s=tflops, bytes_per_s=bandwidth)
+        return roof, asked or "bf16", "a device of yours", "as given"
     try:
         device = described(given["device"])
     except UnknownDevice as error:
         raise UsageError(f"--device: {error}; or give --tflops and --bandwidth") from error
+    dtype = asked or ("bf16" if tflops or "bf16" in device.tflops else "fp16")
     if tflops is None and dtype not in device.tflops:
         kinds = ", ".join(device.tflops)
         raise UsageError(f"--dtype {dtype}: {device.name} has {kinds} alone")
     own = [name for name, rate in (("TFLOP/s", tflops), ("GB/s", bandwidth)) if rate]
-    source = f"{device.source}{'; ' if own else ''}{' and '.join(own)}{' as given' if own else ''}"
+    sources = [*([device.source] if len(own) < 2 else []), *(f"{name} as given" for name in own)]
     roof = Roof(
         flop_per_s=tflops or 1e12 * device.tflops[dtype],
         bytes_per_s=bandwidth or 1e9 * device.gb_per_s,
     )
-    return roof, device.name, source
+    return roof, dtype, device.name, "; ".join(sources)
 
 
 def _rate(option: str, text: str | None) -> float | None:
@@ -131,6 +139,8 @@ def _rate(option: str, text: str | None) -> float | None:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise UsageError(f"{option} {text}: a number above 0 is needed")
+    if not LEAST_RATE <= value <= MOST_RATE:
+        raise UsageError(
+            f"{option} {text}: a number from {LEAST_RATE:g} to {MOST_RATE:g} is needed"
+        )
     return value * (1e12 if option == "--tflops" else 1e9)

@@ -9,7 +9,12 @@ from bench.errors import UsageError
 
 models_app = typer.Typer(help="The networks there are: sizes, arithmetic, memory, floors.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As --model of run takes it")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A network of ours, as models lists them or made like those"
+    ),
+]
 ImageSize = Annotated[
     str | None, typer.Option(metavar="N", help="Pixels of the square input (default: the paper's)")
 ]
@@ -33,7 +38,7 @@ def list_models(image_size: ImageSize = None, json: opt.Json = False) -> None:
     """List well-known networks: parameters, FLOP of forward and training, activation memory.
 
     Every figure is exact and follows from the architecture; nothing is built. So does
-    models alone.
+    models alone. With --image-size, networks that do not take such images are left out.
     """
     from bench.cli.models import list_command
 
@@ -66,8 +71,12 @@ def roofline(
     batch_size: Annotated[str, typer.Option(metavar="N", help="Images of a step")] = "256",
     image_size: ImageSize = None,
     dtype: Annotated[
-        str, typer.Option(metavar="[fp32|tf32|bf16|fp16]", help="Type of the products")
-    ] = "bf16",
+        str | None,
+        typer.Option(
+            metavar="[fp32|tf32|bf16|fp16]",
+            help="Type of the products (default: bf16, or fp16 where the device lacks it)",
+        ),
+    ] = None,
     layout: Annotated[
         str,
         typer.Option(

@@ -63,8 +63,11 @@ def require_model(model: str) -> None:
 
 def require_family(model: str, option: str = "--model", form: str | None = None) -> None:
     """Refuse what is no network of ours, or none of that form."""
-    if meant := _WITHOUT_COLON.fullmatch(model):
+    meant = _WITHOUT_COLON.fullmatch(model)
+    if meant and option == "--model":
         raise UsageError(f"--model {model}: did you mean {meant[1]}:{meant[2]}?")
+    if option != "--model" and (meant or foreign(model)):
+        raise UsageError(f"{option} {model}: only networks of our own are described; see models")
     try:
         spec = parse(model)
     except UnknownModel as error:

@@ -2,7 +2,8 @@
 
 The real side is the run's own: its figures are those of the record. Beside it stand what it would
 be without a loader, the loader without training, on a GPU the copy alone, and the loader with
-another number of threads.
+another number of threads. The real side has turns of another kind too, in which each step takes two
+batches: what loading would come to beside a training twice as fast, at no memory for another model.
 """
 
 import time
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from bench.errors import CannotHere
 from bench.launch.failure import is_lack_of_memory
@@ -51,6 +53,7 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
             tell=tell,
             watch=watch.sample,
             begin=watch.start,
+            twice=names.index("real"),
             full=_ahead(names),
         )
         use = watch.report().shared()
@@ -59,10 +62,13 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
     began = Started(at=started, launch_s=played.built_s[place], load_1min=load)
     run.keep(played.results[place], steadiness, use, began)
     run.told.extend(_notes(run, played, time.monotonic() - clock))
-    return {
+    found = {
         name: side_rounds(result, steps, _threads(sides[name].config))
         for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
     }
+    step_ms = np.array([row[-1] for row in played.step_ms])
+    double = replace(found["real"], step_ms=step_ms, wait_ms=np.array([]), cores=None)
+    return found | {"double": double}
 
 
 def other_threads(config: RunConfig, cores: int) -> int:
@@ -98,8 +104,10 @@ def _ahead(names: list[SideName]) -> Full:
     """Where the loader is the faster one, its queue is full whenever training asks."""
 
     def full(last_ms: Sequence[float]) -> Sequence[int]:
-        last = dict(zip(names, last_ms, strict=True))
-        return (names.index("real"),) if last["loader"] < last["synthetic"] else ()
+        last = dict(zip(names, last_ms, strict=False))
+        ahead = [names.index("real")] if last["loader"] < last["synthetic"] else []
+        twice_as_fast = [len(names)] if last["loader"] < last["synthetic"] / 2 else []
+        return ahead + twice_as_fast
 
     return full
 

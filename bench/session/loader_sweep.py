@@ -84,7 +84,7 @@ class Sweep:
                 kind.append(f"{name_of(setting)}: {reason}")
         images = self.run.config.global_batch_size
         return [
-            rate_of(setting, side.step_ms, images, side.cores)
+            rate_of(setting, side.step_ms, images, side.cores or 0.0)
             for setting, side in zip(settings, found, strict=True)
         ]
 

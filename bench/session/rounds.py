@@ -7,7 +7,7 @@ all sides is one observation.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench import tokens
 from bench.launch.resident import Resident
@@ -23,7 +23,8 @@ class Rounds:
     """One session of all sides."""
 
     step_ms: tuple[tuple[float, ...], ...]
-    """Mean step of each side's block [rounds][sides], without the round that does not count."""
+    """Mean step of each side's block [rounds][sides], without the round that does not count; last
+    comes the side that was also played with two batches a step, if any was."""
     block_steps: tuple[int, ...]
     """Counted steps of a block of each side."""
     results: tuple[SessionResult, ...]
@@ -40,7 +41,8 @@ Tell = Callable[[str, int, int], None]
 
 Full = Callable[[Sequence[float]], Sequence[int]]
 """Given the last ms/step of every side, those that begin with all the batches their loaders made
-in the pause: right where a loader is ahead of training, as its queue is then full all along."""
+in the pause: right where a loader is ahead of training, as its queue is then full all along. A side
+that is also played with two batches a step is the last one more."""
 
 
 def play_rounds(
@@ -49,6 +51,7 @@ def play_rounds(
     *,
     rounds: int,
     block_steps: int = 0,
+    twice: int | None = None,
     tell: Tell,
     begin: Callable[[], None] = lambda: None,
     watch: Callable[[], None] = lambda: None,
@@ -57,8 +60,9 @@ def play_rounds(
     """Build all sides one after another, let them take turns, and end them.
 
     `rounds` is even, so that every side stands as often early as late; one more round goes before
-    them and does not count. Without `block_steps` each side's blocks last about a second. `begin`
-    is called before the first block, `watch` about twice a second while blocks are played.
+    them and does not count. Without `block_steps` each side's blocks last about a second. The side
+    at place `twice` has turns of another kind too: each step takes two batches. `begin` is called
+    before the first block, `watch` about twice a second while blocks are played.
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
@@ -79,16 +83,23 @@ def play_rounds(
             warm_ns = sides[-1].answer(sides, _nothing)
             steps.append(block_steps or block_length(warm_ns, may_be_short=False))
         begin()
+        played = [_Turn(side=side, steps=each) for side, each in zip(sides, steps, strict=True)]
+        if twice is not None:
+            played.append(replace(played[twice], flags=tokens.DOUBLE))
         turns = _Turns(
-            sides=sides, tell=tell, watch=watch, full=full, total=len(runs) * (1 + rounds)
+            sides=sides,
+            turns=played,
+            tell=tell,
+            watch=watch,
+            full=full,
+            total=len(played) * (1 + rounds),
         )
-        blocks = [turns.block(side, each) for side, each in zip(sides, steps, strict=True)]
-        lengths = in_rounds(blocks, 1 + rounds)
+        lengths = in_rounds([turns.block(place) for place in range(len(played))], 1 + rounds)
         results = tuple(side.finish() for side in sides)
     cores = sum(len(place.cores) for place in runs[0].topology.places)
     return Rounds(
         step_ms=tuple(
-            tuple(1e3 * took / each for took, each in zip(row, steps, strict=True))
+            tuple(1e3 * took / turn.steps for took, turn in zip(row, played, strict=True))
             for row in lengths[1:]
         ),
         block_steps=tuple(steps),
@@ -98,11 +109,22 @@ def play_rounds(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """What a side does when it is its turn."""
+
+    side: Resident
+    steps: int
+    flags: int = 0
+    """Of its token."""
+
+
 @dataclass(kw_only=True, slots=True)
 class _Turns:
     """Blocks, and what the others use of the CPU meanwhile."""
 
     sides: Sequence[Resident]
+    turns: Sequence[_Turn]
     tell: Tell
     watch: Callable[[], None]
     full: Full
@@ -112,19 +134,20 @@ class _Turns:
     waiting_cpu_s: float = 0.0
     last_ms: dict[int, float] = field(default_factory=dict)
 
-    def block(self, side: Resident, steps: int) -> Block:
-        """What plays one block of a side."""
+    def block(self, place: int) -> Block:
+        """What plays one block of a turn."""
+        turn = self.turns[place]
+        side = turn.side
         others = [other for other in self.sides if other is not side]
-        place = self.sides.index(side)
 
         def played() -> float:
             cpu_s, start = sum(other.cpu_s() for other in others), time.monotonic()
-            side.give(steps + (tokens.FULL if self._is_full(place) else 0))
+            side.give(turn.steps + turn.flags + (tokens.FULL if self._is_full(place) else 0))
             length_ns = side.answer(self.sides, self.watch)
-            self.last_ms[place] = length_ns / 1e6 / steps
+            self.last_ms[place] = length_ns / 1e6 / turn.steps
             self.blocks += 1
             self.tell("blocks in turn", self.blocks, self.total)
-            if self.blocks > len(self.sides):  # in the first round loaders still fill their queues
+            if self.blocks > len(self.turns):  # in the first round loaders still fill their queues
                 self.waited_s += time.monotonic() - start
                 self.waiting_cpu_s += sum(other.cpu_s() for other in others) - cpu_s
             return length_ns / 1e9
@@ -133,9 +156,9 @@ class _Turns:
 
     def _is_full(self, place: int) -> bool:
         """Only once all sides are known."""
-        if len(self.last_ms) < len(self.sides):
+        if len(self.last_ms) < len(self.turns):
             return False
-        return place in self.full([self.last_ms[each] for each in range(len(self.sides))])
+        return place in self.full([self.last_ms[each] for each in range(len(self.turns))])
 
 
 def _nothing() -> None:

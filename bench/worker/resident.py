@@ -3,12 +3,14 @@
 Built once, it trains in blocks whenever its side holds the token and sleeps in between. Batches
 that a loader made ready in the pause would hide how slow it is, so a block begins by throwing them
 away, unless its token says otherwise. Its first step meets caches and clocks that the other side
-left behind and is not counted.
+left behind and is not counted. A block in which each step takes two batches stands beside the
+others: the next one begins where it began.
 """
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from bench import tokens
 from bench.job import Job
@@ -22,6 +24,7 @@ from bench.worker.evidence import Evidence, reset_peak
 from bench.worker.loop import run_steps
 from bench.worker.session import Progress, hand_over, samples_of, set_up, warm_up
 from bench.worker.training import Training
+from pipelines.batches import Batch, Batches
 from reports.schema.samples import COLUMNS, RankFacts, Samples
 
 
@@ -121,22 +124,37 @@ def _warm_up(side: _Side) -> int:
 
 def _block(side: _Side, token: int) -> int:
     """Train for one step and the timed ones of the token; return the length of these, in ns."""
-    full, steps = divmod(token, tokens.FULL)
-    clock, first = side.clock, side.done
-    if not full:
+    steps = token % tokens.FULL
+    if not token & tokens.FULL:
         _throw_away(side)
+    if token & tokens.DOUBLE:
+        batches = _every_second(side.training.batches)
+        found = _played(side, replace(side.training, batches=batches), steps)
+        return sum(found["step_ns"][1:])
     with side.evidence.counted():
-        group.barrier()
-        clock.start_window()
-        run_steps(side.training, clock, side.evidence.witness, first, 1 + steps)
-        clock.stop_window()
-    side.done = first + 1 + steps
-    counted = range(first, side.done)
-    found = columns(clock.device_marks(counted), clock.host_marks(counted))
+        found = _played(side, side.training, steps)
+    side.done += 1 + steps
     for name, values in found.items():
         side.columns[name] += values[1:]
-    side.losses += side.evidence.witness.losses(range(first + 1, side.done))
+    side.losses += side.evidence.witness.losses(range(side.done - steps, side.done))
     return sum(found["step_ns"][1:])
+
+
+def _played(side: _Side, training: Training, steps: int) -> dict[str, list[int]]:
+    """Columns of one step and the timed ones, numbered on from those that were kept."""
+    clock, numbers = side.clock, range(side.done, side.done + 1 + steps)
+    group.barrier()
+    clock.start_window()
+    run_steps(training, clock, side.evidence.witness, side.done, len(numbers))
+    clock.stop_window()
+    return columns(clock.device_marks(numbers), clock.host_marks(numbers))
+
+
+def _every_second(batches: Batches) -> Iterator[Batch]:
+    """What a training takes that is twice as fast, in the time in which this one takes one."""
+    while True:
+        next(batches)
+        yield next(batches)
 
 
 def _throw_away(side: _Side) -> None:

@@ -25,8 +25,8 @@ _POINTWISE: Final = {
 }
 
 
-def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
-    """A line for each network."""
+def print_models(console: Console, rows: Sequence[ModelRow], left_out: Sequence[str]) -> None:
+    """A line for each network; `left_out` do not take images of that size."""
     table = _table("")
     table.add_column("network", no_wrap=True)
     for name in ("px", "parameters", "G MACs", "GFLOP", "train", "MiB", "bf16"):
@@ -51,6 +51,8 @@ def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
             style="dim",
         )
     )
+    if left_out:
+        console.print(Text(f"Not for {rows[0].image_size} px: {', '.join(left_out)}", style="dim"))
 
 
 def print_sheet(console: Console, sheet: ModelSheet) -> None:
@@ -111,11 +113,11 @@ def print_roofline(console: Console, found: Roofline, top: int | None) -> None:
     rows = sorted(found.rows, key=lambda row: -row.total_us)
     cells = [_floor_cells(row, found) for row in rows[:top]]
     for name, column in zip((*heads, "bound"), zip(*cells, strict=True), strict=False):
-        # Numbers are never cut; names are, where the terminal is narrow.
+        # Numbers are never cut; names break, where the terminal is narrow.
         width = max(map(len, (name, *column)))
         justify: Literal["left", "right"] = "left" if name == "bound" else "right"
         table.add_column(name, justify=justify, no_wrap=True, min_width=width)
-    table.add_column("layer", no_wrap=True, overflow="ellipsis")
+    table.add_column("layer", overflow="fold")
     for row_cells in cells:
         table.add_row(*row_cells)
     console.print(table)
@@ -126,10 +128,12 @@ def print_roofline(console: Console, found: Roofline, top: int | None) -> None:
 
 
 def _headline(found: Roofline) -> Text:
-    what = f"{found.batch} images of {found.image_size} x {found.image_size}, {found.dtype}"
+    images = "1 image" if found.batch == 1 else f"{found.batch} images"
+    what = f"{images} of {found.image_size} x {found.image_size}, {found.dtype}"
+    form = "" if found.form == "c" else f", form ({found.form}),"
     layout = found.layout.upper()
     return Text.assemble(
-        (f"floors of {found.model} on {found.device}", "bold"),
+        (f"floors of {found.model}{form} on {found.device}", "bold"),
         f"\n{what}, {layout}; {found.tflops:g} TFLOP/s and {found.gb_per_s:,g} GB/s "
         f"({found.source})",
     )

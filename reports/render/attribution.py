@@ -17,6 +17,7 @@ _NAMES = {
     "copy": "copy to the device alone",
     "real": "both: the run",
     "other_threads": "loader alone",
+    "double": "both, two batches a step",
 }
 
 
@@ -52,6 +53,8 @@ def explanations(found: Attribution) -> Iterator[str]:
     training, loader = found.side("synthetic"), found.side("loader")
     assert training
     assert loader
+    assert training.cores is not None
+    assert loader.cores is not None
     wanted = training.cores + loader.cores
     if wanted > 1.05 * found.rank_cores:
         yield (
@@ -83,8 +86,10 @@ def _sides(found: Attribution, config: RunConfig) -> Table:
     for name in ("ms/step", "images/s", "cores"):
         table.add_column(name, justify="right", no_wrap=True)
     for side in found.sides:
-        rate = f"{1e3 * config.global_batch_size / side.mean_ms.value:,.1f}"
-        table.add_row(_name(side), ms(side.mean_ms.value), rate, f"{side.cores:.2f}")
+        images = config.global_batch_size * (2 if side.name == "double" else 1)
+        rate = f"{1e3 * images / side.mean_ms.value:,.1f}"
+        cores = "" if side.cores is None else f"{side.cores:.2f}"
+        table.add_row(_name(side), ms(side.mean_ms.value), rate, cores)
     return table
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-SideName = Literal["synthetic", "loader", "copy", "real", "other_threads"]
+SideName = Literal["synthetic", "loader", "copy", "real", "other_threads", "double"]
+""""double" is "real" with two batches a step, one of which is trained on."""
 Bound = Literal["loader", "training", "even"]
 
 
@@ -26,13 +27,16 @@ class SideTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Mean step of each block [sessions][rounds], of the rank that took longest."""
     wait_ms: tuple[tuple[float, ...], ...]
     """Its data wait, mean over ranks."""
-    cores: float
-    """Cores that a rank's processes keep busy."""
+    cores: float | None
+    """Cores that a rank's processes keep busy; None where that was not counted."""
     mean_ms: Estimate
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """What training would come to if one thing were different."""
+    """What training would come to if one thing were different.
+
+    Beside a model twice as fast it is measured, with other threads calculated.
+    """
 
     what: Literal["model_twice_as_fast", "loader_threads"]
     loader_threads: int

@@ -17,8 +17,8 @@ class ResNeXt(nn.Module):
 
     With `filter_groups` it is Deep Roots' ResNet-50 (arXiv 1605.06489), with the stride on the
     first 1x1 and a bias in conv1, as in the Caffe model that was changed there; with CIFAR's stem
-    it is the network of section 5.3; without shortcuts the one of section 5.1. Departs from
-    torchvision's in the drawn weights alone: normal by the fan-out, as in the paper's code.
+    it is the network of section 5.3; without shortcuts the one of section 5.1. Weights
+    are drawn as in the paper's code, normal by the fan-out: with one seed they are torchvision's.
     """
 
     def __init__(self, spec: ResNeXtSpec) -> None:

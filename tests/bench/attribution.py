@@ -3,9 +3,9 @@
     python -m tests.bench.attribution [--rounds N] [--json FILE] [--only WORDS]
 
 Models whose step is 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
-Beside the sides of an attribution, its two predictions are played: the model with half the work,
-and the loader with the other number of threads. All sides take turns, so that predicted and
-measured meet the same machine. Finished cases are kept, and a campaign that was cut goes on.
+Beside the sides of an attribution, what its two predictions speak of is played: the model with half
+the work, and the loader with the other number of threads. All sides take turns, so that predicted
+and measured meet the same machine. Finished cases are kept, and a campaign that was cut goes on.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import torch
 
 from bench.machine.inventory import inspect
@@ -94,7 +95,7 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
         "models": models,
         "step_ms": {name: [round(ms, 3) for ms in side.step_ms] for name, side in found.items()},
         "images_per_s": {name: round(rate, 1) for name, rate in made.items()},
-        "cores": {name: round(side.cores, 2) for name, side in found.items()},
+        "cores": {name: round(side.cores, 2) for name, side in found.items() if side.cores},
         "attribution": msgspec.to_builtins(
             msgspec.structs.replace(predicted, sides=(), block_steps=())
         ),
@@ -134,7 +135,7 @@ def _opened(request: Request, root: Path) -> Recording:
 
 
 def _played(sides: dict[str, Recording], rounds: int) -> dict[Any, SideRounds]:
-    names = list(sides)
+    names = [*sides, "double"] if "real" in sides else list(sides)
 
     def full(last_ms: Any) -> list[int]:
         """As an attribution has it, of each real side by its own loader and training."""
@@ -142,15 +143,23 @@ def _played(sides: dict[str, Recording], rounds: int) -> dict[Any, SideRounds]:
         training = last["synthetic"]
         ahead = {"real": last["loader"] < training, "real half": last["loader"] < training / 2}
         ahead["real threads"] = last.get("other_threads", training) < training
+        ahead["double"] = ahead["real half"]
         return [names.index(name) for name, is_full in ahead.items() if is_full and name in last]
 
     runs = [replace(run, folder=run.folder / "played") for run in sides.values()]
-    played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full)
-    return {
+    twice = names.index("real") if "real" in sides else None
+    played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, twice=twice)
+    found = {
         name: side_rounds(result, steps, run.config.loader_threads)
         for (name, run), result, steps in zip(
             sides.items(), played.results, played.block_steps, strict=True
         )
+    }
+    if twice is None:
+        return found
+    step_ms = np.array([row[-1] for row in played.step_ms])
+    return found | {
+        "double": replace(found["real"], step_ms=step_ms, wait_ms=np.array([]), cores=None)
     }
 
 

@@ -29,9 +29,9 @@ from reports.schema.config import Request
 from reports.schema.record import Thresholds
 from reports.stats.effects import t_interval, to_percent
 from reports.validity import GpuUse, judge
-from resnext.cost import multiply_adds, training_flops
 from resnext.names import parse
 from tests.bench.real import revision
+from tests.resnext.totals import multiply_adds, training_flops
 
 BASE: Final[Request] = {
     "image_size": 128,

@@ -36,6 +36,12 @@ def test_list_as_json(typed: Typed) -> None:
     assert "alexnet" not in {row["name"] for row in found}
 
 
+def test_what_does_not_take_such_images_is_named(typed: Typed) -> None:
+    out = " ".join(typed("list", "--image-size", "300")[1].split())
+    assert "Not for 300 px: alexnet, alexnet_ungrouped" in out
+    assert "Not for" not in typed("list")[1]
+
+
 def test_models_alone_is_the_list(typed: Typed) -> None:
     asked = ("--image-size", "64", "--json")
     assert typed(*asked) == typed("list", *asked)
@@ -78,6 +84,40 @@ def test_floors(typed: Typed) -> None:
     assert (found["batch"], found["dtype"], found["tflops"]) == (256, "bf16", 989.4)
 
 
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [("resnext101_32x16d", "256"), ("googlenet", "1024"), ("resnext50_32x4d", "256")],
+)
+def test_no_name_of_a_layer_is_cut(typed: Typed, name: str, batch: str) -> None:
+    asked = ("roofline", name, "--device", "h200", "--batch-size", batch, "--top", "0")
+    words = typed(*asked)[1].split()
+    shown = set(zip(words, words[1:], words[2:], strict=False))  # a line may break between two
+    for row in json.loads(typed(*asked, "--json")[1])["rows"]:
+        for side in ("reads", "gives"):
+            assert tuple(row[side].split()) in shown, row[side]
+
+
+def test_floors_name_the_form(typed: Typed) -> None:
+    asked = ("roofline", "resnext50_32x4d", "--device", "h200", "--form", "a")
+    assert "floors of resnext50_32x4d, form (a), on NVIDIA H200" in typed(*asked)[1]
+    found = json.loads(typed(*asked, "--json")[1])
+    assert found["form"] == "a"
+    assert found["mfu_percent"] == pytest.approx(100 * found["products_ms"] / found["step_ms"])
+    assert sum(row["total_us"] for row in found["rows"]) < 1e3 * found["step_ms"]
+
+
+def test_a_type_that_the_device_has(typed: Typed) -> None:
+    found = json.loads(typed("roofline", "resnet50", "--device", "t4", "--json")[1])
+    assert (found["dtype"], found["tflops"]) == ("fp16", 65)
+
+
+def test_nothing_of_the_data_sheet_is_left(typed: Typed) -> None:
+    own = ("--tflops", "600", "--bandwidth", "4000", "--batch-size", "1")
+    out = " ".join(typed("roofline", "resnet50", "--device", "h200", *own)[1].split())
+    assert "1 image of 224 x 224" in out
+    assert "(TFLOP/s as given; GB/s as given)" in out
+
+
 def test_a_device_of_ones_own(typed: Typed) -> None:
     own = ("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32", "--batch-size", "8")
     out = " ".join(typed("roofline", "resnet50", *own)[1].split())
@@ -95,11 +135,23 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("list", "--image-size", "2"), "--image-size 2: must be at least 32"),
         (("roofline", "resnet50"), "give --device h200, or --tflops and --bandwidth"),
         (("roofline", "resnet50", "--device", "h20"), "did you mean h200?"),
-        (("roofline", "resnet50", "--device", "v100"), "NVIDIA V100 SXM2 has fp32, fp16 alone"),
+        (
+            ("roofline", "resnet50", "--device", "v100", "--dtype", "bf16"),
+            "--dtype bf16: NVIDIA V100 SXM2 has fp32, fp16 alone",
+        ),
+        (
+            ("roofline", "resnet50", "--device", "h200", "--tflops", "1e300"),
+            "--tflops 1e300: a num",
+        ),
+        (("show", "timm/resnet50"), "NAME timm/resnet50: only networks of our own"),
+        (("show", "timm:resnet50"), "NAME timm:resnet50: only networks of our own"),
         (("roofline", "resnet50", "--device", "h200", "--dtype", "int8"), "--dtype int8: fp32,"),
         (("roofline", "resnet50", "--device", "h200", "--layout", "x"), "--layout x: nhwc, nchw"),
-        (("roofline", "resnet50", "--device", "h200", "--bandwidth", "0"), "above 0 is needed"),
-        (("roofline", "resnet50", "--device", "h200", "--tflops", "nan"), "above 0 is needed"),
+        (
+            ("roofline", "resnet50", "--device", "h200", "--bandwidth", "0"),
+            "a number from 1e-06 to 1e+09",
+        ),
+        (("roofline", "resnet50", "--device", "h200", "--tflops", "nan"), "a number from 1e-06 to"),
         (("roofline", "resnet50", "--device", "h200", "--top", "-1"), "--top -1: a whole number"),
         (("roofline", "resnet50", "--device", "h200", "--batch-size", "0"), "--batch-size 0: "),
         (("show", "resnext50_0x4d"), "did you mean resnext50_"),

@@ -16,6 +16,7 @@ from pipelines.feed import DaliSource
 from pipelines.ranges import Ranges
 from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 
+CPU = torch.device("cpu")
 Loader = Literal["dali", "torchvision"]
 LOADERS: tuple[Loader, ...] = ("dali", "torchvision")
 
@@ -40,7 +41,7 @@ class Wanted:
     whole: bool = False
     """Crop nothing, of square pictures."""
     ranges: Ranges | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     decode: Literal["cpu", "mixed"] = "cpu"
 
     def spec(self) -> BatchSpec:

@@ -42,7 +42,7 @@ def operators(spec: BatchSpec, decode: str, *, mapped: bool = False) -> dict[str
     assert [node.device for node in graph._graph_outputs] == ["gpu", "gpu"]
     found = {}
     for operator in graph._ops:
-        kind, _, number = operator.name.strip("_").rpartition("_")
+        kind = operator.name.strip("_").rpartition("_")[0]
         own = operator.spec
         read = [own.InputDevice(place) for place in range(own.NumRegularInput())]
         if kind != "ExternalSource" or "ExternalSource" not in found:
@@ -95,7 +95,9 @@ def made(spec: BatchSpec, paths: list[Path]) -> tuple[torch.Tensor, list[bool]]:
     graph = on_cpu(batch_size=len(paths), num_threads=1, device_id=None, seed=3)
     graph.build()
     images, mirror, _ = graph.run()
-    return from_dlpack(images.as_tensor()).clone(), [bool(one) for one in np.array(mirror.as_tensor())]
+    return from_dlpack(images.as_tensor()).clone(), [
+        bool(one) for one in np.array(mirror.as_tensor())
+    ]
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

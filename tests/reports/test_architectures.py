@@ -72,11 +72,13 @@ def test_inception_by_its_branches() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("resnext101_64x4d", "ResNeXt (arXiv 1611.05431, table 1), cardinality 64, width 4"),
+        ("resnext101_64x4d", "ResNeXt (arXiv 1611.05431, table 3), cardinality 64, width 4"),
         ("resnext29_8x64d", "ResNeXt (arXiv 1611.05431, section 5.3, CIFAR)"),
-        ("resnet50", "ResNet (arXiv 1512.03385, table 1): cardinality 1, width 64"),
+        ("resnet50", "ResNet v1.5 (arXiv 1512.03385, table 1), stride on the 3x3"),
+        ("resnet200", "(arXiv 1512.03385, the template of table 1; 200 layers are not in it)"),
+        ("resnext14_32x4d", "(arXiv 1611.05431, the template of table 1; 14 layers are not in it)"),
         ("resnext50_1x64d", "ResNeXt (arXiv 1611.05431, table 1), cardinality 1, width 64"),
-        ("resnet50_v1", "stride on the first 1x1"),
+        ("resnet50_v1", "ResNet v1 (arXiv 1512.03385, table 1), stride on the first 1x1"),
         ("resnext50_32x4d_plain", "no shortcuts"),
         ("resnet50_root16", "filter groups 16/8/4/2 (Deep Roots, arXiv 1605.06489)"),
         ("googlenet", "GoogLeNet (arXiv 1409.4842, table 1), no auxiliary classifiers"),
@@ -87,3 +89,7 @@ def test_inception_by_its_branches() -> None:
 )
 def test_where_a_network_is_from(name: str, said: str) -> None:
     assert said in sheet(name).about
+
+
+def test_a_form_is_told_of_filter_groups_too() -> None:
+    assert "form (a)" in model_sheet(formed("resnet50_root8", "a", 1000)).about

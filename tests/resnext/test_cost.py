@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext.cost import convolutions, flops, multiply_adds, parameters, total_flops, training_flops
+from resnext.cost import flops, total_flops
 from resnext.draw import draw
 from resnext.names import parse
 from resnext.spec import ResNeXtSpec
+from tests.resnext.totals import convolutions, multiply_adds, parameters, training_flops
 
 # Name: parameters, G multiply-adds at 224 pixels, to the digits printed.
 TABLE = {

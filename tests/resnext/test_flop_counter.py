@@ -5,11 +5,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnext.cost import flops, total_flops, training_flops
+from resnext.cost import flops, total_flops
 from resnext.draw import draw
 from resnext.layers import IMAGES, Layer, Map
 from resnext.modules.build import build
 from resnext.names import names, parse
+from tests.resnext.totals import training_flops
 
 
 def counted(model: nn.Module, image_size: int) -> tuple[int, int]:

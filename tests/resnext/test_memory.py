@@ -153,6 +153,15 @@ def test_a_gpu_updates_all_parameters_at_once() -> None:
     assert found.peak == rest + found.gradients, "weight decay's copy; Nesterov's is in place"
 
 
+def test_images_of_autocasts_own_type_have_no_copy() -> None:
+    layers = draw(parse("resnet50"), 64)
+    copied, as_they_are = (
+        training_memory(layers, Setting(batch=2, mixed=True, pixel_bytes=2, casts_images=casts))
+        for casts in (True, False)
+    )
+    assert copied.activations - as_they_are.activations == 2 * 2 * 3 * 64 * 64
+
+
 def test_peak_grows_with_the_batch_alone() -> None:
     layers = draw(parse("resnext50_32x4d"), 224)
     peaks = [training_memory(layers, Setting(batch=batch)).peak for batch in (32, 64, 128)]

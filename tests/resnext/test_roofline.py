@@ -98,6 +98,19 @@ def test_two_bytes_a_value_and_the_casts_of_weights() -> None:
     assert forward == weights == entering + 6 * W
 
 
+def test_what_autocast_leaves_in_fp32() -> None:
+    """Local response norm gives fp32, which is read to be cast; so are images."""
+    assert moved("lrn", "bf16") == ((2 + 4) * X, (2 * 2 + 4) * X, 0)
+    drawing = Drawing(images=Map(channels=4, size=8))
+    x = drawing.same("norm", "lrn", drawing.conv("first", IMAGES, 6))
+    drawing.conv("it", x, 8, 3, stride=2, groups=2, bias=True)
+    first, _, it = traffic(drawing.layers, 3, "bf16")
+    plain = moved("conv", "bf16")
+    assert (it.forward, it.input_gradient) == (plain[0] + 6 * X, plain[1] + 6 * X)
+    images, weights = 3 * 4 * 64, 4 * 6
+    assert first.forward == 2 * (images + X + weights) + 6 * weights + 6 * images
+
+
 def test_nchw_transposes_what_tensor_cores_read() -> None:
     nhwc, nchw = moved("conv", "bf16"), moved("conv", "bf16", "nchw")
     assert [b - a for a, b in zip(nhwc, nchw, strict=True)] == [2 * 2 * (X + Y)] * 3
@@ -154,6 +167,10 @@ def test_devices_by_their_own_names(name: str, key: str) -> None:
     assert found is not None
     assert found.key == key
     assert described(key.upper()) is found
+
+
+def test_another_name_of_a_device() -> None:
+    assert described("a100-80gb") is described("a100")
 
 
 @pytest.mark.parametrize(

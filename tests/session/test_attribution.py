@@ -76,7 +76,7 @@ def play(run: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     def play_rounds(runs: list[Recording], number: int, **how: object) -> Rounds:
         told.update(how, sides=len(runs), number=number)
         return Rounds(
-            step_ms=((20.0,) * len(runs),) * 2,
+            step_ms=((20.0,) * len(runs) + (35.0,),) * 2,
             block_steps=(2,) * len(runs),
             results=tuple(made_result(even_samples(0, STEPS)) for _ in runs),
             quiet_percent=5.0,
@@ -99,6 +99,13 @@ def test_the_run_keeps_its_own_side(run: Recording, monkeypatch: pytest.MonkeyPa
     record = run.close("ok", "", None)
     assert record.attribution
     assert record.attribution.cost_ms.value == 0
+    assert told["twice"] == list(sides_of(run)).index("real")
+    double = record.attribution.side("double")
+    assert double
+    assert (double.step_ms, double.wait_ms, double.cores) == (((35.0, 35.0),), ((),), None)
+    assert record.attribution.predictions[0].images_per_s.value == pytest.approx(
+        2e3 * run.config.global_batch_size / 35
+    )
     notes = " ".join(record.notes)
     assert "--steps has no part in --attribute" in notes
     assert "waiting sides used 5.0 % of a rank's cores" in notes
@@ -109,9 +116,11 @@ def test_a_queue_stays_full_where_the_loader_is_ahead(
 ) -> None:
     full = play(run, monkeypatch)["full"]
     names = list(sides_of(run))
-    for loader, expected in ((30.0, (names.index("real"),)), (70.0, ())):
+    real, double = names.index("real"), len(names)
+    for loader, expected in ((20.0, [real, double]), (30.0, [real]), (70.0, [])):
         last = {"synthetic": 50.0, "loader": loader, "real": 80.0, "other_threads": 10.0}
-        assert full([last[name] for name in names]) == expected  # type: ignore[operator]
+        lengths = [*(last[name] for name in names), 90.0]
+        assert full(lengths) == expected  # type: ignore[operator]
 
 
 def test_memory_for_all_sides(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
 """Many sides in turn: order, what counts, and that waiting sides are watched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from bench import tokens
 from bench.machine.inventory import inspect
 from bench.session import rounds as under_test
 from bench.session.blocks import in_rounds
@@ -93,6 +94,28 @@ def test_rounds_that_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert log[-2:] == ["b gone", "a gone"]
     assert told[0] == ("building sides", 0, 2)
     assert told[-1] == ("blocks in turn", 6, 6)
+
+
+def test_a_side_that_takes_two_batches_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its turns are rows of their own; full queues are asked for by place, the last of them too."""
+    log: list[str] = []
+    made = iter([Side(log, name, 10_000_000, 0.0) for name in "ab"])
+    monkeypatch.setattr(under_test, "resident", lambda *_: next(made))
+    asked: list[int] = []
+
+    def full(last_ms: Sequence[float]) -> Sequence[int]:
+        asked.append(len(last_ms))
+        return (2,)
+
+    played = play_rounds(
+        opened(tmp_path, 2), 1, rounds=2, block_steps=3, twice=1, full=full, tell=lambda *_: None
+    )
+    assert [len(row) for row in played.step_ms] == [3, 3]
+    assert len(played.results) == 2
+    double, filled = tokens.DOUBLE + 3, tokens.DOUBLE + tokens.FULL + 3
+    turns = ["a 3", "b 3", f"b {double}", f"b {filled}", "b 3", "a 3", "a 3", "b 3", f"b {filled}"]
+    assert [line for line in log if line in turns] == turns
+    assert set(asked) == {3}
 
 
 def test_sides_that_do_not_wait_quietly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

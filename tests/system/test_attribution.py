@@ -17,7 +17,7 @@ def test_what_loading_costs(tmp_path: Path) -> None:
     record = json.loads(done.stdout)
     found = record["attribution"]
     sides = {side["name"]: side for side in found["sides"]}
-    assert {"synthetic", "loader", "real"} <= set(sides)
+    assert {"synthetic", "loader", "real", "double"} <= set(sides)
     assert all(len(side["step_ms"][0]) == 2 for side in sides.values())
     parts = found["wait_ms"]["value"] + found["contention_ms"]["value"]
     assert parts == pytest.approx(found["cost_ms"]["value"])

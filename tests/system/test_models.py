@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from resnext.cost import parameters
 from resnext.names import parse
+from tests.resnext.totals import parameters
 from tests.system.program import record, run
 
 pytestmark = pytest.mark.system

@@ -191,6 +191,25 @@ def test_a_process_that_works_on_is_waited_for_but_not_for_ever() -> None:
     assert time.process_time() - start < 1, "idle, so not waited for"
 
 
+def test_two_batches_a_step_are_taken_and_nothing_is_kept(tmp_path: Path) -> None:
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)
+    rank, loader = made_rank(tmp_path, config), SlowLoader()
+    with resident_side(rank, loader) as holder:
+        holder.give(4)
+        one = holder.answer(20)
+        taken = loader.taken
+        holder.give(tokens.DOUBLE + tokens.FULL + 4)
+        two = holder.answer(20)
+        assert loader.taken - taken == 2 * (1 + 4)
+        holder.give(5)
+        assert holder.answer(20)
+    assert one
+    assert two
+    assert two > 1.4 * one, "each step waits for two batches"
+    found = msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
+    assert len(found.samples[0].step_ns) == 4 + 5
+
+
 def test_a_full_queue_stays_where_the_token_says_so(tmp_path: Path) -> None:
     """As many batches are taken as there are steps."""
     config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)

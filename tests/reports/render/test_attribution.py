@@ -13,7 +13,7 @@ def estimate(value: float, half: float = 1.0) -> Estimate:
     return Estimate(value=value, low=value - half, high=value + half)
 
 
-def times(name: str, ms: float, threads: int = 0, cores: float = 1.0) -> SideTimes:
+def times(name: str, ms: float, threads: int = 0, cores: float | None = 1.0) -> SideTimes:
     return SideTimes(
         name=name,  # type: ignore[arg-type]
         loader_threads=threads,
@@ -36,6 +36,7 @@ def made(**changes: object) -> Attribution:
             times("loader", 100.0, 1),
             times("real", 125.0, 1, 1.8),
             times("other_threads", 60.0, 2),
+            times("double", 220.0, 1, None),
         ),
         rank_cores=2,
         cost_ms=estimate(45.0),
@@ -75,7 +76,7 @@ def test_all_of_it(width: int) -> None:
     assert "A model twice as fast would be loader-bound at 145 images/s (140 to 150)." in text
     assert "2 loader threads would give 150 images/s (145 to 155), not loader-bound." in text
     assert "99 % intervals over 2 rounds of one launch" in text
-    assert "2 blocks, in turn with 3 other sides" in text
+    assert "both, two batches a step 220 145.5" in text
     for row in ("cost of loading 45.0 44.0 to 46.0", "exposed wait 25.0", "contention 20.0"):
         assert row in text
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnext.cost import multiply_adds, parameters
 from resnext.modules.blocks import Bottleneck
 from resnext.modules.build import build
 from resnext.names import parse
 from resnext.spec import BlockSpec, ResNeXtSpec
+from tests.resnext.totals import multiply_adds, parameters
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +116,14 @@ def test_every_cardinality_and_width_as_torchvision(
     with FlopCounterMode(display=False) as counter:
         theirs(torch.empty(1, 3, size, size, device="meta"))
     assert counter.get_total_flops() == 2 * multiply_adds(spec, size)
+
+
+def test_one_seed_draws_the_weights_of_torchvision() -> None:
+    torch.manual_seed(0)
+    theirs = torchvision.models.resnext50_32x4d().state_dict()
+    torch.manual_seed(0)
+    ours = build(parse("resnext50_32x4d")).state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
 
 
 def shapes(model: nn.Module) -> list[tuple[str, torch.Size]]:
