@@ -51,6 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     block_room: int = 0
     """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
     part: Part = "train"
+    other_threads: int = 0
+    """Loader threads of a second loader, of which some blocks take their batches; 0: none."""
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):

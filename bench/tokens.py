@@ -19,6 +19,9 @@ FULL: Final = 1 << 32
 DOUBLE: Final = 1 << 33
 """Added to a block's token: each step takes two batches and trains on one, as if training were
 twice as fast. Nothing but the block's length is kept."""
+OTHER: Final = 1 << 34
+"""Added to a block's token: batches come of the side's second loader. Nothing but the block's
+length is kept."""
 READY: Final = 1
 """First word of a side, unasked: built, connected, waiting."""
 

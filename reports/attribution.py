@@ -1,28 +1,19 @@
 """Is it the loader? What loading costs a step, and what another model or loader would come to.
 
 Sides of one configuration take turns: training on a batch that is there (synthetic, s ms a step),
-the loader alone (l ms a batch), both together (real, r ms), both with two batches a step (double),
-and the loader with another number of threads. The cost of loading is r - s, exactly the sum of two
-parts: what the data wait grew by, and what the rest of a step grew by, as both want the same cores,
-memory and GPU.
+the loader alone (l ms a batch), and both together (real, r ms). The cost of loading is r - s,
+exactly the sum of two parts: what the data wait grew by, and what the rest of a step grew by, as
+both want the same cores, memory and GPU.
 
-What loading would come to beside a model twice as fast is measured: a step that takes two batches
-and trains on one is two steps of such a model, but for their order. (Calculated by the model below
-it was up to 19 % off: a loader in a burst slows training down, and is itself hardly slowed.)
-
-What another number of threads would bring is calculated by a fluid model. Training and loader run
-beside each other, a batch ahead; while both are at work, each is slowed down by a factor f; while
-one waits, the other runs freely. Then
-
-    r = max(s, l) + (f - 1) min(s, l)
-
-whichever of them waits: f = 1 is perfect overlap, f = 2 is one after the other. Measured s, l and r
-give f. Part of it is plain count: where both together want more cores than there are, f is at least
-(cores of s + cores of l) / cores. That part is calculated anew for another number of threads; the
-rest of f is kept.
+What loading would come to beside a model twice as fast, and with another number of threads, is
+measured too: the former by steps that take two batches and train on one, which are two steps of
+such a model, but for their order. A model of two processes that slow each other down by one factor,
+found from s, l and r, was up to 19 % off: a loader in a burst slows training down, and is itself
+hardly slowed.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +29,7 @@ from reports.schema.attribution import (
     SideTimes,
 )
 from reports.schema.samples import SessionResult
-from reports.stats.effects import t_interval
+from reports.stats.effects import t_interval, to_percent
 
 Floats = NDArray[np.float64]
 
@@ -94,12 +85,6 @@ def attribute(sessions: Sequence[Sides], *, images: int, rank_cores: int) -> Att
     synthetic, loader, real = (over.column(name) for name in ("synthetic", "loader", "real"))
     waits = over.column("real", "wait_ms") - over.column("synthetic", "wait_ms")
     cost = real - synthetic
-    fluid = _Fluid(
-        factor=overlap_factor(synthetic, loader, real),
-        training_cores=over.cores("synthetic"),
-        loader_cores=over.cores("loader"),
-        rank_cores=rank_cores,
-    )
     return Attribution(
         confidence_percent=100 * CONFIDENCE,
         replicate="session" if over.by_session else "round",
@@ -110,9 +95,8 @@ def attribute(sessions: Sequence[Sides], *, images: int, rank_cores: int) -> Att
         cost_ms=_estimate(cost),
         wait_ms=_estimate(waits),
         contention_ms=_estimate(cost - waits),
-        overlap_factor=_estimate(fluid.factor),
         bound=_bound(synthetic, loader),
-        predictions=tuple(_predictions(over, fluid, images)),
+        predictions=tuple(_predictions(over, images)),
     )
 
 
@@ -150,63 +134,36 @@ class _Over:
         )
 
 
-def overlap_factor(synthetic: Floats, loader: Floats, real: Floats) -> Floats:
-    """The factor f of each replicate, from ms of a step; below 1 by noise alone."""
-    longer, shorter = np.maximum(synthetic, loader), np.minimum(synthetic, loader)
-    factor: Floats = 1 + (real - longer) / shorter
-    return factor
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Fluid:
-    """The fluid model, with its measured factor."""
-
-    factor: Floats
-    training_cores: float
-    loader_cores: float
-    rank_cores: int
-
-    def step_ms(self, training: Floats, loader: Floats, loader_cores: float) -> Floats:
-        """A step of both together, from each alone and the cores that the loader takes."""
-        factor = self.factor * self._crowded(loader_cores) / self._crowded(self.loader_cores)
-        hindered = np.maximum(factor, 1) - 1
-        step: Floats = np.maximum(training, loader) + hindered * np.minimum(training, loader)
-        return step
-
-    def _crowded(self, loader_cores: float) -> float:
-        """Cores that both want over those that are there, at least 1."""
-        return max(1.0, (self.training_cores + loader_cores) / self.rank_cores)
-
-
-def _predictions(over: _Over, fluid: _Fluid, images: int) -> list[Prediction]:
-    synthetic, loader = over.column("synthetic"), over.column("loader")
-    threads = over.sessions[0]["loader"].loader_threads
-    half = synthetic / 2
-    found = [
-        _prediction("model_twice_as_fast", threads, half, loader, over.column("double") / 2, images)
-    ]
-    if "other_threads" in over.sessions[0]:
-        other = over.column("other_threads")
-        together = fluid.step_ms(synthetic, other, over.cores("other_threads"))
-        threads = over.sessions[0]["other_threads"].loader_threads
-        found.append(_prediction("loader_threads", threads, synthetic, other, together, images))
-    return found
-
-
-def _prediction(
-    what: str, threads: int, training: Floats, loader: Floats, together: Floats, images: int
-) -> Prediction:
-    found = t_interval(np.log(1e3 * images / together), CONFIDENCE)
-    return Prediction(
-        what="loader_threads" if what == "loader_threads" else "model_twice_as_fast",
-        loader_threads=threads,
-        images_per_s=Estimate(
-            value=float(np.exp(found.estimate)),
-            low=float(np.exp(found.low)),
-            high=float(np.exp(found.high)),
-        ),
-        loader_bound=bool(loader.mean() > training.mean()),
+def _predictions(over: _Over, images: int) -> Iterator[Prediction]:
+    """What was measured in other turns of the real side, as rates."""
+    sides, faster = over.sessions[0], over.column("synthetic") / 2
+    yield Prediction(
+        what="model_twice_as_fast",
+        loader_threads=sides["double"].loader_threads,
+        images_per_s=_rate(images, over.column("double") / 2),
+        loader_bound=bool(over.column("loader").mean() > faster.mean()),
     )
+    if "other_threads" in sides:
+        real, other = over.column("real"), over.column("other_threads")
+        yield Prediction(
+            what="loader_threads",
+            loader_threads=sides["other_threads"].loader_threads,
+            images_per_s=_rate(images, other),
+            gain_percent=_percent(np.log(real / other)),
+        )
+
+
+def _rate(images: int, step_ms: Floats) -> Estimate:
+    found = t_interval(np.log(1e3 * images / step_ms), CONFIDENCE)
+    low, value, high = (math.exp(x) for x in (found.low, found.estimate, found.high))
+    return Estimate(value=value, low=low, high=high)
+
+
+def _percent(effects: Floats) -> Estimate:
+    """Of effects on a logarithmic scale."""
+    found = t_interval(effects, CONFIDENCE)
+    low, value, high = (to_percent(x) for x in (found.low, found.estimate, found.high))
+    return Estimate(value=value, low=low, high=high)
 
 
 def _bound(synthetic: Floats, loader: Floats) -> Bound:

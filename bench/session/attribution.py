@@ -1,13 +1,13 @@
 """A session of `run --attribute`: training on real, synthetic and no batches, in turn.
 
 The real side is the run's own: its figures are those of the record. Beside it stand what it would
-be without a loader, the loader without training, on a GPU the copy alone, and the loader with
-another number of threads. The real side has turns of another kind too, in which each step takes two
-batches: what loading would come to beside a training twice as fast, at no memory for another model.
+be without a loader, the loader without training, and on a GPU the copy alone. The real side has
+turns of two more kinds, which ask for no memory for another model: each step takes two batches, as
+a training twice as fast would, or batches come of a loader with another number of threads.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from bench import tokens
 from bench.errors import CannotHere
 from bench.launch.failure import is_lack_of_memory
 from bench.launch.watch import SessionFailed
@@ -26,7 +27,7 @@ from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
 from bench.session.residents import neighbour
 from bench.session.rounds import Full, Rounds, Tell, play_rounds
-from reports.attribution import Sides, side_rounds
+from reports.attribution import SideRounds, Sides, side_rounds
 from reports.schema.attribution import SideName
 from reports.schema.config import RunConfig
 from reports.schema.record import Steadiness
@@ -39,7 +40,7 @@ _WHY: Final = "one of several sides in turn: judged against the others, block by
 def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
     """Play one session of all sides; the run keeps that of its own side."""
     sides = sides_of(run)
-    names = list(sides)
+    names, also = list(sides), turns_of(sides["real"])
     started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
     with ExitStack() as stack:
         watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
@@ -53,8 +54,8 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
             tell=tell,
             watch=watch.sample,
             begin=watch.start,
-            twice=names.index("real"),
-            full=_ahead(names),
+            also=[(names.index("real"), flag) for flag in also.values()],
+            full=_ahead(sides, list(also)),
         )
         use = watch.report().shared()
     place = names.index("real")
@@ -66,9 +67,18 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
         name: side_rounds(result, steps, _threads(sides[name].config))
         for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
     }
-    step_ms = np.array([row[-1] for row in played.step_ms])
-    double = replace(found["real"], step_ms=step_ms, wait_ms=np.array([]), cores=None)
-    return found | {"double": double}
+    threads = {"double": run.config.loader_threads, "other_threads": run.other_threads}
+    rows = np.array(played.step_ms)[:, len(names) :]
+    return found | {
+        name: SideRounds(
+            loader_threads=threads[name],
+            block_steps=played.block_steps[place],
+            step_ms=row,
+            wait_ms=np.array([]),
+            cores=None,
+        )
+        for name, row in zip(also, rows.T, strict=True)
+    }
 
 
 def other_threads(config: RunConfig, cores: int) -> int:
@@ -89,25 +99,41 @@ def sides_of(run: Recording) -> dict[SideName, Recording]:
     if config.device == "cuda":
         host = msgspec.structs.replace(synthetic, pipeline="host")
         sides["copy"] = replace(neighbour(run, "copy", host), part="load")
+    run.other_threads = other_threads(config, len(run.topology.places[0].cores))
     sides["real"] = run
-    if threads := other_threads(config, len(run.topology.places[0].cores)):
-        other = msgspec.structs.replace(config, loader_threads=threads)
-        sides["other_threads"] = replace(neighbour(run, "other-threads", other), part="load")
     return sides
+
+
+def turns_of(real: Recording) -> dict[SideName, int]:
+    """Turns of the real side of other kinds, with the flags of their tokens."""
+    turns: dict[SideName, int] = {"double": tokens.DOUBLE}
+    if real.other_threads:
+        turns["other_threads"] = tokens.OTHER
+    return turns
 
 
 def _threads(config: RunConfig) -> int:
     return config.loader_threads if config.reads_images else 0
 
 
-def _ahead(names: list[SideName]) -> Full:
-    """Where the loader is the faster one, its queue is full whenever training asks."""
+def _ahead(sides: Mapping[SideName, Recording], also: Sequence[SideName]) -> Full:
+    """Where the loader is the faster one, its queue is full whenever training asks.
+
+    More threads are at least as fast as those that were measured; of fewer the same rate each is
+    assumed.
+    """
+    names, real = [*sides, *also], sides["real"]
+    fewer = max(1.0, real.config.loader_threads / (real.other_threads or 1))
 
     def full(last_ms: Sequence[float]) -> Sequence[int]:
-        last = dict(zip(names, last_ms, strict=False))
-        ahead = [names.index("real")] if last["loader"] < last["synthetic"] else []
-        twice_as_fast = [len(names)] if last["loader"] < last["synthetic"] / 2 else []
-        return ahead + twice_as_fast
+        last = dict(zip(names, last_ms, strict=True))
+        slowest = {"real": last["loader"], "double": 2 * last["loader"]}
+        slowest["other_threads"] = fewer * last["loader"]
+        return [
+            place
+            for place, name in enumerate(names)
+            if name in slowest and slowest[name] < last["synthetic"]
+        ]
 
     return full
 

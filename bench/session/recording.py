@@ -85,6 +85,8 @@ class Recording:
     """Where the ranks of such a group stood, once they have told."""
     part: Part = "train"
     """What its ranks do of a step."""
+    other_threads: int = 0
+    """Threads of a second loader that its ranks open; 0: none."""
     neighbour: str = ""
     """Who else measured on this machine when the run began."""
     sides: list[Sides] = field(default_factory=list)
@@ -123,6 +125,7 @@ class Recording:
             room=room,
             block_room=block_room,
             part=self.part,
+            other_threads=self.other_threads,
             root=str((self.root or self.folder.parent).absolute()),
             meeting=self._meeting(number),
         )

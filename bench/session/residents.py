@@ -52,4 +52,5 @@ def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
         results=[],
         sessions=[],
         told=[],
+        other_threads=0,
     )

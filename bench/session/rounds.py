@@ -24,7 +24,7 @@ class Rounds:
 
     step_ms: tuple[tuple[float, ...], ...]
     """Mean step of each side's block [rounds][sides], without the round that does not count; last
-    comes the side that was also played with two batches a step, if any was."""
+    come the turns of another kind."""
     block_steps: tuple[int, ...]
     """Counted steps of a block of each side."""
     results: tuple[SessionResult, ...]
@@ -41,8 +41,8 @@ Tell = Callable[[str, int, int], None]
 
 Full = Callable[[Sequence[float]], Sequence[int]]
 """Given the last ms/step of every side, those that begin with all the batches their loaders made
-in the pause: right where a loader is ahead of training, as its queue is then full all along. A side
-that is also played with two batches a step is the last one more."""
+in the pause: right where a loader is ahead of training, as its queue is then full all along. Turns
+of another kind come after all sides."""
 
 
 def play_rounds(
@@ -51,7 +51,7 @@ def play_rounds(
     *,
     rounds: int,
     block_steps: int = 0,
-    twice: int | None = None,
+    also: Sequence[tuple[int, int]] = (),
     tell: Tell,
     begin: Callable[[], None] = lambda: None,
     watch: Callable[[], None] = lambda: None,
@@ -60,8 +60,8 @@ def play_rounds(
     """Build all sides one after another, let them take turns, and end them.
 
     `rounds` is even, so that every side stands as often early as late; one more round goes before
-    them and does not count. Without `block_steps` each side's blocks last about a second. The side
-    at place `twice` has turns of another kind too: each step takes two batches. `begin` is called
+    them and does not count. Without `block_steps` each side's blocks last about a second. `also`
+    are turns of another kind, as the place of a side and flags of its token. `begin` is called
     before the first block, `watch` about twice a second while blocks are played.
     """
     if rounds < 2 or rounds % 2:
@@ -84,8 +84,7 @@ def play_rounds(
             steps.append(block_steps or block_length(warm_ns, may_be_short=False))
         begin()
         played = [_Turn(side=side, steps=each) for side, each in zip(sides, steps, strict=True)]
-        if twice is not None:
-            played.append(replace(played[twice], flags=tokens.DOUBLE))
+        played += [replace(played[place], flags=flags) for place, flags in also]
         turns = _Turns(
             sides=sides,
             turns=played,

@@ -3,14 +3,16 @@
 Built once, it trains in blocks whenever its side holds the token and sleeps in between. Batches
 that a loader made ready in the pause would hide how slow it is, so a block begins by throwing them
 away, unless its token says otherwise. Its first step meets caches and clocks that the other side
-left behind and is not counted. A block in which each step takes two batches stands beside the
-others: the next one begins where it began.
+left behind and is not counted. A block in which each step takes two batches, or which takes them
+of a second loader, stands beside the others: the next one begins where it began.
 """
 
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from bench import tokens
 from bench.job import Job
@@ -56,7 +58,9 @@ def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
     rank.file.phase = Phase.GATHERING
     samples, facts = _gathered(side, progress)
     hand_over(rank, samples, facts, training.device)
-    close_batches(training.batches)
+    for batches in (training.batches, training.other):
+        if batches:
+            close_batches(batches)
     group.leave()
     rank.file.phase = Phase.DONE
 
@@ -111,7 +115,7 @@ def _warm_up(side: _Side) -> int:
     """
     config = side.rank.job.config
     steps = config.warm_up
-    _throw_away(side)
+    _throw_away(side.rank.job, side.training)
     side.clock.start_window()
     warm_up(side.training, side.clock, side.evidence, config)
     side.clock.stop_window()
@@ -124,15 +128,17 @@ def _warm_up(side: _Side) -> int:
 
 def _block(side: _Side, token: int) -> int:
     """Train for one step and the timed ones of the token; return the length of these, in ns."""
-    steps = token % tokens.FULL
+    steps, training = token % tokens.FULL, side.training
+    if token & tokens.OTHER and training.other:
+        training = replace(training, batches=training.other)
     if not token & tokens.FULL:
-        _throw_away(side)
+        _throw_away(side.rank.job, training)
     if token & tokens.DOUBLE:
-        batches = _every_second(side.training.batches)
-        found = _played(side, replace(side.training, batches=batches), steps)
-        return sum(found["step_ns"][1:])
+        training = replace(training, batches=_every_second(training.batches))
+    if training is not side.training:
+        return sum(_played(side, training, steps)["step_ns"][1:])
     with side.evidence.counted():
-        found = _played(side, side.training, steps)
+        found = _played(side, training, steps)
     side.done += 1 + steps
     for name, values in found.items():
         side.columns[name] += values[1:]
@@ -157,10 +163,14 @@ def _every_second(batches: Batches) -> Iterator[Batch]:
         yield next(batches)
 
 
-def _throw_away(side: _Side) -> None:
+def _throw_away(job: Job, training: Training) -> None:
     """All batches that a loader has made ready."""
-    for _ in range(most_ready(side.rank.job.config)):
-        next(side.training.batches)
+    threads = job.config.loader_threads
+    if training.other and training.batches is training.other:
+        threads = job.other_threads
+    config = msgspec.structs.replace(job.config, loader_threads=threads)
+    for _ in range(most_ready(config)):
+        next(training.batches)
 
 
 def _gathered(side: _Side, progress: Progress) -> tuple[Samples, RankFacts]:

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ from bench.worker.nothing import assemble_nothing
 from bench.worker.profile import profile
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
+from pipelines.batches import Batches
 from reports.files import write_atomically
 from reports.schema.config import RunConfig
 from reports.schema.samples import RankFacts, Samples, SessionResult
@@ -55,13 +57,24 @@ def set_up(rank: Rank, progress: "Progress") -> Training:
     device = _device(job, rank.place)
     with progress(Phase.DATA):
         batches = open_batches(job, rank.folder, device, rank.rank)
+        other = _second(rank, device)
     with progress(Phase.CONNECTING):
         _join(rank, device)
     with progress(Phase.MODEL):
         if job.part == "load":
             return assemble_nothing(job.config, batches, device)
         module = build_model(job.config, device)
-        return assemble(job.config, module, batches, device)
+        return replace(assemble(job.config, module, batches, device), other=other)
+
+
+def _second(rank: Rank, device: torch.device) -> Batches | None:
+    """The second loader, where there is one."""
+    job = rank.job
+    if not job.other_threads:
+        return None
+    config = msgspec.structs.replace(job.config, loader_threads=job.other_threads)
+    changed = msgspec.structs.replace(job, config=config)
+    return open_batches(changed, rank.folder, device, rank.rank)
 
 
 def _join(rank: Rank, device: torch.device) -> None:

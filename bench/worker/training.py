@@ -31,6 +31,8 @@ class Training:
     device: torch.device
     amp_dtype: torch.dtype | None
     batches: Batches
+    other: Batches | None = None
+    """Those of a second loader, for what that would come to."""
 
     def autocast(self) -> torch.autocast:
         """Mixed precision for forward and loss; backward follows the types of forward."""

@@ -16,7 +16,7 @@ _NAMES = {
     "loader": "loader alone",
     "copy": "copy to the device alone",
     "real": "both: the run",
-    "other_threads": "loader alone",
+    "other_threads": "both",
     "double": "both, two batches a step",
 }
 
@@ -75,8 +75,13 @@ def predicted(one: Prediction) -> str:
             return f"A model twice as fast would be loader-bound at {value}."
         return f"A model twice as fast would train {value}, not loader-bound yet."
     threads = f"{one.loader_threads} loader thread{'s' * (one.loader_threads != 1)}"
-    still = "loader-bound" if one.loader_bound else "not loader-bound"
-    return f"{threads} would give {value}, {still}."
+    return f"{threads} would give {value}: {_gain(one.gain_percent)}."
+
+
+def _gain(percent: Estimate | None) -> str:
+    if percent is None or not _is_sure(percent):
+        return "no difference that can be told"
+    return f"{abs(percent.value):.1f} % {'more' if percent.value > 0 else 'less'}"
 
 
 def _sides(found: Attribution, config: RunConfig) -> Table:

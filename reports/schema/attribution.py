@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 SideName = Literal["synthetic", "loader", "copy", "real", "other_threads", "double"]
-""""double" is "real" with two batches a step, one of which is trained on."""
+"""Of the last two "double" is "real" with two batches a step, one of which is trained on, and
+"other_threads" is "real" with another number of loader threads."""
 Bound = Literal["loader", "training", "even"]
 
 
@@ -33,15 +34,15 @@ class SideTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """What training would come to if one thing were different.
-
-    Beside a model twice as fast it is measured, with other threads calculated.
-    """
+    """What training would come to if one thing were different, measured."""
 
     what: Literal["model_twice_as_fast", "loader_threads"]
     loader_threads: int
     images_per_s: Estimate
-    loader_bound: bool
+    loader_bound: bool | None = None
+    """Beside a model twice as fast: whether the loader alone takes longer than that."""
+    gain_percent: Estimate | None = None
+    """With other threads: images/s more than the run's."""
 
 
 class Attribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +62,6 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     """Data wait, less that of synthetic batches."""
     contention_ms: Estimate
     """By how much forward, backward and update are longer beside a loader."""
-    overlap_factor: Estimate
-    """1 where neither hinders the other, 2 where one waits while the other works; see
-    `reports.attribution`."""
     bound: Bound
     """Which takes longer alone; even where the interval of their ratio holds 1."""
     predictions: tuple[Prediction, ...]

@@ -3,9 +3,9 @@
     python -m tests.bench.attribution [--rounds N] [--json FILE] [--only WORDS]
 
 Models whose step is 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
-Beside the sides of an attribution, what its two predictions speak of is played: the model with half
-the work, and the loader with the other number of threads. All sides take turns, so that predicted
-and measured meet the same machine. Finished cases are kept, and a campaign that was cut goes on.
+Beside the sides of an attribution, what its two predictions speak of is played as runs of their
+own: the model with half the work, and the loader with the other number of threads. All sides take
+turns, so that predicted and measured meet the same machine. Finished cases are kept, and a campaign that was cut goes on.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from bench.machine.inventory import inspect
-from bench.session.attribution import other_threads, sides_of
+from bench.session.attribution import sides_of, turns_of
 from bench.session.recording import Recording, open_recording
 from bench.session.residents import neighbour
 from bench.session.rounds import play_rounds
@@ -81,9 +81,7 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
         run, half = (_opened(request | {"model": model}, Path(root)) for model in models)
         sides = dict[str, Recording](sides_of(run))
         cores = len(run.topology.places[0].cores)
-        threads = msgspec.structs.replace(
-            run.config, loader_threads=other_threads(run.config, cores)
-        )
+        threads = msgspec.structs.replace(run.config, loader_threads=run.other_threads)
         sides |= {"real half": half, "real threads": neighbour(run, "threads", threads)}
         found = _played(sides, rounds)
     predicted = attribute([found], images=run.config.global_batch_size, rank_cores=cores)
@@ -135,31 +133,30 @@ def _opened(request: Request, root: Path) -> Recording:
 
 
 def _played(sides: dict[str, Recording], rounds: int) -> dict[Any, SideRounds]:
-    names = [*sides, "double"] if "real" in sides else list(sides)
+    also = turns_of(sides["real"]) if "real" in sides else {}
+    names = [*sides, *also]
 
     def full(last_ms: Any) -> list[int]:
         """As an attribution has it, of each real side by its own loader and training."""
         last = dict(zip(names, last_ms, strict=True))
-        training = last["synthetic"]
-        ahead = {"real": last["loader"] < training, "real half": last["loader"] < training / 2}
-        ahead["real threads"] = last.get("other_threads", training) < training
-        ahead["double"] = ahead["real half"]
+        training, loader = last["synthetic"], last["loader"]
+        ahead = dict.fromkeys(("real", "other_threads", "real threads"), loader < training)
+        ahead |= dict.fromkeys(("double", "real half"), loader < training / 2)
         return [names.index(name) for name, is_full in ahead.items() if is_full and name in last]
 
     runs = [replace(run, folder=run.folder / "played") for run in sides.values()]
-    twice = names.index("real") if "real" in sides else None
-    played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, twice=twice)
+    turns = [(names.index("real"), flag) for flag in also.values()]
+    played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, also=turns)
     found = {
         name: side_rounds(result, steps, run.config.loader_threads)
         for (name, run), result, steps in zip(
             sides.items(), played.results, played.block_steps, strict=True
         )
     }
-    if twice is None:
-        return found
-    step_ms = np.array([row[-1] for row in played.step_ms])
+    rows = np.array(played.step_ms)[:, len(sides) :]
     return found | {
-        "double": replace(found["real"], step_ms=step_ms, wait_ms=np.array([]), cores=None)
+        name: replace(found["real"], step_ms=row, wait_ms=np.array([]), cores=None)
+        for name, row in zip(also, rows.T, strict=True)
     }
 
 

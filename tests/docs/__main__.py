@@ -12,25 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import typer
 
+from bench.cli.main import app
 from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
 from tests.bench import memory, variants
 
 DOCS = Path(__file__).parents[2] / "docs"
-COMMANDS = (
-    *((), ("run",), ("compare",), ("doctor",), ("models",)),
-    *(("models", name) for name in ("list", "show", "roofline")),
-    ("data",),
-    *(("data", name) for name in ("make", "check", "pack")),
-    ("trace",),
-    *(("trace", name) for name in ("report", "query", "open")),
-    ("runs",),
-    *(
-        ("runs", name)
-        for name in ("list", "show", "diff", "query", "tag", "note", "prune", "rerun")
-    ),
-)
 
 
 def pages() -> dict[Path, str]:
@@ -76,10 +65,19 @@ def _printed(found: dict[str, object]) -> str:
 
 def _command_line() -> str:
     parts = ["# Command line\n\nWritten by `nox -s docs` from the program's own `--help`.\n"]
-    for command in COMMANDS:
+    for command in commands(app):
         title = " ".join(("resnext-bench", *command))
         parts.append(f"\n## `{title}`\n\n```text\n{_help(command)}\n```\n")
     return "".join(parts)
+
+
+def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every command there is, groups before what is in them, as they were registered."""
+    own = (one.name or one.callback.__name__ for one in group.registered_commands)
+    found = [path, *((*path, name) for name in own)]
+    for one in group.registered_groups:
+        found += commands(one.typer_instance, (*path, one.name))
+    return found
 
 
 def _help(command: tuple[str, ...]) -> str:

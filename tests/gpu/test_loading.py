@@ -35,7 +35,7 @@ def test_what_loading_costs(tmp_path: Path, pipeline: str) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["attribution"]
     sides = {side["name"]: side["mean_ms"]["value"] for side in found["sides"]}
-    assert {"synthetic", "loader", "copy", "real"} <= set(sides)
+    assert {"synthetic", "loader", "copy", "real", "double"} <= set(sides)
     assert 0 < sides["copy"] < sides["loader"], "bytes of 32 px are copied faster than made"
 
 

@@ -1,10 +1,12 @@
 """The sides of an attribution: what differs between them, and when a queue is left full."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from bench import tokens
 from bench.errors import CannotHere
 from bench.launch.watch import SessionFailed
 from bench.machine.inventory import inspect
@@ -46,9 +48,9 @@ def test_sides_differ_in_one_thing_each(run: Recording) -> None:
     assert sides["loader"].part == "load"
     assert sides["synthetic"].part == "train"
     assert sides["synthetic"].data is None
-    if "other_threads" in sides:
-        assert list(changed["other_threads"]) == ["loader_threads"]
-        assert sides["other_threads"].part == "load"
+    assert run.other_threads == other_threads(run.config, len(run.topology.places[0].cores))
+    assert [side.other_threads for side in sides.values() if side is not run] == [0] * 2
+    assert run.job(1, 1.0).other_threads == run.other_threads
     assert "copy" not in sides, "a CPU copies nothing"
     folders = [side.folder for side in sides.values()]
     assert len(set(folders)) == len(sides)
@@ -75,8 +77,9 @@ def play(run: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
     def play_rounds(runs: list[Recording], number: int, **how: object) -> Rounds:
         told.update(how, sides=len(runs), number=number)
+        also = (35.0, 19.0)[: len(how["also"])]  # type: ignore[arg-type]
         return Rounds(
-            step_ms=((20.0,) * len(runs) + (35.0,),) * 2,
+            step_ms=((20.0,) * len(runs) + also,) * 2,
             block_steps=(2,) * len(runs),
             results=tuple(made_result(even_samples(0, STEPS)) for _ in runs),
             quiet_percent=5.0,
@@ -99,7 +102,9 @@ def test_the_run_keeps_its_own_side(run: Recording, monkeypatch: pytest.MonkeyPa
     record = run.close("ok", "", None)
     assert record.attribution
     assert record.attribution.cost_ms.value == 0
-    assert told["twice"] == list(sides_of(run)).index("real")
+    real = list(sides_of(run)).index("real")
+    flags = [tokens.DOUBLE, *([tokens.OTHER] if run.other_threads else [])]
+    assert told["also"] == [(real, flag) for flag in flags]
     double = record.attribution.side("double")
     assert double
     assert (double.step_ms, double.wait_ms, double.cores) == (((35.0, 35.0),), ((),), None)
@@ -117,10 +122,23 @@ def test_a_queue_stays_full_where_the_loader_is_ahead(
     full = play(run, monkeypatch)["full"]
     names = list(sides_of(run))
     real, double = names.index("real"), len(names)
-    for loader, expected in ((20.0, [real, double]), (30.0, [real]), (70.0, [])):
-        last = {"synthetic": 50.0, "loader": loader, "real": 80.0, "other_threads": 10.0}
-        lengths = [*(last[name] for name in names), 90.0]
+    other = [double + 1] if run.other_threads else []
+    cases = ((20.0, [real, double, *other]), (30.0, [real, *other]), (70.0, []))
+    for loader, expected in cases:
+        last = {"synthetic": 50.0, "loader": loader, "real": 80.0}
+        lengths = [*(last[name] for name in names), 90.0, *([40.0] if other else [])]
         assert full(lengths) == expected  # type: ignore[operator]
+
+
+def test_a_queue_of_fewer_threads_is_not_taken_for_full(
+    run: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the same rate each, half as many take twice as long."""
+    config = msgspec.structs.replace(run.config, loader_threads=2)
+    real = replace(run, resolved=replace(run.resolved, config=config), other_threads=1)
+    full = under_test._ahead({"synthetic": run, "loader": run, "real": real}, ["other_threads"])
+    assert full([50.0, 20.0, 60.0, 60.0]) == [2, 3]
+    assert full([50.0, 30.0, 60.0, 60.0]) == [2]
 
 
 def test_memory_for_all_sides(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

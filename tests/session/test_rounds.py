@@ -108,7 +108,13 @@ def test_a_side_that_takes_two_batches_too(tmp_path: Path, monkeypatch: pytest.M
         return (2,)
 
     played = play_rounds(
-        opened(tmp_path, 2), 1, rounds=2, block_steps=3, twice=1, full=full, tell=lambda *_: None
+        opened(tmp_path, 2),
+        1,
+        rounds=2,
+        block_steps=3,
+        also=[(1, tokens.DOUBLE)],
+        full=full,
+        tell=lambda *_: None,
     )
     assert [len(row) for row in played.step_ms] == [3, 3]
     assert len(played.results) == 2

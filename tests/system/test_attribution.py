@@ -1,6 +1,7 @@
 """`run --attribute` as its users run it: one command, one record, and everything ended."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def test_what_loading_costs(tmp_path: Path) -> None:
     found = record["attribution"]
     sides = {side["name"]: side for side in found["sides"]}
     assert {"synthetic", "loader", "real", "double"} <= set(sides)
+    assert ("other_threads" in sides) == (len(os.sched_getaffinity(0)) > 1)
     assert all(len(side["step_ms"][0]) == 2 for side in sides.values())
     parts = found["wait_ms"]["value"] + found["contention_ms"]["value"]
     assert parts == pytest.approx(found["cost_ms"]["value"])

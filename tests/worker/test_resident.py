@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -88,14 +89,16 @@ def made_rank(folder: Path, config: RunConfig) -> Rank:
 
 
 @contextmanager
-def resident_side(rank: Rank, loader: Iterator[Batch]) -> Iterator[tokens.Holder]:
+def resident_side(
+    rank: Rank, loader: Iterator[Batch], second: Iterator[Batch] | None = None
+) -> Iterator[tokens.Holder]:
     """The rank follows its token in a thread; the end of the block is its end."""
     config = rank.job.config
     pipes = tokens.Pipes(rank.folder.path)
     pipes.create()
     holder = tokens.Holder(pipes)
     with pytest.MonkeyPatch.context() as patched:
-        training = made_training(config, Pixels(), loader)
+        training = replace(made_training(config, Pixels(), loader), other=second)
         patched.setattr(resident, "set_up", lambda rank, progress: training)
         thread = threading.Thread(target=resident.run_rank, args=(rank,))
         thread.start()
@@ -208,6 +211,23 @@ def test_two_batches_a_step_are_taken_and_nothing_is_kept(tmp_path: Path) -> Non
     assert two > 1.4 * one, "each step waits for two batches"
     found = msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
     assert len(found.samples[0].step_ns) == 4 + 5
+
+
+def test_batches_of_a_second_loader(tmp_path: Path) -> None:
+    config = made_config(data=FACTS, pixels="fp32", pipeline="torchvision", warm_up=3)
+    rank, loader, second = made_rank(tmp_path, config), SlowLoader(), SlowLoader()
+    rank = replace(rank, job=msgspec.structs.replace(rank.job, other_threads=3))
+    with resident_side(rank, loader, second) as holder:
+        holder.give(4)
+        assert holder.answer(20)
+        taken = loader.taken
+        holder.give(tokens.OTHER + 4)
+        assert holder.answer(20)
+        assert loader.taken == taken
+        ready = 3 * PREFETCHED  # of three processes, and thrown away
+        assert second.taken == ready + 1 + 4
+    found = msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
+    assert len(found.samples[0].step_ns) == 4
 
 
 def test_a_full_queue_stays_where_the_token_says_so(tmp_path: Path) -> None:

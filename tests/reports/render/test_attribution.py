@@ -35,14 +35,13 @@ def made(**changes: object) -> Attribution:
             times("synthetic", 80.0, cores=1.9),
             times("loader", 100.0, 1),
             times("real", 125.0, 1, 1.8),
-            times("other_threads", 60.0, 2),
             times("double", 220.0, 1, None),
+            times("other_threads", 106.0, 2, None),
         ),
         rank_cores=2,
         cost_ms=estimate(45.0),
         wait_ms=estimate(25.0),
         contention_ms=estimate(20.0),
-        overlap_factor=estimate(1.3, 0.1),
         bound="loader",
         predictions=(
             Prediction(
@@ -55,7 +54,7 @@ def made(**changes: object) -> Attribution:
                 what="loader_threads",
                 loader_threads=2,
                 images_per_s=estimate(150.0, 5),
-                loader_bound=False,
+                gain_percent=estimate(17.0, 4),
             ),
         ),
     )
@@ -74,9 +73,10 @@ def test_all_of_it(width: int) -> None:
     assert "loading makes a step 56.2 % longer" in text
     assert "together they want 2.9 of 2 cores (training 1.9, loader 1.0)" in text
     assert "A model twice as fast would be loader-bound at 145 images/s (140 to 150)." in text
-    assert "2 loader threads would give 150 images/s (145 to 155), not loader-bound." in text
+    assert "2 loader threads would give 150 images/s (145 to 155): 17.0 % more." in text
     assert "99 % intervals over 2 rounds of one launch" in text
     assert "both, two batches a step 220 145.5" in text
+    assert "both, 2 threads 106 150.9" in text
     for row in ("cost of loading 45.0 44.0 to 46.0", "exposed wait 25.0", "contention 20.0"):
         assert row in text
 
