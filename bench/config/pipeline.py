@@ -5,6 +5,7 @@ from typing import Any
 from bench.config.answers import Answers, is_installed
 from bench.config.ranks import ranks_here
 from bench.config.request import flag
+from bench.config.sockets import require_room_for_sockets
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from reports.schema.config import SYNTHETIC, Request
@@ -61,6 +62,8 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
                 )
         pixels = _pixels(pick, values, "fp32", "noise, normalised already")
         return {"pipeline": name, "decode": "none", "bad_files": "stop", "pixels": pixels}
+    if name == "torchvision":
+        require_room_for_sockets()
     decode = _decode(pick, name, values["device"])
     bad = pick("bad_files", "stop", "no file is left out in silence")
     return {

@@ -27,7 +27,7 @@ from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
 from bench.session.residents import neighbour
 from bench.session.rounds import Full, Rounds, Tell, play_rounds
-from reports.attribution import SideRounds, Sides, side_rounds
+from reports.attribution import Floats, SideRounds, Sides, side_rounds
 from reports.schema.attribution import SideName
 from reports.schema.config import RunConfig
 from reports.schema.record import Steadiness
@@ -67,18 +67,29 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
         name: side_rounds(result, steps, _threads(sides[name].config))
         for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
     }
+    turns = dict(zip(also, _rows_of_turns(played), strict=True))
+    return {**found, **turn_rounds(run, found["real"], turns)}
+
+
+def turn_rounds(run: Recording, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
+    """Of turns of other kinds the lengths of their blocks are known, and no more."""
     threads = {"double": run.config.loader_threads, "other_threads": run.other_threads}
-    rows = np.array(played.step_ms)[:, len(names) :]
-    return found | {
+    return {
         name: SideRounds(
             loader_threads=threads[name],
-            block_steps=played.block_steps[place],
+            block_steps=real.block_steps,
             step_ms=row,
             wait_ms=np.array([]),
             cores=None,
         )
-        for name, row in zip(also, rows.T, strict=True)
+        for name, row in step_ms.items()
     }
+
+
+def _rows_of_turns(played: Rounds) -> Floats:
+    """Steps of turns of other kinds, ms [turns, rounds]: they come after all sides."""
+    rows: Floats = np.array(played.step_ms)[:, len(played.results) :].T
+    return rows
 
 
 def other_threads(config: RunConfig, cores: int) -> int:

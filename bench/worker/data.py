@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import torch
 
+from bench.config.sockets import require_room_for_sockets
 from bench.job import Job, SessionFolder
 from bench.machine.process import die_with_parent
 from pipelines.batches import Batches, BatchSpec
@@ -69,6 +70,7 @@ def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Ba
     # A second to import: only where it is used.
     from pipelines.torchvision import TorchvisionBatches, TorchvisionSource  # noqa: PLC0415
 
+    require_room_for_sockets()  # of this node, too
     images = folder.read_images()
     return TorchvisionBatches(
         spec,

@@ -5,7 +5,8 @@
 Models whose step is 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
 Beside the sides of an attribution, what its two predictions speak of is played as runs of their
 own: the model with half the work, and the loader with the other number of threads. All sides take
-turns, so that predicted and measured meet the same machine. Finished cases are kept, and a campaign that was cut goes on.
+turns, so that predicted and measured meet the same machine. Finished cases are kept, and a campaign
+that was cut goes on.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 
 from bench.machine.inventory import inspect
-from bench.session.attribution import sides_of, turns_of
+from bench.session.attribution import sides_of, turn_rounds, turns_of
 from bench.session.recording import Recording, open_recording
 from bench.session.residents import neighbour
 from bench.session.rounds import play_rounds
@@ -153,11 +154,26 @@ def _played(sides: dict[str, Recording], rounds: int) -> dict[Any, SideRounds]:
             sides.items(), played.results, played.block_steps, strict=True
         )
     }
-    rows = np.array(played.step_ms)[:, len(sides) :]
-    return found | {
-        name: replace(found["real"], step_ms=row, wait_ms=np.array([]), cores=None)
-        for name, row in zip(also, rows.T, strict=True)
-    }
+    if not also:
+        return dict(found)
+    rows = np.array(played.step_ms)[:, len(sides) :].T
+    turns = dict(zip(also, rows, strict=True))
+    return {**found, **turn_rounds(sides["real"], found["real"], turns)}
+
+
+def table(cases: dict[str, Any]) -> str:
+    """Markdown: a line for each case, what was told beside what a run of its own came to."""
+    head = "| loader, model, step over loader | model twice as fast | 2 threads |\n|---|---|---|\n"
+    return head + "\n".join(f"| {name} | {_pairs(case)} |" for name, case in cases.items())
+
+
+def _pairs(case: dict[str, Any]) -> str:
+    made, ratios = case["images_per_s"], case["predicted_over_measured"]
+    pairs = (("half", made["real half"]), ("threads", made["real threads"]))
+    return " | ".join(
+        f"{ratios[what] * rate:,.0f} / {rate:,.0f}: {100 * (ratios[what] - 1):+.1f} %"
+        for what, rate in pairs
+    )
 
 
 def _line(case: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import typer
 from bench.cli.main import app
 from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
-from tests.bench import memory, variants
+from tests.bench import attribution, memory, variants
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -29,22 +29,30 @@ def pages() -> dict[Path, str]:
         DOCS / "trace.schema.json": _printed(trace_schema()),
         DOCS / "cli.md": _command_line(),
         DOCS / "architectures.md": _architectures(),
+        DOCS / "pipelines.md": _renewed(
+            "pipelines.md", attribution=attribution.table(_results("attribution")["cases"])
+        ),
     }
 
 
 def _architectures() -> str:
     """The page as it is, with the tables of what was measured, and of what there is, renewed."""
-    text = (DOCS / "architectures.md").read_text()
-    made = {
-        "variants": variants.table(_results("variants")),
-        "memory": memory.table(_results("memory")["rows"]),
-        "floors": _floors(),
-    }
+    return _renewed(
+        "architectures.md",
+        variants=variants.table(_results("variants")),
+        memory=memory.table(_results("memory")["rows"]),
+        floors=_floors(),
+    )
+
+
+def _renewed(page: str, **made: str) -> str:
+    """A page with the text between its marks replaced."""
+    text = (DOCS / page).read_text()
     for name, table in made.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
-        assert after, f"architectures.md: {begin.strip()} ... {end} is not there"
+        assert after, f"{page}: {begin.strip()} ... {end} is not there"
         text = f"{before}{begin}{table}\n{end}{after}"
     return text
 
