@@ -17,6 +17,7 @@ from pipelines.folder import (
     identity,
     is_folder,
 )
+from pipelines.manifest import NAME as MANIFEST
 
 Astray = Literal["dangling link", "link loop", "unreadable", "no regular file"]
 _KINDS: Final = (
@@ -54,6 +55,8 @@ def leftovers(root: Path) -> Leftovers:
     loose = 0
     for below, entry in _walk(root, "", frozenset()):
         path = f"{below}{entry.name}"
+        if path == MANIFEST:  # ours
+            continue
         if not entry.name.lower().endswith(EXTENSIONS):
             extensions[Path(entry.name).suffix.lower()] += 1
         elif stray := _stray(root / path, path):

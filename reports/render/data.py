@@ -175,9 +175,9 @@ def _verdict(found: Checked) -> Text:
 
 def _left_out(bad: Sequence[Bad]) -> Iterator[Text]:
     if bad:
-        yield Text.assemble(
-            ("left out ", "yellow"), f"{_count(len(bad), 'file')} that do not decode"
-        )
+        does = "does" if len(bad) == 1 else "do"
+        what = f"{_count(len(bad), 'file')} that {does} not decode"
+        yield Text.assemble(("left out ", "yellow"), what)
         yield from _bad_lines(bad)
 
 
