@@ -152,7 +152,8 @@ def _ahead(sides: Mapping[SideName, Recording], also: Sequence[SideName]) -> Ful
 def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
     if "steps" in run.request and not run.told:
         yield "--steps has no part in --attribute; --attribution-rounds says how long it lasts"
-    yield f"{len(played.results)} sides in turn took {took_s / 60:.1f} minutes"
+    kinds = len(played.step_ms[0])
+    yield f"blocks of {kinds} kinds in turn took {took_s / 60:.1f} minutes"
     if played.quiet_percent > QUIET_PERCENT:
         yield f"waiting sides used {played.quiet_percent:.1f} % of a rank's cores"
 

@@ -53,17 +53,23 @@ def explanations(found: Attribution) -> Iterator[str]:
     training, loader = found.side("synthetic"), found.side("loader")
     assert training
     assert loader
-    assert training.cores is not None
-    assert loader.cores is not None
-    wanted = training.cores + loader.cores
+    wanted = _wanted_cores(training, loader)
     if wanted > 1.05 * found.rank_cores:
         yield (
-            f"Contention: together they want {wanted:.1f} of {found.rank_cores} cores (training "
-            f"{training.cores:.1f}, loader {loader.cores:.1f})."
+            f"Contention: to keep pace with each other they want {wanted:.1f} of "
+            f"{found.rank_cores} cores (alone, at full speed: training {training.cores:.1f}, "
+            f"loader {loader.cores:.1f})."
         )
     if found.bound == "training":
         times = _ms(found, "synthetic") / _ms(found, "loader")
         yield f"The loader alone would feed a model up to {times:.2g} times as fast."
+
+
+def _wanted_cores(training: SideTimes, loader: SideTimes) -> float:
+    """In a step as long as the longer of the two: the other one rests for a part of it."""
+    pair = (training, loader)
+    longer = max(one.mean_ms.value for one in pair)
+    return sum((one.cores or 0.0) * one.mean_ms.value for one in pair) / longer
 
 
 def predicted(one: Prediction) -> str:

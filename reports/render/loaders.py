@@ -58,7 +58,7 @@ def _table(rates: Sequence[LoaderRate], varied: str, knees: Sequence[Knee]) -> T
 def _loader(rate: LoaderRate, varied: str) -> str:
     setting = rate.setting
     name = f"{setting.pipeline} {setting.decode}"
-    return name if varied == "threads" else f"{name} x {setting.loader_threads}"
+    return name if varied == "threads" else f"{name} x{setting.loader_threads}"
 
 
 def _sentence(knee: Knee, bench: LoaderBench) -> str:

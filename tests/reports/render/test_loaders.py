@@ -20,7 +20,7 @@ def test_all_of_it(width: int) -> None:
     assert sum("knee" in line.split()[-1:] for line in lines) == 1, "the other lies beyond"
     assert "dali, decode cpu: 4 threads of a rank reach 97 % of the best rate." in text
     assert "torchvision, decode cpu: no knee up to 8 threads; a rank has 16 cores" in text
-    assert "dali cpu x 4 1 1,900" in text
+    assert "dali cpu x4 1 1,900" in text
     assert "note settings took turns in 2 groups" in text
     assert "INVALID" not in text
 
