@@ -39,19 +39,20 @@ def _table(rates: Sequence[LoaderRate], varied: str, knees: Sequence[Knee]) -> T
     for name in (varied, "images/s", "interval", "cores"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("", style="green", no_wrap=True)
+    if settings:
+        table.add_column("", style="green", no_wrap=True)
     for rate in rates:
         setting, found = rate.setting, rate.images_per_s
         value = setting.loader_threads if varied == "threads" else setting.prefetch
-        table.add_row(
+        cells = (
             _loader(rate, varied),
             str(value),
             f"{found.value:,.0f}",
             f"{found.low:,.0f} to {found.high:,.0f}",
             f"{rate.cores:.2f}",
             bar(found.value / best, 8),
-            "knee" if setting in settings else "",
         )
+        table.add_row(*cells, *(["knee" if setting in settings else ""] if settings else []))
     return table
 
 
