@@ -22,6 +22,9 @@ PAPER_RATE = 0.1
 """Learning rate of the ResNeXt paper at 256 images a step, scaled linearly with the batch."""
 WITHOUT_NORM_RATE = 0.02
 """AlexNet's, 0.01 at 128 images a step: without batch norm the other one diverges."""
+FEWEST_CLASSES = 2
+"""Of a head: over one class the loss is always 0, and nothing would be trained."""
+
 CPU_PIXELS = 128
 """Of an image on a CPU: a step in about a second."""
 
@@ -56,7 +59,7 @@ def resolve(
     for part in _PARTS:
         values |= part(pick, values, machine)
     family = _family(values["model"])
-    classes = data.classes if data else family.classes if family else 1000
+    classes = max(data.classes, FEWEST_CLASSES) if data else family.classes if family else 1000
     values |= {"data": data.root if data else None, "classes": classes}
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.config.pipeline import pipeline_of
-from bench.config.resolve import DataFacts
+from bench.config.resolve import FEWEST_CLASSES, DataFacts
 from bench.errors import UsageError
 from bench.job import ImageList
 from bench.machine.inventory import Machine
@@ -100,8 +100,14 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         ),
         left_out=bad,
         format=folder.format,
-        notes=folder.notes,
+        notes=(*folder.notes, *_head_note(len(folder.classes))),
     )
+
+
+def _head_note(classes: int) -> tuple[str, ...]:
+    if classes >= FEWEST_CLASSES:
+        return ()
+    return ("the images are of one class: the model has two, as a loss over one trains nothing",)
 
 
 def require_batch(data: Data, config: RunConfig) -> None:

@@ -10,18 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.datasets import Bad, Checked, Made, PackedSet, Pass, Spread, Storage
+from reports.render.words import count_of
 
 NAMED: Final = 5
 
 
 def print_made(console: Console, made: Made) -> None:
     """A line or two."""
-    source = "painted" if made.photos is None else f"cut from {_count(made.photos, 'photograph')}"
+    source = "painted" if made.photos is None else f"cut from {count_of(made.photos, 'photograph')}"
     done = "already there, to the last byte" if made.already_there else f"in {made.seconds:.1f} s"
     console.print(
         Text.assemble(
             (f"{made.images:,} JPEGs", "bold green"),
-            f" in {_count(made.classes, 'class')}, {source} from seed {made.seed}, "
+            f" in {count_of(made.classes, 'class')}, {source} from seed {made.seed}, "
             f"{size(made.bytes)}; {done}",
         )
     )
@@ -36,7 +37,7 @@ def print_packed(console: Console, packed: PackedSet) -> None:
     table = _table()
     table.add_row(
         "packed",
-        f"{_count(packed.images, 'image')} of {_count(packed.classes, 'class')} in "
+        f"{count_of(packed.images, 'image')} of {count_of(packed.classes, 'class')} in "
         f"{packed.seconds:.1f} s",
     )
     table.add_row("format", _format(packed))
@@ -78,7 +79,7 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
     )
     if found.shards:
         kind = {"webdataset": "tar file", "tfrecord": "TFRecord file"}.get(found.format, "file")
-        yield "shards", "; ".join([_count(found.shards, kind), *found.notes])
+        yield "shards", "; ".join([count_of(found.shards, kind), *found.notes])
     if found.kinds:
         yield "formats", ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     if found.misnamed:
@@ -123,7 +124,7 @@ def _spread(spread: Spread, told: Callable[[float], str]) -> str:
 def _balance(found: Checked) -> str:
     balance = found.balance
     if balance.smallest.images == balance.largest.images:
-        return f"{balance.classes:,} of {_count(balance.largest.images, 'good image')} each"
+        return f"{balance.classes:,} of {count_of(balance.largest.images, 'good image')} each"
     parts = (
         ("smallest", balance.smallest),
         ("median", balance.median),
@@ -136,10 +137,10 @@ def _balance(found: Checked) -> str:
 def _storage_rows(storage: Storage, *, in_shards: bool) -> Iterator[tuple[str, str]]:
     yield "cold", _pass(storage.cold, cold=True)
     yield "warm", _pass(storage.warm, cold=False)
-    threads = _count(storage.threads, "thread")
+    threads = count_of(storage.threads, "thread")
     what = "piece" if in_shards else "file"
     where = "at random of the shards" if in_shards else "at random"
-    yield "", f"{_count(storage.files, what)} {where}, {size(storage.bytes)}, by {threads}"
+    yield "", f"{count_of(storage.files, what)} {where}, {size(storage.bytes)}, by {threads}"
 
 
 def _pass(one: Pass, *, cold: bool) -> str:
@@ -176,14 +177,14 @@ def _verdict(found: Checked) -> Text:
 def _left_out(bad: Sequence[Bad]) -> Iterator[Text]:
     if bad:
         does = "does" if len(bad) == 1 else "do"
-        what = f"{_count(len(bad), 'file')} that {does} not decode"
+        what = f"{count_of(len(bad), 'file')} that {does} not decode"
         yield Text.assemble(("left out ", "yellow"), what)
         yield from _bad_lines(bad)
 
 
 def _loose(count: int) -> Iterator[Text]:
     if count:
-        text = f"{_count(count, 'photograph')} beside the class folders"
+        text = f"{count_of(count, 'photograph')} beside the class folders"
         yield Text.assemble(("left out ", "yellow"), text)
 
 
@@ -195,11 +196,6 @@ def size(value: float) -> str:
                 f"{value / one:.3g} {unit}" if value < 999.5 * one else f"{value / one:,.0f} {unit}"
             )
     return f"{value:.0f} B"
-
-
-def _count(value: int, word: str) -> str:
-    plural = f"{word}es" if word.endswith("s") else f"{word}s"
-    return f"{value:,} {word if value == 1 else plural}"
 
 
 def _table() -> Table:

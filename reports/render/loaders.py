@@ -9,6 +9,7 @@ from rich.text import Text
 
 from reports.loaders import Knee, LoaderBench, LoaderRate
 from reports.render.bars import bar
+from reports.render.words import count_of
 
 
 def print_loaders(console: Console, bench: LoaderBench) -> None:
@@ -67,8 +68,10 @@ def _sentence(knee: Knee, bench: LoaderBench) -> str:
     name = f"{setting.pipeline}, decode {setting.decode}"
     threads = setting.loader_threads
     if not knee.is_inside:
-        cores = f"; a rank has {bench.rank_cores} cores, and training needs some of them"
-        return f"{name}: no knee up to {threads} thread{'s' * (threads > 1)}{cores}."
+        cores = (
+            f"; a rank has {count_of(bench.rank_cores, 'core')}, and training needs some of them"
+        )
+        return f"{name}: no knee up to {count_of(threads, 'thread')}{cores}."
     plural = f"thread{'s' * (threads > 1)} of a rank reach{'es' * (threads == 1)}"
     return f"{name}: {threads} {plural} {100 * knee.of_best:.0f} % of the best rate."
 

@@ -112,11 +112,11 @@ def data(config: RunConfig, found: DataSet | None) -> str:
         return "synthetic: one batch in pinned host memory, copied in each step"
     if found is None:
         return "synthetic: one batch, resident on the device"
-    name = "made JPEGs" if found.made else "images"
+    name = "made JPEG" if found.made else "image"
     source = f"{pipeline(config)}, {decode(config)}"
     shards = {"webdataset": ", tar shards", "tfrecord": ", TFRecord shards"}
     where = shards.get(found.format, "")
-    return f"{source}; {found.images:,} {name} in {found.classes} classes{where}"
+    return f"{source}; {count_of(found.images, name)} in {count_of(found.classes, 'class')}{where}"
 
 
 def pipeline(config: RunConfig) -> str:
@@ -154,3 +154,9 @@ def duration(seconds: float) -> str:
         if value < most:
             return f"{value:.{int(value < 10 and unit != 's')}f} {unit}"
     return f"{minutes / 1440:,.0f} days"
+
+
+def count_of(value: int, word: str) -> str:
+    """A number and its word: "1 class", "1,000 classes"."""
+    plural = f"{word}es" if word.endswith("s") else f"{word}s"
+    return f"{value:,} {word if value == 1 else plural}"

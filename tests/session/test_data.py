@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from PIL import Image
 
+from bench.config.resolve import resolve
 from bench.errors import UsageError
 from bench.job import ImageList
 from bench.session.data import describe_data, prepare_data, record_of
@@ -52,6 +53,18 @@ def test_own_images(photos: Path) -> None:
     )
     kept = record_of(data)
     assert (kept.images, kept.classes, kept.left_out, kept.made) == (3, 3, 0, False)
+
+
+def test_a_folder_of_one_class_trains_a_head_of_two(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "cat" / "one.jpg")
+    data = prepare_data({"data": str(tmp_path)}, LAPTOP, quiet)
+    assert data is not None
+    assert data.notes == (
+        "the images are of one class: the model has two, as a loss over one trains nothing",
+    )
+    assert resolve({"data": str(tmp_path)}, LAPTOP, data.facts).config.classes == 2
+    assert record_of(data).classes == 1
 
 
 def test_the_digest_tells_data_sets_apart(photos: Path) -> None:

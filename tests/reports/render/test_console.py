@@ -125,6 +125,13 @@ def test_shards_are_named(format: DataFormat, words: str) -> None:
     assert f"512 images in 8 classes, {words}" in text
 
 
+def test_one_image_in_one_class() -> None:
+    record = made_record()
+    assert record.data
+    data = msgspec.structs.replace(record.data, made=False, images=1, classes=1)
+    assert "1 image in 1 class" in shown(made_record(data=data))
+
+
 def test_one_process_says_so() -> None:
     config = made_config(nodes=1, engine="none", launcher="direct", pipeline="synthetic", data=None)
     record = made_record(resolved=config, topology=made_topology(config), data=None, notes=())
