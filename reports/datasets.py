@@ -86,7 +86,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     good: int
     decoded_now: int
-    """The verdicts on the others were known."""
+    known_before: int
+    """Files whose verdicts were kept; what is no file at all is neither."""
     bad: list[Bad]
     skipped: dict[str, int]
     """Files by extension that are not named like images, and are no part of the set."""

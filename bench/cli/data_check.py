@@ -73,6 +73,7 @@ def _checked(proof: Proof, rest: Leftovers, measured: storage.Storage | None) ->
         folder=printable(good.root),
         good=len(good.files),
         decoded_now=proof.decoded,
+        known_before=len(proof.verdicts) - proof.decoded,
         bad=bad_rows((*proof.bad, *rest.strays)),
         skipped={printable(name): count for name, count in rest.by_extension.items()},
         loose=rest.loose,

@@ -71,11 +71,11 @@ def print_checked(console: Console, found: Checked) -> None:
 
 
 def _rows(found: Checked) -> Iterator[tuple[str, str]]:
-    known = found.good + len(found.bad) - found.decoded_now
+    known = found.known_before
     yield (
         "good samples" if found.shards else "good files",
         f"{found.good:,} ({size(found.total_bytes)})"
-        + (f"; {known:,} of all known from before" if known > 0 else ""),
+        + (f"; {known:,} of all known from before" if known else ""),
     )
     if found.shards:
         kind = {"webdataset": "tar file", "tfrecord": "TFRecord file"}.get(found.format, "file")

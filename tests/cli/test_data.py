@@ -111,6 +111,8 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
         *("1 .txt", "4 of 9 bad"),
     ):
         assert part in out
+    assert "from before" not in out
+    assert "7 of all known from before" in typed("check", folder, "--no-read")[1]
     found = json.loads(typed("check", folder, "--no-read", "--json")[1])
     assert Counter(one["why"] for one in found["bad"]) == {
         "empty": 1,
