@@ -52,6 +52,13 @@ def describe_data(request: Request) -> DataFacts | None:
     return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)
 
 
+def unread_data(request: Request) -> DataFacts | None:
+    """What stands for the data before anything of it is read: enough to refuse other options."""
+    if pipeline_of(request)[0] in SYNTHETIC:
+        return None
+    return DataFacts(root=str(request.get("data", "")), classes=FEWEST_CLASSES, made=False)
+
+
 def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
     """Make or check the data set: every file is decoded once before a loader may read it."""
     if pipeline_of(request)[0] in SYNTHETIC:

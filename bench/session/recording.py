@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.config.resolve import Resolved, resolve
+from bench.config.resolve import DataFacts, Resolved, resolve
 from bench.errors import CannotHere
 from bench.job import Job, Meeting, Part, SessionFolder
 from bench.launch.commands import NodeCommand, commands, member_command
@@ -26,6 +26,7 @@ from bench.session.data import (
     prepare_data,
     record_of,
     require_batch,
+    unread_data,
 )
 from reports import runs
 from reports.attribution import Sides, attribute
@@ -325,17 +326,14 @@ def open_recording(
     member: Member | None = None,
 ) -> Recording:
     """Prepare the data, resolve the configuration and make the run's folder."""
+    # What is wrong with the options is told before images are decoded, which may take minutes.
+    _planned(request, machine, unread_data(request), member)
     # Ranks of one node would all make or check the same images at once.
     with one_at_a_time() if member else nullcontext():
         data = prepare_data(request, machine, tell)
-    resolved = resolve(request, machine, data.facts if data else None, member)
+    resolved, topology = _planned(request, machine, data.facts if data else None, member)
     if data:
         require_batch(data, resolved.config)
-    topology = (
-        place_member(resolved.config, machine, member)
-        if member
-        else place_ranks(resolved.config, machine)
-    )
     return Recording(
         folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),
@@ -346,6 +344,15 @@ def open_recording(
         data=data,
         member=member,
     )
+
+
+def _planned(
+    request: Request, machine: Machine, facts: DataFacts | None, member: Member | None
+) -> tuple[Resolved, Topology]:
+    resolved = resolve(request, machine, facts, member)
+    if member:
+        return resolved, place_member(resolved.config, machine, member)
+    return resolved, place_ranks(resolved.config, machine)
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:
