@@ -34,6 +34,8 @@ from reports.stats.effects import t_interval, to_percent
 Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.99
+EVEN: Final = 1.05
+"""Loader and training take as long where the interval of their ratio lies within this of 1."""
 FEWEST_SESSIONS: Final = 3
 """From so many on a session is one replicate; of fewer, each round is."""
 
@@ -136,12 +138,15 @@ class _Over:
 
 def _predictions(over: _Over, images: int) -> Iterator[Prediction]:
     """What was measured in other turns of the real side, as rates."""
-    sides, faster = over.sessions[0], over.column("synthetic") / 2
+    sides, alone, double = over.sessions[0], over.column("synthetic"), over.column("double")
     yield Prediction(
         what="model_twice_as_fast",
         loader_threads=sides["double"].loader_threads,
-        images_per_s=_rate(images, over.column("double") / 2),
-        loader_bound=bool(over.column("loader").mean() > faster.mean()),
+        images_per_s=_rate(images, double / 2),
+        loader_bound={"loader": True, "training": False}.get(
+            _bound(alone / 2, over.column("loader"))
+        ),
+        loading_percent=_percent(np.log(alone / double)),
     )
     if "other_threads" in sides:
         real, other = over.column("real"), over.column("other_threads")
@@ -168,9 +173,10 @@ def _percent(effects: Floats) -> Estimate:
 
 def _bound(synthetic: Floats, loader: Floats) -> Bound:
     ratio = t_interval(np.log(loader / synthetic), CONFIDENCE)
-    if not ratio.excludes_zero:
-        return "even"
-    return "loader" if ratio.estimate > 0 else "training"
+    if ratio.excludes_zero:
+        return "loader" if ratio.estimate > 0 else "training"
+    is_narrow = max(-ratio.low, ratio.high) < math.log(EVEN)
+    return "even" if is_narrow else "unsure"
 
 
 def _estimate(values: Floats) -> Estimate:

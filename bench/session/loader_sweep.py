@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 from bench.config.resolve import resolve
@@ -50,13 +51,7 @@ class Sweep:
         """Rates of all settings; then of all prefetch depths at each knee."""
         rates = [rate for group in groups(settings) for rate in self._play(group)]
         knees = knees_of(rates)
-        deeper = [
-            rate
-            for knee in knees
-            for rate in self._play(
-                [_with(knee.setting, prefetch=depth) for depth in depths] if len(depths) > 1 else []
-            )
-        ]
+        deeper = [rate for knee in knees for rate in self._deeper(knee.setting, depths)]
         return Swept(
             threads=tuple(rates),
             knees=knees,
@@ -65,9 +60,12 @@ class Sweep:
             invalid=tuple(self._invalid()),
         )
 
+    def _deeper(self, setting: Setting, depths: Sequence[int]) -> Iterator[LoaderRate]:
+        if len(depths) > 1:
+            for group in groups([_with(setting, prefetch=depth) for depth in depths]):
+                yield from self._play(group)
+
     def _play(self, settings: Sequence[Setting]) -> list[LoaderRate]:
-        if not settings:
-            return []
         self.played += 1
         sides = [self._side(setting) for setting in settings]
         with _failures_named(len(sides)):
@@ -128,11 +126,19 @@ def request_of(request: Request, setting: Setting) -> Request:
 
 
 def groups(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Settings that take turns: all, or those of one pipeline, where there are too many."""
+    """Settings that take turns: all, or those of one pipeline, or parts of these if need be."""
     if len(settings) <= MOST_SIDES:
         return [list(settings)]
     kinds = dict.fromkeys(setting.kind for setting in settings)
-    return [[setting for setting in settings if setting.kind == kind] for kind in kinds]
+    alike = ([setting for setting in settings if setting.kind == kind] for kind in kinds)
+    return [part for group in alike for part in _parts(group)]
+
+
+def _parts(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """As few as can be, and of about the same size."""
+    count = -(-len(settings) // MOST_SIDES)
+    bounds = [len(settings) * part // count for part in range(count + 1)]
+    return [list(settings[first:last]) for first, last in pairwise(bounds)]
 
 
 def _with(setting: Setting, *, prefetch: int) -> Setting:

@@ -67,7 +67,8 @@ def play_rounds(
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
     most = block_steps or MOST_STEPS
-    room = Room(steps=(1 + rounds) * (1 + most), block=1 + most)
+    # Steps of another kind are not kept, but the last ones of them come after all that are.
+    room = Room(steps=(1 + rounds + bool(also)) * (1 + most), block=1 + most)
     with ExitStack() as stack:
         sides: list[Resident] = []
         steps: list[int] = []

@@ -52,9 +52,9 @@ def close_batches(batches: Batches) -> None:
 def most_ready(config: RunConfig) -> int:
     """The most batches that a loader holds ready, or begun, while nobody takes any.
 
-    In a pause DALI fills the queue behind each of its stages, one on a GPU and two where it decodes
-    there as well, and begins one batch more. On a CPU finished batches wait in a queue of their
-    own, one more before it, and crops behind them. Each process of a DataLoader makes what was
+    In a pause DALI fills its queue, which its executor has one of, wherever it decodes. On a CPU
+    finished batches wait in a queue of their own, one more before it, and crops behind them. Each
+    process of a DataLoader makes what was
     ordered from it, and orders are given only when a batch is taken.
     """
     if not config.reads_images:
@@ -63,7 +63,7 @@ def most_ready(config: RunConfig) -> int:
         return config.prefetch * config.loader_threads
     if config.device == "cpu":
         return config.prefetch + 1 + CROPS_AHEAD
-    return 1 + config.prefetch * (2 if config.decode == "mixed" else 1)
+    return config.prefetch
 
 
 def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:

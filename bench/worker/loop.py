@@ -19,6 +19,7 @@ def run_steps(training: Training, clock: Marker, witness: Witness, first: int, c
         images, labels = next(batches)
         clock.mark(step, Mark.BATCH)
         images = images.to(training.device, non_blocking=True)
+        labels = labels.to(training.device, non_blocking=True)
         clock.mark(step, Mark.READY)
         with training.autocast():
             loss = training.criterion(model(images), labels)

@@ -111,7 +111,7 @@ def settle(most_s: float) -> None:
 def _warm_up(side: _Side) -> int:
     """Return the shortest step of the later half, in ns: blocks must last long enough.
 
-    Of a loader alone the mean step, as its batches come in bursts: many processes end together.
+    Beside a loader the mean step, as batches come in bursts: many processes end together.
     """
     config = side.rank.job.config
     steps = config.warm_up
@@ -123,7 +123,7 @@ def _warm_up(side: _Side) -> int:
     reset_peak(side.training.device)
     lengths = columns(side.clock.device_marks(range(steps)), side.clock.host_marks(range(steps)))
     later = lengths["step_ns"][steps // 2 :]
-    return sum(later) // len(later) if side.rank.job.part == "load" else min(later)
+    return sum(later) // len(later) if config.reads_images else min(later)
 
 
 def _block(side: _Side, token: int) -> int:
@@ -131,6 +131,9 @@ def _block(side: _Side, token: int) -> int:
     steps, training = token % tokens.FULL, side.training
     if token & tokens.OTHER and training.other:
         training = replace(training, batches=training.other)
+    group.barrier()
+    side.clock.start_window()
+    # Only now, as a GPU's window begins by waiting for it, in which a loader makes batches.
     if not token & tokens.FULL:
         _throw_away(side.rank.job, training)
     if token & tokens.DOUBLE:
@@ -147,10 +150,11 @@ def _block(side: _Side, token: int) -> int:
 
 
 def _played(side: _Side, training: Training, steps: int) -> dict[str, list[int]]:
-    """Columns of one step and the timed ones, numbered on from those that were kept."""
+    """Columns of one step and the timed ones, numbered on from those that were kept.
+
+    The first one lasts from the start of the window, and with it what was thrown away.
+    """
     clock, numbers = side.clock, range(side.done, side.done + 1 + steps)
-    group.barrier()
-    clock.start_window()
     run_steps(training, clock, side.evidence.witness, side.done, len(numbers))
     clock.stop_window()
     return columns(clock.device_marks(numbers), clock.host_marks(numbers))

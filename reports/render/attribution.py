@@ -34,18 +34,31 @@ def answer(found: Attribution, config: RunConfig) -> str:
     """One sentence that says whether it is the loader."""
     made, taken = (_rate(found, name, config) for name in ("loader", "synthetic"))
     rates = f"{made:,.0f} images/s against {taken:,.0f} that training alone takes"
-    percent = 100 * found.cost_ms.value / _ms(found, "synthetic")
-    cost = f"loading makes a step {percent:.1f} % longer"
-    if not _is_sure(found.cost_ms):
-        most = 100 * found.cost_ms.high / _ms(found, "synthetic")
-        cost = f"loading makes a step at most {max(most, 0.1):.1f} % longer"
+    cost = _cost(found)
     if found.bound == "loader":
         return f"Is it the loader? Yes: it makes {rates}; {cost}."
     if found.bound == "even":
         return f"Is it the loader? As much as training: it makes {rates}; {cost}."
-    if _is_sure(found.cost_ms) and found.cost_ms.value > 0:
+    if found.bound == "unsure":
+        return (
+            f"Is it the loader? That cannot be told yet: it makes {rates}, give or take too much; "
+            f"{cost}. More --attribution-rounds would tell."
+        )
+    if found.cost_ms.low > 0:
         return f"Is it the loader? In part: it is ahead ({rates}), yet {cost}."
     return f"Is it the loader? No: it is ahead ({rates}), and {cost}."
+
+
+def _cost(found: Attribution) -> str:
+    low, value, high = (
+        100 * each / _ms(found, "synthetic")
+        for each in (found.cost_ms.low, found.cost_ms.value, found.cost_ms.high)
+    )
+    if low > 0:
+        return f"loading makes a step {value:.1f} % longer"
+    if high < 0:
+        return f"beside it a step came out {-value:.1f} % shorter, which is no loader's doing"
+    return f"loading makes a step at most {max(high, 0.1):.1f} % longer"
 
 
 def explanations(found: Attribution) -> Iterator[str]:
@@ -77,11 +90,23 @@ def predicted(one: Prediction) -> str:
     rate = one.images_per_s
     value = f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f})"
     if one.what == "model_twice_as_fast":
-        if one.loader_bound:
-            return f"A model twice as fast would be loader-bound at {value}."
-        return f"A model twice as fast would train {value}, not loader-bound yet."
+        return f"A model twice as fast would {_faster(one, value)}."
     threads = f"{one.loader_threads} loader thread{'s' * (one.loader_threads != 1)}"
     return f"{threads} would give {value}: {_gain(one.gain_percent)}."
+
+
+def _faster(one: Prediction, value: str) -> str:
+    if one.loader_bound:
+        return f"be loader-bound at {value}"
+    loading = one.loading_percent
+    loses = f", {-loading.value:.1f} % less than without loading" if _is_loss(loading) else ""
+    if one.loader_bound is None:
+        return f"train {value}{loses}; whether the loader bounds it cannot be told"
+    return f"train {value}{loses}, {'but ' if loses else ''}not loader-bound yet"
+
+
+def _is_loss(percent: Estimate | None) -> bool:
+    return percent is not None and percent.high < 0
 
 
 def _gain(percent: Estimate | None) -> str:

@@ -7,7 +7,7 @@ import msgspec
 SideName = Literal["synthetic", "loader", "copy", "real", "other_threads", "double"]
 """Of the last two "double" is "real" with two batches a step, one of which is trained on, and
 "other_threads" is "real" with another number of loader threads."""
-Bound = Literal["loader", "training", "even"]
+Bound = Literal["loader", "training", "even", "unsure"]
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     loader_threads: int
     images_per_s: Estimate
     loader_bound: bool | None = None
-    """Beside a model twice as fast: whether the loader alone takes longer than that."""
+    """Beside a model twice as fast: whether the loader alone takes longer than that; None where the
+    interval of their ratio holds 1."""
+    loading_percent: Estimate | None = None
+    """Beside a model twice as fast: images/s more than without loading; less is negative."""
     gain_percent: Estimate | None = None
     """With other threads: images/s more than the run's."""
 
@@ -63,7 +66,8 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     contention_ms: Estimate
     """By how much forward, backward and update are longer beside a loader."""
     bound: Bound
-    """Which takes longer alone; even where the interval of their ratio holds 1."""
+    """Which takes longer alone; where the interval of their ratio holds 1, even if it lies within
+    5 % of it, else unsure."""
     predictions: tuple[Prediction, ...]
 
     def side(self, name: SideName) -> SideTimes | None:

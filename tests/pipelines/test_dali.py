@@ -2,8 +2,12 @@
 
 import time
 
+import msgspec
+import numpy as np
 import pytest
 import torch
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
 from bench.config.resolve import DataFacts
 from bench.worker.data import most_ready
@@ -92,3 +96,32 @@ def test_it_goes_no_further_ahead_than_is_said(images: ImageFolder) -> None:
     config = made_config(data=DataFacts(root="", classes=8, made=True), pipeline="dali")
     assert source._feed.begun <= most_ready(config)
     assert source._feed.begun > most_ready(config) - 2, "nor does it say more than there is"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_dalis_executor_has_one_queue(depth: int) -> None:
+    """What `most_ready` says of a GPU, where DALI's own iterator is used."""
+    pulled = 0
+
+    def pull() -> tuple[list[np.ndarray], np.ndarray]:
+        nonlocal pulled
+        pulled += 1
+        return [np.zeros(4, np.uint8)], np.zeros((1, 1), np.int64)
+
+    @pipeline_def
+    def graph() -> tuple[object, ...]:
+        kinds = [types.UINT8, types.INT64]
+        return tuple(fn.external_source(source=pull, num_outputs=2, dtype=kinds, ndim=[1, 1]))
+
+    made = graph(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=depth)
+    batches = DALIGenericIterator([made], ["images", "labels"], size=-1, prepare_first_batch=False)
+    facts = DataFacts(root="", classes=8, made=True)
+    config = made_config(data=facts, pipeline="dali", prefetch=depth)
+    ready = most_ready(msgspec.structs.replace(config, device="cuda", decode="mixed"))
+    for got in range(1, 4):
+        next(batches)
+        deadline = time.monotonic() + 10
+        while pulled < got + ready and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)  # it would go on, if it did
+        assert pulled == got + ready

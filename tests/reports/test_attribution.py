@@ -1,54 +1,13 @@
-"""What loading costs: exact sums, and predictions against two processes that are played through."""
+"""What loading costs: exact sums, and what is told only where intervals allow it."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reports.attribution import SideRounds, attribute, side_rounds
 from reports.schema.attribution import Attribution, Prediction, SideName
 from tests.reports.made_results import made_facts, made_result, made_samples
-
-CAPACITY = 3
-"""Batches ready at most, as DALI's on a CPU."""
-
-
-def together(
-    training_ms: float,
-    loader_ms: float,
-    factor: float,
-    *,
-    loader_factor: float | None = None,
-    capacity: int = CAPACITY,
-    batches: int = 1,
-) -> float:
-    """A step of a loader and a model, played event by event; both at work are slowed by factor.
-
-    The loader stops while `capacity` batches are ready, the model while there are too few.
-    """
-    ready, now, steps, half_ms = 0, 0.0, 0, 0.0
-    training: float | None = None
-    loading: float | None = loader_ms
-    while steps < 400:
-        if training is None and ready >= batches:
-            ready, training = ready - batches, training_ms
-        if loading is None and ready < capacity:
-            loading = loader_ms
-        both = training is not None and loading is not None
-        slowed = (factor, loader_factor or factor) if both else (1.0, 1.0)
-        parts = zip((training, loading), slowed, strict=True)
-        passed = min(part * slow for part, slow in parts if part is not None)
-        now += passed
-        training = None if training is None else training - passed / slowed[0]
-        loading = None if loading is None else loading - passed / slowed[1]
-        if loading is not None and loading <= 1e-9:
-            ready, loading = ready + 1, None
-        if training is not None and training <= 1e-9:
-            steps, training = steps + 1, None
-            half_ms = now if steps == 200 else half_ms
-    return (now - half_ms) / 200
 
 
 def side(
@@ -73,21 +32,6 @@ def rates(one: Attribution) -> dict[str, Prediction]:
     return {prediction.what: prediction for prediction in one.predictions}
 
 
-lengths = st.floats(10.0, 100.0)
-factors = st.floats(1.0, 2.0)
-
-
-@given(training=lengths, loader=lengths, slowed=factors, hindering=factors)
-def test_two_batches_a_step_are_a_model_twice_as_fast(
-    training: float, loader: float, slowed: float, hindering: float
-) -> None:
-    """Whatever each does to the other, and unevenly: with a queue that holds two steps' batches."""
-    capacity = {"capacity": 4 * CAPACITY, "loader_factor": hindering}
-    faster = together(training / 2, loader, slowed, **capacity)
-    double = together(training, loader, slowed, **capacity, batches=2)
-    assert double / 2 == pytest.approx(faster, rel=0.02)
-
-
 def test_a_faster_model_is_what_two_batches_a_step_come_to() -> None:
     one = found(
         {
@@ -100,6 +44,8 @@ def test_a_faster_model_is_what_two_batches_a_step_come_to() -> None:
     prediction = rates(one)["model_twice_as_fast"]
     assert prediction.images_per_s.value == pytest.approx(32e3 / 40)
     assert prediction.loader_bound
+    assert prediction.loading_percent
+    assert prediction.loading_percent.value == pytest.approx(100 * (50 / 80 - 1))
     assert one.sides[-1].cores == 1
     assert next(each for each in one.sides if each.name == "double").cores is None
 
@@ -138,14 +84,35 @@ def test_who_is_longer(loader: tuple[float, ...], bound: str) -> None:
     assert found(sides).bound == bound  # type: ignore[arg-type]
 
 
-def test_neither_where_it_cannot_be_told() -> None:
+@pytest.mark.parametrize(
+    ("loader", "bound"), [((45, 56, 44, 57), "unsure"), ((50, 50.1, 49.9, 50), "even")]
+)
+def test_as_long_as_training_is_told_only_where_it_is_certain(
+    loader: tuple[float, ...], bound: str
+) -> None:
     sides: dict[SideName, SideRounds] = {
         "synthetic": side(50),
         "loader": side(1),
         "real": side(60),
     }
-    sides["loader"].step_ms[:] = (45, 56, 44, 57)
-    assert found(sides).bound == "even"
+    sides["loader"].step_ms[:] = loader
+    assert found(sides).bound == bound
+
+
+@pytest.mark.parametrize(
+    ("loader", "bound"),
+    [((30, 31, 30, 31), True), ((20, 21, 20, 21), False), ((20, 31, 19, 32), None)],
+)
+def test_what_bounds_a_faster_model_is_told_by_the_interval(
+    loader: tuple[float, ...], bound: bool | None
+) -> None:
+    sides: dict[SideName, SideRounds] = {
+        "synthetic": side(50),
+        "loader": side(1),
+        "real": side(60),
+    }
+    sides["loader"].step_ms[:] = loader
+    assert rates(found(sides))["model_twice_as_fast"].loader_bound is bound
 
 
 def test_intervals_are_over_rounds_until_there_are_sessions_enough() -> None:

@@ -96,6 +96,28 @@ def test_too_many_settings_take_turns_by_pipeline() -> None:
     assert [len(group) for group in groups(many[:8])] == [8]
 
 
+@pytest.mark.parametrize(("count", "sizes"), [(9, [4, 5]), (16, [8, 8]), (20, [6, 7, 7])])
+def test_no_more_than_eight_take_turns_at_once(count: int, sizes: list[int]) -> None:
+    many = [setting(1 + place) for place in range(count)]
+    found = groups(many)
+    assert [len(group) for group in found] == sizes
+    assert [one for group in found for one in group] == many
+
+
+def test_depths_of_prefetch_are_as_few_at_once(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[int] = []
+
+    def play_rounds(runs: list[Recording], number: int, **how: Any) -> Rounds:
+        played.append(len(runs))
+        return made(runs)
+
+    monkeypatch.setattr(under_test, "play_rounds", play_rounds)
+    assert len(sweep.take(settings(1), range(1, 11)).prefetch) == 10
+    assert played == [1, 5, 5]
+
+
 @pytest.mark.parametrize(
     ("what", "kind", "words"),
     [

@@ -100,7 +100,13 @@ def test_a_side_that_takes_two_batches_too(tmp_path: Path, monkeypatch: pytest.M
     """Its turns are rows of their own; full queues are asked for by place, the last of them too."""
     log: list[str] = []
     made = iter([Side(log, name, 10_000_000, 0.0) for name in "ab"])
-    monkeypatch.setattr(under_test, "resident", lambda *_: next(made))
+    rooms: list[Room] = []
+
+    def resident(run: Recording, number: int, room: Room) -> Side:
+        rooms.append(room)
+        return next(made)
+
+    monkeypatch.setattr(under_test, "resident", resident)
     asked: list[int] = []
 
     def full(last_ms: Sequence[float]) -> Sequence[int]:
@@ -122,6 +128,8 @@ def test_a_side_that_takes_two_batches_too(tmp_path: Path, monkeypatch: pytest.M
     turns = ["a 3", "b 3", f"b {double}", f"b {filled}", "b 3", "a 3", "a 3", "b 3", f"b {filled}"]
     assert [line for line in log if line in turns] == turns
     assert set(asked) == {3}
+    # Kept are three blocks of four steps; one more of another kind begins where they end.
+    assert {(room.steps, room.block) for room in rooms} == {(3 * 4 + 4, 4)}
 
 
 def test_sides_that_do_not_wait_quietly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,9 @@
 """The timed loop: real training, and nothing in it that waits."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -46,6 +49,25 @@ def test_no_step_waits_for_a_value(tmp_path: Path) -> None:
         stepped(tmp_path, config, training)
     assert "convolution" in recorder.names
     assert not recorder.names & {"_local_scalar_dense", "is_nonzero", "equal"}
+
+
+def test_labels_travel_with_the_images(tmp_path: Path) -> None:
+    """Batches in host memory: all that the model and the loss get is on the device."""
+    config = made_config(warm_up=1, steps=1)
+    device = torch.device("meta")
+    seen: set[torch.device] = set()
+
+    def criterion(output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        seen.update((output.device, labels.device))
+        return output.sum()
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 1000))
+    training = replace(made_training(config, model.to(device)), criterion=criterion, device=device)
+    clock, witness = HostClock(made_rank_file(tmp_path, config)), Witness(2, device)
+    # Of a device that every machine has, and that is not the CPU.
+    with mock.patch.object(Training, "autocast", return_value=nullcontext()):
+        run_steps(training, clock, witness, 0, 2)
+    assert seen == {device}
 
 
 def test_it_is_plain_sgd(tmp_path: Path) -> None:
@@ -160,3 +182,13 @@ def test_repeating_batches_are_counted(tmp_path: Path) -> None:
     fresh = ((torch.randn(2, 3, 32, 32), labels) for _, labels in [next(fresh)] * 9)
     _, new = stepped(tmp_path, config, made_training(config, module, fresh))
     assert new.distinct_batches(range(1, 6)) == 5
+
+
+def test_images_of_one_total_are_not_one_image() -> None:
+    """Totals of small images collide in a long run."""
+    witness, loss = Witness(2, CPU), torch.tensor(0.0)
+    for step in range(2):
+        image = torch.zeros(1, 3, 4, 4)
+        image[0, step] = 1
+        witness.see(step, image, loss)
+    assert witness.distinct_batches(range(2)) == 2

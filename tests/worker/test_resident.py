@@ -56,6 +56,13 @@ class SlowLoader:
         return self._ready.get()
 
 
+def in_bursts() -> Iterator[Batch]:
+    """Four batches at once, in four times LOAD_S."""
+    while True:
+        time.sleep(4 * LOAD_S)
+        yield from [(torch.randn(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64))] * 4
+
+
 class Pixels(nn.Module):
     """The smallest network with a convolution; a step takes about a millisecond."""
 
@@ -68,7 +75,7 @@ class Pixels(nn.Module):
         return means
 
 
-def made_rank(folder: Path, config: RunConfig) -> Rank:
+def made_rank(folder: Path, config: RunConfig, room: int = ROOM) -> Rank:
     topology = place_ranks(config, LAPTOP)
     job = Job(
         run_id="made",
@@ -77,19 +84,30 @@ def made_rank(folder: Path, config: RunConfig) -> Rank:
         topology=topology,
         images=None,
         timeout_s=60.0,
-        room=ROOM,
+        room=room,
         block_room=ROOM,
     )
     session = SessionFolder(folder)
     session.create(job, None)
     file = RankFile.create(
-        session.rank_file(0), rank=0, pid=1, warm_up=config.warm_up, steps=ROOM, is_open=True
+        session.rank_file(0), rank=0, pid=1, warm_up=config.warm_up, steps=room, is_open=True
     )
     return Rank(folder=session, job=job, place=topology.places[0], rank=0, file=file)
 
 
 @contextmanager
 def resident_side(
+    rank: Rank, loader: Iterator[Batch], second: Iterator[Batch] | None = None
+) -> Iterator[tokens.Holder]:
+    """A rank that has warmed up."""
+    with built_side(rank, loader, second) as holder:
+        holder.give(tokens.WARM_UP)
+        assert holder.answer(20)
+        yield holder
+
+
+@contextmanager
+def built_side(
     rank: Rank, loader: Iterator[Batch], second: Iterator[Batch] | None = None
 ) -> Iterator[tokens.Holder]:
     """The rank follows its token in a thread; the end of the block is its end."""
@@ -103,8 +121,6 @@ def resident_side(
         thread = threading.Thread(target=resident.run_rank, args=(rank,))
         thread.start()
         assert holder.answer(20) == tokens.READY
-        holder.give(tokens.WARM_UP)
-        assert holder.answer(20)
         yield holder
         holder.give(tokens.END)
         thread.join(20)
@@ -143,8 +159,8 @@ def test_no_batch_is_thrown_away_where_nothing_is_made_in_advance(tmp_path: Path
     ("device", "decode", "ready"),
     [
         ("cpu", "cpu", PREFETCHED + 1 + CROPS_AHEAD),
-        ("cuda", "cpu", 1 + PREFETCHED),
-        ("cuda", "mixed", 1 + 2 * PREFETCHED),
+        ("cuda", "cpu", PREFETCHED),
+        ("cuda", "mixed", PREFETCHED),
     ],
 )
 def test_batches_that_a_loader_keeps_ready(device: str, decode: str, ready: int) -> None:
@@ -211,6 +227,25 @@ def test_two_batches_a_step_are_taken_and_nothing_is_kept(tmp_path: Path) -> Non
     assert two > 1.4 * one, "each step waits for two batches"
     found = msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
     assert len(found.samples[0].step_ns) == 4 + 5
+
+
+def test_a_last_block_of_another_kind_has_room(tmp_path: Path) -> None:
+    config = made_config(data=FACTS, pixels="fp32", pipeline="dali", warm_up=3)
+    rank = made_rank(tmp_path, config, room=2 * (1 + 4))
+    with resident_side(rank, SlowLoader()) as holder:
+        for token in (4, tokens.DOUBLE + 4):
+            holder.give(token)
+            assert holder.answer(20)
+
+
+def test_a_block_beside_a_loader_is_as_long_as_its_batches_take(tmp_path: Path) -> None:
+    """Its shortest step is one for which a batch was ready."""
+    config = made_config(data=FACTS, pixels="fp32", pipeline="torchvision", warm_up=16)
+    with built_side(made_rank(tmp_path, config), in_bursts()) as holder:
+        holder.give(tokens.WARM_UP)
+        assert (holder.answer(20) or 0) > 0.9 * LOAD_S * 1e9
+        holder.give(1)
+        assert holder.answer(20)
 
 
 def test_batches_of_a_second_loader(tmp_path: Path) -> None:

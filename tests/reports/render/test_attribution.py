@@ -105,11 +105,31 @@ def test_as_fast_as_training() -> None:
     assert "As much as training" in shown(made(bound="even"))
 
 
+def test_what_cannot_be_told_is_not_told() -> None:
+    text = shown(made(bound="unsure", cost_ms=estimate(4.0, 40.0)))
+    assert "Is it the loader? That cannot be told yet: it makes 160 images/s" in text
+    assert "at most 55.0 % longer. More --attribution-rounds would tell." in text
+
+
+def test_a_loader_makes_no_step_shorter() -> None:
+    text = shown(ahead(estimate(-4.0)))
+    assert "No: it is ahead" in text
+    assert "beside it a step came out 5.0 % shorter, which is no loader's doing" in text
+
+
 def test_a_model_that_is_slow_still() -> None:
     (first, _) = made().predictions
     slow = msgspec.structs.replace(first, loader_bound=False)
     assert "would train 145 images/s (140 to 150), not loader-bound yet" in shown(
         made(predictions=(slow,))
+    )
+    hindered = msgspec.structs.replace(slow, loading_percent=estimate(-40.0))
+    assert "(140 to 150), 40.0 % less than without loading, but not loader-bound yet." in shown(
+        made(predictions=(hindered,))
+    )
+    unsure = msgspec.structs.replace(first, loader_bound=None)
+    assert "(140 to 150); whether the loader bounds it cannot be told." in shown(
+        made(predictions=(unsure,))
     )
 
 
