@@ -29,7 +29,12 @@ def matmul_tflops(config: RunConfig, device: torch.device) -> float | None:
 def _measured(config: RunConfig, device: torch.device) -> float:
     edge = EDGE_GPU if device.type == "cuda" else EDGE_CPU
     dtype = AMP_DTYPES.get(config.amp_dtype, torch.float32)
-    a, b, c = (torch.ones(edge, edge, dtype=dtype, device=device) for _ in range(3))
+    # Noise, as a GPU that multiplies constants draws less power and clocks higher than in training.
+    generator = torch.Generator(device)  # training draws its own numbers
+    a, b = (
+        torch.randn(edge, edge, dtype=dtype, device=device, generator=generator) for _ in range(2)
+    )
+    c = torch.empty_like(a)
     start, times = time.perf_counter(), list[float]()
     with torch.no_grad():
         for _ in range(WARM_UP):
