@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipelines import manifest
 from pipelines.errors import DataError
@@ -20,7 +20,7 @@ from pipelines.folder import EXTENSIONS, ImageFolder, entries_of, is_image, requ
 from pipelines.made_spec import USUAL_LONG_PX
 from pipelines.manifest import MadeFile
 from pipelines.paint import size_px
-from pipelines.pictures import strict_decoding
+from pipelines.pictures import as_rgb, strict_decoding
 from pipelines.verdicts import stamp
 from pipelines.workers import chunks, over
 
@@ -152,7 +152,7 @@ def _cut(root: Path, source: Path, spec: PhotoSpec, share: Share) -> list[MadeFi
     with strict_decoding():
         try:
             with Image.open(source / share.photo) as file:
-                photo = ImageOps.exif_transpose(file).convert("RGB")
+                photo = as_rgb(file)
         except Exception as error:  # decoders raise nearly anything on damaged input
             raise DataError(f"{source / share.photo} was sound when checked: {error}") from error
         return [_write(root, photo, spec, share.label, index) for index in share.indices]

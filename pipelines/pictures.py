@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from pipelines.ranges import Part
 from pipelines.verdicts import Verdict, Why
@@ -20,6 +20,10 @@ MAX_PIXELS: Final = 178_956_970
 # What PIL says of a cut file; the second is for WebP, whose decoder wants the whole at once.
 CUT_SIGNS: Final = ("truncated", "could not create decoder object")
 HEAD_BYTES: Final = 512
+_JPEGS: Final = {"MPO": "JPEG"}
+"""What PIL calls a JPEG with more pictures behind the first, as phones write it."""
+_DEEP: Final = ("I", "I;16")
+"""Modes of 16 bits a channel in files of `FORMATS`."""
 _SIGNS: Final = (
     (b"GIF8", "GIF"),
     (b"II*\0", "TIFF"),
@@ -74,12 +78,23 @@ def _content(file: IO[bytes], part: Part) -> IO[bytes]:
 
 def _decoded(image: ImageFile.ImageFile) -> Verdict:
     """A picture whose header has been read."""
-    kind = f"{image.format} {image.mode}"
+    kind = f"{_JPEGS.get(str(image.format), image.format)} {image.mode}"
     width, height = image.size
     if width * height > MAX_PIXELS:
         return Verdict(why="too large", width=width, height=height, kind=kind)
     image.load()
     return Verdict(width=width, height=height, kind=kind)
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Three channels of 8 bits, turned as its Exif data says.
+
+    Of 16 bits the upper 8 are taken, as torchvision does; PIL would make white of all above 255.
+    """
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode in _DEEP:
+        turned = turned.point(lambda value: value * (1 / 256) + 0)
+    return turned.convert("RGB")
 
 
 def looks_like(head: bytes) -> str:

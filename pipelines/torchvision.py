@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
@@ -26,6 +26,7 @@ from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
 from pipelines.headers import has_exif_in_webp, is_damaged_png
 from pipelines.mapped import Mapped, ShardChanged
+from pipelines.pictures import as_rgb
 from pipelines.pixels import Normalise
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
@@ -212,7 +213,7 @@ def _read(path: str) -> NDArray[np.uint8]:
 def _decoded_by_pil(path: str, content: NDArray[np.uint8]) -> torch.Tensor:
     try:
         with Image.open(io.BytesIO(content.tobytes())) as image:
-            turned = ImageOps.exif_transpose(image).convert("RGB")
+            turned = as_rgb(image)
     except Exception as error:  # decoders raise nearly anything on damaged input
         what = "not an image" if isinstance(error, UnidentifiedImageError) else error
         raise _bad(path, what) from error

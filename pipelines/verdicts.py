@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""

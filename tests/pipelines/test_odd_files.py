@@ -28,6 +28,7 @@ COLOURS = {
     "bitmap.bmp": (77, 66, 55),
     "web.webp": (150, 90, 30),
     "huge.jpg": (100, 100, 100),
+    "phone.jpg": (180, 60, 140),
 }
 """Plain pictures that are good, whatever they are, and what they look like."""
 BAD = {
@@ -57,6 +58,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.new("RGB", (1, 1), COLOURS["dot.jpg"]).save(folder / "dot.jpg", quality=100)
     plain["bitmap.bmp"].save(folder / "bitmap.bmp")
     plain["web.webp"].save(folder / "web.webp", lossless=True)
+    more = {"save_all": True, "append_images": [Image.new("RGB", (64, 48))]}
+    plain["phone.jpg"].save(folder / "phone.jpg", format="MPO", **more)
     Image.new("L", (10_400, 10_000), 100).save(folder / "huge.jpg")
     (folder / "empty.jpg").touch()
     (folder / "text.jpg").write_bytes(b"hello")

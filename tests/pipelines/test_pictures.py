@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 
 from pipelines.folder import scan
 from pipelines.leftovers import leftovers
-from pipelines.pictures import MAX_PIXELS, examine, looks_like, strict_decoding
+from pipelines.pictures import MAX_PIXELS, as_rgb, examine, looks_like, strict_decoding
 from pipelines.proof import prove
 from pipelines.torchvision import decoded
 
@@ -25,6 +25,10 @@ def squares() -> Image.Image:
     """Flat squares, which every decoder renders alike."""
     colours = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
     return Image.fromarray(np.kron(colours, np.ones((16, 16, 1), np.uint8)))
+
+
+MORE = {"save_all": True, "append_images": [squares()]}
+"""Another picture behind the first, as phones write it."""
 
 
 def by_dali(path: Path) -> np.ndarray:
@@ -56,6 +60,7 @@ def png_header(width: int, height: int) -> bytes:
         ("palette.png", {"mode": "P"}, "PNG P"),
         ("progressive.jpg", {"progressive": True}, "JPEG RGB"),
         ("named.jpg", {"format": "PNG"}, "PNG RGB"),
+        ("phone.jpg", {"format": "MPO", **MORE}, "JPEG RGB"),
     ],
 )
 def test_unusual_pictures_are_good_and_every_loader_sees_them_alike(
@@ -71,6 +76,17 @@ def test_unusual_pictures_are_good_and_every_loader_sees_them_alike(
     seen = decoded(tmp_path / name).permute(1, 2, 0).to(torch.float64).numpy()
     assert np.abs(seen - pixels).mean() < 1.5
     assert np.abs(by_dali(tmp_path / name).astype(float) - pixels).mean() < 1.5
+
+
+def test_16_bits_are_scaled_down_and_turned() -> None:
+    deep = np.arange(65536, dtype=np.uint16).reshape(128, 512)
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(deep).save(buffer, "PNG", exif=exif)
+    turned = np.repeat((deep >> 8)[::-1, ::-1, None], 3, axis=2)
+    with Image.open(buffer) as image:
+        for one in (image, image.convert("I")):
+            assert np.array_equal(np.asarray(as_rgb(one)), turned)
 
 
 @pytest.mark.parametrize("name", ["dot.jpg", "dot.png"])

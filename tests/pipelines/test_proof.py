@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
@@ -111,6 +112,15 @@ def test_a_change_of_time_alone_is_proved_again(data: ImageFolder, cache: Path) 
     prove(data, cache=cache, workers=1)
     os.utime(data.root / "a/0.jpg", ns=(1, 1))
     assert prove(data, cache=cache, workers=1).decoded == 1
+
+
+def test_verdicts_that_named_jpegs_otherwise_are_made_anew(data: ImageFolder, cache: Path) -> None:
+    prove(data, cache=cache, workers=1)
+    path = manifest_path(cache, data.root)
+    kept = msgspec.json.decode(path.read_bytes())
+    kept["verdicts"]["a/0.jpg"][1][3] = "MPO RGB"
+    path.write_bytes(msgspec.json.encode(kept | {"version": 2}))
+    assert prove(data, cache=cache, workers=1).verdicts["a/0.jpg"].kind == "JPEG RGB"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"version":0,"root":"","verdicts":{}}', b"[1]"])

@@ -118,12 +118,19 @@ def test_the_seed_decides_every_pixel_however_many_processes(tmp_path: Path) -> 
     assert len(sums) == 5, "other crops each time"
 
 
+def write_cut(image: Image.Image, path: Path) -> None:
+    """A PNG without its last checksum, which only PIL takes."""
+    image.save(path)
+    path.write_bytes(path.read_bytes()[:-4])
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "grey.jpg": lambda path: Image.new("L", (6, 4), 90).save(path),
     "cmyk.jpg": lambda path: Image.new("RGB", (6, 4), (90,) * 3).convert("CMYK").save(path),
     "palette.png": lambda path: Image.new("P", (6, 4), 0).save(path),
     "alpha.png": lambda path: Image.new("RGBA", (6, 4), (90, 90, 90, 128)).save(path),
     "deep.png": lambda path: Image.new("I;16", (6, 4), 90 * 257).save(path),
+    "deep, read by PIL.png": lambda path: write_cut(Image.new("I;16", (6, 4), 90 * 257), path),
     "plain.bmp": lambda path: Image.new("RGB", (6, 4), (90,) * 3).save(path),
     "plain.webp": lambda path: Image.new("RGB", (6, 4), (90,) * 3).save(path),
     "really a bitmap.jpg": lambda path: Image.new("RGB", (6, 4)).save(path, "BMP"),
