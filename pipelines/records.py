@@ -38,7 +38,8 @@ class _Field(NamedTuple):
 def index(path: Path) -> Found:
     """The samples of a TFRecord file; raises DataError where it is none, or ends too early."""
     with path.open("rb") as file:
-        require_plain(str(path), file.read(4))
+        if not _is_head(head := file.read(_HEAD.size)):  # a length may look like a packer's sign
+            require_plain(str(path), head)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             view.madvise(mmap.MADV_RANDOM)  # images are not read
             return _found(str(path), view)
@@ -67,17 +68,22 @@ def _found(shard: str, view: mmap.mmap) -> Found:
     return Found(entries=tuple(entries), without_image=without_image)
 
 
-def _records(shard: str, view: mmap.mmap) -> Iterator[tuple[int, int]]:
-    """Where the data of each record begin and end."""
+def _is_head(head: bytes) -> bool:
+    """Whether the length of a record has the checksum behind it."""
     from pipelines.crc32c import masked  # noqa: PLC0415  (numpy, which a dry run does without)
 
+    return len(head) == _HEAD.size and masked(head[:8]) == _HEAD.unpack(head)[1]
+
+
+def _records(shard: str, view: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Where the data of each record begin and end."""
     at, size = 0, len(view)
     while at < size:
         begin = at + _HEAD.size
         if begin > size:
             raise DataError(_early(shard, at, f"{size - at} bytes are no head of a record"))
-        length, checksum = _HEAD.unpack_from(view, at)
-        if masked(view[at : at + 8]) != checksum:
+        length = _HEAD.unpack_from(view, at)[0]
+        if not _is_head(view[at:begin]):
             raise DataError(
                 f"{shard}: the length of the record at byte {at} has a wrong checksum; the file is"
                 " damaged, or no TFRecord: write or copy it again"

@@ -1,5 +1,6 @@
 """Where samples lie in TFRecord files of any writer, by protobuf's own parser as the judge."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,21 @@ def test_ours_is_read(tmp_path: Path) -> None:
     assert [one.name for one in found.entries] == [f"record {number}" for number in range(5)]
     assert [one.label for one in found.entries] == [10, 9, 8, 7, 6]
     assert [data[one.offset : one.offset + one.length] for one in found.entries] == contents
+
+
+@pytest.mark.parametrize("sign", [b"\x1f\x8b", b"BZh"])
+def test_a_length_that_looks_like_a_packer_is_a_length(tmp_path: Path, sign: bytes) -> None:
+    length = int.from_bytes(sign, "little")
+    path, rest = tmp_path / "a.tfrecord", length - len(example(bytes(length), 1))
+    write_records(path, [example(bytes(length + rest), 1)])
+    assert path.read_bytes().startswith(sign)
+    assert [one.length for one in index(path).entries] == [length + rest]
+
+
+def test_a_packed_file_is_named_by_its_packer(tmp_path: Path) -> None:
+    (tmp_path / "a.tfrecord").write_bytes(gzip.compress(example(b"1", 1)))
+    with pytest.raises(DataError, match=r"is compressed \(gzip\); unpack it"):
+        index(tmp_path / "a.tfrecord")
 
 
 def without(key: bytes) -> bytes:
