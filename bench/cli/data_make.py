@@ -8,7 +8,7 @@ from typing import Any
 from bench.cli.data import as_json, at_work, bad_rows, printable, proved, whole, workers_of
 from bench.errors import UsageError
 from pipelines import made, manifest, photos
-from pipelines.aside import aside, taken
+from pipelines.aside import aside, lies_in, taken
 from pipelines.errors import DataError
 from pipelines.leftovers import leftovers
 from pipelines.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
@@ -62,7 +62,7 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     quality = whole("--quality", given["quality"], 1, 100)
     seed = whole("--seed", given["seed"], 0, 2**31 - 1)
     long_px = whole("--size", given["size"], LONG_PX[0], MOST_PX)
-    if folder.absolute().is_relative_to(source.absolute()):
+    if lies_in(folder, source):
         raise UsageError(f"{folder} lies in --from {source}; name a folder outside it")
     photographs = photos.find(source, classes)
     if images < len(photographs.classes):

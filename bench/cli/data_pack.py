@@ -16,7 +16,7 @@ from bench.cli.data import (
     workers_of,
 )
 from bench.errors import UsageError
-from pipelines.aside import taken
+from pipelines.aside import lies_in, taken
 from pipelines.folder import scan
 from pipelines.pack import Format, Packed, pack
 from pipelines.proof import Proof, require_good
@@ -50,7 +50,7 @@ def pack_command(given: Mapping[str, Any]) -> int:
 
 def _require_place(root: Path, out: Path) -> None:
     """Before hours of decoding rather than after."""
-    if out.absolute().is_relative_to(root.absolute()):
+    if lies_in(out, root):
         raise UsageError(f"{out} lies in {root}, which is packed; name a folder outside it")
     if taken(out):
         raise UsageError(f"{out} is there and not empty; name a folder that is not there yet")

@@ -1,5 +1,6 @@
 """The commands of `data` as typed."""
 
+import errno
 import json
 import os
 import tarfile
@@ -55,6 +56,15 @@ def test_make_then_check_then_pack(typed: Typed, tmp_path: Path) -> None:
     assert (code, json.loads(out)["images"]) == (0, 6)
     with tarfile.open(tmp_path / "packed" / "shard-000000.tar") as archive:
         assert len(archive.getmembers()) == 12
+
+
+def test_pictures_of_phones_are_jpegs(typed: Typed, folder: Path) -> None:
+    more = {"save_all": True, "append_images": [Image.new("RGB", (40, 30))]}
+    Image.new("RGB", (40, 30)).save(folder / "few" / "phone.jpg", format="MPO", **more)
+    found = json.loads(typed("check", folder, "--json")[1])
+    assert (found["kinds"], found["misnamed"]) == ({"JPEG RGB": 7}, {})
+    code, out, _ = typed("pack", folder, "packed", "--json")
+    assert (code, json.loads(out)["extensions"]) == (0, {"jpg": 7})
 
 
 def test_a_set_that_is_there_is_made_once(typed: Typed, tmp_path: Path) -> None:
@@ -175,6 +185,38 @@ def test_ctrl_c_leaves_nothing(
     assert sorted({path.name for path in tmp_path.iterdir()} - {"cache"}) == before
 
 
+def test_a_place_in_the_source_by_a_link_is_refused(
+    typed: Typed, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to("set")
+    (tmp_path / "circle").symlink_to("circle")
+    for words in (("make", "link/x", "--from", "set"), ("pack", "set", "link/x")):
+        assert (typed(*words)[0], (folder / "x").exists()) == (2, False)
+    for words in (("make", "circle"), ("pack", "set", "circle")):
+        code, _, err = typed(*words)
+        assert (code, "circle is there and" in err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["make", "pack"])
+def test_an_empty_mount_is_filled(
+    typed: Typed, folder: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which the kernel lets nothing be renamed onto."""
+    place, real = tmp_path / "mount", Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if target == place:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return real(path, target)
+
+    place.mkdir()
+    monkeypatch.setattr(Path, "rename", rename)
+    words = ("make", place, "--images", 8) if command == "make" else ("pack", folder, place)
+    assert typed(*words)[0] == 0
+    assert typed("check", place, "--no-read")[0] == 0
+    assert not list(place.glob(".*"))
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -189,10 +231,12 @@ def test_ctrl_c_leaves_nothing(
         (("make", "x", "--from", "set", "--classes", "3"), "has 2 class folders, not 3"),
         (("make", "x", "--from", "set", "--images", "1"), "--images 1: set has 2 classes"),
         (("make", "set/x", "--from", "set"), "name a folder outside it"),
+        (("make", "no/../set/x", "--from", "set"), "name a folder outside it"),
         (("make", "set", "--images", "9"), "set is there and holds something else"),
         (("check", "nowhere"), "no such folder: nowhere"),
         (("check", "set/few"), "holds 2 images but no class folders"),
         (("pack", "set", "set/x"), "set/x lies in set, which is packed"),
+        (("pack", "set", "no/../set/x"), "no/../set/x lies in set, which is packed"),
         (("pack", "set", "set2", "--format", "zip"), "choose from webdataset, tfrecord"),
         (("pack", "set", "set2", "--bad-files", "x"), "choose from stop, skip"),
         (("pack", "set", "set2", "--shard-mb", "0.5"), "--shard-mb 0.5: a whole number"),

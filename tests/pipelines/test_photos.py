@@ -102,6 +102,16 @@ def test_small_photographs_are_not_scaled_up() -> None:
     assert dot.size == (1, 1)
 
 
+def test_photographs_of_16_bits_are_not_white(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    (root / "grey").mkdir(parents=True)
+    Image.new("I;16", (80, 60), 90 * 257).save(root / "grey" / "deep.png")
+    folder = find(root, None)
+    cut(tmp_path / "set", folder, spec(folder, images=1))
+    with Image.open(tmp_path / "set" / "grey" / "000000.jpg") as made:
+        assert np.abs(np.asarray(made).astype(int) - 90).max() < 3
+
+
 def test_loose_photographs_are_dealt_out(tmp_path: Path) -> None:
     for number in range(5):
         photo(8, 6).save(tmp_path / f"{number}.jpg")
@@ -147,6 +157,55 @@ def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "file").touch()
     assert all(taken(tmp_path / name) for name in ("set", "link", "file"))
+
+
+@pytest.fixture(params=["folder", "link"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An empty folder that is there, or a link to it."""
+    (tmp_path / "there" / "set").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("there/set")
+    return tmp_path / ("link" if request.param == "link" else "there/set")
+
+
+def test_an_empty_folder_is_filled_and_stays_what_it_is(empty: Path) -> None:
+    """As a mount, or a folder whose parent cannot be written, cannot be replaced."""
+    empty.chmod(0o750)
+    before = empty.stat().st_ino
+    with aside(empty) as fresh:
+        assert fresh.is_relative_to(empty.resolve())
+        (fresh / "class").mkdir()
+        (fresh / "class" / "0.jpg").write_text("made")
+        (fresh / "manifest.json").write_text("all")
+        assert not taken(empty)
+    assert (empty.stat().st_ino, empty.stat().st_mode & 0o777) == (before, 0o750)
+    assert sorted(path.name for path in empty.iterdir()) == ["class", "manifest.json"]
+    assert (empty / "class" / "0.jpg").read_text() == "made"
+    assert sorted(path.name for path in empty.resolve().parent.iterdir()) == ["set"]
+
+
+def test_filling_a_folder_ends_with_all_or_nothing(empty: Path) -> None:
+    real, moves = Path.rename, iter((None, KeyboardInterrupt()))
+
+    def rename(path: Path, target: Path) -> Path:
+        if end := next(moves, None):
+            raise end
+        return real(path, target)
+
+    stopped = pytest.raises(KeyboardInterrupt)
+    with mock.patch.object(Path, "rename", rename), stopped, aside(empty) as fresh:
+        for name in "abc":
+            (fresh / name).mkdir()
+    assert list(empty.iterdir()) == []
+
+
+def test_what_a_killed_process_left_takes_no_folder(empty: Path) -> None:
+    with aside(empty) as fresh:
+        left = empty / f"{fresh.parent.name}-of-another"
+        (left / ".fresh" / "class").mkdir(parents=True)
+        (fresh / "0.jpg").touch()
+    assert sorted(path.name for path in empty.iterdir()) == [left.name, "0.jpg"]
+    (empty / "0.jpg").unlink()
+    assert not taken(empty)
 
 
 def test_a_full_disk_is_told_and_left_clean(tmp_path: Path) -> None:
