@@ -1,6 +1,11 @@
 """Both loaders out of shards: what they give, in which order, and what a bad sample does."""
 
+import gc
+import io
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -15,8 +20,9 @@ from pipelines.errors import DataError
 from pipelines.folder import ImageFolder, scan
 from pipelines.mapped import Mapped, ShardChanged
 from pipelines.pack import Format
+from pipelines.ranges import Ranges
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
-from tests.pipelines.made_shards import FORMATS, listed, packed, wanted
+from tests.pipelines.made_shards import FORMATS, listed, packed, wanted, write_tar
 
 FILES = 24
 SIDE = 32
@@ -83,7 +89,8 @@ def test_samples_come_in_the_order_of_the_epochs(
 ) -> None:
     monkeypatch.setattr("pipelines.epochs.RUN", 4)
     monkeypatch.setattr("pipelines.epochs.PIECE", 7)
-    monkeypatch.setattr(mapped, "MOST_OPEN", 2)  # shards are let go while DALI has their bytes
+    # Shards are let go while DALI has their bytes.
+    monkeypatch.setattr(mapped, "most_open", lambda ranges: 2)
     numbered = Wanted(
         root=shards.root,
         files=shards.files,
@@ -150,7 +157,7 @@ def test_a_shard_that_changes_before_its_turn_ends_the_run(
     shards: Wanted, loader: Loader, skip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert shards.ranges
-    monkeypatch.setattr(mapped, "MOST_OPEN", 1)
+    monkeypatch.setattr(mapped, "most_open", lambda ranges: 1)
     changing = Wanted(root=shards.root, files=shards.files, ranges=shards.ranges, skip_bad=skip)
     with opened(loader, changing) as batches:
         next(batches)
@@ -162,10 +169,10 @@ def test_a_shard_that_changes_before_its_turn_ends_the_run(
     assert "\n" not in str(error.value)
 
 
-def test_views_outlive_their_shard_and_files_are_let_go(
+def test_views_outlive_their_shard_and_no_descriptor_is_kept(
     shards: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapped, "MOST_OPEN", 1)
+    monkeypatch.setattr(mapped, "most_open", lambda ranges: 1)
     folder = listed(shards.root)
     assert folder.ranges
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -177,8 +184,89 @@ def test_views_outlive_their_shard_and_files_are_let_go(
         assert view.tobytes() == path.read_bytes()[part[0] : sum(part)]
         assert not view.flags.writeable
         assert not view.flags.owndata
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    again = maps.bytes_of(0)
+    assert again.ctypes.data == views[0].ctypes.data, "mapped still, so not once more"
+    assert mapped_below(shards.root) == len(folder.ranges.paths)
     del views, view
-    assert len(os.listdir("/proc/self/fd")) == before + 1  # noqa: PTH208
+    assert mapped_below(shards.root) == 1
+    del maps, again
+    gc.collect()
+    assert mapped_below(shards.root) == 0
+
+
+def mapped_below(root: Path) -> int:
+    """How many mappings of files there this process has."""
+    return Path("/proc/self/maps").read_text().count(f"{root}/")
+
+
+SMALL_SHARDS, IN_SMALL = 300, 10
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Wanted:
+    """Many shards of few samples each."""
+    root = tmp_path_factory.mktemp("small")
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "PNG")
+    members = []
+    for key in range(IN_SMALL):
+        members += [(f"{key}.png", content.getvalue()), (f"{key}.cls", b"1")]
+    for number in range(SMALL_SHARDS):
+        write_tar(root / f"{number:03d}.tar", members)
+    return wanted(root, Wanted(root=root, files=[], size=8, batch_size=256))
+
+
+@contextmanager
+def descriptors(limit: int) -> Iterator[None]:
+    """No descriptor from that number on."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_more_shards_than_descriptors(small: Wanted, loader: Loader) -> None:
+    taken = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
+    count = SMALL_SHARDS * IN_SMALL // small.batch_size + 2  # over the end of an epoch
+    with descriptors(taken + 100), opened(loader, small) as batches:
+        for _ in range(count):
+            assert len(next(batches)[1]) == small.batch_size
+
+
+def test_small_shards_are_opened_once(small: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = mapped._require_same
+    monkeypatch.setattr(
+        mapped, "_require_same", lambda path, before: (asked.append(path), real(path, before))
+    )
+    assert small.ranges
+    maps = Mapped(str(small.root), small.ranges)
+    orders = Orders(small.spec().share(len(small.files), small.ranges.counts()))
+    asked.clear()
+    for order in islice(orders, 24):  # two epochs
+        maps.will_need(order)
+        assert all(len(maps.bytes_of(one.item)) for one in order)
+    assert len(asked) == len(set(asked)) == SMALL_SHARDS
+
+
+@pytest.mark.parametrize(("in_each", "most"), [(256, 48), (1000, 50), (10, 1229), (1, 12288)])
+def test_as_many_shards_stay_open_as_a_few_pieces_have(in_each: int, most: int) -> None:
+    shard = tuple(number for number in range(40) for _ in range(in_each))
+    paths = tuple(str(number) for number in range(41))  # the last of them is empty
+    found = Ranges(paths=paths, stamps=((1, 1),) * 41, shard=shard, offset=(), length=())
+    assert mapped.most_open(found) == most
+
+
+def test_where_no_descriptor_is_left_that_is_said(shards: Wanted) -> None:
+    assert shards.ranges
+    maps = Mapped(str(shards.root), shards.ranges)
+    with descriptors(3), pytest.raises(DataError, match="no file descriptor is left; raise") as e:
+        maps.bytes_of(0)
+    assert "changed" not in str(e.value).lower() + type(e.value).__name__.lower()
 
 
 def test_a_shard_that_is_gone(shards: Wanted) -> None:
