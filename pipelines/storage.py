@@ -64,7 +64,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Storage:
-    """What was read, by how many threads, and how fast."""
+    """What was read at all, by how many threads, and how fast."""
 
     files: int
     bytes: int
@@ -85,21 +85,20 @@ def places_to_read(folder: ImageFolder) -> list[Place]:
 
 
 def measure(places: Sequence[Place], *, threads: int, seed: int = 0) -> Storage:
-    """Read a sample of the places cold, then the same warm."""
+    """Read a sample of the places cold, then what there was time for once more, warm."""
     chosen = sample(places, seed=seed)
     for path in dict.fromkeys(place.path for place in chosen):
         drop(path)
     resident = residency(chosen)
-    cold = Reading(resident=resident)
-    if resident <= COLD_RESIDENT:
-        cold = read(chosen, threads=threads, resident=resident)
-    read(chosen, threads=threads, resident=0)  # what the first pass had no time for
-    resident = residency(chosen)
+    cold, seen = read(chosen, threads=threads, resident=resident)
+    if resident > COLD_RESIDENT:
+        cold = Reading(resident=resident)
+    resident = residency(seen)
     warm = Reading(resident=resident)
     if resident >= WARM_RESIDENT:
-        warm = read(chosen, threads=threads, resident=resident)
-    size = sum(place.size for place in chosen)
-    return Storage(files=len(chosen), bytes=size, threads=threads, cold=cold, warm=warm)
+        warm, _ = read(seen, threads=threads, resident=resident)
+    size = sum(place.size for place in seen)
+    return Storage(files=len(seen), bytes=size, threads=threads, cold=cold, warm=warm)
 
 
 def sample(places: Sequence[Place], *, seed: int) -> list[Place]:
@@ -156,8 +155,11 @@ def _resident_pages(place: Place) -> tuple[int, int]:
     return pages, sum(page & 1 for page in found)
 
 
-def read(places: Sequence[Place], *, threads: int, resident: float) -> Reading:
-    """Read whole places, as a loader does, with several threads until the time is over."""
+def read(places: Sequence[Place], *, threads: int, resident: float) -> tuple[Reading, list[Place]]:
+    """Read whole places, as a loader does, with several threads until the time is over.
+
+    Also says which there was time for.
+    """
     start = time.perf_counter()
 
     def size_of(place: Place) -> int:
@@ -168,6 +170,15 @@ def read(places: Sequence[Place], *, threads: int, resident: float) -> Reading:
             return len(file.read(-1 if place.length is None else place.length))
 
     with ThreadPoolExecutor(threads) as pool:
-        sizes = [size for size in pool.map(size_of, places) if size >= 0]
+        sizes = list(pool.map(size_of, places))
         seconds = time.perf_counter() - start
-    return Reading(resident=resident, read_bytes=sum(sizes), read_files=len(sizes), seconds=seconds)
+    seen = {place: size for place, size in zip(places, sizes, strict=True) if size >= 0}
+    return (
+        Reading(
+            resident=resident,
+            read_bytes=sum(seen.values()),
+            read_files=len(seen),
+            seconds=seconds,
+        ),
+        list(seen),
+    )

@@ -2,7 +2,9 @@
 
 import mmap
 import os
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,8 +85,22 @@ def test_reading_ends_with_its_time(
     tmp_path: Path, files: list[Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "LIMIT_S", -1.0)
-    found = read(files, threads=2, resident=0)
-    assert (found.read_files, found.bytes_per_s) == (0, None)
+    found, seen = read(files, threads=2, resident=0)
+    assert (found.read_files, found.bytes_per_s, seen) == (0, None, [])
+
+
+def test_warm_is_what_there_was_time_for(
+    tmp_path: Path, files: list[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow disk ends the cold pass; what it did not read was never in the cache."""
+    if keeps_pages(files[0].path):
+        pytest.skip("a memory file system: its pages cannot leave")
+    clock = count()  # a second each time it is asked, as it is once for a file
+    monkeypatch.setattr(storage, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    found = measure(files, threads=1)
+    assert found.cold.read_files == storage.LIMIT_S
+    assert (found.files, found.bytes) == (10, 10 * FILE_BYTES)
+    assert (found.warm.resident, found.warm.read_bytes) == (1.0, 10 * FILE_BYTES)
 
 
 def test_the_sample_is_limited_and_follows_from_the_seed(
