@@ -93,14 +93,14 @@ def _shards(
     shard_bytes: int,
     extensions: Counter[str],
 ) -> Iterator[Shard]:
-    """Write samples to one shard after another; one is full before it would be too large."""
+    """Write samples to one shard after another; one ends before it would be too large."""
     number, writer = 0, kind(folder, 0)
     try:
         for sample in samples:
-            if writer.images and writer.size + len(sample.content) > shard_bytes:
+            if not writer.add(sample, shard_bytes):
                 yield writer.close()
                 number, writer = number + 1, kind(folder, number + 1)
-            writer.add(sample)
+                writer.add(sample, shard_bytes)
             extensions[sample.extension] += 1
         yield writer.close()
     finally:

@@ -55,16 +55,19 @@ class ShardWriter(ABC):
         """How many samples are in it."""
         return len(self._index)
 
-    def add(self, sample: Sample) -> None:
-        """Write one sample."""
-        begin = self.size
-        record = self._record(sample)
+    def add(self, sample: Sample, most_bytes: int) -> bool:
+        """Write one sample; False where the file would end beyond, unless it is the first."""
+        begin, record = self.size, self._record(sample)
+        end = begin + len(record)
+        if self._index and end + len(self._end(end)) > most_bytes:
+            return False
         self._write(record)
         self._index.append(self._line(sample, begin, len(record)))
+        return True
 
     def close(self) -> Shard:
         """End the file and write the index."""
-        self._write(self._end())
+        self._write(self._end(self.size))
         self.abandon()
         index = self._path.with_suffix(".idx")
         index.write_text("".join(f"{line}\n" for line in (*self._head(), *self._index)))
@@ -85,7 +88,8 @@ class ShardWriter(ABC):
         self._digest.update(data)
         self.size += len(data)
 
-    def _end(self) -> bytes:
+    def _end(self, size: int) -> bytes:
+        """What comes behind so many bytes of samples."""
         return b""
 
     def _head(self) -> tuple[str, ...]:
@@ -117,9 +121,9 @@ class TarWriter(ShardWriter):
     def _name(self, sample: Sample) -> str:
         return f"{sample.number:09d}.{sample.extension}"
 
-    def _end(self) -> bytes:
+    def _end(self, size: int) -> bytes:
         """As tar ends: two empty blocks, filled up to a record of 20."""
-        return END + bytes(-(self.size + len(END)) % tarfile.RECORDSIZE)
+        return END + bytes(-(size + len(END)) % tarfile.RECORDSIZE)
 
     def _head(self) -> tuple[str, ...]:
         return (f"v1.2 {self.images}",)

@@ -218,6 +218,16 @@ def umask() -> int:
     return now
 
 
+@pytest.mark.parametrize("format", ["webdataset", "tfrecord"])
+def test_no_shard_is_larger_than_asked(proof: Proof, tmp_path: Path, format: Format) -> None:
+    for most in (20_480, 23_000, 40_000, 40_960):
+        told = pack(proof, tmp_path / f"{most}", format=format, shard_bytes=most, seed=0, readers=1)
+        assert max(shard.bytes for shard in told.shards) <= most
+        assert sum(shard.images for shard in told.shards) == 59
+        files = (tmp_path / f"{most}" / shard.name for shard in told.shards)
+        assert max(file.stat().st_size for file in files) <= most
+
+
 def test_a_shard_holds_one_picture_at_least(proof: Proof, tmp_path: Path) -> None:
     told = pack(proof, tmp_path / "out", format="webdataset", shard_bytes=1, seed=0, readers=1)
     assert [shard.images for shard in told.shards] == [1] * 59
