@@ -1,5 +1,6 @@
 """`data check`: every file decoded, and what the set and its storage are like."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,11 +40,11 @@ def check_command(given: Mapping[str, Any]) -> int:
         )
         proof = proved(folder, workers, tell)
         rest = leftovers(root) if folder.ranges is None else beside_shards(folder)
-        measured = None
+        sizes, measured = _sizes(proof.good), None
         if given["read"] and proof.good.files:
             tell("reading the storage", 0, 0)
             measured = _measured(proof.good)
-    found = _checked(proof, rest, measured)
+    found = _checked(proof, rest, sizes, measured)
     if given["json"]:
         as_json(found)
     else:
@@ -58,16 +59,31 @@ def _measured(good: ImageFolder) -> storage.Storage:
     try:
         return storage.measure(places_to_read(good), threads=inspect().usable_cores)
     except OSError as error:
-        raise UsageError(
-            f"cannot read {error.filename or good.root} any more: {error.strerror};"
-            " leave the files alone while they are checked, or pass --no-read"
-        ) from error
+        raise _gone(error, good, ", or pass --no-read") from error
 
 
-def _checked(proof: Proof, rest: Leftovers, measured: storage.Storage | None) -> Checked:
+def _sizes(good: ImageFolder) -> list[int]:
+    """Bytes of each image, asked before the storage is measured for seconds."""
+    if good.ranges:
+        return list(good.ranges.length)
+    try:
+        return [(good.root / path).stat().st_size for path in good.files]
+    except OSError as error:
+        raise _gone(error, good) from error
+
+
+def _gone(error: OSError, good: ImageFolder, instead: str = "") -> UsageError:
+    return UsageError(
+        f"cannot read {error.filename or good.root} any more: {error.strerror};"
+        f" leave the files alone while they are checked{instead}"
+    )
+
+
+def _checked(
+    proof: Proof, rest: Leftovers, sizes: Sequence[int], measured: storage.Storage | None
+) -> Checked:
     good = proof.good
     pictures = [proof.verdicts[path] for path in good.files]
-    sizes = _sizes(good)
     mean_bytes = sum(sizes) / len(sizes) if sizes else 0.0
     return Checked(
         folder=printable(good.root),
@@ -92,12 +108,6 @@ def _checked(proof: Proof, rest: Leftovers, measured: storage.Storage | None) ->
     )
 
 
-def _sizes(good: ImageFolder) -> list[int]:
-    if good.ranges:
-        return list(good.ranges.length)
-    return [(good.root / path).stat().st_size for path in good.files]
-
-
 def _counted(kinds: Sequence[str]) -> dict[str, int]:
     """The most frequent first."""
     return dict(Counter(kinds).most_common())
@@ -106,14 +116,15 @@ def _counted(kinds: Sequence[str]) -> dict[str, int]:
 def _misnamed(proof: Proof) -> dict[str, int]:
     if proof.good.format == "tfrecord":  # records have no names
         return {}
-    kinds = ((Path(path), proof.verdicts[path].kind.split()[0]) for path in proof.good.files)
+    kinds = ((_suffix(path), proof.verdicts[path].kind.split()[0]) for path in proof.good.files)
     return _counted(
-        [
-            f"{kind} named {path.suffix.lower()}"
-            for path, kind in kinds
-            if path.suffix.lower() not in _NAMES[kind]
-        ]
+        [f"{kind} named {suffix}" for suffix, kind in kinds if suffix not in _NAMES[kind]]
     )
+
+
+def _suffix(path: str) -> str:
+    """Of a name, behind which its place is told where a shard has it twice."""
+    return Path(re.sub(r" at byte \d+$", "", path)).suffix.lower()
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -168,9 +168,15 @@ def _verdict(found: Checked) -> Text:
     if not found.bad:
         return Text("All good", style="bold green")
     total = found.good + len(found.bad)
+    stopping = found.decoded_now + found.known_before - found.good  # loaders see no others
+    passed = len(found.bad) - stopping
+    told = []
+    if stopping:
+        told.append(f"stops at {stopping:,}, or leaves out as many with --bad-files skip")
+    if passed:
+        told.append(f"passes over {passed:,}, where no regular file is")
     return Text.assemble(
-        (f"{len(found.bad):,} of {total:,} bad", "bold red"),
-        "; run stops at what does not decode, or leaves it out with --bad-files skip",
+        (f"{len(found.bad):,} of {total:,} bad", "bold red"), f"; run {'; it '.join(told)}"
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pipelines import made, storage
+from pipelines.leftovers import Leftovers, leftovers
 from tests.cli.typed import Typed
 
 
@@ -118,9 +119,13 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
     for part in (
         *("1 empty\n  few/0.jpg", "1 not an image\n  many/page.jpg (HTML)"),
         *("1 no regular file\n  many/pipe.jpg (FIFO)", "1 link loop\n  many/self.jpg"),
-        *("1 .txt", "4 of 9 bad"),
+        "1 .txt",
     ):
         assert part in out
+    assert " ".join(out.split()).endswith(
+        "4 of 9 bad; run stops at 2, or leaves out as many with --bad-files skip; it passes over 2,"
+        " where no regular file is"
+    )
     assert "from before" not in out
     assert "7 of all known from before" in typed("check", folder, "--no-read")[1]
     found = json.loads(typed("check", folder, "--no-read", "--json")[1])
@@ -131,6 +136,12 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
         "link loop": 1,
     }
     assert (found["good"], found["decoded_now"], found["storage"]) == (5, 0, None)
+
+
+def test_what_runs_pass_over_stops_none(typed: Typed, folder: Path) -> None:
+    (folder / "many" / "gone.jpg").symlink_to("nowhere.jpg")
+    code, out, _ = typed("check", folder, "--no-read")
+    assert (code, "1 of 7 bad; run passes over 1, where" in out, "stops" in out) == (1, True, False)
 
 
 def test_names_beyond_some_are_in_json(typed: Typed, folder: Path) -> None:
@@ -151,6 +162,18 @@ def test_cold_is_not_told_where_it_was_not(
     assert found["warm"]["images_per_s"] == pytest.approx(
         found["warm"]["bytes_per_s"] / (found["bytes"] / 6)
     )
+
+
+def test_an_image_that_is_gone_is_told_before_measuring(typed: Typed, folder: Path) -> None:
+    def gone(root: Path) -> Leftovers:
+        (root / "many" / "5.jpg").unlink()
+        return leftovers(root)
+
+    with mock.patch("bench.cli.data_check.leftovers", gone):
+        code, out, err = typed("check", folder)
+    assert (code, out) == (2, "")
+    assert "5.jpg any more: No such file or directory; leave the files alone" in err
+    assert "reading the storage" not in err
 
 
 def test_a_name_that_is_no_utf_8_is_shown(typed: Typed, folder: Path) -> None:

@@ -52,6 +52,18 @@ def test_tar_files(
         assert words in text
 
 
+def test_names_that_come_again_are_no_wrong_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    members = [("a.jpg", picture("JPEG")), ("a.cls", b"0"), ("b.jpg", picture("PNG"))]
+    write_tar(root / "a.tar", [*members, ("b.cls", b"0"), *members, ("b.cls", b"0")])
+    assert checked(root, monkeypatch, json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["good"], found["misnamed"]) == (4, {"PNG named .jpg": 2})
+
+
 def test_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
