@@ -7,21 +7,27 @@ On a GPU the whole graph is DALI's; on a CPU it decodes crops, which `pipelines/
 batches of.
 """
 
+import re
 import weakref
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
 from pipelines.batches import FLOATS, Batch, Batches, BatchSpec
-from pipelines.dali_graphs import crops_graph, is_rows, whole_graph
+from pipelines.dali_graphs import GIVEN, crops_graph, is_rows, picture_graph, whole_graph
 from pipelines.errors import DataError
 from pipelines.feed import DaliSource, Feed
 from pipelines.finishing import CROPS_AHEAD, Finisher
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
 from pipelines.verdicts import Verdict
+
+_SAID: Final = re.compile(r"encountered:\s*(.+)")
+"""DALI's own words, which stand behind the trace of the graph."""
 
 
 class Running(Protocol):
@@ -93,31 +99,77 @@ class DaliBatches:
 
         What nobody has got yet is begun once more.
         """
-        bad = self._bad({sample.item for sample in self._feed.unmade()})
+        unmade = {sample.item for sample in self._feed.unmade()}
+        bad = self._damaged(unmade) or self._refused(unmade)
         if not bad:
             raise error
         if not self._source.skip_bad:
             index, why = next(iter(bad.items()))
             raise DataError(
-                f"{Path(self._source.root) / self._source.files[index]} does not decode ({why}), "
-                "but was sound when it was checked"
+                f"{Path(self._source.root) / self._source.files[index]} {why}"
             ) from error
         self.left_out += [self._source.files[index] for index in bad]
         self._feed.again_without(set(bad))
         self._running.close()
         self._running = self._built()
 
-    def _bad(self, indices: set[int]) -> dict[int, str]:
-        """Those of the samples that do not decode, with the reason."""
+    def _damaged(self, indices: set[int]) -> dict[int, str]:
+        """Those of the samples that do not decode as they did when they were checked."""
         with strict_decoding():
             found = {index: self._verdict(index).why for index in sorted(indices)}
-        return {index: why for index, why in found.items() if why}
+        return {
+            index: f"does not decode ({why}), but was sound when it was checked"
+            for index, why in found.items()
+            if why
+        }
+
+    def _refused(self, indices: set[int]) -> dict[int, str]:
+        """Those that DALI alone does not decode."""
+        trial = Trial(mapped=self._feed.is_mapped)
+        found = {index: trial.refusal(self._feed.given(index)) for index in sorted(indices)}
+        return {
+            index: f"cannot be decoded by DALI ({said}), but by PIL, which checked it; convert it,"
+            " or use --pipeline torchvision or --bad-files skip"
+            for index, said in found.items()
+            if said
+        }
 
     def _verdict(self, index: int) -> Verdict:
         root, ranges = Path(self._source.root), self._source.ranges
         if ranges is None:
             return examine(root / self._source.files[index])
         return examine(root / ranges.path(index), ranges.part(index))
+
+
+class Trial:
+    """Samples through DALI's decoders one at a time, on the CPU: which of them does it refuse?"""
+
+    def __init__(self, *, mapped: bool) -> None:
+        self._mapped = mapped
+        self._graph = self._built()
+
+    def refusal(self, given: NDArray[np.uint8]) -> str:
+        """What DALI says of a path, or of content; nothing where it decodes."""
+        try:
+            self._graph.run(**{GIVEN: [given]})
+        except RuntimeError as error:
+            self._graph = self._built()  # it stops for good
+            said = _SAID.search(str(error))
+            return said[1] if said else "it does not say why"
+        return ""
+
+    def _built(self) -> Any:
+        graph = picture_graph(
+            mapped=self._mapped,
+            batch_size=1,
+            num_threads=1,
+            device_id=None,
+            prefetch_queue_depth=1,
+            exec_async=False,  # what fails is what was given last
+            exec_pipelined=False,
+        )
+        graph.build()
+        return graph
 
 
 class _OnGpu:

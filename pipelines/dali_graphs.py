@@ -5,7 +5,7 @@ aspect, decoded alone, resized with antialiasing, mirrored half of the time.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nvidia.dali import fn, pipeline_def, types
 
@@ -13,6 +13,9 @@ from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
 
 Pull = Callable[[], Any]
 """Gives paths or contents, and labels, of the next batch."""
+
+GIVEN: Final = "given"
+"""The input of `picture_graph`: a path, or content."""
 
 _FLOATS = {"fp32": types.FLOAT, "fp16": types.FLOAT16}
 
@@ -47,9 +50,7 @@ def crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[An
         source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
     )
     images = fn.decoders.image_random_crop(
-        # Read, not mapped: a file that somebody cuts short meanwhile is then a bad file, where a
-        # mapped one ends the process.
-        given if mapped else fn.io.file.read(given, dont_use_mmap=True),
+        given if mapped else read(given),
         device=decode,
         output_type=types.RGB,
         random_area=list(spec.area),
@@ -60,6 +61,22 @@ def crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[An
         affine=False,
     )
     return images, labels
+
+
+@pipeline_def  # type: ignore[untyped-decorator]
+def picture_graph(*, mapped: bool) -> object:
+    """One whole picture at a time, decoded on the CPU: to see whether DALI decodes it."""
+    given = fn.external_source(name=GIVEN, dtype=types.UINT8, ndim=1)
+    return fn.decoders.image(given if mapped else read(given), output_type=types.RGB, affine=False)
+
+
+def read(paths: Any) -> Any:
+    """What files hold.
+
+    Read, not mapped: a file that somebody cuts short meanwhile is then a bad file, where a mapped
+    one ends the process.
+    """
+    return fn.io.file.read(paths, dont_use_mmap=True)
 
 
 def coin() -> Any:

@@ -59,12 +59,19 @@ class Feed:
         order = next(self._orders)
         self._begun.append(order)
         labels = np.array([[self._source.labels[one.item]] for one in order], np.int64)
-        if self._mapped is None:
-            return [self._path_bytes(one.item) for one in order], labels
-        self._mapped.will_need(order)
-        contents = [self._mapped.bytes_of(one.item) for one in order]
-        self._held.append((contents, labels))
-        return contents, labels
+        if self._mapped:
+            self._mapped.will_need(order)
+        given = [self.given(one.item) for one in order]
+        if self._mapped:
+            self._held.append((given, labels))
+        return given, labels
+
+    def given(self, index: int) -> NDArray[np.uint8]:
+        """What DALI is given of one sample: its content, or its path as bytes."""
+        if self._mapped:
+            return self._mapped.bytes_of(index)
+        path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118
+        return np.frombuffer(os.fsencode(path), np.uint8)
 
     def got(self) -> None:
         """Somebody has the oldest batch."""
@@ -79,7 +86,3 @@ class Feed:
         self._orders.bad |= bad
         self._orders.put_back([sample for sample in self.unmade() if sample.item not in bad])
         self._begun.clear()
-
-    def _path_bytes(self, index: int) -> NDArray[np.uint8]:
-        path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118
-        return np.frombuffer(os.fsencode(path), np.uint8)

@@ -26,7 +26,10 @@ from reports.schema.topology import Place
 _HINTS: Final = (
     (
         "Critical error in pipeline",
-        "the loader met a file that does not decode; it was sound when it was checked",
+        (
+            "DALI stopped, though it decodes each file that it was given by itself: the rank's log "
+            "tells where; --pipeline torchvision does without it"
+        ),
     ),
     (
         r"DataLoader worker .* killed by signal: Killed",

@@ -1,5 +1,7 @@
 """What must be the same whoever loads: files, labels, crops, pixels, and what a bad file does."""
 
+import struct
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pipelines.batches import Pixels
 from pipelines.epochs import LastBatch, Orders
 from pipelines.errors import DataError
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
+from tests.pipelines.made_shards import wanted, write_tar
 
 FILES = 14
 WIDTH, HEIGHT = 160, 120
@@ -214,3 +217,57 @@ def test_when_all_turn_bad_it_ends(ramp: Wanted, loader: Loader) -> None:
             (ramp.root / file).write_bytes(b"no picture")
         with pytest.raises(DataError, match="decode"):
             list(islice(batches, 20))
+
+
+def bmp_of_15_bits(side: int) -> bytes:
+    """A BMP of 5 bits a channel: PIL decodes it, DALI does not."""
+    rows = bytes(2 * side * side)
+    head = struct.pack("<2sIHHI", b"BM", 54 + len(rows), 0, 0, 54)
+    return head + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 16, 0, len(rows), *[0] * 4) + rows
+
+
+@pytest.mark.parametrize("in_shards", [False, True])
+def test_a_file_that_dali_alone_refuses_is_left_out_or_named(
+    ramp: Wanted, tmp_path: Path, in_shards: bool
+) -> None:
+    odd = bmp_of_15_bits(16)
+    (ramp.root / "5.png").write_bytes(odd)  # what it is named as makes no difference
+    with Image.open(ramp.root / "5.png") as image:
+        image.load()
+    if in_shards:
+        members = [
+            member
+            for index, file in enumerate(ramp.files)
+            for member in ((file, (ramp.root / file).read_bytes()), (f"{index}.cls", b"%d" % index))
+        ]
+        (tmp_path / "shards").mkdir()
+        write_tar(tmp_path / "shards" / "one.tar", members)
+        ramp = wanted(tmp_path / "shards", ramp)
+    with opened("dali", replace(ramp, skip_bad=True)) as batches:
+        labels = [next(batches)[1] for _ in range(9)]
+        assert batches.left_out == [ramp.files[5]]
+    assert all(len(one) == 4 for one in labels), "batches stay full"
+    assert set(torch.cat(labels).tolist()) == set(range(FILES)) - {5}
+    with opened("dali", ramp) as batches, pytest.raises(DataError) as error:
+        list(islice(batches, 9))
+    assert str(error.value) == (
+        f"{ramp.root / ramp.files[5]} cannot be decoded by DALI (Invalid sample_type: 0), but by"
+        " PIL, which checked it; convert it, or use --pipeline torchvision or --bad-files skip"
+    )
+    with opened("torchvision", ramp) as batches:
+        list(islice(batches, 9))
+
+
+def test_what_is_no_files_fault_is_told_as_it_is(
+    ramp: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened("dali", replace(ramp, skip_bad=True)) as batches:
+        next(batches)
+        monkeypatch.setattr(batches._running, "take", stop)
+        with pytest.raises(RuntimeError, match=r"^of memory$"):
+            next(batches)
+        assert not batches.left_out
+
+
+def stop() -> None:
+    raise RuntimeError("of memory")

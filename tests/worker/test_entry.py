@@ -8,7 +8,7 @@ from bench.worker import entry
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("Critical error in pipeline:\nError in CPU operator", "does not decode"),
+        ("Critical error in pipeline:\nError in CPU operator", "decodes each file"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--shm-size"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "a shard was cut"),
         ("DataLoader worker (pid 7) is killed by signal: Killed.", "lacked memory"),
