@@ -1,7 +1,8 @@
 """`data bench`: how fast loaders load here, and how many threads they need."""
 
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,7 @@ _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 
 
 def bench_command(given: Mapping[str, Any]) -> int:
-    """Sweep, print the tables, and write the chart."""
+    """Sweep, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
     machine, chart = inspect(), _chart(given["chart"])
     rounds = _rounds(given["rounds"])
@@ -45,12 +46,9 @@ def bench_command(given: Mapping[str, Any]) -> int:
         run = open_recording(
             request_of(request, settings[0]), machine, root=Path(root), command=(), tell=tell
         )
+        sizes = _sizes(run.data)
         swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
-        bench = _bench(run, swept)
-    if chart:
-        from reports.render.charts import loader_chart, save
-
-        save(loader_chart(bench), chart)
+        bench = _bench(run, swept, sizes)
     if given["json"]:
         as_json(bench)
     else:
@@ -58,6 +56,8 @@ def bench_command(given: Mapping[str, Any]) -> int:
         from reports.render.loaders import print_loaders
 
         print_loaders(screen(), bench)
+    if chart:
+        _draw(bench, chart)
     return UNSURE if bench.invalid and not given["allow_unsure"] else 0
 
 
@@ -75,7 +75,36 @@ def _chart(text: str | None) -> Path | None:
         raise UsageError(f"--chart {text}: give a name that ends in {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise UsageError(f"--chart {text}: no such folder: {path.parent}")
+    try:
+        _try_to_write(path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
     return path
+
+
+def _try_to_write(path: Path) -> None:
+    """Raise OSError where a file cannot be written, and leave all as it was."""
+    if path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    else:  # the permissions do not tell all, as of /proc
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+
+
+def _draw(bench: LoaderBench, path: Path) -> None:
+    from reports.render.charts import loader_chart, save
+
+    try:
+        save(loader_chart(bench), path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"--chart {path}: cannot be written: {error.strerror or error}; name a file in a folder of"
+        " yours"
+    )
 
 
 def _rounds(text: str) -> int:
@@ -134,10 +163,9 @@ def _doubling(most: int) -> list[int]:
     return [*powers, most]
 
 
-def _bench(run: Recording, swept: Swept) -> LoaderBench:
+def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
     data, config, machine = run.data, run.config, run.machine
     assert data
-    sizes = _sizes(data)
     gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
     return LoaderBench(
         folder=printable(data.facts.root),
@@ -161,11 +189,19 @@ def _bench(run: Recording, swept: Swept) -> LoaderBench:
     )
 
 
-def _sizes(data: Data) -> list[int]:
-    """Bytes of each image, in a file of its own or in a shard."""
+def _sizes(data: Data | None) -> list[int]:
+    """Bytes of each image, in a file of its own or in a shard; asked before all is measured."""
+    assert data
     if data.images.ranges:
         return list(data.images.ranges.length)
-    return [(Path(data.facts.root) / name).stat().st_size for name in data.images.files]
+    root = Path(data.facts.root)
+    try:
+        return [(root / name).stat().st_size for name in data.images.files]
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {error.filename or root} any more: {error.strerror};"
+            " leave the files alone while loaders are measured"
+        ) from error
 
 
 def _versions() -> dict[str, str]:
