@@ -103,7 +103,7 @@ def pack(
         ),
     ] = "webdataset",
     shard_mb: Annotated[
-        str, typer.Option(metavar="MB", help="Size of a shard at most, in 10^6 bytes of images")
+        str, typer.Option(metavar="MB", help="Size of a shard at most, in 10^6 bytes")
     ] = "256",
     bad_files: Annotated[
         str,

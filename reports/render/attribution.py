@@ -98,15 +98,16 @@ def predicted(one: Prediction) -> str:
 def _faster(one: Prediction, value: str) -> str:
     if one.loader_bound:
         return f"be loader-bound at {value}"
-    loading = one.loading_percent
-    loses = f", {-loading.value:.1f} % less than without loading" if _is_loss(loading) else ""
+    loses = _loss(one.loading_percent)
     if one.loader_bound is None:
         return f"train {value}{loses}; whether the loader bounds it cannot be told"
     return f"train {value}{loses}, {'but ' if loses else ''}not loader-bound yet"
 
 
-def _is_loss(percent: Estimate | None) -> bool:
-    return percent is not None and percent.high < 0
+def _loss(percent: Estimate | None) -> str:
+    if percent is None or percent.high >= 0:
+        return ""
+    return f", {-percent.value:.1f} % less than without loading"
 
 
 def _gain(percent: Estimate | None) -> str:
