@@ -1,5 +1,7 @@
 """What the launching program hands to its workers, and the names of the files between them."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -7,6 +9,7 @@ import msgspec
 
 from bench.errors import CannotHere
 from pipelines.ranges import Ranges
+from pipelines.verdicts import restored, storable
 from reports.schema.config import RunConfig
 from reports.schema.topology import Topology
 
@@ -64,6 +67,14 @@ class ImageList(msgspec.Struct, frozen=True, kw_only=True):
     """Where they lie in shards; None where each has a file of its own."""
 
 
+def _named(images: ImageList, form: Callable[[str], str]) -> ImageList:
+    """The same with its names in another form: JSON holds none that are not UTF-8."""
+    ranges = images.ranges
+    if ranges:
+        ranges = replace(ranges, paths=tuple(map(form, ranges.paths)))
+    return msgspec.structs.replace(images, files=list(map(form, images.files)), ranges=ranges)
+
+
 class SessionFolder:
     """The files of one session, by name. All processes of the session meet here."""
 
@@ -80,7 +91,7 @@ class SessionFolder:
         for folder in (self.path, self.ranks, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         if images:
-            self.image_list.write_bytes(msgspec.json.encode(images))
+            self.image_list.write_bytes(msgspec.json.encode(_named(images, storable)))
         self.job.write_bytes(msgspec.json.encode(job))
 
     def read_job(self) -> Job:
@@ -92,7 +103,8 @@ class SessionFolder:
 
     def read_images(self) -> ImageList:
         """The image files of this session."""
-        return msgspec.json.decode(self.image_list.read_bytes(), type=ImageList)
+        found = msgspec.json.decode(self.image_list.read_bytes(), type=ImageList)
+        return _named(found, restored)
 
     def rank_file(self, rank: int) -> Path:
         """Crash copy and heartbeat of one rank."""

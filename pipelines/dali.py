@@ -24,7 +24,7 @@ from pipelines.feed import DaliSource, Feed
 from pipelines.finishing import CROPS_AHEAD, Finisher
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
-from pipelines.verdicts import Verdict
+from pipelines.verdicts import Verdict, printable
 
 _SAID: Final = re.compile(r"encountered:\s*(.+)")
 """DALI's own words, which stand behind the trace of the graph."""
@@ -48,7 +48,7 @@ class DaliBatches:
         self._feed = Feed(spec, source, held=_held_batches(spec))
         self._builds = 0
         self.left_out: list[str] = []
-        """Files that turned bad."""
+        """Files that turned bad, or that DALI refuses, as they are told."""
         on_cpu = spec.device.type == "cpu"
         self._normalise = _normaliser(spec) if on_cpu and spec.pixels != "uint8" else None
         self._running = self._built()
@@ -105,10 +105,9 @@ class DaliBatches:
             raise error
         if not self._source.skip_bad:
             index, why = next(iter(bad.items()))
-            raise DataError(
-                f"{Path(self._source.root) / self._source.files[index]} {why}"
-            ) from error
-        self.left_out += [self._source.files[index] for index in bad]
+            path = Path(self._source.root) / self._source.files[index]
+            raise DataError(f"{printable(path)} {why}") from error
+        self.left_out += [printable(self._source.files[index]) for index in bad]
         self._feed.again_without(set(bad))
         self._running.close()
         self._running = self._built()

@@ -9,7 +9,7 @@ from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
 from pipelines.pictures import examine, strict_decoding
 from pipelines.ranges import Part
-from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
+from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, printable, save, stamp
 from pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]
@@ -92,7 +92,7 @@ def require_good(proof: Proof, *, skip: bool) -> ImageFolder:
 
 def _named(bad: Sequence[BadFile]) -> str:
     """The first bad files in words."""
-    names = [f"{file.path} ({file.reason})" for file in bad[:NAMED_FILES]]
+    names = [f"{printable(file.path)} ({file.reason})" for file in bad[:NAMED_FILES]]
     return ", ".join(names + ["…"] * (len(bad) > NAMED_FILES))
 
 

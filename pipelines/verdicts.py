@@ -3,13 +3,18 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 VERSION = 3
+
+_ODD: Final = re.compile("[\0\udc80-\udcff]")
+"""What Python has in the place of bytes that are no UTF-8, and what marks them in JSON."""
+_STORED: Final = re.compile("\0([0-9a-f]{2})")
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
@@ -62,18 +67,43 @@ def load(cache: Path, root: Path) -> Verdicts:
         manifest = msgspec.json.decode(manifest_path(cache, root).read_bytes(), type=Manifest)
     except (OSError, ValueError):
         return {}
-    return manifest.verdicts if manifest.version == VERSION else {}
+    if manifest.version != VERSION:
+        return {}
+    return {restored(path): verdict for path, verdict in manifest.verdicts.items()}
 
 
 def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
     """Replace the manifest in one step; where the cache cannot be written, nothing is kept."""
     path = manifest_path(cache, root)
-    with contextlib.suppress(OSError, UnicodeError):
-        content = msgspec.json.encode(
-            Manifest(version=VERSION, root=str(root.resolve()), verdicts=verdicts)
-        )
+    kept = {storable(name): verdict for name, verdict in verdicts.items()}
+    with contextlib.suppress(OSError):
+        told = printable(root.resolve())
+        content = msgspec.json.encode(Manifest(version=VERSION, root=told, verdicts=kept))
         cache.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
+
+
+def storable(name: str) -> str:
+    """A name as JSON can hold it: each byte that is no UTF-8 as NUL and two hexadecimal digits.
+
+    No file has a NUL in its name, so other names stay as they are. (In a shard a sample's may: that
+    NUL is written in the same way.)
+    """
+    return name if name.isprintable() else _ODD.sub(lambda odd: f"\0{ord(odd[0]) & 0xFF:02x}", name)
+
+
+def printable(name: str | Path) -> str:
+    """A name for people: a byte that is no UTF-8 as the sign for such."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def restored(name: str) -> str:
+    """The name that `storable` was given, as Python has it from the system."""
+    if "\0" not in name:
+        return name
+    return _STORED.sub(
+        lambda stored: bytes.fromhex(stored[1]).decode(errors="surrogateescape"), name
+    )
 
 
 def replace_file(path: Path, content: bytes) -> None:

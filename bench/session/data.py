@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
+from pipelines.verdicts import printable
 from reports.schema.config import SYNTHETIC, Request, RunConfig
 from reports.schema.record import DataFormat, DataSet
 
@@ -45,11 +47,22 @@ def describe_data(request: Request) -> DataFacts | None:
         root = cache_dir() / DEFAULT_SPEC.folder_name
         return DataFacts(root=str(root), classes=DEFAULT_SPEC.classes, made=True)
     try:
-        root = Path(str(request["data"])).expanduser()
-        folder = scan_any(root, cache=cache_dir(), keep=False)
+        folder = scan_any(_given_root(request), cache=cache_dir(), keep=False)
     except DataError as error:
         raise UsageError(f"--data: {error}") from error
     return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)
+
+
+def _given_root(request: Request) -> Path:
+    """The user's folder; records say where it lies, and JSON holds no path that is not UTF-8."""
+    root = Path(str(request["data"])).expanduser()
+    for path in (str(root), os.path.realpath(root)):
+        if printable(path) != path:
+            raise DataError(
+                f"{printable(path)} is not UTF-8, and records hold no other paths; rename that "
+                "folder (names in it may be anything)"
+            )
+    return root
 
 
 def unread_data(request: Request) -> DataFacts | None:
@@ -82,7 +95,7 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
             progress=lambda done, total: tell("making JPEGs", done, total),
         )
         if made
-        else Path(str(request["data"])).expanduser()
+        else _given_root(request)
     )
     folder = scan_any(
         root,
@@ -160,7 +173,7 @@ def record_of(data: Data) -> DataSet:
         root=data.facts.root,
         images=len(data.images.files),
         classes=data.facts.classes,
-        digest=hashlib.sha256(listing.encode()).hexdigest()[:16],
+        digest=hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()[:16],
         left_out=data.left_out,
         made=data.facts.made,
         format=data.format,

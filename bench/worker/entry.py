@@ -140,11 +140,16 @@ def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None)
     account = RankError(
         rank=rank,
         kind="" if memory else type(error).__name__,
-        message=memory or str(error),
+        message=memory or _as_utf8(str(error)),
         time_ns=time_ns,
         hint=hint or _hint(error),
     )
     write_atomically(folder.error_file(rank), msgspec.json.encode(account))
+
+
+def _as_utf8(text: str) -> str:
+    """JSON holds nothing else, and an error may name a file whose name is not."""
+    return text.encode(errors="replace").decode()
 
 
 def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:

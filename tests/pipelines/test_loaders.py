@@ -1,5 +1,6 @@
 """What must be the same whoever loads: files, labels, crops, pixels, and what a bad file does."""
 
+import os
 import struct
 from dataclasses import replace
 from itertools import islice
@@ -271,3 +272,31 @@ def test_what_is_no_files_fault_is_told_as_it_is(
 
 def stop() -> None:
     raise RuntimeError("of memory")
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_files_whose_names_are_no_utf8(ramp: Wanted, loader: Loader) -> None:
+    folder = ramp.root / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    files = [os.fsdecode(b"caf\xe9/\xff%d.png" % index) for index in range(FILES)]
+    for old, new in zip(ramp.files, files, strict=True):
+        (ramp.root / old).rename(ramp.root / new)
+    odd = replace(ramp, files=files)
+    with opened(loader, odd) as batches:
+        labels = [next(batches)[1] for _ in range(7)]
+        assert set(torch.cat(labels).tolist()) == set(range(FILES))
+    (ramp.root / files[5]).write_bytes(b"no picture")
+    with opened(loader, odd) as batches, pytest.raises(DataError, match=r"5.png does not decode"):
+        list(islice(batches, 9))
+
+
+def test_dali_tells_such_names_as_they_can_be_shown(ramp: Wanted) -> None:
+    name = os.fsdecode(b"\xff5.png")
+    (ramp.root / name).write_bytes(b"no picture")
+    files = [*ramp.files[:5], name, *ramp.files[6:]]
+    with opened("dali", replace(ramp, files=files, skip_bad=True)) as batches:
+        list(islice(batches, 9))
+        assert batches.left_out == ["\N{REPLACEMENT CHARACTER}5.png"]
+    with opened("dali", replace(ramp, files=files)) as batches, pytest.raises(DataError) as error:
+        list(islice(batches, 9))
+    assert str(error.value).encode()

@@ -209,3 +209,17 @@ def test_nothing_left_is_an_error_either_way(data: ImageFolder, cache: Path, ski
         (data.root / path).write_bytes(b"")
     with pytest.raises(DataError, match=r"none of the 6 files under .* decode: a/0.jpg \(empty\)"):
         require_good(prove(data, cache=cache, workers=1), skip=skip)
+
+
+def test_names_that_are_no_utf8_are_known_again_and_told(data: ImageFolder, cache: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(data.root) + b"/caf\xe9"))
+    for raw in (b"\xff1.jpg", b"\xff2.jpg"):
+        draw(folder / os.fsdecode(raw))
+    prove(scan(data.root), cache=cache, workers=1)
+    assert prove(scan(data.root), cache=cache, workers=1).decoded == 0
+    (folder / os.fsdecode(b"\xff1.jpg")).write_bytes(b"")
+    again = prove(scan(data.root), cache=cache, workers=1)
+    assert again.decoded == 1
+    with pytest.raises(DataError, match=r"caf\N{REPLACEMENT CHARACTER}/.1.jpg \(empty\)") as caught:
+        require_good(again, skip=False)
+    assert str(caught.value).encode()

@@ -2,16 +2,17 @@
 
 import dataclasses
 import io
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 from PIL import Image
 
-from bench.config.resolve import resolve
+from bench.config.resolve import DataFacts, resolve
 from bench.errors import UsageError
 from bench.job import ImageList
-from bench.session.data import describe_data, prepare_data, record_of
+from bench.session.data import Data, describe_data, prepare_data, record_of
 from pipelines.made_spec import DEFAULT_SPEC
 from pipelines.shards import example
 from reports.schema.config import Request
@@ -74,6 +75,40 @@ def test_the_digest_tells_data_sets_apart(photos: Path) -> None:
     assert first is not None
     assert second is not None
     assert record_of(first).digest == record_of(first).digest != record_of(second).digest
+
+
+def test_the_digest_of_names_as_everyone_has_them_stays() -> None:
+    images = ImageList(files=["cat/é one.jpg", "dog/one.jpg"], labels=[0, 1])
+    data = Data(facts=DataFacts(root="/set", classes=2, made=False), images=images)
+    assert record_of(data).digest == "d25c5ff19371ef4b"
+
+
+def test_names_that_are_no_utf8(photos: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(photos) + b"/caf\xe9"))
+    (photos / "cat").rename(odd)
+    (odd / "one.jpg").rename(odd / os.fsdecode(b"\xff1.jpg"))
+    first = prepare_data({"data": str(photos)}, LAPTOP, quiet)
+    assert first is not None
+    assert os.fsencode(first.images.files[0]) == b"caf\xe9/\xff1.jpg"
+    (odd / os.fsdecode(b"\xff1.jpg")).rename(odd / os.fsdecode(b"\xff2.jpg"))
+    second = prepare_data({"data": str(photos)}, LAPTOP, quiet)
+    assert second is not None
+    assert record_of(first).digest != record_of(second).digest
+
+
+@pytest.mark.parametrize("through_a_link", [True, False])
+def test_a_root_that_is_no_utf8_is_refused(photos: Path, through_a_link: bool) -> None:
+    root = Path(os.fsdecode(os.fsencode(photos) + b"/r\xff"))
+    root.mkdir()
+    (photos / "cat").rename(root / "cat")
+    if through_a_link:
+        (photos / "link").symlink_to(root)
+        root = photos / "link"
+    request: Request = {"data": str(root)}
+    for ask in (lambda: prepare_data(request, LAPTOP, quiet), lambda: describe_data(request)):
+        with pytest.raises(UsageError, match="is not UTF-8, and records hold no other") as error:
+            ask()
+        assert str(error.value).encode()
 
 
 @pytest.fixture

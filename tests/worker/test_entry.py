@@ -1,7 +1,12 @@
-"""What a failing rank advises."""
+"""What a failing rank advises, and writes down."""
 
+import os
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from bench.job import RankError, SessionFolder
 from bench.worker import entry
 
 
@@ -29,3 +34,11 @@ def test_hints(message: str, words: str) -> None:
     found = entry._hint(RuntimeError(message))
     assert words in found
     assert bool(found) is bool(words)
+
+
+def test_an_error_that_names_a_file_in_no_utf8_is_written_down(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.ranks.mkdir()
+    entry._report(folder, 0, ValueError(os.fsdecode(b"\xff1.jpg does not decode")), None)
+    found = msgspec.json.decode(folder.error_file(0).read_bytes(), type=RankError)
+    assert (found.kind, found.message) == ("ValueError", "?1.jpg does not decode")
