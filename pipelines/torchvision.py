@@ -30,6 +30,7 @@ from pipelines.pictures import as_rgb
 from pipelines.pixels import Normalise
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
+from pipelines.verdicts import printable
 
 MIRRORED = 0.5
 
@@ -109,7 +110,7 @@ class TorchvisionBatches:
             raise DataError(why)
         new = {index for index, _ in bad} - self._orders.bad
         self._orders.bad |= new
-        self.left_out += [self._source.files[index] for index in sorted(new)]
+        self.left_out += [printable(self._source.files[index]) for index in sorted(new)]
 
 
 def _read_ahead(orders: Orders, mapped: Mapped) -> Iterator[list[Sample]]:

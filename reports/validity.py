@@ -163,8 +163,8 @@ def _left_out(facts: tuple[RankFacts, ...]) -> list[str]:
     """Files that one rank or another could not read any more."""
     files = sorted({file for one in facts for file in one.files_left_out})
     which = f"{len(files)} files" if len(files) > 1 else "1 file"
-    more = " …" if len(files) > 1 else ""
-    told = f"{which} turned bad while training and {'were' if len(files) > 1 else 'was'} left out"
+    more, were = (" …", "were") if len(files) > 1 else ("", "was")
+    told = f"{which} did not decode while training and {were} left out"
     return [f"{told} ({files[0]}{more})"] if files else []
 
 

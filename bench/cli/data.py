@@ -1,9 +1,7 @@
 """What the commands of `data` share: options as numbers, progress, ends that are told in a line."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +15,7 @@ from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
 from pipelines.leftovers import Stray
 from pipelines.proof import BadFile, Proof, prove
+from pipelines.verdicts import printable
 from reports.datasets import Bad
 
 Tell = Callable[[str, int, int], None]
@@ -66,11 +65,6 @@ def proved(folder: ImageFolder, workers: int, tell: Tell) -> Proof:
 def bad_rows(files: Iterable[BadFile | Stray]) -> list[Bad]:
     """Bad files as they are reported."""
     return [Bad(path=printable(file.path), why=file.why, seems=file.seems) for file in files]
-
-
-def printable(path: str | Path) -> str:
-    """A name that is not UTF-8 keeps what can be shown of it."""
-    return os.fsencode(path).decode(errors="replace")
 
 
 def as_json(found: Any) -> None:

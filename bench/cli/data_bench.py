@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cli.data import as_json, at_work, one_of, printable, whole
+from bench.cli.data import as_json, at_work, one_of, whole
 from bench.config.pipeline import dali_installed
 from bench.config.request import checked
 from bench.config.resolve import resolve
@@ -18,6 +18,7 @@ from bench.machine.member import require_alone
 from bench.session.data import Data
 from bench.session.loader_sweep import Sweep, Swept, request_of
 from bench.session.recording import Recording, open_recording
+from pipelines.verdicts import printable
 from reports.loaders import CONFIDENCE, LoaderBench, Setting
 from reports.schema.config import Request
 

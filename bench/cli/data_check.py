@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.cli.data import as_json, at_work, bad_rows, printable, proved, workers_of
+from bench.cli.data import as_json, at_work, bad_rows, proved, workers_of
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
 from pipelines import storage
@@ -18,6 +18,7 @@ from pipelines.leftovers import Leftovers, beside_shards, leftovers
 from pipelines.proof import Proof
 from pipelines.sharded import scan_any
 from pipelines.storage import places_to_read
+from pipelines.verdicts import printable
 from reports.datasets import Balance, Checked, ClassCount, Pass, Spread, Storage
 
 _NAMES: Final = {

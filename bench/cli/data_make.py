@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.cli.data import as_json, at_work, bad_rows, printable, proved, whole, workers_of
+from bench.cli.data import as_json, at_work, bad_rows, proved, whole, workers_of
 from bench.errors import UsageError
 from pipelines import made, manifest, photos
 from pipelines.aside import aside, lies_in, taken
@@ -13,6 +13,7 @@ from pipelines.errors import DataError
 from pipelines.leftovers import leftovers
 from pipelines.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
 from pipelines.proof import BadFile
+from pipelines.verdicts import printable
 from reports.datasets import Made
 
 MOST_IMAGES = 100_000_000

@@ -10,7 +10,6 @@ from bench.cli.data import (
     at_work,
     bad_rows,
     one_of,
-    printable,
     proved,
     whole,
     workers_of,
@@ -20,6 +19,7 @@ from pipelines.aside import lies_in, taken
 from pipelines.folder import scan
 from pipelines.pack import Format, Packed, pack
 from pipelines.proof import Proof, require_good
+from pipelines.verdicts import printable
 from reports.datasets import PackedSet, ShardRow
 
 

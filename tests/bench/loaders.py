@@ -3,8 +3,9 @@
     python -m tests.bench.loaders [--data FOLDER] [--rounds N] [--json FILE]
 
 Each line is images/s of a block of batches, after as many as a loader holds ready were thrown away;
-`decode` is DALI's own decode + crop + resize, without mirror and normalisation. Prints ratios of
-the same round with 99 % intervals. `nox -s campaign -- loaders` writes docs/results/loaders.json.
+`decode` is DALI's own decode + crop + resize, without mirror and normalisation; `by hand` is what
+scripts have (jpegs_by_hand.py), in fp32. Prints ratios of the same round with 99 % intervals.
+`nox -s campaign -- loaders` writes docs/results/loaders.json, and `nox -s docs` the table.
 """
 
 import argparse
@@ -35,14 +36,19 @@ from pipelines.made import ensure_made
 from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 from reports.files import write_atomically
 from reports.stats.effects import t_interval, to_percent
+from tests.bench import jpegs_by_hand
+from tests.bench.loaders_table import SIDES
 
 BATCH, SIZE, WORKERS, PREFETCH = 64, 224, 2, 2
 READY: Final = 2 * PREFETCH + 2
 """Batches thrown away before a block: more than any of the loaders holds ready."""
 BLOCK: Final = 10
-SIDES: Final = ("dali fp32", "torchvision fp32", "dali uint8", "torchvision uint8", "decode")
 RATIOS: Final = (
     ("dali fp32", "torchvision fp32"),
+    ("dali fp32", "dali by hand"),
+    ("dali fp32", "torchvision by hand"),
+    ("dali by hand", "torchvision by hand"),
+    ("torchvision fp32", "torchvision by hand"),
     ("dali uint8", "torchvision uint8"),
     ("dali uint8", "decode"),
 )
@@ -74,7 +80,14 @@ def main() -> None:
 def _opened(name: str, folder: ImageFolder) -> Iterator[object]:
     if name == "decode":
         return iter(DALIGenericIterator([_decode(folder)], ["images", "labels"], size=-1))
-    loader, pixels = name.split()
+    loader, pixels = name.split(maxsplit=1)
+    if pixels == "by hand":
+        by_hand = jpegs_by_hand.dali_batches
+        if loader == "torchvision":
+            by_hand = jpegs_by_hand.torchvision_batches
+        found: Iterator[object] = by_hand(**_files(folder), size=SIZE, batch=BATCH, workers=WORKERS)
+        next(found)
+        return found
     spec = _spec("uint8" if pixels == "uint8" else "fp32")
     batches: Batches
     if loader == "dali":
@@ -144,7 +157,7 @@ def _block(batches: Iterator[object]) -> Block:
 
 
 def _ratio(rates: list[list[float]], a: str, b: str) -> dict[str, float]:
-    one, other = SIDES.index(a), SIDES.index(b)
+    one, other = (list(SIDES).index(name) for name in (a, b))
     logs = np.array([math.log(row[one] / row[other]) for row in rates])
     found = t_interval(logs, CONFIDENCE)
     told: Callable[[float], float] = lambda x: round(1 + to_percent(x) / 100, 4)  # noqa: E731
@@ -175,7 +188,7 @@ def _facts(folder: ImageFolder, rounds: int) -> dict[str, Any]:
         "workers": WORKERS,
         "n": rounds,
         "confidence": CONFIDENCE,
-        "sides": SIDES,
+        "sides": list(SIDES),
     }
 
 

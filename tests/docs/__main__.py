@@ -17,7 +17,7 @@ import typer
 from bench.cli.main import app
 from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
-from tests.bench import attribution, memory, variants
+from tests.bench import attribution, loaders_table, memory, variants
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -30,7 +30,9 @@ def pages() -> dict[Path, str]:
         DOCS / "cli.md": _command_line(),
         DOCS / "architectures.md": _architectures(),
         DOCS / "pipelines.md": _renewed(
-            "pipelines.md", attribution=attribution.table(_results("attribution")["cases"])
+            "pipelines.md",
+            attribution=attribution.table(_results("attribution")["cases"]),
+            loaders=loaders_table.table(_results("loaders")),
         ),
     }
 

@@ -1,0 +1,75 @@
+"""JPEG batches as scripts for ImageNet have them; imports nothing of ours.
+
+Both give normalised floats [batch, 3, size, size] in channels_last and labels, cropped, resized
+with antialiasing and mirrored as ours are.
+"""
+
+import torch
+from nvidia.dali import fn, pipeline_def, types
+from nvidia.dali.plugin.pytorch import DALIGenericIterator
+from torch.utils.data import DataLoader, Dataset
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms import v2
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pipeline_def
+def whole(root, files, labels, size):
+    """All of DALI's own operators."""
+    jpegs, label = fn.readers.file(
+        file_root=root, files=files, labels=labels, random_shuffle=True, name="reader"
+    )
+    images = fn.decoders.image_random_crop(jpegs, random_area=[0.08, 1.0])
+    images = fn.resize(images, size=size, interp_type=types.INTERP_LINEAR, antialias=True)
+    images = fn.crop_mirror_normalize(
+        images,
+        dtype=types.FLOAT,
+        output_layout="HWC",
+        mean=[255 * value for value in MEAN],
+        std=[255 * value for value in STD],
+        mirror=fn.random.coin_flip(probability=0.5),
+    )
+    return images, label
+
+
+def dali_batches(root, files, labels, *, size, batch, workers):
+    graph = whole(root, files, labels, size, batch_size=batch, num_threads=workers, device_id=None)
+    for loaded in DALIGenericIterator([graph], ["images", "labels"], size=-1):
+        yield loaded[0]["images"].permute(0, 3, 1, 2), loaded[0]["labels"].view(-1).long()
+
+
+class Pictures(Dataset):
+    """torchvision's decoder and transforms, a picture at a time."""
+
+    def __init__(self, root, files, labels, size):
+        self.root, self.files, self.labels = root, files, labels
+        self.transform = v2.Compose(
+            [
+                v2.RandomResizedCrop(size, antialias=True),
+                v2.RandomHorizontalFlip(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(MEAN, STD),
+            ]
+        )
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        picture = decode_image(f"{self.root}/{self.files[index]}", ImageReadMode.RGB)
+        return self.transform(picture), self.labels[index]
+
+
+def torchvision_batches(root, files, labels, *, size, batch, workers):
+    loader = DataLoader(
+        Pictures(root, files, labels, size),
+        batch_size=batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=True,
+    )
+    while True:
+        for images, label in loader:
+            yield images.contiguous(memory_format=torch.channels_last), label
