@@ -8,8 +8,8 @@ from typing import Final, Literal
 import msgspec
 
 from bench.errors import CannotHere
+from pipelines.names import restored, storable
 from pipelines.ranges import Ranges
-from pipelines.verdicts import restored, storable
 from reports.schema.config import RunConfig
 from reports.schema.topology import Topology
 

@@ -22,9 +22,10 @@ from pipelines.dali_graphs import GIVEN, crops_graph, is_rows, picture_graph, wh
 from pipelines.errors import DataError
 from pipelines.feed import DaliSource, Feed
 from pipelines.finishing import CROPS_AHEAD, Finisher
+from pipelines.names import printable
 from pipelines.pictures import examine, strict_decoding
 from pipelines.pixels import Normalise
-from pipelines.verdicts import Verdict, printable
+from pipelines.verdicts import Verdict
 
 _SAID: Final = re.compile(r"encountered:\s*(.+)")
 """DALI's own words, which stand behind the trace of the graph."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
+from pipelines.names import printable
 from pipelines.pictures import examine, strict_decoding
 from pipelines.ranges import Part
-from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, printable, save, stamp
+from pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
 from pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]

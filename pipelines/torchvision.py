@@ -26,11 +26,11 @@ from pipelines.epochs import Orders, Sample
 from pipelines.errors import DataError
 from pipelines.headers import has_exif_in_webp, is_damaged_png
 from pipelines.mapped import Mapped, ShardChanged
+from pipelines.names import printable
 from pipelines.pictures import as_rgb
 from pipelines.pixels import Normalise
 from pipelines.ranges import Ranges
 from pipelines.resize import resize_into
-from pipelines.verdicts import printable
 
 MIRRORED = 0.5
 

@@ -3,18 +3,15 @@
 import contextlib
 import hashlib
 import os
-import re
 import tempfile
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-VERSION = 3
+from pipelines.names import printable, restored, storable
 
-_ODD: Final = re.compile("[\0\udc80-\udcff]")
-"""What Python has in the place of bytes that are no UTF-8, and what marks them in JSON."""
-_STORED: Final = re.compile("\0([0-9a-f]{2})")
+VERSION = 3
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
@@ -81,29 +78,6 @@ def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
         content = msgspec.json.encode(Manifest(version=VERSION, root=told, verdicts=kept))
         cache.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
-
-
-def storable(name: str) -> str:
-    """A name as JSON can hold it: each byte that is no UTF-8 as NUL and two hexadecimal digits.
-
-    No file has a NUL in its name, so other names stay as they are. (In a shard a sample's may: that
-    NUL is written in the same way.)
-    """
-    return name if name.isprintable() else _ODD.sub(lambda odd: f"\0{ord(odd[0]) & 0xFF:02x}", name)
-
-
-def printable(name: str | Path) -> str:
-    """A name for people: a byte that is no UTF-8 as the sign for such."""
-    return os.fsencode(name).decode(errors="replace")
-
-
-def restored(name: str) -> str:
-    """The name that `storable` was given, as Python has it from the system."""
-    if "\0" not in name:
-        return name
-    return _STORED.sub(
-        lambda stored: bytes.fromhex(stored[1]).decode(errors="surrogateescape"), name
-    )
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -14,8 +14,8 @@ from pipelines.cache import cache_dir
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
 from pipelines.leftovers import Stray
+from pipelines.names import printable
 from pipelines.proof import BadFile, Proof, prove
-from pipelines.verdicts import printable
 from reports.datasets import Bad
 
 Tell = Callable[[str, int, int], None]

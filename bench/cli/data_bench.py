@@ -18,7 +18,7 @@ from bench.machine.member import require_alone
 from bench.session.data import Data
 from bench.session.loader_sweep import Sweep, Swept, request_of
 from bench.session.recording import Recording, open_recording
-from pipelines.verdicts import printable
+from pipelines.names import printable
 from reports.loaders import CONFIDENCE, LoaderBench, Setting
 from reports.schema.config import Request
 

@@ -15,10 +15,10 @@ from pipelines import storage
 from pipelines.cache import cache_dir
 from pipelines.folder import ImageFolder
 from pipelines.leftovers import Leftovers, beside_shards, leftovers
+from pipelines.names import printable
 from pipelines.proof import Proof
 from pipelines.sharded import scan_any
 from pipelines.storage import places_to_read
-from pipelines.verdicts import printable
 from reports.datasets import Balance, Checked, ClassCount, Pass, Spread, Storage
 
 _NAMES: Final = {

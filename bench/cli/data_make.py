@@ -12,8 +12,8 @@ from pipelines.aside import aside, lies_in, taken
 from pipelines.errors import DataError
 from pipelines.leftovers import leftovers
 from pipelines.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
+from pipelines.names import printable
 from pipelines.proof import BadFile
-from pipelines.verdicts import printable
 from reports.datasets import Made
 
 MOST_IMAGES = 100_000_000

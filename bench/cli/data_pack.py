@@ -17,9 +17,9 @@ from bench.cli.data import (
 from bench.errors import UsageError
 from pipelines.aside import lies_in, taken
 from pipelines.folder import scan
+from pipelines.names import printable
 from pipelines.pack import Format, Packed, pack
 from pipelines.proof import Proof, require_good
-from pipelines.verdicts import printable
 from reports.datasets import PackedSet, ShardRow
 
 

@@ -15,7 +15,7 @@ from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
-from pipelines.verdicts import printable
+from pipelines.names import printable
 from reports.schema.config import SYNTHETIC, Request, RunConfig
 from reports.schema.record import DataFormat, DataSet
 
