@@ -30,6 +30,8 @@ _LIKELY: Final[dict[int, str]] = {
 """What a signal usually means here."""
 _AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
 """How torchrun's report names a process that a signal ended."""
+_TERMINATED: Final = "Stack (most recent call first):"
+"""How faulthandler begins what it says of one thread alone."""
 _CONSEQUENCE: Final = re.compile(
     r"connection (closed|reset|refused)|socket|broken pipe|timed out|timeout|gloo|nccl|peer",
     re.IGNORECASE,
@@ -88,20 +90,21 @@ def _killed(
 
 
 def _silent(folder: SessionFolder, errors: list[RankError]) -> Failure | None:
-    """A rank that went without a word while the others say that they lost one.
+    """A rank that went without a word while the others say that they lost one, or were ended.
 
     DeepSpeed's launcher names neither the rank nor, for certain, the signal; of a group that
     somebody else has started, only this node's ranks can be seen.
     """
-    if not errors or not all(_is_consequence(error) for error in errors):
+    if not all(_is_consequence(error) for error in errors):
         return None
     files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
-    silent = [
+    gone = [
         file
         for file in sorted(filter(None, files), key=lambda file: file.rank)
         if file.phase is not Phase.DONE and not folder.error_file(file.rank).exists()
     ]
-    if not silent:
+    silent = [file for file in gone if not _was_terminated(folder.rank_log(file.rank))]
+    if not silent or not (errors or len(silent) < len(gone)):
         return None
     first, many = silent[0], len(silent) > 1
     ranks = " or ".join(f"rank {file.rank}" for file in silent)
@@ -109,6 +112,14 @@ def _silent(folder: SessionFolder, errors: list[RankError]) -> Failure | None:
     what = f"{ranks}: ended without a word in {_where(first)}"
     what += f", one of them first; {likely}" if many else f"; {likely}"
     return _failure(first.rank, what, folder.rank_log(first.rank))
+
+
+def _was_terminated(log: Path) -> bool:
+    """Whether a rank got SIGTERM: it then says where it was (bench/worker/entry.py)."""
+    try:
+        return _TERMINATED in log.read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def _agent_exits(folder: SessionFolder) -> list[tuple[str, str]]:

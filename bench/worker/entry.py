@@ -8,6 +8,7 @@ import faulthandler
 import importlib
 import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -131,6 +132,9 @@ def _redirect_output(log: Path) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     faulthandler.enable()
+    # Whoever ends this rank because of another one's end, it says where it was, and then ends:
+    # so the one that says nothing was the first.
+    faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
 
 
 def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None) -> None:

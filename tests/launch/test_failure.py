@@ -218,6 +218,27 @@ def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:
     assert found.what.startswith("rank 1: ended without a word in step 5 of 7; SIGKILL is")
 
 
+def test_the_silent_rank_is_found_where_the_others_were_ended_before_they_spoke(
+    folder: SessionFolder,
+) -> None:
+    for number in range(2):
+        rank(folder, number, Phase.TIMED, 4)
+        stack = "Stack (most recent call first):\n  File ..., line 1 in backward\n"
+        folder.rank_log(number).write_text("" if number == 1 else stack)
+    agent(folder, 0, "[launch.py:259:sigkill_handler] [...] exits with return code = -9")
+    found = find_failure(folder, [247])
+    assert found.rank == 1
+    assert found.what.startswith("rank 1: ended without a word in step 5 of 7; SIGKILL is")
+
+
+@pytest.mark.parametrize("said", ["", "Stack (most recent call first):\n"])
+def test_where_all_ended_alike_none_was_first(folder: SessionFolder, said: str) -> None:
+    for number in range(2):
+        rank(folder, number, Phase.TIMED, 4)
+        folder.rank_log(number).write_text(said)
+    assert find_failure(folder, [1]).rank is None
+
+
 def test_a_cause_that_a_rank_told_is_no_silence(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.TIMED, 4)
     rank(folder, 1, Phase.TIMED, 4)

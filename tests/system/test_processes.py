@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from bench.job import SessionFolder
 from bench.launch import processes as module
 from bench.launch.commands import NodeCommand
+from bench.launch.failure import _was_terminated
 from bench.launch.processes import Processes
 from bench.rankfile import RankFile
 
@@ -152,3 +154,19 @@ def test_stopping_twice_does_no_harm(folder: SessionFolder) -> None:
         wait_until(lambda: ended(agents))
         agents.stop()
     assert agents.exit_codes == [0]
+
+
+def test_a_rank_that_somebody_ends_says_where_it_was(tmp_path: Path) -> None:
+    """At once and without Python's help, as it may be deep in a library, and then it ends."""
+    log, ready = tmp_path / "log", tmp_path / "ready"
+    code = (
+        "import sys; from pathlib import Path; from bench.worker.entry import _redirect_output\n"
+        "_redirect_output(Path(sys.argv[1])); Path(sys.argv[2]).touch()\n"
+        "sum(iter(int, 1))"
+    )
+    with subprocess.Popen((sys.executable, "-c", code, log, ready)) as rank:
+        wait_until(ready.exists)
+        rank.send_signal(signal.SIGTERM)
+        assert rank.wait(30) == -signal.SIGTERM
+    assert _was_terminated(log)
+    assert not _was_terminated(tmp_path / "none")
