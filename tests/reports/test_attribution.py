@@ -1,6 +1,7 @@
 """What loading costs: exact sums, and what is told only where intervals allow it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,12 @@ def found(sides: dict[SideName, SideRounds], *, cores: int = 2, times: int = 1) 
     """Two batches a step take as long as two real ones, if nothing else is said."""
     double = side(2 * float(sides["real"].step_ms.mean()), cores=None)
     return attribute([{"double": double} | sides] * times, images=32, rank_cores=cores)
+
+
+def beside(loader: tuple[float, ...]) -> dict[SideName, SideRounds]:
+    """Training alone takes 50 ms; the loader's batches take these, a round each."""
+    loading = replace(side(1), step_ms=np.array(loader, dtype=float))
+    return {"synthetic": side(50), "loader": loading, "real": side(60)}
 
 
 def rates(one: Attribution) -> dict[str, Prediction]:
@@ -79,9 +86,7 @@ def test_parts_add_up_to_the_cost() -> None:
     ("loader", "bound"), [((60, 61, 60, 61), "loader"), ((40, 41, 40, 41), "training")]
 )
 def test_who_is_longer(loader: tuple[float, ...], bound: str) -> None:
-    sides = {"synthetic": side(50), "loader": side(1), "real": side(60)}
-    sides["loader"].step_ms[:] = loader
-    assert found(sides).bound == bound  # type: ignore[arg-type]
+    assert found(beside(loader)).bound == bound
 
 
 @pytest.mark.parametrize(
@@ -90,13 +95,7 @@ def test_who_is_longer(loader: tuple[float, ...], bound: str) -> None:
 def test_as_long_as_training_is_told_only_where_it_is_certain(
     loader: tuple[float, ...], bound: str
 ) -> None:
-    sides: dict[SideName, SideRounds] = {
-        "synthetic": side(50),
-        "loader": side(1),
-        "real": side(60),
-    }
-    sides["loader"].step_ms[:] = loader
-    assert found(sides).bound == bound
+    assert found(beside(loader)).bound == bound
 
 
 @pytest.mark.parametrize(
@@ -106,13 +105,7 @@ def test_as_long_as_training_is_told_only_where_it_is_certain(
 def test_what_bounds_a_faster_model_is_told_by_the_interval(
     loader: tuple[float, ...], bound: bool | None
 ) -> None:
-    sides: dict[SideName, SideRounds] = {
-        "synthetic": side(50),
-        "loader": side(1),
-        "real": side(60),
-    }
-    sides["loader"].step_ms[:] = loader
-    assert rates(found(sides))["model_twice_as_fast"].loader_bound is bound
+    assert rates(found(beside(loader)))["model_twice_as_fast"].loader_bound is bound
 
 
 def test_intervals_are_over_rounds_until_there_are_sessions_enough() -> None:
