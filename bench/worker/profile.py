@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,33 +40,51 @@ _NEXT: Final = {
 
 def profile(rank: Rank, training: Training) -> Profiled:
     """Train for some more steps under the profiler and keep this rank's trace."""
-    active = rank.job.config.profile_steps
-    folder = _folder(rank)
+    config = rank.job.config
+    recorded = record(
+        training,
+        folder=_folder(rank),
+        name=f"{platform.node()}-rank{rank.rank}",
+        active=config.profile_steps,
+        compiled=config.compile_mode != "none",
+    )
+    return Profiled(
+        rank=rank.rank,
+        host=platform.node(),
+        trace=str(recorded.trace),
+        size=recorded.trace.stat().st_size,
+        steps=config.profile_steps,
+        step_ms=recorded.step_ms,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """A trace, and how long its steps took."""
+
+    trace: Path
+    step_ms: float
+    """Mean of the steps that are in it."""
+
+
+def record(training: Training, *, folder: Path, name: str, active: int, compiled: bool) -> Recorded:
+    """Keep `active` steps of this rank as a gzipped trace in `folder`, named after `name`."""
     profiler = torch.profiler.profile(
         activities=_activities(training.device),
         schedule=schedule(wait=WAIT, warmup=WARM_UP, active=active, repeat=1),
         record_shapes=True,
-        on_trace_ready=tensorboard_trace_handler(
-            str(folder), worker_name=f"{platform.node()}-rank{rank.rank}", use_gzip=True
-        ),
+        on_trace_ready=tensorboard_trace_handler(str(folder), worker_name=name, use_gzip=True),
     )
     steps = WAIT + WARM_UP + active
     clock = Parts(profiler, training.device)
     before = set(folder.glob("*"))
     make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
-    with _named(training.module, compiled=rank.job.config.compile_mode != "none"):
+    with _named(training.module, compiled=compiled):
         group.barrier()
         with profiler, clock:
             run_steps(training, clock, Witness(steps, training.device), 0, steps)
-    (trace,) = set(folder.glob(f"*rank{rank.rank}.*")) - before
-    return Profiled(
-        rank=rank.rank,
-        host=platform.node(),
-        trace=str(trace),
-        size=trace.stat().st_size,
-        steps=active,
-        step_ms=clock.mean_step_ms(active),
-    )
+    (trace,) = set(folder.glob(f"{name}.*")) - before
+    return Recorded(trace=trace, step_ms=clock.mean_step_ms(active))
 
 
 def _activities(device: torch.device) -> list[ProfilerActivity]:

@@ -6,29 +6,35 @@ from torch.nn.parallel import DistributedDataParallel
 from torchvision.models.resnet import Bottleneck, ResNet
 
 
-def noise(size, batch, classes):
-    images = torch.randn(batch, 3, size, size).to(memory_format=torch.channels_last)
-    labels = torch.randint(classes, (batch,))
+def noise(size, batch, classes, device="cpu"):
+    images = torch.randn(batch, 3, size, size).to(device, memory_format=torch.channels_last)
+    labels = torch.randint(classes, (batch,)).to(device)
     while True:
         yield images, labels
 
 
-def network(blocks, groups, classes):
-    return ResNet(Bottleneck, blocks, num_classes=classes, groups=groups, width_per_group=4)
+def network(blocks, groups, classes, width=4):
+    return ResNet(Bottleneck, blocks, num_classes=classes, groups=groups, width_per_group=width)
 
 
-def training(model, batches, world):
-    model = model.to(memory_format=torch.channels_last)
+def training(model, batches, world, device="cpu", dtype=torch.bfloat16, layout=torch.channels_last):
+    model = model.to(device, memory_format=layout)
     model = DistributedDataParallel(model) if world > 1 else model
     optimizer = torch.optim.SGD(model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
+    scaler = torch.amp.GradScaler(device) if dtype is torch.float16 else None
 
     def train(steps):
         for _ in range(steps):
             images, labels = next(batches)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(device, dtype, enabled=dtype is not torch.float32):
                 loss = cross_entropy(model(images), labels)
-            loss.backward()
-            optimizer.step()
+            if scaler:
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
+            else:
+                loss.backward()
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
     return train

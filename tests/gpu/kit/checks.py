@@ -1,0 +1,75 @@
+"""Whether a kernel that is timed is right: against float64, into memory full of NaN."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import torch
+
+Dtype = Literal["bf16", "fp16", "tf32", "fp32"]
+TYPES: Final[dict[Dtype, torch.dtype]] = {
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "tf32": torch.float32,
+    "fp32": torch.float32,
+}
+ROUNDING: Final[dict[Dtype, float]] = {
+    "bf16": 2.0**-9,
+    "fp16": 2.0**-12,
+    "tf32": 2.0**-11,
+    "fp32": 2.0**-24,
+}
+"""Largest relative error of rounding once: half a unit in the last of 8, 11, 11 and 24 bits.
+
+TF32 is given twice that, as tensor cores may cut instead of rounding.
+"""
+WITHIN: Final = 8.0
+"""Roundings by which the norm of a sum may be off where its terms and its result are rounded."""
+LONG_SUM: Final = 128.0
+"""The same in fp32, where sums themselves are rounded at each of thousands of terms."""
+
+
+def limit(dtype: Dtype) -> float:
+    """Largest ||found - exact|| / ||exact|| of a product or convolution that is right."""
+    return (LONG_SUM if dtype == "fp32" else WITHIN) * ROUNDING[dtype]
+
+
+def off(found: torch.Tensor, exact: torch.Tensor) -> float:
+    """||found - exact|| / ||exact||, both of one shape; NaN where any value is."""
+    exact = exact.double()
+    return float((found.double() - exact).norm() / exact.norm())
+
+
+def is_right(error: float, dtype: Dtype) -> bool:
+    """False for NaN."""
+    return error <= limit(dtype)
+
+
+@contextmanager
+def precision(dtype: Dtype) -> Iterator[None]:
+    """fp32 as IEEE has it, or TF32, for as long as the block lasts."""
+    backends = torch.backends
+    before = backends.fp32_precision
+    set_precision(dtype)
+    try:
+        yield
+    finally:
+        backends.fp32_precision = before
+
+
+def set_precision(dtype: Dtype) -> None:
+    """TF32 for products and convolutions where the type is that, IEEE fp32 otherwise."""
+    backends = torch.backends
+    told = "tf32" if dtype == "tf32" else "ieee"
+    backends.fp32_precision = told
+    for backend in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
+        backend.fp32_precision = told
+
+
+def poison(device: torch.device, bytes_: int) -> None:
+    """Fill memory with NaN and give it back: what is allocated next lies there, as far as it fits.
+
+    A kernel that leaves a part of its result unwritten, or reads what nobody wrote, then shows it.
+    """
+    filled = torch.full((bytes_ // 4,), float("nan"), device=device)
+    del filled
