@@ -18,6 +18,7 @@ from bench.cli.main import app
 from reports.schema.trace import schema as trace_schema
 from reports.schema.upgrade import schema
 from tests.bench import attribution, loaders_table, memory, variants
+from tests.gpu.pages import page as gpu
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -34,6 +35,7 @@ def pages() -> dict[Path, str]:
             attribution=attribution.table(_results("attribution")["cases"]),
             loaders=loaders_table.table(_results("loaders")),
         ),
+        **gpu.pages(DOCS / "results"),
     }
 
 

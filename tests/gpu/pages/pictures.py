@@ -1,0 +1,91 @@
+"""Charts of a result: images/s by setting, and grouped convolutions over their floors."""
+
+from collections.abc import Iterator
+
+from tests.gpu.kit.results import Results
+from tests.gpu.pages.contests import Contest, contests
+from tests.gpu.pages.layers import Layer, cells, layers
+from tests.gpu.pages.roofs import Roofs
+
+
+def pictures(results: Results) -> dict[str, str]:
+    """SVG by what it shows: `training`, `convs`; those there are figures for."""
+    made = {"training": _training(results), "convs": _convs(results)}
+    return {name: picture for name, picture in made.items() if picture}
+
+
+def _where(results: Results) -> str:
+    """The device, the day, and what it is worth."""
+    small = " (miniature: says nothing of GPUs)" if results.facts.is_miniature else ""
+    return (
+        f"{results.facts.device}{small}, {results.date}; {100 * results.confidence:g} % intervals"
+    )
+
+
+def _training(results: Results) -> str:
+    """By type and layout where these took turns, else by model."""
+    kind = "types" if any(one.timed.sides for one in contests(results, "types")) else "models"
+    found = [one for one in contests(results, kind) if one.timed.sides]
+    if not found:
+        return ""
+    from reports.render.charts import Mark, bars, svg
+
+    marks = [
+        Mark(
+            group=_group(one),
+            series=side,
+            value=rate.estimate,
+            low=rate.low,
+            high=rate.high,
+        )
+        for one in found
+        for side in one.timed.sides
+        if (rate := one.timed.rate(side))
+    ]
+    sizes = sorted({one.size for one in found})
+    title = f"Training, {' and '.join(map(str, sizes))} px"
+    return svg(bars(marks, title=title, subtitle=_where(results), unit="images/s"))
+
+
+def _group(one: Contest) -> str:
+    return f"{one.model or one.typed}, batch {one.batch}"
+
+
+def _convs(results: Results) -> str:
+    """Of the first type that was measured."""
+    found, bandwidth = layers(results), Roofs.of(results).bytes_per_s
+    points = [
+        point
+        for layer in found
+        if layer.typed == found[0].typed
+        for point in _points(layer, bandwidth)
+    ]
+    if not points:
+        return ""
+    from reports.render.charts import Mark, dots, svg
+
+    marks = [
+        Mark(group=group, panel=panel, series=series, value=value, low=low, high=high)
+        for group, panel, series, value, low, high in points
+    ]
+    return svg(
+        dots(
+            marks,
+            title=f"Grouped convolutions in {found[0].typed}: time over the memory floor",
+            subtitle=f"{_where(results)}; fastest choice of each layout; dashed: the floor",
+            unit="times the floor",
+            reference=1.0,
+        )
+    )
+
+
+_Point = tuple[str, str, str, float, float | None, float | None]
+
+
+def _points(layer: Layer, bandwidth: float | None) -> Iterator[_Point]:
+    """Layer, direction, layout, and the time over the floor with its interval."""
+    for direction, layout, best in cells(layer):
+        seconds, floor = layer.seconds(best), layer.floor_s(direction, bandwidth)
+        if seconds and floor:
+            over = seconds.times(1 / floor)
+            yield layer.name, direction, layout, over.estimate, over.low, over.high
