@@ -31,8 +31,11 @@ CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
 """Pipeline and number of ranks."""
 
 
-def session_pairs(case: str, plan: Plan) -> list[tuple[float, float]]:
-    """Launch one session of a case; every pair is (ours, bare) in seconds a block."""
+def session_pairs(case: str, plan: Plan, over: Request | None = None) -> list[tuple[float, float]]:
+    """Launch one session of a case; every pair is (ours, bare) in seconds a block.
+
+    `over` replaces options: another network, or one GPU for synthetic batches on one rank.
+    """
     pipeline, _, ranks = case.partition("-")
     request: Request = {
         "model": "resnext14_4x4d",
@@ -48,6 +51,7 @@ def session_pairs(case: str, plan: Plan) -> list[tuple[float, float]]:
         "warm_up": 1,
         "steps": (plan.pairs + 1) * (plan.steps + 1),
     }
+    request |= over or {}
     with tempfile.TemporaryDirectory(prefix="fidelity-") as folder, RunDisplay() as display:
         return _launched(request, plan, SessionFolder(Path(folder)), display)
 

@@ -10,6 +10,7 @@ from torch import nn
 from bench.rankfile import Phase
 from bench.session.blocks import alternate
 from bench.worker import group, precision
+from bench.worker.clock import HostClock, clock_for
 from bench.worker.entry import Rank, enter
 from bench.worker.loop import run_steps
 from bench.worker.session import Progress, set_up
@@ -23,7 +24,8 @@ from tests.bench.slowed import SlowClock
 
 def measure(rank: Rank) -> None:
     plan = Plan(**json.loads((rank.folder.path / OPTIONS_FILE).read_text()))
-    group.join(rank.job.topology.backend, torch.device("cpu"), rank.job.timeout_s)
+    if rank.job.config.device == "cpu":  # on a GPU there is one rank
+        group.join(rank.job.topology.backend, torch.device("cpu"), rank.job.timeout_s)
     precision.apply(rank.job.config)
     if plan.bare_first:
         theirs = bare_side(rank, plan)
@@ -41,11 +43,18 @@ def measure(rank: Rank) -> None:
 def timed_block(train: Callable[[int], None], steps: int) -> float:
     """The first step of a block meets cold caches and is not counted."""
     train(1)
-    group.barrier()
+    settle()
     start = time.perf_counter()
     train(steps)
-    group.barrier()
+    settle()
     return time.perf_counter() - start
+
+
+def settle() -> None:
+    """Wait for the other ranks, and for the GPU where this process has used one."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    group.barrier()
 
 
 def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
@@ -53,8 +62,7 @@ def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
     if plan.tiny:
         network = tiny(rank, plan)
         training = assemble(rank.job.config, network, training.batches, training.device)
-    clock = SlowClock(rank.file)
-    clock.share = plan.inject
+    clock = clock_of(rank, plan, training.device)
     witness = Witness(len(rank.file.marks), training.device)
     done = 0
 
@@ -70,6 +78,15 @@ def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
         return length
 
     return block
+
+
+def clock_of(rank: Rank, plan: Plan, device: torch.device) -> HostClock:
+    """The shipped one; on a CPU it can be made to lose a share of each step."""
+    if device.type == "cuda":
+        return clock_for(device, rank.file, window=1 + plan.steps)
+    clock = SlowClock(rank.file)
+    clock.share = plan.inject
+    return clock
 
 
 class Pace(nn.Module):
@@ -104,10 +121,11 @@ def bare_side(rank: Rank, plan: Plan) -> Callable[[], float]:
             threads=config.loader_threads,
         )
     else:
-        loader = bare.noise(size, batch, config.classes)
+        loader = bare.noise(size, batch, config.classes, config.device)
     spec = parse(config.model)
-    network = bare.network(list(spec.blocks), spec.cardinality, config.classes)
-    train = bare.training(tiny(rank, plan) if plan.tiny else network, loader, world)
+    network = bare.network(list(spec.blocks), spec.cardinality, config.classes, spec.width)
+    model = tiny(rank, plan) if plan.tiny else network
+    train = bare.training(model, loader, world, config.device)
     return lambda: timed_block(train, plan.steps)
 
 

@@ -1,0 +1,132 @@
+"""What the harness costs, and what it can tell: fidelity, monitor, a duet, two nodes, DALI.
+
+Profilers are not here: the part `kernels` times each model before it profiles it.
+"""
+
+from importlib.util import find_spec
+from typing import Any, Final
+
+from bench.machine.inventory import inspect
+from reports.schema.config import Request
+from tests.bench.fidelity import session_pairs
+from tests.bench.monitor import own_cost
+from tests.bench.plan import Plan
+from tests.gpu.kit.program import recorded
+from tests.gpu.kit.sizes import Kind
+from tests.gpu.kit.tasks import Box, Findings, Planned, Skip, rounded
+
+ROOMS_S: Final[dict[str, dict[Kind, float]]] = {
+    "fidelity": {"cuda": 25, "cpu": 8},
+    "monitor": {"cuda": 5, "cpu": 2},
+    "duet": {"cuda": 60, "cpu": 30},
+    "nodes": {"cuda": 30, "cpu": 20},
+    "dali": {"cuda": 35, "cpu": 20},
+}
+"""What tasks are taken to need."""
+PLANS: Final = {"cuda": Plan(pairs=12, steps=20), "cpu": Plan(pairs=4, steps=3)}
+LARGE: Final[Request] = {"model": "resnext50_32x4d", "image_size": 224, "batch_size": 128}
+"""A step as users train; the other case is one so small that the host is what takes its time."""
+LIGHT: Final[dict[Kind, tuple[str, ...]]] = {
+    "cuda": ("--model", "resnext50_32x4d", "--batch-size", "64"),
+    "cpu": ("--model", "resnext14_4x4d", "--image-size", "32", "--batch-size", "2"),
+}
+STEPS: Final[dict[Kind, tuple[str, ...]]] = {
+    "cuda": ("--warm-up", "10", "--steps", "60"),
+    "cpu": ("--warm-up", "2", "--steps", "8"),
+}
+KEPT: Final = (
+    *("id", "kind", "status", "verdict", "why", "change", "pairs", "step_ms", "images", "ended"),
+    *("figures", "notes", "cost", "duration_s"),
+)
+"""Of a record; configuration and machine are the kit's own."""
+
+
+def tasks(box: Box) -> list[Planned]:
+    """In order of value."""
+
+    def planned(key: str, run: Any) -> Planned:
+        return Planned(key=key, run=run, room_s=ROOMS_S[key.partition("/")[0]][box.kind])
+
+    cases: dict[str, Request] = {"small": {}}
+    if box.kind == "cuda":
+        cases["large"] = LARGE
+    return [
+        *(
+            planned(f"fidelity/{case}", lambda f, over=over: _fidelity(over, box, f))
+            for case, over in cases.items()
+        ),
+        planned("monitor", _monitor),
+        planned("nodes", lambda f: _nodes(box, f)),
+        planned("dali/mixed", lambda f: _dali("mixed", box, f)),
+        planned("dali/cpu", lambda f: _dali("cpu", box, f)),
+        planned("duet", lambda f: _duet(box, f)),
+    ]
+
+
+def _fidelity(over: Request, box: Box, findings: Findings) -> None:
+    """The shipped loop beside one by hand, in one process each launch."""
+    plan = PLANS[box.kind]
+    findings.found |= {"steps": plan.steps, "pairs": plan.pairs, "sessions": []}
+    longest = 0.0
+    while len(findings.found["sessions"]) < box.sizes.sessions:
+        before = box.left_s
+        if longest > before:
+            findings.found["cut"] = True
+            return
+        with findings.watched():
+            pairs = session_pairs("synthetic-1", plan, {**over, "device": box.kind})
+        findings.found["sessions"].append(rounded(pairs))
+        findings.keep()
+        longest = max(longest, before - box.left_s)
+
+
+def _monitor(findings: Findings) -> None:
+    """CPU time of the watch beside a run; a made driver answers where there is none."""
+    source, cost = own_cost()
+    cores = inspect().usable_cores
+    findings.found |= {
+        "core_percent": cost.core_percent,
+        "gpus": cost.gpus,
+        "source": source,
+        "cores": cores,
+    }
+
+
+def _nodes(box: Box, findings: Findings) -> None:
+    """Two emulated nodes, which share the one GPU: that it works, and no scaling."""
+    options = ("--nodes", "2", "--nproc-per-node", "1", "--amp", "--pipeline", "synthetic")
+    findings.found["record"] = _short(
+        recorded("run", *options, *_device(box), *LIGHT[box.kind], *STEPS[box.kind], box=box)
+    )
+
+
+def _dali(decode: str, box: Box, findings: Findings) -> None:
+    """Training fed by DALI with JPEGs of the made set, decoded on the CPU or by the GPU too."""
+    if find_spec("nvidia.dali") is None:
+        raise Skip("DALI is not installed")
+    if decode == "mixed" and box.kind == "cpu":
+        raise Skip("decoders of a GPU, and this is none")
+    options = ("--nodes", "1", "--amp", "--pipeline", "dali", "--decode", decode)
+    record = _short(
+        recorded("run", *options, *_device(box), *LIGHT[box.kind], *STEPS[box.kind], box=box)
+    )
+    findings.found["record"] = record
+
+
+def _duet(box: Box, findings: Findings) -> None:
+    """A thing against itself: what `compare` can tell here in so much time."""
+    both = " ".join((*LIGHT[box.kind], "--pipeline", "synthetic", "--amp", *_device(box)))
+    minutes = max(0.1, (box.left_s - ROOMS_S["duet"][box.kind] / 2) / 60)
+    limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(max(2, box.sizes.sessions)))
+    more = () if box.kind == "cuda" else ("--blocks", "4", "--block-steps", "2")
+    findings.found["record"] = _short(
+        recorded("compare", "--both", both, "--a", "", "--b", "", *limits, *more, box=box)
+    )
+
+
+def _device(box: Box) -> tuple[str, ...]:
+    return ("--device", box.kind)
+
+
+def _short(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in KEPT if name in record}
