@@ -14,6 +14,7 @@ SUFFIXES: Final = (".html", ".svg", ".png")
 FONT: Final = "Liberation Sans, Arial, sans-serif"
 """The first comes with the renderer: text is as wide, and a picture the same, on any machine. The
 others are for who looks at it."""
+_KNOWN: Final = "isValid(datum.low) && isValid(datum.high)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +50,7 @@ def bars(marks: Sequence[Mark], *, title: str, subtitle: str, unit: str, width: 
     """A bar for each mark, from zero, grouped, with its interval; groups in the order given."""
     base, value = _grouped(marks), alt.X("value:Q", title=unit, scale=alt.Scale(zero=True))
     series = list(dict.fromkeys(mark.series for mark in marks))
-    rows = base.mark_bar().encode(x=value, color=_color(series))
+    rows = base.mark_bar().encode(x=value, color=_color(series), opacity=_opacity())
     return _framed(alt.layer(rows, _intervals(base)), marks, title, subtitle, width)
 
 
@@ -71,7 +72,9 @@ def dots(
     series = list(dict.fromkeys(mark.series for mark in marks))
     layers = [
         _intervals(base),
-        base.mark_point(filled=True, size=45, opacity=1).encode(x=value, color=_color(series)),
+        base.mark_point(filled=True, size=45).encode(
+            x=value, color=_color(series), opacity=_opacity()
+        ),
     ]
     if reference is not None:
         line = alt.Chart(alt.InlineData(values=[{}])).mark_rule(strokeDash=[4, 3], color="#888")
@@ -102,8 +105,13 @@ def _color(series: Sequence[str]) -> Any:
     return alt.Color("series:N", title=None, sort=list(series))
 
 
+def _opacity() -> Any:
+    """A mark without an interval must not look like one with a narrow interval."""
+    return alt.condition(_KNOWN, alt.value(1.0), alt.value(0.4))
+
+
 def _intervals(base: Any) -> Any:
-    known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    known = base.transform_filter(_KNOWN)
     return known.mark_rule(color="black", strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
 
 
@@ -118,7 +126,8 @@ def _framed(layers: Any, marks: Sequence[Mark], title: str, subtitle: str, width
     )
     if len(panels) > 1:
         chart = chart.facet(column=alt.Column("panel:N", title=None, sort=panels))
-    words = alt.TitleParams(title, subtitle=subtitle, anchor="start")
+    pale = "; pale: no interval" if any(mark.low is None for mark in marks) else ""
+    words = alt.TitleParams(title, subtitle=subtitle + pale, anchor="start")
     return chart.properties(title=words).configure(font=FONT)
 
 

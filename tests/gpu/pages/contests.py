@@ -13,6 +13,7 @@ _FIELDS = {
     "models": ("batch", "typed"),
     "peers": ("model", "batch", "typed"),
     "compilers": ("model", "batch", "typed"),
+    "autotune": ("model", "batch", "typed"),
 }
 
 

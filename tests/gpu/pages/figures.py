@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from reports.stats.effects import t_interval
 from tests.gpu.kit.results import Task
 
 Floats = NDArray[np.float64]
+WIDE: Final = 10.0
+"""An interval whose ends are further apart than that, one over the other, tells nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,13 @@ class Figure:
         """Seconds of a unit from units a second, or the other way round."""
         low, high = (None if end is None else 1 / end for end in (self.high, self.low))
         return Figure(estimate=1 / self.estimate, low=low, high=high, n=self.n)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """To be shown: None where there are none, or where they tell nothing."""
+        if self.low is None or self.high is None or self.high > WIDE * self.low:
+            return None
+        return self.low, self.high
 
     @property
     def is_above_one(self) -> bool:

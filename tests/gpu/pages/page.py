@@ -45,9 +45,9 @@ page.
 
 A figure is made of rounds: what is compared (a line of a table on training, a layer's convolutions)
 took turns, a block each, forth and back, and a round is one replicate. Intervals are Student's t on
-logarithms over rounds, ratios are paired by rounds; {"–"} is where one round alone, or nothing, was
-measured. An interval holds what varied within one visit to one board, not what differs from board
-to board."""
+logarithms over rounds, ratios are paired by rounds; {"–"} is where nothing was measured, or for an
+interval that one round has none of, or that is wider than a factor of ten. An interval holds what
+varied within one visit to one board, not what differs from board to board."""
 _MINIATURE: Final = (
     "**A miniature on a CPU: small networks, small images, few rounds. It shows that the kit "
     "works, and says nothing of GPUs.**"

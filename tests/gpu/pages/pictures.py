@@ -1,9 +1,11 @@
 """Charts of a result: images/s by setting, and grouped convolutions over their floors."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.gpu.kit.results import Results
 from tests.gpu.pages.contests import Contest, contests
+from tests.gpu.pages.figures import Figure
 from tests.gpu.pages.layers import Layer, cells, layers
 from tests.gpu.pages.roofs import Roofs
 
@@ -35,8 +37,7 @@ def _training(results: Results) -> str:
             group=_group(one),
             series=side,
             value=rate.estimate,
-            low=rate.low,
-            high=rate.high,
+            **_ends(rate),
         )
         for one in found
         for side in one.timed.sides
@@ -65,8 +66,8 @@ def _convs(results: Results) -> str:
     from reports.render.charts import Mark, dots, svg
 
     marks = [
-        Mark(group=group, panel=panel, series=series, value=value, low=low, high=high)
-        for group, panel, series, value, low, high in points
+        Mark(group=group, panel=panel, series=series, value=over.estimate, **_ends(over))
+        for group, panel, series, over in points
     ]
     return svg(
         dots(
@@ -79,7 +80,12 @@ def _convs(results: Results) -> str:
     )
 
 
-_Point = tuple[str, str, str, float, float | None, float | None]
+_Point = tuple[str, str, str, Figure]
+
+
+def _ends(found: Figure) -> dict[str, Any]:
+    """Of an interval that tells something."""
+    return dict(zip(("low", "high"), found.ends, strict=True)) if found.ends else {}
 
 
 def _points(layer: Layer, bandwidth: float | None) -> Iterator[_Point]:
@@ -88,4 +94,4 @@ def _points(layer: Layer, bandwidth: float | None) -> Iterator[_Point]:
         seconds, floor = layer.seconds(best), layer.floor_s(direction, bandwidth)
         if seconds and floor:
             over = seconds.times(1 / floor)
-            yield layer.name, direction, layout, over.estimate, over.low, over.high
+            yield layer.name, direction, layout, over

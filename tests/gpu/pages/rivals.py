@@ -1,12 +1,14 @@
 """Ours beside torchvision and timm, and eager beside compiled, in the same rounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from tests.gpu.kit.results import Results
 from tests.gpu.pages.contests import Contest, contests
 from tests.gpu.pages.figures import Figure
 from tests.gpu.pages.words import NONE, Notes, figure, joined, remarks, table
 
+_EAGER: Final = "eager"
 Ratio = Callable[[Contest, str], Figure | None]
 
 
@@ -25,14 +27,37 @@ def peers(results: Results) -> str:
 
 
 def compilers(results: Results) -> str:
-    """torch.compile in two of its modes."""
-    found = contests(results, "compilers")
-    others = [side for side in _sides(found) if side != "eager"]
-    body = _table(found, "eager", others, lambda one, side: one.timed.ratio(side, "eager"))
-    first = "; ".join(_first_steps(one) for one in found if one.cells)
-    words = "torch.compile; ratios are over eager, above 1 compiling pays:"
-    told = f"Seconds to the end of the first step: {first}." if first else ""
-    return joined((words, body, told)) if body else ""
+    """torch.compile in two of its modes, each beside eager."""
+    notes = Notes()
+    found = [one for kind in ("compilers", "autotune") for one in contests(results, kind)]
+    rows = [row for one in found for row in _compiled(one, notes)]
+    head = ("model", "setting", "batch", "mode", "eager", "compiled", "ratio")
+    words = (
+        "torch.compile; ratios are over eager, above 1 compiling pays. The last column is how long "
+        "it takes to the end of the first step, compiling included:"
+    )
+    body = joined((table((*head, "first step, s: eager and compiled"), rows), notes.text()))
+    return joined((words, body)) if rows else ""
+
+
+def _compiled(one: Contest, notes: Notes) -> Iterator[tuple[str, ...]]:
+    mark = notes.mark(remarks(one.task))
+    for side in (side for side in one.sides if side != _EAGER):
+        yield (
+            f"`{one.model}`{mark}",
+            one.typed,
+            str(one.batch),
+            side,
+            one.told(_EAGER) if _EAGER in one.sides else NONE,
+            one.told(side),
+            figure(one.timed.ratio(side, _EAGER)),
+            " and ".join(_first_s(one, name) for name in (_EAGER, side)),
+        )
+
+
+def _first_s(one: Contest, side: str) -> str:
+    seconds = one.cells.get(side, {}).get("first_s")
+    return NONE if seconds is None else f"{seconds:.1f}"
 
 
 def _table(found: list[Contest], base: str, others: list[str], ratio: Ratio) -> str:
@@ -53,10 +78,3 @@ def _table(found: list[Contest], base: str, others: list[str], ratio: Ratio) -> 
 
 def _sides(found: list[Contest]) -> list[str]:
     return list(dict.fromkeys(side for one in found for side in one.sides))
-
-
-def _first_steps(one: Contest) -> str:
-    times = ", ".join(
-        f"{side} {cell['first_s']:.1f}" for side, cell in one.cells.items() if "first_s" in cell
-    )
-    return f"`{one.model}` {one.typed} {one.batch}: {times}"

@@ -8,7 +8,7 @@ import pytest
 from tests.gpu.kit.results import PartResult, Results
 from tests.gpu.pages.convs import worst
 from tests.gpu.pages.kernels import losses, profiles
-from tests.gpu.pages.made import part, training_task
+from tests.gpu.pages.made import part, task, training_task
 from tests.gpu.pages.made_convs import made_convs
 from tests.gpu.pages.made_visit import RATES, empty, made_results
 from tests.gpu.pages.page import page
@@ -42,6 +42,20 @@ def test_training() -> None:
     mfu = 1954 * flop / 989.4e12
     assert f"| {100 * mfu:.1f} % · 37 % |" in text
     assert "bf16 989.4 TFLOP/s (data sheet)" in text
+
+
+def test_compiling() -> None:
+    text = text_of(made_results())
+    row = line(text, "| `resnext50_32x4d` | bf16 NHWC | 256 | max-autotune |")
+    assert re.search(r"\| 1\.2\d\d \(1\.2\d\d to 1\.2\d\d\) \| 1\.9 and 163\.0 \|", row)
+    assert line(text, "| `resnext50_32x4d` | bf16 NHWC | 256 | compile |").endswith("41.0 |")
+
+
+def test_a_record_that_does_not_count_shows_no_rate() -> None:
+    record = {"status": "invalid", "why": "cores were lost", "figures": {"images_per_s": 77.0}}
+    text = text_of(made_results(trust=part({"nodes": task({"record": record})})))
+    assert "| two emulated nodes | invalid: cores were lost;" in text
+    assert "77.00" not in text
 
 
 def test_an_unknown_device_has_a_measured_peak() -> None:

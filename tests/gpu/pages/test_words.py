@@ -17,6 +17,7 @@ def test_numbers(value: float, text: str) -> None:
 def test_figures() -> None:
     assert figure(Figure(estimate=1950.2, low=1942, high=1958.4)) == "1,950 (1,942 to 1,958)"
     assert figure(Figure(estimate=1.3)) == "1.300 (–)"
+    assert figure(Figure(estimate=1.0, low=0.1, high=1.1, n=2)) == "1.000 (–)"
     assert figure(None) == "–"
 
 

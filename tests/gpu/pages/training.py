@@ -7,7 +7,17 @@ from tests.gpu.pages.contests import Contest, Reached, contests, reached
 from tests.gpu.pages.rivals import rivals
 from tests.gpu.pages.roofs import Roofs, training_flop, typed
 from tests.gpu.pages.tax import tax
-from tests.gpu.pages.words import NONE, Notes, error, figure, joined, percent, remarks, table
+from tests.gpu.pages.words import (
+    NONE,
+    Notes,
+    error,
+    figure,
+    joined,
+    number,
+    percent,
+    remarks,
+    table,
+)
 
 
 def training(results: Results) -> str:
@@ -124,7 +134,7 @@ def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
     """Of the types in use, and where each is from."""
     dtypes = [dtype for one in found if (dtype := typed(one.typed)[0])]
     told = [
-        f"{dtype} {peak[0] / 1e12:,.1f} TFLOP/s ({peak[1]})"
+        f"{dtype} {number(peak[0] / 1e12)} TFLOP/s ({peak[1]})"
         for dtype in dict.fromkeys(dtypes)
         if (peak := roofs.peak(dtype))
     ]
@@ -134,7 +144,7 @@ def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
 def checked(results: Results) -> str:
     """How far the first steps were from fp32's, at most."""
     most: dict[str, dict[str, float]] = {}
-    for kind in ("types", "models", "compilers", "peers"):
+    for kind in ("types", "models", "compilers", "autotune", "peers"):
         for contest in contests(results, kind):
             for side, cell in contest.cells.items():
                 if side in contest.timed.sides:

@@ -33,8 +33,9 @@ def _lines(results: Results) -> Iterator[tuple[str, str, list[str]]]:
         if kind in told and not task.wrong:
             name, words = told[kind]
             text = words(case, task.found)
+            said = (task.found.get("record") or {}).get("notes", ())
             if text:
-                yield f"{name}, {case}" if case else name, text, remarks(task)
+                yield f"{name}, {case}" if case else name, text, [*remarks(task), *said]
 
 
 def _fidelity(case: str, found: Mapping[str, Any]) -> str:
@@ -59,9 +60,9 @@ def _fidelity(case: str, found: Mapping[str, Any]) -> str:
 def _monitor(_: str, found: Mapping[str, Any]) -> str:
     if "core_percent" not in found:
         return ""
-    told = {"GPUs": "gpus", "cores": "cores", "source": "source"}
-    more = ", ".join(f"{name} {found[key]}" for name, key in told.items() if key in found)
-    return f"{number(found['core_percent'], 3)} % of a core ({more})"
+    told = {"GPUs watched": "gpus", "driver": "source"}
+    more = ", ".join(f"{name}: {found[key]}" for name, key in told.items() if key in found)
+    return f"{number(found['core_percent'], 3)} % of a core{f' ({more})' if more else ''}"
 
 
 def _duet(_: str, found: Mapping[str, Any]) -> str:
@@ -83,9 +84,7 @@ def _duet(_: str, found: Mapping[str, Any]) -> str:
 
 def _nodes(_: str, found: Mapping[str, Any]) -> str:
     rate = _figures(found.get("record") or {})
-    return (
-        f"{rate}; both share this GPU, so it shows that it works and is no scaling" if rate else ""
-    )
+    return f"{rate}; both share one device: it works, and is no scaling" if rate else ""
 
 
 def _dali(_: str, found: Mapping[str, Any]) -> str:
@@ -93,7 +92,9 @@ def _dali(_: str, found: Mapping[str, Any]) -> str:
 
 
 def _figures(found: Mapping[str, Any]) -> str:
-    """Of a record, whether its figures stand in it or below it."""
+    """Of a record, whether its figures stand in it or below it; none of one that does not count."""
+    if found.get("status", "ok") != "ok":
+        return f"{found['status']}: {found.get('why') or NONE}"
     figures = found if "images_per_s" in found else found.get("figures") or {}
     if "images_per_s" not in figures:
         return ""

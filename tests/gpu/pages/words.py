@@ -26,16 +26,13 @@ def _places(value: float, digits: int) -> int:
 
 
 def figure(found: Figure | None, digits: int = 4) -> str:
-    """`1,950 (1,942 to 1,958)`; without an interval where there is none, – where there is nothing.
-
-    One round has no interval: it is shown as –.
-    """
+    """`1,950 (1,942 to 1,958)`; – for the interval where it tells nothing, or for all of it."""
     if found is None:
         return NONE
     places = _places(found.estimate, digits)
-    low, high = found.low, found.high
-    if low is None or high is None:
+    if found.ends is None:
         return f"{found.estimate:,.{places}f} ({NONE})"
+    low, high = found.ends
     return f"{found.estimate:,.{places}f} ({low:,.{places}f} to {high:,.{places}f})"
 
 

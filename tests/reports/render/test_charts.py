@@ -37,6 +37,14 @@ def test_a_picture_is_the_same_each_time(make: Any) -> None:
         assert word in first
 
 
+@pytest.mark.parametrize("make", [bars, dots])
+def test_a_mark_without_an_interval_is_pale_and_said_to_be(make: Any) -> None:
+    text = svg(make(MARKS, **WORDS))
+    assert "pale: no interval" in text
+    assert text.count('opacity="0.4"') == 1
+    assert "pale" not in svg(make(MARKS[:1], **WORDS))
+
+
 def test_bars_begin_at_zero() -> None:
     text = svg(bars(MARKS, **WORDS))
     assert ">0<" in text.replace(">0.0<", ">0<")
