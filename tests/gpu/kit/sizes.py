@@ -62,8 +62,8 @@ FULL: Final = Sizes(
     sessions=3,
 )
 MINIATURE: Final = Sizes(
-    models=("resnext14_32x4d", "resnet26"),
-    taxed=(("resnext14_32x4d", "resnet26"),),
+    models=("resnext14_4x4d", "resnext14_1x64d"),
+    taxed=(("resnext14_4x4d", "resnext14_1x64d"),),
     compiled=("tests.gpu.kit.tiny:Tiny",),
     image_size=32,
     batches=(8, 6),

@@ -49,6 +49,10 @@ class Box:
     strangers: frozenset[int] = frozenset()
     """Processes that were on the GPU before this one."""
 
+    def room_s(self, cuda: float, cpu: float) -> float:
+        """What a task is taken to need, in full and in miniature."""
+        return cuda if self.kind == "cuda" else cpu
+
     @property
     def left_s(self) -> float:
         """Seconds until its end."""

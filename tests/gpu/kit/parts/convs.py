@@ -17,12 +17,11 @@ from resnext.names import parse
 from tests.gpu.kit.checks import TYPES, Dtype, is_right, set_precision
 from tests.gpu.kit.choices import MODES, Choice, calls_of, choose, name_kernels
 from tests.gpu.kit.grouped import DIRECTIONS, Direction, exact, problem
-from tests.gpu.kit.sizes import Kind, Sizes
+from tests.gpu.kit.sizes import Sizes
 from tests.gpu.kit.tasks import Box, Findings, Planned
 from tests.gpu.kit.turns import take_turns
 
 LAYOUTS: Final = {"NHWC": torch.channels_last, "NCHW": torch.contiguous_format}
-ROOMS_S: Final[dict[Kind, float]] = {"cuda": 15.0, "cpu": 3.0}
 ON_CPU: Final = "oneDNN"
 """The one way there is on a CPU, which knows no benchmark."""
 
@@ -48,7 +47,7 @@ def tasks(box: Box) -> list[Planned]:
         Planned(
             key=f"{dtype}/{shape.key}",
             run=lambda f, shape=shape, dtype=dtype: _measured(shape, dtype, box, f),
-            room_s=ROOMS_S[box.kind],
+            room_s=box.room_s(15, 1),
         )
         for dtype in TYPES
         for shape in shapes(box.sizes)

@@ -23,11 +23,11 @@ def tasks(box: Box) -> list[Planned]:
     """In order of value."""
     device = torch.device(box.kind)
     return [
-        Planned(key="facts", run=lambda f: _facts(f, device), room_s=1),
-        Planned(key="copy", run=lambda f: _copy(box, f, device), room_s=8),
-        Planned(key="products", run=lambda f: _products(box, f, device), room_s=12),
-        Planned(key="load", run=lambda f: _load(box, f, device), room_s=4),
-        Planned(key="properties", run=lambda f: _properties(f, device), room_s=1),
+        Planned(key="facts", run=lambda f: _facts(f, device), room_s=box.room_s(1, 0.2)),
+        Planned(key="copy", run=lambda f: _copy(box, f, device), room_s=box.room_s(8, 1)),
+        Planned(key="products", run=lambda f: _products(box, f, device), room_s=box.room_s(14, 1)),
+        Planned(key="load", run=lambda f: _load(box, f, device), room_s=box.room_s(4, 0.5)),
+        Planned(key="properties", run=lambda f: _properties(f, device), room_s=box.room_s(1, 0.2)),
     ]
 
 

@@ -19,7 +19,6 @@ from tests.gpu.kit.tasks import Box, Findings, Planned, plain
 from tests.gpu.kit.turns import Side, take_turns, times_in
 
 TYPED: Final = "bf16 NHWC"
-ROOM_S: Final = 12.0
 KERNELS: Final = 15
 CONVS: Final = 40
 PAYERS: Final = 8
@@ -28,8 +27,9 @@ PAYERS: Final = 8
 
 def tasks(box: Box) -> list[Planned]:
     """A report for each model."""
+    room_s = box.room_s(12, 3)
     return [
-        Planned(key=model, run=lambda f, model=model: _reported(model, box, f), room_s=ROOM_S)
+        Planned(key=model, run=lambda f, model=model: _reported(model, box, f), room_s=room_s)
         for model in box.sizes.models
     ]
 

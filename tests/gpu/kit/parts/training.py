@@ -14,20 +14,19 @@ import torch
 
 from tests.gpu.kit.cells import TYPED, Cell, Compiler, Ready, Source, exact_step, prepare
 from tests.gpu.kit.first_steps import Step, distances, is_right, words
-from tests.gpu.kit.sizes import Kind
 from tests.gpu.kit.tasks import Box, Findings, Planned
 from tests.gpu.kit.turns import take_turns
 
 BEST: Final = "bf16 NHWC"
 SOURCES: Final[tuple[Source, ...]] = ("ours", "torchvision", "timm")
-ROOMS_S: Final[dict[str, dict[Kind, float]]] = {
-    "types": {"cuda": 35, "cpu": 12},
-    "models": {"cuda": 30, "cpu": 5},
-    "peers": {"cuda": 20, "cpu": 6},
-    "compilers": {"cuda": 50, "cpu": 35},
-    "autotune": {"cuda": 110, "cpu": 35},
+ROOMS_S: Final = {
+    "types": (35, 9),
+    "models": (30, 4),
+    "peers": (20, 4),
+    "compilers": (50, 25),
+    "autotune": (110, 10),
 }
-"""What contests are taken to need."""
+"""What contests are taken to need, in full and in miniature."""
 
 Exact = dict[tuple[str, int], Step]
 """The first step in fp32 by model and batch."""
@@ -38,7 +37,7 @@ def tasks(box: Box) -> list[Planned]:
     exact: Exact = {}
 
     def planned(key: str, cells: dict[str, Cell]) -> Planned:
-        room_s = ROOMS_S[key.partition("/")[0]][box.kind]
+        room_s = box.room_s(*ROOMS_S[key.partition("/")[0]])
         run = lambda findings: _contest(cells, box, findings, exact)  # noqa: E731
         return Planned(key=key, run=run, room_s=room_s)
 

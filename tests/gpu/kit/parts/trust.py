@@ -15,15 +15,17 @@ from tests.gpu.kit.program import recorded
 from tests.gpu.kit.sizes import Kind
 from tests.gpu.kit.tasks import Box, Findings, Planned, Skip, rounded
 
-ROOMS_S: Final[dict[str, dict[Kind, float]]] = {
-    "fidelity": {"cuda": 25, "cpu": 8},
-    "monitor": {"cuda": 5, "cpu": 2},
-    "duet": {"cuda": 60, "cpu": 30},
-    "nodes": {"cuda": 30, "cpu": 20},
-    "dali": {"cuda": 35, "cpu": 20},
+ROOMS_S: Final = {
+    "fidelity": (25, 8),
+    "monitor": (5, 1),
+    "nodes": (30, 15),
+    "duet": (60, 15),
+    "dali": (35, 16),
 }
-"""What tasks are taken to need."""
-PLANS: Final = {"cuda": Plan(pairs=12, steps=20), "cpu": Plan(pairs=4, steps=3)}
+"""What tasks are taken to need, in full and in miniature."""
+LAUNCH_S: Final = 12.0
+"""Of the box that a comparison leaves: a session that was begun is ended."""
+PLANS: Final = {"cuda": Plan(pairs=12, steps=20), "cpu": Plan(pairs=2, steps=2)}
 LARGE: Final[Request] = {"model": "resnext50_32x4d", "image_size": 224, "batch_size": 128}
 """A step as users train; the other case is one so small that the host is what takes its time."""
 LIGHT: Final[dict[Kind, tuple[str, ...]]] = {
@@ -45,7 +47,7 @@ def tasks(box: Box) -> list[Planned]:
     """In order of value."""
 
     def planned(key: str, run: Any) -> Planned:
-        return Planned(key=key, run=run, room_s=ROOMS_S[key.partition("/")[0]][box.kind])
+        return Planned(key=key, run=run, room_s=box.room_s(*ROOMS_S[key.partition("/")[0]]))
 
     cases: dict[str, Request] = {"small": {}}
     if box.kind == "cuda":
@@ -57,9 +59,9 @@ def tasks(box: Box) -> list[Planned]:
         ),
         planned("monitor", _monitor),
         planned("nodes", lambda f: _nodes(box, f)),
+        planned("duet", lambda f: _duet(box, f)),
         planned("dali/mixed", lambda f: _dali("mixed", box, f)),
         planned("dali/cpu", lambda f: _dali("cpu", box, f)),
-        planned("duet", lambda f: _duet(box, f)),
     ]
 
 
@@ -116,8 +118,8 @@ def _dali(decode: str, box: Box, findings: Findings) -> None:
 def _duet(box: Box, findings: Findings) -> None:
     """A thing against itself: what `compare` can tell here in so much time."""
     both = " ".join((*LIGHT[box.kind], "--pipeline", "synthetic", "--amp", *_device(box)))
-    minutes = max(0.1, (box.left_s - ROOMS_S["duet"][box.kind] / 2) / 60)
-    limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(max(2, box.sizes.sessions)))
+    minutes = max(0.1, (box.left_s - LAUNCH_S) / 60)
+    limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(box.sizes.sessions))
     more = () if box.kind == "cuda" else ("--blocks", "4", "--block-steps", "2")
     findings.found["record"] = _short(
         recorded("compare", "--both", both, "--a", "", "--b", "", *limits, *more, box=box)
