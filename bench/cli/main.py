@@ -38,9 +38,9 @@ app.add_typer(data_app, name="data")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from bench.version import own_version
 
-        typer.echo(f"resnext-bench {version('resnext-bench')}")
+        typer.echo(f"resnext-bench {own_version()}")
         raise typer.Exit
 
 

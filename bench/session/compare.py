@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -23,6 +22,7 @@ from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data, record_of
 from bench.session.recording import Recording, open_recording
 from bench.session.residents import WORKER
+from bench.version import own_version
 from reports import runs
 from reports.errors import StoreError
 from reports.schema.comparison import Comparison, Limits, Side
@@ -244,10 +244,10 @@ def _require_same_software(kept: Comparison, source: Source) -> None:
 
     What only ranks can say of their versions is compared when the next session has ended.
     """
-    if kept.tool_version != version("resnext-bench"):
+    if kept.tool_version != own_version():
         raise UsageError(
             f"{kept.id} cannot be resumed: resnext-bench {kept.tool_version} began it and this is "
-            f"{version('resnext-bench')}; start a new comparison"
+            f"{own_version()}; start a new comparison"
         )
     then, now = (_comparable(one) for one in (kept.environment, source.environment()))
     # Of a script its own module asks git, in the folder where the script starts.

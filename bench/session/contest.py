@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,6 +14,7 @@ import msgspec
 from bench.errors import Interrupted
 from bench.launch.watch import SessionFailed
 from bench.machine.process import undisturbed
+from bench.version import own_version
 from reports import runs
 from reports.files import describe, write_atomically
 from reports.schema.comparison import (
@@ -275,7 +275,7 @@ class Contest:
             status=status,
             why=why,
             verdict=judged.word if self.pairs and status in ("ok", "invalid") else None,
-            tool_version=version("resnext-bench"),
+            tool_version=own_version(),
             created=self.created.isoformat(timespec="seconds"),
             duration_s=round(self._elapsed_s(), 1),
             command=self.command,

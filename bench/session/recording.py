@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -28,6 +27,7 @@ from bench.session.data import (
     require_batch,
     unread_data,
 )
+from bench.version import own_version
 from reports import runs
 from reports.attribution import Sides, attribute
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
@@ -232,7 +232,7 @@ class Recording:
             kind="run",
             status=status,
             why=why,
-            tool_version=version("resnext-bench"),
+            tool_version=own_version(),
             created=self.created.isoformat(timespec="seconds"),
             duration_s=round((datetime.now(UTC) - self.created).total_seconds(), 2),
             command=self.command,

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from bench.errors import UsageError
+from bench.version import own_version
 from reports import runs
 from reports.facts import differences, mixed
 from reports.schema.comparison import Comparison, Limits, Side
@@ -111,7 +111,7 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
         status="ok",
         why=judged.why,
         verdict=judged.word,
-        tool_version=version("resnext-bench"),
+        tool_version=own_version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=0.0,
         command=asked.command,

@@ -19,13 +19,15 @@ SMALL = (
 """The least that is still training."""
 END_S = 60
 """A program that was told to end has ended by then."""
-PROGRAM = str(Path(sys.executable).with_name("resnext-bench"))
+_INSTALLED = Path(sys.executable).with_name("resnext-bench")
+PROGRAM = (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, "-m", "bench.cli.main")
+"""A GPU's machine may have but a checkout, on PYTHONPATH."""
 
 
 def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        (PROGRAM, *arguments),
+        (*PROGRAM, *arguments),
         cwd=cwd,
         env=environment(variables),
         capture_output=True,
@@ -38,7 +40,7 @@ def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
 def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a command; a test that fails leaves it to no other."""
     program = subprocess.Popen(
-        (PROGRAM, *arguments),
+        (*PROGRAM, *arguments),
         cwd=cwd,
         env=environment({}),
         stdout=subprocess.PIPE,

@@ -27,7 +27,7 @@ from tests.system.program import (
 
 pytestmark = pytest.mark.system
 TORCHRUN = str(Path(sys.executable).with_name("torchrun"))
-RUN = (PROGRAM, "run", *SMALL, "--steps", "4", "--pipeline", "synthetic")
+RUN = (*PROGRAM, "run", *SMALL, "--steps", "4", "--pipeline", "synthetic")
 LOCAL = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
 
 
@@ -116,7 +116,7 @@ def test_under_srun(tmp_path: Path) -> None:
 
         lost, _ = launched(*srun, *RUN, cwd=tmp_path, **variables)
         assert "set MASTER_ADDR" in lost.stderr
-        twice, _ = launched(*srun, PROGRAM, "compare", cwd=tmp_path, **variables)
+        twice, _ = launched(*srun, *PROGRAM, "compare", cwd=tmp_path, **variables)
         assert "compare starts its ranks itself, but srun has started it 2 times" in twice.stderr
         other = (*srun, "sh", "-c", f'exec {" ".join(RUN)} --output o --seed "$SLURM_PROCID"')
         unlike, _ = launched(*other, cwd=tmp_path, **variables, **LOCAL)

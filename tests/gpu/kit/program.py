@@ -31,10 +31,16 @@ def recorded(*arguments: str, box: Box) -> dict[str, Any]:
         code = _ended(arguments, folder, box.left_s - SPARE_S)
         found, said = ((folder / file).read_text() for file in (STDOUT, STDERR))
     if code not in (0, UNSURE) or not found:
-        words = [line for line in said.splitlines() if any(map(str.isalpha, line))]
-        raise Failed(f"{arguments[0]}: {words[-1].strip('│ ') if words else f'code {code}'}")
+        raise Failed(f"{arguments[0]}: {_reason(said) or f'it ended with code {code}'}")
     record: dict[str, Any] = json.loads(found)
     return record
+
+
+def _reason(said: str) -> str:
+    """The line with the error, else the last one that says anything."""
+    lines = [line.strip("│ ") for line in said.splitlines() if any(map(str.isalpha, line))]
+    errors = [line for line in lines if "error:" in line or line.startswith("interrupted")]
+    return (errors or lines or [""])[-1]
 
 
 def _ended(arguments: tuple[str, ...], folder: Path, seconds: float) -> int:

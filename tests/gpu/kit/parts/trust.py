@@ -25,6 +25,8 @@ ROOMS_S: Final = {
 """What tasks are taken to need, in full and in miniature."""
 LAUNCH_S: Final = 12.0
 """Of the box that a comparison leaves: a session that was begun is ended."""
+FEWEST: Final = 1
+"""Sessions of a comparison beside those of the sizes: one has no scatter."""
 PLANS: Final = {"cuda": Plan(pairs=12, steps=20), "cpu": Plan(pairs=2, steps=2)}
 LARGE: Final[Request] = {"model": "resnext50_32x4d", "image_size": 224, "batch_size": 128}
 """A step as users train; the other case is one so small that the host is what takes its time."""
@@ -119,7 +121,7 @@ def _duet(box: Box, findings: Findings) -> None:
     """A thing against itself: what `compare` can tell here in so much time."""
     both = " ".join((*LIGHT[box.kind], "--pipeline", "synthetic", "--amp", *_device(box)))
     minutes = max(0.1, (box.left_s - LAUNCH_S) / 60)
-    limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(box.sizes.sessions))
+    limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(FEWEST + box.sizes.sessions))
     more = () if box.kind == "cuda" else ("--blocks", "4", "--block-steps", "2")
     findings.found["record"] = _short(
         recorded("compare", "--both", both, "--a", "", "--b", "", *limits, *more, box=box)
