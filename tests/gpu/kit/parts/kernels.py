@@ -36,7 +36,7 @@ def tasks(box: Box) -> list[Planned]:
 
 def _reported(model: str, box: Box, findings: Findings) -> None:
     device, size = torch.device(box.kind), box.sizes.image_size
-    cell = Cell(model=model, batch=box.sizes.batches[-1], typed=TYPED)
+    cell = Cell(model=model, batch=box.sizes.batches[0], typed=TYPED)
     config = config_of(cell, box.kind, size)
     precision.apply(config)
     training = harnessed(config, device)

@@ -1,0 +1,32 @@
+"""Results of two machines, or of two versions, are never mixed."""
+
+import msgspec
+import pytest
+
+from bench.errors import CannotHere, UsageError
+from tests.gpu.kit import facts
+from tests.gpu.kit.facts import read_facts, require_same
+from tests.gpu.kit.made import FACTS
+
+
+def test_what_differs_is_named() -> None:
+    newer = msgspec.structs.replace(FACTS, versions={"torch": "2.16.0"})
+    with pytest.raises(UsageError, match=r"versions was .*2\.15\.0.*is now .*2\.16\.0.*--json"):
+        require_same(FACTS, newer)
+    other = msgspec.structs.replace(FACTS, device="NVIDIA H200")
+    with pytest.raises(UsageError, match="device was Made, and is now NVIDIA H200"):
+        require_same(FACTS, other)
+    require_same(FACTS, msgspec.structs.replace(FACTS, kernel="6.2", memory_gib=15.9))
+
+
+def test_facts_name_no_host_and_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"name": "", "versions": {"torch": "2.15.0"}}
+    monkeypatch.setattr(facts, "_ask_torch", lambda: told)
+    found, _ = read_facts("cpu")
+    assert found.is_miniature
+    assert found.versions["torch"] == "2.15.0"
+    assert set(msgspec.to_builtins(found)) == {
+        *("device", "kind", "cpu", "cores", "memory_gib", "kernel", "versions", "boards")
+    }
+    with pytest.raises(CannotHere, match="--device cpu --minutes 2"):
+        read_facts("cuda")
