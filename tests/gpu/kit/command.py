@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, Interrupted, UsageError
 from tests.gpu.kit.facts import read_facts, require_same
 from tests.gpu.kit.plan import MINUTES, PARTS, chosen
 from tests.gpu.kit.results import Book, Facts, Results, Visit, now
@@ -40,8 +40,9 @@ def main() -> int:
         book = _book(options)
         print(f"{book.results.facts.device}: {options.minutes:g} minutes, into {book.path}")
         visit(book, parts, options.device, 60 * options.minutes)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (BenchError, Interrupted) as error:
+        word = "" if isinstance(error, Interrupted) else "error: "
+        print(f"{word}{error}", file=sys.stderr)
         return error.exit_code
     return _end(book)
 
@@ -83,7 +84,7 @@ def _end(book: Book) -> int:
         for key, task in part.tasks.items()
     ]
     wrong = [f"{name} {key}: {why}" for name, key, task in tasks for why in task.wrong]
-    failed = [f"{name} {key}: {task.why}" for name, key, task in tasks if task.state == "failed"]
+    failed = [f"{name} {key}: {task.why}" for name, key, task in tasks if task.gave_trouble]
     failed += [f"{name}: {part.why}" for name, part in results.parts.items() if part.broke]
     for word, found in (("wrong", wrong), ("failed", failed)):
         for one in found[:MOST]:

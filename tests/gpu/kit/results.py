@@ -41,6 +41,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: dict[str, Any] = {}
 
     @property
+    def gave_trouble(self) -> bool:
+        """It failed, or its process was ended under it: not to be tried twice in one visit."""
+        return self.state == "failed" or (self.state == "cut" and bool(self.why))
+
+    @property
     def is_told(self) -> bool:
         """Whether there is anything to show."""
         return self.state in ("done", "cut") and bool(self.found)
@@ -64,9 +69,9 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """Keys of what is still to be done and has not failed."""
-        failed = {key for key, task in self.tasks.items() if task.state == "failed"}
-        return tuple(key for key in self.left if key not in failed)
+        """Keys of what is still to be done and has given no trouble so far."""
+        trouble = {key for key, task in self.tasks.items() if task.gave_trouble}
+        return tuple(key for key in self.left if key not in trouble)
 
     def _is_over(self, key: str) -> bool:
         return key in self.tasks and self.tasks[key].state in ("done", "skipped")

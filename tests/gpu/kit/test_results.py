@@ -29,13 +29,16 @@ def test_what_is_left(tmp_path: Path) -> None:
         "b": task("cut", found={"x": 1}),
         "c": task("failed"),
         "d": task("skipped"),
+        "f": task("cut", found={"x": 1}, why="its process was ended by SIGKILL"),
     }
-    part = PartResult(planned=("a", "b", "c", "d", "e"), tasks=tasks)
-    assert part.left == ("b", "c", "e")
+    part = PartResult(planned=("a", "b", "c", "d", "e", "f"), tasks=tasks)
+    assert part.left == ("b", "c", "e", "f")
     assert part.unreached == ("b", "e")
     book = made_book(tmp_path)
     book.put_part("device", part)
-    assert list(book.results.told("device")) == ["b"], "done without findings is nothing to show"
+    assert list(book.results.told("device")) == ["b", "f"], (
+        "done without findings is nothing to show"
+    )
 
 
 def test_a_part_that_was_ended_keeps_what_its_running_task_had(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.gpu.kit.results import Book
 from tests.gpu.kit.sizes import Kind
 
 ROOT: Final = Path(__file__).parents[3]
+MODULE: Final = "tests.gpu.kit.part"
 OVERRUN: Final = 0.25
 """Share of its box by which a task that was begun in time may exceed it, where time is left."""
 ENDS_S: Final = 3.0
@@ -38,8 +39,9 @@ def visit(book: Book, parts: Sequence[Part], kind: Kind, seconds: float) -> None
     end = start + seconds
     for part, box_s in zip(parts, boxes(parts, seconds), strict=True):
         _run(part, book, kind, start + box_s, end)
-    for part in parts:  # those that were cut, with what others left
-        if book.results.part(part.name).unreached:
+    for part in parts:  # those that were cut or never begun, with what others left
+        found = book.results.part(part.name)
+        if found.unreached or not found.planned:
             _run(part, book, kind, end, end, again=True)
 
 
@@ -89,8 +91,7 @@ def _ended(part: Part, book: Book, options: Sequence[str], latest: float) -> int
 @contextmanager
 def _started(part: Part, book: Book, options: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Leaving the block leaves no process behind."""
-    module = (sys.executable, "-m", "tests.gpu.kit.part")
-    command = (*module, part.name, str(book.path.absolute()), *options)
+    command = (sys.executable, "-m", MODULE, part.name, str(book.path.absolute()), *options)
     with undisturbed():  # a signal in here would leave a process that nobody knows
         process = subprocess.Popen(
             command,

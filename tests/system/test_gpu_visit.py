@@ -1,0 +1,132 @@
+"""Visits of the GPU kit: whatever happens, the file is whole and no process is left."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.gpu.kit import visit
+from tests.gpu.kit.made import made_book
+from tests.gpu.kit.plan import PARTS
+from tests.gpu.kit.results import Book, Results
+from tests.gpu.pages.page import pages
+from tests.system.program import left_over, wait_until
+
+pytestmark = pytest.mark.system
+
+KIT = (sys.executable, "-m", "tests.gpu", "--device", "cpu")
+ROOT = visit.ROOT
+
+
+def test_parts_that_die_break_and_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visit, "MODULE", "tests.gpu.kit.made_part")
+    monkeypatch.setattr(visit, "WORTH_S", 0.5)
+    monkeypatch.setattr(visit, "ENDS_S", 0.5)
+    book = made_book(tmp_path)
+    visit.visit(book, PARTS, "cpu", seconds=12)
+    found = Book.open(book.path).results
+    states = {
+        name: {key: task.state for key, task in part.tasks.items()}
+        for name, part in found.parts.items()
+    }
+    went_on = {"first": "cut", "second": "done"}
+    assert states["tests"] == states["device"] == went_on, "in another process, at once"
+    assert states["training"] == states["convs"] == went_on, "with what time others left"
+    assert states["kernels"]["second"] == states["trust"]["second"] == "done"
+    whys = {name: found.part(name).tasks["first"].why for name in ("tests", "training", "convs")}
+    assert whys == {
+        "tests": "its process was ended by SIGKILL",
+        "training": "it was ended: a task went on beyond the time of its part",
+        "convs": "its process ended with code 1",
+    }
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_visit_that_is_ended(tmp_path: Path, sig: signal.Signals) -> None:
+    path = tmp_path / "cut.json"
+    command = (*KIT, "--minutes", "2", "--only", "device", "--only", "convs", "--json", str(path))
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: path.exists() and bool(Book.open(path).results.part("device").tasks))
+        process.send_signal(sig)
+        _, said = process.communicate(timeout=30)
+    wait_until(lambda: not left_over(tmp_path), seconds=30)
+    found = Book.open(path).results
+    assert found.parts["device"].planned
+    if sig is signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+        return
+    assert process.returncode == 130
+    assert f"interrupted; what there is by now is in {path}" in said
+    assert not any(task.state == "running" for task in found.part("device").tasks.values())
+
+
+def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        (sys.executable, "-m", "tests.gpu"), cwd=ROOT, env=hidden, capture_output=True, text=True
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: --device cuda: torch sees no CUDA GPU here")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_packages_it_says_which(tmp_path: Path) -> None:
+    """-S: an interpreter that has none of them."""
+    done = subprocess.run(
+        (sys.executable, "-S", "-m", "tests.gpu"), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: not installed: torch, msgspec")
+
+
+@pytest.mark.slow
+def test_the_whole_kit_in_miniature(tmp_path: Path) -> None:
+    """Two minutes, a third one to go on, and the pages that are made of it."""
+    path = tmp_path / "gpu" / "miniature.json"
+    first = subprocess.run(
+        (*KIT, "--minutes", "2", "--json", str(path)), cwd=ROOT, capture_output=True, text=True
+    )
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = Book.open(path).results
+    for part in PARTS:
+        assert before.part(part.name).tasks, f"{part.name} was reached"
+    more = ("--minutes", "1", "--only", "trust", "--resume", str(path))
+    second = subprocess.run((*KIT, *more), cwd=ROOT, capture_output=True, text=True)
+    assert second.returncode == 0, second.stdout + second.stderr
+    found = Book.open(path).results
+    assert len(found.visits) == 2
+    _require_all_kinds(found)
+    _require_kept(before, found)
+    written = pages(path.parent.parent)
+    page = written[path.parent.parent / "gpu.md"]
+    assert "says nothing of GPUs" in page
+    assert "To attack first" not in page
+    for which in ("training", "convs"):
+        assert written[path.parent / f"miniature-{which}.svg"].startswith("<svg")
+
+
+def _require_all_kinds(found: Results) -> None:
+    kinds = {name: {key.partition("/")[0] for key in found.told(name)} for name in found.parts}
+    assert kinds["tests"] == {"pytest"}
+    assert kinds["device"] == {"facts", "copy", "products", "load"}
+    assert {"types", "models", "peers"} <= kinds["training"]
+    assert kinds["kernels"] == {"resnext14_4x4d", "resnext14_1x64d"}
+    assert kinds["convs"] == {"bf16", "fp16", "tf32", "fp32"}
+    assert {"fidelity", "monitor", "nodes", "duet"} <= kinds["trust"]
+    tasks = [task for part in found.parts.values() for task in part.tasks.values()]
+    assert not [task.why for task in tasks if task.state == "failed"]
+    assert not [task.wrong for task in tasks if task.wrong]
+
+
+def _require_kept(before: Results, after: Results) -> None:
+    """What was done in the first visit is as it was."""
+    for name, part in before.parts.items():
+        for key, task in part.tasks.items():
+            if task.state == "done":
+                assert after.parts[name].tasks[key] == task
