@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.gpu.kit.tasks import Box
+from tests.gpu.kit.tasks import Box, TimeUp
 
 COMMAND: Final = (sys.executable, "-m", "bench.cli.main")
 STDOUT: Final = "stdout"
@@ -18,6 +18,7 @@ SPARE_S: Final = 2.0
 """Left of the box when a command that goes on for too long is ended."""
 UNSURE: Final = 3
 """Exit code of what cannot tell; there is a record of it."""
+INTERRUPTED: Final = 130
 
 
 class Failed(RuntimeError):
@@ -25,11 +26,16 @@ class Failed(RuntimeError):
 
 
 def recorded(*arguments: str, box: Box) -> dict[str, Any]:
-    """The record that a command prints with --json; runs in a folder that is then removed."""
+    """The record that a command prints with --json; runs in a folder that is then removed.
+
+    Raises TimeUp where the box ends first, and Failed.
+    """
     with tempfile.TemporaryDirectory(prefix="gpu-kit-") as name:
         folder = Path(name)
         code = _ended(arguments, folder, box.left_s - SPARE_S)
         found, said = ((folder / file).read_text() for file in (STDOUT, STDERR))
+    if code == INTERRUPTED:
+        raise TimeUp
     if code not in (0, UNSURE) or not found:
         raise Failed(f"{arguments[0]}: {_reason(said) or f'it ended with code {code}'}")
     record: dict[str, Any] = json.loads(found)

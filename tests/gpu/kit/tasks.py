@@ -18,6 +18,10 @@ class Skip(Exception):
     """Raised by a task that cannot be done here; the text says what is missing."""
 
 
+class TimeUp(Exception):
+    """Raised by a task that its box ended before it had anything to keep."""
+
+
 class Broken(Exception):
     """Raised when the device answers no more: only a new process can go on."""
 
@@ -128,6 +132,8 @@ def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Tas
         task = told("cut" if findings.found.get("cut") else "done")
     except Skip as reason:
         task = told("skipped", str(reason))
+    except TimeUp:
+        task = told("cut")
     except Exception as error:  # one task's fault is not the next one's
         task = told("failed", f"{type(error).__name__}: {error}".strip()[:500])
         if task.why not in known:  # what fails often fails alike
