@@ -13,7 +13,9 @@ pytestmark = pytest.mark.system
 
 
 def test_a_refusal_is_told_by_its_own_words(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="run: error: --model: unknown model 'resnet'; did you mean resnet50"):
+    with pytest.raises(
+        Failed, match="run: error: --model: unknown model 'resnet'; did you mean resnet50"
+    ):
         recorded("run", "--model", "resnet", box=made_box(tmp_path))
 
 

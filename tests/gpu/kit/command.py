@@ -54,6 +54,8 @@ def _book(options: argparse.Namespace) -> Book:
     this = Visit(started=now(), minutes=options.minutes, revision=revision)
     if before:
         require_same(before.results.facts, facts)
+        if facts != before.results.facts:
+            this = msgspec.structs.replace(this, facts=facts)
         visits = (*before.results.visits, this)
         before.results = msgspec.structs.replace(before.results, visits=visits)
         before.store()

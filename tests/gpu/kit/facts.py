@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from bench.machine.inventory import inspect
 from tests.gpu.kit.results import Facts
 from tests.gpu.kit.sizes import Kind
 
-_MAY_DIFFER: Final = ("kernel", "memory_gib")
+_SAME: Final = ("python", "torch", "cuda", "cudnn", "triton")
+"""Versions that must not differ. Hosts, patches of the driver and packages beside may: a visit says
+with its own facts where they do."""
 _ALSO: Final = ("resnext-bench", "pytest", "nvidia-cudnn-frontend", "nvidia-ml-py")
 _ASKED: Final = """
 import json, torch
@@ -55,21 +58,21 @@ def read_facts(kind: Kind) -> tuple[Facts, str]:
 
 
 def require_same(before: Facts, now: Facts) -> None:
-    """Refuse to mix results of two machines or of two versions; raises UsageError."""
-    for field in msgspec.structs.fields(Facts):
-        was, found = getattr(before, field.name), getattr(now, field.name)
-        if was != found and field.name not in _MAY_DIFFER:
+    """Refuse to mix results of two devices or of two versions; raises UsageError."""
+    for name, was, found in _compared(before, now):
+        if was != found:
             raise UsageError(
-                f"--resume: {field.name} was {_short(was, found)}, and is now "
-                f"{_short(found, was)}; leave --resume out, and name another file with --json"
+                f"--resume: {name} was {was}, and is now {found}; leave --resume out, and name "
+                "another file with --json"
             )
 
 
-def _short(value: object, other: object) -> object:
-    """Of versions only those that differ."""
-    if isinstance(value, dict) and isinstance(other, dict):
-        return {name: text for name, text in value.items() if other.get(name) != text}
-    return value
+def _compared(before: Facts, now: Facts) -> Iterator[tuple[str, object, object]]:
+    """What must be the same, of both."""
+    for name in ("device", "kind", "boards"):
+        yield name, getattr(before, name), getattr(now, name)
+    for name in _SAME:
+        yield name, before.versions.get(name, "none"), now.versions.get(name, "none")
 
 
 def _ask_torch() -> dict[str, Any]:

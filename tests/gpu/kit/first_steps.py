@@ -80,6 +80,21 @@ def distances(found: Step, exact: Step) -> dict[str, float]:
     return {"loss": abs(found.loss / exact.loss - 1), "gradient": worst}
 
 
+def marks(module: nn.Module) -> list[float]:
+    """A sum of each trained tensor, by which training shows."""
+    with torch.no_grad():
+        return [float(one.double().sum()) for one in module.parameters() if one.requires_grad]
+
+
+def untrained(before: list[float], module: nn.Module) -> str:
+    """What is wrong with a network that has trained meanwhile; empty where nothing is."""
+    after = marks(module)
+    if not all(map(math.isfinite, after)):
+        return "its parameters are no numbers any more after timing"
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    return f"{same} of {len(after)} parameters did not change while it was timed" if same else ""
+
+
 def is_right(dtype: Dtype, off: dict[str, float]) -> bool:
     """False for NaN."""
     return off["loss"] <= LOSS_OFF and off["gradient"] <= GRADIENT_OFF[dtype]

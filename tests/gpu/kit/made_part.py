@@ -6,12 +6,13 @@ import signal
 import time
 from pathlib import Path
 
-from bench.machine.process import die_with_parent
+from bench.machine.process import HELD, die_with_parent
 from tests.gpu.kit.part import BROKEN
 from tests.gpu.kit.results import Book, Task, now
 
 
 def main() -> int:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     die_with_parent(signal.SIGTERM)
     parser = argparse.ArgumentParser()
     parser.add_argument("name")

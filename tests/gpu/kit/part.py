@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bench.machine.process import die_with_parent
+from bench.machine.process import HELD, die_with_parent
 from tests.gpu.kit.results import Book
 from tests.gpu.kit.sizes import sizes_for
 from tests.gpu.kit.tasks import Box, Broken, carry_out
@@ -25,6 +25,9 @@ BROKEN: Final = 4
 
 
 def main() -> int:
+    # Held back by whoever started this, and inherited: neither the end of the visit nor that of a
+    # command of this part would be heard.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     die_with_parent(signal.SIGTERM)
     options = _options()
     box = Box(

@@ -98,13 +98,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "cpu"
 
 
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
+class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One start of the kit; --resume adds another."""
 
     started: str
     minutes: float
     revision: str
     """Of the sources: a commit, with + where files were changed."""
+    facts: Facts | None = None
+    """Where they differ from those of the first visit: another host, a patch of the driver."""
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):

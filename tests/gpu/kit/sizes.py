@@ -57,7 +57,7 @@ FULL: Final = Sizes(
     conv_size=224,
     conv_batch=256,
     conv_block_s=0.01,
-    choices=3,
+    choices=2,
     profiled_steps=2,
     sessions=3,
 )

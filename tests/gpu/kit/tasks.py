@@ -72,11 +72,13 @@ class Planned:
     run: Callable[[Findings], None]
     room_s: float
     """What it is taken to need until one of its kind was done."""
+    kind: str = ""
+    """Of which it is, where its key does not say so."""
 
     @property
     def of(self) -> str:
         """Its kind."""
-        return self.key.partition("/")[0]
+        return self.kind or self.key.partition("/")[0]
 
 
 def carry_out(
@@ -90,6 +92,8 @@ def carry_out(
     book.plan(name, tuple(one.key for one in planned))
     part = book.results.part(name)
     left = set(part.unreached if again else part.left)
+    trouble = {key for key, task in part.tasks.items() if task.gave_trouble}
+    planned = sorted(planned, key=lambda one: one.key in trouble)  # those have had their turn
     took: dict[str, float] = {}
     known: set[str] = set()
     for one in planned:
@@ -111,9 +115,13 @@ def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Tas
     """Do one task, and keep it whatever its end; `known` are errors told before."""
     start = time.monotonic()
     earlier = book.results.part(name).tasks.get(one.key)
-    findings = Findings(before=earlier.found if earlier else {}, watched=Watched(box.strangers))
+    before = earlier.found if earlier else {}
+    findings = Findings(before=before, watched=Watched(box.strangers))
 
     def told(state: str, why: str = "") -> Task:
+        if earlier and state != "done" and _rounds(before) > _rounds(findings.found):
+            # What an earlier try has measured is not lost to one that came less far.
+            return msgspec.structs.replace(earlier, state=state, why=why)
         return Task(
             state=state,
             date=now(),
@@ -141,6 +149,11 @@ def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Tas
             traceback.print_exc()
     book.put(name, one.key, task)
     return task
+
+
+def _rounds(found: dict[str, Any]) -> int:
+    """Of blocks that were timed; what is not timed has one as soon as there is anything."""
+    return len(found["seconds"]) if "seconds" in found else 1 if found else 0
 
 
 def _ending(task: Task) -> str:

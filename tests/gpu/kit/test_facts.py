@@ -11,12 +11,13 @@ from tests.gpu.kit.made import FACTS
 
 def test_what_differs_is_named() -> None:
     newer = msgspec.structs.replace(FACTS, versions={"torch": "2.16.0"})
-    with pytest.raises(UsageError, match=r"versions was .*2\.15\.0.*is now .*2\.16\.0.*--json"):
+    with pytest.raises(UsageError, match=r"torch was 2\.15\.0, and is now 2\.16\.0; .*--json"):
         require_same(FACTS, newer)
     other = msgspec.structs.replace(FACTS, device="NVIDIA H200")
     with pytest.raises(UsageError, match="device was Made, and is now NVIDIA H200"):
         require_same(FACTS, other)
-    require_same(FACTS, msgspec.structs.replace(FACTS, kernel="6.2", memory_gib=15.9))
+    also = FACTS.versions | {"driver": "580.1", "timm": "1.0.31"}
+    require_same(FACTS, msgspec.structs.replace(FACTS, kernel="6.2", cpu="X", versions=also))
 
 
 def test_facts_name_no_host_and_no_user(monkeypatch: pytest.MonkeyPatch) -> None:

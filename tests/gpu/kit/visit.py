@@ -24,7 +24,8 @@ from tests.gpu.kit.sizes import Kind
 ROOT: Final = Path(__file__).parents[3]
 MODULE: Final = "tests.gpu.kit.part"
 OVERRUN: Final = 0.25
-"""Share of its box by which a task that was begun in time may exceed it, where time is left."""
+OVERRUN_S: Final = 10.0
+"""Share of its box, and seconds at most, by which a task that was begun in time may exceed it."""
 ENDS_S: Final = 3.0
 """What a process gets to end by itself."""
 WORTH_S: Final = 5.0
@@ -59,7 +60,7 @@ def _run(
             book.stop(part.name, "no time was left for it")
             return
         print(f"{part.name}: {part.what}, {left:.0f} s", flush=True)
-        latest = min(end, deadline + OVERRUN * left)
+        latest = min(end, deadline + min(OVERRUN_S, OVERRUN * left))
         options = ("--device", kind, "--deadline", str(deadline))
         if again or attempt:
             options = (*options, "--again")

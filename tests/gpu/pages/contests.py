@@ -10,6 +10,7 @@ from tests.gpu.pages.words import NONE, figure, unbroken
 
 _FIELDS = {
     "types": ("model", "batch"),
+    "fp32": ("model", "batch"),
     "models": ("batch", "typed"),
     "peers": ("model", "batch", "typed"),
     "compilers": ("model", "batch", "typed"),
@@ -87,7 +88,7 @@ class Reached:
 def reached(results: Results) -> Iterator[Reached]:
     """Every model, batch and setting once: from the contest of types, else from that of models."""
     seen: set[tuple[str, int, str]] = set()
-    for kind in ("types", "models"):
+    for kind in ("types", "fp32", "models"):
         for contest in contests(results, kind):
             for side in contest.timed.sides:
                 model, typed = contest.model or side, contest.typed or side

@@ -35,7 +35,7 @@ def training(results: Results) -> str:
 
 def by_setting(results: Results) -> str:
     """Types and layouts that took turns on one model."""
-    found = contests(results, "types")
+    found = [*contests(results, "types"), *contests(results, "fp32")]
     body = _wide(found, "model", lambda one: f"`{one.model}`")
     return joined((body, _ratios(found))) if body else ""
 
@@ -144,7 +144,7 @@ def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
 def checked(results: Results) -> str:
     """How far the first steps were from fp32's, at most."""
     most: dict[str, dict[str, float]] = {}
-    for kind in ("types", "models", "compilers", "autotune", "peers"):
+    for kind in ("types", "fp32", "models", "compilers", "autotune", "peers"):
         for contest in contests(results, kind):
             for side, cell in contest.cells.items():
                 if side in contest.timed.sides:

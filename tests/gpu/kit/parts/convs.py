@@ -14,7 +14,7 @@ from resnext.cost import FLOP_PER_MULTIPLY_ADD
 from resnext.draw import draw
 from resnext.layers import Layer
 from resnext.names import parse
-from tests.gpu.kit.checks import TYPES, Dtype, is_right, set_precision
+from tests.gpu.kit.checks import TYPES, Dtype, is_right, keep_memory, set_precision
 from tests.gpu.kit.choices import MODES, Choice, calls_of, choose, name_kernels
 from tests.gpu.kit.grouped import DIRECTIONS, Direction, exact, problem
 from tests.gpu.kit.sizes import Sizes
@@ -22,6 +22,9 @@ from tests.gpu.kit.tasks import Box, Findings, Planned
 from tests.gpu.kit.turns import take_turns
 
 LAYOUTS: Final = {"NHWC": torch.channels_last, "NCHW": torch.contiguous_format}
+OVER: Final = "its time was over"
+FOR_TURNS: Final = 1.0
+"""Seconds that a round of all choices takes at most."""
 ON_CPU: Final = "oneDNN"
 """The one way there is on a CPU, which knows no benchmark."""
 
@@ -43,11 +46,13 @@ class Shape:
 
 def tasks(box: Box) -> list[Planned]:
     """By type, and within one in the order of the network."""
+    keep_memory()
     return [
         Planned(
             key=f"{dtype}/{shape.key}",
             run=lambda f, shape=shape, dtype=dtype: _measured(shape, dtype, box, f),
-            room_s=box.room_s(15, 1),
+            room_s=box.room_s(20, 1),
+            kind="conv",
         )
         for dtype in TYPES
         for shape in shapes(box.sizes)
@@ -70,9 +75,13 @@ def _measured(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> None:
     device = torch.device(box.kind)
     set_precision(dtype)
     findings.found |= _facts(shape, dtype, box.sizes) | {"choices": {}, "left_out": {}}
-    made = dict(_made(shape, dtype, box, findings))
+    made: dict[str, Choice] = {}
+    for name, choice in _made(shape, dtype, box, findings):
+        made[name] = choice
+        findings.found["choices"][name] |= choice.told()
+        findings.keep()
     if not made:
-        return
+        raise RuntimeError(f"no choice could be made: {findings.found['left_out']}")
     take_turns([choice.side(name) for name, choice in made.items()], "calls", box, findings, device)
     if box.kind == "cuda":
         _named(made, findings)
@@ -111,35 +120,55 @@ def _facts(shape: Shape, dtype: Dtype, sizes: Sizes) -> dict[str, Any]:
 
 
 def _made(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> Iterator[tuple[str, Choice]]:
-    """Every choice that can be made, checked; why others cannot is kept."""
+    """Every choice that can be made in time, checked; why others are not is kept.
+
+    One of each kind for all directions and layouts comes before another of the same.
+    """
     device = torch.device(box.kind)
     asked = problem(shape.layer, box.sizes.conv_batch, TYPES[dtype], device)
     pool = torch.cuda.graph_pool_handle() if box.kind == "cuda" else None
-    for direction in DIRECTIONS:
-        right = exact(asked, direction)
-        for layout, memory in LAYOUTS.items():
-            call = calls_of(asked, direction, memory)
-            for mode, number in _choices(box):
-                name = f"{direction} {layout} {mode} {number}"
-                try:
-                    choice = choose(call, mode, right, box.sizes.conv_block_s, pool)
-                except RuntimeError as error:
-                    findings.found["left_out"][name] = str(error).partition("\n")[0][:200]
-                    continue
-                findings.found["choices"][name] = _keys(direction, layout, mode, number)
-                _check(name, choice, dtype, findings)
-                yield name, choice
+    right = {direction: exact(asked, direction) for direction in DIRECTIONS}
+    calls = {
+        (direction, layout): calls_of(asked, direction, memory)
+        for direction in DIRECTIONS
+        for layout, memory in LAYOUTS.items()
+    }
+    for mode, number in _choices(box):
+        longest = 0.0
+        for (direction, layout), call in calls.items():
+            name = f"{direction} {layout} {mode} {number}"
+            before = box.left_s
+            if before < longest + _turns_s(box):
+                findings.found["left_out"][name] = OVER
+                findings.found["cut"] = True
+                continue
+            try:
+                choice = choose(call, mode, right[direction], box.sizes.conv_block_s, pool)
+            except RuntimeError as error:
+                findings.found["left_out"][name] = str(error).partition("\n")[0][:200]
+                continue
+            longest = max(longest, before - box.left_s)
+            findings.found["choices"][name] = _keys(direction, layout, mode, number)
+            _check(name, choice, dtype, findings)
+            yield name, choice
+
+
+def _turns_s(box: Box) -> float:
+    """What is left for the blocks of all that was chosen."""
+    return box.room_s(FOR_TURNS * (1 + box.sizes.rounds), 0)
 
 
 def _choices(box: Box) -> Sequence[tuple[str, int]]:
     """How cuDNN is asked, and how often: heuristics always answer the same."""
     if box.kind == "cpu":
         return [(ON_CPU, 1)]
-    return [
-        (mode, 1 + number)
+    again = [
+        (mode, number)
         for mode, (tries, _) in MODES.items()
-        for number in range(box.sizes.choices if tries else 1)
+        for number in range(2, 1 + box.sizes.choices)
+        if tries
     ]
+    return [*((mode, 1) for mode in MODES), *again]
 
 
 def _keys(direction: Direction, layout: str, mode: str, number: int) -> dict[str, Any]:

@@ -24,10 +24,10 @@ def tasks(box: Box) -> list[Planned]:
     device = torch.device(box.kind)
     return [
         Planned(key="facts", run=lambda f: _facts(f, device), room_s=box.room_s(1, 0.2)),
+        Planned(key="properties", run=lambda f: _properties(f, device), room_s=box.room_s(1, 0.2)),
         Planned(key="copy", run=lambda f: _copy(box, f, device), room_s=box.room_s(8, 1)),
         Planned(key="products", run=lambda f: _products(box, f, device), room_s=box.room_s(14, 1)),
         Planned(key="load", run=lambda f: _load(box, f, device), room_s=box.room_s(4, 0.5)),
-        Planned(key="properties", run=lambda f: _properties(f, device), room_s=box.room_s(1, 0.2)),
     ]
 
 
@@ -113,14 +113,20 @@ def _load(box: Box, findings: Findings, device: torch.device) -> None:
     """What the driver tells while the GPU has as much to do as it can take."""
     edge = box.sizes.edge
     a, b = (torch.randn(edge, edge, device=device).to(torch.bfloat16) for _ in range(2))
-    products, begun = 0, time.monotonic()
+    _busy(a, b, box.sizes.load_s / 4)  # or the first look would find it idle
     with findings.watched():
-        while time.monotonic() - begun < box.sizes.load_s:
-            torch.mm(a, b)
-            settle(device)
-            products += 1
-        took = time.monotonic() - begun
+        products, took = _busy(a, b, box.sizes.load_s)
     findings.found |= {"products": products, "seconds": round(took, 3), "edge": edge}
+
+
+def _busy(a: torch.Tensor, b: torch.Tensor, seconds: float) -> tuple[int, float]:
+    """Multiply for so long; returns how often, and the time it took."""
+    products, begun = 0, time.monotonic()
+    while time.monotonic() - begun < seconds:
+        torch.mm(a, b)
+        settle(a.device)
+        products += 1
+    return products, time.monotonic() - begun
 
 
 def _properties(findings: Findings, device: torch.device) -> None:

@@ -14,6 +14,7 @@ from reports.schema.trace import TraceReport
 from reports.trace.analysis import analyse
 from reports.trace.report import report
 from tests.gpu.kit.cells import Cell, batch_of, config_of, exact_step, harnessed, looped
+from tests.gpu.kit.checks import keep_memory
 from tests.gpu.kit.first_steps import distances, first_step, is_right, words
 from tests.gpu.kit.tasks import Box, Findings, Planned, plain
 from tests.gpu.kit.turns import Side, take_turns, times_in
@@ -27,9 +28,15 @@ PAYERS: Final = 8
 
 def tasks(box: Box) -> list[Planned]:
     """A report for each model."""
-    room_s = box.room_s(12, 3)
+    keep_memory()
+    room_s = box.room_s(30, 3)
     return [
-        Planned(key=model, run=lambda f, model=model: _reported(model, box, f), room_s=room_s)
+        Planned(
+            key=model,
+            run=lambda f, model=model: _reported(model, box, f),
+            room_s=room_s,
+            kind="report",
+        )
         for model in box.sizes.models
     ]
 

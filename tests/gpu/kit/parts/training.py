@@ -13,18 +13,25 @@ from typing import Final
 import torch
 
 from tests.gpu.kit.cells import TYPED, Cell, Compiler, Ready, Source, exact_step, prepare
-from tests.gpu.kit.first_steps import Step, distances, is_right, words
+from tests.gpu.kit.checks import keep_memory
+from tests.gpu.kit.first_steps import Step, distances, is_right, marks, untrained, words
 from tests.gpu.kit.tasks import Box, Findings, Planned
 from tests.gpu.kit.turns import take_turns
 
 BEST: Final = "bf16 NHWC"
+TYPES: Final = {
+    "types": (BEST, "bf16 NCHW", "fp16 NHWC"),
+    "fp32": (BEST, "TF32 NHWC", "fp32 NHWC"),
+}
+COMPILERS: Final[dict[str, Compiler]] = {"compilers": "compile", "autotune": "max-autotune"}
 SOURCES: Final[tuple[Source, ...]] = ("ours", "torchvision", "timm")
 ROOMS_S: Final = {
-    "types": (35, 9),
-    "models": (30, 4),
+    "types": (45, 7),
+    "fp32": (60, 3),
+    "models": (60, 4),
     "peers": (20, 4),
-    "compilers": (50, 25),
-    "autotune": (110, 10),
+    "compilers": (60, 25),
+    "autotune": (200, 10),
 }
 """What contests are taken to need, in full and in miniature."""
 
@@ -34,6 +41,7 @@ Exact = dict[tuple[str, int], Step]
 
 def tasks(box: Box) -> list[Planned]:
     """Every contest, in order of value."""
+    keep_memory()
     exact: Exact = {}
 
     def planned(key: str, cells: dict[str, Cell]) -> Planned:
@@ -45,30 +53,34 @@ def tasks(box: Box) -> list[Planned]:
 
 
 def contests(box: Box) -> Iterator[tuple[str, dict[str, Cell]]]:
-    """Keys and cells by the names of their sides."""
-    first, *others = box.sizes.models
-    compiled = box.sizes.compiled
-    large, *_ = box.sizes.batches
-    yield from (_types(first, large), _models(box, large, BEST))
-    yield _peers(first, large, BEST)
-    yield from _compilers(compiled[0], large, BEST)
+    """Keys and cells by the names of their sides; some come twice."""
+    models, compiled = box.sizes.models, box.sizes.compiled
+    first, (large, *_) = models[0], box.sizes.batches
+    yield from (_types("types", first, large), _peers(first, large, BEST))
+    yield _compiler("compilers", compiled[0], large, BEST)
+    yield from (_models(box, large, BEST), _types("fp32", first, large))
+    yield _compiler("autotune", compiled[0], large, BEST)
     for batch in box.sizes.batches:
-        yield from (_types(model, batch) for model in (first, *others))
+        yield from (_types("types", model, batch) for model in models)
         yield _models(box, batch, BEST)
-        yield from (_peers(model, batch, BEST) for model in (first, *others))
-        for model in compiled:
-            yield from _compilers(model, batch, BEST)
+        yield from (_types("fp32", model, batch) for model in models)
+        yield from (_peers(model, batch, BEST) for model in models)
+        yield from (_compiler("compilers", model, batch, BEST) for model in compiled)
+    others = [typed for typed in TYPED if typed != BEST]
     for batch in box.sizes.batches:
-        for typed in (one for one in TYPED if one != BEST):
+        for typed in others:
             yield _models(box, batch, typed)
-            yield from (_peers(model, batch, typed) for model in (first, *others))
-            for model in compiled:
-                yield from _compilers(model, batch, typed)
+            yield from (_peers(model, batch, typed) for model in models)
+            yield from (_compiler("compilers", model, batch, typed) for model in compiled)
+    for batch in box.sizes.batches:
+        for typed in TYPED:
+            yield from (_compiler("autotune", model, batch, typed) for model in compiled)
 
 
-def _types(model: str, batch: int) -> tuple[str, dict[str, Cell]]:
-    return f"types/{model}/{batch}", {
-        typed: Cell(model=model, batch=batch, typed=typed) for typed in TYPED
+def _types(kind: str, model: str, batch: int) -> tuple[str, dict[str, Cell]]:
+    """Two contests, as steps in fp32 take several times as long: both have the first type."""
+    return f"{kind}/{model}/{batch}", {
+        typed: Cell(model=model, batch=batch, typed=typed) for typed in TYPES[kind]
     }
 
 
@@ -85,18 +97,12 @@ def _peers(model: str, batch: int, typed: str) -> tuple[str, dict[str, Cell]]:
     }
 
 
-def _compilers(model: str, batch: int, typed: str) -> Iterator[tuple[str, dict[str, Cell]]]:
+def _compiler(kind: str, model: str, batch: int, typed: str) -> tuple[str, dict[str, Cell]]:
     """Two contests, as tuning takes minutes and the rest should not wait for it."""
+    compiler = COMPILERS[kind]
     cell = Cell(model=model, batch=batch, typed=typed)
-    kinds: dict[str, Compiler] = {"compilers": "compile", "autotune": "max-autotune"}
-    for kind, compiler in kinds.items():
-        yield (
-            f"{kind}/{model}/{batch}/{typed}",
-            {
-                "eager": cell,
-                compiler: replace(cell, compiler=compiler),
-            },
-        )
+    cells = {"eager": cell, compiler: replace(cell, compiler=compiler)}
+    return f"{kind}/{model}/{batch}/{typed}", cells
 
 
 def _contest(cells: dict[str, Cell], box: Box, findings: Findings, exact: Exact) -> None:
@@ -106,11 +112,17 @@ def _contest(cells: dict[str, Cell], box: Box, findings: Findings, exact: Exact)
     torch._dynamo.config.fail_on_recompile_limit_hit = True
     findings.found |= {"image_size": box.sizes.image_size, "cells": {}, "left_out": {}}
     ready = dict(_readied(cells, box, findings, exact))
+    if not ready:
+        raise RuntimeError(f"no side could be prepared: {findings.found['left_out']}")
+    before = {name: marks(one.module) for name, one in ready.items()}
     sides = [replace(one.side, name=name) for name, one in ready.items()]
+    take_turns(sides, "images", box, findings, device)
+    for name, one in ready.items():
+        if why := untrained(before[name], one.module):
+            findings.wrong.append(f"{name}: {why}")
     ready.clear()
-    if sides:
-        take_turns(sides, "images", box, findings, device)
     sides.clear()
+    torch._dynamo.reset()
     _swept(device)
 
 
@@ -118,16 +130,14 @@ def _readied(
     cells: dict[str, Cell], box: Box, findings: Findings, exact: Exact
 ) -> Iterator[tuple[str, Ready]]:
     """Those that can be prepared, each checked against fp32; why the others cannot is kept."""
-    device = torch.device(box.kind)
     for name, cell in cells.items():
-        if cell.source == "timm" and find_spec("timm") is None:
-            findings.found["left_out"][name] = "timm is not installed"
+        if why := _missing(cell):
+            findings.found["left_out"][name] = why
             continue
-        try:
-            off, one = _checked(cell, box, exact, device)
-        except torch.OutOfMemoryError:
-            findings.found["left_out"][name] = "out of memory"
-            _swept(device)
+        one, off, why = _checked(cell, box, exact)
+        if one is None:
+            findings.found["left_out"][name] = why
+            _swept(torch.device(box.kind))
             continue
         findings.found["cells"][name] = _told(cell, one, off)
         findings.keep()
@@ -136,15 +146,26 @@ def _readied(
         yield name, one
 
 
-def _checked(
-    cell: Cell, box: Box, exact: Exact, device: torch.device
-) -> tuple[dict[str, float], Ready]:
-    size = box.sizes.image_size
+def _missing(cell: Cell) -> str:
+    """Why a cell cannot be built here; empty where it can."""
+    is_missing = cell.source == "timm" and find_spec("timm") is None
+    return "timm is not installed" if is_missing else ""
+
+
+def _checked(cell: Cell, box: Box, exact: Exact) -> tuple[Ready | None, dict[str, float], str]:
+    """A cell and its distances; or None and why: what one side cannot do is not the others' end."""
+    device, size = torch.device(box.kind), box.sizes.image_size
     key = (cell.model, cell.batch)
-    if key not in exact:
-        exact[key] = exact_step(cell, device, size)
-    one = prepare(cell, device, size, box.sizes.block_s)
-    return distances(one.step, exact[key]), one
+    try:
+        if key not in exact:
+            exact[key] = exact_step(cell, device, size)
+        one = prepare(cell, device, size, box.sizes.block_s)
+        return one, distances(one.step, exact[key]), ""
+    except torch.OutOfMemoryError:
+        return None, {}, "out of memory"
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+        return None, {}, text[:200]
 
 
 def _told(cell: Cell, one: Ready, off: dict[str, float]) -> dict[str, object]:
@@ -161,7 +182,6 @@ def _told(cell: Cell, one: Ready, off: dict[str, float]) -> dict[str, object]:
 
 def _swept(device: torch.device) -> None:
     """Give back what is no longer used, the pools of CUDA graphs too."""
-    torch._dynamo.reset()
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
