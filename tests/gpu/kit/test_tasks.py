@@ -96,6 +96,33 @@ def test_a_task_sees_what_an_earlier_try_had_found(tmp_path: Path) -> None:
     assert Book.open(book.path).results.part("device").tasks["a"].found["count"] == 2
 
 
+def test_a_second_try_that_comes_less_far_loses_nothing(tmp_path: Path) -> None:
+    def timing(before: int, rounds: int) -> Callable[[Findings], None]:
+        def run(findings: Findings) -> None:
+            on_disk = Book.open(book.path).results.part("device").tasks["a"]
+            assert len(on_disk.found.get("seconds", [])) == before, "while it runs, too"
+            findings.found |= {"seconds": [[0.1]] * rounds, "cut": rounds < 6}
+            findings.keep()
+
+        return run
+
+    book = made_book(tmp_path)
+    for before, rounds, kept in ((0, 4, 4), (4, 2, 4), (4, 6, 6)):
+        carry_out("device", book, made_box(tmp_path), [planned("a", timing(before, rounds))])
+        task = Book.open(book.path).results.part("device").tasks["a"]
+        assert len(task.found["seconds"]) == kept
+    assert task.state == "done"
+
+
+def test_what_gave_trouble_before_comes_last(tmp_path: Path) -> None:
+    book = made_book(tmp_path)
+    carry_out("device", book, made_box(tmp_path), [planned("a", failing)])
+    order: list[str] = []
+    each = [planned(key, lambda f, key=key: order.append(key)) for key in ("a", "b", "c")]
+    carry_out("device", book, made_box(tmp_path), each)
+    assert order == ["b", "c", "a"]
+
+
 def test_what_is_found_is_on_disk_before_the_task_is_over(tmp_path: Path) -> None:
     book = made_book(tmp_path)
 
