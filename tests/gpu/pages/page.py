@@ -43,6 +43,8 @@ page.
 - `--resume FILE`: go on with what an earlier visit left, on the same device with the same software.
 - `--json FILE`: write to another file.
 
+What each part measures, and how it is checked: [gpu-kit.md](../gpu-kit.md).
+
 A figure is made of rounds: what is compared (a line of a table on training, a layer's convolutions)
 took turns, a block each, forth and back, and a round is one replicate. Intervals are Student's t on
 logarithms over rounds, ratios are paired by rounds; {"–"} is where nothing was measured, or for an
