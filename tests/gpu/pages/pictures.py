@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.gpu.kit.results import Results
-from tests.gpu.pages.contests import Contest, contests
+from tests.gpu.pages.contests import reached
 from tests.gpu.pages.figures import Figure
 from tests.gpu.pages.layers import Layer, cells, layers
 from tests.gpu.pages.roofs import Roofs
@@ -25,31 +25,23 @@ def _where(results: Results) -> str:
 
 
 def _training(results: Results) -> str:
-    """By type and layout where these took turns, else by model."""
-    kind = "types" if any(one.timed.sides for one in contests(results, "types")) else "models"
-    found = [one for one in contests(results, kind) if one.timed.sides]
+    """Every model and batch by type and layout, eager."""
+    found = list(reached(results))
     if not found:
         return ""
     from reports.render.charts import Mark, bars, svg
 
     marks = [
         Mark(
-            group=_group(one),
-            series=side,
-            value=rate.estimate,
-            **_ends(rate),
+            group=f"{one.model}, batch {one.batch}",
+            series=one.typed,
+            value=one.rate.estimate,
+            **_ends(one.rate),
         )
         for one in found
-        for side in one.timed.sides
-        if (rate := one.timed.rate(side))
     ]
-    sizes = sorted({one.size for one in found})
-    title = f"Training, {' and '.join(map(str, sizes))} px"
+    title = f"Training, {' and '.join(map(str, sorted({one.size for one in found})))} px"
     return svg(bars(marks, title=title, subtitle=_where(results), unit="images/s"))
-
-
-def _group(one: Contest) -> str:
-    return f"{one.model or one.typed}, batch {one.batch}"
 
 
 def _convs(results: Results) -> str:
