@@ -44,6 +44,20 @@ def test_training() -> None:
     assert "bf16 989.4 TFLOP/s (data sheet)" in text
 
 
+def test_types_of_fp32_are_a_contest_of_their_own_in_the_same_tables() -> None:
+    """Both have bf16 in NHWC, which their ratios are over."""
+    sides = {"bf16 NHWC": 2000.0, "TF32 NHWC": 1000.0, "fp32 NHWC": 500.0}
+    cells = {side: {"type": side, "model": "resnet50"} for side in sides}
+    results = made_results()
+    parts = results.parts["training"]
+    tasks = parts.tasks | {"fp32/resnet50/256": training_task(sides, cells)}
+    more = msgspec.structs.replace(parts, tasks=tasks)
+    text = text_of(msgspec.structs.replace(results, parts=results.parts | {"training": more}))
+    rows = [one for one in text.splitlines() if one.startswith("| `resnet50` | 256 |")]
+    assert any(re.search(r"\| [\d,.]+ \(.*\| (49|50)\d\.\d \(", row) for row in rows), rows
+    assert any(re.search(r"\| 0\.(49|50)\d \(.*\| 0\.2[45]\d \(", row) for row in rows), rows
+
+
 def test_compiling() -> None:
     text = text_of(made_results())
     row = line(text, "| `resnext50_32x4d` | bf16 NHWC | 256 | max-autotune |")
