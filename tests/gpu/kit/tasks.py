@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.gpu.kit.results import Book, Task, now
+from tests.gpu.kit.results import Book, State, Task, now
 from tests.gpu.kit.sizes import Kind, Sizes
 from tests.gpu.kit.watch import Watched
 
@@ -118,10 +118,11 @@ def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Tas
     before = earlier.found if earlier else {}
     findings = Findings(before=before, watched=Watched(box.strangers))
 
-    def told(state: str, why: str = "") -> Task:
+    def told(state: State, why: str = "") -> Task:
         if earlier and state != "done" and _rounds(before) > _rounds(findings.found):
             # What an earlier try has measured is not lost to one that came less far.
-            return msgspec.structs.replace(earlier, state=state, why=why)
+            kept: State = "running" if state == "running" else "cut"
+            return msgspec.structs.replace(earlier, state=kept, why=why)
         return Task(
             state=state,
             date=now(),
