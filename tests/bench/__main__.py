@@ -58,10 +58,16 @@ def _options() -> argparse.Namespace:
 
 
 def _startup(case: str, options: argparse.Namespace) -> int:
-    pairs = startup_pairs(20)
-    ratio = median(ours / empty for ours, empty in pairs)
-    print(f"start-up    --help / empty Typer app  {ratio:.3f}  (limit {STARTUP_LIMIT}, n = 20)")
-    return 0 if ratio <= STARTUP_LIMIT else 1
+    """More pairs where twenty do not show it: for some seconds a neighbour may slow one side."""
+    pairs: list[tuple[float, float]] = []
+    for more in (20, 80):
+        pairs += startup_pairs(more)
+        ratio = median(ours / empty for ours, empty in pairs)
+        told = f"(limit {STARTUP_LIMIT}, n = {len(pairs)})"
+        print(f"start-up    --help / empty Typer app  {ratio:.3f}  {told}", flush=True)
+        if ratio <= STARTUP_LIMIT:
+            return 0
+    return 1
 
 
 def _loop(case: str, options: argparse.Namespace) -> int:

@@ -7,34 +7,30 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
+from bench.cli.main import app
 from bench.session.blocks import alternate
 
-EMPTY = """
-import typer
-app = typer.Typer(add_completion=False)
-runs = typer.Typer()
-app.add_typer(runs, name="runs")
-@app.callback()
-def root() -> None: ...
-@app.command()
-def run() -> None: ...
-@runs.command("list")
-def list_runs() -> None: ...
-@runs.command("show")
-def show() -> None: ...
-@runs.command("rerun")
-def rerun() -> None: ...
-@runs.command("schema")
-def schema() -> None: ...
-app()
-"""
+
+def empty_app(group: typer.Typer, name: str = "app") -> list[str]:
+    """Lines of a program with the same commands in the same groups, which do nothing."""
+    lines = [f"{name} = typer.Typer(add_completion=False)"]
+    for number, one in enumerate(group.registered_commands):
+        told = one.name or one.callback.__name__
+        lines += [f"@{name}.command({told!r})", f"def {name}_{number}() -> None: ..."]
+    for number, one in enumerate(group.registered_groups):
+        inner = f"{name}_group_{number}"
+        lines += empty_app(one.typer_instance, inner)
+        lines.append(f"{name}.add_typer({inner}, name={one.name!r})")
+    return lines
 
 
 def startup_pairs(pairs: int) -> list[tuple[float, float]]:
     """Every pair is (ours, empty) in seconds of a whole process."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
-        empty.write_text(EMPTY)
+        empty.write_text("\n".join(["import typer", *empty_app(app), "app()"]))
         program = Path(sys.executable).with_name("resnext-bench")
         ours = (sys.executable, str(program), "--help")
         theirs = (sys.executable, str(empty), "--help")
