@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.pairs import slow_steps_of
 from reports.schema.machine import GpusSeen
 from reports.schema.record import Figures, Interval, Session, Steadiness
 from reports.schema.samples import SessionResult
@@ -86,6 +87,7 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
         step_ms_p95=times.p95_ms,
         step_ms_p99=times.p99_ms,
         step_ms_jitter=times.jitter_ms,
+        slow=slow_steps_of(slowest_rank(steps) / 1e6),
         data_wait_ms=split.data_wait_ms,
         forward_ms=split.forward_ms,
         backward_ms=split.backward_ms,

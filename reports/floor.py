@@ -17,7 +17,8 @@ from reports.stats.effects import (
 )
 from reports.stats.looks import plan_looks
 from reports.stats.power import sessions_needed, smallest_detectable
-from reports.verdicts import CONFIDENCE, counted, range_of
+from reports.stats.verdict import MIDDLE_SHARE
+from reports.verdicts import CONFIDENCE, counted, effects_of, range_of
 
 Floats = NDArray[np.float64]
 
@@ -117,13 +118,17 @@ def _noise(record: Comparison) -> Noise:
         detectable_percent={
             count: to_percent(
                 smallest_detectable(
-                    sd / float(np.sqrt(count)), plan_looks(count).alphas[-1], count - spent
+                    sd / float(np.sqrt(count)),
+                    MIDDLE_SHARE * plan_looks(count).alphas[-1],
+                    count - spent,
                 )
             )
             for count in SESSIONS
         },
         needed={
-            change: sessions_needed(sd, 0, float(np.log1p(change)), DEFAULT_PLAN.alphas[-1])
+            change: sessions_needed(
+                sd, 0, float(np.log1p(change)), MIDDLE_SHARE * DEFAULT_PLAN.alphas[-1]
+            )
             for change in CHANGES
         },
     )
@@ -143,7 +148,7 @@ def _notes(record: Comparison) -> tuple[str, ...]:
 
 def _effect(valid: Sequence[Pair], design: Design) -> Interval:
     """As `compare` judges it: in launches the effect of order is a term of its own."""
-    effects = np.array([pair.log_ratio for pair in valid])
+    effects = effects_of(valid).middle
     if design != "relaunch":
         return t_interval(effects, CONFIDENCE)
     orders = np.array([1.0 if pair.order == "ab" else -1.0 for pair in valid])
@@ -153,5 +158,5 @@ def _effect(valid: Sequence[Pair], design: Design) -> Interval:
 def _levels(record: Comparison) -> Floats:
     """Log of the typical step of each session, both sides taken together."""
     pairs = counted(record.pairs)
-    levels: Floats = np.log([pair.step_ms for pair in pairs]).mean(axis=1)
+    levels: Floats = np.log([pair.middle_ms or pair.step_ms for pair in pairs]).mean(axis=1)
     return levels

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.schema.comparison import PHASES, PhaseChange
-from reports.schema.record import Session
+from reports.schema.record import Session, SlowSteps
 from reports.stats.effects import welch_interval
-from reports.stats.verdict import decide_unpaired
-from reports.verdicts import CONFIDENCE, Judged
+from reports.stats.verdict import Effects, decide_unpaired
+from reports.verdicts import CONFIDENCE, Judged, pooled_slow
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ FEWEST = 2
 
 
 def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) -> Judged:
-    """Judge b against a by each session's median step; `margin` is a fraction of the step time.
+    """Judge b against a by each session's steps; `margin` is a fraction of the step time.
 
     There are no pairs, so what the machine did between the two sets is in the interval only as
     far as it is in their spread too.
@@ -35,23 +35,41 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
             order_effect=None,
             phases={},
             step_ms=None,
+            middle_ms=None,
+            slow=(None, None),
             drift="",
         )
-    decision = decide_unpaired(np.log(_medians_ms(a)), np.log(_medians_ms(b)), margin)
+    decision = decide_unpaired(_effects(a), _effects(b), margin)
+    step_ms = _geometric(a, "step_ms_mean"), _geometric(b, "step_ms_mean")
     unsteady = _unsteady(a, b)
     return Judged(
         word="never steady" if unsteady else decision.word,
         why=unsteady,
         decision=decision,
         order_effect=None,
-        phases={phase: _phase(a, b, phase) for phase in PHASES},
-        step_ms=(geometric_mean(_medians_ms(a)), geometric_mean(_medians_ms(b))),
+        phases=_phases(a, b, step_ms),
+        step_ms=step_ms,
+        middle_ms=(_geometric(a, "step_ms_p50"), _geometric(b, "step_ms_p50")),
+        slow=(_slow(a), _slow(b)),
         drift="",
     )
 
 
-def _medians_ms(sessions: Sequence[Session]) -> Floats:
-    return np.array([session.figures.step_ms_p50 for session in sessions])
+def _effects(sessions: Sequence[Session]) -> Effects:
+    """Log times: of all steps, as the window's length over its steps, and of the middle one."""
+    figures = [session.figures for session in sessions]
+    return Effects(
+        total=np.log([1e3 * one.window_s / one.steps for one in figures]),
+        middle=np.log([one.step_ms_p50 for one in figures]),
+    )
+
+
+def _geometric(sessions: Sequence[Session], figure: str) -> float:
+    return geometric_mean(getattr(session.figures, figure) for session in sessions)
+
+
+def _slow(sessions: Sequence[Session]) -> SlowSteps | None:
+    return pooled_slow([session.figures.slow for session in sessions])
 
 
 def _unsteady(a: Sequence[Session], b: Sequence[Session]) -> str:
@@ -63,14 +81,31 @@ def _unsteady(a: Sequence[Session], b: Sequence[Session]) -> str:
     return ""
 
 
-def _phase(a: Sequence[Session], b: Sequence[Session], phase: str) -> PhaseChange:
-    parts_a, parts_b = (
-        np.array([getattr(session.figures, f"{phase}_ms") for session in side]) for side in (a, b)
-    )
+def _phases(
+    a: Sequence[Session], b: Sequence[Session], step_ms: tuple[float, float]
+) -> dict[str, PhaseChange]:
+    """Each part keeps its share of the step, so that what is printed adds up."""
+    parts = {phase: (_part_ms(a, phase), _part_ms(b, phase)) for phase in PHASES}
+    scale = [
+        step / sum(float(both[side].mean()) for both in parts.values())
+        for side, step in enumerate(step_ms)
+    ]
+    return {phase: _phase(*both, scale) for phase, both in parts.items()}
+
+
+def _part_ms(sessions: Sequence[Session], phase: str) -> Floats:
+    figures = [session.figures for session in sessions]
+    if phase == "other":
+        return np.array([one.step_ms_mean - one.parts_ms for one in figures])
+    return np.array([getattr(one, f"{phase}_ms") for one in figures])
+
+
+def _phase(parts_a: Floats, parts_b: Floats, scale: Sequence[float]) -> PhaseChange:
     change = welch_interval(parts_a, parts_b, CONFIDENCE)
+    a_ms, b_ms = float(parts_a.mean()) * scale[0], float(parts_b.mean()) * scale[1]
     return PhaseChange(
-        a_ms=float(parts_a.mean()),
-        b_ms=float(parts_b.mean()),
-        change_ms=change.estimate,
+        a_ms=a_ms,
+        b_ms=b_ms,
+        change_ms=b_ms - a_ms,
         half_width_ms=(change.high - change.low) / 2,
     )

@@ -1,14 +1,25 @@
 """From counted pairs to a verdict, and to every figure that stands beside it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import geometric_mean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange, Range, Word
+from reports.schema.comparison import (
+    PHASES,
+    Design,
+    Drift,
+    Pair,
+    PhaseChange,
+    Range,
+    Word,
+)
+from reports.schema.record import SlowSteps
 from reports.stats.effects import Interval, t_interval, to_percent
 from reports.stats.looks import Looks
 from reports.stats.trend import (
@@ -19,7 +30,7 @@ from reports.stats.trend import (
     trend_of_ratios,
     trend_over_sessions,
 )
-from reports.stats.verdict import Decision, decide
+from reports.stats.verdict import Decision, Effects, decide
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +53,8 @@ class Judged:
     order_effect: Range | None
     phases: dict[str, PhaseChange]
     step_ms: tuple[float, float] | None
+    middle_ms: tuple[float, float] | None
+    slow: tuple[SlowSteps | None, SlowSteps | None]
     drift: str
     """How both sides' steps move within a session, where they do."""
 
@@ -69,7 +82,9 @@ def judge_pairs(
         decision=decision,
         order_effect=_order_effect(valid, design, decision),
         phases=_phases(valid),
-        step_ms=_step_ms(valid),
+        step_ms=_geometric(pair.step_ms for pair in valid),
+        middle_ms=_geometric(pair.middle_ms or pair.step_ms for pair in valid),
+        slow=pooled_slow_of(pair.slow for pair in valid),
         drift=_common_drift(valid),
     )
 
@@ -102,14 +117,42 @@ def told_percent(percent: float) -> float | None:
     return percent if isfinite(percent) else None
 
 
+def effects_of(pairs: Sequence[Pair]) -> Effects:
+    """Return what sessions say; those from before the total was told have the middle step alone."""
+    totals = [pair.log_ratio for pair in pairs]
+    middles = [
+        pair.log_ratio if pair.middle_log_ratio is None else pair.middle_log_ratio for pair in pairs
+    ]
+    return Effects(total=np.array(totals), middle=np.array(middles))
+
+
+def told_figures(judged: Judged) -> dict[str, Any]:
+    """Return the fields of a record that hold what was judged."""
+    decision = judged.decision
+    return {
+        "change": told_range(decision.interval) if decision else None,
+        "middle": told_range(decision.middle) if decision else None,
+        "carried_by": decision.carried_by if decision else "total",
+        "middle_verdict": decision.middle_word if decision else None,
+        "disagrees": decision.disagrees if decision else False,
+        "equivalence": told_equivalence(judged),
+        "order_effect": judged.order_effect,
+        "detectable_percent": told_percent(decision.detectable_percent) if decision else None,
+        "sessions_more": decision.more if decision else None,
+        "step_ms": judged.step_ms,
+        "middle_ms": judged.middle_ms,
+        "slow": judged.slow,
+        "phases": judged.phases,
+    }
+
+
 def _decision(
     valid: Sequence[Pair], design: Design, looks: Looks, look: int, margin: float
 ) -> Decision:
-    effects = np.array([pair.log_ratio for pair in valid])
     orders = np.array([1.0 if pair.order == "ab" else -1.0 for pair in valid])
     relaunch = design == "relaunch"
     return decide(
-        effects,
+        effects_of(valid),
         looks=looks,
         look=look,
         margin=margin,
@@ -202,23 +245,68 @@ def _later_block(pair: Pair) -> float | None:
 def _phases(valid: Sequence[Pair]) -> dict[str, PhaseChange]:
     if len(valid) < 2:
         return {}
-    return {phase: _phase(valid, phase) for phase in PHASES if phase in valid[0].phases_ms}
+    named = [phase for phase in PHASES if phase in valid[0].phases_ms]
+    parts: dict[str, Floats] = {
+        phase: np.array([pair.phases_ms.get(phase, (0.0, 0.0)) for pair in valid])
+        for phase in named
+    }
+    return split_step(parts, _geometric(pair.step_ms for pair in valid) or (1.0, 1.0))
 
 
-def _phase(valid: Sequence[Pair], phase: str) -> PhaseChange:
-    parts = np.array([pair.phases_ms[phase] for pair in valid])
-    change = t_interval(parts[:, 1] - parts[:, 0], CONFIDENCE)
+def split_step(parts: dict[str, Floats], step_ms: tuple[float, float]) -> dict[str, PhaseChange]:
+    """Return each part's share of the steps of a and b, and the interval of its change.
+
+    `parts` are means of each session [sessions, 2] in ms. They add up to sessions' mean steps, of
+    which `step_ms` is the geometric mean, as the change is one of logarithms; each part keeps its
+    share of it, so that what is printed adds up.
+    """
+    sums = sum(values.mean(axis=0) for values in parts.values())
+    return {phase: _phase(values, np.array(step_ms) / sums) for phase, values in parts.items()}
+
+
+def _phase(values: Floats, scale: Floats) -> PhaseChange:
+    a_ms, b_ms = (float(value) for value in values.mean(axis=0) * scale)
+    change = t_interval(values[:, 1] - values[:, 0], CONFIDENCE)
     return PhaseChange(
-        a_ms=float(parts[:, 0].mean()),
-        b_ms=float(parts[:, 1].mean()),
-        change_ms=change.estimate,
+        a_ms=a_ms,
+        b_ms=b_ms,
+        change_ms=b_ms - a_ms,
         half_width_ms=(change.high - change.low) / 2,
     )
 
 
-def _step_ms(valid: Sequence[Pair]) -> tuple[float, float] | None:
-    if not valid:
+def _geometric(sides: Iterable[tuple[float, float]]) -> tuple[float, float] | None:
+    """Geometric, as the change is a mean of log ratios: else the two would not agree."""
+    values = list(sides)
+    if not values:
         return None
-    # Geometric, as the change is a mean of log ratios: else the two would not agree.
-    a, b = (geometric_mean(pair.step_ms[side] for pair in valid) for side in (0, 1))
+    a, b = (geometric_mean(value[side] for value in values) for side in (0, 1))
     return a, b
+
+
+def pooled_slow_of(
+    sessions: Iterable[tuple[SlowSteps | None, SlowSteps | None]],
+) -> tuple[SlowSteps | None, SlowSteps | None]:
+    """Return the slow steps of each side over its sessions."""
+    both = list(sessions)
+    return pooled_slow([one for one, _ in both]), pooled_slow([two for _, two in both])
+
+
+def pooled_slow(found: Sequence[SlowSteps | None]) -> SlowSteps | None:
+    """Return the slow steps of all sessions of a side; None where most sessions have none.
+
+    They have a rhythm where most of those sessions that tell one tell the same.
+    """
+    known = [one for one in found if one is not None]
+    if 2 * len(known) <= len(found):
+        return None
+    periods = Counter(one.every for one in known if one.every is not None)
+    every, count = periods.most_common(1)[0] if periods else (None, 0)
+    slow = sum(one.slow for one in known)
+    return SlowSteps(
+        every=every if 2 * count > len(known) else None,
+        slow=slow,
+        steps=sum(one.steps for one in known),
+        slow_ms=sum(one.slow * one.slow_ms for one in known) / slow,
+        cost_percent=sum(one.cost_percent for one in known) / len(found),
+    )

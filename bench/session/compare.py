@@ -17,7 +17,7 @@ from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session import contest
 from bench.session.compare_script import reopened
-from bench.session.configured import RELAUNCHED, Configured
+from bench.session.configured import RELAUNCHED, SLOW_COME, Configured
 from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data, record_of
 from bench.session.recording import Recording, open_recording
@@ -164,11 +164,15 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         given=(kept.a.given, kept.b.given),
         design=kept.design,
         may_relaunch=False,
-        blocks=kept.limits.pairs,
+        blocks=_longest_session(kept) if kept.limits.more_pairs else kept.limits.pairs,
         more_blocks=kept.limits.more_pairs,
         block_steps=kept.limits.block_steps,
-        told=[note for note in kept.notes if note.startswith(RELAUNCHED)],
+        told=[note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME))],
     )
+
+
+def _longest_session(kept: Comparison) -> int:
+    return max([kept.limits.pairs, *(len(pair.blocks_ms) for pair in kept.pairs)])
 
 
 def read_state(folder: Path) -> State:
@@ -248,6 +252,11 @@ def _require_same_software(kept: Comparison, source: Source) -> None:
         raise UsageError(
             f"{kept.id} cannot be resumed: resnext-bench {kept.tool_version} began it and this is "
             f"{own_version()}; start a new comparison"
+        )
+    if any(pair.middle_log_ratio is None for pair in kept.pairs):
+        raise UsageError(
+            f"{kept.id} cannot be resumed: its sessions count with their middle step, and now all "
+            "steps count; start a new comparison"
         )
     then, now = (_comparable(one) for one in (kept.environment, source.environment()))
     # Of a script its own module asks git, in the folder where the script starts.

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import lcm
 
 import msgspec
 
@@ -22,11 +23,17 @@ from reports.pairs import Measured, of_duet, of_launches
 from reports.schema.comparison import Design, Difference, Order, Pair, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
+from reports.stats.rhythm import whole_periods
 from reports.stats.steady import FEWEST_STEPS
 
 STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
 RELAUNCHED = "relaunched, as "
 """How the note begins that tells why no duet was played."""
+SLOW_COME = "slow steps come every "
+"""How the note begins that tells of slow steps and of the length of blocks."""
+LONGEST_BLOCK_S = 5.0
+"""A block is made as long as whole periods of slow steps up to here: longer ones meet less of the
+machine alike."""
 QUIET_PERCENT = 1.0
 """A side without the token that takes more of its cores than this is worth a note."""
 
@@ -49,6 +56,11 @@ class Configured:
     """Whether more pairs follow where they scatter."""
     modules: tuple[str, str] = (WORKER, WORKER)
     told: list[str] = field(default_factory=list)
+    chooses_steps: bool = field(init=False)
+    """Whether the length of blocks is ours to choose."""
+
+    def __post_init__(self) -> None:
+        self.chooses_steps = self.block_steps == 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -131,6 +143,7 @@ class Configured:
         self.block_steps = played.block_steps
         measured = self._comparable(of_duet(*played.results, played.block_steps))
         sessions = self._keep(played)
+        self._lengthen(measured, number)
         busy = played.quiet_percent
         loud = f"session {number}: the waiting side used {busy:.1f} % of its cores"
         return _pair(
@@ -143,6 +156,28 @@ class Configured:
             unsteady=(),
             notes=(loud,) if busy > QUIET_PERCENT else (),
         )
+
+    def _lengthen(self, measured: Measured, number: int) -> None:
+        """Make later sessions no shorter than this one, and blocks as long as whole periods.
+
+        A session that is over as soon as its pairs agree would be the longer the more rare slow
+        steps it met, and those that met none would be too many.
+        """
+        if self.more_blocks:
+            self.blocks = max(self.blocks, len(measured.blocks_ms))
+        periods = {one.every for one in measured.slow if one and one.every}
+        wanted = whole_periods(self.block_steps, lcm(*periods))
+        if wanted == self.block_steps:
+            return
+        kind = f"{SLOW_COME}{' and every '.join(map(str, sorted(periods)))} steps"
+        short = f"and blocks of {self.block_steps} do not hold whole periods"
+        images = 1 if self.images[0] == self.images[1] else max(self.images)
+        lasts_s = wanted * max(measured.step_ms) * images / 1e3
+        if self.chooses_steps and lasts_s <= LONGEST_BLOCK_S:
+            self.told.append(f"{kind}: blocks are of {wanted} steps from session {number + 1} on")
+            self.block_steps = wanted
+        elif not any(note.startswith(kind) for note in self.told):
+            self.told.append(f"{kind}, {short}: --block-steps {wanted} would")
 
     def _comparable(self, measured: Measured) -> Measured:
         a, b = self.images
@@ -200,8 +235,11 @@ def _pair(
         order=order,
         started=at.isoformat(timespec="seconds"),
         log_ratio=measured.log_ratio,
+        middle_log_ratio=measured.middle_log_ratio,
         blocks_ms=measured.blocks_ms,
         step_ms=measured.step_ms,
+        middle_ms=measured.middle_ms,
+        slow=measured.slow,
         phases_ms=measured.phases_ms,
         drift=measured.drift,
         quiet_percent=None if quiet is None else round(quiet, 3),

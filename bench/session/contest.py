@@ -34,9 +34,7 @@ from reports.verdicts import (
     Judged,
     counted,
     judge_pairs,
-    told_equivalence,
-    told_percent,
-    told_range,
+    told_figures,
 )
 
 STATE: Final = "state.json"
@@ -268,7 +266,6 @@ class Contest:
 
     def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:
         judged = self.judged()
-        decision = judged.decision
         a, b = self.source.sides()
         return Comparison(
             id=self.folder.name,
@@ -287,16 +284,10 @@ class Contest:
             b=b,
             differences=self.source.differences(),
             environment=self.source.environment(),
-            change=told_range(decision.interval) if decision else None,
-            equivalence=told_equivalence(judged),
-            order_effect=judged.order_effect,
-            detectable_percent=told_percent(decision.detectable_percent) if decision else None,
-            sessions_more=decision.more if decision else None,
             looks_taken=self.looks_taken,
             ended_by=self._ended_by(judged),
             images=self.source.images,
-            step_ms=judged.step_ms,
-            phases=judged.phases,
+            **told_figures(judged),
             thresholds=Thresholds(),
             pairs=tuple(self.pairs),
             notes=self._notes(judged),

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from math import log
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,7 @@ from bench.launch.watch import SessionFailed
 from bench.machine.findings import here
 from bench.machine.others import watch_others
 from bench.session.contest import Tick
-from reports.pairs import drift_of
+from reports.pairs import of_steps
 from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
@@ -198,14 +197,17 @@ def _launch_of(launched: Launched) -> Launch:
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
     both = (("a", a), ("b", b))
-    median_a, median_b = (float(np.median(launched.step_ms)) for launched in (a, b))
+    measured = of_steps(a.step_ms, b.step_ms)
     return Pair(
         number=number,
         order=order,
         started=at.isoformat(timespec="seconds"),
-        log_ratio=log(median_b / median_a),
-        step_ms=(median_a, median_b),
-        drift=drift_of(a.step_ms, b.step_ms),
+        log_ratio=measured.log_ratio,
+        middle_log_ratio=measured.middle_log_ratio,
+        step_ms=measured.step_ms,
+        middle_ms=measured.middle_ms,
+        slow=measured.slow,
+        drift=measured.drift,
         launches=(_launch_of(a), _launch_of(b)),
         unsteady=tuple(
             f"session {number}, {name}: {launched.steadiness.why}"

@@ -16,7 +16,7 @@ from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
-from reports.verdicts import told_equivalence, told_percent, told_range
+from reports.verdicts import told_figures
 
 UNPAIRED: Final = (
     "unpaired: what else changed on the machine between the runs is part of the difference"
@@ -129,14 +129,8 @@ def _record(asked: AskedStored, a: _Set, b: _Set, folder: Path) -> Comparison:
         b=b.side(),
         differences=differences(a.records, b.records),
         environment=a.records[0].environment,
-        change=told_range(decision.interval) if decision else None,
-        equivalence=told_equivalence(judged),
-        order_effect=None,
-        detectable_percent=told_percent(decision.detectable_percent) if decision else None,
-        sessions_more=decision.more if decision else None,
         looks_taken=1 if decision else 0,
-        step_ms=judged.step_ms,
-        phases=judged.phases,
+        **told_figures(judged),
         thresholds=Thresholds(),
         pairs=(),
         notes=_notes(a, b),

@@ -12,7 +12,7 @@ from rich.text import Text
 from reports.render.console import failure_lines, marks
 from reports.render.sentences import counting, short, verdict_line, what_ended_it, what_to_do
 from reports.render.shared import Flow, machine, shared
-from reports.render.words import ms
+from reports.render.words import ms, slow_steps
 from reports.schema.comparison import Comparison, PhaseChange, Range, Side
 
 _STYLES = {
@@ -26,6 +26,8 @@ _STYLES = {
 }
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
+LEAST_OTHER = 0.005
+"""Share of a step from which on what lies between its parts has a row."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",
@@ -80,9 +82,18 @@ def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         of = f"   in steps of {images[0]:,} and of {images[1]:,} images" if images else ""
         yield f"ms/{unit}", f"{_ms(a)} → {_ms(b)}{of}"
     if record.change:
-        yield whose, _range(record.change)
+        yield ("all steps" if record.middle else whose), _range(record.change)
     if record.equivalence:
         yield "  for same", _equivalence(record.equivalence, record.limits.margin_percent)
+    if record.middle_ms:
+        a, b = record.middle_ms
+        yield "middle step", f"{_ms(a)} → {_ms(b)} ms (median)"
+    if record.middle:
+        yield "", _range(record.middle)
+    for name, found in zip("ab", record.slow, strict=True):
+        if found:
+            cost = f"all steps of {name} together take {found.cost_percent:.3g} % longer for it"
+            yield f"slow steps, {name}", f"{slow_steps(found)}; {cost}"
 
 
 def _ms(value: float) -> str:
@@ -123,7 +134,13 @@ def _bound(percent: float) -> str:
 
 def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
     for name, phase in record.phases.items():
+        if name == "other" and max(phase.a_ms, phase.b_ms) < LEAST_OTHER * _longest_ms(record):
+            continue
         yield name.replace("_", " "), _phase(phase)
+
+
+def _longest_ms(record: Comparison) -> float:
+    return max(record.step_ms or (0.0,))
 
 
 def _phase(phase: PhaseChange) -> str:

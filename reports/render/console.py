@@ -75,10 +75,13 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
     yield (
         "ms/step",
         (
-            f"p50 {words.ms(figures.step_ms_p50)}   p95 {words.ms(figures.step_ms_p95)}   "
+            f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   p95 {words.ms(figures.step_ms_p95)}   "
             f"p99 {words.ms(figures.step_ms_p99)}   jitter {words.ms(figures.step_ms_jitter)}"
         ),
     )
+    if figures.slow:
+        cost = f"all steps together take {figures.slow.cost_percent:.3g} % longer for it"
+        yield "slow steps", f"{words.slow_steps(figures.slow)}; {cost}"
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
     if record.cost and record.cost.mfu_percent is not None:
         yield "MFU", _mfu(record.cost)

@@ -2,9 +2,11 @@
 
 from math import ceil
 
-from reports.render.words import duration
-from reports.schema.comparison import Comparison
+from reports.render.words import duration, slow_steps
+from reports.schema.comparison import Comparison, Range
 
+ANOTHER_STORY = 0.25
+"""Share of the change by which the middle step's must differ from it to be told beside it."""
 FEWEST_SESSIONS = 4
 """Of a comparison that may tell: the first look comes after so many."""
 MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
@@ -19,22 +21,82 @@ PROMISED_FROM = 10
 
 def verdict_line(record: Comparison) -> str:
     """The verdict in one sentence: "b is slower than a: a step takes 9.3 % longer"."""
-    word, change = record.verdict, record.change
+    word = record.verdict
     if word is None:
         return f"no verdict: {record.why}"
-    size = f"{short(abs(change.percent), 3)} %" if change else ""
-    one = "an image" if record.is_per_image else "a step"
     margin = record.limits.margin_percent
     told = {
-        "faster": f"b is faster than a: {one} takes {size} less time",
-        "slower": f"b is slower than a: {one} takes {size} longer",
-        "same": f"b and a are the same, within ±{margin:g} %",
-        "negligible": f"b differs from a, but by less than ±{margin:g} %",
-        "can't tell": f"can't tell b from a{_more(record)}",
+        "faster": f"b is faster than a: {_changed(record)}",
+        "slower": f"b is slower than a: {_changed(record)}",
+        "same": f"b and a are the same, within ±{margin:g} %{_but_the_middle(record)}",
+        "negligible": (
+            f"b differs from a, but by less than ±{margin:g} %{_but_the_middle(record)}"
+        ),
+        "can't tell": f"can't tell b from a{_known_so_far(record)}{_more(record)}",
         "never steady": f"never steady: {record.why}",
         "invalid": f"invalid: {record.why}",
     }
     return told[word]
+
+
+def _changed(record: Comparison) -> str:
+    """By how much, of all steps together; and of the middle one where that is another story."""
+    one, change = "an image" if record.is_per_image else "a step", record.change
+    if change is None:
+        return f"{one} takes another time"
+    if record.carried_by == "middle" and record.middle:
+        scatter = f"{short(change.low_percent, 2, '+')} to {short(change.high_percent, 2, '+')} %"
+        return (
+            f"the middle step takes {_size(record.middle)}; all steps together scatter too much "
+            f"to tell ({scatter})"
+        )
+    if not _is_another_story(record):
+        return f"{one} takes {_size(change)}"
+    return f"all steps together take {_size(change)}{_but_the_middle(record)}"
+
+
+def _size(change: Range) -> str:
+    size = f"{short(abs(change.percent), 3)} %"
+    return f"{size} longer" if change.percent > 0 else f"{size} less time"
+
+
+def _is_another_story(record: Comparison) -> bool:
+    """Whether the middle step changes by something else than all steps, and it matters."""
+    if not record.disagrees or record.change is None or record.middle is None:
+        return False
+    apart = abs(record.change.percent - record.middle.percent)
+    return record.middle_verdict != record.verdict or apart > max(
+        record.limits.margin_percent, ANOTHER_STORY * abs(record.change.percent)
+    )
+
+
+def _but_the_middle(record: Comparison) -> str:
+    """What the middle step does, and which steps are slow; empty where it agrees."""
+    if not _is_another_story(record):
+        return ""
+    slow = [
+        slow_steps(found, f" of {name}")
+        for name, found in zip("ab", record.slow, strict=True)
+        if found
+    ]
+    return f"; {_middle(record)}" + (f": {', '.join(slow)}" if slow else "")
+
+
+def _middle(record: Comparison) -> str:
+    margin = record.limits.margin_percent
+    if record.middle and record.middle_verdict in ("faster", "slower"):
+        return f"the middle step takes {_size(record.middle)}"
+    return {
+        "same": "the middle step is the same",
+        "negligible": f"the middle step changes by less than ±{margin:g} %",
+    }.get(record.middle_verdict or "", "of the middle step nothing can be told")
+
+
+def _known_so_far(record: Comparison) -> str:
+    """Where the middle step is known to be the same, and the rest is not."""
+    if record.middle_verdict not in ("same", "negligible") or not record.change:
+        return ""
+    return f": {_middle(record)}, but all steps together scatter too much"
 
 
 def _more(record: Comparison) -> str:

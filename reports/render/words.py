@@ -1,7 +1,7 @@
 """Parts of a configuration in the field's words; console and pages share them."""
 
 from reports.schema.config import USUAL_BUCKET_MIB, RunConfig
-from reports.schema.record import DataSet, Record
+from reports.schema.record import DataSet, Record, SlowSteps
 from reports.schema.topology import Topology
 
 
@@ -160,3 +160,19 @@ def count_of(value: int, word: str) -> str:
     """A number and its word: "1 class", "1,000 classes"."""
     plural = f"{word}es" if word.endswith("s") else f"{word}s"
     return f"{value:,} {word if value == 1 else plural}"
+
+
+def slow_steps(found: SlowSteps, of: str = "") -> str:
+    """Which steps are slow: "every 4th step of b takes 60.0 ms"."""
+    if found.every:
+        return f"every {_ordinal(found.every)} step{of} takes {ms(found.slow_ms)} ms"
+    share = 100 * found.slow / found.steps
+    told = f"{share:.0f} %" if share >= 2 else f"{share:.1f} %"
+    return f"{told} of the steps{of} take {ms(found.slow_ms)} ms, at no regular distance"
+
+
+def _ordinal(number: int) -> str:
+    last = (
+        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number:,}{last}"

@@ -5,7 +5,15 @@ from typing import Final, Literal
 import msgspec
 
 from reports.schema.config import Choice, Option, RunConfig
-from reports.schema.record import VERSION, Environment, Failure, File, Status, Thresholds
+from reports.schema.record import (
+    VERSION,
+    Environment,
+    Failure,
+    File,
+    SlowSteps,
+    Status,
+    Thresholds,
+)
 
 Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
@@ -14,8 +22,9 @@ End = Literal["", "told", "sessions", "minutes", "invalid"]
 """What ended a comparison: it could tell, its sessions or its time were used up, or too many
 sessions were invalid. Empty where something else did, or nothing was measured."""
 
-PHASES: Final = ("data_wait", "forward", "backward", "optimizer")
-"""Parts of a step; they add up to it."""
+PHASES: Final = ("data_wait", "forward", "backward", "optimizer", "other")
+"""Parts of a step; they add up to it. "other" is no phase of a rank: what lies between its parts,
+and the wait for a slower rank."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,13 +79,21 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Which side was first: in each ABBA quad of blocks (duet), or launched first."""
     started: str
     log_ratio: float
-    """ln(b / a) of times per step, or per image: a median over pairs of blocks, or of launches'."""
+    """ln(b / a) of the time of all steps that count, per step or per image. Of the median step
+    where `middle_log_ratio` is None: records from before it was told apart."""
+    middle_log_ratio: float | None = None
+    """ln(b / a) of the middle step: a median over pairs of blocks, or of launches'."""
     blocks_ms: tuple[tuple[float, float], ...] = ()
     """Median step of each pair of blocks, a and b; empty for launches."""
     step_ms: tuple[float, float]
-    """Median step of a and of b; per image where the comparison is."""
+    """Mean step of a and of b; per image where the comparison is."""
+    middle_ms: tuple[float, float] | None = None
+    """Median step of a and of b, likewise."""
+    slow: tuple[SlowSteps | None, SlowSteps | None] = (None, None)
+    """Slow steps of a and of b."""
     phases_ms: dict[str, tuple[float, float]] = {}
-    """Mean of each part of a step, a and b; per image where the comparison is."""
+    """Mean of each part of a step, a and b, which add up to the mean step; per image where the
+    comparison is. "other" is what lies between the parts: waiting for the slowest rank."""
     drift: Drift | None = None
     """Of the steps of both sides, on average: shared by a duet, where it cancels."""
     quiet_percent: float | None = None
@@ -99,7 +116,7 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhaseChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of the step: mean over sessions, and b - a with its 99 % interval, in ms."""
+    """One part of the step: its share of `step_ms`, and b - a with its 99 % interval, in ms."""
 
     a_ms: float
     b_ms: float
@@ -155,7 +172,16 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     environment: Environment
     change: Range | None
-    """Time of b over a, less 1. The confidence allows for every look taken."""
+    """Time of all steps of b over a, less 1. The confidence allows for every look taken."""
+    middle: Range | None = None
+    """The same of the middle step. None in records from before it was told apart, where `change`
+    and `step_ms` are those of the middle step."""
+    carried_by: Literal["total", "middle"] = "total"
+    """Which of both intervals made the verdict's word."""
+    middle_verdict: Word | None = None
+    """What the middle step alone would be called."""
+    disagrees: bool = False
+    """Whether all steps together change by something else than the middle step, at 98 %."""
     equivalence: Range | None = None
     """Of "same": the interval that lies within the margin, 1 - 2α of TOST at this look."""
     order_effect: Range | None
@@ -169,7 +195,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[int, int] | None = None
     """Of a step of all ranks, a and b; where they differ, all times are those of one image."""
     step_ms: tuple[float, float] | None
+    """Geometric mean over sessions of their mean steps, a and b."""
+    middle_ms: tuple[float, float] | None = None
     """Geometric mean over sessions of their median steps, a and b."""
+    slow: tuple[SlowSteps | None, SlowSteps | None] = (None, None)
+    """Slow steps of a and of b, over all sessions that count."""
     phases: dict[str, PhaseChange]
     thresholds: Thresholds
     pairs: tuple[Pair, ...]

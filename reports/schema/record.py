@@ -76,6 +76,21 @@ class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps that stand out, where they lengthen all steps together by 1 % or more."""
+
+    every: int | None
+    """They come every so many steps; None where they come irregularly."""
+    slow: int
+    """Slow steps."""
+    steps: int
+    """All steps that count."""
+    slow_ms: float
+    """Mean of the slow ones; per step even where times are per image."""
+    cost_percent: float
+    """By how much they lengthen all steps together, were they like the rest otherwise."""
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one window, or of several sessions' windows taken together.
 
@@ -94,6 +109,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     step_ms_p99: float
     step_ms_jitter: float
     """1.4826 x the median absolute deviation."""
+    slow: SlowSteps | None = None
+    """Steps that stand out; None where they cost less than 1 %, and in older records."""
     data_wait_ms: float
     forward_ms: float
     backward_ms: float
