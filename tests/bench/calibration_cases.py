@@ -1,8 +1,4 @@
-"""What the verdicts promise, each promise as a simulation of the shipped functions.
-
-A comparison is a row of duet sessions: 10 pairs of blocks of 10 steps, ABBA, on one noise of the
-machine. It goes on from look to look of its plan until `decide` has a word for it.
-"""
+"""What the verdicts promise, each promise as a simulation of the shipped functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.session.blocks import well_known
 from reports.stats.effects import ordered_interval, t_interval
 from reports.stats.looks import Looks, plan_looks
 from reports.stats.multiple import benjamini_hochberg, holm
@@ -27,8 +22,31 @@ from reports.stats.trend import (
     trend_of_ratios,
     trend_over_sessions,
 )
-from reports.stats.verdict import Decision, decide
+from reports.stats.verdict import Effects
+from tests.bench.calibration_duets import (
+    BUDGETS,
+    LONGEST_PAIRS,
+    MARGIN,
+    PROFILES,
+    as_long_as_needed,
+    changes,
+    duets,
+    effects_of,
+    outcome,
+    pairs_needed,
+    relaunches,
+    word_when_cut,
+    words,
+)
 from tests.bench.calibration_figures import Figure, mean, rate
+from tests.bench.calibration_slow import (
+    coverage_of_totals,
+    estimators,
+    one_outlier,
+    slow_steps_as_long_as_needed,
+    slow_steps_of_both,
+    slow_steps_of_one,
+)
 from tests.reports.stats.profiles import (
     HOSTILE,
     QUIET,
@@ -43,44 +61,11 @@ from tests.reports.stats.profiles import (
 Floats = NDArray[np.float64]
 Case = Callable[[int, np.random.Generator], list[Figure]]
 
-MARGIN: Final = 0.02
-PROFILES: Final = {"quiet": QUIET, "shared": SHARED, "hostile": HOSTILE}
-BUDGETS: Final = {"quiet": (10,), "shared": (10, 26), "hostile": (26,)}
-"""Most sessions a comparison may take, on each kind of machine."""
 MANN_WHITNEY: Final = {"quiet": (13, 100), "shared": (18, 66), "hostile": (20, 35)}
 """False alarms and power in % that statistics of record give for 10 launches against 10."""
 BOOST: Final = -0.04
 BOOSTED: Final = 0.3
 """A processor 4 % faster for the first 30 % of a launch's steps, then throttled."""
-
-_AT_ONCE = 20_000
-
-
-def effects_of(times: Floats) -> Floats:
-    """Return `session_effect` of each session [sessions]: log times [sessions, 2, pairs, steps]."""
-    blocks = np.median(times, axis=3)
-    effects: Floats = np.median(blocks[:, 1] - blocks[:, 0], axis=1)
-    return effects
-
-
-def duet_effects(profile: Profile, n: int, sessions: int, rng: np.random.Generator) -> Floats:
-    """Return effects [n, sessions] of comparisons without a change."""
-    left, found = n * sessions, []
-    while left:
-        count = min(left, _AT_ONCE)
-        found.append(effects_of(duet_sessions(profile, count, rng)))
-        left -= count
-    return np.concatenate(found).reshape(n, sessions)
-
-
-def relaunch_effects(
-    profile: Profile, n: int, sessions: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return effects [n, sessions] and orders [sessions] of launches in turn, ABBA."""
-    launches = _launches(profile, n, 2 * sessions, np.median, rng)
-    pairs = launches.reshape(n, sessions, 2)
-    orders = np.where(np.arange(sessions) % 2 == 0, 1.0, -1.0)
-    return (pairs[:, :, 1] - pairs[:, :, 0]) * orders, orders
 
 
 def _launches(
@@ -91,42 +76,6 @@ def _launches(
         middle(launches_in_turn(profile, 500, launches, 100, rng), axis=2) for _ in range(0, n, 500)
     ]
     return np.concatenate(found)[:n]
-
-
-def outcome(
-    effects: Floats, budget: int, orders: Floats | None = None, plan: Looks | None = None
-) -> Decision:
-    """Go from look to look over effects [budget] until there is a word."""
-    looks = plan or plan_looks(budget)
-    for look, count in enumerate(looks.sessions):
-        found = decide(
-            effects[:count],
-            looks=looks,
-            look=look,
-            margin=MARGIN,
-            orders=None if orders is None else orders[:count],
-            relaunch=orders is not None,
-        )
-        if found.word != "can't tell":
-            break
-    return found
-
-
-def word_when_cut(effects: Floats, until: int) -> str:
-    """Return the word where time runs out after `until` sessions, which then get a last look."""
-    looks = plan_looks(len(effects))
-    planned = [count for count in looks.sessions if count < until]
-    ended = looks.ended_at(len(planned))
-    for look, count in enumerate((*planned, until)):
-        found = decide(effects[:count], looks=ended, look=look, margin=MARGIN)
-        if found.word != "can't tell":
-            break
-    return found.word
-
-
-def words(effects: Floats, budget: int, orders: Floats | None = None) -> NDArray[np.str_]:
-    """Return the word [n] of each comparison of effects [n, budget]."""
-    return np.array([outcome(row, budget, orders).word for row in effects])
 
 
 def mann_whitney(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -156,23 +105,19 @@ def no_change(n: int, rng: np.random.Generator) -> list[Figure]:
     found = []
     for name, profile in PROFILES.items():
         for budget in BUDGETS[name]:
-            said = words(duet_effects(profile, n, budget, rng), budget)
+            said = words(duets(profile, n, budget, rng), budget)
             label = f"A/A duet, {name}, up to {budget}"
-            found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
+            found.append(rate(f"{label}: false verdicts", changes(said), most=1.0))
             found.append(rate(f"{label}: same", said == "same"))
-        cut = zip(duet_effects(profile, n, 26, rng), rng.integers(2, 27, n), strict=True)
-        said = np.array([word_when_cut(row, int(until)) for row, until in cut])
+        compared, until = duets(profile, n, 26, rng), rng.integers(2, 27, n)
+        said = np.array([word_when_cut(compared.one(row), int(until[row])) for row in range(n)])
         label = f"A/A duet, {name}, up to 26, cut by time"
-        found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
-        effects, orders = relaunch_effects(profile, n, 10, rng)
-        said = words(effects, 10, orders)
+        found.append(rate(f"{label}: false verdicts", changes(said), most=1.0))
+        compared, orders = relaunches(profile, n, 10, rng)
+        said = words(compared, 10, orders)
         label = f"A/A relaunch, {name}, up to 10"
-        found.append(rate(f"{label}: false verdicts", _changes(said), most=1.0))
+        found.append(rate(f"{label}: false verdicts", changes(said), most=1.0))
     return found
-
-
-def _changes(said: NDArray[np.str_]) -> NDArray[np.bool_]:
-    return np.isin(said, ("faster", "slower", "negligible"))
 
 
 def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -180,53 +125,25 @@ def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
     found = []
     for name, profile in PROFILES.items():
         for budget in BUDGETS[name]:
-            effects = duet_effects(profile, n, budget, rng) + np.log1p(MARGIN)
-            said = words(effects, budget)
+            said = words(duets(profile, n, budget, rng).slower_by(MARGIN), budget)
             label = f"+2 % duet, {name}, up to {budget}"
             found.append(rate(f"{label}: slower", said == "slower", least=95.0))
             found.append(rate(f"{label}: same", said == "same", most=5.0))
     return found
 
 
-FEWEST_PAIRS, LONGEST_PAIRS = 10, 100
-"""Pairs of blocks of a session that plays on while they scatter, up to ten times as long."""
-
-
 def more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
     """Sessions as long as their own scatter asks for: no verdict may come of stopping then."""
     found = []
     for name, budget in (("quiet", 10), ("shared", 10), ("hostile", 26)):
-        effects, pairs = _as_long_as_needed(PROFILES[name], n * budget, rng)
-        rows = effects.reshape(n, budget)
+        compared, pairs = as_long_as_needed(PROFILES[name], n, budget, rng)
         label = f"{pairs:.0f} pairs on average, {name}, up to {budget}"
-        said = words(rows, budget)
-        found.append(rate(f"A/A, {label}: false verdicts", _changes(said), most=1.0))
-        said = words(rows + np.log1p(MARGIN), budget)
+        said = words(compared, budget)
+        found.append(rate(f"A/A, {label}: false verdicts", changes(said), most=1.0))
+        found.append(rate(f"A/A, {label}: same", said == "same"))
+        said = words(compared.slower_by(MARGIN), budget)
         found.append(rate(f"+2 %, {label}: slower", said == "slower", least=95.0))
     return found
-
-
-def _as_long_as_needed(
-    profile: Profile, sessions: int, rng: np.random.Generator
-) -> tuple[Floats, float]:
-    """Return effects [sessions] and the mean number of pairs that they took."""
-    effects, played = [], []
-    while len(effects) < sessions:
-        times = duet_sessions(profile, 1000, rng, pairs=LONGEST_PAIRS)
-        medians, sums = np.median(times, axis=3), np.exp(times).sum(axis=3)
-        for session in range(len(times)):
-            pairs = _pairs_needed(sums[session])
-            first, second = medians[session, :, :pairs]
-            effects.append(float(np.median(second - first)))
-            played.append(pairs)
-    return np.array(effects[:sessions]), float(np.mean(played))
-
-
-def _pairs_needed(sums: Floats) -> int:
-    """Pairs of a session whose blocks [2, pairs] last so long: as many as `play` would take."""
-    lengths = list(zip(*sums.tolist(), strict=True))
-    more = range(FEWEST_PAIRS, LONGEST_PAIRS, 2)
-    return next((count for count in more if well_known(lengths[:count])), LONGEST_PAIRS)
 
 
 def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -236,8 +153,8 @@ def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
     equal = Looks(
         sessions=plan.sessions, alphas=(0.01 / looks,) * looks, same_alphas=(0.05 / looks,) * looks
     )
-    effects = duet_effects(HOSTILE, n, 26, rng) + np.log1p(MARGIN)
-    slower = [outcome(row, 26, plan=equal).word == "slower" for row in effects]
+    compared = duets(HOSTILE, n, 26, rng).slower_by(MARGIN)
+    slower = [outcome(compared.one(row), 26, plan=equal).word == "slower" for row in range(n)]
     return [rate("2 % slower, hostile, up to 26, looks of equal shares: slower", slower)]
 
 
@@ -245,25 +162,33 @@ def large(n: int, rng: np.random.Generator) -> list[Figure]:
     """B slower by 25 %: told at the first look."""
     found = []
     for name, profile in PROFILES.items():
-        effects = duet_effects(profile, n, 26, rng) + np.log1p(0.25)
-        first = np.array([outcome(row, 26).sessions == 4 for row in effects])
+        compared = duets(profile, n, 26, rng).slower_by(0.25)
+        first = np.array([outcome(compared.one(row), 26).sessions == 4 for row in range(n)])
         found.append(rate(f"+25 % duet, {name}: told after 4 sessions", first))
     return found
 
 
 def coverage(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Intervals of 99 % of a fixed number of sessions hold the truth, which is 0."""
+    """Intervals of 99 % of a fixed number of sessions hold the truth, which is 0.
+
+    Of all steps together they hold it oftener where single steps take many times the usual: one
+    such session widens its interval by more than it moves it.
+    """
     found = []
     for name, profile in PROFILES.items():
-        duets = duet_effects(profile, n, 20, rng)
-        for count in (5, 10, 20):
-            inside = [not t_interval(row[:count], 0.99).excludes_zero for row in duets]
-            what = f"99 % interval of {count} duets, {name}: covers"
-            found.append(rate(what, inside, least=98.5, most=99.5))
-        effects, orders = relaunch_effects(profile, n, 10, rng)
-        inside = [not ordered_interval(row, orders, 0.99)[0].excludes_zero for row in effects]
-        what = f"99 % interval of 10 relaunches, {name}: covers"
-        found.append(rate(what, inside, least=98.5, most=99.5))
+        compared = duets(profile, n, 20, rng)
+        for kind, most in (("total", 99.7), ("middle", 99.5)):
+            for count in (5, 10, 20):
+                rows = getattr(compared, kind)[:, :count]
+                inside = [not t_interval(row, 0.99).excludes_zero for row in rows]
+                what = f"99 % interval of {count} duets, {kind}, {name}: covers"
+                found.append(rate(what, inside, least=98.5, most=most))
+        launched, orders = relaunches(profile, n, 10, rng)
+        for kind, most in (("total", 99.7), ("middle", 99.5)):
+            rows = getattr(launched, kind)
+            inside = [not ordered_interval(row, orders, 0.99)[0].excludes_zero for row in rows]
+            what = f"99 % interval of 10 relaunches, {kind}, {name}: covers"
+            found.append(rate(what, inside, least=98.5, most=most))
     return found
 
 
@@ -271,7 +196,7 @@ def sessions_to_come(n: int, rng: np.random.Generator) -> list[Figure]:
     """The N that sessions so far ask for, within 2x of the N that the true sd asks for."""
     found = []
     for name, profile in PROFILES.items():
-        effects = duet_effects(profile, n, 20, rng)
+        effects = duets(profile, n, 20, rng).middle
         for count, margin_sds in product((5, 10, 20), (1.0, 0.25)):
             found.append(_within_twice(effects, name, count, margin_sds))
     return found
@@ -294,7 +219,7 @@ def _within_twice(effects: Floats, name: str, count: int, margin_sds: float) -> 
 
 def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
     """Reports of 24 comparisons without a change, 10 sessions each: any alarm is false."""
-    effects = duet_effects(SHARED, 24 * n, 10, rng)
+    effects = duets(SHARED, 24 * n, 10, rng).middle
     p = np.array([t_interval(row, 0.99).p for row in effects]).reshape(n, 24)
     controlled = {"Benjamini-Hochberg q = .05": benjamini_hochberg, "Holm .05": holm}
     found = [rate("24 cells, raw p < .05: reports with an alarm", (p < 0.05).any(axis=1))]
@@ -337,7 +262,7 @@ def _duet_left(profile: Profile, n: int, rng: np.random.Generator) -> Floats:
     times = duet_sessions(profile, n, rng)
     boosted = times.copy()
     boosted[:, :, :3] += BOOST
-    return effects_of(boosted) - effects_of(times)
+    return effects_of(boosted)[1] - effects_of(times)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,7 +310,7 @@ def trends_of_more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
 def _moves_over_lengths(profile: Profile, rng: np.random.Generator) -> bool:
     times = duet_sessions(profile, 10, rng, pairs=LONGEST_PAIRS)
     medians, sums = np.median(times, axis=3), np.exp(times).sum(axis=3)
-    lengths = [_pairs_needed(session) for session in sums]
+    lengths = [pairs_needed(session) for session in sums]
     ratios = medians[:, 1] - medians[:, 0]
     cut = [one[:length] for one, length in zip(ratios, lengths, strict=True)]
     return trend_of_ratios(cut).matters(POOLED_ALPHA)
@@ -395,13 +320,18 @@ def _moves(profile: Profile, slope: float, rng: np.random.Generator) -> bool:
     times = duet_sessions(profile, 26, rng)
     times[:, 1] += slope * np.arange(times[0, 1].size).reshape(times[0, 1].shape)
     blocks = np.median(times, axis=3)
-    ended = outcome(effects_of(times), 26).sessions
+    ended = _sessions_taken(times)
     return trend_of_ratios((blocks[:, 1] - blocks[:, 0])[:ended]).matters(POOLED_ALPHA)
+
+
+def _sessions_taken(times: Floats) -> int:
+    total, middle = effects_of(times)
+    return outcome(Effects(total=total, middle=middle), 26).sessions
 
 
 def _steadiness(profile: Profile, rng: np.random.Generator) -> _Steadiness:
     times = duet_sessions(profile, 26, rng)
-    ended = outcome(effects_of(times), 26).sessions
+    ended = _sessions_taken(times)
     sides = [[steady(np.exp(side.ravel())) for side in session] for session in times[:ended]]
     found = [session_trend([_known(side.trend) for side in session]) for session in sides]
     unsteady = sum(any(side.never_steady for side in session) for session in sides)
@@ -431,6 +361,12 @@ CASES: Final[dict[str, Case]] = {
     "trends": trends,
     "trends-between": trends_between,
     "trends-of-more-blocks": trends_of_more_blocks,
+    "slow-steps-of-one": slow_steps_of_one,
+    "slow-steps-of-both": slow_steps_of_both,
+    "one-outlier": one_outlier,
+    "slow-steps-as-long-as-needed": slow_steps_as_long_as_needed,
+    "coverage-of-totals": coverage_of_totals,
+    "estimators": estimators,
 }
 SLOW: Final = (
     "more-blocks",
@@ -439,5 +375,10 @@ SLOW: Final = (
     "trends",
     "trends-between",
     "trends-of-more-blocks",
+    "slow-steps-of-one",
+    "slow-steps-of-both",
+    "slow-steps-as-long-as-needed",
+    "coverage-of-totals",
+    "estimators",
 )
 """Cases that judge single launches or many comparisons at once: simulated a fifth as often."""

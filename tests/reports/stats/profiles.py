@@ -43,6 +43,38 @@ TRENDING = Profile(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slow:
+    """Slow steps of a program's own: each takes `ratio` times as long."""
+
+    ratio: float
+    every: int = 0
+    """They come every so many steps, from a random one on in each session; 0: at random."""
+    share: float = 0.0
+    """Probability of a step to be slow, where they come at random."""
+    both: bool = False
+    """Of both sides, else of b alone."""
+
+    @property
+    def adds(self) -> float:
+        """By how much all steps together take longer, a fraction."""
+        return (self.ratio - 1) * (1 / self.every if self.every else self.share)
+
+
+def with_slow(times: Floats, slow: Slow, rng: np.random.Generator) -> Floats:
+    """Return log times [sessions, 2, pairs, steps] with a program's own slow steps."""
+    sessions, _, pairs, steps = times.shape
+    found = times.reshape(sessions, 2, pairs * steps).copy()
+    for side in (0, 1) if slow.both else (1,):
+        if slow.every:
+            first = rng.integers(0, slow.every, (sessions, 1))
+            is_slow = (np.arange(pairs * steps) + first) % slow.every == 0
+        else:
+            is_slow = rng.random((sessions, pairs * steps)) < slow.share
+        found[:, side][is_slow] += np.log(slow.ratio)
+    return found.reshape(times.shape)
+
+
 def log_noise(profile: Profile, steps: int, rng: np.random.Generator) -> Floats:
     """Return the log time of one launch's steps, [steps], around 0."""
     index = np.arange(steps)
