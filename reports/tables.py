@@ -53,6 +53,7 @@ def _columns(struct: type[msgspec.Struct], *, without: Iterable[str] = ()) -> di
     return {name: _sql_type(kind) for name, kind in hints.items() if name not in without}
 
 
+SLOW: Final[Mapping[str, str]] = {"slow_every": "BIGINT", "slow_cost_percent": "DOUBLE"}
 RUNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("id", "kind", "status", "verdict", "why"), "VARCHAR"),
     "created": "TIMESTAMP",
@@ -60,7 +61,8 @@ RUNS: Final[Mapping[str, str]] = {
     "images_per_s": "DOUBLE",
     "images_per_s_low": "DOUBLE",
     "images_per_s_high": "DOUBLE",
-    **_columns(Figures, without={*_OF_A_SESSION, "images_per_s"}),
+    **_columns(Figures, without={*_OF_A_SESSION, "images_per_s", "slow"}),
+    **SLOW,
     **_columns(Cost),
     **_columns(RunConfig),
     "world_size": "BIGINT",
@@ -76,6 +78,7 @@ RUNS: Final[Mapping[str, str]] = {
     "change_percent": "DOUBLE",
     "change_low_percent": "DOUBLE",
     "change_high_percent": "DOUBLE",
+    "middle_percent": "DOUBLE",
     "tags": "VARCHAR[]",
     "note": "VARCHAR",
 }
@@ -84,7 +87,8 @@ SESSIONS: Final[Mapping[str, str]] = {
     "number": "BIGINT",
     "started": "TIMESTAMP",
     "launch_s": "DOUBLE",
-    **_columns(Figures),
+    **_columns(Figures, without={"slow"}),
+    **SLOW,
     "steady": "BOOLEAN",
     "cut": "BIGINT",
     "invalid": "VARCHAR[]",
@@ -100,6 +104,7 @@ PAIRS: Final[Mapping[str, str]] = {
     "first": "VARCHAR",
     "started": "TIMESTAMP",
     "log_ratio": "DOUBLE",
+    "middle_log_ratio": "DOUBLE",
     "a_ms": "DOUBLE",
     "b_ms": "DOUBLE",
     "quiet_percent": "DOUBLE",
@@ -199,10 +204,11 @@ def _run_row(found: Stored | Unfinished) -> Row:
             "change_percent": change.percent if change else None,
             "change_low_percent": change.low_percent if change else None,
             "change_high_percent": change.high_percent if change else None,
+            "middle_percent": found.middle.percent if found.middle else None,
         }
     interval, config = found.interval, found.resolved
     return row | {
-        **(msgspec.structs.asdict(found.figures) if found.figures else {}),
+        **(_figures(found.figures) if found.figures else {}),
         **(msgspec.structs.asdict(found.cost) if found.cost else {}),
         **msgspec.structs.asdict(config),
         "world_size": config.world_size,
@@ -211,6 +217,15 @@ def _run_row(found: Stored | Unfinished) -> Row:
         "images_per_s_high": interval.high if interval else None,
         "device_name": found.device_name,
         "weight_format": found.weight_format,
+    }
+
+
+def _figures(figures: Figures) -> Row:
+    slow = figures.slow
+    return {
+        **msgspec.structs.asdict(figures),
+        "slow_every": slow.every if slow else None,
+        "slow_cost_percent": slow.cost_percent if slow else None,
     }
 
 
@@ -236,7 +251,7 @@ def _sessions(record: Record) -> Iterator[Row]:
     for session in record.sessions:
         yield {
             **msgspec.structs.asdict(session),
-            **msgspec.structs.asdict(session.figures),
+            **_figures(session.figures),
             "run": record.id,
             "started": _utc(session.started),
             "steady": session.steadiness.steady,

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.render.console import failure_lines, marks
+from reports.render.console import LEAST_OTHER, failure_lines, marks
 from reports.render.sentences import counting, short, verdict_line, what_ended_it, what_to_do
 from reports.render.shared import Flow, machine, shared
 from reports.render.words import ms, slow_steps
@@ -26,8 +26,6 @@ _STYLES = {
 }
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
-LEAST_OTHER = 0.005
-"""Share of a step from which on what lies between its parts has a row."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",
@@ -92,8 +90,8 @@ def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         yield "", _range(record.middle)
     for name, found in zip("ab", record.slow, strict=True):
         if found:
-            cost = f"all steps of {name} together take {found.cost_percent:.3g} % longer for it"
-            yield f"slow steps, {name}", f"{slow_steps(found)}; {cost}"
+            cost = f"which makes all steps of {name} together {found.cost_percent:.3g} % longer"
+            yield f"slow steps, {name}", f"{slow_steps(found)}, {cost}"
 
 
 def _ms(value: float) -> str:

@@ -18,6 +18,11 @@ from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
 
+LEAST_OTHER = 0.005
+"""Share of a step from which on what lies between its parts has a row: the wait of a rank for
+the slowest one."""
+
+
 def print_record(console: Console, record: Record) -> None:
     """Show a whole record."""
     console.print(_throughput_table(record) if record.figures else _headline(record))
@@ -75,13 +80,14 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
     yield (
         "ms/step",
         (
-            f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   p95 {words.ms(figures.step_ms_p95)}   "
+            f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   "
+            f"p95 {words.ms(figures.step_ms_p95)}   "
             f"p99 {words.ms(figures.step_ms_p99)}   jitter {words.ms(figures.step_ms_jitter)}"
         ),
     )
     if figures.slow:
-        cost = f"all steps together take {figures.slow.cost_percent:.3g} % longer for it"
-        yield "slow steps", f"{words.slow_steps(figures.slow)}; {cost}"
+        cost = f"which makes all steps together {figures.slow.cost_percent:.3g} % longer"
+        yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
     if record.cost and record.cost.mfu_percent is not None:
         yield "MFU", _mfu(record.cost)
@@ -109,15 +115,18 @@ def _rate(tflops: float) -> str:
 
 
 def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
-    whole = figures.parts_ms
+    whole = max(figures.step_ms_mean, figures.parts_ms)
     parts = {
         "data wait": figures.data_wait_ms,
         "forward": figures.forward_ms,
         "backward": figures.backward_ms,
         "optimizer": figures.optimizer_ms,
+        "other": whole - figures.parts_ms,
     }
     for name, part in parts.items():
         share = part / whole
+        if name == "other" and share < LEAST_OTHER:
+            continue
         yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {bar(share)}"
 
 

@@ -74,10 +74,11 @@ def _but_the_middle(record: Comparison) -> str:
     """What the middle step does, and which steps are slow; empty where it agrees."""
     if not _is_another_story(record):
         return ""
+    most = max((found.cost_percent for found in record.slow if found), default=0.0)
     slow = [
         slow_steps(found, f" of {name}")
         for name, found in zip("ab", record.slow, strict=True)
-        if found
+        if found and found.cost_percent > most / 2
     ]
     return f"; {_middle(record)}" + (f": {', '.join(slow)}" if slow else "")
 

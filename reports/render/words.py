@@ -168,7 +168,7 @@ def slow_steps(found: SlowSteps, of: str = "") -> str:
         return f"every {_ordinal(found.every)} step{of} takes {ms(found.slow_ms)} ms"
     share = 100 * found.slow / found.steps
     told = f"{share:.0f} %" if share >= 2 else f"{share:.1f} %"
-    return f"{told} of the steps{of} take {ms(found.slow_ms)} ms, at no regular distance"
+    return f"{told} of the steps{of} take {ms(found.slow_ms)} ms, irregularly"
 
 
 def _ordinal(number: int) -> str:
