@@ -17,7 +17,6 @@ from reports.schema.cost import Cost
 from reports.schema.record import Failure, Figures, Record
 from reports.schema.upgrade import Stored
 
-
 LEAST_OTHER = 0.005
 """Share of a step from which on what lies between its parts has a row: the wait of a rank for
 the slowest one."""

@@ -47,8 +47,8 @@ def _changed(record: Comparison) -> str:
     if record.carried_by == "middle" and record.middle:
         scatter = f"{short(change.low_percent, 2, '+')} to {short(change.high_percent, 2, '+')} %"
         return (
-            f"the middle step takes {_size(record.middle)}; all steps together scatter too much "
-            f"to tell ({scatter})"
+            f"the middle step takes {_size(record.middle)}; all steps together scatter more "
+            f"({scatter})"
         )
     if not _is_another_story(record):
         return f"{one} takes {_size(change)}"

@@ -120,6 +120,14 @@ def _row(record: Comparison) -> dict[str, object]:
         "detectable": round(record.detectable_percent, 3) if record.detectable_percent else None,
         "step_ms": [round(side, 3) for side in record.step_ms] if record.step_ms else None,
         "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
+        "carried_by": record.carried_by,
+        "middle": round(record.middle.percent, 3) if record.middle else None,
+        # What each session counts with, so that another rule can judge the same sessions.
+        "effects": [
+            [round(pair.log_ratio, 6), round(pair.middle_log_ratio or 0.0, 6)]
+            for pair in record.pairs
+            if not pair.invalid
+        ],
         "blocks": sum(len(pair.blocks_ms) for pair in record.pairs),
         "minutes": round(record.duration_s / 60, 1),
         "revision": revision(),
@@ -154,7 +162,8 @@ def _load(path: Path | None) -> dict[str, Any]:
 def _facts() -> dict[str, Any]:
     machine = inspect()
     return {
-        "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step",
+        "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step; "
+        "effects: log ratios of all steps together and of the middle step, by session",
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
         "versions": {
