@@ -73,14 +73,15 @@ def _result_rows(record: Comparison) -> Iterator[tuple[str, RenderableType]]:
 
 
 def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
-    unit, whose = ("image", "time/image") if record.is_per_image else ("step", "step time")
+    whole = "all steps" if record.middle else "step time"
+    unit, whose = ("image", "time/image") if record.is_per_image else ("step", whole)
     if record.step_ms:
         a, b = record.step_ms
         images = record.images if record.is_per_image else None
         of = f"   in steps of {images[0]:,} and of {images[1]:,} images" if images else ""
         yield f"ms/{unit}", f"{_ms(a)} → {_ms(b)}{of}"
     if record.change:
-        yield ("all steps" if record.middle else whose), _range(record.change)
+        yield whose, _range(record.change)
     if record.equivalence:
         yield "  for same", _equivalence(record.equivalence, record.limits.margin_percent)
     if record.middle_ms:

@@ -142,7 +142,7 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
         "session 3, duet b +0.00 % nothing can be said yet",
     ]
     assert re.fullmatch(
-        r"session 4, duet b \+5\.13 % 99 % interval \+\d\.\d\d to \+\d\.\d\d", told[3]
+        r"session 4, duet b \+5\.13 % 99\.8 % interval \+\d\.\d\d to \+\d\.\d\d", told[3]
     )
     assert told[4].endswith("can't tell"), "a look that could not tell"
 

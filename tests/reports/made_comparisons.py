@@ -10,7 +10,7 @@ import msgspec
 from reports.schema.comparison import Comparison, Design, Difference, End, Limits, Pair, Side
 from reports.schema.record import Thresholds
 from reports.stats.looks import Looks, one_look
-from reports.verdicts import Judged, judge_pairs, told_equivalence, told_percent, told_range
+from reports.verdicts import Judged, judge_pairs, told_figures
 from tests.reports.made_results import made_config, made_record
 
 COMPARISON_ID = "20260301-120000-compare-c0de"
@@ -27,7 +27,9 @@ def made_pair(number: int = 1, log_ratio: float = 0.0, **changes: Any) -> Pair:
         order="ab" if number % 2 else "ba",
         started="2026-03-01T12:00:05+00:00",
         log_ratio=log_ratio,
+        middle_log_ratio=log_ratio,
         step_ms=step_ms,
+        middle_ms=step_ms,
         phases_ms={
             "data_wait": (0.5, 0.5),
             "forward": (3.0, 3.0),
@@ -35,7 +37,12 @@ def made_pair(number: int = 1, log_ratio: float = 0.0, **changes: Any) -> Pair:
             "optimizer": (0.5, 0.5),
         },
     )
-    return msgspec.structs.replace(pair, **changes)
+    told: dict[str, Any] = {}
+    if "log_ratio" in changes:
+        told["middle_log_ratio"] = changes["log_ratio"]
+    if "step_ms" in changes:
+        told["middle_ms"] = changes["step_ms"]
+    return msgspec.structs.replace(pair, **told | changes)
 
 
 def block_pair(number: int, ratios: Sequence[float], **changes: Any) -> Pair:
@@ -72,7 +79,6 @@ def made_comparison(
     """An ended comparison of bf16 with and without channels-last; nine per cent, unless given."""
     pairs = tuple(pairs or spread_around(log(1.09), 0.01))
     found = judged(pairs, design)
-    decision = found.decision
     config = made_config(nodes=1, engine="none", launcher="direct")
     other = msgspec.structs.replace(config, channels_last=False)
     record = Comparison(
@@ -107,15 +113,9 @@ def made_comparison(
         ),
         differences=(Difference(what="channels-last", a="on", b="off"),),
         environment=made_record().environment,
-        change=told_range(decision.interval) if decision else None,
-        equivalence=told_equivalence(found),
-        order_effect=found.order_effect,
-        detectable_percent=told_percent(decision.detectable_percent) if decision else None,
-        sessions_more=decision.more if decision else None,
         looks_taken=1,
         ended_by=_ended_by(found),
-        step_ms=found.step_ms,
-        phases=found.phases,
+        **told_figures(found),
         thresholds=Thresholds(),
         pairs=pairs,
         notes=(),

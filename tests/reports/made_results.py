@@ -192,6 +192,14 @@ def made_figures(**changes: Any) -> Figures:
     return msgspec.structs.replace(figures, **changes)
 
 
+def figures_of_step(step_ms: float, **changes: Any) -> Figures:
+    """40 steps of one length."""
+    window_s = 40 * step_ms / 1e3
+    rate = 640 / window_s
+    even = {"step_ms_mean": step_ms, "step_ms_p50": step_ms, "images_per_s": rate}
+    return made_figures(**{"window_s": window_s, **even, **changes})
+
+
 def made_seen(gpus: int = 1, **changes: Any) -> GpusSeen:
     """GPUs under load, each with as much to tell as there is."""
     seen = GpusSeen(

@@ -2,11 +2,12 @@
 
 from math import log
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.pairs import FEWEST_FOR_SLOPE, Measured, of_duet, of_launches
+from reports.pairs import FEWEST_FOR_SLOPE, Measured, of_duet, of_launches, of_steps
 from reports.schema.samples import SessionResult
 from tests.reports.made_results import even_samples, made_result, made_samples
 
@@ -16,13 +17,37 @@ def side(*steps_ms: int) -> SessionResult:
 
 
 def test_a_duet_by_hand() -> None:
-    # The first block is not counted. Medians of the other three: 20, 10, 30 and 40, 20, 120 ms.
+    # The first block is not counted. Medians of the other three: 20, 10, 30 and 40, 20, 120 ms;
+    # sums of their nine steps: 230 and 425.
     a = side(90, 99, 90, 10, 20, 90, 10, 10, 10, 30, 20, 30)
     b = side(7, 7, 7, 40, 40, 40, 10, 20, 30, 120, 120, 5)
     found = of_duet(a, b, 3)
     assert found.blocks_ms == ((20, 40), (10, 20), (30, 120))
-    assert found.log_ratio == pytest.approx(log(2)), "the median of log 2, log 2 and log 4"
-    assert found.step_ms == (20, 40)
+    assert found.middle_log_ratio == pytest.approx(log(2)), "the median of log 2, log 2, log 4"
+    assert found.middle_ms == (20, 40)
+    assert found.log_ratio == pytest.approx(log(425 / 230))
+    assert found.step_ms == pytest.approx((230 / 9, 425 / 9))
+
+
+def test_slow_steps_of_one_side_are_in_its_total_alone() -> None:
+    """Every 4th of b's takes six times as long; the block before the counted ones is dropped."""
+    ran = [60 if step % 4 == 0 else 10 for step in range(11 * 5)]
+    kept = [ms for step, ms in enumerate(ran) if step % 11]  # one step before each block
+    found = of_duet(side(*[10] * 50), side(*kept), 10)
+    counted = kept[10:]
+    assert found.middle_log_ratio == 0
+    assert found.log_ratio == pytest.approx(log(sum(counted) / 400))
+    slow_a, slow_b = found.slow
+    assert slow_a is None
+    assert slow_b is not None
+    assert (slow_b.every, slow_b.slow, slow_b.slow_ms) == (4, counted.count(60), 60)
+
+
+def test_launches_may_differ_in_their_steps() -> None:
+    found = of_steps(np.array([10.0, 10, 40]), np.array([20.0, 20, 20, 20]))
+    assert found.step_ms == (20, 20)
+    assert found.middle_ms == (10, 20)
+    assert (found.log_ratio, found.middle_log_ratio) == (0, pytest.approx(log(2)))
 
 
 def test_b_slower_is_above_0() -> None:
@@ -42,8 +67,8 @@ def test_a_step_of_a_block_is_as_long_as_its_slowest_rank() -> None:
 def test_sides_of_different_batches_are_compared_by_the_time_per_image() -> None:
     """b takes 1.5 times as long for twice the images."""
     found = of_duet(side(9, 10, 10), side(9, 15, 15), 1).per_image((4, 8))
-    assert found.log_ratio == pytest.approx(log(0.75))
-    assert found.step_ms == (2.5, 1.875)
+    assert found.log_ratio == found.middle_log_ratio == pytest.approx(log(0.75))
+    assert found.step_ms == found.middle_ms == (2.5, 1.875)
     assert found.phases_ms["forward"] == (0.5, 0.25)
     assert found.blocks_ms == ((10, 15), (10, 15))
 
@@ -127,7 +152,11 @@ def test_phases_are_means_over_counted_steps_and_ranks() -> None:
         "forward": (3, 15),
         "backward": (6, 35),
         "optimizer": (1.5, 4),
+        "other": (1.5, 0),  # a's steps last 13 and 15 ms, as long as the slower rank's
     }
     assert of_duet(a, b, 1).phases_ms == expected
     assert of_launches(a, b, 1, 1).phases_ms == expected
-    assert of_launches(a, b, 2, 0).phases_ms["forward"] == (3, 13)
+    launches = of_launches(a, b, 2, 0)
+    assert launches.phases_ms["forward"] == (3, 13)
+    parts_a, parts_b = zip(*launches.phases_ms.values(), strict=True)
+    assert (sum(parts_a), sum(parts_b)) == pytest.approx(launches.step_ms)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from bench.session.blocks import alternate
 from reports.schema.comparison import Drift, Order, Pair
+from reports.schema.record import SlowSteps
 from reports.stats.effects import interval
 from reports.stats.looks import plan_looks
 from reports.stats.trend import most_unsteady
-from reports.verdicts import told_range
+from reports.verdicts import pooled_slow, told_range
 from tests.reports.made_comparisons import (
     SPREAD,
     block_pair,
@@ -241,17 +242,57 @@ def test_what_the_later_launch_pays() -> None:
 
 
 def test_phases_by_hand() -> None:
-    # Changes of 1 and 3 ms: a mean of 2, an error of 1, and t of 99.5 % at one degree: 63.657.
+    """Changes of 1 and 3 ms: a mean of 2, an error of 1, and t of 99.5 % at one degree, 63.657."""
     pairs = [
-        made_pair(1, phases_ms={"forward": (10.0, 11.0), "backward": (20.0, 20.0)}),
-        made_pair(2, phases_ms={"forward": (12.0, 15.0), "backward": (20.0, 20.0)}),
+        made_pair(1, step_ms=(30.0, 31.0), phases_ms=split(10.0, 11.0)),
+        made_pair(2, step_ms=(32.0, 35.0), phases_ms=split(12.0, 15.0)),
     ]
-    found = judged(pairs).phases
+    judgement = judged(pairs)
+    found = judgement.phases
     assert list(found) == ["forward", "backward"]
     forward = found["forward"]
-    assert (forward.a_ms, forward.b_ms, forward.change_ms) == (11, 13, 2)
+    # 11 of 31 ms and 13 of 33 ms of the geometric means of 30 and 32, 31 and 35 ms.
+    assert forward.a_ms == pytest.approx(11 / 31 * sqrt(30 * 32))
+    assert forward.b_ms == pytest.approx(13 / 33 * sqrt(31 * 35))
+    assert forward.change_ms == forward.b_ms - forward.a_ms
     assert forward.half_width_ms == pytest.approx(63.657, abs=0.001)
-    assert found["backward"].change_ms == 0
+    a_ms, b_ms = (sum(getattr(one, side) for one in found.values()) for side in ("a_ms", "b_ms"))
+    assert (a_ms, b_ms) == pytest.approx(judgement.step_ms)
+
+
+def split(forward_a: float, forward_b: float) -> dict[str, tuple[float, float]]:
+    return {"forward": (forward_a, forward_b), "backward": (20.0, 20.0)}
+
+
+def test_pairs_from_before_count_with_their_middle_step() -> None:
+    pairs = spread_around(0.05, 0.01)
+    old = [msgspec.structs.replace(pair, middle_log_ratio=None, middle_ms=None) for pair in pairs]
+    assert judged(old).decision == judged(pairs).decision
+
+
+def slow(every: int | None, cost: float = 50.0) -> SlowSteps:
+    return SlowSteps(every=every, slow=25, steps=100, slow_ms=60.0, cost_percent=cost)
+
+
+@pytest.mark.parametrize(
+    ("found", "every"),
+    [
+        ([slow(4), slow(4), slow(None)], 4),
+        ([slow(4), slow(7)], None),
+        ([slow(4), slow(4), None], 4),
+    ],
+)
+def test_slow_steps_over_sessions(found: list[SlowSteps | None], every: int | None) -> None:
+    pooled = pooled_slow(found)
+    assert pooled is not None
+    known = [one for one in found if one]
+    assert (pooled.every, pooled.slow, pooled.slow_ms) == (every, 25 * len(known), 60)
+    assert pooled.cost_percent == pytest.approx(50 * len(known) / len(found))
+
+
+def test_slow_steps_of_fewer_than_half_of_the_sessions_are_not_told() -> None:
+    assert pooled_slow([slow(4), None]) is None
+    assert pooled_slow([]) is None
 
 
 def test_the_step_is_the_mean_over_sessions() -> None:

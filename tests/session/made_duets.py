@@ -81,6 +81,10 @@ class Stage:
     played: list[tuple[int, Order, Score]] = field(default_factory=list)
     launched: list[tuple[int, str]] = field(default_factory=list)
     quiet: float = 0.5
+    more_pairs: int = 0
+    """Pairs that follow those asked for."""
+    slow_every: int = 0
+    """Every so many steps of b's takes 60 ms, those counted that are dropped before blocks."""
     meanwhile: Callable[[int], None] = lambda number: None
     """What happens during a session."""
 
@@ -97,17 +101,25 @@ class Stage:
         self.played.append((number, order, score))
         self.meanwhile(number)
         steps = score.block_steps or 4
-        count = (1 + score.pairs) * steps
+        count = (1 + score.pairs + self.more_pairs) * steps
         return Played(
             results=(
                 kept(a, number, result_of(10, count)),
-                kept(b, number, result_of(20, count)),
+                kept(b, number, self._slow_result(count, steps)),
             ),
             block_steps=steps,
             use=GpuUse(),
             quiet_percent=self.quiet,
             started=(STARTED, STARTED),
         )
+
+    def _slow_result(self, count: int, block: int) -> SessionResult:
+        if not self.slow_every:
+            return result_of(20, count)
+        ran = [60 if step % self.slow_every == 0 else 20 for step in range(2 * count)]
+        kept_steps = [ms for step, ms in enumerate(ran) if step % (block + 1)][:count]
+        result = made_result(even_samples(0, kept_steps))
+        return msgspec.structs.replace(result, versions=VERSIONS)
 
     def measure_session(self, run: Recording, number: int, port: int, tell: Listener) -> Session:
         """Stands for `bench.session.run.measure_session`."""

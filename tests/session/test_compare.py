@@ -310,6 +310,23 @@ def test_samples_that_are_gone_or_damaged(
         resume(folder, LAPTOP, Silent())
 
 
+def test_sessions_that_count_with_their_middle_step_alone(tmp_path: Path, stage: Stage) -> None:
+    """As they did before all steps together were judged: the two are not to be mixed."""
+    folder = interrupted(tmp_path, stage)
+
+    def older(state: State) -> State:
+        pairs = tuple(
+            msgspec.structs.replace(pair, middle_log_ratio=None) for pair in state.comparison.pairs
+        )
+        return msgspec.structs.replace(
+            state, comparison=msgspec.structs.replace(state.comparison, pairs=pairs)
+        )
+
+    rewritten(folder, older)
+    with pytest.raises(UsageError, match="middle step, and now all steps count; start a new"):
+        resume(folder, LAPTOP, Silent())
+
+
 def test_another_commit_of_the_program(tmp_path: Path, stage: Stage) -> None:
     folder = interrupted(tmp_path, stage)
     rewritten(folder, lambda state: moved(state, git={"commit": "0" * 40}))

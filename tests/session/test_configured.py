@@ -56,6 +56,39 @@ def test_the_first_session_settles_block_length_and_memory(tmp_path: Path, stage
     assert source.block_steps == 4
 
 
+def test_blocks_are_made_as_long_as_whole_periods(tmp_path: Path, stage: Stage) -> None:
+    """Every 3rd step is slow, and blocks of four hold no whole periods: six do."""
+    stage.slow_every = 3
+    source = made_configured(tmp_path)
+    first = source.measure(1, "ab", silent)
+    assert first.slow[1]
+    assert first.slow[1].every == 3
+    source.measure(2, "ba", silent)
+    assert [score.block_steps for _, _, score in stage.played] == [0, 6]
+    assert source.notes == (
+        "slow steps come every 3 steps: blocks are of 6 steps from session 2 on",
+    )
+
+
+def test_a_length_of_blocks_that_was_asked_for_stays(tmp_path: Path, stage: Stage) -> None:
+    stage.slow_every = 3
+    source = made_configured(tmp_path, block_steps=5)
+    for number in (1, 2):
+        source.measure(number, "ab", silent)
+    assert [score.block_steps for _, _, score in stage.played] == [5, 5]
+    (note,) = source.notes
+    assert note.endswith("blocks of 5 do not hold whole periods: --block-steps 6 would")
+
+
+def test_no_session_is_shorter_than_those_before(tmp_path: Path, stage: Stage) -> None:
+    source = made_configured(tmp_path, more_blocks=True)
+    stage.more_pairs = 4
+    source.measure(1, "ab", silent)
+    stage.more_pairs = 0
+    source.measure(2, "ba", silent)
+    assert [score.pairs for _, _, score in stage.played] == [5, 9]
+
+
 @pytest.mark.parametrize(("percent", "noted"), [(QUIET_PERCENT, False), (1.6, True)])
 def test_a_loud_waiting_side_is_noted(
     tmp_path: Path, stage: Stage, percent: float, noted: bool

@@ -17,6 +17,7 @@ from reports import runs
 from reports.schema.comparison import Comparison, Design, Difference, Limits, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status
 from reports.stats.looks import plan_looks
+from reports.stats.verdict import TOTAL_SHARE
 from tests.reports.made_comparisons import SPREAD, judged, made_comparison, made_pair
 from tests.reports.made_results import made_session
 from tests.session.made_script import Silent
@@ -120,7 +121,9 @@ def test_it_ends_at_the_first_look_that_can_tell(tmp_path: Path) -> None:
     assert seen.looks == [False, False, False, True], "certain after three, and not yet a look"
     assert record.looks_taken == 1
     assert record.change
-    assert record.change.confidence_percent == pytest.approx(100 * (1 - plan_looks(26).alphas[0]))
+    assert record.change.confidence_percent == pytest.approx(
+        100 * (1 - TOTAL_SHARE * plan_looks(26).alphas[0])
+    )
     assert (record.limits.looks, record.limits.block_steps) == ((4, 6, 10, 16, 26), 5)
     assert (record.children, record.sessions_more) == (CHILDREN, None)
     assert source.closed == [("ok", "")]
@@ -156,7 +159,7 @@ def test_a_fixed_one_takes_all_its_sessions_and_looks_once(tmp_path: Path) -> No
     assert (record.verdict, len(record.pairs), record.looks_taken) == ("slower", 6, 1)
     assert seen.looks == [False] * 5 + [True]
     assert record.change
-    assert record.change.confidence_percent == pytest.approx(99)
+    assert record.change.confidence_percent == pytest.approx(99.8)
 
 
 def timed(root: Path, minutes: Sequence[float], effects: Sequence[float]) -> Comparison:
@@ -174,7 +177,7 @@ def test_when_the_time_is_over_it_looks_once_more(tmp_path: Path) -> None:
     assert (record.verdict, len(record.pairs)) == ("slower", 3)
     assert record.looks_taken == 1
     assert record.change
-    assert record.change.confidence_percent == pytest.approx(99), "all that was unspent"
+    assert record.change.confidence_percent == pytest.approx(99.8), "all that was unspent"
     assert record.limits.looks == (3,), "as it was, not as planned"
     assert record.duration_s == pytest.approx(720, abs=5)
 
@@ -220,7 +223,9 @@ def test_looks_already_taken_stay_paid_when_the_time_is_over(tmp_path: Path) -> 
     assert (record.verdict, len(record.pairs), record.looks_taken) == ("can't tell", 5, 2)
     assert record.change
     spent = plan_looks(26).alphas[0]
-    assert record.change.confidence_percent == pytest.approx(100 * (1 - (0.01 - spent)))
+    assert record.change.confidence_percent == pytest.approx(
+        100 * (1 - TOTAL_SHARE * (0.01 - spent))
+    )
 
 
 def test_one_session_is_nothing_to_look_at(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from reports.render.comparison import print_comparison
 from reports.render.runs import print_runs
 from reports.render.sentences import verdict_line
 from reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
-from reports.schema.record import Failure
+from reports.schema.record import Failure, SlowSteps
 from tests.reports.made_comparisons import (
     COMPARISON_ID,
     block_pair,
@@ -81,7 +81,7 @@ def test_who_cannot_tell_is_told_what_to_do() -> None:
     record = made_comparison(spread_around(0.0, 0.05))
     headline, advice, *_ = lines_of(record, 80)
     assert headline == verdict_line(record)
-    assert advice == "to tell: compare again with --max-sessions 70 --max-minutes 49 (≈ 44 min)"
+    assert advice == "to tell: compare again with --max-sessions 72 --max-minutes 50 (≈ 45 min)"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -96,7 +96,8 @@ def test_no_figure_is_cut(word: str, width: int) -> None:
 def test_all_figures_are_there(width: int) -> None:
     pairs = [
         msgspec.structs.replace(
-            block_pair(number, [log(1.1)] * 10), phases_ms={"backward": (6.0, 7.0)}
+            block_pair(number, [log(1.1)] * 10),
+            phases_ms={"backward": (6.0, 7.0), "forward": (4.0, 4.0)},
         )
         for number in (1, 2, 3, 4)
     ]
@@ -105,8 +106,10 @@ def test_all_figures_are_there(width: int) -> None:
         "both resnext50_32x4d, 8 images of 128 x 128, bf16 autocast, fp32 IEEE elsewhere, sgd, ",
         "a --amp b --amp --no-channels-last channels-last on → off",
         "ms/step 10.0 → 11.0",
-        # Four equal sessions have an error of 0.01 % / 2, and t of 99.5 % at three is 5.84.
-        "step time +10.00 % 99 % interval +9.97 to +10.03 %",
+        # Four equal sessions have an error of 0.01 % / 2, and t of 99.9 % at three is 10.21.
+        "all steps +10.00 % 99.8 % interval +9.94 to +10.06 %",
+        # t of 99.6 % at three is 6.32.
+        "middle step 10.0 → 11.0 ms (median) +10.00 % 99.2 % interval +9.97 to +10.03 %",
         "detectable changes from 0.",
         "(95 % power)",
         "backward 6.00 → 7.00 ms +1.0000 ± 0.0003 ms (99 %)",
@@ -129,7 +132,32 @@ def test_sides_of_other_batches_are_told_by_the_image() -> None:
     assert "ms/image 0.432 → 0.471 in steps of 8 and of 1,024 images time/image +9.00 %" in text
     alike = shown(msgspec.structs.replace(record, images=(8, 8)))
     assert "a step takes 9 % longer" in alike
-    assert "ms/step 0.432 → 0.471 step time +9.00 %" in alike
+    assert "ms/step 0.432 → 0.471 all steps +9.00 %" in alike
+
+
+SLOW = SlowSteps(every=4, slow=250, steps=1000, slow_ms=60.0, cost_percent=124.3)
+
+
+def test_slow_steps_have_a_row() -> None:
+    text = shown(made_comparison(slow=(None, SLOW)))
+    row = "slow steps, b every 4th step takes 60.0 ms, which makes all steps of b together 124 %"
+    assert row in text
+    assert "slow steps, a" not in text
+
+
+@pytest.mark.parametrize(("other_ms", "told"), [(0.04, False), (0.06, True)])
+def test_what_lies_between_the_parts_has_a_row_where_it_matters(
+    other_ms: float, told: bool
+) -> None:
+    split = {"backward": (10.0 - other_ms,) * 2, "other": (other_ms,) * 2}
+    pairs = [made_pair(number, phases_ms=split) for number in (1, 2, 3, 4)]
+    assert ("other" in shown(made_comparison(pairs))) is told
+
+
+def test_records_from_before_the_middle_step_was_told_apart() -> None:
+    text = shown(made_comparison(middle=None, middle_ms=None, middle_verdict=None))
+    assert "step time +9.00 %" in text
+    assert "middle step" not in text
 
 
 def test_relaunches_have_no_blocks() -> None:

@@ -1,14 +1,17 @@
 """What a comparison came to, and what its reader can do now."""
 
+from math import exp, log
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from reports.render.sentences import verdict_line, what_ended_it, what_to_do
 from reports.render.words import duration
 from reports.schema.comparison import Comparison, End
-from tests.reports.made_comparisons import made_comparison, made_pair, pairs_of
+from reports.schema.record import SlowSteps
+from tests.reports.made_comparisons import SPREAD, made_comparison, made_pair, pairs_of
 
 BAD = ("a: the loss is not finite",)
 
@@ -44,6 +47,44 @@ def test_sessions_that_do_not_count_take_time_too() -> None:
     record = unsure(10, 6, invalid=2, duration_s=1200.0, minutes=20.0, sessions=26)
     assert "6 more sessions (≈ 10 min) would tell" in verdict_line(record)
     assert what_to_do(record) == ("to tell: compare again with --max-minutes 30 (≈ 27 min)",)
+
+
+SLOW = SlowSteps(every=4, slow=250, steps=1000, slow_ms=60.0, cost_percent=124.3)
+SPIKY = 0.08 * np.array(SPREAD)
+
+
+def story(total: list[float], middle: list[float], **changes: Any) -> str:
+    pairs = [
+        made_pair(number, one, middle_log_ratio=two, middle_ms=(10.0, 10.0 * exp(two)))
+        for number, (one, two) in enumerate(zip(total, middle, strict=True), 1)
+    ]
+    return verdict_line(made_comparison(pairs, **changes))
+
+
+def around(center: float, spread: float) -> list[float]:
+    return [center + spread * one for one in SPREAD]
+
+
+def test_all_steps_and_the_middle_one_in_the_first_line() -> None:
+    """The words where both agree, where they do not, and where the middle one carries it."""
+    twice, same, third = log(2.24), around(0, 0.001), around(log(1.03), 0.002)
+    assert story(third, third) == "b is slower than a: a step takes 3 % longer"
+    assert story(around(twice, 0.01), same, slow=(None, SLOW)) == (
+        "b is slower than a: all steps together take 124 % longer; the middle step is the same: "
+        "every 4th step of b takes 60.0 ms"
+    )
+    assert story(around(-twice, 0.01), same, slow=(SLOW, None)) == (
+        "b is faster than a: all steps together take 55.4 % less time; the middle step is the "
+        "same: every 4th step of a takes 60.0 ms"
+    )
+    assert story(around(twice, 0.01), third).endswith("; the middle step takes 3 % longer")
+    carried = story(list(log(1.03) + SPIKY), third)
+    assert carried.startswith(
+        "b is slower than a: the middle step takes 3 % longer; all steps together scatter more (-"
+    )
+    assert story(around(0, 0.001), third).startswith("b and a are the same, within ±2 %; the mid")
+    unsure = "can't tell b from a: the middle step is the same, but all steps together scatter too"
+    assert story(list(SPIKY), same).startswith(unsure)
 
 
 @pytest.mark.parametrize(

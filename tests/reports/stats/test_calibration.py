@@ -9,7 +9,8 @@ import pytest
 
 from reports.stats.effects import t_interval
 from tests.bench import calibration
-from tests.bench.calibration_cases import CASES, PROFILES, duet_effects
+from tests.bench.calibration_cases import CASES
+from tests.bench.calibration_duets import PROFILES, duets
 from tests.bench.calibration_figures import mean, rate
 from tests.bench.calibration_table import STORED, table
 
@@ -24,7 +25,7 @@ def test_no_promise_is_contradicted(case: str) -> None:
 
 
 def test_a_look_after_every_session_would_be_noticed() -> None:
-    effects = duet_effects(PROFILES["shared"], 400, 26, np.random.default_rng(0))
+    effects = duets(PROFILES["shared"], 400, 26, np.random.default_rng(0)).middle
     peeked = [
         any(t_interval(row[:count], 0.99).excludes_zero for count in range(4, 27))
         for row in effects
