@@ -1,12 +1,14 @@
 """The samples of a run as one Parquet file beside its record: a row for each step of each rank."""
 
 from collections.abc import Mapping, Sequence
+from errno import EIO
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 
+from reports.files import os_error
 from reports.schema.samples import COLUMNS, SessionResult
 
 FILE = "samples.parquet"
@@ -45,7 +47,10 @@ def _write_parquet(path: Path, table: Mapping[str, list[Any]], kinds: Mapping[st
     columns = ", ".join(f"unnest(${name})::{kinds[name]} AS {name}" for name in table)
     with duckdb.connect() as connection:
         relation = connection.sql(f"SELECT * FROM (SELECT {columns})", params=dict(table))
-        relation.write_parquet(str(path), compression="zstd")
+        try:
+            relation.write_parquet(str(path), compression="zstd")
+        except duckdb.Error as error:  # an IOException, or a FatalException where a disk is full
+            raise os_error(str(error), path) or OSError(EIO, str(error), str(path)) from error
 
 
 def _parts(sessions: Sequence[SessionResult]) -> dict[str, list[np.ndarray]]:

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from reports.errors import StoreError
-from reports.files import write_atomically
+from reports.files import FULL, write_atomically
 from reports.schema.record import Record
 from reports.schema.upgrade import Stored, decode
 
@@ -49,6 +49,8 @@ def create(root: Path, label: str) -> Path:
         root.mkdir(parents=True, exist_ok=True)
         return _own_folder(root, name)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise StoreError(
             f"cannot write runs to {root.absolute()}: {error.strerror}; "
             f"name another folder with --output or ${FOLDER_VARIABLE}"

@@ -17,6 +17,7 @@ import msgspec
 
 from reports.columns import FILE
 from reports.errors import StoreError
+from reports.files import os_error
 from reports.gpus import gpu_figures
 from reports.runs import Unfinished
 from reports.schema.comparison import Comparison
@@ -138,6 +139,8 @@ def ask(
             connection.execute(sql, list(values))
             rows = connection.fetchall()
         except duckdb.Error as error:
+            if full := os_error(str(error), Path("the file that COPY names")):
+                raise full from error
             raise StoreError(first_lines(str(error))) from error
         names = tuple(one[0] for one in connection.description or ())
     return Answer(columns=names, rows=tuple(rows))

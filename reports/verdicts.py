@@ -295,7 +295,7 @@ def pooled_slow_of(
 def pooled_slow(found: Sequence[SlowSteps | None]) -> SlowSteps | None:
     """Return the slow steps of all sessions of a side; None where most sessions have none.
 
-    They have a rhythm where most of those sessions that tell one tell the same.
+    They have a rhythm where most of the sessions that have slow steps tell the same one.
     """
     known = [one for one in found if one is not None]
     if 2 * len(known) <= len(found):

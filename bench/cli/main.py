@@ -4,6 +4,7 @@ Only options are declared here; work is imported when it is asked for, so that `
 fast as an empty program's.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,10 +17,18 @@ from bench.cli import options as opt
 from bench.cli.data_app import data_app
 from bench.cli.help import flow
 from bench.cli.models_app import models_app
-from bench.cli.output import silence
+from bench.cli.output import open_output, silence
 from bench.cli.runs_app import runs_app
 from bench.cli.trace_app import trace_app
-from bench.errors import BenchError, Interrupted, UsageError
+from bench.errors import (
+    OF_THE_ENVIRONMENT,
+    BenchError,
+    CannotHere,
+    Interrupted,
+    NotKept,
+    UsageError,
+    cannot_write,
+)
 from reports.errors import StoreError
 
 DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
@@ -201,26 +210,55 @@ def main() -> NoReturn:
     """Run the program; errors become a line or two and the exit code of their class."""
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get(DEBUG_VARIABLE))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    output = open_output()
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
         signal.signal(signal.SIGHUP, _terminated)
+    code = _run(arguments, debug=debug)
+    with contextlib.suppress(BrokenPipeError):
+        output.flush()
+    if output.error:
+        lost = OSError(output.error.errno, output.error.strerror, "standard output")
+        code = _say(cannot_write(lost), CannotHere.exit_code)
+    sys.exit(code)
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    """Return the exit code."""
     try:
         app(arguments, prog_name="resnext-bench")
-        sys.exit(0)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Interrupted as end:
-        sys.exit(_say(str(end), end.exit_code))
+        return _say(str(end), end.exit_code)
+    except NotKept as lost:
+        _show(lost, as_json="--json" in arguments)
+        return _say(str(lost), lost.exit_code)
     except BenchError as error:
         if debug:
             raise
-        sys.exit(_say(str(error), error.exit_code))
+        return _say(str(error), error.exit_code)
     except StoreError as error:
         if debug:
             raise
-        sys.exit(_say(str(error), UsageError.exit_code))
+        return _say(str(error), UsageError.exit_code)
+    except OSError as error:
+        if debug or error.errno not in OF_THE_ENVIRONMENT:
+            return _bug(error, debug=debug)
+        return _say(cannot_write(error), CannotHere.exit_code)
     except Exception as error:
-        if debug:
-            raise
-        sys.exit(_bug(error))
+        return _bug(error, debug=debug)
+    return 0
+
+
+def _show(lost: NotKept, *, as_json: bool) -> None:
+    """Show what was measured, as it would be shown were it kept."""
+    from bench.cli.show import show_stored
+    from reports.schema.comparison import Comparison
+    from reports.schema.record import Record
+
+    if isinstance(lost.record, Record | Comparison):
+        show_stored(lost.record, as_json=as_json)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -236,22 +274,34 @@ def _say(text: str, code: int) -> int:
     return code
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, *, debug: bool) -> int:
     """Say that this is a bug of ours, in short; the whole story goes to a file."""
-    import tempfile
+    if debug:
+        raise error
     import traceback
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="resnext-bench-", suffix=".log", delete=False
-    ) as log:
-        log.write(f"{sys.argv}\n{traceback.format_exc()}")
     last = traceback.extract_tb(error.__traceback__)[-1]
     print(
         f"internal error: {type(error).__name__}: {error} ({last.name}, line {last.lineno})\n"
-        f"This is a bug in resnext-bench; please report it with {log.name}",
+        f"This is a bug in resnext-bench; please report it with {_told_whole()}",
         file=sys.stderr,
     )
     return BenchError.exit_code
+
+
+def _told_whole() -> str:
+    """Where the whole story is: a file, or no more than an option where none can be written."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="resnext-bench-", suffix=".log", delete=False, errors="replace"
+        ) as log:
+            log.write(f"{sys.argv}\n{traceback.format_exc()}")
+            return log.name
+    except OSError:
+        return "what --debug prints"
 
 
 if __name__ == "__main__":

@@ -1,18 +1,128 @@
-"""Standard output for programs. A reader that goes away takes nothing but its own copy."""
+"""Standard output and standard error: whatever they are, what was measured is shown.
 
+A reader that goes away (`| head`) takes nothing but its own copy. A disk that is full under
+standard output moves the rest to standard error. A terminal without a character gets the nearest.
+"""
+
+import codecs
 import os
 import sys
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any, Final
+
+PLAIN: Final = "resnext-bench-plain"
+"""Name of the error handler for characters that a stream cannot show."""
+_NEAREST: Final = {
+    **dict.fromkeys("╭╮╰╯├┤┬┴┼┌┐└┘┏┓┗┛┡┩╇", "+"),
+    **dict.fromkeys("─━═╌╴╸╺", "-"),
+    **dict.fromkeys("│┃║", "|"),
+    **dict.fromkeys("█▉▊▋", "#"),
+    **dict.fromkeys("▌▍▎▏", "."),
+    **dict.fromkeys("–—−‐", "-"),
+    **dict.fromkeys("“”„", '"'),
+    **dict.fromkeys("‘’", "'"),
+    **{"×": "x", "±": "+/-", "→": "->", "←": "<-", "↑": "^", "↓": "v", "…": "...", "·": "*"},
+    **{"≈": "~", "≤": "<=", "≥": ">=", "≠": "!=", "µ": "u", "μ": "u", "°": "deg", "²": "2"},
+    **{"•": "*", "α": "alpha", "δ": "delta", "Δ": "delta", "φ": "phi", "√": "sqrt", "∞": "inf"},
+}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Return the nearest characters that any encoding has, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end]
+    return "".join(_nearest(character) for character in found), error.end
+
+
+def _nearest(character: str) -> str:
+    if "\u2800" <= character <= "\u28ff":  # what turns while work goes on
+        return "*"
+    if "\udc80" <= character <= "\udcff":  # a byte of a name that is no text
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return _NEAREST.get(character, "?")
+
+
+class Output:
+    """A stream that is never lost: what it cannot take goes to standard error.
+
+    `error` then says why. A reader that went away is still told by BrokenPipeError.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.error: OSError | None = None
+        self._stream = stream
+        self._unsaid: list[str] = []
+        """What was written and is not known to have arrived."""
+
+    def write(self, text: str) -> int:
+        """Write to the stream, or to standard error once the stream has failed."""
+        if self.error:
+            return sys.stderr.write(text)
+        self._unsaid.append(text)
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Send all of it on its way."""
+        if self.error:
+            sys.stderr.flush()
+            return
+        try:
+            self._stream.flush()
+            self._unsaid.clear()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.error = error
+        silence(self._stream)
+        sys.stderr.write("".join(self._unsaid))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def open_output() -> Output:
+    """Make standard output and standard error such that no character and no byte is lost."""
+    codecs.register_error(PLAIN, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        # Names that are not UTF-8 come as lone surrogates, which no encoding has.
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors=PLAIN)
+    output = Output(sys.stdout)
+    sys.stdout = output  # all of a stream that anybody here uses
+    return output
 
 
 def print_json(data: bytes) -> None:
-    """JSON alone, and a line's end."""
+    """JSON alone, and a line's end; where the encoding is not UTF-8, of ASCII characters."""
+    if (getattr(sys.stdout, "encoding", "") or "utf-8").lower().replace("-", "") != "utf8":
+        data = _ascii_json(data)
     try:
-        sys.stdout.buffer.write(data + b"\n")
-        sys.stdout.buffer.flush()
+        sys.stdout.write(data.decode() + "\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)
+
+
+def _ascii_json(data: bytes) -> bytes:
+    """Escape what is not ASCII: outside strings there is none."""
+    return "".join(map(_escaped, data.decode())).encode()
+
+
+def _escaped(character: str) -> str:
+    if character.isascii():
+        return character
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def silence(stream: IO[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from bench.errors import Interrupted
+from bench.errors import Interrupted, NotKept, cannot_write
 from bench.launch.watch import SessionFailed
 from bench.machine.process import undisturbed
 from bench.version import own_version
@@ -130,6 +130,8 @@ class Contest:
     """Index of the look that became the last one as the time was over."""
     record: Comparison | None = None
     """Once it has ended."""
+    unsaved: str = ""
+    """Why the state after a session could not be kept."""
     _start: float = field(default_factory=time.monotonic)
     _looks: Looks = field(init=False)
 
@@ -250,13 +252,28 @@ class Contest:
             ended=self.ended,
             cut_at=self.cut_at,
         )
-        write_atomically(self.folder / STATE, msgspec.json.encode(state))
+        try:
+            write_atomically(self.folder / STATE, msgspec.json.encode(state))
+        except OSError as error:  # it goes on: only going on later is lost
+            self.unsaved = f"{cannot_write(error)}: it could not have been resumed"
 
     def _close(self, status: Status, why: str, failure: Failure | None = None) -> None:
-        children = self.source.close(status, why)
+        children, lost = self._close_sides(status, why)
         record = self._record(status, why, children)
         self.record = msgspec.structs.replace(record, failure=failure, files=self._files())
-        runs.save(self.folder, self.record)
+        try:
+            runs.save(self.folder, self.record)
+        except OSError as error:
+            raise NotKept(self.record, error) from error
+        if lost:
+            raise NotKept(self.record, lost.error) from lost
+
+    def _close_sides(self, status: Status, why: str) -> tuple[tuple[str, ...], NotKept | None]:
+        """The sides' own records, as far as they can be written."""
+        try:
+            return self.source.close(status, why), None
+        except NotKept as lost:
+            return (), lost
 
     def _files(self) -> tuple[File, ...]:
         """What scripts left: step times and logs. Runs of our own list theirs themselves."""
@@ -302,7 +319,8 @@ class Contest:
             for reason in pair.invalid
         ]
         drift = [f"{judged.drift}, of both sides alike"] if judged.drift else []
-        return tuple(dict.fromkeys([*self.source.notes, *drift, *told, *invalid]))
+        unsaved = [self.unsaved] if self.unsaved else []
+        return tuple(dict.fromkeys([*self.source.notes, *drift, *told, *invalid, *unsaved]))
 
 
 def order_of(number: int) -> Order:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bench.config.resolve import DataFacts, Resolved, resolve
-from bench.errors import CannotHere
+from bench.errors import CannotHere, NotKept
 from bench.job import Job, Meeting, Part, SessionFolder
 from bench.launch.commands import NodeCommand, commands, member_command
 from bench.launch.topology import place_member, place_ranks, topology_seen
@@ -220,7 +220,7 @@ class Recording:
                 )
 
     def close(self, status: Status, why: str, failure: Failure | None) -> Record:
-        """Write the samples, then the record."""
+        """Write the samples, then the record; raises NotKept with it where that is not possible."""
         windows = [
             window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
             for result, session in zip(self.results, self.sessions, strict=True)
@@ -260,9 +260,12 @@ class Recording:
                 self.stood.devices,
             ),
             attribution=self._attribution(),
-            files=self._files(),
         )
-        runs.save(self.folder, record)
+        try:
+            record = msgspec.structs.replace(record, files=self._files())
+            runs.save(self.folder, record)
+        except OSError as error:
+            raise NotKept(record, error) from error
         return record
 
     def _attribution(self) -> Attribution | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from bench.errors import UsageError
+from bench.errors import NotKept, UsageError
 from bench.version import own_version
 from reports import runs
 from reports.facts import differences, mixed
@@ -59,7 +59,10 @@ def compare_stored(asked: AskedStored) -> Comparison:
     a, b = (_read(name, wanted, asked.root) for name, wanted in (("a", asked.a), ("b", asked.b)))
     _require_comparable(a, b)
     record = _record(asked, a, b, runs.create(asked.root, "compare"))
-    runs.save(asked.root / record.id, record)
+    try:
+        runs.save(asked.root / record.id, record)
+    except OSError as error:
+        raise NotKept(record, error) from error
     return record
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -83,8 +84,9 @@ def enter(body: str) -> NoReturn:
     The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
     """
     status = _guarded(body, SessionFolder(Path(sys.argv[-1])))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of a log on a disk that is full
+            stream.flush()
     # Loader and communication threads may be in the middle of something; nothing is left to save.
     os._exit(status)
 
@@ -139,7 +141,8 @@ def _redirect_output(log: Path) -> None:
 
 def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None) -> None:
     time_ns = time.time_ns()
-    traceback.print_exc()
+    with suppress(OSError):  # the log may lie on a disk that is full
+        traceback.print_exc()
     memory, hint = _lack_of_memory(error, job)
     account = RankError(
         rank=rank,

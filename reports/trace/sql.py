@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.errors import StoreError
+from reports.files import os_error
 from reports.tables import Answer, first_lines
 from reports.trace.analysis import Analysis
 from reports.trace.identity import communication, identity
@@ -55,7 +56,9 @@ def export(analyses: Iterable[Analysis], folder: Path, form: str) -> list[Path]:
                 quoted = str(path).replace("'", "''")
                 connection.execute(f"COPY {table} TO '{quoted}' {FORMATS[form]}")
                 written.append(path)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
+        if full := os_error(str(error), folder):
+            raise full from error
         raise StoreError(f"cannot write to {folder}: {first_lines(str(error))}") from error
     return written
 

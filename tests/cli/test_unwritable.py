@@ -1,0 +1,273 @@
+"""A disk, a quota or a stream that takes nothing: one line, exit code 5, and the table."""
+
+import ast
+import errno
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO, TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.cli import main as program
+from bench.cli.output import PLAIN, Output, open_output, print_json
+from bench.errors import NotKept, cannot_write
+from reports import columns, files, runs
+from tests.reports.made_results import even_samples, made_record, made_result
+from tests.session.made_duets import LAPTOP, made_recording, set_stage
+
+ROOT = Path(__file__).parents[2]
+ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> int:
+    """Every atomic write fails."""
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(files, "_write_beside", refuse)
+    number: int = request.param
+    return number
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *options: str) -> int:
+    """What the program ends with where the command does this."""
+    monkeypatch.setattr(program, "app", lambda *arguments, **names: act())
+    monkeypatch.setattr(sys, "argv", ["resnext-bench", "run", *options])
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    with pytest.raises(SystemExit) as end:
+        program.main()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+@pytest.mark.parametrize("broken", ERRORS, indirect=True)
+def test_a_run_that_cannot_be_kept_is_shown(
+    broken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = set_stage(monkeypatch)
+    run = made_recording(tmp_path)
+    stage.measure_session(run, 1, 0, lambda _: None)
+    code = ended(monkeypatch, lambda: run.close("ok", "", None))
+    out, err = capsys.readouterr()
+    assert code == 5
+    assert "images/s" in out
+    (line,) = err.splitlines()
+    assert line.startswith(
+        f"error: cannot write {run.folder / 'record.json'}: {os.strerror(broken)}"
+    )
+    assert line.endswith("what was measured is shown, and not kept")
+
+
+@pytest.mark.parametrize("text", ["IO Error: Could not write file: No space left on device", "?"])
+def test_samples_that_cannot_be_written(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB tells it in words of its own."""
+
+    class Full:
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *what: object) -> None:
+            pass
+
+        def sql(self, *what: Any, **names: Any) -> "Full":
+            return self
+
+        def write_parquet(self, *what: Any, **names: Any) -> None:
+            raise columns.duckdb.IOException(text)
+
+    monkeypatch.setattr(columns.duckdb, "connect", Full)
+    with pytest.raises(OSError, match=r"samples\.parquet") as found:
+        columns.write_columns(tmp_path / columns.FILE, [made_result(even_samples(0, [10] * 4))])
+    assert found.value.errno == (errno.EIO if text == "?" else errno.ENOSPC)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("broken", [errno.ENOSPC], indirect=True)
+def test_a_comparison_that_cannot_be_kept_is_shown(
+    broken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes on to its end, though its state is not kept after any session."""
+    from bench.session.compare import Asked, compare
+    from reports.schema.comparison import Limits
+    from tests.session.made_duets import SMALL
+    from tests.session.made_script import Silent
+
+    set_stage(monkeypatch)
+    asked = Asked(
+        a=SMALL,
+        b=SMALL | {"channels_last": False},
+        given=("", ""),
+        design="duet",
+        limits=Limits(margin_percent=2, max_sessions=4, max_minutes=5, pairs=4, block_steps=0),
+        root=tmp_path,
+        command=(),
+    )
+    code = ended(monkeypatch, lambda: compare(asked, LAPTOP, Silent()))
+    out, err = capsys.readouterr()
+    assert code == 5
+    assert out.startswith("b is slower than a: a step takes 100 % longer")
+    assert "it could not have been resumed" in " ".join(out.split())
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_no_folder_can_be_made(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*what: object, **names: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "runs"))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert ended(monkeypatch, lambda: runs.create(tmp_path / "runs", "x")) == 5
+    expected = f"error: cannot write {tmp_path / 'runs'}: {os.strerror(number)}"
+    assert capsys.readouterr().err.startswith(expected)
+
+
+def test_what_is_no_fault_of_the_environment_is_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act() -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    assert ended(monkeypatch, act) == 70
+    assert "internal error: OSError" in capsys.readouterr().err
+
+
+class Full(StringIO):
+    """Takes so many writes, and then no byte more."""
+
+    encoding = "utf-8"
+
+    def __init__(self, takes: int, number: int) -> None:
+        super().__init__()
+        self.takes, self.number = takes, number
+
+    def flush(self) -> None:
+        self.takes -= 1
+        if self.takes < 0:
+            raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_standard_output_that_is_full(
+    number: int,
+    options: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All that it did not take is on standard error."""
+    from bench.cli.show import show_stored
+
+    monkeypatch.setattr(sys, "stdout", Full(0, number))
+    code = ended(monkeypatch, lambda: show_stored(made_record(), as_json=bool(options)), *options)
+    err = capsys.readouterr().err
+    assert code == 5
+    assert ('"images_per_s"' if options else "images/s") in err
+    assert f"error: cannot write standard output: {os.strerror(number)}" in err.splitlines()[-1]
+
+
+def test_what_arrived_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(Full(1, errno.ENOSPC))
+    for text in ("first\n", "second\n", "third\n"):
+        output.write(text)
+        output.flush()
+    assert capsys.readouterr().err == "second\nthird\n"
+    assert output.error is not None
+
+
+@contextmanager
+def encoded(monkeypatch: pytest.MonkeyPatch, path: Path, encoding: str) -> Iterator[None]:
+    """Standard output with another encoding, as a file."""
+    with (
+        TextIOWrapper(path.open("wb"), encoding=encoding) as stream,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(sys, "stdout", stream)
+        open_output()
+        yield
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp437", "koi8-r"])
+def test_a_table_where_the_encoding_has_no_boxes(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.cli.show import show_stored
+
+    with encoded(monkeypatch, tmp_path / "out", encoding):
+        show_stored(made_record(), as_json=False)
+    text = (tmp_path / "out").read_bytes().decode(encoding)
+    assert "| images/s " in text
+    assert re.search("#####|█████", text)
+    assert "?" not in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
+def test_json_is_json_in_any_encoding(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = made_record(note="größer × 2 → \U0001f600")
+    with encoded(monkeypatch, tmp_path / "out", encoding):
+        print_json(msgspec.json.encode(record))
+    assert msgspec.json.decode((tmp_path / "out").read_bytes())["note"] == record.note
+
+
+def test_names_that_are_no_text() -> None:
+    open_output_handler = "caf\udce9 ± 1 → 2"
+    assert open_output_handler.encode("ascii", PLAIN) == rb"caf\xe9 +/- 1 -> 2"
+    assert open_output_handler.encode("utf-8", PLAIN) == "caf\\xe9 ± 1 → 2".encode()
+
+
+def test_what_helps_stands_in_the_message() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/data/x")
+    assert cannot_write(full) == (
+        "cannot write /data/x: No space left on device (free some space there, or name another "
+        "folder)"
+    )
+    assert str(NotKept(None, full)).endswith("what was measured is shown, and not kept")
+
+
+WRITERS = {
+    "bench/cli/output.py",  # into nothing
+    "bench/job.py",
+    "bench/launch/processes.py",  # logs
+    "bench/launch/script.py",
+    "bench/machine/cpu.py",  # /proc
+    "bench/machine/lock.py",
+    "bench/rankfile.py",
+    "bench/session/data.py",  # a lock
+    "bench/tokens.py",  # pipes
+    "bench/cli/data_bench.py",  # looks whether it could
+    "bench/worker/entry.py",
+    "pipelines/manifest.py",
+    "pipelines/pack.py",
+    "pipelines/shards.py",
+    "pipelines/verdicts.py",
+    "reports/columns.py",
+    "reports/files.py",
+    "reports/trace/sql.py",
+}
+"""Modules that write by themselves: each was looked at for what becomes of an error there."""
+_OPENS = re.compile(r"""open\((.*, )?['"][rb]*[wax+]""")
+_OTHERS = re.compile(r"\.(write_text|write_bytes|write_parquet)\(|fdopen\(|O_(WRONLY|RDWR)|COPY \{")
+
+
+def test_nobody_else_writes() -> None:
+    """Whoever opens a file for writing elsewhere uses `write_atomically`, or joins the list."""
+    found = set()
+    for package in ("bench", "reports", "pipelines", "resnext"):
+        for path in (ROOT / package).rglob("*.py"):
+            code = ast.unparse(ast.parse(path.read_text()))
+            if _OPENS.search(code) or _OTHERS.search(code):
+                found.add(path.relative_to(ROOT).as_posix())
+    assert found == WRITERS
