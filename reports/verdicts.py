@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.faults import faults_of, faults_words
 from reports.schema.comparison import (
     PHASES,
     Design,
@@ -175,6 +176,11 @@ def _word(
         return "invalid", f"{why}; the first one: {reasons[0]}"
     if decision is None:
         return "can't tell", ""
+    faults = faults_of(valid)
+    if decision.word in ("faster", "slower", "negligible") and faults:
+        carrier = decision.middle if decision.carried_by == "middle" else decision.interval
+        if faults.account_for(carrier.estimate):
+            return "can't tell", faults_words(faults)
     if decision.word != "can't tell" or last:  # asked once, as each time could be a false alarm
         unsteady = _unsteady(valid) or _drift(valid, design)
         if unsteady:

@@ -21,7 +21,7 @@ from reports.schema.config import Request
 FAILED, UNSURE, SLOWER = 4, 3, 1
 _UNSURE: Final = ("can't tell", "never steady", "invalid")
 
-_OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo")
+_OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo", "as_is")
 _SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
 _OF_BLOCKS: Final = ("blocks", "block_steps")
 _OF_MEASURING: Final = ("design", *_OF_BLOCKS)
@@ -122,6 +122,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
         limits=msgspec.structs.replace(_limits(given), pairs=0, more_pairs=False),
         root=root,
         command=tuple(sys.argv[1:]),
+        as_is=given["as_is"],
     )
     return compare_script(asked, inspect(), display)
 

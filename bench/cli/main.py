@@ -142,6 +142,7 @@ def compare(
     b: opt.SideB = None,
     both: opt.Both = "",
     script: opt.Script = None,
+    as_is: opt.AsIs = False,
     a_rev: opt.RevisionA = None,
     b_rev: opt.RevisionB = None,
     repo: opt.Repository = None,

@@ -360,6 +360,15 @@ Script = Annotated[
         metavar="COMMAND",
     ),
 ]
+AsIs = Annotated[
+    bool,
+    _option(
+        _SIDES,
+        "Start scripts with your environment as it is; else freed memory stays with them "
+        "(MALLOC_MMAP_MAX_=0, MALLOC_TRIM_THRESHOLD_), as page faults make launches differ",
+        "--as-is",
+    ),
+]
 RevisionA = Annotated[
     str | None,
     _option(

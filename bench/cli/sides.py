@@ -37,7 +37,8 @@ _INSTEAD: Final = {
     "json": "give it beside the sides",
     "allow_unsure": "give it beside the sides",
 }
-_DEFAULTS: Final = {
+_DEFAULTS: Final[dict[str, object]] = {
+    "as_is": False,
     "design": "auto",
     "margin": "2",
     "max_sessions": "26",

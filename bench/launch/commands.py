@@ -149,13 +149,18 @@ def _environment(topology: Topology, node: int) -> dict[str, str]:
     }
     if len(topology.places) == 1:  # nothing of a surrounding torchrun or srun may leak in
         variables |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-    if places[0].device == "cpu" and not _allocator_is_chosen():
-        variables |= KEEP_MEMORY
+    if places[0].device == "cpu":
+        variables |= kept_memory()
     if topology.emulated:
         variables["GLOO_SOCKET_IFNAME"] = "lo"
     # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
     variables["CUDA_VISIBLE_DEVICES"] = ",".join(_gpus(places))
     return variables
+
+
+def kept_memory() -> dict[str, str]:
+    """Variables by which freed memory stays; none where the user has chosen an allocator."""
+    return {} if _allocator_is_chosen() else dict(KEEP_MEMORY)
 
 
 def _allocator_is_chosen() -> bool:

@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ from bench.machine.process import die_with_parent, undisturbed
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
 """Names the file to which a script appends one step time a line, in ns."""
 POLL_S: Final = 0.5
+LOOK_S: Final = 0.1
+"""How often a script is looked at; a look takes less than a millisecond of another core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,19 +30,26 @@ class ScriptCommand:
     """Absolute, as the script may stand elsewhere."""
     log: Path
     """Takes all its output."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What it gets besides the caller's own."""
 
 
-def run_script(command: ScriptCommand, limit_s: float, tick: Callable[[], None]) -> int | None:
+def run_script(
+    command: ScriptCommand,
+    limit_s: float,
+    tick: Callable[[], None],
+    look: Callable[[int], None] = lambda _: None,
+) -> int | None:
     """Return its exit code, -N when signal N ended it, or None when it took over `limit_s`.
 
-    Its variables are the caller's, and no PYTHONSAFEPATH as for our own ranks: it may import what
-    lies beside it. Raises OSError where it cannot be started.
+    `look` is given its process id ten times a second. There is no PYTHONSAFEPATH as for our own
+    ranks: it may import what lies beside it. Raises OSError where it cannot be started.
     """
     process: subprocess.Popen[bytes] | None = None
     try:
         with undisturbed():  # once it runs it must be known, or nobody would end it
             process = _start(command)
-        return _wait(process, limit_s, tick)
+        return _wait(process, limit_s, tick, look)
     finally:
         with undisturbed():
             if process:
@@ -72,7 +81,7 @@ def _start(command: ScriptCommand) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command.argv,
             cwd=command.cwd,
-            env={**os.environ, SAMPLES_VARIABLE: str(command.samples)},
+            env={**os.environ, **command.variables, SAMPLES_VARIABLE: str(command.samples)},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -86,12 +95,20 @@ def _before_exec() -> None:
     die_with_parent(signal.SIGTERM)
 
 
-def _wait(process: subprocess.Popen[bytes], limit_s: float, tick: Callable[[], None]) -> int | None:
-    deadline = time.monotonic() + limit_s
+def _wait(
+    process: subprocess.Popen[bytes],
+    limit_s: float,
+    tick: Callable[[], None],
+    look: Callable[[int], None],
+) -> int | None:
+    deadline, told_s = time.monotonic() + limit_s, time.monotonic()
     while (left_s := deadline - time.monotonic()) > 0:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(min(POLL_S, left_s))
-        tick()
+            return process.wait(min(LOOK_S, left_s))
+        look(process.pid)
+        if time.monotonic() - told_s >= POLL_S:
+            told_s = time.monotonic()
+            tick()
     return None
 
 

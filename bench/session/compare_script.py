@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from bench.errors import UsageError
+from bench.launch.commands import kept_memory
 from bench.machine.fingerprint import fingerprint
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
@@ -51,6 +52,8 @@ class AskedScript:
     limits: Limits
     root: Path
     command: tuple[str, ...]
+    as_is: bool = False
+    """Whether scripts keep the caller's heap: else freed memory stays, as our own ranks have it."""
 
 
 def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Comparison:
@@ -59,15 +62,18 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
     with measuring("compare --script"):
         folder = runs.create(asked.root, "compare").absolute()
         ends_s = time.monotonic() + 60 * asked.limits.max_minutes
+        variables = {} if asked.as_is else kept_memory()
+        environment = _environment(machine, sides[0])
         with _nothing_left_of_no_start(folder), _placed(sides, folder) as (a, b):
             source = Scripted(
                 folder=folder,
                 a=a,
                 b=b,
                 changes=_changes(asked, sides),
-                machine=_environment(machine, sides[0]),
-                notes=_notes(sides),
+                machine=msgspec.structs.replace(environment, of_ranks=variables),
+                notes=(*_notes(sides), *_heap_notes(variables)),
                 ends_s=ends_s,
+                variables=variables,
             )
             display.compared(source.sides(), source.changes, asked.limits)
             return Contest(
@@ -99,8 +105,9 @@ def reopened(
             a=a,
             b=b,
             changes=kept.differences,
-            machine=here,
-            notes=_notes(sides),
+            machine=msgspec.structs.replace(here, of_ranks=kept.environment.of_ranks),
+            notes=(*_notes(sides), *_heap_notes(kept.environment.of_ranks)),
+            variables=kept.environment.of_ranks,
             ends_s=time.monotonic() + 60 * kept.limits.max_minutes - elapsed_s,
         )
 
@@ -168,6 +175,13 @@ def _notes(sides: Sides) -> tuple[str, ...]:
         return (UNWATCHED,)
     part = "of neither side" if all(side.revision for side in sides) else f"of {WORKING_TREE} alone"
     return (UNWATCHED, f"the checkout has uncommitted changes: they are part {part}")
+
+
+def _heap_notes(variables: Mapping[str, str]) -> tuple[str, ...]:
+    if variables:
+        return ()
+    note = "scripts have the heap of your environment: where freed memory goes back to the kernel, "
+    return (f"{note}launches differ by their page faults",)
 
 
 def _checkout(side: Side) -> Checkout:

@@ -1,8 +1,9 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
+import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ from reports.verdicts import (
 
 STATE: Final = "state.json"
 """Beside the record: all that is needed to go on."""
+
+MOST_LISTED: Final = 8
+"""Sessions named with a note."""
 
 Tick = Callable[[int], None]
 """Called once or twice a second with the number of finished pairs of blocks."""
@@ -312,15 +316,39 @@ class Contest:
         )
 
     def _notes(self, judged: Judged) -> tuple[str, ...]:
-        told = [note for pair in self.pairs for note in (*pair.notes, *pair.unsteady)]
-        invalid = [
-            f"session {pair.number} does not count: {reason}"
-            for pair in self.pairs
-            for reason in pair.invalid
-        ]
+        told = _of_sessions((pair.number, one) for pair in self.pairs for one in pair.notes)
+        told += _of_sessions((pair.number, one) for pair in self.pairs for one in pair.unsteady)
+        invalid = _of_sessions(
+            ((pair.number, one) for pair in self.pairs for one in pair.invalid), "do not count: "
+        )
         drift = [f"{judged.drift}, of both sides alike"] if judged.drift else []
         unsaved = [self.unsaved] if self.unsaved else []
         return tuple(dict.fromkeys([*self.source.notes, *drift, *told, *invalid, *unsaved]))
+
+
+def _of_sessions(notes: Iterable[tuple[int, str]], what: str = "") -> list[str]:
+    """Say each kind of note once, with its sessions; those of a kind differ in their numbers."""
+    kinds: dict[str, list[tuple[int, str]]] = {}
+    for number, note in notes:
+        kinds.setdefault(re.sub(r"\d[\d.,]*", "#", note), []).append((number, note))
+    found = []
+    for told in kinds.values():
+        numbers = list(dict.fromkeys(number for number, _ in told))
+        one = re.sub(r"^session \d+[:,] ", "", told[0][1])
+        if what and len(numbers) == 1:
+            found.append(f"session {numbers[0]} {what.replace('do', 'does')}{one}")
+        elif what:
+            found.append(f"sessions {_listed(numbers)} {what}{one}")
+        else:
+            found.append(f"session{'s' * (len(numbers) > 1)} {_listed(numbers)}: {one}")
+    return found
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """1, 2, 3 and 7; of many the first few."""
+    if len(numbers) > MOST_LISTED:
+        return f"{', '.join(map(str, numbers[:MOST_LISTED]))} and {len(numbers) - MOST_LISTED} more"
+    return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
 
 
 def order_of(number: int) -> Order:

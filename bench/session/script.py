@@ -6,8 +6,8 @@ in whole ns; of several ranks, that of the slowest. Nothing else is asked of it.
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.launch.failure import exit_words, tail
+from bench.launch.faults import FaultWatch, faults_per_step
 from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, run_script
 from bench.launch.watch import SessionFailed
 from bench.machine.findings import here
@@ -36,9 +37,20 @@ UNWATCHED: Final = (
     "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
     "had are but noted"
 )
-DOUBTFUL: Final = (
+TOO_LONG: Final = (
     "the steps add up to more than the launch took: are they ns, one line a step, of one rank?"
 )
+TOO_SHORT: Final = "the steps add up to {share:.2g} % of what the launch took: are they ns?"
+LEAST_SHARE: Final = 0.001
+"""Of a launch that its steps must take: less is what ms or us look like."""
+UNLIKE: Final = "a step of {longer} takes {times:,.0f} times as long as one of {other}: {question}"
+MOST_TIMES: Final = 300.0
+"""One side's mean step over the other's, from which on their units are in question."""
+COARSE: Final = (
+    "all steps have one of {count} values: a clock of this grain tells nothing below {grain:.0f} %"
+)
+FEW_VALUES: Final = 5
+COARSE_PERCENT: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +69,10 @@ class Launched:
     """Steps [n] after the cut."""
     steadiness: Steady
     notes: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+    """Why its step times cannot be what they should be."""
+    faults: float | None = None
+    """Page faults of a step; None where they were not seen."""
 
 
 class BadSamples(ValueError):
@@ -76,6 +92,8 @@ class Scripted:
     notes: tuple[str, ...]
     ends_s: float
     """When the budget is over, by the monotonic clock."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What scripts get besides the caller's own: a heap that keeps its memory."""
     design: Design = "relaunch"
     block_steps: int = 0
     images: None = None
@@ -121,15 +139,18 @@ class Scripted:
             cwd=place.cwd,
             samples=session / f"{name}.samples",
             log=session / f"{name}.log",
+            variables=self.variables,
         )
         tick()
+        watch = FaultWatch(samples=command.samples)
         limit_s, start = max(LEAST_LIMIT_S, self.ends_s - time.monotonic()), time.monotonic()
         others = watch_others(here().cores)
         try:
-            code = run_script(command, limit_s, tick)
+            code = run_script(command, limit_s, tick, watch.look)
             lasted_s, others_percent = time.monotonic() - start, others()
             _require_well(code, limit_s)
-            return judged(read_samples(command.samples), lasted_s, others_percent)
+            found = judged(read_samples(command.samples), lasted_s, others_percent)
+            return replace(found, faults=faults_per_step(watch.looks, found.steadiness.cut))
         except (OSError, BadSamples) as error:
             raise _failed(number, name, str(error), command.log) from error
 
@@ -184,15 +205,48 @@ def judged(step_ns: Sequence[int], lasted_s: float, others_percent: float = 0.0)
     """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    doubts = (DOUBTFUL,) if step_ms.sum() / 1e3 > lasted_s else ()
+    share = float(step_ms.sum()) / 1e3 / lasted_s
+    doubts = (TOO_LONG,) if share > 1 else ()
+    questions = (TOO_SHORT.format(share=100 * share),) if share < LEAST_SHARE else ()
     loud = others_percent > Thresholds().cores_lost_note_percent
     others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
-    return Launched(step_ms=step_ms[found.cut :], steadiness=found, notes=(*doubts, *others))
+    return Launched(
+        step_ms=step_ms[found.cut :],
+        steadiness=found,
+        notes=(*doubts, *others, *_grain(step_ms[found.cut :])),
+        questions=questions,
+    )
+
+
+def _grain(step_ms: NDArray[np.float64]) -> tuple[str, ...]:
+    """A note where the clock behind the step times is too coarse for what is asked of it."""
+    values = np.unique(step_ms)
+    if not 1 < len(values) <= FEW_VALUES or len(step_ms) < FEWEST_STEPS:
+        return ()
+    grain = 100 * float(np.diff(values).min()) / float(np.median(step_ms))
+    return (COARSE.format(count=len(values), grain=grain),) if grain > COARSE_PERCENT else ()
+
+
+def _unlike(a: Launched, b: Launched) -> tuple[str, ...]:
+    """A question where one side's steps are hundreds of times the other's."""
+    a_ms, b_ms = float(a.step_ms.mean()), float(b.step_ms.mean())
+    times = max(a_ms / b_ms, b_ms / a_ms)
+    if times < MOST_TIMES:
+        return ()
+    longer, other = ("a", "b") if a_ms > b_ms else ("b", "a")
+    told = UNLIKE.format(longer=longer, other=other, times=times, question="are both in ns?")
+    return (told,)
 
 
 def _launch_of(launched: Launched) -> Launch:
     cut = launched.steadiness.cut
-    return Launch(steps=cut + len(launched.step_ms), cut=cut)
+    return Launch(
+        steps=cut + len(launched.step_ms), cut=cut, faults_per_step=_rounded(launched.faults)
+    )
+
+
+def _rounded(faults: float | None) -> float | None:
+    return None if faults is None else round(faults, 1)
 
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
@@ -213,6 +267,10 @@ def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> 
             f"session {number}, {name}: {launched.steadiness.why}"
             for name, launched in both
             if not launched.steadiness.is_steady
+        ),
+        invalid=(
+            *(f"{name}: {text}" for name, launched in both for text in launched.questions),
+            *_unlike(a, b),
         ),
         notes=tuple(f"{name}: {note}" for name, launched in both for note in launched.notes),
     )

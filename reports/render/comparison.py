@@ -9,10 +9,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reports.faults import FAULT_US, faults_of
 from reports.render.console import LEAST_OTHER, failure_lines, marks
-from reports.render.sentences import counting, short, verdict_line, what_ended_it, what_to_do
+from reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
 from reports.render.shared import Flow, machine, shared
-from reports.render.words import ms, slow_steps
+from reports.render.words import ms, short, slow_steps
 from reports.schema.comparison import Comparison, PhaseChange, Range, Side
 
 _STYLES = {
@@ -91,7 +92,9 @@ def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         yield "", _range(record.middle)
     for name, found in zip("ab", record.slow, strict=True):
         if found:
-            cost = f"which makes all steps of {name} together {found.cost_percent:.3g} % longer"
+            cost = (
+                f"which makes all steps of {name} together {short(found.cost_percent, 3)} % longer"
+            )
             yield f"slow steps, {name}", f"{slow_steps(found)}, {cost}"
 
 
@@ -165,6 +168,12 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
                 f"({order.low_percent:+.2f} to {_bound(order.high_percent)} %), balanced out"
             ),
         )
+    faults = faults_of(record.pairs)
+    if faults and faults.matter:
+        at_most = (
+            f"at most {100 * max(faults.a, faults.b) * FAULT_US / 1e3 / _longest_ms(record):.1f} %"
+        )
+        yield "page faults", f"{faults.a:,.0f} → {faults.b:,.0f} a step ({at_most} of its time)"
     quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]
     if quiet:
         yield "quiet", f"the waiting side used {max(quiet):.1f} % of its cores at most"

@@ -85,7 +85,9 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         ),
     )
     if figures.slow:
-        cost = f"which makes all steps together {figures.slow.cost_percent:.3g} % longer"
+        cost = (
+            f"which makes all steps together {words.short(figures.slow.cost_percent, 3)} % longer"
+        )
         yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
     yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
     if record.cost and record.cost.mfu_percent is not None:

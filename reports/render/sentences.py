@@ -2,11 +2,13 @@
 
 from math import ceil
 
-from reports.render.words import duration, slow_steps
+from reports.render.words import duration, short, slow_steps
 from reports.schema.comparison import Comparison, Range
 
 ANOTHER_STORY = 0.25
 """Share of the change by which the middle step's must differ from it to be told beside it."""
+MANY_SESSIONS = 200
+"""More than that is no advice: something else helps."""
 FEWEST_SESSIONS = 4
 """Of a comparison that may tell: the first look comes after so many."""
 MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
@@ -102,8 +104,10 @@ def _known_so_far(record: Comparison) -> str:
 
 def _more(record: Comparison) -> str:
     more = record.sessions_more
-    if not more:
+    if not more or record.why:
         return f": {record.why}" if record.why else ""
+    if more > MANY_SESSIONS:
+        return f"; no number of sessions that one would wait for can tell (about {more:,} more)"
     sessions = f"{more:,} more session{'s' * (more > 1)}"
     if record.design == "unpaired":
         return f"; about {sessions} of each side would tell (a rough guess)"
@@ -118,18 +122,22 @@ def what_to_do(record: Comparison) -> tuple[str, ...]:
     """
     if record.verdict != "can't tell" or record.design == "unpaired" or not record.pairs:
         return ()
+    if record.why:  # more sessions are not what is missing
+        return ()
     told = []
     needed = max(FEWEST_SESSIONS, counting(record) + (record.sessions_more or 0))
     seconds = needed * _session_s(record)
-    options = _options(record, needed, seconds / 60)
+    many = (record.sessions_more or 0) > MANY_SESSIONS
+    options = "" if many else _options(record, needed, seconds / 60)
     if options:
         # Below three sessions nobody knows how many it takes.
         goal = "to tell" if record.sessions_more else "for a first look"
         told.append(f"{goal}: compare again with {options} (≈ {duration(seconds)})")
     if not options or seconds / 60 > LONG_MINUTES:
+        script = ", with longer launches of the script" if record.a.command else ""
         told.append(
-            "fewer sessions tell on a quieter machine (see resnext-bench doctor), "
-            "or with a larger --margin"
+            "fewer sessions tell on a quieter machine (see resnext-bench doctor)"
+            f"{script}, or with a larger --margin"
         )
     return tuple(told)
 
@@ -169,9 +177,3 @@ def counting(record: Comparison) -> int:
 
 def _session_s(record: Comparison) -> float:
     return record.duration_s / max(1, len(record.pairs))
-
-
-def short(value: float, digits: int, sign: str = "-") -> str:
-    """So many figures that mean something, and never an exponent."""
-    text = f"{value:{sign}.{digits}g}"
-    return f"{value:{sign},.0f}" if "e+" in text else text

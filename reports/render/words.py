@@ -162,6 +162,12 @@ def count_of(value: int, word: str) -> str:
     return f"{value:,} {word if value == 1 else plural}"
 
 
+def short(value: float, digits: int, sign: str = "-") -> str:
+    """So many figures that mean something, and never an exponent."""
+    text = f"{value:{sign}.{digits}g}"
+    return f"{value:{sign},.0f}" if "e+" in text else text
+
+
 def slow_steps(found: SlowSteps, of: str = "") -> str:
     """Which steps are slow: "every 4th step of b takes 60.0 ms"."""
     if found.every:

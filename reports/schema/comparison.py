@@ -68,7 +68,9 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     """Step times in all."""
     cut: int
-    """The first of them, dropped as warm-up; the launch is the median of the rest."""
+    """The first of them, dropped as warm-up."""
+    faults_per_step: float | None = None
+    """Page faults of a step, of all its processes; None where they were not seen."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ from reports.columns import write_columns
 from reports.errors import StoreError
 from reports.runs import Unfinished
 from reports.schema.config import RunConfig
+from reports.schema.record import SlowSteps
 from reports.tables import PAIRS, RUNS, SESSIONS, STEPS, ask
-from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
+from tests.reports.made_comparisons import COMPARISON_ID, made_comparison, made_pair
 from tests.reports.made_results import (
     RUN_ID,
     made_figures,
@@ -84,6 +85,27 @@ def test_a_comparison_and_an_unfinished_run_are_rows(root: Path) -> None:
         *record.pairs[0].step_ms,
         record.pairs[0].log_ratio,
     )
+
+
+def test_slow_steps_and_the_middle_one_have_columns(root: Path) -> None:
+    question = "SELECT slow_every, slow_cost_percent FROM"
+    assert one(root, f"{question} runs WHERE kind = 'run'") == (None, None)
+    slow = SlowSteps(every=4, slow=10, steps=40, slow_ms=60.0, cost_percent=124.3)
+    figures = made_figures(slow=slow)
+    runs.save(
+        root / RUN_ID, made_record(figures=figures, sessions=(made_session(figures=figures),))
+    )
+    assert one(root, f"{question} runs WHERE kind = 'run'") == (4, 124.3)
+    assert one(root, f"{question} sessions") == (4, 124.3)
+    middle = made_comparison().middle
+    assert middle is not None
+    row = one(root, "SELECT middle_percent FROM runs WHERE kind = 'compare'")
+    assert row == (middle.percent,)
+    pairs = [made_pair(number, 0.5, middle_log_ratio=0.1 * number) for number in (1, 2)]
+    answer = ask(
+        root, [made_comparison(pairs)], "SELECT log_ratio, middle_log_ratio FROM pairs ORDER BY 2"
+    )
+    assert answer.rows == ((0.5, 0.1), (0.5, 0.2))
 
 
 def test_sessions(root: Path) -> None:

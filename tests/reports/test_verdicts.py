@@ -280,6 +280,7 @@ def slow(every: int | None, cost: float = 50.0) -> SlowSteps:
         ([slow(4), slow(4), slow(None)], 4),
         ([slow(4), slow(7)], None),
         ([slow(4), slow(4), None], 4),
+        ([slow(4), slow(None), slow(None)], None),
     ],
 )
 def test_slow_steps_over_sessions(found: list[SlowSteps | None], every: int | None) -> None:

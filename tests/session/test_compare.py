@@ -124,6 +124,16 @@ def test_sessions_that_were_complete_are_kept(tmp_path: Path, stage: Stage) -> N
     assert runs.load(folder) == record
 
 
+def test_longer_blocks_stay_longer_and_say_why(tmp_path: Path, stage: Stage) -> None:
+    stage.slow_every = 3
+    record = resume(interrupted(tmp_path, stage), LAPTOP, Silent())
+    assert [score.block_steps for _, _, score in stage.played] == [0, 6, 6, 6, 6]
+    assert record.limits.block_steps == 6
+    assert record.notes[:1] == (
+        "slow steps come every 3 steps: blocks are of 6 steps from session 2 on",
+    )
+
+
 def test_resumed_or_not_the_verdict_is_the_same(tmp_path: Path, stage: Stage) -> None:
     whole = compare.compare(asked(tmp_path / "whole"), LAPTOP, Silent())
     record = resume(interrupted(tmp_path / "cut", stage), LAPTOP, Silent())

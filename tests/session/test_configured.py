@@ -80,6 +80,19 @@ def test_a_length_of_blocks_that_was_asked_for_stays(tmp_path: Path, stage: Stag
     assert note.endswith("blocks of 5 do not hold whole periods: --block-steps 6 would")
 
 
+def test_blocks_do_not_become_too_long(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six steps of b, 20 or 60 ms each, last about a fifth of a second."""
+    monkeypatch.setattr(configured, "LONGEST_BLOCK_S", 0.1)
+    stage.slow_every = 3
+    source = made_configured(tmp_path)
+    source.measure(1, "ab", silent)
+    assert source.block_steps == 4
+    (note,) = source.notes
+    assert note.endswith("blocks of 4 do not hold whole periods: --block-steps 6 would")
+
+
 def test_no_session_is_shorter_than_those_before(tmp_path: Path, stage: Stage) -> None:
     source = made_configured(tmp_path, more_blocks=True)
     stage.more_pairs = 4

@@ -11,7 +11,7 @@ from reports.render.console import print_record
 from reports.render.runs import print_runs
 from reports.runs import Unfinished
 from reports.schema.cost import Cost
-from reports.schema.record import DataFormat, Failure, Interval, Record, Steadiness
+from reports.schema.record import DataFormat, Failure, Interval, Record, SlowSteps, Steadiness
 from reports.schema.samples import Profiled
 from tests.reports.made_results import (
     RUN_ID,
@@ -69,7 +69,7 @@ def test_figures_are_all_there(width: int) -> None:
     for words in (
         "resnext50_32x4d training on Example CPU @ 2.50GHz",
         "images/s 32.0 16.0 on each of 2 devices",
-        "p50 498 p95 530 p99 560 jitter 12.5",
+        "mean 500 p50 498 p95 530 p99 560 jitter 12.5",
         "1.75 GiB a rank (resident set)",
         "data wait 25.0 ms 5.0 %",
         "forward 150 ms 30.0 %",
@@ -88,6 +88,8 @@ def test_figures_are_all_there(width: int) -> None:
         assert words in text
     assert "INVALID" not in text
     assert "cuDNN" not in text
+    assert "slow steps" not in text
+    assert "other" not in text, "the parts add up to the mean step"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -105,6 +107,20 @@ def test_a_gpu_run_of_several_sessions(width: int) -> None:
         "2 x 40 steps after 10 of warm-up; 2 of 2 steady",
     ):
         assert words in text
+
+
+def test_slow_steps_and_what_lies_between_the_parts() -> None:
+    """A mean of 510 ms, of which the four parts are 500."""
+    slow = SlowSteps(every=None, slow=4, steps=40, slow_ms=1250.0, cost_percent=19.46)
+    text = shown(made_record(figures=made_figures(step_ms_mean=510.0, slow=slow)), 120)
+    assert (
+        "slow steps 10 % of the steps take 1,250 ms, irregularly, "
+        "which makes all steps together 19.5 % longer"
+    ) in text
+    assert "other 10.0 ms 2.0 %" in text
+    assert "backward 300 ms 58.8 %" in text
+    hardly = shown(made_record(figures=made_figures(step_ms_mean=502.0)))
+    assert "other" not in hardly, "less than half a per cent"
 
 
 def test_loaders_that_are_processes() -> None:

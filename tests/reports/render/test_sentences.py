@@ -36,7 +36,12 @@ def unsure(
         (13, 7, "about 7 more sessions (≈ 7.0 min) would tell"),
         (13, 1, "about 1 more session (≈ 60 s) would tell"),
         (8, 7, "about 7 more sessions (≈ 7.0 min, a rough guess) would tell"),
-        (13, 1500, "about 1,500 more sessions (≈ 25 h) would tell"),
+        (13, 200, "about 200 more sessions (≈ 3.3 h) would tell"),
+        (
+            13,
+            1500,
+            "no number of sessions that one would wait for can tell (about 1,500 more)",
+        ),
     ],
 )
 def test_how_many_more_would_tell_and_how_long_they_take(count: int, more: int, told: str) -> None:
