@@ -20,7 +20,7 @@ _PORT = 29500
 
 def show_plan(request: Request, machine: Machine, member: Member | None, *, as_json: bool) -> None:
     """Print choices, places and commands. ID, and the port where none is given, are examples."""
-    resolved = resolve(request, machine, describe_data(request), member)
+    resolved = resolve(request, machine, describe_data(request), member, for_plan=True)
     if member:
         topology = place_member(resolved.config, machine, member)
         plan: tuple[NodeCommand, ...] = (member_command(topology, member, folder=_FOLDER),)
@@ -40,6 +40,7 @@ def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ..
             "resolved": resolved.config,
             "choices": resolved.choices,
             "topology": topology,
+            "cannot_run_here": resolved.cannot,
             "commands": [
                 {
                     "node": command.node,
@@ -72,11 +73,13 @@ def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]
     for place in topology.places:
         shared = f" (shared by {place.device_shared_by})" if place.device_shared_by > 1 else ""
         places.add_row(
-            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores))),
+            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores)) or "none"),
             *(str(place.threads), str(place.loader_threads), place.device + shared),
         )
     console.print(places)
     for command in plan:
         console.print(f"[bold]node {command.node}[/] would run", highlight=False)
         console.print(command.shell(), soft_wrap=True, markup=False)
+    for why in resolved.cannot:
+        console.print(f"This machine could not run it: {why}", markup=False, highlight=False)
     console.print("[dim]Nothing was started. ID stands for the run's id.[/]")

@@ -45,16 +45,24 @@ class Resolved:
     config: RunConfig
     choices: tuple[Choice, ...]
     port: int
+    cannot: tuple[str, ...] = ()
+    """Why this machine could not run it, where it is for a plan alone."""
 
 
 def resolve(
-    request: Request, machine: Machine, data: DataFacts | None, member: Member | None = None
+    request: Request,
+    machine: Machine,
+    data: DataFacts | None,
+    member: Member | None = None,
+    *,
+    for_plan: bool = False,
 ) -> Resolved:
     """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic.
 
-    Of a member of somebody's group, `machine` holds the cores of its own rank alone.
+    Of a member of somebody's group, `machine` holds the cores of its own rank alone. A plan that
+    nobody starts may be of more ranks than the machine has cores.
     """
-    pick = Answers(request=request, member=member)
+    pick = Answers(request=request, member=member, for_plan=for_plan)
     values: dict[str, Any] = {}
     for part in _PARTS:
         values |= part(pick, values, machine)
@@ -64,7 +72,12 @@ def resolve(
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")
     config = msgspec.convert(values, RunConfig)
-    return Resolved(config=config, choices=tuple(pick.choices), port=int(request.get("port", 0)))
+    return Resolved(
+        config=config,
+        choices=tuple(pick.choices),
+        port=int(request.get("port", 0)),
+        cannot=tuple(pick.cannot),
+    )
 
 
 def request_of(config: RunConfig) -> Request:
