@@ -147,8 +147,10 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
     [
         (
             {"RANK": "0", "WORLD_SIZE": "4"},
-            r"RANK and WORLD_SIZE are set \(Kubeflow does\) but not LOCAL_RANK, LOCAL_WORLD_SIZE, "
-            r"MASTER_ADDR or MASTER_PORT: start it by torchrun, or unset RANK and WORLD_SIZE to",
+            (
+                r"RANK and WORLD_SIZE are set \(Kubeflow does\) but not LOCAL_RANK, "
+                r"LOCAL_WORLD_SIZE, MASTER_ADDR or MASTER_PORT: start it by torchrun, or unset RANK"
+            ),
         ),
         (
             {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
