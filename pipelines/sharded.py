@@ -1,6 +1,7 @@
 """Folders of shards: WebDataset's tar files or TFRecord files, as `pack` and others write them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines import records, tars
 from pipelines.errors import DataError
 from pipelines.folder import (
     DESCRIPTION,
+    EXTENSIONS,
     Format,
     ImageFolder,
     entries_of,
@@ -20,7 +22,7 @@ from pipelines.folder import (
     require_folder,
     scan,
 )
-from pipelines.found import Found
+from pipelines.found import Found, found_words
 from pipelines.indices import Index, index_all
 from pipelines.ranges import Ranges
 from pipelines.verdicts import Stamp
@@ -68,9 +70,9 @@ def scan_any(
         root, names, _INDEX[kind], cache=cache, keep=keep, workers=workers, progress=progress
     )
     folder = _joined(root, kind, names, found)
-    _require_samples(folder)
-    folder = _classed(folder, description)
-    return replace(folder, notes=(*folder.notes, *_passed_over(found)))
+    _require_samples(folder, found)
+    folder = _classed(folder, description, found)
+    return replace(folder, notes=(*folder.notes, *_passed_over(found), *_several(kind, found)))
 
 
 def _require_not_one(root: Path) -> None:
@@ -176,21 +178,48 @@ def _joined(
     )
 
 
-def _require_samples(folder: ImageFolder) -> None:
+def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) -> None:
     if folder.files:
         return
     assert folder.ranges
     expected = {
-        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) beside KEY.cls",
-        "tfrecord": "tf.train.Example with image/encoded and image/class/label",
+        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) and KEY.cls, where KEY ends at the first"
+        " dot of the name",
+        "tfrecord": "tf.train.Example with image/encoded and image/class/label, or TFDS's image"
+        " and label",
     }[folder.format]
     raise DataError(
         f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
-        f" expected {expected}"
+        f" {found_words(_made_of(found))}; expected {expected}"
     )
 
 
-def _classed(folder: ImageFolder, description: _Description | None) -> ImageFolder:
+def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
+    """What samples of all shards consist of, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for _, one in found:
+        counts.update(dict(one.made_of))
+    return counts.most_common()
+
+
+def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+    """A note of samples that hold more than one image, of which one is taken."""
+    if format != "webdataset":
+        return []
+    kinds = [extension[1:] for extension in EXTENSIONS]
+    for made_of, count in _made_of(found):
+        images = [kind for kind in kinds if kind in made_of.split(";")]
+        if len(images) > 1:
+            which = f"{count:,} samples hold" if count > 1 else "1 sample holds"
+            return [f"{which} several images ({made_of}): {images[0]} is taken"]
+    return []
+
+
+def _classed(
+    folder: ImageFolder,
+    description: _Description | None,
+    found: Sequence[tuple[Stamp, Found]],
+) -> ImageFolder:
     """With names of classes: those of `pack`, else the numbers."""
     least, most = min(folder.labels), max(folder.labels)
     if description:
@@ -200,7 +229,10 @@ def _classed(folder: ImageFolder, description: _Description | None) -> ImageFold
                 f" {len(description.classes)} classes; pack it again"
             )
         return replace(folder, classes=description.classes)
-    if folder.format == "tfrecord" and least == 1:
+    if any(one.of_tfds for _, one in found):
+        note = "TFDS's features image and label were read: class numbers are as stored, from 0"
+        folder = replace(folder, notes=(*folder.notes, note))
+    elif folder.format == "tfrecord" and least == 1:
         folder = replace(
             folder,
             labels=tuple(label - 1 for label in folder.labels),
