@@ -31,11 +31,17 @@ CPU_PIXELS = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataFacts:
-    """The data set a run reads: where it lies, how many classes, and whether we made it."""
+    """The data set a run reads: where it lies, what is in it, and whether we made it."""
 
     root: str
     classes: int
     made: bool
+    images: int = 0
+    """How many there are, as far as that is known."""
+    split: str | None = None
+    """What must be named beside the root, where that holds several splits in one folder."""
+    notes: tuple[str, ...] = ()
+    """What the folder was taken to mean, where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +75,7 @@ def resolve(
     family = _family(values["model"])
     classes = max(data.classes, FEWEST_CLASSES) if data else family.classes if family else 1000
     values |= {"data": data.root if data else None, "classes": classes}
+    values["split"] = data.split if data else None
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")
     config = msgspec.convert(values, RunConfig)
