@@ -180,7 +180,8 @@ def _idle(facts: tuple[RankFacts, ...]) -> list[str]:
         why = "gradients of zero, or too small to change a value, as of a bias before a norm"
         notes.append(f"{_count(idle)} did not change ({_some(idle)}): {why}")
     if frozen:
-        notes.append(f"{_count(frozen)} {'are' if len(frozen) > 1 else 'is'} frozen by requires_grad=False ({_some(frozen)})")
+        are = "are" if len(frozen) > 1 else "is"
+        notes.append(f"{_count(frozen)} {are} frozen by requires_grad=False ({_some(frozen)})")
     return notes
 
 

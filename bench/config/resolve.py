@@ -7,6 +7,7 @@ import msgspec
 
 from bench.config.answers import Answers
 from bench.config.attribution import choose_attribution
+from bench.config.lookup import require_found
 from bench.config.models import foreign, require_form, require_image_size, require_model
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
@@ -107,6 +108,7 @@ def request_of(config: RunConfig) -> Request:
 def _model(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
     name = pick("model", "resnext50_32x4d", "the paper's")
     require_model(name)
+    require_found(name)
     form = pick("form", "c", "the paper's own", tell=False)
     require_form(form, name, has_blocks=isinstance(_family(name), ResNeXtSpec))
     return {"model": name, "form": form}

@@ -4,7 +4,6 @@ Whatever builds them, they are measured by the same loop: images [batch, 3, size
 logits [batch, classes] come out. No weights are fetched: training costs the same without them.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 
+from bench.config.lookup import nearest
 from bench.config.models import Foreign, foreign
 from bench.worker.calling import call, missing_in, told_to
 from reports.schema.config import RunConfig
@@ -154,7 +154,7 @@ def _target(named: Foreign, model: str) -> Any:
     parts = named.name.split(".")
     for depth, part in enumerate(parts, 1):
         if not hasattr(target, part):
-            near = _nearest(part, (name for name in dir(target) if not name.startswith("_")))
+            near = nearest(part, (name for name in dir(target) if not name.startswith("_")))
             raise ModelError(model, f"no {'.'.join(parts[:depth])} in {where}{near}")
         target = getattr(target, part)
     return target
@@ -171,12 +171,7 @@ def _module(config: RunConfig, found: object) -> nn.Module:
 def _require_known(config: RunConfig, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
-        raise ModelError(config.model, f"no such model{_nearest(name, known) or '; see its docs'}")
-
-
-def _nearest(given: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(given, list(known), n=3)
-    return f"; the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}" if near else ""
+        raise ModelError(config.model, f"no such model{nearest(name, known) or '; see its docs'}")
 
 
 def words_for(thing: object) -> str:

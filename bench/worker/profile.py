@@ -151,9 +151,7 @@ def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
             handle.remove()
 
 
-def _layers(
-    module: nn.Module, name: str, seen: set[nn.Module]
-) -> Iterator[tuple[str, nn.Module]]:
+def _layers(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
     """Modules without children, each once, but for what takes no hooks or would lose its speed.
 
     TorchScript's modules refuse hooks; in those that are compiled a hook is compiled anew.
