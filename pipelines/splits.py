@@ -75,7 +75,7 @@ def take_folder(root: Path, asked: str | None, holds_shards: Holds) -> Taken:
     if asked is not None:
         return _asked_folder(root, above, splits, asked)
     if not splits:
-        return Taken(root=root)
+        return Taken(root=root, note=_doubt(root, holds_shards))
     name = next((name for name, kind in splits.items() if kind == TRAIN), "")
     name = name or (next(iter(splits)) if len(splits) == 1 else "")
     if not name:
@@ -89,6 +89,19 @@ def _taken(above: Path, splits: Mapping[str, str], name: str) -> Taken:
     of = "" if len(splits) < 2 else f" of {_listed(splits)}; --split chooses"
     return Taken(
         root=above / name, note=f"{what}{of} (in {printable(above)})", splits=tuple(splits)
+    )
+
+
+def _doubt(root: Path, holds_shards: Holds) -> str:
+    """A word where folders are classes by the rule, and yet look like splits."""
+    named = {name: kind for name in _folders(root) if (kind := kind_of(name))}
+    if len(named) < 2 or TRAIN not in named.values():
+        return ""
+    if not all(_is_nested(root / name, holds_shards) for name in named):
+        return ""
+    return (
+        f"{_listed(named)} are taken as classes, as other folders hold images too; "
+        "--split chooses one where they are splits"
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
+from pipelines.leftovers import beside_shards
 from pipelines.photos import find
 from pipelines.sharded import scan_any, scan_split
 from pipelines.shards import example
@@ -78,7 +79,6 @@ def test_train_is_taken_and_said(tmp_path: Path, files: tuple[str, ...]) -> None
     [
         ("train/0.jpg", "bus/1.jpg", "plane/2.jpg"),
         ("test/0.jpg", "train/1.jpg", "other/2.jpg"),
-        ("val/a/0.jpg", "train/b/1.jpg", "cat/c/2.jpg"),
         ("test/0.jpg",),
         ("val/0.jpg", "test/1.jpg"),
         ("training-shoes/0.jpg", "trainspotting/1.jpg"),
@@ -107,7 +107,12 @@ def test_another_split_is_chosen(tmp_path: Path, asked: str, name: str) -> None:
 
 def test_a_split_is_chosen_where_no_rule_sees_one(tmp_path: Path) -> None:
     made(tmp_path, *TWO, "val/cat/2.jpg", "masks/0.png")
-    assert read(tmp_path).classes == ("masks", "train", "val")
+    folder = read(tmp_path)
+    assert folder.classes == ("masks", "train", "val")
+    assert folder.notes == (
+        "train and val are taken as classes, as other folders hold images too; --split chooses one"
+        " where they are splits",
+    )
     assert read(tmp_path, "train").classes == ("cat", "dog")
 
 
@@ -146,6 +151,7 @@ def test_shards_of_splits_in_one_folder(tmp_path: Path) -> None:
     assert folder.notes == (
         "train is taken of the shards of train and val; --split chooses (2 of 3 shards)",
     )
+    assert beside_shards(folder).by_extension == {}, "another split's are no leftovers"
     assert read(tmp_path, "validation").files == ("imagenet-val-0.tar: 1.jpg",)
     assert len(read(tmp_path, "none").files) == 3
     assert say(tmp_path, "test").endswith("holds shards of train and val")
