@@ -33,6 +33,8 @@ class ImageFolder:
     """Where samples lie in shards, which are in order; None where each has a file of its own."""
     notes: tuple[str, ...] = ()
     """What was taken to be meant."""
+    split: str | None = None
+    """What must be named again to find the same under this root; mostly the root says it all."""
 
     def place(self, index: int) -> tuple[Path, Part | None]:
         """The file that holds an image, and which part of it; None: all."""

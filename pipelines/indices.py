@@ -15,7 +15,7 @@ from pipelines.found import Found
 from pipelines.verdicts import Stamp, replace_file, stamp
 from pipelines.workers import over
 
-VERSION: Final = 1
+VERSION: Final = 2
 MANY_BYTES: Final = 4 << 30
 """Shards of less together are indexed before other processes have started."""
 

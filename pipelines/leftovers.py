@@ -18,6 +18,7 @@ from pipelines.folder import (
     is_folder,
 )
 from pipelines.manifest import NAME as MANIFEST
+from pipelines.sharded import is_shard
 
 Astray = Literal["dangling link", "link loop", "unreadable", "no regular file"]
 _KINDS: Final = (
@@ -71,13 +72,17 @@ def leftovers(root: Path) -> Leftovers:
 
 
 def beside_shards(folder: ImageFolder) -> Leftovers:
-    """What lies in a folder of shards: all but the shards and what `pack` writes with them."""
-    assert folder.ranges
-    used = {*folder.ranges.paths, DESCRIPTION}
+    """What lies in a folder of shards: all but the shards and what `pack` writes with them.
+
+    Shards of another split are no leftovers either.
+    """
     names = [
         entry.name
         for entry in entries_of(folder.root)
-        if not is_folder(entry) and entry.name not in used and not entry.name.endswith(".idx")
+        if not is_folder(entry)
+        and not is_shard(entry.name)
+        and entry.name != DESCRIPTION
+        and not entry.name.endswith(".idx")
     ]
     others = [name for name in names if not name.lower().endswith(EXTENSIONS)]
     counts = Counter(Path(name).suffix.lower() for name in others)

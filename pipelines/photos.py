@@ -6,7 +6,7 @@ scaled down to its size with antialiasing, and never up. All of it follows from 
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from pipelines.made_spec import USUAL_LONG_PX
 from pipelines.manifest import MadeFile
 from pipelines.paint import size_px
 from pipelines.pictures import as_rgb, strict_decoding
+from pipelines.splits import take_folder
 from pipelines.verdicts import stamp
 from pipelines.workers import chunks, over
 
@@ -49,12 +50,14 @@ class PhotoSpec:
             raise ValueError(f"{self.images} images for {len(self.classes)} classes")
 
 
-def find(root: Path, classes: int | None) -> ImageFolder:
+def find(root: Path, classes: int | None, split: str | None = None) -> ImageFolder:
     """The photographs under a folder: in their class folders, or shared out among `classes`."""
     require_folder(root)
+    taken = take_folder(root, split, holds_shards=lambda _: False)
+    root = taken.root
     loose = sorted(entry.name for entry in entries_of(root) if is_image(entry))
     try:
-        folder = scan(root)
+        folder = replace(scan(root), notes=(taken.note,) if taken.note else ())
     except DataError:
         if not loose:
             raise

@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipelines.errors import DataError
-from pipelines.found import Entry, Found, require_label, require_labels, require_plain
+from pipelines.found import (
+    Entry,
+    Found,
+    Kinds,
+    found_words,
+    require_label,
+    require_labels,
+    require_plain,
+)
 from pipelines.ranges import Part
 
 IMAGE: Final = b"image/encoded"
 LABEL: Final = b"image/class/label"
+TFDS: Final = (b"image", b"label")
+"""What TFDS calls them, whose class numbers begin at 0."""
+_LISTS: Final = {1: "bytes", 2: "floats", 3: "ints"}
+"""Of a Feature, by the number of the field."""
 _HEAD: Final = struct.Struct("<QI")
 _TAIL_BYTES: Final = 4
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
@@ -48,11 +60,14 @@ def index(path: Path) -> Found:
 def _found(shard: str, view: mmap.mmap) -> Found:
     entries: list[Entry] = []
     unlabelled: list[str] = []
-    without_image = 0
+    kinds, without_image, of_tfds = Kinds(", "), 0, 0
     for number, (begin, end) in enumerate(_records(shard, view)):
         name = f"record {number}"
         try:
-            image, label = read_example(view, begin, end)
+            features = _features(view, begin, end)
+            image, label = _chosen_of(view, features)
+            if image is None or label is None:
+                kinds.see(_named(view, features))
         except _Malformed as error:
             raise DataError(
                 f"{shard}: {name} at byte {begin} is no tf.train.Example ({error})"
@@ -62,10 +77,17 @@ def _found(shard: str, view: mmap.mmap) -> Found:
         elif label is None:
             unlabelled.append(name)
         else:
+            of_tfds += IMAGE not in features
             entries.append(Entry(name, *image, require_label(shard, name, label)))
     total = len(entries) + len(unlabelled)
-    require_labels(shard, unlabelled, total, "the feature image/class/label, an int64")
-    return Found(entries=tuple(entries), without_image=without_image)
+    expected = "the feature image/class/label, an int64, or label beside TFDS's image"
+    require_labels(shard, unlabelled, total, found_words(kinds.most), expected)
+    return Found(
+        entries=tuple(entries),
+        without_image=without_image,
+        made_of=kinds.most,
+        of_tfds=of_tfds,
+    )
 
 
 def _is_head(head: bytes) -> bool:
@@ -101,17 +123,44 @@ def _early(shard: str, at: int, what: str) -> str:
 
 def read_example(view: mmap.mmap | bytes, begin: int, end: int) -> tuple[Part | None, int | None]:
     """Where the image lies in the view, and the class number; None for what is not there."""
-    image, label = None, None
+    return _chosen_of(view, _features(view, begin, end))
+
+
+_Spans = list[tuple[int, int]]
+
+
+def _features(view: mmap.mmap | bytes, begin: int, end: int) -> dict[bytes, _Spans]:
+    """Where the values lie, by the names of the features; of one that comes again the last."""
+    found = {}
     for features in _of(view, [(begin, end)], 1):
         for entry in _of(view, [features], 1):
             parts = list(_fields(view, *entry))
             keys = [view[part.begin : part.end] for part in parts if _is(part, 1)]
-            values = [(part.begin, part.end) for part in parts if _is(part, 2)]
-            if keys[-1:] == [IMAGE]:  # of a key that comes again the last one counts
-                image = _first_bytes(view, values)
-            elif keys[-1:] == [LABEL]:
-                label = _first_int(view, values)
-    return image, label
+            if keys:
+                found[keys[-1]] = [(part.begin, part.end) for part in parts if _is(part, 2)]
+    return found
+
+
+def _chosen_of(
+    view: mmap.mmap | bytes, features: dict[bytes, _Spans]
+) -> tuple[Part | None, int | None]:
+    """By the usual names; by those of TFDS where its image is there and the usual one is not."""
+    is_tfds = TFDS[0] in features and IMAGE not in features
+    image, label = TFDS if is_tfds else (IMAGE, LABEL)
+    return _first_bytes(view, features.get(image, [])), _first_int(view, features.get(label, []))
+
+
+def _named(view: mmap.mmap | bytes, features: dict[bytes, _Spans]) -> list[str]:
+    """The features of a record in words: "image (bytes)"."""
+    return [
+        f"{name.decode(errors='replace')[:60]} ({_list_of(view, spans)})"
+        for name, spans in sorted(features.items())
+    ]
+
+
+def _list_of(view: mmap.mmap | bytes, spans: _Spans) -> str:
+    fields = [field.number for span in spans for field in _fields(view, *span)]
+    return next((_LISTS[number] for number in reversed(fields) if number in _LISTS), "nothing")
 
 
 def _is(field: _Field, number: int) -> bool:

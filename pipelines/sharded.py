@@ -1,6 +1,7 @@
 """Folders of shards: WebDataset's tar files or TFRecord files, as `pack` and others write them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines import records, tars
 from pipelines.errors import DataError
 from pipelines.folder import (
     DESCRIPTION,
+    EXTENSIONS,
     Format,
     ImageFolder,
     entries_of,
@@ -20,16 +22,16 @@ from pipelines.folder import (
     require_folder,
     scan,
 )
-from pipelines.found import Found
+from pipelines.found import Found, found_words
 from pipelines.indices import Index, index_all
 from pipelines.ranges import Ranges
+from pipelines.splits import NONE, Taken, take_folder, take_shards
 from pipelines.verdicts import Stamp
 
 Progress = Callable[[int, int], None]
 
 _RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
-_SPLITS: Final = ("train", "val", "test")
 _INDEX: Final[dict[Format, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
 _WORDS: Final[dict[Format, str]] = {"webdataset": "tar files", "tfrecord": "TFRecord files"}
 
@@ -52,25 +54,68 @@ def scan_any(
     root: Path,
     *,
     cache: Path,
+    split: str | None = None,
     keep: bool = True,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ImageFolder:
-    """List the images of a folder, in class folders or in shards, whose indices the cache keeps."""
+    """List the images of a folder, in class folders or in shards, whose indices the cache keeps.
+
+    Of a root that holds splits, `split` is read, else train.
+    """
     _require_not_one(root)
     require_folder(root)
-    kind, names = shards_in(root)
+    taken = Taken(root=root) if shards_in(root)[1] else take_folder(root, split, holds_shards)
+    kind, names = shards_in(taken.root)
     if not names:
-        return _scanned(root)
-    _require_one_meaning(root, kind, names)
-    description = _description(root, names)
+        return scan_taken(taken)
+    _require_one_meaning(taken.root, kind, names)
+    chosen = take_shards(taken.root, names, split if taken.root == root else None)
+    description = _description(taken.root, names)
     found = index_all(
-        root, names, _INDEX[kind], cache=cache, keep=keep, workers=workers, progress=progress
+        *(taken.root, chosen.names, _INDEX[kind]),
+        cache=cache,
+        keep=keep,
+        workers=workers,
+        progress=progress,
     )
-    folder = _joined(root, kind, names, found)
-    _require_samples(folder)
-    folder = _classed(folder, description)
-    return replace(folder, notes=(*folder.notes, *_passed_over(found)))
+    folder = _joined(taken.root, kind, chosen.names, found)
+    _require_samples(folder, found)
+    folder = replace(_classed(folder, description, found), split=chosen.split or taken.split)
+    told = filter(None, (taken.note, chosen.note))
+    more = (*_passed_over(found), *_several(kind, found))
+    return replace(folder, notes=(*told, *folder.notes, *more))
+
+
+def scan_split(root: Path, split: str | None) -> ImageFolder:
+    """List the images of class folders; of a root that holds splits, those of one of them."""
+    require_folder(root)
+    return scan_taken(take_folder(root, split, holds_shards))
+
+
+def holds_shards(folder: Path) -> bool:
+    """Whether shards lie in a folder, be they such as cannot be read."""
+    try:
+        return bool(shards_in(folder)[1])
+    except DataError:
+        return True
+
+
+def is_shard(name: str) -> bool:
+    """Whether a file is called like a shard."""
+    return _is_tar(name) or bool(_RECORD_NAME.search(name))
+
+
+def scan_taken(taken: Taken) -> ImageFolder:
+    """List the images of a folder, and say how it was chosen."""
+    try:
+        folder = _scanned(taken.root)
+    except DataError as error:
+        if not taken.splits:
+            raise
+        classes = f"add --split {NONE} if {' and '.join(taken.splits)} are classes"
+        raise DataError(f"{error}; {taken.note}; {classes}") from None
+    return replace(folder, split=taken.split, notes=(taken.note,) if taken.note else ())
 
 
 def _require_not_one(root: Path) -> None:
@@ -125,12 +170,6 @@ def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> No
             f"{root} holds {shards} and images in class folders ({holding[0]}), so it could mean"
             " either; move one of them to a folder of its own"
         )
-    splits = {next((one for one in _SPLITS if one in name.lower()), "") for name in names} - {""}
-    if len(splits) > 1:
-        words = " and ".join(sorted(splits, key=_SPLITS.index))
-        raise DataError(
-            f"{root} holds shards of {words} in one folder; name a folder with those of one alone"
-        )
 
 
 def _description(root: Path, names: Sequence[str]) -> _Description | None:
@@ -176,21 +215,48 @@ def _joined(
     )
 
 
-def _require_samples(folder: ImageFolder) -> None:
+def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) -> None:
     if folder.files:
         return
     assert folder.ranges
     expected = {
-        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) beside KEY.cls",
-        "tfrecord": "tf.train.Example with image/encoded and image/class/label",
+        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) and KEY.cls, where KEY ends at the first"
+        " dot of the name",
+        "tfrecord": "tf.train.Example with image/encoded and image/class/label, or TFDS's image"
+        " and label",
     }[folder.format]
     raise DataError(
         f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
-        f" expected {expected}"
+        f" {found_words(_made_of(found))}; expected {expected}"
     )
 
 
-def _classed(folder: ImageFolder, description: _Description | None) -> ImageFolder:
+def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
+    """What samples of all shards consist of, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for _, one in found:
+        counts.update(dict(one.made_of))
+    return counts.most_common()
+
+
+def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+    """A note of samples that hold more than one image, of which one is taken."""
+    if format != "webdataset":
+        return []
+    kinds = [extension[1:] for extension in EXTENSIONS]
+    for made_of, count in _made_of(found):
+        images = [kind for kind in kinds if kind in made_of.split(";")]
+        if len(images) > 1:
+            which = f"{count:,} samples hold" if count > 1 else "1 sample holds"
+            return [f"{which} several images ({made_of}): {images[0]} is taken"]
+    return []
+
+
+def _classed(
+    folder: ImageFolder,
+    description: _Description | None,
+    found: Sequence[tuple[Stamp, Found]],
+) -> ImageFolder:
     """With names of classes: those of `pack`, else the numbers."""
     least, most = min(folder.labels), max(folder.labels)
     if description:
@@ -200,7 +266,10 @@ def _classed(folder: ImageFolder, description: _Description | None) -> ImageFold
                 f" {len(description.classes)} classes; pack it again"
             )
         return replace(folder, classes=description.classes)
-    if folder.format == "tfrecord" and least == 1:
+    if any(one.of_tfds for _, one in found):
+        note = "TFDS's features image and label were read: class numbers are as stored, from 0"
+        folder = replace(folder, notes=(*folder.notes, note))
+    elif folder.format == "tfrecord" and least == 1:
         folder = replace(
             folder,
             labels=tuple(label - 1 for label in folder.labels),

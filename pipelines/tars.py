@@ -1,12 +1,14 @@
 """WebDataset: where the samples lie in a tar file, by its headers alone.
 
-A sample is what stands in a row under one key: the name of a member up to the first dot behind its
-folder. KEY.jpg (or another kind of image) is the picture, KEY.cls its class number as text.
+A sample is what stands in a row under one key: the name of a member up to the first dot after its
+folder. KEY.jpg (or another kind of image) is the picture, KEY.cls its class number as text, which
+may also stand elsewhere in the file.
 """
 
 import os
 import re
 import tarfile
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +16,16 @@ from typing import BinaryIO, Final, NamedTuple
 
 from pipelines.errors import DataError
 from pipelines.folder import EXTENSIONS
-from pipelines.found import Entry, Found, require_label, require_labels, require_plain, unique
+from pipelines.found import (
+    Entry,
+    Found,
+    Kinds,
+    found_words,
+    require_label,
+    require_labels,
+    require_plain,
+    unique,
+)
 
 _NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
 """As WebDataset parts a name; what has no dot, or a hidden name, is no part of a sample."""
@@ -26,10 +37,18 @@ _KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
 class _Member(NamedTuple):
     key: str
     kind: str
-    """All behind the first dot, in small letters."""
+    """All after the first dot, in small letters."""
     name: str
     offset: int
     length: int
+
+
+_Sample = dict[str, _Member]
+"""The members of one key, by their kind."""
+_Places = defaultdict[str, deque[int]]
+_Members = defaultdict[str, deque[_Member]]
+_UNKNOWN: Final = -1
+"""A class number that is still to be found."""
 
 
 def index(path: Path) -> Found:
@@ -49,22 +68,43 @@ def index(path: Path) -> Found:
 
 
 def _found(shard: str, file: BinaryIO) -> Found:
+    kinds, without_image = Kinds(";"), 0
     entries: list[Entry] = []
-    unlabelled: list[str] = []
-    without_image = 0
-    for _, group in groupby(_members(shard, file), key=lambda member: member.key):
+    waiting, lone = _Places(deque), _Members(deque)
+    for key, group in groupby(_members(shard, file), key=lambda member: member.key):
         sample = _sample(shard, group)
+        kinds.see(tuple(sample))
         image = next((sample[kind] for kind in _KINDS if kind in sample), None)
         if image is None:
             without_image += 1
-        elif _LABEL not in sample:
-            unlabelled.append(image.name)
-        else:
-            label = _label(shard, file, sample[_LABEL])
-            entries.append(Entry(image.name, image.offset, image.length, label))
-    total = len(entries) + len(unlabelled)
-    require_labels(shard, unlabelled, total, "KEY.cls beside KEY.jpg, with the number as text")
-    return Found(entries=unique(entries), without_image=without_image)
+            if _LABEL in sample:
+                lone[key].append(sample[_LABEL])
+            continue
+        if _LABEL not in sample:
+            waiting[key].append(len(entries))
+        label = _label(shard, file, sample[_LABEL]) if _LABEL in sample else _UNKNOWN
+        entries.append(Entry(image.name, image.offset, image.length, label))
+    # `tar` by itself keeps the order of the folder: numbers may stand far from their images.
+    for at, member in _pairs(waiting, lone):
+        entries[at] = entries[at]._replace(label=_label(shard, file, member))
+        without_image -= 1
+    _require_labelled(shard, entries, kinds)
+    return Found(entries=unique(entries), without_image=without_image, made_of=kinds.most)
+
+
+def _pairs(waiting: _Places, lone: _Members) -> Iterator[tuple[int, _Member]]:
+    """Images without a class number, each with the number of its key that stands elsewhere.
+
+    In shards that were put together a key comes again: the first number goes to its first image.
+    """
+    for key, places in waiting.items():
+        yield from zip(places, lone.get(key, ()), strict=False)
+
+
+def _require_labelled(shard: str, entries: list[Entry], kinds: Kinds) -> None:
+    without = [entry.name for entry in entries if entry.label == _UNKNOWN]
+    expected = "KEY.cls with the number as text for each KEY.jpg, of the same folder and KEY"
+    require_labels(shard, without, len(entries), found_words(kinds.most), expected)
 
 
 def _members(shard: str, file: BinaryIO) -> Iterator[_Member]:
@@ -96,8 +136,8 @@ def _require_end(shard: str, file: BinaryIO, offset: int) -> None:
     raise DataError(f"{shard} ends too early, after {offset} bytes: {what}; write or copy it again")
 
 
-def _sample(shard: str, group: Iterator[_Member]) -> dict[str, _Member]:
-    sample: dict[str, _Member] = {}
+def _sample(shard: str, group: Iterator[_Member]) -> _Sample:
+    sample: _Sample = {}
     for member in group:
         if member.kind in sample:
             raise DataError(f"{shard} holds {member.name} twice in one sample; write it again")

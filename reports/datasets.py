@@ -21,6 +21,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """Photographs beside class folders, which are left out."""
     already_there: bool
     seconds: float
+    notes: list[str] = []
+    """What the folder of photographs was taken to mean."""
 
 
 class Bad(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,3 +136,5 @@ class PackedSet(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     shards: list[ShardRow]
     seconds: float
+    notes: list[str] = []
+    """What the folder was taken to mean."""

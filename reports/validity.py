@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import msgspec
 
@@ -107,7 +108,8 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
         notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
     if gpu.samples and not gpu.tells_reasons:
         notes.append("the driver does not say what holds clocks down: throttling would go unseen")
-    notes += [*_unused(result.facts), *_formats(result.facts), *_left_out(result.facts)]
+    notes += [*_unused(result.facts), *_idle(result.facts), *_formats(result.facts)]
+    notes += [*_left_out(result.facts), *result.facts[0].notes]
     return Verdict(invalid=tuple(invalid), notes=tuple(notes))
 
 
@@ -126,8 +128,14 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
     for one in facts:
         if not one.losses_finite:
             reasons.append(f"rank {one.rank}: the loss is not finite; lower --learning-rate")
-        unused = set(one.parameters_unused)
-        if stuck := [name for name in one.parameters_unchanged if name not in unused]:
+        excused = {*one.parameters_unused, *one.parameters_idle}
+        stuck = [name for name in one.parameters_unchanged if name not in excused]
+        if _is_idle(one):
+            reasons.append(
+                f"rank {one.rank}: none of its {one.parameters_trained} parameters changed "
+                f"({one.parameters_unchanged[0]} …): nothing was trained"
+            )
+        elif stuck:
             reasons.append(
                 f"rank {one.rank}: {len(stuck)} parameters did not change ({stuck[0]} …)"
             )
@@ -139,6 +147,11 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
     if len({one.parameter_digest for one in facts}) > 1:
         reasons.append("the ranks' parameters differ: their gradients were not reduced")
     return reasons
+
+
+def _is_idle(one: RankFacts) -> bool:
+    """Whether no parameter changed at all."""
+    return 0 < len(one.parameters_unchanged) == one.parameters_trained
 
 
 def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
@@ -157,6 +170,30 @@ def _unused(facts: tuple[RankFacts, ...]) -> list[str]:
     which = f"{len(names)} parameters get" if len(names) > 1 else "1 parameter gets"
     more = " …" if len(names) > 1 else ""
     return [f"{which} no gradient: the loss ignores them ({names[0]}{more})"] if names else []
+
+
+def _idle(facts: tuple[RankFacts, ...]) -> list[str]:
+    """Parameters that stay as they are for a good reason, by name."""
+    idle, frozen = facts[0].parameters_idle, facts[0].parameters_frozen
+    notes = []
+    if idle and not _is_idle(facts[0]):
+        why = "gradients of zero, or too small to change a value, as of a bias before a norm"
+        notes.append(f"{_count(idle)} did not change ({_some(idle)}): {why}")
+    if frozen:
+        are = "are" if len(frozen) > 1 else "is"
+        notes.append(f"{_count(frozen)} {are} frozen by requires_grad=False ({_some(frozen)})")
+    return notes
+
+
+def _count(names: tuple[str, ...]) -> str:
+    return f"{len(names)} parameter{'s' * (len(names) > 1)}"
+
+
+NAMED: Final = 3
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:NAMED]) + " …" * (len(names) > NAMED)
 
 
 def _left_out(facts: tuple[RankFacts, ...]) -> list[str]:

@@ -40,6 +40,7 @@ def make(
             "them; photographs in no folder are dealt out to --classes by name",
         ),
     ] = None,
+    split: opt.Split = None,
     size: Annotated[
         str,
         typer.Option(
@@ -70,6 +71,7 @@ def check(
         str,
         typer.Argument(metavar="FOLDER", help="FOLDER/CLASS/**/image.jpg, or a folder of shards"),
     ],
+    split: opt.Split = None,
     workers: Workers = None,
     read: Annotated[
         bool,
@@ -102,6 +104,7 @@ def pack(
             "image/class/label",
         ),
     ] = "webdataset",
+    split: opt.Split = None,
     shard_mb: Annotated[
         str, typer.Option(metavar="MB", help="Size of a shard at most, in 10^6 bytes")
     ] = "256",
@@ -135,6 +138,7 @@ def bench(
         str | None,
         typer.Argument(metavar="FOLDER", help="As --data of run (default: JPEGs made from a seed)"),
     ] = None,
+    split: opt.Split = None,
     pipeline: Annotated[
         str | None,
         typer.Option(

@@ -26,7 +26,7 @@ UNSURE: Final = 3
 SUFFIXES: Final = (".html", ".svg", ".png")
 _PASSED: Final = (
     *("image_size", "batch_size", "nproc_per_node", "device", "pixels", "bad_files", "seed"),
-    "data",
+    *("data", "split"),
 )
 _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 
@@ -185,7 +185,7 @@ def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
         threads=swept.threads,
         knees=swept.knees,
         prefetch=swept.prefetch,
-        notes=swept.notes,
+        notes=(*data.notes, *swept.notes),
         invalid=swept.invalid,
     )
 

@@ -35,12 +35,13 @@ def check_command(given: Mapping[str, Any]) -> int:
     with at_work("what was decoded is kept: the next check goes on from there") as tell:
         folder = scan_any(
             root,
+            split=given.get("split"),
             cache=cache_dir(),
             workers=workers,
             progress=lambda done, total: tell("indexing shards", done, total),
         )
         proof = proved(folder, workers, tell)
-        rest = leftovers(root) if folder.ranges is None else beside_shards(folder)
+        rest = leftovers(folder.root) if folder.ranges is None else beside_shards(folder)
         sizes, measured = _sizes(proof.good), None
         if given["read"] and proof.good.files:
             tell("reading the storage", 0, 0)

@@ -24,6 +24,8 @@ def make_command(given: Mapping[str, Any]) -> int:
     """Make it, and say what was made."""
     folder = Path(given["folder"]).expanduser()
     with at_work(f"nothing was left at {folder}") as tell:
+        if given.get("split") and not given["source"]:
+            raise UsageError(f"--split {given['split']}: it chooses a part of --from PHOTOS")
         found = _cut(given, folder, tell) if given["source"] else _painted(given, folder, tell)
     if given["json"]:
         as_json(found)
@@ -65,7 +67,7 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     long_px = whole("--size", given["size"], LONG_PX[0], MOST_PX)
     if lies_in(folder, source):
         raise UsageError(f"{folder} lies in --from {source}; name a folder outside it")
-    photographs = photos.find(source, classes)
+    photographs = photos.find(source, classes, given.get("split"))
     if images < len(photographs.classes):
         raise UsageError(
             f"--images {images}: {source} has {len(photographs.classes)} classes; each needs one"
@@ -84,7 +86,8 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
         there=there,
         photographs=len(proof.good.files),
         bad=proof.bad,
-        loose=leftovers(source).loose if classified else 0,
+        loose=leftovers(photographs.root).loose if classified else 0,
+        notes=photographs.notes,
     )
 
 
@@ -136,6 +139,7 @@ def _report(
     photographs: int | None = None,
     bad: tuple[BadFile, ...] = (),
     loose: int = 0,
+    notes: tuple[str, ...] = (),
 ) -> Made:
     files = manifest.read(folder).files
     return Made(
@@ -149,4 +153,5 @@ def _report(
         loose=loose,
         already_there=there,
         seconds=time.monotonic() - start,
+        notes=list(notes),
     )

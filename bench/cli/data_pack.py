@@ -16,10 +16,10 @@ from bench.cli.data import (
 )
 from bench.errors import UsageError
 from pipelines.aside import lies_in, taken
-from pipelines.folder import scan
 from pipelines.names import printable
 from pipelines.pack import Format, Packed, pack
 from pipelines.proof import Proof, require_good
+from pipelines.sharded import scan_split
 from reports.datasets import PackedSet, ShardRow
 
 
@@ -33,7 +33,8 @@ def pack_command(given: Mapping[str, Any]) -> int:
     workers, start = workers_of(given["workers"]), time.monotonic()
     _require_place(root, out)
     with at_work(f"nothing was left at {out}") as tell:
-        proof = proved(scan(root), workers, tell)
+        folder = scan_split(root, given.get("split"))
+        proof = proved(folder, workers, tell)
         require_good(proof, skip=skip)
         packed = pack(
             proof,
@@ -89,4 +90,5 @@ def _report(proof: Proof, out: Path, packed: Packed, seconds: float) -> PackedSe
         bytes=sum(row.bytes for row in rows),
         shards=rows,
         seconds=seconds,
+        notes=list(proof.good.notes),
     )

@@ -10,7 +10,7 @@ from bench.launch.commands import NodeCommand, commands, member_command
 from bench.launch.topology import place_member, place_ranks
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
-from bench.session.data import describe_data
+from bench.session.data import describe_data, require_batch
 from reports.schema.config import Request
 from reports.schema.topology import Topology
 
@@ -20,7 +20,11 @@ _PORT = 29500
 
 def show_plan(request: Request, machine: Machine, member: Member | None, *, as_json: bool) -> None:
     """Print choices, places and commands. ID, and the port where none is given, are examples."""
-    resolved = resolve(request, machine, describe_data(request), member)
+    data = describe_data(request)
+    resolved = resolve(request, machine, data, member, for_plan=True)
+    notes = data.notes if data else ()
+    if data:
+        require_batch(data, resolved.config)
     if member:
         topology = place_member(resolved.config, machine, member)
         plan: tuple[NodeCommand, ...] = (member_command(topology, member, folder=_FOLDER),)
@@ -29,17 +33,21 @@ def show_plan(request: Request, machine: Machine, member: Member | None, *, as_j
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
     if as_json:
-        print_json(msgspec.json.format(_as_json(resolved, topology, plan)))
+        print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return
-    _print(resolved, topology, plan)
+    _print(resolved, topology, plan, notes)
 
 
-def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> bytes:
+def _as_json(
+    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+) -> bytes:
     return msgspec.json.encode(
         {
             "resolved": resolved.config,
             "choices": resolved.choices,
             "topology": topology,
+            "cannot_run_here": resolved.cannot,
+            "notes": notes,
             "commands": [
                 {
                     "node": command.node,
@@ -53,8 +61,11 @@ def _as_json(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ..
     )
 
 
-def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]) -> None:
+def _print(
+    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+) -> None:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from bench.cli.screen import screen
@@ -72,11 +83,15 @@ def _print(resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...]
     for place in topology.places:
         shared = f" (shared by {place.device_shared_by})" if place.device_shared_by > 1 else ""
         places.add_row(
-            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores))),
+            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores)) or "none"),
             *(str(place.threads), str(place.loader_threads), place.device + shared),
         )
     console.print(places)
     for command in plan:
         console.print(f"[bold]node {command.node}[/] would run", highlight=False)
         console.print(command.shell(), soft_wrap=True, markup=False)
+    for note in notes:
+        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
+    for why in resolved.cannot:
+        console.print(f"This machine could not run it: {why}", markup=False, highlight=False)
     console.print("[dim]Nothing was started. ID stands for the run's id.[/]")

@@ -98,6 +98,7 @@ def run(
     pipeline: opt.Pipeline = None,
     decode: opt.Decode = None,
     data: opt.DataFolder = None,
+    split: opt.Split = None,
     bad_files: opt.BadFiles = None,
     loader_threads: opt.LoaderThreads = None,
     prefetch: opt.Prefetch = None,

@@ -209,6 +209,16 @@ DataFolder = Annotated[
         metavar="PATH",
     ),
 ]
+Split = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "Which split of a folder that holds train/, val/ and such, or their shards (default: "
+        "train); none: they are classes",
+        "--split",
+        metavar="NAME",
+    ),
+]
 BadFiles = Annotated[
     str | None,
     _option(

@@ -4,6 +4,7 @@ import importlib.util
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.errors import CannotHere
 from bench.machine.member import Member
 from reports.schema.config import Choice, Request
 
@@ -16,6 +17,10 @@ class Answers:
     member: Member | None = None
     """The part this process has in a group that somebody else has started."""
     choices: list[Choice] = field(default_factory=list)
+    for_plan: bool = False
+    """Whether nothing will be started: then what is planned may be more than this machine has."""
+    cannot: list[str] = field(default_factory=list)
+    """Why this machine could not run the plan."""
 
     def __call__(self, option: str, default: Any, why: str, *, tell: bool = True) -> Any:
         """The user's answer, or the default; untold where the option has no effect here."""
@@ -24,6 +29,12 @@ class Answers:
         if tell:
             self.choices.append(Choice(option=option, value=default, why=why))
         return default
+
+    def lack(self, why: str, instead: str) -> None:
+        """Note that this machine has too little for a plan; of a run raise CannotHere."""
+        if not self.for_plan:
+            raise CannotHere(f"{why}; {instead}")
+        self.cannot.append(why)
 
 
 def is_installed(module: str) -> bool:

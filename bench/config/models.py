@@ -49,6 +49,7 @@ def foreign(model: str) -> Foreign | None:
 def require_model(model: str) -> None:
     """Refuse what cannot be a model here. Names in a library are looked up by the worker."""
     named = foreign(model)
+    _require_no_file(model, named)
     if named is None:
         require_family(model)
     elif not _is_well_formed(named):
@@ -59,6 +60,20 @@ def require_model(model: str) -> None:
         raise CannotHere(
             f"--model {model}: {named.source} is not installed; {INSTALL[named.source]}"
         )
+
+
+def _require_no_file(model: str, named: Foreign | None) -> None:
+    """Refuse a path in the place of a module, and say what is meant."""
+    source, name = (named.source, named.name) if named else (model, "NAME")
+    path = Path(source)
+    if path.suffix != ".py" or Path(source.replace(".", "/") + ".py").exists():
+        return
+    inside = not path.is_absolute() and ".." not in path.parts
+    module = ".".join([*path.parent.parts, path.stem] if inside else [path.stem])
+    where = "" if inside else f", started in {path.parent}"
+    raise UsageError(
+        f"--model {model}: a module is named without .py; {module}:{name} is meant{where}"
+    )
 
 
 def require_family(model: str, option: str = "--model", form: str | None = None) -> None:

@@ -19,6 +19,7 @@ def pipeline_of(request: Request) -> tuple[str, str]:
                 "--data needs a pipeline that reads it: leave --pipeline out, or give dali or "
                 "torchvision"
             )
+        _require_data_of_split(request)
         if request["pipeline"] == "dali" and not dali_installed():
             raise CannotHere(
                 "--pipeline dali: DALI is not installed; install the extra dali13 (CUDA 13 or no "
@@ -29,6 +30,7 @@ def pipeline_of(request: Request) -> tuple[str, str]:
                 "--pipeline torchvision: torchvision is not installed; install the extra train"
             )
         return str(request["pipeline"]), ""
+    _require_data_of_split(request)
     if dali_installed():
         return "dali", "DALI is installed"
     if "data" in request:
@@ -39,6 +41,13 @@ def pipeline_of(request: Request) -> tuple[str, str]:
             "dali13 or train"
         )
     return "synthetic", "DALI is not installed (extra dali13)"
+
+
+def _require_data_of_split(request: Request) -> None:
+    if "split" in request and "data" not in request:
+        raise UsageError(
+            f"--split {request['split']}: it chooses a part of --data FOLDER, which is not given"
+        )
 
 
 def dali_installed() -> bool:

@@ -35,15 +35,15 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
     nproc = pick("nproc_per_node", each, _ranks_reason(gpus, nodes, machine))
     world = nodes * nproc
     if world > machine.usable_cores:
-        raise CannotHere(
+        pick.lack(
             f"{nodes} nodes x {nproc} processes = {world} ranks, but only {machine.usable_cores} "
-            "CPU cores may be used here and each rank needs its own; lower --nodes or "
-            "--nproc-per-node"
+            "CPU cores may be used here and each rank needs its own",
+            "lower --nodes or --nproc-per-node",
         )
     if gpus and nproc > gpus:
-        raise CannotHere(
-            f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here; give at most "
-            f"{gpus} (emulated nodes, --nodes, may share a GPU)"
+        pick.lack(
+            f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here",
+            f"give at most {gpus} (emulated nodes, --nodes, may share a GPU)",
         )
     if pick.request.get("launcher") == "deepspeed":
         _require_deepspeed_launcher(nodes, nproc, gpus)

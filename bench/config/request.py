@@ -31,6 +31,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "launcher": Literal["torchrun", "deepspeed"],
     "port": int,
     "profile": bool,
+    "split": str,
     "zero_stage": int,
 }
 """Type of every option of `run`, by name: the fields of RunConfig and those that become others."""
@@ -124,7 +125,9 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         if on is False or (on and file.get(exact) == "none"):
             overruled.add(exact)
     if command_line.get("pipeline") in SYNTHETIC:
-        overruled |= {"data", "decode", "bad_files", "prefetch", "last_batch"}
+        overruled |= {"data", "split", "decode", "bad_files", "prefetch", "last_batch"}
+    if "data" in command_line:  # the file's is one of its own folder
+        overruled.add("split")
     if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":
         overruled.add("decode")
     return overruled

@@ -7,6 +7,7 @@ import msgspec
 
 from bench.config.answers import Answers
 from bench.config.attribution import choose_attribution
+from bench.config.lookup import require_found
 from bench.config.models import foreign, require_form, require_image_size, require_model
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
@@ -31,11 +32,17 @@ CPU_PIXELS = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataFacts:
-    """The data set a run reads: where it lies, how many classes, and whether we made it."""
+    """The data set a run reads: where it lies, what is in it, and whether we made it."""
 
     root: str
     classes: int
     made: bool
+    images: int = 0
+    """How many there are, as far as that is known."""
+    split: str | None = None
+    """What must be named beside the root, where that holds several splits in one folder."""
+    notes: tuple[str, ...] = ()
+    """What the folder was taken to mean, where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,26 +52,40 @@ class Resolved:
     config: RunConfig
     choices: tuple[Choice, ...]
     port: int
+    cannot: tuple[str, ...] = ()
+    """Why this machine could not run it, where it is for a plan alone."""
 
 
 def resolve(
-    request: Request, machine: Machine, data: DataFacts | None, member: Member | None = None
+    request: Request,
+    machine: Machine,
+    data: DataFacts | None,
+    member: Member | None = None,
+    *,
+    for_plan: bool = False,
 ) -> Resolved:
     """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic.
 
-    Of a member of somebody's group, `machine` holds the cores of its own rank alone.
+    Of a member of somebody's group, `machine` holds the cores of its own rank alone. A plan that
+    nobody starts may be of more ranks than the machine has cores.
     """
-    pick = Answers(request=request, member=member)
+    pick = Answers(request=request, member=member, for_plan=for_plan)
     values: dict[str, Any] = {}
     for part in _PARTS:
         values |= part(pick, values, machine)
     family = _family(values["model"])
     classes = max(data.classes, FEWEST_CLASSES) if data else family.classes if family else 1000
     values |= {"data": data.root if data else None, "classes": classes}
+    values["split"] = data.split if data else None
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")
     config = msgspec.convert(values, RunConfig)
-    return Resolved(config=config, choices=tuple(pick.choices), port=int(request.get("port", 0)))
+    return Resolved(
+        config=config,
+        choices=tuple(pick.choices),
+        port=int(request.get("port", 0)),
+        cannot=tuple(pick.cannot),
+    )
 
 
 def request_of(config: RunConfig) -> Request:
@@ -87,6 +108,7 @@ def request_of(config: RunConfig) -> Request:
 def _model(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
     name = pick("model", "resnext50_32x4d", "the paper's")
     require_model(name)
+    require_found(name)
     form = pick("form", "c", "the paper's own", tell=False)
     require_form(form, name, has_blocks=isinstance(_family(name), ResNeXtSpec))
     return {"model": name, "form": form}

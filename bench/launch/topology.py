@@ -68,7 +68,8 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
     """Split this host's cores and GPUs over all ranks of all (emulated) nodes.
 
     Ranks get equal, disjoint runs of cores, siblings of a physical core together. GPUs go round
-    over the ranks; where there are fewer, ranks share them and the places say so.
+    over the ranks; where there are fewer, ranks share them and the places say so. In the plan of
+    more ranks than there are cores, no rank has any.
     """
     world = config.world_size
     each = machine.usable_cores // world

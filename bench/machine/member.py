@@ -7,7 +7,7 @@ their processes takes part as one rank, and the first one keeps the record.
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,16 @@ _PORTS: Final = range(20_000, 32_000)
 """Below the ports that Linux hands out by itself (32768 on)."""
 
 
+_TORCH: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+"""What torchrun says of a rank; MASTER_ADDR and MASTER_PORT, which users set too, say nothing."""
+_MEETING: Final = ("MASTER_ADDR", "MASTER_PORT")
+_ALIAS: Final = {"LOCAL_WORLD_SIZE": "LOCAL_SIZE"}
+"""DeepSpeed's launcher and Horovod have a name of their own."""
+_SRUN: Final = (
+    *("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NODEID"),
+    "SLURM_STEP_TASKS_PER_NODE",
+)
+"""What srun says of a task; SLURM_STEP_ID shows that srun has started it."""
 _MPI: Final = (
     (
         *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -73,13 +83,15 @@ class Member:
 def find_member(variables: Variables | None = None) -> Member | None:
     """The part this process has in somebody's group of several ranks; None where it is alone.
 
-    Raises CannotHere where the variables contradict one another.
+    Raises CannotHere where the variables contradict one another, or tell a part of the story.
     """
     given = os.environ if variables is None else variables
     readers: tuple[Callable[[Variables], Member | None], ...]
     # From the inside out: torchrun runs under srun, and mpirun starts its ranks by way of it.
     readers = (_torchrun, _mpirun, _srun)
     member = next(filter(None, (read(given) for read in readers)), None)
+    if member is None:
+        _require_whole(given)
     if member is None or member.world == 1:
         return None
     return _checked(member)
@@ -105,13 +117,50 @@ def _checked(member: Member) -> Member:
     return member
 
 
+def _require_whole(given: Variables) -> None:
+    """Raise CannotHere where a launcher's variables are there in part: guessing would be silent."""
+    mpi = next((names[:4] for names in _MPI if set(names[:4]) & given.keys()), ())
+    if mpi and not _is_one(given, mpi[1]):
+        how = "start it by mpirun of the MPI that sets them all"
+        raise _in_part(given, mpi, "", how)
+    if "SLURM_STEP_ID" in given and not _is_one(given, "SLURM_STEP_NUM_TASKS"):
+        raise _in_part(given, ("SLURM_STEP_ID", *_SRUN), "", "start it by srun")
+    if set(_TORCH) & given.keys() and not _is_one(given, "WORLD_SIZE"):
+        kubeflow = " (Kubeflow does)" if {"RANK", "WORLD_SIZE"} <= given.keys() else ""
+        raise _in_part(given, (*_TORCH, *_MEETING), kubeflow, "start it by torchrun")
+
+
+def _is_one(given: Variables, name: str) -> bool:
+    """Whether the group is of one rank: how it is numbered is then often left unsaid."""
+    return given.get(name, "").strip() == "1"
+
+
+def _in_part(given: Variables, names: Sequence[str], who: str, how: str) -> CannotHere:
+    present = [name for name in names if name in given]
+    missing = [name for name in names if not _has(given, name)]
+    are = "is" if len(present) == 1 else "are"
+    told = [name for name in present if name not in _MEETING] or present
+    return CannotHere(
+        f"{_listed(present, 'and')} {are} set{who} but not {_listed(missing, 'or')}: {how}, "
+        f"or unset {_listed(told, 'and')} to launch from here"
+    )
+
+
+def _has(given: Variables, name: str) -> bool:
+    return name in given or _ALIAS.get(name, name) in given
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
 def _torchrun(given: Variables) -> Member | None:
     """Its variables are the field's own; DeepSpeed's launcher and scripts set most of them too."""
-    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= given.keys():
+    needed = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", *_MEETING)
+    if _is_one(given, "WORLD_SIZE") or not all(_has(given, name) for name in needed):
         return None
     world, rank = _number(given, "WORLD_SIZE"), _number(given, "RANK")
-    if world == 1:  # how many a node has is often left unsaid where there is but one
-        return None
     each = _number(given, "LOCAL_WORLD_SIZE", "LOCAL_SIZE")
     run = given.get("TORCHELASTIC_RUN_ID", "")
     return Member(
@@ -163,7 +212,7 @@ def _mpirun(given: Variables) -> Member | None:
 
 def _srun(given: Variables) -> Member | None:
     """A batch script that srun has not started has a rank too, but no step."""
-    if not {"SLURM_STEP_ID", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"} <= given.keys():
+    if not {"SLURM_STEP_ID", *_SRUN} <= given.keys():
         return None
     job = f"{given.get('SLURM_JOB_ID', '')}.{given['SLURM_STEP_ID']}"
     return Member(
@@ -171,7 +220,7 @@ def _srun(given: Variables) -> Member | None:
         rank=_number(given, "SLURM_PROCID"),
         world=_number(given, "SLURM_STEP_NUM_TASKS"),
         local_rank=_number(given, "SLURM_LOCALID"),
-        nproc_per_node=_tasks_each(given.get("SLURM_STEP_TASKS_PER_NODE", "")),
+        nproc_per_node=_tasks_each(given["SLURM_STEP_TASKS_PER_NODE"]),
         node=_number(given, "SLURM_NODEID"),
         address=given.get("MASTER_ADDR") or first_host(given.get("SLURM_STEP_NODELIST", "")),
         port=_number(given, "MASTER_PORT", default=_port(job)),

@@ -66,7 +66,14 @@ class Configured:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the verdict must know."""
         unused = self.design == "duet" and any("steps" in run.request for run in (self.a, self.b))
-        return (*self.told, *((STEPS_UNUSED,) if unused else ()))
+        return (*self.told, *((STEPS_UNUSED,) if unused else ()), *self._of_data())
+
+    def _of_data(self) -> tuple[str, ...]:
+        """What the sides' folders were taken to mean."""
+        a, b = (run.data.notes if run.data else () for run in (self.a, self.b))
+        if a == b:
+            return a
+        return (*(f"a: {note}" for note in a), *(f"b: {note}" for note in b))
 
     @property
     def images(self) -> tuple[int, int]:

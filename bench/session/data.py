@@ -15,6 +15,7 @@ from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
+from pipelines.folder import ImageFolder
 from pipelines.names import printable
 from reports.schema.config import SYNTHETIC, Request, RunConfig
 from reports.schema.record import DataFormat, DataSet
@@ -45,12 +46,30 @@ def describe_data(request: Request) -> DataFacts | None:
 
     if "data" not in request:
         root = cache_dir() / DEFAULT_SPEC.folder_name
-        return DataFacts(root=str(root), classes=DEFAULT_SPEC.classes, made=True)
+        return DataFacts(
+            root=str(root), classes=DEFAULT_SPEC.classes, images=DEFAULT_SPEC.images, made=True
+        )
     try:
-        folder = scan_any(_given_root(request), cache=cache_dir(), keep=False)
+        root, split = _given_root(request), _given_split(request)
+        folder = scan_any(root, split=split, cache=cache_dir(), keep=False)
     except DataError as error:
         raise UsageError(f"--data: {error}") from error
-    return DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=False)
+    return _facts(folder, made=False)
+
+
+def _facts(folder: ImageFolder, *, made: bool) -> DataFacts:
+    return DataFacts(
+        root=str(folder.root.resolve()),
+        classes=len(folder.classes),
+        images=len(folder.files),
+        made=made,
+        split=folder.split,
+        notes=folder.notes,
+    )
+
+
+def _given_split(request: Request) -> str | None:
+    return str(request["split"]) if "split" in request else None
 
 
 def _given_root(request: Request) -> Path:
@@ -99,6 +118,7 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
     )
     folder = scan_any(
         root,
+        split=_given_split(request),
         cache=cache_dir(),
         workers=machine.usable_cores,
         progress=lambda done, total: tell("indexing shards", done, total),
@@ -114,7 +134,7 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
         bad = len(proof.bad)
         folder = require_good(proof, skip=request.get("bad_files") == "skip")
     return Data(
-        facts=DataFacts(root=str(folder.root.resolve()), classes=len(folder.classes), made=made),
+        facts=_facts(folder, made=made),
         images=ImageList(
             files=list(folder.files), labels=list(folder.labels), ranges=folder.ranges
         ),
@@ -130,9 +150,9 @@ def _head_note(classes: int) -> tuple[str, ...]:
     return ("the images are of one class: the model has two, as a loss over one trains nothing",)
 
 
-def require_batch(data: Data, config: RunConfig) -> None:
+def require_batch(facts: DataFacts, config: RunConfig) -> None:
     """Refuse epochs that are dropped whole."""
-    images, batch = len(data.images.files), config.global_batch_size
+    images, batch = facts.images, config.global_batch_size
     if config.last_batch == "drop" and images < batch:
         raise UsageError(
             f"--last-batch drop: {images} images fill no batch of {batch} over all ranks; lower "

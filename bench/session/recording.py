@@ -336,7 +336,7 @@ def open_recording(
         data = prepare_data(request, machine, tell)
     resolved, topology = _planned(request, machine, data.facts if data else None, member)
     if data:
-        require_batch(data, resolved.config)
+        require_batch(data.facts, resolved.config)
     return Recording(
         folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),

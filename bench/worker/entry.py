@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from bench.config.models import foreign
 from bench.job import NODE_VARIABLE, Job, RankError, SessionFolder
 from bench.machine.process import bind_to_cores, die_with_parent
 from bench.rankfile import RankFile
@@ -65,6 +66,13 @@ _HINTS: Final = (
     ),
 )
 """What errors that users meet most say, as patterns, and what to do about them."""
+_OF_STRIDES: Final = (
+    r"view size is not compatible|cannot view a tensor with|cannot reshape a tensor .* strides"
+    r"|last dimension (with|to have|must have) stride"
+    r"|(must|should|expected to|to) be contiguous|(is|was) not contiguous|non-?contiguous"
+    r"|requiring a storage size of .* out of bounds for storage"
+)
+"""What operations say that take only tensors whose memory lies as NCHW."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +157,7 @@ def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None)
         kind="" if memory else type(error).__name__,
         message=memory or _as_utf8(str(error)),
         time_ns=time_ns,
-        hint=hint or _hint(error),
+        hint=hint or _hint(error) or _layout_hint(error, job),
     )
     write_atomically(folder.error_file(rank), msgspec.json.encode(account))
 
@@ -167,6 +175,24 @@ def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:
 
     line = lack_of_memory(error, job.config)
     return line, HINT if line else ""
+
+
+def _layout_hint(error: Exception, job: Job | None) -> str:
+    """The layout is ours by default, and a user's model may not be made for it."""
+    if job is None or not job.config.channels_last or foreign(job.config.model) is None:
+        return ""
+    if not re.search(_OF_STRIDES, _with_causes(error), re.IGNORECASE | re.DOTALL):
+        return ""
+    return (
+        "batches lie as channels-last by default, which the model does not take: add "
+        "--no-channels-last, or use reshape"
+    )
+
+
+def _with_causes(error: BaseException) -> str:
+    """What torch.compile wraps says the same inside."""
+    within = error.__cause__ or error.__context__
+    return f"{error}\n{_with_causes(within)}" if within else str(error)
 
 
 def _hint(error: Exception) -> str:

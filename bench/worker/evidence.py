@@ -17,10 +17,12 @@ from bench.worker.training import Training
 from bench.worker.witness import (
     Checksums,
     FormatProbe,
+    Moves,
     UseProbe,
     Witness,
     checksums,
     fewest_distinct,
+    moves_by,
 )
 from reports.schema.config import RunConfig
 from reports.schema.samples import RankFacts
@@ -35,7 +37,8 @@ class Evidence:
         self._probe = FormatProbe(training.module)
         # All parameters of ours are used: there, one without a gradient is a fault.
         is_ours = foreign(rank.job.config.model) is None
-        self._use = None if is_ours else UseProbe(training.module)
+        self._use = None if is_ours else UseProbe(training.module, _moves(rank, training))
+        self._notes: list[str] = []
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
 
@@ -45,6 +48,10 @@ class Evidence:
         if self._use:
             self._use.stop()
         self._before = self._checksums()
+
+    def note(self, text: str) -> None:
+        """Keep what a reader of the figures must know."""
+        self._notes.append(text)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -63,7 +70,7 @@ class Evidence:
         training, rank = self._training, self._rank
         after = self._checksums()
         unchanged = self._before.unchanged_in(after)
-        unused = self._use.unused if self._use else ()
+        unused, idle = (self._use.unused, self._use.idle) if self._use else (set(), set())
         return RankFacts(
             rank=rank.rank,
             peak_gib=_peak_gib(training.device),
@@ -77,6 +84,10 @@ class Evidence:
             parameters=sum(parameter.numel() for parameter in training.module.parameters()),
             parameters_unchanged=unchanged,
             parameters_unused=tuple(name for name in unchanged if name in unused),
+            parameters_idle=tuple(name for name in unchanged if name in idle),
+            parameters_frozen=_frozen(training),
+            parameters_trained=len(after.by_name),
+            notes=tuple(self._notes),
             parameter_digest=after.digest,
             losses_finite=bool(np.isfinite(losses).all()),
             batches_distinct=self.witness.distinct_batches(timed),
@@ -105,6 +116,19 @@ class Evidence:
             if foreign(config.model) or part == "load"
             else matmul_tflops(config, self._training.device)
         )
+
+
+def _moves(rank: Rank, training: Training) -> Moves:
+    config = rank.job.config
+    scaler = getattr(training.engine, "scaler", None)
+    scale = scaler.get_scale if scaler and scaler.is_enabled() else lambda: 1.0
+    return moves_by(config.optimizer, config.learning_rate, config.momentum, scale)
+
+
+def _frozen(training: Training) -> tuple[str, ...]:
+    """Parameters that their author has frozen."""
+    named = training.module.named_parameters()
+    return tuple(name for name, parameter in named if not parameter.requires_grad)
 
 
 def reset_peak(device: torch.device) -> None:

@@ -4,18 +4,18 @@ Whatever builds them, they are measured by the same loop: images [batch, 3, size
 logits [batch, classes] come out. No weights are fetched: training costs the same without them.
 """
 
-import difflib
 import importlib
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
 
+from bench.config.lookup import nearest
 from bench.config.models import Foreign, foreign
+from bench.worker.calling import call, missing_in, told_to
 from reports.schema.config import RunConfig
 
 Make = Callable[[], nn.Module]
@@ -96,7 +96,39 @@ def _timm(named: Foreign, config: RunConfig) -> Make:
 
 
 def _own(named: Foreign, config: RunConfig) -> Make:
-    """A class or function by its module. The current folder comes last: it shadows nothing."""
+    """A class or function by its module."""
+    target = _callable(named, config)
+    told = told_to(target, config.classes)
+
+    def make() -> nn.Module:
+        try:
+            return _module(config, call(target, told))
+        except TypeError as error:
+            missing = missing_in(target, told)
+            if missing and "argument" in str(error):
+                raise ModelError(config.model, _needs(named.name, missing)) from error
+            raise
+
+    return make
+
+
+def _needs(name: str, missing: tuple[str, ...]) -> str:
+    return (
+        f"{name} needs {' and '.join(missing)}, and is told no more than num_classes; name a "
+        "function that gives the rest"
+    )
+
+
+def how_called(config: RunConfig) -> str:
+    """What a user's callable was called with; of a library's "", as they all take num_classes."""
+    named = foreign(config.model)
+    if named is None or not named.is_own:
+        return ""
+    return told_to(_callable(named, config), config.classes).words
+
+
+def _callable(named: Foreign, config: RunConfig) -> Callable[..., Any]:
+    """What the name leads to. The current folder comes last: it shadows nothing."""
     folder = os.getcwd()  # noqa: PTH109  (sys.path holds text)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -106,8 +138,7 @@ def _own(named: Foreign, config: RunConfig) -> Make:
         raise ModelError(config.model, why)
     if not callable(target):
         raise ModelError(config.model, f"{named.name} is {words_for(target)} and cannot be called")
-    given = {"num_classes": config.classes} if _takes_classes(target) else {}
-    return lambda: _module(config, target(**given))
+    return cast(Callable[..., Any], target)
 
 
 def _target(named: Foreign, model: str) -> Any:
@@ -123,23 +154,10 @@ def _target(named: Foreign, model: str) -> Any:
     parts = named.name.split(".")
     for depth, part in enumerate(parts, 1):
         if not hasattr(target, part):
-            near = _nearest(part, (name for name in dir(target) if not name.startswith("_")))
+            near = nearest(part, (name for name in dir(target) if not name.startswith("_")))
             raise ModelError(model, f"no {'.'.join(parts[:depth])} in {where}{near}")
         target = getattr(target, part)
     return target
-
-
-def _takes_classes(target: Callable[..., Any]) -> bool:
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):  # of what is not written in Python, nothing is known
-        return False
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return any(
-        one.kind is inspect.Parameter.VAR_KEYWORD
-        or (one.name == "num_classes" and one.kind in by_name)
-        for one in parameters
-    )
 
 
 def _module(config: RunConfig, found: object) -> nn.Module:
@@ -153,12 +171,7 @@ def _module(config: RunConfig, found: object) -> nn.Module:
 def _require_known(config: RunConfig, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
-        raise ModelError(config.model, f"no such model{_nearest(name, known) or '; see its docs'}")
-
-
-def _nearest(given: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(given, list(known), n=3)
-    return f"; the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}" if near else ""
+        raise ModelError(config.model, f"no such model{nearest(name, known) or '; see its docs'}")
 
 
 def words_for(thing: object) -> str:

@@ -138,7 +138,7 @@ class Parts:
 def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
     """Every layer's forward stands in the trace by its name; compiled layers are fused."""
     handles = []
-    layers = () if compiled else (one for one in module.named_modules() if _is_leaf(one[1]))
+    layers = () if compiled else _layers(module, "", set())
     for name, layer in layers:
         stack = ExitStack()
         label = f"## {name}: {type(layer).__name__} ##"
@@ -151,8 +151,27 @@ def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
             handle.remove()
 
 
-def _is_leaf(layer: nn.Module) -> bool:
-    return next(layer.children(), None) is None
+def _layers(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """Modules without children, each once, but for what takes no hooks or would lose its speed.
+
+    TorchScript's modules refuse hooks; in those that are compiled a hook is compiled anew.
+    """
+    if module in seen or _is_closed(module):
+        return
+    seen.add(module)
+    children = list(module.named_children())
+    if not children:
+        yield name, module
+    for child, below in children:
+        yield from _layers(below, f"{name}.{child}" if name else child, seen)
+
+
+def _is_closed(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return True
+    in_place = getattr(module, "_compiled_call_impl", None) is not None
+    # By its name, as importing what defines it takes a second.
+    return in_place or type(module).__name__ == "OptimizedModule"
 
 
 def _opening(stack: ExitStack, label: str) -> Any:

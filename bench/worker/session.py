@@ -141,7 +141,7 @@ def warm_up(training: Training, clock: HostClock, evidence: Evidence, config: Ru
     """
     steps = config.warm_up
     early = steps - min(STEPS_BEFORE_WINDOW, steps - 1)
-    run_steps(first_step_checked(training, config), clock, evidence.witness, 0, 1)
+    run_steps(first_step_checked(training, config, evidence.note), clock, evidence.witness, 0, 1)
     run_steps(training, clock, evidence.witness, 1, early - 1)
     evidence.before_window()
     run_steps(training, clock, evidence.witness, early, steps - early)

@@ -56,10 +56,11 @@ def assemble(
     config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
 ) -> Training:
     """Engine, loss and optimizer around a model, which takes bytes where batches are of bytes."""
+    called = module
     if config.pixels == "uint8":
-        module.register_forward_pre_hook(_first_operation(config, device))
+        called = _with_first(_first_operation(config, device), module)
     return Training(
-        engine=build_engine(config, module, _optimizer(config, module), device),
+        engine=build_engine(config, called, _optimizer(config, module), device),
         module=module,
         criterion=nn.functional.cross_entropy,
         device=device,
@@ -68,21 +69,41 @@ def assemble(
     )
 
 
-def _first_operation(
-    config: RunConfig, device: torch.device
-) -> Callable[[nn.Module, tuple[torch.Tensor]], torch.Tensor]:
-    """A hook, so that the model's own modules and names stay as they are.
+class _After(nn.Module):
+    """A model after an operation that is no module."""
+
+    def __init__(self, first: Normalise, network: nn.Module) -> None:
+        super().__init__()
+        self.first, self.network = first, network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Both, one after the other."""
+        return self.network(self.first(images))  # type: ignore[no-any-return]
+
+
+def _with_first(first: Normalise, module: nn.Module) -> nn.Module:
+    """The model with an operation before it: by a hook, so that its modules and names stay.
+
+    TorchScript's take no hooks: those are called by a module around them.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        return _After(first, module)
+    module.register_forward_pre_hook(lambda _, given: first(given[0]))
+    return module
+
+
+def _first_operation(config: RunConfig, device: torch.device) -> Normalise:
+    """What makes floats of bytes.
 
     Networks of ours begin with a convolution, which under autocast takes its type at once.
     """
     mixed = foreign(config.model) is None and config.amp_dtype != "none"
-    normalise = Normalise(
+    return Normalise(
         width=config.image_size,
         device=device,
         dtype=AMP_DTYPES[config.amp_dtype] if mixed else torch.float32,
         layout=torch.channels_last if config.channels_last else torch.contiguous_format,
     )
-    return lambda _, given: normalise(given[0])
 
 
 def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:

@@ -1,6 +1,7 @@
 """Proof that a window was training: finite losses, new batches, changed parameters, formats."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,10 +79,15 @@ def _crc(parameter: nn.Parameter) -> int:
 
 
 class UseProbe:
-    """Which parameters get a gradient: an honest model may have some that its loss ignores."""
+    """Which parameters get a gradient, and which one that moves them.
 
-    def __init__(self, module: nn.Module) -> None:
+    An honest model may have parameters that its loss ignores, and such whose gradient is zero by
+    nature but for rounding, as a bias before a norm.
+    """
+
+    def __init__(self, module: nn.Module, moves: "Moves | None" = None) -> None:
         self.unused: set[str] = set()
+        self._moves, self._moved = moves, dict[str, torch.Tensor]()
         self._handles = []
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
@@ -91,11 +97,46 @@ class UseProbe:
 
     def _saw_gradient(self, name: str, parameter: torch.Tensor) -> None:
         self.unused.discard(name)
+        if self._moves and parameter.grad is not None:
+            with torch.no_grad():  # kept on the device: nothing waits for it
+                moved = self._moves(parameter, parameter.grad)
+                self._moved[name] = moved | self._moved[name] if name in self._moved else moved
+
+    @property
+    def idle(self) -> set[str]:
+        """Those with a gradient that is zero, or too small to change a value of their type."""
+        return {name for name, moved in self._moved.items() if not bool(moved)}
 
     def stop(self) -> None:
         """Take the hooks off: nothing of this is left in the timed window."""
         for handle in self._handles:
             handle.remove()
+
+
+Moves = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Whether a parameter's gradient changes any of its values, as a flag on the device."""
+
+
+def moves_by(
+    optimizer: str, rate: float, momentum: float, scale: Callable[[], float] = lambda: 1.0
+) -> Moves:
+    """What an optimizer makes of gradients, which are multiplied by `scale`.
+
+    AdamW divides gradients by their size: any that is not zero counts. SGD's steps grow with its
+    momentum; weight decay is left out, as it is no gradient.
+    """
+
+    def any_gradient(_: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        values = gradient.coalesce().values() if gradient.is_sparse else gradient
+        return (values != 0).any()
+
+    def large_gradient(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        if gradient.is_sparse:
+            return any_gradient(parameter, gradient)
+        step = gradient.abs() * (rate / max(1 - momentum, 0.01) / scale())
+        return (step > parameter.abs() * (torch.finfo(parameter.dtype).eps / 4)).any()
+
+    return any_gradient if optimizer == "adamw" else large_gradient
 
 
 def format_of(tensor: torch.Tensor) -> str:
@@ -116,6 +157,7 @@ class FormatProbe:
         self._handles = [
             weight.register_post_accumulate_grad_hook(self._saw_gradient)
             for weight in self._weights
+            if weight.requires_grad
         ]
 
     def _saw_gradient(self, weight: torch.Tensor) -> None:

@@ -26,7 +26,7 @@ def print_made(console: Console, made: Made) -> None:
             f"{size(made.bytes)}; {done}",
         )
     )
-    for line in (*_left_out(made.left_out), *_loose(made.loose)):
+    for line in (*_notes(made.notes), *_left_out(made.left_out), *_loose(made.loose)):
         console.print(line)
     console.print(Text(f"resnext-bench run --data {made.folder}", style="cyan"), soft_wrap=True)
 
@@ -48,7 +48,7 @@ def print_packed(console: Console, packed: PackedSet) -> None:
     table.add_row("order", f"mixed by seed {packed.seed}")
     table.add_row("beside them", "an index for DALI for each shard (.idx), dataset.json")
     console.print(table)
-    for line in _left_out(packed.left_out):
+    for line in (*_notes(packed.notes), *_left_out(packed.left_out)):
         console.print(line)
 
 
@@ -77,6 +77,8 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
         f"{found.good:,} ({size(found.total_bytes)})"
         + (f"; {known:,} of all known from before" if known else ""),
     )
+    if found.notes and not found.shards:
+        yield "read", "; ".join(found.notes)
     if found.shards:
         kind = {"webdataset": "tar file", "tfrecord": "TFRecord file"}.get(found.format, "file")
         yield "shards", "; ".join([count_of(found.shards, kind), *found.notes])
@@ -178,6 +180,11 @@ def _verdict(found: Checked) -> Text:
     return Text.assemble(
         (f"{len(found.bad):,} of {total:,} bad", "bold red"), f"; run {'; it '.join(told)}"
     )
+
+
+def _notes(notes: Sequence[str]) -> Iterator[Text]:
+    for note in notes:
+        yield Text.assemble(("note ", "yellow"), note)
 
 
 def _left_out(bad: Sequence[Bad]) -> Iterator[Text]:

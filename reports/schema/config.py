@@ -108,6 +108,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Batches that a loader keeps ready in each of its stages, or processes."""
     last_batch: LastBatch = "wrap"
     """What becomes of an epoch's rest that fills no batch of all ranks."""
+    split: str | None = None
+    """Which split of `data` is read, where one folder holds several; most often `data` says it."""
 
     @property
     def reads_images(self) -> bool:

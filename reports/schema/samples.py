@@ -99,6 +99,14 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of each phase before the window, by name."""
     parameters_unused: tuple[str, ...] = ()
     """Those unchanged for the good reason that the loss of a foreign model ignores them."""
+    parameters_idle: tuple[str, ...] = ()
+    """Those unchanged as their gradient is zero, or too small to change a value of their type."""
+    parameters_frozen: tuple[str, ...] = ()
+    """Those that the model's author has frozen."""
+    parameters_trained: int = 0
+    """How many there are that should change; 0 in records of before this was told."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of the model as it was run."""
     matmul_tflops: float | None = None
     """Rate of a large matrix product in the run's type, after the window; None for foreign models,
     whose FLOP are not known."""

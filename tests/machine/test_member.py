@@ -117,7 +117,7 @@ def test_the_innermost_launcher_counts() -> None:
         {"SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_JOB_ID": "7"},
         SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_TASKS_PER_NODE": "1", "SLURM_PROCID": "0"},
     ],
-    ids=["nobody", "one rank", "torchrun of one", "a batch script", "srun of one"],
+    ids=lambda variables: " ".join(variables)[:40],
 )
 def test_a_process_that_is_alone_launches_by_itself(variables: dict[str, str]) -> None:
     assert find_member(variables | {"SLURM_LOCALID": "0", "SLURM_NODEID": "0"}) is None
@@ -136,6 +136,55 @@ def test_a_process_that_is_alone_launches_by_itself(variables: dict[str, str]) -
 def test_what_contradicts_itself_is_refused(variables: dict[str, str], words: str) -> None:
     with pytest.raises(CannotHere, match=words):
         find_member(variables)
+
+
+def without(variables: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            {"RANK": "0", "WORLD_SIZE": "4"},
+            (
+                r"RANK and WORLD_SIZE are set \(Kubeflow does\) but not LOCAL_RANK, "
+                r"LOCAL_WORLD_SIZE, MASTER_ADDR or MASTER_PORT: start it by torchrun, or unset RANK"
+            ),
+        ),
+        (
+            {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
+            r"but not LOCAL_RANK or LOCAL_WORLD_SIZE: start it by torchrun, or unset RANK and WOR",
+        ),
+        ({"WORLD_SIZE": "8"}, "WORLD_SIZE is set but not RANK, LOCAL_RANK, LOCAL_WORLD_SIZE,"),
+        ({"LOCAL_RANK": "1"}, "LOCAL_RANK is set but not RANK, WORLD_SIZE,"),
+        (without(TORCHRUN, "MASTER_PORT"), "but not MASTER_PORT: start it by torchrun, or unset R"),
+        (without(SRUN, "SLURM_LOCALID"), "but not SLURM_LOCALID: start it by srun, or unset SLURM"),
+        (
+            {"SLURM_STEP_ID": "0", "SLURM_PROCID": "1"},
+            "SLURM_STEP_ID and SLURM_PROCID are set but not SLURM_STEP_NUM_TASKS, SLURM_LOCALID",
+        ),
+        (
+            without(OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE"),
+            "but not OMPI_COMM_WORLD_LOCAL_SIZE: start it by mpirun",
+        ),
+        (
+            {"PMI_RANK": "0", "PMI_SIZE": "2"},
+            "PMI_RANK and PMI_SIZE are set but not MPI_LOCALRANKID or MPI_LOCALNRANKS: start it by",
+        ),
+    ],
+)
+def test_a_part_of_a_launchers_variables_is_refused(variables: dict[str, str], words: str) -> None:
+    with pytest.raises(CannotHere, match=words):
+        find_member(variables)
+
+
+def test_a_part_hides_no_launcher_that_says_all() -> None:
+    exported = {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "a", "MASTER_PORT": "4000"}
+    assert member(SRUN | exported).launcher == "srun"
+    assert member(SRUN | {"PMI_RANK": "3", "PMI_SIZE": "4"}).launcher == "srun"
+    deepspeed = without(TORCHRUN, "LOCAL_WORLD_SIZE") | {"LOCAL_SIZE": "2"}
+    assert member(deepspeed).nproc_per_node == 2
 
 
 @pytest.mark.parametrize(

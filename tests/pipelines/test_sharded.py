@@ -14,6 +14,7 @@ from pipelines.pack import Format
 from pipelines.proof import prove, require_good
 from pipelines.shards import example
 from tests.pipelines.made_shards import FORMATS, listed, packed, write_records, write_tar
+from tests.pipelines.test_records import field
 
 SUFFIX = {"webdataset": "tar", "tfrecord": "tfrecord"}
 
@@ -100,7 +101,6 @@ def test_what_could_mean_either_is_not_guessed(photos: Path, tmp_path: Path) -> 
     write_tar(root / "train-0.tar", shard)
     assert len(listed(root).files) == 1, "a folder without images is none of classes"
     write_tar(root / "val-0.tar", shard)
-    assert "holds shards of train and val in one folder; name a folder with" in say(root)
     (root / "val-0.tar").rename(root / "val-0.tfrecord")
     assert "holds 1 tar files and 1 TFRecord files; name a folder with" in say(root)
     assert f"holds no images, but {root} holds shards" in say_above(root)
@@ -118,10 +118,79 @@ def test_folders_without_a_sample(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").touch()
     assert "holds compressed shards (a.tar.gz)" in say(tmp_path)
     write_tar(tmp_path / "a.tar", [("1.txt", b"")])
-    assert f"no image in the 1 tar files of {tmp_path}; expected KEY.jpg" in say(tmp_path)
+    assert f"no image in the 1 tar files of {tmp_path}; found: txt (1 sample); exp" in say(tmp_path)
     assert say(tmp_path / "a.tar") == (
         f"{tmp_path / 'a.tar'} is a shard, not a folder; name {tmp_path}, where it lies"
     )
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        (["1.input.jpg", "1.outputs.txt"], "found: input.jpg;outputs.txt (1 sample); expected KEY"),
+        (["1.left.png", "1.right.png", "1.cls"], "found: left.png;right.png;cls (1 sample)"),
+        (["1.tif", "1.cls", "2.gif"], "found: tif;cls (1 sample), gif (1 sample)"),
+        (["README"], "found: nothing that belongs to a sample"),
+        ([f"train.{at}.jpg" for at in range(9)], "found: 0.jpg;1.jpg;2.jpg;3.jpg;4.jpg;5.jpg;… (1"),
+    ],
+)
+def test_shards_without_an_image_say_what_they_hold(
+    tmp_path: Path, members: list[str], found: str
+) -> None:
+    write_tar(tmp_path / "a.tar", [(name, b"1") for name in members])
+    assert found in say(tmp_path)
+
+
+def test_several_images_of_one_sample_are_told(tmp_path: Path) -> None:
+    members = [("1.png", b""), ("1.jpg", b"")]
+    write_tar(tmp_path / "a.tar", [*members, ("1.cls", b"0")])
+    folder = listed(tmp_path)
+    assert folder.files == ("a.tar: 1.jpg",)
+    assert folder.notes == ("1 sample holds several images (png;jpg;cls): jpg is taken",)
+
+
+def record(features: dict[str, bytes | int | float]) -> bytes:
+    """A tf.train.Example of one value each."""
+
+    def feature(value: bytes | float) -> bytes:
+        if isinstance(value, bytes):
+            return field(1, field(1, value))
+        return field(3, field(1, bytes([value]))) if isinstance(value, int) else field(2, b"")
+
+    entries = [field(1, field(1, key.encode()) + field(2, feature(value)))
+               for key, value in features.items()]  # fmt: skip
+    return field(1, b"".join(entries))
+
+
+@pytest.mark.parametrize("labels", [(0, 3), (1, 3)])
+def test_tfds_is_read_with_its_numbers_as_stored(tmp_path: Path, labels: tuple[int, ...]) -> None:
+    name = tmp_path / "imagenet2012-train.tfrecord-00000-of-00001"
+    write_records(name, [record({"image": b"1", "file_name": b"x", "label": at}) for at in labels])
+    folder = listed(tmp_path)
+    assert (folder.labels, len(folder.classes)) == (labels, 4)
+    assert folder.notes == (
+        "TFDS's features image and label were read: class numbers are as stored, from 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        (
+            {"image": b"1", "size": 3},
+            "no class number: record 0; found: image (bytes), size (ints)",
+        ),
+        ({"image": 1.0, "label": 3}, "no image in the 1 TFRecord files"),
+        ({"image_raw": b"1", "class": 3}, "found: class (ints), image_raw (bytes) (1 sample); exp"),
+        ({"image/encoded": b"1", "label": 3}, "found: image/encoded (bytes), label (ints)"),
+    ],
+    ids=["as DLIO writes", "floats", "other names", "mixed"],
+)
+def test_records_say_which_features_they_have(
+    tmp_path: Path, features: dict[str, bytes | int | float], said: str
+) -> None:
+    write_records(tmp_path / "a.tfrecord", [record(features)])
+    assert said in say(tmp_path)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -98,11 +98,46 @@ def test_names_that_come_again_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "members",
+    [
+        [("1.jpg", b"a"), ("2.jpg", b"b"), ("1.cls", b"3"), ("2.cls", b"4")],
+        [("2.cls", b"4"), ("1.jpg", b"a"), ("2.jpg", b"b"), ("1.cls", b"3")],
+        [("1.cls", b"3"), ("x.txt", b""), ("2.jpg", b"b"), ("2.cls", b"4"), ("1.jpg", b"a")],
+    ],
+    ids=["after all images", "before and after", "with others between"],
+)
+def test_class_numbers_stand_anywhere_in_the_shard(
+    tmp_path: Path, members: list[tuple[str, bytes]]
+) -> None:
+    write_tar(tmp_path / "a.tar", members)
+    found = index(tmp_path / "a.tar")
+    assert sorted(contents(tmp_path / "a.tar", found)) == [("1.jpg", b"a", 3), ("2.jpg", b"b", 4)]
+    assert found.without_image == sum(name == "x.txt" for name, _ in members)
+
+
+def test_keys_that_come_again_keep_their_own_numbers(tmp_path: Path) -> None:
+    """Two shards put together, each with its numbers after its images."""
+    images, labels = [("1.jpg", b"a"), ("2.jpg", b"b")], [("1.cls", b"0"), ("2.cls", b"1")]
+    again = [("1.jpg", b"c"), ("2.jpg", b"d"), ("1.cls", b"2"), ("2.cls", b"3")]
+    write_tar(tmp_path / "a.tar", images + labels + again)
+    assert [one.label for one in index(tmp_path / "a.tar").entries] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
     ("members", "message"),
     [
         (
             [("1.jpg", b""), ("2.jpg", b""), ("2.cls", b"1")],
             r"1 of 2 images in .* no class .*1\.jpg",
+        ),
+        (
+            [("i/1.jpg", b""), ("l/1.cls", b"1")],
+            r"found: jpg \(1 sample\), cls \(1 sample\); expected KEY\.cls .* same folder and KEY",
+        ),
+        ([("1.jpg", b""), ("1.json", b"")], r"found: jpg;json \(1 sample\); expected KEY\.cls"),
+        (
+            [(f"{key}.png", b"") for key in "abcd"],
+            r"4 of 4 images .* a\.png, b\.png, c\.png, …; found: png \(4 samples\); expected",
         ),
         ([("1.jpg", b""), ("1.cls", b"cat")], r"1\.cls holds b'cat'; expected a class number"),
         ([("1.jpg", b""), ("1.cls", b"-1")], r"1\.cls has the class number -1; allowed are 0 to"),

@@ -53,6 +53,36 @@ def test_parameters_that_the_loss_ignores_are_a_note() -> None:
 
 
 @pytest.mark.parametrize(
+    ("facts", "note"),
+    [
+        (
+            {"parameters_unchanged": ("conv.bias",), "parameters_idle": ("conv.bias",)},
+            (
+                "1 parameter did not change (conv.bias): gradients of zero, or too small to change "
+                "a value, as of a bias before a norm"
+            ),
+        ),
+        (
+            {"parameters_frozen": ("a", "b", "c", "d")},
+            "4 parameters are frozen by requires_grad=False (a, b, c …)",
+        ),
+        ({"notes": ("the model gives 1,000 logits",)}, "the model gives 1,000 logits"),
+    ],
+)
+def test_what_rests_by_nature_is_a_note(facts: dict[str, tuple[str, ...]], note: str) -> None:
+    both = [made_facts(rank, parameters_trained=9, **facts) for rank in range(2)]
+    assert verdict(*both) == Verdict(invalid=(), notes=(note,))
+
+
+@pytest.mark.parametrize("excuse", ["parameters_idle", "parameters_unused"])
+def test_a_model_of_which_nothing_changes_is_invalid(excuse: str) -> None:
+    names = ("fc.bias", "fc.weight")
+    facts = {"parameters_unchanged": names, excuse: names, "parameters_trained": 2}
+    (reason, _) = verdict(*(made_facts(rank, **facts) for rank in range(2))).invalid
+    assert reason == "rank 0: none of its 2 parameters changed (fc.bias …): nothing was trained"
+
+
+@pytest.mark.parametrize(
     ("distinct", "expected", "invalid"),
     [(8, 8, False), (9, 8, False), (7, 8, True), (1, 0, False)],
     ids=["as many", "more", "one repeats", "synthetic: one batch by design"],

@@ -6,8 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.config.resolve import DataFacts
+from bench.job import ImageList
 from bench.session import configured
 from bench.session.configured import QUIET_PERCENT, differing, word
+from bench.session.data import Data
 from bench.session.room import NoRoom
 from reports import runs
 from reports.schema.comparison import Difference
@@ -199,6 +202,24 @@ def test_sides_name_their_runs_and_what_differs(tmp_path: Path) -> None:
     assert b.requested is not None
     assert b.requested["channels_last"] is False
     assert source.differences() == (Difference(what="channels-last", a="on", b="off"),)
+
+
+@pytest.mark.parametrize(
+    ("b", "told"),
+    [
+        (("train is taken",), ("train is taken",)),
+        (("val is taken",), ("a: train is taken", "b: val is taken")),
+        ((), ("a: train is taken",)),
+    ],
+)
+def test_what_folders_were_taken_to_mean_is_said(
+    tmp_path: Path, b: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    source = made_configured(tmp_path)
+    for run, notes in ((source.a, ("train is taken",)), (source.b, b)):
+        facts = DataFacts(root="/set", classes=8, made=False)
+        run.data = Data(facts=facts, images=ImageList(files=[], labels=[]), notes=notes)
+    assert source.notes == told
 
 
 def test_both_runs_end_with_a_record(tmp_path: Path, stage: Stage) -> None:

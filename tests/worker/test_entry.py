@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from bench.job import RankError, SessionFolder
+from bench.job import Job, RankError, SessionFolder
+from bench.launch.topology import place_ranks
 from bench.worker import entry
+from tests.worker.made_training import LAPTOP, made_config
+
+ONE = place_ranks(made_config(), LAPTOP)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,35 @@ def test_hints(message: str, words: str) -> None:
     found = entry._hint(RuntimeError(message))
     assert words in found
     assert bool(found) is bool(words)
+
+
+def job(model: str, **options: Any) -> Job:
+    config = msgspec.structs.replace(made_config(**options), model=model)
+    return Job(run_id="x", session=1, config=config, topology=ONE, images=None, timeout_s=1)
+
+
+STRIDES = (
+    "view size is not compatible with input tensor's size and stride (at least one dimension)",
+    "Cannot view a tensor with shape torch.Size([4, 3]) and strides (1, 4) as a tensor",
+    "Tensor must have a last dimension with stride 1",
+    "input must be contiguous",
+)
+
+
+@pytest.mark.parametrize("message", STRIDES)
+def test_what_needs_another_layout_names_the_option(message: str) -> None:
+    asked, error = "add --no-channels-last", RuntimeError(message)
+    assert asked in entry._layout_hint(error, job("nets:Flat"))
+    assert asked in entry._layout_hint(error, job("timm:resnet18"))
+    assert entry._layout_hint(error, job("nets:Flat", channels_last=False)) == ""
+    assert entry._layout_hint(error, job("resnext14_4x4d")) == "", "ours take any layout"
+    assert entry._layout_hint(RuntimeError("something else"), job("nets:Flat")) == ""
+
+
+def test_what_torch_compile_wraps_is_looked_into() -> None:
+    wrapper = RuntimeError("RuntimeError when making fake tensor call")
+    wrapper.__cause__ = RuntimeError(STRIDES[1])
+    assert "--no-channels-last" in entry._layout_hint(wrapper, job("nets:Flat"))
 
 
 def test_an_error_that_names_a_file_in_no_utf8_is_written_down(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
+from bench.config.resolve import DataFacts
 from bench.worker.clock import HostClock
 from bench.worker.logits import first_step_checked
 from bench.worker.loop import run_steps
 from bench.worker.models import ModelError
 from bench.worker.training import build_model
-from bench.worker.witness import FormatProbe, UseProbe, Witness
+from bench.worker.witness import FormatProbe, UseProbe, Witness, moves_by
 from reports.schema.config import RunConfig
 from tests.worker.made_training import CPU, made_config, made_rank_file, made_training
 
@@ -53,6 +54,50 @@ class Nets:
     def small(**options):
         return Told(**options)
 
+import functools
+
+class NoInit(Told):
+    pass
+
+class Blind(nn.Module):
+    # Its constructor is that of Module, which takes **kwargs to refuse them.
+    def __getattr__(self, name):
+        if name == "head" and "head" not in self._modules:
+            self.head = nn.Linear(3, 12)
+        return super().__getattr__(name)
+    def parameters(self, recurse=True):
+        return self.head.parameters()
+    def forward(self, images):
+        return self.head(images.mean((2, 3)))
+
+class Passing(Told):
+    def __init__(self, *args, **kwargs): super().__init__(*args, **kwargs)
+
+class Needy(Told):
+    def __init__(self, classes): super().__init__(classes)
+
+def decorated(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs): return function(*args, **kwargs)
+    return wrapper
+
+@decorated
+def wrapped(num_classes=10): return Told(num_classes)
+def by_place(num_classes, /): return Told(num_classes)
+def offered(**options): return Dozen(**options)
+def twice(**options): return Told(num_classes=12, **options)
+def fewer(num_classes): return Told(7)
+def wider(num_classes): return Told(num_classes + 4)
+def needs_two(width, num_classes): return Told(num_classes)
+def hidden(num_classes): return Needy()
+class Dozen(nn.Module):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.told = Told(12)
+    def forward(self, images): return self.told(images)
+partly = functools.partial(Passing)
+bound, bound12 = functools.partial(Told, num_classes=5), functools.partial(Told, num_classes=12)
+partly_blind = functools.partial(Dozen)
 def untold(width=4): return Told()
 def bare(num_classes): return nn.Flatten()
 def number(): return 7
@@ -172,12 +217,70 @@ def test_modules_that_are_not_there(nets: Path) -> None:
             "untold",
             "gave a tensor [2, 10] of float32 where logits [2, 1000] are needed; it is told",
         ),
+        ("untold", "(it takes no num_classes, so it was called without); labels from 10 on would"),
+        ("fewer", "(it was called with num_classes=1000); labels from 7 on would have no logit"),
+        ("bound", "(its num_classes is bound by functools.partial); labels from 5 on"),
         ("Dict", "gave a dict where logits [2, 1000] are needed"),
     ],
 )
 def test_the_first_step_must_give_logits(nets: Path, model: str, words: str) -> None:
     with pytest.raises(ModelError, match=re.escape(words)):
         first_step(nets, f"nets:{model}")
+
+
+@pytest.mark.parametrize(
+    ("model", "called"),
+    [
+        ("untold", "it takes no num_classes, so it was called without"),
+        ("wider", "it was called with num_classes=8"),
+        ("bound12", "its num_classes is bound by functools.partial"),
+    ],
+)
+def test_more_logits_than_classes_train_with_a_note(nets: Path, model: str, called: str) -> None:
+    facts = DataFacts(root="/set", classes=8, made=False)
+    config = made_config(facts, pipeline="torchvision", warm_up=1, pixels="fp32")
+    config = msgspec.structs.replace(config, model=f"nets:{model}")
+    notes: list[str] = []
+    training = made_training(config, build_model(config, CPU))
+    training = first_step_checked(training, config, notes.append)
+    run_steps(training, HostClock(made_rank_file(nets, config)), Witness(9, CPU), 0, 1)
+    (note,) = notes
+    assert note.startswith("the model gives 1")
+    assert "logits where there are 8 classes: labels below 8 are valid, and its last" in note
+    assert called in note
+
+
+@pytest.mark.parametrize(
+    ("model", "logits"),
+    [
+        ("NoInit", 1000),
+        ("Blind", 12),
+        ("Passing", 1000),
+        ("by_place", 1000),
+        ("partly", 1000),
+        ("bound12", 12),
+        ("partly_blind", 12),
+        ("offered", 12),
+        ("twice", 12),
+        ("wrapped", 1000),
+        ("Nets.small", 1000),
+    ],
+)
+def test_who_is_told_the_number_of_classes(nets: Path, model: str, logits: int) -> None:
+    assert built(f"nets:{model}")(torch.randn(2, 3, 32, 32)).shape == (2, logits)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("Needy", "Needy needs classes, and is told no more than num_classes; name a function"),
+        ("needs_two", "needs_two needs width, and is told no more than num_classes"),
+        ("hidden", "missing 1 required"),
+    ],
+)
+def test_what_needs_more_than_it_is_told(nets: Path, model: str, words: str) -> None:
+    with pytest.raises((ModelError, TypeError), match=words):
+        built(f"nets:{model}")
 
 
 def test_only_the_first_step_looks(nets: Path) -> None:
@@ -209,6 +312,85 @@ def test_parameters_that_the_loss_ignores(nets: Path) -> None:
     run_steps(training, clock, Witness(9, CPU), 0, 1)
     probe.stop()
     assert probe.unused == {"spare.weight", "spare.bias"}
+
+
+class OneToken(nn.Module):
+    """Attention to a single token is 1 whatever keys say: their gradient is exactly zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.head = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 1000)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        token = images.mean((2, 3))[:, None]
+        scores = self.query(token) @ self.key(token).transpose(1, 2)
+        return self.head((scores.softmax(-1) @ token)[:, 0])
+
+
+class BeforeNorm(nn.Module):
+    """A bias that the norm after it takes away again: its gradient is rounding alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 1000)
+        nn.init.constant_(self.conv.bias, 1000.0)  # type: ignore[arg-type]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.norm(self.conv(images)).relu().mean((2, 3)))
+
+
+class Shifted(nn.Module):
+    """A softmax does not feel that its logits are all multiplied by 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.shift = nn.Linear(3, 1000), nn.Parameter(torch.ones(1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(images.mean((2, 3))) + 0 * self.shift
+
+
+@pytest.mark.parametrize(
+    ("kind", "idle"),
+    [
+        (OneToken, {"query.weight", "query.bias", "key.weight", "key.bias"}),
+        (BeforeNorm, {"conv.bias"}),
+        (Shifted, {"shift"}),
+    ],
+)
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_gradients_that_are_zero_by_nature(
+    tmp_path: Path, kind: Callable[[], nn.Module], idle: set[str], optimizer: str
+) -> None:
+    config = msgspec.structs.replace(made_config(warm_up=1, optimizer=optimizer), model="x:y")
+    module = kind()
+    training = made_training(config, module)
+    probe = UseProbe(module, moves_by(optimizer, config.learning_rate, config.momentum))
+    run_steps(training, HostClock(made_rank_file(tmp_path, config)), Witness(9, CPU), 0, 1)
+    probe.stop()
+    rounding = optimizer == "adamw" and kind is BeforeNorm  # which it divides by its size
+    assert probe.idle == (set() if rounding else idle)
+    assert probe.unused == set()
+
+
+def test_gradients_that_move_a_parameter() -> None:
+    moves, one = moves_by("sgd", 0.1, 0.9), torch.ones(2)
+    assert bool(moves(one, torch.tensor([0.0, 1e-6])))
+    assert not bool(moves(one, torch.tensor([1e-9, -1e-9])))
+    assert bool(moves(torch.zeros(2), torch.tensor([1e-9, 0])))
+    assert not bool(moves_by("sgd", 0.0, 0.9)(one, one))
+    assert not bool(moves_by("sgd", 0.1, 0.9, lambda: 65536.0)(one, torch.full((2,), 1e-4)))
+    sparse = torch.tensor([0.0, 1.0]).to_sparse()
+    assert bool(moves(one, sparse))
+
+
+def test_frozen_convolutions_have_a_format(nets: Path) -> None:
+    config = config_of("nets:Told", warm_up=1)
+    module = build_model(config, CPU)
+    module.conv.requires_grad_(False)  # type: ignore[operator,union-attr]
+    probe, training = FormatProbe(module), made_training(config, module)
+    run_steps(training, HostClock(made_rank_file(nets, config)), Witness(9, CPU), 0, 1)
+    assert (probe.weight_format, probe.gradient_format) == ("NHWC", "either")
 
 
 def test_a_model_without_convolutions_has_no_format(nets: Path) -> None:

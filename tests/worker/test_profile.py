@@ -2,15 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import torch
+from torch import nn
 
 from bench.worker import session
 from bench.worker.entry import Rank
-from bench.worker.profile import profile
+from bench.worker.profile import profile, record
 from bench.worker.training import build_model
 from reports.schema.samples import Profiled
 from tests.worker.made_training import CPU, made_config, made_training
@@ -73,6 +77,60 @@ def test_what_is_told_of_it(found: tuple[Profiled, Any]) -> None:
     steps = [one for one in events if one.get("name", "").startswith("ProfilerStep#")]
     longest = sum(step["dur"] for step in steps) / 1e3 / STEPS
     assert 0 < told.step_ms < 2 * longest
+
+
+class Net(nn.Module):
+    """Small, and of two named layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 1000)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.conv(images).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def half_scripted() -> nn.Module:
+    net = Net()
+    net.conv = torch.jit.script(net.conv)
+    return net
+
+
+def in_place() -> nn.Module:
+    net = Net()
+    net.compile(backend="eager")
+    return net
+
+
+OTHERS: dict[str, tuple[Callable[[], nn.Module], set[str]]] = {
+    "scripted": (lambda: torch.jit.script(Net()), set()),
+    "traced": (lambda: torch.jit.trace(Net(), torch.randn(2, 3, 32, 32)), set()),
+    "half scripted": (half_scripted, {"head"}),
+    "compiled": (lambda: torch.compile(Net(), backend="eager"), set()),
+    "compiled in place": (in_place, set()),
+    "plain": (Net, {"conv", "head"}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("pixels", ["fp32", "uint8"])
+def test_what_runs_is_profiled(tmp_path: Path, kind: str, pixels: str) -> None:
+    """Layers that take no hooks have no names in the trace; all else stands in it."""
+    make, named_layers = OTHERS[kind]
+    config = msgspec.structs.replace(made_config(warm_up=1), model="x:y", pixels=pixels)
+    training = made_training(config, make())
+    if pixels == "uint8":
+        images, labels = next(iter(training.batches))
+        batches = iter(lambda: (torch.zeros_like(images, dtype=torch.uint8), labels), None)
+        training = replace(training, batches=batches)
+    found = record(training, folder=tmp_path, name="x", active=1, compiled=False)
+    with gzip.open(found.trace) as file:
+        events = json.load(file)["traceEvents"]
+    labels_seen = {event["name"] for event in events if "## " in event.get("name", "")}
+    layers = {name.split()[1].removesuffix(":") for name in labels_seen if ": " in name}
+    assert layers == named_layers
+    assert "## forward ##" in labels_seen
 
 
 def test_only_the_last_session_is_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
