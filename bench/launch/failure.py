@@ -12,6 +12,8 @@ from bench.rankfile import Phase, RankFile
 from reports.schema.record import Failure
 
 TAIL_LINES = 12
+MOST_LETTERS: Final = 200
+"""Of the last line of a log, where it is put into a message."""
 _OF_MEMORY: Final = re.compile(
     r"out of (\w+ )?memory|SIGKILL|cannot allocate memory|STATUS_ALLOC_FAILED"
     # A loader process; of a bus error it dies where shared memory is full.
@@ -28,8 +30,8 @@ _LIKELY: Final[dict[int, str]] = {
     ),
 }
 """What a signal usually means here."""
-_AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*-(\d+)\s*\(pid:\s*(\d+)\)")
-"""How torchrun's report names a process that a signal ended."""
+_AGENT_EXIT: Final = re.compile(r"exitcode\s*:\s*(-?\d+)\s*\(pid:\s*(\d+)\)")
+"""How torchrun's report names a process and its exit code, -N for signal N."""
 _TERMINATED: Final = "Stack (most recent call first):"
 """How faulthandler begins what it says of one thread alone."""
 _CONSEQUENCE: Final = re.compile(
@@ -50,10 +52,72 @@ def find_failure(folder: SessionFolder, exit_codes: list[int | None]) -> Failure
     if errors:
         first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
         return _told(first, folder)
+    return _ended(folder, exit_codes)
+
+
+def _ended(folder: SessionFolder, exit_codes: list[int | None]) -> Failure:
+    """A program that ended without an account of a rank: where it was, and its last words."""
+    files = _rank_files(folder)
+    codes = {int(pid): int(code) for code, pid in _agent_exits(folder)}
+    for file in files:
+        code = codes.get(file.pid, exit_codes[0] if _is_alone(folder, exit_codes) else None)
+        if file.phase is not Phase.DONE and code:
+            what = f"rank {file.rank}: the program ended with {exit_words(code)} {_while(file)}"
+            log = folder.rank_log(file.rank)
+            return _failure(file.rank, what + last_words(log), log)
     node = next((node for node, code in enumerate(exit_codes) if code), 0)
-    code = exit_codes[node]
-    what = f"node {node}: its launcher ended with {exit_words(code)} before any rank reported"
-    return _failure(None, what, folder.node_log(node))
+    ended = f"ended with {exit_words(exit_codes[node])} before any rank reported"
+    if _is_alone(folder, exit_codes) and not files:
+        log = folder.rank_log(0)
+        return _failure(0, f"rank 0: the program {ended}{last_words(log)}", log)
+    log = _first_with_words(folder, node, done={one.rank for one in files if _is_done(one)})
+    return _failure(None, f"node {node}: its launcher {ended}{last_words(log)}", log)
+
+
+def _is_done(file: RankFile) -> bool:
+    return file.phase is Phase.DONE
+
+
+def _is_alone(folder: SessionFolder, exit_codes: list[int | None]) -> bool:
+    """Whether there is one rank and no agent, whose log would hold something."""
+    ranks = list(folder.logs.glob("rank-*.log"))
+    return len(exit_codes) == 1 and len(ranks) <= 1 and not _says_something(folder.node_log(0))
+
+
+def _rank_files(folder: SessionFolder) -> list[RankFile]:
+    files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
+    return sorted(filter(None, files), key=lambda file: file.rank)
+
+
+def _first_with_words(folder: SessionFolder, node: int, done: set[int]) -> Path:
+    """The log of the first rank that wrote one and did not end well, else its launcher's."""
+    logs = sorted(folder.logs.glob("rank-*.log"))
+    others = (log for log in logs if int(log.stem.partition("-")[2]) not in done)
+    return next(filter(_says_something, others), folder.node_log(node))
+
+
+def _says_something(log: Path) -> bool:
+    return log.exists() and log.stat().st_size > 0
+
+
+_WHILE: Final = {
+    Phase.STARTING: "while it started",
+    Phase.CONNECTING: "while the ranks met",
+    Phase.MODEL: "while loading the model",
+    Phase.DATA: "while opening the data",
+    Phase.PROFILED: "while profiling",
+    Phase.GATHERING: "while results were gathered",
+}
+
+
+def _while(file: RankFile) -> str:
+    return _WHILE.get(file.phase) or f"in {_where(file)}"
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log that says something, to be put after a sentence; empty if none."""
+    lines = [line.strip() for line in tail(log) if any(map(str.isalnum, line))]
+    return f": {lines[-1][:MOST_LETTERS]}" if lines else ""
 
 
 def _told(error: RankError, folder: SessionFolder) -> Failure:
@@ -76,7 +140,7 @@ def _killed(
     folder: SessionFolder, exit_codes: list[int | None], *, but: set[signal.Signals]
 ) -> Failure | None:
     """A rank ended by a signal that nobody here sent."""
-    by_pid = {int(pid): int(number) for number, pid in _agent_exits(folder)}
+    by_pid = {int(pid): -int(code) for code, pid in _agent_exits(folder) if int(code) < 0}
     direct = next((-code for code in exit_codes if code and code < 0), None)
     files = (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin"))
     for file in sorted(filter(None, files), key=lambda file: file.rank):

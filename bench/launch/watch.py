@@ -9,7 +9,8 @@ import msgspec
 from bench.errors import RunFailed
 from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
-from bench.launch.failure import find_failure, tail
+from bench.launch.failure import find_failure, last_words, tail
+from bench.launch.loaders import LoaderWatch
 from bench.launch.processes import Processes
 from bench.rankfile import Mark, Phase, RankFile
 from reports.schema.record import Failure
@@ -86,11 +87,14 @@ class Patience:
     def __init__(self, folder: SessionFolder, rank: int = 0) -> None:
         self._folder, self._rank = folder, rank
         self._moved, self._last = time.monotonic(), (-1, -1)
+        self._loaders = LoaderWatch(folder=folder)
 
     def look(self) -> Progress | None:
         """How far it is, once that is known; raises SessionFailed after too long a silence."""
         file = RankFile.open(self._folder.rank_file(self._rank))
         progress = progress_of(file) if file else None
+        if failure := self._loaders.look():
+            raise SessionFailed(failure)
         if progress and (progress.phase, progress.done) != self._last:
             self._moved, self._last = time.monotonic(), (progress.phase, progress.done)
         if time.monotonic() - self._moved > PATIENCE_S:
@@ -103,8 +107,10 @@ def _stuck(folder: SessionFolder, rank: int) -> Failure:
     file = RankFile.open(folder.rank_file(rank))
     where = f"in phase {file.phase.name.lower()}" if file else "before it began"
     done = f", step {file.steps_done}" if file else ""
-    what = f"nothing has moved for {PATIENCE_S:.0f} s: rank {rank} is {where}{done}"
     log = folder.rank_log(rank)
+    what = (
+        f"nothing has moved for {PATIENCE_S:.0f} s: rank {rank} is {where}{done}{last_words(log)}"
+    )
     return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))
 
 

@@ -17,6 +17,7 @@ from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.fingerprint import changes_speed, fingerprint
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
+from bench.machine.shared_memory import require_shared_memory
 from bench.session.data import (
     Data,
     Tell,
@@ -337,6 +338,7 @@ def open_recording(
     resolved, topology = _planned(request, machine, data.facts if data else None, member)
     if data:
         require_batch(data.facts, resolved.config)
+    require_shared_memory(resolved.config, len(topology.places))
     return Recording(
         folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),

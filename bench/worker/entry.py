@@ -116,7 +116,20 @@ def _guarded(body: str, folder: SessionFolder) -> int:
     except Exception as error:  # every reason must reach the parent, then the log
         _report(folder, rank, error, job)
         return 1
+    except SystemExit as end:  # of a user's code: no rank ends by itself before its time
+        _report(folder, rank, ProgramEnded(_code_words(end)), job)
+        return 1
     return 0
+
+
+class ProgramEnded(RuntimeError):
+    """A user's code called sys.exit."""
+
+
+def _code_words(end: SystemExit) -> str:
+    if isinstance(end.code, str):
+        return f"sys.exit was called: {end.code}"
+    return f"sys.exit was called, with code {0 if end.code is None else end.code}"
 
 
 def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:

@@ -150,6 +150,8 @@ def _target(named: Foreign, model: str) -> Any:
             why = f"no module {error.name}, neither installed nor in {sys.path[-1]}"
             raise ModelError(model, why) from error
         raise
+    except SystemExit as end:
+        raise ModelError(model, _ended_words(end)) from end
     where = getattr(target, "__file__", None) or named.source
     parts = named.name.split(".")
     for depth, part in enumerate(parts, 1):
@@ -158,6 +160,16 @@ def _target(named: Foreign, model: str) -> Any:
             raise ModelError(model, f"no {'.'.join(parts[:depth])} in {where}{near}")
         target = getattr(target, part)
     return target
+
+
+def _ended_words(end: SystemExit) -> str:
+    """What a module says that ends the program while it is imported, and what to do about it."""
+    if isinstance(end.code, str):
+        return f"its module ended the program while it was imported: {end.code}"
+    return (
+        f"its module ended the program while it was imported (SystemExit {end.code}): put what it "
+        'runs, and what reads a command line, under if __name__ == "__main__"'
+    )
 
 
 def _module(config: RunConfig, found: object) -> nn.Module:

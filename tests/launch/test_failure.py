@@ -165,7 +165,9 @@ def test_no_report_at_all(folder: SessionFolder) -> None:
     agent(folder, 1, "\n".join(f"line {number}" for number in range(40)))
     found = find_failure(folder, [None, 2])
     assert found.rank is None
-    assert found.what == "node 1: its launcher ended with exit code 2 before any rank reported"
+    assert found.what == (
+        "node 1: its launcher ended with exit code 2 before any rank reported: line 39"
+    )
     assert found.log == str(folder.node_log(1))
     assert found.log_tail == tuple(f"line {number}" for number in range(28, 40))
 
@@ -204,7 +206,43 @@ def test_what_a_lack_of_memory_looks_like(what: str, lack: bool) -> None:
 
 
 def test_a_launcher_that_ended_well_and_too_soon(folder: SessionFolder) -> None:
+    agent(folder, 0, "all well")
     assert "node 0: its launcher ended" in find_failure(folder, [0]).what
+
+
+@pytest.mark.parametrize(
+    ("phase", "where"),
+    [(Phase.MODEL, "while loading the model"), (Phase.TIMED, "in step 5 of 7")],
+)
+def test_a_program_that_ends_before_it_reports(
+    folder: SessionFolder, phase: Phase, where: str
+) -> None:
+    """os._exit in a user's code, or a library's abort: its last words are told."""
+    rank(folder, 0, phase, 4)
+    folder.rank_log(0).write_text("loading\nno licence found\n\n---\n")
+    found = find_failure(folder, [3])
+    assert found.what == f"rank 0: the program ended with exit code 3 {where}: no licence found"
+    assert (found.rank, found.log) == (0, str(folder.rank_log(0)))
+
+
+def test_a_program_that_ends_before_it_begins(folder: SessionFolder) -> None:
+    """As under ulimit -v: there is no rank file, and no launcher either."""
+    folder.rank_log(0).write_text("cannot allocate memory for thread-local data: ABORT\n")
+    found = find_failure(folder, [127])
+    assert found.what == (
+        "rank 0: the program ended with exit code 127 before any rank reported: cannot allocate "
+        "memory for thread-local data: ABORT"
+    )
+
+
+def test_one_of_several_that_ends_before_it_reports(folder: SessionFolder) -> None:
+    for number in range(2):
+        rank(folder, number, Phase.MODEL, 0)
+    folder.rank_log(1).write_text("no licence found\n")
+    agent(folder, 0, report(102, 3))
+    found = find_failure(folder, [1])
+    assert (found.rank, found.log_tail) == (1, ("no licence found",))
+    assert found.what.endswith("exit code 3 while loading the model: no licence found")
 
 
 def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:
