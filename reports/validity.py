@@ -1,6 +1,6 @@
 """Whether a window may be believed: the guards of a session, applied to what was gathered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -75,18 +75,36 @@ def cores_lost(result: SessionResult) -> CoresLost:
 
     Summed over a host's ranks, as a process of the launcher may stand on any of their cores.
     """
+    hosts = {samples.host for samples in result.samples}
     shares = []
-    for host in {samples.host for samples in result.samples}:
-        pairs = [
-            (facts, samples)
-            for facts, samples in zip(result.facts, result.samples, strict=True)
-            if samples.host == host
-        ]
-        others = sum(max(0.0, facts.core_busy_s - facts.cpu_busy_s) for facts, _ in pairs)
-        steal = sum(facts.core_steal_s for facts, _ in pairs)
-        if owned := sum(_core_s(facts) for facts, _ in pairs):
-            shares.append(CoresLost(others=100 * others / owned, steal=100 * steal / owned))
+    for host in hosts:
+        pairs = zip(result.facts, result.samples, strict=True)
+        facts = [one for one, samples in pairs if samples.host == host]
+        if found := _lost_on_host(facts):
+            shares.append(found)
     return max(shares, key=lambda share: share.percent, default=CoresLost())
+
+
+def _lost_on_host(facts: Sequence[RankFacts]) -> CoresLost | None:
+    """Return what ranks lost on one host; None where nothing was counted.
+
+    Where the kernel tells how long threads waited, that; else what others had of the cores,
+    whether the ranks wanted them or not. Threads of one rank wait for one another too, so no more counts than others have used. It is a
+    share of the time that the ranks ran or waited, and of one core's at least: a single thread that
+    had half of a core has lost half, however many cores are its rank's.
+    """
+    others = sum(max(0.0, one.core_busy_s - one.cpu_busy_s) for one in facts)
+    steal = sum(one.core_steal_s for one in facts)
+    owned = sum(map(_core_s, facts))
+    if not owned:
+        return None
+    waits = [one.core_waited_s for one in facts if one.core_waited_s is not None]
+    if len(waits) < len(facts):
+        return CoresLost(others=100 * others / owned, steal=100 * steal / owned)
+    waited = min(others, sum(waits))
+    wanted = sum(one.cpu_busy_s for one in facts) + waited
+    whole = min(owned, max(wanted, *(one.counted_s for one in facts)))
+    return CoresLost(others=100 * waited / whole, steal=100 * steal / owned)
 
 
 def _core_s(facts: RankFacts) -> float:

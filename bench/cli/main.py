@@ -105,6 +105,7 @@ def run(
     pixels: opt.Pixels = None,
     last_batch: opt.LastBatch = None,
     optimizer: opt.Optimizer = None,
+    max_cores_lost: opt.MaxCoresLost = None,
     learning_rate: opt.LearningRate = None,
     momentum: opt.Momentum = None,
     weight_decay: opt.WeightDecay = None,

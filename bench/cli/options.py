@@ -266,6 +266,14 @@ Optimizer = Annotated[
 LearningRate = Annotated[
     str | None, _option(_TRAINING, "Learning rate (default: 0.1 x images a step / 256)")
 ]
+MaxCoresLost = Annotated[
+    str | None,
+    _option(
+        _MEASURE,
+        "A run is invalid where more of its time than this, in %, was lost to other processes that "
+        "had its cores, or to the hypervisor (default: 25)",
+    ),
+]
 Momentum = Annotated[str | None, _option(_TRAINING, "Momentum of sgd (default: 0.9)")]
 WeightDecay = Annotated[str | None, _option(_TRAINING, "Weight decay (default: 0.0001)")]
 Seed = Annotated[

@@ -56,6 +56,7 @@ AT_LEAST: Final[dict[str, float]] = {
     "port": 0,
     "profile_steps": 0,
     "attribution_rounds": 0,
+    "max_cores_lost": 0,
     "zero_stage": 0,
     "bucket_mib": 1,
 }
@@ -68,6 +69,7 @@ AT_MOST: Final[dict[str, float]] = {
     "port": 65535,
     "profile_steps": 100,
     "attribution_rounds": 1000,
+    "max_cores_lost": 100,
     "zero_stage": 2,
     "bucket_mib": 100_000,
     "prefetch": 64,

@@ -255,6 +255,7 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
         "momentum": pick("momentum", 0.9, "the paper's"),
         "weight_decay": pick("weight_decay", 1e-4, "the paper's"),
         "seed": pick("seed", 0, "always the same"),
+        "max_cores_lost": pick("max_cores_lost", 25.0, "what no comparison bears", tell=False),
     }
 
 

@@ -24,6 +24,9 @@ class CpuReading:
     """The cores, busy with anything of this machine."""
     steal_s: float
     """The cores, taken by the hypervisor."""
+    waited_s: float | None = None
+    """Threads of this process, and of what it has started, ready to run and waiting for a core;
+    None where the kernel does not tell (CONFIG_SCHED_INFO, gVisor)."""
 
 
 def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
@@ -41,7 +44,24 @@ def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
         process_s=_ours_s(),
         busy_s=busy / _TICKS_PER_S,
         steal_s=steal / _TICKS_PER_S,
+        waited_s=waited_s(descendants([os.getpid()])),
     )
+
+
+def waited_s(pids: Iterable[int], proc: Path = _PROC) -> float | None:
+    """Return how long threads of these processes were ready and had no core, all together.
+
+    The run delay of the scheduler (Documentation/scheduler/sched-stats): none where a core is
+    free, whoever is busy on the others. Threads that have ended are not in it.
+    """
+    ran = delayed = 0
+    for pid in pids:
+        with suppress(OSError):
+            for task in list((proc / str(pid) / "task").iterdir()):
+                with suppress(OSError, ValueError):  # a thread may have ended meanwhile
+                    on_core, waiting, *_ = (task / "schedstat").read_text().split()
+                    ran, delayed = ran + int(on_core), delayed + int(waiting)
+    return delayed / 1e9 if ran else None
 
 
 def load_1min() -> float | None:

@@ -309,10 +309,16 @@ class Contest:
             ended_by=self._ended_by(judged),
             images=self.source.images,
             **told_figures(judged),
-            thresholds=Thresholds(),
+            thresholds=self._thresholds(a),
             pairs=tuple(self.pairs),
             notes=self._notes(judged),
             children=children,
+        )
+
+    def _thresholds(self, a: Side) -> Thresholds:
+        """Of both sides; a's, where they differ."""
+        return (
+            Thresholds(cores_lost_percent=a.resolved.max_cores_lost) if a.resolved else Thresholds()
         )
 
     def _notes(self, judged: Judged) -> tuple[str, ...]:

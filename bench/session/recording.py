@@ -107,6 +107,11 @@ class Recording:
         return self.resolved.config
 
     @property
+    def thresholds(self) -> Thresholds:
+        """Limits behind the words invalid and note."""
+        return Thresholds(cores_lost_percent=self.config.max_cores_lost)
+
+    @property
     def stood(self) -> Topology:
         """Where the ranks stood, as far as it is known."""
         return self.seen or self.topology
@@ -177,7 +182,7 @@ class Recording:
         if self.member:
             self.seen = topology_seen(self.topology, result)
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
-        verdict = judge(result, use, Thresholds())
+        verdict = judge(result, use, self.thresholds)
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -243,7 +248,7 @@ class Recording:
             topology=self.stood,
             environment=self.environment(),
             data=record_of(self.data) if self.data else None,
-            thresholds=Thresholds(),
+            thresholds=self.thresholds,
             device_name=last.device_name if last else "",
             weight_format=self._weights(),
             figures=figures,

@@ -41,6 +41,7 @@ class Evidence:
         self._notes: list[str] = []
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
+        self._waited_s: float | None = 0.0
 
     def before_window(self) -> None:
         """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
@@ -64,6 +65,10 @@ class Evidence:
         self._process_s += last.process_s - first.process_s
         self._busy_s += last.busy_s - first.busy_s
         self._steal_s += last.steal_s - first.steal_s
+        if self._waited_s is None or first.waited_s is None or last.waited_s is None:
+            self._waited_s = None
+        else:  # a thread that ended in between takes its time with it
+            self._waited_s += max(0.0, last.waited_s - first.waited_s)
 
     def facts(self, losses: list[float], timed: range, start_up_s: dict[str, float]) -> RankFacts:
         """Everything about the `timed` steps but their times; `losses` are theirs."""
@@ -81,6 +86,7 @@ class Evidence:
             cpu_busy_s=self._process_s,
             core_busy_s=self._busy_s,
             core_steal_s=self._steal_s,
+            core_waited_s=self._waited_s,
             parameters=sum(parameter.numel() for parameter in training.module.parameters()),
             parameters_unchanged=unchanged,
             parameters_unused=tuple(name for name in unchanged if name in unused),

@@ -74,6 +74,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     loader_threads: int
     """Decoding threads of a rank; with torchvision each is a process."""
     optimizer: Optimizer
+    max_cores_lost: float = 25.0
+    """Per cent of the ranks' time lost to others or the hypervisor, above which it is invalid."""
     learning_rate: float
     momentum: float
     """Nesterov momentum of sgd; adamw uses its own betas."""

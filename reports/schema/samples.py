@@ -79,6 +79,9 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Time the rank's cores were busy with anything in that time."""
     core_steal_s: float
     """What a hypervisor took from the rank's cores in that time."""
+    core_waited_s: float | None = None
+    """Time that threads of the rank, and of its loading processes, were ready to run and waited for
+    a core; None where the kernel does not tell, and in older records."""
     parameters: int
     parameters_unchanged: tuple[str, ...]
     parameter_digest: str

@@ -18,6 +18,7 @@ from bench.machine.cpu import (
     read_cpu,
     reset_peak_memory,
     running_s,
+    waited_s,
 )
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -162,3 +163,19 @@ def test_this_process_can_be_watched() -> None:
     assert cpu_seconds([os.getpid()]) > 0
     assert peak_resident_gib([os.getpid()]) > 0.01
     assert available_memory_gib() > 0
+
+
+def test_time_that_threads_waited_for_a_core(tmp_path: Path) -> None:
+    """Of all threads of all processes; none of it where the kernel counts nothing."""
+    for pid, task, text in (
+        ("7", "7", "900 250 4"),
+        ("7", "70", "100 1750 9"),
+        ("8", "8", "1 0 1"),
+    ):
+        (tmp_path / pid / "task" / task).mkdir(parents=True)
+        (tmp_path / pid / "task" / task / "schedstat").write_text(f"{text}\n")
+    assert waited_s([7, 8, 99], tmp_path) == pytest.approx(2000 / 1e9)
+    (tmp_path / "9" / "task" / "9").mkdir(parents=True)
+    (tmp_path / "9" / "task" / "9" / "schedstat").write_text("0 0 0\n")
+    assert waited_s([9], tmp_path) is None
+    assert waited_s([99], tmp_path) is None

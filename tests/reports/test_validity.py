@@ -232,3 +232,30 @@ def test_limits_are_those_given() -> None:
 def test_all_reasons_are_told() -> None:
     bad = made_facts(0, losses_finite=False, batches_distinct=1, parameter_digest="0ther")
     assert len(verdict(bad, made_facts(1), gpu=GpuUse(foreign_percent=50)).invalid) == 4
+
+
+def waiting(busy_s: float, core_busy_s: float, waited_s: float | None) -> RankFacts:
+    """A rank of two cores, watched for ten seconds."""
+    facts = made_facts(0, affinity=(0, 1), counted_s=10.0, core_steal_s=0.0)
+    return msgspec.structs.replace(
+        facts, cpu_busy_s=busy_s, core_busy_s=core_busy_s, core_waited_s=waited_s
+    )
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "core_busy_s", "waited_s", "percent"),
+    [
+        (10.0, 20.0, 0.02, 0.2),  # one thread, and somebody else on the other core: nothing lost
+        (10.0, 20.0, None, 50.0),  # the same where the kernel does not tell who waited
+        (5.0, 20.0, 5.0, 50.0),  # one thread that had half of a core, all cores busy
+        (10.0, 20.0, 10.0, 50.0),  # two threads, each with half of its core
+        (19.9, 20.0, 8.0, 0.5),  # more threads than cores wait for one another, not for others
+        (0.1, 10.0, 0.1, 1.0),  # a rank that hardly runs loses hardly anything
+    ],
+)
+def test_cores_are_lost_where_threads_had_to_wait(
+    busy_s: float, core_busy_s: float, waited_s: float | None, percent: float
+) -> None:
+    facts = waiting(busy_s, core_busy_s, waited_s)
+    found = cores_lost(made_result(even_samples(0, [100] * 100), facts=(facts,)))
+    assert found.percent == pytest.approx(percent, abs=0.05)
