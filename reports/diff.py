@@ -16,6 +16,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     a: str
     b: str
+    invalid: tuple[str, ...]
+    """Why figures of a or of b are not to be believed."""
     configuration: tuple[Difference, ...]
     environment: tuple[Difference, ...]
     figures_a: Figures | None
@@ -31,6 +33,11 @@ def diff(a: Record, b: Record) -> Diff:
     return Diff(
         a=a.id,
         b=b.id,
+        invalid=tuple(
+            f"{name} is {one.status}: {one.why or 'no reason is in its record'}"
+            for name, one in (("a", a), ("b", b))
+            if one.status != "ok"
+        ),
         configuration=differences([a], [b], configuration_facts),
         environment=differences([a], [b], environment_facts),
         figures_a=a.figures,

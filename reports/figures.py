@@ -86,6 +86,7 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
         step_ms_p50=times.p50_ms,
         step_ms_p95=times.p95_ms,
         step_ms_p99=times.p99_ms,
+        step_ms_max=float(slowest_rank(steps).max()) / 1e6,
         step_ms_jitter=times.jitter_ms,
         slow=slow_steps_of(slowest_rank(steps) / 1e6),
         data_wait_ms=split.data_wait_ms,

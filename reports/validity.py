@@ -89,9 +89,10 @@ def _lost_on_host(facts: Sequence[RankFacts]) -> CoresLost | None:
     """Return what ranks lost on one host; None where nothing was counted.
 
     Where the kernel tells how long threads waited, that; else what others had of the cores,
-    whether the ranks wanted them or not. Threads of one rank wait for one another too, so no more counts than others have used. It is a
-    share of the time that the ranks ran or waited, and of one core's at least: a single thread that
-    had half of a core has lost half, however many cores are its rank's.
+    whether the ranks wanted them or not. Threads of one rank wait for one another too, so no more
+    counts than others have used. It is a share of the time that the ranks ran or waited, and of
+    one core's at least: a single thread that had half of a core has lost half, however many cores
+    are its rank's.
     """
     others = sum(max(0.0, one.core_busy_s - one.cpu_busy_s) for one in facts)
     steal = sum(one.core_steal_s for one in facts)

@@ -7,11 +7,13 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from bench.cli.run import minutes_to_wait, say
 from bench.cli.show import show_stored
 from bench.cli.sides import ids_of, refuse, side_request, words_of
 from bench.config.request import flag, merged
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
+from bench.machine.lock import wait_until_free
 from bench.machine.member import require_alone
 from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import find, runs_folder
@@ -44,6 +46,9 @@ def compare_command(given: Mapping[str, Any]) -> int:
 
     require_alone("compare")
     root = runs_folder(given["output"])
+    if minutes := minutes_to_wait(given["wait"]):
+        refuse(given, ("a_runs", "b_runs"), "measures nothing: there is nothing to wait for")
+        wait_until_free(minutes, say)
     with CompareDisplay() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
     show_stored(record, as_json=given["json"])

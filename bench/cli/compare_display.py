@@ -1,5 +1,6 @@
 """What the user sees while a comparison goes on, all on standard error."""
 
+import time
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -18,12 +19,14 @@ class CompareDisplay(RunDisplay):
         self._pairs = self._number = 0
         self._design: Design = "duet"
         self._order: Order = "ab"
+        self._most_minutes, self._began_s = 0.0, time.monotonic()
 
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
     ) -> None:
         """Both sides are resolved: print what differs between them."""
         self._pairs = 0 if limits.more_pairs else limits.pairs
+        self._most_minutes, self._began_s = limits.max_minutes, time.monotonic()
         for name, side in zip("ab", sides, strict=True):
             self.line(Text.assemble((name, "bold cyan"), f"  {side.given or 'the defaults'}"))
         for difference in differences:
@@ -34,7 +37,9 @@ class CompareDisplay(RunDisplay):
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
         self._number, self._order, self._design = number, order, design
-        self._label = f"session {number} of at most {most}: "
+        used = (time.monotonic() - self._began_s) / 60
+        budget = f", {used:.0f} of {self._most_minutes:g} min" if self._most_minutes else ""
+        self._label = f"session {number} of at most {most}{budget}: "
         if design == "duet":
             self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
 

@@ -122,6 +122,7 @@ def run(
     output: opt.Output = None,
     json: opt.Json = False,
     dry_run: opt.DryRun = False,
+    wait: opt.Wait = None,
 ) -> None:
     """Train ResNeXt for a while and report images/s, and where each step's time went.
 
@@ -132,10 +133,10 @@ def run(
 
     request = {name: value for name, value in given.items() if value is not None}
     how = (allow_unsure, output, json)
-    raise typer.Exit(run_command(request, config, *how, dry_run=dry_run))
+    raise typer.Exit(run_command(request, config, *how, dry_run=dry_run, wait=wait))
 
 
-_NOT_STORED = frozenset({"allow_unsure", "config", "output", "json", "dry_run"})
+_NOT_STORED = frozenset({"allow_unsure", "config", "output", "json", "dry_run", "wait"})
 
 
 @app.command()
@@ -152,6 +153,7 @@ def compare(
     b_runs: opt.RunsB = None,
     margin: opt.Margin = "2",
     design: opt.Design = "auto",
+    wait: opt.Wait = None,
     max_sessions: opt.MaxSessions = "26",
     max_minutes: opt.MaxMinutes = "20",
     blocks: opt.Blocks = None,

@@ -266,6 +266,15 @@ Optimizer = Annotated[
 LearningRate = Annotated[
     str | None, _option(_TRAINING, "Learning rate (default: 0.1 x images a step / 256)")
 ]
+Wait = Annotated[
+    str | None,
+    _option(
+        _MEASURE,
+        "Wait up to so many minutes for another measurement on this machine to end; without it, "
+        "compare is refused and run notes it",
+        metavar="MINUTES",
+    ),
+]
 MaxCoresLost = Annotated[
     str | None,
     _option(

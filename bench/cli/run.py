@@ -6,13 +6,17 @@ from pathlib import Path
 
 from bench.cli.show import show_stored
 from bench.config.request import checked, merged, read_file
+from bench.errors import UsageError
 from bench.machine.inventory import Machine, inspect
+from bench.machine.lock import wait_until_free
 from bench.machine.member import Member, find_member
 from reports.runs import runs_folder
 from reports.schema.config import Request
 from reports.schema.record import Record
 
 FAILED, UNSURE = 4, 3
+MOST_MINUTES = 10_000
+"""Of --wait: a week."""
 
 
 def run_command(
@@ -23,8 +27,10 @@ def run_command(
     as_json: bool,
     *,
     dry_run: bool,
+    wait: str | None = None,
 ) -> int:
     """Run as asked, show the record, and return the exit code."""
+    minutes = minutes_to_wait(wait)
     request = merged(checked(given, typed=False), read_file(file) if file else {})
     if dry_run:
         from bench.cli.dry_run import show_plan
@@ -33,7 +39,27 @@ def run_command(
         if member is None or member.leads:
             show_plan(request, machine, member, as_json=as_json)
         return 0
+    if minutes:
+        wait_until_free(minutes, say)
     return run_request(request, output, as_json=as_json, allow_unsure=allow_unsure)
+
+
+def minutes_to_wait(given: str | None) -> float:
+    """Minutes of --wait, 0 without it."""
+    if given is None:
+        return 0.0
+    try:
+        minutes = float(given)
+    except ValueError as error:
+        raise UsageError(f"--wait {given}: a number of minutes is needed") from error
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise UsageError(f"--wait {given}: must be from 0 to {MOST_MINUTES:,}")
+    return minutes
+
+
+def say(text: str) -> None:
+    """Tell the user something while nothing else is shown."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def run_request(request: Request, output: Path | None, *, as_json: bool, allow_unsure: bool) -> int:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +62,27 @@ def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
         # A child forked without exec still has the file open, so closing alone would not do.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+
+WAIT_S: Final = 2.0
+
+
+def wait_until_free(
+    minutes: float, tell: Callable[[str], None], *, path: Path | None = None
+) -> None:
+    """Return once nobody measures here; raises CannotHere after so many minutes.
+
+    `tell` is given who it is waited for, whenever that is somebody else.
+    """
+    deadline, told = time.monotonic() + 60 * minutes, ""
+    while found := holder(path=path):
+        if time.monotonic() > deadline:
+            raise CannotHere(f"waited {minutes:g} min (--wait); {_refusal(found)}")
+        who = f"process {found.pid} ({found.what})" if found.pid else "another process"
+        if who != told:
+            told = who
+            tell(f"waiting for {who}, which measures on this machine; at most {minutes:g} min")
+        time.sleep(min(WAIT_S, max(0.0, deadline - time.monotonic()) + 0.01))
 
 
 def holder(*, path: Path | None = None) -> Holder | None:

@@ -21,6 +21,8 @@ FEWEST_STEPS, MOST_STEPS = 3, 1000
 """Bounds of a block's steps where they follow from `BLOCK_S`."""
 FEWEST_PAIRS, MOST_PAIRS = 10, 200
 """Pairs of a session, where their number is not given: more than the fewest where they scatter."""
+FEWEST_WHEN_OVER: Final = 4
+"""Pairs of a session that the end of the time may not cut off: whole quads, and a scatter."""
 MOST_ROWS: Final = 200_000
 """Steps of a session for which there is room, whatever the number of pairs asked for."""
 KNOWN: Final = 0.0015
@@ -33,11 +35,18 @@ Lengths = list[tuple[float, float]]
 
 
 def alternate(
-    first: Block, second: Block, pairs: int, more: Callable[[Lengths], bool] = lambda _: False
+    first: Block,
+    second: Block,
+    pairs: int,
+    more: Callable[[Lengths], bool] = lambda _: False,
+    over: Callable[[Lengths], bool] = lambda _: False,
 ) -> Lengths:
-    """Run `pairs` blocks of each side, and then as long as `more`, given all so far, says so."""
+    """Run `pairs` blocks of each side, and then as long as `more`, given all so far, says so.
+
+    It ends sooner where `over`, asked after each pair, says that the time is over.
+    """
     lengths: Lengths = []
-    while len(lengths) < pairs or more(lengths):
+    while (len(lengths) < pairs or more(lengths)) and not over(lengths):
         if len(lengths) % 2 == 0:
             a = first()
             b = second()

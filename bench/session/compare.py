@@ -1,6 +1,7 @@
 """Opens a comparison of two configurations: new, or where a killed one stopped."""
 
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 
 def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> Configured:
+    began_s = time.monotonic()  # making and checking images counts
     a, b = (
         open_recording(side, machine, root=folder, command=asked.command, tell=display.preparing)
         for side in (asked.a, asked.b)
@@ -95,6 +97,7 @@ def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> C
         more_blocks=asked.limits.more_pairs,
         block_steps=asked.limits.block_steps,
         modules=asked.modules,
+        ends_s=began_s + 60 * asked.limits.max_minutes,
     )
     if source.design == "relaunch":
         source.require_launchable()
@@ -167,6 +170,7 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         blocks=_longest_session(kept) if kept.limits.more_pairs else kept.limits.pairs,
         more_blocks=kept.limits.more_pairs,
         block_steps=kept.limits.block_steps,
+        ends_s=time.monotonic() + 60 * kept.limits.max_minutes - state.elapsed_s,
         told=[note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME))],
     )
 

@@ -1,5 +1,6 @@
 """Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
 
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -55,6 +56,8 @@ class Configured:
     more_blocks: bool = False
     """Whether more pairs follow where they scatter."""
     modules: tuple[str, str] = (WORKER, WORKER)
+    ends_s: float = math.inf
+    """When the budget is over, by the monotonic clock."""
     told: list[str] = field(default_factory=list)
     chooses_steps: bool = field(init=False)
     """Whether the length of blocks is ours to choose."""
@@ -144,6 +147,7 @@ class Configured:
             block_steps=self.block_steps,
             check_memory=not self.a.sessions,
             modules=self.modules,
+            ends_s=self.ends_s,
         )
         at = datetime.now(UTC)
         played = play(self.a, self.b, score, number, order, tick)

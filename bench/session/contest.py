@@ -48,6 +48,10 @@ Tick = Callable[[int], None]
 """Called once or twice a second with the number of finished pairs of blocks."""
 
 
+class OutOfTime(Exception):
+    """The budget was over before a session was complete, and not the first one."""
+
+
 class Source(Protocol):
     """Where pairs come from."""
 
@@ -194,8 +198,12 @@ class Contest:
         order = order_of(number)
         most = self.limits.max_sessions + len(self.pairs) - len(counted(self.pairs))
         self.display.contest(number, most, order, self.source.design)
-        self.pairs.append(self.source.measure(number, order, self.display.pairs))
-        over = self._is_over()
+        try:
+            self.pairs.append(self.source.measure(number, order, self.display.pairs))
+        except OutOfTime:  # what was complete before counts
+            over = True
+        else:
+            over = self._is_over()
         look = self._is_look(over=over)
         self.looks_taken += look
         judged = self.judged()

@@ -21,6 +21,7 @@ from bench.machine.cpu import load_1min
 from bench.machine.gpu_watch import open_watch
 from bench.machine.process import undisturbed
 from bench.session.blocks import (
+    FEWEST_WHEN_OVER,
     MOST_STEPS,
     Block,
     Lengths,
@@ -57,6 +58,8 @@ class Score:
     """Whether to build the second side only after the first has shown what it needs."""
     modules: tuple[str, str] = (WORKER, WORKER)
     """What the ranks of each side run."""
+    ends_s: float = math.inf
+    """When the budget is over, by the monotonic clock: the session ends with the pairs it has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +176,12 @@ class _Stage:
             short = time.monotonic() - begun < built
             return counted % 2 == 1 or (short and not well_known(lengths[1:]))
 
-        alternate(*blocks, 1 + self.score.pairs, more)
+        def over(lengths: Lengths) -> bool:
+            counted = len(lengths) - 1
+            whole = counted >= FEWEST_WHEN_OVER and counted % 2 == 0
+            return whole and time.monotonic() > self.score.ends_s
+
+        alternate(*blocks, 1 + self.score.pairs, more, over)
         return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
 
     def _launch(self, run: Recording, module: str) -> None:

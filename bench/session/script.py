@@ -22,14 +22,14 @@ from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, 
 from bench.launch.watch import SessionFailed
 from bench.machine.findings import here
 from bench.machine.others import watch_others
-from bench.session.contest import Tick
+from bench.session.contest import OutOfTime, Tick
 from reports.pairs import of_steps
 from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
 
-LEAST_LIMIT_S: Final = 600.0
-"""A launch gets the rest of the budget, and never less than this: what is begun may end."""
+LEAST_LIMIT_S: Final = 10.0
+"""A launch gets the rest of the budget, and never less than this."""
 _MOST_DIGITS: Final = 18
 """Of a step in ns: thirty years."""
 
@@ -148,18 +148,21 @@ class Scripted:
         try:
             code = run_script(command, limit_s, tick, watch.look)
             lasted_s, others_percent = time.monotonic() - start, others()
-            _require_well(code, limit_s)
+            if code is None and number > 1:
+                raise OutOfTime
+            _require_well(code, limit_s, command.samples)
             found = judged(read_samples(command.samples), lasted_s, others_percent)
             return replace(found, faults=faults_per_step(watch.looks, found.steadiness.cut))
         except (OSError, BadSamples) as error:
             raise _failed(number, name, str(error), command.log) from error
 
 
-def _require_well(code: int | None, limit_s: float) -> None:
+def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
     if code is None:
+        steps = samples.read_bytes().count(b"\n") if samples.exists() else 0
         raise BadSamples(
-            f"the script had not ended after {limit_s / 60:.3g} min and was ended; a launch may "
-            f"take what is left of --max-minutes, and {LEAST_LIMIT_S / 60:.3g} min at least"
+            f"the script had not ended after {limit_s / 60:.3g} min, with {steps} step times "
+            "written, and was ended; --max-minutes bounds all launches together: raise it"
         )
     if code:
         raise BadSamples(f"the script ended with {exit_words(code)}")

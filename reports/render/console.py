@@ -24,11 +24,30 @@ the slowest one."""
 
 def print_record(console: Console, record: Record) -> None:
     """Show a whole record."""
+    if doubt := first_doubt(record):
+        console.print(doubt)
     console.print(_throughput_table(record) if record.figures else _headline(record))
-    if record.attribution:
+    if record.attribution and record.status == "invalid":
+        console.print(Text("Is it the loader? An invalid run cannot tell.", style="bold"))
+    elif record.attribution:
         print_attribution(console, record.attribution, record.resolved)
     for part in _remarks(record):
         console.print(part)
+
+
+def first_doubt(record: Record) -> Text | None:
+    """Why the figures below are not to be believed; None where they are."""
+    if record.status == "invalid":
+        return Text(f"INVALID: {record.why}", style="bold red")
+    never = [one for one in record.sessions if not one.steadiness.steady]
+    if record.figures and never:
+        of = (
+            f" in {len(never)} of {len(record.sessions)} sessions"
+            if len(record.sessions) > 1
+            else ""
+        )
+        return Text(f"NEVER STEADY{of}: {never[0].steadiness.why}", style="bold yellow")
+    return None
 
 
 def _headline(record: Record) -> Text:
@@ -81,7 +100,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         (
             f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   "
             f"p95 {words.ms(figures.step_ms_p95)}   "
-            f"p99 {words.ms(figures.step_ms_p99)}   jitter {words.ms(figures.step_ms_jitter)}"
+            f"{_longest(figures)}   jitter {words.ms(figures.step_ms_jitter)}"
         ),
     )
     if figures.slow:
@@ -94,6 +113,17 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         yield "MFU", _mfu(record.cost)
     if line := gpu_line(record):
         yield "GPU", line
+
+
+FEWEST_FOR_P99 = 100
+"""Steps below which the 99th percentile is between the two longest of them."""
+
+
+def _longest(figures: Figures) -> str:
+    """The 99th percentile; of few steps it would be a name for the longest one."""
+    if figures.steps >= FEWEST_FOR_P99:
+        return f"p99 {words.ms(figures.step_ms_p99)}"
+    return f"longest {words.ms(figures.step_ms_max or figures.step_ms_p99)}"
 
 
 def _memory_kind(record: Record) -> str:

@@ -95,6 +95,8 @@ def print_diff(console: Console, found: Diff) -> None:
     table.add_column("", style="cyan", no_wrap=True)
     table.add_column(f"a  {found.a}", overflow="fold")
     table.add_column(f"b  {found.b}", overflow="fold")
+    for doubt in found.invalid:
+        console.print(Text(doubt, style="bold red"))
     for part in (found.configuration, found.environment):
         for one in part:
             table.add_row(*_difference(one))

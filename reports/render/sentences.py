@@ -36,7 +36,7 @@ def verdict_line(record: Comparison) -> str:
         ),
         "can't tell": f"can't tell b from a{_known_so_far(record)}{_more(record)}",
         "never steady": f"never steady: {record.why}",
-        "invalid": f"invalid: {record.why}",
+        "invalid": f"INVALID: {record.why}",
     }
     return told[word]
 

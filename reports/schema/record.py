@@ -107,6 +107,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     step_ms_p50: float
     step_ms_p95: float
     step_ms_p99: float
+    step_ms_max: float | None = None
+    """The longest step; None in older records."""
     step_ms_jitter: float
     """1.4826 x the median absolute deviation."""
     slow: SlowSteps | None = None

@@ -171,9 +171,9 @@ def test_pairs_of_blocks_are_counted_up_to_the_number_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert playing(capsys, LIMITS, (0, 1, 7))[1:] == [
-        "session 1 of at most 26: building and warming up 0/10",
-        "session 1 of at most 26: in turn 1/10",
-        "session 1 of at most 26: in turn 7/10",
+        "session 1 of at most 26, 0 of 20 min: building and warming up 0/10",
+        "session 1 of at most 26, 0 of 20 min: in turn 1/10",
+        "session 1 of at most 26, 0 of 20 min: in turn 7/10",
     ]
 
 
@@ -182,7 +182,7 @@ def test_where_scatter_decides_how_many_pairs_there_is_no_total(
 ) -> None:
     limits = msgspec.structs.replace(LIMITS, more_pairs=True)
     assert playing(capsys, limits, (0, 1, 57))[1:] == [
-        "session 1 of at most 26: building and warming up",
-        "session 1 of at most 26: in turn 1 pair of blocks",
-        "session 1 of at most 26: in turn 57 pairs of blocks",
+        "session 1 of at most 26, 0 of 20 min: building and warming up",
+        "session 1 of at most 26, 0 of 20 min: in turn 1 pair of blocks",
+        "session 1 of at most 26, 0 of 20 min: in turn 57 pairs of blocks",
     ]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bench.errors import CannotHere
 from bench.machine import lock
-from bench.machine.lock import holder, measuring
+from bench.machine.lock import holder, measuring, wait_until_free
 
 HOLD = """
 import subprocess, sys, time
@@ -255,3 +255,16 @@ def test_long_words_are_cut(path: Path) -> None:
     assert found
     assert len(found.what) == 200
     assert found.pid == os.getpid()
+
+
+def test_waiting_for_another_measurement(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who it is for is told once; then nothing, or a refusal when the time is over."""
+    monkeypatch.setattr(lock, "WAIT_S", 0.01)
+    told: list[str] = []
+    wait_until_free(0.0, told.append, path=path)
+    assert told == []
+    refused = pytest.raises(CannotHere, match=r"waited 0\.001 min \(--wait\); .*a nightly run")
+    with measuring("a nightly run", path=path), refused:
+        wait_until_free(0.001, told.append, path=path)
+    (one,) = told
+    assert one.startswith(f"waiting for process {os.getpid()} (a nightly run)")

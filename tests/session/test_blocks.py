@@ -45,6 +45,11 @@ def test_more_pairs_are_played_in_the_same_order_as_long_as_asked_for() -> None:
     assert seen == [3, 4, 5], "not before all that were asked for have been played"
 
 
+def test_blocks_end_when_the_time_is_over() -> None:
+    played = alternate(lambda: 1.0, lambda: 1.0, 10, over=lambda lengths: len(lengths) >= 5)
+    assert len(played) == 5
+
+
 @pytest.mark.parametrize(
     ("step_ms", "short", "steps"),
     [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.errors import CannotHere, Interrupted
 from bench.launch.watch import SessionFailed
-from bench.session.contest import STATE, Contest, State, Tick, order_of
+from bench.session.contest import STATE, Contest, OutOfTime, State, Tick, order_of
 from reports import runs
 from reports.schema.comparison import Comparison, Design, Difference, Limits, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status
@@ -226,6 +226,18 @@ def test_looks_already_taken_stay_paid_when_the_time_is_over(tmp_path: Path) -> 
     assert record.change.confidence_percent == pytest.approx(
         100 * (1 - TOTAL_SHARE * (0.01 - spent))
     )
+
+
+def test_a_session_that_the_time_cut_is_left_out(tmp_path: Path) -> None:
+    """What was complete before it counts, and is looked at once more."""
+
+    def meanwhile(number: int) -> None:
+        if number == 4:
+            raise OutOfTime
+
+    record, _ = ended(tmp_path, Made(effects=around(0.3, 0.001), meanwhile=meanwhile), most=26)
+    assert (record.status, record.verdict, len(record.pairs)) == ("ok", "slower", 3)
+    assert record.looks_taken == 1
 
 
 def test_one_session_is_nothing_to_look_at(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from bench.launch import script as launch
 from bench.launch.script import ScriptCommand, end_left_over, run_script
 from bench.launch.watch import SessionFailed
 from bench.session import script
+from bench.session.contest import OutOfTime
 from reports.schema.comparison import Side
 from tests.reports.made_results import made_record
 
@@ -123,5 +124,8 @@ def test_a_launch_ends_with_the_budget_and_its_least_time(
         notes=(),
         ends_s=time.monotonic() - 1,
     )
-    with pytest.raises(SessionFailed, match=r"b, session 2: .* had not ended after 0\.005 min"):
+    told = r"b, session 1: .* had not ended after 0\.005 min, with 0 step times .*: raise it"
+    with pytest.raises(SessionFailed, match=told):
+        source.measure(1, "ba", lambda done: None)
+    with pytest.raises(OutOfTime):
         source.measure(2, "ba", lambda done: None)

@@ -62,7 +62,7 @@ HEADLINES: dict[str, tuple[Sequence[Pair], str]] = {
     "same": (spread_around(0.0, 0.005), "b and a are the same, within ±2 %"),
     "can't tell": (spread_around(0.0, 0.05), "can't tell b from a; about "),
     "never steady": (DRIFTING, "never steady: b over a moves by +4.5 % within a session"),
-    "invalid": (INVALID, "invalid: 3 of 3 sessions do not count; the first one: a: the loss"),
+    "invalid": (INVALID, "INVALID: 3 of 3 sessions do not count; the first one: a: the loss"),
 }
 
 
