@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from bench.cli.run import minutes_to_wait, say
+from bench.cli.run import Pardon, minutes_to_wait, say
 from bench.cli.show import show_stored
 from bench.cli.sides import ids_of, refuse, side_request, words_of
 from bench.config.request import flag, merged
@@ -20,7 +20,7 @@ from reports.runs import find, runs_folder
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
 
-FAILED, UNSURE, SLOWER = 4, 3, 1
+FAILED, SLOWER = 4, 1
 _UNSURE: Final = ("can't tell", "never steady", "invalid")
 
 _OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo", "as_is")
@@ -52,15 +52,22 @@ def compare_command(given: Mapping[str, Any]) -> int:
     with CompareDisplay() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
     show_stored(record, as_json=given["json"])
-    return exit_code(record, allow_unsure=given["allow_unsure"])
+    pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
+    code = exit_code(record, pardon)
+    if given["json"] and (record.verdict is None or record.verdict in _UNSURE):
+        from reports.render.sentences import verdict_line, what_to_do
+
+        say("; ".join((verdict_line(record), *what_to_do(record))))
+    return code
 
 
-def exit_code(record: Comparison, *, allow_unsure: bool) -> int:
+def exit_code(record: Comparison, pardon: Pardon) -> int:
     """0 same, faster, negligible; 1 slower; 3 where nothing is certain; 4 failed."""
     if record.status == "failed":
         return FAILED
     if record.verdict is None or record.verdict in _UNSURE:
-        return 0 if allow_unsure else UNSURE
+        invalid = record.verdict == "invalid"
+        return pardon.code(invalid=invalid, unsure=not invalid)
     return SLOWER if record.verdict == "slower" else 0
 
 

@@ -73,7 +73,7 @@ WIDE_PERCENT = 100.0
 def _interval(found: Interval) -> str:
     low, high = to_percent(found.low), to_percent(found.high)
     if high > WIDE_PERCENT:
-        return f"b {to_percent(found.estimate):+.2f} %   nothing can be said yet"
+        return f"b {to_percent(found.estimate):+.2f} %   too uncertain yet to say more"
     return (
         f"b {to_percent(found.estimate):+.2f} %   "
         f"{100 * found.confidence:.4g} % interval {low:+.2f} to {high:+.2f}"

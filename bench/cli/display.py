@@ -31,6 +31,9 @@ _PHASES = {
     Phase.GATHERING: "gathering",
     Phase.DONE: "gathering",
 }
+MOST_CHOICES = 5
+"""Lines of choices before a run: what was chosen for this machine comes first."""
+_FIRST = ("device", "batch-size", "image-size", "threads", "nproc-per-node", "pipeline", "data")
 REDRAW_S = 1.0
 """A redraw takes milliseconds of a core that a rank may be using: once a second is enough."""
 
@@ -70,6 +73,8 @@ class RunDisplay:
         self._config = config
         self._console.print("[bold]Chosen for this machine[/] (name an option to change it)")
         self._console.print(_choices_table(choices))
+        if hidden := max(0, len({one.why for one in choices}) - MOST_CHOICES):
+            self._console.print(f"  and {hidden} more: see --dry-run, or the record", style="dim")
         self._console.print(Text.assemble(("Run folder ", "bold"), f"{folder}\n"))
 
     def session(self, number: int, total: int) -> None:
@@ -141,7 +146,8 @@ def _choices_table(choices: Sequence[Choice]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
     table.add_column(max_width=52)
     table.add_column(style="dim")
-    for why, chosen in by_reason.items():
+    first = sorted(by_reason.items(), key=lambda one: not any(map(one[1][0].startswith, _FIRST)))
+    for why, chosen in first[:MOST_CHOICES]:
         table.add_row(Text("  " + ", ".join(chosen)), Text(why))
     return table
 

@@ -118,6 +118,7 @@ def run(
     attribute: opt.Attribute = None,
     attribution_rounds: opt.AttributionRounds = None,
     allow_unsure: opt.AllowUnsure = False,
+    allow_invalid: opt.AllowInvalid = False,
     config: opt.Config = None,
     output: opt.Output = None,
     json: opt.Json = False,
@@ -129,14 +130,16 @@ def run(
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
     given = {name: value for name, value in locals().items() if name not in _NOT_STORED}
-    from bench.cli.run import run_command
+    from bench.cli.run import Pardon, run_command
 
     request = {name: value for name, value in given.items() if value is not None}
-    how = (allow_unsure, output, json)
-    raise typer.Exit(run_command(request, config, *how, dry_run=dry_run, wait=wait))
+    pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
+    raise typer.Exit(run_command(request, config, pardon, output, json, dry_run=dry_run, wait=wait))
 
 
-_NOT_STORED = frozenset({"allow_unsure", "config", "output", "json", "dry_run", "wait"})
+_NOT_STORED = frozenset(
+    {"allow_unsure", "allow_invalid", "config", "output", "json", "dry_run", "wait"}
+)
 
 
 @app.command()
@@ -159,6 +162,7 @@ def compare(
     blocks: opt.Blocks = None,
     block_steps: opt.BlockSteps = None,
     allow_unsure: opt.AllowUnsureVerdict = False,
+    allow_invalid: opt.AllowInvalid = False,
     resume: opt.Resume = None,
     output: opt.Output = None,
     json: opt.Json = False,

@@ -437,13 +437,15 @@ Resume = Annotated[
 ]
 AllowUnsure = Annotated[
     bool,
-    _option(_MEASURE, "Exit 0 where it would be 3 (invalid, never steady)", "--allow-unsure"),
+    _option(_MEASURE, "Exit 0 where it would be 3, as it was never steady", "--allow-unsure"),
 ]
 AllowUnsureVerdict = Annotated[
     bool,
-    _option(
-        _VERDICT, "Exit 0 where it would be 3 (can't tell, never steady, invalid)", "--allow-unsure"
-    ),
+    _option(_VERDICT, "Exit 0 where it would be 3: can't tell, never steady", "--allow-unsure"),
+]
+AllowInvalid = Annotated[
+    bool,
+    _option(_MEASURE, "Exit 0 where it would be 3, as it is invalid", "--allow-invalid"),
 ]
 Config = Annotated[
     Path | None,

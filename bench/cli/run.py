@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cli.show import show_stored
@@ -22,7 +23,7 @@ MOST_MINUTES = 10_000
 def run_command(
     given: dict[str, object],
     file: Path | None,
-    allow_unsure: bool,
+    pardon: "Pardon",
     output: Path | None,
     as_json: bool,
     *,
@@ -41,7 +42,21 @@ def run_command(
         return 0
     if minutes:
         wait_until_free(minutes, say)
-    return run_request(request, output, as_json=as_json, allow_unsure=allow_unsure)
+    return run_request(request, output, as_json=as_json, pardon=pardon)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pardon:
+    """What does not make the exit code 3."""
+
+    unsure: bool = False
+    """Steps that never became steady, and verdicts that cannot tell."""
+    invalid: bool = False
+    """Figures that are not to be believed."""
+
+    def code(self, *, invalid: bool, unsure: bool) -> int:
+        """3 where something is not pardoned."""
+        return UNSURE if (invalid and not self.invalid) or (unsure and not self.unsure) else 0
 
 
 def minutes_to_wait(given: str | None) -> float:
@@ -62,7 +77,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run_request(request: Request, output: Path | None, *, as_json: bool, allow_unsure: bool) -> int:
+def run_request(request: Request, output: Path | None, *, as_json: bool, pardon: Pardon) -> int:
     """Run a checked request, or take part in it as one of somebody's ranks."""
     member, machine = _whereabouts()
     if member and not member.leads:
@@ -90,7 +105,22 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, allow_u
         from bench.cli.trace_report import show_profiled
 
         show_profiled(record.id, runs_folder(output))
-    return exit_code(record, allow_unsure=allow_unsure)
+    code = exit_code(record, pardon)
+    if as_json and (doubt := doubt_of(record)):
+        say(f"{doubt} ({record.id})")
+    return code
+
+
+def doubt_of(record: Record) -> str:
+    """Why a run's exit code is not 0, and the way out, in one line; empty where it is."""
+    if record.status == "failed":
+        return f"failed: {record.why}"
+    if record.status == "invalid":
+        return f"invalid: {record.why}; run it on a quiet machine, or --allow-invalid"
+    never = [one for one in record.sessions if not one.steadiness.steady]
+    if not never:
+        return ""
+    return f"{never[0].steadiness.why}; give more --steps or --warm-up, or --allow-unsure"
 
 
 def _with_batch(
@@ -116,10 +146,9 @@ def _whereabouts() -> tuple[Member | None, Machine]:
     return member, own_share(machine, member)
 
 
-def exit_code(record: Record, *, allow_unsure: bool) -> int:
+def exit_code(record: Record, pardon: Pardon) -> int:
     """0 for a sound run, 3 for one that cannot be believed, 4 for one that failed."""
     if record.status == "failed":
         return FAILED
     unsteady = any(not session.steadiness.steady for session in record.sessions)
-    unsure = record.status == "invalid" or unsteady
-    return UNSURE if unsure and not allow_unsure else 0
+    return pardon.code(invalid=record.status == "invalid", unsure=unsteady)

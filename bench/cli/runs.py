@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.cli.output import print_json
-from bench.cli.run import run_request
+from bench.cli.run import Pardon, run_request
 from bench.cli.show import show_stored
 from bench.config.resolve import request_of
 from bench.errors import UsageError
@@ -117,13 +117,13 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
     return 0
 
 
-def rerun_command(wanted: str, allow_unsure: bool, output: Path | None, as_json: bool) -> int:
+def rerun_command(wanted: str, pardon: Pardon, output: Path | None, as_json: bool) -> int:
     """The resolved configuration again; what this machine cannot do is said before it starts."""
     record = load_run(find(runs_folder(output), wanted))
     request = request_of(record.resolved)
     if record.data and record.data.made:
         del request["data"]  # made again from its seed where it is not there
-    return run_request(request, output, as_json=as_json, allow_unsure=allow_unsure)
+    return run_request(request, output, as_json=as_json, pardon=pardon)
 
 
 def schema_command() -> int:

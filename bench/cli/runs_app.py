@@ -186,11 +186,14 @@ def rerun(
     output: opt.Output = None,
     json: opt.Json = False,
     allow_unsure: opt.AllowUnsure = False,
+    allow_invalid: opt.AllowInvalid = False,
 ) -> None:
     """Run the resolved configuration of a stored run again."""
+    from bench.cli.run import Pardon
     from bench.cli.runs import rerun_command
 
-    raise typer.Exit(rerun_command(wanted, allow_unsure, output, json))
+    pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
+    raise typer.Exit(rerun_command(wanted, pardon, output, json))
 
 
 @runs_app.command("schema")

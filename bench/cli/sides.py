@@ -22,6 +22,7 @@ _NOT_A_SIDE: Final = (
     "json",
     "dry_run",
     "allow_unsure",
+    "allow_invalid",
 )
 """Options of `run` that say how to measure or to show, which is the same for both sides.
 

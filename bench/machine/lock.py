@@ -7,6 +7,7 @@ share a kernel but no /tmp, such as containers, do not see each other's lock.
 
 import errno
 import fcntl
+import getpass
 import os
 import stat
 import time
@@ -191,12 +192,21 @@ def _read(descriptor: int) -> Holder:
 
 
 def _refusal(found: Holder) -> str:
-    wait = "Two measurements at once spoil each other: wait for it"
+    wait = "Two measurements at once spoil each other: wait for it (--wait MINUTES does)"
     if not found.pid:
         return f"another process is measuring on this machine; {found.what}\n{wait}"
     since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
-    minutes = (time.time() - found.since_s) / 60
-    return (
-        f"process {found.pid} has been measuring on this machine since {since} "
-        f"({minutes:.0f} min): {found.what}\n{wait}, or end it with: kill {found.pid}"
-    )
+    minutes = int((time.time() - found.since_s) / 60)
+    ago = f" ({minutes} min ago)" if minutes else ""
+    whose = _owner(found.pid)
+    end = f", or end it with: kill {found.pid}" if whose == getpass.getuser() else ""
+    who = f"process {found.pid}" + (f" of {whose}" if whose and not end else "")
+    return f"{who} began to measure here at {since}{ago}: {found.what}\n{wait}{end}"
+
+
+def _owner(pid: int) -> str:
+    """The user whose process it is; empty where nobody can say."""
+    try:
+        return Path(f"/proc/{pid}").owner()
+    except (OSError, KeyError):
+        return ""

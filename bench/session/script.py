@@ -35,7 +35,7 @@ _MOST_DIGITS: Final = 18
 
 UNWATCHED: Final = (
     "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
-    "had are but noted"
+    "had are noted, no more"
 )
 TOO_LONG: Final = (
     "the steps add up to more than the launch took: are they ns, one line a step, of one rank?"

@@ -11,6 +11,7 @@ import msgspec
 from bench.errors import NotKept, UsageError
 from bench.version import own_version
 from reports import runs
+from reports.errors import StoreError
 from reports.facts import differences, mixed
 from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import RunConfig
@@ -67,7 +68,7 @@ def compare_stored(asked: AskedStored) -> Comparison:
 
 
 def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
-    records = [runs.load_run(runs.find(root, one)) for one in wanted]
+    records = [record for one in wanted for record in _meant(root, one)]
     sessions: list[Session] = []
     notes: list[str] = []
     for record in records:
@@ -89,6 +90,17 @@ def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
         sessions=tuple(sessions),
         notes=tuple(notes),
     )
+
+
+def _meant(root: Path, wanted: str) -> list[Record]:
+    """The run of an id; where none has it, all runs that bear it as a tag."""
+    try:
+        return [runs.load_run(runs.find(root, wanted))]
+    except StoreError:
+        found = [one for one in runs.scan(root) if isinstance(one, Record) and wanted in one.tags]
+        if not found:
+            raise
+        return found
 
 
 def _require_comparable(a: _Set, b: _Set) -> None:

@@ -192,7 +192,7 @@ def _sessions(record: Comparison) -> str:
         if record.design == "duet"
         else ""
     )
-    looks = f"{record.looks_taken} of {len(record.limits.looks)} looks taken and paid for"
+    looks = f"{record.looks_taken} of {len(record.limits.looks)} planned looks at the verdict taken"
     return f"{counting(record)} of at most {record.limits.max_sessions}{blocks}; {looks}"
 
 

@@ -158,7 +158,7 @@ def what_ended_it(record: Comparison) -> str:
     bad, unsteady = len(record.pairs) - counting(record), record.verdict == "never steady"
     told = {
         "": "",
-        "told": "more sessions would change nothing" if unsteady else "it could tell",
+        "told": "more sessions would change nothing" if unsteady else "the verdict was certain",
         "sessions": f"--max-sessions {limits.max_sessions} reached",
         "minutes": f"--max-minutes {limits.max_minutes:g} over",
         "invalid": f"{bad} of {sessions} do not count",

@@ -11,6 +11,7 @@ import pytest
 
 from bench.cli.compare import exit_code
 from bench.cli.compare_display import CompareDisplay
+from bench.cli.run import Pardon
 from bench.cli.show import show_stored
 from reports.schema.comparison import Difference, Limits, Side
 from reports.schema.upgrade import decode
@@ -69,20 +70,21 @@ def test_limits(
         ("slower", 1, 1),
         ("can't tell", 3, 0),
         ("never steady", 3, 0),
-        ("invalid", 3, 0),
+        ("invalid", 3, 3),
         (None, 3, 0),
     ],
 )
 def test_exit_codes(word: Any, code: int, allowed: int) -> None:
     record = made_comparison(verdict=word)
-    assert exit_code(record, allow_unsure=False) == code
-    assert exit_code(record, allow_unsure=True) == allowed
+    assert exit_code(record, Pardon()) == code
+    assert exit_code(record, Pardon(unsure=True)) == allowed
+    assert exit_code(record, Pardon(unsure=True, invalid=True)) == (1 if word == "slower" else 0)
 
 
 @pytest.mark.parametrize("allow", [False, True])
 def test_a_failure_is_one_whatever_is_allowed(allow: bool) -> None:
     record = made_comparison(status="failed", verdict=None)
-    assert exit_code(record, allow_unsure=allow) == 4
+    assert exit_code(record, Pardon(unsure=allow, invalid=allow)) == 4
 
 
 def test_json_is_the_record_and_nothing_else(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -139,7 +141,7 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
     assert told[:3] == [
         "session 1, duet too few sessions to say anything yet",
         "session 2, duet does not count: a: the loss is not finite",
-        "session 3, duet b +0.00 % nothing can be said yet",
+        "session 3, duet b +0.00 % too uncertain yet to say more",
     ]
     assert re.fullmatch(
         r"session 4, duet b \+5\.13 % 99\.8 % interval \+\d\.\d\d to \+\d\.\d\d", told[3]

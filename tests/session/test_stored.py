@@ -31,6 +31,16 @@ def compared(root: Path, a: tuple[str, ...], b: tuple[str, ...]) -> Comparison:
     )
 
 
+def test_a_tag_stands_for_all_runs_that_bear_it(tmp_path: Path) -> None:
+    before = [stored(tmp_path, 100.0, 100.2, tags=("before",)) for _ in range(2)]
+    after = stored(tmp_path, 110.0, 110.2, tags=("after", "night"))
+    record = compared(tmp_path, ("before",), ("night",))
+    assert (set(record.a.runs), record.b.runs) == (set(before), (after,))
+    assert record.verdict == "slower"
+    with pytest.raises(StoreError, match="no run 'befor'"):
+        compared(tmp_path, ("befor",), (after,))
+
+
 def test_sessions_of_several_runs_are_taken_together(tmp_path: Path) -> None:
     a = stored(tmp_path, 100.0, 100.4), stored(tmp_path, 99.8)
     b = (stored(tmp_path, 106.0, 106.3, 105.8),)

@@ -14,7 +14,7 @@ from bench.rankfile import Phase, RankFile
 
 SMALL = (
     *("--model", "resnext14_4x4d", "--image-size", "32", "--batch-size", "2"),
-    *("--warm-up", "2", "--allow-unsure"),
+    *("--warm-up", "2", "--allow-unsure", "--allow-invalid"),
 )
 """The least that is still training."""
 END_S = 60

@@ -44,7 +44,7 @@ def resident(root: Path, session: int) -> list[RankFile]:
 
 
 def test_a_duet_ends_in_a_verdict_and_three_records(tmp_path: Path) -> None:
-    sides = ("--a", "", "--b", "--optimizer adamw", "--allow-unsure", "--json")
+    sides = ("--a", "", "--b", "--optimizer adamw", "--allow-unsure", "--allow-invalid", "--json")
     done = run(*TINY, *sides, *SHORT, cwd=tmp_path)
     assert done.returncode in (0, 1), done.stderr
     record = json.loads(done.stdout)
@@ -73,7 +73,7 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     (state,) = root.glob("*-compare-*/state.json")
     before = json.loads(state.read_text())["comparison"]["pairs"]
     assert len(before) == 1
-    done = run("compare", "--resume", "last", "--allow-unsure", cwd=tmp_path)
+    done = run("compare", "--resume", "last", "--allow-unsure", "--allow-invalid", cwd=tmp_path)
     assert done.returncode in (0, 1), done.stderr
     record = the_comparison(root)
     assert [pair["number"] for pair in record["pairs"][:2]] == [1, 2]
@@ -122,7 +122,16 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 def test_relaunched(tmp_path: Path) -> None:
     both = f"{TINY[2]} --steps 10"
     sides = ("--a", "", "--b", "--amp", "--design", "relaunch", "--max-sessions", "3")
-    done = run("compare", "--both", both, *sides, "--allow-unsure", "--json", cwd=tmp_path)
+    done = run(
+        "compare",
+        "--both",
+        both,
+        *sides,
+        "--allow-unsure",
+        "--allow-invalid",
+        "--json",
+        cwd=tmp_path,
+    )
     record = json.loads(done.stdout)
     valid = [pair for pair in record["pairs"] if not pair["invalid"]]  # others are repeated
     assert (record["design"], len(valid)) == ("relaunch", 3)

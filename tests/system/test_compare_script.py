@@ -193,7 +193,7 @@ def test_a_revision_against_the_files_as_they_are(tmp_path: Path) -> None:
             program.kill()
             program.communicate(timeout=10)
         assert len(git(repo, "worktree", "list").splitlines()) == 2
-        _, record, said = compare("--resume", "last", "--allow-unsure", cwd=repo)
+        _, record, said = compare("--resume", "last", "--allow-unsure", "--allow-invalid", cwd=repo)
         (repo / "train.py").write_text("being edited")
     assert record["status"] == "ok", said
     assert len(record["pairs"]) == 3

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 SHORT = (
     *("--pipeline", "synthetic", "--model", "resnext14_4x4d", "--image-size", "32"),
     *("--batch-size", "4", "--steps", "10", "--warm-up", "2", "--learning-rate", "0.0002"),
-    *("--nproc-per-node", "2", "--threads", "1", "--allow-unsure", "--json"),
+    *("--nproc-per-node", "2", "--threads", "1", "--allow-unsure", "--allow-invalid", "--json"),
 )
 DEEPSPEED = ("--engine", "deepspeed", "--zero-stage")
 

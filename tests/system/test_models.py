@@ -13,7 +13,7 @@ from tests.system.program import record, run
 pytestmark = pytest.mark.system
 SHORT = (
     *("--image-size", "32", "--batch-size", "2", "--warm-up", "2", "--steps", "4"),
-    *("--pipeline", "synthetic", "--threads", "1", "--allow-unsure"),
+    *("--pipeline", "synthetic", "--threads", "1", "--allow-unsure", "--allow-invalid"),
 )
 NET = """
 from torch import nn

@@ -20,7 +20,15 @@ def test_rerun_repeats_the_resolved_configuration(tmp_path: Path) -> None:
     assert before["resolved"]["learning_rate"] == 0.01
     assert before["resolved"]["engine"] == "none"
     assert [session["number"] for session in before["sessions"]] == [1, 2]
-    again = run("runs", "rerun", before["id"][-4:], "--allow-unsure", "--json", cwd=tmp_path)
+    again = run(
+        "runs",
+        "rerun",
+        before["id"][-4:],
+        "--allow-unsure",
+        "--allow-invalid",
+        "--json",
+        cwd=tmp_path,
+    )
     assert again.returncode == 0, again.stderr
     after = json.loads(again.stdout)
     assert after["resolved"] == before["resolved"]

@@ -114,11 +114,11 @@ def test_all_figures_are_there(width: int) -> None:
         "(95 % power)",
         "backward 6.00 → 7.00 ms +1.0000 ± 0.0003 ms (99 %)",
         "duet: both sides resident, in alternating blocks",
-        "4 of at most 4, each 10 pairs of blocks of 4 steps; 1 of 1 looks taken and paid for",
+        "4 of at most 4, each 10 pairs of blocks of 4 steps; 1 of 1 planned looks at the verdict",
         "order being second costs",
         "balanced out",
         "quiet the waiting side used 0.2 % of its cores at most",
-        "ended it could tell, after 5.0 min",
+        "ended the verdict was certain, after 5.0 min",
         "machine Example CPU @ 2.50GHz, 2 cores, torch 2.15.0",
         COMPARISON_ID,
     ):
@@ -163,7 +163,7 @@ def test_records_from_before_the_middle_step_was_told_apart() -> None:
 def test_relaunches_have_no_blocks() -> None:
     text = shown(made_comparison(spread_around(0.1, 0.01), "relaunch"))
     assert "relaunched in turn (ABBA)" in text
-    assert "8 of at most 8; 1 of 1 looks taken and paid for" in text
+    assert "8 of at most 8; 1 of 1 planned looks at the verdict taken" in text
     assert "quiet" not in text
 
 

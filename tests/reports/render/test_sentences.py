@@ -146,7 +146,7 @@ def test_no_advice_for_what_was_not_measured() -> None:
 @pytest.mark.parametrize(
     ("ended_by", "changes", "told"),
     [
-        ("told", {"verdict": "slower"}, "it could tell, after 13 min"),
+        ("told", {"verdict": "slower"}, "the verdict was certain, after 13 min"),
         ("told", {"verdict": "never steady"}, "more sessions would change nothing, after 13 min"),
         ("sessions", {}, "--max-sessions 13 reached, after 13 min"),
         ("sessions", {"sessions": 14, "invalid": 5}, "18 sessions taken, 5 of which do not count"),
