@@ -82,12 +82,12 @@ def campaign(session: nox.Session) -> None:
     """Long measurements, resumable; their JSON is committed under docs/results.
 
     Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
-    injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders, attribution and
-    fidelity. Name some to take them alone: calibration, verdicts, engines, variants, memory,
-    loaders, attribution or fidelity.
+    injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders, attribution,
+    users' scripts and fidelity. Name some to take them alone: calibration, verdicts, engines,
+    variants, memory, loaders, attribution, scripts or fidelity.
     """
     every = ["calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"]
-    every.append("fidelity")
+    every += ["scripts", "fidelity"]
     wanted = session.posargs or every
     if "calibration" in wanted:
         calibration = ("--json", "docs/results/calibration.json")
@@ -95,6 +95,8 @@ def campaign(session: nox.Session) -> None:
     if "verdicts" in wanted:
         verdicts = ("--json", "docs/results/verdicts.json")
         session.run("python", "-m", "tests.bench.real", *verdicts)
+    if "scripts" in wanted:
+        session.run("python", "-m", "tests.bench.scripts", "--json", "docs/results/scripts.json")
     if "engines" in wanted:
         engines = ("--json", "docs/results/engines.json")
         session.run("python", "-m", "tests.bench.engines", *engines)
