@@ -48,7 +48,9 @@ def test_swapping_the_sides_turns_everything(effects: list[float]) -> None:
         msgspec.structs.replace(
             pair,
             log_ratio=-pair.log_ratio,
+            middle_log_ratio=-(pair.middle_log_ratio or 0.0),
             step_ms=pair.step_ms[::-1],
+            middle_ms=pair.step_ms[::-1],
             phases_ms={name: part[::-1] for name, part in pair.phases_ms.items()},
         )
         for pair in pairs
