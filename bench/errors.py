@@ -34,6 +34,11 @@ class Interrupted(BaseException):
 
     exit_code: ClassVar[int] = 130
 
+    def __init__(self, text: str, record: object = None) -> None:
+        super().__init__(text)
+        self.record = record
+        """Of what was measured until then, to be shown; None where there is none."""
+
 
 class NotKept(CannotHere):
     """What was measured cannot be written; `record` holds it, so that it is shown at least."""

@@ -114,6 +114,10 @@ class SessionFolder:
         """Why a rank ended, written by itself."""
         return self.ranks / f"rank-{rank}.error.json"
 
+    def loader_error_file(self, rank: int) -> Path:
+        """Why a loader process of a rank ended, written by itself."""
+        return self.ranks / f"rank-{rank}.loader.json"
+
     def rank_log(self, rank: int) -> Path:
         """Standard output and error of one rank."""
         return self.logs / f"rank-{rank}.log"
@@ -133,3 +137,5 @@ class RankError(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int
     """Wall clock, so that the ranks of one host can be put in order."""
     hint: str = ""
+    said: tuple[str, ...] = ()
+    """The last lines of its log before it wrote down why it ended."""

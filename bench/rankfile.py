@@ -15,6 +15,9 @@ _HEADER: Final = 8
 _MAGIC: Final = 0x52_58_42_31  # "RXB1"
 
 
+Ns = NDArray[np.int64]
+
+
 class Phase(IntEnum):
     """What a rank is busy with; the parent shows it."""
 
@@ -110,6 +113,32 @@ class RankFile:
         self.words[5] = phase
 
     @property
+    def window_start_ns(self) -> int:
+        """When the last window began, by the rank's monotonic clock; 0 before the first."""
+        return int(self.words[7])
+
+    @window_start_ns.setter
+    def window_start_ns(self, start_ns: int) -> None:
+        self.words[7] = start_ns
+
+    @property
     def steps_done(self) -> int:
         """Finished steps, warm-up included. Marks fill from the front, so a search will do."""
         return int(np.searchsorted(-(self.marks[:, Mark.OPTIMIZER] > 0).astype(np.int8), 0))
+
+
+def columns(device: Ns, host: Ns) -> dict[str, list[int]]:
+    """Durations per step from marks: the columns of `Samples`, in ns.
+
+    `step = data_wait + forward + backward + optimizer` holds exactly on each rank.
+    """
+    before, now = device[:-1, Mark.OPTIMIZER], device[1:]
+    parts = {
+        "step_ns": now[:, Mark.OPTIMIZER] - before,
+        "data_wait_ns": now[:, Mark.READY] - before,
+        "forward_ns": now[:, Mark.FORWARD] - now[:, Mark.READY],
+        "backward_ns": now[:, Mark.BACKWARD] - now[:, Mark.FORWARD],
+        "optimizer_ns": now[:, Mark.OPTIMIZER] - now[:, Mark.BACKWARD],
+        "next_ns": host[1:, Mark.BATCH] - host[:-1, Mark.OPTIMIZER],
+    }
+    return {name: values.tolist() for name, values in parts.items()}

@@ -22,14 +22,20 @@ def over(
 ) -> Iterator[Result]:
     """Yield `work(item)` as each is done; one worker or item needs no second process.
 
-    Processes are spawned, as a fork of a parent that runs threads can deadlock.
+    Processes are spawned, as a fork of a parent that runs threads can deadlock. Where there can be
+    none, this one does all.
     """
     workers = min(workers, len(items))
     if workers <= 1:
         yield from map(work, items)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
+    try:
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+    except OSError:  # its locks lie in /dev/shm, which is missing, read-only or full
+        yield from map(work, items)
+        return
+    with pool:
         try:
             for future in as_completed([pool.submit(work, item) for item in items]):
                 yield future.result()

@@ -58,7 +58,7 @@ def cost_of(
         return None
     flop = total_flops(layers).total
     memory = predicted_memory(config)
-    peak_tflops, source = _peak(config, results, devices) if results else (None, "")
+    peak_tflops, source, spread = _peak(config, results, devices) if results else (None, "", None)
     mfu = None
     if peak_tflops and images_per_s:
         mfu = 100 * images_per_s * flop / (1e12 * peak_tflops)
@@ -68,25 +68,35 @@ def cost_of(
         predicted_gib=memory.peak / 2**30 if memory else None,
         peak_tflops=peak_tflops,
         peak_source=source,
+        peak_spread_percent=spread,
         mfu_percent=mfu,
     )
 
 
 def _peak(
     config: RunConfig, results: Sequence[SessionResult], devices: int
-) -> tuple[float | None, str]:
-    """Of all devices together: the data sheet's where there is one, else what was measured."""
+) -> tuple[float | None, str, float | None]:
+    """Of all devices together: the data sheet's where there is one, else what was measured.
+
+    With where it is from, and by how much per cent a measured one scatters.
+    """
     dtype = _dtype(config)
     device = recognised(results[-1].device_name) if config.device == "cuda" else None
     if device and dtype in device.tflops:
         each = device.tflops[dtype]
-        return devices * each, f"{each:g} TFLOP/s of {dtype} each, {device.source}"
+        return devices * each, f"{each:g} TFLOP/s of {dtype} each, {device.source}", None
     # The best of all sessions: what disturbed one of them says nothing about the device.
-    measured = [[one.matmul_tflops for one in result.facts] for result in results]
-    sums = [sum(filter(None, ranks)) for ranks in measured if all(ranks)]
-    if not sums:
-        return None, ""
-    return max(sums), f"a large matrix product in {dtype}, measured after the window"
+    measured = [result.facts for result in results if all(f.matmul_tflops for f in result.facts)]
+    if not measured:
+        return None, "", None
+    sums = [sum(one.matmul_tflops or 0.0 for one in facts) for facts in measured]
+    best = max(sums)
+    spreads = [one.matmul_spread_percent for one in measured[sums.index(best)]]
+    known = [spread for spread in spreads if spread is not None]
+    source = f"a large matrix product in {dtype}, measured after the window"
+    # Sessions that got less are as much of a doubt as parts of one that did.
+    between = 50 * (1 - min(sums) / best)
+    return best, source, max(*known, between) if known else None
 
 
 def _dtype(config: RunConfig) -> Dtype:

@@ -66,6 +66,5 @@ def faults_words(found: Faults) -> str:
     more, fewer = ("b", "a") if found.share > 0 else ("a", "b")
     return (
         f"a step of {more} has {abs(found.b - found.a):,.0f} page faults more than one of {fewer}, "
-        f"which may be {per_cent:.1f} % of its time: the heap's doing, or the code's; "
-        "leave out --as-is, or name an allocator"
+        f"which may be {per_cent:.1f} % of its time: the heap's doing, or the code's"
     )

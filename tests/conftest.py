@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.config import shared_memory
 from bench.machine import lock
+from bench.machine.shared_memory import SharedMemory
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +34,11 @@ def _own_lock(
     """Tests that measure nothing wait for no measurement on this machine, nor for one another."""
     if "system" not in request.keywords:
         monkeypatch.setattr(lock, "LOCK", tmp_path.parent / f"{tmp_path.name}.lock")
+
+
+@pytest.fixture(autouse=True)
+def _ample_shared_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decided about made machines does not hang on how large /dev/shm is here."""
+    if "system" not in request.keywords:
+        ample = SharedMemory(total=None, free=0)
+        monkeypatch.setattr(shared_memory, "shared_memory", lambda: ample)

@@ -88,14 +88,11 @@ def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
 
 def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
-    from bench.session.compare import Asked, Wanted, compare
+    from bench.session.compare import Asked, compare
 
     refuse(given, _OF_SCRIPTS, "is for a script of your own; name its command with --script")
     a, b = _sides(given)
-    if given["design"] not in get_args(Wanted):
-        raise UsageError(f"--design {given['design']}: choose from {', '.join(get_args(Wanted))}")
-    if given["design"] == "relaunch":
-        refuse(given, _OF_BLOCKS, "is for duets; --design relaunch launches the sides in turn")
+    _require_design(given)
     asked = Asked(
         a=a,
         b=b,
@@ -111,9 +108,10 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
 def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from bench.session.compare_script import AskedScript, compare_script
 
-    refuse(given, _OF_BLOCKS, "is for duets; a script is launched in turn")
-    if given["design"] not in ("auto", "relaunch"):
-        raise UsageError(f"--design {given['design']}: a script is launched in turn, relaunch")
+    _require_design(given)
+    if given["design"] == "auto":
+        why = "is for scripts that take turns: give --design duet (they call resnext_bench.step())"
+        refuse(given, _OF_BLOCKS, why)
     both = words_of(given["both"], "--both")
     a, b = (words_of(given[name] or "", f"--{name}") for name in ("a", "b"))
     script = words_of(given["script"], "--script")
@@ -131,12 +129,28 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
         arguments=(a, b),
         revisions=revisions,
         folder=(given["repo"] or Path()).absolute(),
-        limits=msgspec.structs.replace(_limits(given), pairs=0, more_pairs=False),
+        limits=_limits_of_scripts(given),
         root=root,
         command=tuple(sys.argv[1:]),
-        as_is=given["as_is"],
+        design=given["design"],
     )
     return compare_script(asked, inspect(), display)
+
+
+def _limits_of_scripts(given: Mapping[str, Any]) -> Limits:
+    """As of configurations; but the script's own length says how many blocks there are."""
+    limits = _limits(given)
+    pairs = limits.pairs if given["blocks"] is not None else 0
+    return msgspec.structs.replace(limits, pairs=pairs, more_pairs=False, as_is=given["as_is"])
+
+
+def _require_design(given: Mapping[str, Any]) -> None:
+    from bench.session.script import Wanted
+
+    if given["design"] not in get_args(Wanted):
+        raise UsageError(f"--design {given['design']}: choose from {', '.join(get_args(Wanted))}")
+    if given["design"] == "relaunch":
+        refuse(given, _OF_BLOCKS, "is for duets; --design relaunch launches the sides in turn")
 
 
 def _stored(given: Mapping[str, Any], root: Path) -> Comparison:

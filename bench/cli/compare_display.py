@@ -31,6 +31,8 @@ class CompareDisplay(RunDisplay):
             self.line(Text.assemble((name, "bold cyan"), f"  {side.given or 'the defaults'}"))
         for difference in differences:
             self.line(Text(f"   {difference.what}: {difference.a} → {difference.b}"))
+        if limits.as_is:
+            self.line(Text("   --as-is: your environment is left alone, and so is the heap"))
         if not differences:
             self.line(Text("   nothing differs: A/A, which shows the machine's own noise"))
 
@@ -45,7 +47,7 @@ class CompareDisplay(RunDisplay):
 
     def pairs(self, done: int) -> None:
         """So many pairs of blocks of it are finished, or launches."""
-        if self._design != "duet":
+        if self._design != "duet" and done < 2:  # more are pairs: what was launched takes turns
             self.show(f"launch {done + 1} of 2, {self._order[done]}", 0, 0, "")
             return
         what = "in turn" if done else "building and warming up"
@@ -58,6 +60,7 @@ class CompareDisplay(RunDisplay):
         decision = judged.decision
         # A duet for which there was no room has become a relaunch in the middle of its session.
         design = "relaunch" if self._design == "duet" and not pair.blocks_ms else self._design
+        design = "duet" if pair.blocks_ms else design  # and a first launch has shown that it can be
         told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
         if pair.invalid:
             told = f"does not count: {pair.invalid[0]}"

@@ -122,7 +122,8 @@ def _settings(
     depth = 2 if 2 in depths else depths[len(depths) // 2]
     found = []
     for pipeline in _pipelines(given["pipeline"]):
-        plain = resolve(request | {"pipeline": pipeline}, machine, None)
+        least: Request = {"pipeline": pipeline, "loader_threads": 1, "prefetch": 1}
+        plain = resolve(request | least, machine, None)
         ranks = plain.config.nproc_per_node
         threads = (
             _numbers("--loader-threads", given["loader_threads"], 1024)

@@ -333,7 +333,8 @@ Design = Annotated[
     str,
     _option(
         _VERDICT,
-        "Both sides resident in turn, or launched in turn; auto: duet where memory allows",
+        "Both sides resident in turn, or launched in turn; auto: duet where memory allows, and a "
+        "script calls resnext_bench.step()",
         metavar="[auto|duet|relaunch]",
     ),
 ]
@@ -383,17 +384,9 @@ Script = Annotated[
     _option(
         _SIDES,
         "A command of yours, to which the texts of --a, --b and --both are appended; it writes "
-        "step times in ns, one a line, to the file that $RESNEXT_BENCH_SAMPLES names",
+        "step times in ns, one a line, to the file that $RESNEXT_BENCH_SAMPLES names, or calls "
+        "resnext_bench.step() after each step, and then both sides may take turns",
         metavar="COMMAND",
-    ),
-]
-AsIs = Annotated[
-    bool,
-    _option(
-        _SIDES,
-        "Start scripts with your environment as it is; else freed memory stays with them "
-        "(MALLOC_MMAP_MAX_=0, MALLOC_TRIM_THRESHOLD_), as page faults make launches differ",
-        "--as-is",
     ),
 ]
 RevisionA = Annotated[
@@ -414,6 +407,15 @@ Repository = Annotated[
         "Folder of the checkout in which --script starts (default: the current one)",
         "--repo",
         metavar="FOLDER",
+    ),
+]
+AsIs = Annotated[
+    bool,
+    _option(
+        _SIDES,
+        "Start --script with your environment untouched: no heap that keeps freed memory, and "
+        "nothing on PYTHONPATH",
+        "--as-is",
     ),
 ]
 RunsA = Annotated[

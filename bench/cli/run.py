@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cli.show import show_stored
+from bench.cli.show import show_stored, shown_when_interrupted
 from bench.config.request import checked, merged, read_file
 from bench.errors import UsageError
 from bench.machine.inventory import Machine, inspect
@@ -91,15 +91,16 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, pardon:
 
     with RunDisplay() as display:
         request, note = _with_batch(request, member, machine, display.preparing)
-        record = execute(
-            request,
-            machine,
-            root=runs_folder(output),
-            command=tuple(sys.argv[1:]),
-            display=display,
-            member=member,
-            note=note,
-        )
+        with shown_when_interrupted(as_json=as_json):
+            record = execute(
+                request,
+                machine,
+                root=runs_folder(output),
+                command=tuple(sys.argv[1:]),
+                display=display,
+                member=member,
+                note=note,
+            )
     show_stored(record, as_json=as_json)
     if record.profiled and not as_json:
         from bench.cli.trace_report import show_profiled

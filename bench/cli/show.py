@@ -1,10 +1,26 @@
 """A record on standard output: as a table for people, or as JSON and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from bench.cli.output import print_json
+from bench.errors import Interrupted
 from reports.schema.comparison import Comparison
+from reports.schema.record import Record
 from reports.schema.upgrade import Stored
+
+
+@contextmanager
+def shown_when_interrupted(*, as_json: bool) -> Iterator[None]:
+    """Print what was measured until then before an interruption ends the program."""
+    try:
+        yield
+    except Interrupted as end:
+        if isinstance(end.record, Record | Comparison):
+            show_stored(end.record, as_json=as_json)
+        raise
 
 
 def show_stored(record: Stored, *, as_json: bool) -> None:

@@ -82,7 +82,7 @@ def ids_of(text: str | None, name: str) -> tuple[str, ...]:
 def refuse(given: Mapping[str, Any], names: Iterable[str], why: str) -> None:
     """Raise when one of these options is given; `why` goes on after its name."""
     for name in names:
-        if given[name] not in (None, "", _DEFAULTS.get(name)):
+        if given[name] not in (None, "", False, _DEFAULTS.get(name)):
             raise UsageError(f"--{name.replace('_', '-')} {why}")
 
 

@@ -11,6 +11,7 @@ from bench.config.lookup import require_found
 from bench.config.models import foreign, require_form, require_image_size, require_model
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
+from bench.config.shared_memory import require_shared_memory
 from bench.errors import UsageError
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
@@ -80,6 +81,7 @@ def resolve(
     if data and data.made:
         pick("data", data.root, "no --data: JPEGs made from a seed")
     config = msgspec.convert(values, RunConfig)
+    require_shared_memory(config, member.nproc_per_node if member else config.world_size)
     return Resolved(
         config=config,
         choices=tuple(pick.choices),

@@ -1,9 +1,12 @@
-"""The port where the nodes meet."""
+"""The address and port where the nodes meet."""
 
 import socket
+from typing import Final
 
 from bench.errors import CannotHere
 from bench.launch.commands import LOOPBACK
+
+CONNECT_S: Final = 5.0
 
 
 def choose_port(wanted: int) -> int:
@@ -20,3 +23,16 @@ def choose_port(wanted: int) -> int:
             ) from error
         port: int = probe.getsockname()[1]
         return port
+
+
+def require_loopback(launcher: str) -> None:
+    """Refuse a host that cannot reach itself, as in a container without a network."""
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise CannotHere(
+            f"--launcher {launcher}: ranks meet at {LOOPBACK}, which does not answer "
+            f"({error.strerror or error}); bring it up (ip link set lo up), or train with one rank "
+            "(--nodes 1 --nproc-per-node 1 --engine none)"
+        ) from error

@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
+from bench.launch.commands import kept_memory
 from bench.launch.processes import GRACE_S, signal_group, wait_for
+from bench.machine.cpu import descendants
+from bench.machine.faults import Faults, faults_of_ended
 from bench.machine.process import die_with_parent, undisturbed
 
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
@@ -31,30 +35,99 @@ class ScriptCommand:
     log: Path
     """Takes all its output."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What it gets besides the caller's own."""
+    """Added to those of the caller."""
 
 
-def run_script(
-    command: ScriptCommand,
-    limit_s: float,
-    tick: Callable[[], None],
-    look: Callable[[int], None] = lambda _: None,
-) -> int | None:
-    """Return its exit code, -N when signal N ended it, or None when it took over `limit_s`.
+def heap_variables(*, as_is: bool) -> dict[str, str]:
+    """The heap that scripts get: that of our own ranks on the CPU, or what the user has."""
+    return {} if as_is else kept_memory()
 
-    `look` is given its process id ten times a second. There is no PYTHONSAFEPATH as for our own
-    ranks: it may import what lies beside it. Raises OSError where it cannot be started.
+
+class RunningScript:
+    """A script and all that it started. Leaving the `with` block leaves nothing of it.
+
+    Its variables are the caller's and those of the command, and no PYTHONSAFEPATH as for our own
+    ranks: it may import what lies beside it. Entering raises OSError where it cannot be started.
     """
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        with undisturbed():  # once it runs it must be known, or nobody would end it
-            process = _start(command)
-        return _wait(process, limit_s, tick, look)
-    finally:
+
+    def __init__(self, command: ScriptCommand) -> None:
+        self.command = command
+        self.faults = Faults()
+        """Of all its processes, once it has ended; but see `faults_of_ended`."""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            with undisturbed():  # once it runs it must be known, or nobody would end it
+                self._process = _start(self.command)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes that live."""
+        return descendants([self._process.pid]) if self._process else []
+
+    def code(self, seconds: float = 0.0) -> int | None:
+        """Its exit code, -N when signal N ended it; None when it has not ended after `seconds`."""
+        assert self._process
+        with self._reaping(), contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode
+
+    def wait(
+        self,
+        limit_s: float,
+        tick: Callable[[], None],
+        look: Callable[[int], None] = lambda _: None,
+    ) -> int | None:
+        """Its exit code, or None when it took over `limit_s`.
+
+        `tick` is called twice a second, `look` ten times, with the process's id.
+        """
+        deadline, told_s = time.monotonic() + limit_s, time.monotonic()
+        while (left_s := deadline - time.monotonic()) > 0:
+            code = self.code(min(LOOK_S, left_s))
+            if code is not None:
+                return code
+            if self._process:
+                look(self._process.pid)
+            if time.monotonic() - told_s >= POLL_S:
+                told_s = time.monotonic()
+                tick()
+        return None
+
+    def _end(self) -> None:
         with undisturbed():
-            if process:
-                _stop(process)
-            end_left_over(command.samples)
+            if self._process:
+                with self._reaping():
+                    _stop(self._process)
+            end_left_over(self.command.samples)
+
+    @contextlib.contextmanager
+    def _reaping(self) -> Iterator[None]:
+        """Count its page faults, which the kernel hands over when it is waited for."""
+        before = faults_of_ended()
+        try:
+            yield
+        finally:
+            self.faults = self.faults + (faults_of_ended() - before)
+
+
+def run_script(command: ScriptCommand, limit_s: float, tick: Callable[[], None]) -> int | None:
+    """Return its exit code, -N when signal N ended it, or None when it took over `limit_s`."""
+    with RunningScript(command) as script:
+        return script.wait(limit_s, tick)
 
 
 def end_left_over(samples: Path) -> None:
@@ -93,23 +166,6 @@ def _start(command: ScriptCommand) -> subprocess.Popen[bytes]:
 
 def _before_exec() -> None:
     die_with_parent(signal.SIGTERM)
-
-
-def _wait(
-    process: subprocess.Popen[bytes],
-    limit_s: float,
-    tick: Callable[[], None],
-    look: Callable[[int], None],
-) -> int | None:
-    deadline, told_s = time.monotonic() + limit_s, time.monotonic()
-    while (left_s := deadline - time.monotonic()) > 0:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(min(LOOK_S, left_s))
-        look(process.pid)
-        if time.monotonic() - told_s >= POLL_S:
-            told_s = time.monotonic()
-            tick()
-    return None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -9,9 +9,9 @@ import msgspec
 from bench.errors import RunFailed
 from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
-from bench.launch.failure import find_failure, last_words, tail
-from bench.launch.loaders import LoaderWatch
+from bench.launch.failure import find_early_end, find_failure, find_stuck
 from bench.launch.processes import Processes
+from bench.logs import tail
 from bench.rankfile import Mark, Phase, RankFile
 from reports.schema.record import Failure
 from reports.schema.samples import SessionResult
@@ -60,6 +60,8 @@ def read_result(folder: SessionFolder) -> SessionResult:
     try:
         return msgspec.msgpack.decode(folder.result.read_bytes(), type=SessionResult)
     except (OSError, msgspec.MsgspecError) as error:
+        if early := find_early_end(folder):
+            raise SessionFailed(early) from error
         log = folder.rank_log(0)
         what = f"the ranks ended well but left no result in {folder.result.name}: {error}"
         raise SessionFailed(Failure(rank=0, what=what, log=str(log), log_tail=tail(log))) from error
@@ -87,31 +89,16 @@ class Patience:
     def __init__(self, folder: SessionFolder, rank: int = 0) -> None:
         self._folder, self._rank = folder, rank
         self._moved, self._last = time.monotonic(), (-1, -1)
-        self._loaders = LoaderWatch(folder=folder)
 
     def look(self) -> Progress | None:
         """How far it is, once that is known; raises SessionFailed after too long a silence."""
         file = RankFile.open(self._folder.rank_file(self._rank))
         progress = progress_of(file) if file else None
-        if failure := self._loaders.look():
-            raise SessionFailed(failure)
         if progress and (progress.phase, progress.done) != self._last:
             self._moved, self._last = time.monotonic(), (progress.phase, progress.done)
         if time.monotonic() - self._moved > PATIENCE_S:
-            raise SessionFailed(_stuck(self._folder, self._rank))
+            raise SessionFailed(find_stuck(self._folder, self._rank, PATIENCE_S))
         return progress
-
-
-def _stuck(folder: SessionFolder, rank: int) -> Failure:
-    """What is said of ranks that have not moved for too long."""
-    file = RankFile.open(folder.rank_file(rank))
-    where = f"in phase {file.phase.name.lower()}" if file else "before it began"
-    done = f", step {file.steps_done}" if file else ""
-    log = folder.rank_log(rank)
-    what = (
-        f"nothing has moved for {PATIENCE_S:.0f} s: rank {rank} is {where}{done}{last_words(log)}"
-    )
-    return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))
 
 
 def settled(processes: Processes) -> list[int | None]:

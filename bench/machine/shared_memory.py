@@ -1,66 +1,50 @@
-"""Whether batches on their way from loader processes fit into shared memory.
+"""How much shared memory there is: the files of /dev/shm, which containers often keep small."""
 
-A container has 64 MiB of it, unless it is told otherwise.
-"""
-
+import errno
 import os
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.errors import CannotHere
-from reports.schema.config import RunConfig
-
-_SHM: Final = Path("/dev/shm")
-ADVICE: Final = (
-    "start the container with a larger --shm-size, or lower --loader-threads, --prefetch or "
-    "--batch-size; --pipeline dali needs none"
-)
-_LABEL_BYTES: Final = 8
-_MIB: Final = 2**20
+FOLDER: Final = Path("/dev/shm")
 
 
-def require_shared_memory(config: RunConfig, ranks: int, path: Path = _SHM) -> None:
-    """Raise CannotHere where the batches in flight of so many ranks do not fit.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SharedMemory:
+    """What processes can share through memory at a moment."""
 
-    Loader processes of torchvision's pipeline hand over bytes, three for each pixel; each keeps
-    `prefetch` batches ready, and the rank holds one.
-    """
-    if config.pipeline != "torchvision" or not config.loader_threads:
-        return
-    flying = config.prefetch * config.loader_threads + 1
-    batch = config.batch_size * (3 * config.image_size**2 + _LABEL_BYTES)
-    needed = ranks * flying * batch
+    total: int | None
+    """Bytes; None where there is no limit but that of memory itself."""
+    free: int
+    """Bytes; whatever is asked for where there is no limit."""
+    problem: str = ""
+    """Why nothing can be shared at all; empty where it can."""
+
+    def holds(self, needed: int) -> bool:
+        """Whether so many bytes more find room."""
+        return not self.problem and (self.total is None or needed <= self.free)
+
+
+def shared_memory(folder: Path = FOLDER) -> SharedMemory:
+    """Ask the file system, and whether a file can be made there."""
     try:
-        found = os.statvfs(path)
+        found = os.statvfs(folder)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix="resnext-bench-")
+        os.close(descriptor)
+        Path(name).unlink()
     except OSError as error:
-        raise CannotHere(
-            f"{path}: {error.strerror}; loader processes hand over batches there: mount it, or use "
-            "--pipeline dali"
-        ) from error
-    if not os.access(path, os.W_OK) or found.f_flag & os.ST_RDONLY:
-        raise CannotHere(
-            f"{path} cannot be written to; loader processes hand over batches there: mount it "
-            "writable, or use --pipeline dali"
-        )
-    free = found.f_bavail * found.f_frsize
-    # No limit at all is told as no blocks (tmpfs with size=0).
-    if found.f_blocks and needed > free:
-        of = f" of {ranks} ranks" if ranks > 1 else ""
-        raise CannotHere(
-            f"{path} has {_mib(free)} free, and up to {flying} batches{of} of {_mib(batch)} are on "
-            f"their way in it, {_mib(needed)}: {ADVICE}"
-        )
+        if error.errno != errno.ENOSPC:
+            return SharedMemory(total=0, free=0, problem=_problem(folder, error))
+        found = os.statvfs(folder)
+    if not found.f_blocks:  # tmpfs with size=0
+        return SharedMemory(total=None, free=0)
+    return SharedMemory(total=found.f_blocks * found.f_frsize, free=found.f_bavail * found.f_frsize)
 
 
-def shared_memory_words(path: Path = _SHM) -> str:
-    """How large it is: "/dev/shm has 64 MiB"."""
-    try:
-        found = os.statvfs(path)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    return f"{path} has {_mib(found.f_blocks * found.f_frsize)}"
-
-
-def _mib(size: int) -> str:
-    mib = size / _MIB
-    return f"{mib:,.0f} MiB" if mib >= 10 else f"{mib:.2g} MiB"
+def _problem(folder: Path, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return f"{folder} is missing"
+    if error.errno == errno.EROFS:
+        return f"{folder} is read-only"
+    return f"{folder} cannot be written: {error.strerror}"

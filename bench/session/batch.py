@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.config.request import flag
+from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, UsageError
 from bench.launch.failure import is_lack_of_memory
 from bench.launch.ports import choose_port
@@ -113,7 +114,12 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
     def probe(batch: int) -> float | None:
         tries.append(batch)
         tell(f"trying a batch of {batch}", 0, 0)
-        return _peak_gib(request | {"batch_size": batch}, machine)
+        try:
+            return _peak_gib(request | {"batch_size": batch}, machine)
+        except NoSharedMemory:
+            if batch == 1:
+                raise
+            return None
 
     found = largest_batch(probe, _limit_gib(request, machine))
     return request | {"batch_size": found.batch}, found.told()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -23,6 +23,7 @@ from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data, record_of
 from bench.session.recording import Recording, open_recording
 from bench.session.residents import WORKER
+from bench.session.script import Wanted
 from bench.version import own_version
 from reports import runs
 from reports.errors import StoreError
@@ -30,8 +31,6 @@ from reports.schema.comparison import Comparison, Limits, Side
 from reports.schema.config import Request
 from reports.schema.record import Environment, Session
 from reports.schema.samples import SessionResult
-
-Wanted = Literal["auto", "duet", "relaunch"]
 
 
 class Display(contest.Display, Protocol):

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from bench.errors import UsageError
-from bench.launch.commands import kept_memory
+from bench.launch.script import heap_variables
 from bench.machine.fingerprint import fingerprint
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
+from bench.session.blocks import MOST_PAIRS
 from bench.session.contest import Contest, Display
 from bench.session.revisions import (
     Checkout,
@@ -25,7 +26,9 @@ from bench.session.revisions import (
     words_for,
     work_tree,
 )
-from bench.session.script import UNWATCHED, Place, Scripted
+from bench.session.script import UNWATCHED, Place, Scripted, Wanted
+from bench.session.stepping import RELAUNCHED, Stepping
+from bench.session.turns import Plan
 from reports import runs
 from reports.schema.comparison import Comparison, Difference, Limits, Side
 from reports.schema.record import Environment
@@ -33,6 +36,7 @@ from reports.schema.record import Environment
 REVISION: Final = "revision"
 WORKING_TREE: Final = "the working tree"
 """A side for which no revision is named."""
+AS_IS: Final = "--as-is: the scripts got the environment as it is, and no heap that keeps memory"
 
 Sides = tuple[Side, Side]
 
@@ -52,8 +56,7 @@ class AskedScript:
     limits: Limits
     root: Path
     command: tuple[str, ...]
-    as_is: bool = False
-    """Whether scripts keep the caller's heap: else freed memory stays, as our own ranks have it."""
+    design: Wanted = "auto"
 
 
 def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Comparison:
@@ -62,18 +65,21 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
     with measuring("compare --script"):
         folder = runs.create(asked.root, "compare").absolute()
         ends_s = time.monotonic() + 60 * asked.limits.max_minutes
-        variables = {} if asked.as_is else kept_memory()
-        environment = _environment(machine, sides[0])
         with _nothing_left_of_no_start(folder), _placed(sides, folder) as (a, b):
-            source = Scripted(
+            source = Stepping(
                 folder=folder,
                 a=a,
                 b=b,
                 changes=_changes(asked, sides),
-                machine=msgspec.structs.replace(environment, of_ranks=variables),
-                notes=(*_notes(sides), *_heap_notes(variables)),
+                machine=_environment(machine, sides[0], asked.limits),
+                notes=_notes(sides, asked.limits),
                 ends_s=ends_s,
-                variables=variables,
+                as_is=asked.limits.as_is,
+                margin_percent=asked.limits.margin_percent,
+                wanted=asked.design,
+                design="duet" if asked.design == "duet" else "relaunch",
+                block_steps=asked.limits.block_steps,
+                most_pairs=asked.limits.pairs,
             )
             display.compared(source.sides(), source.changes, asked.limits)
             return Contest(
@@ -90,7 +96,7 @@ def reopened(
     kept: Comparison, elapsed_s: float, folder: Path, machine: Machine
 ) -> Iterator[Scripted]:
     """Both sides of a comparison as they were; raises where they cannot be the same any more."""
-    sides, here = (kept.a, kept.b), _environment(machine, kept.a)
+    sides, here = (kept.a, kept.b), _environment(machine, kept.a, kept.limits)
     for side in sides:
         _require_program(side)
     named = [change for change in kept.differences if change.what == REVISION]
@@ -100,16 +106,37 @@ def reopened(
     elif here.git != kept.environment.git:
         raise _moved(kept, "the git checkout around it")
     with _placed(sides, folder.absolute()) as (a, b):
-        yield Scripted(
+        told = tuple(note for note in kept.notes if note.startswith(RELAUNCHED))
+        plan = _plan(kept)
+        yield Stepping(
             folder=folder.absolute(),
             a=a,
             b=b,
             changes=kept.differences,
-            machine=msgspec.structs.replace(here, of_ranks=kept.environment.of_ranks),
-            notes=(*_notes(sides), *_heap_notes(kept.environment.of_ranks)),
-            variables=kept.environment.of_ranks,
+            machine=here,
+            notes=(*_notes(sides, kept.limits), *told),
             ends_s=time.monotonic() + 60 * kept.limits.max_minutes - elapsed_s,
+            as_is=kept.limits.as_is,
+            margin_percent=kept.limits.margin_percent,
+            earlier=list(kept.pairs),
+            wanted="duet" if plan else "relaunch",
+            design=kept.design,
+            block_steps=kept.limits.block_steps,
+            most_pairs=kept.limits.pairs,
+            plan=plan,
         )
+
+
+def _plan(kept: Comparison) -> Plan | None:
+    """How turns were taken in the sessions so far, if they were."""
+    launches = kept.pairs[0].launches if kept.pairs else None
+    if kept.design != "duet" or launches is None:
+        return None
+    return Plan(
+        warm_up=launches[0].cut,
+        block_steps=kept.limits.block_steps,
+        most_pairs=kept.limits.pairs or MOST_PAIRS,
+    )
 
 
 def _moved(kept: Comparison, what: str) -> UsageError:
@@ -170,18 +197,16 @@ def _revision_changes(sides: Sides) -> list[Difference]:
     return [Difference(what=REVISION, a=a, b=b)]
 
 
-def _notes(sides: Sides) -> tuple[str, ...]:
+def _notes(sides: Sides, limits: Limits) -> tuple[str, ...]:
+    as_is = (AS_IS,) if limits.as_is else ()
+    return (*as_is, *_notes_of(sides))
+
+
+def _notes_of(sides: Sides) -> tuple[str, ...]:
     if not _have_revisions(sides) or not _checkout(sides[0]).is_dirty:
         return (UNWATCHED,)
     part = "of neither side" if all(side.revision for side in sides) else f"of {WORKING_TREE} alone"
     return (UNWATCHED, f"the checkout has uncommitted changes: they are part {part}")
-
-
-def _heap_notes(variables: Mapping[str, str]) -> tuple[str, ...]:
-    if variables:
-        return ()
-    note = "scripts have the heap of your environment: where freed memory goes back to the kernel, "
-    return (f"{note}launches differ by their page faults",)
 
 
 def _checkout(side: Side) -> Checkout:
@@ -209,9 +234,11 @@ def _cwd(stack: ExitStack, side: Side, path: Path) -> Path:
     return stack.enter_context(work_tree(_checkout(side), side.revision, path))
 
 
-def _environment(machine: Machine, side: Side) -> Environment:
+def _environment(machine: Machine, side: Side, limits: Limits) -> Environment:
     """Less the versions of packages: the script may run in another environment than ours."""
-    return msgspec.structs.replace(fingerprint(machine, {}, Path(side.folder)), versions={})
+    found = fingerprint(machine, {}, Path(side.folder))
+    heap = heap_variables(as_is=limits.as_is)
+    return msgspec.structs.replace(found, versions={}, of_ranks=heap)
 
 
 @contextmanager

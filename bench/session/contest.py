@@ -249,6 +249,7 @@ class Contest:
         if judged.word == "invalid":
             return "invalid"
         told = judged.decision is not None and judged.decision.word != "can't tell"
+        told = told and judged.word != "can't tell"  # page faults may forbid what it says
         if told and self.looks_taken and not self.limits.fixed:
             return "told"
         return "sessions" if self._are_sessions_used_up() else "minutes"

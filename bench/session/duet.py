@@ -33,7 +33,13 @@ from bench.session.blocks import (
 from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started
 from bench.session.residents import WORKER, Room, resident
-from bench.session.room import gpu_free_gib, require_room, room_is_sought
+from bench.session.room import (
+    gpu_free_gib,
+    no_room_told,
+    require_room,
+    require_shared_memory_for,
+    room_is_sought,
+)
 from reports.schema.config import RunConfig
 from reports.schema.samples import SessionResult
 from reports.validity import GpuUse
@@ -129,6 +135,8 @@ class _Stage:
 
     def build(self, first: Recording, second: Recording, *, flipped: bool) -> None:
         """Start both sides and let each warm up, alone: cuDNN chooses its plans there."""
+        with no_room_told():
+            require_shared_memory_for(first, second)
         modules = self.score.modules[::-1] if flipped else self.score.modules
         free = gpu_free_gib(first.gpu_indices())
         self.cores = sum(len(place.cores) for place in first.topology.places)

@@ -8,11 +8,13 @@ from itertools import pairwise
 from typing import Final
 
 from bench.config.resolve import resolve
+from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, RunFailed
 from bench.launch.failure import is_lack_of_memory
 from bench.launch.watch import SessionFailed
 from bench.session.recording import Recording
 from bench.session.residents import neighbour
+from bench.session.room import require_shared_memory_for
 from bench.session.rounds import Tell, play_rounds
 from reports.attribution import side_rounds
 from reports.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
@@ -46,9 +48,13 @@ class Sweep:
     played: int = 0
     doubts: dict[str, list[str]] = field(default_factory=dict)
     """Reasons to doubt settings, by kind: alike but for their numbers."""
+    untaken: list[str] = field(default_factory=list)
+    """What was not measured, and why."""
 
     def take(self, settings: Sequence[Setting], depths: Sequence[int]) -> Swept:
         """Rates of all settings; then of all prefetch depths at each knee."""
+        for group in groups(settings):  # all of them, before any is measured
+            require_shared_memory_for(*map(self._side, group))
         rates = [rate for group in groups(settings) for rate in self._play(group)]
         knees = knees_of(rates)
         deeper = [rate for knee in knees for rate in self._deeper(knee.setting, depths)]
@@ -61,9 +67,22 @@ class Sweep:
         )
 
     def _deeper(self, setting: Setting, depths: Sequence[int]) -> Iterator[LoaderRate]:
-        if len(depths) > 1:
-            for group in groups([_with(setting, prefetch=depth) for depth in depths]):
+        if len(depths) < 2:
+            return
+        deeper = [_with(setting, prefetch=depth) for depth in depths]
+        for group in groups([each for each in deeper if self._fits(each)]):
+            if self._fits(*group):
                 yield from self._play(group)
+
+    def _fits(self, *settings: Setting) -> bool:
+        """Whether shared memory holds them; what was measured before is kept where it does not."""
+        try:
+            require_shared_memory_for(*map(self._side, settings))
+        except NoSharedMemory as error:
+            told = ", ".join(str(each.prefetch) for each in settings)
+            self.untaken.append(f"--prefetch {told} of {settings[0].pipeline} left out: {error}")
+            return False
+        return True
 
     def _play(self, settings: Sequence[Setting]) -> list[LoaderRate]:
         self.played += 1
@@ -96,6 +115,7 @@ class Sweep:
         return resolve(request, self.run.machine, facts).config
 
     def _notes(self) -> Iterator[str]:
+        yield from self.untaken
         if self.played > 1:
             yield (
                 f"settings took turns in {self.played} groups, one after another: within a group "

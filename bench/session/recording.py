@@ -1,7 +1,7 @@
 """A run in the making: what its sessions measured so far, so that any end can be recorded."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +13,11 @@ from bench.config.resolve import DataFacts, Resolved, resolve
 from bench.errors import CannotHere, NotKept
 from bench.job import Job, Meeting, Part, SessionFolder
 from bench.launch.commands import NodeCommand, commands, member_command
+from bench.launch.ports import require_loopback
 from bench.launch.topology import place_member, place_ranks, topology_seen
 from bench.machine.fingerprint import changes_speed, fingerprint
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
-from bench.machine.shared_memory import require_shared_memory
 from bench.session.data import (
     Data,
     Tell,
@@ -33,7 +33,7 @@ from reports import runs
 from reports.attribution import Sides, attribute
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.cost import cost_of
-from reports.figures import Window, figures_of, interval_of, window_of
+from reports.figures import Window, figures_of, interval_of, steadiness_of, window_of
 from reports.files import describe
 from reports.schema.attribution import Attribution
 from reports.schema.config import Request, RunConfig
@@ -202,6 +202,20 @@ class Recording:
         write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
         return session
 
+    def keep_cut(self, result: SessionResult, started: Started, doubts: Iterable[str]) -> None:
+        """Keep what is left of a session that was cut, of a run that has no other."""
+        session = self.keep(result, steadiness_of(result), GpuUse(), started)
+        self.sessions[-1] = msgspec.structs.replace(
+            session, steps_asked=self.config.steps, notes=tuple(doubts)
+        )
+
+    @property
+    def cut(self) -> str:
+        """Of how many steps a cut session consists; empty where none was."""
+        if not self.sessions or (asked := self.sessions[-1].steps_asked) is None:
+            return ""
+        return f"{len(self.results[-1].samples[0].step_ns)} of {asked} steps"
+
     def _unseen(self, use: GpuUse, window_s: float) -> Iterator[str]:
         """Guards that had no eyes."""
         if self.config.device != "cuda":
@@ -336,14 +350,15 @@ def open_recording(
 ) -> Recording:
     """Prepare the data, resolve the configuration and make the run's folder."""
     # What is wrong with the options is told before images are decoded, which may take minutes.
-    _planned(request, machine, unread_data(request), member)
+    planned, _ = _planned(request, machine, unread_data(request), member)
+    if planned.config.launcher in ("torchrun", "deepspeed"):
+        require_loopback(planned.config.launcher)
     # Ranks of one node would all make or check the same images at once.
     with one_at_a_time() if member else nullcontext():
         data = prepare_data(request, machine, tell)
     resolved, topology = _planned(request, machine, data.facts if data else None, member)
     if data:
         require_batch(data.facts, resolved.config)
-    require_shared_memory(resolved.config, len(topology.places))
     return Recording(
         folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
         command=tuple(command),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from bench.config.shared_memory import Demand, NoSharedMemory, demand_of, lack_for
 from bench.errors import CannotHere
 from bench.launch.failure import is_lack_of_memory
 from bench.launch.resident import Resident
@@ -36,6 +37,15 @@ def room_is_sought() -> Iterator[None]:
         ) from failed
 
 
+@contextmanager
+def no_room_told() -> Iterator[None]:
+    """Of two sides, shared memory may hold one after the other."""
+    try:
+        yield
+    except NoSharedMemory as error:
+        raise NoRoom(f"{error}, or use --design relaunch") from error
+
+
 def require_room(side: Resident, first: Recording, second: Recording, free_gib: float) -> None:
     """Raise NoRoom when the second side, judged by the first, would not fit beside it.
 
@@ -52,6 +62,22 @@ def require_room(side: Resident, first: Recording, second: Recording, free_gib: 
                 f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
                 f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
             )
+
+
+def require_shared_memory_for(*runs: Recording) -> None:
+    """Refuse sides whose batches shared memory cannot hold at once, as they are all alive."""
+    if why := lack_for(list(_demands(runs))):
+        raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
+
+
+def _demands(runs: Sequence[Recording]) -> Iterator[Demand]:
+    for run in runs:
+        topology = run.topology
+        ranks = topology.nproc_per_node if run.member else len(topology.places)
+        # The second loader of a side has another number of processes.
+        for processes in filter(None, (run.config.loader_threads, run.other_threads)):
+            if demand := demand_of(run.config, ranks, processes):
+                yield demand
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:

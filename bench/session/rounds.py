@@ -15,6 +15,7 @@ from bench.machine.process import undisturbed
 from bench.session.blocks import MOST_STEPS, Block, block_length, in_rounds
 from bench.session.recording import Recording
 from bench.session.residents import Room, resident
+from bench.session.room import require_shared_memory_for
 from reports.schema.samples import SessionResult
 
 
@@ -66,6 +67,7 @@ def play_rounds(
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
+    require_shared_memory_for(*runs)
     most = block_steps or MOST_STEPS
     # Steps of another kind are not kept, but the last ones of them come after all that are.
     room = Room(steps=(1 + rounds + bool(also)) * (1 + most), block=1 + most)

@@ -1,10 +1,11 @@
 """A run: the sessions of one configuration, one after another, and their record."""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from bench.rankfile import Phase
 from bench.session.attribution import attributed_session
 from bench.session.lost import lost_gpus_named
 from bench.session.recording import Recording, Started, open_recording
+from bench.session.salvage import cut_window, doubts_of
 from reports.figures import steadiness_of
 from reports.schema.config import Choice, Request, RunConfig
 from reports.schema.record import Record, Session
@@ -93,9 +95,8 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
         return run.close("failed", failed.failure.what, failed.failure)
     except (KeyboardInterrupt, Interrupted):
         with undisturbed():
-            why = f"stopped after {len(run.sessions)} complete sessions"
-            run.close("interrupted", why, None)
-        raise Interrupted(f"interrupted; the record is in {run.folder}") from None
+            record = run.close("interrupted", _where(run, "interrupted"), None)
+        raise Interrupted(f"interrupted; the record is in {run.folder}", record) from None
     except Exception as error:
         # Finished sessions are kept whatever went wrong after them; the error is then told.
         run.close("failed", f"{type(error).__name__}: {error}", None)
@@ -103,6 +104,14 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
     reasons = [reason for session in run.sessions for reason in session.invalid]
     with undisturbed():
         return run.close("invalid" if reasons else "ok", "; ".join(dict.fromkeys(reasons)), None)
+
+
+def _where(run: Recording, what: str) -> str:
+    """Where a run was cut."""
+    if run.cut:
+        return f"{what} after {run.cut}"
+    sessions = len(run.sessions)
+    return f"{what} after {sessions} complete session{'s' * (sessions != 1)}"
 
 
 def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:
@@ -116,10 +125,30 @@ def measure_session(run: Recording, number: int, port: int, tell: Listener) -> S
         stack.enter_context(lost_gpus_named(watch))
         watch.note_residents()
         listener = _Listener(watch=watch, tell=tell, clock=clock)
-        result = run_session(plan, folder, listener)
+        began = partial(_began, started, listener, load)
+        with _kept_when_cut(run, number, began):
+            result = run_session(plan, folder, listener)
     steadiness = steadiness_of(result)
-    began = Started(at=started, launch_s=listener.launch_s, load_1min=load)
-    return run.keep(result, steadiness, listener.watch.report(), began)
+    return run.keep(result, steadiness, listener.watch.report(), began())
+
+
+def _began(at: datetime, listener: "_Listener", load: float | None) -> Started:
+    return Started(at=at, launch_s=listener.launch_s, load_1min=load)
+
+
+@contextmanager
+def _kept_when_cut(run: Recording, number: int, began: Callable[[], Started]) -> Iterator[None]:
+    """Keep the steps that were finished, whatever ends the body before its ranks have told them.
+
+    Of a run that has complete sessions these stand for it alone.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted, SessionFailed):
+        with undisturbed():
+            if not run.sessions and (result := cut_window(run, number)):
+                run.keep_cut(result, began(), doubts_of(run))
+        raise
 
 
 @dataclass(kw_only=True, slots=True)

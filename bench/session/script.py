@@ -1,32 +1,50 @@
 """A user's own script as both sides of a comparison, launched in turn.
 
 The contract: $RESNEXT_BENCH_SAMPLES names a file to which the script appends one step time a line,
-in whole ns; of several ranks, that of the slowest. Nothing else is asked of it.
+in whole ns; of several ranks, that of the slowest. Nothing else is asked of it. One that calls
+`resnext_bench.step()` instead, which writes the same, may take turns with the other block by block.
 """
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.launch.failure import exit_words, tail
+from bench.launch.ends import exit_words
 from bench.launch.faults import FaultWatch, faults_per_step
-from bench.launch.script import SAMPLES_VARIABLE, ScriptCommand, end_left_over, run_script
+from bench.launch.script import (
+    SAMPLES_VARIABLE,
+    RunningScript,
+    ScriptCommand,
+    end_left_over,
+    heap_variables,
+)
 from bench.launch.watch import SessionFailed
+from bench.logs import tail
+from bench.machine.faults import Faults
 from bench.machine.findings import here
 from bench.machine.others import watch_others
 from bench.session.contest import OutOfTime, Tick
+from bench.session.doubts import (
+    doubts_of_earlier,
+    doubts_of_launch,
+    doubts_of_sides,
+    notes_of_launch,
+)
 from reports.pairs import of_steps
 from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
+
+Wanted = Literal["auto", "duet", "relaunch"]
 
 LEAST_LIMIT_S: Final = 10.0
 """A launch gets the rest of the budget, and never less than this."""
@@ -37,20 +55,6 @@ UNWATCHED: Final = (
     "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
     "had are noted, no more"
 )
-TOO_LONG: Final = (
-    "the steps add up to more than the launch took: are they ns, one line a step, of one rank?"
-)
-TOO_SHORT: Final = "the steps add up to {share:.2g} % of what the launch took: are they ns?"
-LEAST_SHARE: Final = 0.001
-"""Of a launch that its steps must take: less is what ms or us look like."""
-UNLIKE: Final = "a step of {longer} takes {times:,.0f} times as long as one of {other}: {question}"
-MOST_TIMES: Final = 300.0
-"""One side's mean step over the other's, from which on their units are in question."""
-COARSE: Final = (
-    "all steps have one of {count} values: a clock of this grain tells nothing below {grain:.0f} %"
-)
-FEW_VALUES: Final = 5
-COARSE_PERCENT: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,17 +73,24 @@ class Launched:
     """Steps [n] after the cut."""
     steadiness: Steady
     notes: tuple[str, ...]
-    questions: tuple[str, ...] = ()
-    """Why its step times cannot be what they should be."""
-    faults: float | None = None
-    """Page faults of a step; None where they were not seen."""
+    sum_s: float = 0.0
+    """Of all steps, those that were cut included."""
+    lasted_s: float = 0.0
+    """Of the launch, from its start to its end."""
+    invalid: tuple[str, ...] = ()
+    """Why it cannot count."""
+    faults: Faults | None = None
+    step_faults: int | None = None
+    """Of the steps alone, where the script has told."""
+    faults_per_step: float | None = None
+    """Seen from outside while it wrote step times."""
 
 
 class BadSamples(ValueError):
     """The file of samples breaks the contract; the text says where."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Scripted:
     """Two commands of a user that take turns."""
 
@@ -92,8 +103,11 @@ class Scripted:
     notes: tuple[str, ...]
     ends_s: float
     """When the budget is over, by the monotonic clock."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """What scripts get besides the caller's own: a heap that keeps its memory."""
+    as_is: bool = False
+    """Whether its environment is left alone."""
+    margin_percent: float = 2.0
+    earlier: list[Pair] = field(default_factory=list)
+    """Sessions so far: no launch can be nothing like the others of its side."""
     design: Design = "relaunch"
     block_steps: int = 0
     images: None = None
@@ -113,16 +127,39 @@ class Scripted:
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
         """Launch each side once."""
-        at = datetime.now(UTC)
-        end_left_over(self.folder)  # of a program that was killed
-        session = self.folder / f"session-{number}"
+        self._clear(number)
+        return self._in_turn(number, order, tick, {})
+
+    def _clear(self, number: int) -> None:
+        """An empty folder for a session, and nothing left of a program that was killed."""
+        end_left_over(self.folder)
+        session = self._session(number)
         shutil.rmtree(session, ignore_errors=True)
         session.mkdir()
-        kept = {
-            name: self._launch(number, name, session, partial(tick, done))
-            for done, name in enumerate(order)
-        }
-        return _pair(number, order, at, kept["a"], kept["b"])
+
+    def _session(self, number: int) -> Path:
+        return self.folder / f"session-{number}"
+
+    def _in_turn(self, number: int, order: Order, tick: Tick, kept: dict[str, Launched]) -> Pair:
+        """Launch each side that has not been launched yet, one after the other."""
+        at = datetime.now(UTC)
+        for done, name in enumerate(order):
+            if name not in kept:
+                session = self._session(number)
+                kept[name] = self._launch(number, name, session, partial(tick, done))
+        return self._counted(_pair(number, order, at, kept["a"], kept["b"]), kept)
+
+    def _counted(self, pair: Pair, kept: dict[str, Launched]) -> Pair:
+        """The pair with every reason not to count it, remembered for those that follow."""
+        a, b = kept["a"], kept["b"]
+        doubts = [f"{name}: {why}" for name in "ab" for why in kept[name].invalid]
+        if not doubts:
+            sums, lasted = (a.sum_s, b.sum_s), (a.lasted_s, b.lasted_s)
+            doubts += doubts_of_sides(pair.step_ms, sums, lasted)
+            doubts += doubts_of_earlier(pair.step_ms, self.earlier)
+        pair = msgspec.structs.replace(pair, invalid=(*pair.invalid, *doubts))
+        self.earlier.append(pair)
+        return pair
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         """None: a script leaves no runs."""
@@ -133,28 +170,38 @@ class Scripted:
         return ()
 
     def _launch(self, number: int, name: str, session: Path, tick: partial[None]) -> Launched:
-        place = self.a if name == "a" else self.b
-        command = ScriptCommand(
-            argv=place.side.command,
-            cwd=place.cwd,
-            samples=session / f"{name}.samples",
-            log=session / f"{name}.log",
-            variables=self.variables,
-        )
+        command = self._command(name, session)
         tick()
-        watch = FaultWatch(samples=command.samples)
-        limit_s, start = max(LEAST_LIMIT_S, self.ends_s - time.monotonic()), time.monotonic()
+        limit_s, start = self._limit_s(), time.monotonic()
         others = watch_others(here().cores)
         try:
-            code = run_script(command, limit_s, tick, watch.look)
+            with RunningScript(command) as script:
+                watch = FaultWatch(samples=command.samples)
+                code = script.wait(limit_s, tick, watch.look)
             lasted_s, others_percent = time.monotonic() - start, others()
             if code is None and number > 1:
                 raise OutOfTime
             _require_well(code, limit_s, command.samples)
-            found = judged(read_samples(command.samples), lasted_s, others_percent)
-            return replace(found, faults=faults_per_step(watch.looks, found.steadiness.cut))
+            step_ns = read_samples(command.samples)
+            found = judged(step_ns, lasted_s, others_percent, self.margin_percent)
+            seen = faults_per_step(watch.looks, found.steadiness.cut)
+            return replace(found, faults=script.faults, faults_per_step=seen)
         except (OSError, BadSamples) as error:
-            raise _failed(number, name, str(error), command.log) from error
+            raise failed(number, name, str(error), command.log) from error
+
+    def _limit_s(self) -> float:
+        """How long a launch may take."""
+        return max(LEAST_LIMIT_S, self.ends_s - time.monotonic())
+
+    def _command(self, name: str, session: Path) -> ScriptCommand:
+        place = self.a if name == "a" else self.b
+        return ScriptCommand(
+            argv=place.side.command,
+            cwd=place.cwd,
+            samples=session / f"{name}.samples",
+            log=session / f"{name}.log",
+            variables=heap_variables(as_is=self.as_is),
+        )
 
 
 def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
@@ -168,7 +215,8 @@ def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
         raise BadSamples(f"the script ended with {exit_words(code)}")
 
 
-def _failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
+def failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
+    """What is raised when a side's launch in a session came to nothing."""
     what = f"{name}, session {number}: {what}"
     return SessionFailed(Failure(rank=None, what=what, log=str(log), log_tail=tail(log)))
 
@@ -200,7 +248,12 @@ def _is_step(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) > 0
 
 
-def judged(step_ns: Sequence[int], lasted_s: float, others_percent: float = 0.0) -> Launched:
+def judged(
+    step_ns: Sequence[int],
+    lasted_s: float,
+    others_percent: float = 0.0,
+    margin_percent: float = 2.0,
+) -> Launched:
     """A launch's steps once they were steady, and doubts; `lasted_s` is all of the launch.
 
     `others_percent` is what others had of the cores: a note at most, as some of it may have been
@@ -208,48 +261,39 @@ def judged(step_ns: Sequence[int], lasted_s: float, others_percent: float = 0.0)
     """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    share = float(step_ms.sum()) / 1e3 / lasted_s
-    doubts = (TOO_LONG,) if share > 1 else ()
-    questions = (TOO_SHORT.format(share=100 * share),) if share < LEAST_SHARE else ()
+    doubts = notes_of_launch(step_ns, lasted_s, margin_percent)
     loud = others_percent > Thresholds().cores_lost_note_percent
     others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
     return Launched(
         step_ms=step_ms[found.cut :],
         steadiness=found,
-        notes=(*doubts, *others, *_grain(step_ms[found.cut :])),
-        questions=questions,
+        notes=(*doubts, *others),
+        sum_s=sum(step_ns) / 1e9,
+        lasted_s=lasted_s,
+        invalid=doubts_of_launch(step_ns, lasted_s),
     )
 
 
-def _grain(step_ms: NDArray[np.float64]) -> tuple[str, ...]:
-    """A note where the clock behind the step times is too coarse for what is asked of it."""
-    values = np.unique(step_ms)
-    if not 1 < len(values) <= FEW_VALUES or len(step_ms) < FEWEST_STEPS:
-        return ()
-    grain = 100 * float(np.diff(values).min()) / float(np.median(step_ms))
-    return (COARSE.format(count=len(values), grain=grain),) if grain > COARSE_PERCENT else ()
-
-
-def _unlike(a: Launched, b: Launched) -> tuple[str, ...]:
-    """A question where one side's steps are hundreds of times the other's."""
-    a_ms, b_ms = float(a.step_ms.mean()), float(b.step_ms.mean())
-    times = max(a_ms / b_ms, b_ms / a_ms)
-    if times < MOST_TIMES:
-        return ()
-    longer, other = ("a", "b") if a_ms > b_ms else ("b", "a")
-    told = UNLIKE.format(longer=longer, other=other, times=times, question="are both in ns?")
-    return (told,)
-
-
-def _launch_of(launched: Launched) -> Launch:
-    cut = launched.steadiness.cut
+def launch_of(launched: Launched) -> Launch:
+    """What the record holds of a launch."""
+    cut, faults = launched.steadiness.cut, launched.faults
     return Launch(
-        steps=cut + len(launched.step_ms), cut=cut, faults_per_step=_rounded(launched.faults)
+        steps=cut + len(launched.step_ms),
+        cut=cut,
+        lasted_s=round(launched.lasted_s, 3) if launched.lasted_s else None,
+        minor_faults=faults.minor if faults else None,
+        major_faults=faults.major if faults else None,
+        step_faults=launched.step_faults,
+        faults_per_step=_faults_per_step(launched),
     )
 
 
-def _rounded(faults: float | None) -> float | None:
-    return None if faults is None else round(faults, 1)
+def _faults_per_step(launched: Launched) -> float | None:
+    """What the script has told, else what was seen."""
+    steps = launched.steadiness.cut + len(launched.step_ms)
+    if launched.step_faults is not None and steps:
+        return round(launched.step_faults / steps, 1)
+    return None if launched.faults_per_step is None else round(launched.faults_per_step, 1)
 
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
@@ -265,15 +309,11 @@ def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> 
         middle_ms=measured.middle_ms,
         slow=measured.slow,
         drift=measured.drift,
-        launches=(_launch_of(a), _launch_of(b)),
+        launches=(launch_of(a), launch_of(b)),
         unsteady=tuple(
             f"session {number}, {name}: {launched.steadiness.why}"
             for name, launched in both
             if not launched.steadiness.is_steady
-        ),
-        invalid=(
-            *(f"{name}: {text}" for name, launched in both for text in launched.questions),
-            *_unlike(a, b),
         ),
         notes=tuple(f"{name}: {note}" for name, launched in both for note in launched.notes),
     )

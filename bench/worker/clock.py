@@ -6,11 +6,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.rankfile import Mark, RankFile
+from bench.rankfile import Mark, Ns, RankFile, columns
 
-Ns = NDArray[np.int64]
+__all__ = ["CudaClock", "HostClock", "Marker", "clock_for", "columns"]
 
 
 class Marker(Protocol):
@@ -26,6 +25,7 @@ class HostClock:
     def __init__(self, file: RankFile) -> None:
         # A plain view: storing through numpy.memmap itself costs three times as much.
         self._marks = file.marks.view(np.ndarray)
+        self._file = file
         self._start = self._stop = 0
 
     def mark(self, step: int, mark: Mark) -> None:
@@ -34,7 +34,7 @@ class HostClock:
 
     def start_window(self) -> None:
         """The CPU has no queue to wait for."""
-        self._start = time.perf_counter_ns()
+        self._start = self._file.window_start_ns = time.perf_counter_ns()
 
     def stop_window(self) -> None:
         """The CPU has no queue to wait for."""
@@ -110,20 +110,3 @@ class CudaClock(HostClock):
 def clock_for(device: torch.device, file: RankFile, window: int = 0) -> HostClock:
     """The clock of a device, for windows of at most so many steps; 0: all that the file holds."""
     return CudaClock(file, device, window) if device.type == "cuda" else HostClock(file)
-
-
-def columns(device: Ns, host: Ns) -> dict[str, list[int]]:
-    """Durations per step from marks: the columns of `Samples`, in ns.
-
-    `step = data_wait + forward + backward + optimizer` holds exactly on each rank.
-    """
-    before, now = device[:-1, Mark.OPTIMIZER], device[1:]
-    parts = {
-        "step_ns": now[:, Mark.OPTIMIZER] - before,
-        "data_wait_ns": now[:, Mark.READY] - before,
-        "forward_ns": now[:, Mark.FORWARD] - now[:, Mark.READY],
-        "backward_ns": now[:, Mark.BACKWARD] - now[:, Mark.FORWARD],
-        "optimizer_ns": now[:, Mark.OPTIMIZER] - now[:, Mark.BACKWARD],
-        "next_ns": host[1:, Mark.BATCH] - host[:-1, Mark.OPTIMIZER],
-    }
-    return {name: values.tolist() for name, values in parts.items()}

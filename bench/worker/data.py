@@ -1,17 +1,10 @@
 """Opens the pipeline that a configuration names."""
 
-import multiprocessing.util
-import os
-import shutil
-import signal
-from types import FrameType
-from typing import NoReturn
-
 import torch
 
 from bench.config.sockets import require_room_for_sockets
 from bench.job import Job, SessionFolder
-from bench.machine.process import die_with_parent
+from bench.worker.loaders import beginner
 from pipelines.batches import Batches, BatchSpec
 from pipelines.finishing import CROPS_AHEAD
 from pipelines.synthetic import host_batches, synthetic_batches
@@ -80,22 +73,10 @@ def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Ba
             labels=images.labels,
             ranges=images.ranges,
             processes=job.config.loader_threads,
-            begin=_begin_loader,
+            begin=beginner(job, folder, spec.rank),
             skip_bad=job.config.bad_files == "skip",
         ),
     )
-
-
-def _begin_loader() -> None:
-    """A loader process ends with its rank, however that ends."""
-    signal.signal(signal.SIGTERM, _end_loader)
-    die_with_parent(signal.SIGTERM)
-
-
-def _end_loader(number: int, frame: FrameType | None) -> NoReturn:
-    """At once, but for the folder of the sockets through which batches were handed over."""
-    shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
-    os._exit(1)
 
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:

@@ -21,6 +21,7 @@ import msgspec
 
 from bench.config.models import foreign
 from bench.job import NODE_VARIABLE, Job, RankError, SessionFolder
+from bench.logs import tail
 from bench.machine.process import bind_to_cores, die_with_parent
 from bench.rankfile import RankFile
 from reports.files import write_atomically
@@ -41,9 +42,9 @@ _HINTS: Final = (
     (
         r"DataLoader worker .* killed by signal: Bus",
         (
-            "a loader process lacked shared memory, most likely: lower --loader-threads or "
-            "--batch-size; a container may need a larger --shm-size. Or a shard was cut while it "
-            "was read"
+            "a loader process lacked shared memory, most likely: lower --loader-threads, "
+            "--prefetch or --batch-size; a container may need a larger --shm-size. Or a shard was "
+            "cut while it was read"
         ),
     ),
     (
@@ -59,6 +60,17 @@ _HINTS: Final = (
             r"|kernel size can't be greater than actual input|output size is too small"
         ),
         "the model does not take images of this size; try another --image-size, as 224",
+    ),
+    (
+        r"No working C\+\+ compiler|Failed to find C compiler|InvalidCxxCompiler",
+        "torch.compile needs a compiler: install gcc and g++, or use --no-compile",
+    ),
+    (
+        r"shared memory segment",
+        (
+            "NCCL found no room in /dev/shm: make it larger (a container: --shm-size=1g), or set "
+            "NCCL_SHM_DISABLE=1"
+        ),
     ),
     (
         "driver.*too old",
@@ -113,23 +125,11 @@ def _guarded(body: str, folder: SessionFolder) -> int:
         # This is where torch is loaded, now that the cores are known.
         run = getattr(importlib.import_module(module), function)
         run(Rank(folder=folder, job=job, place=place, rank=rank, file=file))
-    except Exception as error:  # every reason must reach the parent, then the log
+    # Every reason must reach the parent, then the log: SystemExit of a user's module, too.
+    except BaseException as error:
         _report(folder, rank, error, job)
         return 1
-    except SystemExit as end:  # of a user's code: no rank ends by itself before its time
-        _report(folder, rank, ProgramEnded(_code_words(end)), job)
-        return 1
     return 0
-
-
-class ProgramEnded(RuntimeError):
-    """A user's code called sys.exit."""
-
-
-def _code_words(end: SystemExit) -> str:
-    if isinstance(end.code, str):
-        return f"sys.exit was called: {end.code}"
-    return f"sys.exit was called, with code {0 if end.code is None else end.code}"
 
 
 def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
@@ -160,19 +160,55 @@ def _redirect_output(log: Path) -> None:
     faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
 
 
-def _report(folder: SessionFolder, rank: int, error: Exception, job: Job | None) -> None:
+def _report(folder: SessionFolder, rank: int, error: BaseException, job: Job | None) -> None:
     time_ns = time.time_ns()
+    with suppress(OSError):
+        sys.stdout.flush()
+    said = tuple(line for line in tail(folder.rank_log(rank)) if line.strip())
     with suppress(OSError):  # the log may lie on a disk that is full
-        traceback.print_exc()
+        traceback.print_exception(error)
+    account = _of_loader(folder, rank) or _account(error, job)
+    whole = msgspec.structs.replace(account, rank=rank, time_ns=time_ns)
+    if whole.kind or isinstance(error.__cause__, SystemExit):
+        whole = msgspec.structs.replace(whole, said=said)
+    write_atomically(folder.error_file(rank), msgspec.json.encode(whole))
+
+
+def _account(error: BaseException, job: Job | None) -> RankError:
+    """What a rank says of its end; an error that says all itself goes by no name."""
     memory, hint = _lack_of_memory(error, job)
-    account = RankError(
-        rank=rank,
-        kind="" if memory else type(error).__name__,
-        message=memory or _as_utf8(str(error)),
-        time_ns=time_ns,
+    ended = isinstance(error.__cause__, SystemExit)
+    return RankError(
+        rank=0,
+        kind="" if memory or ended else type(error).__name__,
+        message=memory or _as_utf8(_words(error)),
+        time_ns=0,
         hint=hint or _hint(error) or _layout_hint(error, job),
     )
-    write_atomically(folder.error_file(rank), msgspec.json.encode(account))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return exit_words(error)
+    text = str(error)
+    # NCCL's first line says that there was an error, and its last one which.
+    cause = re.search(r"^Last error:\s*(.+)", text, re.MULTILINE)
+    return f"{text.partition(', ')[0]}: {cause[1]}" if cause else text
+
+
+def exit_words(end: SystemExit) -> str:
+    """How a program ended itself: SystemExit 2, or SystemExit: what it had to say."""
+    if end.code is None or isinstance(end.code, int):
+        return f"SystemExit {int(end.code or 0)}"
+    return f"SystemExit: {' '.join(str(end.code).split())}"
+
+
+def _of_loader(folder: SessionFolder, rank: int) -> RankError | None:
+    """The account of a loader process that failed: whatever the rank says, it ended of that."""
+    path = folder.loader_error_file(rank)
+    if not path.exists():
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=RankError)
 
 
 def _as_utf8(text: str) -> str:
@@ -180,9 +216,9 @@ def _as_utf8(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:
+def _lack_of_memory(error: BaseException, job: Job | None) -> tuple[str, str]:
     """One line and what to do, where memory ran out."""
-    if job is None or "torch" not in sys.modules:
+    if job is None or "torch" not in sys.modules or not isinstance(error, Exception):
         return "", ""
     from bench.worker.memory import HINT, lack_of_memory  # noqa: PLC0415  (it needs torch)
 
@@ -190,7 +226,7 @@ def _lack_of_memory(error: Exception, job: Job | None) -> tuple[str, str]:
     return line, HINT if line else ""
 
 
-def _layout_hint(error: Exception, job: Job | None) -> str:
+def _layout_hint(error: BaseException, job: Job | None) -> str:
     """The layout is ours by default, and a user's model may not be made for it."""
     if job is None or not job.config.channels_last or foreign(job.config.model) is None:
         return ""
@@ -208,7 +244,7 @@ def _with_causes(error: BaseException) -> str:
     return f"{error}\n{_with_causes(within)}" if within else str(error)
 
 
-def _hint(error: Exception) -> str:
+def _hint(error: BaseException) -> str:
     """What to do about it, where that is known."""
     text, flags = str(error), re.IGNORECASE | re.DOTALL
     return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")

@@ -12,7 +12,7 @@ from bench.config.models import foreign
 from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
 from bench.worker.entry import Rank
 from bench.worker.joining import gpu_uuid
-from bench.worker.peak import matmul_tflops
+from bench.worker.peak import Rate, matmul_rate
 from bench.worker.training import Training
 from bench.worker.witness import (
     Checksums,
@@ -76,10 +76,12 @@ class Evidence:
         after = self._checksums()
         unchanged = self._before.unchanged_in(after)
         unused, idle = (self._use.unused, self._use.idle) if self._use else (set(), set())
+        peak_gib, reserved_gib = _peak_gib(training.device), _reserved_gib(training.device)
+        rate = self._matmul_rate()  # after that: its matrices are not part of the peak
         return RankFacts(
             rank=rank.rank,
-            peak_gib=_peak_gib(training.device),
-            reserved_gib=_reserved_gib(training.device),
+            peak_gib=peak_gib,
+            reserved_gib=reserved_gib,
             affinity=tuple(sorted(os.sched_getaffinity(0))),
             torch_threads=torch.get_num_threads(),
             counted_s=self._counted_s,
@@ -104,7 +106,8 @@ class Evidence:
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
             start_up_s=start_up_s,
-            matmul_tflops=self._matmul_tflops(),
+            matmul_tflops=rate.tflops if rate else None,
+            matmul_spread_percent=rate.spread_percent if rate else None,
             files_left_out=tuple(getattr(training.batches, "left_out", ())),
         )
 
@@ -114,13 +117,13 @@ class Evidence:
             return Checksums(by_name={})
         return checksums(self._training.module)
 
-    def _matmul_tflops(self) -> float | None:
-        """Measured last: its matrices are not part of the peak."""
+    def _matmul_rate(self) -> Rate | None:
+        """Of a large product in the run's type."""
         config, part = self._rank.job.config, self._rank.job.part
         return (
             None
             if foreign(config.model) or part == "load"
-            else matmul_tflops(config, self._training.device)
+            else matmul_rate(config, self._training.device)
         )
 
 

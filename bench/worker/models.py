@@ -16,6 +16,7 @@ from torch import nn
 from bench.config.lookup import nearest
 from bench.config.models import Foreign, foreign
 from bench.worker.calling import call, missing_in, told_to
+from bench.worker.entry import exit_words
 from reports.schema.config import RunConfig
 
 Make = Callable[[], nn.Module]
@@ -144,14 +145,18 @@ def _callable(named: Foreign, config: RunConfig) -> Callable[..., Any]:
 def _target(named: Foreign, model: str) -> Any:
     try:
         target = importlib.import_module(named.source)
+    except SystemExit as end:
+        why = (
+            f"its module ended the program ({exit_words(end)}): put what it runs under "
+            "if __name__ == '__main__'"
+        )
+        raise ModelError(model, why) from end
     except ModuleNotFoundError as error:
         # One that the user's module itself misses is another matter, and its own error is clear.
         if error.name and f"{named.source}.".startswith(f"{error.name}."):
             why = f"no module {error.name}, neither installed nor in {sys.path[-1]}"
             raise ModelError(model, why) from error
         raise
-    except SystemExit as end:
-        raise ModelError(model, _ended_words(end)) from end
     where = getattr(target, "__file__", None) or named.source
     parts = named.name.split(".")
     for depth, part in enumerate(parts, 1):
@@ -160,16 +165,6 @@ def _target(named: Foreign, model: str) -> Any:
             raise ModelError(model, f"no {'.'.join(parts[:depth])} in {where}{near}")
         target = getattr(target, part)
     return target
-
-
-def _ended_words(end: SystemExit) -> str:
-    """What a module says that ends the program while it is imported, and what to do about it."""
-    if isinstance(end.code, str):
-        return f"its module ended the program while it was imported: {end.code}"
-    return (
-        f"its module ended the program while it was imported (SystemExit {end.code}): put what it "
-        'runs, and what reads a command line, under if __name__ == "__main__"'
-    )
 
 
 def _module(config: RunConfig, found: object) -> nn.Module:

@@ -1,6 +1,9 @@
 """How fast this rank's device multiplies matrices: what MFU is measured by without a data sheet."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -10,12 +13,23 @@ from reports.schema.config import RunConfig
 
 EDGE_CPU, EDGE_GPU = 1024, 8192
 """Large enough that memory does not matter, small enough for a moment."""
-LEAST, SECONDS = 5, 0.2
+LEAST, SECONDS = 5, 0.3
 """Products at least, and the time to go on for: the best of them counts."""
+PARTS: Final = 3
+"""Of that time, each with a best product of its own: how far these differ is the spread."""
 WARM_UP: Final = 2
 
 
-def matmul_tflops(config: RunConfig, device: torch.device) -> float | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """How fast matrices were multiplied."""
+
+    tflops: float
+    spread_percent: float
+    """Half of what lies between the best products of the parts, of the best of all."""
+
+
+def matmul_rate(config: RunConfig, device: torch.device) -> Rate | None:
     """The best rate of a product of square matrices in the type of the run, TFLOP/s.
 
     TF32 and threads are as the run has set them. None where memory is too full for three of them.
@@ -26,7 +40,7 @@ def matmul_tflops(config: RunConfig, device: torch.device) -> float | None:
         return None
 
 
-def _measured(config: RunConfig, device: torch.device) -> float:
+def _measured(config: RunConfig, device: torch.device) -> Rate:
     edge = EDGE_GPU if device.type == "cuda" else EDGE_CPU
     dtype = AMP_DTYPES.get(config.amp_dtype, torch.float32)
     # Noise, as a GPU that multiplies constants draws less power and clocks higher than in training.
@@ -41,7 +55,14 @@ def _measured(config: RunConfig, device: torch.device) -> float:
             torch.mm(a, b, out=c)
         while len(times) < LEAST or time.perf_counter() - start < SECONDS:
             times.append(_seconds(a, b, c))
-    return 2 * edge**3 / min(times) / 1e12
+    return Rate(tflops=2 * edge**3 / min(times) / 1e12, spread_percent=spread_percent(times))
+
+
+def spread_percent(times: Sequence[float]) -> float:
+    """By how much the rate would differ had it been measured a moment earlier or later."""
+    bounds = [len(times) * part // PARTS for part in range(PARTS + 1)]
+    bests = [min(times[first:last]) for first, last in pairwise(bounds)]
+    return 100 * (1 - min(bests) / max(bests)) / 2
 
 
 def _seconds(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> float:

@@ -177,10 +177,21 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
     quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]
     if quiet:
         yield "quiet", f"the waiting side used {max(quiet):.1f} % of its cores at most"
+    yield from _launch_rows(record)
     ended = what_ended_it(record)
     if ended:
         yield "ended", ended
     yield "machine", machine(record)
+
+
+def _launch_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    """What scripts were started with, and what it came to."""
+    if record.limits.as_is:
+        yield "heap", "as it is (--as-is)"
+    elif record.a.command and record.environment.of_ranks:
+        yield "heap", "keeps freed memory, as that of our own ranks does"
+    elif record.a.command:
+        yield "heap", "by your own variables (MALLOC_…, LD_PRELOAD, GLIBC_TUNABLES)"
 
 
 def _sessions(record: Comparison) -> str:

@@ -38,16 +38,19 @@ def print_record(console: Console, record: Record) -> None:
 def first_doubt(record: Record) -> Text | None:
     """Why the figures below are not to be believed; None where they are."""
     if record.status == "invalid":
-        return Text(f"INVALID: {record.why}", style="bold red")
-    never = [one for one in record.sessions if not one.steadiness.steady]
-    if record.figures and never:
-        of = (
-            f" in {len(never)} of {len(record.sessions)} sessions"
-            if len(record.sessions) > 1
-            else ""
-        )
-        return Text(f"NEVER STEADY{of}: {never[0].steadiness.why}", style="bold yellow")
-    return None
+        reasons = list(dict.fromkeys(one for each in record.sessions for one in each.invalid))
+        more = f"; {len(reasons) - 1} more reasons below" if len(reasons) > 1 else ""
+        return Text(f"INVALID: {reasons[0] if reasons else record.why}{more}", style="bold red")
+    if record.status == "interrupted" and record.figures:
+        where = record.why.removeprefix("interrupted ")
+        return Text(f"INTERRUPTED: {where}", style="bold yellow")
+    never = [one for one in record.sessions if one.steadiness.judged and not one.steadiness.steady]
+    if not record.figures or not never:
+        return None
+    several = len(record.sessions) > 1
+    of = f"{len(never)} of {len(record.sessions)} sessions; " if several else ""
+    why = never[0].steadiness.why.removeprefix("never steady: ")
+    return Text(f"NEVER STEADY: {of}{why}", style="bold yellow")
 
 
 def _headline(record: Record) -> Text:
@@ -99,8 +102,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
         "ms/step",
         (
             f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   "
-            f"p95 {words.ms(figures.step_ms_p95)}   "
-            f"{_longest(figures)}   jitter {words.ms(figures.step_ms_jitter)}"
+            f"{_longer_steps(figures)}jitter {words.ms(figures.step_ms_jitter)}"
         ),
     )
     if figures.slow:
@@ -108,22 +110,28 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, Render
             f"which makes all steps together {words.short(figures.slow.cost_percent, 3)} % longer"
         )
         yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
-    yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
+    if figures.peak_gib:  # not known of a window that was cut
+        yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
     if record.cost and record.cost.mfu_percent is not None:
         yield "MFU", _mfu(record.cost)
     if line := gpu_line(record):
         yield "GPU", line
 
 
-FEWEST_FOR_P99 = 100
-"""Steps below which the 99th percentile is between the two longest of them."""
+FEWEST_FOR_P95, FEWEST_FOR_P99 = 20, 100
+"""Steps below which a percentile is another name for the longest one."""
 
 
-def _longest(figures: Figures) -> str:
-    """The 99th percentile; of few steps it would be a name for the longest one."""
+def _longer_steps(figures: Figures) -> str:
+    """Percentiles, where there are steps enough for them, and the longest one instead of p99."""
+    told = []
+    if figures.steps >= FEWEST_FOR_P95:
+        told.append(f"p95 {words.ms(figures.step_ms_p95)}   ")
     if figures.steps >= FEWEST_FOR_P99:
-        return f"p99 {words.ms(figures.step_ms_p99)}"
-    return f"longest {words.ms(figures.step_ms_max or figures.step_ms_p99)}"
+        told.append(f"p99 {words.ms(figures.step_ms_p99)}   ")
+    elif figures.step_ms_max is not None:
+        told.append(f"max {words.ms(figures.step_ms_max)}   ")
+    return "".join(told)
 
 
 def _memory_kind(record: Record) -> str:
@@ -138,7 +146,9 @@ def _mfu(cost: Cost) -> str:
     """With what it divides by."""
     assert cost.mfu_percent is not None
     assert cost.peak_tflops is not None
-    return f"{cost.mfu_percent:.1f} % of {_rate(cost.peak_tflops)} TFLOP/s ({cost.peak_source})"
+    spread = f" ± {cost.peak_spread_percent:.0f} %" if cost.peak_spread_percent is not None else ""
+    rate = f"{_rate(cost.peak_tflops)} TFLOP/s{spread}"
+    return f"{cost.mfu_percent:.1f} % of {rate} ({cost.peak_source})"
 
 
 def _rate(tflops: float) -> str:
@@ -206,11 +216,19 @@ def _measured(record: Record) -> str:
     config, first = record.resolved, record.sessions[0]
     if record.attribution:
         return _in_turn(record, record.attribution)
-    steps = f"{config.steps} steps after {config.warm_up} of warm-up"
+    counted = sum(session.figures.steps for session in record.sessions)
+    warm_up = f"after {config.warm_up} of warm-up"
+    if first.steps_asked is not None:
+        done = counted + first.steadiness.cut
+        cut = f", of which {counted} count" if counted < done else ""
+        return f"{done} of {first.steps_asked} steps {warm_up}{cut}; {first.steadiness.why}"
+    steps = f"{config.steps} steps {warm_up}"
     if len(record.sessions) == 1:
-        return f"{steps}; {first.steadiness.why}"
+        cut = f", of which {counted} count" if counted < config.steps else ""
+        return f"{steps}{cut}; {first.steadiness.why}"
     settled = sum(session.steadiness.steady for session in record.sessions)
-    return f"{len(record.sessions)} x {steps}; {settled} of {len(record.sessions)} steady"
+    cut = f", {counted} of them count" if counted < config.steps * len(record.sessions) else ""
+    return f"{len(record.sessions)} x {steps}{cut}; {settled} of {len(record.sessions)} steady"
 
 
 def _in_turn(record: Record, found: Attribution) -> str:
@@ -230,7 +248,8 @@ def _remarks(record: Record) -> Iterator[Text]:
     if record.failure:
         yield from failure_lines(record.failure)
     elif record.status == "interrupted":
-        yield Text.assemble(("interrupted ", "bold yellow"), record.why)
+        why = record.why.removeprefix("interrupted ")
+        yield Text.assemble(("interrupted ", "bold yellow"), why)
 
 
 def marks(record: Stored) -> Iterator[Text]:

@@ -7,8 +7,6 @@ from reports.schema.comparison import Comparison, Range
 
 ANOTHER_STORY = 0.25
 """Share of the change by which the middle step's must differ from it to be told beside it."""
-MANY_SESSIONS = 200
-"""More than that is no advice: something else helps."""
 FEWEST_SESSIONS = 4
 """Of a comparison that may tell: the first look comes after so many."""
 MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
@@ -17,6 +15,9 @@ SPARE = 1.1
 """Of the time that is advised: no two sessions take the same."""
 LONG_MINUTES = 60.0
 """From here on it is worth a thought whether fewer sessions could do."""
+HOPELESS_SESSIONS, HOPELESS_TIMES = 200, 10
+"""From so many more sessions on, or so many times those there were to be, their number is no
+advice: whatever else would help is."""
 PROMISED_FROM = 10
 """Sessions from which on "N more" is within a factor of two in four of five cases."""
 
@@ -106,8 +107,8 @@ def _more(record: Comparison) -> str:
     more = record.sessions_more
     if not more or record.why:
         return f": {record.why}" if record.why else ""
-    if more > MANY_SESSIONS:
-        return f"; no number of sessions that one would wait for can tell (about {more:,} more)"
+    if is_hopeless(record):
+        return ": the sessions scatter too much for more of them to tell"
     sessions = f"{more:,} more session{'s' * (more > 1)}"
     if record.design == "unpaired":
         return f"; about {sessions} of each side would tell (a rough guess)"
@@ -115,20 +116,29 @@ def _more(record: Comparison) -> str:
     return f"; about {sessions} (≈ {duration(more * _session_s(record))}{guess}) would tell"
 
 
+def is_hopeless(record: Comparison) -> bool:
+    """Whether more sessions are needed than anybody would wait for."""
+    most = min(HOPELESS_SESSIONS, HOPELESS_TIMES * max(FEWEST_SESSIONS, record.limits.max_sessions))
+    return (record.sessions_more or 0) > most
+
+
 def what_to_do(record: Comparison) -> tuple[str, ...]:
     """How to come to know more, where a comparison that was measured can't tell.
 
     One that has ended is not resumed, as nobody has paid for another look: it begins anew.
     """
-    if record.verdict != "can't tell" or record.design == "unpaired" or not record.pairs:
+    if record.verdict != "can't tell":
         return ()
-    if record.why:  # more sessions are not what is missing
+    if is_hopeless(record):
+        return _what_would_help(record)
+    if record.design == "unpaired" or not record.pairs:
         return ()
+    if record.why:  # page faults could account for what was seen: more sessions have as many
+        return (_against_faults(record),)
     told = []
     needed = max(FEWEST_SESSIONS, counting(record) + (record.sessions_more or 0))
     seconds = needed * _session_s(record)
-    many = (record.sessions_more or 0) > MANY_SESSIONS
-    options = "" if many else _options(record, needed, seconds / 60)
+    options = _options(record, needed, seconds / 60)
     if options:
         # Below three sessions nobody knows how many it takes.
         goal = "to tell" if record.sessions_more else "for a first look"
@@ -140,6 +150,43 @@ def what_to_do(record: Comparison) -> tuple[str, ...]:
             f"{script}, or with a larger --margin"
         )
     return tuple(told)
+
+
+def _what_would_help(record: Comparison) -> tuple[str, ...]:
+    """Instead of sessions without end."""
+    told = ["a quieter machine (resnext-bench doctor says what disturbs this one)"]
+    if record.design == "unpaired":
+        told.append("one comparison that measures both sides in turn (compare --a --b)")
+    elif record.a.command:
+        told.append("a longer script")
+        if record.design == "relaunch":
+            told.append("turns block by block (call resnext_bench.step() after each step)")
+    elif record.design == "relaunch":
+        told.append("turns block by block (--design duet)")
+    told.append("a larger change, or a larger --margin")
+    *but, last = told
+    return (f"what would help: {', '.join(but)}; or {last}",)
+
+
+def _against_faults(record: Comparison) -> str:
+    """How to have page faults alike."""
+    if record.limits.as_is:
+        return "what would help: leave --as-is out, so that both sides keep freed memory"
+    if not record.environment.of_ranks:
+        return (
+            "what would help: unset MALLOC_… variables, LD_PRELOAD and GLIBC_TUNABLES, so that "
+            "both sides keep freed memory"
+        )
+    launches = [launch for pair in record.pairs for launch in pair.launches or ()]
+    if any(launch.step_faults is None for launch in launches):
+        return (
+            "what would help: call resnext_bench.step() after each step, which counts the page "
+            "faults of steps alone; or let the script take more steps"
+        )
+    return (
+        "what would help: let both sides have as many page faults in a step (memory taken once "
+        "and kept, no new processes), or judge this change by other means"
+    )
 
 
 def _options(record: Comparison, needed: int, minutes: float) -> str:

@@ -71,6 +71,15 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """The first of them, dropped as warm-up."""
     faults_per_step: float | None = None
     """Page faults of a step, of all its processes; None where they were not seen."""
+    lasted_s: float | None = None
+    """From its start to its end; None in records of old."""
+    minor_faults: int | None = None
+    """Page faults without a disk, start-up included, of all its processes that were waited for."""
+    major_faults: int | None = None
+    """Page faults that read a disk."""
+    step_faults: int | None = None
+    """Page faults without a disk from the first step to the last, of the process that takes them;
+    known of scripts that call `resnext_bench.step()`."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +155,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """0 until the first warm-up has shown how long a step is."""
     more_pairs: bool = False
     """Whether more pairs of blocks follow where they scatter."""
+    as_is: bool = False
+    """Whether scripts were started with the user's environment untouched."""
     fixed: bool = False
     """Whether to take all sessions and look once, at the end."""
     looks: tuple[int, ...] = ()

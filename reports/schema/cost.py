@@ -15,5 +15,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What all devices of the run can do together; None where no window was completed."""
     peak_source: str = ""
     """Where that is from: a data sheet, or a matrix product measured right after the window."""
+    peak_spread_percent: float | None = None
+    """By how much the measured rate and its repetition differ, half of it, in per cent; None for a
+    data sheet's."""
     mfu_percent: float | None = None
     """Model FLOPs utilisation: images/s x FLOP of an image, in per cent of that."""

@@ -154,6 +154,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The host's load average of one minute before the ranks started."""
     gpus: GpusSeen | None = None
     """None on a CPU, and where NVML gave no answer."""
+    steps_asked: int | None = None
+    """Of a session that was cut: the steps that there should have been; None of a whole one."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):

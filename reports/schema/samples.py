@@ -113,6 +113,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     matmul_tflops: float | None = None
     """Rate of a large matrix product in the run's type, after the window; None for foreign models,
     whose FLOP are not known."""
+    matmul_spread_percent: float | None = None
+    """Half of what lies between the best products of three parts of that time, of the best one."""
     files_left_out: tuple[str, ...] = ()
     """Those that turned bad while the rank read them."""
 

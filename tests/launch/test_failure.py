@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from bench.job import RankError, SessionFolder
-from bench.launch.failure import find_failure, is_lack_of_memory, tail
+from bench.launch.failure import find_failure, is_lack_of_memory
+from bench.logs import tail
 from bench.rankfile import Mark, Phase, RankFile
 from reports.schema.record import Failure
 
@@ -62,7 +63,7 @@ def test_a_killed_rank_wins_over_what_follows_from_it(folder: SessionFolder) -> 
     found = find_failure(folder, [1, 1])
     assert found.rank == 1
     assert found.what.startswith("rank 1: killed by SIGKILL (the kernel does so when memory")
-    assert found.what.endswith("in step 5 of 7")
+    assert found.what.endswith('in step 5 of 7; its last words: "rank 1 ended"')
     assert found.log == str(folder.rank_log(1))
     assert found.log_tail == ("rank 1 began", "rank 1 ended")
 
@@ -88,7 +89,9 @@ def test_a_crash_is_no_lack_of_memory(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.MODEL)
     rank(folder, 1, Phase.MODEL)
     agent(folder, 0, report(101, -11))
-    assert find_failure(folder, [1, 1]).what == "rank 0: killed by SIGSEGV in phase model"
+    found = find_failure(folder, [1, 1])
+    assert found.what.startswith("rank 0: killed by SIGSEGV while loading the model")
+    assert not is_lack_of_memory(found)
 
 
 def test_the_line_as_torchrun_writes_it(folder: SessionFolder) -> None:
@@ -123,7 +126,7 @@ def test_a_direct_worker_that_was_killed(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.WARM_UP, 1)
     found = find_failure(folder, [-9])
     assert found.rank == 0
-    assert found.what.endswith("in step 2 of 7")
+    assert "in step 2 of 7" in found.what
 
 
 def test_the_earliest_real_error_wins(folder: SessionFolder) -> None:
@@ -165,16 +168,17 @@ def test_no_report_at_all(folder: SessionFolder) -> None:
     agent(folder, 1, "\n".join(f"line {number}" for number in range(40)))
     found = find_failure(folder, [None, 2])
     assert found.rank is None
-    assert found.what == (
-        "node 1: its launcher ended with exit code 2 before any rank reported: line 39"
+    words = (
+        'its launcher ended with exit code 2 before any rank reported; its last words: "line 39"'
     )
+    assert found.what == f"node 1: {words}"
     assert found.log == str(folder.node_log(1))
     assert found.log_tail == tuple(f"line {number}" for number in range(28, 40))
 
 
 def test_a_killed_launcher(folder: SessionFolder) -> None:
     found = find_failure(folder, [0, -9])
-    assert found.what.startswith("node 1: its launcher ended with killed by SIGKILL")
+    assert found.what.startswith("node 1: its launcher was killed by SIGKILL")
     assert found.log_tail == ()
 
 
@@ -206,43 +210,7 @@ def test_what_a_lack_of_memory_looks_like(what: str, lack: bool) -> None:
 
 
 def test_a_launcher_that_ended_well_and_too_soon(folder: SessionFolder) -> None:
-    agent(folder, 0, "all well")
     assert "node 0: its launcher ended" in find_failure(folder, [0]).what
-
-
-@pytest.mark.parametrize(
-    ("phase", "where"),
-    [(Phase.MODEL, "while loading the model"), (Phase.TIMED, "in step 5 of 7")],
-)
-def test_a_program_that_ends_before_it_reports(
-    folder: SessionFolder, phase: Phase, where: str
-) -> None:
-    """os._exit in a user's code, or a library's abort: its last words are told."""
-    rank(folder, 0, phase, 4)
-    folder.rank_log(0).write_text("loading\nno licence found\n\n---\n")
-    found = find_failure(folder, [3])
-    assert found.what == f"rank 0: the program ended with exit code 3 {where}: no licence found"
-    assert (found.rank, found.log) == (0, str(folder.rank_log(0)))
-
-
-def test_a_program_that_ends_before_it_begins(folder: SessionFolder) -> None:
-    """As under ulimit -v: there is no rank file, and no launcher either."""
-    folder.rank_log(0).write_text("cannot allocate memory for thread-local data: ABORT\n")
-    found = find_failure(folder, [127])
-    assert found.what == (
-        "rank 0: the program ended with exit code 127 before any rank reported: cannot allocate "
-        "memory for thread-local data: ABORT"
-    )
-
-
-def test_one_of_several_that_ends_before_it_reports(folder: SessionFolder) -> None:
-    for number in range(2):
-        rank(folder, number, Phase.MODEL, 0)
-    folder.rank_log(1).write_text("no licence found\n")
-    agent(folder, 0, report(102, 3))
-    found = find_failure(folder, [1])
-    assert (found.rank, found.log_tail) == (1, ("no licence found",))
-    assert found.what.endswith("exit code 3 while loading the model: no licence found")
 
 
 def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from bench.errors import CannotHere
-from bench.launch.ports import choose_port
+from bench.launch import ports
+from bench.launch.ports import choose_port, require_loopback
 
 
 def bound() -> socket.socket:
@@ -48,3 +49,15 @@ def test_a_port_just_left_is_free_again() -> None:
     server.close()
     client.close()
     assert choose_port(port) == port
+
+
+def test_a_host_that_cannot_reach_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a namespace of its own, whose loopback is down."""
+
+    def unreachable(*given: object, **how: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    require_loopback("torchrun")
+    monkeypatch.setattr(ports.socket, "create_connection", unreachable)
+    with pytest.raises(CannotHere, match=r"127.0.0.1, which does not answer \(Network is unr"):
+        require_loopback("torchrun")

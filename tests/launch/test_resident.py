@@ -11,7 +11,7 @@ from bench.job import SessionFolder
 from bench.launch import resident, watch
 from bench.launch.resident import Resident
 from bench.launch.watch import SessionFailed
-from bench.rankfile import RankFile
+from bench.rankfile import Phase, RankFile
 from bench.tokens import Pipes, Taker
 from reports.schema.record import Failure
 
@@ -106,6 +106,7 @@ def test_a_long_block_is_not_silent(side: Resident, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(watch, "PATIENCE_S", 0.15)
     side.folder.ranks.mkdir()
     file = RankFile.create(side.folder.rank_file(0), rank=0, pid=1, warm_up=0, steps=99)
+    file.phase = Phase.TIMED
     rank, steps = rank_0(side), 0
 
     def tick() -> None:
@@ -116,7 +117,7 @@ def test_a_long_block_is_not_silent(side: Resident, monkeypatch: pytest.MonkeyPa
             rank.back(7)
 
     assert side.answer([side], tick) == 7
-    with pytest.raises(SessionFailed, match=r"nothing has moved .* step 40"):
+    with pytest.raises(SessionFailed, match=r"nothing has moved .* stuck in step 41 of 99"):
         side.answer([side], lambda: None)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports.figures import figures_of, interval_of, steadiness_of, window_of
 from reports.schema.machine import GpusSeen
-from reports.schema.record import Figures
+from reports.schema.record import Figures, SlowSteps
 from reports.schema.samples import SessionResult
 from tests.reports.made_results import (
     MS,
@@ -56,6 +56,19 @@ def test_a_step_is_as_long_as_its_slowest_rank() -> None:
     assert found.step_ms_p95 == pytest.approx(38)  # index 1.9 of 20, 20, 40
     assert found.step_ms_p99 == pytest.approx(39.6)
     assert found.step_ms_jitter == 0  # |x - 20|: 0, 0, 20
+
+
+def test_slow_steps_are_those_of_the_slowest_rank() -> None:
+    """Ranks are slow in turn, every 8th step each: together that is every 4th."""
+    found = figures(
+        made_result(
+            *(
+                even_samples(rank, [60 if step % 8 == 4 * rank else 10 for step in range(40)])
+                for rank in (0, 1)
+            )
+        )
+    )
+    assert found.slow == SlowSteps(every=4, slow=10, steps=40, slow_ms=60, cost_percent=125)
 
 
 def test_cut_steps_leave_the_window_by_their_own_time() -> None:

@@ -48,6 +48,18 @@ def test_noise_by_hand() -> None:
     assert other.effect.percent == pytest.approx(100 * (exp(0.025) - 1))
 
 
+def test_noise_is_that_of_the_middle_step() -> None:
+    """What rare slow steps make of all steps together is no part of it."""
+    pairs = [
+        msgspec.structs.replace(pair, log_ratio=spike, step_ms=(10 + spike, 10 + 2 * spike))
+        for pair, spike in zip(duet(*SD_ONE_PERCENT).pairs, (0.5, 0.0, 3.0), strict=True)
+    ]
+    fine = floor_of(duet(*SD_ONE_PERCENT), relaunch(*SD_ONE_PERCENT))
+    assert floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT)) == replace(
+        fine, duet=replace(fine.duet, order=made_comparison(pairs).order_effect)
+    )
+
+
 def test_sessions_needed_by_hand() -> None:
     """The smallest n with ((t of 1 - α/2 + t of 95 %) · sd / log(1 + change))² at most n.
 

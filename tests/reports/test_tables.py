@@ -1,6 +1,7 @@
 """Records as SQL tables: every field a column, every record a row, complaints in a line."""
 
 from datetime import datetime
+from math import log
 from pathlib import Path
 
 import msgspec
@@ -97,15 +98,13 @@ def test_slow_steps_and_the_middle_one_have_columns(root: Path) -> None:
     )
     assert one(root, f"{question} runs WHERE kind = 'run'") == (4, 124.3)
     assert one(root, f"{question} sessions") == (4, 124.3)
-    middle = made_comparison().middle
-    assert middle is not None
-    row = one(root, "SELECT middle_percent FROM runs WHERE kind = 'compare'")
-    assert row == (middle.percent,)
-    pairs = [made_pair(number, 0.5, middle_log_ratio=0.1 * number) for number in (1, 2)]
-    answer = ask(
-        root, [made_comparison(pairs)], "SELECT log_ratio, middle_log_ratio FROM pairs ORDER BY 2"
+    pairs = [made_pair(number, log(1.5), middle_log_ratio=log(1.1)) for number in (1, 2)]
+    question = (
+        "SELECT change_percent, middle_percent, log_ratio, middle_log_ratio FROM runs, pairs "
+        "WHERE number = 1"
     )
-    assert answer.rows == ((0.5, 0.1), (0.5, 0.2))
+    (row,) = ask(root, [made_comparison(pairs)], question).rows
+    assert row == pytest.approx((50, 10, log(1.5), log(1.1)))
 
 
 def test_sessions(root: Path) -> None:

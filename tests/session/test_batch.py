@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import inspect
 from bench.session import batch as module
@@ -91,6 +92,24 @@ def test_the_request_gets_a_number_and_the_reader_a_note(monkeypatch: pytest.Mon
 def test_a_gpu_has_what_is_free_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "gpu_free_gib", lambda _: 70.0)
     assert module._limit_gib({}, made_machine(cores=8, gpus=2)) == 70.0
+
+
+def test_a_batch_that_shared_memory_does_not_hold_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def peak(request: dict[str, Any], machine: object) -> float:
+        if int(request["batch_size"]) > most:
+            raise NoSharedMemory("shared memory is too small")
+        return 0.001 * int(request["batch_size"])
+
+    most = 40
+    monkeypatch.setattr(module, "_peak_gib", peak)
+    monkeypatch.setattr(module, "_limit_gib", lambda *_: 1.0)
+    found, _ = with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
+    assert found["batch_size"] == 40
+    most = 0
+    with pytest.raises(NoSharedMemory):
+        with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
 
 
 def test_two_ways_to_say_it() -> None:

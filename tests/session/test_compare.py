@@ -134,6 +134,17 @@ def test_longer_blocks_stay_longer_and_say_why(tmp_path: Path, stage: Stage) -> 
     )
 
 
+def test_sessions_stay_as_long_as_the_longest(tmp_path: Path, stage: Stage) -> None:
+    limits = Limits(
+        margin_percent=2, max_sessions=4, max_minutes=5, pairs=5, block_steps=0, more_pairs=True
+    )
+    stage.more_pairs = 4
+    folder = interrupted(tmp_path, stage, limits=limits)
+    stage.more_pairs = 0
+    resume(folder, LAPTOP, Silent())
+    assert stage.played[-2][2].pairs == 13, "five, and four more in each of two sessions"
+
+
 def test_resumed_or_not_the_verdict_is_the_same(tmp_path: Path, stage: Stage) -> None:
     whole = compare.compare(asked(tmp_path / "whole"), LAPTOP, Silent())
     record = resume(interrupted(tmp_path / "cut", stage), LAPTOP, Silent())

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from math import log
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from bench.errors import Interrupted, UsageError
+from bench.launch.commands import KEEP_MEMORY
 from bench.session import compare, compare_script
 from bench.session.compare import resume
 from bench.session.compare_script import WORKING_TREE
 from bench.session.script import UNWATCHED, Launched, Scripted
-from reports.schema.comparison import Comparison, Launch
+from bench.session.stepping import Stepping
+from bench.session.turns import Plan
+from reports.schema.comparison import Comparison, Launch, Order, Pair
+from reports.schema.record import SlowSteps
 from reports.stats.steady import steady
+from tests.reports.made_comparisons import made_pair
 from tests.session.made_script import Silent, made_asked
 from tests.session.test_revisions import git
 from tests.worker.made_training import LAPTOP
 
+Patch = pytest.MonkeyPatch
 Launches = list[tuple[int, str, Path]]
 """Session, side, folder of each launch."""
 
@@ -60,15 +68,15 @@ def repo(tmp_path: Path) -> Path:
 
 def interrupted(folder: Path, after: int, monkeypatch: pytest.MonkeyPatch, **asked: object) -> Path:
     """A comparison that Ctrl-C ended; returns its folder."""
-    whole = Scripted.measure
+    whole = Stepping.measure
 
-    def measure(source: Scripted, number: int, *rest: object) -> object:
+    def measure(source: Stepping, number: int, *rest: object) -> object:
         if number > after:
             raise KeyboardInterrupt
         return whole(source, number, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scripted, "measure", measure)
+        patch.setattr(Stepping, "measure", measure)
         with pytest.raises(Interrupted, match="--resume"):
             compared(folder, **asked)
     (found,) = (folder / "runs").iterdir()
@@ -91,6 +99,57 @@ def test_sessions_in_abba_order_and_a_verdict(tmp_path: Path, launches: Launches
     assert [(one.what, one.a, one.b) for one in record.differences] == [("arguments", "5", "6")]
     assert record.environment.versions == {}, "the script's own environment is not known"
     assert record.notes == (UNWATCHED,)
+
+
+def test_all_steps_of_a_launch_count(tmp_path: Path, monkeypatch: Patch) -> None:
+    """Every 4th of b's takes 45 ms where the others take 5: 15 on average."""
+
+    def launch(source: Scripted, number: int, name: str, session: Path, *rest: object) -> Launched:
+        (session / f"{name}.samples").touch()
+        (session / f"{name}.log").touch()
+        steps = np.full(40, 5.0)
+        if name == "b":
+            steps[::4] = 45
+        return Launched(step_ms=steps, steadiness=steady(np.full(40, 5.0)), notes=())
+
+    monkeypatch.setattr(Scripted, "_launch", launch)
+    pair = compared(tmp_path).pairs[0]
+    assert (pair.step_ms, pair.middle_ms) == ((5, 15), (5, 5))
+    assert (pair.log_ratio, pair.middle_log_ratio) == (pytest.approx(log(3)), 0)
+    slow = SlowSteps(every=4, slow=10, steps=40, slow_ms=45, cost_percent=200)
+    assert pair.slow == (None, slow)
+
+
+def test_the_heap_is_that_of_our_own_ranks(tmp_path: Path, monkeypatch: Patch) -> None:
+    """Unless the user has chosen one, or wants nothing touched."""
+    record = compared(tmp_path)
+    assert record.environment.of_ranks == KEEP_MEMORY
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    assert compared(tmp_path).environment.of_ranks == {}
+
+
+def test_as_it_is(tmp_path: Path) -> None:
+    limits = msgspec.structs.replace(made_asked(tmp_path).limits, as_is=True)
+    record = compared(tmp_path, limits=limits)
+    assert (record.limits.as_is, record.environment.of_ranks) == (True, {})
+    assert record.notes[0].startswith("--as-is: the scripts got the environment as it is")
+
+
+def test_turns_are_gone_on_with(tmp_path: Path, monkeypatch: Patch) -> None:
+    """With the blocks that they had."""
+    both = (Launch(steps=120, cut=12), Launch(steps=120, cut=12))
+
+    def turned(source: Stepping, number: int, order: Order, tick: object) -> Pair:
+        source.design, source.block_steps = "duet", 7
+        plans.append(source.plan)
+        return made_pair(number, 0.1 + number / 1e4, blocks_ms=((10.0, 11.0),), launches=both)
+
+    plans: list[Plan | None] = []
+    monkeypatch.setattr(Stepping, "measure", turned)
+    folder = interrupted(tmp_path, 2, monkeypatch)
+    record = resume(folder, LAPTOP, Silent())
+    assert (record.design, record.verdict, len(record.pairs)) == ("duet", "slower", 4)
+    assert plans[2:] == [Plan(warm_up=12, block_steps=7, most_pairs=200)] * 2
 
 
 def test_no_arguments_differ(tmp_path: Path) -> None:

@@ -207,6 +207,7 @@ def test_no_side_warms_up_while_the_other_is_built(
         self.sides.append(Built(run.name))
 
     monkeypatch.setattr(type(stage()), "_launch", launch)
+    monkeypatch.setattr(duet, "require_shared_memory_for", lambda *runs: None)
     monkeypatch.setattr(duet, "require_room", lambda *given: said.append("there is room"))
     monkeypatch.setattr(duet, "gpu_free_gib", lambda indices: {})
     monkeypatch.setattr(duet, "may_be_short", lambda *configs: False)

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from bench.config import shared_memory
+from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, RunFailed
 from bench.launch.watch import SessionFailed
 from bench.machine.inventory import inspect
+from bench.machine.shared_memory import SharedMemory
 from bench.session import loader_sweep as under_test
 from bench.session.loader_sweep import Sweep, groups
 from bench.session.recording import Recording, open_recording
@@ -134,3 +137,38 @@ def test_failures(
     monkeypatch.setattr(under_test, "play_rounds", play_rounds)
     with pytest.raises(kind, match=words):
         sweep.take(settings(1, 2), [2])
+
+
+def only(mib: float) -> Any:
+    """What /dev/shm has."""
+    size = int(mib * 2**20)
+    return lambda: SharedMemory(total=size, free=size)
+
+
+def test_loaders_that_shared_memory_cannot_hold_at_once(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them alone would fit: 10 pictures of 128 x 128 are half a MiB."""
+    monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs))
+    monkeypatch.setattr(shared_memory, "shared_memory", only(6))
+    with pytest.raises(NoSharedMemory, match=r"^3 sides at once: shared memory is too small"):
+        sweep.take(settings(1, 2, 4), [2])
+
+
+@pytest.mark.parametrize(
+    ("mib", "depths"),
+    [(10, [2, 4]), (4, [])],
+    ids=["one alone", "all at once"],
+)
+def test_what_was_measured_is_kept_where_deeper_queues_do_not_fit(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, mib: float, depths: list[int]
+) -> None:
+    monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs))
+    monkeypatch.setattr(shared_memory, "shared_memory", only(mib))
+    swept = sweep.take(settings(1), [2, 4, 64])
+    assert len(swept.threads) == 1
+    assert [rate.setting.prefetch for rate in swept.prefetch] == depths
+    told = [note for note in swept.notes if "left out" in note]
+    assert told[0].startswith("--prefetch 64 of torchvision left out: --pipeline torchvision: sha")
+    rest = [] if depths else ["--prefetch 2, 4 of torchvision left out: 2 sides at once: shared "]
+    assert [note[: len(rest[0])] for note in told[1:]] == rest

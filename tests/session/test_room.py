@@ -1,15 +1,19 @@
 """Room for both sides: judged by the first one, and by what becomes of the second."""
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench.config import shared_memory
+from bench.config.shared_memory import NoSharedMemory
 from bench.launch.watch import SessionFailed
 from bench.machine import memory as machine_memory
 from bench.machine import nvml
+from bench.machine.shared_memory import SharedMemory
 from bench.session import room
 from bench.session.room import NoRoom, room_is_sought
 from reports.schema.record import Failure
@@ -104,3 +108,35 @@ def test_a_gpu_that_does_not_answer_has_unknown_room(monkeypatch: pytest.MonkeyP
     assert room.gpu_free_gib([0, 1]) == pytest.approx(140.4, abs=0.1)
     library.now_s = 5.0
     assert room.gpu_free_gib([0, 1]) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("b", "is_refused"),
+    [
+        ({"pipeline": "torchvision"}, True),
+        ({"pipeline": "torchvision", "prefetch": 1}, False),
+        ({"pipeline": "synthetic"}, False),
+    ],
+    ids=str,
+)
+def test_shared_memory_for_both_sides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, b: dict[str, Any], is_refused: bool
+) -> None:
+    """Alone each of them has enough: 2 x 512 pictures of 32 x 32 take 1.5 MiB each."""
+    a: dict[str, Any] = {"pipeline": "torchvision"}
+    sides = [made_recording(tmp_path, batch_size=512, **side) for side in (a, b)]
+    there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
+    monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
+    expected = pytest.raises(NoRoom, match=r"^2 sides at once: .* use --design relaunch$")
+    with expected if is_refused else nullcontext(), room.no_room_told():
+        room.require_shared_memory_for(*sides)
+
+
+def test_a_second_loader_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made_recording(tmp_path, batch_size=512, pipeline="torchvision")
+    there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
+    monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
+    room.require_shared_memory_for(run)
+    run.other_threads = 2
+    with pytest.raises(NoSharedMemory):
+        room.require_shared_memory_for(run)

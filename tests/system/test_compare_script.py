@@ -180,6 +180,42 @@ def test_two_revisions_and_a_dirty_checkout(tmp_path: Path) -> None:
     assert any("uncommitted changes: they are part of neither" in one for one in record["notes"])
 
 
+TURNS = """\
+import sys, time
+from resnext_bench import step
+for _ in range(120):
+    end = time.perf_counter() + float(sys.argv[1]) / 1e3
+    while time.perf_counter() < end:
+        pass
+    step()
+step()
+"""
+
+
+def test_scripts_that_call_step_take_turns(tmp_path: Path) -> None:
+    """The first launch of a shows that they do."""
+    command = script(tmp_path, TURNS)
+    sides = ("--script", command, "--a", "2", "--b", "6", "--max-sessions", "3")
+    code, record, said = compare(*sides, cwd=tmp_path)
+    assert (code, record["verdict"], record["design"]) == (1, "slower", "duet"), said
+    assert 3 <= record["limits"]["block_steps"] <= 9
+    assert {len(pair["blocks_ms"]) for pair in record["pairs"]} == {10}
+    launches = [launch for pair in record["pairs"] for launch in pair["launches"]]
+    assert all(launch["step_faults"] < 1000 < launch["minor_faults"] for launch in launches)
+    assert record["environment"]["of_ranks"]["MALLOC_MMAP_MAX_"] == "0"
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_steps_in_ms_are_questioned(tmp_path: Path) -> None:
+    """On one side or both; and no verdict is given."""
+    command = script(tmp_path, LASTS.replace(" * 1e6) + step % 3 * 1000", ") + step % 3"))
+    sides = ("--script", command, "--a", "20", "--b", "20", "--max-sessions", "4")
+    code, record, _ = compare(*sides, cwd=tmp_path)
+    assert (code, record["verdict"]) == (3, "invalid")
+    assert "are they ns?" in record["why"]
+
+
 @pytest.mark.slow
 def test_a_revision_against_the_files_as_they_are(tmp_path: Path) -> None:
     """Killed, so that a work tree is left, and resumed."""

@@ -1,7 +1,10 @@
 """However a run ends: bounded, no process left, the failing rank named, nothing half-written."""
 
 import os
+import shlex
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 
 from tests.system.program import (
     END_S,
+    PROGRAM,
     SMALL,
     in_window,
     left_over,
@@ -102,3 +106,56 @@ def test_a_lack_of_memory_is_one_line(tmp_path: Path) -> None:
     told = " ".join(done.stdout.split())
     assert "FAILED rank 0: out of memory with 1000000 images of 4096 x 4096 a rank: " in told
     assert told.endswith("or let run find it: --batch-size auto)")
+
+
+ARGPARSE = "import argparse\nargparse.ArgumentParser().parse_args(['--lr'])\n"
+LEAVING = """
+import os
+print("rank", os.environ["RANK"], "has had enough", flush=True)
+os._exit(3)
+"""
+
+
+def failed(folder: Path, module: str, *options: str) -> str:
+    """What is told of a run whose model stands in `module`."""
+    (folder / "net.py").write_text(module)
+    small = ("--image-size", "32", "--batch-size", "2", "--pipeline", "synthetic")
+    done = run("run", "--model", "net:Net", *small, *options, cwd=folder)
+    assert done.returncode == 4, done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_a_module_that_ends_the_program_is_named(tmp_path: Path) -> None:
+    told = failed(tmp_path, ARGPARSE)
+    assert "--model net:Net: its module ended the program (SystemExit 2): put what it" in told
+    assert "error: unrecognized arguments: --lr" in told
+    assert "launcher" not in told
+
+
+@pytest.mark.slow
+def test_of_two_ranks_that_leave_the_last_words_are_told(tmp_path: Path) -> None:
+    told = failed(tmp_path, LEAVING, "--nproc-per-node", "2")
+    assert "the program ended with exit code 3 while loading the model; its last words" in told
+    assert "has had enough" in told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    subprocess.run(("unshare", "-m", "mount", "-t", "tmpfs", "none", "/dev/shm")).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="needs a /dev/shm of its own",
+)
+def test_a_run_that_shared_memory_cannot_hold_is_refused(tmp_path: Path) -> None:
+    mount = "mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "
+    arguments = ("run", *SMALL, "--batch-size", "8", "--pipeline", "torchvision")
+    done = subprocess.run(
+        ("unshare", "-m", "sh", "-c", mount + shlex.join((*PROGRAM, *arguments))),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 5, done.stderr
+    assert "/dev/shm has 64 KiB" in done.stderr
+    assert not list(tmp_path.glob("runs/*"))

@@ -13,7 +13,7 @@ import pytest
 from bench.job import SessionFolder
 from bench.launch import processes as module
 from bench.launch.commands import NodeCommand
-from bench.launch.failure import _was_terminated
+from bench.launch.ends import was_terminated
 from bench.launch.processes import Processes
 from bench.rankfile import RankFile
 
@@ -168,5 +168,5 @@ def test_a_rank_that_somebody_ends_says_where_it_was(tmp_path: Path) -> None:
         wait_until(ready.exists)
         rank.send_signal(signal.SIGTERM)
         assert rank.wait(30) == -signal.SIGTERM
-    assert _was_terminated(log)
-    assert not _was_terminated(tmp_path / "none")
+    assert was_terminated(log)
+    assert not was_terminated(tmp_path / "none")

@@ -28,6 +28,8 @@ def test_a_session_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         environment={},
         cores=(0,),
     )
-    with pytest.raises(SessionFailed, match="nothing has moved for 1 s: rank 0 is in phase data"):
+    with pytest.raises(
+        SessionFailed, match="nothing has moved for 1 s: rank 0 is stuck while opening the data"
+    ):
         run_session([command], folder, lambda _: None)
     wait_until(lambda: not left_over(tmp_path), seconds=5)

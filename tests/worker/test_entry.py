@@ -19,6 +19,7 @@ ONE = place_ranks(made_config(), LAPTOP)
     ("message", "words"),
     [
         ("Critical error in pipeline:\nError in CPU operator", "decodes each file"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--prefetch"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--shm-size"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "a shard was cut"),
         ("DataLoader worker (pid 7) is killed by signal: Killed.", "lacked memory"),
@@ -31,6 +32,8 @@ ONE = place_ranks(made_config(), LAPTOP)
         ("Input height (64) doesn't match model (224).", "--image-size"),
         ("Input shape indivisible by patch size!", "--image-size"),
         ("Kernel size can't be greater than actual input size (the error", "--image-size"),
+        ("No working C++ compiler found in torch._inductor.config.cpp.cxx", "--no-compile"),
+        ("Error while creating shared memory segment /dev/shm/nccl-Q (size 9)", "--shm-size"),
         ("The NVIDIA driver on your system\nis too old", "update the NVIDIA driver"),
         ("something else", ""),
     ],
@@ -76,3 +79,56 @@ def test_an_error_that_names_a_file_in_no_utf8_is_written_down(tmp_path: Path) -
     entry._report(folder, 0, ValueError(os.fsdecode(b"\xff1.jpg does not decode")), None)
     found = msgspec.json.decode(folder.error_file(0).read_bytes(), type=RankError)
     assert (found.kind, found.message) == ("ValueError", "?1.jpg does not decode")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SessionFolder:
+    found = SessionFolder(tmp_path)
+    found.ranks.mkdir()
+    found.logs.mkdir()
+    return found
+
+
+def reported(folder: SessionFolder, error: BaseException) -> RankError:
+    entry._report(folder, 0, error, None)
+    return msgspec.json.decode(folder.error_file(0).read_bytes(), type=RankError)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (None, "SystemExit 0"),
+        (2, "SystemExit 2"),
+        ("no data at\n /x", "SystemExit: no data at /x"),
+        (True, "SystemExit 1"),
+    ],
+)
+def test_a_program_that_ends_itself(folder: SessionFolder, code: object, words: str) -> None:
+    folder.rank_log(0).write_text("usage: net.py\n\nnet.py: error: no --lr\n")
+    found = reported(folder, SystemExit(code))
+    assert (found.kind, found.message) == ("SystemExit", words)
+    assert found.said == ("usage: net.py", "net.py: error: no --lr")
+
+
+def test_an_interrupt_of_its_own_is_told_as_well(folder: SessionFolder) -> None:
+    assert reported(folder, KeyboardInterrupt("net")).kind == "KeyboardInterrupt"
+
+
+def test_what_a_loader_said_is_the_cause(folder: SessionFolder) -> None:
+    """The rank knows no more than that one of its processes has ended."""
+    cause = RankError(rank=0, kind="", message="shared memory is full", time_ns=0)
+    folder.loader_error_file(0).write_bytes(msgspec.json.encode(cause))
+    found = reported(folder, RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"))
+    assert (found.kind, found.message, found.hint) == ("", "shared memory is full", "")
+    assert found.time_ns > 0
+
+
+def test_the_last_error_of_nccl_is_the_one_that_is_told(folder: SessionFolder) -> None:
+    text = (
+        "NCCL error in: NCCLUtils.cpp:77, unhandled system error (run with NCCL_DEBUG=INFO)\n"
+        "ncclSystemError: System call (e.g. socket, malloc) failed.\nLast error:\n"
+        "Error while creating shared memory segment /dev/shm/nccl-Q (size 9), error: No space left"
+    )
+    found = reported(folder, RuntimeError(text))
+    assert found.message.startswith("NCCL error in: NCCLUtils.cpp:77: Error while creating shared")
+    assert "NCCL_SHM_DISABLE=1" in found.hint

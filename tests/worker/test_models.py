@@ -395,3 +395,18 @@ def test_frozen_convolutions_have_a_format(nets: Path) -> None:
 
 def test_a_model_without_convolutions_has_no_format(nets: Path) -> None:
     assert FormatProbe(built("nets:Flat")).weight_format == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import sys; sys.exit('set DATA to the data folder first')", ": set DATA to the data fol"),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--lr'])", " 2"),
+        ("raise SystemExit", " 0"),
+    ],
+)
+def test_a_module_that_ends_the_program(nets: Path, code: str, words: str) -> None:
+    (nets / "script.py").write_text(code)
+    told = refused("script:Net")
+    assert f"its module ended the program (SystemExit{words}" in told
+    assert told.endswith("): put what it runs under if __name__ == '__main__'")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.worker import peak
-from bench.worker.peak import matmul_tflops
+from bench.worker.peak import matmul_rate, spread_percent
 from tests.worker.made_training import made_config
 
 
@@ -21,15 +21,32 @@ def test_products_are_in_the_type_of_the_run(
 
     monkeypatch.setattr(peak, "_seconds", seconds)
     monkeypatch.setattr(peak, "SECONDS", 0.0)
-    rate = matmul_tflops(made_config(amp_dtype=amp), torch.device("cpu"))
+    rate = matmul_rate(made_config(amp_dtype=amp), torch.device("cpu"))
     assert seen == {dtype}
-    assert rate == pytest.approx(2 * 1024**3 / 0.001 / 1e12), "the best of all"
+    assert rate
+    assert rate.tflops == pytest.approx(2 * 1024**3 / 0.001 / 1e12), "the best of all"
 
 
 def test_a_real_one() -> None:
-    rate = matmul_tflops(made_config(), torch.device("cpu"))
-    assert rate is not None
-    assert 0.001 < rate < 100
+    rate = matmul_rate(made_config(), torch.device("cpu"))
+    assert rate
+    assert 0.001 < rate.tflops < 100
+    assert 0 <= rate.spread_percent < 50
+
+
+@pytest.mark.parametrize(
+    ("times", "percent"),
+    [
+        ([2.0] * 6, 0),
+        ([2.0, 4.0, 2.0, 4.0, 2.0, 4.0], 0),
+        ([4.0, 4.0, 4.0, 2.0, 2.0, 2.0], 25),
+        ([2.0, 2.5, 2.0, 2.0, 2.5], 0),
+        ([1.0, 1.0, 1.25, 1.25, 2.0, 2.0], 25),
+    ],
+    ids=["steady", "one of two disturbed", "slow at first", "five", "ever slower"],
+)
+def test_the_spread_is_between_the_best_of_its_parts(times: list[float], percent: float) -> None:
+    assert spread_percent(times) == pytest.approx(percent)
 
 
 def test_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,4 +54,4 @@ def test_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(peak, "_measured", full)
-    assert matmul_tflops(made_config(), torch.device("cpu")) is None
+    assert matmul_rate(made_config(), torch.device("cpu")) is None

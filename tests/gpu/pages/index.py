@@ -11,6 +11,7 @@ from tests.gpu.pages.words import NONE, joined, table, unbroken
 
 CAMPAIGN: Final = (
     *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
+    "scripts",
     "fidelity",
 )
 """What `nox -s campaign` takes by name."""

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.console import print_record
+from reports.render.console import first_doubt, print_record
 from reports.render.runs import print_runs
 from reports.runs import Unfinished
 from reports.schema.cost import Cost
@@ -69,7 +69,7 @@ def test_figures_are_all_there(width: int) -> None:
     for words in (
         "resnext50_32x4d training on Example CPU @ 2.50GHz",
         "images/s 32.0 16.0 on each of 2 devices",
-        "mean 500 p50 498 p95 530 longest 560 jitter 12.5",
+        "mean 500 p50 498 p95 530 jitter 12.5",
         "1.75 GiB a rank (resident set)",
         "data wait 25.0 ms 5.0 %",
         "forward 150 ms 30.0 %",
@@ -171,6 +171,97 @@ def test_doubts_are_shown(width: int) -> None:
     assert "note device shared by 2 ranks: not a scaling measurement" in text
     assert "note [not] markup" in text
     assert "never steady: +0.1 % a step" in text
+
+
+LOST = "31 % of the ranks' cores were lost to other processes (limit 25 %)"
+NEVER = Steadiness(cut=0, judged=True, steady=False, why="never steady: +0.1 % a step")
+TOO_FEW = Steadiness(cut=0, judged=False, steady=False, why="8 steps are too few to tell")
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"status": "invalid", "sessions": (made_session(invalid=(LOST,)),)}, f"INVALID: {LOST}"),
+        (
+            {"status": "invalid", "sessions": (made_session(invalid=(LOST, "b", "c")),)},
+            f"INVALID: {LOST}; 2 more reasons below",
+        ),
+        ({"status": "invalid", "why": "of old", "sessions": ()}, "INVALID: of old"),
+        ({"sessions": (made_session(steadiness=NEVER),)}, "NEVER STEADY: +0.1 % a step"),
+        (
+            {"sessions": (made_session(), made_session(2, steadiness=NEVER))},
+            "NEVER STEADY: 1 of 2 sessions; +0.1 % a step",
+        ),
+        (
+            {"status": "interrupted", "why": "interrupted after 13 of 40 steps"},
+            "INTERRUPTED: after 13 of 40 steps",
+        ),
+    ],
+    ids=["invalid", "three reasons", "without sessions", "never steady", "one of two", "cut"],
+)
+def test_what_is_to_be_said_against_figures_stands_before_them(
+    changes: dict[str, object], first: str
+) -> None:
+    record = made_record(**changes)
+    if record.sessions:
+        assert shown(record, 120).startswith(first)
+    found = first_doubt(record)
+    assert found
+    assert found.plain == first
+
+
+@pytest.mark.parametrize("changes", [{}, {"sessions": (made_session(steadiness=TOO_FEW),)}])
+def test_a_run_of_which_nothing_bad_is_known(changes: dict[str, object]) -> None:
+    assert shown(made_record(**changes)).startswith("resnext50_32x4d training on")
+
+
+@pytest.mark.parametrize(
+    ("steps", "longest", "told"),
+    [
+        (12, 571.0, "p50 498 max 571 jitter"),
+        (19, None, "p50 498 jitter"),
+        (20, 571.0, "p50 498 p95 530 max 571 jitter"),
+        (99, 571.0, "p50 498 p95 530 max 571 jitter"),
+        (99, None, "p50 498 p95 530 jitter"),
+        (100, 571.0, "p50 498 p95 530 p99 560 jitter"),
+    ],
+)
+def test_percentiles_are_told_of_enough_steps(steps: int, longest: float | None, told: str) -> None:
+    assert told in shown(made_record(figures=made_figures(steps=steps, step_ms_max=longest)))
+
+
+@pytest.mark.parametrize(
+    ("counted", "asked", "told"),
+    [
+        ((40,), None, "measured 40 steps after 10 of warm-up; steady"),
+        ((33,), None, "measured 40 steps after 10 of warm-up, of which 33 count; steady"),
+        ((13,), 40, "measured 13 of 40 steps after 10 of warm-up; steady"),
+        ((40, 31), None, "measured 2 x 40 steps after 10 of warm-up, 71 of them count; 2 of 2"),
+    ],
+    ids=["all", "cut until steady", "interrupted", "two sessions"],
+)
+def test_steps_are_those_of_the_record(
+    counted: tuple[int, ...], asked: int | None, told: str
+) -> None:
+    sessions = tuple(
+        made_session(number, figures=made_figures(steps=steps), steps_asked=asked)
+        for number, steps in enumerate(counted, 1)
+    )
+    record = made_record(sessions=sessions, figures=made_figures(steps=sum(counted)))
+    assert told in shown(record, 120)
+
+
+def test_a_measured_rate_has_its_spread() -> None:
+    cost = Cost(
+        parameters=1,
+        training_gflop=1.0,
+        predicted_gib=None,
+        peak_tflops=0.0512,
+        peak_source="a large matrix product in fp32, measured after the window",
+        peak_spread_percent=3.4,
+        mfu_percent=41.0,
+    )
+    assert "MFU 41.0 % of 0.0512 TFLOP/s ± 3 % (a large matrix" in shown(made_record(cost=cost))
 
 
 @pytest.mark.parametrize("width", WIDTHS)

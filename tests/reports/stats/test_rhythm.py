@@ -43,8 +43,9 @@ def test_two_slow_steps_in_a_row_are_one_stretch() -> None:
     assert (found.every, found.slow) == (10, 20)
 
 
-def test_irregular_ones_have_no_period() -> None:
-    slow = np.random.default_rng(3).random(300) < 0.1
+@pytest.mark.parametrize("seed", range(8))
+def test_irregular_ones_have_no_period(seed: int) -> None:
+    slow = np.random.default_rng(seed).random(300) < 0.1
     found = find_rhythm(np.where(slow, 40.0, 10.0))
     assert found is not None
     assert (found.every, found.slow) == (None, slow.sum())

@@ -206,6 +206,7 @@ def test_it_is_not_the_same_where_the_middle_alone_is() -> None:
     assert (found.word, found.middle_word) == ("can't tell", "same")
     assert found.more is not None
     assert found.more > 8, "what is not known is the total, so that is what sessions are for"
+    assert eight(0.01 + SCATTER, 0.0005 + 0.001 * SPREAD).word == "can't tell"
 
 
 def test_the_middle_carries_what_every_step_shows() -> None:
@@ -238,6 +239,14 @@ def test_the_middle_carries_nothing_that_other_steps_take_away() -> None:
 def test_a_negligible_change_of_the_middle_is_no_verdict_of_its_own() -> None:
     found = eight(0.005 + SCATTER, 0.005 + 0.0005 * SPREAD)
     assert (found.word, found.middle_word) == ("can't tell", "negligible")
+
+
+def test_being_second_hides_nothing_of_what_every_step_shows() -> None:
+    """A was first five times of eight: the totals as they are lie above 0 in most sessions."""
+    orders = np.array([1.0] * 5 + [-1.0] * 3)
+    total, middle = (-0.03 + scatter + 0.2 * orders for scatter in (SCATTER, 0.002 * SPREAD))
+    found = eight(total, middle, orders=orders, relaunch=True)
+    assert (found.word, found.carried_by) == ("faster", "middle")
 
 
 def test_relaunches_and_sets_are_carried_alike() -> None:

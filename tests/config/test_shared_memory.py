@@ -1,0 +1,168 @@
+"""Whether /dev/shm holds the batches in flight, and what is advised where it does not."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.config import shared_memory as module
+from bench.config.resolve import DataFacts, resolve
+from bench.config.shared_memory import Demand, NoSharedMemory, demand_of, full_words, lack_for
+from bench.machine import shared_memory as machine
+from bench.machine.inventory import Machine
+from bench.machine.shared_memory import SharedMemory, shared_memory
+from reports.schema.config import RunConfig
+from tests.machine.made_machines import made_machine
+from tests.machine.made_members import made_member
+from tests.reports.made_results import made_config
+
+MIB = 2**20
+DATA = DataFacts(root="/images", classes=10, made=False)
+CPUS, GPUS = made_machine(cores=8), made_machine(cores=64, gpus=4)
+
+
+def there(total: int, free: int | None = None) -> SharedMemory:
+    return SharedMemory(total=total, free=total if free is None else free)
+
+
+def config_of(found: Machine = CPUS, **options: Any) -> RunConfig:
+    asked = {"pipeline": "torchvision", "image_size": 224, "loader_threads": 2, "prefetch": 3}
+    return resolve(asked | {"batch_size": 96} | options, found, DATA).config
+
+
+def demand(found: Machine = CPUS, **options: Any) -> Demand:
+    config = config_of(found, **options)
+    asked = demand_of(config, config.world_size)
+    assert asked
+    return asked
+
+
+def test_on_a_cpu_all_that_were_ordered_and_the_one_in_use() -> None:
+    asked = demand()
+    assert (asked.batches, asked.batch_bytes) == (2 * 3 + 1, 96 * 3 * 224**2 + 4096)
+    assert demand(pixels="fp32").batches == 2 * 3
+    assert demand(nodes=2).loaders == 2
+
+
+def test_a_small_batch_is_made_before_the_one_before_it_is_let_go() -> None:
+    assert demand(batch_size=2).batches == 2 * 3 + 2
+
+
+def test_on_a_gpu_a_batch_of_each_process() -> None:
+    assert demand(GPUS, nproc_per_node=1).batches == 2
+
+
+@pytest.mark.parametrize("pipeline", ["dali", "synthetic"])
+def test_other_pipelines_ask_for_none(pipeline: str) -> None:
+    assert demand_of(made_config(pipeline=pipeline), 8) is None
+    assert lack_for([], there(0)) == ""
+
+
+def test_what_fits_is_not_refused() -> None:
+    asked = demand()
+    assert lack_for([asked], there(asked.total_bytes)) == ""
+    assert lack_for([asked], SharedMemory(total=None, free=0)) == ""
+    assert lack_for([asked], there(asked.total_bytes - 1))
+
+
+def test_dockers_default() -> None:
+    assert lack_for([demand()], there(64 * MIB)) == (
+        "shared memory is too small: /dev/shm has 64 MiB, all of it free, and (2 loader processes x"
+        " --prefetch 3 + 1 in use) batches of 13.8 MiB need 96.6 MiB; make /dev/shm larger (a "
+        "container: --shm-size=128m; else mount -o remount,size=128m /dev/shm), or "
+        "--loader-threads 1, or --prefetch 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "total", "advice"),
+    [
+        ({"loader_threads": 4, "prefetch": 2}, 96 * MIB, ["--loader-threads 2", "--prefetch 1"]),
+        ({"loader_threads": 8}, 64 * MIB, ["--loader-threads 1"]),
+        ({"loader_threads": 1, "prefetch": 9}, 64 * MIB, ["--prefetch 3"]),
+        ({"loader_threads": 4}, 32 * MIB, ["--loader-threads 1 with --prefetch 1"]),
+        (
+            {"loader_threads": 4},
+            8 * MIB,
+            ["--batch-size 27 with --loader-threads 1 and --prefetch 1", "another --pipeline"],
+        ),
+        ({}, 64 * 1024, ["another --pipeline"]),
+    ],
+    ids=str,
+)
+def test_what_is_advised_fits(options: dict[str, Any], total: int, advice: list[str]) -> None:
+    told = lack_for([demand(**options)], there(total))
+    assert told.partition(" /dev/shm), or ")[2].split(", or ") == advice
+    named = {"loader-threads": "loader_threads", "batch-size": "batch_size"}
+    for first in advice:
+        pairs = first.replace(" with", "").replace(" and", "").split()
+        given = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        changed = {
+            named.get(name[2:], name[2:]): int(value)
+            for name, value in given.items()
+            if name.startswith("--")
+        }
+        if changed:
+            assert lack_for([demand(**(options | changed))], there(total)) == ""
+
+
+def test_what_others_hold_is_added_to_the_size_that_is_advised() -> None:
+    told = lack_for([demand()], there(256 * MIB, free=16 * MIB))
+    assert "/dev/shm has 256 MiB, 16 MiB free" in told
+    assert "--shm-size=512m" in told
+
+
+def test_several_sides_are_added_up() -> None:
+    told = lack_for([demand()] * 3, there(200 * MIB))
+    assert "3 sides at once with 21 batches in flight need 290 MiB" in told
+    assert told.endswith("or lower --loader-threads, --prefetch or --batch-size")
+
+
+@pytest.mark.parametrize(
+    ("size", "needed"),
+    [(64 * MIB, "may need 96.6 MiB: make /dev/shm larger"), (128 * MIB, "so others fill it")],
+)
+def test_a_loader_that_finds_no_room(size: int, needed: str) -> None:
+    told = full_words(demand(), there(size, free=0), "No space left on device")
+    assert told.startswith("shared memory is full: /dev/shm has ")
+    assert "0 KiB free (No space left on device); " in told
+    assert needed in told
+
+
+def test_a_run_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "shared_memory", lambda: there(64 * MIB))
+    with pytest.raises(NoSharedMemory, match=r"^--pipeline torchvision: shared memory is too sm"):
+        config_of()
+    assert config_of(pipeline="dali").pipeline == "dali"
+    assert config_of(prefetch=1).prefetch == 1
+
+
+def test_ranks_that_others_started_are_those_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of four batches of 13.8 MiB would fit, and four do not."""
+    monkeypatch.setattr(module, "shared_memory", lambda: there(64 * MIB))
+    request = {"pipeline": "torchvision", "image_size": 224, "batch_size": 96, "prefetch": 1}
+    member = made_member(world=8, each=4)
+    with pytest.raises(NoSharedMemory, match="4 ranks x "):
+        resolve(request | {"loader_threads": 1}, CPUS, DATA, member)
+
+
+def test_the_file_system_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = shared_memory(tmp_path)
+    assert found.total
+    assert 0 < found.free <= found.total
+    assert not list(tmp_path.iterdir())
+
+    def unlimited(path: Path) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(machine.os, "statvfs", unlimited)
+    assert shared_memory(tmp_path).holds(2**60)
+
+
+def test_where_nothing_can_be_shared(tmp_path: Path) -> None:
+    told = lack_for([demand()], shared_memory(tmp_path / "shm"))
+    assert told.startswith(f"{tmp_path / 'shm'} is missing, and loader processes hand batches over")
+    assert "mount -t tmpfs" in told
+    (tmp_path / "file").touch()
+    assert "file cannot be written: Not a dir" in shared_memory(tmp_path / "file").problem
