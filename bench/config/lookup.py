@@ -20,7 +20,11 @@ from bench.errors import UsageError
 _REGISTERED: Final = re.compile(r"^@register_model\b(?:.|\n)*?^def (\w+)\(", re.MULTILINE)
 _FEWEST: Final = 50
 """Models of a library that was read rightly; of fewer nothing is concluded."""
-_MADE_LATER: Final = re.compile(r"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\bsetattr\(|^\s*global\s")
+_MADE_LATER: Final = re.compile(
+    r"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\bsetattr\(|^\s*global\s"
+    # One that ends the program while it is imported has more to say than that a name is missing.
+    r"|\b_?exit\(|\bSystemExit\b|\bparse_args\(|\babort\("
+)
 """Words of a module whose names cannot be read from its source."""
 _VALUES: Final = {
     ast.Dict: "a dict",

@@ -129,3 +129,16 @@ def test_looking_loads_nothing() -> None:
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys\nsys.exit('set DATA first')\n",
+        "import argparse\nargparse.ArgumentParser().parse_args()\n",
+    ],
+)
+def test_a_module_that_may_end_the_program_is_left_to_the_rank(here: Path, text: str) -> None:
+    """Its reason is worth more than that a name is missing."""
+    (here / "guarded.py").write_text(text)
+    require_found("guarded:Net")
