@@ -114,7 +114,7 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         wait_until(lambda: bool(list(tmp_path.glob("runs/*/*/session-1"))), 60)
         second = run(*TINY, "--a", "", "--b", "", cwd=tmp_path)
         assert second.returncode == 5
-        assert f"process {program.pid} has been measuring" in second.stderr
+        assert f"process {program.pid} began to measure here at " in second.stderr
         assert "wait for it" in second.stderr
 
 
