@@ -147,6 +147,7 @@ def test_steps_that_a_pause_has_fed() -> None:
     assert hurry(fed, PLAN, 4) == pytest.approx(0.5)
     assert hurry([10] * 30, PLAN, 4) == 1
     assert hurry([90] * 5 + [10] * 25, PLAN, 4) == 1, "warm-up's first half is warm-up"
+    assert hurry([10] * 8 + [90] * 2 + [10] * 20, PLAN, 4) == 1, "a burst in it is no loader"
 
 
 def test_nothing_of_it_lies_in_another_folder(tmp_path: Path) -> None:

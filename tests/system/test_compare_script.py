@@ -193,10 +193,10 @@ step()
 
 
 def test_scripts_that_call_step_take_turns(tmp_path: Path) -> None:
-    """The first launch of a shows that they do."""
+    """The first launch of a shows that they do, and that they have steps enough."""
     command = script(tmp_path, TURNS)
-    sides = ("--script", command, "--a", "2", "--b", "6", "--max-sessions", "3")
-    code, record, said = compare(*sides, cwd=tmp_path)
+    sides = ("--script", command, "--a", "2", "--b", "6", "--max-sessions", "4")
+    code, record, said = compare(*sides, "--design", "duet", cwd=tmp_path)
     assert (code, record["verdict"], record["design"]) == (1, "slower", "duet"), said
     assert 3 <= record["limits"]["block_steps"] <= 9
     assert {len(pair["blocks_ms"]) for pair in record["pairs"]} == {10}
