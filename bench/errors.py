@@ -2,7 +2,22 @@
 
 import errno
 import os
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeGuard
+
+from reports.errors import FULL, OF_THE_ENVIRONMENT, Unwritten
+
+__all__ = [
+    "OF_THE_ENVIRONMENT",
+    "BenchError",
+    "CannotHere",
+    "Interrupted",
+    "NotKept",
+    "RunFailed",
+    "UsageError",
+    "cannot_write",
+    "is_of_the_environment",
+    "what_helps",
+]
 
 
 class BenchError(Exception):
@@ -41,37 +56,52 @@ class Interrupted(BaseException):
 
 
 class NotKept(CannotHere):
-    """What was measured cannot be written; `record` holds it, so that it is shown at least."""
+    """Something cannot be written; `record` holds what was measured, so that it is shown at least.
 
-    def __init__(self, record: object, error: OSError) -> None:
-        super().__init__(f"{cannot_write(error)}; what was measured is shown, and not kept")
+    `kept`: the record itself could be written.
+    """
+
+    def __init__(self, record: object, error: OSError, *, kept: bool = False) -> None:
+        end = "what was measured is shown" + ("" if kept else ", and not kept")
+        super().__init__(f"{cannot_write(error)}; {end}")
         self.record = record
         self.error = error
 
 
-OF_THE_ENVIRONMENT: Final = frozenset(
-    {
-        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENXIO),
-        *(errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT),
-        *(errno.EACCES, errno.EPERM, errno.ENOTCONN, errno.EHOSTDOWN, errno.EREMOTEIO),
-    }
-)
-"""What a file system, a quota or a device says: no fault of the program, nor of an option."""
 _WHAT_HELPS: Final = {
-    errno.ENOSPC: "free some space there, or name another folder",
-    errno.EDQUOT: "the quota is used up: free some space there, or name another folder",
-    errno.EFBIG: "files may not be as large there (ulimit -f): allow more, or name another folder",
-    errno.EROFS: "name a folder that can be written to",
-    errno.EACCES: "name a folder that can be written to",
-    errno.EPERM: "name a folder that can be written to",
+    errno.ENOSPC: "free some space there, or name another folder{}",
+    errno.EDQUOT: "the quota is used up: free some space there, or name another folder{}",
+    errno.EFBIG: "files may not be as large (ulimit -f): allow more, or name another folder{}",
+    errno.EROFS: "name a folder that can be written to{}",
+    errno.EACCES: "name a folder that can be written to{}",
+    errno.EPERM: "name a folder that can be written to{}",
     errno.EMFILE: "too many files are open: raise ulimit -n",
-    errno.EIO: "the device under it fails: see the kernel's log",
+    errno.EIO: "the device under it fails: see the kernel's log, or name another folder{}",
 }
 
 
+def is_of_the_environment(error: BaseException) -> TypeGuard[OSError]:
+    """Whether it is the machine's error, and nobody's fault."""
+    if isinstance(error, Unwritten):
+        return True
+    return isinstance(error, OSError) and error.errno in OF_THE_ENVIRONMENT
+
+
 def cannot_write(error: OSError) -> str:
-    """Say in one line which file could not be written, why, and what helps."""
+    """Say in one line which file could not be written, why, and what helps.
+
+    Of an error that nobody has told to be one of writing, it may have been reading.
+    """
     why = error.strerror or str(error)
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
-    helps = _WHAT_HELPS.get(error.errno or 0)
-    return f"cannot write {path or 'a file'}: {why}" + (f" ({helps})" if helps else "")
+    verb = "write" if error.errno in FULL else "use"
+    if isinstance(error, Unwritten):
+        verb = error.verb
+    return f"cannot {verb} {path or 'a file'}: {why} {what_helps(error)}".rstrip()
+
+
+def what_helps(error: OSError) -> str:
+    """What to do about it, in parentheses; empty where nobody knows."""
+    option = error.option if isinstance(error, Unwritten) else ""
+    helps = _WHAT_HELPS.get(error.errno or 0, "").format(f" with {option}" if option else "")
+    return f"({helps})" if helps else ""

@@ -1,6 +1,8 @@
 """What the launching program hands to its workers, and the names of the files between them."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -10,6 +12,7 @@ import msgspec
 from bench.errors import CannotHere
 from pipelines.names import restored, storable
 from pipelines.ranges import Ranges
+from reports.files import reserve, writing
 from reports.schema.config import RunConfig
 from reports.schema.topology import Topology
 
@@ -75,6 +78,16 @@ def _named(images: ImageList, form: Callable[[str], str]) -> ImageList:
     return msgspec.structs.replace(images, files=list(map(form, images.files)), ranges=ranges)
 
 
+_MARK_BYTES: Final = 40
+"""What a step takes in a rank's file (bench/rankfile.py)."""
+_STEP_BYTES: Final = 128
+"""What the result holds of a step of a rank, at most."""
+_RANK_BYTES: Final = 4096
+"""What it holds of a rank beside."""
+_MOST_BYTES: Final = 1 << 20
+"""Where blocks decide, there is room for far more steps than there will be."""
+
+
 class SessionFolder:
     """The files of one session, by name. All processes of the session meet here."""
 
@@ -85,14 +98,36 @@ class SessionFolder:
         self.result = path / "result.msgpack"
         self.ranks = path / "ranks"
         self.logs = path / "logs"
+        self.room = path / ".room"
 
     def create(self, job: Job, images: ImageList | None) -> None:
         """Make the folders and write the work order."""
         for folder in (self.path, self.ranks, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
         if images:
-            self.image_list.write_bytes(msgspec.json.encode(_named(images, storable)))
-        self.job.write_bytes(msgspec.json.encode(job))
+            with writing(self.image_list):
+                self.image_list.write_bytes(msgspec.json.encode(_named(images, storable)))
+        with writing(self.job):
+            self.job.write_bytes(msgspec.json.encode(job))
+        self._reserve(job)
+
+    def _reserve(self, job: Job) -> None:
+        """See that the disk has what the ranks will write, and keep some of it for their results.
+
+        So a full disk is told before anything is measured, and a rank that fails can say why.
+        """
+        steps, ranks = job.room or job.config.steps, job.config.world_size
+        marks = (job.config.warm_up + steps) * _MARK_BYTES
+        results = min(steps * _STEP_BYTES, _MOST_BYTES) + _RANK_BYTES
+        reserve(self.room, ranks * (marks + results))
+        with writing(self.room):
+            os.truncate(self.room, ranks * results)
+
+    def free_room(self) -> None:
+        """Let the ranks' results and errors have the room that was kept for them."""
+        with suppress(OSError):
+            self.room.unlink(missing_ok=True)
 
     def read_job(self) -> Job:
         """The work order of this session."""
@@ -127,6 +162,14 @@ class SessionFolder:
         return self.logs / f"node-{node}.log"
 
 
+class Unwritable(msgspec.Struct, frozen=True, kw_only=True):
+    """An error of the system with a file that was to be written."""
+
+    number: int
+    why: str
+    path: str
+
+
 class RankError(msgspec.Struct, frozen=True, kw_only=True):
     """A rank's own account of its end."""
 
@@ -137,5 +180,7 @@ class RankError(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int
     """Wall clock, so that the ranks of one host can be put in order."""
     hint: str = ""
+    unwritten: Unwritable | None = None
+    """Of what could not be written, where that was it."""
     said: tuple[str, ...] = ()
     """The last lines of its log before it wrote down why it ended."""

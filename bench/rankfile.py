@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.files import writing
+
 _HEADER: Final = 8
 _MAGIC: Final = 0x52_58_42_31  # "RXB1"
 
@@ -59,9 +61,10 @@ class RankFile:
         size = _HEADER + (warm_up + steps) * len(Mark)
         # All of it on the disk and in memory now: a full disk is an error here, and not a crash
         # in the middle of the window; nor does the first touch of a page fall into it.
-        with path.open("wb") as stream:
-            stream.write(bytes(8 * size))
-        file = cls(np.memmap(path, dtype=np.int64, mode="r+", shape=(size,)))
+        with writing(path):
+            with path.open("wb") as stream:
+                stream.write(bytes(8 * size))
+            file = cls(np.memmap(path, dtype=np.int64, mode="r+", shape=(size,)))
         file.words[:] = 0
         file.words[1:7] = (rank, pid, warm_up, steps, Phase.STARTING, is_open)
         file.words[0] = _MAGIC

@@ -10,6 +10,8 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from reports.files import writing
+
 WARM_UP: Final = -1
 """Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""
 END: Final = 0
@@ -38,8 +40,9 @@ class Pipes:
     def create(self) -> None:
         """Make them; before the side starts."""
         for path in (self.tokens, self.answers):
-            path.unlink(missing_ok=True)
-            os.mkfifo(path, 0o600)
+            with writing(path):
+                path.unlink(missing_ok=True)
+                os.mkfifo(path, 0o600)
 
 
 class Holder:

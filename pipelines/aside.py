@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, Unwritable
 
 STALE_S: Final = 3600
 PATIENCE_S: Final = 30.0
@@ -60,8 +60,8 @@ def aside(folder: Path) -> Iterator[Path]:
         finally:
             _remove(made)
     except OSError as error:
-        raise DataError(
-            f"cannot write {folder}: {error.strerror or error}; nothing was left there"
+        raise Unwritable(
+            f"cannot write {folder}: {error.strerror or error}; nothing was left there", error
         ) from error
     except BrokenProcessPool as error:
         raise DataError(

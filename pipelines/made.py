@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import manifest
-from pipelines.errors import DataError
+from pipelines.errors import DataError, Unwritable
 from pipelines.made_spec import DEFAULT_SPEC, MadeSpec, class_names
 from pipelines.manifest import MadeFile
 from pipelines.paint import picture
@@ -40,9 +40,11 @@ def ensure_made(
     except OSError as error:
         if manifest.holds(root, spec, spec.images):  # another process put it there first
             return root
-        raise DataError(
+        raise Unwritable(
             f"cannot make the data set in {root}: {error.strerror or error};"
-            " set RESNEXT_BENCH_CACHE to a folder that can be written, or pass --data PATH"
+            " set RESNEXT_BENCH_CACHE to a folder that can be written, or pass --data PATH",
+            error,
+            is_advice=True,
         ) from error
     except BrokenProcessPool as error:
         raise DataError(

@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from reports.files import os_error
+from reports.errors import Unwritten
+from reports.files import beside, os_error
 from reports.schema.samples import COLUMNS, SessionResult
 
 FILE = "samples.parquet"
@@ -22,17 +23,11 @@ _COUNTED = frozenset({"gpu", "reasons"})
 def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
     """Write all timed steps: session, rank, node, step, the columns in ns, and the loss.
 
-    Through a temporary name, so that no reader meets half a file.
+    Under another name first, so that no reader meets half a file.
     """
     table = {name: np.concatenate(parts) for name, parts in _parts(sessions).items()}
     kinds = {name: "DOUBLE" if one.dtype.kind == "f" else "BIGINT" for name, one in table.items()}
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        _write_parquet(temporary, {name: one.tolist() for name, one in table.items()}, kinds)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    _write_parquet(path, {name: one.tolist() for name, one in table.items()}, kinds)
 
 
 def write_gpu_columns(path: Path, columns: GpuColumns) -> None:
@@ -48,9 +43,10 @@ def _write_parquet(path: Path, table: Mapping[str, list[Any]], kinds: Mapping[st
     with duckdb.connect() as connection:
         relation = connection.sql(f"SELECT * FROM (SELECT {columns})", params=dict(table))
         try:
-            relation.write_parquet(str(path), compression="zstd")
+            with beside(path) as temporary:
+                relation.write_parquet(str(temporary), compression="zstd")
         except duckdb.Error as error:  # an IOException, or a FatalException where a disk is full
-            raise os_error(str(error), path) or OSError(EIO, str(error), str(path)) from error
+            raise os_error(str(error), path) or Unwritten(EIO, str(error), str(path)) from error
 
 
 def _parts(sessions: Sequence[SessionResult]) -> dict[str, list[np.ndarray]]:

@@ -56,10 +56,7 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
         raw = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         change(raw)
         data = msgspec.json.format(msgspec.json.encode(raw), indent=1)
-        try:
-            write_atomically(path, data + b"\n")
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}") from error
+        write_atomically(path, data + b"\n")
 
 
 @contextmanager

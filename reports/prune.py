@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reports.errors import StoreError
+from reports.files import writing
 from reports.runs import Unfinished
 from reports.schema.upgrade import Stored
 
@@ -65,11 +65,9 @@ def remove(pruning: Pruning) -> None:
     """Remove the folders. Each goes out of sight first, so that none is ever seen by halves."""
     for folder in pruning.folders:
         hidden = folder.with_name(f".removed-{folder.name}")
-        try:
+        with writing(folder, verb="remove"):
             folder.rename(hidden)
             shutil.rmtree(hidden)
-        except OSError as error:
-            raise StoreError(f"cannot remove {folder}: {error.strerror}") from error
 
 
 def _files(folder: Path) -> list[os.stat_result]:

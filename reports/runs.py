@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from reports.errors import StoreError
-from reports.files import FULL, write_atomically
+from reports.errors import OF_THE_ENVIRONMENT, StoreError
+from reports.files import write_atomically, writing
 from reports.schema.record import Record
 from reports.schema.upgrade import Stored, decode
 
@@ -46,10 +46,11 @@ def create(root: Path, label: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)[-MOST_LETTERS:]}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        return _own_folder(root, name)
+        with writing(root.absolute(), f"--output or ${FOLDER_VARIABLE}"):
+            root.mkdir(parents=True, exist_ok=True)
+            return _own_folder(root, name)
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in OF_THE_ENVIRONMENT:
             raise
         raise StoreError(
             f"cannot write runs to {root.absolute()}: {error.strerror}; "

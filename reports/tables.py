@@ -6,6 +6,7 @@ Columns are named and typed after the fields of the schema: what a later version
 column by itself. What a record does not have is NULL.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +140,24 @@ def ask(
             connection.execute(sql, list(values))
             rows = connection.fetchall()
         except duckdb.Error as error:
-            if full := os_error(str(error), Path("the file that COPY names")):
-                raise full from error
-            raise StoreError(first_lines(str(error))) from error
+            raise refused(sql, error) from error
         names = tuple(one[0] for one in connection.description or ())
     return Answer(columns=names, rows=tuple(rows))
+
+
+_WRITES: Final = re.compile(r"\s*(copy|export)\b", re.IGNORECASE)
+_FILE: Final = re.compile(r'file \\?"([^"\\]+)')
+"""As DuckDB names it; some of its errors are quoted once more."""
+
+
+def refused(sql: str, error: duckdb.Error) -> OSError | StoreError:
+    """What DuckDB's error comes to: the disk's where the question writes, else the question's."""
+    text = str(error)
+    named = _FILE.search(text)
+    path = Path(named[1] if named else "the file that COPY names")
+    if _WRITES.match(sql) and (unwritten := os_error(text, path)):
+        return unwritten
+    return StoreError(first_lines(text))
 
 
 def first_lines(text: str) -> str:

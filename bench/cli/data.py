@@ -10,6 +10,7 @@ from bench.cli.display import RunDisplay
 from bench.cli.output import print_json
 from bench.errors import Interrupted, UsageError
 from bench.machine.inventory import inspect
+from bench.session.data import told
 from pipelines.cache import cache_dir
 from pipelines.errors import DataError
 from pipelines.folder import ImageFolder
@@ -47,7 +48,7 @@ def at_work(consequence: str) -> Iterator[Tell]:
         with RunDisplay() as display:
             yield display.preparing
     except DataError as error:
-        raise UsageError(str(error)) from error
+        raise told(error) from error
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; {consequence}") from None
 

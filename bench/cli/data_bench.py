@@ -11,7 +11,7 @@ from bench.cli.data import as_json, at_work, one_of, whole
 from bench.config.pipeline import dali_installed
 from bench.config.request import checked
 from bench.config.resolve import resolve
-from bench.errors import UsageError
+from bench.errors import BenchError, CannotHere, UsageError, is_of_the_environment
 from bench.machine.inventory import Machine, inspect
 from bench.machine.lock import measuring
 from bench.machine.member import require_alone
@@ -19,6 +19,7 @@ from bench.session.data import Data
 from bench.session.loader_sweep import Sweep, Swept, request_of
 from bench.session.recording import Recording, open_recording
 from pipelines.names import printable
+from reports.files import temporary_folder
 from reports.loaders import CONFIDENCE, LoaderBench, Setting
 from reports.schema.config import Request
 
@@ -42,10 +43,10 @@ def bench_command(given: Mapping[str, Any]) -> int:
     with (
         measuring("data bench"),
         at_work("nothing is kept of it") as tell,
-        tempfile.TemporaryDirectory(prefix="resnext-bench-") as root,
+        temporary_folder() as root,
     ):
         run = open_recording(
-            request_of(request, settings[0]), machine, root=Path(root), command=(), tell=tell
+            request_of(request, settings[0]), machine, root=root, command=(), tell=tell
         )
         sizes = _sizes(run.data)
         swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
@@ -101,8 +102,9 @@ def _draw(bench: LoaderBench, path: Path) -> None:
         raise _unwritten(path, error) from error
 
 
-def _unwritten(path: Path, error: OSError) -> UsageError:
-    return UsageError(
+def _unwritten(path: Path, error: OSError) -> BenchError:
+    kind = CannotHere if is_of_the_environment(error) else UsageError
+    return kind(
         f"--chart {path}: cannot be written: {error.strerror or error}; name a file in a folder of"
         " yours"
     )

@@ -8,12 +8,12 @@ import msgspec
 
 from bench.cli.output import print_json
 from bench.cli.sides import side_request
-from bench.errors import UsageError
+from bench.errors import NotKept, UsageError
 from bench.machine.inventory import inspect
 from bench.machine.member import require_alone
 from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import runs_folder
-from reports.schema.comparison import Limits
+from reports.schema.comparison import Comparison, Limits
 
 FEWEST, MOST = 3, 100
 UNKNOWN: Final = 3
@@ -28,7 +28,6 @@ def floor_command(
     request, count = side_request(both, "--both"), _count(sessions)
     from bench.cli.compare_display import CompareDisplay
     from bench.session.floor import measure_floor
-    from reports.floor import TooFew, floor_of
 
     limits = Limits(
         margin_percent=2,
@@ -39,17 +38,28 @@ def floor_command(
         block_steps=0,
         fixed=True,
     )
-    with CompareDisplay() as display:
-        duet, relaunch = measure_floor(
-            request,
-            inspect(),
-            given=both,
-            sessions=count,
-            limits=limits,
-            root=runs_folder(output),
-            command=tuple(sys.argv[1:]),
-            display=display,
-        )
+    try:
+        with CompareDisplay() as display:
+            duet, relaunch = measure_floor(
+                request,
+                inspect(),
+                given=both,
+                sessions=count,
+                limits=limits,
+                root=runs_folder(output),
+                command=tuple(sys.argv[1:]),
+                display=display,
+            )
+    except NotKept as lost:
+        if isinstance(lost.record, tuple):
+            _show(*lost.record, allow_unsure=allow_unsure, as_json=as_json)
+        raise
+    return _show(duet, relaunch, allow_unsure=allow_unsure, as_json=as_json)
+
+
+def _show(duet: Comparison, relaunch: Comparison, *, allow_unsure: bool, as_json: bool) -> int:
+    from reports.floor import TooFew, floor_of
+
     try:
         floor = floor_of(duet, relaunch)
     except TooFew as few:

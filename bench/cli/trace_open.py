@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from bench.cli.output import print_json
 from bench.errors import UsageError
 from bench.serve import tensorboard
 from bench.serve.perfetto import Server
+from reports.files import temporary_folder, writing
 from reports.trace_files import TraceFile, trace_files
 
 VIEWERS: Final = ("perfetto", "tensorboard")
@@ -64,6 +64,7 @@ def _has_display() -> bool:
 
 def _tensorboard(traces: Sequence[TraceFile], port: int) -> None:
     tensorboard.require()
-    with tempfile.TemporaryDirectory(prefix="resnext-bench-") as folder:
-        tensorboard.link(traces, Path(folder))
-        tensorboard.serve(Path(folder), port)
+    with temporary_folder() as folder:
+        with writing(folder):
+            tensorboard.link(traces, folder)
+        tensorboard.serve(folder, port)

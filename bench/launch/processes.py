@@ -15,6 +15,7 @@ from bench.launch.commands import NodeCommand
 from bench.machine.cpu import descendants
 from bench.machine.process import HELD, bind_to_cores, die_with_parent, undisturbed
 from bench.rankfile import RankFile
+from reports.files import open_log
 
 GRACE_S = 8.0
 """Time between SIGTERM and SIGKILL. Torchrun passes SIGTERM on to its ranks."""
@@ -70,6 +71,7 @@ class Processes:
         for agent in self._agents:
             signal_group(agent.pid, signal.SIGKILL)
         wait_for(self._agents, GRACE_S)
+        self._folder.free_room()
         for pid in _rank_pids(self._folder):
             if _is_worker(pid, self._folder.path):
                 signal_group(pid, signal.SIGKILL)
@@ -82,7 +84,7 @@ def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
         bind_to_cores(command.cores)
         die_with_parent(signal.SIGTERM)
 
-    with log.open("ab") as stream:
+    with open_log(log) as stream:
         return subprocess.Popen(
             command.argv,
             env={**os.environ, **command.environment},

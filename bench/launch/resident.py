@@ -9,6 +9,7 @@ from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
 from bench.launch.failure import find_failure
 from bench.launch.processes import Processes
+from bench.launch.unwritten import raise_unwritten
 from bench.launch.watch import (
     POLL_S,
     Patience,
@@ -70,12 +71,15 @@ class Resident:
     def raise_if_ended(self) -> None:
         """A side that ends before it was told to has failed."""
         if any(code is not None for code in self.processes.exit_codes):
-            raise SessionFailed(find_failure(self.folder, settled(self.processes)))
+            codes = settled(self.processes)
+            raise_unwritten(self.folder)
+            raise SessionFailed(find_failure(self.folder, codes))
 
     def finish(self) -> SessionResult:
         """Have it hand over what it measured, and end."""
         self.give(tokens.END)
         codes = wait_for_end(self.processes, self.folder, lambda _: None)
         if any(codes):
+            raise_unwritten(self.folder)
             raise SessionFailed(find_failure(self.folder, codes))
         return read_result(self.folder)

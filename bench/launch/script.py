@@ -16,6 +16,7 @@ from bench.launch.processes import GRACE_S, signal_group, wait_for
 from bench.machine.cpu import descendants
 from bench.machine.faults import Faults, faults_of_ended
 from bench.machine.process import die_with_parent, undisturbed
+from reports.files import open_log
 
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
 """Names the file to which a script appends one step time a line, in ns."""
@@ -150,7 +151,7 @@ def _belongs(variable: bytes, mark: bytes) -> bool:
 
 
 def _start(command: ScriptCommand) -> subprocess.Popen[bytes]:
-    with command.log.open("ab") as stream:
+    with open_log(command.log) as stream:
         return subprocess.Popen(
             command.argv,
             cwd=command.cwd,

@@ -9,6 +9,7 @@ from typing import Final, Self
 from bench import tokens
 from bench.launch.script import POLL_S, RunningScript, ScriptCommand
 from bench.machine.cpu import cpu_seconds
+from reports.files import writing
 
 TURNS_VARIABLE: Final = "RESNEXT_BENCH_TURNS"
 """Names the folder of a side's two pipes; the words are those of `bench.tokens`."""
@@ -41,7 +42,8 @@ class TurningScript:
 
     def __init__(self, name: str, command: ScriptCommand, pipes: Path) -> None:
         self.name = name
-        pipes.mkdir(parents=True, exist_ok=True)
+        with writing(pipes):
+            pipes.mkdir(parents=True, exist_ok=True)
         both = tokens.Pipes(pipes)
         both.create()
         self._holder = tokens.Holder(both)

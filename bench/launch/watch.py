@@ -11,6 +11,7 @@ from bench.job import SessionFolder
 from bench.launch.commands import NodeCommand
 from bench.launch.failure import find_early_end, find_failure, find_stuck
 from bench.launch.processes import Processes
+from bench.launch.unwritten import raise_unwritten
 from bench.logs import tail
 from bench.rankfile import Mark, Phase, RankFile
 from reports.schema.record import Failure
@@ -51,6 +52,7 @@ def run_session(
     with Processes(commands, folder) as processes:
         codes = wait_for_end(processes, folder, listener)
     if any(codes):
+        raise_unwritten(folder)
         raise SessionFailed(find_failure(folder, codes))
     return read_result(folder)
 

@@ -4,10 +4,8 @@ Two small batches tell what an image takes. From there on sizes are tried where 
 be enough, until the largest that fitted and the smallest that did not are close.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from bench.config.request import flag
@@ -22,6 +20,7 @@ from bench.session.data import Tell
 from bench.session.recording import open_recording
 from bench.session.room import gpu_free_gib
 from bench.session.run import measure_session
+from reports.files import temporary_folder
 from reports.schema.config import Request
 
 AUTO: Final = "auto"
@@ -145,9 +144,9 @@ _LATER: Final = ("profile", "attribute")
 
 def _peak_gib(request: Request, machine: Machine) -> float | None:
     short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
-    with tempfile.TemporaryDirectory(prefix="resnext-bench-") as root:
+    with temporary_folder() as root:
         run = open_recording(
-            short, machine, root=Path(root), command=(), tell=lambda *_: None, member=None
+            short, machine, root=root, command=(), tell=lambda *_: None, member=None
         )
         try:
             measure_session(run, 1, choose_port(0), lambda _: None)

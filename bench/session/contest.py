@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 import msgspec
 
-from bench.errors import Interrupted, NotKept, cannot_write
+from bench.errors import Interrupted, NotKept, cannot_write, is_of_the_environment
 from bench.launch.watch import SessionFailed
 from bench.machine.process import undisturbed
 from bench.version import own_version
@@ -173,14 +173,32 @@ class Contest:
             with undisturbed():
                 self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
             raise Interrupted(f"interrupted; {self._what_is_left()}") from None
+        except NotKept:  # of another comparison that ends with this one
+            with suppress(NotKept):
+                self._finish()
+            raise
         except Exception as error:
+            if is_of_the_environment(error):
+                self._cut(error)
             with undisturbed():
                 self._close("failed", f"{type(error).__name__}: {error}")
             raise
         else:
-            judged = self.judged()
-            with undisturbed():
-                self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
+            self._finish()
+
+    def _finish(self) -> None:
+        """Write the record of what went to its end."""
+        judged = self.judged()
+        with undisturbed():
+            self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
+
+    def _cut(self, error: OSError) -> NoReturn:
+        """Write the record, or show it at least, where the machine takes nothing more."""
+        with undisturbed():
+            self._close("interrupted", cannot_write(error))
+        if self.pairs:
+            raise NotKept(self.record, error, kept=True) from error
+        raise error
 
     def _what_is_left(self) -> str:
         if self.limits.fixed:  # one half of an A/A: the other one would be missing
@@ -277,16 +295,20 @@ class Contest:
         try:
             runs.save(self.folder, self.record)
         except OSError as error:
+            if not self.pairs and failure is None:  # there is nothing to be shown
+                raise
             raise NotKept(self.record, error) from error
         if lost:
-            raise NotKept(self.record, lost.error) from lost
+            raise NotKept(self.record, lost) from lost
 
-    def _close_sides(self, status: Status, why: str) -> tuple[tuple[str, ...], NotKept | None]:
+    def _close_sides(self, status: Status, why: str) -> tuple[tuple[str, ...], OSError | None]:
         """The sides' own records, as far as they can be written."""
         try:
             return self.source.close(status, why), None
         except NotKept as lost:
-            return (), lost
+            return (), lost.error
+        except OSError as error:
+            return (), error
 
     def _files(self) -> tuple[File, ...]:
         """What scripts left: step times and logs. Runs of our own list theirs themselves."""

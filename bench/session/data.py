@@ -4,17 +4,17 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.config.pipeline import pipeline_of
 from bench.config.resolve import FEWEST_CLASSES, DataFacts
-from bench.errors import UsageError
+from bench.errors import BenchError, CannotHere, UsageError, is_of_the_environment, what_helps
 from bench.job import ImageList
 from bench.machine.inventory import Machine
 from pipelines.cache import cache_dir
-from pipelines.errors import DataError
+from pipelines.errors import DataError, Unwritable
 from pipelines.folder import ImageFolder
 from pipelines.names import printable
 from reports.schema.config import SYNTHETIC, Request, RunConfig
@@ -98,7 +98,15 @@ def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
     try:
         return _prepared(request, machine, tell)
     except DataError as error:
-        raise UsageError(str(error)) from error
+        raise told(error) from error
+
+
+def told(error: DataError) -> BenchError:
+    """Of data that is not as it should be its user is told, of a full disk the machine's."""
+    if not isinstance(error, Unwritable) or not is_of_the_environment(error.cause):
+        return UsageError(str(error))
+    helps = "" if error.is_advice else what_helps(error.cause)
+    return CannotHere(f"{error} {helps}".rstrip())
 
 
 def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
@@ -175,9 +183,12 @@ def epoch_note(data: Data, config: RunConfig) -> str:
 def one_at_a_time() -> Iterator[None]:
     """Let the processes of this user that share a cache go through the body one after another."""
     cache = cache_dir()
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".checking").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        # Where nothing can be kept there is nothing to wait for either.
+        with suppress(OSError):
+            cache.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((cache / ".checking").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from bench.errors import RunFailed
+from bench.errors import NotKept, RunFailed
 from bench.launch.watch import SessionFailed
 from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
@@ -57,18 +57,24 @@ def _measured(
             shutil.rmtree(contest.folder, ignore_errors=True)
         raise
     display.compared(contests[0].source.sides(), (), limits)
-    with suppress(SessionFailed), ExitStack() as stack:
-        for contest in contests:
-            stack.enter_context(contest.recorded())
-        for _ in range(sessions):
+    lost: NotKept | None = None
+    try:
+        with suppress(SessionFailed), ExitStack() as stack:
             for contest in contests:
-                contest.advance()
+                stack.enter_context(contest.recorded())
+            for _ in range(sessions):
+                for contest in contests:
+                    contest.advance()
+    except NotKept as unkept:
+        lost = unkept
     duet, relaunch = (contest.record for contest in contests)
     for record in (duet, relaunch):
         if record is None or record.status == "failed":
             raise RunFailed(_failed(record))
     assert duet
     assert relaunch
+    if lost:
+        raise NotKept((duet, relaunch), lost.error) from lost
     return duet, relaunch
 
 

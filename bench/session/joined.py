@@ -5,18 +5,19 @@ is left of this one's folder, unless it failed: then its log says why.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from bench.errors import RunFailed
 from bench.job import SessionFolder
 from bench.launch.failure import find_failure
 from bench.launch.processes import Processes
+from bench.launch.unwritten import raise_unwritten
 from bench.launch.watch import wait_for_end
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
 from bench.session.recording import Recording, open_recording
 from bench.session.run import TIMEOUT_S
+from reports.files import make_temporary_folder
 from reports.schema.config import Request
 
 
@@ -25,7 +26,7 @@ def take_part(request: Request, machine: Machine, member: Member, runs: Path) ->
 
     Traces stay on this node, in its own `runs` folder.
     """
-    root = Path(tempfile.mkdtemp(prefix="resnext-bench-"))
+    root = make_temporary_folder()
     keep = False
     try:
         run = open_recording(
@@ -47,5 +48,6 @@ def _train(run: Recording, member: Member, folder: SessionFolder, number: int) -
     with Processes(run.commands(folder, 0), folder) as processes:
         codes = wait_for_end(processes, folder, lambda _: None, member.rank)
     if any(codes):
+        raise_unwritten(folder)
         failure = find_failure(folder, codes)
         raise RunFailed(f"{failure.what}; its log is {failure.log}")

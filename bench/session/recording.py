@@ -33,6 +33,7 @@ from reports import runs
 from reports.attribution import Sides, attribute
 from reports.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from reports.cost import cost_of
+from reports.errors import Unwritten
 from reports.figures import Window, figures_of, interval_of, steadiness_of, window_of
 from reports.files import describe
 from reports.schema.attribution import Attribution
@@ -142,6 +143,12 @@ class Recording:
         if self.member:
             return (member_command(self.topology, self.member, folder=folder.path),)
         return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
+
+    @property
+    def untraced(self) -> OSError | None:
+        """Why a rank's trace could not be written."""
+        facts = (one for result in self.results for one in result.facts)
+        return next((Unwritten(*one.unwritten) for one in facts if one.unwritten), None)
 
     def _meeting(self, number: int) -> Meeting | None:
         if self.member is None:
@@ -285,6 +292,8 @@ class Recording:
             record = msgspec.structs.replace(record, files=self._files())
             runs.save(self.folder, record)
         except OSError as error:
+            if not self.sessions and failure is None:  # there is nothing to be shown
+                raise
             raise NotKept(record, error) from error
         return record
 

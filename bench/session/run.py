@@ -9,7 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from bench.errors import CannotHere, Interrupted
+from bench.errors import (
+    CannotHere,
+    Interrupted,
+    NotKept,
+    cannot_write,
+    is_of_the_environment,
+)
 from bench.launch.ports import choose_port
 from bench.launch.watch import Listener, Progress, SessionFailed, run_session
 from bench.machine import nvml
@@ -99,11 +105,20 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
         raise Interrupted(f"interrupted; the record is in {run.folder}", record) from None
     except Exception as error:
         # Finished sessions are kept whatever went wrong after them; the error is then told.
-        run.close("failed", f"{type(error).__name__}: {error}", None)
+        if not is_of_the_environment(error):
+            run.close("failed", f"{type(error).__name__}: {error}", None)
+            raise
+        record = run.close("failed", cannot_write(error), None)
+        if run.sessions:
+            raise NotKept(record, error, kept=True) from error
         raise
     reasons = [reason for session in run.sessions for reason in session.invalid]
     with undisturbed():
-        return run.close("invalid" if reasons else "ok", "; ".join(dict.fromkeys(reasons)), None)
+        why = "; ".join(dict.fromkeys(reasons))
+        record = run.close("invalid" if reasons else "ok", why, None)
+    if run.untraced:
+        raise NotKept(record, run.untraced, kept=True)
+    return record
 
 
 def _where(run: Recording, what: str) -> str:
@@ -144,7 +159,7 @@ def _kept_when_cut(run: Recording, number: int, began: Callable[[], Started]) ->
     """
     try:
         yield
-    except (KeyboardInterrupt, Interrupted, SessionFailed):
+    except (KeyboardInterrupt, Interrupted, SessionFailed, OSError):
         with undisturbed():
             if not run.sessions and (result := cut_window(run, number)):
                 run.keep_cut(result, began(), doubts_of(run))

@@ -39,6 +39,8 @@ from bench.session.doubts import (
     doubts_of_sides,
     notes_of_launch,
 )
+from reports.errors import Unwritten
+from reports.files import require_room, writing
 from reports.pairs import of_steps
 from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
@@ -135,7 +137,9 @@ class Scripted:
         end_left_over(self.folder)
         session = self._session(number)
         shutil.rmtree(session, ignore_errors=True)
-        session.mkdir()
+        with writing(session):
+            session.mkdir()
+        require_room(session)
 
     def _session(self, number: int) -> Path:
         return self.folder / f"session-{number}"
@@ -186,7 +190,10 @@ class Scripted:
             found = judged(step_ns, lasted_s, others_percent, self.margin_percent)
             seen = faults_per_step(watch.looks, found.steadiness.cut)
             return replace(found, faults=script.faults, faults_per_step=seen)
+        except Unwritten:
+            raise
         except (OSError, BadSamples) as error:
+            require_room(session)  # a disk that is full leaves a script nothing to say it with
             raise failed(number, name, str(error), command.log) from error
 
     def _limit_s(self) -> float:

@@ -44,6 +44,7 @@ from bench.session.turns import (
     planned,
     take_turns,
 )
+from reports.files import writing
 from reports.pairs import of_duet
 from reports.schema.comparison import Launch, Order, Pair
 from reports.schema.samples import COLUMNS, Samples, SessionResult
@@ -70,8 +71,9 @@ class Unusable(Exception):
 def module_folder(folder: Path) -> Path:
     """A folder of the comparison's that holds the module for scripts and nothing else."""
     made = folder / "module"
-    made.mkdir(exist_ok=True)
-    shutil.copyfile(Path(resnext_bench.__file__), made / "resnext_bench.py")
+    with writing(made):
+        made.mkdir(exist_ok=True)
+        shutil.copyfile(Path(resnext_bench.__file__), made / "resnext_bench.py")
     return made
 
 

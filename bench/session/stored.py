@@ -19,6 +19,8 @@ from reports.schema.record import Record, Session, Thresholds
 from reports.unpaired import judge_unpaired
 from reports.verdicts import told_figures
 
+NOWHERE: Final = "not-kept"
+"""The id of what has no folder."""
 UNPAIRED: Final = (
     "unpaired: what else changed on the machine between the runs is part of the difference"
 )
@@ -59,11 +61,13 @@ def compare_stored(asked: AskedStored) -> Comparison:
     """Judge b's sessions against a's, in one look, and leave a record of it."""
     a, b = (_read(name, wanted, asked.root) for name, wanted in (("a", asked.a), ("b", asked.b)))
     _require_comparable(a, b)
-    record = _record(asked, a, b, runs.create(asked.root, "compare"))
+    folder = asked.root / NOWHERE
     try:
-        runs.save(asked.root / record.id, record)
+        folder = runs.create(asked.root, "compare")
+        record = _record(asked, a, b, folder)
+        runs.save(folder, record)
     except OSError as error:
-        raise NotKept(record, error) from error
+        raise NotKept(_record(asked, a, b, folder), error) from error
     return record
 
 

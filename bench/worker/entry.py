@@ -12,19 +12,20 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 from bench.config.models import foreign
-from bench.job import NODE_VARIABLE, Job, RankError, SessionFolder
+from bench.job import NODE_VARIABLE, Job, RankError, SessionFolder, Unwritable
 from bench.logs import tail
 from bench.machine.process import bind_to_cores, die_with_parent
 from bench.rankfile import RankFile
-from reports.files import write_atomically
+from reports.errors import FULL, Unwritten
+from reports.files import write_atomically, writing
 from reports.schema.topology import Place
 
 _HINTS: Final = (
@@ -105,8 +106,7 @@ def enter(body: str) -> NoReturn:
     """
     status = _guarded(body, SessionFolder(Path(sys.argv[-1])))
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # of a log on a disk that is full
-            stream.flush()
+        stream.flush()
     # Loader and communication threads may be in the middle of something; nothing is left to save.
     os._exit(status)
 
@@ -150,27 +150,48 @@ def _place(job: Job) -> Place:
 
 def _redirect_output(log: Path) -> None:
     """Standard output and error go to the rank's log, those of libraries and of a crash too."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with writing(log):
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    sys.stdout, sys.stderr = (_text(number) for number in (1, 2))
     faulthandler.enable()
     # Whoever ends this rank because of another one's end, it says where it was, and then ends:
     # so the one that says nothing was the first.
     faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
 
 
+class _Log(FileIO):
+    """A log that takes what it can: no rank may end because the disk under it is full."""
+
+    def write(self, data: Any) -> int:
+        """Write, or lose it."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def _text(number: int) -> TextIOWrapper:
+    """Text in any language, whatever the terminal takes; names that are no text with backslashes.
+
+    A line is written as soon as it is whole, so that it is there when a signal ends the rank.
+    """
+    raw = BufferedWriter(_Log(number, "w", closefd=False))
+    return TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def _report(folder: SessionFolder, rank: int, error: BaseException, job: Job | None) -> None:
     time_ns = time.time_ns()
-    with suppress(OSError):
-        sys.stdout.flush()
+    sys.stdout.flush()
     said = tuple(line for line in tail(folder.rank_log(rank)) if line.strip())
-    with suppress(OSError):  # the log may lie on a disk that is full
-        traceback.print_exception(error)
+    traceback.print_exception(error)
     account = _of_loader(folder, rank) or _account(error, job)
     whole = msgspec.structs.replace(account, rank=rank, time_ns=time_ns)
     if whole.kind or isinstance(error.__cause__, SystemExit):
         whole = msgspec.structs.replace(whole, said=said)
+    folder.free_room()
     write_atomically(folder.error_file(rank), msgspec.json.encode(whole))
 
 
@@ -184,6 +205,7 @@ def _account(error: BaseException, job: Job | None) -> RankError:
         message=memory or _as_utf8(_words(error)),
         time_ns=0,
         hint=hint or _hint(error) or _layout_hint(error, job),
+        unwritten=_unwritten(error),
     )
 
 
@@ -209,6 +231,17 @@ def _of_loader(folder: SessionFolder, rank: int) -> RankError | None:
     if not path.exists():
         return None
     return msgspec.json.decode(path.read_bytes(), type=RankError)
+
+
+def _unwritten(error: BaseException | None) -> Unwritable | None:
+    """What could not be written, if that is behind an error."""
+    while error:
+        if isinstance(error, Unwritten) or (isinstance(error, OSError) and error.errno in FULL):
+            path = os.fsdecode(error.filename) if error.filename else ""
+            why = error.strerror or str(error)
+            return Unwritable(number=error.errno or 0, why=why, path=_as_utf8(path))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _as_utf8(text: str) -> str:

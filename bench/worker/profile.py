@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
@@ -24,7 +25,9 @@ from bench.worker.heap import make_room
 from bench.worker.loop import run_steps
 from bench.worker.training import Training
 from bench.worker.witness import Witness
-from reports.schema.samples import Profiled
+from reports.errors import Unwritten
+from reports.files import writing
+from reports.schema.samples import Profiled, RankFacts
 
 WAIT, WARM_UP = 1, 2
 """Steps before the profiler is on, and with it on but not kept: its first ones are its slowest."""
@@ -36,6 +39,18 @@ _NEXT: Final = {
     Mark.OPTIMIZER: "next batch",
 }
 """What begins at each mark."""
+
+
+def profile_facts(rank: Rank, training: Training, facts: RankFacts) -> RankFacts:
+    """What is known of the rank, and its trace; one that cannot be written costs no more than it.
+
+    It is written after the last step, so that no other rank waits for this one.
+    """
+    try:
+        return msgspec.structs.replace(facts, profiled=profile(rank, training))
+    except Unwritten as error:
+        told = (error.errno or 0, error.strerror or "", str(error.filename))
+        return msgspec.structs.replace(facts, unwritten=told)
 
 
 def profile(rank: Rank, training: Training) -> Profiled:
@@ -81,10 +96,22 @@ def record(training: Training, *, folder: Path, name: str, active: int, compiled
     make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
     with _named(training.module, compiled=compiled):
         group.barrier()
-        with profiler, clock:
+        with _cleared(folder, name, before), profiler, clock:
             run_steps(training, clock, Witness(steps, training.device), 0, steps)
     (trace,) = set(folder.glob(f"{name}.*")) - before
     return Recorded(trace=trace, step_ms=clock.mean_step_ms(active))
+
+
+@contextmanager
+def _cleared(folder: Path, name: str, before: set[Path]) -> Iterator[None]:
+    """Leave no part of a trace that cannot be written."""
+    try:
+        with writing(folder):
+            yield
+    except Unwritten:
+        for part in set(folder.glob(f"{name}.*")) - before:
+            part.unlink()
+        raise
 
 
 def _activities(device: torch.device) -> list[ProfilerActivity]:
@@ -96,7 +123,8 @@ def _folder(rank: Rank) -> Path:
     """Where the first rank's run is, in the runs folder of this rank's own node."""
     lead = group.from_lead(rank.job.run_id)
     folder = Path(rank.job.root) / lead / "profile"
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

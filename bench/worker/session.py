@@ -22,7 +22,7 @@ from bench.worker.joining import join_others
 from bench.worker.logits import first_step_checked
 from bench.worker.loop import run_steps
 from bench.worker.nothing import assemble_nothing
-from bench.worker.profile import profile
+from bench.worker.profile import profile_facts
 from bench.worker.training import Training, assemble, build_model
 from bench.worker.versions import device_name, versions
 from pipelines.batches import Batches
@@ -39,7 +39,7 @@ def run_rank(rank: Rank) -> None:
     samples, facts = _measure(rank, training, progress)
     if rank.job.config.profile_steps and rank.job.session == rank.job.config.sessions:
         with progress(Phase.PROFILED):
-            facts = msgspec.structs.replace(facts, profiled=profile(rank, training))
+            facts = profile_facts(rank, training, facts)
     rank.file.phase = Phase.GATHERING
     hand_over(rank, samples, facts, training.device)
     close_batches(training.batches)
@@ -182,4 +182,5 @@ def hand_over(rank: Rank, samples: Samples, facts: RankFacts, device: torch.devi
         versions=versions(),
         device_name=device_name(device),
     )
+    rank.folder.free_room()
     write_atomically(rank.folder.result, msgspec.msgpack.encode(result))

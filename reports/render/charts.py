@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from reports.files import writing
 from reports.loaders import LoaderBench, LoaderRate, Setting
 
 SUFFIXES: Final = (".html", ".svg", ".png")
@@ -36,7 +37,8 @@ class Mark:
 def save(chart: Any, path: Path) -> None:
     """Write a chart; a page holds all that it needs, so that it opens without a network."""
     options = {"inline": True} if path.suffix == ".html" else {}
-    chart.save(str(path), **options, **({"ppi": 144} if path.suffix == ".png" else {}))
+    with writing(path, "--chart"):
+        chart.save(str(path), **options, **({"ppi": 144} if path.suffix == ".png" else {}))
 
 
 def svg(chart: Any) -> str:

@@ -96,6 +96,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     first_loss: float
     last_loss: float
     profiled: Profiled | None = None
+    unwritten: tuple[int, str, str] | None = None
+    """Number and words of the system's error, and the file: why there is no trace of this rank."""
     gpu: str = ""
     """UUID of its GPU; empty on CPU."""
     start_up_s: dict[str, float]

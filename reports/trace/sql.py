@@ -11,9 +11,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.errors import StoreError
-from reports.files import os_error
-from reports.tables import Answer, first_lines
+from reports.errors import OF_THE_ENVIRONMENT, StoreError
+from reports.files import os_error, writing
+from reports.tables import Answer, first_lines, refused
 from reports.trace.analysis import Analysis
 from reports.trace.identity import communication, identity
 from reports.trace.layout import layers
@@ -39,25 +39,29 @@ def ask(analyses: Iterable[Analysis], sql: str) -> Answer:
             connection.execute(sql)
             rows = connection.fetchall()
         except duckdb.Error as error:
-            raise StoreError(first_lines(str(error))) from error
+            raise refused(sql, error) from error
         names = tuple(one[0] for one in connection.description or ())
     return Answer(columns=names, rows=tuple(rows))
 
 
 def export(analyses: Iterable[Analysis], folder: Path, form: str) -> list[Path]:
     """Write each table into a file of its own in `folder`; `form` is a key of FORMATS."""
-    written = []
+    written, path = [], folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder, "--to"):
+            folder.mkdir(parents=True, exist_ok=True)
         with duckdb.connect() as connection:
             _fill(connection, analyses)
             for table in TABLES:
                 path = folder / f"{table}.{form}"
                 quoted = str(path).replace("'", "''")
-                connection.execute(f"COPY {table} TO '{quoted}' {FORMATS[form]}")
+                with writing(path, "--to"):
+                    connection.execute(f"COPY {table} TO '{quoted}' {FORMATS[form]}")
                 written.append(path)
     except (OSError, duckdb.Error) as error:
-        if full := os_error(str(error), folder):
+        if isinstance(error, OSError) and error.errno in OF_THE_ENVIRONMENT:
+            raise
+        if full := os_error(str(error), path):
             raise full from error
         raise StoreError(f"cannot write to {folder}: {first_lines(str(error))}") from error
     return written

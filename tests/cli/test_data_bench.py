@@ -12,7 +12,7 @@ import pytest
 from bench.cli import data_bench as under_test
 from bench.cli.data_bench import _doubling, bench_command
 from bench.config.resolve import DataFacts
-from bench.errors import UsageError
+from bench.errors import CannotHere, UsageError
 from bench.job import ImageList
 from bench.session.data import Data
 from reports.render import charts
@@ -115,7 +115,7 @@ def test_a_chart_that_cannot_be_saved_costs_no_table(
 ) -> None:
     chart = tmp_path / "chart.html"
     full = mock.patch.object(charts, "save", side_effect=OSError(errno.ENOSPC, "No space left"))
-    with full, pytest.raises(UsageError, match=f"--chart {chart}: cannot be written: No space"):
+    with full, pytest.raises(CannotHere, match=f"--chart {chart}: cannot be written: No space"):
         bench_command(GIVEN | {"chart": str(chart), "json": json})
     assert "1950" in capsys.readouterr().out.replace(",", "")
 

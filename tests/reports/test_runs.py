@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import cannot_write
 from reports import runs
-from reports.errors import StoreError
+from reports.errors import StoreError, Unwritten
 from reports.runs import Unfinished
 from reports.schema.record import Record
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
@@ -155,8 +156,12 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", denied)
-    with pytest.raises(StoreError, match="Permission denied; name another folder with --output"):
+    with pytest.raises(Unwritten) as error:
         runs.create(tmp_path, "m")
+    assert cannot_write(error.value) == (
+        f"cannot write {tmp_path}: Permission denied (name a folder that can be written to with "
+        "--output or $RESNEXT_BENCH_RUNS)"
+    )
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

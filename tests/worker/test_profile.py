@@ -1,7 +1,9 @@
 """The profiled pass of one rank, in this process: what its trace says."""
 
+import errno
 import gzip
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 import torch
 from torch import nn
 
+from bench.launch.watch import read_result
+from bench.worker import profile as under_test
 from bench.worker import session
 from bench.worker.entry import Rank
 from bench.worker.profile import profile, record
@@ -136,8 +140,9 @@ def test_what_runs_is_profiled(tmp_path: Path, kind: str, pixels: str) -> None:
 def test_only_the_last_session_is_profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory and its threads would be the next session's, were it in the same processes."""
     calls: list[int] = []
-    told = Profiled(rank=0, host="a", trace="t", size=1, steps=1, step_ms=1.0)
-    monkeypatch.setattr(session, "profile", lambda rank, _: calls.append(rank.job.session) or told)
+    monkeypatch.setattr(
+        session, "profile_facts", lambda rank, _, facts: calls.append(rank.job.session) or facts
+    )
     config = made_config(warm_up=1, steps=2, sessions=2, profile_steps=1)
     for number in (1, 2):
         rank = made_rank(tmp_path / str(number), config)
@@ -146,3 +151,26 @@ def test_only_the_last_session_is_profiled(tmp_path: Path, monkeypatch: pytest.M
             Rank(folder=rank.folder, job=job, place=rank.place, rank=0, file=rank.file)
         )
     assert calls == [2]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_trace_that_cannot_be_written_costs_no_more(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured before is handed over; no part of a trace is left."""
+
+    def full(folder: str, worker_name: str, use_gzip: bool) -> Callable[[object], None]:
+        def write(profiler: object) -> None:
+            (Path(folder) / f"{worker_name}.1.pt.trace.json.gz").write_bytes(b"half")
+            raise OSError(number, os.strerror(number))
+
+        return write
+
+    monkeypatch.setattr(under_test, "tensorboard_trace_handler", full)
+    rank = made_rank(tmp_path, made_config(warm_up=1, steps=2, profile_steps=1))
+    session.run_rank(rank)
+    facts = read_result(rank.folder).facts[0]
+    assert facts.profiled is None
+    assert facts.unwritten is not None
+    assert facts.unwritten[:2] == (number, os.strerror(number))
+    assert not list(tmp_path.rglob("*.gz"))
