@@ -17,19 +17,19 @@ from bench.cli import options as opt
 from bench.cli.data_app import data_app
 from bench.cli.help import flow
 from bench.cli.models_app import models_app
-from bench.cli.output import open_output, silence
+from bench.cli.output import open_output
 from bench.cli.runs_app import runs_app
 from bench.cli.trace_app import trace_app
 from bench.errors import (
-    OF_THE_ENVIRONMENT,
     BenchError,
     CannotHere,
     Interrupted,
     NotKept,
     UsageError,
     cannot_write,
+    is_of_the_environment,
 )
-from reports.errors import StoreError
+from reports.errors import StoreError, Unwritten
 
 DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
 
@@ -225,9 +225,9 @@ def main() -> NoReturn:
         signal.signal(signal.SIGHUP, _terminated)
     code = _run(arguments, debug=debug)
     with contextlib.suppress(BrokenPipeError):
-        output.flush()
+        output.close()
     if output.error:
-        lost = OSError(output.error.errno, output.error.strerror, "standard output")
+        lost = Unwritten(output.error.errno, output.error.strerror, "standard output")
         code = _say(cannot_write(lost), CannotHere.exit_code)
     sys.exit(code)
 
@@ -252,7 +252,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             raise
         return _say(str(error), UsageError.exit_code)
     except OSError as error:
-        if debug or error.errno not in OF_THE_ENVIRONMENT:
+        if debug or not is_of_the_environment(error):
             return _bug(error, debug=debug)
         return _say(cannot_write(error), CannotHere.exit_code)
     except Exception as error:
@@ -276,10 +276,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _say(text: str, code: int) -> int:
     word = "interrupted" if code == Interrupted.exit_code else "error"
-    try:
-        print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        silence(sys.stderr)
+    print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr, flush=True)
     return code
 
 

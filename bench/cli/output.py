@@ -6,9 +6,11 @@ standard output moves the rest to standard error. A terminal without a character
 
 import codecs
 import os
+import re
 import sys
 from contextlib import suppress
-from typing import IO, Any, Final
+from io import UnsupportedOperation
+from typing import IO, Any, Final, TextIO
 
 PLAIN: Final = "resnext-bench-plain"
 """Name of the error handler for characters that a stream cannot show."""
@@ -27,6 +29,11 @@ _NEAREST: Final = {
 }
 
 
+_SPACES: Final = re.compile("( {2,})")
+_CUT: Final = re.compile("…(?= *[│|])")
+"""What Rich puts for the rest of a cell, where there is no room for three points."""
+
+
 def _plain(error: UnicodeError) -> tuple[str, int]:
     """Return the nearest characters that any encoding has, and where to go on."""
     if not isinstance(error, UnicodeEncodeError):
@@ -43,13 +50,62 @@ def _nearest(character: str) -> str:
     return _NEAREST.get(character, "?")
 
 
+def fitted(text: str, encoding: str) -> str:
+    """The same of characters that the encoding has, with columns where they were.
+
+    What takes more room than before, as -> does, takes it from the spaces that follow.
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_fitted_line(line, encoding) for line in text.splitlines(keepends=True))
+    return text
+
+
+def _fitted_line(line: str, encoding: str) -> str:
+    parts, grown = [], 0
+    for part in _SPACES.split(_CUT.sub("~", line)):
+        plain = part.encode(encoding, PLAIN).decode(encoding)
+        if part.isspace():
+            taken = min(grown, len(part) - 1)
+            plain, grown = part[taken:], grown - taken
+        grown += len(plain) - len(part) if not part.isspace() else 0
+        parts.append(plain)
+    return "".join(parts)
+
+
+class Told:
+    """Standard error, where it may take nothing: what it was to say is lost, and no more is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write to the stream, or to nobody."""
+        try:
+            return self._stream.write(fitted(text, self._stream.encoding or "utf-8"))
+        except OSError:
+            silence(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Send all of it on its way."""
+        try:
+            self._stream.flush()
+        except OSError:
+            silence(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Output:
     """A stream that is never lost: what it cannot take goes to standard error.
 
     `error` then says why. A reader that went away is still told by BrokenPipeError.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self.error: OSError | None = None
         self._stream = stream
         self._unsaid: list[str] = []
@@ -61,7 +117,7 @@ class Output:
             return sys.stderr.write(text)
         self._unsaid.append(text)
         try:
-            return self._stream.write(text)
+            return self._stream.write(fitted(text, self._stream.encoding or "utf-8"))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -81,6 +137,16 @@ class Output:
         except OSError as error:
             self._give_up(error)
 
+    def close(self) -> None:
+        """Send all of it on its way, and ask whether it arrived: a network's disk says so here."""
+        self.flush()
+        try:
+            os.close(os.dup(self._stream.fileno()))
+        except (UnsupportedOperation, ValueError):  # of a test
+            return
+        except OSError as error:
+            self.error = self.error or error
+
     def _give_up(self, error: OSError) -> None:
         self.error = error
         silence(self._stream)
@@ -93,13 +159,31 @@ class Output:
 def open_output() -> Output:
     """Make standard output and standard error such that no character and no byte is lost."""
     codecs.register_error(PLAIN, _plain)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         # Names that are not UTF-8 come as lone surrogates, which no encoding has.
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors=PLAIN)
     output = Output(sys.stdout)
     sys.stdout = output  # all of a stream that anybody here uses
+    sys.stderr = Told(sys.stderr)
     return output
+
+
+def _open_closed() -> None:
+    """Let streams that were closed (`>&-`) lead nowhere.
+
+    The next file to be opened would have their number, and take what is meant for them.
+    """
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        number = os.open(os.devnull, os.O_RDWR)
+        while number < 2:
+            number = os.dup(number)
+        if number > 2:
+            os.close(number)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
 
 
 def print_json(data: bytes) -> None:

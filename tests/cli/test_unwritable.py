@@ -1,9 +1,9 @@
 """A disk, a quota or a stream that takes nothing: one line, exit code 5, and the table."""
 
-import ast
 import errno
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from bench.cli import main as program
-from bench.cli.output import PLAIN, Output, open_output, print_json
+from bench.cli.output import PLAIN, Output, Told, fitted, open_output, print_json
 from bench.errors import NotKept, cannot_write
 from reports import columns, files, runs
 from tests.reports.made_results import even_samples, made_record, made_result
@@ -237,37 +237,59 @@ def test_what_helps_stands_in_the_message() -> None:
     assert str(NotKept(None, full)).endswith("what was measured is shown, and not kept")
 
 
-WRITERS = {
-    "bench/cli/output.py",  # into nothing
-    "bench/job.py",
-    "bench/launch/processes.py",  # logs
-    "bench/launch/script.py",
-    "bench/machine/cpu.py",  # /proc
-    "bench/machine/lock.py",
-    "bench/rankfile.py",
-    "bench/session/data.py",  # a lock
-    "bench/tokens.py",  # pipes
-    "bench/cli/data_bench.py",  # looks whether it could
-    "bench/worker/entry.py",
-    "pipelines/manifest.py",
-    "pipelines/pack.py",
-    "pipelines/shards.py",
-    "pipelines/verdicts.py",
-    "reports/columns.py",
-    "reports/files.py",
-    "reports/trace/sql.py",
-}
-"""Modules that write by themselves: each was looked at for what becomes of an error there."""
-_OPENS = re.compile(r"""open\((.*, )?['"][rb]*[wax+]""")
-_OTHERS = re.compile(r"\.(write_text|write_bytes|write_parquet)\(|fdopen\(|O_(WRONLY|RDWR)|COPY \{")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("│ a → b   │", "| a -> b  |"),
+        ("│ ±1 %  │ 3 × 4  │", "| +/-1 % | 3 x 4 |"),
+        ("│ igemm_fwd_nh… │", "| igemm_fwd_nh~ |"),
+        ("more …, of 2 →  3", "more ..., of 2 -> 3"),
+        ("│ ±│", "| +/-|"),
+    ],
+)
+def test_columns_stay_where_they_were(line: str, expected: str) -> None:
+    """As far as there are spaces."""
+    assert fitted(line, "ascii") == expected
+    assert fitted(line, "utf-8") == line
 
 
-def test_nobody_else_writes() -> None:
-    """Whoever opens a file for writing elsewhere uses `write_atomically`, or joins the list."""
-    found = set()
-    for package in ("bench", "reports", "pipelines", "resnext"):
-        for path in (ROOT / package).rglob("*.py"):
-            code = ast.unparse(ast.parse(path.read_text()))
-            if _OPENS.search(code) or _OTHERS.search(code):
-                found.add(path.relative_to(ROOT).as_posix())
-    assert found == WRITERS
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE])
+def test_standard_error_that_takes_nothing(number: int) -> None:
+    told = Told(Full(0, number))
+    assert told.write("starting the ranks") == 18
+    told.flush()
+
+
+@pytest.mark.parametrize("number", ERRORS)
+def test_data_that_cannot_be_written(number: int) -> None:
+    from bench.errors import CannotHere, UsageError
+    from bench.session.data import told
+    from pipelines.errors import DataError, Unwritable
+
+    error = told(Unwritable("cannot write set: …", OSError(number, os.strerror(number))))
+    assert isinstance(error, CannotHere)
+    assert str(error).startswith("cannot write set: … (")
+    wrong = OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    assert isinstance(told(Unwritable("a file is in the way", wrong)), UsageError)
+    assert isinstance(told(DataError("no images")), UsageError)
+
+
+CLOSED = """
+import os, sys
+for number in map(int, sys.argv.pop(1).split(",")):
+    os.close(number)
+os.execv(sys.executable, [sys.executable, "-m", "bench.cli.main", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("closed", ["1", "0,1,2"])
+def test_streams_that_are_closed(closed: str) -> None:
+    """What was asked for is done; nothing that is opened takes what was meant for the stream."""
+    command = (sys.executable, "-c", CLOSED, closed)
+    for options, code in ((("--json",), 0), (("--nosuch",), 2)):
+        done = subprocess.run(
+            (*command, "models", "list", *options), capture_output=True, text=True, cwd=ROOT
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
