@@ -45,6 +45,7 @@ def create(root: Path, label: str) -> Path:
     """Make the folder of a new run, named by time (UTC), label and a random end."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)[-MOST_LETTERS:]}"
+    _require_text(root.absolute())
     try:
         with writing(root.absolute(), f"--output or ${FOLDER_VARIABLE}"):
             root.mkdir(parents=True, exist_ok=True)
@@ -56,6 +57,15 @@ def create(root: Path, label: str) -> Path:
             f"cannot write runs to {root.absolute()}: {error.strerror}; "
             f"name another folder with --output or ${FOLDER_VARIABLE}"
         ) from error
+
+
+def _require_text(root: Path) -> None:
+    """Refuse a folder whose name no record could hold: JSON has no bytes that are not UTF-8."""
+    if "\ufffd" in (name := os.fsencode(root).decode(errors="replace")):
+        raise StoreError(
+            f"cannot write runs to {name}: the name is not UTF-8, and records hold no other paths; "
+            f"name another folder with --output or ${FOLDER_VARIABLE}"
+        )
 
 
 def _own_folder(root: Path, name: str) -> Path:

@@ -265,3 +265,11 @@ def test_runs_of_sides_are_found_by_name(tmp_path: Path, wanted: str, found: str
 def test_runs_of_sides_can_be_ambiguous(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"is ambiguous: .*-aaaa, .*-bbbb"):
         runs.find(compared(tmp_path), "20260301-120001")
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "\udcff/runs", "a\udc80b"])
+def test_a_folder_whose_name_is_no_text(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match=r"the name is not UTF-8.*--output"):
+        runs.create(tmp_path / name, "m")
+    assert not list(tmp_path.iterdir())
+    assert runs.create(tmp_path / "größer", "m").is_dir()
