@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,16 +106,16 @@ built, value = Told(), 7
 
 
 @pytest.fixture
-def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of the user's, in which they stand."""
     (tmp_path / "nets.py").write_text(NETS)
     (tmp_path / "needy.py").write_text("import no_such_package\n")
     (tmp_path / "json.py").write_text("raise RuntimeError('shadows the standard library')\n")
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    for name in ("nets", "needy"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return tmp_path
+    yield tmp_path
+    for name in ("nets", "needy"):  # another test's folder holds others of these names
+        sys.modules.pop(name, None)
 
 
 def config_of(model: str, **options: Any) -> RunConfig:
