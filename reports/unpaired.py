@@ -39,8 +39,10 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
             slow=(None, None),
             drift="",
         )
-    decision = decide_unpaired(_effects(a), _effects(b), margin)
-    step_ms = _geometric(a, "step_ms_mean"), _geometric(b, "step_ms_mean")
+    effects = _effects(a), _effects(b)
+    decision = decide_unpaired(*effects, margin)
+    # As the verdict counts it, so that the step and its change are of one kind.
+    step_ms = (float(np.exp(effects[0].total.mean())), float(np.exp(effects[1].total.mean())))
     unsteady = _unsteady(a, b)
     return Judged(
         word="never steady" if unsteady else decision.word,

@@ -18,9 +18,10 @@ from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session import contest
 from bench.session.compare_script import reopened
-from bench.session.configured import RELAUNCHED, SLOW_COME, Configured
+from bench.session.configured import RELAUNCHED, Configured
 from bench.session.contest import Contest, Source, State
 from bench.session.data import prepare_data, record_of
+from bench.session.periods import SLOW_COME
 from bench.session.recording import Recording, open_recording
 from bench.session.residents import WORKER
 from bench.session.script import Wanted
@@ -94,7 +95,7 @@ def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> C
         may_relaunch=asked.design == "auto",
         blocks=asked.limits.pairs,
         more_blocks=asked.limits.more_pairs,
-        block_steps=asked.limits.block_steps,
+        steps_asked=asked.limits.block_steps,
         modules=asked.modules,
         ends_s=began_s + 60 * asked.limits.max_minutes,
     )
@@ -168,7 +169,9 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         may_relaunch=False,
         blocks=_longest_session(kept) if kept.limits.more_pairs else kept.limits.pairs,
         more_blocks=kept.limits.more_pairs,
-        block_steps=kept.limits.block_steps,
+        steps_asked=kept.limits.block_steps,
+        block_steps=kept.pairs[-1].block_steps if kept.pairs else 0,
+        least_steps=kept.pairs[0].block_steps if kept.pairs else 0,
         ends_s=time.monotonic() + 60 * kept.limits.max_minutes - state.elapsed_s,
         told=[note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME))],
     )

@@ -18,6 +18,7 @@ from bench.machine.inventory import Machine
 from bench.machine.lock import measuring
 from bench.session.blocks import MOST_PAIRS
 from bench.session.contest import Contest, Display
+from bench.session.periods import SLOW_COME
 from bench.session.revisions import (
     Checkout,
     commit_of,
@@ -78,7 +79,7 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
                 margin_percent=asked.limits.margin_percent,
                 wanted=asked.design,
                 design="duet" if asked.design == "duet" else "relaunch",
-                block_steps=asked.limits.block_steps,
+                steps_asked=asked.limits.block_steps,
                 most_pairs=asked.limits.pairs,
             )
             display.compared(source.sides(), source.changes, asked.limits)
@@ -106,7 +107,7 @@ def reopened(
     elif here.git != kept.environment.git:
         raise _moved(kept, "the git checkout around it")
     with _placed(sides, folder.absolute()) as (a, b):
-        told = tuple(note for note in kept.notes if note.startswith(RELAUNCHED))
+        told = tuple(note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME)))
         plan = _plan(kept)
         yield Stepping(
             folder=folder.absolute(),
@@ -121,7 +122,8 @@ def reopened(
             earlier=list(kept.pairs),
             wanted="duet" if plan else "relaunch",
             design=kept.design,
-            block_steps=kept.limits.block_steps,
+            steps_asked=kept.limits.block_steps,
+            least_steps=kept.pairs[0].block_steps if kept.pairs else 0,
             most_pairs=kept.limits.pairs,
             plan=plan,
         )
@@ -134,7 +136,7 @@ def _plan(kept: Comparison) -> Plan | None:
         return None
     return Plan(
         warm_up=launches[0].cut,
-        block_steps=kept.limits.block_steps,
+        block_steps=kept.pairs[-1].block_steps,
         most_pairs=kept.limits.pairs or MOST_PAIRS,
     )
 

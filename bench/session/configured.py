@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import lcm
 
 import msgspec
 
@@ -15,6 +14,7 @@ from bench.launch.ports import choose_port
 from bench.session.contest import Tick
 from bench.session.data import record_of
 from bench.session.duet import Played, Score, play
+from bench.session.periods import fit_blocks, most_steps
 from bench.session.recording import Recording
 from bench.session.residents import WORKER
 from bench.session.room import NoRoom
@@ -24,17 +24,11 @@ from reports.pairs import Measured, of_duet, of_launches
 from reports.schema.comparison import Design, Difference, Order, Pair, Side
 from reports.schema.config import RunConfig
 from reports.schema.record import Environment, Session, Status, Steadiness
-from reports.stats.rhythm import whole_periods
 from reports.stats.steady import FEWEST_STEPS
 
 STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
 RELAUNCHED = "relaunched, as "
 """How the note begins that tells why no duet was played."""
-SLOW_COME = "slow steps come every "
-"""How the note begins that tells of slow steps and of the length of blocks."""
-LONGEST_BLOCK_S = 5.0
-"""A block is made as long as whole periods of slow steps up to here: longer ones meet less of the
-machine alike."""
 QUIET_PERCENT = 1.0
 """A side without the token that takes more of its cores than this is worth a note."""
 
@@ -52,18 +46,18 @@ class Configured:
     """Whether to relaunch where memory cannot hold both sides, or to say so."""
     blocks: int
     """Pairs of blocks of a duet session that count."""
-    block_steps: int
+    steps_asked: int = 0
+    """Counted steps of a block, where the user says so."""
+    block_steps: int = 0
+    """Counted steps of the next block; 0 until the first warm-up has shown how long a step is."""
     more_blocks: bool = False
     """Whether more pairs follow where they scatter."""
     modules: tuple[str, str] = (WORKER, WORKER)
     ends_s: float = math.inf
     """When the budget is over, by the monotonic clock."""
     told: list[str] = field(default_factory=list)
-    chooses_steps: bool = field(init=False)
-    """Whether the length of blocks is ours to choose."""
-
-    def __post_init__(self) -> None:
-        self.chooses_steps = self.block_steps == 0
+    least_steps: int = 0
+    """Of a block, before it was made to hold whole periods; 0 until it is known."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -144,7 +138,7 @@ class Configured:
         score = Score(
             pairs=self.blocks,
             more=self.more_blocks,
-            block_steps=self.block_steps,
+            block_steps=self.block_steps or self.steps_asked,
             check_memory=not self.a.sessions,
             modules=self.modules,
             ends_s=self.ends_s,
@@ -163,6 +157,7 @@ class Configured:
             at,
             measured,
             sessions,
+            block_steps=played.block_steps,
             quiet=busy,
             unsteady=(),
             notes=(loud,) if busy > QUIET_PERCENT else (),
@@ -176,19 +171,18 @@ class Configured:
         """
         if self.more_blocks:
             self.blocks = max(self.blocks, len(measured.blocks_ms))
-        periods = {one.every for one in measured.slow if one and one.every}
-        wanted = whole_periods(self.block_steps, lcm(*periods))
-        if wanted == self.block_steps:
-            return
-        kind = f"{SLOW_COME}{' and every '.join(map(str, sorted(periods)))} steps"
-        short = f"and blocks of {self.block_steps} do not hold whole periods"
+        self.least_steps = self.least_steps or self.block_steps
         images = 1 if self.images[0] == self.images[1] else max(self.images)
-        lasts_s = wanted * max(measured.step_ms) * images / 1e3
-        if self.chooses_steps and lasts_s <= LONGEST_BLOCK_S:
-            self.told.append(f"{kind}: blocks are of {wanted} steps from session {number + 1} on")
-            self.block_steps = wanted
-        elif not any(note.startswith(kind) for note in self.told):
-            self.told.append(f"{kind}, {short}: --block-steps {wanted} would")
+        fitted = fit_blocks(
+            measured.slow,
+            now=self.block_steps,
+            least=self.least_steps,
+            most=most_steps(max(measured.step_ms) * images) if not self.steps_asked else 0,
+            session=number,
+        )
+        self.block_steps = fitted.steps
+        if fitted.note and fitted.note not in self.told:
+            self.told.append(fitted.note)
 
     def _comparable(self, measured: Measured) -> Measured:
         a, b = self.images
@@ -226,7 +220,15 @@ class Configured:
             if not session.steadiness.steady
         ]
         return _pair(
-            number, order, at, measured, sessions, quiet=None, unsteady=tuple(unsteady), notes=()
+            number,
+            order,
+            at,
+            measured,
+            sessions,
+            block_steps=0,
+            quiet=None,
+            unsteady=tuple(unsteady),
+            notes=(),
         )
 
 
@@ -237,6 +239,7 @@ def _pair(
     measured: Measured,
     sessions: tuple[Session, Session],
     *,
+    block_steps: int,
     quiet: float | None,
     unsteady: tuple[str, ...],
     notes: tuple[str, ...],
@@ -248,6 +251,7 @@ def _pair(
         log_ratio=measured.log_ratio,
         middle_log_ratio=measured.middle_log_ratio,
         blocks_ms=measured.blocks_ms,
+        block_steps=block_steps,
         step_ms=measured.step_ms,
         middle_ms=measured.middle_ms,
         slow=measured.slow,

@@ -60,10 +60,6 @@ class Source(Protocol):
         """How the sides take turns; known for certain after the first pair."""
 
     @property
-    def block_steps(self) -> int:
-        """Counted steps of a block; 0 where there are no blocks, or none yet."""
-
-    @property
     def images(self) -> tuple[int, int] | None:
         """Of a step on both sides, where they are known."""
 
@@ -329,9 +325,7 @@ class Contest:
             duration_s=round(self._elapsed_s(), 1),
             command=self.command,
             design=self.source.design,
-            limits=msgspec.structs.replace(
-                self.limits, block_steps=self.source.block_steps, looks=self._looks.sessions
-            ),
+            limits=msgspec.structs.replace(self.limits, looks=self._looks.sessions),
             a=a,
             b=b,
             differences=self.source.differences(),

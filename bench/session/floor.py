@@ -126,7 +126,7 @@ def _source(
         may_relaunch=False,
         blocks=limits.pairs,
         more_blocks=limits.more_pairs,
-        block_steps=limits.block_steps,
+        steps_asked=limits.block_steps,
     )
     if design == "relaunch":
         source.require_launchable()

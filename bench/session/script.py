@@ -111,7 +111,6 @@ class Scripted:
     earlier: list[Pair] = field(default_factory=list)
     """Sessions so far: no launch can be nothing like the others of its side."""
     design: Design = "relaunch"
-    block_steps: int = 0
     images: None = None
     """Nobody knows how many a script's step has."""
 

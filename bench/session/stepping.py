@@ -24,6 +24,7 @@ from bench.launch.script import ScriptCommand
 from bench.launch.turning import TURNS_VARIABLE, Left, TooLong, TurningScript
 from bench.launch.watch import SessionFailed
 from bench.session.contest import Tick
+from bench.session.periods import fit_blocks, most_steps
 from bench.session.script import (
     BadSamples,
     Launched,
@@ -45,7 +46,7 @@ from bench.session.turns import (
     take_turns,
 )
 from reports.files import writing
-from reports.pairs import of_duet
+from reports.pairs import Measured, of_duet
 from reports.schema.comparison import Launch, Order, Pair
 from reports.schema.samples import COLUMNS, Samples, SessionResult
 
@@ -88,6 +89,10 @@ class Stepping(Scripted):
     """Two commands of a user that take turns block by block, if they call `step()`."""
 
     wanted: Wanted = "auto"
+    steps_asked: int = 0
+    """Counted steps of a block, where the user says so."""
+    least_steps: int = 0
+    """Of a block, before it was made to hold whole periods; 0 until it is known."""
     most_pairs: int = 0
     """Pairs of blocks of a session, where the user says so; else as many as there are."""
     plan: Plan | None = None
@@ -121,7 +126,7 @@ class Stepping(Scripted):
         self, number: int, order: Order, tick: Tick, kept: dict[str, Launched], why: str
     ) -> Pair:
         """From now on launch them in turn; what is known of the first side stands."""
-        self.wanted, self.design, self.plan, self.block_steps = "relaunch", "relaunch", None, 0
+        self.wanted, self.design, self.plan = "relaunch", "relaunch", None
         if not why.startswith(NEVER):  # nobody has tried
             self.notes = (*self.notes, RELAUNCHED + why.partition("; ")[0])
         return self._in_turn(number, order, tick, kept)
@@ -139,9 +144,9 @@ class Stepping(Scripted):
                 "use --design relaunch"
             )
         cut, steps = launched.steadiness.cut, read_samples(samples)
-        plan = planned(np.array(steps) / 1e6, cut, block_steps=self.block_steps)
+        plan = planned(np.array(steps) / 1e6, cut, block_steps=self.steps_asked)
         if plan is None:
-            least = fewest_steps(self.block_steps) + max(0, cut - 10)
+            least = fewest_steps(self.steps_asked) + max(0, cut - 10)
             raise NoTurns(
                 f"its {len(steps)} steps are too few for turns, which take {least} at least; "
                 "let it take more, or use --design relaunch"
@@ -164,7 +169,7 @@ class Stepping(Scripted):
         except OSError as error:
             raise failed(number, order[0], str(error), session / f"{order[0]}.log") from error
         self._require_unhurried(steps, turns)
-        self.design, self.block_steps = "duet", self.plan.block_steps
+        self.design = "duet"
         return self._pair(number, order, at, (a, b), steps, turns, time.monotonic() - start)
 
     def _turning(self, name: str, session: Path) -> TurningScript:
@@ -240,6 +245,7 @@ class Stepping(Scripted):
             log_ratio=measured.log_ratio,
             middle_log_ratio=measured.middle_log_ratio,
             blocks_ms=measured.blocks_ms,
+            block_steps=plan.block_steps,
             step_ms=measured.step_ms,
             middle_ms=measured.middle_ms,
             slow=measured.slow,
@@ -249,7 +255,25 @@ class Stepping(Scripted):
             notes=tuple(self._notes_of(number, steps, turns)),
         )
         self.earlier.append(pair)
+        self._fit(measured, min(map(len, steps.values())), number)
         return pair
+
+    def _fit(self, measured: Measured, steps: int, number: int) -> None:
+        """Make later blocks as long as whole periods of slow steps, if a launch has so many."""
+        assert self.plan
+        self.least_steps = self.least_steps or self.plan.block_steps
+        room = (steps - self.plan.warm_up) // (1 + FEWEST_TURNS) - 1
+        most = 0 if self.steps_asked else min(room, most_steps(max(measured.step_ms)))
+        fitted = fit_blocks(
+            measured.slow,
+            now=self.plan.block_steps,
+            least=self.least_steps,
+            most=most,
+            session=number,
+        )
+        self.plan = replace(self.plan, block_steps=fitted.steps)
+        if fitted.note and fitted.note not in self.notes:
+            self.notes = (*self.notes, fitted.note)
 
     def _notes_of(self, number: int, steps: dict[str, list[int]], turns: Turns) -> Sequence[str]:
         assert self.plan

@@ -199,12 +199,20 @@ def _sessions(record: Comparison) -> str:
         look = "; one look" if record.looks_taken else ""
         return f"{record.a.sessions} of a, {record.b.sessions} of b{look}"
     blocks = (
-        f", each {_pairs_of_blocks(record)} pairs of blocks of {record.limits.block_steps} steps"
+        f", each {_pairs_of_blocks(record)} pairs of blocks of {_block_steps(record)} steps"
         if record.design == "duet"
         else ""
     )
     looks = f"{record.looks_taken} of {len(record.limits.looks)} planned looks at the verdict taken"
     return f"{counting(record)} of at most {record.limits.max_sessions}{blocks}; {looks}"
+
+
+def _block_steps(record: Comparison) -> str:
+    """Of the first session, and what became of it: blocks may be made whole periods long."""
+    played = [pair.block_steps or record.limits.block_steps for pair in record.pairs]
+    first, *others = played or [record.limits.block_steps]
+    changed = sorted(set(others) - {first})
+    return f"{first}, then {' or '.join(map(str, changed))}" if changed else f"{first}"
 
 
 def _pairs_of_blocks(record: Comparison) -> str:

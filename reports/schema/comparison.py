@@ -96,6 +96,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """ln(b / a) of the middle step: a median over pairs of blocks, or of launches'."""
     blocks_ms: tuple[tuple[float, float], ...] = ()
     """Median step of each pair of blocks, a and b; empty for launches."""
+    block_steps: int = 0
+    """Counted steps of each block; 0 for launches, and in records from before it was kept."""
     step_ms: tuple[float, float]
     """Mean step of a and of b; per image where the comparison is."""
     middle_ms: tuple[float, float] | None = None
@@ -152,7 +154,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int
     """Pairs of blocks of a session."""
     block_steps: int
-    """0 until the first warm-up has shown how long a step is."""
+    """As asked for; 0 where their number was left to us, so that it follows from the steps."""
     more_pairs: bool = False
     """Whether more pairs of blocks follow where they scatter."""
     as_is: bool = False

@@ -6,7 +6,7 @@ from scipy import stats
 
 from reports.schema.record import Session
 from reports.unpaired import judge_unpaired
-from tests.reports.made_results import figures_of_step, made_figures, made_session
+from tests.reports.made_results import figures_of_step, made_session
 
 A, B = (100.0, 103.0, 99.0, 101.0), (111.0, 108.0, 112.0)
 
@@ -47,11 +47,9 @@ def test_swapping_the_sides_turns_the_verdict_round() -> None:
 
 def test_parts_of_a_step() -> None:
     """What lies between the parts is one of them, so that they add up to the step."""
-    fast = [
-        made_session(figures=made_figures(step_ms_mean=mean, step_ms_p50=99)) for mean in (510, 530)
-    ]
+    fast = [made_session(figures=figures_of_step(mean, step_ms_p50=99)) for mean in (510, 530)]
     slow = [
-        made_session(figures=made_figures(forward_ms=value, step_ms_mean=350 + value))
+        made_session(figures=figures_of_step(350 + value, forward_ms=value))
         for value in (160, 162, 158)
     ]
     judged = judge_unpaired(fast, slow, 0.02)

@@ -51,7 +51,6 @@ def made_configured(root: Path, **changes: Any) -> Configured:
         "design": "duet",
         "may_relaunch": True,
         "blocks": 5,
-        "block_steps": 0,
     }
     return Configured(**(fields | changes))
 

@@ -83,7 +83,7 @@ def test_a_comparison_in_one_go(tmp_path: Path, stage: Stage) -> None:
         (3, "ab"),
         (4, "ba"),
     ]
-    assert (record.limits.block_steps, record.looks_taken) == (4, 1)
+    assert (record.pairs[0].block_steps, record.looks_taken) == (4, 1)
     for child in record.children:
         run = runs.load_run(runs.find(tmp_path, child))
         assert (run.status, len(run.sessions)) == ("ok", 4)
@@ -124,11 +124,18 @@ def test_sessions_that_were_complete_are_kept(tmp_path: Path, stage: Stage) -> N
     assert runs.load(folder) == record
 
 
+def test_blocks_are_fitted_after_going_on_too(tmp_path: Path, stage: Stage) -> None:
+    folder = interrupted(tmp_path, stage)
+    stage.slow_every = 3
+    record = resume(folder, LAPTOP, Silent())
+    assert [pair.block_steps for pair in record.pairs] == [4, 4, 4, 6]
+
+
 def test_longer_blocks_stay_longer_and_say_why(tmp_path: Path, stage: Stage) -> None:
     stage.slow_every = 3
     record = resume(interrupted(tmp_path, stage), LAPTOP, Silent())
     assert [score.block_steps for _, _, score in stage.played] == [0, 6, 6, 6, 6]
-    assert record.limits.block_steps == 6
+    assert [pair.block_steps for pair in record.pairs] == [4, 6, 6, 6]
     assert record.notes[:1] == (
         "slow steps come every 3 steps: blocks are of 6 steps from session 2 on",
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from math import log
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -140,9 +141,10 @@ def test_turns_are_gone_on_with(tmp_path: Path, monkeypatch: Patch) -> None:
     both = (Launch(steps=120, cut=12), Launch(steps=120, cut=12))
 
     def turned(source: Stepping, number: int, order: Order, tick: object) -> Pair:
-        source.design, source.block_steps = "duet", 7
+        source.design = "duet"
         plans.append(source.plan)
-        return made_pair(number, 0.1 + number / 1e4, blocks_ms=((10.0, 11.0),), launches=both)
+        blocks: dict[str, Any] = {"blocks_ms": ((10.0, 11.0),), "block_steps": 7}
+        return made_pair(number, 0.1 + number / 1e4, launches=both, **blocks)
 
     plans: list[Plan | None] = []
     monkeypatch.setattr(Stepping, "measure", turned)

@@ -8,7 +8,7 @@ import pytest
 
 from bench.config.resolve import DataFacts
 from bench.job import ImageList
-from bench.session import configured
+from bench.session import configured, periods
 from bench.session.configured import QUIET_PERCENT, differing, word
 from bench.session.data import Data
 from bench.session.room import NoRoom
@@ -75,7 +75,7 @@ def test_blocks_are_made_as_long_as_whole_periods(tmp_path: Path, stage: Stage) 
 
 def test_a_length_of_blocks_that_was_asked_for_stays(tmp_path: Path, stage: Stage) -> None:
     stage.slow_every = 3
-    source = made_configured(tmp_path, block_steps=5)
+    source = made_configured(tmp_path, steps_asked=5)
     for number in (1, 2):
         source.measure(number, "ab", silent)
     assert [score.block_steps for _, _, score in stage.played] == [5, 5]
@@ -87,7 +87,7 @@ def test_blocks_do_not_become_too_long(
     tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six steps of b, 20 or 60 ms each, last about a fifth of a second."""
-    monkeypatch.setattr(configured, "LONGEST_BLOCK_S", 0.1)
+    monkeypatch.setattr(periods, "LONGEST_BLOCK_S", 0.1)
     stage.slow_every = 3
     source = made_configured(tmp_path)
     source.measure(1, "ab", silent)
@@ -118,7 +118,7 @@ def test_a_loud_waiting_side_is_noted(
 
 def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: Stage) -> None:
     stage.meanwhile = lambda number: no_room(number) if not stage.launched else None
-    source = made_configured(tmp_path, block_steps=7)
+    source = made_configured(tmp_path, steps_asked=7)
     pairs = [source.measure(number, order, silent) for number, order in ((1, "ab"), (2, "ba"))]
     assert (source.design, source.block_steps) == ("relaunch", 0)
     assert source.notes == ("relaunched, as memory cannot hold both sides: about 5.0 GiB",)

@@ -44,10 +44,6 @@ class Made:
     def images(self) -> tuple[int, int]:
         return 8, 8
 
-    @property
-    def block_steps(self) -> int:
-        return 5 if self.asked else 0
-
     def sides(self) -> tuple[Side, Side]:
         return Side(given="one"), Side(given="other")
 
@@ -124,7 +120,7 @@ def test_it_ends_at_the_first_look_that_can_tell(tmp_path: Path) -> None:
     assert record.change.confidence_percent == pytest.approx(
         100 * (1 - TOTAL_SHARE * plan_looks(26).alphas[0])
     )
-    assert (record.limits.looks, record.limits.block_steps) == ((4, 6, 10, 16, 26), 5)
+    assert record.limits.looks == (4, 6, 10, 16, 26)
     assert (record.children, record.sessions_more) == (CHILDREN, None)
     assert source.closed == [("ok", "")]
 

@@ -28,6 +28,8 @@ class Stage:
         self.by_step, self.ranks, self.steps = True, False, 120
         self.fed = 1.0
         """Steps in blocks over those of warm-up."""
+        self.slow_every = 0
+        """In steps after the warm-up."""
         self.pairs = 10
         self.error: Exception | None = None
 
@@ -53,6 +55,8 @@ class Stage:
             Path(f"{samples}.ranks").touch()
         step = {"a": 5_000_000, "b": 6_000_000}[name]
         later = [round(step * fed)] * (self.steps - 10)
+        if self.slow_every:
+            later[:: self.slow_every] = [5 * step] * len(later[:: self.slow_every])
         samples.write_text("".join(f"{each}\n" for each in [step] * 10 + later))
 
 
@@ -93,8 +97,8 @@ def test_turns_are_taken_where_the_first_launch_calls_step(tmp_path: Path, stage
     made = source(tmp_path)
     found = measured(made)
     assert (stage.launched, stage.turned) == ([(1, "a")], 2)
-    assert (made.design, made.block_steps, made.notes) == ("duet", 9, ())
-    assert {len(pair.blocks_ms) for pair in found} == {10}
+    assert (made.design, made.notes) == ("duet", ())
+    assert {(len(pair.blocks_ms), pair.block_steps) for pair in found} == {(10, 9)}
     assert found[0].step_ms == pytest.approx((5.0, 6.0))
     assert np.exp(found[0].log_ratio) == pytest.approx(1.2)
     assert found[0].phases_ms == {}, "of a script's parts nothing is known"
@@ -104,13 +108,35 @@ def test_turns_are_taken_where_the_first_launch_calls_step(tmp_path: Path, stage
     ] * 2
 
 
+def test_blocks_of_scripts_hold_whole_periods_too(tmp_path: Path, stage: Stage) -> None:
+    """Every 4th step is slow, and blocks of nine hold no whole periods: twelve do."""
+    stage.slow_every, stage.pairs, stage.steps = 4, 8, 130
+    made = source(tmp_path)
+    found = measured(made)
+    assert [pair.block_steps for pair in found] == [9, 12]
+    note = "slow steps come every 4 steps: blocks are of 12 steps from session 2 on"
+    assert made.notes == (note,)
+
+
+def test_blocks_of_scripts_leave_room_for_turns(tmp_path: Path, stage: Stage) -> None:
+    """Blocks of 26 are more than four pairs of them have steps for."""
+    stage.slow_every = 26
+    stage.steps, stage.pairs = 140, 10
+    made = source(tmp_path, steps_asked=0)
+    measured(made, 1)
+    assert made.plan is not None
+    assert made.plan.block_steps == 10
+    (note,) = made.notes
+    assert note.endswith("blocks of 10 do not hold whole periods: --block-steps 26 would")
+
+
 def test_a_script_that_never_calls_it_is_launched_in_turn(tmp_path: Path, stage: Stage) -> None:
     """As ever: its first launch is not taken twice, and nobody is told of what he does not know."""
     stage.by_step = False
     made = source(tmp_path)
-    measured(made)
+    found = measured(made)
     assert (stage.launched, stage.turned) == ([(1, "a"), (1, "b"), (2, "b"), (2, "a")], 0)
-    assert (made.design, made.block_steps, made.notes) == ("relaunch", 0, ())
+    assert (made.design, found[1].block_steps, made.notes) == ("relaunch", 0, ())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +160,7 @@ def test_where_turns_cannot_be_taken_it_is_said_and_relaunched(
         setattr(stage, name, value)
     made = source(tmp_path)
     found = measured(made)
-    assert (made.design, made.block_steps) == ("relaunch", 0)
+    assert made.design == "relaunch"
     assert [pair.blocks_ms for pair in found] == [(), ()]
     (note,) = made.notes
     assert note.startswith(RELAUNCHED + words), note
@@ -181,7 +207,7 @@ def test_who_asks_for_launches_gets_them(tmp_path: Path, stage: Stage) -> None:
 
 
 def test_blocks_and_the_module_are_as_asked(tmp_path: Path, stage: Stage) -> None:
-    made = source(tmp_path, wanted="duet", block_steps=5, most_pairs=6)
+    made = source(tmp_path, wanted="duet", steps_asked=5, most_pairs=6)
     measured(made, 1)
     assert made.plan == Plan(warm_up=10, block_steps=5, most_pairs=6)
     session = tmp_path / "session-1"
