@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 
 from bench.cli.run import Pardon, minutes_to_wait, say
-from bench.cli.show import show_stored
+from bench.cli.show import show_stored, shown_when_interrupted
 from bench.cli.sides import ids_of, refuse, side_request, words_of
 from bench.config.request import flag, merged
 from bench.errors import UsageError
@@ -19,6 +19,9 @@ from bench.session.blocks import FEWEST_PAIRS
 from reports.runs import find, runs_folder
 from reports.schema.comparison import Comparison, Limits
 from reports.schema.config import Request
+
+if TYPE_CHECKING:
+    from bench.cli.compare_display import CompareDisplay
 
 FAILED, SLOWER = 4, 1
 _UNSURE: Final = ("can't tell", "never steady", "invalid")
@@ -42,14 +45,12 @@ _MOST_STEPS: Final = 2_000_000
 
 def compare_command(given: Mapping[str, Any]) -> int:
     """Compare as asked, show the record, and return the exit code."""
-    from bench.cli.compare_display import CompareDisplay
-
     require_alone("compare")
     root = runs_folder(given["output"])
     if minutes := minutes_to_wait(given["wait"]):
         refuse(given, ("a_runs", "b_runs"), "measures nothing: there is nothing to wait for")
         wait_until_free(minutes, say)
-    with CompareDisplay() as display:
+    with shown_when_interrupted(as_json=given["json"]), _display() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
     show_stored(record, as_json=given["json"])
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
@@ -59,6 +60,13 @@ def compare_command(given: Mapping[str, Any]) -> int:
 
         say("; ".join((verdict_line(record), *what_to_do(record))))
     return code
+
+
+def _display() -> "CompareDisplay":
+    from bench.cli.compare_display import CompareDisplay
+    from bench.machine.look import look_while_held
+
+    return CompareDisplay(look=look_while_held)
 
 
 def exit_code(record: Comparison, pardon: Pardon) -> int:

@@ -1,7 +1,7 @@
 """What the user sees while a comparison goes on, all on standard error."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
@@ -14,9 +14,9 @@ from reports.verdicts import Judged
 class CompareDisplay(RunDisplay):
     """A line for each session that has ended, and one that moves for the present one."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._pairs = self._number = 0
+    def __init__(self, *, look: Callable[[], str] = str) -> None:
+        super().__init__(look=look)
+        self._pairs = self._number = self._invalid = 0
         self._design: Design = "duet"
         self._order: Order = "ab"
         self._most_minutes, self._began_s = 0.0, time.monotonic()
@@ -35,13 +35,15 @@ class CompareDisplay(RunDisplay):
             self.line(Text("   --as-is: your environment is left alone, and so is the heap"))
         if not differences:
             self.line(Text("   nothing differs: A/A, which shows the machine's own noise"))
+        self.looked()
 
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
         self._number, self._order, self._design = number, order, design
         used = (time.monotonic() - self._began_s) / 60
         budget = f", {used:.0f} of {self._most_minutes:g} min" if self._most_minutes else ""
-        self._label = f"session {number} of at most {most}{budget}: "
+        invalid = f" ({self._invalid} did not count)" if self._invalid else ""
+        self._label = f"session {number} of at most {most}{invalid}{budget}: "
         if design == "duet":
             self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
 
@@ -63,6 +65,7 @@ class CompareDisplay(RunDisplay):
         design = "duet" if pair.blocks_ms else design  # and a first launch has shown that it can be
         told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
         if pair.invalid:
+            self._invalid += 1
             told = f"does not count: {pair.invalid[0]}"
         verdict = f"   {judged.word}" if look or judged.word == "invalid" else ""
         self.line(

@@ -5,7 +5,7 @@ change of phase and now and then. Both are fed twice a second at most, from rank
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from rich.text import Text
 from bench.cli.screen import progress_screen
 from bench.launch.watch import Progress as SessionProgress
 from bench.rankfile import Phase
+from reports.render.words import duration
 from reports.schema.config import Choice, RunConfig
 
 _PHASES = {
@@ -41,13 +42,15 @@ REDRAW_S = 1.0
 class RunDisplay:
     """Progress of one run. A context manager, so that the cursor always comes back."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, look: Callable[[], str] = str) -> None:
+        """`look` gives what is seen of the machine, to be said before anything is measured."""
         self._console = progress_screen(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._progress = _progress_bar(self._console)
         self._task = self._progress.add_task("", total=None, count="", rate="")
         self._config: RunConfig | None = None
         self._label, self._said, self._drawn = "", "", 0.0
+        self._look, self._began_s = look, time.monotonic()
 
     def __enter__(self) -> Self:
         if self._live:
@@ -75,11 +78,23 @@ class RunDisplay:
         self._console.print(_choices_table(choices))
         if hidden := max(0, len({one.why for one in choices}) - MOST_CHOICES):
             self._console.print(f"  and {hidden} more: see --dry-run, or the record", style="dim")
-        self._console.print(Text.assemble(("Run folder ", "bold"), f"{folder}\n"))
+        self._console.print(Text.assemble(("Run folder ", "bold"), f"{folder}"))
+        self.looked()
+        self._console.print()
+        self._began_s = time.monotonic()
+
+    def looked(self) -> None:
+        """Say what was seen of the machine, if anything."""
+        if seen := self._look():
+            self.line(Text.assemble(("note ", "yellow"), seen))
 
     def session(self, number: int, total: int) -> None:
         """A session starts."""
-        self._label = f"session {number} of {total}: " if total > 1 else ""
+        left = ""
+        if number > 1:
+            each_s = (time.monotonic() - self._began_s) / (number - 1)
+            left = f", about {duration(each_s * (total - number + 1))} left"
+        self._label = f"session {number} of {total}{left}: " if total > 1 else ""
         self.show("starting the ranks", 0, 0, "")
 
     def progress(self, progress: SessionProgress) -> None:

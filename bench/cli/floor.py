@@ -27,6 +27,7 @@ def floor_command(
     require_alone("doctor --aa")
     request, count = side_request(both, "--both"), _count(sessions)
     from bench.cli.compare_display import CompareDisplay
+    from bench.machine.look import look_while_held
     from bench.session.floor import measure_floor
 
     limits = Limits(
@@ -39,7 +40,7 @@ def floor_command(
         fixed=True,
     )
     try:
-        with CompareDisplay() as display:
+        with CompareDisplay(look=look_while_held) as display:
             duet, relaunch = measure_floor(
                 request,
                 inspect(),

@@ -10,6 +10,7 @@ from bench.config.request import checked, merged, read_file
 from bench.errors import UsageError
 from bench.machine.inventory import Machine, inspect
 from bench.machine.lock import wait_until_free
+from bench.machine.look import begin_look
 from bench.machine.member import Member, find_member
 from reports.runs import runs_folder
 from reports.schema.config import Request
@@ -85,11 +86,13 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, pardon:
 
         take_part(request, machine, member, runs_folder(output))
         return 0
+    look = begin_look()
     # The sessions need numpy and the figures scipy: not before a run is certain.
     from bench.cli.display import RunDisplay
     from bench.session.run import execute
 
-    with RunDisplay() as display:
+    seen = look()
+    with RunDisplay(look=lambda: seen) as display:
         request, note = _with_batch(request, member, machine, display.preparing)
         with shown_when_interrupted(as_json=as_json):
             record = execute(

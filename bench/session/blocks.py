@@ -40,12 +40,14 @@ def alternate(
     pairs: int,
     more: Callable[[Lengths], bool] = lambda _: False,
     over: Callable[[Lengths], bool] = lambda _: False,
+    so_far: Lengths | None = None,
 ) -> Lengths:
     """Run `pairs` blocks of each side, and then as long as `more`, given all so far, says so.
 
-    It ends sooner where `over`, asked after each pair, says that the time is over.
+    It ends sooner where `over`, asked after each pair, says that the time is over. `so_far`, empty
+    at first, is filled as pairs end, for who must know when something else cuts it.
     """
-    lengths: Lengths = []
+    lengths: Lengths = [] if so_far is None else so_far
     while (len(lengths) < pairs or more(lengths)) and not over(lengths):
         if len(lengths) % 2 == 0:
             a = first()
@@ -69,6 +71,20 @@ def in_rounds(blocks: Sequence[Block], rounds: int) -> list[tuple[float, ...]]:
         took = {place: blocks[place]() for place in places}
         lengths.append(tuple(took[place] for place in range(len(blocks))))
     return lengths
+
+
+def in_words(lengths: Lengths, *, b_first: bool) -> str:
+    """What the pairs of a session that was cut have shown; empty where none counts.
+
+    The first pair is left out, as ever. There is no interval: a session is the unit.
+    """
+    counted = lengths[1:]
+    if not counted:
+        return ""
+    first, second = (sum(side) for side in zip(*counted, strict=True))
+    change = 100 * ((first / second if b_first else second / first) - 1)
+    pairs = f"{len(counted)} pair{'s' * (len(counted) > 1)} of blocks"
+    return f"b {change:+.1f} % over {pairs}"
 
 
 def block_length(step_ns: int, *, may_be_short: bool) -> int:

@@ -11,6 +11,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.launch.ports import choose_port
+from bench.session.blocks import Lengths, in_words
 from bench.session.contest import Tick
 from bench.session.data import record_of
 from bench.session.duet import Played, Score, play
@@ -56,6 +57,8 @@ class Configured:
     ends_s: float = math.inf
     """When the budget is over, by the monotonic clock."""
     told: list[str] = field(default_factory=list)
+    so_far: Lengths = field(default_factory=list)
+    """Pairs of blocks of the session that goes on."""
     least_steps: int = 0
     """Of a block, before it was made to hold whole periods; 0 until it is known."""
 
@@ -118,6 +121,11 @@ class Configured:
         """Of both runs so far."""
         return tuple(self.a.sessions), tuple(self.b.sessions)
 
+    def cut(self, order: Order) -> str:
+        """What the session that goes on has shown by now: of pairs of blocks, or of a launch."""
+        launches = (f"{name}: {run.cut}" for name, run in (("a", self.a), ("b", self.b)) if run.cut)
+        return in_words(self.so_far, b_first=order == "ba") or ", ".join(launches)
+
     def close(self, status: Status, why: str) -> tuple[str, ...]:
         """Write both runs' records."""
         for run in (self.a, self.b):
@@ -144,7 +152,9 @@ class Configured:
             ends_s=self.ends_s,
         )
         at = datetime.now(UTC)
-        played = play(self.a, self.b, score, number, order, tick)
+        self.so_far.clear()
+        played = play(self.a, self.b, score, number, order, tick, self.so_far)
+        self.so_far.clear()
         self.block_steps = played.block_steps
         measured = self._comparable(of_duet(*played.results, played.block_steps))
         sessions = self._keep(played)

@@ -1,9 +1,8 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
-import re
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import msgspec
 from bench.errors import Interrupted, NotKept, cannot_write, is_of_the_environment
 from bench.launch.watch import SessionFailed
 from bench.machine.process import undisturbed
+from bench.session.notes import notes_of_sessions
 from bench.version import own_version
 from reports import runs
 from reports.files import describe, write_atomically
@@ -40,9 +40,6 @@ from reports.verdicts import (
 
 STATE: Final = "state.json"
 """Beside the record: all that is needed to go on."""
-
-MOST_LISTED: Final = 8
-"""Sessions named with a note."""
 
 Tick = Callable[[int], None]
 """Called once or twice a second with the number of finished pairs of blocks."""
@@ -81,6 +78,9 @@ class Source(Protocol):
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         """What the sides' own runs hold, for going on later; empty where they have none."""
+
+    def cut(self, order: Order) -> str:
+        """What a session that goes on has shown by now, in words; empty where that is nothing."""
 
     def close(self, status: Status, why: str) -> tuple[str, ...]:
         """Write the sides' own records; return their ids."""
@@ -167,8 +167,10 @@ class Contest:
             raise
         except (KeyboardInterrupt, Interrupted):
             with undisturbed():
-                self._close("interrupted", f"stopped after {len(self.pairs)} complete sessions")
-            raise Interrupted(f"interrupted; {self._what_is_left()}") from None
+                cut = self._cut_session()
+                self._close("interrupted", self._where() + cut)
+            shown = self.record if self.pairs or cut else None
+            raise Interrupted(f"interrupted; {self._what_is_left()}", shown) from None
         except NotKept:  # of another comparison that ends with this one
             with suppress(NotKept):
                 self._finish()
@@ -195,6 +197,17 @@ class Contest:
         if self.pairs:
             raise NotKept(self.record, error, kept=True) from error
         raise error
+
+    def _where(self) -> str:
+        """Where it was cut."""
+        done = len(self.pairs)
+        return f"interrupted after {done} complete session{'s' * (done != 1)}"
+
+    def _cut_session(self) -> str:
+        """What the session that was cut had shown; it does not count."""
+        number = len(self.pairs) + 1
+        cut = self.source.cut(order_of(number))
+        return f"; session {number}, which was cut: {cut}" if cut else ""
 
     def _what_is_left(self) -> str:
         if self.limits.fixed:  # one half of an A/A: the other one would be missing
@@ -347,39 +360,17 @@ class Contest:
         )
 
     def _notes(self, judged: Judged) -> tuple[str, ...]:
-        told = _of_sessions((pair.number, one) for pair in self.pairs for one in pair.notes)
-        told += _of_sessions((pair.number, one) for pair in self.pairs for one in pair.unsteady)
-        invalid = _of_sessions(
-            ((pair.number, one) for pair in self.pairs for one in pair.invalid), "do not count: "
+        told, unsteady, invalid = (
+            notes_of_sessions(
+                ((pair.number, one) for pair in self.pairs for one in getattr(pair, kind)), what
+            )
+            for kind, what in (("notes", ""), ("unsteady", ""), ("invalid", "do not count: "))
         )
         drift = [f"{judged.drift}, of both sides alike"] if judged.drift else []
         unsaved = [self.unsaved] if self.unsaved else []
-        return tuple(dict.fromkeys([*self.source.notes, *drift, *told, *invalid, *unsaved]))
-
-
-def _of_sessions(notes: Iterable[tuple[int, str]], what: str = "") -> list[str]:
-    """Say each kind of note once, with its sessions; those of a kind differ in their numbers."""
-    kinds: dict[str, list[tuple[int, str]]] = {}
-    for number, note in notes:
-        kinds.setdefault(re.sub(r"\d[\d.,]*", "#", note), []).append((number, note))
-    found = []
-    for told in kinds.values():
-        numbers = list(dict.fromkeys(number for number, _ in told))
-        one = re.sub(r"^session \d+[:,] ", "", told[0][1])
-        if what and len(numbers) == 1:
-            found.append(f"session {numbers[0]} {what.replace('do', 'does')}{one}")
-        elif what:
-            found.append(f"sessions {_listed(numbers)} {what}{one}")
-        else:
-            found.append(f"session{'s' * (len(numbers) > 1)} {_listed(numbers)}: {one}")
-    return found
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """1, 2, 3 and 7; of many the first few."""
-    if len(numbers) > MOST_LISTED:
-        return f"{', '.join(map(str, numbers[:MOST_LISTED]))} and {len(numbers) - MOST_LISTED} more"
-    return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
+        return tuple(
+            dict.fromkeys([*self.source.notes, *drift, *told, *unsteady, *invalid, *unsaved])
+        )
 
 
 def order_of(number: int) -> Order:

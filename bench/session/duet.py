@@ -85,14 +85,25 @@ Tick = Callable[[int], None]
 """Called once or twice a second with the number of pairs finished."""
 
 
-def play(a: Recording, b: Recording, score: Score, number: int, order: Order, tick: Tick) -> Played:
-    """Launch both sides, let them take turns, and end them; `order` says who is first."""
+def play(
+    a: Recording,
+    b: Recording,
+    score: Score,
+    number: int,
+    order: Order,
+    tick: Tick,
+    so_far: Lengths,
+) -> Played:
+    """Launch both sides, let them take turns, and end them; `order` says who is first.
+
+    `so_far` is filled with the pairs of blocks as they end, for what a cut session has shown.
+    """
     with ExitStack() as stack:
         library = stack.enter_context(nvml.session())
         watch = open_watch(library, sorted({*a.gpu_indices(), *b.gpu_indices()}))
         stack.enter_context(lost_gpus_named(watch))
         watch.note_residents()
-        stage = _Stage(stack=stack, score=score, number=number, tick=tick)
+        stage = _Stage(stack=stack, score=score, number=number, tick=tick, so_far=so_far)
         stage.build(*((a, b) if order == "ab" else (b, a)), flipped=order == "ba")
         watch.start()
         stage.watch = watch.sample
@@ -119,6 +130,7 @@ class _Stage:
     score: Score
     number: int
     tick: Tick
+    so_far: Lengths = field(default_factory=list)
     watch: Callable[[], None] = lambda: None
     sides: list[Resident] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
@@ -189,7 +201,7 @@ class _Stage:
             whole = counted >= FEWEST_WHEN_OVER and counted % 2 == 0
             return whole and time.monotonic() > self.score.ends_s
 
-        alternate(*blocks, 1 + self.score.pairs, more, over)
+        alternate(*blocks, 1 + self.score.pairs, more, over, self.so_far)
         return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
 
     def _launch(self, run: Recording, module: str) -> None:

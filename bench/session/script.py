@@ -168,6 +168,16 @@ class Scripted:
         """None: a script leaves no runs."""
         return (), ()
 
+    def cut(self, order: Order) -> str:
+        """How many steps each side has written in the session that goes on, and their mean."""
+        number = len(self.earlier) + 1
+        found = [(name, _written_ms(self._session(number) / f"{name}.samples")) for name in order]
+        return ", ".join(
+            f"{name} {len(steps)} steps of {np.mean(steps):.4g} ms"
+            for name, steps in found
+            if steps
+        )
+
     def close(self, status: Status, why: str) -> tuple[str, ...]:
         """There is nothing beside the comparison's own record."""
         return ()
@@ -248,6 +258,15 @@ def read_samples(path: Path) -> list[int]:
             f"{FEWEST_STEPS} at least are needed"
         )
     return [int(line) for line in lines]
+
+
+def _written_ms(path: Path) -> list[float]:
+    """Whole lines of a file that a launch may still be writing, or has never made."""
+    try:
+        lines = path.read_text(errors="replace").rpartition("\n")[0].split()
+    except OSError:
+        return []
+    return [int(line) / 1e6 for line in lines if _is_step(line)]
 
 
 def _is_step(text: str) -> bool:

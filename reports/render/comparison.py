@@ -228,5 +228,3 @@ def _remarks(record: Comparison) -> Iterator[Text]:
         yield Text.assemble(("note ", "yellow"), note)
     if record.failure:
         yield from failure_lines(record.failure)
-    elif record.status in ("failed", "interrupted"):
-        yield Text.assemble((f"{record.status} ", "bold red"), record.why)

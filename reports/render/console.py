@@ -247,7 +247,7 @@ def _remarks(record: Record) -> Iterator[Text]:
         yield Text.assemble(("note ", "yellow"), note)
     if record.failure:
         yield from failure_lines(record.failure)
-    elif record.status == "interrupted":
+    elif record.status == "interrupted" and not record.figures:  # else it stands first
         why = record.why.removeprefix("interrupted ")
         yield Text.assemble(("interrupted ", "bold yellow"), why)
 

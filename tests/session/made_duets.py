@@ -12,6 +12,7 @@ import pytest
 from bench.launch.watch import Listener
 from bench.machine.inventory import Machine
 from bench.session import configured
+from bench.session.blocks import Lengths
 from bench.session.configured import Configured
 from bench.session.duet import Order, Played, Score
 from bench.session.recording import Recording, Started, open_recording
@@ -95,9 +96,11 @@ class Stage:
         number: int,
         order: Order,
         tick: Callable[[int], None],
+        so_far: Lengths,
     ) -> Played:
         """Stands for `bench.session.duet.play`: blocks of four steps where none are asked for."""
         self.played.append((number, order, score))
+        so_far += [(9.0, 1.0), (0.1, 0.2), (0.1, 0.3)]
         self.meanwhile(number)
         steps = score.block_steps or 4
         count = (1 + score.pairs + self.more_pairs) * steps

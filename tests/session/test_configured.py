@@ -13,7 +13,7 @@ from bench.session.configured import QUIET_PERCENT, differing, word
 from bench.session.data import Data
 from bench.session.room import NoRoom
 from reports import runs
-from reports.schema.comparison import Difference
+from reports.schema.comparison import Difference, Order
 from reports.schema.record import Session, Steadiness
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
@@ -114,6 +114,26 @@ def test_a_loud_waiting_side_is_noted(
     assert pair.quiet_percent == percent
     expected = "session 3: the waiting side used 1.6 % of its cores"
     assert pair.notes == ((expected,) if noted else ())
+
+
+@pytest.mark.parametrize(("order", "words"), [("ab", "b +150.0 %"), ("ba", "b -60.0 %")])
+def test_what_a_cut_session_has_shown(
+    tmp_path: Path, stage: Stage, order: Order, words: str
+) -> None:
+    """The first pair of blocks does not count."""
+
+    def interrupt(number: int) -> None:
+        raise KeyboardInterrupt
+
+    source = made_configured(tmp_path)
+    assert source.cut(order) == ""
+    stage.meanwhile = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        source.measure(1, order, silent)
+    assert source.cut(order) == f"{words} over 2 pairs of blocks"
+    stage.meanwhile = lambda number: None
+    source.measure(1, order, silent)
+    assert source.cut(order) == ""
 
 
 def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: Stage) -> None:

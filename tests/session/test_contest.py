@@ -37,6 +37,8 @@ class Made:
     """What happens during a session."""
     design: Design = "duet"
     notes: tuple[str, ...] = ("of the source",)
+    shows: str = ""
+    """What a session that is cut has shown."""
     asked: list[tuple[int, Order]] = field(default_factory=list)
     closed: list[tuple[Status, str]] = field(default_factory=list)
 
@@ -59,6 +61,9 @@ class Made:
         self.meanwhile(number)
         reasons = ("a: the loss is not finite",) if number in self.invalid else ()
         return made_pair(number, self.effects[number - 1], invalid=reasons)
+
+    def cut(self, order: Order) -> str:
+        return self.shows
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         done = tuple(made_session(number) for number, _ in self.asked)
@@ -332,8 +337,23 @@ def test_an_interruption_says_how_to_go_on(tmp_path: Path, end: BaseException) -
     record = runs.load(made.folder)
     assert isinstance(record, Comparison)
     assert (record.status, record.verdict, len(record.pairs)) == ("interrupted", None, 2)
-    assert record.why == "stopped after 2 complete sessions"
+    assert record.why == "interrupted after 2 complete sessions"
+    assert raised.value.record == record, "what there is by then is shown"
     assert source.closed == [("interrupted", record.why)]
+
+
+@pytest.mark.parametrize("shows", ["", "b +3.0 % over 9 pairs of blocks"])
+def test_what_a_first_session_had_shown_is_told(tmp_path: Path, shows: str) -> None:
+    made = contest(
+        tmp_path, Made(effects=UNSURE, shows=shows, meanwhile=failing(KeyboardInterrupt(), 1))
+    )
+    with pytest.raises(Interrupted, match="nothing to go on with") as raised:
+        made.run()
+    record = runs.load(made.folder)
+    assert isinstance(record, Comparison)
+    cut = f"; session 1, which was cut: {shows}" if shows else ""
+    assert record.why == f"interrupted after 0 complete sessions{cut}"
+    assert (raised.value.record is None) == (not shows), "an empty table tells nothing"
 
 
 @pytest.mark.parametrize("error", [CannotHere("no port left"), ZeroDivisionError("by us")])

@@ -265,7 +265,7 @@ class Playing:
     def __call__(self) -> duet.Played:
         run: Any = SimpleNamespace(gpu_indices=lambda: [0])
         score = Score(pairs=1, block_steps=0, more=False, check_memory=False)
-        return duet.play(run, run, score, 1, "ab", lambda done: None)
+        return duet.play(run, run, score, 1, "ab", lambda done: None, [])
 
 
 def test_what_a_gpu_took_is_neither_sides(monkeypatch: pytest.MonkeyPatch) -> None:
