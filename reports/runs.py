@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,13 @@ class Unfinished:
 def runs_folder(given: Path | None) -> Path:
     """The folder named, else $RESNEXT_BENCH_RUNS, else `runs` in the current folder."""
     return given or Path(os.environ.get(FOLDER_VARIABLE) or "runs")
+
+
+def option_for(root: Path) -> str:
+    """What a command must be given to find the runs in `root`, after a blank; "" if nothing."""
+    if root.absolute() == runs_folder(None).absolute():
+        return ""
+    return f" --output {shlex.quote(str(root))}"
 
 
 def create(root: Path, label: str) -> Path:

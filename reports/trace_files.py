@@ -22,6 +22,8 @@ class TraceFile:
     path: Path
     rank: int | None
     """As the run's record says, else as the file's name does."""
+    doubt: str = ""
+    """Why its run is not to be believed."""
 
 
 def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
@@ -63,8 +65,10 @@ def _of_run(folder: Path) -> tuple[TraceFile, ...]:
         raise StoreError(
             f"{record.id} has no traces; run it again with: resnext-bench run ... --profile"
         )
+    doubt = f"INVALID: {record.why}" if record.status == "invalid" else ""
     here = [
-        TraceFile(path=_moved(Path(one.trace), folder), rank=one.rank) for one in record.profiled
+        TraceFile(path=_moved(Path(one.trace), folder), rank=one.rank, doubt=doubt)
+        for one in record.profiled
     ]
     there = [one for one in here if one.path.is_file()]
     if not there:

@@ -12,7 +12,7 @@ from bench.cli.run import Pardon, run_request
 from bench.cli.show import show_stored
 from bench.config.resolve import request_of
 from bench.errors import UsageError
-from reports.runs import Unfinished, find, load, load_run, runs_folder, scan
+from reports.runs import Unfinished, find, load, load_run, option_for, runs_folder, scan
 from reports.schema.upgrade import Stored, schema
 
 _CHOOSING = ("status", "model", "tag", "since", "before", "where", "sort", "limit")
@@ -95,7 +95,7 @@ def diff_command(a: str, b: str, output: Path | None, as_json: bool) -> int:
     from bench.cli.screen import screen
     from reports.render.runs import print_diff
 
-    print_diff(screen(), found)
+    print_diff(screen(), found, option_for(root))
     return 0
 
 

@@ -9,12 +9,14 @@ from typing import Final
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.text import Text
 
 from bench.cli.output import print_json
 from bench.cli.screen import progress_screen, screen
 from bench.errors import UsageError
 from reports.errors import StoreError, TraceError
 from reports.render.trace import print_ranks, print_trace, print_warnings
+from reports.runs import option_for
 from reports.schema.trace import RanksReport, TraceReport
 from reports.trace.analysis import analyse
 from reports.trace.ranks import Collectives, collectives, ranks
@@ -34,12 +36,26 @@ def report_command(
 ) -> int:
     """Read, report and print."""
     rows, chosen = _number("--top", top), None if rank is None else _number("--rank", rank, 0)
-    found = read_reports(trace_files(wanted, output), whole=not Path(wanted).is_file())
+    files = trace_files(wanted, output)
+    found = read_reports(files, whole=not Path(wanted).is_file())
     if as_json:
+        found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
-    print_reports(screen(), found, rows, chosen)
+    console = screen()
+    for doubt in _doubts(files):
+        console.print(Text(doubt, style="bold red"))
+    print_reports(console, found, rows, chosen)
     return 0
+
+
+def _doubts(files: Sequence[TraceFile]) -> list[str]:
+    """Why the run behind the traces is not to be believed."""
+    return list(dict.fromkeys(file.doubt for file in files if file.doubt))
+
+
+def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
+    return msgspec.structs.replace(report, warnings=[*_doubts(files), *report.warnings])
 
 
 def show_profiled(run: str, root: Path) -> None:
@@ -52,7 +68,8 @@ def show_profiled(run: str, root: Path) -> None:
         print_warnings(console, [f"no kernel-time report: {error}"])
         return
     print_reports(console, found, _IN_SHORT, None)
-    console.print(f"All of it: resnext-bench trace report {run}")
+    command = f"resnext-bench trace report {run}{option_for(root)}"
+    console.print(f"All of it: {command}", soft_wrap=True, markup=False, highlight=False)
 
 
 def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:

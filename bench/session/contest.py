@@ -1,6 +1,5 @@
 """The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -214,9 +213,7 @@ class Contest:
             return f"the sessions so far are in {self.folder}"
         if not self.pairs:
             return "no session was complete, so there is nothing to go on with"
-        root = self.folder.parent
-        elsewhere = root.absolute() != runs.runs_folder(None).absolute()
-        output = f" --output {shlex.quote(str(root))}" if elsewhere else ""
+        output = runs.option_for(self.folder.parent)
         return f"go on with: resnext-bench compare --resume {self.folder.name}{output}"
 
     def advance(self) -> None:

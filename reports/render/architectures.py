@@ -25,11 +25,27 @@ _POINTWISE: Final = {
 }
 
 
+_FLOORS: Final = (
+    "A floor is the least time that a kernel can take: its FLOP at the device's rate, or its bytes "
+    "at the memory's, whichever is longer."
+)
+_PRODUCTS: Final = ("grouped convolutions", "other convolutions", "linear")
+
+
 def print_models(console: Console, rows: Sequence[ModelRow], left_out: Sequence[str]) -> None:
     """A line for each network; `left_out` do not take images of that size."""
     table = _table("")
     table.add_column("network", no_wrap=True)
-    for name in ("px", "parameters", "G MACs", "GFLOP", "train", "MiB", "bf16"):
+    heads = (
+        "px",
+        "parameters",
+        "G MACs",
+        "forward\nGFLOP",
+        "train\nGFLOP",
+        "fp32\nMiB",
+        "bf16\nMiB",
+    )
+    for name in heads:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -47,7 +63,8 @@ def print_models(console: Console, rows: Sequence[ModelRow], left_out: Sequence[
         Text(
             "For one image. G MACs: multiply-adds of the forward pass, the papers' FLOPs; GFLOP: "
             "two for each; train: forward, input and weight gradients; MiB: what an image leaves "
-            "for backward in fp32, and in bf16. Any depth, cardinality, width: models show NAME.",
+            "for backward, in fp32 and under bf16. Any depth, cardinality and width has a name of "
+            "this kind: resnext-bench models show NAME.",
             style="dim",
         )
     )
@@ -108,7 +125,7 @@ def _sheet_lines(sheet: ModelSheet) -> Sequence[Text]:
 def print_roofline(console: Console, found: Roofline, top: int | None) -> None:
     """A row for each kind of layer, and what they come to."""
     console.print(_headline(found))
-    table = _table("us of all in a step; of each one forward, input and weight gradient")
+    table = _table("us: of all x layers in a step; fwd, dgrad, wgrad: of one of them")
     heads = ("us", "%", "x", "fwd", "dgrad", "wgrad", "FLOP/B")
     rows = sorted(found.rows, key=lambda row: -row.total_us)
     cells = [_floor_cells(row, found) for row in rows[:top]]
@@ -125,6 +142,33 @@ def print_roofline(console: Console, found: Roofline, top: int | None) -> None:
         rest = sum(row.total_us for row in rows[top:])
         console.print(Text(f"{len(rows) - top} more rows, {rest:,.0f} us (--top 0)", style="dim"))
     console.print(_by_kind(found))
+    console.print(Text(conclusion(found)))
+
+
+def conclusion(found: Roofline) -> str:
+    """What the table of kinds says, in a sentence."""
+    totals = _totals(found)
+    pointwise = {name: us for name, us in totals.items() if name in _POINTWISE.values()}
+    products = {name: us for name, us in totals.items() if name in _PRODUCTS}
+    moved, counted = (sum(each.values()) for each in (pointwise, products))
+    if moved > counted:
+        most = sorted(pointwise, key=lambda name: -pointwise[name])[:3]
+        share = 100 * sum(pointwise[name] for name in most) / found.step_ms / 1e3
+        return (
+            f"{_listed(most)} are {share:.0f} % of this floor, and all they do is to move maps: "
+            "fuse those first."
+        )
+    most = sorted(products, key=lambda name: -products[name])[:1]
+    share = 100 * counted / found.step_ms / 1e3
+    return (
+        f"Products are {share:.0f} % of this floor, most of it in {most[0]}: their kernels and "
+        "types come first."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return text[0].upper() + text[1:]
 
 
 def _headline(found: Roofline) -> Text:
@@ -136,6 +180,7 @@ def _headline(found: Roofline) -> Text:
         (f"floors of {found.model}{form} on {found.device}", "bold"),
         f"\n{what}, {layout}; {found.tflops:g} TFLOP/s and {found.gb_per_s:,g} GB/s "
         f"({found.source})",
+        (f"\n{_FLOORS}", "dim"),
     )
 
 
@@ -165,10 +210,7 @@ def _named(row: FloorRow) -> str:
 
 def _by_kind(found: Roofline) -> Table:
     """What each kind of work takes at least, and what follows for a run."""
-    totals: dict[str, float] = {}
-    for row in found.rows:
-        totals[_kind(row)] = totals.get(_kind(row), 0.0) + row.total_us
-    totals["optimizer (sgd, momentum)"] = found.optimizer_us
+    totals = _totals(found) | {"optimizer (sgd, momentum)": found.optimizer_us}
     table = Table(
         box=box.ROUNDED, show_header=False, padding=(0, 1), title_justify="left", title_style="bold"
     )
@@ -186,6 +228,14 @@ def _by_kind(found: Roofline) -> Table:
         "with a kernel for each layer",
     )
     return table
+
+
+def _totals(found: Roofline) -> dict[str, float]:
+    """Microseconds of all layers of each kind."""
+    totals: dict[str, float] = {}
+    for row in found.rows:
+        totals[_kind(row)] = totals.get(_kind(row), 0.0) + row.total_us
+    return totals
 
 
 def _kind(row: FloorRow) -> str:

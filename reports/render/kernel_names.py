@@ -1,6 +1,7 @@
 """Names of kernels as short as a line can hold; `--json` has them whole."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 _NOISE: Final = re.compile(
@@ -17,6 +18,49 @@ def short(name: str) -> str:
     for pattern, instead in _KNOWN:
         name = pattern.sub(instead, name)
     return _NOISE.sub("", _without_arguments(name)).strip() or name
+
+
+def fitting(names: Sequence[str], width: int) -> list[str]:
+    """Names in at most `width` characters each; different ones stay different if they can.
+
+    A name that is too long loses its end. Where others would then read like it, it loses its
+    middle, and goes on where it differs from them.
+    """
+    begins = dict.fromkeys(names, 0)
+    while True:
+        alike: dict[str, list[str]] = {}
+        for name, begin in begins.items():
+            alike.setdefault(_from(name, begin, width), []).append(name)
+        changed = False
+        for group in alike.values():
+            begin = _word_before(group[0], _alike(group)) if len(group) > 1 else 0
+            if begin > begins[group[0]]:
+                begins |= dict.fromkeys(group, begin)
+                changed = True
+        if not changed:
+            return [_from(name, begins[name], width) for name in names]
+
+
+def _from(name: str, begin: int, width: int) -> str:
+    """The beginning of a name, and then from `begin` on."""
+    head = max(1, width // 3)
+    if len(name) > width and begin > head:
+        name = f"{name[:head]}…{name[begin:]}"
+    return name if len(name) <= width else name[: max(width, 1) - 1] + "…"
+
+
+def _alike(names: Sequence[str]) -> int:
+    """Characters that all begin with."""
+    first, last = min(names), max(names)
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
+def _word_before(name: str, at: int) -> int:
+    """Where the word begins that stands at a place."""
+    while at and (name[at - 1].isalnum() or name[at - 1] == "_"):
+        at -= 1
+    return at
 
 
 def _without_arguments(name: str) -> str:

@@ -14,6 +14,9 @@ from reports.render.words import count_of
 
 def print_loaders(console: Console, bench: LoaderBench) -> None:
     """Show a sweep."""
+    if bench.invalid:
+        more = f"; {len(bench.invalid) - 1} more below" if len(bench.invalid) > 1 else ""
+        console.print(Text(f"INVALID: {bench.invalid[0]}{more}", style="bold red"))
     console.print(Text(_title(bench), style="bold"))
     console.print(_table(bench.threads, "threads", bench.knees))
     for knee in bench.knees:
@@ -83,7 +86,7 @@ def _remarks(bench: LoaderBench) -> Iterator[Text]:
         "with 95 % of the best rate; cores: busy, of a rank",
         style="dim",
     )
-    for reason in bench.invalid:
+    for reason in bench.invalid[1:]:
         yield Text.assemble(("INVALID ", "bold red"), reason)
     for note in bench.notes:
         yield Text.assemble(("note ", "yellow"), note)

@@ -16,7 +16,7 @@ from reports.schema.comparison import Comparison, Difference
 from reports.schema.upgrade import Stored
 
 _STATUS_STYLE = {"ok": "green", "failed": "red", "interrupted": "yellow", "invalid": "red"}
-_COLUMNS = ("run", "status", "type", "images/s", "per device", "ms/step", "data wait")
+_COLUMNS = ("run", "status", "dtype", "images/s", "per device", "ms/step", "data wait")
 """Most important first: the last ones go where they do not fit."""
 _FIGURES = {
     "images/s": "images_per_s",
@@ -89,7 +89,7 @@ def _row(run: Stored | Unfinished) -> tuple[RenderableType, ...]:
     )
 
 
-def print_diff(console: Console, found: Diff) -> None:
+def print_diff(console: Console, found: Diff, output: str = "") -> None:
     """Show what differs, and the figures of both without a verdict."""
     table = Table(box=box.ROUNDED, show_edge=True, padding=(0, 1), header_style="bold")
     table.add_column("", style="cyan", no_wrap=True)
@@ -108,7 +108,7 @@ def print_diff(console: Console, found: Diff) -> None:
         console.print("The configurations are the same.")
     if not found.environment:
         console.print("Machine, software and commit are the same.")
-    console.print(_advice(found))
+    console.print(_advice(found, output), soft_wrap=True)
 
 
 def _difference(one: Difference) -> tuple[str, str, str]:
@@ -136,7 +136,8 @@ def _figure(value: float | None) -> str:
     return "none" if value is None else words.ms(value)
 
 
-def _advice(found: Diff) -> Text:
+def _advice(found: Diff, output: str) -> Text:
+    """`output` is the option, after a blank, with which the runs are found."""
     if None in (found.figures_a, found.figures_b):
         return Text("A run without figures has nothing to compare.", style="dim")
     few = min(found.sessions) < 2
@@ -145,7 +146,7 @@ def _advice(found: Diff) -> Text:
         '  resnext-bench compare --a "…" --b "…"'
         if few
         else "what their sessions can tell:\n"
-        f"  resnext-bench compare --a-runs {found.a} --b-runs {found.b}"
+        f"  resnext-bench compare --a-runs {found.a} --b-runs {found.b}{output}"
     )
     return Text(f"Measured apart, so this is no verdict; {how}", style="dim")
 

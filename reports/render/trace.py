@@ -14,6 +14,9 @@ from reports.render.bars import bar
 from reports.render.trace_words import each, ms, percent
 from reports.schema.trace import RanksReport, Steps, TraceReport
 
+FEWEST_OF_HALF = 8
+"""Steps that have a middle half worth a word."""
+
 
 def print_trace(console: Console, report: TraceReport, top: int) -> None:
     """All of one report, each table cut after `top` rows."""
@@ -21,12 +24,28 @@ def print_trace(console: Console, report: TraceReport, top: int) -> None:
     console.print(_from_here(report.file), style="dim", soft_wrap=True, highlight=False)
     if report.classes:
         console.print(tables.classes(report, console.width))
+        for line in _of_classes(report):
+            console.print(Text(line, style="dim"))
+        console.print()
         console.print(tables.kernels(report, top, console.width))
     if report.convs:
         console.print(tables.convs(report, top, console.width))
     if report.layout.rows:
         console.print(tables.layout(report, top))
     print_warnings(console, report.warnings)
+
+
+def _of_classes(report: TraceReport) -> Iterator[str]:
+    """What the table of classes does not say of itself."""
+    forward, other = (
+        sum(getattr(row, name) for row in report.classes) for name in ("forward_ns", "other_ns")
+    )
+    if other and not forward:
+        yield "other: outside backward and optimizer; this trace marks no forward pass"
+    elif other:
+        yield "other: in none of these passes, such as data and copies to the device"
+    if any(row.cls == "conv backward" for row in report.classes):
+        yield "conv backward: of the input or of the weight, which the kernel does not tell"
 
 
 def print_ranks(console: Console, found: RanksReport) -> None:
@@ -91,6 +110,8 @@ def _step_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
         "idle": steps.idle_ns,
     }
     for name, part in parts.items():
+        if name == "exposed communication" and not report.sums.communication_ns:
+            continue
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
         yield name, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
@@ -103,6 +124,8 @@ def _spread(steps: Steps) -> str:
     if len(step) == 1:
         return f"{ms(median):>8} ms"
     spread = f"median {ms(median)}, middle half {ms(low)} to {ms(high)}"
+    if len(step) < FEWEST_OF_HALF:
+        spread = f"from {ms(float(step.min()))} to {ms(float(step.max()))}"
     return f"{ms(float(step.mean())):>8} ms mean of {len(step)}; {spread}"
 
 
@@ -113,13 +136,17 @@ def _cause_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
     what = "kernels" if report.device is not None else "operators"
-    yield "added up", f"{work:>8} ms of {what}, copies and fills; busy {busy} ms"
+    whose = "the device was" if report.device is not None else "threads were"
+    yield "work", f"{work:>8} ms of {what}, copies and fills in sum; {whose} busy for {busy} ms"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
-        line = f"{each(report, sums.communication_ns):>8} ms added up; it ran for "
+        busy = each(report, sums.communication_busy_ns)
         yield (
             "communication",
-            f"{line}{each(report, sums.communication_busy_ns)} ms, exposed {exposed} ms",
+            (
+                f"{each(report, sums.communication_ns):>8} ms in sum; some ran for {busy} ms, "
+                f"{exposed} ms of which were exposed"
+            ),
         )
     if report.layout.total_ns:
         tax = report.layout
@@ -138,14 +165,13 @@ def _tensor_cores(report: TraceReport) -> str:
     cores = report.tensor_cores
     assert cores
     parts = {
-        "use them": cores.used_ns,
-        "do not": cores.not_used_ns,
+        "on them": cores.used_ns,
+        "not": cores.not_used_ns,
         "unknown": cores.unknown_ns,
     }
     told = [f"{100 * ns / cores.eligible_ns:.1f} % {name}" for name, ns in parts.items() if ns]
-    return (
-        f"{each(report, cores.eligible_ns):>8} ms in which they could be of use: {', '.join(told)}"
-    )
+    work = f"{each(report, cores.eligible_ns):>8} ms of convolutions and matrix products"
+    return f"{work}: {', '.join(told)}"
 
 
 def _trust_rows(report: TraceReport) -> Iterator[tuple[str, str]]:

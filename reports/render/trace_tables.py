@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.render.bars import bar
-from reports.render.kernel_names import short
+from reports.render.kernel_names import fitting, short
 from reports.render.trace_words import count_each, each, ms, percent, us
 from reports.schema.trace import (
     ClassRow,
@@ -27,10 +27,10 @@ _LEAST: Final = 24
 
 def classes(report: TraceReport, width: int) -> Table:
     """A row for each class, by pass."""
-    heads = ("ms", "share", "forward", "backward", "optimizer", "no pass", "count")
+    heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
     title = f"by class, ms in a step ({_count(report)})"
     rows = [(_class_cells(report, row), row.cls) for row in report.classes]
-    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "no pass"))
+    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "other"))
 
 
 def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
@@ -199,10 +199,9 @@ def _fitted(
     for at in shown:
         justify: Literal["left", "right"] = "right" if at < len(numbers) else "left"
         table.add_column(heads[at], justify=justify, no_wrap=True)
-    for cells, cls in rows:
-        told = [cells[at] for at in shown]
-        if len(told[-1]) > left:
-            told[-1] = told[-1][: max(left, 8) - 1] + "…"
+    last = fitting([cells[shown[-1]] for cells, _ in rows], max(left, 8))
+    for (cells, cls), name in zip(rows, last, strict=True):
+        told = [*(cells[at] for at in shown[:-1]), name]
         table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
     return table
 

@@ -24,7 +24,7 @@ def test_all_of_them(typed: Typed) -> None:
     assert (code, err) == (0, "")
     assert typed("list")[1] == out
     lines = out.splitlines()
-    assert {line.split()[0] for line in lines[2 : 2 + len(names())]} == set(names())
+    assert {line.split()[0] for line in lines[3 : 3 + len(names())]} == set(names())
     assert "…" not in out
     (line,) = [line for line in lines if line.startswith("resnext50_32x4d ")]
     assert line.split()[1:6] == ["224", "25,028,904", "4.230", "8.46", "25.15"]
@@ -82,6 +82,22 @@ def test_floors(typed: Typed) -> None:
     assert "50 more rows" in cut
     found = json.loads(typed("roofline", "resnext50_32x4d", "--device", "h200", "--json")[1])
     assert (found["batch"], found["dtype"], found["tflops"]) == (256, "bf16", 989.4)
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (
+            ("--device", "h200"),
+            "ReLU, batch norm and addition are 62 % of this floor",
+        ),
+        (("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32"), "Products are "),
+    ],
+)
+def test_what_floors_come_to(typed: Typed, device: tuple[str, ...], words: str) -> None:
+    out = " ".join(typed("roofline", "resnext50_32x4d", *device)[1].split())
+    assert words in out
+    assert "A floor is the least time that a kernel can take" in out
 
 
 @pytest.mark.parametrize(

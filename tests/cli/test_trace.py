@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reports import runs
+from reports.schema.samples import Profiled
 from tests.cli.typed import Typed
+from tests.reports.made_results import made_record
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -41,6 +44,18 @@ def test_json_alone(typed: Typed, tmp_path: Path) -> None:
     told = json.loads(out)
     assert (code, err, told["kind"], told["rank"]) == (0, "", "trace", 0)
     assert len(told["kernels"]) == 2
+
+
+def test_an_invalid_run_says_so_first(typed: Typed, tmp_path: Path) -> None:
+    trace = made().write(tmp_path)
+    one = Profiled(rank=0, host="", trace=str(trace), size=2, steps=3, step_ms=5.0)
+    record = made_record(status="invalid", why="31 % were lost", profiled=(one,))
+    (tmp_path / record.id).mkdir()
+    runs.save(tmp_path / record.id, record)
+    code, out, _ = typed("report", "last", "--output", tmp_path)
+    assert (code, out.splitlines()[0]) == (0, "INVALID: 31 % were lost")
+    told = json.loads(typed("report", "last", "--output", tmp_path, "--json")[1])
+    assert told["warnings"][0] == "INVALID: 31 % were lost"
 
 
 def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:

@@ -84,3 +84,15 @@ def test_a_run_without_traces(tmp_path: Path) -> None:
     stored(tmp_path, ())
     with pytest.raises(StoreError, match="--profile"):
         trace_files("last", tmp_path)
+
+
+def test_a_run_that_is_invalid_says_so(tmp_path: Path) -> None:
+    record = made_record(
+        status="invalid",
+        why="31 % were lost",
+        profiled=(profiled(0, touch(tmp_path / "t.pt.trace.json")),),
+    )
+    (tmp_path / record.id).mkdir()
+    runs.save(tmp_path / record.id, record)
+    (found,) = trace_files("last", tmp_path)
+    assert found.doubt == "INVALID: 31 % were lost"

@@ -315,7 +315,7 @@ def row(lines: list[str], start: str) -> list[str]:
 
 def test_the_list_at_80_columns() -> None:
     lines = lines_of(print_runs, runs(), 80)
-    assert lines[0].split() == ["run", "status", "type", "images/s", "per", "device"]
+    assert lines[0].split() == ["run", "status", "dtype", "images/s", "per", "device"]
     assert row(lines, RUN_ID) == [RUN_ID, "ok", "bf16", "32.0", "16.0"]
     assert row(lines, GPU_ID) == [GPU_ID, "ok", "fp16", "8,000.2", "1,000.0"]
     assert [RUN_ID, "failed", "bf16"] in [line.split() for line in lines]

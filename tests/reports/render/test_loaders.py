@@ -27,7 +27,10 @@ def test_all_of_it(width: int) -> None:
 
 def test_doubts_are_told() -> None:
     text = " ".join(lines_of(print_loaders, made_bench(invalid=("38 % were lost",)), 80))
-    assert "INVALID 38 % were lost" in text
+    assert text.startswith("INVALID: 38 % were lost Loaders alone on "), "first"
+    more = lines_of(print_loaders, made_bench(invalid=("38 % were lost", "the other")), 80)
+    assert more[0] == "INVALID: 38 % were lost; 1 more below"
+    assert "INVALID the other" in more
 
 
 def test_a_chart_shows_every_rate_and_rings_the_knee_inside() -> None:

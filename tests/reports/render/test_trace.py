@@ -4,10 +4,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.kernel_names import short
+from reports.render.kernel_names import fitting, short
 from reports.render.trace import print_ranks, print_trace
 from reports.schema.trace import TraceReport
 from reports.trace.analysis import analyse
@@ -109,3 +111,29 @@ def test_ranks_fit(tmp_path: Path, width: int) -> None:
 )
 def test_short_names(name: str, told: str) -> None:
     assert short(name) == told
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["short", "short"], ["short", "short"]),
+        (["a_long_name_of_some", "other"], ["a_long_nam…", "other"]),
+        (
+            ["vectorized<4, AddFunctor>", "vectorized<4, MulFunctor>", "vectorized<8>"],
+            ["vec…4, Add…", "vec…4, Mul…", "vec…8>"],
+        ),
+        (
+            ["kernel_x<float, 1, 64>", "kernel_x<float, 1, 32>", "kernel_x<half, 1, 64>"],
+            ["ker…64>", "ker…32>", "kernel_x<h…"],
+        ),
+    ],
+)
+def test_names_that_would_read_alike_lose_their_middle(names: list[str], told: list[str]) -> None:
+    assert fitting(names, 11) == told
+
+
+@given(st.lists(st.text("ab<", min_size=1, max_size=30), min_size=1), st.integers(4, 30))
+def test_names_fit(names: list[str], width: int) -> None:
+    found = fitting(names, width)
+    assert all(len(one) <= width for one in found)
+    assert all(one == name for one, name in zip(found, names, strict=True) if len(name) <= width)
