@@ -52,18 +52,21 @@ def _pixel_bytes(config: RunConfig) -> int:
 def cost_of(
     config: RunConfig, results: Sequence[SessionResult], images_per_s: float | None, devices: int
 ) -> Cost | None:
-    """The cost of a run of ours; `images_per_s` of all its `devices` together."""
-    layers = layers_of(config)
-    if layers is None:
+    """The cost of a run; `images_per_s` of all its `devices` together.
+
+    Of a network of ours by calculation, of others as a rank has counted it; None where it has not.
+    """
+    size = _size(config, results)
+    if size is None:
         return None
-    flop = total_flops(layers).total
+    parameters, flop = size
     memory = predicted_memory(config)
     peak_tflops, source, spread = _peak(config, results, devices) if results else (None, "", None)
     mfu = None
     if peak_tflops and images_per_s:
         mfu = 100 * images_per_s * flop / (1e12 * peak_tflops)
     return Cost(
-        parameters=sum(layer.parameters for layer in layers),
+        parameters=parameters,
         training_gflop=flop / 1e9,
         predicted_gib=memory.peak / 2**30 if memory else None,
         peak_tflops=peak_tflops,
@@ -71,6 +74,17 @@ def cost_of(
         peak_spread_percent=spread,
         mfu_percent=mfu,
     )
+
+
+def _size(config: RunConfig, results: Sequence[SessionResult]) -> tuple[int, int] | None:
+    """Parameters, and FLOP to train on one image."""
+    layers = layers_of(config)
+    if layers is not None:
+        return sum(layer.parameters for layer in layers), total_flops(layers).total
+    first = results[-1].facts[0] if results else None
+    if first is None or first.image_flop is None:
+        return None
+    return first.parameters, first.image_flop
 
 
 def _peak(

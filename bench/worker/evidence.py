@@ -11,11 +11,13 @@ import torch
 from bench.config.models import foreign
 from bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
 from bench.worker.entry import Rank
+from bench.worker.flop import image_flop
 from bench.worker.joining import gpu_uuid
 from bench.worker.peak import Rate, matmul_rate
 from bench.worker.training import Training
 from bench.worker.witness import (
     Checksums,
+    FirstImages,
     FormatProbe,
     Moves,
     UseProbe,
@@ -39,6 +41,7 @@ class Evidence:
         is_ours = foreign(rank.job.config.model) is None
         self._use = None if is_ours else UseProbe(training.module, _moves(rank, training))
         self._notes: list[str] = []
+        self._image_flop: int | None = None
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
         self._waited_s: float | None = 0.0
@@ -49,6 +52,20 @@ class Evidence:
         if self._use:
             self._use.stop()
         self._before = self._checksums()
+
+    def first_step(self) -> FirstImages:
+        """The witness of the first step; of a foreign model it keeps the images, for `count_flop`.
+
+        On the first rank alone, as all have the same model: others wait for it in their next step.
+        """
+        job, rank = self._rank.job, self._rank.rank
+        counts = foreign(job.config.model) is not None and job.part != "load" and rank == 0
+        return FirstImages(self.witness, keep=counts)
+
+    def count_flop(self, seen: FirstImages) -> None:
+        """Count the arithmetic of a step by its images, so that nothing of it is in the loop."""
+        if seen.images is not None:
+            self._image_flop = image_flop(self._training, seen.images)
 
     def note(self, text: str) -> None:
         """Keep what a reader of the figures must know."""
@@ -106,6 +123,7 @@ class Evidence:
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
             start_up_s=start_up_s,
+            image_flop=self._image_flop,
             matmul_tflops=rate.tflops if rate else None,
             matmul_spread_percent=rate.spread_percent if rate else None,
             files_left_out=tuple(getattr(training.batches, "left_out", ())),
@@ -120,11 +138,7 @@ class Evidence:
     def _matmul_rate(self) -> Rate | None:
         """Of a large product in the run's type."""
         config, part = self._rank.job.config, self._rank.job.part
-        return (
-            None
-            if foreign(config.model) or part == "load"
-            else matmul_rate(config, self._training.device)
-        )
+        return None if part == "load" else matmul_rate(config, self._training.device)
 
 
 def _moves(rank: Rank, training: Training) -> Moves:

@@ -8,10 +8,10 @@ The one exception is fp16, whose gradient scaler reads a value each step, as all
 from bench.rankfile import Mark
 from bench.worker.clock import Marker
 from bench.worker.training import Training
-from bench.worker.witness import Witness
+from bench.worker.witness import Sees
 
 
-def run_steps(training: Training, clock: Marker, witness: Witness, first: int, count: int) -> None:
+def run_steps(training: Training, clock: Marker, witness: Sees, first: int, count: int) -> None:
     """Train for `count` steps, the first of them numbered `first`."""
     engine, batches = training.engine, training.batches
     model = engine.model

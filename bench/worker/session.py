@@ -141,7 +141,9 @@ def warm_up(training: Training, clock: HostClock, evidence: Evidence, config: Ru
     """
     steps = config.warm_up
     early = steps - min(STEPS_BEFORE_WINDOW, steps - 1)
-    run_steps(first_step_checked(training, config, evidence.note), clock, evidence.witness, 0, 1)
+    first = evidence.first_step()
+    run_steps(first_step_checked(training, config, evidence.note), clock, first, 0, 1)
+    evidence.count_flop(first)
     run_steps(training, clock, evidence.witness, 1, early - 1)
     evidence.before_window()
     run_steps(training, clock, evidence.witness, early, steps - early)

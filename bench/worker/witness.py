@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -35,6 +36,27 @@ class Witness:
     def distinct_batches(self, steps: range) -> int:
         """Different first images among these steps."""
         return len({tuple(sums) for sums in self._sums[steps.start : steps.stop].tolist()})
+
+
+class Sees(Protocol):
+    """Who looks at each step of the loop."""
+
+    def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
+        """Called between forward and backward; must not wait for the device."""
+
+
+class FirstImages:
+    """Sees as a witness does, and keeps the images where it is told to."""
+
+    def __init__(self, witness: Witness, *, keep: bool) -> None:
+        self._witness, self._keep = witness, keep
+        self.images: torch.Tensor | None = None
+
+    def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
+        """As the witness; a copy is kept, as loaders may use a batch's memory again."""
+        self._witness.see(step, images, loss)
+        if self._keep:
+            self.images = images.detach().clone(memory_format=torch.preserve_format)
 
 
 def fewest_distinct(steps: int) -> int:

@@ -39,7 +39,7 @@ def first_doubt(record: Record) -> Text | None:
     """Why the figures below are not to be believed; None where they are."""
     if record.status == "invalid":
         reasons = list(dict.fromkeys(one for each in record.sessions for one in each.invalid))
-        more = f"; {len(reasons) - 1} more reasons below" if len(reasons) > 1 else ""
+        more = f"; {len(reasons) - 1} more below" if len(reasons) > 1 else ""
         return Text(f"INVALID: {reasons[0] if reasons else record.why}{more}", style="bold red")
     if record.status == "interrupted" and record.figures:
         where = record.why.removeprefix("interrupted ")
@@ -175,7 +175,8 @@ def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
     config = record.resolved
     if record.cost:
         form = f", form ({config.form})" if config.form != "c" else ""
-        each = f"{record.cost.training_gflop:.2f} GFLOP an image"
+        gflop = record.cost.training_gflop
+        each = f"{gflop:,.2f} GFLOP an image" if gflop >= 1 else f"{gflop:.3g} GFLOP an image"
         yield "network", f"{record.cost.parameters:,} parameters, {each}{form}"
     yield "ranks", words.ranks(config, record.topology)
     yield "each rank", words.resources(config, record.topology)
@@ -240,9 +241,9 @@ def _in_turn(record: Record, found: Attribution) -> str:
 
 def _remarks(record: Record) -> Iterator[Text]:
     yield from marks(record)
-    for session in record.sessions:
-        for reason in session.invalid:
-            yield Text.assemble(("INVALID ", "bold red"), reason)
+    reasons = dict.fromkeys(one for session in record.sessions for one in session.invalid)
+    for reason in list(reasons)[1:]:  # the first one stands first of all
+        yield Text.assemble(("INVALID ", "bold red"), reason)
     for note in record.notes:
         yield Text.assemble(("note ", "yellow"), note)
     if record.failure:

@@ -42,10 +42,14 @@ def fitting(names: Sequence[str], width: int) -> list[str]:
 
 
 def _from(name: str, begin: int, width: int) -> str:
-    """The beginning of a name, and then from `begin` on."""
-    head = max(1, width // 3)
-    if len(name) > width and begin > head:
-        name = f"{name[:head]}…{name[begin:]}"
+    """As much of a name's beginning as there is room for beside what follows from `begin` on."""
+    if len(name) <= width:
+        return name
+    tail = _cut(name[begin:], width // 2) if begin else ""
+    return _cut(name, width - len(tail)) + tail
+
+
+def _cut(name: str, width: int) -> str:
     return name if len(name) <= width else name[: max(width, 1) - 1] + "…"
 
 

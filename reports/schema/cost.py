@@ -1,14 +1,14 @@
-"""What a run's network costs by calculation, and the rate that its training is measured by."""
+"""What a run's network costs, and the rate that its training is measured by."""
 
 import msgspec
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Exact where it is arithmetic; for networks of our own alone."""
+    """Exact where it is arithmetic: by calculation for networks of ours, counted for others."""
 
     parameters: int
     training_gflop: float
-    """To train on one image: forward, input and weight gradients, groups counted once."""
+    """To train on one image: forward, input and weight gradients, each group for itself."""
     predicted_gib: float | None
     """Peak of a rank's tensors; None under DeepSpeed and torch.compile, whose are not known."""
     peak_tflops: float | None = None

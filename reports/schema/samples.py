@@ -112,9 +112,12 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """How many there are that should change; 0 in records of before this was told."""
     notes: tuple[str, ...] = ()
     """What a reader must know of the model as it was run."""
+    image_flop: int | None = None
+    """FLOP of forward and backward for one image, as counted on rank 0 where the model is foreign;
+    None of others, and where it could not be counted."""
     matmul_tflops: float | None = None
-    """Rate of a large matrix product in the run's type, after the window; None for foreign models,
-    whose FLOP are not known."""
+    """Rate of a large matrix product in the run's type, after the window; None where there was no
+    room for it."""
     matmul_spread_percent: float | None = None
     """Half of what lies between the best products of three parts of that time, of the best one."""
     files_left_out: tuple[str, ...] = ()

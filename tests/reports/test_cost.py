@@ -119,3 +119,15 @@ def test_ours_alone_have_forms() -> None:
     layers = layers_of(config)
     assert layers is not None
     assert layers[-1].leaving.channels == 8
+
+
+def test_a_foreign_network_as_it_was_counted() -> None:
+    config = made_config(model="torchvision:resnet18")
+    assert cost_of(config, [result(0.5)], 10.0, 1) is None
+    facts = [made_facts(0, matmul_tflops=0.5, image_flop=3_000_000_000, parameters=17)]
+    made = made_result(even_samples(0, [10, 10]), facts=facts)
+    cost = cost_of(config, [made], 10.0, 1)
+    assert cost is not None
+    assert (cost.parameters, cost.training_gflop, cost.predicted_gib) == (17, 3.0, None)
+    assert cost.mfu_percent == pytest.approx(6.0)
+    assert cost_of(config, [], None, 1) is None

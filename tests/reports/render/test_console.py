@@ -167,7 +167,9 @@ def test_doubts_are_shown(width: int) -> None:
         notes=("device shared by 2 ranks: not a scaling measurement", "[not] markup"),
     )
     text = shown(record, width)
-    assert f"INVALID {reason} INVALID the loss is not finite" in text
+    assert text.startswith(f"INVALID: {reason}; 1 more below ")
+    assert text.count(reason) == 1
+    assert "INVALID the loss is not finite" in text
     assert "note device shared by 2 ranks: not a scaling measurement" in text
     assert "note [not] markup" in text
     assert "never steady: +0.1 % a step" in text

@@ -120,11 +120,11 @@ def test_short_names(name: str, told: str) -> None:
         (["a_long_name_of_some", "other"], ["a_long_nam…", "other"]),
         (
             ["vectorized<4, AddFunctor>", "vectorized<4, MulFunctor>", "vectorized<8>"],
-            ["vec…4, Add…", "vec…4, Mul…", "vec…8>"],
+            ["vecto…4, A…", "vecto…4, M…", "vectoriz…8>"],
         ),
         (
             ["kernel_x<float, 1, 64>", "kernel_x<float, 1, 32>", "kernel_x<half, 1, 64>"],
-            ["ker…64>", "ker…32>", "kernel_x<h…"],
+            ["kernel_…64>", "kernel_…32>", "kernel_x<h…"],
         ),
     ],
 )
