@@ -110,6 +110,7 @@ def slow_steps_of(step_ms: Floats, places: NDArray[np.int64] | None = None) -> S
         slow=found.slow,
         steps=found.steps,
         slow_ms=round(found.slow_ms, 4),
+        longest_ms=round(found.longest_ms, 4),
         cost_percent=round(found.cost_percent, 3),
     )
 
@@ -118,11 +119,14 @@ def drift_of(*sides_ms: Floats) -> Drift | None:
     """How the steps [n] of both sides move within a session, on average; None where too few."""
     if min(len(steps) for steps in sides_ms) < FEWEST_FOR_SLOPE:
         return None
-    found = session_trend([fitted_trend(np.log(steps)) for steps in sides_ms])
+    trends = [fitted_trend(np.log(steps)) for steps in sides_ms]
+    found = session_trend(trends)
+    first, last = trends[0], trends[-1]
     return Drift(
         slope_percent=found.slope_percent_per_step,
         error_percent=found.error_percent_per_step,
         moved_percent=found.drift_percent,
+        sides_percent=(first.drift_percent, last.drift_percent) if len(trends) > 1 else None,
     )
 
 

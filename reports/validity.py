@@ -150,10 +150,7 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
         excused = {*one.parameters_unused, *one.parameters_idle}
         stuck = [name for name in one.parameters_unchanged if name not in excused]
         if _is_idle(one):
-            reasons.append(
-                f"rank {one.rank}: none of its {one.parameters_trained} parameters changed "
-                f"({one.parameters_unchanged[0]} …): nothing was trained"
-            )
+            reasons.append(f"rank {one.rank}: {_untrained(one)}: nothing was trained")
         elif stuck:
             reasons.append(
                 f"rank {one.rank}: {len(stuck)} parameters did not change ({stuck[0]} …)"
@@ -169,8 +166,19 @@ def _training(facts: tuple[RankFacts, ...]) -> list[str]:
 
 
 def _is_idle(one: RankFacts) -> bool:
-    """Whether no parameter changed at all."""
-    return 0 < len(one.parameters_unchanged) == one.parameters_trained
+    """Whether no parameter changed at all, but by weight decay."""
+    resting = len(one.parameters_unchanged) + len(one.parameters_decayed)
+    return 0 < resting == one.parameters_trained
+
+
+def _untrained(one: RankFacts) -> str:
+    names = (*one.parameters_decayed, *one.parameters_unchanged)
+    if one.parameters_decayed:
+        return (
+            f"weight decay alone changed its {one.parameters_trained} parameters, whose gradients "
+            f"are zero ({names[0]} …)"
+        )
+    return f"none of its {one.parameters_trained} parameters changed ({names[0]} …)"
 
 
 def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
@@ -193,11 +201,15 @@ def _unused(facts: tuple[RankFacts, ...]) -> list[str]:
 
 def _idle(facts: tuple[RankFacts, ...]) -> list[str]:
     """Parameters that stay as they are for a good reason, by name."""
-    idle, frozen = facts[0].parameters_idle, facts[0].parameters_frozen
+    first = facts[0]
+    idle, decayed, frozen = first.parameters_idle, first.parameters_decayed, first.parameters_frozen
     notes = []
-    if idle and not _is_idle(facts[0]):
-        why = "gradients of zero, or too small to change a value, as of a bias before a norm"
+    why = "gradients of zero, or too small to change a value, as of a bias before a norm"
+    if idle and not _is_idle(first):
         notes.append(f"{_count(idle)} did not change ({_some(idle)}): {why}")
+    if decayed and not _is_idle(first):
+        by = "changed by weight decay alone"
+        notes.append(f"{_count(decayed)} {by} ({_some(decayed)}): {why}")
     if frozen:
         are = "are" if len(frozen) > 1 else "is"
         notes.append(f"{_count(frozen)} {are} frozen by requires_grad=False ({_some(frozen)})")

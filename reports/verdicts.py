@@ -38,6 +38,8 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.99
 MOST_INVALID = 3
 """So many invalid sessions, and a third of all, end a comparison: something is at fault."""
+ALIKE = 0.5
+"""Share of the larger one within which two sides' drifts are called alike."""
 LEAST_ERROR_PERCENT = 1e-9
 """A slope without any error would outweigh all others."""
 
@@ -139,6 +141,9 @@ def told_figures(judged: Judged) -> dict[str, Any]:
         "equivalence": told_equivalence(judged),
         "order_effect": judged.order_effect,
         "detectable_percent": told_percent(decision.detectable_percent) if decision else None,
+        "detectable_total_percent": (
+            told_percent(decision.detectable_total_percent) if decision else None
+        ),
         "sessions_more": decision.more if decision else None,
         "step_ms": judged.step_ms,
         "middle_ms": judged.middle_ms,
@@ -209,12 +214,19 @@ def _drift(valid: Sequence[Pair], design: Design) -> str:
 
 
 def _common_drift(valid: Sequence[Pair]) -> str:
-    """How both sides' steps move within a session; in a duet this cancels, and is but told."""
+    """How the sides' steps move within a session; in a duet what they share cancels."""
     slopes = [_trend(pair.drift) for pair in valid if pair.drift]
     found = trend_over_sessions(slopes) if slopes else None
     if found is None or not found.matters(POOLED_ALPHA):
         return ""
-    return f"step times move by {found.drift_percent:+.1f} % within a session"
+    sides = [pair.drift.sides_percent for pair in valid if pair.drift and pair.drift.sides_percent]
+    if not sides:
+        return f"step times move by {found.drift_percent:+.1f} % within a session"
+    a, b = (float(np.mean([each[side] for each in sides])) for side in (0, 1))
+    if abs(a - b) <= ALIKE * max(abs(a), abs(b)):
+        moved = f"{found.drift_percent:+.1f} %"
+        return f"step times move by {moved} within a session, of both sides alike"
+    return f"step times move within a session: those of a by {a:+.1f} %, those of b by {b:+.1f} %"
 
 
 def _trend(drift: Drift) -> Trend:
@@ -314,5 +326,6 @@ def pooled_slow(found: Sequence[SlowSteps | None]) -> SlowSteps | None:
         slow=slow,
         steps=sum(one.steps for one in known),
         slow_ms=sum(one.slow * one.slow_ms for one in known) / slow,
+        longest_ms=max((one.longest_ms or 0.0 for one in known), default=0.0) or None,
         cost_percent=sum(one.cost_percent for one in known) / len(found),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from bench.cli.display import RunDisplay
+from reports.render.words import given_to
 from reports.schema.comparison import Design, Difference, Limits, Order, Pair, Side
 from reports.stats.effects import Interval, to_percent
 from reports.verdicts import Judged
@@ -28,7 +29,7 @@ class CompareDisplay(RunDisplay):
         self._pairs = 0 if limits.more_pairs else limits.pairs
         self._most_minutes, self._began_s = limits.max_minutes, time.monotonic()
         for name, side in zip("ab", sides, strict=True):
-            self.line(Text.assemble((name, "bold cyan"), f"  {side.given or 'the defaults'}"))
+            self.line(Text.assemble((name, "bold cyan"), f"  {given_to(side)}"))
         for difference in differences:
             self.line(Text(f"   {difference.what}: {difference.a} → {difference.b}"))
         if limits.as_is:
@@ -57,13 +58,18 @@ class CompareDisplay(RunDisplay):
         told = f"{done} pair{'s' * (done > 1)} of blocks" if done and not self._pairs else ""
         self.show(what, done, self._pairs, told)
 
-    def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
+    def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:
         """A session has ended."""
+        if unfinished:
+            self.line(Text.assemble((f"session {self._number}", "cyan"), f"  {unfinished}"))
+            return
         decision = judged.decision
         # A duet for which there was no room has become a relaunch in the middle of its session.
         design = "relaunch" if self._design == "duet" and not pair.blocks_ms else self._design
         design = "duet" if pair.blocks_ms else design  # and a first launch has shown that it can be
-        told = _interval(decision.interval) if decision else "too few sessions to say anything yet"
+        told = "too few sessions to say anything yet"
+        if decision:
+            told = _interval(decision.interval, is_told=look and judged.is_final)
         if pair.invalid:
             self._invalid += 1
             told = f"does not count: {pair.invalid[0]}"
@@ -76,9 +82,9 @@ class CompareDisplay(RunDisplay):
 WIDE_PERCENT = 100.0
 
 
-def _interval(found: Interval) -> str:
+def _interval(found: Interval, *, is_told: bool) -> str:
     low, high = to_percent(found.low), to_percent(found.high)
-    if high > WIDE_PERCENT:
+    if high > WIDE_PERCENT and not is_told:
         return f"b {to_percent(found.estimate):+.2f} %   too uncertain yet to say more"
     return (
         f"b {to_percent(found.estimate):+.2f} %   "

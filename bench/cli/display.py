@@ -35,6 +35,8 @@ _PHASES = {
 MOST_CHOICES = 5
 """Lines of choices before a run: what was chosen for this machine comes first."""
 _FIRST = ("device", "batch-size", "image-size", "threads", "nproc-per-node", "pipeline", "data")
+STILL_S, STILL_STEPS = 10.0, 5
+"""Without a step for so long, or as long as so many usual ones, what was left says nothing."""
 REDRAW_S = 1.0
 """A redraw takes milliseconds of a core that a rank may be using: once a second is enough."""
 
@@ -102,6 +104,8 @@ class RunDisplay:
         stepping = progress.phase in (Phase.WARM_UP, Phase.TIMED)
         total = progress.total if stepping else 0
         rate = self._rate(progress) if stepping else ""
+        if stepping and progress.still_s > max(STILL_S, STILL_STEPS / (progress.rate or 1.0)):
+            rate = f"no step for {duration(progress.still_s)}"
         self.show(_PHASES[progress.phase], progress.done, total, rate)
 
     def _rate(self, progress: SessionProgress) -> str:

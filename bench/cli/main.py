@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -223,13 +223,35 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
         signal.signal(signal.SIGHUP, _terminated)
-    code = _run(arguments, debug=debug)
+    code = _run(arguments, debug=debug) if _is_text(arguments) else UsageError.exit_code
     with contextlib.suppress(BrokenPipeError):
         output.close()
     if output.error:
         lost = Unwritten(output.error.errno, output.error.strerror, "standard output")
         code = _say(cannot_write(lost), CannotHere.exit_code)
     sys.exit(code)
+
+
+_OF_FILES: Final = ("trace", "data")
+"""Commands that take any name a file can have."""
+
+
+def _is_text(arguments: list[str]) -> bool:
+    """Whether records and messages can hold what was given; says so where they cannot."""
+    bad = next((one for one in arguments if not one.isprintable() and _surrogates(one)), None)
+    if bad is None or arguments[0] in _OF_FILES:
+        return True
+    shown = bad.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    _say(f"{shown}: these bytes are no UTF-8 text, and nothing else can be stored", 2)
+    return False
+
+
+def _surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:

@@ -74,6 +74,11 @@ def signal_words(number: int) -> str:
     return f"killed by {name}{_LIKELY.get(number, '')}"
 
 
+def ended_words(code: int) -> str:
+    """The same as a predicate: "ended with exit code 2", "was killed by SIGSEGV"."""
+    return f"was {signal_words(-code)}" if code < 0 else f"ended with exit code {code}"
+
+
 def exit_words(code: int | None) -> str:
     """How a command ended, from its exit code, -N for signal N."""
     return signal_words(-code) if code and code < 0 else f"exit code {code}"

@@ -45,8 +45,14 @@ _DOING: Final = {
 _EXIT: Final = "SystemExit"
 _SAY_WHERE: Final = (_EXIT, "ModelError", "DataError", "Disagreement")
 """Errors of our own, whose words need no phase beside them."""
+_SAY_ALL: Final = ("ModelError", "DataError")
+"""Of which a traceback through our own code would tell nothing more."""
 _SAID_LINES: Final = 4
 _TRACE_LINES: Final = 8
+
+
+MOST_LETTERS: Final = 300
+"""Of somebody else's message."""
 
 
 def find_failure(folder: SessionFolder, exit_codes: Sequence[int | None]) -> Failure:
@@ -218,13 +224,17 @@ def _silently(launch: _Launch, *, others_told: bool) -> str:
 def _told(error: RankError, launch: _Launch) -> Failure:
     """A rank's own account. Without a kind it says all there is: no traceback tells more."""
     what = f"rank {error.rank}: {_account_of(error, launch)}"
-    if more := "; ".join(filter(None, (_phase_of(error, launch), error.hint))):
+    if error.kind and len(error.message) > MOST_LETTERS and error.hint:  # ours says it in short
+        what = f"rank {error.rank}: {error.hint} ({_account_of(error, launch)})"
+    elif more := "; ".join(filter(None, (_phase_of(error, launch), error.hint))):
         what = f"{what} ({more})"
     if error.kind in ("", _EXIT):
         what += _quoted(last_line(error.said))
     log = launch.folder.rank_log(error.rank)
     lines = error.said
-    if error.kind not in ("", _EXIT):
+    if error.kind in _SAY_ALL:
+        lines = ()
+    elif error.kind not in ("", _EXIT):
         lines = tail(log)
         if error.said and not set(error.said) <= set(lines):
             lines = (*error.said[-_SAID_LINES:], *lines[-_TRACE_LINES:])
@@ -264,6 +274,8 @@ def _of_agent(launch: _Launch, exit_codes: Sequence[int | None]) -> Failure:
     code = exit_codes[node]
     how = f"was {signal_words(-code)}" if code and code < 0 else f"ended with {exit_words(code)}"
     if launch.is_direct:
+        for rank in launch.unexplained():  # by SIGTERM, which of several ranks others' ends bring
+            return launch.failure(rank, f"{how.removeprefix('was ')} {launch.where(rank)}")
         what = f"the program {how} after its work was done"
     else:
         who = _LAUNCHERS.get(launch.launcher or "", "its launcher")
@@ -294,7 +306,9 @@ def _quoted(words: str) -> str:
 
 def _one_line(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return lines[0][:300] if lines else "no message"
+    if not lines:
+        return "no message"
+    return lines[0] if len(lines[0]) <= MOST_LETTERS else f"{lines[0][:MOST_LETTERS]} …"
 
 
 def _failure(rank: int | None, what: str, log: Path) -> Failure:

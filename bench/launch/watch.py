@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -32,6 +32,8 @@ class Progress:
     total: int
     rate: float
     """Steps per second over the last few steps; 0 while unknown."""
+    still_s: float = 0.0
+    """For how long nothing has moved."""
 
 
 Listener = Callable[[Progress], None]
@@ -98,9 +100,10 @@ class Patience:
         progress = progress_of(file) if file else None
         if progress and (progress.phase, progress.done) != self._last:
             self._moved, self._last = time.monotonic(), (progress.phase, progress.done)
-        if time.monotonic() - self._moved > PATIENCE_S:
+        still_s = time.monotonic() - self._moved
+        if still_s > PATIENCE_S:
             raise SessionFailed(find_stuck(self._folder, self._rank, PATIENCE_S))
-        return progress
+        return replace(progress, still_s=still_s) if progress else None
 
 
 def settled(processes: Processes) -> list[int | None]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from bench.config.memory import NoMemory
 from bench.config.request import flag
 from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, UsageError
@@ -115,7 +116,7 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
         tell(f"trying a batch of {batch}", 0, 0)
         try:
             return _peak_gib(request | {"batch_size": batch}, machine)
-        except NoSharedMemory:
+        except (NoSharedMemory, NoMemory):
             if batch == 1:
                 raise
             return None

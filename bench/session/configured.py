@@ -3,14 +3,17 @@
 import math
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
 from bench.errors import UsageError
 from bench.launch.ports import choose_port
+from bench.launch.watch import SessionFailed
 from bench.session.blocks import Lengths, in_words
 from bench.session.contest import Tick
 from bench.session.data import record_of
@@ -96,10 +99,11 @@ class Configured:
         """One session of both sides."""
         for run in (self.a, self.b):  # of a session that was cut
             shutil.rmtree(run.session_folder(number).path, ignore_errors=True)
-        if self.design == "relaunch":
-            return self._relaunched(number, order, tick)
         try:
-            return self._duet(number, order, tick)
+            with self._side_named(number):
+                if self.design == "relaunch":
+                    return self._relaunched(number, order, tick)
+                return self._duet(number, order, tick)
         except NoRoom as reason:
             if not self.may_relaunch or self.a.sessions:
                 raise
@@ -108,12 +112,25 @@ class Configured:
             self.require_launchable()
             return self.measure(number, order, tick)
 
+    @contextmanager
+    def _side_named(self, number: int) -> Iterator[None]:
+        """Say of a failure whose it is, as its log tells."""
+        try:
+            yield
+        except SessionFailed as failed:
+            found = failed.failure
+            for name, run in (("a", self.a), ("b", self.b)):
+                if Path(found.log).is_relative_to(run.folder.absolute()):
+                    what = f"{name}, session {number}: {found.what}"
+                    raise SessionFailed(msgspec.structs.replace(found, what=what)) from failed
+            raise
+
     def require_launchable(self) -> None:
         """Launches are judged one by one, so their steps must be enough for that."""
         for run, given in zip((self.a, self.b), self.given, strict=True):
             if run.config.steps < FEWEST_STEPS:
                 raise UsageError(
-                    f"{given or 'the defaults'}: --steps {run.config.steps} are too few to tell "
+                    f"{given or 'a side'}: --steps {run.config.steps} are too few to tell "
                     f"whether a launch was steady; give {FEWEST_STEPS} or more"
                 )
 

@@ -99,8 +99,11 @@ class Display(Protocol):
     def pairs(self, done: int) -> None:
         """So many pairs of blocks of it are finished."""
 
-    def so_far(self, pair: Pair, judged: Judged, look: bool) -> None:
-        """A session has ended; `look` tells whether the verdict was sought."""
+    def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:
+        """A session has ended; `look` tells whether the verdict was sought.
+
+        `unfinished` says what became of one that the end of the time has cut off after `pair`.
+        """
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +136,8 @@ class Contest:
     """Index of the look that became the last one as the time was over."""
     record: Comparison | None = None
     """Once it has ended."""
+    unfinished: str = ""
+    """What became of a session that the end of the time cut off."""
     unsaved: str = ""
     """Why the state after a session could not be kept."""
     _start: float = field(default_factory=time.monotonic)
@@ -224,8 +229,9 @@ class Contest:
         self.display.contest(number, most, order, self.source.design)
         try:
             self.pairs.append(self.source.measure(number, order, self.display.pairs))
-        except OutOfTime:  # what was complete before counts
+        except OutOfTime as end:  # what was complete before counts
             over = True
+            self.unfinished = str(end)
         else:
             over = self._is_over()
         look = self._is_look(over=over)
@@ -233,7 +239,7 @@ class Contest:
         judged = self.judged()
         self.ended = over or (look and judged.is_final) or judged.word == "invalid"
         self._save_state()
-        self.display.so_far(self.pairs[-1], judged, look)
+        self.display.so_far(self.pairs[-1], judged, look, self.unfinished)
 
     def judged(self) -> Judged:
         """What the pairs say at the last look taken; before the first, as at that one."""
@@ -363,8 +369,8 @@ class Contest:
             )
             for kind, what in (("notes", ""), ("unsteady", ""), ("invalid", "do not count: "))
         )
-        drift = [f"{judged.drift}, of both sides alike"] if judged.drift else []
-        unsaved = [self.unsaved] if self.unsaved else []
+        drift = [judged.drift] if judged.drift else []
+        unsaved = [one for one in (self.unfinished, self.unsaved) if one]
         return tuple(
             dict.fromkeys([*self.source.notes, *drift, *told, *unsteady, *invalid, *unsaved])
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.config.memory import require_memory
 from bench.config.resolve import DataFacts, Resolved, resolve
 from bench.errors import CannotHere, NotKept
 from bench.job import Job, Meeting, Part, SessionFolder
@@ -385,8 +386,11 @@ def _planned(
 ) -> tuple[Resolved, Topology]:
     resolved = resolve(request, machine, facts, member)
     if member:
-        return resolved, place_member(resolved.config, machine, member)
-    return resolved, place_ranks(resolved.config, machine)
+        topology = place_member(resolved.config, machine, member)
+    else:
+        topology = place_ranks(resolved.config, machine)
+    require_memory(resolved.config, topology, machine)
+    return resolved, topology
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.launch.ends import exit_words
+from bench.launch.ends import ended_words
 from bench.launch.faults import FaultWatch, faults_per_step
 from bench.launch.script import (
     SAMPLES_VARIABLE,
@@ -42,6 +42,7 @@ from bench.session.doubts import (
 from reports.errors import Unwritten
 from reports.files import require_room, writing
 from reports.pairs import of_steps
+from reports.render.words import duration
 from reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from reports.stats.steady import FEWEST_STEPS, Steady, steady
@@ -193,7 +194,7 @@ class Scripted:
                 code = script.wait(limit_s, tick, watch.look)
             lasted_s, others_percent = time.monotonic() - start, others()
             if code is None and number > 1:
-                raise OutOfTime
+                raise OutOfTime(_unfinished(number, name, lasted_s, command.samples))
             _require_well(code, limit_s, command.samples)
             step_ns = read_samples(command.samples)
             found = judged(step_ns, lasted_s, others_percent, self.margin_percent)
@@ -220,15 +221,28 @@ class Scripted:
         )
 
 
+def _unfinished(number: int, name: str, lasted_s: float, samples: Path) -> str:
+    """What is said of a launch that the end of the time has cut off."""
+    steps = _steps_in(samples)
+    return (
+        f"session {number} does not count: {name} had not ended after {duration(lasted_s)}, with "
+        f"{steps} step time{'s' * (steps != 1)} written, when --max-minutes was over, and was ended"
+    )
+
+
+def _steps_in(samples: Path) -> int:
+    return samples.read_bytes().count(b"\n") if samples.exists() else 0
+
+
 def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
     if code is None:
-        steps = samples.read_bytes().count(b"\n") if samples.exists() else 0
+        steps = _steps_in(samples)
         raise BadSamples(
-            f"the script had not ended after {limit_s / 60:.3g} min, with {steps} step times "
+            f"the script had not ended after {duration(limit_s)}, with {steps} step times "
             "written, and was ended; --max-minutes bounds all launches together: raise it"
         )
     if code:
-        raise BadSamples(f"the script ended with {exit_words(code)}")
+        raise BadSamples(f"the script {ended_words(code)}")
 
 
 def failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
@@ -286,7 +300,7 @@ def judged(
     """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    doubts = notes_of_launch(step_ns, lasted_s, margin_percent)
+    doubts = notes_of_launch(step_ns, margin_percent)
     loud = others_percent > Thresholds().cores_lost_note_percent
     others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
     return Launched(

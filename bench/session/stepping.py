@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import resnext_bench
 from bench.errors import UsageError
-from bench.launch.ends import exit_words
+from bench.launch.ends import ended_words
 from bench.launch.script import ScriptCommand
 from bench.launch.turning import TURNS_VARIABLE, Left, TooLong, TurningScript
 from bench.launch.watch import SessionFailed
@@ -47,6 +47,7 @@ from bench.session.turns import (
 )
 from reports.files import writing
 from reports.pairs import Measured, of_duet
+from reports.render.words import duration
 from reports.schema.comparison import Launch, Order, Pair
 from reports.schema.samples import COLUMNS, Samples, SessionResult
 
@@ -335,9 +336,9 @@ def _words(bad: Left | TooLong | Unusable, session: Path, limit_s: float) -> str
         case Unusable():
             return bad.what
         case TooLong():
-            return f"it had not given its turn back, or ended, after {limit_s / 60:.3g} min"
+            return f"it had not given its turn back, or ended, after {duration(limit_s)}"
         case Left(code=code) if code:
-            return f"the script ended with {exit_words(code)}"
+            return f"the script {ended_words(code)}"
     if called_step(session / f"{bad.name}.samples"):
         return "it took no more steps before its first block was over; let it take more"
     return NEVER

@@ -74,6 +74,10 @@ _HINTS: Final = (
         ),
     ),
     (
+        r"failed to map segment|cannot enable executable stack|cannot allocate memory in static",
+        "no address space was left for a library: raise ulimit -v, if it is set",
+    ),
+    (
         "driver.*too old",
         "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu",
     ),
@@ -104,7 +108,9 @@ def enter(body: str) -> NoReturn:
 
     The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
     """
-    status = _guarded(body, SessionFolder(Path(sys.argv[-1])))
+    folder = SessionFolder(Path(sys.argv[-1]))
+    del sys.argv[1:]  # a user's module may read them, and they are none of its own
+    status = _guarded(body, folder)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     # Loader and communication threads may be in the middle of something; nothing is left to save.
@@ -187,12 +193,23 @@ def _report(folder: SessionFolder, rank: int, error: BaseException, job: Job | N
     sys.stdout.flush()
     said = tuple(line for line in tail(folder.rank_log(rank)) if line.strip())
     traceback.print_exception(error)
-    account = _of_loader(folder, rank) or _account(error, job)
+    account = _of_loader(folder, rank) or _account(_readable(error), job)
     whole = msgspec.structs.replace(account, rank=rank, time_ns=time_ns)
     if whole.kind or isinstance(error.__cause__, SystemExit):
         whole = msgspec.structs.replace(whole, said=said)
     folder.free_room()
     write_atomically(folder.error_file(rank), msgspec.json.encode(whole))
+
+
+def _readable(error: BaseException) -> BaseException:
+    """The error, or another of its name where its own text cannot be had."""
+    try:
+        str(error)
+    except Exception as broken:
+        name = type(error).__name__
+        kind: type[Exception] = type(name, (Exception,), {})
+        return kind(f"its text cannot be read ({type(broken).__name__})")
+    return error
 
 
 def _account(error: BaseException, job: Job | None) -> RankError:

@@ -42,6 +42,8 @@ class Evidence:
         self._use = None if is_ours else UseProbe(training.module, _moves(rank, training))
         self._notes: list[str] = []
         self._image_flop: int | None = None
+        if not is_ours and (types := _other_types(training)):
+            self.note(f"parameters are {types}, whatever the options say of precision")
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
         self._waited_s: float | None = 0.0
@@ -110,6 +112,7 @@ class Evidence:
             parameters_unchanged=unchanged,
             parameters_unused=tuple(name for name in unchanged if name in unused),
             parameters_idle=tuple(name for name in unchanged if name in idle),
+            parameters_decayed=tuple(sorted(idle - set(unchanged))),
             parameters_frozen=_frozen(training),
             parameters_trained=len(after.by_name),
             notes=tuple(self._notes),
@@ -139,6 +142,12 @@ class Evidence:
         """Of a large product in the run's type."""
         config, part = self._rank.job.config, self._rank.job.part
         return None if part == "load" else matmul_rate(config, self._training.device)
+
+
+def _other_types(training: Training) -> str:
+    """Types of parameters that are not fp32, by their names in PyTorch; empty without any."""
+    found = {parameter.dtype for parameter in training.module.parameters()} - {torch.float32}
+    return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
 
 
 def _moves(rank: Rank, training: Training) -> Moves:

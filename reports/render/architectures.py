@@ -196,6 +196,11 @@ def _floor_cells(row: FloorRow, found: Roofline) -> tuple[str, ...]:
     )
 
 
+def _ms(value: float) -> str:
+    """Three places, or three figures of what is short."""
+    return f"{value:,.3f}" if value >= 0.1 else f"{value:.3g}"
+
+
 def _us(value: float) -> str:
     if value < 0.05:  # the gradient of batch norm's scale: next to nothing
         return ""
@@ -218,13 +223,15 @@ def _by_kind(found: Roofline) -> Table:
     table.add_column()
     for name, us in sorted(totals.items(), key=lambda one: -one[1]):
         share = us / found.step_ms / 1e3
-        table.add_row(name, f"{us / 1e3:8.3f} ms {100 * share:5.1f} %  {bar(share, 20)}")
+        table.add_row(name, f"{_ms(us / 1e3):>8} ms {100 * share:5.1f} %  {bar(share, 20)}")
     table.add_section()
-    table.add_row("step", f"{found.step_ms:8.3f} ms at least, {found.images_per_s:,.0f} images/s")
+    table.add_row(
+        "step", f"{_ms(found.step_ms):>8} ms at least, {found.images_per_s:,.0f} images/s"
+    )
     table.add_row("bound by memory", f"{found.memory_bound_percent:.1f} % of it")
     table.add_row(
         "products alone",
-        f"{found.products_ms:8.3f} ms, so that MFU is at most {found.mfu_percent:.0f} % "
+        f"{_ms(found.products_ms):>8} ms, so that MFU is at most {found.mfu_percent:.2g} % "
         "with a kernel for each layer",
     )
     return table

@@ -13,7 +13,7 @@ from reports.faults import FAULT_US, faults_of
 from reports.render.console import LEAST_OTHER, failure_lines, marks
 from reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
 from reports.render.shared import Flow, machine, shared
-from reports.render.words import ms, short, slow_steps
+from reports.render.words import given_to, ms, short, slow_steps
 from reports.schema.comparison import Comparison, PhaseChange, Range, Side
 
 _STYLES = {
@@ -27,6 +27,8 @@ _STYLES = {
 }
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
+APART = 1.5
+"""From so many times on two figures of what can be detected are both told."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",
@@ -70,7 +72,18 @@ def _result_rows(record: Comparison) -> Iterator[tuple[str, RenderableType]]:
     yield from _time_rows(record)
     detectable = record.detectable_percent
     if record.change and detectable is not None and detectable < _WIDE_PERCENT:
-        yield "detectable", f"changes from {short(detectable, 2)} % on (95 % power)"
+        yield "detectable", _detectable(record, detectable)
+
+
+def _detectable(record: Comparison, every: float) -> str:
+    """Of a change that all steps have; of one in slow steps alone, where that takes far more."""
+    total, power = record.detectable_total_percent, "(95 % power)"
+    if total is None or total < APART * every or total > _WIDE_PERCENT:
+        return f"changes from {short(every, 2)} % on {power}"
+    return (
+        f"a change that every step has from {short(every, 2)} % on, of slow steps alone from "
+        f"{short(total, 2)} % of all steps on {power}"
+    )
 
 
 def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
@@ -87,7 +100,8 @@ def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
         yield "  for same", _equivalence(record.equivalence, record.limits.margin_percent)
     if record.middle_ms:
         a, b = record.middle_ms
-        yield "middle step", f"{_ms(a)} → {_ms(b)} ms (median)"
+        of = " an image" if record.is_per_image else ""
+        yield "middle step", f"{_ms(a)} → {_ms(b)} ms{of} (median)"
     if record.middle:
         yield "", _range(record.middle)
     for name, found in zip("ab", record.slow, strict=True):
@@ -109,7 +123,7 @@ def _name(side: Side) -> str:
     if side.command:
         command = shlex.join(side.command)
         return command if command == side.given else f"{command}   ({side.given})"
-    return side.given or "the defaults"
+    return given_to(side)
 
 
 def _equivalence(found: Range, margin: float) -> str:
@@ -200,7 +214,7 @@ def _sessions(record: Comparison) -> str:
         return f"{record.a.sessions} of a, {record.b.sessions} of b{look}"
     blocks = (
         f", each {_pairs_of_blocks(record)} pairs of blocks of {_block_steps(record)} steps"
-        if record.design == "duet"
+        if record.design == "duet" and record.pairs
         else ""
     )
     looks = f"{record.looks_taken} of {len(record.limits.looks)} planned looks at the verdict taken"

@@ -106,7 +106,7 @@ def _step_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
     parts = {
         "compute": steps.compute_ns,
         "exposed communication": steps.exposed_communication_ns,
-        "exposed copy": steps.exposed_copy_ns,
+        "exposed copy, fill": steps.exposed_copy_ns,
         "idle": steps.idle_ns,
     }
     for name, part in parts.items():
@@ -135,9 +135,11 @@ def _cause_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
         yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
-    what = "kernels" if report.device is not None else "operators"
-    whose = "the device was" if report.device is not None else "threads were"
-    yield "work", f"{work:>8} ms of {what}, copies and fills in sum; {whose} busy for {busy} ms"
+    if report.device is not None:
+        told = f"kernels, copies and fills in sum; the device was busy for {busy} ms"
+    else:
+        told = f"operators in sum; they and what they are annotated with ran for {busy} ms"
+    yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
         busy = each(report, sums.communication_busy_ns)

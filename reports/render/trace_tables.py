@@ -160,7 +160,7 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
 
 def collectives(found: RanksReport, width: int) -> Table:
     """What the collectives of all ranks say of one another."""
-    title = "collectives over all ranks, ms: transfer at most, waiting by rank"
+    title = "collectives over all ranks, ms of all together: the longest transfer; a rank's waiting"
     heads = ("count", "transfer", "waits: least", "most")
     rows = [(_collective_cells(found, row), "") for row in found.collectives]
     return _fitted(title, heads, ("last to arrive", "name"), rows, width, spare=("count",))

@@ -1,5 +1,6 @@
 """Parts of a configuration in the field's words; console and pages share them."""
 
+from reports.schema.comparison import Side
 from reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from reports.schema.record import DataSet, Record, SlowSteps
 from reports.schema.topology import Topology
@@ -168,13 +169,25 @@ def short(value: float, digits: int, sign: str = "-") -> str:
     return f"{value:{sign},.0f}" if "e+" in text else text
 
 
+def given_to(side: Side) -> str:
+    """What was asked of a side alone."""
+    return side.given or ("no options of its own" if side.requested else "the defaults")
+
+
+FAR_LONGER = 2.0
+"""A mean of slow steps says little of one that takes so many times as long."""
+
+
 def slow_steps(found: SlowSteps, of: str = "") -> str:
     """Which steps are slow: "every 4th step of b takes 60.0 ms"."""
     if found.every:
         return f"every {_ordinal(found.every)} step{of} takes {ms(found.slow_ms)} ms"
     share = 100 * found.slow / found.steps
     told = f"{share:.0f} %" if share >= 2 else f"{share:.1f} %"
-    return f"{told} of the steps{of} take {ms(found.slow_ms)} ms, irregularly"
+    take = f"{told} of the steps{of} take {ms(found.slow_ms)} ms"
+    if found.longest_ms and found.longest_ms >= FAR_LONGER * found.slow_ms:
+        return f"{take} on average, irregularly, the longest {ms(found.longest_ms)} ms"
+    return f"{take}, irregularly"
 
 
 def _ordinal(number: int) -> str:

@@ -60,6 +60,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """Standard error of the slope."""
     moved_percent: float
     """What the slope adds up to over the session."""
+    sides_percent: tuple[float, float] | None = None
+    """The same of each side, where it is a mean of both; None in older records."""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +204,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     order_effect: Range | None
     """What being second costs: the later block (duet) or launch over the earlier one."""
     detectable_percent: float | None
-    """Smallest change that so many sessions tell from none with 95 % power."""
+    """Smallest change of every step that so many sessions tell from none with 95 % power."""
+    detectable_total_percent: float | None = None
+    """The same of a change that is in some steps alone, as slow ones; None in older records."""
     sessions_more: int | None
     """About so many more would tell; promised from ten sessions on."""
     looks_taken: int

@@ -87,6 +87,8 @@ class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):
     """All steps that count."""
     slow_ms: float
     """Mean of the slow ones; per step even where times are per image."""
+    longest_ms: float | None = None
+    """Of the longest one; None in older records."""
     cost_percent: float
     """By how much they lengthen all steps together, were they like the rest otherwise."""
 

@@ -106,6 +106,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Those unchanged for the good reason that the loss of a foreign model ignores them."""
     parameters_idle: tuple[str, ...] = ()
     """Those unchanged as their gradient is zero, or too small to change a value of their type."""
+    parameters_decayed: tuple[str, ...] = ()
+    """Those with such a gradient that changed all the same: by weight decay alone."""
     parameters_frozen: tuple[str, ...] = ()
     """Those that the model's author has frozen."""
     parameters_trained: int = 0

@@ -24,6 +24,8 @@ FEWEST_GAPS: Final = 3
 """Equal gaps that make a rhythm; two of three agree by chance on a hostile machine."""
 REGULAR: Final = 0.7
 """Share of the gaps that must be whole multiples of the period, most of them the period itself."""
+FEWEST_STEPS: Final = 10
+"""Of fewer nobody knows what is usual."""
 LEAST_COST_PERCENT: Final = 1.0
 """Slow steps that lengthen all steps together by less are not worth a word."""
 
@@ -40,6 +42,7 @@ class Rhythm:
     """All steps."""
     slow_ms: float
     """Mean of the slow ones."""
+    longest_ms: float
     middle_ms: float
     """Median of all."""
     cost_percent: float
@@ -53,6 +56,8 @@ def find_rhythm(step_ms: ArrayLike, places: ArrayLike | None = None) -> Rhythm |
     to 0, 1, 2 …
     """
     times = np.asarray(step_ms, dtype=np.float64)
+    if len(times) < FEWEST_STEPS:
+        return None
     at = np.arange(len(times)) if places is None else np.asarray(places, dtype=np.int64)
     slow = slow_steps(times)
     if not slow.any():
@@ -66,6 +71,7 @@ def find_rhythm(step_ms: ArrayLike, places: ArrayLike | None = None) -> Rhythm |
         slow=int(slow.sum()),
         steps=len(times),
         slow_ms=float(times[slow].mean()),
+        longest_ms=float(times.max()),
         middle_ms=float(np.median(times)),
         cost_percent=cost,
     )

@@ -95,6 +95,9 @@ def _judged(log_times: Floats) -> Steady:
     if whole.matters(TREND_ALPHA) and _is_slope(rest, starts, variance):
         return _never(whole)
     jump = _late_jump(rest, starts)
+    line = float(np.sum(detrended(rest) ** 2))
+    if abs(jump) > LARGE_JUMP and whole.matters(TREND_ALPHA) and line < around_two_levels(rest):
+        return _never(whole)  # it rises in many small jumps
     if abs(jump) > LARGE_JUMP:
         why = f"never steady: step time jumps by {100 * np.expm1(jump):+.0f} % after the middle"
         return Steady(cut=0, judged=True, is_steady=False, why=why, trend=whole)

@@ -78,6 +78,8 @@ class Decision:
     """By how much the later side is slower; None where orders were not given."""
     detectable_percent: float
     """Smallest change of every step that so many sessions tell with 95 % power, at this look."""
+    detectable_total_percent: float
+    """The same of a change that is in some steps alone, so that the total must tell it."""
     sessions: int
     more: int | None
     """About so many more sessions would tell a change of the margin, or the larger one that was
@@ -186,7 +188,8 @@ def _decision(found: _Found, count: int, looks: Looks, look: int, margin: float)
         ),
         rest=found.rest,
         order=found.order,
-        detectable_percent=_detectable_percent(found, alpha),
+        detectable_percent=min(_detectable_percent(found, alpha)),
+        detectable_total_percent=_detectable_percent(found, alpha)[1],
         sessions=count,
         more=_more(found, count, looks, look, margin_log) if word == "can't tell" else None,
         promised=word == "can't tell" and count >= PROMISED_FROM,
@@ -225,13 +228,15 @@ def _is_offset(found: _Found) -> bool:
     return seen or sign * found.inner <= 0
 
 
-def _detectable_percent(found: _Found, alpha: float) -> float:
-    """Of a change that every step has: by whichever interval tells it sooner."""
-    smallest = (
-        smallest_detectable(found.middle.error, MIDDLE_SHARE * alpha, found.middle.df),
-        smallest_detectable(found.total.error, TOTAL_SHARE * alpha, found.total.df),
+def _detectable_percent(found: _Found, alpha: float) -> tuple[float, float]:
+    """By the interval of the middle step, and by that of all together.
+
+    A change that every step has is told by whichever tells it sooner.
+    """
+    return (
+        to_percent(smallest_detectable(found.middle.error, MIDDLE_SHARE * alpha, found.middle.df)),
+        to_percent(smallest_detectable(found.total.error, TOTAL_SHARE * alpha, found.total.df)),
     )
-    return to_percent(min(smallest))
 
 
 def _more(found: _Found, count: int, looks: Looks, look: int, margin_log: float) -> int | None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from bench.job import RankError, SessionFolder
+from bench.launch import failure
 from bench.launch.failure import find_failure, is_lack_of_memory
 from bench.logs import tail
 from bench.rankfile import Mark, Phase, RankFile
@@ -127,6 +128,29 @@ def test_a_direct_worker_that_was_killed(folder: SessionFolder) -> None:
     found = find_failure(folder, [-9])
     assert found.rank == 0
     assert "in step 2 of 7" in found.what
+
+
+def test_a_direct_worker_that_somebody_ended(
+    folder: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several ranks SIGTERM follows from another's end; one alone has no other."""
+    monkeypatch.setattr(failure, "_launcher", lambda folder: "direct")
+    rank(folder, 0, Phase.TIMED, 3)
+    found = find_failure(folder, [-signal.SIGTERM])
+    assert found.what.startswith("rank 0: killed by SIGTERM in step 4 of 7")
+
+
+def test_what_our_own_words_say_needs_no_traceback(folder: SessionFolder) -> None:
+    rank(folder, 0, Phase.MODEL)
+    error(folder, 0, "ModelError", "--model a:B: gave a tuple", time_ns=1)
+    assert find_failure(folder, [1]).log_tail == ()
+
+
+def test_long_words_of_others_stand_behind_ours(folder: SessionFolder) -> None:
+    error(folder, 0, "RuntimeError", "x" * 5000, time_ns=1, hint="freeze them")
+    what = find_failure(folder, [1]).what
+    assert what.startswith("rank 0: freeze them (RuntimeError: xxx")
+    assert what.endswith("xxx …)")
 
 
 def test_the_earliest_real_error_wins(folder: SessionFolder) -> None:

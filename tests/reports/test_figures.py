@@ -68,7 +68,9 @@ def test_slow_steps_are_those_of_the_slowest_rank() -> None:
             )
         )
     )
-    assert found.slow == SlowSteps(every=4, slow=10, steps=40, slow_ms=60, cost_percent=125)
+    assert found.slow == SlowSteps(
+        every=4, slow=10, steps=40, slow_ms=60, longest_ms=60, cost_percent=125
+    )
 
 
 def test_cut_steps_leave_the_window_by_their_own_time() -> None:

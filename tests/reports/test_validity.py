@@ -63,6 +63,13 @@ def test_parameters_that_the_loss_ignores_are_a_note() -> None:
             ),
         ),
         (
+            {"parameters_decayed": ("conv.bias",)},
+            (
+                "1 parameter changed by weight decay alone (conv.bias): gradients of zero, or too "
+                "small to change a value, as of a bias before a norm"
+            ),
+        ),
+        (
             {"parameters_frozen": ("a", "b", "c", "d")},
             "4 parameters are frozen by requires_grad=False (a, b, c …)",
         ),
@@ -80,6 +87,15 @@ def test_a_model_of_which_nothing_changes_is_invalid(excuse: str) -> None:
     facts = {"parameters_unchanged": names, excuse: names, "parameters_trained": 2}
     (reason, _) = verdict(*(made_facts(rank, **facts) for rank in range(2))).invalid
     assert reason == "rank 0: none of its 2 parameters changed (fc.bias …): nothing was trained"
+
+
+def test_weight_decay_is_no_training() -> None:
+    facts = {"parameters_decayed": ("fc.weight",), "parameters_unchanged": ("fc.bias",)}
+    (reason, _) = verdict(*(made_facts(n, parameters_trained=2, **facts) for n in (0, 1))).invalid
+    assert reason == (
+        "rank 0: weight decay alone changed its 2 parameters, whose gradients are zero "
+        "(fc.weight …): nothing was trained"
+    )
 
 
 @pytest.mark.parametrize(

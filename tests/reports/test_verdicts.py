@@ -161,6 +161,27 @@ def test_a_drift_of_both_sides_of_a_duet_is_told_and_cancels() -> None:
     assert judged(launched(0.05, 0)).drift == ""
 
 
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        ((-4.1, -3.9), "step times move by -4.0 % within a session, of both sides alike"),
+        (
+            (0.1, -8.1),
+            "step times move within a session: those of a by +0.1 %, those of b by -8.1 %",
+        ),
+    ],
+)
+def test_a_drift_is_that_of_the_side_that_has_it(sides: tuple[float, float], words: str) -> None:
+    pairs = [
+        msgspec.structs.replace(
+            pair,
+            drift=msgspec.structs.replace(pair.drift, sides_percent=sides) if pair.drift else None,
+        )
+        for pair in launched(0.05, 0, moved=-4.0)
+    ]
+    assert judged(pairs, "relaunch").why == words
+
+
 def test_never_steady_by_launches_that_did_not_settle() -> None:
     most = most_unsteady(8)
     assert judged(launched(0.05, most), "relaunch").word == "slower"

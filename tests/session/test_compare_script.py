@@ -117,7 +117,7 @@ def test_all_steps_of_a_launch_count(tmp_path: Path, monkeypatch: Patch) -> None
     pair = compared(tmp_path).pairs[0]
     assert (pair.step_ms, pair.middle_ms) == ((5, 15), (5, 5))
     assert (pair.log_ratio, pair.middle_log_ratio) == (pytest.approx(log(3)), 0)
-    slow = SlowSteps(every=4, slow=10, steps=40, slow_ms=45, cost_percent=200)
+    slow = SlowSteps(every=4, slow=10, steps=40, slow_ms=45, longest_ms=45, cost_percent=200)
     assert pair.slow == (None, slow)
 
 

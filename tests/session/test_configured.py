@@ -8,13 +8,14 @@ import pytest
 
 from bench.config.resolve import DataFacts
 from bench.job import ImageList
+from bench.launch.watch import SessionFailed
 from bench.session import configured, periods
 from bench.session.configured import QUIET_PERCENT, differing, word
 from bench.session.data import Data
 from bench.session.room import NoRoom
 from reports import runs
 from reports.schema.comparison import Difference, Order
-from reports.schema.record import Session, Steadiness
+from reports.schema.record import Failure, Session, Steadiness
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
 from tests.session.made_duets import Stage, made_configured, made_recording, set_stage
@@ -166,6 +167,21 @@ def test_the_record_holds_what_ranks_were_given(
     assert found.of_ranks["MALLOC_MMAP_MAX_"] == "0"
     assert found.of_ranks["OMP_NUM_THREADS"] == "2"
     assert not {"PYTHONSAFEPATH", "MALLOC_MMAP_MAX_"} & found.variables.keys()
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_whose_failure_it_is(tmp_path: Path, stage: Stage, side: str) -> None:
+    source = made_configured(tmp_path)
+    folder = (source.a if side == "a" else source.b).folder
+
+    def fail(number: int) -> None:
+        log = str(folder.absolute() / "session-3" / "logs" / "rank-0.log")
+        raise SessionFailed(Failure(rank=0, what="rank 0: gone", log=log, log_tail=()))
+
+    stage.meanwhile = fail
+    with pytest.raises(SessionFailed) as failed:
+        source.measure(3, "ab", silent)
+    assert failed.value.failure.what == f"{side}, session 3: rank 0: gone"
 
 
 def test_who_asks_for_a_duet_gets_one_or_an_error(tmp_path: Path, stage: Stage) -> None:

@@ -82,7 +82,7 @@ class Watched(Silent):
         self.looks: list[bool] = []
         self.states: list[State] = []
 
-    def so_far(self, pair: object, judged: object, look: bool) -> None:
+    def so_far(self, pair: object, judged: object, look: bool, unfinished: str = "") -> None:
         self.looks.append(look)
         kept = (self.folder / STATE).read_bytes()
         self.states.append(msgspec.json.decode(kept, type=State))
@@ -234,11 +234,12 @@ def test_a_session_that_the_time_cut_is_left_out(tmp_path: Path) -> None:
 
     def meanwhile(number: int) -> None:
         if number == 4:
-            raise OutOfTime
+            raise OutOfTime("session 4 does not count: a had not ended")
 
     record, _ = ended(tmp_path, Made(effects=around(0.3, 0.001), meanwhile=meanwhile), most=26)
     assert (record.status, record.verdict, len(record.pairs)) == ("ok", "slower", 3)
     assert record.looks_taken == 1
+    assert "session 4 does not count: a had not ended" in record.notes
 
 
 def test_one_session_is_nothing_to_look_at(tmp_path: Path) -> None:

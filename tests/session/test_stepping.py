@@ -174,7 +174,7 @@ def test_where_turns_cannot_be_taken_it_is_said_and_relaunched(
         ({"ranks": True}, UsageError, "--design duet: it has several ranks"),
         ({"steps": 50}, UsageError, "--design duet: its 50 steps are too few .* let it take more"),
         ({"error": NoTurns("memory cannot hold both")}, NoTurns, "memory cannot hold both"),
-        ({"error": Left("b", -9)}, SessionFailed, "b, session 1: the script ended with .*SIGKILL"),
+        ({"error": Left("b", -9)}, SessionFailed, "b, session 1: the script was killed by SIGKILL"),
         ({"pairs": 2}, SessionFailed, "4 at least are needed"),
     ],
 )

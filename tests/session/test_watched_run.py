@@ -185,7 +185,7 @@ def test_throttling_on_one_gpu(played: Played, bit: int, reason: str) -> None:
     assert session.gpus.reasons_percent == {reason: (0, 25)}
     assert session.gpus.sm_least_mhz == (1980, 1200)
     assert session.gpus.temperature_c == (54, 88)
-    assert f"INVALID GPU clocks were throttled for 25 % ({reason})" in text
+    assert f"INVALID: GPU clocks were throttled for 25 % ({reason})" in text
     assert "88 °C" in text
 
 
@@ -223,7 +223,7 @@ def test_a_process_of_before(played: Played, use: int, status: str) -> None:
     (session,) = record.sessions
     assert session.gpus is not None
     assert (record.status, session.gpus.foreign_percent) == (status, (0, use))
-    assert (f"INVALID another process used {use} % of a GPU" in text) == (status == "invalid")
+    assert (f"INVALID: another process used {use} % of a GPU" in text) == (status == "invalid")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_gpu_lost_in_the_window(played: Played, error: int, said: str) -> None
     assert session.gpus is not None
     assert (record.status, session.invalid) == ("invalid", (why,))
     assert (session.gpus.samples, session.gpus.lost) == ((40, 24), {"1": said})
-    assert f"INVALID {why}" in text
+    assert f"INVALID: {why}" in text
 
 
 def test_ranks_that_fail_with_their_gpu(played: Played) -> None:

@@ -1,6 +1,7 @@
 """What a failing rank advises, and writes down."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,24 @@ def test_the_last_error_of_nccl_is_the_one_that_is_told(folder: SessionFolder) -
     found = reported(folder, RuntimeError(text))
     assert found.message.startswith("NCCL error in: NCCLUtils.cpp:77: Error while creating shared")
     assert "NCCL_SHM_DISABLE=1" in found.hint
+
+
+class Unreadable(ValueError):
+    def __str__(self) -> str:
+        raise RuntimeError("str fails")
+
+
+def test_an_error_without_a_text_is_told_by_its_name(folder: SessionFolder) -> None:
+    found = reported(folder, Unreadable())
+    assert (found.kind, found.message) == ("Unreadable", "its text cannot be read (RuntimeError)")
+
+
+def test_a_model_gets_no_arguments_of_ours(
+    folder: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(sys, "argv", ["worker", "--local_rank=0", str(folder.path)])
+    monkeypatch.setattr(entry, "_guarded", lambda body, folder: seen.append(list(sys.argv)) or 3)
+    monkeypatch.setattr(os, "_exit", lambda code: seen.append([str(code)]))
+    entry.enter("a:b")
+    assert seen == [["worker"], ["3"]]

@@ -110,7 +110,7 @@ def test_all_figures_are_there(width: int) -> None:
         "all steps +10.00 % 99.8 % interval +9.94 to +10.06 %",
         # t of 99.6 % at three is 6.32.
         "middle step 10.0 → 11.0 ms (median) +10.00 % 99.2 % interval +9.97 to +10.03 %",
-        "detectable changes from 0.",
+        "detectable a change that every step has from 0.",
         "(95 % power)",
         "backward 6.00 → 7.00 ms +1.0000 ± 0.0003 ms (99 %)",
         "duet: both sides resident, in alternating blocks",

@@ -186,7 +186,7 @@ TOO_FEW = Steadiness(cut=0, judged=False, steady=False, why="8 steps are too few
         ({"status": "invalid", "sessions": (made_session(invalid=(LOST,)),)}, f"INVALID: {LOST}"),
         (
             {"status": "invalid", "sessions": (made_session(invalid=(LOST, "b", "c")),)},
-            f"INVALID: {LOST}; 2 more reasons below",
+            f"INVALID: {LOST}; 2 more below",
         ),
         ({"status": "invalid", "why": "of old", "sessions": ()}, "INVALID: of old"),
         ({"sessions": (made_session(steadiness=NEVER),)}, "NEVER STEADY: +0.1 % a step"),

@@ -60,6 +60,16 @@ def test_a_machine_alone_has_no_rhythm(profile: Profile, most: float) -> None:
     assert sum(one is not None and one.every is not None for one in found) <= 1
 
 
+def test_of_few_steps_nobody_knows_what_is_usual() -> None:
+    assert find_rhythm([10.0, 40.0, 10.0, 10.0, 40.0]) is None
+
+
+def test_the_longest_is_kept() -> None:
+    found = find_rhythm([10.0] * 95 + [20.0] * 4 + [900.0])
+    assert found is not None
+    assert (found.slow, found.slow_ms, found.longest_ms) == (5, 196.0, 900.0)
+
+
 def test_what_costs_next_to_nothing_is_not_told() -> None:
     assert find_rhythm(steps(250, 50, 1.4)) is None
     assert find_rhythm([10.0] * 20) is None
