@@ -61,7 +61,7 @@ class CompareDisplay(RunDisplay):
     def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:
         """A session has ended."""
         if unfinished:
-            self.line(Text.assemble((f"session {self._number}", "cyan"), f"  {unfinished}"))
+            self.line(Text(unfinished, style="yellow"))
             return
         decision = judged.decision
         # A duet for which there was no room has become a relaunch in the middle of its session.

@@ -15,7 +15,7 @@ from bench.launch.commands import kept_memory
 from bench.launch.processes import GRACE_S, signal_group, wait_for
 from bench.machine.cpu import descendants
 from bench.machine.faults import Faults, faults_of_ended
-from bench.machine.process import die_with_parent, undisturbed
+from bench.machine.process import HELD, die_with_parent, undisturbed
 from reports.files import open_log
 
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
@@ -166,6 +166,8 @@ def _start(command: ScriptCommand) -> subprocess.Popen[bytes]:
 
 
 def _before_exec() -> None:
+    # They are held off while it is started, and it would inherit that: it must hear them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     die_with_parent(signal.SIGTERM)
 
 

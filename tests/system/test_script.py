@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.launch import script as launch
-from bench.launch.script import ScriptCommand, end_left_over, run_script
+from bench.launch.script import RunningScript, ScriptCommand, end_left_over, run_script
 from bench.launch.watch import SessionFailed
 from bench.session import script
 from bench.session.contest import OutOfTime
@@ -79,6 +79,21 @@ def test_a_script_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(launch, "GRACE_S", 0.5)
     text = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     assert run_script(command(tmp_path, text), 0.5, nothing) is None
+
+
+def test_a_script_that_is_ended_may_clean_up(tmp_path: Path) -> None:
+    """It hears SIGTERM, though that is held off while it is started."""
+    text = (
+        "import pathlib, signal, sys, time\n"
+        "def end(*_): pathlib.Path('saved').touch(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end); pathlib.Path('ready').touch(); time.sleep(60)"
+    )
+    with RunningScript(command(tmp_path, text)):
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "ready").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert (tmp_path / "saved").exists()
 
 
 def test_what_it_leaves_behind_is_ended_whatever_its_group(tmp_path: Path) -> None:
