@@ -45,7 +45,8 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
     elif other:
         yield "other: in none of these passes, such as data and copies to the device"
     if any(row.cls == "conv backward" for row in report.classes):
-        yield "conv backward: of the input or of the weight, which the kernel does not tell"
+        what = "of the input or of the weight, which the kernel does not tell"
+        yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 
 def print_ranks(console: Console, found: RanksReport) -> None:
