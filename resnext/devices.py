@@ -63,6 +63,21 @@ DEVICES: Final[tuple[Device, ...]] = (
         "NVIDIA A100 data sheet",
     ),
     _device(
+        *("a100-pcie-40gb", "NVIDIA A100 PCIe 40 GB", (19.5, 156, 312, 312), 1555),
+        *(r"A100-PCIE-40GB", "NVIDIA A100 data sheet"),
+    ),
+    _device(
+        *("a100-pcie", "NVIDIA A100 PCIe 80 GB", (19.5, 156, 312, 312), 1935),
+        *(r"A100 80GB PCIe", "NVIDIA A100 data sheet"),
+    ),
+    _device(
+        *("a30", "NVIDIA A30", (10.3, 82, 165, 165), 933, r"\bA30\b"), "NVIDIA A30 data sheet"
+    ),
+    _device(
+        *("a40", "NVIDIA A40", (37.4, 74.8, 149.7, 149.7), 696, r"\bA40\b"),
+        "NVIDIA A40 data sheet",
+    ),
+    _device(
         *("a10", "NVIDIA A10", (31.2, 62.5, 125, 125), 600, r"\bA10\b"), "NVIDIA A10 data sheet"
     ),
     _device(
@@ -78,6 +93,10 @@ DEVICES: Final[tuple[Device, ...]] = (
         "NVIDIA H100 data sheet, without sparsity",
     ),
     _device(
+        *("h100-nvl", "NVIDIA H100 NVL", (60, 417.5, 835.5, 835.5), 3900, r"H100 NVL"),
+        "NVIDIA H100 data sheet, without sparsity",
+    ),
+    _device(
         *("h100", "NVIDIA H100 SXM", (66.9, 494.7, 989.4, 989.4), 3352, r"H100 80GB HBM3"),
         "NVIDIA H100 architecture white paper",
     ),
@@ -86,8 +105,32 @@ DEVICES: Final[tuple[Device, ...]] = (
         "NVIDIA H200 data sheet, without sparsity",
     ),
     _device(
+        *("gh200", "NVIDIA GH200 96 GB", (66.9, 494.7, 989.4, 989.4), 4000, r"GH200 480GB"),
+        "NVIDIA GH200 data sheet, without sparsity",
+    ),
+    _device(
+        *("gh200-144gb", "NVIDIA GH200 144 GB", (66.9, 494.7, 989.4, 989.4), 4900, r"GH200 144G"),
+        "NVIDIA GH200 data sheet, without sparsity",
+    ),
+    _device(
         *("b200", "NVIDIA B200 SXM", (75, 1125, 2250, 2250), 8000, r"\bB200\b"),
         "NVIDIA HGX B200 data sheet, an eighth, without sparsity",
+    ),
+    _device(
+        *("b300", "NVIDIA B300 SXM", (75, 1125, 2250, 2250), 8000, r"\bB300\b"),
+        "NVIDIA HGX B300 data sheet, an eighth, without sparsity",
+    ),
+    _device(
+        *("rtx3090", "NVIDIA GeForce RTX 3090", (35.6, 35.6, 71, 71), 936, r"RTX 3090$"),
+        "NVIDIA GA102 white paper, sums in fp32",
+    ),
+    _device(
+        *("rtx4090", "NVIDIA GeForce RTX 4090", (82.6, 82.6, 165.2, 165.2), 1008, r"RTX 4090$"),
+        "NVIDIA Ada white paper, sums in fp32",
+    ),
+    _device(
+        *("rtx5090", "NVIDIA GeForce RTX 5090", (104.8, 104.8, 209.5, 209.5), 1792, r"RTX 5090$"),
+        "NVIDIA RTX Blackwell white paper, sums in fp32",
     ),
     _device(
         *("mi300x", "AMD Instinct MI300X", (163.4, 653.7, 1307.4, 1307.4), 5300, r"MI300X"),

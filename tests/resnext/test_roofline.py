@@ -159,6 +159,17 @@ def test_the_longer_of_two_is_the_floor() -> None:
         ("NVIDIA L40S", "l40s"),
         ("NVIDIA L4", "l4"),
         ("NVIDIA B200", "b200"),
+        ("NVIDIA A100-PCIE-40GB", "a100-pcie-40gb"),
+        ("NVIDIA A100 80GB PCIe", "a100-pcie"),
+        ("NVIDIA A30", "a30"),
+        ("NVIDIA A40", "a40"),
+        ("NVIDIA H100 NVL", "h100-nvl"),
+        ("NVIDIA GH200 480GB", "gh200"),
+        ("NVIDIA GH200 144G HBM3e", "gh200-144gb"),
+        ("NVIDIA B300 SXM6 AC", "b300"),
+        ("NVIDIA GeForce RTX 3090", "rtx3090"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"),
+        ("NVIDIA GeForce RTX 5090", "rtx5090"),
         ("AMD Instinct MI300X", "mi300x"),
     ],
 )
@@ -178,6 +189,8 @@ def test_another_name_of_a_device() -> None:
     [
         *("NVIDIA A100-PG509-200", "NVIDIA H200 NVL", "NVIDIA A10G", "AMD EPYC", "NVIDIA GB200"),
         *("NVIDIA H200 MIG 1g.18gb", "NVIDIA A100-SXM4-80GB MIG 3g.40gb"),
+        *("NVIDIA GeForce RTX 3090 Ti", "NVIDIA GeForce RTX 4090 D", "NVIDIA GeForce RTX 5090 D"),
+        *("NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA GB300", "NVIDIA A40-48Q"),
         *("NVIDIA A10-24Q", "NVIDIA L40S-48Q", "GRID T4-16Q"),
     ],
 )
