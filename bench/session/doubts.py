@@ -21,6 +21,12 @@ LEAST_FACTOR: Final = 316.0
 """From here on, up or down, a difference looks like another unit: the root of 10^5."""
 
 
+DOUBTFUL: Final = (
+    "the steps add up to more than the launch took: are they ns, one line a step, and does only "
+    "one process write them?"
+)
+
+
 def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[str, ...]:
     """Why a launch cannot count, judged by its own length alone."""
     sum_s = sum(step_ns) / 1e9
@@ -29,18 +35,21 @@ def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[str, ...]
         words = "are they ns? (if they are, let it take more steps)"
     elif sum_s > MOST_SHARE * lasted_s:
         words = "are they ns, one line a step, of one rank?"
-    elif sum_s > lasted_s:  # no process can have had so many, one after another
-        words = "does more than one process or thread write them? One line a step is needed"
     else:
         return ()
     return (f"all {len(step_ns)} steps add up to {_seconds(sum_s)} {took}: {words}",)
 
 
-def notes_of_launch(step_ns: Sequence[int], margin_percent: float) -> tuple[str, ...]:
-    """What does not keep a launch from counting, but should be known: a coarse clock.
+def notes_of_launch(
+    step_ns: Sequence[int], lasted_s: float, margin_percent: float
+) -> tuple[str, ...]:
+    """What does not keep a launch from counting, but should be known."""
+    doubtful = lasted_s < sum(step_ns) / 1e9 <= MOST_SHARE * lasted_s
+    return (*((DOUBTFUL,) if doubtful else ()), *_coarse(step_ns, margin_percent))
 
-    Its ticks are long beside the margin: 9 and 10 ms, or the same number always.
-    """
+
+def _coarse(step_ns: Sequence[int], margin_percent: float) -> tuple[str, ...]:
+    """A clock whose ticks are long beside the margin: 9 and 10 ms, or the same number always."""
     tick = int(np.gcd.reduce(np.array(step_ns, dtype=np.int64)))
     share = 100 * tick / median(step_ns)
     if share <= margin_percent / 2:

@@ -300,7 +300,7 @@ def judged(
     """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
-    doubts = notes_of_launch(step_ns, margin_percent)
+    doubts = notes_of_launch(step_ns, lasted_s, margin_percent)
     loud = others_percent > Thresholds().cores_lost_note_percent
     others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
     return Launched(
