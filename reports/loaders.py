@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.schema.attribution import Estimate
-from reports.schema.config import Decode, PipelineName
+from reports.schema.choices import Decode, PipelineName
 from reports.stats.effects import t_interval
 
 Floats = NDArray[np.float64]

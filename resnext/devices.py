@@ -70,9 +70,7 @@ DEVICES: Final[tuple[Device, ...]] = (
         *("a100-pcie", "NVIDIA A100 PCIe 80 GB", (19.5, 156, 312, 312), 1935),
         *(r"A100 80GB PCIe", "NVIDIA A100 data sheet"),
     ),
-    _device(
-        *("a30", "NVIDIA A30", (10.3, 82, 165, 165), 933, r"\bA30\b"), "NVIDIA A30 data sheet"
-    ),
+    _device(*("a30", "NVIDIA A30", (10.3, 82, 165, 165), 933, r"\bA30\b"), "NVIDIA A30 data sheet"),
     _device(
         *("a40", "NVIDIA A40", (37.4, 74.8, 149.7, 149.7), 696, r"\bA40\b"),
         "NVIDIA A40 data sheet",

@@ -10,7 +10,8 @@ import msgspec
 from bench.cli.run import Pardon, minutes_to_wait, say
 from bench.cli.show import show_stored, shown_when_interrupted
 from bench.cli.sides import ids_of, refuse, side_request, words_of
-from bench.config.request import flag, merged
+from bench.config.options import flag
+from bench.config.request import merged
 from bench.errors import UsageError
 from bench.machine.inventory import inspect
 from bench.machine.lock import wait_until_free

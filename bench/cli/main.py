@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -20,6 +20,7 @@ from bench.cli.models_app import models_app
 from bench.cli.output import open_output
 from bench.cli.runs_app import runs_app
 from bench.cli.trace_app import trace_app
+from bench.config.options import OPTIONS
 from bench.errors import (
     BenchError,
     CannotHere,
@@ -69,77 +70,26 @@ def root(
 
 
 @app.command()
-def run(
-    model: opt.Model = None,
-    form: opt.Form = None,
-    image_size: opt.ImageSize = None,
-    batch_size: opt.BatchSize = None,
-    global_batch_size: opt.GlobalBatchSize = None,
-    nodes: opt.Nodes = None,
-    nproc_per_node: opt.NprocPerNode = None,
-    launcher: opt.Launcher = None,
-    device: opt.Device = None,
-    threads: opt.Threads = None,
-    port: opt.Port = None,
-    engine: opt.Engine = None,
-    zero_stage: opt.ZeroStage = None,
-    bucket_mib: opt.BucketMib = None,
-    static_graph: opt.StaticGraph = None,
-    gradient_as_bucket_view: opt.GradientAsBucketView = None,
-    compile: opt.Compile = None,
-    compile_mode: opt.CompileMode = None,
-    amp: opt.Amp = None,
-    amp_dtype: opt.AmpDtype = None,
-    tf32: opt.Tf32 = None,
-    channels_last: opt.ChannelsLast = None,
-    cudnn_benchmark: opt.CudnnBenchmark = None,
-    cudnn_benchmark_limit: opt.CudnnBenchmarkLimit = None,
-    cudnn_deterministic: opt.CudnnDeterministic = None,
-    pipeline: opt.Pipeline = None,
-    decode: opt.Decode = None,
-    data: opt.DataFolder = None,
-    split: opt.Split = None,
-    bad_files: opt.BadFiles = None,
-    loader_threads: opt.LoaderThreads = None,
-    prefetch: opt.Prefetch = None,
-    pixels: opt.Pixels = None,
-    last_batch: opt.LastBatch = None,
-    optimizer: opt.Optimizer = None,
-    max_cores_lost: opt.MaxCoresLost = None,
-    learning_rate: opt.LearningRate = None,
-    momentum: opt.Momentum = None,
-    weight_decay: opt.WeightDecay = None,
-    seed: opt.Seed = None,
-    warm_up: opt.WarmUp = None,
-    steps: opt.Steps = None,
-    sessions: opt.Sessions = None,
-    profile: opt.Profile = None,
-    profile_steps: opt.ProfileSteps = None,
-    attribute: opt.Attribute = None,
-    attribution_rounds: opt.AttributionRounds = None,
-    allow_unsure: opt.AllowUnsure = False,
-    allow_invalid: opt.AllowInvalid = False,
-    config: opt.Config = None,
-    output: opt.Output = None,
-    json: opt.Json = False,
-    dry_run: opt.DryRun = False,
-    wait: opt.Wait = None,
-) -> None:
+@opt.as_run
+def run(**given: Any) -> None:
     """Train ResNeXt for a while and report images/s, and where each step's time went.
 
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
-    given = {name: value for name, value in locals().items() if name not in _NOT_STORED}
     from bench.cli.run import Pardon, run_command
 
-    request = {name: value for name, value in given.items() if value is not None}
-    pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
-    raise typer.Exit(run_command(request, config, pardon, output, json, dry_run=dry_run, wait=wait))
-
-
-_NOT_STORED = frozenset(
-    {"allow_unsure", "allow_invalid", "config", "output", "json", "dry_run", "wait"}
-)
+    request = {name: given[name] for name in OPTIONS if given[name] is not None}
+    pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
+    code = run_command(
+        request,
+        given["config"],
+        pardon,
+        given["output"],
+        given["json"],
+        dry_run=given["dry_run"],
+        wait=given["wait"],
+    )
+    raise typer.Exit(code)
 
 
 @app.command()

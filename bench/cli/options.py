@@ -1,25 +1,61 @@
-"""The options of `run`, each declared once. None means: not given; the machine decides.
+"""Options as Typer takes them: those of training from their table, and those of commands alone.
 
-Values are checked in `bench.config.request`, the same for the command line and a file.
+Values of options of training are checked in `bench.config.request`, the same for the command line
+and a file.
 """
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-_MODEL, _WHERE, _ENGINE, _NUMERICS, _DATA, _TRAINING, _MEASURE, _SIDES, _VERDICT, _OUTPUT = (
-    "Model and batch",
-    "Nodes and devices",
-    "Engine",
-    "Precision and layout",
-    "Data",
-    "Training",
-    "Measurement",
-    "Sides",
-    "Verdict",
-    "Output",
-)
+from bench.config.options import MEASURE, OPTIONS, flag
+
+_MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
+
+
+def of_training(name: str) -> Any:
+    """What Typer must know of an option of training."""
+    option = OPTIONS[name]
+    names: tuple[str, ...] = ()
+    if option.is_switch:
+        names = (f"{flag(name)}/--no-{flag(name).removeprefix('--')}",)
+    return typer.Option(
+        *names,
+        help=option.help,
+        rich_help_panel=option.group,
+        metavar=option.placeholder,
+    )
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    kind = bool if OPTIONS[name].is_switch else str
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, of_training(name)],
+    )
+
+
+def as_run(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `run`, which it takes by keyword.
+
+    Typer reads a command's signature, so this one is made from the table. None means: not given.
+    """
+    parameters = [*(_parameter(name) for name in OPTIONS), *_of_run_alone()]
+
+    def taken(**given: Any) -> None:
+        command(**given)
+
+    taken.__doc__ = command.__doc__
+    taken.__name__ = command.__name__
+    taken.__module__ = command.__module__
+    taken.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    taken.__annotations__ = {one.name: one.annotation for one in parameters}
+    return taken
 
 
 def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
@@ -29,243 +65,12 @@ def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> A
     return typer.Option(*names, help=text, rich_help_panel=panel, metavar=placeholder)
 
 
-Model = Annotated[
-    str | None,
-    _option(
-        _MODEL,
-        "resnext{DEPTH}_{C}x{D}d, resnet{DEPTH}, a relative (see models list), torchvision:NAME, "
-        "timm:NAME, or package.module:callable of yours (default: resnext50_32x4d)",
-        metavar="NAME",
-    ),
-]
-Form = Annotated[
-    str | None,
-    _option(
-        _MODEL,
-        "How a block of ResNeXt is built: a, paths summed; b, paths concatenated; c, one grouped "
-        "convolution. The same function, at other costs (default: c)",
-        metavar="[a|b|c]",
-    ),
-]
-ImageSize = Annotated[
-    str | None,
-    _option(
-        _MODEL,
-        "Pixels of the square input (default: the paper's on GPU, on CPU at most 128 where the "
-        "network takes that)",
-    ),
-]
-BatchSize = Annotated[
-    str | None,
-    _option(
-        _MODEL,
-        "Images per rank and step, or auto: the largest that fits, found by training with some "
-        "(default: by GPU memory; 8 on CPU)",
-        metavar="N",
-    ),
-]
-GlobalBatchSize = Annotated[
-    str | None, _option(_MODEL, "Images per step over all ranks, instead of --batch-size")
-]
-Nodes = Annotated[
-    str | None,
-    _option(_WHERE, "Nodes; several are emulated on this host, each with an agent (default: 1)"),
-]
-NprocPerNode = Annotated[
-    str | None, _option(_WHERE, "Ranks on each node (default: one per GPU; 1 on CPU)")
-]
-Launcher = Annotated[
-    str | None,
-    _option(
-        _WHERE,
-        "Who starts the ranks of a node (default: torchrun; none for one rank alone). Under srun, "
-        "mpirun or a torchrun of yours, ranks join what is there",
-        metavar="[torchrun|deepspeed]",
-    ),
-]
-Device = Annotated[
-    str | None,
-    _option(_WHERE, "Where to compute (default: cuda if a GPU is here)", metavar="[cpu|cuda]"),
-]
-Threads = Annotated[
-    str | None, _option(_WHERE, "Compute threads of a rank (default: from the rank's cores)")
-]
-Engine = Annotated[
-    str | None,
-    _option(
-        _ENGINE,
-        "Who averages gradients and steps (default: ddp, one rank alone: none)",
-        metavar="[none|ddp|deepspeed]",
-    ),
-]
-ZeroStage = Annotated[
-    str | None,
-    _option(
-        _ENGINE,
-        "deepspeed: what ranks share out: 0 nothing, 1 optimizer state, 2 gradients too "
-        "(default: 0)",
-    ),
-]
-BucketMib = Annotated[
-    str | None,
-    _option(_ENGINE, "Gradients reduced together, MiB of fp32 (default: 25)", metavar="MIB"),
-]
-StaticGraph = Annotated[
-    bool | None,
-    _option(
-        _ENGINE,
-        "ddp: the same parameters are used in each step",
-        "--static-graph/--no-static-graph",
-    ),
-]
-GradientAsBucketView = Annotated[
-    bool | None,
-    _option(
-        _ENGINE,
-        "ddp: gradients are views of the buckets, one copy less",
-        "--gradient-as-bucket-view/--no-gradient-as-bucket-view",
-    ),
-]
-Compile = Annotated[
-    bool | None, _option(_ENGINE, "torch.compile, mode default", "--compile/--no-compile")
-]
-CompileMode = Annotated[
-    str | None,
-    _option(
-        _ENGINE,
-        "torch.compile in this mode: default, reduce-overhead, max-autotune, "
-        "max-autotune-no-cudagraphs, none",
-        metavar="MODE",
-    ),
-]
-Port = Annotated[
-    str | None, _option(_WHERE, "Where the nodes meet on this host (default: any free)")
-]
-Amp = Annotated[
-    bool | None,
-    _option(
-        _NUMERICS,
-        "Mixed precision: bf16 where the hardware has it, else fp16 (default: no-amp)",
-        "--amp/--no-amp",
-    ),
-]
-AmpDtype = Annotated[
-    str | None, _option(_NUMERICS, "Mixed precision in this type", metavar="[none|bf16|fp16]")
-]
-Tf32 = Annotated[
-    bool | None,
-    _option(
-        _NUMERICS, "Let fp32 products use TF32 (default: no-tf32, IEEE fp32)", "--tf32/--no-tf32"
-    ),
-]
-ChannelsLast = Annotated[
-    bool | None,
-    _option(
-        _NUMERICS, "NHWC or NCHW (default: channels-last)", "--channels-last/--no-channels-last"
-    ),
-]
-CudnnBenchmark = Annotated[
-    bool | None,
-    _option(
-        _NUMERICS,
-        "Let cuDNN time its plans in warm-up (default: cudnn-benchmark)",
-        "--cudnn-benchmark/--no-cudnn-benchmark",
-    ),
-]
-CudnnBenchmarkLimit = Annotated[
-    str | None, _option(_NUMERICS, "Plans cuDNN times for each problem; 0 for all (default: 10)")
-]
-CudnnDeterministic = Annotated[
-    bool | None,
-    _option(
-        _NUMERICS,
-        "Only deterministic cuDNN plans (default: no)",
-        "--cudnn-deterministic/--no-cudnn-deterministic",
-    ),
-]
-Pipeline = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Where batches come from: synthetic is one batch on the device, host one that each step "
-        "copies to it (default: dali if installed, else torchvision for --data)",
-        metavar="[synthetic|host|torchvision|dali]",
-    ),
-]
-Decode = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Where JPEGs are decoded (default: mixed with dali on GPU, else cpu)",
-        metavar="[cpu|mixed]",
-    ),
-]
-DataFolder = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Folder of class folders of images, or of WebDataset (.tar) or TFRecord shards (default: "
-        "512 JPEGs made from a seed and cached)",
-        metavar="PATH",
-    ),
-]
-Split = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Which split of a folder that holds train/, val/ and such, or their shards (default: "
-        "train); none: they are classes",
-        "--split",
-        metavar="NAME",
-    ),
-]
-BadFiles = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Images that do not decode, or turn bad while training: end, or leave out (default: stop)",
-        metavar="[stop|skip]",
-    ),
-]
-LoaderThreads = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Decoding threads of a rank, with torchvision processes (default: from the rank's cores)",
-    ),
-]
-Prefetch = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "Batches kept ready: by dali behind each stage, by torchvision in each process (default: "
-        "2)",
-    ),
-]
-Pixels = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "What batches are made of: bytes, which the model's first operation normalises, or "
-        "normalised floats (default: uint8; synthetic: fp32)",
-        metavar="[uint8|fp32|fp16]",
-    ),
-]
-LastBatch = Annotated[
-    str | None,
-    _option(
-        _DATA,
-        "An epoch's rest that fills no batch of all ranks: the next epoch goes on in it, it is "
-        "dropped, or filled up with images of the same epoch (default: wrap)",
-        metavar="[wrap|drop|pad]",
-    ),
-]
-Optimizer = Annotated[
-    str | None, _option(_TRAINING, "Optimizer (default: sgd, Nesterov)", metavar="[sgd|adamw]")
-]
-LearningRate = Annotated[
-    str | None, _option(_TRAINING, "Learning rate (default: 0.1 x images a step / 256)")
-]
+Form = Annotated[str | None, of_training("form")]
+NprocPerNode = Annotated[str | None, of_training("nproc_per_node")]
+Device = Annotated[str | None, of_training("device")]
+Split = Annotated[str | None, of_training("split")]
+BadFiles = Annotated[str | None, of_training("bad_files")]
+Pixels = Annotated[str | None, of_training("pixels")]
 Wait = Annotated[
     str | None,
     _option(
@@ -274,56 +79,6 @@ Wait = Annotated[
         "compare is refused and run notes it",
         metavar="MINUTES",
     ),
-]
-MaxCoresLost = Annotated[
-    str | None,
-    _option(
-        _MEASURE,
-        "A run is invalid where more of its time than this, in %, was lost to other processes that "
-        "had its cores, or to the hypervisor (default: 25)",
-    ),
-]
-Momentum = Annotated[str | None, _option(_TRAINING, "Momentum of sgd (default: 0.9)")]
-WeightDecay = Annotated[str | None, _option(_TRAINING, "Weight decay (default: 0.0001)")]
-Seed = Annotated[
-    str | None, _option(_TRAINING, "Of parameters, batches and augmentation (default: 0)")
-]
-WarmUp = Annotated[
-    str | None,
-    _option(
-        _MEASURE, "Least steps before the window; more are cut until steady (default: 50; CPU 10)"
-    ),
-]
-Steps = Annotated[str | None, _option(_MEASURE, "Timed steps (default: 200; CPU 40)")]
-Profile = Annotated[
-    bool | None,
-    _option(
-        _MEASURE,
-        "After the timed steps, trace some more with PyTorch's profiler: one file for each rank",
-        "--profile/--no-profile",
-    ),
-]
-ProfileSteps = Annotated[
-    str | None, _option(_MEASURE, "Steps in the trace (default: 3 with --profile)")
-]
-Attribute = Annotated[
-    bool | None,
-    _option(
-        _MEASURE,
-        "Tell what loading costs: real steps, synthetic ones and the loader alone take turns, and "
-        "say what a faster model or more loader threads would give",
-        "--attribute/--no-attribute",
-    ),
-]
-AttributionRounds = Annotated[
-    str | None,
-    _option(
-        _MEASURE,
-        "Rounds of blocks of a second; even, in place of --steps (default: 10 with --attribute)",
-    ),
-]
-Sessions = Annotated[
-    str | None, _option(_MEASURE, "Independent launches of all processes (default: 1)")
 ]
 Margin = Annotated[
     str,
@@ -466,3 +221,22 @@ DryRun = Annotated[
         "--dry-run",
     ),
 ]
+RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
+    "allow_unsure": (AllowUnsure, False, "give it beside the sides"),
+    "allow_invalid": (AllowInvalid, False, "give it beside the sides"),
+    "config": (Config, None, ""),
+    "output": (Output, None, "give it beside the sides"),
+    "json": (Json, False, "give it beside the sides"),
+    "dry_run": (DryRun, False, "leave it out"),
+    "wait": (Wait, None, "give it beside the sides"),
+}
+"""What `run` takes besides: declaration, value where it is not given, and what to do in a side."""
+
+
+def _of_run_alone() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        )
+        for name, (annotation, default, _) in RUN_ALONE.items()
+    ]

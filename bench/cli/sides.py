@@ -7,37 +7,21 @@ from typing import Any, Final
 
 import typer
 
+from bench.cli.options import RUN_ALONE, as_run
+from bench.config.options import OPTIONS, flag
 from bench.config.request import checked, merged, read_file
 from bench.errors import UsageError
 from reports.schema.config import Request
 
-_NOT_A_SIDE: Final = (
-    "sessions",
-    "profile",
-    "profile_steps",
-    "attribute",
-    "attribution_rounds",
-    "port",
-    "output",
-    "json",
-    "dry_run",
-    "allow_unsure",
-    "allow_invalid",
-)
-"""Options of `run` that say how to measure or to show, which is the same for both sides.
+_INSTEAD: Final = {
+    **{name: option.not_of_a_side for name, option in OPTIONS.items() if option.not_of_a_side},
+    **{name: instead for name, (_, _, instead) in RUN_ALONE.items() if instead},
+}
+"""Options of `run` that say how to measure or to show, which is the same for both sides, and what
+to do instead.
 
 On a command line they are refused; in a file, which may serve `run` as well, they are passed over.
 """
-_INSTEAD: Final = {
-    "sessions": "sessions go on until it can tell, or --max-sessions is reached",
-    "profile": "profile each side by a run of its own",
-    "profile_steps": "profile each side by a run of its own",
-    "attribute": "attribute each side by a run of its own",
-    "attribution_rounds": "attribute each side by a run of its own",
-    "output": "give it beside the sides",
-    "json": "give it beside the sides",
-    "allow_unsure": "give it beside the sides",
-}
 _DEFAULTS: Final[dict[str, object]] = {
     "as_is": False,
     "design": "auto",
@@ -90,31 +74,34 @@ def _parsed(words: tuple[str, ...]) -> Request:
     if "--help" in words:
         raise UsageError("see run --help for what a side may have")
     given = _values(words)
-    wrong = [option for option in _NOT_A_SIDE if given.get(option)]
-    if wrong:
-        option = wrong[0].replace("_", "-")
-        instead = f"; {_INSTEAD[wrong[0]]}" if wrong[0] in _INSTEAD else "; leave it out"
-        raise UsageError(f"--{option} is not part of a side{instead}")
+    for option, instead in _INSTEAD.items():
+        if given.get(option):
+            raise UsageError(f"{flag(option)} is not part of a side; {instead}")
     file = given.pop("config", None)
     named = {key: value for key, value in given.items() if value is not None}
     request = checked(
-        {key: value for key, value in named.items() if key not in _NOT_A_SIDE}, typed=False
+        {key: value for key, value in named.items() if key not in _INSTEAD}, typed=False
     )
     return merged(request, _file(Path(str(file))) if file else {})
 
 
 def _file(path: Path, option: str = "--config") -> Request:
     given = read_file(path, option)
-    return {name: value for name, value in given.items() if name not in _NOT_A_SIDE}
+    return {name: value for name, value in given.items() if name not in _INSTEAD}
+
+
+_parser = typer.Typer(add_completion=False)
+
+
+@_parser.command("run")
+@as_run
+def _side(**given: Any) -> None:
+    """Read the options of `run`, so that both say the same."""
 
 
 def _values(words: tuple[str, ...]) -> dict[str, object]:
-    """Read by the very options of `run`, so that both say the same."""
-    from bench.cli.main import app  # it imports the commands, as they import us
-
-    commands = getattr(typer.main.get_command(app), "commands", {})
     try:
-        return dict(commands["run"].make_context("run", list(words)).params)
+        return dict(typer.main.get_command(_parser).make_context("run", list(words)).params)
     except Exception as error:  # Typer's own click or the other one: both can say what is wrong
         message = getattr(error, "format_message", None)
         if message is None:

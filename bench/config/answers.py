@@ -4,6 +4,7 @@ import importlib.util
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.config.options import OPTIONS
 from bench.errors import CannotHere
 from bench.machine.member import Member
 from reports.schema.config import Choice, Request
@@ -29,6 +30,12 @@ class Answers:
         if tell:
             self.choices.append(Choice(option=option, value=default, why=why))
         return default
+
+    def usual(self, option: str, *, tell: bool = True) -> Any:
+        """The user's answer, or the default that stands with the option itself."""
+        entry = OPTIONS[option]
+        assert entry.default is not None, f"{option} has no default of its own"
+        return self(option, entry.default, entry.why, tell=tell and entry.is_told)
 
     def lack(self, why: str, instead: str) -> None:
         """Note that this machine has too little for a plan; of a run raise CannotHere."""

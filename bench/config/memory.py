@@ -1,6 +1,6 @@
 """Whether memory can hold what a run's ranks compute with, before one of them is started."""
 
-from bench.config.request import flag
+from bench.config.options import flag
 from bench.errors import CannotHere
 from bench.machine.inventory import Machine
 from reports.cost import predicted_memory

@@ -10,7 +10,7 @@ from typing import Final, get_args
 
 from bench.config.answers import is_installed
 from bench.errors import CannotHere, UsageError
-from reports.schema.config import Form
+from reports.schema.choices import Form
 from resnext.draw import draw
 from resnext.errors import UnknownModel
 from resnext.names import Architecture, parse

@@ -3,12 +3,13 @@
 from typing import Any
 
 from bench.config.answers import Answers, is_installed
+from bench.config.options import flag
 from bench.config.ranks import ranks_here
-from bench.config.request import flag
 from bench.config.sockets import require_room_for_sockets
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
-from reports.schema.config import SYNTHETIC, Request
+from reports.schema.choices import SYNTHETIC
+from reports.schema.config import Request
 
 
 def pipeline_of(request: Request) -> tuple[str, str]:
@@ -74,14 +75,14 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
     if name == "torchvision":
         require_room_for_sockets()
     decode = _decode(pick, name, values["device"])
-    bad = pick("bad_files", "stop", "no file is left out in silence")
+    bad = pick.usual("bad_files")
     return {
         "pipeline": name,
         "decode": decode,
         "bad_files": bad,
         "pixels": _pixels(pick, values, "uint8", "a quarter of the bytes; the model normalises"),
-        "prefetch": pick("prefetch", 2, "DALI's and PyTorch's own", tell=False),
-        "last_batch": pick("last_batch", "wrap", "every image once an epoch", tell=False),
+        "prefetch": pick.usual("prefetch"),
+        "last_batch": pick.usual("last_batch"),
     }
 
 

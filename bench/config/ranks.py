@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from bench.config.answers import Answers, is_installed
-from bench.config.request import flag
+from bench.config.options import OPTIONS, flag
 from bench.errors import CannotHere, UsageError
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
@@ -29,7 +29,7 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
     """How many ranks there are, who starts them, and what makes them train as one."""
     if pick.member:
         return _joined(pick, pick.member)
-    nodes = pick("nodes", 1, "this machine")
+    nodes = pick.usual("nodes")
     gpus = len(machine.gpus) if values["device"] == "cuda" else 0
     each = max(1, min(gpus, machine.usable_cores) // nodes)
     nproc = pick("nproc_per_node", each, _ranks_reason(gpus, nodes, machine))
@@ -105,19 +105,15 @@ def _engine(pick: Answers, world: int) -> dict[str, Any]:
         )
     if engine == "deepspeed" and not is_installed("deepspeed"):
         raise CannotHere("--engine deepspeed: DeepSpeed is not installed; install the extra train")
-    _require_engine(pick, engine, ("zero_stage",), ("deepspeed",))
-    _require_engine(pick, engine, ("static_graph", "gradient_as_bucket_view"), ("ddp",))
-    _require_engine(pick, engine, ("bucket_mib",), ("ddp", "deepspeed"))
+    _require_engine(pick, engine)
     ddp, grouped = engine == "ddp", engine != "none"
     return {
         "engine": engine,
         "launcher": _launcher(pick, grouped=grouped),
-        "zero_stage": pick("zero_stage", 0, "DeepSpeed's own") if engine == "deepspeed" else None,
+        "zero_stage": pick.usual("zero_stage") if engine == "deepspeed" else None,
         "bucket_mib": _bucket(pick, engine) if grouped else None,
-        "static_graph": pick("static_graph", False, "PyTorch's own", tell=ddp),
-        "gradient_as_bucket_view": pick(
-            "gradient_as_bucket_view", False, "PyTorch's own", tell=ddp
-        ),
+        "static_graph": pick.usual("static_graph", tell=ddp),
+        "gradient_as_bucket_view": pick.usual("gradient_as_bucket_view", tell=ddp),
     }
 
 
@@ -132,15 +128,18 @@ def _bucket(pick: Answers, engine: str) -> float:
     return float(pick("bucket_mib", USUAL_BUCKET_MIB, why))
 
 
-def _require_engine(
-    pick: Answers, engine: str, options: tuple[str, ...], engines: tuple[str, ...]
-) -> None:
+def _require_engine(pick: Answers, engine: str) -> None:
     """Options that another engine has would be ignored in silence."""
-    for option in options:
-        value = pick.request.get(option, False)
-        if value is not False and engine not in engines:
+    for name, option in OPTIONS.items():
+        value = pick.request.get(name, False)
+        if (
+            option.engines
+            and engine not in option.engines
+            and value is not False
+            and value != "none"
+        ):
             raise UsageError(
-                f"{flag(option)} is an option of --engine {' and '.join(engines)}; "
+                f"{flag(name)} is an option of --engine {' and '.join(option.engines)}; "
                 f"the engine here is {engine}"
             )
 

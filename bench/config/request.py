@@ -8,77 +8,13 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from bench.config.options import OPTIONS, Value, flag, of_images
 from bench.errors import UsageError
-from reports.schema.config import SYNTHETIC, AmpDtype, Option, Request, RunConfig
-
-_DERIVED: Final = frozenset({"classes", "launcher"})
-"""Fields of a configuration that follow from others and are no options."""
-
-OPTIONS: Final[dict[str, Any]] = {
-    name: kind for name, kind in get_type_hints(RunConfig).items() if name not in _DERIVED
-} | {
-    "amp": bool,
-    "amp_dtype": AmpDtype,
-    "attribute": bool,
-    "bucket_mib": float,
-    "compile": bool,
-    "data": str,
-    "global_batch_size": int,
-    "launcher": Literal["torchrun", "deepspeed"],
-    "port": int,
-    "profile": bool,
-    "split": str,
-    "zero_stage": int,
-}
-"""Type of every option of `run`, by name: the fields of RunConfig and those that become others."""
-
-AT_LEAST: Final[dict[str, float]] = {
-    "image_size": 32,
-    "batch_size": 1,
-    "global_batch_size": 1,
-    "nodes": 1,
-    "nproc_per_node": 1,
-    "cudnn_benchmark_limit": 0,
-    "threads": 1,
-    "loader_threads": 1,
-    "prefetch": 1,
-    "learning_rate": 0,
-    "momentum": 0,
-    "weight_decay": 0,
-    "seed": 0,
-    "warm_up": 1,
-    "steps": 2,
-    "sessions": 1,
-    "port": 0,
-    "profile_steps": 0,
-    "attribution_rounds": 0,
-    "max_cores_lost": 0,
-    "zero_stage": 0,
-    "bucket_mib": 1,
-}
-AT_MOST: Final[dict[str, float]] = {
-    "image_size": 4096,
-    "steps": 100_000,
-    "warm_up": 100_000,
-    "momentum": 1,
-    "seed": 2**31 - 1,
-    "port": 65535,
-    "profile_steps": 100,
-    "attribution_rounds": 1000,
-    "max_cores_lost": 100,
-    "zero_stage": 2,
-    "bucket_mib": 100_000,
-    "prefetch": 64,
-}
-
-
-def flag(name: str) -> str:
-    """How an option is written on the command line."""
-    return "--" + name.replace("_", "-")
+from reports.schema.choices import SYNTHETIC
+from reports.schema.config import Request
 
 
 def checked(given: Mapping[str, object], *, typed: bool = True) -> Request:
@@ -113,48 +49,37 @@ def merged(command_line: Request, file: Request) -> Request:
 
 def _overruled(command_line: Request, file: Request) -> set[str]:
     """Options of the file that the command line contradicts under another name."""
-    rivals = {
-        "batch_size": "global_batch_size",
-        "global_batch_size": "batch_size",
-        "amp_dtype": "amp",
-        "compile_mode": "compile",
-        "profile_steps": "profile",
-        "attribution_rounds": "attribute",
-    }
-    overruled = {rivals[name] for name in command_line if name in rivals}
+    overruled = {other for name in command_line for other in OPTIONS[name].replaces}
     for switch, exact in (("amp", "amp_dtype"), ("compile", "compile_mode")):
         on = command_line.get(switch)
         if on is False or (on and file.get(exact) == "none"):
             overruled.add(exact)
     if command_line.get("pipeline") in SYNTHETIC:
-        overruled |= {"data", "split", "decode", "bad_files", "prefetch", "last_batch"}
-    if "data" in command_line:  # the file's is one of its own folder
-        overruled.add("split")
+        overruled |= of_images()
     if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":
         overruled.add("decode")
     return overruled
 
 
-def _checked(name: str, value: object, *, typed: bool) -> Option:
+def _checked(name: str, value: object, *, typed: bool) -> Value:
     if name not in OPTIONS:
         raise UsageError(f"unknown option {flag(name)}; {_nearest(flag(name), _flags())}")
-    kind = OPTIONS[name]
+    option = OPTIONS[name]
     if (name, value) == ("batch_size", "auto"):
         return "auto"
-    if get_origin(kind) is Literal:
-        return _one_of(name, value, get_args(kind))
+    if option.words:
+        return _one_of(name, value, option.words)
     try:
-        converted = msgspec.convert(value, kind, strict=typed)
+        converted = msgspec.convert(value, option.kind, strict=typed)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{flag(name)} {value}: {_plain(kind)} is needed") from error
+        raise UsageError(f"{flag(name)} {value}: {_plain(option.kind)} is needed") from error
     if isinstance(converted, float) and not math.isfinite(converted):
         raise UsageError(f"{flag(name)} {value}: must be finite")
-    low, high = AT_LEAST.get(name), AT_MOST.get(name)
-    if low is not None and not converted >= low:
-        raise UsageError(f"{flag(name)} {value}: must be at least {low}")
-    if high is not None and not converted <= high:
-        raise UsageError(f"{flag(name)} {value}: must be at most {high:.0f}")
-    return converted  # type: ignore[no-any-return]  # of one of Option's types by OPTIONS
+    if option.low is not None and not converted >= option.low:
+        raise UsageError(f"{flag(name)} {value}: must be at least {option.low}")
+    if option.high is not None and not converted <= option.high:
+        raise UsageError(f"{flag(name)} {value}: must be at most {option.high:.0f}")
+    return converted  # type: ignore[no-any-return]  # of one of Value's types, by its kind
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:

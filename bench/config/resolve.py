@@ -9,12 +9,14 @@ from bench.config.answers import Answers
 from bench.config.attribution import choose_attribution
 from bench.config.lookup import require_found
 from bench.config.models import foreign, require_form, require_image_size, require_model
+from bench.config.options import OPTIONS, of_images
 from bench.config.pipeline import choose_pipeline, choose_threads
 from bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
 from bench.config.shared_memory import require_shared_memory
 from bench.errors import UsageError
 from bench.machine.inventory import Machine
 from bench.machine.member import Member
+from reports.schema.choices import SYNTHETIC
 from reports.schema.config import Choice, Request, RunConfig
 from resnext.names import Architecture, parse
 from resnext.relatives import AlexNetSpec, GoogLeNetSpec
@@ -97,9 +99,7 @@ def request_of(config: RunConfig) -> Request:
     if config.launcher == "joined" or config.launcher == usual_launcher(config):
         derived.add("launcher")
     fields = msgspec.structs.asdict(config)
-    synthetic = (
-        {"decode", "bad_files", "prefetch", "last_batch"} if not config.reads_images else set()
-    )
+    synthetic = of_images() if not config.reads_images else set()
     return {
         name: value
         for name, value in fields.items()
@@ -108,10 +108,10 @@ def request_of(config: RunConfig) -> Request:
 
 
 def _model(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    name = pick("model", "resnext50_32x4d", "the paper's")
+    name = pick.usual("model")
     require_model(name)
     require_found(name)
-    form = pick("form", "c", "the paper's own", tell=False)
+    form = pick.usual("form")
     require_form(form, name, has_blocks=isinstance(_family(name), ResNeXtSpec))
     return {"model": name, "form": form}
 
@@ -138,11 +138,11 @@ def _precision(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[
         dtype = pick("amp_dtype", "none", "no --amp: fp32")
     return {
         "amp_dtype": dtype,
-        "tf32": pick("tf32", False, "fp32 means IEEE", tell=cuda),
-        "channels_last": pick("channels_last", True, "the layout of tensor cores and oneDNN"),
-        "cudnn_benchmark": pick("cudnn_benchmark", True, "cuDNN times its plans", tell=cuda),
-        "cudnn_benchmark_limit": pick("cudnn_benchmark_limit", 10, "PyTorch's own", tell=cuda),
-        "cudnn_deterministic": pick("cudnn_deterministic", False, "PyTorch's own", tell=cuda),
+        "tf32": pick.usual("tf32", tell=cuda),
+        "channels_last": pick.usual("channels_last"),
+        "cudnn_benchmark": pick.usual("cudnn_benchmark", tell=cuda),
+        "cudnn_benchmark_limit": pick.usual("cudnn_benchmark_limit", tell=cuda),
+        "cudnn_deterministic": pick.usual("cudnn_deterministic", tell=cuda),
         "compile_mode": _compile_mode(pick),
     }
 
@@ -175,7 +175,7 @@ def _sizes(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str,
         "batch_size": _batch(pick, values, machine, world),
         "warm_up": pick("warm_up", *((50, span) if cuda else (10, span))),
         "steps": pick("steps", *((200, span) if cuda else (40, span))),
-        "sessions": pick("sessions", 1, "one launch"),
+        "sessions": pick.usual("sessions"),
         "profile_steps": _profile_steps(pick),
     }
 
@@ -245,7 +245,7 @@ def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tupl
 
 
 def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    optimizer = pick("optimizer", "sgd", "the paper's")
+    optimizer = pick.usual("optimizer")
     images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
     normed = not isinstance(_family(values["model"]), AlexNetSpec | GoogLeNetSpec)
     base = PAPER_RATE if normed else WITHOUT_NORM_RATE
@@ -254,10 +254,19 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
     return {
         "optimizer": optimizer,
         "learning_rate": pick("learning_rate", rate, f"{base:g} x {images} / 256 images a step"),
-        "momentum": pick("momentum", 0.9, "the paper's"),
-        "weight_decay": pick("weight_decay", 1e-4, "the paper's"),
-        "seed": pick("seed", 0, "always the same"),
-        "max_cores_lost": pick("max_cores_lost", 25.0, "what no comparison bears", tell=False),
+    }
+
+
+def _rest(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """Options that hang on no other, and that nobody has asked for until now."""
+    fields = {field.name for field in msgspec.structs.fields(RunConfig)}
+    return {
+        name: pick.usual(name)
+        for name, option in OPTIONS.items()
+        if name in fields
+        and name not in values
+        and option.default is not None
+        and not (option.of_images and values["pipeline"] in SYNTHETIC)
     }
 
 
@@ -271,5 +280,6 @@ _PARTS: Final = (
     choose_threads,
     choose_attribution,
     _training,
+    _rest,
 )
 """In this order, as each may ask what those before it chose."""

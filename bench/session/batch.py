@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.config.memory import NoMemory
-from bench.config.request import flag
+from bench.config.options import flag
 from bench.config.shared_memory import NoSharedMemory
 from bench.errors import CannotHere, UsageError
 from bench.launch.failure import is_lack_of_memory

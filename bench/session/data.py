@@ -17,7 +17,8 @@ from pipelines.cache import cache_dir
 from pipelines.errors import DataError, Unwritable
 from pipelines.folder import ImageFolder
 from pipelines.names import printable
-from reports.schema.config import SYNTHETIC, Request, RunConfig
+from reports.schema.choices import SYNTHETIC
+from reports.schema.config import Request, RunConfig
 from reports.schema.record import DataFormat, DataSet
 
 Tell = Callable[[str, int, int], None]

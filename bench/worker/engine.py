@@ -9,8 +9,10 @@ from typing import Protocol
 
 import torch
 from torch import nn
+from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, powerSGD_hook
 from torch.nn.parallel import DistributedDataParallel
 
+from reports.schema.choices import CommHook
 from reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 
 
@@ -69,7 +71,7 @@ def wrap(config: RunConfig, module: nn.Module, device: torch.device) -> nn.Modul
     if config.engine == "none":
         return module
     usual = config.bucket_mib in (None, USUAL_BUCKET_MIB)
-    return DistributedDataParallel(
+    wrapped = DistributedDataParallel(
         module,
         device_ids=[device.index] if device.type == "cuda" else None,
         # Unasked, DDP makes its first bucket one of 1 MiB, so that reducing begins early.
@@ -77,6 +79,24 @@ def wrap(config: RunConfig, module: nn.Module, device: torch.device) -> nn.Modul
         static_graph=config.static_graph,
         gradient_as_bucket_view=config.gradient_as_bucket_view,
     )
+    _compress(wrapped, config.ddp_comm_hook)
+    return wrapped
+
+
+FIRST_COMPRESSED = 2
+"""Step from which PowerSGD may be applied: DDP orders its buckets anew in the two before."""
+
+
+def _compress(model: DistributedDataParallel, hook: CommHook) -> None:
+    """Gradients are smaller on the way, and what is lost differs; see PyTorch's docs of each."""
+    match hook:
+        case "bf16":
+            model.register_comm_hook(None, default_hooks.bf16_compress_hook)
+        case "fp16":
+            model.register_comm_hook(None, default_hooks.fp16_compress_hook)
+        case "powersgd":
+            state = powerSGD_hook.PowerSGDState(None, start_powerSGD_iter=FIRST_COMPRESSED)
+            model.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
 
 
 def _compiled(model: nn.Module, config: RunConfig) -> nn.Module:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore, Store
 
-from bench.config.request import flag
+from bench.config.options import flag
 from bench.job import Job, Meeting
 from bench.worker.entry import Rank
 from reports.schema.config import RunConfig

@@ -108,12 +108,14 @@ def _first_operation(config: RunConfig, device: torch.device) -> Normalise:
 
 def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:
     rate, decay = config.learning_rate, config.weight_decay
+    fused = config.fused_optimizer or None  # None: PyTorch's own choice, which is foreach or a loop
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay, fused=fused)
     return torch.optim.SGD(
         module.parameters(),
         lr=rate,
         momentum=config.momentum,
         nesterov=config.momentum > 0,
         weight_decay=decay,
+        fused=fused,
     )

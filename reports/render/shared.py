@@ -79,7 +79,10 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
     ((("device", "threads"), _threads), (("device",), _device)),
     (
         (
-            ("engine", "zero_stage", "bucket_mib", "static_graph", "gradient_as_bucket_view"),
+            (
+                *("engine", "zero_stage", "bucket_mib", "static_graph"),
+                *("gradient_as_bucket_view", "ddp_comm_hook"),
+            ),
             words.engine,
         ),
         (("engine",), lambda one: _ENGINES[one.engine]),

@@ -52,6 +52,7 @@ def engine(config: RunConfig) -> str:
         bucket(config),
         "static graph" if config.static_graph else "",
         "gradients as bucket views" if config.gradient_as_bucket_view else "",
+        f"gradients by {config.ddp_comm_hook}" if config.ddp_comm_hook != "none" else "",
     )
     return "" if config.engine == "none" else f"DDP{_told(*choices)}"
 

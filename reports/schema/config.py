@@ -1,26 +1,25 @@
 """What a run was told to do, with nothing left open."""
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-Device = Literal["cpu", "cuda"]
-Engine = Literal["none", "ddp", "deepspeed"]
-CompileMode = Literal[
-    "none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
-]
-Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
-AmpDtype = Literal["none", "bf16", "fp16"]
-PipelineName = Literal["synthetic", "host", "torchvision", "dali"]
-"""`synthetic` is one batch on the device, `host` one in pinned memory that each step copies."""
-SYNTHETIC: Final = ("synthetic", "host")
-"""Pipelines that read no images."""
-Decode = Literal["none", "cpu", "mixed"]
-Optimizer = Literal["sgd", "adamw"]
-Form = Literal["a", "b", "c"]
-BadFiles = Literal["stop", "skip"]
-Pixels = Literal["uint8", "fp32", "fp16"]
-LastBatch = Literal["wrap", "drop", "pad"]
+from reports.schema.choices import (
+    SYNTHETIC,
+    AmpDtype,
+    BadFiles,
+    CommHook,
+    CompileMode,
+    Decode,
+    Device,
+    Engine,
+    Form,
+    LastBatch,
+    Launcher,
+    Optimizer,
+    PipelineName,
+    Pixels,
+)
 
 USUAL_BUCKET_MIB: Final = 25.0
 """PyTorch's own; DDP's first bucket is then one of 1 MiB."""
@@ -95,6 +94,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """DDP may rely on the same parameters being used in each step."""
     gradient_as_bucket_view: bool = False
     """DDP's gradients are views of its buckets: one copy less."""
+    ddp_comm_hook: CommHook = "none"
+    """How DDP compresses gradients on the way from rank to rank."""
+    fused_optimizer: bool = False
+    """Whether the optimizer updates all parameters by one kernel."""
     profile_steps: int = 0
     """Steps of the profiled pass that follows the last session's window; 0: there is none."""
     attribution_rounds: int = 0

@@ -1,13 +1,23 @@
 """What each engine is made of; that they train alike is shown by tests/system/test_engines.py."""
 
+from collections.abc import Iterator
+
+import pytest
 import torch
 from torch import nn
 
 from bench.worker import engine
 from bench.worker.deepspeed_engine import settings
+from bench.worker.training import assemble
+from pipelines.batches import Batches
 from tests.reports.made_results import made_config
 
 CPU = torch.device("cpu")
+
+
+def noise() -> Batches:
+    """Batches that nobody asks for."""
+    return iter(())  # type: ignore[return-value]
 
 
 class Wrapped(nn.Module):
@@ -66,3 +76,51 @@ def test_deepspeed_trains_as_configured() -> None:
     assert found["torch_autocast"] == {"enabled": True, "dtype": "float16"}
     assert found["gradient_clipping"] == 0, "its default clips, and trains differently"
     assert settings(made_config(amp_dtype="none"))["torch_autocast"]["enabled"] is False
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """A process group of one rank."""
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def trained(hook: str) -> torch.Tensor:
+    """The weights after six steps by DDP."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 64), nn.Linear(64, 4))
+    config = made_config(engine="ddp", ddp_comm_hook=hook)
+    optimizer = torch.optim.SGD(module.parameters(), 0.001)
+    made = engine.build_engine(config, module, optimizer, CPU)
+    for _ in range(6):
+        made.backward(made.model(torch.ones(2, 8)).square().sum())
+        made.update()
+    return module[0].weight.detach().clone()
+
+
+@pytest.mark.usefixtures("alone")
+def test_gradients_are_compressed_on_the_way() -> None:
+    """Even alone a rank rounds what it would send: a little less is left of each gradient."""
+    plain, half = trained("none"), trained("bf16")
+    assert not torch.equal(plain, half)
+    assert torch.allclose(plain, half, rtol=0.02, atol=0.002)
+    assert torch.isfinite(trained("powersgd")).all()
+    assert torch.allclose(plain, trained("fp16"), rtol=0.002, atol=0.0005)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_one_kernel_updates_as_many_do(optimizer: str) -> None:
+    found = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        config = made_config(engine="none", optimizer=optimizer, fused_optimizer=fused)
+        training = assemble(config, nn.Linear(8, 8), noise(), CPU)
+        assert isinstance(training.engine, engine.Plain)
+        assert bool(training.engine.optimizer.defaults["fused"]) is fused
+        for _ in range(3):
+            training.engine.backward(training.engine.model(torch.ones(2, 8)).sum())
+            training.engine.update()
+        found.append(training.module.weight.detach().clone())
+    assert torch.allclose(*found)
