@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import shared_memory
-from bench.machine import lock
-from bench.machine.shared_memory import SharedMemory
+from resnext_bench.config import shared_memory
+from resnext_bench.machine import lock
+from resnext_bench.machine.shared_memory import SharedMemory
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.job import ImageList, Job, SessionFolder
-from bench.launch.topology import place_ranks
-from pipelines.ranges import Ranges
+from resnext_bench.job import ImageList, Job, SessionFolder
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.pipelines.ranges import Ranges
 from tests.worker.made_training import LAPTOP, made_config
 
 ODD = os.fsdecode(b"caf\xe9/\xff1.jpg")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.tokens import END, READY, WARM_UP, Holder, Pipes, Taker
+from resnext_bench.tokens import END, READY, WARM_UP, Holder, Pipes, Taker
 
 
 @contextmanager

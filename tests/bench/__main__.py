@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.machine.inventory import inspect
-from reports.files import write_atomically
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
 from tests.bench.fidelity import CASES, session_pairs
 from tests.bench.intervals import cost_of, ratio_of
 from tests.bench.monitor import check

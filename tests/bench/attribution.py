@@ -24,14 +24,14 @@ import msgspec
 import numpy as np
 import torch
 
-from bench.machine.inventory import inspect
-from bench.session.attribution import sides_of, turn_rounds, turns_of
-from bench.session.recording import Recording, open_recording
-from bench.session.residents import neighbour
-from bench.session.rounds import play_rounds
-from reports.attribution import SideRounds, attribute, side_rounds
-from reports.files import write_atomically
-from reports.schema.config import Request
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.attribution import SideRounds, attribute, side_rounds
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.attribution import sides_of, turn_rounds, turns_of
+from resnext_bench.session.recording import Recording, open_recording
+from resnext_bench.session.residents import neighbour
+from resnext_bench.session.rounds import play_rounds
 from tests.bench.paced import multiplied
 from tests.bench.real import revision
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bench.launch.watch import POLL_S
-from bench.machine.process import die_with_parent
-from bench.rankfile import Mark, RankFile
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine.process import die_with_parent
+from resnext_bench.rankfile import Mark, RankFile
 from tests.bench.slow_nvml import made_watch
 
 DOSE: Final = 20

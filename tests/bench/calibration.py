@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.machine.inventory import inspect
-from reports.files import write_atomically
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
 from tests.bench.calibration_cases import CASES, SLOW
 from tests.bench.calibration_figures import Figure
 

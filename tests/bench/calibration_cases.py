@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.stats.effects import ordered_interval, t_interval
-from reports.stats.looks import Looks, plan_looks
-from reports.stats.multiple import benjamini_hochberg, holm
-from reports.stats.power import PROMISED_FROM, sessions_in_all
-from reports.stats.steady import steady
-from reports.stats.trend import (
+from resnext_bench.reports.stats.effects import ordered_interval, t_interval
+from resnext_bench.reports.stats.looks import Looks, plan_looks
+from resnext_bench.reports.stats.multiple import benjamini_hochberg, holm
+from resnext_bench.reports.stats.power import PROMISED_FROM, sessions_in_all
+from resnext_bench.reports.stats.steady import steady
+from resnext_bench.reports.stats.trend import (
     POOLED_ALPHA,
     Trend,
     most_unsteady,
@@ -22,7 +22,7 @@ from reports.stats.trend import (
     trend_of_ratios,
     trend_over_sessions,
 )
-from reports.stats.verdict import Effects
+from resnext_bench.reports.stats.verdict import Effects
 from tests.bench.calibration_duets import (
     BUDGETS,
     LONGEST_PAIRS,

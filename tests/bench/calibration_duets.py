@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.session.blocks import well_known
-from reports.stats.looks import Looks, plan_looks
-from reports.stats.verdict import Decision, Effects, decide
+from resnext_bench.reports.stats.looks import Looks, plan_looks
+from resnext_bench.reports.stats.verdict import Decision, Effects, decide
+from resnext_bench.session.blocks import well_known
 from tests.reports.stats.profiles import (
     HOSTILE,
     QUIET,

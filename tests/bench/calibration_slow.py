@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.stats.effects import t_interval
+from resnext_bench.reports.stats.effects import t_interval
 from tests.bench.calibration_duets import (
     BUDGETS,
     MARGIN,

@@ -15,11 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine.inventory import inspect
-from bench.session.residents import WORKER
-from reports.files import write_atomically
-from reports.schema.comparison import Comparison, Limits
-from reports.schema.config import Request
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.residents import WORKER
 from tests.bench.real import duet, revision
 
 BASE: Final[Request] = {

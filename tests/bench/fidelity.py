@@ -11,20 +11,20 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.cli.display import RunDisplay
-from bench.config.resolve import resolve
-from bench.errors import RunFailed
-from bench.job import Job, SessionFolder
-from bench.launch.commands import commands
-from bench.launch.failure import find_failure
-from bench.launch.ports import choose_port
-from bench.launch.processes import Processes
-from bench.launch.topology import place_ranks
-from bench.launch.watch import POLL_S, progress_of
-from bench.machine.inventory import inspect
-from bench.rankfile import Phase, RankFile
-from bench.session.data import prepare_data
-from reports.schema.config import Request
+from resnext_bench.cli.display import RunDisplay
+from resnext_bench.config.resolve import resolve
+from resnext_bench.errors import RunFailed
+from resnext_bench.job import Job, SessionFolder
+from resnext_bench.launch.commands import commands
+from resnext_bench.launch.failure import find_failure
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.processes import Processes
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.launch.watch import POLL_S, progress_of
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.rankfile import Phase, RankFile
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.data import prepare_data
 from tests.bench.plan import OPTIONS_FILE, Plan
 
 CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")

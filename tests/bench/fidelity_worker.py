@@ -7,16 +7,16 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from bench.rankfile import Phase
-from bench.session.blocks import alternate
-from bench.worker import group, precision
-from bench.worker.clock import HostClock, clock_for
-from bench.worker.entry import Rank, enter
-from bench.worker.loop import run_steps
-from bench.worker.session import Progress, set_up
-from bench.worker.training import assemble
-from bench.worker.witness import Witness
-from resnext.names import parse
+from resnext_bench.rankfile import Phase
+from resnext_bench.resnext.names import parse
+from resnext_bench.session.blocks import alternate
+from resnext_bench.worker import group, precision
+from resnext_bench.worker.clock import HostClock, clock_for
+from resnext_bench.worker.entry import Rank, enter
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.session import Progress, set_up
+from resnext_bench.worker.training import assemble
+from resnext_bench.worker.witness import Witness
 from tests.bench import bare
 from tests.bench.plan import OPTIONS_FILE, Plan
 from tests.bench.slowed import SlowClock

@@ -25,17 +25,17 @@ import torch
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
-from bench.machine.inventory import inspect
-from bench.session.blocks import Block, in_rounds
-from pipelines.batches import Batches, BatchSpec, Pixels
-from pipelines.cache import cache_dir
-from pipelines.dali import DaliBatches
-from pipelines.feed import DaliSource
-from pipelines.folder import ImageFolder, scan
-from pipelines.made import ensure_made
-from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
-from reports.files import write_atomically
-from reports.stats.effects import t_interval, to_percent
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.pipelines.batches import Batches, BatchSpec, Pixels
+from resnext_bench.pipelines.cache import cache_dir
+from resnext_bench.pipelines.dali import DaliBatches
+from resnext_bench.pipelines.feed import DaliSource
+from resnext_bench.pipelines.folder import ImageFolder, scan
+from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.stats.effects import t_interval, to_percent
+from resnext_bench.session.blocks import Block, in_rounds
 from tests.bench import jpegs_by_hand
 from tests.bench.loaders_table import SIDES
 

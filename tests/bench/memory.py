@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine.inventory import inspect
-from reports.files import write_atomically
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
 from tests.bench.real import revision
 
 NAMES: Final = ("resnext50_32x4d", "resnet101", "googlenet")
@@ -58,10 +58,10 @@ def _apart(case: dict[str, Any]) -> dict[str, float]:
 def _measured(*, name: str, batch: int, mixed: bool, channels_last: bool) -> dict[str, float]:
     import torch
 
-    from bench.machine.cpu import peak_memory_gib
-    from resnext.draw import draw
-    from resnext.memory import Setting, training_memory
-    from resnext.names import parse
+    from resnext_bench.machine.cpu import peak_memory_gib
+    from resnext_bench.resnext.draw import draw
+    from resnext_bench.resnext.memory import Setting, training_memory
+    from resnext_bench.resnext.names import parse
     from tests.resnext.live import live_bytes
 
     torch.set_num_threads(1)

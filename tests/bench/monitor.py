@@ -17,11 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.launch.watch import POLL_S
-from bench.machine import nvml
-from bench.machine.gpu_watch import GpuWatch, open_watch
-from bench.machine.inventory import inspect
-from reports.schema.comparison import Comparison, Limits
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine import nvml
+from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.comparison import Comparison, Limits
 from tests.bench.beside import DOSE
 from tests.bench.real import SMALL, duet
 from tests.bench.slow_nvml import QUESTION_S, made_watch

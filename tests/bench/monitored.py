@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from bench.worker.entry import Rank, enter
+from resnext_bench.worker.entry import Rank, enter
 from tests.bench.small import run_small
 
 

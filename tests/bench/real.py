@@ -22,11 +22,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.machine.inventory import inspect
-from bench.session.compare import Asked, compare
-from reports.files import write_atomically
-from reports.schema.comparison import Comparison, Limits
-from reports.schema.config import Request
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.compare import Asked, compare
 from tests.bench.slowed import SHARE_VARIABLE
 
 SMALL: Request = {

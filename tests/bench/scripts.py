@@ -21,8 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.machine.inventory import inspect
-from reports.files import write_atomically
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
 from tests.bench.real import revision
 
 SCRIPT = """
@@ -49,7 +49,7 @@ def compared(case: str) -> dict[str, Any]:
     a, b = OPERATIONS[case]
     with tempfile.TemporaryDirectory(prefix="scripts-") as folder:
         (Path(folder) / "train.py").write_text(SCRIPT)
-        command = (sys.executable, "-m", "bench.cli.main", "compare", "--json")
+        command = (sys.executable, "-m", "resnext_bench.cli.main", "compare", "--json")
         sides = ("--script", f"{sys.executable} train.py", "--a", str(a), "--b", str(b))
         limits = ("--max-sessions", str(SESSIONS), "--output", f"{folder}/runs", "--wait", "60")
         done = subprocess.run(

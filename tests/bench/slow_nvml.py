@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
-from bench.machine import nvml
-from bench.machine.gpu_track import Track
-from bench.machine.gpu_watch import GpuWatch
+from resnext_bench.machine import nvml
+from resnext_bench.machine.gpu_track import Track
+from resnext_bench.machine.gpu_watch import GpuWatch
 
 QUESTION_S: Final = 1e-3
 _ANSWERS: Final[dict[str, Any]] = {

@@ -3,9 +3,9 @@
 import os
 import time
 
-from bench.rankfile import Mark
-from bench.worker.clock import HostClock
-from bench.worker.entry import Rank, enter
+from resnext_bench.rankfile import Mark
+from resnext_bench.worker.clock import HostClock
+from resnext_bench.worker.entry import Rank, enter
 from tests.bench.small import run_small
 
 SHARE_VARIABLE = "RESNEXT_BENCH_TEST_SLOWDOWN"

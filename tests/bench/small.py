@@ -4,11 +4,11 @@ One block of ResNeXt between stem and classifier takes 4 ms a step where fourtee
 that ten steps are short beside the bursts of a shared machine, and many blocks fit into a session.
 """
 
-from bench.worker import training
-from bench.worker.clock import HostClock
-from bench.worker.entry import Rank, enter
-from bench.worker.resident import run_rank
-from resnext.spec import Form, ResNeXtSpec
+from resnext_bench.resnext.spec import Form, ResNeXtSpec
+from resnext_bench.worker import training
+from resnext_bench.worker.clock import HostClock
+from resnext_bench.worker.entry import Rank, enter
+from resnext_bench.worker.resident import run_rank
 
 
 def run_small(rank: Rank, clock: HostClock | None = None) -> None:

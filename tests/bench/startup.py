@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from bench.cli.main import app
-from bench.session.blocks import alternate
+from resnext_bench.cli.main import app
+from resnext_bench.session.blocks import alternate
 
 
 def empty_app(group: typer.Typer, name: str = "app") -> list[str]:

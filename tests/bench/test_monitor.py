@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.gpu_track import SELDOM
-from bench.rankfile import Mark, RankFile
-from reports.schema.comparison import Range
+from resnext_bench.machine.gpu_track import SELDOM
+from resnext_bench.rankfile import Mark, RankFile
+from resnext_bench.reports.schema.comparison import Range
 from tests.bench.beside import DOSE, FRESH_S, is_training
 from tests.bench.monitor import LIMIT_PERCENT, Cost, cost_of, told
 from tests.bench.slow_nvml import made_watch

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.machine.inventory import inspect
+from resnext_bench.machine.inventory import inspect
 from tests.bench.real import revision
 from tests.bench.trace_files import repeat
 
@@ -44,8 +44,8 @@ def end(began):
 """ru_maxrss would begin at what the process that started this one has."""
 PROGRAMS: Final = {
     "floor": """
-from reports.trace.pieces import Account, pieces
-from reports.trace.source import Source
+from resnext_bench.reports.trace.pieces import Account, pieces
+from resnext_bench.reports.trace.source import Source
 began = time.process_time()
 for events in pieces(Source(path), Account()):
     pass
@@ -53,8 +53,8 @@ end(began)
 """,
     "report": """
 import msgspec
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 began = time.process_time()
 msgspec.json.encode(report(analyse(path)))
 end(began)

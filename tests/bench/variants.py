@@ -21,15 +21,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.machine.inventory import inspect
-from bench.session.recording import open_recording
-from bench.session.rounds import play_rounds
-from reports.files import write_atomically
-from reports.schema.config import Request
-from reports.schema.record import Thresholds
-from reports.stats.effects import t_interval, to_percent
-from reports.validity import GpuUse, judge
-from resnext.names import parse
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Thresholds
+from resnext_bench.reports.stats.effects import t_interval, to_percent
+from resnext_bench.reports.validity import GpuUse, judge
+from resnext_bench.resnext.names import parse
+from resnext_bench.session.recording import open_recording
+from resnext_bench.session.rounds import play_rounds
 from tests.bench.real import revision
 from tests.resnext.totals import multiply_adds, training_flops
 

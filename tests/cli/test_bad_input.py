@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.cli.main import main
+from resnext_bench.cli.main import main
 
 
 def outcome(
@@ -40,7 +40,7 @@ def image_folder(root: Path) -> Path:
         (["--model", "vgg16"], 2, "or torchvision:vgg16, timm:vgg16 or package.module:callable"),
         (["--model", "torchvision:"], 2, "--model torchvision:: give a ResNeXt's name"),
         (["--model", "torchvison:vgg16"], 2, "did you mean torchvision?"),
-        (["--model", "bench.own:net"], 2, "bench is a package of this program"),
+        (["--model", "resnext_bench.own:net"], 2, "resnext_bench is a package of this program"),
         (["--stepz", "3"], 2, "--steps"),
         (["--steps", "many"], 2, "--steps many: a whole number is needed"),
         (["--steps", "1"], 2, "--steps 1: must be at least 2"),
@@ -81,7 +81,7 @@ def test_options(
 def test_no_gpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bench.machine.nvml.visible_gpus", list)
+    monkeypatch.setattr("resnext_bench.machine.nvml.visible_gpus", list)
     given = ["run", "--device", "cuda", "--output", str(tmp_path)]
     code, text = outcome(given, monkeypatch, capsys)
     assert code == 5
@@ -160,7 +160,7 @@ def test_a_bug_is_called_one(
     def broken(*arguments: object) -> int:
         raise ZeroDivisionError("by us")
 
-    monkeypatch.setattr("bench.cli.runs.list_command", broken)
+    monkeypatch.setattr("resnext_bench.cli.runs.list_command", broken)
     code, text = outcome(["runs", "list"], monkeypatch, capsys)
     assert code == 70
     assert "This is a bug in resnext-bench" in text

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.cli.compare import exit_code
-from bench.cli.compare_display import CompareDisplay
-from bench.cli.run import Pardon
-from bench.cli.show import show_stored
-from reports.schema.comparison import Difference, Limits, Side
-from reports.schema.upgrade import decode
+from resnext_bench.cli.compare import exit_code
+from resnext_bench.cli.compare_display import CompareDisplay
+from resnext_bench.cli.run import Pardon
+from resnext_bench.cli.show import show_stored
+from resnext_bench.reports.schema.comparison import Difference, Limits, Side
+from resnext_bench.reports.schema.upgrade import decode
 from tests.cli.test_bad_input import outcome
 from tests.reports.made_comparisons import (
     judged,

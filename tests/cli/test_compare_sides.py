@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bench.cli.main import compare, doctor, main
-from bench.cli.sides import _DEFAULTS
-from reports.schema.upgrade import schema
+from resnext_bench.cli.main import compare, doctor, main
+from resnext_bench.cli.sides import _DEFAULTS
+from resnext_bench.reports.schema.upgrade import schema
 from tests.cli.test_bad_input import outcome
 from tests.session.test_stored import stored
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import made, storage
-from pipelines.leftovers import Leftovers, leftovers
+from resnext_bench.pipelines import made, storage
+from resnext_bench.pipelines.leftovers import Leftovers, leftovers
 from tests.cli.typed import Typed
 
 
@@ -169,7 +169,7 @@ def test_an_image_that_is_gone_is_told_before_measuring(typed: Typed, folder: Pa
         (root / "many" / "5.jpg").unlink()
         return leftovers(root)
 
-    with mock.patch("bench.cli.data_check.leftovers", gone):
+    with mock.patch("resnext_bench.cli.data_check.leftovers", gone):
         code, out, err = typed("check", folder)
     assert (code, out) == (2, "")
     assert "5.jpg any more: No such file or directory; leave the files alone" in err
@@ -200,7 +200,10 @@ def test_ctrl_c_leaves_nothing(
 ) -> None:
     before = sorted(path.name for path in tmp_path.iterdir())
     words = ("make", place, "--images", 8) if command == "make" else ("pack", folder, place)
-    stopped = {"make": "pipelines.manifest.describe", "pack": "pipelines.pack._packed"}[command]
+    stopped = {
+        "make": "resnext_bench.pipelines.manifest.describe",
+        "pack": "resnext_bench.pipelines.pack._packed",
+    }[command]
     with mock.patch(stopped, side_effect=KeyboardInterrupt):
         code, out, err = typed(*words)
     assert (code, out) == (130, "")

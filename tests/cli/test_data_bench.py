@@ -9,13 +9,13 @@ from unittest import mock
 
 import pytest
 
-from bench.cli import data_bench as under_test
-from bench.cli.data_bench import _doubling, bench_command
-from bench.config.resolve import DataFacts
-from bench.errors import CannotHere, UsageError
-from bench.job import ImageList
-from bench.session.data import Data
-from reports.render import charts
+from resnext_bench.cli import data_bench as under_test
+from resnext_bench.cli.data_bench import _doubling, bench_command
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.job import ImageList
+from resnext_bench.reports.render import charts
+from resnext_bench.session.data import Data
 from tests.reports.made_loaders import made_bench
 
 GIVEN: dict[str, Any] = {
@@ -42,7 +42,7 @@ def test_threads_double_up_to_the_cores(most: int, counts: list[int]) -> None:
 
 
 def test_settings_of_a_request() -> None:
-    from bench.machine.inventory import inspect
+    from resnext_bench.machine.inventory import inspect
 
     given = GIVEN | {"loader_threads": "4,1"}
     request = under_test._request(given)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.cli.data_check import check_command
-from pipelines.shards import example
+from resnext_bench.cli.data_check import check_command
+from resnext_bench.pipelines.shards import example
 from tests.pipelines.made_shards import write_records, write_tar
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.display import RunDisplay
-from bench.launch.watch import Progress
-from bench.rankfile import Phase
-from reports.schema.config import Choice
+from resnext_bench.cli.display import RunDisplay
+from resnext_bench.launch.watch import Progress
+from resnext_bench.rankfile import Phase
+from resnext_bench.reports.schema.config import Choice
 from tests.worker.made_training import made_config
 
 

@@ -6,10 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench.cli import doctor
-from bench.cli.doctor import doctor_command, print_condition
-from bench.machine.condition import Condition
-from bench.machine.findings import Finding, Severity
+from resnext_bench.cli import doctor
+from resnext_bench.cli.doctor import doctor_command, print_condition
+from resnext_bench.machine.condition import Condition
+from resnext_bench.machine.findings import Finding, Severity
 
 LONG = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo # " + "x" * 60
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bench.cli import run as run_module
-from bench.machine.inventory import Gpu, Machine
+from resnext_bench.cli import run as run_module
+from resnext_bench.machine.inventory import Gpu, Machine
 from tests.cli.typed import Typed
 from tests.worker.made_training import LAPTOP
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGES: Final = ("bench", "pipelines", "reports", "resnext")
+PACKAGES: Final = ("resnext_bench",)
 TELLING: Final = {"writing", "beside"}
 """What the body of a `with` may do with the disk: reports/files.py tells its errors."""
 
@@ -19,36 +19,36 @@ MAKES: Final = {
 ASKED: Final = {"open", "fdopen", "memmap", "replace", "save", "execute"}
 """Whether these write depends on how they are called."""
 ELSEWHERE: Final = {
-    "bench/cli/data_bench.py:_try_to_write": "its caller tells the error as that of --chart",
-    "bench/cli/main.py:_told_whole": "of a bug; where it cannot be written --debug prints it",
-    "bench/cli/output.py:_open_closed": "nothing is kept",
-    "bench/cli/output.py:silence": "nothing is kept",
-    "bench/machine/cpu.py:reset_peak_memory": "/proc",
-    "bench/machine/lock.py:_clear": "says who measures: not needed",
-    "bench/machine/lock.py:_write": "says who measures: not needed",
-    "bench/machine/shared_memory.py:shared_memory": "looks whether it could",
-    "bench/serve/tensorboard.py:link": "its caller tells",
-    "bench/session/data.py:one_at_a_time": "a lock, which is not needed",
-    "bench/tokens.py:Holder.__init__": "a pipe that is there",
-    "bench/tokens.py:Taker.__init__": "a pipe that is there",
-    "pipelines/aside.py:_move_up": "inside `aside`",
-    "pipelines/aside.py:aside": "raises Unwritable",
-    "pipelines/indices.py:_save": "a cache, which is not needed",
-    "pipelines/made.py:_install": "inside `ensure_made`",
-    "pipelines/made.py:_make_aside": "inside `ensure_made`, which raises Unwritable",
-    "pipelines/made.py:_write": "inside `aside` or `ensure_made`",
-    "pipelines/made.py:make": "inside `aside` or `ensure_made`",
-    "pipelines/manifest.py:write": "inside `aside` or `ensure_made`",
-    "pipelines/pack.py:pack": "inside `aside`",
-    "pipelines/photos.py:_write": "inside `aside`",
-    "pipelines/photos.py:make": "inside `aside`",
-    "pipelines/shards.py:ShardWriter.__init__": "inside `aside`",
-    "pipelines/shards.py:ShardWriter.close": "inside `aside`",
-    "pipelines/verdicts.py:replace_file": "its callers know that a cache is not needed",
-    "pipelines/verdicts.py:save": "a cache, which is not needed",
-    "reports/files.py:make_temporary_folder": "raises Unwritten",
-    "reports/render/charts.py:svg": "text",
-    "reports/runs.py:_own_folder": "inside `writing`",
+    "resnext_bench/cli/data_bench.py:_try_to_write": "its caller tells of --chart",
+    "resnext_bench/cli/main.py:_told_whole": "of a bug; --debug prints it as well",
+    "resnext_bench/cli/output.py:_open_closed": "nothing is kept",
+    "resnext_bench/cli/output.py:silence": "nothing is kept",
+    "resnext_bench/machine/cpu.py:reset_peak_memory": "/proc",
+    "resnext_bench/machine/lock.py:_clear": "says who measures: not needed",
+    "resnext_bench/machine/lock.py:_write": "says who measures: not needed",
+    "resnext_bench/machine/shared_memory.py:shared_memory": "looks whether it could",
+    "resnext_bench/serve/tensorboard.py:link": "its caller tells",
+    "resnext_bench/session/data.py:one_at_a_time": "a lock, which is not needed",
+    "resnext_bench/tokens.py:Holder.__init__": "a pipe that is there",
+    "resnext_bench/tokens.py:Taker.__init__": "a pipe that is there",
+    "resnext_bench/pipelines/aside.py:_move_up": "inside `aside`",
+    "resnext_bench/pipelines/aside.py:aside": "raises Unwritable",
+    "resnext_bench/pipelines/indices.py:_save": "a cache, which is not needed",
+    "resnext_bench/pipelines/made.py:_install": "inside `ensure_made`",
+    "resnext_bench/pipelines/made.py:_make_aside": "inside `ensure_made`, which raises Unwritable",
+    "resnext_bench/pipelines/made.py:_write": "inside `aside` or `ensure_made`",
+    "resnext_bench/pipelines/made.py:make": "inside `aside` or `ensure_made`",
+    "resnext_bench/pipelines/manifest.py:write": "inside `aside` or `ensure_made`",
+    "resnext_bench/pipelines/pack.py:pack": "inside `aside`",
+    "resnext_bench/pipelines/photos.py:_write": "inside `aside`",
+    "resnext_bench/pipelines/photos.py:make": "inside `aside`",
+    "resnext_bench/pipelines/shards.py:ShardWriter.__init__": "inside `aside`",
+    "resnext_bench/pipelines/shards.py:ShardWriter.close": "inside `aside`",
+    "resnext_bench/pipelines/verdicts.py:replace_file": "a cache, which is not needed",
+    "resnext_bench/pipelines/verdicts.py:save": "a cache, which is not needed",
+    "resnext_bench/reports/files.py:make_temporary_folder": "raises Unwritten",
+    "resnext_bench/reports/render/charts.py:svg": "text",
+    "resnext_bench/reports/runs.py:_own_folder": "inside `writing`",
 }
 """Places that write outside of `writing`, and what becomes of their errors."""
 

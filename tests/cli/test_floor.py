@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench.cli.floor import floor_command
-from bench.session import floor
-from reports.schema.comparison import Comparison
+from resnext_bench.cli.floor import floor_command
+from resnext_bench.reports.schema.comparison import Comparison
+from resnext_bench.session import floor
 from tests.reports.test_floor import SD_ONE_PERCENT, duet, relaunch, spoilt
 
 RELAUNCHED = (0.06, 0.01, 0.04, -0.01)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from resnext.names import names
+from resnext_bench.resnext.names import names
 from tests.cli.typed import Typed
 
 

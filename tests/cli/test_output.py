@@ -8,9 +8,9 @@ from typing import IO
 
 import pytest
 
-from bench.cli.output import silence
-from bench.cli.screen import Screen
-from reports import runs
+from resnext_bench.cli.output import silence
+from resnext_bench.cli.screen import Screen
+from resnext_bench.reports import runs
 from tests.reports.made_results import RUN_ID, made_record
 
 
@@ -41,7 +41,7 @@ def test_a_silent_stream_takes_all() -> None:
 def test_the_exit_code_stays(tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / RUN_ID).mkdir()
     runs.save(tmp_path / RUN_ID, made_record())
-    command = ("-m", "bench.cli.main", "runs", "show", "last", "--output", str(tmp_path))
+    command = ("-m", "resnext_bench.cli.main", "runs", "show", "last", "--output", str(tmp_path))
     with without_reader() as stream:
         done = subprocess.run(
             (sys.executable, *command, *options), stdout=stream, stderr=subprocess.PIPE, text=True

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import runs
+from resnext_bench.reports import runs
 from tests.cli.typed import Typed
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import RUN_ID, made_config, made_record

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.sides import ids_of, side_request, words_of
-from bench.errors import UsageError
+from resnext_bench.cli.sides import ids_of, side_request, words_of
+from resnext_bench.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import runs
-from reports.schema.samples import Profiled
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.samples import Profiled
 from tests.cli.typed import Typed
 from tests.reports.made_results import made_record
 from tests.reports.trace.made import Made
@@ -132,7 +132,7 @@ def test_no_torch_and_no_pandas(tmp_path: Path) -> None:
         "for name in ('torch', 'pandas', 'nvidia', 'torchvision', 'deepspeed'):\n"
         "    sys.modules[name] = None\n"
         "sys.argv[0] = 'resnext-bench'\n"
-        "from bench.cli.main import main\n"
+        "from resnext_bench.cli.main import main\n"
         "main()\n"
     )
     path = made().write(tmp_path)

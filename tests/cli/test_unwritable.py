@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.cli import main as program
-from bench.cli.output import PLAIN, Output, Told, fitted, open_output, print_json
-from bench.errors import NotKept, cannot_write
-from reports import columns, files, runs
+from resnext_bench.cli import main as program
+from resnext_bench.cli.output import PLAIN, Output, Told, fitted, open_output, print_json
+from resnext_bench.errors import NotKept, cannot_write
+from resnext_bench.reports import columns, files, runs
 from tests.reports.made_results import even_samples, made_record, made_result
 from tests.session.made_duets import LAPTOP, made_recording, set_stage
 
@@ -97,8 +97,8 @@ def test_a_comparison_that_cannot_be_kept_is_shown(
     broken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It goes on to its end, though its state is not kept after any session."""
-    from bench.session.compare import Asked, compare
-    from reports.schema.comparison import Limits
+    from resnext_bench.reports.schema.comparison import Limits
+    from resnext_bench.session.compare import Asked, compare
     from tests.session.made_duets import SMALL
     from tests.session.made_script import Silent
 
@@ -167,7 +167,7 @@ def test_standard_output_that_is_full(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """All that it did not take is on standard error."""
-    from bench.cli.show import show_stored
+    from resnext_bench.cli.show import show_stored
 
     monkeypatch.setattr(sys, "stdout", Full(0, number))
     code = ended(monkeypatch, lambda: show_stored(made_record(), as_json=bool(options)), *options)
@@ -202,7 +202,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch, path: Path, encoding: str) -> Itera
 def test_a_table_where_the_encoding_has_no_boxes(
     encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.cli.show import show_stored
+    from resnext_bench.cli.show import show_stored
 
     with encoded(monkeypatch, tmp_path / "out", encoding):
         show_stored(made_record(), as_json=False)
@@ -262,9 +262,9 @@ def test_standard_error_that_takes_nothing(number: int) -> None:
 
 @pytest.mark.parametrize("number", ERRORS)
 def test_data_that_cannot_be_written(number: int) -> None:
-    from bench.errors import CannotHere, UsageError
-    from bench.session.data import told
-    from pipelines.errors import DataError, Unwritable
+    from resnext_bench.errors import CannotHere, UsageError
+    from resnext_bench.pipelines.errors import DataError, Unwritable
+    from resnext_bench.session.data import told
 
     error = told(Unwritable("cannot write set: …", OSError(number, os.strerror(number))))
     assert isinstance(error, CannotHere)
@@ -278,7 +278,7 @@ CLOSED = """
 import os, sys
 for number in map(int, sys.argv.pop(1).split(",")):
     os.close(number)
-os.execv(sys.executable, [sys.executable, "-m", "bench.cli.main", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "resnext_bench.cli.main", *sys.argv[1:]])
 """
 
 

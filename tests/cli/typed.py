@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench.cli.main import main
+from resnext_bench.cli.main import main
 
 
 class Typed:

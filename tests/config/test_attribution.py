@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bench.config.attribution import ROUNDS
-from bench.config.resolve import DataFacts, resolve
-from bench.errors import CannotHere, UsageError
-from reports.schema.config import RunConfig
+from resnext_bench.config.attribution import ROUNDS
+from resnext_bench.config.resolve import DataFacts, resolve
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.reports.schema.config import RunConfig
 from tests.machine.made_machines import laptop
 from tests.machine.made_members import made_member
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.lookup import require_found
-from bench.config.models import require_model
-from bench.config.resolve import resolve
-from bench.errors import UsageError
+from resnext_bench.config.lookup import require_found
+from resnext_bench.config.models import require_model
+from resnext_bench.config.resolve import resolve
+from resnext_bench.errors import UsageError
 from tests.worker.made_training import LAPTOP
 
 NETS = """
@@ -123,7 +123,7 @@ def test_a_module_that_is_called_py(here: Path) -> None:
 
 def test_looking_loads_nothing() -> None:
     code = (
-        "import sys; from bench.config.lookup import require_found\n"
+        "import sys; from resnext_bench.config.lookup import require_found\n"
         "for name in ('torchvision:resnet18', 'timm:resnet50', 'mynet:Net'): require_found(name)\n"
         "print([name for name in ('torch', 'torchvision', 'timm', 'mynet') if name in sys.modules])"
     )

@@ -5,11 +5,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from bench.config.memory import NoMemory, require_memory
-from bench.launch.topology import place_ranks
-from bench.machine.inventory import Gpu
-from reports.cost import predicted_memory
-from reports.schema.config import Option
+from resnext_bench.config.memory import NoMemory, require_memory
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.machine.inventory import Gpu
+from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.reports.schema.config import Option
 from tests.worker.made_training import LAPTOP, made_config
 
 LARGE: dict[str, Option] = {"model": "resnext50_32x4d", "image_size": 224}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import models
-from bench.config.models import Foreign, foreign, require_model
-from bench.errors import CannotHere, UsageError
+from resnext_bench.config import models
+from resnext_bench.config.models import Foreign, foreign, require_model
+from resnext_bench.errors import CannotHere, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,7 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
         ("torchvison:resnet18", "did you mean torchvision?"),
         ("mynett:Net", "no module mynett, neither installed nor in {here}; did you mean mynet?"),
         ("zzz:Net", "start where it lies, or set PYTHONPATH"),
-        ("bench.mine:Net", "bench is a package of this program; give yours another name"),
-        ("resnext:Net", "resnext is a package of this program"),
+        ("resnext_bench.mine:Net", "resnext_bench is a package of this program; give yours"),
     ],
 )
 def test_what_is_refused(model: str, words: str, tmp_path: Path) -> None:
@@ -104,7 +103,7 @@ def test_the_users_module_is_found_in_pythonpath_too(
 
 def test_looking_loads_nothing() -> None:
     code = (
-        "import sys; from bench.config.models import require_model\n"
+        "import sys; from resnext_bench.config.models import require_model\n"
         "for name in ('torchvision:x', 'timm:x', 'mynet:x'): require_model(name)\n"
         "print([name for name in ('torch', 'torchvision', 'timm', 'mynet') if name in sys.modules])"
     )

@@ -7,10 +7,10 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 import typer
 
-from bench.cli.main import app
-from bench.config.options import OPTIONS, flag
-from bench.config.request import checked
-from reports.schema.config import RunConfig
+from resnext_bench.cli.main import app
+from resnext_bench.config.options import OPTIONS, flag
+from resnext_bench.config.request import checked
+from resnext_bench.reports.schema.config import RunConfig
 
 FIELDS = get_type_hints(RunConfig)
 FOLLOWING = {"classes"}
@@ -55,6 +55,6 @@ def test_the_command_line_has_every_option_and_nothing_twice() -> None:
 def test_the_table_costs_a_help_text_nothing() -> None:
     """It is read for every `--help`."""
     heavy = "{'msgspec', 'typer', 'torch'} & {*sys.modules}"
-    code = f"import bench.config.options, sys; print(sorted({heavy}))"
+    code = f"import resnext_bench.config.options, sys; print(sorted({heavy}))"
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

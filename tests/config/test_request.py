@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.config.options import OPTIONS, flag
-from bench.config.request import checked, merged, read_file
-from bench.errors import UsageError
+from resnext_bench.config.options import OPTIONS, flag
+from resnext_bench.config.request import checked, merged, read_file
+from resnext_bench.errors import UsageError
 
 LOWEST = {name: option.low for name, option in OPTIONS.items() if option.low is not None}
 HIGHEST = {name: option.high for name, option in OPTIONS.items() if option.high is not None}

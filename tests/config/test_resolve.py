@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config import pipeline as module
-from bench.config.pipeline import dali_installed, pipeline_of
-from bench.config.request import checked
-from bench.config.resolve import DataFacts, Resolved, request_of, resolve
-from bench.errors import CannotHere, UsageError
-from bench.machine.inventory import Machine
-from reports.schema.config import Request
+from resnext_bench.config import pipeline as module
+from resnext_bench.config.pipeline import dali_installed, pipeline_of
+from resnext_bench.config.request import checked
+from resnext_bench.config.resolve import DataFacts, Resolved, request_of, resolve
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.config import Request
 from tests.machine.made_machines import laptop, made_machine
 from tests.machine.made_members import made_member
 
@@ -347,7 +347,7 @@ def test_options_of_another_engine(request_: dict[str, Any], words: str) -> None
 
 
 def test_deepspeed_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.config.ranks.is_installed", lambda module: False)
+    monkeypatch.setattr("resnext_bench.config.ranks.is_installed", lambda module: False)
     given = {"engine": "deepspeed", "pipeline": "synthetic"}
     assert "DeepSpeed is not installed" in refused(CannotHere, laptop(), **given)
 

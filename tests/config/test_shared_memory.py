@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from bench.config import shared_memory as module
-from bench.config.resolve import DataFacts, resolve
-from bench.config.shared_memory import Demand, NoSharedMemory, demand_of, full_words, lack_for
-from bench.machine import shared_memory as machine
-from bench.machine.inventory import Machine
-from bench.machine.shared_memory import SharedMemory, shared_memory
-from reports.schema.config import RunConfig
+from resnext_bench.config import shared_memory as module
+from resnext_bench.config.resolve import DataFacts, resolve
+from resnext_bench.config.shared_memory import (
+    Demand,
+    NoSharedMemory,
+    demand_of,
+    full_words,
+    lack_for,
+)
+from resnext_bench.machine import shared_memory as machine
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.shared_memory import SharedMemory, shared_memory
+from resnext_bench.reports.schema.config import RunConfig
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config

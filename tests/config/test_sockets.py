@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.sockets import require_room_for_sockets
-from bench.errors import CannotHere
+from resnext_bench.config.sockets import require_room_for_sockets
+from resnext_bench.errors import CannotHere
 
 
 @pytest.mark.parametrize(("long", "allowed"), [(75, True), (76, False)])

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import typer
 
-from bench.cli.main import app
-from reports.schema.trace import schema as trace_schema
-from reports.schema.upgrade import schema
+from resnext_bench.cli.main import app
+from resnext_bench.reports.schema.trace import schema as trace_schema
+from resnext_bench.reports.schema.upgrade import schema
 from tests.bench import attribution, loaders_table, memory, variants
 from tests.gpu.pages import page as gpu
 

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = "bench|reports|pipelines|resnext|tests"
+PACKAGE = ROOT / "resnext_bench"
+ROOMS = "|".join(
+    ["resnext_bench", "tests", *(one.name for one in PACKAGE.iterdir() if one.is_dir())]
+)
 _PATH = re.compile(rf"(?<![\w/.])((?:{ROOMS})/[\w/.*,{{}}]*)")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
 def named(text: str) -> Iterator[str]:
-    """`reports/trace/{nest,links}.py` is two paths; a dot at a sentence's end is none of it."""
+    """`cli/{run,data}.py` is two paths; a dot at a sentence's end is none of it."""
     for path in _PATH.findall(text):
         head, brace, rest = path.rstrip(".,").partition("{")
         inside, _, tail = rest.partition("}")
@@ -22,8 +25,8 @@ def named(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))])
 def test_paths_exist(page: Path) -> None:
-    missing = [path for path in named(page.read_text()) if not list(ROOT.glob(path))]
-    assert not missing
+    for path in named(page.read_text()):
+        assert [*ROOT.glob(path), *PACKAGE.glob(path)], path
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))])
@@ -33,10 +36,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_how_paths_are_told() -> None:
-    text = "see `bench/config/{ranks,pipeline}.py` and reports/trace/*.py, in resnext/."
+    text = (
+        "see `resnext_bench/config/{ranks,pipeline}.py` and resnext_bench/reports/trace/*.py, in "
+        "tests/."
+    )
     assert list(named(text)) == [
-        "bench/config/ranks.py",
-        "bench/config/pipeline.py",
-        "reports/trace/*.py",
-        "resnext/",
+        "resnext_bench/config/ranks.py",
+        "resnext_bench/config/pipeline.py",
+        "resnext_bench/reports/trace/*.py",
+        "tests/",
     ]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.rankfile import RankFile
-from bench.worker.clock import CudaClock, columns
-from bench.worker.loop import run_steps
-from bench.worker.training import assemble, build_model
-from bench.worker.witness import Witness
-from pipelines.synthetic import synthetic_batches
+from resnext_bench.pipelines.synthetic import synthetic_batches
+from resnext_bench.rankfile import RankFile
+from resnext_bench.worker.clock import CudaClock, columns
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.training import assemble, build_model
+from resnext_bench.worker.witness import Witness
 from tests.system.program import SMALL, run
 from tests.worker.made_training import made_config, made_spec
 

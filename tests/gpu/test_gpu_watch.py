@@ -5,12 +5,12 @@ import time
 import pytest
 import torch
 
-from bench.launch.watch import POLL_S
-from bench.machine import nvml
-from bench.machine.boards import read_boards
-from bench.machine.gpu_watch import GpuWatch, open_watch
-from bench.machine.inventory import inspect
-from reports.schema.machine import GpusSeen, known
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine import nvml
+from resnext_bench.machine.boards import read_boards
+from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.machine import GpusSeen, known
 from tests.bench.monitor import LIMIT_PERCENT, own_cost
 
 pytestmark = [

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 import torch
 
-from bench.worker.training import assemble, build_model
-from pipelines.synthetic import synthetic_batches
-from reports.cost import predicted_memory
-from resnext.devices import recognised
+from resnext_bench.pipelines.synthetic import synthetic_batches
+from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.resnext.devices import recognised
+from resnext_bench.worker.training import assemble, build_model
 from tests.system.program import SMALL, run
 from tests.worker.made_training import made_config, made_spec
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
+from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 from tests.worker.made_training import made_config, made_spec
 
 pytestmark = [

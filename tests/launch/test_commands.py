@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.launch.commands import NodeCommand, commands, member_command
-from bench.launch.topology import place_member, place_ranks
+from resnext_bench.launch.commands import NodeCommand, commands, member_command
+from resnext_bench.launch.topology import place_member, place_ranks
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config
@@ -54,12 +54,12 @@ def test_the_first_node_alone_is_the_host() -> None:
 def test_each_agent_runs_the_worker_on_the_folder() -> None:
     for command in planned():
         assert command.argv[:4] == (sys.executable, "-P", "-m", "torch.distributed.run")
-        assert command.argv[-3:] == ("-m", "bench.worker", str(FOLDER))
+        assert command.argv[-3:] == ("-m", "resnext_bench.worker", str(FOLDER))
 
 
 def test_one_process_needs_no_agent() -> None:
     (command,) = planned(nodes=1, launcher="direct", engine="none")
-    assert command.argv == (sys.executable, "-P", "-m", "bench.worker", str(FOLDER))
+    assert command.argv == (sys.executable, "-P", "-m", "resnext_bench.worker", str(FOLDER))
     assert "GLOO_SOCKET_IFNAME" not in command.environment
 
 
@@ -154,7 +154,7 @@ def test_deepspeeds_launcher_on_cpus() -> None:
     assert command.argv[2:4] == ("-m", "deepspeed.launcher.runner")
     assert option(command, "--num_gpus") == "2"
     assert option(command, "--hostfile") == "/dev/null"
-    assert command.argv[-3:] == ("--module", "bench.worker", str(FOLDER))
+    assert command.argv[-3:] == ("--module", "resnext_bench.worker", str(FOLDER))
 
 
 def test_deepspeeds_launcher_is_told_which_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def joined(rank: int, gpus: int = 0) -> NodeCommand:
 
 def test_a_rank_that_others_started_is_one_worker() -> None:
     command = joined(3)
-    assert command.argv == (sys.executable, "-P", "-m", "bench.worker", str(FOLDER))
+    assert command.argv == (sys.executable, "-P", "-m", "resnext_bench.worker", str(FOLDER))
     assert (command.node, command.cores) == (1, (0, 1, 2))
     wanted = {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "RESNEXT_BENCH_NODE": "1"}
     assert wanted.items() <= command.environment.items()

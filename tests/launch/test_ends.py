@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.job import Job, RankError, SessionFolder
-from bench.launch.failure import find_early_end, find_failure, find_stuck, is_lack_of_memory
-from bench.launch.topology import place_ranks
-from bench.logs import last_line, tail
-from bench.rankfile import Mark, Phase, RankFile
+from resnext_bench.job import Job, RankError, SessionFolder
+from resnext_bench.launch.failure import find_early_end, find_failure, find_stuck, is_lack_of_memory
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.logs import last_line, tail
+from resnext_bench.rankfile import Mark, Phase, RankFile
 from tests.machine.made_machines import made_machine
 from tests.reports.made_results import made_config
 
@@ -54,7 +54,7 @@ def account(folder: SessionFolder, rank: int, kind: str, message: str, **more: A
 def report(rank: int, pid: int, code: int) -> str:
     """Of torchrun."""
     return (
-        f"=====\nbench.worker FAILED\n[0]:\n  rank      : {rank} (local_rank: 0)\n"
+        f"=====\nresnext_bench.worker FAILED\n[0]:\n  rank      : {rank} (local_rank: 0)\n"
         f"  exitcode  : {code} (pid: {pid})\n  error_file: <N/A>\n=====\n"
     )
 
@@ -223,7 +223,7 @@ def test_a_session_that_never_began_is_stuck_too(tmp_path: Path) -> None:
         (["said", "Fatal Python error: Segmentation fault", "", "  File x"], "said"),
         (["Thread 0x1 woke up", "a word after it"], "a word after it"),
         (["x" * 500], f"{'x' * 200} ..."),
-        (["OSError: full", "bench.worker FAILED", "  rank : 1"], "OSError: full"),
+        (["OSError: full", "resnext_bench.worker FAILED", "  rank : 1"], "OSError: full"),
         ([], ""),
     ],
 )

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.job import RankError, SessionFolder
-from bench.launch import failure
-from bench.launch.failure import find_failure, is_lack_of_memory
-from bench.logs import tail
-from bench.rankfile import Mark, Phase, RankFile
-from reports.schema.record import Failure
+from resnext_bench.job import RankError, SessionFolder
+from resnext_bench.launch import failure
+from resnext_bench.launch.failure import find_failure, is_lack_of_memory
+from resnext_bench.logs import tail
+from resnext_bench.rankfile import Mark, Phase, RankFile
+from resnext_bench.reports.schema.record import Failure
 
 PIDS = (101, 102)
 REFUSED = "[Gloo] Connection closed by peer [127.0.0.1]:4711"
@@ -49,7 +49,7 @@ def report(pid: int, code: int) -> str:
     """The part of torchrun's report that names the failed process."""
     return (
         "============================================================\n"
-        "bench.worker FAILED\n"
+        "resnext_bench.worker FAILED\n"
         "Root Cause (first observed failure):\n[0]:\n"
         "  time      : 2026-03-01_10:15:00\n  host      : host-a\n  rank      : 1\n"
         f"  exitcode  : {code} (pid: {pid})\n  error_file: <N/A>\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.launch.faults import FaultWatch, Look, faults_per_step
+from resnext_bench.launch.faults import FaultWatch, Look, faults_per_step
 
 STAT = "{pid} (py (thon) 3) S {parent} 1 1 0 -1 0 {minor} 7 {major} 0 1 1"
 

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from bench.errors import CannotHere
-from bench.launch import ports
-from bench.launch.ports import choose_port, require_loopback
+from resnext_bench.errors import CannotHere
+from resnext_bench.launch import ports
+from resnext_bench.launch.ports import choose_port, require_loopback
 
 
 def bound() -> socket.socket:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bench import tokens
-from bench.job import SessionFolder
-from bench.launch import resident, watch
-from bench.launch.resident import Resident
-from bench.launch.watch import SessionFailed
-from bench.rankfile import Phase, RankFile
-from bench.tokens import Pipes, Taker
-from reports.schema.record import Failure
+from resnext_bench import tokens
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch import resident, watch
+from resnext_bench.launch.resident import Resident
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.rankfile import Phase, RankFile
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.tokens import Pipes, Taker
 
 
 class Made:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import resnext_bench
-from bench import tokens
+from resnext_bench import steps as module
+from resnext_bench import tokens
 
-Steps = Callable[..., resnext_bench._Steps]
+Steps = Callable[..., module._Steps]
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
     """One process's `step()`, without anything left for the end of this one."""
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(resnext_bench.atexit, "register", lambda what: None)
+    monkeypatch.setattr(module.atexit, "register", lambda what: None)
 
-    def steps(pipes: Path | None = None) -> resnext_bench._Steps:
-        return resnext_bench._Steps(str(tmp_path / "samples"), str(pipes) if pipes else None)
+    def steps(pipes: Path | None = None) -> module._Steps:
+        return module._Steps(str(tmp_path / "samples"), str(pipes) if pipes else None)
 
     return steps
 
@@ -44,9 +44,9 @@ def test_without_the_variable_it_does_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RESNEXT_BENCH_SAMPLES", raising=False)
-    assert resnext_bench._chosen() is resnext_bench._nothing
+    assert module._chosen() is module._nothing
     monkeypatch.setenv("RESNEXT_BENCH_SAMPLES", str(tmp_path / "samples"))
-    assert resnext_bench._chosen() is not resnext_bench._nothing
+    assert module._chosen() is not module._nothing
 
 
 def test_the_first_call_starts_the_clock(tmp_path: Path, made: Steps) -> None:
@@ -114,7 +114,7 @@ def test_the_end_is_told_with_the_faults_of_the_steps(
             pages[page] = 1
     steps.step()
     steps._leave()
-    assert [holder.answer(0) for _ in range(2)] == [tokens.READY, resnext_bench._GONE]
+    assert [holder.answer(0) for _ in range(2)] == [tokens.READY, module._GONE]
     assert int((tmp_path / "samples.faults").read_text()) > 1000
 
 
@@ -164,7 +164,7 @@ def test_a_forked_process_takes_no_steps(
 
 
 def test_it_needs_nothing_but_an_old_python() -> None:
-    source = Path(resnext_bench.__file__).read_text()
+    source = Path(module.__file__).read_text()
     tree = ast.parse(source, feature_version=(3, 8))
     modules = {
         name.partition(".")[0]

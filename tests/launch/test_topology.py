@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.launch.topology import place_member, place_ranks, topology_seen
-from bench.machine.inventory import Machine
-from reports.schema.config import RunConfig
-from reports.schema.samples import RankFacts, Samples
-from reports.schema.topology import Topology
+from resnext_bench.launch.topology import place_member, place_ranks, topology_seen
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.samples import RankFacts, Samples
+from resnext_bench.reports.schema.topology import Topology
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import even_samples, made_config, made_facts, made_result

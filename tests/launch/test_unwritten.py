@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import job as jobs
-from bench.job import SessionFolder
-from bench.launch.unwritten import raise_unwritten
-from bench.rankfile import RankFile
-from bench.worker.entry import _Log, _report, _text
-from reports import files
-from reports.errors import Unwritten
+from resnext_bench import job as jobs
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch.unwritten import raise_unwritten
+from resnext_bench.rankfile import RankFile
+from resnext_bench.reports import files
+from resnext_bench.reports.errors import Unwritten
+from resnext_bench.worker.entry import _Log, _report, _text
 from tests.session.made_duets import made_recording
 
 

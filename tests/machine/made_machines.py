@@ -1,6 +1,6 @@
 """Machines to resolve and place for, without standing on one."""
 
-from bench.machine.inventory import Gpu, Machine
+from resnext_bench.machine.inventory import Gpu, Machine
 
 
 def laptop() -> Machine:

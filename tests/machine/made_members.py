@@ -1,6 +1,6 @@
 """Ranks that a torchrun of the user's has started."""
 
-from bench.machine.member import Member, find_member
+from resnext_bench.machine.member import Member, find_member
 
 
 def made_member(rank: int = 0, world: int = 2, each: int = 2, run: str = "made") -> Member:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.activity import sample
-from bench.machine.findings import Activity, here
+from resnext_bench.machine.activity import sample
+from resnext_bench.machine.findings import Activity, here
 from tests.machine.made_kernel import PAGES_PER_MIB, PID, TICKS_PER_S, MadeKernel
 
 SECOND = TICKS_PER_S
@@ -22,8 +22,8 @@ def kernel(tmp_path: Path) -> MadeKernel:
 def watch(kernel: MadeKernel, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Activity]:
     """Samples one second, in which `meanwhile` happens and this process uses `own_s`."""
     clock = [0.0, 0.0]
-    monkeypatch.setattr("bench.machine.activity.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("bench.machine.cpu.time.process_time", lambda: clock[1])
+    monkeypatch.setattr("resnext_bench.machine.activity.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("resnext_bench.machine.cpu.time.process_time", lambda: clock[1])
 
     def run(
         meanwhile: Callable[[], object] = lambda: None,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.machine import nvml
-from bench.machine.boards import driver_versions, read_boards, together
-from reports.schema.machine import Board
+from resnext_bench.machine import nvml
+from resnext_bench.machine.boards import driver_versions, read_boards, together
+from resnext_bench.reports.schema.machine import Board
 from tests.machine.recorded_nvml import QUIET, RecordedNvml, always, lost_at, without
 from tests.reports.made_results import made_board
 

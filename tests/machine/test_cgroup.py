@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.cgroup import free_memory_gib, groups, quota_cores, throttled_periods
+from resnext_bench.machine.cgroup import free_memory_gib, groups, quota_cores, throttled_periods
 from tests.machine.made_kernel import MadeKernel
 
 GIB = 2**30

@@ -8,15 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.machine import condition_cpu as cpu
-from bench.machine import condition_environment as environment
-from bench.machine import condition_load as load
-from bench.machine import condition_memory as memory
-from bench.machine import condition_start as start
-from bench.machine.condition import CHECKS, Condition, examine
-from bench.machine.findings import Activity, Check, Finding, Process, Severity, cpu_list, here
-from bench.machine.inventory import parse_cpu_list
-from bench.machine.lock import Holder
+from resnext_bench.machine import condition_cpu as cpu
+from resnext_bench.machine import condition_environment as environment
+from resnext_bench.machine import condition_load as load
+from resnext_bench.machine import condition_memory as memory
+from resnext_bench.machine import condition_start as start
+from resnext_bench.machine.condition import CHECKS, Condition, examine
+from resnext_bench.machine.findings import (
+    Activity,
+    Check,
+    Finding,
+    Process,
+    Severity,
+    cpu_list,
+    here,
+)
+from resnext_bench.machine.inventory import parse_cpu_list
+from resnext_bench.machine.lock import Holder
 from tests.machine.made_kernel import QUIET, MadeKernel
 from tests.machine.test_condition_gpu import GPU
 
@@ -411,7 +419,7 @@ def test_lists_as_the_kernel_writes_them(cpus: set[int]) -> None:
 
 
 def test_this_machine_can_be_examined() -> None:
-    from bench.machine.activity import sample
+    from resnext_bench.machine.activity import sample
 
     found = examine(here(), sampler=lambda sources: sample(sources, 0.05))
     assert {"other load", "memory", "threads"} <= {one.check for one in found.findings}

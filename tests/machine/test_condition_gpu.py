@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.machine import nvml
-from bench.machine.condition_gpu import GpuState, gpu_findings, read_gpus
-from bench.machine.findings import Finding, Severity
+from resnext_bench.machine import nvml
+from resnext_bench.machine.condition_gpu import GpuState, gpu_findings, read_gpus
+from resnext_bench.machine.findings import Finding, Severity
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
 GPU = GpuState(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.cpu import (
+from resnext_bench.machine.cpu import (
     available_memory_gib,
     cpu_seconds,
     descendants,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import fingerprint as module
-from bench.machine.fingerprint import VARIABLES, fingerprint, without_credentials
+from resnext_bench.machine import fingerprint as module
+from resnext_bench.machine.fingerprint import VARIABLES, fingerprint, without_credentials
 from tests.machine.made_machines import made_machine
 
 KEPT = {

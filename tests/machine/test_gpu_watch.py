@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.machine import nvml
-from bench.machine.gpu_track import Track
-from bench.machine.gpu_watch import GpuWatch, open_watch
-from reports.validity import GpuUse
+from resnext_bench.machine import nvml
+from resnext_bench.machine.gpu_track import Track
+from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.reports.validity import GpuUse
 
 IDLE, POWER_CAP, SLOWDOWN, THERMAL, POWER_BRAKE = 0x01, 0x04, 0x08, 0x20, 0x80
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import CannotHere
-from bench.machine import findings, inventory, nvml
-from bench.machine.inventory import Gpu, inspect, parse_cpu_list
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine import findings, inventory, nvml
+from resnext_bench.machine.inventory import Gpu, inspect, parse_cpu_list
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
 

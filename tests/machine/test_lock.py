@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import CannotHere
-from bench.machine import lock
-from bench.machine.lock import holder, measuring, wait_until_free
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine import lock
+from resnext_bench.machine.lock import holder, measuring, wait_until_free
 
 HOLD = """
 import subprocess, sys, time
 from pathlib import Path
-from bench.machine.lock import measuring
+from resnext_bench.machine.lock import measuring
 with measuring("a long run", path=Path(sys.argv[1])):
     child = subprocess.Popen(("sleep", "60"), close_fds=False, stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
@@ -31,7 +31,7 @@ with measuring("a long run", path=Path(sys.argv[1])):
 FORK = """
 import os, sys, time
 from pathlib import Path
-from bench.machine.lock import measuring
+from resnext_bench.machine.lock import measuring
 with measuring("a run", path=Path(sys.argv[1])):
     if not os.fork():
         os.close(1)

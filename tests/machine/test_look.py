@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.findings import Finding, Severity
-from bench.machine.lock import Holder
-from bench.machine.look import LEAST_S, begin_look, in_words
+from resnext_bench.machine.findings import Finding, Severity
+from resnext_bench.machine.lock import Holder
+from resnext_bench.machine.look import LEAST_S, begin_look, in_words
 from tests.machine.made_kernel import MadeKernel
 
 

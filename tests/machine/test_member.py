@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.errors import CannotHere, UsageError
-from bench.machine.member import Member, find_member, first_host, require_alone
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.member import Member, find_member, first_host, require_alone
 
 TORCHRUN = {
     "RANK": "5",

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from bench.machine import others
-from bench.machine.cpu import CpuReading
-from bench.machine.findings import here
-from bench.machine.others import watch_others
+from resnext_bench.machine import others
+from resnext_bench.machine.cpu import CpuReading
+from resnext_bench.machine.findings import here
+from resnext_bench.machine.others import watch_others
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.virtual import container, hypervisor
+from resnext_bench.machine.virtual import container, hypervisor
 from tests.machine.made_kernel import MadeKernel
 
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 import torch
 
-from pipelines.batches import BatchSpec, Pixels
-from pipelines.dali import DaliBatches
-from pipelines.epochs import LastBatch
-from pipelines.feed import DaliSource
-from pipelines.ranges import Ranges
-from pipelines.torchvision import TorchvisionBatches, TorchvisionSource
+from resnext_bench.pipelines.batches import BatchSpec, Pixels
+from resnext_bench.pipelines.dali import DaliBatches
+from resnext_bench.pipelines.epochs import LastBatch
+from resnext_bench.pipelines.feed import DaliSource
+from resnext_bench.pipelines.ranges import Ranges
+from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 
 CPU = torch.device("cpu")
 Loader = Literal["dali", "torchvision"]

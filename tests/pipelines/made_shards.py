@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.crc32c import masked
-from pipelines.errors import DataError
-from pipelines.folder import ImageFolder, scan
-from pipelines.found import Found
-from pipelines.pack import Format, pack
-from pipelines.proof import prove
-from pipelines.sharded import scan_any
+from resnext_bench.pipelines.crc32c import masked
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import ImageFolder, scan
+from resnext_bench.pipelines.found import Found
+from resnext_bench.pipelines.pack import Format, pack
+from resnext_bench.pipelines.proof import prove
+from resnext_bench.pipelines.sharded import scan_any
 from tests.pipelines.loaders import Wanted
 
 FORMATS: tuple[Format, ...] = ("webdataset", "tfrecord")

@@ -9,15 +9,15 @@ import torch
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
-from bench.config.resolve import DataFacts
-from bench.worker.data import most_ready
-from pipelines.batches import BatchSpec
-from pipelines.cache import cache_dir
-from pipelines.dali import DaliBatches
-from pipelines.feed import DaliSource
-from pipelines.folder import ImageFolder, scan
-from pipelines.made import ensure_made
-from pipelines.made_spec import MadeSpec
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.pipelines.batches import BatchSpec
+from resnext_bench.pipelines.cache import cache_dir
+from resnext_bench.pipelines.dali import DaliBatches
+from resnext_bench.pipelines.feed import DaliSource
+from resnext_bench.pipelines.folder import ImageFolder, scan
+from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_spec import MadeSpec
+from resnext_bench.worker.data import most_ready
 from tests.worker.made_training import made_config
 
 SMALL = MadeSpec(images=32, seed=5)

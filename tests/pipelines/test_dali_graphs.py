@@ -14,8 +14,8 @@ from nvidia.dali import fn, pipeline_def, types
 from PIL import Image
 from torch.utils.dlpack import from_dlpack
 
-from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec, Pixels
-from pipelines.dali_graphs import crops, finished, whole_graph
+from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec, Pixels
+from resnext_bench.pipelines.dali_graphs import crops, finished, whole_graph
 from tests.pipelines.loaders import Wanted
 from tests.pipelines.test_loaders import scene
 

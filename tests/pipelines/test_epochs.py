@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import epochs
-from pipelines.epochs import LastBatch, Orders, Share, samples
-from pipelines.errors import DataError
+from resnext_bench.pipelines import epochs
+from resnext_bench.pipelines.epochs import LastBatch, Orders, Share, samples
+from resnext_bench.pipelines.errors import DataError
 
 counts = st.integers(1, 60)
 worlds = st.integers(1, 9)

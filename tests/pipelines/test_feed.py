@@ -2,8 +2,8 @@
 
 import torch
 
-from pipelines.batches import BatchSpec
-from pipelines.feed import DaliSource, Feed
+from resnext_bench.pipelines.batches import BatchSpec
+from resnext_bench.pipelines.feed import DaliSource, Feed
 
 
 def feed() -> Feed:

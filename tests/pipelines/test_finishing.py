@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.batches import BatchSpec
-from pipelines.finishing import CROPS_A_THREAD, Finisher, one_thread_each
+from resnext_bench.pipelines.batches import BatchSpec
+from resnext_bench.pipelines.finishing import CROPS_A_THREAD, Finisher, one_thread_each
 
 SPEC = BatchSpec(
     batch_size=2,
@@ -122,8 +122,8 @@ def threads_named(name: str) -> list[Any]:
 def test_batches_that_nobody_holds_end_their_threads(tmp_path: Any) -> None:
     from PIL import Image
 
-    from pipelines.dali import DaliBatches
-    from pipelines.feed import DaliSource
+    from resnext_bench.pipelines.dali import DaliBatches
+    from resnext_bench.pipelines.feed import DaliSource
 
     Image.new("RGB", (40, 30), (200, 0, 0)).save(tmp_path / "0.jpg")
     source = DaliSource(root=str(tmp_path), files=["0.jpg"], labels=[0], decode="cpu", threads=1)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cache import cache_dir
-from pipelines.errors import DataError
-from pipelines.folder import scan
+from resnext_bench.pipelines.cache import cache_dir
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import scan
 
 
 def put(root: Path, *paths: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipelines.headers import SIGNATURE, has_exif_in_webp, is_damaged_png
+from resnext_bench.pipelines.headers import SIGNATURE, has_exif_in_webp, is_damaged_png
 
 
 def made() -> bytes:

@@ -12,9 +12,9 @@ import torch
 from PIL import Image, ImageOps
 from scipy import stats
 
-from pipelines.batches import Pixels
-from pipelines.epochs import LastBatch, Orders
-from pipelines.errors import DataError
+from resnext_bench.pipelines.batches import Pixels
+from resnext_bench.pipelines.epochs import LastBatch, Orders
+from resnext_bench.pipelines.errors import DataError
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
 from tests.pipelines.made_shards import wanted, write_tar
 

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from pipelines import made
-from pipelines.errors import DataError
-from pipelines.folder import scan
-from pipelines.made import ensure_made
-from pipelines.made_spec import MadeSpec
-from pipelines.proof import prove
+from resnext_bench.pipelines import made
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import scan
+from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_spec import MadeSpec
+from resnext_bench.pipelines.proof import prove
 
 SMALL = MadeSpec(images=12, classes=2)
 

@@ -14,13 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines import mapped
-from pipelines.epochs import LastBatch, Orders
-from pipelines.errors import DataError
-from pipelines.folder import ImageFolder, scan
-from pipelines.mapped import Mapped, ShardChanged
-from pipelines.pack import Format
-from pipelines.ranges import Ranges
+from resnext_bench.pipelines import mapped
+from resnext_bench.pipelines.epochs import LastBatch, Orders
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import ImageFolder, scan
+from resnext_bench.pipelines.mapped import Mapped, ShardChanged
+from resnext_bench.pipelines.pack import Format
+from resnext_bench.pipelines.ranges import Ranges
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
 from tests.pipelines.made_shards import FORMATS, listed, packed, wanted, write_tar
 
@@ -87,8 +87,8 @@ def test_the_pictures_are_those_of_the_folder(photos: Path, shards: Wanted, load
 def test_samples_come_in_the_order_of_the_epochs(
     shards: Wanted, loader: Loader, last: LastBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.epochs.RUN", 4)
-    monkeypatch.setattr("pipelines.epochs.PIECE", 7)
+    monkeypatch.setattr("resnext_bench.pipelines.epochs.RUN", 4)
+    monkeypatch.setattr("resnext_bench.pipelines.epochs.PIECE", 7)
     # Shards are let go while DALI has their bytes.
     monkeypatch.setattr(mapped, "most_open", lambda ranges: 2)
     numbered = Wanted(

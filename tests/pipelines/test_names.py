@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pipelines.names import printable, restored, storable
+from resnext_bench.pipelines.names import printable, restored, storable
 
 ODD = [b"caf\xe9/\xff1.jpg", b"\xed\xa0\x80.jpg", b"\xc3\xa9\xc3.jpg", b"\xe9\n0.jpg", b"\x80ff"]
 

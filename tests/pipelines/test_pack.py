@@ -17,11 +17,11 @@ from nvidia.dali import fn, pipeline_def, tfrecord, types
 from PIL import Image
 from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
-from pipelines.crc32c import crc32c, masked
-from pipelines.errors import DataError
-from pipelines.folder import scan
-from pipelines.pack import Format, Packed, pack
-from pipelines.proof import Proof, prove
+from resnext_bench.pipelines.crc32c import crc32c, masked
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import scan
+from resnext_bench.pipelines.pack import Format, Packed, pack
+from resnext_bench.pipelines.proof import Proof, prove
 
 SHARD_BYTES = 40_000
 Pairs = Counter[tuple[bytes, int]]

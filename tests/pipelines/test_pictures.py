@@ -14,11 +14,17 @@ import torch
 from nvidia.dali import fn, pipeline_def, types
 from PIL import Image, ImageFile
 
-from pipelines.folder import scan
-from pipelines.leftovers import leftovers
-from pipelines.pictures import MAX_PIXELS, as_rgb, examine, looks_like, strict_decoding
-from pipelines.proof import prove
-from pipelines.torchvision import decoded
+from resnext_bench.pipelines.folder import scan
+from resnext_bench.pipelines.leftovers import leftovers
+from resnext_bench.pipelines.pictures import (
+    MAX_PIXELS,
+    as_rgb,
+    examine,
+    looks_like,
+    strict_decoding,
+)
+from resnext_bench.pipelines.proof import prove
+from resnext_bench.pipelines.torchvision import decoded
 
 
 def squares() -> Image.Image:

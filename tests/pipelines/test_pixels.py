@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD
-from pipelines.pixels import Normalise
+from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD
+from resnext_bench.pipelines.pixels import Normalise
 
 
 def normalise(dtype: torch.dtype, layout: torch.memory_format) -> Normalise:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from pipelines import proof as proofs
-from pipelines.errors import DataError
-from pipelines.folder import ImageFolder, scan
-from pipelines.proof import Proof, prove, require_good
-from pipelines.verdicts import manifest_path
+from resnext_bench.pipelines import proof as proofs
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import ImageFolder, scan
+from resnext_bench.pipelines.proof import Proof, prove, require_good
+from resnext_bench.pipelines.verdicts import manifest_path
 
 
 def draw(path: Path, seed: int = 0, **options: object) -> None:

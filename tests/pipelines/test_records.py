@@ -9,9 +9,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.errors import DataError
-from pipelines.records import IMAGE, LABEL, index, read_example
-from pipelines.shards import example
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.records import IMAGE, LABEL, index, read_example
+from resnext_bench.pipelines.shards import example
 from tests.pipelines.made_shards import indexed, write_records
 
 many = settings(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional
 
-from pipelines.resize import resize_into
+from resnext_bench.pipelines.resize import resize_into
 
 
 @given(

@@ -7,12 +7,12 @@ from unittest import mock
 import pytest
 from PIL import Image
 
-from pipelines import indices, sharded
-from pipelines.errors import DataError
-from pipelines.folder import scan
-from pipelines.pack import Format
-from pipelines.proof import prove, require_good
-from pipelines.shards import example
+from resnext_bench.pipelines import indices, sharded
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import scan
+from resnext_bench.pipelines.pack import Format
+from resnext_bench.pipelines.proof import prove, require_good
+from resnext_bench.pipelines.shards import example
 from tests.pipelines.made_shards import FORMATS, listed, packed, write_records, write_tar
 from tests.pipelines.test_records import field
 

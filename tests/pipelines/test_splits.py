@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import DataError
-from pipelines.folder import ImageFolder
-from pipelines.leftovers import beside_shards
-from pipelines.photos import find
-from pipelines.sharded import scan_any, scan_split
-from pipelines.shards import example
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.folder import ImageFolder
+from resnext_bench.pipelines.leftovers import beside_shards
+from resnext_bench.pipelines.photos import find
+from resnext_bench.pipelines.sharded import scan_any, scan_split
+from resnext_bench.pipelines.shards import example
 from tests.pipelines.made_shards import write_records, write_tar
 
 SHARD = [("1.jpg", b"1"), ("1.cls", b"0")]

@@ -8,8 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import storage
-from pipelines.storage import Place, drop, measure, places_to_read, read, residency, sample
+from resnext_bench.pipelines import storage
+from resnext_bench.pipelines.storage import (
+    Place,
+    drop,
+    measure,
+    places_to_read,
+    read,
+    residency,
+    sample,
+)
 from tests.pipelines.made_shards import listed, write_tar
 
 FILE_BYTES = 100_000

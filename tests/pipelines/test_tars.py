@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.errors import DataError
-from pipelines.found import Found
-from pipelines.tars import index
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.found import Found
+from resnext_bench.pipelines.tars import index
 from tests.pipelines.made_shards import indexed, write_tar
 
 FORMATS = {"pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT, "ustar": tarfile.USTAR_FORMAT}

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
-from pipelines.dali import DaliBatches, DaliSource
-from pipelines.torchvision import TorchvisionBatches, TorchvisionSource, decoded
+from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
+from resnext_bench.pipelines.dali import DaliBatches, DaliSource
+from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource, decoded
 
 FILES = 14
 """Not a multiple of the ranks or the batch: epochs and shards end anywhere."""

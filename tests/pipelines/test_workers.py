@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from pipelines import workers
-from pipelines.workers import over
+from resnext_bench.pipelines import workers
+from resnext_bench.pipelines.workers import over
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.EROFS, errno.ENOSPC])

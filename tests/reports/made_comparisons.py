@@ -7,10 +7,18 @@ from typing import Any
 
 import msgspec
 
-from reports.schema.comparison import Comparison, Design, Difference, End, Limits, Pair, Side
-from reports.schema.record import Thresholds
-from reports.stats.looks import Looks, one_look
-from reports.verdicts import Judged, judge_pairs, told_figures
+from resnext_bench.reports.schema.comparison import (
+    Comparison,
+    Design,
+    Difference,
+    End,
+    Limits,
+    Pair,
+    Side,
+)
+from resnext_bench.reports.schema.record import Thresholds
+from resnext_bench.reports.stats.looks import Looks, one_look
+from resnext_bench.reports.verdicts import Judged, judge_pairs, told_figures
 from tests.reports.made_results import made_config, made_record
 
 COMPARISON_ID = "20260301-120000-compare-c0de"

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from reports.loaders import LoaderBench, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.loaders import LoaderBench, LoaderRate, Setting, knees_of, rate_of
 
 
 def setting(

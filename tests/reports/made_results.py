@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from reports.schema.config import Choice, RunConfig
-from reports.schema.machine import Board, GpusSeen
-from reports.schema.record import (
+from resnext_bench.reports.schema.config import Choice, RunConfig
+from resnext_bench.reports.schema.machine import Board, GpusSeen
+from resnext_bench.reports.schema.record import (
     DataSet,
     Environment,
     Failure,
@@ -18,8 +18,8 @@ from reports.schema.record import (
     Steadiness,
     Thresholds,
 )
-from reports.schema.samples import RankFacts, Samples, SessionResult
-from reports.schema.topology import Place, Topology
+from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
+from resnext_bench.reports.schema.topology import Place, Topology
 
 MS = 1_000_000
 RUN_ID = "20260301-101500-resnext50_32x4d_2n-a1b2"

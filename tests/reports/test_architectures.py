@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.architectures import ModelSheet, model_row, model_rows, model_sheet
-from resnext.names import formed, names, parse
+from resnext_bench.reports.architectures import ModelSheet, model_row, model_rows, model_sheet
+from resnext_bench.resnext.names import formed, names, parse
 
 
 def sheet(name: str) -> ModelSheet:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.attribution import SideRounds, attribute, side_rounds
-from reports.schema.attribution import Attribution, Prediction, SideName
+from resnext_bench.reports.attribution import SideRounds, attribute, side_rounds
+from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideName
 from tests.reports.made_results import made_facts, made_result, made_samples
 
 

@@ -8,8 +8,8 @@ import duckdb
 import msgspec
 import pytest
 
-from reports.columns import FILE, write_columns
-from reports.schema.samples import SessionResult
+from resnext_bench.reports.columns import FILE, write_columns
+from resnext_bench.reports.schema.samples import SessionResult
 from tests.reports.made_results import even_samples, made_result, made_samples
 
 BEYOND_FLOAT = 2**53 + 1

@@ -2,9 +2,9 @@
 
 import pytest
 
-from reports.cost import cost_of, layers_of, predicted_memory
-from reports.schema.config import RunConfig
-from reports.schema.samples import SessionResult
+from resnext_bench.reports.cost import cost_of, layers_of, predicted_memory
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.samples import SessionResult
 from tests.reports.made_results import even_samples, made_config, made_facts, made_result
 
 

@@ -5,11 +5,11 @@ from io import StringIO
 import msgspec
 from rich.console import Console
 
-from reports.diff import diff
-from reports.gpus import GpuFigures
-from reports.render.runs import print_diff
-from reports.schema.machine import Board
-from reports.schema.record import Record
+from resnext_bench.reports.diff import diff
+from resnext_bench.reports.gpus import GpuFigures
+from resnext_bench.reports.render.runs import print_diff
+from resnext_bench.reports.schema.machine import Board
+from resnext_bench.reports.schema.record import Record
 from tests.reports.made_results import made_board, made_record, made_seen, made_session
 
 

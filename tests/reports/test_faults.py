@@ -4,8 +4,8 @@ from math import log
 
 import pytest
 
-from reports.faults import FAULT_US, faults_of
-from reports.schema.comparison import Launch, Pair
+from resnext_bench.reports.faults import FAULT_US, faults_of
+from resnext_bench.reports.schema.comparison import Launch, Pair
 from tests.reports.made_comparisons import SPREAD, judged, made_comparison, made_pair
 
 
@@ -46,7 +46,7 @@ def test_sides_that_are_the_same_stay_the_same() -> None:
 
 
 def test_the_reason_stands_in_the_first_line() -> None:
-    from reports.render.sentences import verdict_line, what_to_do
+    from resnext_bench.reports.render.sentences import verdict_line, what_to_do
 
     pairs = scripts(log(0.92), 10 * ONE_PERCENT, 4 * ONE_PERCENT)
     record = made_comparison(pairs, "relaunch")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.figures import figures_of, interval_of, steadiness_of, window_of
-from reports.schema.machine import GpusSeen
-from reports.schema.record import Figures, SlowSteps
-from reports.schema.samples import SessionResult
+from resnext_bench.reports.figures import figures_of, interval_of, steadiness_of, window_of
+from resnext_bench.reports.schema.machine import GpusSeen
+from resnext_bench.reports.schema.record import Figures, SlowSteps
+from resnext_bench.reports.schema.samples import SessionResult
 from tests.reports.made_results import (
     MS,
     even_samples,

@@ -8,10 +8,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reports import files
-from reports.errors import StoreError, Unwritten
-from reports.files import beside, require_room, temporary_folder, write_atomically, writing
-from reports.tables import refused
+from resnext_bench.reports import files
+from resnext_bench.reports.errors import StoreError, Unwritten
+from resnext_bench.reports.files import (
+    beside,
+    require_room,
+    temporary_folder,
+    write_atomically,
+    writing,
+)
+from resnext_bench.reports.tables import refused
 
 
 def _write_half(path: Path) -> None:

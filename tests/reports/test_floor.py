@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from scipy import stats
 
-from reports.floor import CHANGES, SESSIONS, TooFew, floor_of
-from reports.schema.comparison import Comparison, Pair
-from reports.stats.looks import plan_looks
+from resnext_bench.reports.floor import CHANGES, SESSIONS, TooFew, floor_of
+from resnext_bench.reports.schema.comparison import Comparison, Pair
+from resnext_bench.reports.stats.looks import plan_looks
 from tests.reports.made_comparisons import made_comparison, made_pair
 
 SD_ONE_PERCENT = (0.01, 0.0, -0.01)

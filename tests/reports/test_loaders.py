@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reports.loaders import knees_of, rate_of
+from resnext_bench.reports.loaders import knees_of, rate_of
 from tests.reports.made_loaders import made_bench, rate, setting
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports import marks, runs
-from reports.errors import StoreError
+from resnext_bench.reports import marks, runs
+from resnext_bench.reports.errors import StoreError
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import RUN_ID, made_record
 

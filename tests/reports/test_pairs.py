@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.pairs import FEWEST_FOR_SLOPE, Measured, of_duet, of_launches, of_steps
-from reports.schema.samples import SessionResult
+from resnext_bench.reports.pairs import FEWEST_FOR_SLOPE, Measured, of_duet, of_launches, of_steps
+from resnext_bench.reports.schema.samples import SessionResult
 from tests.reports.made_results import even_samples, made_result, made_samples
 
 

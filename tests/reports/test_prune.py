@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import cannot_write
-from reports import prune, runs
-from reports.errors import Unwritten
+from resnext_bench.errors import cannot_write
+from resnext_bench.reports import prune, runs
+from resnext_bench.reports.errors import Unwritten
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import RUN_ID, made_record
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from reports.rooflines import Roofline, roofline
-from resnext.cost import total_flops
-from resnext.draw import draw
-from resnext.names import parse
-from resnext.roofline import Roof, layer_work, optimizer_work
+from resnext_bench.reports.rooflines import Roofline, roofline
+from resnext_bench.resnext.cost import total_flops
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.roofline import Roof, layer_work, optimizer_work
 
 
 def found(name: str = "resnext50_32x4d", tflops: float = 989.4, gb: float = 4300.0) -> Roofline:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import cannot_write
-from reports import runs
-from reports.errors import StoreError, Unwritten
-from reports.runs import Unfinished
-from reports.schema.record import Record
+from resnext_bench.errors import cannot_write
+from resnext_bench.reports import runs
+from resnext_bench.reports.errors import StoreError, Unwritten
+from resnext_bench.reports.runs import Unfinished
+from resnext_bench.reports.schema.record import Record
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison
 from tests.reports.made_results import made_record
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.errors import StoreError
-from reports.runs import Unfinished
-from reports.schema.upgrade import Stored
-from reports.selection import Selection, moment_of, select
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.runs import Unfinished
+from resnext_bench.reports.schema.upgrade import Stored
+from resnext_bench.reports.selection import Selection, moment_of, select
 from tests.reports.made_comparisons import made_comparison
 from tests.reports.made_results import made_config, made_record
 

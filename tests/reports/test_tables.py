@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports import runs
-from reports.columns import write_columns
-from reports.errors import StoreError
-from reports.runs import Unfinished
-from reports.schema.config import RunConfig
-from reports.schema.record import SlowSteps
-from reports.tables import PAIRS, RUNS, SESSIONS, STEPS, ask
+from resnext_bench.reports import runs
+from resnext_bench.reports.columns import write_columns
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.runs import Unfinished
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.tables import PAIRS, RUNS, SESSIONS, STEPS, ask
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison, made_pair
 from tests.reports.made_results import (
     RUN_ID,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from reports import runs
-from reports.errors import StoreError
-from reports.schema.samples import Profiled
-from reports.trace_files import trace_files
+from resnext_bench.reports import runs
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.trace_files import trace_files
 from tests.reports.made_results import RUN_ID, made_record
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.schema.record import Session
-from reports.unpaired import judge_unpaired
+from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.unpaired import judge_unpaired
 from tests.reports.made_results import figures_of_step, made_session
 
 A, B = (100.0, 103.0, 99.0, 101.0), (111.0, 108.0, 112.0)

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from reports.schema.record import Thresholds
-from reports.schema.samples import RankFacts, SessionResult
-from reports.validity import GpuUse, Verdict, cores_lost, cores_lost_percent, judge
+from resnext_bench.reports.schema.record import Thresholds
+from resnext_bench.reports.schema.samples import RankFacts, SessionResult
+from resnext_bench.reports.validity import GpuUse, Verdict, cores_lost, cores_lost_percent, judge
 from tests.reports.made_results import MS, even_samples, made_facts, made_result, made_seen
 
 

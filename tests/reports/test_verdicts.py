@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.session.blocks import alternate
-from reports.schema.comparison import Drift, Order, Pair
-from reports.schema.record import SlowSteps
-from reports.stats.effects import interval
-from reports.stats.looks import plan_looks
-from reports.stats.trend import most_unsteady
-from reports.verdicts import pooled_slow, told_range
+from resnext_bench.reports.schema.comparison import Drift, Order, Pair
+from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.stats.effects import interval
+from resnext_bench.reports.stats.looks import plan_looks
+from resnext_bench.reports.stats.trend import most_unsteady
+from resnext_bench.reports.verdicts import pooled_slow, told_range
+from resnext_bench.session.blocks import alternate
 from tests.reports.made_comparisons import (
     SPREAD,
     block_pair,

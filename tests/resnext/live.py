@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from resnext.memory import Setting
-from resnext.modules.build import build
-from resnext.names import Architecture
+from resnext_bench.resnext.memory import Setting
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.names import Architecture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

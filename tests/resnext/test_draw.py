@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from resnext.draw import draw
-from resnext.layers import IMAGES, Layer
-from resnext.modules.build import build
-from resnext.names import Architecture, names, parse
-from resnext.spec import Form, ResNeXtSpec
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.layers import IMAGES, Layer
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.names import Architecture, names, parse
+from resnext_bench.resnext.spec import Form, ResNeXtSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from resnext.devices import DEVICES, UnknownDevice, described, recognised
-from resnext.draw import draw
-from resnext.layers import IMAGES, Drawing, Layer, Map
-from resnext.names import parse
-from resnext.roofline import LayerWork, Roof, Work, layer_work, optimizer_work
-from resnext.traffic import optimizer_traffic, traffic
+from resnext_bench.resnext.devices import DEVICES, UnknownDevice, described, recognised
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.layers import IMAGES, Drawing, Layer, Map
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.roofline import LayerWork, Roof, Work, layer_work, optimizer_work
+from resnext_bench.resnext.traffic import optimizer_traffic, traffic
 
 MEASURED = Roof(flop_per_s=989.4e12, bytes_per_s=4.3e12)
 """An H200 at the bandwidth that copies reach on it."""

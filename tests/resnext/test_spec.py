@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from resnext.relatives import AlexNetSpec, GoogLeNetSpec
-from resnext.spec import CIFAR_STEM, ResNeXtSpec
+from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec
+from resnext_bench.resnext.spec import CIFAR_STEM, ResNeXtSpec
 
 RESNEXT50 = ResNeXtSpec(name="resnext50_32x4d", blocks=(3, 4, 6, 3), cardinality=32, width=4)
 
@@ -87,5 +87,8 @@ def test_relatives_refuse_too(make: object, told: str) -> None:
 
 
 def test_all_data_loads_no_torch() -> None:
-    code = "import sys, resnext.cost, resnext.names; assert not {'torch', 'numpy'} & {*sys.modules}"
+    code = (
+        "import sys, resnext_bench.resnext.cost, resnext_bench.resnext.names\n"
+        "assert not {'torch', 'numpy'} & {*sys.modules}"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,9 +1,9 @@
 """Sums over all layers of a network, as the papers print them."""
 
-from resnext.cost import total_flops
-from resnext.draw import draw
-from resnext.layers import Layer
-from resnext.names import Architecture
+from resnext_bench.resnext.cost import total_flops
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.layers import Layer
+from resnext_bench.resnext.names import Architecture
 
 
 def convolutions(spec: Architecture, image_size: int) -> list[Layer]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UsageError
-from bench.serve.perfetto import ORIGIN, Server
-from reports.trace_files import TraceFile
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.serve.perfetto import ORIGIN, Server
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.launch.watch import Listener
-from bench.machine.inventory import Machine
-from bench.session import configured
-from bench.session.blocks import Lengths
-from bench.session.configured import Configured
-from bench.session.duet import Order, Played, Score
-from bench.session.recording import Recording, Started, open_recording
-from reports.figures import steadiness_of
-from reports.schema.config import Option
-from reports.schema.record import Session
-from reports.schema.samples import SessionResult
-from reports.validity import GpuUse
+from resnext_bench.launch.watch import Listener
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.figures import steadiness_of
+from resnext_bench.reports.schema.config import Option
+from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.validity import GpuUse
+from resnext_bench.session import configured
+from resnext_bench.session.blocks import Lengths
+from resnext_bench.session.configured import Configured
+from resnext_bench.session.duet import Order, Played, Score
+from resnext_bench.session.recording import Recording, Started, open_recording
 from tests.reports.made_results import even_samples, made_result
 from tests.session.made_script import Silent
 
@@ -98,7 +98,7 @@ class Stage:
         tick: Callable[[int], None],
         so_far: Lengths,
     ) -> Played:
-        """Stands for `bench.session.duet.play`: blocks of four steps where none are asked for."""
+        """Stands for `session.duet.play`: blocks of four steps where none are asked for."""
         self.played.append((number, order, score))
         so_far += [(9.0, 1.0), (0.1, 0.2), (0.1, 0.3)]
         self.meanwhile(number)
@@ -124,7 +124,7 @@ class Stage:
         return msgspec.structs.replace(result, versions=VERSIONS)
 
     def measure_session(self, run: Recording, number: int, port: int, tell: Listener) -> Session:
-        """Stands for `bench.session.run.measure_session`."""
+        """Stands for `resnext_bench.session.run.measure_session`."""
         self.launched.append((number, "a" if run.config.channels_last else "b"))
         self.meanwhile(number)
         result = kept(run, number, result_of(10 if run.config.channels_last else 20, 40))

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from bench.session.compare_script import AskedScript
-from reports.schema.comparison import Limits
+from resnext_bench.reports.schema.comparison import Limits
+from resnext_bench.session.compare_script import AskedScript
 
 
 class Silent:

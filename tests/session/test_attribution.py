@@ -6,15 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import tokens
-from bench.errors import CannotHere
-from bench.launch.watch import SessionFailed
-from bench.machine.inventory import inspect
-from bench.session import attribution as under_test
-from bench.session.attribution import attributed_session, other_threads, sides_of
-from bench.session.recording import Recording, open_recording
-from bench.session.rounds import Rounds
-from reports.schema.record import Failure
+from resnext_bench import tokens
+from resnext_bench.errors import CannotHere
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.session import attribution as under_test
+from resnext_bench.session.attribution import attributed_session, other_threads, sides_of
+from resnext_bench.session.recording import Recording, open_recording
+from resnext_bench.session.rounds import Rounds
 from tests.reports.made_results import even_samples, made_result
 from tests.worker.made_training import made_config
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config.shared_memory import NoSharedMemory
-from bench.errors import CannotHere, UsageError
-from bench.machine.inventory import inspect
-from bench.session import batch as module
-from bench.session.batch import (
+from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.session import batch as module
+from resnext_bench.session.batch import (
     CLOSE,
     FILLED,
     MOST,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.session.blocks import KNOWN, alternate, block_length, most_pairs, well_known
+from resnext_bench.session.blocks import KNOWN, alternate, block_length, most_pairs, well_known
 
 
 def test_the_order_is_abba() -> None:

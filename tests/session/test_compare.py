@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.errors import BenchError, CannotHere, Interrupted, UsageError
-from bench.session import compare
-from bench.session.compare import Asked, read_state, resume
-from bench.session.contest import STATE, State
-from bench.session.room import NoRoom
-from reports import runs
-from reports.files import write_atomically
-from reports.schema.comparison import Comparison, Limits
+from resnext_bench.errors import BenchError, CannotHere, Interrupted, UsageError
+from resnext_bench.reports import runs
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.session import compare
+from resnext_bench.session.compare import Asked, read_state, resume
+from resnext_bench.session.contest import STATE, State
+from resnext_bench.session.room import NoRoom
 from tests.reports.made_results import made_board
 from tests.session import made_duets
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage

@@ -10,17 +10,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.errors import Interrupted, UsageError
-from bench.launch.commands import KEEP_MEMORY
-from bench.session import compare, compare_script
-from bench.session.compare import resume
-from bench.session.compare_script import WORKING_TREE
-from bench.session.script import UNWATCHED, Launched, Scripted
-from bench.session.stepping import Stepping
-from bench.session.turns import Plan
-from reports.schema.comparison import Comparison, Launch, Order, Pair
-from reports.schema.record import SlowSteps
-from reports.stats.steady import steady
+from resnext_bench.errors import Interrupted, UsageError
+from resnext_bench.launch.commands import KEEP_MEMORY
+from resnext_bench.reports.schema.comparison import Comparison, Launch, Order, Pair
+from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.stats.steady import steady
+from resnext_bench.session import compare, compare_script
+from resnext_bench.session.compare import resume
+from resnext_bench.session.compare_script import WORKING_TREE
+from resnext_bench.session.script import UNWATCHED, Launched, Scripted
+from resnext_bench.session.stepping import Stepping
+from resnext_bench.session.turns import Plan
 from tests.reports.made_comparisons import made_pair
 from tests.session.made_script import Silent, made_asked
 from tests.session.test_revisions import git

@@ -6,16 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.config.resolve import DataFacts
-from bench.job import ImageList
-from bench.launch.watch import SessionFailed
-from bench.session import configured, periods
-from bench.session.configured import QUIET_PERCENT, differing, word
-from bench.session.data import Data
-from bench.session.room import NoRoom
-from reports import runs
-from reports.schema.comparison import Difference, Order
-from reports.schema.record import Failure, Session, Steadiness
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.job import ImageList
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.comparison import Difference, Order
+from resnext_bench.reports.schema.record import Failure, Session, Steadiness
+from resnext_bench.session import configured, periods
+from resnext_bench.session.configured import QUIET_PERCENT, differing, word
+from resnext_bench.session.data import Data
+from resnext_bench.session.room import NoRoom
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
 from tests.session.made_duets import Stage, made_configured, made_recording, set_stage

@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import CannotHere, Interrupted
-from bench.launch.watch import SessionFailed
-from bench.session.contest import STATE, Contest, OutOfTime, State, Tick, order_of
-from reports import runs
-from reports.schema.comparison import Comparison, Design, Difference, Limits, Order, Pair, Side
-from reports.schema.record import Environment, Failure, Session, Status
-from reports.stats.looks import plan_looks
-from reports.stats.verdict import TOTAL_SHARE
+from resnext_bench.errors import CannotHere, Interrupted
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.comparison import (
+    Comparison,
+    Design,
+    Difference,
+    Limits,
+    Order,
+    Pair,
+    Side,
+)
+from resnext_bench.reports.schema.record import Environment, Failure, Session, Status
+from resnext_bench.reports.stats.looks import plan_looks
+from resnext_bench.reports.stats.verdict import TOTAL_SHARE
+from resnext_bench.session.contest import STATE, Contest, OutOfTime, State, Tick, order_of
 from tests.reports.made_comparisons import SPREAD, judged, made_comparison, made_pair
 from tests.reports.made_results import made_session
 from tests.session.made_script import Silent

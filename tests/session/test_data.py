@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from PIL import Image
 
-from bench.config.resolve import DataFacts, resolve
-from bench.errors import UsageError
-from bench.job import ImageList
-from bench.session.data import Data, describe_data, prepare_data, record_of
-from pipelines.made_spec import DEFAULT_SPEC
-from pipelines.shards import example
-from reports.schema.config import Request
+from resnext_bench.config.resolve import DataFacts, resolve
+from resnext_bench.errors import UsageError
+from resnext_bench.job import ImageList
+from resnext_bench.pipelines.made_spec import DEFAULT_SPEC
+from resnext_bench.pipelines.shards import example
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.data import Data, describe_data, prepare_data, record_of
 from tests.pipelines.made_shards import write_records
 from tests.worker.made_training import LAPTOP
 

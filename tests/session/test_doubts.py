@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.session.doubts import (
+from resnext_bench.session.doubts import (
     DOUBTFUL,
     doubts_of_earlier,
     doubts_of_launch,

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench import tokens
-from bench.launch.watch import SessionFailed
-from bench.machine.gpu_watch import GpuWatch, open_watch
-from bench.session import duet
-from bench.session.duet import Score
-from bench.session.recording import Started
-from reports.schema.record import Failure
+from resnext_bench import tokens
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.session import duet
+from resnext_bench.session.duet import Score
+from resnext_bench.session.recording import Started
 from tests.machine.recorded_nvml import QUIET, RecordedNvml, Recording, lost_at
 from tests.machine.test_gpu_watch import Driver
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import Interrupted, RunFailed, UsageError
-from bench.launch.watch import SessionFailed
-from bench.session import floor
-from bench.session.compare import resume
-from reports import runs
-from reports.schema.comparison import Comparison, Limits
-from reports.schema.record import Failure
+from resnext_bench.errors import Interrupted, RunFailed, UsageError
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.session import floor
+from resnext_bench.session.compare import resume
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
 from tests.session.made_script import Silent
 

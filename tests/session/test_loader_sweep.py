@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from bench.config import shared_memory
-from bench.config.shared_memory import NoSharedMemory
-from bench.errors import CannotHere, RunFailed
-from bench.launch.watch import SessionFailed
-from bench.machine.inventory import inspect
-from bench.machine.shared_memory import SharedMemory
-from bench.session import loader_sweep as under_test
-from bench.session.loader_sweep import Sweep, groups
-from bench.session.recording import Recording, open_recording
-from bench.session.rounds import Rounds
-from reports.loaders import Setting
-from reports.schema.record import Failure
+from resnext_bench.config import shared_memory
+from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.errors import CannotHere, RunFailed
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.machine.shared_memory import SharedMemory
+from resnext_bench.reports.loaders import Setting
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.session import loader_sweep as under_test
+from resnext_bench.session.loader_sweep import Sweep, groups
+from resnext_bench.session.recording import Recording, open_recording
+from resnext_bench.session.rounds import Rounds
 from tests.reports.made_loaders import setting
 from tests.reports.made_results import even_samples, made_facts, made_result
 

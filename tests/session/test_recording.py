@@ -5,10 +5,10 @@ from unittest import mock
 
 import pytest
 
-from bench.errors import CannotHere, UsageError
-from bench.session import recording
-from bench.session.recording import open_recording
-from reports.schema.config import Request
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session import recording
+from resnext_bench.session.recording import open_recording
 from tests.worker.made_training import LAPTOP
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import CannotHere, UsageError
-from bench.session import revisions
-from bench.session.revisions import (
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.session import revisions
+from resnext_bench.session.revisions import (
     Checkout,
     commit_of,
     open_checkout,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from bench.config import shared_memory
-from bench.config.shared_memory import NoSharedMemory
-from bench.launch.watch import SessionFailed
-from bench.machine import memory as machine_memory
-from bench.machine import nvml
-from bench.machine.shared_memory import SharedMemory
-from bench.session import room
-from bench.session.room import NoRoom, room_is_sought
-from reports.schema.record import Failure
+from resnext_bench.config import shared_memory
+from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine import memory as machine_memory
+from resnext_bench.machine import nvml
+from resnext_bench.machine.shared_memory import SharedMemory
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.session import room
+from resnext_bench.session.room import NoRoom, room_is_sought
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 from tests.session.made_duets import made_recording
 

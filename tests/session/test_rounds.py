@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import tokens
-from bench.machine.inventory import inspect
-from bench.session import rounds as under_test
-from bench.session.blocks import in_rounds
-from bench.session.recording import Recording, open_recording
-from bench.session.residents import Room
-from bench.session.rounds import play_rounds
-from reports.schema.samples import SessionResult
+from resnext_bench import tokens
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.session import rounds as under_test
+from resnext_bench.session.blocks import in_rounds
+from resnext_bench.session.recording import Recording, open_recording
+from resnext_bench.session.residents import Room
+from resnext_bench.session.rounds import play_rounds
 from tests.reports.made_results import even_samples, made_result
 
 

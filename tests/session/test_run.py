@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bench.errors import CannotHere, Interrupted
-from bench.session import run as session_run
-from reports import runs
-from reports.schema.record import Record
+from resnext_bench.errors import CannotHere, Interrupted
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.session import run as session_run
 from tests.worker.made_training import LAPTOP
 
 

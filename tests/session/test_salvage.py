@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bench.errors import Interrupted
-from bench.launch.watch import Progress, SessionFailed
-from bench.rankfile import Mark, Phase, RankFile
-from bench.session import run as session_run
-from bench.session.recording import Recording
-from bench.session.salvage import cut_window
-from reports import runs
-from reports.schema.record import Failure, Record
+from resnext_bench.errors import Interrupted
+from resnext_bench.launch.watch import Progress, SessionFailed
+from resnext_bench.rankfile import Mark, Phase, RankFile
+from resnext_bench.reports import runs
+from resnext_bench.reports.schema.record import Failure, Record
+from resnext_bench.session import run as session_run
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.salvage import cut_window
 from tests.session.made_duets import LAPTOP, SMALL, made_recording
 from tests.session.made_script import Silent
 

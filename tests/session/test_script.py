@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.session.doubts import DOUBTFUL
-from bench.session.script import BadSamples, judged, read_samples
+from resnext_bench.session.doubts import DOUBTFUL
+from resnext_bench.session.script import BadSamples, judged, read_samples
 
 MS = 1_000_000
 TENS = [10 * MS + step for step in range(-50, 50)]

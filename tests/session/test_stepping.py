@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.errors import UsageError
-from bench.launch.turning import Left, TooLong
-from bench.launch.watch import SessionFailed
-from bench.session import stepping
-from bench.session.script import Launched, Place, Scripted
-from bench.session.stepping import RELAUNCHED, Stepping
-from bench.session.turns import NoTurns, Plan, Turns
-from reports.schema.comparison import Pair, Side
-from reports.stats.steady import steady
+from resnext_bench.errors import UsageError
+from resnext_bench.launch.turning import Left, TooLong
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.schema.comparison import Pair, Side
+from resnext_bench.reports.stats.steady import steady
+from resnext_bench.session import stepping
+from resnext_bench.session.script import Launched, Place, Scripted
+from resnext_bench.session.stepping import RELAUNCHED, Stepping
+from resnext_bench.session.turns import NoTurns, Plan, Turns
 from tests.reports.made_results import made_record
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.errors import UsageError
-from bench.session.stored import UNPAIRED, AskedStored, compare_stored
-from reports import runs
-from reports.errors import StoreError
-from reports.schema.comparison import Comparison
+from resnext_bench.errors import UsageError
+from resnext_bench.reports import runs
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.comparison import Comparison
+from resnext_bench.session.stored import UNPAIRED, AskedStored, compare_stored
 from tests.reports.made_results import figures_of_step, made_config, made_record, made_session
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import tokens
-from bench.launch.turning import Left, TooLong
-from bench.session import turns
-from bench.session.turns import NoTurns, Plan, counted_steps, fewest_steps, hurry, planned
+from resnext_bench import tokens
+from resnext_bench.launch.turning import Left, TooLong
+from resnext_bench.session import turns
+from resnext_bench.session.turns import NoTurns, Plan, counted_steps, fewest_steps, hurry, planned
 
 PLAN = Plan(warm_up=10, block_steps=3)
 
@@ -151,7 +151,7 @@ def test_steps_that_a_pause_has_fed() -> None:
 
 
 def test_nothing_of_it_lies_in_another_folder(tmp_path: Path) -> None:
-    from bench.session.stepping import module_folder, with_module
+    from resnext_bench.session.stepping import module_folder, with_module
 
     made = module_folder(tmp_path)
     assert [path.name for path in module_folder(tmp_path).iterdir()] == ["resnext_bench.py"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.rankfile import Phase, RankFile
+from resnext_bench.rankfile import Phase, RankFile
 
 SMALL = (
     *("--model", "resnext14_4x4d", "--image-size", "32", "--batch-size", "2"),
@@ -20,7 +20,9 @@ SMALL = (
 END_S = 60
 """A program that was told to end has ended by then."""
 _INSTALLED = Path(sys.executable).with_name("resnext-bench")
-PROGRAM = (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, "-m", "bench.cli.main")
+PROGRAM = (
+    (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, "-m", "resnext_bench.cli.main")
+)
 """A GPU's machine may have but a checkout, on PYTHONPATH."""
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bench.machine.inventory import inspect
-from bench.rankfile import Phase, RankFile
-from bench.session.compare import Asked, compare
-from reports.schema.comparison import Limits
-from reports.schema.config import Request
-from reports.schema.upgrade import schema
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.rankfile import Phase, RankFile
+from resnext_bench.reports.schema.comparison import Limits
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.upgrade import schema
+from resnext_bench.session.compare import Asked, compare
 from tests.bench.real import Silent
 from tests.system.program import END_S, left_over, run, started, wait_until
 

@@ -13,9 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bench.cli.main import main
-from bench.machine.lock import holder
-from reports.schema.upgrade import schema
+from resnext_bench.cli.main import main
+from resnext_bench.machine.lock import holder
+from resnext_bench.reports.schema.upgrade import schema
 from tests.system.program import END_S, left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system

@@ -9,9 +9,9 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from bench.worker.engine import wrap
-from resnext.modules.build import build
-from resnext.names import parse
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.names import parse
+from resnext_bench.worker.engine import wrap
 from tests.reports.made_results import made_config
 
 pytestmark = pytest.mark.system

@@ -11,7 +11,7 @@ from tests.reports.made_results import made_record
 HEAVY = ("torch", "torchvision", "timm", "numpy", "scipy", "duckdb", "altair", "PIL", "nvidia.dali")
 CODE = """
 import sys
-from bench.cli.main import main
+from resnext_bench.cli.main import main
 sys.argv[1:] = {arguments!r}
 try:
     main()
@@ -37,7 +37,7 @@ assert not loaded, loaded
     ids=" ".join,
 )
 def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> None:
-    from reports import runs
+    from resnext_bench.reports import runs
 
     runs.save(runs.create(tmp_path / "runs", "stored"), made_record())
     code = CODE.format(arguments=arguments, heavy=HEAVY)

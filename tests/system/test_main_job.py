@@ -9,8 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from reports.schema.samples import SessionResult
-from reports.schema.upgrade import schema
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.upgrade import schema
 from tests.system.program import SMALL, run
 
 pytestmark = pytest.mark.system

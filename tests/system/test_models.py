@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resnext.names import parse
+from resnext_bench.resnext.names import parse
 from tests.resnext.totals import parameters
 from tests.system.program import record, run
 

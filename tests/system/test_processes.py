@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.job import SessionFolder
-from bench.launch import processes as module
-from bench.launch.commands import NodeCommand
-from bench.launch.ends import was_terminated
-from bench.launch.processes import Processes
-from bench.rankfile import RankFile
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch import processes as module
+from resnext_bench.launch.commands import NodeCommand
+from resnext_bench.launch.ends import was_terminated
+from resnext_bench.launch.processes import Processes
+from resnext_bench.rankfile import RankFile
 
 pytestmark = pytest.mark.system
 CORES = tuple(sorted(os.sched_getaffinity(0)))
@@ -160,7 +160,8 @@ def test_a_rank_that_somebody_ends_says_where_it_was(tmp_path: Path) -> None:
     """At once and without Python's help, as it may be deep in a library, and then it ends."""
     log, ready = tmp_path / "log", tmp_path / "ready"
     code = (
-        "import sys; from pathlib import Path; from bench.worker.entry import _redirect_output\n"
+        "import sys; from pathlib import Path\n"
+        "from resnext_bench.worker.entry import _redirect_output\n"
         "_redirect_output(Path(sys.argv[1])); Path(sys.argv[2]).touch()\n"
         "sum(iter(int, 1))"
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.launch import script as launch
-from bench.launch.script import RunningScript, ScriptCommand, end_left_over, run_script
-from bench.launch.watch import SessionFailed
-from bench.session import script
-from bench.session.contest import OutOfTime
-from reports.schema.comparison import Side
+from resnext_bench.launch import script as launch
+from resnext_bench.launch.script import RunningScript, ScriptCommand, end_left_over, run_script
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.schema.comparison import Side
+from resnext_bench.session import script
+from resnext_bench.session.contest import OutOfTime
 from tests.reports.made_results import made_record
 
 pytestmark = pytest.mark.system

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from bench.machine.cpu import descendants
-from reports.schema.samples import SessionResult
+from resnext_bench.machine.cpu import descendants
+from resnext_bench.reports.schema.samples import SessionResult
 from tests.system.program import (
     END_S,
     SMALL,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.serve.perfetto import Server
-from reports.trace_files import TraceFile
+from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.serve.perfetto import Server
 from tests.reports.trace.made import Made
 
 pytestmark = pytest.mark.system
@@ -80,7 +80,14 @@ def test_the_page_hands_the_trace_over(tmp_path: Path, origin: str) -> None:
 
 
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "bench.cli.main", "trace", "open", str(trace(tmp_path)))
+    command = (
+        sys.executable,
+        "-m",
+        "resnext_bench.cli.main",
+        "trace",
+        "open",
+        str(trace(tmp_path)),
+    )
     with subprocess.Popen(
         (*command, "--json", "--no-browser"),
         stdout=subprocess.PIPE,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.job import SessionFolder
-from bench.launch import watch
-from bench.launch.commands import NodeCommand
-from bench.launch.watch import SessionFailed, run_session
-from bench.rankfile import Phase, RankFile
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch import watch
+from resnext_bench.launch.commands import NodeCommand
+from resnext_bench.launch.watch import SessionFailed, run_session
+from resnext_bench.rankfile import Phase, RankFile
 from tests.system.program import left_over, wait_until
 
 pytestmark = pytest.mark.system

@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.config.resolve import DataFacts, resolve
-from bench.machine.inventory import Machine
-from bench.rankfile import RankFile
-from bench.worker.training import Training, assemble
-from pipelines.batches import Batches, BatchSpec
-from pipelines.synthetic import synthetic_batches
-from reports.schema.config import Option, RunConfig
+from resnext_bench.config.resolve import DataFacts, resolve
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.pipelines.batches import Batches, BatchSpec
+from resnext_bench.pipelines.synthetic import synthetic_batches
+from resnext_bench.rankfile import RankFile
+from resnext_bench.reports.schema.config import Option, RunConfig
+from resnext_bench.worker.training import Training, assemble
 
 LAPTOP = Machine(
     cores=(0, 1), physical_cores=2, usable_cores=2, memory_gib=16.0, gpus=(), cpu_name="CPU"

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.worker import engine
-from bench.worker.deepspeed_engine import settings
-from bench.worker.training import assemble
-from pipelines.batches import Batches
+from resnext_bench.pipelines.batches import Batches
+from resnext_bench.worker import engine
+from resnext_bench.worker.deepspeed_engine import settings
+from resnext_bench.worker.training import assemble
 from tests.reports.made_results import made_config
 
 CPU = torch.device("cpu")

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.job import Job, RankError, SessionFolder
-from bench.launch.topology import place_ranks
-from bench.worker import entry
+from resnext_bench.job import Job, RankError, SessionFolder
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.worker import entry
 from tests.worker.made_training import LAPTOP, made_config
 
 ONE = place_ranks(made_config(), LAPTOP)

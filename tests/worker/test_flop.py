@@ -5,11 +5,11 @@ import torch
 import torchvision
 from torch import nn
 
-from bench.worker.flop import image_flop
-from bench.worker.training import Training
-from resnext.cost import total_flops
-from resnext.draw import draw
-from resnext.names import parse
+from resnext_bench.resnext.cost import total_flops
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.names import parse
+from resnext_bench.worker.flop import image_flop
+from resnext_bench.worker.training import Training
 from tests.worker.made_training import made_config, made_training
 
 IMAGES = torch.randn(2, 3, 8, 8)

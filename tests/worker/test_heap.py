@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.launch.commands import KEEP_MEMORY
-from bench.worker import heap
-from bench.worker.heap import make_room
+from resnext_bench.launch.commands import KEEP_MEMORY
+from resnext_bench.worker import heap
+from resnext_bench.worker.heap import make_room
 
 
 @pytest.fixture

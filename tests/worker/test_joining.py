@@ -7,13 +7,13 @@ import msgspec
 import pytest
 import torch
 
-from bench.job import Job, Meeting, SessionFolder
-from bench.launch.ports import choose_port
-from bench.launch.topology import place_member
-from bench.rankfile import RankFile
-from bench.worker import joining
-from bench.worker.entry import Rank
-from bench.worker.joining import Card, Disagreement, backend_for, require_same
+from resnext_bench.job import Job, Meeting, SessionFolder
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.topology import place_member
+from resnext_bench.rankfile import RankFile
+from resnext_bench.worker import joining
+from resnext_bench.worker.entry import Rank
+from resnext_bench.worker.joining import Card, Disagreement, backend_for, require_same
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config

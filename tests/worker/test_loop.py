@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.rankfile import Mark
-from bench.worker.clock import HostClock, columns
-from bench.worker.engine import Plain
-from bench.worker.loop import run_steps
-from bench.worker.training import Training, build_model
-from bench.worker.witness import FormatProbe, Witness, checksums
-from reports.schema.config import RunConfig
+from resnext_bench.rankfile import Mark
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.worker.clock import HostClock, columns
+from resnext_bench.worker.engine import Plain
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.training import Training, build_model
+from resnext_bench.worker.witness import FormatProbe, Witness, checksums
 from tests.worker.made_training import CPU, made_config, made_rank_file, made_training
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.worker.memory import lack_of_memory
+from resnext_bench.worker.memory import lack_of_memory
 from tests.worker.made_training import made_config
 
 CONFIG = made_config(batch_size=512, image_size=64)

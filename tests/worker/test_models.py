@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench.config.resolve import DataFacts
-from bench.worker.clock import HostClock
-from bench.worker.logits import first_step_checked
-from bench.worker.loop import run_steps
-from bench.worker.models import ModelError
-from bench.worker.training import build_model
-from bench.worker.witness import FormatProbe, UseProbe, Witness, moves_by
-from reports.schema.config import RunConfig
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.worker.clock import HostClock
+from resnext_bench.worker.logits import first_step_checked
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.models import ModelError
+from resnext_bench.worker.training import build_model
+from resnext_bench.worker.witness import FormatProbe, UseProbe, Witness, moves_by
 from tests.worker.made_training import CPU, made_config, made_rank_file, made_training
 
 NETS = """

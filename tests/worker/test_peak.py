@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench.worker import peak
-from bench.worker.peak import matmul_rate, spread_percent
+from resnext_bench.worker import peak
+from resnext_bench.worker.peak import matmul_rate, spread_percent
 from tests.worker.made_training import made_config
 
 

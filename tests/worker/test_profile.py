@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.launch.watch import read_result
-from bench.worker import profile as under_test
-from bench.worker import session
-from bench.worker.entry import Rank
-from bench.worker.profile import profile, record
-from bench.worker.training import build_model
-from reports.schema.samples import Profiled
+from resnext_bench.launch.watch import read_result
+from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.worker import profile as under_test
+from resnext_bench.worker import session
+from resnext_bench.worker.entry import Rank
+from resnext_bench.worker.profile import profile, record
+from resnext_bench.worker.training import build_model
 from tests.worker.made_training import CPU, made_config, made_training
 from tests.worker.test_resident import made_rank
 

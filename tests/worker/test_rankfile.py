@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.launch.watch import progress_of
-from bench.rankfile import Mark, Phase, RankFile
+from resnext_bench.launch.watch import progress_of
+from resnext_bench.rankfile import Mark, Phase, RankFile
 
 DYING = """
 import os, signal
 from pathlib import Path
-from bench.rankfile import Mark, Phase, RankFile
+from resnext_bench.rankfile import Mark, Phase, RankFile
 file = RankFile.create(Path({path!r}), rank=3, pid=os.getpid(), warm_up=2, steps=6)
 file.phase = Phase.TIMED
 for step in range(4):

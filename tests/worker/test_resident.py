@@ -16,18 +16,18 @@ import pytest
 import torch
 from torch import nn
 
-from bench import tokens
-from bench.config.resolve import DataFacts
-from bench.job import Job, SessionFolder
-from bench.launch.topology import place_ranks
-from bench.rankfile import RankFile
-from bench.worker import resident
-from bench.worker.data import most_ready
-from bench.worker.entry import Rank
-from pipelines.batches import PREFETCHED, Batch
-from pipelines.finishing import CROPS_AHEAD
-from reports.schema.config import RunConfig
-from reports.schema.samples import SessionResult
+from resnext_bench import tokens
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.job import Job, SessionFolder
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.pipelines.batches import PREFETCHED, Batch
+from resnext_bench.pipelines.finishing import CROPS_AHEAD
+from resnext_bench.rankfile import RankFile
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.worker import resident
+from resnext_bench.worker.data import most_ready
+from resnext_bench.worker.entry import Rank
 from tests.worker.made_training import LAPTOP, made_config, made_training
 
 LOAD_S = 0.03

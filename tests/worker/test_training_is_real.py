@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.resolve import DataFacts
-from bench.worker.clock import HostClock
-from bench.worker.loop import run_steps
-from bench.worker.training import build_model
-from bench.worker.witness import Witness
-from pipelines.cache import cache_dir
-from pipelines.dali import DaliBatches, DaliSource
-from pipelines.folder import scan
-from pipelines.made import ensure_made
+from resnext_bench.config.resolve import DataFacts
+from resnext_bench.pipelines.cache import cache_dir
+from resnext_bench.pipelines.dali import DaliBatches, DaliSource
+from resnext_bench.pipelines.folder import scan
+from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.worker.clock import HostClock
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.training import build_model
+from resnext_bench.worker.witness import Witness
 from tests.worker.made_training import CPU, made_config, made_rank_file, made_spec, made_training
 
 STEPS = 110

@@ -13,17 +13,17 @@ import msgspec
 import torch
 from torch import nn
 
-from bench.config.resolve import resolve
-from bench.machine.inventory import Machine
-from bench.rankfile import RankFile
-from bench.worker import precision
-from bench.worker.clock import clock_for
-from bench.worker.loop import run_steps
-from bench.worker.training import Training, assemble, build_model
-from bench.worker.witness import Witness
-from pipelines.batches import Batch
-from reports.schema.config import Request, RunConfig
-from resnext.names import parse
+from resnext_bench.config.resolve import resolve
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.pipelines.batches import Batch
+from resnext_bench.rankfile import RankFile
+from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.resnext.names import parse
+from resnext_bench.worker import precision
+from resnext_bench.worker.clock import clock_for
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.training import Training, assemble, build_model
+from resnext_bench.worker.witness import Witness
 from tests.bench import bare
 from tests.gpu.kit.checks import TYPES, Dtype, poison
 from tests.gpu.kit.first_steps import Step, calm, first_step

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from bench.errors import BenchError, Interrupted, UsageError
+from resnext_bench.errors import BenchError, Interrupted, UsageError
 from tests.gpu.kit.facts import read_facts, require_same
 from tests.gpu.kit.plan import MINUTES, PARTS, chosen
 from tests.gpu.kit.results import Book, Facts, Results, Visit, now

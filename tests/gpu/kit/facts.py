@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from bench.errors import CannotHere, UsageError
-from bench.machine.fingerprint import fingerprint
-from bench.machine.inventory import inspect
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.fingerprint import fingerprint
+from resnext_bench.machine.inventory import inspect
 from tests.gpu.kit.results import Facts
 from tests.gpu.kit.sizes import Kind
 
@@ -22,7 +22,7 @@ with its own facts where they do."""
 _ALSO: Final = ("resnext-bench", "pytest", "nvidia-cudnn-frontend", "nvidia-ml-py")
 _ASKED: Final = """
 import json, torch
-from bench.worker.versions import versions
+from resnext_bench.worker.versions import versions
 there = torch.cuda.is_available()
 name = torch.cuda.get_device_name() if there else ""
 print(json.dumps({"name": name, "versions": versions()}))

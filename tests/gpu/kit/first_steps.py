@@ -11,9 +11,9 @@ from typing import Final
 import torch
 from torch import nn
 
-from bench.worker.precision import AMP_DTYPES
-from pipelines.batches import Batch
-from reports.schema.config import RunConfig
+from resnext_bench.pipelines.batches import Batch
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.worker.precision import AMP_DTYPES
 from tests.gpu.kit.checks import Dtype
 
 LOSS_OFF: Final = 0.01

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import torch
 
-from resnext.layers import Layer
+from resnext_bench.resnext.layers import Layer
 
 Direction = Literal["forward", "input gradient", "weight gradient"]
 DIRECTIONS: Final[tuple[Direction, ...]] = ("forward", "input gradient", "weight gradient")

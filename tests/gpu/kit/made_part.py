@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from bench.machine.process import HELD, die_with_parent
+from resnext_bench.machine.process import HELD, die_with_parent
 from tests.gpu.kit.part import BROKEN
 from tests.gpu.kit.results import Book, Task, now
 

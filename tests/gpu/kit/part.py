@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bench.machine.process import HELD, die_with_parent
+from resnext_bench.machine.process import HELD, die_with_parent
 from tests.gpu.kit.results import Book
 from tests.gpu.kit.sizes import sizes_for
 from tests.gpu.kit.tasks import Box, Broken, carry_out

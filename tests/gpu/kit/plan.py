@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.errors import UsageError
+from resnext_bench.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tests.gpu.kit.tasks import Box, TimeUp
 
-COMMAND: Final = (sys.executable, "-m", "bench.cli.main")
+COMMAND: Final = (sys.executable, "-m", "resnext_bench.cli.main")
 STDOUT: Final = "stdout"
 STDERR: Final = "stderr"
 SPARE_S: Final = 2.0

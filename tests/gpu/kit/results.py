@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from bench.errors import UsageError
-from reports.files import write_atomically
-from reports.schema.machine import Board, GpusSeen
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.files import write_atomically
+from resnext_bench.reports.schema.machine import Board, GpusSeen
 
 VERSION: Final = 1
 CONFIDENCE: Final = 0.99

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench.worker.training import build_model
-from reports.cost import layers_of
+from resnext_bench.reports.cost import layers_of
+from resnext_bench.worker.training import build_model
 from tests.gpu.kit.cells import TYPED, Cell, config_of, network
 from tests.gpu.kit.sizes import FULL, MINIATURE
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bench.errors import CannotHere, UsageError
+from resnext_bench.errors import CannotHere, UsageError
 from tests.gpu.kit import facts
 from tests.gpu.kit.facts import read_facts, require_same
 from tests.gpu.kit.made import FACTS

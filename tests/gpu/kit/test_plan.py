@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.errors import UsageError
+from resnext_bench.errors import UsageError
 from tests.gpu.kit.plan import PARTS, boxes, chosen
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UsageError
+from resnext_bench.errors import UsageError
 from tests.gpu.kit.made import made_book
 from tests.gpu.kit.results import Book, PartResult, Task, now
 

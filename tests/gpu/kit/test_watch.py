@@ -4,9 +4,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.machine import nvml
-from reports.schema.machine import GpusSeen
-from reports.validity import GpuUse
+from resnext_bench.machine import nvml
+from resnext_bench.reports.schema.machine import GpusSeen
+from resnext_bench.reports.validity import GpuUse
 from tests.gpu.kit import watch
 from tests.gpu.kit.watch import Watched, strangers, told
 from tests.machine.recorded_nvml import RecordedNvml

@@ -12,7 +12,7 @@ from typing import Final
 
 import torch
 
-from bench.session.blocks import in_rounds
+from resnext_bench.session.blocks import in_rounds
 from tests.gpu.kit.tasks import Box, Findings, rounded
 
 Call = Callable[[], object]

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.errors import Interrupted
-from bench.machine.process import undisturbed
+from resnext_bench.errors import Interrupted
+from resnext_bench.machine.process import undisturbed
 from tests.gpu.kit.part import BROKEN
 from tests.gpu.kit.plan import Part, boxes
 from tests.gpu.kit.results import Book

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from bench.launch.watch import POLL_S
-from bench.machine import nvml
-from bench.machine.gpu_watch import GpuWatch, open_watch
-from reports.schema.machine import GpusSeen, known
-from reports.validity import GpuUse
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine import nvml
+from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.reports.schema.machine import GpusSeen, known
+from resnext_bench.reports.validity import GpuUse
 
 STEADY_PERCENT: Final = 3.0
 """Clocks that move by more between the least and the most of their samples are not steady."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from reports.schema.machine import GpusSeen, Numbers, known
+from resnext_bench.reports.schema.machine import GpusSeen, Numbers, known
 from tests.gpu.kit.results import Results, Task
 from tests.gpu.pages.figures import timed
 from tests.gpu.pages.roofs import Roofs, sheet_of

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.stats.effects import t_interval
+from resnext_bench.reports.stats.effects import t_interval
 from tests.gpu.kit.results import Task
 
 Floats = NDArray[np.float64]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reports.rooflines import Roofline
+from resnext_bench.reports.rooflines import Roofline
 from tests.gpu.kit.results import Results, Task
 from tests.gpu.kit.sizes import sizes_for
 from tests.gpu.pages.roofs import Roofs, typed

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from reports.schema.machine import Board, GpusSeen
+from resnext_bench.reports.schema.machine import Board, GpusSeen
 from tests.gpu.kit.results import Facts, PartResult, Results, Task, Visit
 from tests.gpu.pages.made import DATE, contest, part, task, training_task
 from tests.gpu.pages.made_convs import made_convs

@@ -29,7 +29,7 @@ def _training(results: Results) -> str:
     found = list(reached(results))
     if not found:
         return ""
-    from reports.render.charts import Mark, bars, svg
+    from resnext_bench.reports.render.charts import Mark, bars, svg
 
     marks = [
         Mark(
@@ -55,7 +55,7 @@ def _convs(results: Results) -> str:
     ]
     if not points:
         return ""
-    from reports.render.charts import Mark, dots, svg
+    from resnext_bench.reports.render.charts import Mark, dots, svg
 
     marks = [
         Mark(group=group, panel=panel, series=series, value=over.estimate, **_ends(over))

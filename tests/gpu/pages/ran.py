@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from reports.render.kernel_names import short
-from reports.trace.classes import kernel
+from resnext_bench.reports.render.kernel_names import short
+from resnext_bench.reports.trace.classes import kernel
 from tests.gpu.pages.layers import DIRECTIONS, LAYOUTS, Layer
 from tests.gpu.pages.words import joined, table
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from reports.rooflines import Roofline, roofline
-from resnext.cost import total_flops
-from resnext.devices import Device, recognised
-from resnext.draw import draw
-from resnext.layers import Layer
-from resnext.names import parse
-from resnext.roofline import Roof
-from resnext.traffic import Dtype
+from resnext_bench.reports.rooflines import Roofline, roofline
+from resnext_bench.resnext.cost import total_flops
+from resnext_bench.resnext.devices import Device, recognised
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.layers import Layer
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.roofline import Roof
+from resnext_bench.resnext.traffic import Dtype
 from tests.gpu.kit.results import Results
 from tests.gpu.pages.figures import timed
 

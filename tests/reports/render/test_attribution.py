@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from reports.render.console import print_record
-from reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from resnext_bench.reports.render.console import print_record
+from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
 from tests.reports.made_results import made_config, made_record
 from tests.reports.render.test_console import lines_of
 

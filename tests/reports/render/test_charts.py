@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reports.render.charts import Mark, bars, dots, svg
+from resnext_bench.reports.render.charts import Mark, bars, dots, svg
 
 MARKS = (
     Mark(group="one", series="x", value=2.0, low=1.9, high=2.1),

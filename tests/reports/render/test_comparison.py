@@ -11,11 +11,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.comparison import print_comparison
-from reports.render.runs import print_runs
-from reports.render.sentences import verdict_line
-from reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
-from reports.schema.record import Failure, SlowSteps
+from resnext_bench.reports.render.comparison import print_comparison
+from resnext_bench.reports.render.runs import print_runs
+from resnext_bench.reports.render.sentences import verdict_line
+from resnext_bench.reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
+from resnext_bench.reports.schema.record import Failure, SlowSteps
 from tests.reports.made_comparisons import (
     COMPARISON_ID,
     block_pair,

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from reports.render.comparison import print_comparison
-from reports.render.sentences import verdict_line
-from reports.schema.comparison import Comparison, Difference, Limits, Range, Side
-from reports.schema.record import Failure, Thresholds
+from resnext_bench.reports.render.comparison import print_comparison
+from resnext_bench.reports.render.sentences import verdict_line
+from resnext_bench.reports.schema.comparison import Comparison, Difference, Limits, Range, Side
+from resnext_bench.reports.schema.record import Failure, Thresholds
 from tests.reports.made_results import made_config, made_record
 
 TRAIN = ("python", "train.py")

@@ -7,12 +7,19 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports.render.console import first_doubt, print_record
-from reports.render.runs import print_runs
-from reports.runs import Unfinished
-from reports.schema.cost import Cost
-from reports.schema.record import DataFormat, Failure, Interval, Record, SlowSteps, Steadiness
-from reports.schema.samples import Profiled
+from resnext_bench.reports.render.console import first_doubt, print_record
+from resnext_bench.reports.render.runs import print_runs
+from resnext_bench.reports.runs import Unfinished
+from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.record import (
+    DataFormat,
+    Failure,
+    Interval,
+    Record,
+    SlowSteps,
+    Steadiness,
+)
+from resnext_bench.reports.schema.samples import Profiled
 from tests.reports.made_results import (
     RUN_ID,
     failed_record,

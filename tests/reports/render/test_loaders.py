@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.render.charts import loader_chart, save
-from reports.render.loaders import print_loaders
+from resnext_bench.reports.render.charts import loader_chart, save
+from resnext_bench.reports.render.loaders import print_loaders
 from tests.reports.made_loaders import made_bench
 from tests.reports.render.test_console import lines_of
 

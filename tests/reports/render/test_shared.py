@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from reports.render.shared import Flow, machine, shared
-from reports.schema.config import RunConfig
+from resnext_bench.reports.render.shared import Flow, machine, shared
+from resnext_bench.reports.schema.config import RunConfig
 from tests.reports.made_comparisons import made_comparison
 from tests.reports.made_results import made_config, made_record
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from reports.errors import StoreError
-from reports.schema.comparison import Comparison
-from reports.schema.record import VERSION
-from reports.schema.upgrade import decode, schema
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.comparison import Comparison
+from resnext_bench.reports.schema.record import VERSION
+from resnext_bench.reports.schema.upgrade import decode, schema
 from tests.reports.made_comparisons import (
     block_pair,
     made_comparison,

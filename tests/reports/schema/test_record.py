@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from reports.errors import StoreError
-from reports.schema.config import RunConfig
-from reports.schema.record import VERSION, File, Record
-from reports.schema.upgrade import decode, schema
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.record import VERSION, File, Record
+from resnext_bench.reports.schema.upgrade import decode, schema
 from tests.reports.made_results import (
     failed_record,
     made_board,

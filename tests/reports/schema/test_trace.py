@@ -6,10 +6,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from reports.schema.trace import RanksReport, TraceReport, schema
-from reports.trace.analysis import analyse
-from reports.trace.ranks import collectives, ranks
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import RanksReport, TraceReport, schema
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 

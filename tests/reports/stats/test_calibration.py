@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.stats.effects import t_interval
+from resnext_bench.reports.stats.effects import t_interval
 from tests.bench import calibration
 from tests.bench.calibration_cases import CASES
 from tests.bench.calibration_duets import PROFILES, duets

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.stats.effects import (
+from resnext_bench.reports.stats.effects import (
     interval,
     ordered_interval,
     session_effect,
@@ -17,7 +17,7 @@ from reports.stats.effects import (
     to_percent,
     welch_interval,
 )
-from reports.stats.noise import LEAST_SD
+from resnext_bench.reports.stats.noise import LEAST_SD
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.stats.looks import one_look, plan_looks
+from resnext_bench.reports.stats.looks import one_look, plan_looks
 
 
 @pytest.mark.parametrize(

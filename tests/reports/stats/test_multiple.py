@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.stats.multiple import benjamini_hochberg, holm
+from resnext_bench.reports.stats.multiple import benjamini_hochberg, holm
 
 Floats = NDArray[np.float64]
 

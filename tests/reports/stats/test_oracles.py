@@ -16,11 +16,11 @@ with warnings.catch_warnings():
     from statsmodels.stats.power import TTestPower
     from statsmodels.stats.weightstats import DescrStatsW
 
-from reports.stats.effects import ordered_interval, t_interval, welch_interval
-from reports.stats.equivalence import tost
-from reports.stats.multiple import benjamini_hochberg, holm
-from reports.stats.power import sessions_in_all, smallest_detectable
-from reports.stats.segments import segment_starts
+from resnext_bench.reports.stats.effects import ordered_interval, t_interval, welch_interval
+from resnext_bench.reports.stats.equivalence import tost
+from resnext_bench.reports.stats.multiple import benjamini_hochberg, holm
+from resnext_bench.reports.stats.power import sessions_in_all, smallest_detectable
+from resnext_bench.reports.stats.segments import segment_starts
 from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, log_noise
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.stats.effects import t_interval
-from reports.stats.power import sessions_in_all, sessions_needed, smallest_detectable
+from resnext_bench.reports.stats.effects import t_interval
+from resnext_bench.reports.stats.power import sessions_in_all, sessions_needed, smallest_detectable
 
 
 @pytest.mark.parametrize(("count", "alpha"), [(8, 0.01), (4, 0.000645), (3, 0.01)])

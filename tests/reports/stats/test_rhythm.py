@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reports.stats.rhythm import find_rhythm, whole_periods
+from resnext_bench.reports.stats.rhythm import find_rhythm, whole_periods
 from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, Profile, log_noise
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.stats.steady import FEWEST_STEPS, Steady, steady
+from resnext_bench.reports.stats.steady import FEWEST_STEPS, Steady, steady
 from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, TRENDING, Profile, log_noise
 
 Floats = NDArray[np.float64]

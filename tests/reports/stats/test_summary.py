@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.stats.summary import phase_split, slowest_rank, step_times, throughput, windows_s
+from resnext_bench.reports.stats.summary import (
+    phase_split,
+    slowest_rank,
+    step_times,
+    throughput,
+    windows_s,
+)
 
 Floats = NDArray[np.float64]
 

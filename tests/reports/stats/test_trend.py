@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.stats.effects import t_interval
-from reports.stats.trend import (
+from resnext_bench.reports.stats.effects import t_interval
+from resnext_bench.reports.stats.trend import (
     POOLED_ALPHA,
     PRIOR_SESSIONS,
     Trend,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from reports.stats.looks import one_look, plan_looks
-from reports.stats.power import sessions_needed
-from reports.stats.verdict import (
+from resnext_bench.reports.stats.looks import one_look, plan_looks
+from resnext_bench.reports.stats.power import sessions_needed
+from resnext_bench.reports.stats.verdict import (
     MIDDLE_SHARE,
     TOTAL_SHARE,
     Decision,

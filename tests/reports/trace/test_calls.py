@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.schema.trace import ConvRow
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import ConvRow
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 MATMUL = "Cijk_Ailk_Bljk_BBS_BH_MT32x32x64_MI16x16x16x1_SN_1LDSB0"

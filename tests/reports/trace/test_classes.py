@@ -2,7 +2,14 @@
 
 import pytest
 
-from reports.trace.classes import Class, TensorCore, is_communication, kernel, operator, under
+from resnext_bench.reports.trace.classes import (
+    Class,
+    TensorCore,
+    is_communication,
+    kernel,
+    operator,
+    under,
+)
 
 AT = "void at::native::"
 KERNELS = {

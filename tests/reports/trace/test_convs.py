@@ -11,10 +11,10 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from reports.trace.analysis import analyse
-from reports.trace.conv_arguments import CALLS, read
-from reports.trace.convs import Conv, Kind, label, memory_format, with_outputs
-from reports.trace.report import report
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.conv_arguments import CALLS, read
+from resnext_bench.reports.trace.convs import Conv, Kind, label, memory_format, with_outputs
+from resnext_bench.reports.trace.report import report
 
 NONE = (b"", b"", b"")
 """Strides, types and inputs that are not recorded."""

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.trace.analysis import Analysis, analyse
-from reports.trace.report import report
+from resnext_bench.reports.trace.analysis import Analysis, analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import BACKWARD, MAIN, Made
 
 NCCL = "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)"

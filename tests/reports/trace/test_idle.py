@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"

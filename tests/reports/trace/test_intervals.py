@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.trace.intervals import NO_TIME, Times, Windows, gaps, union
+from resnext_bench.reports.trace.intervals import NO_TIME, Times, Windows, gaps, union
 
 END = 40
 spans = st.lists(st.tuples(st.integers(0, END), st.integers(0, END)), max_size=8)

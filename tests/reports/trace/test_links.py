@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 GLOO = 7000

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.trace.nest import inherited, parents, self_times, topmost
-from reports.trace.trace import Host
+from resnext_bench.reports.trace.nest import inherited, parents, self_times, topmost
+from resnext_bench.reports.trace.trace import Host
 
 rows = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 12)), max_size=24

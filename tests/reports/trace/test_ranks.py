@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.schema.trace import RanksReport
-from reports.trace.analysis import analyse
-from reports.trace.ranks import collectives, ranks
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import RanksReport
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 NCCL = "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)"

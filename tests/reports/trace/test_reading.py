@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.errors import TraceError
-from reports.schema.trace import TraceReport
-from reports.trace import pieces, source
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.trace import pieces, source
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.schema.trace import TraceReport
-from reports.trace.analysis import analyse
-from reports.trace.ranks import collectives, ranks
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.real import real_trace
 
 A100 = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"

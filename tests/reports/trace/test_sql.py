@@ -5,10 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reports.errors import StoreError
-from reports.trace.analysis import Analysis, analyse
-from reports.trace.report import report
-from reports.trace.sql import TABLES, ask, export
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.trace.analysis import Analysis, analyse
+from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.sql import TABLES, ask, export
 from tests.reports.trace.made import BACKWARD, Made
 
 GEMM, NCCL = "ampere_sgemm_128x64_nn", "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)"

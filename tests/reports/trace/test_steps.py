@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from reports.schema.trace import TraceReport
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"

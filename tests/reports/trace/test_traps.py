@@ -5,9 +5,9 @@ from statistics import stdev
 
 import pytest
 
-from reports.schema.trace import ClassRow, KernelRow, TraceReport
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import ClassRow, KernelRow, TraceReport
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"

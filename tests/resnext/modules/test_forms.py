@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from resnext.modules.blocks import block_module
-from resnext.modules.build import build
-from resnext.modules.forms import converted
-from resnext.names import parse
-from resnext.spec import BlockSpec, Form, ResNeXtSpec
+from resnext_bench.resnext.modules.blocks import block_module
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.modules.forms import converted
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.spec import BlockSpec, Form, ResNeXtSpec
 
 FORMS: tuple[Form, ...] = ("a", "b", "c")
 

@@ -6,11 +6,11 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
-from resnext.modules.alexnet import LRN, AlexNet
-from resnext.modules.build import build
-from resnext.modules.googlenet import GoogLeNet, InceptionModule
-from resnext.names import parse
-from resnext.relatives import AlexNetSpec, GoogLeNetSpec, Inception
+from resnext_bench.resnext.modules.alexnet import LRN, AlexNet
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.modules.googlenet import GoogLeNet, InceptionModule
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec, Inception
 
 
 def halves(x: Tensor, layer: nn.Conv2d) -> Tensor:

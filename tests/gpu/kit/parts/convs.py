@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import torch
 
-from resnext.cost import FLOP_PER_MULTIPLY_ADD
-from resnext.draw import draw
-from resnext.layers import Layer
-from resnext.names import parse
+from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.layers import Layer
+from resnext_bench.resnext.names import parse
 from tests.gpu.kit.checks import TYPES, Dtype, is_right, keep_memory, set_precision
 from tests.gpu.kit.choices import MODES, Choice, calls_of, choose, name_kernels
 from tests.gpu.kit.grouped import DIRECTIONS, Direction, exact, problem

@@ -8,11 +8,11 @@ from typing import Any, Final
 import torch
 from msgspec.structs import replace
 
-from bench.worker import precision
-from bench.worker.profile import record
-from reports.schema.trace import TraceReport
-from reports.trace.analysis import analyse
-from reports.trace.report import report
+from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
+from resnext_bench.worker import precision
+from resnext_bench.worker.profile import record
 from tests.gpu.kit.cells import Cell, batch_of, config_of, exact_step, harnessed, looped
 from tests.gpu.kit.checks import keep_memory
 from tests.gpu.kit.first_steps import distances, first_step, is_right, words

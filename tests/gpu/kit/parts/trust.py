@@ -6,8 +6,8 @@ Profilers are not here: the part `kernels` times each model before it profiles i
 from importlib.util import find_spec
 from typing import Any, Final
 
-from bench.machine.inventory import inspect
-from reports.schema.config import Request
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.config import Request
 from tests.bench.fidelity import session_pairs
 from tests.bench.monitor import own_cost
 from tests.bench.plan import Plan

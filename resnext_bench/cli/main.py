@@ -1,0 +1,286 @@
+"""The program's commands.
+
+Only options are declared here; work is imported when it is asked for, so that `--help` stays as
+fast as an empty program's.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+from resnext_bench.cli import options as opt
+from resnext_bench.cli.data_app import data_app
+from resnext_bench.cli.help import flow
+from resnext_bench.cli.models_app import models_app
+from resnext_bench.cli.output import open_output
+from resnext_bench.cli.runs_app import runs_app
+from resnext_bench.cli.trace_app import trace_app
+from resnext_bench.config.options import OPTIONS
+from resnext_bench.errors import (
+    BenchError,
+    CannotHere,
+    Interrupted,
+    NotKept,
+    UsageError,
+    cannot_write,
+    is_of_the_environment,
+)
+from resnext_bench.reports.errors import StoreError, Unwritten
+
+DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
+
+app = typer.Typer(
+    name="resnext-bench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(runs_app, name="runs")
+app.add_typer(trace_app, name="trace")
+app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from resnext_bench.version import own_version
+
+        typer.echo(f"resnext-bench {own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; allowed after any command too")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit", callback=_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Measures how fast ResNeXt trains on a machine or a cluster, and says where the time goes."""
+
+
+@app.command()
+@opt.as_run
+def run(**given: Any) -> None:
+    """Train ResNeXt for a while and report images/s, and where each step's time went.
+
+    Every option has a default that fits this machine; what was chosen is printed and stored.
+    """
+    from resnext_bench.cli.run import Pardon, run_command
+
+    request = {name: given[name] for name in OPTIONS if given[name] is not None}
+    pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
+    code = run_command(
+        request,
+        given["config"],
+        pardon,
+        given["output"],
+        given["json"],
+        dry_run=given["dry_run"],
+        wait=given["wait"],
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def compare(
+    a: opt.SideA = None,
+    b: opt.SideB = None,
+    both: opt.Both = "",
+    script: opt.Script = None,
+    a_rev: opt.RevisionA = None,
+    b_rev: opt.RevisionB = None,
+    repo: opt.Repository = None,
+    as_is: opt.AsIs = False,
+    a_runs: opt.RunsA = None,
+    b_runs: opt.RunsB = None,
+    margin: opt.Margin = "2",
+    design: opt.Design = "auto",
+    wait: opt.Wait = None,
+    max_sessions: opt.MaxSessions = "26",
+    max_minutes: opt.MaxMinutes = "20",
+    blocks: opt.Blocks = None,
+    block_steps: opt.BlockSteps = None,
+    allow_unsure: opt.AllowUnsureVerdict = False,
+    allow_invalid: opt.AllowInvalid = False,
+    resume: opt.Resume = None,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Tell whether b is slower than a, with an interval, or that this cannot be told.
+
+    Sessions of both sides go on until the verdict is certain or the budget ends.
+    Exit code 0: same, faster, negligible; 1: slower;
+    3: can't tell, never steady, invalid; 2: a wrong option; 4: a rank or script failed;
+    5: this machine cannot do it; 130: interrupted (--resume last goes on).
+
+    Example: compare --a "--amp" --b "--amp --no-channels-last"
+
+    Example: compare --script "python train.py" --a-rev main --b-rev HEAD
+    """
+    given = dict(locals())
+    from resnext_bench.cli.compare import compare_command
+
+    raise typer.Exit(compare_command(given))
+
+
+@app.command()
+def doctor(
+    aa: opt.AgainstItself = False,
+    both: opt.Both = "",
+    sessions: opt.FloorSessions = "6",
+    allow_unsure: opt.AllowUnsure = False,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Say what makes this machine noisy, and with --aa which changes can be told here.
+
+    Exit code 3 when something would spoil a measurement, or when too few
+    sessions of --aa count.
+    """
+    if aa:
+        from resnext_bench.cli.floor import floor_command
+
+        raise typer.Exit(
+            floor_command(both, sessions, output, allow_unsure=allow_unsure, as_json=json)
+        )
+    given = {"both": both, "sessions": sessions, "output": output}
+    from resnext_bench.cli.doctor import doctor_command, require_floor
+
+    require_floor(given)
+
+    raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
+
+
+flow(app)
+
+
+def main() -> NoReturn:
+    """Run the program; errors become a line or two and the exit code of their class."""
+    debug = "--debug" in sys.argv[1:] or bool(os.environ.get(DEBUG_VARIABLE))
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    output = open_output()
+    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
+        signal.signal(signal.SIGHUP, _terminated)
+    code = _run(arguments, debug=debug) if _is_text(arguments) else UsageError.exit_code
+    with contextlib.suppress(BrokenPipeError):
+        output.close()
+    if output.error:
+        lost = Unwritten(output.error.errno, output.error.strerror, "standard output")
+        code = _say(cannot_write(lost), CannotHere.exit_code)
+    sys.exit(code)
+
+
+_OF_FILES: Final = ("trace", "data")
+"""Commands that take any name a file can have."""
+
+
+def _is_text(arguments: list[str]) -> bool:
+    """Whether records and messages can hold what was given; says so where they cannot."""
+    bad = next((one for one in arguments if not one.isprintable() and _surrogates(one)), None)
+    if bad is None or arguments[0] in _OF_FILES:
+        return True
+    shown = bad.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    _say(f"{shown}: these bytes are no UTF-8 text, and nothing else can be stored", 2)
+    return False
+
+
+def _surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    """Return the exit code."""
+    try:
+        app(arguments, prog_name="resnext-bench")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Interrupted as end:
+        return _say(str(end), end.exit_code)
+    except NotKept as lost:
+        _show(lost, as_json="--json" in arguments)
+        return _say(str(lost), lost.exit_code)
+    except BenchError as error:
+        if debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except StoreError as error:
+        if debug:
+            raise
+        return _say(str(error), UsageError.exit_code)
+    except OSError as error:
+        if debug or not is_of_the_environment(error):
+            return _bug(error, debug=debug)
+        return _say(cannot_write(error), CannotHere.exit_code)
+    except Exception as error:
+        return _bug(error, debug=debug)
+    return 0
+
+
+def _show(lost: NotKept, *, as_json: bool) -> None:
+    """Show what was measured, as it would be shown were it kept."""
+    from resnext_bench.cli.show import show_stored
+    from resnext_bench.reports.schema.comparison import Comparison
+    from resnext_bench.reports.schema.record import Record
+
+    if isinstance(lost.record, Record | Comparison):
+        show_stored(lost.record, as_json=as_json)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(f"terminated by {signal.Signals(number).name}")
+
+
+def _say(text: str, code: int) -> int:
+    word = "interrupted" if code == Interrupted.exit_code else "error"
+    print(text if text.startswith(word) else f"{word}: {text}", file=sys.stderr, flush=True)
+    return code
+
+
+def _bug(error: Exception, *, debug: bool) -> int:
+    """Say that this is a bug of ours, in short; the whole story goes to a file."""
+    if debug:
+        raise error
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    print(
+        f"internal error: {type(error).__name__}: {error} ({last.name}, line {last.lineno})\n"
+        f"This is a bug in resnext-bench; please report it with {_told_whole()}",
+        file=sys.stderr,
+    )
+    return BenchError.exit_code
+
+
+def _told_whole() -> str:
+    """Where the whole story is: a file, or no more than an option where none can be written."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="resnext-bench-", suffix=".log", delete=False, errors="replace"
+        ) as log:
+            log.write(f"{sys.argv}\n{traceback.format_exc()}")
+            return log.name
+    except OSError:
+        return "what --debug prints"
+
+
+if __name__ == "__main__":
+    main()

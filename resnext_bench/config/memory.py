@@ -1,0 +1,44 @@
+"""Whether memory can hold what a run's ranks compute with, before one of them is started."""
+
+from resnext_bench.config.options import flag
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.topology import Topology
+
+GIB = 2**30
+
+
+class NoMemory(CannotHere):
+    """The ranks' tensors alone are more than there is."""
+
+
+def require_memory(config: RunConfig, topology: Topology, machine: Machine) -> None:
+    """Raise NoMemory where tensors, by calculation, do not fit into all the memory there is.
+
+    What others have of it is not looked at, and nothing is asked of networks of others.
+    """
+    memory = predicted_memory(config)
+    if memory is None:
+        return
+    each = memory.peak / GIB
+    if config.device == "cpu":
+        ranks = sum(place.device == "cpu" for place in topology.places)
+        ranks = ranks if topology.emulated or topology.nodes == 1 else config.nproc_per_node
+        _require(config, ranks, each, machine.memory_gib, "this machine")
+        return
+    shared = max(place.device_shared_by for place in topology.places)
+    least = min((gpu.memory_gib for gpu in machine.gpus), default=each * shared)
+    _require(config, shared, each, least, "the GPU")
+
+
+def _require(config: RunConfig, ranks: int, each_gib: float, there_gib: float, what: str) -> None:
+    if ranks * each_gib <= there_gib:
+        return
+    of = f"of {ranks} ranks" if ranks > 1 else "of a rank"
+    raise NoMemory(
+        f"{flag('batch_size')} {config.batch_size} of {config.image_size} x {config.image_size}: "
+        f"the tensors {of} take {ranks * each_gib:,.1f} GiB by calculation, and {what} has "
+        f"{there_gib:,.1f}; give a smaller one, or {flag('batch_size')} auto"
+    )

@@ -1,0 +1,139 @@
+"""What `--model` may name beside our own family, told without loading any of it."""
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Final, get_args
+
+from resnext_bench.config.answers import is_installed
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.reports.schema.choices import Form
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.errors import UnknownModel
+from resnext_bench.resnext.names import Architecture, parse
+from resnext_bench.resnext.spec import ResNeXtSpec
+
+FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
+INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}
+"""Libraries of models, and what to do where they are missing."""
+OURS: Final = frozenset({"resnext_bench"})
+"""The package that a worker has from us, whatever lies in the user's folder."""
+
+_NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
+_WITHOUT_COLON: Final = re.compile(r"(torchvision|timm)[./](.+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foreign:
+    """A model that is not ours: a name in a library, or a callable in a module."""
+
+    source: str
+    """Library ("torchvision", "timm"), or the path of the user's module."""
+    name: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and no library's."""
+        return self.source not in INSTALL
+
+
+def foreign(model: str) -> Foreign | None:
+    """The parts of a name with a colon; None for our own family."""
+    source, colon, name = model.partition(":")
+    return Foreign(source=source, name=name) if colon else None
+
+
+def require_model(model: str) -> None:
+    """Refuse what cannot be a model here. Names in a library are looked up by the worker."""
+    named = foreign(model)
+    _require_no_file(model, named)
+    if named is None:
+        require_family(model)
+    elif not _is_well_formed(named):
+        raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
+    elif named.is_own:
+        _require_module(model, named.source.partition(".")[0])
+    elif not is_installed(named.source):
+        raise CannotHere(
+            f"--model {model}: {named.source} is not installed; {INSTALL[named.source]}"
+        )
+
+
+def _require_no_file(model: str, named: Foreign | None) -> None:
+    """Refuse a path in the place of a module, and say what is meant."""
+    source, name = (named.source, named.name) if named else (model, "NAME")
+    path = Path(source)
+    if path.suffix != ".py" or Path(source.replace(".", "/") + ".py").exists():
+        return
+    inside = not path.is_absolute() and ".." not in path.parts
+    module = ".".join([*path.parent.parts, path.stem] if inside else [path.stem])
+    where = "" if inside else f", started in {path.parent}"
+    raise UsageError(
+        f"--model {model}: a module is named without .py; {module}:{name} is meant{where}"
+    )
+
+
+def require_family(model: str, option: str = "--model", form: str | None = None) -> None:
+    """Refuse what is no network of ours, or none of that form."""
+    meant = _WITHOUT_COLON.fullmatch(model)
+    if meant and option == "--model":
+        raise UsageError(f"--model {model}: did you mean {meant[1]}:{meant[2]}?")
+    if option != "--model" and (meant or foreign(model)):
+        raise UsageError(f"{option} {model}: only networks of our own are described; see models")
+    try:
+        spec = parse(model)
+    except UnknownModel as error:
+        libraries = FORMS.replace("NAME", model) if _NAME.fullmatch(model) else FORMS
+        more = f"; or {libraries}" if option == "--model" else ""
+        raise UsageError(f"{option}: {error}{more}") from error
+    require_form(form, model, has_blocks=isinstance(spec, ResNeXtSpec))
+
+
+def require_form(form: str | None, model: str, *, has_blocks: bool) -> None:
+    """Refuse a form that is none, or that the network cannot have."""
+    if form is not None and form not in get_args(Form):
+        raise UsageError(f"--form {form}: a, b, c are allowed")
+    if form not in (None, "c") and not has_blocks:
+        raise UsageError(
+            f"--form {form}: {model} has no blocks of ResNeXt; leave --form out, or take "
+            "--model resnext50_32x4d"
+        )
+
+
+def require_image_size(spec: Architecture, size: int) -> None:
+    """Refuse images that the network cannot take."""
+    try:
+        draw(spec, size)
+    except ValueError as error:
+        raise UsageError(f"--image-size {size}: {error}") from error
+
+
+def _is_well_formed(named: Foreign) -> bool:
+    if named.is_own:
+        return all(part.isidentifier() for part in f"{named.source}.{named.name}".split("."))
+    return _NAME.fullmatch(named.name) is not None
+
+
+def _require_module(model: str, package: str) -> None:
+    """Only the first part is looked for: what lies in a package is known once it is imported."""
+    if package in OURS:
+        raise UsageError(
+            f"--model {model}: {package} is a package of this program; give yours another name"
+        )
+    here = Path.cwd()
+    if not is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
+        near = difflib.get_close_matches(package, [*INSTALL, *_modules(here)], n=1)
+        hint = f"did you mean {near[0]}?" if near else "start where it lies, or set PYTHONPATH"
+        raise UsageError(
+            f"--model {model}: no module {package}, neither installed nor in {here}; {hint}"
+        )
+
+
+def _modules(folder: Path) -> list[str]:
+    """What could be imported from a folder."""
+    with os.scandir(folder) as entries:
+        names = [entry.name.removesuffix(".py") for entry in entries]
+    return [name for name in names if name.isidentifier()]

@@ -1,0 +1,157 @@
+"""Where ranks stand: device, nodes, launcher and engine."""
+
+import os
+from typing import Any
+
+from resnext_bench.config.answers import Answers, is_installed
+from resnext_bench.config.options import OPTIONS, flag
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
+
+
+def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """CPU or GPU."""
+    count = len(machine.gpus)
+    default = "cuda" if count else "cpu"
+    why = f"{count} GPU{'s' * (count > 1)} here" if count else "no GPU here"
+    device = pick("device", default, why)
+    if device == "cuda" and not machine.gpus:
+        raise CannotHere(
+            "--device cuda: no NVIDIA GPU is visible here (NVML finds none, or "
+            "CUDA_VISIBLE_DEVICES hides them); use --device cpu"
+        )
+    return {"device": device}
+
+
+def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """How many ranks there are, who starts them, and what makes them train as one."""
+    if pick.member:
+        return _joined(pick, pick.member)
+    nodes = pick.usual("nodes")
+    gpus = len(machine.gpus) if values["device"] == "cuda" else 0
+    each = max(1, min(gpus, machine.usable_cores) // nodes)
+    nproc = pick("nproc_per_node", each, _ranks_reason(gpus, nodes, machine))
+    world = nodes * nproc
+    if world > machine.usable_cores:
+        pick.lack(
+            f"{nodes} nodes x {nproc} processes = {world} ranks, but only {machine.usable_cores} "
+            "CPU cores may be used here and each rank needs its own",
+            "lower --nodes or --nproc-per-node",
+        )
+    if gpus and nproc > gpus:
+        pick.lack(
+            f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here",
+            f"give at most {gpus} (emulated nodes, --nodes, may share a GPU)",
+        )
+    if pick.request.get("launcher") == "deepspeed":
+        _require_deepspeed_launcher(nodes, nproc, gpus)
+    return {
+        "nodes": nodes,
+        "nproc_per_node": nproc,
+        **_engine(pick, world),
+    }
+
+
+def _require_deepspeed_launcher(nodes: int, nproc: int, gpus: int) -> None:
+    """It starts the ranks of one node, each on a GPU of its own, and knows GPUs by number."""
+    if not is_installed("deepspeed"):
+        raise CannotHere(
+            "--launcher deepspeed: DeepSpeed is not installed; install the extra train"
+        )
+    if nodes > 1:
+        raise UsageError(
+            f"--launcher deepspeed with --nodes {nodes}: it starts one node here; give --nodes 1, "
+            "or --launcher torchrun"
+        )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if gpus and any(not name.strip().isdigit() for name in visible.split(",") if visible):
+        raise CannotHere(
+            f"--launcher deepspeed: it takes GPUs by number, and CUDA_VISIBLE_DEVICES={visible} "
+            "names them otherwise; give numbers, or --launcher torchrun"
+        )
+
+
+def _joined(pick: Answers, member: Member) -> dict[str, Any]:
+    """As many ranks as were started by another program."""
+    for option in ("launcher", "port"):
+        if option in pick.request:
+            raise UsageError(
+                f"{flag(option)} {pick.request[option]}: {member.launcher} has started this rank "
+                "already; leave it out (MASTER_ADDR and MASTER_PORT say where ranks meet)"
+            )
+    started = {"nodes": member.nodes, "nproc_per_node": member.nproc_per_node}
+    for option, count in started.items():
+        if pick(option, count, f"as {member.launcher} started them") != count:
+            raise UsageError(
+                f"{flag(option)} {pick.request[option]}: {member.launcher} has started "
+                f"{member.nodes} nodes x {member.nproc_per_node} ranks; leave it out"
+            )
+    return {**started, **_engine(pick, member.world), "launcher": "joined"}
+
+
+def ranks_here(pick: Answers, values: dict[str, Any]) -> int:
+    """Ranks that share the cores of `machine`; a member of somebody's group has its own already."""
+    return 1 if pick.member else int(values["nodes"] * values["nproc_per_node"])
+
+
+def _engine(pick: Answers, world: int) -> dict[str, Any]:
+    engine = pick("engine", *(("ddp", f"{world} ranks") if world > 1 else ("none", "one rank")))
+    if engine == "none" and world > 1:
+        raise UsageError(
+            f"--engine none: {world} ranks would train apart; give ddp or deepspeed, or one rank "
+            "(--nodes 1 --nproc-per-node 1)"
+        )
+    if engine == "deepspeed" and not is_installed("deepspeed"):
+        raise CannotHere("--engine deepspeed: DeepSpeed is not installed; install the extra train")
+    _require_engine(pick, engine)
+    ddp, grouped = engine == "ddp", engine != "none"
+    return {
+        "engine": engine,
+        "launcher": _launcher(pick, grouped=grouped),
+        "zero_stage": pick.usual("zero_stage") if engine == "deepspeed" else None,
+        "bucket_mib": _bucket(pick, engine) if grouped else None,
+        "static_graph": pick.usual("static_graph", tell=ddp),
+        "gradient_as_bucket_view": pick.usual("gradient_as_bucket_view", tell=ddp),
+    }
+
+
+def _launcher(pick: Answers, *, grouped: bool) -> str:
+    # An engine of its own needs a process group, be it of one.
+    default = ("torchrun", "an agent on each node") if grouped else ("direct", "one rank alone")
+    return str(pick("launcher", *default, tell=False))
+
+
+def _bucket(pick: Answers, engine: str) -> float:
+    why = "PyTorch's own" if engine == "ddp" else "as DDP's (its own: 5e8 elements)"
+    return float(pick("bucket_mib", USUAL_BUCKET_MIB, why))
+
+
+def _require_engine(pick: Answers, engine: str) -> None:
+    """Options that another engine has would be ignored in silence."""
+    for name, option in OPTIONS.items():
+        value = pick.request.get(name, False)
+        if (
+            option.engines
+            and engine not in option.engines
+            and value is not False
+            and value != "none"
+        ):
+            raise UsageError(
+                f"{flag(name)} is an option of --engine {' and '.join(option.engines)}; "
+                f"the engine here is {engine}"
+            )
+
+
+def _ranks_reason(gpus: int, nodes: int, machine: Machine) -> str:
+    if not gpus:
+        return "CPU"
+    if machine.usable_cores < gpus:
+        return f"{machine.usable_cores} cores for {gpus} GPUs"
+    return f"{gpus} GPU{'s' * (gpus > 1)} over {nodes} node{'s' * (nodes > 1)}"
+
+
+def usual_launcher(config: RunConfig) -> str:
+    """Who starts the ranks where nobody is named."""
+    return "direct" if config.engine == "none" else "torchrun"

@@ -1,0 +1,219 @@
+"""Whether shared memory holds the batches that loader processes hand over to their ranks.
+
+DALI's threads belong to the rank, and gloo's connections are sockets: neither asks for any. NCCL
+does, some MiB a GPU; it says so itself where it gets none.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.shared_memory import FOLDER, SharedMemory, shared_memory
+from resnext_bench.reports.schema.config import RunConfig
+
+_PAGE: Final = 4096
+_LABEL: Final = 8
+"""Bytes."""
+_LOCK_PAGES: Final = (8, 3)
+"""What a DataLoader's own locks take, and those of each of its processes."""
+_SMALL: Final = 2**20
+"""Bytes of a batch that is made in some ms."""
+_SIZES: Final = (16, 32, 64, 128, 256, 512)
+"""MiB that somebody would type; above them whole GiB."""
+
+
+_MOST_TOLD: Final = 2
+"""Sides whose loaders are told one by one."""
+
+
+class NoSharedMemory(CannotHere):
+    """Shared memory cannot hold what a run would put there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """Loaders of one kind on this host, and what they may hold at once."""
+
+    loaders: int
+    """DataLoaders: one for each rank here."""
+    processes: int
+    """Of each loader."""
+    prefetch: int
+    batch_size: int
+    image_size: int
+    on_gpu: bool
+    trained_on: bool
+    """Whether a step trains on the very memory that was handed over: bytes, on a CPU."""
+
+    @property
+    def batch_bytes(self) -> int:
+        """Of a batch: its pictures as bytes and its labels, in whole pages."""
+        pixels = self.batch_size * 3 * self.image_size**2
+        return _pages(pixels) + _pages(self.batch_size * _LABEL)
+
+    @property
+    def batches(self) -> int:
+        """In flight at once for one rank.
+
+        On a CPU all that were ordered wait in shared memory, beside those in use.
+        On a GPU a thread of the rank moves each into pinned memory as soon as it is there.
+        """
+        return self.processes if self.on_gpu else self.processes * self.prefetch + self.in_use
+
+    @property
+    def in_use(self) -> int:
+        """Batches that the rank has taken and not yet let go.
+
+        A small one is made faster than the one before it is let go.
+        """
+        return 0 if self.on_gpu else self.trained_on + (self.batch_bytes < _SMALL)
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all ranks here, with the locks."""
+        first, each = _LOCK_PAGES
+        locks = (first + each * self.processes) * _PAGE
+        return self.loaders * (self.batches * self.batch_bytes + locks)
+
+    def told(self) -> str:
+        """As a product with its names."""
+        many = f"{self.loaders} rank{'s' * (self.loaders > 1)} x " if self.loaders > 1 else ""
+        size = mib(self.batch_bytes)
+        if self.on_gpu:
+            return f"{many}{_processes(self.processes)} x one batch of {size}"
+        flight = f"{_processes(self.processes)} x --prefetch {self.prefetch}"
+        flight = f"({flight} + {self.in_use} in use)" if self.in_use else flight
+        return f"{many}{flight} batches of {size}"
+
+
+def demand_of(config: RunConfig, ranks: int, processes: int = 0) -> Demand | None:
+    """What the loaders of `ranks` ranks on this host ask for; None where they ask for nothing.
+
+    `processes` takes the place of the configuration's own loader threads.
+    """
+    if config.pipeline != "torchvision":
+        return None
+    on_gpu = config.device == "cuda"
+    return Demand(
+        loaders=ranks,
+        processes=processes or config.loader_threads,
+        prefetch=config.prefetch,
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        on_gpu=on_gpu,
+        trained_on=config.pixels == "uint8" and not on_gpu,
+    )
+
+
+def require_shared_memory(config: RunConfig, ranks: int) -> None:
+    """Refuse batches that cannot all be in flight: the run would lose one, and wait for it."""
+    demand = demand_of(config, ranks)
+    if demand and (why := lack_for([demand])):
+        raise NoSharedMemory(f"--pipeline torchvision: {why}")
+
+
+def lack_for(demands: Sequence[Demand], there: SharedMemory | None = None) -> str:
+    """What is there, what is needed, and what to do; empty where it will do."""
+    if not demands:
+        return ""
+    there = there or shared_memory()
+    if there.problem:
+        return (
+            f"{there.problem}, and loader processes hand batches over there: mount a tmpfs "
+            f"(mount -t tmpfs tmpfs {FOLDER}), or take another --pipeline"
+        )
+    needed = _sum(demands)
+    if there.holds(needed):
+        return ""
+    size = _rounded(needed + (there.total or 0) - there.free)
+    return (
+        f"shared memory is too small: {_has(there)}, and {_told(demands)} need {mib(needed)}; "
+        + ", or ".join((_larger(size), *_smaller(demands, there)))
+    )
+
+
+def full_words(demand: Demand, there: SharedMemory, said: str) -> str:
+    """What a loader process says that finds no room while a run goes on."""
+    if there.problem:
+        return f"a loader process could not hand over a batch ({said}); {lack_for([demand], there)}"
+    needed, total = demand.total_bytes, there.total or 0
+    text = f"shared memory is full: {_has(there)} ({said}); "
+    if needed > total:
+        empty = replace(there, free=total)
+        ways = ", or ".join((_larger(_rounded(needed)), *_smaller([demand], empty)))
+        return f"{text}{demand.told()} may need {mib(needed)}: {ways}"
+    return (
+        f"{text}{demand.told()} take {mib(needed)} at most, so others fill it: remove what they "
+        f"left (ls -l {FOLDER}), or {_larger(_rounded(needed + total))}"
+    )
+
+
+def _sum(demands: Sequence[Demand]) -> int:
+    return sum(demand.total_bytes for demand in demands)
+
+
+def _told(demands: Sequence[Demand]) -> str:
+    if len(demands) <= _MOST_TOLD:
+        return " + ".join(demand.told() for demand in demands)
+    flight = sum(demand.loaders * demand.batches for demand in demands)
+    return f"{len(demands)} sides at once with {flight} batches in flight"
+
+
+def _larger(size: str) -> str:
+    return (
+        f"make {FOLDER} larger (a container: --shm-size={size}; "
+        f"else mount -o remount,size={size} {FOLDER})"
+    )
+
+
+def _smaller(demands: Sequence[Demand], there: SharedMemory) -> list[str]:
+    """Options with which the batches would fit: one of them if possible."""
+    if len(demands) > 1:
+        return ["lower --loader-threads, --prefetch or --batch-size"]
+    (asked,) = demands
+    least = replace(asked, processes=1, prefetch=1)
+
+    def most(given: int, changed: Callable[[int], Demand]) -> int:
+        fits = (n for n in range(given - 1, 0, -1) if there.holds(changed(n).total_bytes))
+        return next(fits, 0)
+
+    threads = most(asked.processes, lambda n: replace(asked, processes=n))
+    depth = most(asked.prefetch, lambda n: replace(asked, prefetch=n))
+    if threads or depth:
+        ways = (("--loader-threads", threads), ("--prefetch", depth))
+        return [f"{option} {number}" for option, number in ways if number]
+    if there.holds(least.total_bytes):
+        return ["--loader-threads 1 with --prefetch 1"]
+    batch = most(asked.batch_size, lambda n: replace(least, batch_size=n))
+    smaller = f"--batch-size {batch} with --loader-threads 1 and --prefetch 1"
+    return [*([smaller] if batch else []), "another --pipeline"]
+
+
+def _has(there: SharedMemory) -> str:
+    if there.total is None:
+        return f"{FOLDER} has no limit of its own"
+    free = "all of it" if there.free == there.total else mib(there.free)
+    return f"{FOLDER} has {mib(there.total)}, {free} free"
+
+
+def mib(count: int) -> str:
+    """Bytes for people, in a unit that leaves some digits."""
+    if count < 2**20:
+        return f"{count / 2**10:.0f} KiB"
+    return f"{count / 2**20:.3g} MiB" if count < 1000 * 2**20 else f"{count / 2**30:.3g} GiB"
+
+
+def _rounded(count: int) -> str:
+    """As much or more, as somebody would type it."""
+    least = count / 2**20
+    return next((f"{size}m" for size in _SIZES if size >= least), f"{math.ceil(least / 1024)}g")
+
+
+def _processes(count: int) -> str:
+    return f"{count} loader process{'es' * (count > 1)}"
+
+
+def _pages(count: int) -> int:
+    return -(-count // _PAGE) * _PAGE

@@ -1,0 +1,107 @@
+"""The one exception tree. Each class is one exit code; its text is what the user reads."""
+
+import errno
+import os
+from typing import ClassVar, Final, TypeGuard
+
+from resnext_bench.reports.errors import FULL, OF_THE_ENVIRONMENT, Unwritten
+
+__all__ = [
+    "OF_THE_ENVIRONMENT",
+    "BenchError",
+    "CannotHere",
+    "Interrupted",
+    "NotKept",
+    "RunFailed",
+    "UsageError",
+    "cannot_write",
+    "is_of_the_environment",
+    "what_helps",
+]
+
+
+class BenchError(Exception):
+    """Base of all that the program reports in a line or two instead of a traceback."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class UsageError(BenchError):
+    """An option, file or topology is not allowed: what was given, what is allowed, what to do."""
+
+    exit_code = 2
+
+
+class RunFailed(BenchError):
+    """The training processes started and did not end well."""
+
+    exit_code = 4
+
+
+class CannotHere(BenchError):
+    """The request is valid, but this machine or installation cannot do it."""
+
+    exit_code = 5
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM. No Exception, so that nobody's `except Exception` can swallow it."""
+
+    exit_code: ClassVar[int] = 130
+
+    def __init__(self, text: str, record: object = None) -> None:
+        super().__init__(text)
+        self.record = record
+        """Of what was measured until then, to be shown; None where there is none."""
+
+
+class NotKept(CannotHere):
+    """Something cannot be written; `record` holds what was measured, so that it is shown at least.
+
+    `kept`: the record itself could be written.
+    """
+
+    def __init__(self, record: object, error: OSError, *, kept: bool = False) -> None:
+        end = "what was measured is shown" + ("" if kept else ", and not kept")
+        super().__init__(f"{cannot_write(error)}; {end}")
+        self.record = record
+        self.error = error
+
+
+_WHAT_HELPS: Final = {
+    errno.ENOSPC: "free some space there, or name another folder{}",
+    errno.EDQUOT: "the quota is used up: free some space there, or name another folder{}",
+    errno.EFBIG: "files may not be as large (ulimit -f): allow more, or name another folder{}",
+    errno.EROFS: "name a folder that can be written to{}",
+    errno.EACCES: "name a folder that can be written to{}",
+    errno.EPERM: "name a folder that can be written to{}",
+    errno.EMFILE: "too many files are open: raise ulimit -n",
+    errno.EIO: "the device under it fails: see the kernel's log, or name another folder{}",
+}
+
+
+def is_of_the_environment(error: BaseException) -> TypeGuard[OSError]:
+    """Whether it is the machine's error, and nobody's fault."""
+    if isinstance(error, Unwritten):
+        return True
+    return isinstance(error, OSError) and error.errno in OF_THE_ENVIRONMENT
+
+
+def cannot_write(error: OSError) -> str:
+    """Say in one line which file could not be written, why, and what helps.
+
+    Of an error that nobody has told to be one of writing, it may have been reading.
+    """
+    why = error.strerror or str(error)
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    verb = "write" if error.errno in FULL else "use"
+    if isinstance(error, Unwritten):
+        verb = error.verb
+    return f"cannot {verb} {path or 'a file'}: {why} {what_helps(error)}".rstrip()
+
+
+def what_helps(error: OSError) -> str:
+    """What to do about it, in parentheses; empty where nobody knows."""
+    option = error.option if isinstance(error, Unwritten) else ""
+    helps = _WHAT_HELPS.get(error.errno or 0, "").format(f" with {option}" if option else "")
+    return f"({helps})" if helps else ""

@@ -1,0 +1,186 @@
+"""What the launching program hands to its workers, and the names of the files between them."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.pipelines.names import restored, storable
+from resnext_bench.pipelines.ranges import Ranges
+from resnext_bench.reports.files import reserve, writing
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.topology import Topology
+
+NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
+"""Which planned node an agent is. Torchrun's own node rank depends on who joins first."""
+
+
+Part = Literal["train", "load"]
+"""What the steps of a session do: train, or no more than take batches to the device."""
+
+
+class Meeting(msgspec.Struct, frozen=True, kw_only=True):
+    """Where ranks meet that somebody else has started."""
+
+    address: str
+    port: int
+    hosted: bool
+    """Whether the launcher keeps the store; else rank 0 does."""
+    prefix: str
+    """Of this session's keys, as the store may have seen others."""
+    images: str
+    """Digest of the images this rank will read; empty for synthetic batches."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One session's work order, read by every rank."""
+
+    run_id: str
+    session: int
+    config: RunConfig
+    topology: Topology
+    images: str | None
+    """Folder the image files are relative to; none for synthetic batches."""
+    timeout_s: float
+    """Longest wait of one rank for another before the process group gives up."""
+    room: int = 0
+    """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
+    root: str = ""
+    """The runs folder of this rank's node, for what stays there: traces."""
+    meeting: Meeting | None = None
+    """None where the program has launched the ranks itself, whose variables say it."""
+    block_room: int = 0
+    """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
+    part: Part = "train"
+    other_threads: int = 0
+    """Loader threads of a second loader, of which some blocks take their batches; 0: none."""
+
+
+class ImageList(msgspec.Struct, frozen=True, kw_only=True):
+    """The proven image files a loader reads, with their class numbers."""
+
+    files: list[str]
+    labels: list[int]
+    ranges: Ranges | None = None
+    """Where they lie in shards; None where each has a file of its own."""
+
+
+def _named(images: ImageList, form: Callable[[str], str]) -> ImageList:
+    """The same with its names in another form: JSON holds none that are not UTF-8."""
+    ranges = images.ranges
+    if ranges:
+        ranges = replace(ranges, paths=tuple(map(form, ranges.paths)))
+    return msgspec.structs.replace(images, files=list(map(form, images.files)), ranges=ranges)
+
+
+_MARK_BYTES: Final = 40
+"""What a step takes in a rank's file (resnext_bench/rankfile.py)."""
+_STEP_BYTES: Final = 128
+"""What the result holds of a step of a rank, at most."""
+_RANK_BYTES: Final = 4096
+"""What it holds of a rank beside."""
+_MOST_BYTES: Final = 1 << 20
+"""Where blocks decide, there is room for far more steps than there will be."""
+
+
+class SessionFolder:
+    """The files of one session, by name. All processes of the session meet here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job = path / "job.json"
+        self.image_list = path / "images.json"
+        self.result = path / "result.msgpack"
+        self.ranks = path / "ranks"
+        self.logs = path / "logs"
+        self.room = path / ".room"
+
+    def create(self, job: Job, images: ImageList | None) -> None:
+        """Make the folders and write the work order."""
+        for folder in (self.path, self.ranks, self.logs):
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        if images:
+            with writing(self.image_list):
+                self.image_list.write_bytes(msgspec.json.encode(_named(images, storable)))
+        with writing(self.job):
+            self.job.write_bytes(msgspec.json.encode(job))
+        self._reserve(job)
+
+    def _reserve(self, job: Job) -> None:
+        """See that the disk has what the ranks will write, and keep some of it for their results.
+
+        So a full disk is told before anything is measured, and a rank that fails can say why.
+        """
+        steps, ranks = job.room or job.config.steps, job.config.world_size
+        marks = (job.config.warm_up + steps) * _MARK_BYTES
+        results = min(steps * _STEP_BYTES, _MOST_BYTES) + _RANK_BYTES
+        reserve(self.room, ranks * (marks + results))
+        with writing(self.room):
+            os.truncate(self.room, ranks * results)
+
+    def free_room(self) -> None:
+        """Let the ranks' results and errors have the room that was kept for them."""
+        with suppress(OSError):
+            self.room.unlink(missing_ok=True)
+
+    def read_job(self) -> Job:
+        """The work order of this session."""
+        try:
+            return msgspec.json.decode(self.job.read_bytes(), type=Job)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CannotHere(f"cannot read the work order {self.job}: {error}") from error
+
+    def read_images(self) -> ImageList:
+        """The image files of this session."""
+        found = msgspec.json.decode(self.image_list.read_bytes(), type=ImageList)
+        return _named(found, restored)
+
+    def rank_file(self, rank: int) -> Path:
+        """Crash copy and heartbeat of one rank."""
+        return self.ranks / f"rank-{rank}.bin"
+
+    def error_file(self, rank: int) -> Path:
+        """Why a rank ended, written by itself."""
+        return self.ranks / f"rank-{rank}.error.json"
+
+    def loader_error_file(self, rank: int) -> Path:
+        """Why a loader process of a rank ended, written by itself."""
+        return self.ranks / f"rank-{rank}.loader.json"
+
+    def rank_log(self, rank: int) -> Path:
+        """Standard output and error of one rank."""
+        return self.logs / f"rank-{rank}.log"
+
+    def node_log(self, node: int) -> Path:
+        """Standard output and error of one node's agent."""
+        return self.logs / f"node-{node}.log"
+
+
+class Unwritable(msgspec.Struct, frozen=True, kw_only=True):
+    """An error of the system with a file that was to be written."""
+
+    number: int
+    why: str
+    path: str
+
+
+class RankError(msgspec.Struct, frozen=True, kw_only=True):
+    """A rank's own account of its end."""
+
+    rank: int
+    kind: str
+    """Name of the exception's class; empty where the message says all."""
+    message: str
+    time_ns: int
+    """Wall clock, so that the ranks of one host can be put in order."""
+    hint: str = ""
+    unwritten: Unwritable | None = None
+    """Of what could not be written, where that was it."""
+    said: tuple[str, ...] = ()
+    """The last lines of its log before it wrote down why it ended."""

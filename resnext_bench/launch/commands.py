@@ -1,0 +1,184 @@
+"""The commands that start a session, one for each node, as a user could type them."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.job import NODE_VARIABLE
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.topology import Place, Topology
+
+LOOPBACK = "127.0.0.1"
+WORKER = "resnext_bench.worker"
+KEEP_MEMORY: Final = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+"""What freed tensors held stays with a rank on the CPU, as it does on a GPU (mallopt(3)).
+
+glibc would give it back to the kernel in each step and have it zeroed anew: thousands of page
+faults, a quarter of a small network's step. How many, depends on how a launch happened to lay out
+its heap, so that launches of one configuration differed by 10 %.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeCommand:
+    """What starts one node: a torchrun agent, or the worker itself where it is the only rank."""
+
+    node: int
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    """Variables added to those of the caller."""
+    cores: tuple[int, ...]
+
+    def shell(self) -> str:
+        """As one line for a shell."""
+        variables = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*variables, shlex.join(self.argv)])
+
+
+def commands(
+    config: RunConfig,
+    topology: Topology,
+    *,
+    folder: Path,
+    run_id: str,
+    port: int,
+    module: str = WORKER,
+) -> tuple[NodeCommand, ...]:
+    """One command a node, each running `module` on `folder`.
+
+    All nodes meet at `port` of this host's loopback address.
+    """
+    work = ("--module" if config.launcher == "deepspeed" else "-m", module, str(folder))
+    return tuple(
+        NodeCommand(
+            node=node,
+            argv=(
+                *_python(),
+                *_launcher(config, topology, node, run_id, port),
+                *work,
+            ),
+            environment=_environment(topology, node),
+            cores=tuple(core for place in _places(topology, node) for core in place.cores),
+        )
+        for node in range(topology.nodes)
+    )
+
+
+def member_command(
+    topology: Topology, member: Member, *, folder: Path, module: str = WORKER
+) -> NodeCommand:
+    """The worker of one rank that somebody else has started."""
+    place = topology.place(member.node, member.local_rank)
+    own = msgspec.structs.replace(topology, places=(place,))
+    variables = {
+        "RANK": str(member.rank),
+        "LOCAL_RANK": str(member.local_rank),
+        "WORLD_SIZE": str(member.world),
+        "LOCAL_WORLD_SIZE": str(member.nproc_per_node),
+        "MASTER_ADDR": member.address,
+        "MASTER_PORT": str(member.port),
+    }
+    return NodeCommand(
+        node=member.node,
+        argv=(*_python(), "-m", module, str(folder)),
+        environment=_environment(own, member.node) | variables,
+        cores=place.cores,
+    )
+
+
+def _python() -> tuple[str, ...]:
+    return (sys.executable, "-P")
+
+
+def _launcher(
+    config: RunConfig, topology: Topology, node: int, run_id: str, port: int
+) -> tuple[str, ...]:
+    match config.launcher:
+        case "torchrun":
+            return _torchrun(config, node, run_id, port)
+        case "deepspeed":
+            return _deepspeed(config, topology, port)
+    return ()
+
+
+def _deepspeed(config: RunConfig, topology: Topology, port: int) -> tuple[str, ...]:
+    """DeepSpeed's launcher on one node. It numbers the ranks' GPUs itself, so it is told which."""
+    gpus = _gpus(topology.places)
+    ranks = ("--include", f"localhost:{','.join(gpus)}")
+    return (
+        *("-m", "deepspeed.launcher.runner"),
+        # Where a cluster's file lies at its usual place, it would train there.
+        *("--hostfile", os.devnull),
+        *(ranks if gpus else ("--num_gpus", str(config.nproc_per_node))),
+        *("--master_addr", LOOPBACK, "--master_port", str(port)),
+    )
+
+
+def _torchrun(config: RunConfig, node: int, run_id: str, port: int) -> tuple[str, ...]:
+    return (
+        *("-m", "torch.distributed.run"),
+        *("--nnodes", str(config.nodes)),
+        *("--nproc-per-node", str(config.nproc_per_node)),
+        *("--rdzv-backend", "c10d"),
+        *("--rdzv-endpoint", f"{LOOPBACK}:{port}"),
+        *("--rdzv-id", run_id),
+        *("--rdzv-conf", f"is_host={int(node == 0)},join_timeout=120"),
+        *("--local-addr", LOOPBACK),
+        *("--max-restarts", "0"),
+        # The agent wakes this often beside the measurement; its default is ten times a second.
+        *("--monitor-interval", "1"),
+    )
+
+
+def _environment(topology: Topology, node: int) -> dict[str, str]:
+    places = _places(topology, node)
+    variables = {
+        NODE_VARIABLE: str(node),
+        # A user's folder may hold a bench/ or reports/ of its own: never import from it.
+        "PYTHONSAFEPATH": "1",
+        # NVML's order, by which the GPUs were chosen and are watched; CUDA's own is another.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "OMP_NUM_THREADS": str(places[0].threads),
+    }
+    if len(topology.places) == 1:  # nothing of a surrounding torchrun or srun may leak in
+        variables |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+    if places[0].device == "cpu":
+        variables |= kept_memory()
+    if topology.emulated:
+        variables["GLOO_SOCKET_IFNAME"] = "lo"
+    # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
+    variables["CUDA_VISIBLE_DEVICES"] = ",".join(_gpus(places))
+    return variables
+
+
+def kept_memory() -> dict[str, str]:
+    """Variables by which freed memory stays; none where the user has chosen an allocator."""
+    return {} if _allocator_is_chosen() else dict(KEEP_MEMORY)
+
+
+def _allocator_is_chosen() -> bool:
+    """Whether the user has tuned glibc's malloc, or loads another one."""
+    tuned = any(name.startswith("MALLOC_") for name in os.environ)
+    return (
+        tuned
+        or "malloc" in os.environ.get("GLIBC_TUNABLES", "")
+        or bool(os.environ.get("LD_PRELOAD"))
+    )
+
+
+def _gpus(places: tuple[Place, ...]) -> list[str]:
+    """The node's GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
+    return [named[int(i)] if named != [""] else i for i in indices if i]
+
+
+def _places(topology: Topology, node: int) -> tuple[Place, ...]:
+    return tuple(place for place in topology.places if place.node == node)

@@ -1,0 +1,84 @@
+"""How the processes of a session ended, as their launchers tell it."""
+
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.job import SessionFolder
+
+_LIKELY: Final[dict[int, str]] = {
+    signal.SIGKILL: " (the kernel does so when memory runs out)",
+    signal.SIGBUS: (
+        " (a shard that was cut while it was read, or a storage that failed; without shards, shared"
+        " memory that is full)"
+    ),
+}
+"""What a signal usually means here."""
+_TORCHRUN: Final = re.compile(
+    r"(?:rank\s*:\s*(\d+)(?: \(local_rank: \d+\))?\s+)?exitcode\s*:\s*(-?\d+)\s*\(pid:\s*(\d+)\)"
+)
+"""How torchrun's report names a process that did not end well."""
+_DEEPSPEED: Final = re.compile(r"exits with return code = (\d+)")
+"""What DeepSpeed's launcher says of the first such process, but not which rank it was."""
+_TERMINATED: Final = "Stack (most recent call first):"
+"""How faulthandler begins what it says of one thread alone."""
+_OWN_CODE: Final = 1
+"""With which a rank ends that gives an account of its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exit:
+    """The end of one process, as an agent saw it."""
+
+    rank: int
+    """By torchrun's count; -1 where it does not say."""
+    pid: int
+    code: int
+    """-N for signal N."""
+
+
+def exits(folder: SessionFolder) -> list[Exit]:
+    """What torchrun's agents report, each its first failure last."""
+    return [
+        Exit(rank=int(rank or -1), pid=int(pid), code=int(code))
+        for log in _node_logs(folder)
+        for rank, code, pid in _TORCHRUN.findall(log)
+    ]
+
+
+def code_of_silent(folder: SessionFolder, *, others_told: bool) -> int | None:
+    """The exit code that DeepSpeed's launcher gives of a rank that left no account of its end."""
+    found = [int(code) for log in _node_logs(folder) for code in _DEEPSPEED.findall(log)]
+    of_silent = [code for code in found if code != _OWN_CODE or not others_told]
+    return of_silent[0] if of_silent else None
+
+
+def _node_logs(folder: SessionFolder) -> list[str]:
+    return [path.read_text(errors="replace") for path in sorted(folder.logs.glob("node-*.log"))]
+
+
+def was_terminated(log: Path) -> bool:
+    """Whether a rank got SIGTERM: it then says where it was (resnext_bench/worker/entry.py)."""
+    try:
+        return _TERMINATED in log.read_text(errors="replace")
+    except OSError:
+        return False
+
+
+def signal_words(number: int) -> str:
+    """What a signal did, and what that usually means here."""
+    names = {entry.value: entry.name for entry in signal.Signals}
+    name = names.get(number, f"signal {number}")
+    return f"killed by {name}{_LIKELY.get(number, '')}"
+
+
+def ended_words(code: int) -> str:
+    """The same as a predicate: "ended with exit code 2", "was killed by SIGSEGV"."""
+    return f"was {signal_words(-code)}" if code < 0 else f"ended with exit code {code}"
+
+
+def exit_words(code: int | None) -> str:
+    """How a command ended, from its exit code, -N for signal N."""
+    return signal_words(-code) if code and code < 0 else f"exit code {code}"

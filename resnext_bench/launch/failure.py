@@ -1,0 +1,321 @@
+"""Finds the rank that failed first. The others fail after it, with errors about the connection."""
+
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.job import RankError, SessionFolder
+from resnext_bench.launch.ends import (
+    code_of_silent,
+    exit_words,
+    exits,
+    signal_words,
+    was_terminated,
+)
+from resnext_bench.logs import last_line, last_words, tail
+from resnext_bench.rankfile import Phase, RankFile
+from resnext_bench.reports.schema.record import Failure
+
+_OF_MEMORY: Final = re.compile(
+    r"out of (\w+ )?memory|SIGKILL|cannot allocate memory|STATUS_ALLOC_FAILED"
+    # A loader process; of a bus error it dies where shared memory is full.
+    r"|killed by signal: (Killed|Bus)|shared memory is full"
+    # A GPU in exclusive-process mode takes no second process: room of another kind.
+    r"|devices?(\(s\))? (is/are|is|are) busy or unavailable",
+    re.IGNORECASE,
+)
+_CONSEQUENCE: Final = re.compile(
+    r"connection (closed|reset|refused)|socket|broken pipe|timed out|timeout|gloo|nccl|peer",
+    re.IGNORECASE,
+)
+"""Words of errors that follow from another rank's end."""
+_DIRECT: Final = ("direct", "joined")
+"""Launchers of configurations in which the program itself starts the one rank that it watches."""
+_LAUNCHERS: Final = {"torchrun": "torchrun", "deepspeed": "DeepSpeed's launcher"}
+_DOING: Final = {
+    Phase.STARTING: "while starting",
+    Phase.DATA: "while opening the data",
+    Phase.CONNECTING: "while meeting the other ranks",
+    Phase.MODEL: "while loading the model",
+    Phase.PROFILED: "while being profiled",
+    Phase.GATHERING: "while handing over what was measured",
+}
+
+
+_EXIT: Final = "SystemExit"
+_SAY_WHERE: Final = (_EXIT, "ModelError", "DataError", "Disagreement")
+"""Errors of our own, whose words need no phase beside them."""
+_SAY_ALL: Final = ("ModelError", "DataError")
+"""Of which a traceback through our own code would tell nothing more."""
+_SAID_LINES: Final = 4
+_TRACE_LINES: Final = 8
+
+
+MOST_LETTERS: Final = 300
+"""Of somebody else's message."""
+
+
+def find_failure(folder: SessionFolder, exit_codes: Sequence[int | None]) -> Failure:
+    """The first cause, as far as the files of the session tell."""
+    errors, launch = _rank_errors(folder), _launch_of(folder, exit_codes)
+    # A rank that aborts itself does so because another's error left it waiting.
+    told = any(not _is_consequence(error) for error in errors)
+    killed = _killed(launch, but={signal.SIGTERM, *([signal.SIGABRT] * told)})
+    if found := killed or (None if told else _ended(launch) or _silent(launch, errors)):
+        return found
+    if errors:
+        first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
+        return _stalled(first, launch) or _told(first, launch)
+    return _of_agent(launch, exit_codes)
+
+
+def find_early_end(folder: SessionFolder) -> Failure | None:
+    """The rank that ended as if all were well, and had not done its work."""
+    launch = _launch_of(folder, [0])
+    for rank in launch.unexplained():
+        return launch.failure(rank, f"the program ended with exit code 0 {launch.where(rank)}")
+    return None
+
+
+def find_stuck(folder: SessionFolder, rank: int, seconds: float) -> Failure:
+    """The rank that the others wait for: the one that is least far; `rank` where none is known."""
+    files = {file.rank: file for file in rank_files(folder)}
+    behind = min(files.values(), key=_progress, default=None)
+    if behind and rank in files and _progress(behind) < _progress(files[rank]):
+        rank = behind.rank
+    doing = where(files[rank]) if rank in files else "before it began"
+    log = folder.rank_log(rank)
+    what = f"nothing has moved for {seconds:.0f} s: rank {rank} is stuck {doing}"
+    return _failure(rank, what + _quoted(last_words(log)), log)
+
+
+def _progress(file: RankFile) -> tuple[int, int]:
+    """How far a rank is, to the part of a step: the others wait for it in a later one."""
+    return file.phase, int((file.marks > 0).sum())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Launch:
+    """The ranks of a session, and how those ended that did not end well."""
+
+    folder: SessionFolder
+    launcher: str | None
+    """As the work order names it; None where that cannot be read."""
+    ranks: dict[int, RankFile | None]
+    """All that have begun, with their files as far as they have any."""
+    codes: dict[int, int]
+    """Exit codes of ranks, -N for signal N; torchrun's first failure last."""
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the program has started the one rank itself."""
+        return self.launcher in _DIRECT
+
+    def unexplained(self) -> list[int]:
+        """Ranks that have neither done their work nor said why not."""
+        return [
+            rank
+            for rank, file in self.ranks.items()
+            if not (file and file.phase is Phase.DONE) and not self.folder.error_file(rank).exists()
+        ]
+
+    def where(self, rank: int) -> str:
+        """What a rank was busy with."""
+        file = self.ranks.get(rank)
+        return where(file) if file else _DOING[Phase.STARTING]
+
+    def failure(self, rank: int, what: str) -> Failure:
+        """A rank that cannot speak for itself any more: its last words say what nothing else can.
+
+        What it said before it had a log of its own stands in that of its node.
+        """
+        own = self.folder.rank_log(rank)
+        nodes = sorted(self.folder.logs.glob("node-*.log")) if self.is_direct else []
+        log = next((path for path in (own, *nodes) if tail(path)), own)
+        return _failure(rank, f"rank {rank}: {what}{_quoted(last_words(log))}", log)
+
+
+def _launch_of(folder: SessionFolder, exit_codes: Sequence[int | None]) -> _Launch:
+    files = {file.rank: file for file in rank_files(folder)}
+    launcher = _launcher(folder)
+    begun = {*files, *(int(path.stem.partition("-")[2]) for path in folder.logs.glob("rank-*.log"))}
+    codes: dict[int, int] = {}
+    if launcher in _DIRECT:
+        begun = begun or {0}
+    if launcher in _DIRECT or (launcher is None and len(exit_codes) == 1):
+        # Where it is not known whether there was a launcher, only a signal is a rank's for certain.
+        ends = [code for code in exit_codes if code is not None and (launcher or code < 0)]
+        codes = {rank: code for rank in begun for code in ends}
+    by_pid = {file.pid: rank for rank, file in files.items()}
+    for end in exits(folder):
+        # Agents number the ranks as their logs do; of one that has a file, the process must fit.
+        rank = by_pid.get(end.pid, -1 if end.rank in files else end.rank)
+        codes.pop(rank, None)
+        codes |= {rank: end.code} if rank >= 0 else {}
+    ranks = {rank: files.get(rank) for rank in sorted({*begun, *codes})}
+    return _Launch(folder=folder, launcher=launcher, ranks=ranks, codes=codes)
+
+
+def _launcher(folder: SessionFolder) -> str | None:
+    try:
+        return folder.read_job().config.launcher
+    except CannotHere:
+        return None
+
+
+def rank_files(folder: SessionFolder) -> Iterator[RankFile]:
+    """Of all ranks that have begun."""
+    return filter(None, (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin")))
+
+
+def is_lack_of_memory(failure: Failure) -> bool:
+    """Whether memory ran out, or the kernel may have ended a rank because it did."""
+    return bool(_OF_MEMORY.search(failure.what))
+
+
+def _killed(launch: _Launch, *, but: set[signal.Signals]) -> Failure | None:
+    """A rank ended by a signal that nobody here sent."""
+    for rank in launch.unexplained():
+        number = -launch.codes.get(rank, 0)
+        if number > 0 and number not in but:
+            return launch.failure(rank, f"{signal_words(number)} {launch.where(rank)}")
+    return None
+
+
+def _ended(launch: _Launch) -> Failure | None:
+    """A rank that ended itself, and left no account of why."""
+    gone = launch.unexplained()
+    for rank, code in reversed(launch.codes.items()):
+        if rank in gone and code >= 0:
+            what = f"the program ended with exit code {code} {launch.where(rank)}"
+            return launch.failure(rank, what)
+    return None
+
+
+def _silent(launch: _Launch, errors: list[RankError]) -> Failure | None:
+    """A rank that went without a word while the others say that they lost one, or were ended.
+
+    DeepSpeed's launcher names neither the rank nor, for certain, the signal; of a group that
+    somebody else has started, only this node's ranks can be seen.
+    """
+    gone = launch.unexplained()
+    silent = [rank for rank in gone if not was_terminated(launch.folder.rank_log(rank))]
+    if not silent or not (errors or len(silent) < len(gone)):
+        return None
+    first = silent[0]
+    ended = _silently(launch, others_told=bool(errors))
+    if len(silent) == 1:
+        return launch.failure(first, ended.format(where=launch.where(first)))
+    others = " or ".join(f"rank {rank}" for rank in silent[1:])
+    where_to = f"{launch.where(first)} (or it was {others} that ended first)"
+    return launch.failure(first, ended.format(where=where_to))
+
+
+def _silently(launch: _Launch, *, others_told: bool) -> str:
+    """How a rank ended of which nobody says it, with a place for where it was."""
+    code = code_of_silent(launch.folder, others_told=others_told)
+    if code is not None:
+        return f"the program ended with exit code {code} {{where}}"
+    if launch.launcher == "torchrun":
+        return "ended {where}, with its work not done, and torchrun tells no error: os._exit(0)?"
+    return "ended without a word {where}; SIGKILL is what the kernel sends when memory runs out"
+
+
+def _told(error: RankError, launch: _Launch) -> Failure:
+    """A rank's own account. Without a kind it says all there is: no traceback tells more."""
+    what = f"rank {error.rank}: {_account_of(error, launch)}"
+    if error.kind and len(error.message) > MOST_LETTERS and error.hint:  # ours says it in short
+        what = f"rank {error.rank}: {error.hint} ({_account_of(error, launch)})"
+    elif more := "; ".join(filter(None, (_phase_of(error, launch), error.hint))):
+        what = f"{what} ({more})"
+    if error.kind in ("", _EXIT):
+        what += _quoted(last_line(error.said))
+    log = launch.folder.rank_log(error.rank)
+    lines = error.said
+    if error.kind in _SAY_ALL:
+        lines = ()
+    elif error.kind not in ("", _EXIT):
+        lines = tail(log)
+        if error.said and not set(error.said) <= set(lines):
+            lines = (*error.said[-_SAID_LINES:], *lines[-_TRACE_LINES:])
+    return Failure(rank=error.rank, what=what, log=str(log), log_tail=lines)
+
+
+def _account_of(error: RankError, launch: _Launch) -> str:
+    if error.kind == _EXIT:
+        return f"the program ended itself {launch.where(error.rank)} ({_one_line(error.message)})"
+    if not error.kind:  # our own words, and no more of them than are needed
+        return " ".join(error.message.split()) or "no message"
+    return f"{error.kind}: {_one_line(error.message)}"
+
+
+def _phase_of(error: RankError, launch: _Launch) -> str:
+    """What a rank was about to do, where its error is somebody else's and does not tell."""
+    file = launch.ranks.get(error.rank)
+    if file is None or not error.kind or error.kind in _SAY_WHERE:
+        return ""
+    return _DOING[file.phase] if Phase.STARTING < file.phase < Phase.WARM_UP else ""
+
+
+def _stalled(error: RankError, launch: _Launch) -> Failure | None:
+    """Who did not come, where a rank waited in vain: it was ended in the middle of something."""
+    if not re.search(r"timed out|timeout", error.message, re.IGNORECASE):
+        return None
+    for rank in launch.unexplained():
+        what = f"was stuck {launch.where(rank)}, and rank {error.rank} waited for it in vain"
+        return launch.failure(rank, f"{what} ({_one_line(error.message)})")
+    return None
+
+
+def _of_agent(launch: _Launch, exit_codes: Sequence[int | None]) -> Failure:
+    """No rank has failed that anything is known of."""
+    node = next((node for node, code in enumerate(exit_codes) if code), 0)
+    log = launch.folder.node_log(node)
+    code = exit_codes[node]
+    how = f"was {signal_words(-code)}" if code and code < 0 else f"ended with {exit_words(code)}"
+    if launch.is_direct:
+        for rank in launch.unexplained():  # by SIGTERM, which of several ranks others' ends bring
+            return launch.failure(rank, f"{how.removeprefix('was ')} {launch.where(rank)}")
+        what = f"the program {how} after its work was done"
+    else:
+        who = _LAUNCHERS.get(launch.launcher or "", "its launcher")
+        what = f"node {node}: {who} {how} before any rank reported"
+    return _failure(None, what + _quoted(last_words(log)), log)
+
+
+def _rank_errors(folder: SessionFolder) -> list[RankError]:
+    files = sorted(folder.ranks.glob("rank-*.error.json"))
+    return [msgspec.json.decode(path.read_bytes(), type=RankError) for path in files]
+
+
+def _is_consequence(error: RankError) -> bool:
+    return bool(_CONSEQUENCE.search(f"{error.kind} {error.message}"))
+
+
+def where(file: RankFile) -> str:
+    """What a rank was busy with, as the end of a sentence."""
+    if file.phase in (Phase.WARM_UP, Phase.TIMED):
+        of = "" if file.is_open else f" of {file.warm_up + file.steps}"
+        return f"in step {file.steps_done + 1}{of}"
+    return _DOING.get(file.phase, "at its end")
+
+
+def _quoted(words: str) -> str:
+    return f'; its last words: "{words}"' if words else ""
+
+
+def _one_line(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if not lines:
+        return "no message"
+    return lines[0] if len(lines[0]) <= MOST_LETTERS else f"{lines[0][:MOST_LETTERS]} …"
+
+
+def _failure(rank: int | None, what: str, log: Path) -> Failure:
+    return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))

@@ -1,0 +1,106 @@
+"""Gives every rank its own cores, threads and device."""
+
+import msgspec
+
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.topology import Backend, Place, Topology
+
+
+def place_member(config: RunConfig, machine: Machine, member: Member) -> Topology:
+    """Where one rank stands that somebody else has started; of the others, no more is known yet.
+
+    All places are as this rank's own, until the ranks have told theirs (`topology_seen`).
+    """
+    gpus = machine.gpus if config.device == "cuda" else ()
+    own = Place(
+        node=member.node,
+        local_rank=member.local_rank,
+        cores=machine.cores,
+        threads=config.threads,
+        loader_threads=config.loader_threads,
+        device=f"cuda:{gpus[member.local_rank % len(gpus)].index}" if gpus else "cpu",
+    )
+    each = config.nproc_per_node
+    return Topology(
+        nodes=config.nodes,
+        nproc_per_node=each,
+        emulated=False,
+        backend=_backend(config, config.world_size if gpus else 0),
+        places=tuple(
+            msgspec.structs.replace(own, node=rank // each, local_rank=rank % each)
+            for rank in range(config.world_size)
+        ),
+    )
+
+
+def topology_seen(planned: Topology, result: SessionResult) -> Topology:
+    """Where the ranks of a group stood that somebody else had started, by what they told."""
+    pairs = list(zip(result.samples, result.facts, strict=True))
+    devices = [(samples.host, facts.gpu) for samples, facts in pairs]
+    places = [
+        Place(
+            node=samples.node,
+            local_rank=samples.local_rank,
+            cores=facts.affinity,
+            threads=facts.torch_threads,
+            loader_threads=planned.places[0].loader_threads,
+            device=samples.device,
+            device_shared_by=devices.count(device) if facts.gpu else 1,
+            host=samples.host,
+            gpu=facts.gpu,
+        )
+        for device, (samples, facts) in zip(devices, pairs, strict=True)
+    ]
+    shared = len(set(devices)) < len(devices)
+    backend: Backend = "gloo" if planned.backend == "nccl" and shared else planned.backend
+    return msgspec.structs.replace(
+        planned,
+        emulated=planned.nodes > len({place.host for place in places}),
+        backend=backend,
+        places=tuple(sorted(places, key=lambda place: (place.node, place.local_rank))),
+    )
+
+
+def place_ranks(config: RunConfig, machine: Machine) -> Topology:
+    """Split this host's cores and GPUs over all ranks of all (emulated) nodes.
+
+    Ranks get equal, disjoint runs of cores, siblings of a physical core together. GPUs go round
+    over the ranks; where there are fewer, ranks share them and the places say so. In the plan of
+    more ranks than there are cores, no rank has any.
+    """
+    world = config.world_size
+    each = machine.usable_cores // world
+    gpus = len(machine.gpus) if config.device == "cuda" else 0
+    places = tuple(
+        Place(
+            node=rank // config.nproc_per_node,
+            local_rank=rank % config.nproc_per_node,
+            cores=machine.cores[rank * each : (rank + 1) * each],
+            threads=config.threads,
+            loader_threads=config.loader_threads,
+            device=f"cuda:{rank % gpus}" if gpus else "cpu",
+            device_shared_by=_sharers(rank % gpus, world, gpus) if gpus else 1,
+        )
+        for rank in range(world)
+    )
+    return Topology(
+        nodes=config.nodes,
+        nproc_per_node=config.nproc_per_node,
+        emulated=config.nodes > 1,
+        backend=_backend(config, gpus),
+        places=places,
+    )
+
+
+def _sharers(gpu: int, world: int, gpus: int) -> int:
+    return len(range(gpu, world, gpus))
+
+
+def _backend(config: RunConfig, gpus: int) -> Backend:
+    if config.engine == "none":
+        return "none"
+    # NCCL refuses two ranks on one GPU; gloo takes CUDA tensors by way of the host.
+    return "nccl" if gpus >= config.world_size else "gloo"

@@ -1,0 +1,104 @@
+"""A script that calls `resnext_bench.step()`, as a side that takes turns with another one."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from resnext_bench import tokens
+from resnext_bench.launch.script import POLL_S, RunningScript, ScriptCommand
+from resnext_bench.machine.cpu import cpu_seconds
+from resnext_bench.reports.files import writing
+
+TURNS_VARIABLE: Final = "RESNEXT_BENCH_TURNS"
+"""Names the folder of a side's two pipes; the words are those of `resnext_bench.tokens`."""
+GONE: Final = -1
+"""Word of a side that takes no more steps."""
+
+END_S: Final = 1.0
+"""Within which a script that fails after its last step has ended."""
+
+
+class Left(Exception):
+    """A side takes no more turns; `name` says which, and `code` how it ended, if it has."""
+
+    def __init__(self, name: str, code: int | None) -> None:
+        super().__init__(name)
+        self.name = name
+        self.code = code
+
+
+class TooLong(Exception):
+    """A side has not given the token back in time; `name` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class TurningScript:
+    """A script that takes steps only while it holds the token, and sleeps in `step()` else."""
+
+    def __init__(self, name: str, command: ScriptCommand, pipes: Path) -> None:
+        self.name = name
+        with writing(pipes):
+            pipes.mkdir(parents=True, exist_ok=True)
+        both = tokens.Pipes(pipes)
+        both.create()
+        self._holder = tokens.Holder(both)
+        self.script = RunningScript(command)
+
+    def __enter__(self) -> Self:
+        try:
+            self.script.__enter__()
+        except BaseException:
+            self._holder.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.script.__exit__(kind, error, trace)
+        self._holder.close()
+
+    def cpu_s(self) -> float:
+        """CPU time of all its processes so far."""
+        return cpu_seconds(self.script.pids)
+
+    def give(self, steps: int) -> None:
+        """Pass the token for so many steps; `tokens.END` lets it run on freely."""
+        self._holder.give(steps)
+
+    def answer(
+        self, sides: Sequence["TurningScript"], ends_s: float, tick: Callable[[], None]
+    ) -> int:
+        """Wait for the token to come back, with this side's word; raises Left and TooLong.
+
+        All `sides` must stay alive. `ends_s` is by the monotonic clock.
+        """
+        while True:
+            word = self._word(POLL_S)
+            if word is not None:
+                return word
+            for side in sides:
+                side.require_running()
+            if time.monotonic() > ends_s:
+                raise TooLong(self.name)
+            tick()
+
+    def require_running(self) -> None:
+        """A side may end after it has answered for the last time: what it said is read first."""
+        code = self.script.code()
+        if code is not None and (self._word(0) is None):
+            raise Left(self.name, code)
+
+    def _word(self, seconds: float) -> int | None:
+        word = self._holder.answer(seconds)
+        if word == GONE:
+            raise Left(self.name, self.script.code(END_S))
+        return word

@@ -1,0 +1,108 @@
+"""The machine and software of a run, for its record: by allow-list, without credentials."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.machine.boards import read_boards
+from resnext_bench.machine.findings import here
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.virtual import container, hypervisor
+from resnext_bench.reports.schema.record import Environment
+
+VARIABLES: Final = re.compile(
+    r"(OMP|MKL|KMP|GOMP|ONEDNN|DNNL|ATEN|TORCH|PYTORCH|NCCL|GLOO|CUDA|CUDNN|CUBLAS|NVIDIA|DALI)"
+    r"_[A-Z0-9_]+|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|GLIBC_TUNABLES|MALLOC_[A-Z_]+"
+)
+"""Names of variables that change speed."""
+_SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY", re.IGNORECASE)
+_PACKAGES: Final = (
+    *("torch", "torchvision", "timm", "numpy", "deepspeed", "triton"),
+    *("nvidia-dali-cuda130", "nvidia-dali-cuda120"),
+    *("nvidia-cudnn-cu13", "nvidia-nccl-cu13", "nvidia-cublas", "nvidia-cuda-runtime"),
+    *("nvidia-cudnn-cu12", "nvidia-nccl-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"),
+)
+"""Torch for CUDA 12 and 13 names its libraries differently."""
+
+
+def fingerprint(
+    machine: Machine, worker_versions: dict[str, str], folder: Path | None = None
+) -> Environment:
+    """What could change a number, as far as it can be told without torch.
+
+    `folder` lies in the checkout to tell of; the current one if none is given.
+    """
+    installed = {name: found for name in _PACKAGES if (found := _version(name))}
+    driver, boards = read_boards()
+    sources = here()
+    return Environment(
+        host=platform.node(),
+        cpu=machine.cpu_name,
+        cores=machine.usable_cores,
+        memory_gib=round(machine.memory_gib, 1),
+        gpus=tuple(gpu.name for gpu in machine.gpus),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions=installed | driver | worker_versions,
+        variables=_variables(),
+        git=_git(folder or Path.cwd()),
+        boards=boards,
+        hypervisor=hypervisor(sources),
+        container=container(sources),
+    )
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in sorted(os.environ.items()) if changes_speed(name)}
+
+
+def changes_speed(name: str) -> bool:
+    """Whether a variable of this name belongs into a record."""
+    return bool(VARIABLES.fullmatch(name)) and not _SECRET.search(name)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _git(folder: Path) -> dict[str, str] | None:
+    """State of the checkout the user stands in, if it is one."""
+    if shutil.which("git") is None:
+        return None
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    state = {
+        "commit": commit,
+        "branch": _ask_git(folder, "branch", "--show-current"),
+        "remote": without_credentials(_ask_git(folder, "remote", "get-url", "origin")),
+        "dirty": str(bool(_ask_git(folder, "status", "--porcelain", "-uno"))).lower(),
+    }
+    return {name: value for name, value in state.items() if value}
+
+
+def _ask_git(folder: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(
+            ("git", "-C", str(folder), *arguments),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def without_credentials(remote: str) -> str:
+    """A remote's address less user, password or token: `https://u:p@host/x` → `https://host/x`."""
+    return re.sub(r"(?<=://)[^/]*@", "", remote)

@@ -1,0 +1,95 @@
+"""What this machine has: cores the program may use, memory, GPUs. No torch is loaded for it."""
+
+import math
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnext_bench.machine import nvml
+from resnext_bench.machine.cgroup import quota_cores
+from resnext_bench.machine.findings import here
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gpu:
+    """One GPU, by its index among those visible to the program."""
+
+    index: int
+    name: str
+    memory_gib: float
+    capability: tuple[int, int]
+
+    @property
+    def has_bf16(self) -> bool:
+        """Whether tensor cores take bf16 (Ampere, 8.0, and later)."""
+        return self.capability >= (8, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """The part of a host that this process may use."""
+
+    cores: tuple[int, ...]
+    """Logical CPUs of the affinity mask, by NUMA node, siblings of a physical core together."""
+    physical_cores: int
+    usable_cores: int
+    """Logical CPUs that can be busy at once: the mask, or the container's quota where less."""
+    memory_gib: float
+    gpus: tuple[Gpu, ...]
+    cpu_name: str
+
+
+def inspect() -> Machine:
+    """Look at this machine."""
+    allowed = sorted(os.sched_getaffinity(0))
+    siblings = {cpu: _siblings(cpu) for cpu in allowed}
+    cores = tuple(sorted(allowed, key=lambda cpu: (_numa_node(cpu), siblings[cpu], cpu)))
+    return Machine(
+        cores=cores,
+        physical_cores=len(set(siblings.values())),
+        usable_cores=min(len(cores), _quota_cores()),
+        memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+        gpus=tuple(
+            Gpu(index=index, name=name, memory_gib=gib, capability=capability)
+            for index, (name, gib, capability) in enumerate(nvml.visible_gpus())
+        ),
+        cpu_name=_cpu_name(),
+    )
+
+
+def _numa_node(cpu: int) -> int:
+    nodes = Path(f"/sys/devices/system/cpu/cpu{cpu}").glob("node[0-9]*")
+    return min((int(path.name.removeprefix("node")) for path in nodes), default=0)
+
+
+def _siblings(cpu: int) -> tuple[int, ...]:
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        return tuple(parse_cpu_list(path.read_text()))
+    except OSError:
+        return (cpu,)
+
+
+def parse_cpu_list(text: str) -> list[int]:
+    """The kernel's list format: "0-2,8" is 0, 1, 2, 8."""
+    cpus: list[int] = []
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        cpus.extend(range(int(first), int(last or first) + 1))
+    return cpus
+
+
+def _quota_cores() -> int:
+    """Whole cores that the control groups' quotas allow, where a container sets them."""
+    quota = quota_cores(here())
+    return 10**6 if quota is None else max(1, math.floor(quota))
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

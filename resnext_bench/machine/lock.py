@@ -1,0 +1,212 @@
+"""One measurement at a time on one machine: an advisory lock that all its users share.
+
+The kernel holds the lock for as long as the process lives, so nothing is left over after a crash.
+The file stays; it is always in /tmp, as $TMPDIR may differ between users and jobs. Machines that
+share a kernel but no /tmp, such as containers, do not see each other's lock.
+"""
+
+import errno
+import fcntl
+import getpass
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.findings import plain
+
+LOCK: Final = Path("/tmp/resnext-bench.lock")
+_ATTEMPTS: Final = 5
+_PAUSE_S: Final = 0.03
+"""Someone who only asks for the holder has the lock for microseconds: worth trying again."""
+_LONGEST: Final = 200
+_LARGEST: Final = 4096
+_HIGHEST_PID: Final = 2**22
+_SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""No link, no inheritance by children, and no waiting at a pipe put in the way."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """Who measures. The file may be written by anyone: words, not facts."""
+
+    pid: int
+    """0 where it has not said."""
+    what: str
+    since_s: float
+    """Seconds since 1970."""
+
+
+@contextmanager
+def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
+    """Hold the machine, or raise CannotHere and say who does.
+
+    Gives whether it is held: False where no lock file can be made, as on a read-only system.
+    """
+    descriptor = _take(path or LOCK)
+    if descriptor is None:
+        yield False
+        return
+    try:
+        _write(descriptor, what)
+        yield True
+    finally:
+        _clear(descriptor)
+        # A child forked without exec still has the file open, so closing alone would not do.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+WAIT_S: Final = 2.0
+
+
+def wait_until_free(
+    minutes: float, tell: Callable[[str], None], *, path: Path | None = None
+) -> None:
+    """Return once nobody measures here; raises CannotHere after so many minutes.
+
+    `tell` is given who it is waited for, whenever that is somebody else.
+    """
+    deadline, told = time.monotonic() + 60 * minutes, ""
+    while found := holder(path=path):
+        if time.monotonic() > deadline:
+            raise CannotHere(f"waited {minutes:g} min (--wait); {_refusal(found)}")
+        who = f"process {found.pid} ({found.what})" if found.pid else "another process"
+        if who != told:
+            told = who
+            tell(f"waiting for {who}, which measures on this machine; at most {minutes:g} min")
+        time.sleep(min(WAIT_S, max(0.0, deadline - time.monotonic()) + 0.01))
+
+
+def holder(*, path: Path | None = None) -> Holder | None:
+    """Who measures on this machine now, if anyone."""
+    try:
+        descriptor = os.open(path or LOCK, os.O_RDONLY | _SAFE)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(descriptor)
+    except OSError:  # a file system without locks
+        return None
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _take(path: Path) -> int | None:
+    """A locked descriptor; None where there can be no lock file."""
+    for attempt in range(_ATTEMPTS):
+        descriptor = _open(path)
+        if descriptor is None:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            found = _read(descriptor)
+            os.close(descriptor)
+            if attempt == _ATTEMPTS - 1:
+                raise CannotHere(_refusal(found)) from None
+            time.sleep(_PAUSE_S)
+        except OSError:
+            os.close(descriptor)
+            return None
+        else:
+            if _is_at(path, descriptor):
+                return descriptor
+            os.close(descriptor)  # someone cleaned /tmp in between: this file is nobody's now
+    raise CannotHere(f"{path} is being replaced all the time; end what does that")
+
+
+def _open(path: Path) -> int | None:
+    """The lock file, made where it is missing.
+
+    First without O_CREAT: in a sticky folder the kernel refuses that for files of other users
+    (fs.protected_regular), root included. Reading is enough for a lock, where writing is denied.
+    """
+    flags = (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDWR, os.O_RDONLY)
+    for flag in flags:
+        try:
+            descriptor = os.open(path, flag | _SAFE, 0o666)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR):
+                raise CannotHere(_not_a_file(path)) from None
+            continue
+        mode = os.fstat(descriptor)
+        if not stat.S_ISREG(mode.st_mode):
+            os.close(descriptor)
+            raise CannotHere(_not_a_file(path))
+        if flag & os.O_CREAT:
+            os.fchmod(descriptor, 0o666)  # the umask took some of it
+        return descriptor
+    return None
+
+
+def _not_a_file(path: Path) -> str:
+    return (
+        f"{path} should be a plain file, to tell measurements apart, and is not\n"
+        f"Look at who made it, and remove it: ls -l {path}"
+    )
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, what: str) -> None:
+    """Say who we are; best effort, as the lock is held either way."""
+    facts = Holder(pid=os.getpid(), what=what[:_LONGEST], since_s=time.time())
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, msgspec.json.encode(facts) + b"\n", 0)
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+
+
+def _read(descriptor: int) -> Holder:
+    """What the file says, and no trust in it."""
+    unknown = Holder(pid=0, what="it has not said what", since_s=time.time())
+    try:
+        found = msgspec.json.decode(os.pread(descriptor, _LARGEST, 0), type=Holder)
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        return unknown
+    if not (0 < found.pid <= _HIGHEST_PID and 0 <= found.since_s <= unknown.since_s):
+        return unknown
+    return Holder(pid=found.pid, what=plain(found.what)[:_LONGEST], since_s=found.since_s)
+
+
+def _refusal(found: Holder) -> str:
+    wait = "Two measurements at once spoil each other: wait for it (--wait MINUTES does)"
+    if not found.pid:
+        return f"another process is measuring on this machine; {found.what}\n{wait}"
+    since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
+    minutes = int((time.time() - found.since_s) / 60)
+    ago = f" ({minutes} min ago)" if minutes else ""
+    whose = _owner(found.pid)
+    end = f", or end it with: kill {found.pid}" if whose == getpass.getuser() else ""
+    who = f"process {found.pid}" + (f" of {whose}" if whose and not end else "")
+    return f"{who} began to measure here at {since}{ago}: {found.what}\n{wait}{end}"
+
+
+def _owner(pid: int) -> str:
+    """The user whose process it is; empty where nobody can say."""
+    try:
+        return Path(f"/proc/{pid}").owner()
+    except (OSError, KeyError):
+        return ""

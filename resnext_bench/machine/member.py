@@ -1,0 +1,270 @@
+"""Whether somebody else has started this process as one rank of many, and as which.
+
+Torchrun, srun and mpirun each say so in variables of their own. Then nothing is launched: each of
+their processes takes part as one rank, and the first one keeps the record.
+"""
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from resnext_bench.errors import CannotHere, UsageError
+
+Variables = Mapping[str, str]
+
+_PORTS: Final = range(20_000, 32_000)
+"""Below the ports that Linux hands out by itself (32768 on)."""
+
+
+_TORCH: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+"""What torchrun says of a rank; MASTER_ADDR and MASTER_PORT, which users set too, say nothing."""
+_MEETING: Final = ("MASTER_ADDR", "MASTER_PORT")
+_ALIAS: Final = {"LOCAL_WORLD_SIZE": "LOCAL_SIZE"}
+"""DeepSpeed's launcher and Horovod have a name of their own."""
+_SRUN: Final = (
+    *("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NODEID"),
+    "SLURM_STEP_TASKS_PER_NODE",
+)
+"""What srun says of a task; SLURM_STEP_ID shows that srun has started it."""
+_MPI: Final = (
+    (
+        *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        *("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
+        *("PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"),
+    ),
+    (
+        *("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+        *("PMI_SIZE", "MPI_LOCALNRANKS"),
+    ),
+)
+"""Of each MPI: rank, ranks, rank on the node, ranks on the node, and what its ranks share.
+
+MPICH and Intel's have no name for a job that all its ranks know.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One rank of a group that was launched by another program."""
+
+    launcher: str
+    """As the user knows it: torchrun, srun, mpirun."""
+    rank: int
+    world: int
+    local_rank: int
+    nproc_per_node: int
+    node: int
+    address: str
+    """Of the first node, where all ranks meet."""
+    port: int
+    hosted: bool
+    """Whether the launcher keeps the store at this port; else rank 0 does."""
+    attempt: str
+    """Tells one start of the group from the next, as a store may outlive ranks."""
+    marks: tuple[tuple[str, str], ...]
+    """Variables that all ranks of the group share, and no other process has."""
+    rank_variable: str
+    """Names a process's rank in its environment."""
+
+    @property
+    def nodes(self) -> int:
+        """Nodes, all with the same number of ranks."""
+        return self.world // self.nproc_per_node
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one keeps the record and speaks to the user."""
+        return self.rank == 0
+
+
+def find_member(variables: Variables | None = None) -> Member | None:
+    """The part this process has in somebody's group of several ranks; None where it is alone.
+
+    Raises CannotHere where the variables contradict one another, or tell a part of the story.
+    """
+    given = os.environ if variables is None else variables
+    readers: tuple[Callable[[Variables], Member | None], ...]
+    # From the inside out: torchrun runs under srun, and mpirun starts its ranks by way of it.
+    readers = (_torchrun, _mpirun, _srun)
+    member = next(filter(None, (read(given) for read in readers)), None)
+    if member is None:
+        _require_whole(given)
+    if member is None or member.world == 1:
+        return None
+    return _checked(member)
+
+
+def require_alone(command: str) -> None:
+    """Raise UsageError for a command that launches ranks itself, where many of it were started."""
+    if member := find_member():
+        raise UsageError(
+            f"{command} starts its ranks itself, but {member.launcher} has started it "
+            f"{member.world} times; start it once (under srun: srun --ntasks 1 --overlap …)"
+        )
+
+
+def _checked(member: Member) -> Member:
+    inside = 0 <= member.rank < member.world and 0 <= member.local_rank < member.nproc_per_node
+    if not inside or member.world % member.nproc_per_node:
+        raise CannotHere(
+            f"{member.launcher} says rank {member.rank} of {member.world}, local rank "
+            f"{member.local_rank} of {member.nproc_per_node}: each node needs as many ranks as "
+            "any other"
+        )
+    return member
+
+
+def _require_whole(given: Variables) -> None:
+    """Raise CannotHere where a launcher's variables are there in part: guessing would be silent."""
+    mpi = next((names[:4] for names in _MPI if set(names[:4]) & given.keys()), ())
+    if mpi and not _is_one(given, mpi[1]):
+        how = "start it by mpirun of the MPI that sets them all"
+        raise _in_part(given, mpi, "", how)
+    if "SLURM_STEP_ID" in given and not _is_one(given, "SLURM_STEP_NUM_TASKS"):
+        raise _in_part(given, ("SLURM_STEP_ID", *_SRUN), "", "start it by srun")
+    if set(_TORCH) & given.keys() and not _is_one(given, "WORLD_SIZE"):
+        kubeflow = " (Kubeflow does)" if {"RANK", "WORLD_SIZE"} <= given.keys() else ""
+        raise _in_part(given, (*_TORCH, *_MEETING), kubeflow, "start it by torchrun")
+
+
+def _is_one(given: Variables, name: str) -> bool:
+    """Whether the group is of one rank: how it is numbered is then often left unsaid."""
+    return given.get(name, "").strip() == "1"
+
+
+def _in_part(given: Variables, names: Sequence[str], who: str, how: str) -> CannotHere:
+    present = [name for name in names if name in given]
+    missing = [name for name in names if not _has(given, name)]
+    are = "is" if len(present) == 1 else "are"
+    told = [name for name in present if name not in _MEETING] or present
+    return CannotHere(
+        f"{_listed(present, 'and')} {are} set{who} but not {_listed(missing, 'or')}: {how}, "
+        f"or unset {_listed(told, 'and')} to launch from here"
+    )
+
+
+def _has(given: Variables, name: str) -> bool:
+    return name in given or _ALIAS.get(name, name) in given
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def _torchrun(given: Variables) -> Member | None:
+    """Its variables are the field's own; DeepSpeed's launcher and scripts set most of them too."""
+    needed = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", *_MEETING)
+    if _is_one(given, "WORLD_SIZE") or not all(_has(given, name) for name in needed):
+        return None
+    world, rank = _number(given, "WORLD_SIZE"), _number(given, "RANK")
+    each = _number(given, "LOCAL_WORLD_SIZE", "LOCAL_SIZE")
+    run = given.get("TORCHELASTIC_RUN_ID", "")
+    return Member(
+        launcher="torchrun" if run else "the launcher (RANK, WORLD_SIZE)",
+        rank=rank,
+        world=world,
+        local_rank=_number(given, "LOCAL_RANK", default=rank % each),
+        nproc_per_node=each,
+        node=_number(given, "GROUP_RANK", "CROSS_RANK", default=rank // each),
+        address=given["MASTER_ADDR"],
+        port=_number(given, "MASTER_PORT"),
+        hosted=given.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+        attempt=given.get("TORCHELASTIC_RESTART_COUNT", "0"),
+        marks=_marks(given, "TORCHELASTIC_RUN_ID", "MASTER_ADDR", "MASTER_PORT"),
+        rank_variable="RANK",
+    )
+
+
+def _mpirun(given: Variables) -> Member | None:
+    """Open MPI, or MPICH and Intel's. None of them gives its ranks an address to meet at."""
+    names = next((names for names in _MPI if set(names[:4]) <= given.keys()), None)
+    if names is None:
+        return None
+    rank, world, local_rank, each = (_number(given, name) for name in names[:4])
+    marks = _marks(given, *names[4:])
+    address = given.get("MASTER_ADDR", "127.0.0.1" if each == world else "")
+    if not address:
+        open_mpi = names[0].startswith("OMPI")
+        passed = "-x MASTER_ADDR=" if open_mpi else "-genv MASTER_ADDR "
+        raise CannotHere(
+            "mpirun names no address where the nodes could meet; pass one to all ranks: "
+            f"mpirun {passed}<address of the first node> …"
+        )
+    return Member(
+        launcher="mpirun",
+        rank=rank,
+        world=world,
+        local_rank=local_rank,
+        nproc_per_node=each,
+        node=rank // each,
+        address=address,
+        port=_number(given, "MASTER_PORT", default=_port("".join(mark for _, mark in marks))),
+        hosted=False,
+        attempt="0",
+        marks=marks,
+        rank_variable=names[0],
+    )
+
+
+def _srun(given: Variables) -> Member | None:
+    """A batch script that srun has not started has a rank too, but no step."""
+    if not {"SLURM_STEP_ID", *_SRUN} <= given.keys():
+        return None
+    job = f"{given.get('SLURM_JOB_ID', '')}.{given['SLURM_STEP_ID']}"
+    return Member(
+        launcher="srun",
+        rank=_number(given, "SLURM_PROCID"),
+        world=_number(given, "SLURM_STEP_NUM_TASKS"),
+        local_rank=_number(given, "SLURM_LOCALID"),
+        nproc_per_node=_tasks_each(given["SLURM_STEP_TASKS_PER_NODE"]),
+        node=_number(given, "SLURM_NODEID"),
+        address=given.get("MASTER_ADDR") or first_host(given.get("SLURM_STEP_NODELIST", "")),
+        port=_number(given, "MASTER_PORT", default=_port(job)),
+        hosted=False,
+        attempt=given.get("SLURM_RESTART_COUNT", "0"),
+        marks=_marks(given, "SLURM_JOB_ID", "SLURM_STEP_ID"),
+        rank_variable="SLURM_PROCID",
+    )
+
+
+def _tasks_each(text: str) -> int:
+    """Slurm writes "2(x3)" for two tasks on each of three nodes, "2,1" where they differ."""
+    each = re.fullmatch(r"(\d+)(?:\(x\d+\))?", text)
+    if each is None:
+        raise CannotHere(
+            f"srun has {text or 'an unknown number of'} tasks on its nodes; start as many on each: "
+            "srun --ntasks-per-node N …"
+        )
+    return int(each[1])
+
+
+def first_host(nodes: str) -> str:
+    """The first of Slurm's compressed list: "gpu[03-05,9],x1" begins with gpu03."""
+    first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", nodes)
+    return re.sub(r"\[([^\],-]*)[^\]]*\]", r"\1", first[0] if first else "")
+
+
+def _marks(given: Variables, *names: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, given[name]) for name in names if name in given)
+
+
+def _port(text: str) -> int:
+    """The same on all ranks, and another one for the next job on these nodes."""
+    return _PORTS.start + zlib.crc32(text.encode()) % len(_PORTS)
+
+
+def _number(given: Variables, *names: str, default: int | None = None) -> int:
+    name = next((name for name in names if name in given), names[0])
+    if name not in given and default is not None:
+        return default
+    try:
+        return int(given[name])
+    except (KeyError, ValueError) as error:
+        raise CannotHere(
+            f"{name}={given.get(name, '')!r}: the launcher of this rank should give a number; "
+            "unset it to launch from here"
+        ) from error

@@ -1,0 +1,104 @@
+"""What of a machine belongs to one rank that somebody else has started.
+
+Srun and mpirun may have bound each rank to cores of its own; torchrun leaves all of a node's
+ranks on all cores. The kernel knows which it is: every rank of the group on this host has an
+affinity mask, and those with the same one share it out.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+
+PATIENCE_S: Final = 20.0
+"""Ranks of a node start together, but for what a launcher takes from one to the next."""
+
+Masks = dict[int, tuple[int, ...]]
+"""Affinity of each rank of the group that is on this host."""
+
+
+def own_share(machine: Machine, member: Member) -> Machine:
+    """What this member computes on, as soon as the node's other ranks have started."""
+    require_address(member)
+    return share_of(machine, member, wait_for_masks(member))
+
+
+def require_address(member: Member) -> None:
+    """Raise CannotHere where the ranks' meeting place has no address here: they would wait long."""
+    try:
+        socket.getaddrinfo(member.address, member.port)
+    except OSError as error:
+        raise CannotHere(
+            f"rank {member.rank} finds no address of {member.address or 'the first node'}, "
+            "where ranks would meet; set MASTER_ADDR to the address of the first node"
+        ) from error
+
+
+def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
+    """The part of `machine` that this member computes on: its cores, and one GPU."""
+    sharers = sorted(rank for rank, mask in masks.items() if mask == masks[member.rank])
+    each = machine.usable_cores // len(sharers)
+    if not each:
+        raise CannotHere(
+            f"{len(sharers)} ranks on {machine.usable_cores} CPU cores, and each needs its own; "
+            "start fewer on each node"
+        )
+    first = sharers.index(member.rank) * each
+    cores = machine.cores[first : first + each]
+    gpus = machine.gpus
+    mine = gpus[member.local_rank % len(gpus)] if gpus else None
+    return replace(
+        machine,
+        cores=cores,
+        usable_cores=len(cores),
+        physical_cores=max(1, machine.physical_cores * each // len(machine.cores)),
+        gpus=(mine,) if mine else (),
+    )
+
+
+def wait_for_masks(member: Member, sleep: Callable[[float], None] = time.sleep) -> Masks:
+    """Masks of this node's ranks, once all have started, and of what else is on this host."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        masks = _masks(member, Path("/proc"))
+        # Two nodes may stand on one host: their ranks come a moment later, or never.
+        enough = member.world if time.monotonic() < deadline - 0.9 * PATIENCE_S else 0
+        if len(masks) >= max(enough, member.nproc_per_node):
+            return masks
+        if time.monotonic() > deadline:
+            raise CannotHere(
+                f"{member.launcher} speaks of {member.nproc_per_node} ranks on this node, but only "
+                f"{len(masks)} have started after {PATIENCE_S:.0f} s"
+            )
+        sleep(0.1)
+
+
+def _masks(member: Member, proc: Path) -> Masks:
+    found = {member.rank: tuple(sorted(os.sched_getaffinity(0)))}
+    for folder in proc.glob("[0-9]*"):
+        variables = _variables(folder)
+        rank = variables.get(member.rank_variable, "")
+        if rank.isdigit() and all(variables.get(name) == mark for name, mark in member.marks):
+            try:
+                mask = os.sched_getaffinity(int(folder.name))
+            except OSError:
+                continue
+            # A shell around a rank has its mask too; a worker's, bound already, is narrower.
+            found[int(rank)] = max(found.get(int(rank), ()), tuple(sorted(mask)), key=len)
+    return found
+
+
+def _variables(folder: Path) -> dict[str, str]:
+    """Environment of a process as it was started; nothing of other users' ones."""
+    try:
+        text = (folder / "environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)

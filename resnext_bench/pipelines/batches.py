@@ -1,0 +1,64 @@
+"""What every pipeline gives: an endless iterator of batches, the same shapes from all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from resnext_bench.pipelines.epochs import LastBatch, Share
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Images [batch, 3, size, size] and labels [batch] int64. Images are bytes in NHWC memory, or
+normalised floats, NCHW or channels_last by their strides."""
+Batches = Iterator[Batch]
+
+Pixels = Literal["uint8", "fp32", "fp16"]
+
+FLOATS = {"fp32": torch.float32, "fp16": torch.float16}
+
+PREFETCHED = 2
+"""Batches that a loader keeps ready in each of its stages; DALI's own default depth."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Per channel, of pixels scaled to 0..1: the constants every published ResNeXt was trained with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchSpec:
+    """Shape and place of the batches one rank wants."""
+
+    batch_size: int
+    image_size: int
+    classes: int
+    channels_last: bool
+    device: torch.device
+    seed: int
+    rank: int
+    world_size: int
+    pixels: Pixels = "fp32"
+    """What images are made of; bytes are left to be normalised."""
+    prefetch: int = PREFETCHED
+    last_batch: LastBatch = "wrap"
+    area: tuple[float, float] = (0.08, 1.0)
+    """Least and most of a picture's area that a crop has: every published ResNeXt's."""
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    """Least and most width over height of a crop."""
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Format of the images."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def share(self, count: int, shards: tuple[int, ...] = ()) -> Share:
+        """What this rank takes of `count` samples, which may lie in shards."""
+        return Share(
+            count=count,
+            shards=shards,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            rank=self.rank,
+            world_size=self.world_size,
+            last=self.last_batch,
+        )

@@ -1,0 +1,128 @@
+"""Writing files so that no reader ever sees half of one."""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from resnext_bench.reports.errors import FULL, Unwritten
+from resnext_bench.reports.schema.record import File
+
+_OTHERS: Final = (errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ESTALE)
+
+
+@contextmanager
+def writing(path: Path, option: str = "", verb: str = "write") -> Iterator[None]:
+    """Tell an error that the system has with the body as one of writing `path`.
+
+    Whatever writes does so in here: what cannot be written is then told by its own name, and is
+    never taken for a bug. `option` names another place.
+    """
+    try:
+        yield
+    except Unwritten as error:  # of something in it, which says more
+        error.option = error.option or option
+        raise
+    except OSError as error:
+        number, why = error.errno or errno.EIO, error.strerror or str(error)
+        unwritten = Unwritten(number, why, str(path))
+        unwritten.option, unwritten.verb = option, verb
+        raise unwritten from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside `path`, flush to disk, then rename over it.
+
+    Raises Unwritten with the name of `path`, not of what lies beside it for a moment.
+    """
+    with writing(path):
+        _write_beside(path, data)
+
+
+def _write_beside(path: Path, data: bytes) -> None:
+    with beside(path) as temporary, temporary.open("wb") as stream:
+        stream.write(data)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A file to be written in the place of `path`: it gets that name where the body ends well."""
+    with writing(path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A file to which processes append all that they say."""
+    with writing(path):
+        return path.open("ab")
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make a file of so many bytes that the disk then has, or raise Unwritten of its folder."""
+    try:
+        with writing(path.parent), path.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, size)
+    except Unwritten:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def require_room(folder: Path, size: int = 1 << 16) -> None:
+    """Raise Unwritten where the disk has no room for so many bytes in a folder."""
+    path = folder / ".room"
+    try:
+        reserve(path, size)
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def make_temporary_folder() -> Path:
+    """A folder of our own among the temporary files."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="resnext-bench-"))
+    except OSError as error:
+        where = error.filename or "a folder for temporary files"
+        raise Unwritten(error.errno, f"{error.strerror}; set TMPDIR", where) from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """The same, for as long as the body takes."""
+    folder = make_temporary_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def os_error(text: str, path: Path) -> Unwritten | None:
+    """Return the operating system's error that a library tells as text; None where it is none."""
+    for number in (*FULL, *_OTHERS):
+        if os.strerror(number) in text:
+            return Unwritten(number, os.strerror(number), str(path))
+    return None
+
+
+def describe(path: Path, root: Path) -> File:
+    """Name, size in bytes and checksum of a file below `root`."""
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    return File(name=path.relative_to(root).as_posix(), size=len(data), sha256=digest)

@@ -1,0 +1,176 @@
+"""Is it the loader? The sides, what loading costs, and what would change it, on the terminal."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from resnext_bench.reports.render.words import ms
+from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from resnext_bench.reports.schema.config import RunConfig
+
+_NAMES = {
+    "synthetic": "training alone (synthetic)",
+    "loader": "loader alone",
+    "copy": "copy to the device alone",
+    "real": "both: the run",
+    "other_threads": "both",
+    "double": "both, two batches a step",
+}
+
+
+def print_attribution(console: Console, found: Attribution, config: RunConfig) -> None:
+    """Show an attribution: the answer, the sides, the cost and its parts, the predictions."""
+    console.print(Text(answer(found, config), style="bold"))
+    console.print(_sides(found, config))
+    console.print(_costs(found))
+    for sentence in (*explanations(found), *(predicted(one) for one in found.predictions)):
+        console.print(Text(sentence))
+
+
+def answer(found: Attribution, config: RunConfig) -> str:
+    """One sentence that says whether it is the loader."""
+    made, taken = (_rate(found, name, config) for name in ("loader", "synthetic"))
+    rates = f"{made:,.0f} images/s against {taken:,.0f} that training alone takes"
+    cost = _cost(found)
+    if found.bound == "loader":
+        return f"Is it the loader? Yes: it makes {rates}; {cost}."
+    if found.bound == "even":
+        return f"Is it the loader? As much as training: it makes {rates}; {cost}."
+    if found.bound == "unsure":
+        return (
+            f"Is it the loader? That cannot be told yet: it makes {rates}, give or take too much; "
+            f"{cost}. More --attribution-rounds would tell."
+        )
+    if found.cost_ms.low > 0:
+        return f"Is it the loader? In part: it is ahead ({rates}), yet {cost}."
+    return f"Is it the loader? No: it is ahead ({rates}), and {cost}."
+
+
+def _cost(found: Attribution) -> str:
+    low, value, high = (
+        100 * each / _ms(found, "synthetic")
+        for each in (found.cost_ms.low, found.cost_ms.value, found.cost_ms.high)
+    )
+    if low > 0:
+        return f"loading makes a step {value:.1f} % longer"
+    if high < 0:
+        return f"beside it a step came out {-value:.1f} % shorter, which is no loader's doing"
+    return f"loading makes a step at most {max(high, 0.1):.1f} % longer"
+
+
+def explanations(found: Attribution) -> Iterator[str]:
+    """Why both together take longer than the longer one alone."""
+    training, loader = found.side("synthetic"), found.side("loader")
+    assert training
+    assert loader
+    wanted = _wanted_cores(training, loader)
+    if wanted > 1.05 * found.rank_cores:
+        yield (
+            f"Contention: to keep pace with each other they want {wanted:.1f} of "
+            f"{found.rank_cores} cores (alone, at full speed: training {training.cores:.1f}, "
+            f"loader {loader.cores:.1f})."
+        )
+    if found.bound == "training":
+        times = _ms(found, "synthetic") / _ms(found, "loader")
+        yield f"The loader alone would feed a model up to {times:.2g} times as fast."
+
+
+def _wanted_cores(training: SideTimes, loader: SideTimes) -> float:
+    """In a step as long as the longer of the two: the other one rests for a part of it."""
+    pair = (training, loader)
+    longer = max(one.mean_ms.value for one in pair)
+    return sum((one.cores or 0.0) * one.mean_ms.value for one in pair) / longer
+
+
+def predicted(one: Prediction) -> str:
+    """What another model or another loader would come to."""
+    rate = one.images_per_s
+    value = f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f})"
+    if one.what == "model_twice_as_fast":
+        return f"A model twice as fast would {_faster(one, value)}."
+    threads = f"{one.loader_threads} loader thread{'s' * (one.loader_threads != 1)}"
+    return f"{threads} would give {value}: {_gain(one.gain_percent)}."
+
+
+def _faster(one: Prediction, value: str) -> str:
+    if one.loader_bound:
+        return f"be loader-bound at {value}"
+    loses = _loss(one.loading_percent)
+    if one.loader_bound is None:
+        return f"train {value}{loses}; whether the loader bounds it cannot be told"
+    return f"train {value}{loses}, {'but ' if loses else ''}not loader-bound yet"
+
+
+def _loss(percent: Estimate | None) -> str:
+    if percent is None or percent.high >= 0:
+        return ""
+    return f", {-percent.value:.1f} % less than without loading"
+
+
+def _gain(percent: Estimate | None) -> str:
+    if percent is None or not _is_sure(percent):
+        return "no difference that can be told"
+    return f"{abs(percent.value):.1f} % {'more' if percent.value > 0 else 'less'}"
+
+
+def _sides(found: Attribution, config: RunConfig) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(found))
+    table.caption_justify = "left"
+    table.add_column("alone and together", style="cyan")
+    for name in ("ms/step", "images/s", "cores"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for side in found.sides:
+        images = config.global_batch_size * (2 if side.name == "double" else 1)
+        rate = f"{1e3 * images / side.mean_ms.value:,.1f}"
+        cores = "" if side.cores is None else f"{side.cores:.2f}"
+        table.add_row(_name(side), ms(side.mean_ms.value), rate, cores)
+    return table
+
+
+def _caption(found: Attribution) -> str:
+    over = f"{found.replicates} {found.replicate}s"
+    of = " of one launch" if found.replicate == "round" and len(found.sides[0].step_ms) == 1 else ""
+    return f"{found.confidence_percent:g} % intervals over {over}{of}; cores: busy, of a rank"
+
+
+def _name(side: SideTimes) -> str:
+    if side.name not in ("loader", "other_threads"):
+        return _NAMES[side.name]
+    return f"{_NAMES[side.name]}, {side.loader_threads} thread{'s' * (side.loader_threads != 1)}"
+
+
+def _costs(found: Attribution) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("of a step", style="cyan")
+    table.add_column("ms", justify="right")
+    table.add_column("interval", no_wrap=True)
+    table.add_column("what it is", style="dim")
+    rows = (
+        ("cost of loading", found.cost_ms, "both less training alone"),
+        ("  exposed wait", found.wait_ms, "until the batch was there"),
+        ("  contention", found.contention_ms, "the rest of the step is longer"),
+    )
+    for name, value, meaning in rows:
+        interval = f"{_signed(value.low)} to {_signed(value.high)}"
+        table.add_row(name, _signed(value.value), interval, meaning)
+    return table
+
+
+def _signed(value: float) -> str:
+    return f"-{ms(-value)}" if value < 0 else ms(value)
+
+
+def _is_sure(value: Estimate) -> bool:
+    return value.low > 0 or value.high < 0
+
+
+def _ms(found: Attribution, name: str) -> float:
+    side = next(side for side in found.sides if side.name == name)
+    return side.mean_ms.value
+
+
+def _rate(found: Attribution, name: str, config: RunConfig) -> float:
+    return 1e3 * config.global_batch_size / _ms(found, name)

@@ -1,0 +1,244 @@
+"""A comparison on the terminal: the verdict first, then where the difference is, then doubts."""
+
+import shlex
+from collections.abc import Iterator
+from math import floor, log10
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from resnext_bench.reports.faults import FAULT_US, faults_of
+from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
+from resnext_bench.reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
+from resnext_bench.reports.render.shared import Flow, machine, shared
+from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
+from resnext_bench.reports.schema.comparison import Comparison, PhaseChange, Range, Side
+
+_STYLES = {
+    "faster": "bold green",
+    "slower": "bold red",
+    "same": "bold green",
+    "negligible": "bold green",
+    "can't tell": "bold yellow",
+    "never steady": "bold yellow",
+    "invalid": "bold red",
+}
+_WIDE_PERCENT = 1e6
+"""Where a bound says no more than that nothing is known yet."""
+APART = 1.5
+"""From so many times on two figures of what can be detected are both told."""
+_DESIGNS = {
+    "duet": "duet: both sides resident, in alternating blocks",
+    "relaunch": "relaunched in turn (ABBA)",
+    "unpaired": "unpaired: measured at different times",
+}
+
+
+def print_comparison(console: Console, record: Comparison) -> None:
+    """Show a whole comparison."""
+    console.print(_headline(record))
+    for advice in what_to_do(record):
+        console.print(Text(advice))
+    table = Table(box=box.ROUNDED, show_header=False, padding=(0, 1), caption=record.id)
+    table.caption_justify = "left"
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for group in (_result_rows, _phase_rows, _how_rows):
+        rows = list(group(record))
+        for name, value in rows:
+            table.add_row(name, value)
+        if rows:
+            table.add_section()
+    console.print(table)
+    for remark in _remarks(record):
+        console.print(remark)
+
+
+def _headline(record: Comparison) -> Text:
+    style = _STYLES.get(record.verdict or "", "bold yellow")
+    return Text(verdict_line(record), style=style)
+
+
+def _result_rows(record: Comparison) -> Iterator[tuple[str, RenderableType]]:
+    configs = record.a.resolved, record.b.resolved
+    if configs[0] and configs[1]:
+        yield "both", Flow(pieces=shared(configs[0], configs[1]))
+    yield "a", Text(_name(record.a))
+    yield "b", Text(_name(record.b))
+    for difference in record.differences:
+        yield f"  {difference.what}", Text(f"{difference.a} → {difference.b}")
+    yield from _time_rows(record)
+    detectable = record.detectable_percent
+    if record.change and detectable is not None and detectable < _WIDE_PERCENT:
+        yield "detectable", _detectable(record, detectable)
+
+
+def _detectable(record: Comparison, every: float) -> str:
+    """Of a change that all steps have; of one in slow steps alone, where that takes far more."""
+    total, power = record.detectable_total_percent, "(95 % power)"
+    if total is None or total < APART * every or total > _WIDE_PERCENT:
+        return f"changes from {short(every, 2)} % on {power}"
+    return (
+        f"a change that every step has from {short(every, 2)} % on, of slow steps alone from "
+        f"{short(total, 2)} % of all steps on {power}"
+    )
+
+
+def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    whole = "all steps" if record.middle else "step time"
+    unit, whose = ("image", "time/image") if record.is_per_image else ("step", whole)
+    if record.step_ms:
+        a, b = record.step_ms
+        images = record.images if record.is_per_image else None
+        of = f"   in steps of {images[0]:,} and of {images[1]:,} images" if images else ""
+        yield f"ms/{unit}", f"{_ms(a)} → {_ms(b)}{of}"
+    if record.change:
+        yield whose, _range(record.change)
+    if record.equivalence:
+        yield "  for same", _equivalence(record.equivalence, record.limits.margin_percent)
+    if record.middle_ms:
+        a, b = record.middle_ms
+        of = " an image" if record.is_per_image else ""
+        yield "middle step", f"{_ms(a)} → {_ms(b)} ms{of} (median)"
+    if record.middle:
+        yield "", _range(record.middle)
+    for name, found in zip("ab", record.slow, strict=True):
+        if found:
+            cost = (
+                f"which makes all steps of {name} together {short(found.cost_percent, 3)} % longer"
+            )
+            yield f"slow steps, {name}", f"{slow_steps(found)}, {cost}"
+
+
+def _ms(value: float) -> str:
+    """As elsewhere, and three figures of what is short: an image of many, a wait for data."""
+    return ms(value) if value >= 1 else f"{value:.3f}"
+
+
+def _name(side: Side) -> str:
+    if side.runs:
+        return ", ".join(side.runs)
+    if side.command:
+        command = shlex.join(side.command)
+        return command if command == side.given else f"{command}   ({side.given})"
+    return given_to(side)
+
+
+def _equivalence(found: Range, margin: float) -> str:
+    """Why it is "same" although the interval above may reach further: another error is at stake."""
+    return (
+        f"{found.low_percent:+.2f} to {found.high_percent:+.2f} %   "
+        f"{found.confidence_percent:.4g} % interval, inside ±{margin:g} %"
+    )
+
+
+def _range(change: Range) -> str:
+    return (
+        f"{change.percent:+.2f} %   {change.confidence_percent:.4g} % interval "
+        f"{change.low_percent:+.2f} to {_bound(change.high_percent)} %"
+    )
+
+
+def _bound(percent: float) -> str:
+    """The upper end of an interval; two sessions that disagree have one of forty digits."""
+    if percent < _WIDE_PERCENT:
+        return f"{percent:+,.2f}"
+    return f"beyond {_WIDE_PERCENT:+,.0f}"
+
+
+def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    for name, phase in record.phases.items():
+        if name == "other" and max(phase.a_ms, phase.b_ms) < LEAST_OTHER * _longest_ms(record):
+            continue
+        yield name.replace("_", " "), _phase(phase)
+
+
+def _longest_ms(record: Comparison) -> float:
+    return max(record.step_ms or (0.0,))
+
+
+def _phase(phase: PhaseChange) -> str:
+    digits = _decimals(phase.half_width_ms)
+    change = f"{phase.change_ms:+,.{digits}f} ± {phase.half_width_ms:,.{digits}f} ms (99 %)"
+    return f"{_ms(phase.a_ms):>7} → {_ms(phase.b_ms):>7} ms   {change}"
+
+
+def _decimals(error: float) -> int:
+    """So many that two figures of the error are shown: no more is known of what it belongs to."""
+    return min(max(1 - floor(log10(error)), 0), 4) if error > 0 else 2
+
+
+def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    yield "design", _DESIGNS[record.design]
+    yield "sessions", _sessions(record)
+    order = record.order_effect
+    if order:
+        yield (
+            "order",
+            (
+                f"being second costs {order.percent:+.2f} % "
+                f"({order.low_percent:+.2f} to {_bound(order.high_percent)} %), balanced out"
+            ),
+        )
+    faults = faults_of(record.pairs)
+    if faults and faults.matter:
+        at_most = (
+            f"at most {100 * max(faults.a, faults.b) * FAULT_US / 1e3 / _longest_ms(record):.1f} %"
+        )
+        yield "page faults", f"{faults.a:,.0f} → {faults.b:,.0f} a step ({at_most} of its time)"
+    quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]
+    if quiet:
+        yield "quiet", f"the waiting side used {max(quiet):.1f} % of its cores at most"
+    yield from _launch_rows(record)
+    ended = what_ended_it(record)
+    if ended:
+        yield "ended", ended
+    yield "machine", machine(record)
+
+
+def _launch_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+    """What scripts were started with, and what it came to."""
+    if record.limits.as_is:
+        yield "heap", "as it is (--as-is)"
+    elif record.a.command and record.environment.of_ranks:
+        yield "heap", "keeps freed memory, as that of our own ranks does"
+    elif record.a.command:
+        yield "heap", "by your own variables (MALLOC_…, LD_PRELOAD, GLIBC_TUNABLES)"
+
+
+def _sessions(record: Comparison) -> str:
+    if record.design == "unpaired":
+        look = "; one look" if record.looks_taken else ""
+        return f"{record.a.sessions} of a, {record.b.sessions} of b{look}"
+    blocks = (
+        f", each {_pairs_of_blocks(record)} pairs of blocks of {_block_steps(record)} steps"
+        if record.design == "duet" and record.pairs
+        else ""
+    )
+    looks = f"{record.looks_taken} of {len(record.limits.looks)} planned looks at the verdict taken"
+    return f"{counting(record)} of at most {record.limits.max_sessions}{blocks}; {looks}"
+
+
+def _block_steps(record: Comparison) -> str:
+    """Of the first session, and what became of it: blocks may be made whole periods long."""
+    played = [pair.block_steps or record.limits.block_steps for pair in record.pairs]
+    first, *others = played or [record.limits.block_steps]
+    changed = sorted(set(others) - {first})
+    return f"{first}, then {' or '.join(map(str, changed))}" if changed else f"{first}"
+
+
+def _pairs_of_blocks(record: Comparison) -> str:
+    """So many were asked for, and more may have been played."""
+    played = [len(pair.blocks_ms) for pair in record.pairs] or [record.limits.pairs]
+    least, most = min(played), max(played)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def _remarks(record: Comparison) -> Iterator[Text]:
+    yield from marks(record)
+    for note in record.notes:
+        yield Text.assemble(("note ", "yellow"), note)
+    if record.failure:
+        yield from failure_lines(record.failure)

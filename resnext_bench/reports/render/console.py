@@ -1,0 +1,270 @@
+"""A record on the terminal: figures first, then what they were taken under, then doubts."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from resnext_bench.reports.render import words
+from resnext_bench.reports.render.attribution import print_attribution
+from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.gpus import gpu_line
+from resnext_bench.reports.schema.attribution import Attribution
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.record import Failure, Figures, Record
+from resnext_bench.reports.schema.upgrade import Stored
+
+LEAST_OTHER = 0.005
+"""Share of a step from which on what lies between its parts has a row: the wait of a rank for
+the slowest one."""
+
+
+def print_record(console: Console, record: Record) -> None:
+    """Show a whole record."""
+    if doubt := first_doubt(record):
+        console.print(doubt)
+    console.print(_throughput_table(record) if record.figures else _headline(record))
+    if record.attribution and record.status == "invalid":
+        console.print(Text("Is it the loader? An invalid run cannot tell.", style="bold"))
+    elif record.attribution:
+        print_attribution(console, record.attribution, record.resolved)
+    for part in _remarks(record):
+        console.print(part)
+
+
+def first_doubt(record: Record) -> Text | None:
+    """Why the figures below are not to be believed; None where they are."""
+    if record.status == "invalid":
+        reasons = list(dict.fromkeys(one for each in record.sessions for one in each.invalid))
+        more = f"; {len(reasons) - 1} more below" if len(reasons) > 1 else ""
+        return Text(f"INVALID: {reasons[0] if reasons else record.why}{more}", style="bold red")
+    if record.status == "interrupted" and record.figures:
+        where = record.why.removeprefix("interrupted ")
+        return Text(f"INTERRUPTED: {where}", style="bold yellow")
+    never = [one for one in record.sessions if one.steadiness.judged and not one.steadiness.steady]
+    if not record.figures or not never:
+        return None
+    several = len(record.sessions) > 1
+    of = f"{len(never)} of {len(record.sessions)} sessions; " if several else ""
+    why = never[0].steadiness.why.removeprefix("never steady: ")
+    return Text(f"NEVER STEADY: {of}{why}", style="bold yellow")
+
+
+def _headline(record: Record) -> Text:
+    return Text.assemble((record.resolved.model, "bold"), f"  {record.id}")
+
+
+def _throughput_table(record: Record) -> Table:
+    figures = record.figures
+    assert figures is not None
+    table = Table(
+        box=box.ROUNDED,
+        title=f"{record.resolved.model} training on {words.device(record)}",
+        title_style="bold",
+        title_justify="left",
+        caption=record.id,
+        caption_justify="left",
+        show_header=False,
+        padding=(0, 1),
+    )
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for name, value in _figure_rows(record, figures):
+        table.add_row(name, value)
+    table.add_section()
+    for name, value in _split_rows(figures):
+        table.add_row(name, value)
+    table.add_section()
+    for name, value in _condition_rows(record):
+        table.add_row(name, value)
+    return table
+
+
+def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, RenderableType]]:
+    devices, each = record.topology.devices, f"{figures.images_per_s_per_device:,.1f}"
+    share = f"   {each} on each of {devices} devices" if devices > 1 else "   on one device"
+    yield "images/s", Text.assemble((f"{figures.images_per_s:,.1f}", "bold green"), share)
+    if record.interval:
+        rates = [session.figures.images_per_s for session in record.sessions]
+        found = record.interval
+        yield (
+            "interval",
+            (
+                f"{found.low:,.1f} to {found.high:,.1f} images/s "
+                f"({found.confidence_percent:g} %, {found.sessions} sessions)"
+            ),
+        )
+        yield "sessions", f"{min(rates):,.1f} to {max(rates):,.1f} images/s"
+    yield (
+        "ms/step",
+        (
+            f"mean {words.ms(figures.step_ms_mean)}   p50 {words.ms(figures.step_ms_p50)}   "
+            f"{_longer_steps(figures)}jitter {words.ms(figures.step_ms_jitter)}"
+        ),
+    )
+    if figures.slow:
+        cost = (
+            f"which makes all steps together {words.short(figures.slow.cost_percent, 3)} % longer"
+        )
+        yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
+    if figures.peak_gib:  # not known of a window that was cut
+        yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
+    if record.cost and record.cost.mfu_percent is not None:
+        yield "MFU", _mfu(record.cost)
+    if line := gpu_line(record):
+        yield "GPU", line
+
+
+FEWEST_FOR_P95, FEWEST_FOR_P99 = 20, 100
+"""Steps below which a percentile is another name for the longest one."""
+
+
+def _longer_steps(figures: Figures) -> str:
+    """Percentiles, where there are steps enough for them, and the longest one instead of p99."""
+    told = []
+    if figures.steps >= FEWEST_FOR_P95:
+        told.append(f"p95 {words.ms(figures.step_ms_p95)}   ")
+    if figures.steps >= FEWEST_FOR_P99:
+        told.append(f"p99 {words.ms(figures.step_ms_p99)}   ")
+    elif figures.step_ms_max is not None:
+        told.append(f"max {words.ms(figures.step_ms_max)}   ")
+    return "".join(told)
+
+
+def _memory_kind(record: Record) -> str:
+    on_gpu = record.resolved.device == "cuda"
+    predicted = record.cost.predicted_gib if record.cost else None
+    tensors = "" if on_gpu else "tensors alone "
+    calculated = f"; {tensors}{predicted:.2f} by calculation" if predicted else ""
+    return f" ({'allocated' if on_gpu else 'resident set'}{calculated})"
+
+
+def _mfu(cost: Cost) -> str:
+    """With what it divides by."""
+    assert cost.mfu_percent is not None
+    assert cost.peak_tflops is not None
+    spread = f" ± {cost.peak_spread_percent:.0f} %" if cost.peak_spread_percent is not None else ""
+    rate = f"{_rate(cost.peak_tflops)} TFLOP/s{spread}"
+    return f"{cost.mfu_percent:.1f} % of {rate} ({cost.peak_source})"
+
+
+def _rate(tflops: float) -> str:
+    return f"{tflops:,.0f}" if tflops >= 100 else f"{tflops:.3g}"
+
+
+def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
+    whole = max(figures.step_ms_mean, figures.parts_ms)
+    parts = {
+        "data wait": figures.data_wait_ms,
+        "forward": figures.forward_ms,
+        "backward": figures.backward_ms,
+        "optimizer": figures.optimizer_ms,
+        "other": whole - figures.parts_ms,
+    }
+    for name, part in parts.items():
+        share = part / whole
+        if name == "other" and share < LEAST_OTHER:
+            continue
+        yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {bar(share)}"
+
+
+def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
+    config = record.resolved
+    if record.cost:
+        form = f", form ({config.form})" if config.form != "c" else ""
+        gflop = record.cost.training_gflop
+        each = f"{gflop:,.2f} GFLOP an image" if gflop >= 1 else f"{gflop:.3g} GFLOP an image"
+        yield "network", f"{record.cost.parameters:,} parameters, {each}{form}"
+    yield "ranks", words.ranks(config, record.topology)
+    yield "each rank", words.resources(config, record.topology)
+    yield "batch", words.batch(config)
+    yield "precision", words.precision(config)
+    yield "layout", words.layout(config, record.weight_format)
+    if config.device == "cuda":
+        yield "cuDNN", words.cudnn(config)
+    if words.compiled(config):
+        yield "compiled", words.compiled(config)
+    yield "data", words.data(config, record.data)
+    yield "measured", _measured(record)
+    if record.profiled:
+        yield "profiled", _profiled(record)
+    versions = record.environment.versions
+    shown = [f"{name} {versions[name]}" for name in _used(config) if name in versions]
+    yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
+
+
+def _used(config: RunConfig) -> tuple[str, ...]:
+    """What the timed steps ran through, of all that is installed."""
+    library = config.model.partition(":")[0]
+    return tuple(dict.fromkeys(("torch", "cudnn", config.pipeline, library, config.engine)))
+
+
+def _profiled(record: Record) -> str:
+    """What the profiler cost, and where its traces are."""
+    figures, first = record.figures, record.profiled[0]
+    step_ms = max(one.step_ms for one in record.profiled)
+    cost = f", {step_ms / figures.step_ms_mean:.2f} x the time of timed ones" if figures else ""
+    mib = sum(one.size for one in record.profiled) / 2**20
+    traces = f"{len(record.profiled)} trace{'s' * (len(record.profiled) > 1)}, {mib:.1f} MiB"
+    folder = first.trace.rpartition("/")[0]
+    return f"{first.steps} more steps{cost}; {traces}\ntensorboard --logdir {folder}"
+
+
+def _measured(record: Record) -> str:
+    config, first = record.resolved, record.sessions[0]
+    if record.attribution:
+        return _in_turn(record, record.attribution)
+    counted = sum(session.figures.steps for session in record.sessions)
+    warm_up = f"after {config.warm_up} of warm-up"
+    if first.steps_asked is not None:
+        done = counted + first.steadiness.cut
+        cut = f", of which {counted} count" if counted < done else ""
+        return f"{done} of {first.steps_asked} steps {warm_up}{cut}; {first.steadiness.why}"
+    steps = f"{config.steps} steps {warm_up}"
+    if len(record.sessions) == 1:
+        cut = f", of which {counted} count" if counted < config.steps else ""
+        return f"{steps}{cut}; {first.steadiness.why}"
+    settled = sum(session.steadiness.steady for session in record.sessions)
+    cut = f", {counted} of them count" if counted < config.steps * len(record.sessions) else ""
+    return f"{len(record.sessions)} x {steps}{cut}; {settled} of {len(record.sessions)} steady"
+
+
+def _in_turn(record: Record, found: Attribution) -> str:
+    launches = len(record.sessions)
+    times = f"{launches} x " if launches > 1 else ""
+    blocks = f"{times}{record.resolved.attribution_rounds} blocks"
+    return f"{blocks}, in turn with {len(found.sides) - 1} other sides of this configuration"
+
+
+def _remarks(record: Record) -> Iterator[Text]:
+    yield from marks(record)
+    reasons = dict.fromkeys(one for session in record.sessions for one in session.invalid)
+    for reason in list(reasons)[1:]:  # the first one stands first of all
+        yield Text.assemble(("INVALID ", "bold red"), reason)
+    for note in record.notes:
+        yield Text.assemble(("note ", "yellow"), note)
+    if record.failure:
+        yield from failure_lines(record.failure)
+    elif record.status == "interrupted" and not record.figures:  # else it stands first
+        why = record.why.removeprefix("interrupted ")
+        yield Text.assemble(("interrupted ", "bold yellow"), why)
+
+
+def marks(record: Stored) -> Iterator[Text]:
+    """The user's tags and note."""
+    if record.tags:
+        yield Text(" ".join(f"#{tag}" for tag in record.tags), style="cyan")
+    if record.note:
+        yield Text(record.note, style="cyan")
+
+
+def failure_lines(failure: Failure) -> Iterator[Text]:
+    """What failed, and the end of its log."""
+    yield Text.assemble(("FAILED ", "bold red"), failure.what)
+    if failure.log_tail:
+        yield Text(f"the end of {failure.log}:", style="dim")
+        for line in failure.log_tail:
+            yield Text("  ", style="dim").append_text(Text.from_ansi(line))

@@ -1,0 +1,204 @@
+"""A kernel-time report on the terminal: where a step goes, who takes it, what to doubt."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from resnext_bench.reports.render import trace_tables as tables
+from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.trace_words import each, ms, percent
+from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
+
+FEWEST_OF_HALF = 8
+"""Steps that have a middle half worth a word."""
+
+
+def print_trace(console: Console, report: TraceReport, top: int) -> None:
+    """All of one report, each table cut after `top` rows."""
+    console.print(_summary(report))
+    console.print(_from_here(report.file), style="dim", soft_wrap=True, highlight=False)
+    if report.classes:
+        console.print(tables.classes(report, console.width))
+        for line in _of_classes(report):
+            console.print(Text(line, style="dim"))
+        console.print()
+        console.print(tables.kernels(report, top, console.width))
+    if report.convs:
+        console.print(tables.convs(report, top, console.width))
+    if report.layout.rows:
+        console.print(tables.layout(report, top))
+    print_warnings(console, report.warnings)
+
+
+def _of_classes(report: TraceReport) -> Iterator[str]:
+    """What the table of classes does not say of itself."""
+    forward, other = (
+        sum(getattr(row, name) for row in report.classes) for name in ("forward_ns", "other_ns")
+    )
+    if other and not forward:
+        yield "other: outside backward and optimizer; this trace marks no forward pass"
+    elif other:
+        yield "other: in none of these passes, such as data and copies to the device"
+    if any(row.cls == "conv backward" for row in report.classes):
+        what = "of the input or of the weight, which the kernel does not tell"
+        yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
+
+
+def print_ranks(console: Console, found: RanksReport) -> None:
+    """All ranks, and what their collectives say of one another."""
+    console.print(tables.ranks(found, console.width))
+    if found.collectives:
+        console.print(tables.collectives(found, console.width))
+    print_warnings(console, found.warnings)
+    if found.collectives or found.warnings:
+        console.print()
+
+
+def print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """What to doubt, a line each."""
+    for warning in warnings:
+        console.print(Text.assemble(("warning ", "yellow"), warning))
+
+
+def _summary(report: TraceReport) -> Table:
+    table = Table(
+        box=box.ROUNDED,
+        title=f"where a step goes on {report.on}{_rank(report)}",
+        title_style="bold",
+        title_justify="left",
+        show_header=False,
+        padding=(0, 1),
+    )
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for section in (_step_rows, _cause_rows, _trust_rows):
+        for row in section(report):
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def _from_here(path: str) -> str:
+    """As short as it can be typed; it is not wrapped, so that it can be copied."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
+
+
+def _rank(report: TraceReport) -> str:
+    if report.rank is None or (report.world_size or 1) < 2:
+        return ""
+    backend = f" ({report.backend})" if report.backend else ""
+    return f", rank {report.rank} of {report.world_size}{backend}"
+
+
+def _step_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+    steps = report.steps
+    if not steps.step_ns:
+        return
+    yield "step", _spread(steps)
+    whole = sum(steps.step_ns)
+    parts = {
+        "compute": steps.compute_ns,
+        "exposed communication": steps.exposed_communication_ns,
+        "exposed copy, fill": steps.exposed_copy_ns,
+        "idle": steps.idle_ns,
+    }
+    for name, part in parts.items():
+        if name == "exposed communication" and not report.sums.communication_ns:
+            continue
+        share = sum(part) / whole
+        mean = ms(sum(part) / len(part))
+        yield name, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
+
+
+def _spread(steps: Steps) -> str:
+    """The mean step, which is what its parts add up to, and how far steps lie apart."""
+    step = np.array(steps.step_ns)
+    low, median, high = np.percentile(step, [25, 50, 75])
+    if len(step) == 1:
+        return f"{ms(median):>8} ms"
+    spread = f"median {ms(median)}, middle half {ms(low)} to {ms(high)}"
+    if len(step) < FEWEST_OF_HALF:
+        spread = f"from {ms(float(step.min()))} to {ms(float(step.max()))}"
+    return f"{ms(float(step.mean())):>8} ms mean of {len(step)}; {spread}"
+
+
+def _cause_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+    for number, row in enumerate(report.idle):
+        name = "" if number else "idle by cause"
+        yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
+    sums = report.sums
+    busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
+    if report.device is not None:
+        told = f"kernels, copies and fills in sum; the device was busy for {busy} ms"
+    else:
+        told = f"operators in sum; they and what they are annotated with ran for {busy} ms"
+    yield "work", f"{work:>8} ms of {told}"
+    if sums.communication_ns:
+        exposed = each(report, sum(report.steps.exposed_communication_ns))
+        busy = each(report, sums.communication_busy_ns)
+        yield (
+            "communication",
+            (
+                f"{each(report, sums.communication_ns):>8} ms in sum; some ran for {busy} ms, "
+                f"{exposed} ms of which were exposed"
+            ),
+        )
+    if report.layout.total_ns:
+        tax = report.layout
+        yield (
+            "layout tax",
+            (
+                f"{each(report, tax.total_ns):>8} ms {percent(tax.share_of_step)} of the step, "
+                f"{100 * tax.share_of_compute:.1f} % of the kernels' time"
+            ),
+        )
+    if report.tensor_cores and report.tensor_cores.eligible_ns:
+        yield "tensor cores", _tensor_cores(report)
+
+
+def _tensor_cores(report: TraceReport) -> str:
+    cores = report.tensor_cores
+    assert cores
+    parts = {
+        "on them": cores.used_ns,
+        "not": cores.not_used_ns,
+        "unknown": cores.unknown_ns,
+    }
+    told = [f"{100 * ns / cores.eligible_ns:.1f} % {name}" for name, ns in parts.items() if ns]
+    work = f"{each(report, cores.eligible_ns):>8} ms of convolutions and matrix products"
+    return f"{work}: {', '.join(told)}"
+
+
+def _trust_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+    trust = report.trust
+    if trust.steps_marked:
+        lag = trust.lag_steps or 0.0
+        told = f"; the device trails the host by {lag:.1f} steps" if lag >= 0.1 else ""
+        yield "steps", f"{trust.steps_used} of {trust.steps_marked} used{told}"
+    for why in trust.excluded:
+        yield "", f"left out: {why}"
+    if report.device is not None:
+        yield (
+            "linked",
+            (
+                f"{100 * trust.linked_launch:.1f} % of device time to its launch, "
+                f"{100 * trust.linked_operator:.1f} % to an operator, "
+                f"{100 * trust.linked_step:.1f} % to a step"
+            ),
+        )
+        if trust.by_time:
+            yield "", f"{trust.by_time:,} rows without a launch: counted where they ran"
+    if trust.linked_layer:
+        yield "layers", f"{100 * trust.linked_layer:.1f} % of the steps' work"
+    if trust.dropped:
+        lost = ", ".join(f"{name} = {count:,}" for name, count in trust.dropped.items())
+        yield "dropped", f"by the profiler itself: {lost}"
+    yield "read", f"{report.events:,} events, {report.size / 2**20:,.1f} MiB"

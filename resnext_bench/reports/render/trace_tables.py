@@ -1,0 +1,239 @@
+"""Tables of a kernel-time report: classes, kernels, convolutions, layout transforms, ranks."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.kernel_names import fitting, short
+from resnext_bench.reports.render.trace_words import count_each, each, ms, percent, us
+from resnext_bench.reports.schema.trace import (
+    ClassRow,
+    CollectiveRow,
+    ConvRow,
+    KernelRow,
+    LayoutRow,
+    RanksReport,
+    TraceReport,
+)
+
+_COLOURS: Final = {"layout transform": "yellow", "communication": "magenta", "other": "dim"}
+_LEAST: Final = 24
+"""Characters that a name needs to be of use."""
+
+
+def classes(report: TraceReport, width: int) -> Table:
+    """A row for each class, by pass."""
+    heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
+    title = f"by class, ms in a step ({_count(report)})"
+    rows = [(_class_cells(report, row), row.cls) for row in report.classes]
+    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "other"))
+
+
+def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
+    passes = (row.forward_ns, row.backward_ns, row.optimizer_ns, row.other_ns)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        *(each(report, ns) if ns else "" for ns in passes),
+        count_each(report, row.count),
+        bar(row.share, 12),
+        row.cls,
+    )
+
+
+def kernels(report: TraceReport, top: int, width: int) -> Table:
+    """A row for each kernel; on a CPU for each operator by its own time."""
+    what = "kernel" if report.device is not None else "operator, by its own time"
+    heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
+    if report.tensor_cores:
+        heads.append("tensor")
+    rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
+    title = f"by {what}, ms in a step{_cut(report.kernels, top)}"
+    return _fitted(
+        title,
+        heads,
+        ("class", "name"),
+        rows,
+        width,
+        spare=("min", "p95", "max", "tensor") if report.tensor_cores else ("min", "p95", "max"),
+    )
+
+
+def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
+    times = (row.median_ns, row.p95_ns, row.min_ns, row.max_ns)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.count),
+        *(us(ns) for ns in times),
+        *((row.tensor_core,) if report.tensor_cores else ()),
+        row.cls,
+        short(row.name),
+    )
+
+
+def convs(report: TraceReport, top: int, width: int) -> Table:
+    """A row for each shape and direction; on a CPU the kernel is the operator, and left out."""
+    heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
+    words = ["direction", "type, format", "shape"]
+    spare = ["us: median", "calls", "share"]
+    if any(row.layout_ns for row in report.convs):
+        heads.append("+ layout")
+        spare.append("+ layout")
+    if report.device is not None:
+        words.append("kernel")
+        spare.insert(2, "kernel")
+    rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
+    title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
+    return _fitted(title, heads, words, rows, width, spare=spare)
+
+
+def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
+    both = row.input_format
+    if row.weight_format not in (row.input_format, "either"):
+        both = f"{row.input_format}, weights {row.weight_format}"
+    layout = (each(report, row.layout_ns) if row.layout_ns else "",)
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.calls),
+        us(row.median_ns),
+        _tflops(row.tflops),
+        *(layout if any(one.layout_ns for one in report.convs) else ()),
+        row.direction,
+        f"{row.dtype} {both}",
+        row.shape,
+        *((short(row.kernel),) if report.device is not None else ()),
+    )
+
+
+def _tflops(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def layout(report: TraceReport, top: int) -> Table:
+    """A row for each payer."""
+    table = _table(f"who pays for layout transforms{_cut(report.layout.rows, top)}")
+    for name in ("ms", "share", "count"):
+        table.add_column(name, justify="right")
+    table.add_column("layer, convolution or operator", no_wrap=True)
+    for row in report.layout.rows[:top]:
+        table.add_row(*_layout_cells(report, row))
+    return table
+
+
+def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
+    return (
+        each(report, row.total_ns),
+        percent(row.share),
+        count_each(report, row.count),
+        short(row.payer),
+    )
+
+
+def ranks(found: RanksReport, width: int) -> Table:
+    """All ranks, a row each."""
+    title = f"{len(found.ranks)} ranks, ms in a step"
+    heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
+    rows = [(_rank_cells(report), "") for report in found.ranks]
+    return _fitted(title, heads, ("on",), rows, width, spare=())
+
+
+def _rank_cells(report: TraceReport) -> tuple[str, ...]:
+    steps = report.steps
+    parts = (
+        steps.step_ns,
+        steps.compute_ns,
+        steps.idle_ns,
+        steps.exposed_communication_ns,
+        steps.exposed_copy_ns,
+    )
+    rank = "?" if report.rank is None else str(report.rank)
+    return rank, *(each(report, sum(part)) for part in parts), report.on
+
+
+def collectives(found: RanksReport, width: int) -> Table:
+    """What the collectives of all ranks say of one another."""
+    title = "collectives over all ranks, ms of all together: the longest transfer; a rank's waiting"
+    heads = ("count", "transfer", "waits: least", "most")
+    rows = [(_collective_cells(found, row), "") for row in found.collectives]
+    return _fitted(title, heads, ("last to arrive", "name"), rows, width, spare=("count",))
+
+
+def _collective_cells(found: RanksReport, row: CollectiveRow) -> tuple[str, ...]:
+    often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
+    return (
+        f"{row.count:,}",
+        ms(row.transfer_ns),
+        ms(min(row.waiting_ns)),
+        ms(max(row.waiting_ns)),
+        f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}",
+        short(row.name),
+    )
+
+
+def _fitted(
+    title: str,
+    numbers: Sequence[str],
+    words: Sequence[str],
+    rows: Sequence[tuple[tuple[str, ...], str]],
+    width: int,
+    *,
+    spare: Sequence[str],
+) -> Table:
+    """A table whose last column takes what is left of the line; `rows` are cells and class.
+
+    Columns named in `spare` make room where that would be too little, the first one first.
+    """
+    heads, shown = [*numbers, *words], list(range(len(numbers) + len(words)))
+    dropping = [heads.index(name) for name in spare]
+    while (left := width - _taken(heads, rows, shown[:-1])) < _need(rows, shown) and dropping:
+        shown.remove(dropping.pop(0))
+    table = _table(title)
+    for at in shown:
+        justify: Literal["left", "right"] = "right" if at < len(numbers) else "left"
+        table.add_column(heads[at], justify=justify, no_wrap=True)
+    last = fitting([cells[shown[-1]] for cells, _ in rows], max(left, 8))
+    for (cells, cls), name in zip(rows, last, strict=True):
+        told = [*(cells[at] for at in shown[:-1]), name]
+        table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
+    return table
+
+
+def _need(rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]) -> int:
+    """Characters that the last column needs to be of use: all, but of long names the beginning."""
+    return min(_LEAST, max((len(cells[shown[-1]]) for cells, _ in rows), default=0))
+
+
+def _taken(
+    heads: Sequence[str], rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]
+) -> int:
+    """Characters of a line that these columns need, spaces between them included."""
+    widths = (max(len(heads[at]), *(len(cells[at]) for cells, _ in rows)) for at in shown)
+    return sum(width + 2 for width in widths) + 2
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        header_style="cyan",
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _cut(rows: Sequence[object], top: int) -> str:
+    return f", the first {top} of {len(rows)}" if len(rows) > top else ""
+
+
+def _count(report: TraceReport) -> str:
+    steps = len(report.steps.step_ns)
+    return f"mean of {steps} steps" if steps > 1 else "one step"

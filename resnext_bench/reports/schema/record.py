@@ -1,0 +1,236 @@
+"""The versioned record of a run: what stays when the terminal is closed."""
+
+from typing import Literal
+
+import msgspec
+
+from resnext_bench.reports.schema.attribution import Attribution
+from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.machine import Board, GpusSeen
+from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.schema.topology import Topology
+
+VERSION = 1
+
+Status = Literal["ok", "failed", "interrupted", "invalid"]
+Kind = Literal["run", "sweep", "table"]
+DataFormat = Literal["folder", "webdataset", "tfrecord"]
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that belongs to the record, relative to its folder."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine and the software of a run, as far as they can change a number."""
+
+    host: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    gpus: tuple[str, ...]
+    kernel: str
+    python: str
+    versions: dict[str, str]
+    variables: dict[str, str]
+    """The caller's environment variables that change speed, by allow-list."""
+    git: dict[str, str] | None
+    """Commit, branch, remote (without credentials) and whether the user's folder was dirty."""
+    of_ranks: dict[str, str] = {}
+    """Of the same variables, those that the launcher sets for the ranks, as node 0 gets them."""
+    boards: tuple[Board, ...] = ()
+    """The visible GPUs with their settings, those alike together."""
+    hypervisor: str = ""
+    """Under which the machine runs, as far as it shows; empty on bare metal."""
+    container: str = ""
+    """Kind of container, as far as it shows."""
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The images a run read."""
+
+    root: str
+    images: int
+    classes: int
+    digest: str
+    """Of the list of files and labels, and of places in shards, not of their bytes."""
+    left_out: int
+    """Files that do not decode, left out by --bad-files skip."""
+    made: bool
+    """True for the data set that the program made itself."""
+    format: DataFormat = "folder"
+    """Files in class folders, or shards: tar files or TFRecord files."""
+
+
+class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the step times settled, and how many steps were dropped until they did."""
+
+    cut: int
+    judged: bool
+    steady: bool
+    why: str
+
+
+class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps that stand out, where they lengthen all steps together by 1 % or more."""
+
+    every: int | None
+    """They come every so many steps; None where they come irregularly."""
+    slow: int
+    """Slow steps."""
+    steps: int
+    """All steps that count."""
+    slow_ms: float
+    """Mean of the slow ones; per step even where times are per image."""
+    longest_ms: float | None = None
+    """Of the longest one; None in older records."""
+    cost_percent: float
+    """By how much they lengthen all steps together, were they like the rest otherwise."""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of one window, or of several sessions' windows taken together.
+
+    Throughput is all images over the longest rank's window; a step's time is the maximum over
+    ranks; the split is the mean over ranks and steps, so its parts add up to the mean step.
+    """
+
+    images: int
+    window_s: float
+    images_per_s: float
+    images_per_s_per_device: float
+    steps: int
+    step_ms_mean: float
+    step_ms_p50: float
+    step_ms_p95: float
+    step_ms_p99: float
+    step_ms_max: float | None = None
+    """The longest step; None in older records."""
+    step_ms_jitter: float
+    """1.4826 x the median absolute deviation."""
+    slow: SlowSteps | None = None
+    """Steps that stand out; None where they cost less than 1 %, and in older records."""
+    data_wait_ms: float
+    forward_ms: float
+    backward_ms: float
+    optimizer_ms: float
+    next_ms: float
+    """Host time blocked in the pipeline's next(), mean; not part of the sum."""
+    peak_gib: float
+    """Largest peak of a rank."""
+    cores_lost_percent: float
+    """Share of the ranks' cores taken by others or by the hypervisor during the window."""
+    others_percent: float | None = None
+    """The part of it that other processes had; of the host, and the session, that lost most."""
+    steal_percent: float | None = None
+    """The part that the hypervisor had."""
+    joules_per_image: float | None = None
+    """Energy of the whole boards of all GPUs; None on a CPU, and where not all GPUs tell it."""
+
+    @property
+    def parts_ms(self) -> float:
+        """The four parts of a step together."""
+        return self.data_wait_ms + self.forward_ms + self.backward_ms + self.optimizer_ms
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One start-to-exit of the process group."""
+
+    number: int
+    started: str
+    launch_s: float
+    """From the start of the processes to the first warm-up step."""
+    figures: Figures
+    steadiness: Steadiness
+    invalid: tuple[str, ...]
+    notes: tuple[str, ...]
+    first_loss: float | None
+    """Mean over ranks of the window's first step; None where it is not finite."""
+    last_loss: float | None
+    load_1min: float | None = None
+    """The host's load average of one minute before the ranks started."""
+    gpus: GpusSeen | None = None
+    """None on a CPU, and where NVML gave no answer."""
+    steps_asked: int | None = None
+    """Of a session that was cut: the steps that there should have been; None of a whole one."""
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """What a figure may be, going by its sessions; a session is one replicate."""
+
+    low: float
+    high: float
+    confidence_percent: float
+    sessions: int
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits behind the words invalid and note, as they were for this record."""
+
+    throttled_percent: float = 1.0
+    """Share of the window with hardware slowdown, thermal or power-brake reasons: invalid."""
+    foreign_gpu_percent: float = 5.0
+    """Use of a GPU by processes that were there before the ranks: invalid."""
+    cores_lost_percent: float = 25.0
+    """Share of the ranks' cores lost to others or to steal: invalid."""
+    cores_lost_note_percent: float = 5.0
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rank failed first, how, and the end of its log."""
+
+    rank: int | None
+    what: str
+    log: str
+    log_tail: tuple[str, ...]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Written last and by rename, so a folder without it is an unfinished run."""
+
+    version: int = VERSION
+    id: str
+    kind: Kind
+    status: Status
+    why: str
+    """One sentence; empty when ok."""
+    tool_version: str
+    created: str
+    """UTC, ISO 8601."""
+    duration_s: float
+    command: tuple[str, ...]
+    requested: dict[str, Option]
+    resolved: RunConfig
+    choices: tuple[Choice, ...]
+    topology: Topology
+    environment: Environment
+    data: DataSet | None
+    """None for synthetic batches."""
+    thresholds: Thresholds
+    device_name: str = ""
+    """The GPU, or the processor, as the worker found it; empty where nothing ran."""
+    weight_format: str
+    """Of the convolution weights as trained, read from strides; empty where there are none."""
+    figures: Figures | None
+    """Over all sessions; none when no window was completed."""
+    interval: Interval | None = None
+    """Of images/s over the sessions (Student's t on their logarithms); None below two."""
+    sessions: tuple[Session, ...]
+    notes: tuple[str, ...]
+    failure: Failure | None = None
+    profiled: tuple[Profiled, ...] = ()
+    """By rank; empty where no pass was profiled."""
+    cost: Cost | None = None
+    """None for networks that are not ours, and in records of before it was known."""
+    attribution: Attribution | None = None
+    """What loading costs; None where it was not asked for."""
+    files: tuple[File, ...] = ()
+    children: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """The user's own, as is the note."""
+    note: str = ""

@@ -1,0 +1,69 @@
+"""All that is found out about one trace; reports and tables are made of this."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.trace.identity import Busy, busy
+from resnext_bench.reports.trace.links import Links, link
+from resnext_bench.reports.trace.read import read
+from resnext_bench.reports.trace.source import Progress, no_progress
+from resnext_bench.reports.trace.steps import Steps, steps
+from resnext_bench.reports.trace.trace import Kind, Trace
+from resnext_bench.reports.trace.work import Work, work
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Analysis:
+    """A trace, and what was made of it."""
+
+    trace: Trace
+    rank: int | None
+    """As the file's name or the run's record says; it counts where the trace itself is silent."""
+    device: int | None
+    """The device that is looked at, the one that worked most; None: the CPU."""
+    links: Links
+    steps: Steps
+    busy: Busy
+    work: Work
+
+
+def analyse(path: Path, progress: Progress = no_progress, rank: int | None = None) -> Analysis:
+    """Read a trace and find out all of it.
+
+    Raises TraceError, naming file and byte, where it is no trace or holds no work.
+    """
+    return of(read(path, progress), rank)
+
+
+def of(trace: Trace, rank: int | None = None) -> Analysis:
+    """Of a trace that has been read."""
+    if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
+        raise TraceError(f"{trace.path}: {_nothing(trace)}")
+    device = _device(trace)
+    links = link(trace)
+    found = steps(trace, links, device)
+    return Analysis(
+        trace=trace,
+        rank=rank,
+        device=device,
+        links=links,
+        steps=found,
+        busy=busy(trace, links, device),
+        work=work(trace, links, found, device),
+    )
+
+
+def _nothing(trace: Trace) -> str:
+    many = f"{trace.events:,} rows" if trace.events else "no events"
+    told = "; ".join(trace.warnings)
+    return f"{many}, and neither kernels nor operators among them" + (f" ({told})" if told else "")
+
+
+def _device(trace: Trace) -> int | None:
+    if not trace.on_device:
+        return None
+    numbers, at = np.unique(trace.device.device, return_inverse=True)
+    return int(numbers[np.bincount(at, weights=trace.device.duration).argmax()])

@@ -1,0 +1,198 @@
+"""The kernel-time report of one trace: each part is a module of its own, and here they meet."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport, Trust
+from resnext_bench.reports.trace import tables
+from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.calls import conv_calls, conv_rows
+from resnext_bench.reports.trace.classes import ELIGIBLE, Class, TensorCore
+from resnext_bench.reports.trace.identity import identity
+from resnext_bench.reports.trace.idle import idle
+from resnext_bench.reports.trace.intervals import Windows
+from resnext_bench.reports.trace.layout import layers, layout
+from resnext_bench.reports.trace.steps import MISSING
+from resnext_bench.reports.trace.steps import Steps as Found
+from resnext_bench.reports.trace.tables import share
+from resnext_bench.reports.trace.trace import Ids, Trace
+from resnext_bench.reports.trace.work import CORES, Work
+
+_DROPPED: Final = re.compile(r"([A-Z][\w \-?]*?) = (\d+)")
+_LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA events")
+"""Of the counts that kineto writes into INFO those that are records lost."""
+
+
+def report(analysis: Analysis) -> TraceReport:
+    """The report of a trace that has been analysed."""
+    trace, device, work = analysis.trace, analysis.device, analysis.work
+    step_ns = int(_used(analysis.steps).length.sum())
+    calls = conv_calls(trace, analysis.links, work)
+    layer = layers(trace, analysis.links, work.row)
+    distributed = distributed_info(trace.header)
+    told = _whole_number(distributed.get("rank"))
+    return TraceReport(
+        file=str(trace.path),
+        size=trace.size,
+        events=trace.events,
+        on=_name(trace, device),
+        device=device,
+        rank=analysis.rank if told is None else told,
+        world_size=_whole_number(distributed.get("world_size")),
+        backend=_text(distributed.get("backend")),
+        trust=_trust(analysis, layer),
+        sums=_sums(analysis, step_ns),
+        steps=_steps(analysis),
+        classes=tables.classes(work, step_ns),
+        kernels=tables.kernels(trace, work, step_ns),
+        convs=conv_rows(trace, work, calls, step_ns),
+        layout=layout(trace, work, calls, layer, step_ns),
+        tensor_cores=_tensor_cores(work) if device is not None else None,
+        idle=_idle(analysis, step_ns),
+        warnings=[*trace.warnings, *_warnings(analysis)],
+    )
+
+
+def _name(trace: Trace, device: int | None) -> str:
+    if device is None:
+        return "CPU"
+    told = trace.header.get("deviceProperties")
+    for one in told if isinstance(told, list) else []:
+        if isinstance(one, dict) and one.get("id") == device and _text(one.get("name")):
+            return str(one["name"])
+    return f"device {device}"
+
+
+def distributed_info(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`distributedInfo`, which some versions write as Python's text instead of JSON."""
+    told = header.get("distributedInfo")
+    if isinstance(told, str):
+        try:
+            told = ast.literal_eval(told)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _whole_number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _trust(analysis: Analysis, layer: Ids) -> Trust:
+    trace, links, found, work = analysis.trace, analysis.links, analysis.steps, analysis.work
+    duration = trace.device.duration
+
+    def linked(which: NDArray[np.bool_]) -> float:
+        return share(int(duration[which].sum()), int(duration.sum())) if trace.on_device else 1.0
+
+    return Trust(
+        steps_used=found.count if found.marked else 0,
+        steps_marked=len(found.numbers) if found.marked else 0,
+        excluded=list(found.excluded),
+        lag_steps=found.lag,
+        resolution_ns=trace.resolution_ns,
+        dropped=_dropped(trace.header),
+        linked_launch=linked(links.launch >= 0),
+        linked_operator=linked(links.operator >= 0),
+        linked_step=linked(found.of_device >= 0),
+        linked_layer=share(int(work.duration[layer >= 0].sum()), int(work.duration.sum())),
+        by_time=found.by_time,
+    )
+
+
+def _dropped(header: Mapping[str, Any]) -> dict[str, int]:
+    """What kineto says it lost: `Record counts: Out-of-range = 4181, ...` in INFO."""
+    told = header.get("INFO")
+    lines = [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
+    counts = [pair for line in lines if "Record counts" in line for pair in _DROPPED.findall(line)]
+    return {
+        name.removeprefix("Record counts: "): int(count)
+        for name, count in counts
+        if int(count) and any(name.endswith(loss) for loss in _LOSSES)
+    }
+
+
+def _sums(analysis: Analysis, step_ns: int) -> Sums:
+    work, ran, windows = analysis.work, analysis.busy, _used(analysis.steps)
+    talks = work.of(Class.COMMUNICATION)
+    return Sums(
+        step_ns=step_ns,
+        work_ns=int(work.duration.sum()),
+        busy_ns=int(ran.any.within(windows).sum()),
+        communication_ns=int(work.duration[talks].sum()),
+        communication_busy_ns=int(ran.communication.within(windows).sum()),
+        copy_ns=int(work.duration[work.transfer].sum()),
+    )
+
+
+def _used(found: Found) -> Windows:
+    return Windows(start=found.windows.start[found.used], end=found.windows.end[found.used])
+
+
+def _steps(analysis: Analysis) -> Steps:
+    found, windows = analysis.steps, _used(analysis.steps)
+    parts = identity(analysis.busy, windows)
+    return Steps(
+        number=[one for one, used in zip(found.numbers, found.used, strict=True) if used],
+        step_ns=windows.length.tolist(),
+        compute_ns=parts.compute.tolist(),
+        exposed_communication_ns=parts.exposed_communication.tolist(),
+        exposed_copy_ns=parts.exposed_copy.tolist(),
+        idle_ns=parts.idle.tolist(),
+    )
+
+
+def _tensor_cores(work: Work) -> TensorCores:
+    eligible = work.of(*ELIGIBLE)
+
+    def of(core: TensorCore) -> int:
+        return int(work.duration[eligible & (work.core == CORES.index(core))].sum())
+
+    return TensorCores(
+        eligible_ns=int(work.duration[eligible].sum()),
+        used_ns=of(TensorCore.YES),
+        not_used_ns=of(TensorCore.NO),
+        unknown_ns=of(TensorCore.UNKNOWN),
+    )
+
+
+def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
+    rows = [
+        IdleRow(cause=cause, total_ns=ns, share=share(ns, step_ns))
+        for cause, ns in idle(analysis).items()
+        if ns
+    ]
+    return sorted(rows, key=lambda row: -row.total_ns)
+
+
+def _warnings(analysis: Analysis) -> Iterator[str]:
+    trace, found = analysis.trace, analysis.steps
+    others = sorted(set(trace.device.device.tolist()) - {analysis.device})
+    if others:
+        told = ", ".join(str(one) for one in others[:8])
+        yield f"this is of device {analysis.device}, which worked most; left out: {told}"
+    if not found.marked:
+        yield (
+            "no steps are marked (ProfilerStep#N): the time from the first work to the last is "
+            "taken as one; call profiler.step() after each step"
+        )
+    elif not found.count:
+        yield "no step has work in the trace: nothing can be told of where its time went"
+    if found.missing > MISSING:
+        yield (
+            f"up to {found.missing:.0%} of a step's launches have no kernel in the trace, in every "
+            "step: idle time is told too long"
+        )
+    if trace.on_device and (analysis.links.launch < 0).all():
+        yield "no launches are in the trace: work counts for the step in which it ran"
+    if trace.resolution_ns > 1:
+        yield f"time stamps resolve {trace.resolution_ns:,.0f} ns: short kernels are told roughly"

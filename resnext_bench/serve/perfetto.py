@@ -1,0 +1,103 @@
+"""Hand traces to Perfetto's page in the user's browser, from a server that only this machine sees.
+
+Perfetto takes a trace by a message between windows, once it has answered PING with PONG ("Deep
+linking to the Perfetto UI" in its documentation). Nothing is uploaded: the browser reads the trace
+from here and gives it to the other window.
+"""
+
+import shutil
+from collections.abc import Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.trace_files import TraceFile
+
+ORIGIN: Final = "https://ui.perfetto.dev"
+HOST: Final = "127.0.0.1"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one page, and the traces that it lists by number."""
+
+    daemon_threads = True
+
+    def __init__(self, traces: Sequence[TraceFile], port: int, origin: str = ORIGIN) -> None:
+        """`port` 0: any that is free; `origin` is where Perfetto's page is."""
+        try:
+            super().__init__((HOST, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"--port {port}: {error}; 0 takes one that is free") from None
+        self.traces = traces
+        told = {"origin": origin, "traces": [_listed(trace) for trace in traces]}
+        # "</" would end the script that the page holds it in.
+        data = msgspec.json.encode(told).replace(b"</", b"<\\/")
+        template = files("resnext_bench.serve").joinpath("perfetto.html").read_bytes()
+        self.page = template.replace(b"/*PAGE*/null", data)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://{HOST}:{self.server_port}/"
+
+
+def _listed(trace: TraceFile) -> dict[str, object]:
+    return {"name": trace.path.name, "rank": trace.rank, "size": trace.path.stat().st_size}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        """The page, or the n-th trace; all else is not here."""
+        if self.headers.get("Host") not in self._hosts():
+            # Another site's name that leads here (DNS rebinding) must not read traces.
+            self.send_error(HTTPStatus.FORBIDDEN, "ask by the address that was printed")
+        elif self.path == "/":
+            self._begin(len(self.server.page), "text/html; charset=utf-8")
+            self.wfile.write(self.server.page)
+        elif (trace := self._trace()) is not None:
+            self._send(trace)
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _hosts(self) -> tuple[str, str]:
+        port = self.server.server_port
+        return f"{HOST}:{port}", f"localhost:{port}"
+
+    def _trace(self) -> TraceFile | None:
+        number = self.path.removeprefix("/trace/")
+        known = {str(at): trace for at, trace in enumerate(self.server.traces)}
+        return known.get(number) if self.path.startswith("/trace/") else None
+
+    def _send(self, trace: TraceFile) -> None:
+        try:
+            file = trace.path.open("rb")
+        except OSError as error:
+            self.send_error(HTTPStatus.GONE, f"cannot read the trace: {error.strerror}")
+            return
+        with file:
+            self._begin(trace.path.stat().st_size, "application/octet-stream")
+            shutil.copyfileobj(file, self.wfile, 1 << 20)
+
+    def _begin(self, size: int, kind: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(size))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+
+    def handle(self) -> None:
+        """A reader that goes away is no error."""
+        try:
+            super().handle()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, format: str, *values: object) -> None:
+        """The terminal is the user's."""

@@ -1,0 +1,172 @@
+"""A session of `run --attribute`: training on real, synthetic and no batches, in turn.
+
+The real side is the run's own: its figures are those of the record. Beside it stand what it would
+be without a loader, the loader without training, and on a GPU the copy alone. The real side has
+turns of two more kinds, which ask for no memory for another model: each step takes two batches, as
+a training twice as fast would, or batches come of a loader with another number of threads.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from resnext_bench import tokens
+from resnext_bench.errors import CannotHere
+from resnext_bench.launch.failure import is_lack_of_memory
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine import nvml
+from resnext_bench.machine.cpu import load_1min
+from resnext_bench.machine.gpu_watch import open_watch
+from resnext_bench.reports.attribution import Floats, SideRounds, Sides, side_rounds
+from resnext_bench.reports.schema.attribution import SideName
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.record import Steadiness
+from resnext_bench.session.lost import lost_gpus_named
+from resnext_bench.session.recording import Recording, Started
+from resnext_bench.session.residents import neighbour
+from resnext_bench.session.rounds import Full, Rounds, Tell, play_rounds
+
+QUIET_PERCENT: Final = 2.0
+"""Waiting sides that together take more of the cores than this are worth a note."""
+_WHY: Final = "one of several sides in turn: judged against the others, block by block"
+
+
+def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
+    """Play one session of all sides; the run keeps that of its own side."""
+    sides = sides_of(run)
+    names, also = list(sides), turns_of(sides["real"])
+    started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
+    with ExitStack() as stack:
+        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
+        stack.enter_context(lost_gpus_named(watch))
+        stack.enter_context(_memory_named(len(sides)))
+        watch.note_residents()
+        played = play_rounds(
+            list(sides.values()),
+            number,
+            rounds=run.config.attribution_rounds,
+            tell=tell,
+            watch=watch.sample,
+            begin=watch.start,
+            also=[(names.index("real"), flag) for flag in also.values()],
+            full=_ahead(sides, list(also)),
+        )
+        use = watch.report().shared()
+    place = names.index("real")
+    steadiness = Steadiness(cut=played.block_steps[place], judged=True, steady=True, why=_WHY)
+    began = Started(at=started, launch_s=played.built_s[place], load_1min=load)
+    run.keep(played.results[place], steadiness, use, began)
+    run.told.extend(_notes(run, played, time.monotonic() - clock))
+    found = {
+        name: side_rounds(result, steps, _threads(sides[name].config))
+        for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
+    }
+    turns = dict(zip(also, _rows_of_turns(played), strict=True))
+    return {**found, **turn_rounds(run, found["real"], turns)}
+
+
+def turn_rounds(run: Recording, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
+    """Of turns of other kinds the lengths of their blocks are known, and no more."""
+    threads = {"double": run.config.loader_threads, "other_threads": run.other_threads}
+    return {
+        name: SideRounds(
+            loader_threads=threads[name],
+            block_steps=real.block_steps,
+            step_ms=row,
+            wait_ms=np.array([]),
+            cores=None,
+        )
+        for name, row in step_ms.items()
+    }
+
+
+def _rows_of_turns(played: Rounds) -> Floats:
+    """Steps of turns of other kinds, ms [turns, rounds]: they come after all sides."""
+    rows: Floats = np.array(played.step_ms)[:, len(played.results) :].T
+    return rows
+
+
+def other_threads(config: RunConfig, cores: int) -> int:
+    """The number of loader threads to try: twice as many, or half where all cores are taken."""
+    more = min(2 * config.loader_threads, cores)
+    return more if more > config.loader_threads else config.loader_threads // 2
+
+
+def sides_of(run: Recording) -> dict[SideName, Recording]:
+    """The run and its neighbours, in the order in which they take turns first."""
+    config = run.config
+    # What the loader's batches are made of stays, so that the model's first operation does.
+    synthetic = msgspec.structs.replace(config, pipeline="synthetic", decode="none", data=None)
+    sides: dict[SideName, Recording] = {
+        "synthetic": neighbour(run, "synthetic", synthetic),
+        "loader": replace(neighbour(run, "loader", config), part="load"),
+    }
+    if config.device == "cuda":
+        host = msgspec.structs.replace(synthetic, pipeline="host")
+        sides["copy"] = replace(neighbour(run, "copy", host), part="load")
+    run.other_threads = other_threads(config, len(run.topology.places[0].cores))
+    sides["real"] = run
+    return sides
+
+
+def turns_of(real: Recording) -> dict[SideName, int]:
+    """Turns of the real side of other kinds, with the flags of their tokens."""
+    turns: dict[SideName, int] = {"double": tokens.DOUBLE}
+    if real.other_threads:
+        turns["other_threads"] = tokens.OTHER
+    return turns
+
+
+def _threads(config: RunConfig) -> int:
+    return config.loader_threads if config.reads_images else 0
+
+
+def _ahead(sides: Mapping[SideName, Recording], also: Sequence[SideName]) -> Full:
+    """Where the loader is the faster one, its queue is full whenever training asks.
+
+    More threads are at least as fast as those that were measured; of fewer the same rate each is
+    assumed.
+    """
+    names, real = [*sides, *also], sides["real"]
+    fewer = max(1.0, real.config.loader_threads / (real.other_threads or 1))
+
+    def full(last_ms: Sequence[float]) -> Sequence[int]:
+        last = dict(zip(names, last_ms, strict=True))
+        slowest = {"real": last["loader"], "double": 2 * last["loader"]}
+        slowest["other_threads"] = fewer * last["loader"]
+        return [
+            place
+            for place, name in enumerate(names)
+            if name in slowest and slowest[name] < last["synthetic"]
+        ]
+
+    return full
+
+
+def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
+    if "steps" in run.request and not run.told:
+        yield "--steps has no part in --attribute; --attribution-rounds says how long it lasts"
+    kinds = len(played.step_ms[0])
+    yield f"blocks of {kinds} kinds in turn took {took_s / 60:.1f} minutes"
+    if played.quiet_percent > QUIET_PERCENT:
+        yield f"waiting sides used {played.quiet_percent:.1f} % of a rank's cores"
+
+
+@contextmanager
+def _memory_named(sides: int) -> Iterator[None]:
+    """Alone, each side might have had enough."""
+    try:
+        yield
+    except SessionFailed as failed:
+        if not is_lack_of_memory(failed.failure):
+            raise
+        raise CannotHere(
+            f"--attribute: memory cannot hold {sides} sides at once ({failed.failure.what}); lower "
+            "--batch-size or --prefetch"
+        ) from failed

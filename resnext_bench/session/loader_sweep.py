@@ -1,0 +1,185 @@
+"""A sweep of loaders without training: threads first, then prefetch where threads suffice."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final
+
+from resnext_bench.config.resolve import resolve
+from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.errors import CannotHere, RunFailed
+from resnext_bench.launch.failure import is_lack_of_memory
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.attribution import side_rounds
+from resnext_bench.reports.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.reports.schema.record import Thresholds
+from resnext_bench.reports.validity import GpuUse, judge
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.residents import neighbour
+from resnext_bench.session.room import require_shared_memory_for
+from resnext_bench.session.rounds import Tell, play_rounds
+
+MOST_SIDES: Final = 8
+"""Settings that take turns at once: each is a process of half a GiB, or several."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept:
+    """What a sweep found."""
+
+    threads: tuple[LoaderRate, ...]
+    knees: tuple[Knee, ...]
+    prefetch: tuple[LoaderRate, ...]
+    notes: tuple[str, ...]
+    invalid: tuple[str, ...]
+    """Why some of it cannot be believed."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Sweep:
+    """A recording of one setting, whose data and machine all settings share."""
+
+    run: Recording
+    rounds: int
+    tell: Tell
+    played: int = 0
+    doubts: dict[str, list[str]] = field(default_factory=dict)
+    """Reasons to doubt settings, by kind: alike but for their numbers."""
+    untaken: list[str] = field(default_factory=list)
+    """What was not measured, and why."""
+
+    def take(self, settings: Sequence[Setting], depths: Sequence[int]) -> Swept:
+        """Rates of all settings; then of all prefetch depths at each knee."""
+        for group in groups(settings):  # all of them, before any is measured
+            require_shared_memory_for(*map(self._side, group))
+        rates = [rate for group in groups(settings) for rate in self._play(group)]
+        knees = knees_of(rates)
+        deeper = [rate for knee in knees for rate in self._deeper(knee.setting, depths)]
+        return Swept(
+            threads=tuple(rates),
+            knees=knees,
+            prefetch=tuple(deeper),
+            notes=tuple(self._notes()),
+            invalid=tuple(self._invalid()),
+        )
+
+    def _deeper(self, setting: Setting, depths: Sequence[int]) -> Iterator[LoaderRate]:
+        if len(depths) < 2:
+            return
+        deeper = [_with(setting, prefetch=depth) for depth in depths]
+        for group in groups([each for each in deeper if self._fits(each)]):
+            if self._fits(*group):
+                yield from self._play(group)
+
+    def _fits(self, *settings: Setting) -> bool:
+        """Whether shared memory holds them; what was measured before is kept where it does not."""
+        try:
+            require_shared_memory_for(*map(self._side, settings))
+        except NoSharedMemory as error:
+            told = ", ".join(str(each.prefetch) for each in settings)
+            self.untaken.append(f"--prefetch {told} of {settings[0].pipeline} left out: {error}")
+            return False
+        return True
+
+    def _play(self, settings: Sequence[Setting]) -> list[LoaderRate]:
+        self.played += 1
+        sides = [self._side(setting) for setting in settings]
+        with _failures_named(len(sides)):
+            played = play_rounds(sides, self.played, rounds=self.rounds, tell=self.tell)
+        found = [
+            side_rounds(result, steps, setting.loader_threads)
+            for setting, result, steps in zip(
+                settings, played.results, played.block_steps, strict=True
+            )
+        ]
+        for setting, result in zip(settings, played.results, strict=True):
+            for reason in judge(result, GpuUse(), Thresholds()).invalid:
+                kind = self.doubts.setdefault(re.sub(r"[\d.]+", "", reason), [])
+                kind.append(f"{name_of(setting)}: {reason}")
+        images = self.run.config.global_batch_size
+        return [
+            rate_of(setting, side.step_ms, images, side.cores or 0.0)
+            for setting, side in zip(settings, found, strict=True)
+        ]
+
+    def _side(self, setting: Setting) -> Recording:
+        name = name_of(setting).replace(" ", "-")
+        return replace(neighbour(self.run, name, self._config(setting)), part="load")
+
+    def _config(self, setting: Setting) -> RunConfig:
+        facts = self.run.data.facts if self.run.data else None
+        request = request_of(self.run.request, setting)
+        return resolve(request, self.run.machine, facts).config
+
+    def _notes(self) -> Iterator[str]:
+        yield from self.untaken
+        if self.played > 1:
+            yield (
+                f"settings took turns in {self.played} groups, one after another: within a group "
+                "rates meet the same moments of the machine"
+            )
+
+    def _invalid(self) -> Iterator[str]:
+        """The first of each kind, and how many more there are."""
+        for reasons in self.doubts.values():
+            more = f" (and {len(reasons) - 1} more settings)" if len(reasons) > 1 else ""
+            yield reasons[0] + more
+
+
+def name_of(setting: Setting) -> str:
+    """In words: "dali cpu 2 threads prefetch 2"."""
+    threads = f"{setting.loader_threads} thread{'s' * (setting.loader_threads > 1)}"
+    return f"{setting.pipeline} {setting.decode} {threads} prefetch {setting.prefetch}"
+
+
+def request_of(request: Request, setting: Setting) -> Request:
+    """The request that leads to a setting."""
+    return request | {
+        "pipeline": setting.pipeline,
+        "decode": setting.decode,
+        "loader_threads": setting.loader_threads,
+        "prefetch": setting.prefetch,
+    }
+
+
+def groups(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Settings that take turns: all, or those of one pipeline, or parts of these if need be."""
+    if len(settings) <= MOST_SIDES:
+        return [list(settings)]
+    kinds = dict.fromkeys(setting.kind for setting in settings)
+    alike = ([setting for setting in settings if setting.kind == kind] for kind in kinds)
+    return [part for group in alike for part in _parts(group)]
+
+
+def _parts(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """As few as can be, and of about the same size."""
+    count = -(-len(settings) // MOST_SIDES)
+    bounds = [len(settings) * part // count for part in range(count + 1)]
+    return [list(settings[first:last]) for first, last in pairwise(bounds)]
+
+
+def _with(setting: Setting, *, prefetch: int) -> Setting:
+    return Setting(
+        pipeline=setting.pipeline,
+        decode=setting.decode,
+        loader_threads=setting.loader_threads,
+        prefetch=prefetch,
+    )
+
+
+@contextmanager
+def _failures_named(sides: int) -> Iterator[None]:
+    """A side that fails ends the sweep in a line or two."""
+    try:
+        yield
+    except SessionFailed as failed:
+        what = failed.failure.what
+        if is_lack_of_memory(failed.failure):
+            raise CannotHere(
+                f"memory cannot hold {sides} loaders at once ({what}); give fewer values to "
+                "--loader-threads, or a smaller --batch-size"
+            ) from failed
+        raise RunFailed("\n".join((what, *failed.failure.log_tail[-3:]))) from failed

@@ -1,0 +1,58 @@
+"""How long blocks are made where slow steps come in a rhythm, and what is said of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import lcm
+from typing import Final
+
+from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.stats.rhythm import whole_periods
+
+SLOW_COME: Final = "slow steps come every "
+"""How the note begins."""
+LONGEST_BLOCK_S: Final = 5.0
+"""A block is made as long as whole periods of slow steps up to here: longer ones meet less of the
+machine alike."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """The counted steps of later blocks."""
+
+    steps: int
+    note: str = ""
+    """Where they change, or should and must not."""
+
+
+def fit_blocks(
+    slow: Sequence[SlowSteps | None],
+    *,
+    now: int,
+    least: int,
+    most: int,
+    session: int,
+) -> Fitted:
+    """Fit blocks of `now` steps to the slow steps that `session` has shown.
+
+    They become the fewest steps from `least` on that hold whole periods, if that is `most` or
+    less. So a period that was seen by mistake is forgotten with the next one that is seen.
+    """
+    periods = sorted({one.every for one in slow if one and one.every})
+    if not periods:
+        return Fitted(steps=now)
+    wanted = whole_periods(least, lcm(*periods))
+    if wanted == now:
+        return Fitted(steps=now)
+    kind = f"{SLOW_COME}{' and every '.join(map(str, periods))} steps"
+    if wanted <= most:
+        note = f"{kind}: blocks are of {wanted} steps from session {session + 1} on"
+        return Fitted(steps=wanted, note=note)
+    if now % lcm(*periods) == 0:
+        return Fitted(steps=now)
+    short = f"and blocks of {now} do not hold whole periods: --block-steps {wanted} would"
+    return Fitted(steps=now, note=f"{kind}, {short}")
+
+
+def most_steps(step_ms: float) -> int:
+    """Steps that a block may have on account of how long it lasts."""
+    return int(1e3 * LONGEST_BLOCK_S / step_ms) if step_ms > 0 else 0

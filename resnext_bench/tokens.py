@@ -1,0 +1,89 @@
+"""The token of a duet: which of two resident sides may compute, passed through two pipes.
+
+A rank without the token sleeps in a blocking read, which costs nothing. The pipes are named, in
+the session's folder, so that they outlive no folder and need no port. Words are 64-bit integers.
+"""
+
+import os
+import select
+import struct
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.reports.files import writing
+
+WARM_UP: Final = -1
+"""Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""
+END: Final = 0
+"""Token: hand over what was measured and end. Any positive token is a block of so many steps."""
+FULL: Final = 1 << 32
+"""Added to a block's token: the loader's queue stays as the pause has left it, which is full."""
+DOUBLE: Final = 1 << 33
+"""Added to a block's token: each step takes two batches and trains on one, as if training were
+twice as fast. Nothing but the block's length is kept."""
+OTHER: Final = 1 << 34
+"""Added to a block's token: batches come of the side's second loader. Nothing but the block's
+length is kept."""
+READY: Final = 1
+"""First word of a side, unasked: built, connected, waiting."""
+
+_WORD: Final = struct.Struct("<q")
+
+
+class Pipes:
+    """Both pipes of one side. Small writes to a pipe are atomic (pipe(7), PIPE_BUF)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokens = folder / "tokens"
+        self.answers = folder / "answers"
+
+    def create(self) -> None:
+        """Make them; before the side starts."""
+        for path in (self.tokens, self.answers):
+            with writing(path):
+                path.unlink(missing_ok=True)
+                os.mkfifo(path, 0o600)
+
+
+class Holder:
+    """The program's end: gives the token and waits for it to come back."""
+
+    def __init__(self, pipes: Pipes) -> None:
+        # Reading and writing: opening does not wait for the side, and no end-of-file comes early.
+        self._tokens = os.open(pipes.tokens, os.O_RDWR | os.O_CLOEXEC)
+        self._answers = os.open(pipes.answers, os.O_RDWR | os.O_CLOEXEC)
+
+    def give(self, token: int) -> None:
+        """Pass the token on."""
+        os.write(self._tokens, _WORD.pack(token))
+
+    def answer(self, seconds: float) -> int | None:
+        """The side's next word; None when none came within `seconds`."""
+        ready, _, _ = select.select([self._answers], [], [], seconds)
+        return _read(self._answers) if ready else None
+
+    def close(self) -> None:
+        """Let go of the pipes."""
+        os.close(self._tokens)
+        os.close(self._answers)
+
+
+class Taker:
+    """Rank 0's end: waits for the token, asleep, and gives it back with a word."""
+
+    def __init__(self, pipes: Pipes) -> None:
+        self._tokens = os.open(pipes.tokens, os.O_RDWR | os.O_CLOEXEC)
+        self._answers = os.open(pipes.answers, os.O_RDWR | os.O_CLOEXEC)
+
+    def take(self) -> int:
+        """Sleep until the token comes."""
+        return _read(self._tokens)
+
+    def back(self, word: int) -> None:
+        """Give it back."""
+        os.write(self._answers, _WORD.pack(word))
+
+
+def _read(descriptor: int) -> int:
+    (word,) = _WORD.unpack(os.read(descriptor, _WORD.size))
+    return int(word)

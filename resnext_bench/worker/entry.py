@@ -1,0 +1,300 @@
+"""The first moments of a rank, whatever it then does.
+
+What must happen before torch is imported happens here: the rank is bound to its cores (thread
+pools count them once), its output goes to its own log, and it is told to die with its agent.
+"""
+
+import faulthandler
+import importlib
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from io import BufferedWriter, FileIO, TextIOWrapper
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from resnext_bench.config.models import foreign
+from resnext_bench.job import NODE_VARIABLE, Job, RankError, SessionFolder, Unwritable
+from resnext_bench.logs import tail
+from resnext_bench.machine.process import bind_to_cores, die_with_parent
+from resnext_bench.rankfile import RankFile
+from resnext_bench.reports.errors import FULL, Unwritten
+from resnext_bench.reports.files import write_atomically, writing
+from resnext_bench.reports.schema.topology import Place
+
+_HINTS: Final = (
+    (
+        "Critical error in pipeline",
+        (
+            "DALI stopped, though it decodes each file that it was given by itself: the rank's log "
+            "tells where; --pipeline torchvision does without it"
+        ),
+    ),
+    (
+        r"DataLoader worker .* killed by signal: Killed",
+        "a loader process lacked memory, most likely: lower --loader-threads or --batch-size",
+    ),
+    (
+        r"DataLoader worker .* killed by signal: Bus",
+        (
+            "a loader process lacked shared memory, most likely: lower --loader-threads, "
+            "--prefetch or --batch-size; a container may need a larger --shm-size. Or a shard was "
+            "cut while it was read"
+        ),
+    ),
+    (
+        "finished reduction in the prior iteration",
+        (
+            "the loss ignores some of the model's parameters, for which DDP waits: freeze them "
+            "(requires_grad_(False)), or use --static-graph or one rank"
+        ),
+    ),
+    (
+        (
+            r"wrong image (height|width)|input (height|width) \(|divisible by|doesn't match model"
+            r"|kernel size can't be greater than actual input|output size is too small"
+        ),
+        "the model does not take images of this size; try another --image-size, as 224",
+    ),
+    (
+        r"No working C\+\+ compiler|Failed to find C compiler|InvalidCxxCompiler",
+        "torch.compile needs a compiler: install gcc and g++, or use --no-compile",
+    ),
+    (
+        r"shared memory segment",
+        (
+            "NCCL found no room in /dev/shm: make it larger (a container: --shm-size=1g), or set "
+            "NCCL_SHM_DISABLE=1"
+        ),
+    ),
+    (
+        r"failed to map segment|cannot enable executable stack|cannot allocate memory in static",
+        "no address space was left for a library: raise ulimit -v, if it is set",
+    ),
+    (
+        "driver.*too old",
+        "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu",
+    ),
+)
+"""What errors that users meet most say, as patterns, and what to do about them."""
+_OF_STRIDES: Final = (
+    r"view size is not compatible|cannot view a tensor with|cannot reshape a tensor .* strides"
+    r"|last dimension (with|to have|must have) stride"
+    r"|(must|should|expected to|to) be contiguous|(is|was) not contiguous|non-?contiguous"
+    r"|requiring a storage size of .* out of bounds for storage"
+)
+"""What operations say that take only tensors whose memory lies as NCHW."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rank:
+    """One rank of a session, bound to its cores, before torch is loaded."""
+
+    folder: SessionFolder
+    job: Job
+    place: Place
+    rank: int
+    file: RankFile
+
+
+def enter(body: str) -> NoReturn:
+    """Run `body`, a "module:function" that takes a Rank, and end with the code a launcher needs.
+
+    The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
+    """
+    folder = SessionFolder(Path(sys.argv[-1]))
+    del sys.argv[1:]  # a user's module may read them, and they are none of its own
+    status = _guarded(body, folder)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Loader and communication threads may be in the middle of something; nothing is left to save.
+    os._exit(status)
+
+
+def _guarded(body: str, folder: SessionFolder) -> int:
+    die_with_parent()
+    rank = int(os.environ.get("RANK", "0"))
+    _redirect_output(folder.rank_log(rank))
+    job: Job | None = None
+    try:
+        job = folder.read_job()
+        place = _place(job)
+        bind_to_cores(place.cores)
+        file = _rank_file(folder, job, rank)
+        module, _, function = body.partition(":")
+        # This is where torch is loaded, now that the cores are known.
+        run = getattr(importlib.import_module(module), function)
+        run(Rank(folder=folder, job=job, place=place, rank=rank, file=file))
+    # Every reason must reach the parent, then the log: SystemExit of a user's module, too.
+    except BaseException as error:
+        _report(folder, rank, error, job)
+        return 1
+    return 0
+
+
+def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
+    return RankFile.create(
+        folder.rank_file(rank),
+        rank=rank,
+        pid=os.getpid(),
+        warm_up=job.config.warm_up,
+        steps=job.room or job.config.steps,
+        is_open=job.room > 0,
+    )
+
+
+def _place(job: Job) -> Place:
+    node = int(os.environ.get(NODE_VARIABLE, "0"))
+    return job.topology.place(node, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _redirect_output(log: Path) -> None:
+    """Standard output and error go to the rank's log, those of libraries and of a crash too."""
+    with writing(log):
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (_text(number) for number in (1, 2))
+    faulthandler.enable()
+    # Whoever ends this rank because of another one's end, it says where it was, and then ends:
+    # so the one that says nothing was the first.
+    faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+
+
+class _Log(FileIO):
+    """A log that takes what it can: no rank may end because the disk under it is full."""
+
+    def write(self, data: Any) -> int:
+        """Write, or lose it."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def _text(number: int) -> TextIOWrapper:
+    """Text in any language, whatever the terminal takes; names that are no text with backslashes.
+
+    A line is written as soon as it is whole, so that it is there when a signal ends the rank.
+    """
+    raw = BufferedWriter(_Log(number, "w", closefd=False))
+    return TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _report(folder: SessionFolder, rank: int, error: BaseException, job: Job | None) -> None:
+    time_ns = time.time_ns()
+    sys.stdout.flush()
+    said = tuple(line for line in tail(folder.rank_log(rank)) if line.strip())
+    traceback.print_exception(error)
+    account = _of_loader(folder, rank) or _account(_readable(error), job)
+    whole = msgspec.structs.replace(account, rank=rank, time_ns=time_ns)
+    if whole.kind or isinstance(error.__cause__, SystemExit):
+        whole = msgspec.structs.replace(whole, said=said)
+    folder.free_room()
+    write_atomically(folder.error_file(rank), msgspec.json.encode(whole))
+
+
+def _readable(error: BaseException) -> BaseException:
+    """The error, or another of its name where its own text cannot be had."""
+    try:
+        str(error)
+    except Exception as broken:
+        name = type(error).__name__
+        kind: type[Exception] = type(name, (Exception,), {})
+        return kind(f"its text cannot be read ({type(broken).__name__})")
+    return error
+
+
+def _account(error: BaseException, job: Job | None) -> RankError:
+    """What a rank says of its end; an error that says all itself goes by no name."""
+    memory, hint = _lack_of_memory(error, job)
+    ended = isinstance(error.__cause__, SystemExit)
+    return RankError(
+        rank=0,
+        kind="" if memory or ended else type(error).__name__,
+        message=memory or _as_utf8(_words(error)),
+        time_ns=0,
+        hint=hint or _hint(error) or _layout_hint(error, job),
+        unwritten=_unwritten(error),
+    )
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return exit_words(error)
+    text = str(error)
+    # NCCL's first line says that there was an error, and its last one which.
+    cause = re.search(r"^Last error:\s*(.+)", text, re.MULTILINE)
+    return f"{text.partition(', ')[0]}: {cause[1]}" if cause else text
+
+
+def exit_words(end: SystemExit) -> str:
+    """How a program ended itself: SystemExit 2, or SystemExit: what it had to say."""
+    if end.code is None or isinstance(end.code, int):
+        return f"SystemExit {int(end.code or 0)}"
+    return f"SystemExit: {' '.join(str(end.code).split())}"
+
+
+def _of_loader(folder: SessionFolder, rank: int) -> RankError | None:
+    """The account of a loader process that failed: whatever the rank says, it ended of that."""
+    path = folder.loader_error_file(rank)
+    if not path.exists():
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=RankError)
+
+
+def _unwritten(error: BaseException | None) -> Unwritable | None:
+    """What could not be written, if that is behind an error."""
+    while error:
+        if isinstance(error, Unwritten) or (isinstance(error, OSError) and error.errno in FULL):
+            path = os.fsdecode(error.filename) if error.filename else ""
+            why = error.strerror or str(error)
+            return Unwritable(number=error.errno or 0, why=why, path=_as_utf8(path))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _as_utf8(text: str) -> str:
+    """JSON holds nothing else, and an error may name a file whose name is not."""
+    return text.encode(errors="replace").decode()
+
+
+def _lack_of_memory(error: BaseException, job: Job | None) -> tuple[str, str]:
+    """One line and what to do, where memory ran out."""
+    if job is None or "torch" not in sys.modules or not isinstance(error, Exception):
+        return "", ""
+    from resnext_bench.worker.memory import HINT, lack_of_memory  # noqa: PLC0415  (it needs torch)
+
+    line = lack_of_memory(error, job.config)
+    return line, HINT if line else ""
+
+
+def _layout_hint(error: BaseException, job: Job | None) -> str:
+    """The layout is ours by default, and a user's model may not be made for it."""
+    if job is None or not job.config.channels_last or foreign(job.config.model) is None:
+        return ""
+    if not re.search(_OF_STRIDES, _with_causes(error), re.IGNORECASE | re.DOTALL):
+        return ""
+    return (
+        "batches lie as channels-last by default, which the model does not take: add "
+        "--no-channels-last, or use reshape"
+    )
+
+
+def _with_causes(error: BaseException) -> str:
+    """What torch.compile wraps says the same inside."""
+    within = error.__cause__ or error.__context__
+    return f"{error}\n{_with_causes(within)}" if within else str(error)
+
+
+def _hint(error: BaseException) -> str:
+    """What to do about it, where that is known."""
+    text, flags = str(error), re.IGNORECASE | re.DOTALL
+    return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")

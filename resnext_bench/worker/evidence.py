@@ -1,0 +1,186 @@
+"""What a rank gathers around its timed steps: proof of training, use of the cores, memory."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from resnext_bench.config.models import foreign
+from resnext_bench.machine.cpu import peak_memory_gib, read_cpu, reset_peak_memory
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.samples import RankFacts
+from resnext_bench.worker.entry import Rank
+from resnext_bench.worker.flop import image_flop
+from resnext_bench.worker.joining import gpu_uuid
+from resnext_bench.worker.peak import Rate, matmul_rate
+from resnext_bench.worker.training import Training
+from resnext_bench.worker.witness import (
+    Checksums,
+    FirstImages,
+    FormatProbe,
+    Moves,
+    UseProbe,
+    Witness,
+    checksums,
+    fewest_distinct,
+    moves_by,
+)
+
+
+class Evidence:
+    """Kept by one rank from its first warm-up step to its last timed one."""
+
+    def __init__(self, rank: Rank, training: Training) -> None:
+        self._rank, self._training = rank, training
+        self.witness = Witness(len(rank.file.marks), training.device)
+        self._probe = FormatProbe(training.module)
+        # All parameters of ours are used: there, one without a gradient is a fault.
+        is_ours = foreign(rank.job.config.model) is None
+        self._use = None if is_ours else UseProbe(training.module, _moves(rank, training))
+        self._notes: list[str] = []
+        self._image_flop: int | None = None
+        if not is_ours and (types := _other_types(training)):
+            self.note(f"parameters are {types}, whatever the options say of precision")
+        self._before = Checksums(by_name={})
+        self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
+        self._waited_s: float | None = 0.0
+
+    def before_window(self) -> None:
+        """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
+        self._probe.stop()
+        if self._use:
+            self._use.stop()
+        self._before = self._checksums()
+
+    def first_step(self) -> FirstImages:
+        """The witness of the first step; of a foreign model it keeps the images, for `count_flop`.
+
+        On the first rank alone, as all have the same model: others wait for it in their next step.
+        """
+        job, rank = self._rank.job, self._rank.rank
+        counts = foreign(job.config.model) is not None and job.part != "load" and rank == 0
+        return FirstImages(self.witness, keep=counts)
+
+    def count_flop(self, seen: FirstImages) -> None:
+        """Count the arithmetic of a step by its images, so that nothing of it is in the loop."""
+        if seen.images is not None:
+            self._image_flop = image_flop(self._training, seen.images)
+
+    def note(self, text: str) -> None:
+        """Keep what a reader of the figures must know."""
+        self._notes.append(text)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Add what the body takes of the cores; others' share is what the rank did not use."""
+        cores = self._rank.place.cores
+        first, start = read_cpu(cores), time.perf_counter()
+        yield
+        last = read_cpu(cores)
+        self._counted_s += time.perf_counter() - start
+        self._process_s += last.process_s - first.process_s
+        self._busy_s += last.busy_s - first.busy_s
+        self._steal_s += last.steal_s - first.steal_s
+        if self._waited_s is None or first.waited_s is None or last.waited_s is None:
+            self._waited_s = None
+        else:  # a thread that ended in between takes its time with it
+            self._waited_s += max(0.0, last.waited_s - first.waited_s)
+
+    def facts(self, losses: list[float], timed: range, start_up_s: dict[str, float]) -> RankFacts:
+        """Everything about the `timed` steps but their times; `losses` are theirs."""
+        training, rank = self._training, self._rank
+        after = self._checksums()
+        unchanged = self._before.unchanged_in(after)
+        unused, idle = (self._use.unused, self._use.idle) if self._use else (set(), set())
+        peak_gib, reserved_gib = _peak_gib(training.device), _reserved_gib(training.device)
+        rate = self._matmul_rate()  # after that: its matrices are not part of the peak
+        return RankFacts(
+            rank=rank.rank,
+            peak_gib=peak_gib,
+            reserved_gib=reserved_gib,
+            affinity=tuple(sorted(os.sched_getaffinity(0))),
+            torch_threads=torch.get_num_threads(),
+            counted_s=self._counted_s,
+            cpu_busy_s=self._process_s,
+            core_busy_s=self._busy_s,
+            core_steal_s=self._steal_s,
+            core_waited_s=self._waited_s,
+            parameters=sum(parameter.numel() for parameter in training.module.parameters()),
+            parameters_unchanged=unchanged,
+            parameters_unused=tuple(name for name in unchanged if name in unused),
+            parameters_idle=tuple(name for name in unchanged if name in idle),
+            parameters_decayed=tuple(sorted(idle - set(unchanged))),
+            parameters_frozen=_frozen(training),
+            parameters_trained=len(after.by_name),
+            notes=tuple(self._notes),
+            parameter_digest=after.digest,
+            losses_finite=bool(np.isfinite(losses).all()),
+            batches_distinct=self.witness.distinct_batches(timed),
+            batches_expected=_expected(rank.job.config, len(timed)),
+            weight_format=self._probe.weight_format,
+            gradient_format=self._probe.gradient_format,
+            first_loss=losses[0],
+            last_loss=losses[-1],
+            gpu=gpu_uuid(training.device),
+            start_up_s=start_up_s,
+            image_flop=self._image_flop,
+            matmul_tflops=rate.tflops if rate else None,
+            matmul_spread_percent=rate.spread_percent if rate else None,
+            files_left_out=tuple(getattr(training.batches, "left_out", ())),
+        )
+
+    def _checksums(self) -> Checksums:
+        """Of what is trained: beside a loader alone, nothing is, so nothing can be amiss."""
+        if self._rank.job.part == "load":
+            return Checksums(by_name={})
+        return checksums(self._training.module)
+
+    def _matmul_rate(self) -> Rate | None:
+        """Of a large product in the run's type."""
+        config, part = self._rank.job.config, self._rank.job.part
+        return None if part == "load" else matmul_rate(config, self._training.device)
+
+
+def _other_types(training: Training) -> str:
+    """Types of parameters that are not fp32, by their names in PyTorch; empty without any."""
+    found = {parameter.dtype for parameter in training.module.parameters()} - {torch.float32}
+    return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
+
+
+def _moves(rank: Rank, training: Training) -> Moves:
+    config = rank.job.config
+    scaler = getattr(training.engine, "scaler", None)
+    scale = scaler.get_scale if scaler and scaler.is_enabled() else lambda: 1.0
+    return moves_by(config.optimizer, config.learning_rate, config.momentum, scale)
+
+
+def _frozen(training: Training) -> tuple[str, ...]:
+    """Parameters that their author has frozen."""
+    named = training.module.named_parameters()
+    return tuple(name for name, parameter in named if not parameter.requires_grad)
+
+
+def reset_peak(device: torch.device) -> None:
+    """Count peak memory from here on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        reset_peak_memory()
+
+
+def _expected(config: RunConfig, steps: int) -> int:
+    """Synthetic batches repeat by design."""
+    return fewest_distinct(steps) if config.reads_images else 0
+
+
+def _peak_gib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return peak_memory_gib()
+
+
+def _reserved_gib(device: torch.device) -> float:
+    return torch.cuda.max_memory_reserved(device) / 2**30 if device.type == "cuda" else 0.0

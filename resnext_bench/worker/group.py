@@ -1,0 +1,76 @@
+"""The process group of a session, or the lack of one: barrier, gather, end."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+
+from resnext_bench.reports.schema.topology import Backend
+
+T = TypeVar("T")
+
+
+def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
+    """Meet the other ranks, by the environment that the launcher set; once is enough."""
+    if backend == "none" or dist.is_initialized():
+        return
+    dist.init_process_group(
+        backend,
+        timeout=timedelta(seconds=timeout_s),
+        device_id=device if backend == "nccl" else None,
+    )
+
+
+def barrier() -> None:
+    """Wait for every rank."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def gather(mine: T, rank: int) -> list[T] | None:
+    """Everybody's object on rank 0, in the order of ranks; None elsewhere."""
+    if not dist.is_initialized():
+        return [mine]
+    everybody: list[T] | None = [mine] * dist.get_world_size() if rank == 0 else None
+    dist.gather_object(mine, everybody)
+    return everybody
+
+
+def from_lead(mine: T) -> T:
+    """Rank 0's object, on every rank."""
+    if not dist.is_initialized():
+        return mine
+    told = [mine]
+    dist.broadcast_object_list(told, src=0)
+    return told[0]
+
+
+class Telling:
+    """Rank 0 tells all others one number at a time; they wait for it asleep.
+
+    Through gloo, whose wait is a sleep; NCCL's would keep the GPU spinning for as long.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._together = dist.is_initialized()
+        # Another group of gloo's would be another thread that wakes a hundred times a second.
+        own = self._together and dist.get_backend() != "gloo"
+        # Torch's default is half an hour, in which the other side may not have ended its block.
+        timeout = timedelta(seconds=timeout_s)
+        self._group = dist.new_group(backend="gloo", timeout=timeout) if own else None
+
+    def __call__(self, number: int) -> int:
+        """Rank 0's number, on every rank."""
+        if not self._together:
+            return number
+        told = torch.tensor([number], dtype=torch.int64)
+        dist.broadcast(told, src=0, group=self._group)  # type: ignore[arg-type]  # a member
+        return int(told.item())
+
+
+def leave() -> None:
+    """End the group once every rank has got here."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

@@ -1,0 +1,102 @@
+"""The first moments of a loader process, and its last ones.
+
+What goes wrong in one of its threads would end that thread alone: the batch that it was about to
+hand over is lost, and the rank waits for it for ever. So any error that nobody catches is written
+down for the rank, and ends the process, of which torch tells the rank at once.
+"""
+
+import errno
+import multiprocessing.queues
+import multiprocessing.util
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from resnext_bench.config.shared_memory import demand_of, full_words
+from resnext_bench.job import Job, RankError, SessionFolder
+from resnext_bench.machine.process import die_with_parent
+from resnext_bench.machine.shared_memory import shared_memory
+from resnext_bench.reports.files import write_atomically
+
+_SHARED: Final = re.compile(r"shared memory|/dev/shm|shm_open|torch_shm")
+"""Of torch's errors: those about what it shares between processes."""
+_FAILED: Final = 1
+
+
+def beginner(job: Job, folder: SessionFolder, rank: int) -> Callable[[], None]:
+    """What a loader process of this rank does first."""
+    return partial(_begin, job, folder, rank)
+
+
+def _begin(job: Job, folder: SessionFolder, rank: int) -> None:
+    """It ends with its rank, however that ends, and never fails in silence."""
+    signal.signal(signal.SIGTERM, _end)
+    die_with_parent(signal.SIGTERM)
+    fail = partial(_fail, job, folder, rank)
+
+    def of_thread(what: threading.ExceptHookArgs) -> None:
+        fail(what.exc_value)
+
+    def of_any(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        fail(error)
+
+    def of_queue(queue: object, error: Exception, batch: Any) -> None:
+        fail(error)
+
+    sys.excepthook, threading.excepthook = of_any, of_thread
+    # The thread that hands batches over calls this with what it could not hand over.
+    multiprocessing.queues.Queue._on_queue_feeder_error = of_queue  # type: ignore[attr-defined]
+
+
+def _fail(job: Job, folder: SessionFolder, rank: int, error: BaseException | None) -> NoReturn:
+    """Say why, then end: the first of a rank's loader processes is the one that is told of."""
+    if error is not None:
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        account = _account(job, rank, error)
+        write_atomically(folder.loader_error_file(rank), msgspec.json.encode(account))
+    _end(_FAILED, None)
+
+
+def _account(job: Job, rank: int, error: BaseException) -> RankError:
+    words = shared_memory_words(job, error)
+    text = str(error).encode(errors="replace").decode()
+    return RankError(
+        rank=rank,
+        kind="",
+        message=words or f"a loader process failed: {type(error).__name__}: {text}",
+        time_ns=0,
+    )
+
+
+def shared_memory_words(job: Job, error: BaseException) -> str:
+    """What to say where shared memory was lacking; empty where the error is about another thing."""
+    config, topology = job.config, job.topology
+    asked = demand_of(
+        config, topology.nproc_per_node * (topology.nodes if topology.emulated else 1)
+    )
+    there = shared_memory()
+    lacks = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.ENOSYS)
+    if asked is None or not (lacks or there.problem or _SHARED.search(str(error))):
+        return ""
+    # Torch puts the system's words last, and their number behind them.
+    said = re.sub(r" \(\d+\)$", "", str(error).strip().rpartition(": ")[2])
+    return full_words(asked, there, said or type(error).__name__)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """At once, but for the folder of the sockets through which batches were handed over."""
+    shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
+    os._exit(_FAILED)

@@ -1,0 +1,216 @@
+"""The profiled pass: a few more steps of the same loop, after the timed ones and never among them.
+
+Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them stand
+the parts that the table tells of (`## forward ##`, ...) and each layer by its name in the model, so
+that a reader of the trace can tell where an operation belongs.
+"""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
+
+from resnext_bench.rankfile import Mark
+from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.files import writing
+from resnext_bench.reports.schema.samples import Profiled, RankFacts
+from resnext_bench.worker import group
+from resnext_bench.worker.entry import Rank
+from resnext_bench.worker.heap import make_room
+from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.training import Training
+from resnext_bench.worker.witness import Witness
+
+WAIT, WARM_UP = 1, 2
+"""Steps before the profiler is on, and with it on but not kept: its first ones are its slowest."""
+_NEXT: Final = {
+    Mark.BATCH: "copy",
+    Mark.READY: "forward",
+    Mark.FORWARD: "backward",
+    Mark.BACKWARD: "optimizer",
+    Mark.OPTIMIZER: "next batch",
+}
+"""What begins at each mark."""
+
+
+def profile_facts(rank: Rank, training: Training, facts: RankFacts) -> RankFacts:
+    """What is known of the rank, and its trace; one that cannot be written costs no more than it.
+
+    It is written after the last step, so that no other rank waits for this one.
+    """
+    try:
+        return msgspec.structs.replace(facts, profiled=profile(rank, training))
+    except Unwritten as error:
+        told = (error.errno or 0, error.strerror or "", str(error.filename))
+        return msgspec.structs.replace(facts, unwritten=told)
+
+
+def profile(rank: Rank, training: Training) -> Profiled:
+    """Train for some more steps under the profiler and keep this rank's trace."""
+    config = rank.job.config
+    recorded = record(
+        training,
+        folder=_folder(rank),
+        name=f"{platform.node()}-rank{rank.rank}",
+        active=config.profile_steps,
+        compiled=config.compile_mode != "none",
+    )
+    return Profiled(
+        rank=rank.rank,
+        host=platform.node(),
+        trace=str(recorded.trace),
+        size=recorded.trace.stat().st_size,
+        steps=config.profile_steps,
+        step_ms=recorded.step_ms,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """A trace, and how long its steps took."""
+
+    trace: Path
+    step_ms: float
+    """Mean of the steps that are in it."""
+
+
+def record(training: Training, *, folder: Path, name: str, active: int, compiled: bool) -> Recorded:
+    """Keep `active` steps of this rank as a gzipped trace in `folder`, named after `name`."""
+    profiler = torch.profiler.profile(
+        activities=_activities(training.device),
+        schedule=schedule(wait=WAIT, warmup=WARM_UP, active=active, repeat=1),
+        record_shapes=True,
+        on_trace_ready=tensorboard_trace_handler(str(folder), worker_name=name, use_gzip=True),
+    )
+    steps = WAIT + WARM_UP + active
+    clock = Parts(profiler, training.device)
+    before = set(folder.glob("*"))
+    make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
+    with _named(training.module, compiled=compiled):
+        group.barrier()
+        with _cleared(folder, name, before), profiler, clock:
+            run_steps(training, clock, Witness(steps, training.device), 0, steps)
+    (trace,) = set(folder.glob(f"{name}.*")) - before
+    return Recorded(trace=trace, step_ms=clock.mean_step_ms(active))
+
+
+@contextmanager
+def _cleared(folder: Path, name: str, before: set[Path]) -> Iterator[None]:
+    """Leave no part of a trace that cannot be written."""
+    try:
+        with writing(folder):
+            yield
+    except Unwritten:
+        for part in set(folder.glob(f"{name}.*")) - before:
+            part.unlink()
+        raise
+
+
+def _activities(device: torch.device) -> list[ProfilerActivity]:
+    cuda = [ProfilerActivity.CUDA] if device.type == "cuda" else []
+    return [ProfilerActivity.CPU, *cuda]
+
+
+def _folder(rank: Rank) -> Path:
+    """Where the first rank's run is, in the runs folder of this rank's own node."""
+    lead = group.from_lead(rank.job.run_id)
+    folder = Path(rank.job.root) / lead / "profile"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Parts:
+    """Marks that begin and end named parts of a step in the trace, where else a clock stands."""
+
+    def __init__(self, profiler: torch.profiler.profile, device: torch.device) -> None:
+        self._profiler, self._device = profiler, device
+        self._part = ExitStack()
+        self._ends: list[float] = []
+
+    def __enter__(self) -> "Parts":
+        self._begin("next batch")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._part.close()
+
+    def _begin(self, part: str) -> None:
+        self._part.enter_context(record_function(f"## {part} ##"))
+
+    def mark(self, step: int, mark: Mark) -> None:
+        """End one part and begin the next; a step of the profiler is a step of training."""
+        self._part.close()
+        if mark is Mark.OPTIMIZER:
+            if step + 1 >= WAIT + WARM_UP and self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)  # so that ends are ends on the device
+            self._ends.append(time.perf_counter())
+            self._profiler.step()
+        self._begin(_NEXT[mark])
+
+    def mean_step_ms(self, active: int) -> float:
+        """Of the steps that are in the trace."""
+        ends = self._ends[-active - 1 :]
+        return 1e3 * (ends[-1] - ends[0]) / active
+
+
+@contextmanager
+def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
+    """Every layer's forward stands in the trace by its name; compiled layers are fused."""
+    handles = []
+    layers = () if compiled else _layers(module, "", set())
+    for name, layer in layers:
+        stack = ExitStack()
+        label = f"## {name}: {type(layer).__name__} ##"
+        handles.append(layer.register_forward_pre_hook(_opening(stack, label)))
+        handles.append(layer.register_forward_hook(_closing(stack), always_call=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _layers(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """Modules without children, each once, but for what takes no hooks or would lose its speed.
+
+    TorchScript's modules refuse hooks; in those that are compiled a hook is compiled anew.
+    """
+    if module in seen or _is_closed(module):
+        return
+    seen.add(module)
+    children = list(module.named_children())
+    if not children:
+        yield name, module
+    for child, below in children:
+        yield from _layers(below, f"{name}.{child}" if name else child, seen)
+
+
+def _is_closed(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return True
+    in_place = getattr(module, "_compiled_call_impl", None) is not None
+    # By its name, as importing what defines it takes a second.
+    return in_place or type(module).__name__ == "OptimizedModule"
+
+
+def _opening(stack: ExitStack, label: str) -> Any:
+    def before(layer: nn.Module, arguments: object) -> None:
+        stack.enter_context(record_function(label))
+
+    return before
+
+
+def _closing(stack: ExitStack) -> Any:
+    def after(layer: nn.Module, arguments: object, output: object) -> None:
+        stack.close()
+
+    return after

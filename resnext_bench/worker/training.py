@@ -1,0 +1,121 @@
+"""Everything the step loop needs, put together from a configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from resnext_bench.config.models import foreign
+from resnext_bench.pipelines.batches import Batches
+from resnext_bench.pipelines.pixels import Normalise
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.names import formed
+from resnext_bench.worker.engine import Engine, build_engine
+from resnext_bench.worker.models import maker
+from resnext_bench.worker.precision import AMP_DTYPES
+
+Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """One model in training. The loop reads it and changes nothing but the parameters."""
+
+    engine: Engine
+    module: nn.Module
+    """The model inside the engine: its own parameters and names."""
+    criterion: Criterion
+    device: torch.device
+    amp_dtype: torch.dtype | None
+    batches: Batches
+    other: Batches | None = None
+    """Those of a second loader, for what that would come to."""
+
+    def autocast(self) -> torch.autocast:
+        """Mixed precision for forward and loss; backward follows the types of forward."""
+        return torch.autocast(
+            self.device.type,
+            dtype=self.amp_dtype or torch.bfloat16,
+            enabled=self.amp_dtype is not None,
+        )
+
+
+def build_model(config: RunConfig, device: torch.device) -> nn.Module:
+    """The network on its device and in its format; seeded, so that all ranks start equal."""
+    make = maker(config) or partial(build, formed(config.model, config.form, config.classes))
+    torch.manual_seed(config.seed)  # after imports, which may draw numbers too
+    model = make()
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    return model.to(device=device, memory_format=layout).train()  # type: ignore[call-overload, no-any-return]
+
+
+def assemble(
+    config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
+) -> Training:
+    """Engine, loss and optimizer around a model, which takes bytes where batches are of bytes."""
+    called = module
+    if config.pixels == "uint8":
+        called = _with_first(_first_operation(config, device), module)
+    return Training(
+        engine=build_engine(config, called, _optimizer(config, module), device),
+        module=module,
+        criterion=nn.functional.cross_entropy,
+        device=device,
+        amp_dtype=AMP_DTYPES.get(config.amp_dtype),
+        batches=batches,
+    )
+
+
+class _After(nn.Module):
+    """A model after an operation that is no module."""
+
+    def __init__(self, first: Normalise, network: nn.Module) -> None:
+        super().__init__()
+        self.first, self.network = first, network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Both, one after the other."""
+        return self.network(self.first(images))  # type: ignore[no-any-return]
+
+
+def _with_first(first: Normalise, module: nn.Module) -> nn.Module:
+    """The model with an operation before it: by a hook, so that its modules and names stay.
+
+    TorchScript's take no hooks: those are called by a module around them.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        return _After(first, module)
+    module.register_forward_pre_hook(lambda _, given: first(given[0]))
+    return module
+
+
+def _first_operation(config: RunConfig, device: torch.device) -> Normalise:
+    """What makes floats of bytes.
+
+    Networks of ours begin with a convolution, which under autocast takes its type at once.
+    """
+    mixed = foreign(config.model) is None and config.amp_dtype != "none"
+    return Normalise(
+        width=config.image_size,
+        device=device,
+        dtype=AMP_DTYPES[config.amp_dtype] if mixed else torch.float32,
+        layout=torch.channels_last if config.channels_last else torch.contiguous_format,
+    )
+
+
+def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    fused = config.fused_optimizer or None  # None: PyTorch's own choice, which is foreach or a loop
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay, fused=fused)
+    return torch.optim.SGD(
+        module.parameters(),
+        lr=rate,
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+        weight_decay=decay,
+        fused=fused,
+    )
