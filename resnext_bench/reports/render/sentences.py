@@ -4,6 +4,7 @@ from math import ceil
 
 from resnext_bench.reports.render.words import duration, short, slow_steps
 from resnext_bench.reports.schema.comparison import Comparison, Range
+from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25
 """Share of the change by which the middle step's must differ from it to be told beside it."""
@@ -18,8 +19,6 @@ LONG_MINUTES = 60.0
 HOPELESS_SESSIONS, HOPELESS_TIMES = 200, 10
 """From so many more sessions on, or so many times those there were to be, their number is no
 advice: whatever else would help is."""
-PROMISED_FROM = 10
-"""Sessions from which on "N more" is within a factor of two in four of five cases."""
 
 
 def verdict_line(record: Comparison) -> str:

@@ -28,26 +28,17 @@ class StepTimes:
     p99_ms: float
     jitter_ms: float
     """1.4826·MAD: the standard deviation, but for outliers."""
-    variation: float
-    """Coefficient of variation: standard deviation over mean, outliers included."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseSplit:
-    """Where a rank's mean step goes, in ms; the five parts add up to `step_ms`."""
+    """Where a rank's mean step goes, in ms; what its parts leave of it lies between them."""
 
     step_ms: float
     data_wait_ms: float
     forward_ms: float
     backward_ms: float
     optimizer_ms: float
-    other_ms: float
-    """What lies between the marks; a little below 0 where clocks are coarse."""
-
-    def shares(self) -> dict[str, float]:
-        """Return each part over the step; they add up to 1."""
-        parts = ("data_wait", "forward", "backward", "optimizer", "other")
-        return {part: float(getattr(self, f"{part}_ms")) / self.step_ms for part in parts}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +57,6 @@ def slowest_rank(step_ns: ArrayLike) -> Floats:
     """
     longest: Floats = _table(step_ns).max(axis=0)
     return longest
-
-
-def windows_s(step_ns: ArrayLike) -> Floats:
-    """Return each rank's window [ranks] in seconds, as the sum of its steps in ns."""
-    totals: Floats = _table(step_ns).sum(axis=1) / NS_PER_S
-    return totals
 
 
 def throughput(images: int, window_s_per_rank: ArrayLike, *, devices: int) -> Throughput:
@@ -104,7 +89,6 @@ def step_times(step_ns: ArrayLike) -> StepTimes:
         p95_ms=p95,
         p99_ms=p99,
         jitter_ms=float(MAD_TO_SD * np.median(np.abs(step_ms - p50))),
-        variation=float(step_ms.std(ddof=1) / step_ms.mean()) if len(step_ms) > 1 else 0.0,
     )
 
 
@@ -136,7 +120,6 @@ def phase_split(
         forward_ms=forward,
         backward_ms=backward,
         optimizer_ms=optimizer,
-        other_ms=step_ms - wait - forward - backward - optimizer,
     )
 
 

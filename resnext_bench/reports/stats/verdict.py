@@ -26,7 +26,7 @@ from resnext_bench.reports.stats.effects import (
 )
 from resnext_bench.reports.stats.equivalence import tost
 from resnext_bench.reports.stats.looks import Looks, one_look
-from resnext_bench.reports.stats.power import PROMISED_FROM, sessions_needed, smallest_detectable
+from resnext_bench.reports.stats.power import sessions_needed, smallest_detectable
 
 Floats = NDArray[np.float64]
 
@@ -84,10 +84,6 @@ class Decision:
     more: int | None
     """About so many more sessions would tell a change of the margin, or the larger one that was
     seen, less its standard error; None where no more are needed, or below three."""
-    promised: bool
-    """Whether `more` can be relied on (within a factor of two in four of five cases)."""
-    looks_taken: int
-    looks_planned: int
 
     @property
     def disagrees(self) -> bool:
@@ -192,9 +188,6 @@ def _decision(found: _Found, count: int, looks: Looks, look: int, margin: float)
         detectable_total_percent=_detectable_percent(found, alpha)[1],
         sessions=count,
         more=_more(found, count, looks, look, margin_log) if word == "can't tell" else None,
-        promised=word == "can't tell" and count >= PROMISED_FROM,
-        looks_taken=look + 1,
-        looks_planned=len(looks.sessions),
     )
 
 
