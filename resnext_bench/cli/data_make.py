@@ -7,13 +7,13 @@ from typing import Any
 
 from resnext_bench.cli.data import as_json, at_work, bad_rows, proved, whole, workers_of
 from resnext_bench.errors import UsageError
-from resnext_bench.pipelines import made, manifest, photos
-from resnext_bench.pipelines.aside import aside, lies_in, taken
+from resnext_bench.pipelines import made_images, manifest, photos
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.leftovers import leftovers
 from resnext_bench.pipelines.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.proof import BadFile
+from resnext_bench.pipelines.staging import aside, lies_in, taken
 from resnext_bench.reports.datasets import Made
 
 MOST_IMAGES = 100_000_000
@@ -53,7 +53,7 @@ def _painted(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     there = _there(folder, spec, images)
     if not there:
         with aside(folder) as fresh:
-            made.make(fresh, spec, workers=workers, progress=_watch(tell, "painting JPEGs"))
+            made_images.make(fresh, spec, workers=workers, progress=_watch(tell, "painting JPEGs"))
     return _report(folder, spec.classes, spec.seed, start, there=there)
 
 
@@ -125,7 +125,7 @@ def _there(folder: Path, spec: object, images: int) -> bool:
     )
 
 
-def _watch(tell: Any, what: str) -> made.Progress:
+def _watch(tell: Any, what: str) -> made_images.Progress:
     return lambda done, total: tell(what, done, total)
 
 

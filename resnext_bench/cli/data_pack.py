@@ -15,11 +15,11 @@ from resnext_bench.cli.data import (
     workers_of,
 )
 from resnext_bench.errors import UsageError
-from resnext_bench.pipelines.aside import lies_in, taken
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.pack import Format, Packed, pack
 from resnext_bench.pipelines.proof import Proof, require_good
 from resnext_bench.pipelines.sharded import scan_split
+from resnext_bench.pipelines.staging import lies_in, taken
 from resnext_bench.reports.datasets import PackedSet, ShardRow
 
 

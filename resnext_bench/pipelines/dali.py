@@ -27,11 +27,11 @@ from resnext_bench.pipelines.dali_graphs import (
 )
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.feed import DaliSource, Feed
+from resnext_bench.pipelines.file_verdicts import Verdict
 from resnext_bench.pipelines.finishing import CROPS_AHEAD, Finisher
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.pictures import examine, strict_decoding
 from resnext_bench.pipelines.pixels import Normalise
-from resnext_bench.pipelines.verdicts import Verdict
 
 _SAID: Final = re.compile(r"encountered:\s*(.+)")
 """DALI's own words, which stand behind the trace of the graph."""

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import Stamp, replace_file, stamp
 from resnext_bench.pipelines.found import Found
-from resnext_bench.pipelines.verdicts import Stamp, replace_file, stamp
 from resnext_bench.pipelines.workers import over
 
 VERSION: Final = 2

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from resnext_bench.pipelines.epochs import PIECE, RUN, Sample
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import Stamp, stamp
 from resnext_bench.pipelines.ranges import Ranges
-from resnext_bench.pipelines.verdicts import Stamp, stamp
 
 PIECES_OPEN: Final = 3
 """Pieces of an epoch whose shards stay mapped: one is used and the next is read, and where shards

@@ -11,11 +11,11 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from resnext_bench.pipelines.aside import aside, taken
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.folder import DESCRIPTION
 from resnext_bench.pipelines.proof import Proof
 from resnext_bench.pipelines.shards import RecordWriter, Sample, Shard, ShardWriter, TarWriter
+from resnext_bench.pipelines.staging import aside, taken
 from resnext_bench.pipelines.workers import chunks
 
 Progress = Callable[[int, int], None]

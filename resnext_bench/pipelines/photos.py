@@ -16,6 +16,7 @@ from PIL import Image
 
 from resnext_bench.pipelines import manifest
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import stamp
 from resnext_bench.pipelines.folder import (
     EXTENSIONS,
     ImageFolder,
@@ -29,7 +30,6 @@ from resnext_bench.pipelines.manifest import MadeFile
 from resnext_bench.pipelines.paint import size_px
 from resnext_bench.pipelines.pictures import as_rgb, strict_decoding
 from resnext_bench.pipelines.splits import take_folder
-from resnext_bench.pipelines.verdicts import stamp
 from resnext_bench.pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]

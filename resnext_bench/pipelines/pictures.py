@@ -10,8 +10,8 @@ from typing import IO, Final
 
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from resnext_bench.pipelines.file_verdicts import Verdict, Why
 from resnext_bench.pipelines.ranges import Part
-from resnext_bench.pipelines.verdicts import Verdict, Why
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP")
 """By content, as a GIF that is named .jpg opens in PIL but not in DALI."""

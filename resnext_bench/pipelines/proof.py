@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
 from resnext_bench.pipelines.folder import ImageFolder
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.pictures import examine, strict_decoding
 from resnext_bench.pipelines.ranges import Part
-from resnext_bench.pipelines.verdicts import Stamp, Verdict, Verdicts, Why, load, save, stamp
 from resnext_bench.pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from resnext_bench.pipelines.verdicts import Stamp
+from resnext_bench.pipelines.file_verdicts import Stamp
 
 Part = tuple[int, int]
 """Offset and length in bytes of a part of a file."""

@@ -11,6 +11,7 @@ import msgspec
 
 from resnext_bench.pipelines import records, tars
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import Stamp
 from resnext_bench.pipelines.folder import (
     DESCRIPTION,
     EXTENSIONS,
@@ -26,7 +27,6 @@ from resnext_bench.pipelines.found import Found, found_words
 from resnext_bench.pipelines.indices import Index, index_all
 from resnext_bench.pipelines.ranges import Ranges
 from resnext_bench.pipelines.splits import NONE, Taken, take_folder, take_shards
-from resnext_bench.pipelines.verdicts import Stamp
 
 Progress = Callable[[int, int], None]
 

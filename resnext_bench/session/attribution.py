@@ -27,7 +27,7 @@ from resnext_bench.reports.attribution import Floats, SideRounds, Sides, side_ro
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.record import Steadiness
-from resnext_bench.session.lost import lost_gpus_named
+from resnext_bench.session.lost_gpus import lost_gpus_named
 from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.residents import neighbour
 from resnext_bench.session.rounds import Full, Rounds, Tell, play_rounds

@@ -117,7 +117,7 @@ def told(error: DataError) -> BenchError:
 
 
 def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
-    from resnext_bench.pipelines.made import ensure_made  # noqa: PLC0415
+    from resnext_bench.pipelines.made_images import ensure_made  # noqa: PLC0415
     from resnext_bench.pipelines.proof import prove, require_good  # noqa: PLC0415
     from resnext_bench.pipelines.sharded import scan_any  # noqa: PLC0415
 

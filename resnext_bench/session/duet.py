@@ -33,7 +33,7 @@ from resnext_bench.session.blocks import (
     most_pairs,
     well_known,
 )
-from resnext_bench.session.lost import lost_gpus_named
+from resnext_bench.session.lost_gpus import lost_gpus_named
 from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.residents import WORKER, Room, resident
 from resnext_bench.session.room import (

@@ -30,7 +30,7 @@ from resnext_bench.reports.figures import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
 from resnext_bench.reports.schema.record import Record, Session
 from resnext_bench.session.attribution import attributed_session
-from resnext_bench.session.lost import lost_gpus_named
+from resnext_bench.session.lost_gpus import lost_gpus_named
 from resnext_bench.session.recording import Recording, Started, open_recording
 from resnext_bench.session.salvage import cut_window, doubts_of
 

@@ -31,7 +31,7 @@ from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.dali import DaliBatches
 from resnext_bench.pipelines.feed import DaliSource
 from resnext_bench.pipelines.folder import ImageFolder, scan
-from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_images import ensure_made
 from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 from resnext_bench.reports.files import write_atomically
 from resnext_bench.reports.stats.effects import t_interval, to_percent

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnext_bench.pipelines import made, storage
+from resnext_bench.pipelines import made_images, storage
 from resnext_bench.pipelines.leftovers import Leftovers, leftovers
 from tests.cli.typed import Typed
 
@@ -71,7 +71,7 @@ def test_pictures_of_phones_are_jpegs(typed: Typed, folder: Path) -> None:
 def test_a_set_that_is_there_is_made_once(typed: Typed, tmp_path: Path) -> None:
     words = ("make", "made", "--images", 4, "--classes", 2)
     assert "painted from seed 0" in typed(*words)[1]
-    with mock.patch.object(made, "make", side_effect=AssertionError):
+    with mock.patch.object(made_images, "make", side_effect=AssertionError):
         code, out, _ = typed(*words)
     assert (code, "already there" in out) == (0, True)
     code, _, err = typed(*words, "--seed", 1)

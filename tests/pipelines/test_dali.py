@@ -15,7 +15,7 @@ from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.dali import DaliBatches
 from resnext_bench.pipelines.feed import DaliSource
 from resnext_bench.pipelines.folder import ImageFolder, scan
-from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_images import ensure_made
 from resnext_bench.pipelines.made_spec import MadeSpec
 from resnext_bench.worker.data import most_ready
 from tests.worker.made_training import made_config

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnext_bench.pipelines import aside as asides
 from resnext_bench.pipelines import manifest, photos
-from resnext_bench.pipelines.aside import aside, taken
+from resnext_bench.pipelines import staging as asides
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.folder import ImageFolder, scan
 from resnext_bench.pipelines.photos import PhotoSpec, find, make, picture, spec_of
+from resnext_bench.pipelines.staging import aside, taken
 
 
 def photo(width: int = 1000, height: int = 750) -> Image.Image:

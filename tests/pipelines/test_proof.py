@@ -13,9 +13,9 @@ from PIL import Image, ImageFile
 
 from resnext_bench.pipelines import proof as proofs
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.file_verdicts import manifest_path
 from resnext_bench.pipelines.folder import ImageFolder, scan
 from resnext_bench.pipelines.proof import Proof, prove, require_good
-from resnext_bench.pipelines.verdicts import manifest_path
 
 
 def draw(path: Path, seed: int = 0, **options: object) -> None:

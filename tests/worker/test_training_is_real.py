@@ -11,7 +11,7 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.dali import DaliBatches, DaliSource
 from resnext_bench.pipelines.folder import scan
-from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_images import ensure_made
 from resnext_bench.worker.clock import HostClock
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.training import build_model

@@ -12,11 +12,11 @@ from resnext_bench.reports.trace.classes import Class
 from resnext_bench.reports.trace.conv_arguments import CALLS
 from resnext_bench.reports.trace.convs import Conv, label
 from resnext_bench.reports.trace.convs import Kind as Direction
+from resnext_bench.reports.trace.device_work import CLASSES, Work
 from resnext_bench.reports.trace.links import Links, of_names
 from resnext_bench.reports.trace.nest import topmost
 from resnext_bench.reports.trace.tables import grouped, share
 from resnext_bench.reports.trace.trace import Ids, Trace
-from resnext_bench.reports.trace.work import CLASSES, Work
 
 _DIRECTIONS = {
     Class.CONV_FORWARD: Direction.FORWARD,

@@ -7,11 +7,11 @@ from resnext_bench.reports.schema.trace import Layout, LayoutRow
 from resnext_bench.reports.trace.calls import Calls
 from resnext_bench.reports.trace.classes import Class
 from resnext_bench.reports.trace.convs import label
+from resnext_bench.reports.trace.device_work import Work
 from resnext_bench.reports.trace.links import LAYER, Links, matching, of_names
 from resnext_bench.reports.trace.nest import inherited
 from resnext_bench.reports.trace.tables import share
 from resnext_bench.reports.trace.trace import Ids, Kind, Trace
-from resnext_bench.reports.trace.work import Work
 
 
 def layers(trace: Trace, links: Links, row: Ids) -> Ids:

@@ -13,6 +13,7 @@ from resnext_bench.reports.trace import tables
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.classes import ELIGIBLE, Class, TensorCore
+from resnext_bench.reports.trace.device_work import CORES, Work
 from resnext_bench.reports.trace.identity import identity
 from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.intervals import Windows
@@ -21,7 +22,6 @@ from resnext_bench.reports.trace.steps import MISSING
 from resnext_bench.reports.trace.steps import Steps as Found
 from resnext_bench.reports.trace.tables import share
 from resnext_bench.reports.trace.trace import Ids, Trace
-from resnext_bench.reports.trace.work import CORES, Work
 
 _DROPPED: Final = re.compile(r"([A-Z][\w \-?]*?) = (\d+)")
 _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA events")

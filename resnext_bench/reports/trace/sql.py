@@ -15,13 +15,13 @@ from resnext_bench.reports.errors import OF_THE_ENVIRONMENT, StoreError
 from resnext_bench.reports.files import os_error, writing
 from resnext_bench.reports.tables import Answer, first_lines, refused
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.device_work import CLASSES, CORES, device_classes, host_classes
 from resnext_bench.reports.trace.identity import communication, identity
 from resnext_bench.reports.trace.layout import layers
 from resnext_bench.reports.trace.links import LAYER, Pass
 from resnext_bench.reports.trace.nest import self_times
 from resnext_bench.reports.trace.report import distributed_info
 from resnext_bench.reports.trace.trace import Ids, Kind, Rows, Trace
-from resnext_bench.reports.trace.work import CLASSES, CORES, device_classes, host_classes
 
 Columns = dict[str, NDArray[Any]]
 

@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from resnext_bench.pipelines import made
+from resnext_bench.pipelines import made_images
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.folder import scan
-from resnext_bench.pipelines.made import ensure_made
+from resnext_bench.pipelines.made_images import ensure_made
 from resnext_bench.pipelines.made_spec import MadeSpec
 from resnext_bench.pipelines.proof import prove
 
@@ -117,7 +117,7 @@ def test_the_manifest_holds_spec_libraries_and_files(small: Path) -> None:
 
 
 def test_a_whole_set_is_not_made_again(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "make", pytest.fail)
+    monkeypatch.setattr(made_images, "make", pytest.fail)
     assert ensure_made(small.parent, SMALL, workers=1) == small
 
 
@@ -190,7 +190,7 @@ def test_what_killed_processes_left_is_swept_in_time(tmp_path: Path) -> None:
 
 
 def test_the_faster_of_two_processes_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, first = made.make, [True]
+    real, first = made_images.make, [True]
 
     def make(root: Path, spec: MadeSpec, **options: int) -> None:
         real(root, spec, workers=1)
@@ -200,7 +200,7 @@ def test_the_faster_of_two_processes_wins(tmp_path: Path, monkeypatch: pytest.Mo
             marks.append((tmp_path / SMALL.folder_name).stat().st_ino)
 
     marks: list[int] = []
-    monkeypatch.setattr(made, "make", make)
+    monkeypatch.setattr(made_images, "make", make)
     root = ensure_made(tmp_path, SMALL, workers=1)
     assert marks == [root.stat().st_ino]
     assert len(digests(root)) == 12

@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from resnext_bench.pipelines.file_verdicts import Verdict, load, manifest_path, save
 from resnext_bench.pipelines.names import printable
-from resnext_bench.pipelines.verdicts import Verdict, load, manifest_path, save
 from tests.pipelines.test_names import ODD
 
 
