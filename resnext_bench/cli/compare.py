@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import msgspec
 
 from resnext_bench.cli.run import Pardon, minutes_to_wait, say
-from resnext_bench.cli.show import show_stored, shown_when_interrupted
+from resnext_bench.cli.show import format_of, show_stored, shown_when_interrupted
 from resnext_bench.cli.sides import ids_of, refuse, side_request, words_of
 from resnext_bench.config.options import flag
 from resnext_bench.config.request import merged
@@ -51,9 +51,10 @@ def compare_command(given: Mapping[str, Any]) -> int:
     if minutes := minutes_to_wait(given["wait"]):
         refuse(given, ("a_runs", "b_runs"), "measures nothing: there is nothing to wait for")
         wait_until_free(minutes, say)
-    with shown_when_interrupted(as_json=given["json"]), _display() as display:
+    form = format_of(given)
+    with shown_when_interrupted(form), _display() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
-    show_stored(record, as_json=given["json"])
+    show_stored(record, form)
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
     code = exit_code(record, pardon)
     if given["json"] and (record.verdict is None or record.verdict in _UNSURE):

@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 
 from resnext_bench.cli.output import print_json
+from resnext_bench.cli.show import Format
 from resnext_bench.config.resolve import Resolved, resolve
+from resnext_bench.errors import UsageError
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
 from resnext_bench.launch.topology import place_member, place_ranks
 from resnext_bench.machine.inventory import Machine
@@ -18,7 +20,7 @@ _FOLDER = Path("runs") / "ID" / "session-1"
 _PORT = 29500
 
 
-def show_plan(request: Request, machine: Machine, member: Member | None, *, as_json: bool) -> None:
+def show_plan(request: Request, machine: Machine, member: Member | None, form: Format) -> None:
     """Print choices, places and commands. ID, and the port where none is given, are examples."""
     data = describe_data(request)
     resolved = resolve(request, machine, data, member, for_plan=True)
@@ -32,7 +34,9 @@ def show_plan(request: Request, machine: Machine, member: Member | None, *, as_j
         topology = place_ranks(resolved.config, machine)
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
-    if as_json:
+    if form == "markdown":
+        raise UsageError("--markdown --dry-run: a plan is a table, or JSON; leave --markdown out")
+    if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return
     _print(resolved, topology, plan, notes)

@@ -77,6 +77,7 @@ def run(**given: Any) -> None:
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
     from resnext_bench.cli.run import Pardon, run_command
+    from resnext_bench.cli.show import format_of
 
     request = {name: given[name] for name in OPTIONS if given[name] is not None}
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
@@ -85,7 +86,7 @@ def run(**given: Any) -> None:
         given["config"],
         pardon,
         given["output"],
-        given["json"],
+        format_of(given),
         dry_run=given["dry_run"],
         wait=given["wait"],
     )
@@ -116,6 +117,7 @@ def compare(
     resume: opt.Resume = None,
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Tell whether b is slower than a, with an interval, or that this cannot be told.
 
@@ -213,7 +215,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except Interrupted as end:
         return _say(str(end), end.exit_code)
     except NotKept as lost:
-        _show(lost, as_json="--json" in arguments)
+        _show(lost, arguments)
         return _say(str(lost), lost.exit_code)
     except BenchError as error:
         if debug:
@@ -232,14 +234,15 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     return 0
 
 
-def _show(lost: NotKept, *, as_json: bool) -> None:
+def _show(lost: NotKept, arguments: list[str]) -> None:
     """Show what was measured, as it would be shown were it kept."""
-    from resnext_bench.cli.show import show_stored
+    from resnext_bench.cli.show import format_of, show_stored
     from resnext_bench.reports.schema.comparison import Comparison
     from resnext_bench.reports.schema.record import Record
 
     if isinstance(lost.record, Record | Comparison):
-        show_stored(lost.record, as_json=as_json)
+        asked = {name: f"--{name}" in arguments for name in ("json", "markdown")}
+        show_stored(lost.record, format_of(asked))
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -213,6 +213,10 @@ Output = Annotated[
     _option(_OUTPUT, "Runs folder (default: $RESNEXT_BENCH_RUNS, else ./runs)", metavar="FOLDER"),
 ]
 Json = Annotated[bool, _option(_OUTPUT, "Print JSON alone on standard output", "--json")]
+Markdown = Annotated[
+    bool,
+    _option(_OUTPUT, "Print Markdown, fit to be pasted into a pull request", "--markdown"),
+]
 DryRun = Annotated[
     bool,
     _option(
@@ -227,6 +231,7 @@ RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
     "config": (Config, None, ""),
     "output": (Output, None, "give it beside the sides"),
     "json": (Json, False, "give it beside the sides"),
+    "markdown": (Markdown, False, "give it beside the sides"),
     "dry_run": (DryRun, False, "leave it out"),
     "wait": (Wait, None, "give it beside the sides"),
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnext_bench.cli.show import show_stored, shown_when_interrupted
+from resnext_bench.cli.show import Format, show_stored, shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine, inspect
@@ -26,7 +26,7 @@ def run_command(
     file: Path | None,
     pardon: "Pardon",
     output: Path | None,
-    as_json: bool,
+    form: Format,
     *,
     dry_run: bool,
     wait: str | None = None,
@@ -39,11 +39,11 @@ def run_command(
 
         member, machine = _whereabouts()
         if member is None or member.leads:
-            show_plan(request, machine, member, as_json=as_json)
+            show_plan(request, machine, member, form)
         return 0
     if minutes:
         wait_until_free(minutes, say)
-    return run_request(request, output, as_json=as_json, pardon=pardon)
+    return run_request(request, output, form, pardon=pardon)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +78,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run_request(request: Request, output: Path | None, *, as_json: bool, pardon: Pardon) -> int:
+def run_request(request: Request, output: Path | None, form: Format, *, pardon: Pardon) -> int:
     """Run a checked request, or take part in it as one of somebody's ranks."""
     member, machine = _whereabouts()
     if member and not member.leads:
@@ -94,7 +94,7 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, pardon:
     seen = look()
     with RunDisplay(look=lambda: seen) as display:
         request, note = _with_batch(request, member, machine, display.preparing)
-        with shown_when_interrupted(as_json=as_json):
+        with shown_when_interrupted(form):
             record = execute(
                 request,
                 machine,
@@ -104,13 +104,13 @@ def run_request(request: Request, output: Path | None, *, as_json: bool, pardon:
                 member=member,
                 note=note,
             )
-    show_stored(record, as_json=as_json)
-    if record.profiled and not as_json:
+    show_stored(record, form)
+    if record.profiled and form == "table":
         from resnext_bench.cli.trace_report import show_profiled
 
         show_profiled(record.id, runs_folder(output))
     code = exit_code(record, pardon)
-    if as_json and (doubt := doubt_of(record)):
+    if form == "json" and (doubt := doubt_of(record)):
         say(f"{doubt} ({record.id})")
     return code
 

@@ -9,7 +9,7 @@ import msgspec
 
 from resnext_bench.cli.output import print_json
 from resnext_bench.cli.run import Pardon, run_request
-from resnext_bench.cli.show import show_stored
+from resnext_bench.cli.show import Format, format_of, show_sections, show_stored
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.runs import (
@@ -28,6 +28,7 @@ _CHOOSING = ("status", "model", "tag", "since", "before", "where", "sort", "limi
 
 def list_command(given: Mapping[str, Any]) -> int:
     """All runs, or those chosen; oldest first unless sorted."""
+    form = format_of(given)
     root = runs_folder(given["output"])
     every = list(scan(root))
     found = chosen(every, given, root) if any(given[name] for name in _CHOOSING) else every
@@ -38,10 +39,9 @@ def list_command(given: Mapping[str, Any]) -> int:
         which = f"none of the {len(every)} runs in {root.absolute()} is meant" if every else ""
         print(which or f"no runs in {root.absolute()}", file=sys.stderr)
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.runs import print_runs
+    from resnext_bench.reports.render.runs import runs_sections
 
-    print_runs(screen(), found)
+    show_sections(runs_sections(found), form)
     return 0
 
 
@@ -82,13 +82,13 @@ def _print_json(value: object) -> None:
     print_json(msgspec.json.encode(value, enc_hook=str))
 
 
-def show_command(wanted: str, output: Path | None, as_json: bool) -> int:
+def show_command(wanted: str, output: Path | None, form: Format) -> int:
     """One run."""
-    show_stored(load(find(runs_folder(output), wanted)), as_json=as_json)
+    show_stored(load(find(runs_folder(output), wanted)), form)
     return 0
 
 
-def diff_command(a: str, b: str, output: Path | None, as_json: bool) -> int:
+def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
     """What is not the same in two runs."""
     from resnext_bench.reports.diff import diff
 
@@ -97,13 +97,12 @@ def diff_command(a: str, b: str, output: Path | None, as_json: bool) -> int:
     if one.id == two.id:
         raise UsageError(f"{a} and {b} are the same run, {one.id}; name two")
     found = diff(one, two)
-    if as_json:
+    if form == "json":
         _print_json(found)
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.runs import print_diff
+    from resnext_bench.reports.render.runs import diff_sections
 
-    print_diff(screen(), found, option_for(root))
+    show_sections(diff_sections(found, option_for(root)), form)
     return 0
 
 
@@ -125,13 +124,13 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
     return 0
 
 
-def rerun_command(wanted: str, pardon: Pardon, output: Path | None, as_json: bool) -> int:
+def rerun_command(wanted: str, pardon: Pardon, output: Path | None, form: Format) -> int:
     """The resolved configuration again; what this machine cannot do is said before it starts."""
     record = load_run(find(runs_folder(output), wanted))
     request = request_of(record.resolved)
     if record.data and record.data.made:
         del request["data"]  # made again from its seed where it is not there
-    return run_request(request, output, as_json=as_json, pardon=pardon)
+    return run_request(request, output, form, pardon=pardon)
 
 
 def schema_command() -> int:

@@ -1,10 +1,13 @@
 """The commands of `runs`. Only options are declared here, as in `main`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from resnext_bench.cli import options as opt
+
+if TYPE_CHECKING:
+    from resnext_bench.cli.show import Format
 
 runs_app = typer.Typer(help="Look at stored runs, compare and repeat them.", no_args_is_help=True)
 
@@ -16,6 +19,12 @@ _WHICH = "Which runs"
 
 def _chosen(text: str, name: str, metavar: str) -> Any:
     return typer.Option(name, help=text, rich_help_panel=_WHICH, metavar=metavar)
+
+
+def _format(*, json: bool, markdown: bool) -> "Format":
+    from resnext_bench.cli.show import format_of
+
+    return format_of({"json": json, "markdown": markdown})
 
 
 StatusIs = Annotated[
@@ -68,6 +77,7 @@ def list_runs(
     ] = None,
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """List the stored runs, oldest first.
 
@@ -80,11 +90,17 @@ def list_runs(
 
 
 @runs_app.command("show")
-def show(wanted: Wanted, output: opt.Output = None, json: opt.Json = False) -> None:
+def show(
+    wanted: Wanted,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
     """Show one run as it was shown at its end."""
+    form = _format(json=json, markdown=markdown)
     from resnext_bench.cli.runs import show_command
 
-    raise typer.Exit(show_command(wanted, output, json))
+    raise typer.Exit(show_command(wanted, output, form))
 
 
 @runs_app.command("diff")
@@ -93,14 +109,16 @@ def diff(
     b: Annotated[str, typer.Argument(metavar="B", help="Another run")],
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Show what changed between two runs: configuration, machine, software, figures.
 
     Nothing is judged: `compare` does that.
     """
+    form = _format(json=json, markdown=markdown)
     from resnext_bench.cli.runs import diff_command
 
-    raise typer.Exit(diff_command(a, b, output, json))
+    raise typer.Exit(diff_command(a, b, output, form))
 
 
 @runs_app.command("query")
@@ -185,6 +203,7 @@ def rerun(
     wanted: Wanted,
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
     allow_unsure: opt.AllowUnsure = False,
     allow_invalid: opt.AllowInvalid = False,
 ) -> None:
@@ -193,7 +212,8 @@ def rerun(
     from resnext_bench.cli.runs import rerun_command
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
-    raise typer.Exit(rerun_command(wanted, pardon, output, json))
+    form = _format(json=json, markdown=markdown)
+    raise typer.Exit(rerun_command(wanted, pardon, output, form))
 
 
 @runs_app.command("schema")

@@ -89,7 +89,7 @@ def test_a_failure_is_one_whatever_is_allowed(allow: bool) -> None:
 
 def test_json_is_the_record_and_nothing_else(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     record = made_comparison()
-    show_stored(record, as_json=True)
+    show_stored(record, "json")
     found = decode(capfdbinary.readouterr().out, "standard output")
     assert found == record
 
@@ -98,7 +98,7 @@ def test_the_table_goes_to_standard_output(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    show_stored(made_comparison(), as_json=False)
+    show_stored(made_comparison(), "table")
     shown = capsys.readouterr()
     assert shown.out.startswith("b is slower than a: a step takes 9 % longer")
     assert shown.err == ""

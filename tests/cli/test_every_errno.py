@@ -102,7 +102,7 @@ def run_twice(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], N
     record = session_run.execute(request, LAPTOP, root=root, command=("run",), display=Silent())
     from resnext_bench.cli.show import show_stored
 
-    return show_stored(record, as_json=False)
+    return show_stored(record, "table")
 
 
 def compared(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
@@ -125,7 +125,7 @@ def compared(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], No
         root=root,
         command=(),
     )
-    return show_stored(compare(asked, LAPTOP, Silent()), as_json=False)
+    return show_stored(compare(asked, LAPTOP, Silent()), "table")
 
 
 def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
@@ -141,7 +141,7 @@ def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
     asked = AskedStored(
         a=(names[0],), b=(names[1],), margin_percent=2.0, root=root, command=("compare",)
     )
-    return show_stored(compare_stored(asked), as_json=False)
+    return show_stored(compare_stored(asked), "table")
 
 
 def tagged(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
@@ -208,7 +208,7 @@ def scripted(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], No
 
     monkeypatch.setattr(script, "RunningScript", Quick)
     asked = made_asked(root, root=root, script=(sys.executable, "-V"), design="relaunch")
-    return show_stored(compare_script(asked, LAPTOP, Silent()), as_json=False)
+    return show_stored(compare_script(asked, LAPTOP, Silent()), "table")
 
 
 MEASURED: Final = {

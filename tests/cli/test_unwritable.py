@@ -170,7 +170,9 @@ def test_standard_output_that_is_full(
     from resnext_bench.cli.show import show_stored
 
     monkeypatch.setattr(sys, "stdout", Full(0, number))
-    code = ended(monkeypatch, lambda: show_stored(made_record(), as_json=bool(options)), *options)
+    code = ended(
+        monkeypatch, lambda: show_stored(made_record(), "json" if options else "table"), *options
+    )
     err = capsys.readouterr().err
     assert code == 5
     assert ('"images_per_s"' if options else "images/s") in err
@@ -205,7 +207,7 @@ def test_a_table_where_the_encoding_has_no_boxes(
     from resnext_bench.cli.show import show_stored
 
     with encoded(monkeypatch, tmp_path / "out", encoding):
-        show_stored(made_record(), as_json=False)
+        show_stored(made_record(), "table")
     text = (tmp_path / "out").read_bytes().decode(encoding)
     assert "| images/s " in text
     assert re.search("#####|█████", text)

@@ -2,11 +2,7 @@
 
 from collections.abc import Iterator
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.words import ms
 from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
 from resnext_bench.reports.schema.config import RunConfig
@@ -21,13 +17,13 @@ _NAMES = {
 }
 
 
-def print_attribution(console: Console, found: Attribution, config: RunConfig) -> None:
-    """Show an attribution: the answer, the sides, the cost and its parts, the predictions."""
-    console.print(Text(answer(found, config), style="bold"))
-    console.print(_sides(found, config))
-    console.print(_costs(found))
-    for sentence in (*explanations(found), *(predicted(one) for one in found.predictions)):
-        console.print(Text(sentence))
+def sections(found: Attribution, config: RunConfig) -> Iterator[Section]:
+    """An attribution: the answer, the sides, the cost and its parts, the predictions."""
+    yield Line(text=answer(found, config), tone="strong", is_headline=True)
+    yield _sides(found, config)
+    yield _costs(found)
+    sentences = (*explanations(found), *(predicted(one) for one in found.predictions))
+    yield from (Line(text=sentence) for sentence in sentences)
 
 
 def answer(found: Attribution, config: RunConfig) -> str:
@@ -117,17 +113,22 @@ def _gain(percent: Estimate | None) -> str:
 
 
 def _sides(found: Attribution, config: RunConfig) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(found))
-    table.caption_justify = "left"
-    table.add_column("alone and together", style="cyan")
-    for name in ("ms/step", "images/s", "cores"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for side in found.sides:
-        images = config.global_batch_size * (2 if side.name == "double" else 1)
-        rate = f"{1e3 * images / side.mean_ms.value:,.1f}"
-        cores = "" if side.cores is None else f"{side.cores:.2f}"
-        table.add_row(_name(side), ms(side.mean_ms.value), rate, cores)
-    return table
+    names = ("ms/step", "images/s", "cores")
+    return Table(
+        columns=(
+            Column(name="alone and together", tone="name", may_fold=True),
+            *(Column(name=name, is_number=True) for name in names),
+        ),
+        groups=(tuple(_side(side, config) for side in found.sides),),
+        caption=_caption(found),
+    )
+
+
+def _side(side: SideTimes, config: RunConfig) -> tuple[str, ...]:
+    images = config.global_batch_size * (2 if side.name == "double" else 1)
+    rate = f"{1e3 * images / side.mean_ms.value:,.1f}"
+    cores = "" if side.cores is None else f"{side.cores:.2f}"
+    return _name(side), ms(side.mean_ms.value), rate, cores
 
 
 def _caption(found: Attribution) -> str:
@@ -143,20 +144,30 @@ def _name(side: SideTimes) -> str:
 
 
 def _costs(found: Attribution) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("of a step", style="cyan")
-    table.add_column("ms", justify="right")
-    table.add_column("interval", no_wrap=True)
-    table.add_column("what it is", style="dim")
     rows = (
         ("cost of loading", found.cost_ms, "both less training alone"),
         ("  exposed wait", found.wait_ms, "until the batch was there"),
         ("  contention", found.contention_ms, "the rest of the step is longer"),
     )
-    for name, value, meaning in rows:
-        interval = f"{_signed(value.low)} to {_signed(value.high)}"
-        table.add_row(name, _signed(value.value), interval, meaning)
-    return table
+    return Table(
+        columns=(
+            Column(name="of a step", tone="name", may_fold=True),
+            Column(name="ms", is_number=True),
+            Column(name="interval"),
+            Column(name="what it is", tone="dim", may_fold=True),
+        ),
+        groups=(
+            tuple(
+                (
+                    name,
+                    _signed(value.value),
+                    f"{_signed(value.low)} to {_signed(value.high)}",
+                    meaning,
+                )
+                for name, value, meaning in rows
+            ),
+        ),
+    )
 
 
 def _signed(value: float) -> str:

@@ -3,28 +3,27 @@
 import shlex
 from collections.abc import Iterator
 from math import floor, log10
+from typing import Final
 
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from resnext_bench.reports.faults import FAULT_US, faults_of
 from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
+from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
 from resnext_bench.reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
-from resnext_bench.reports.render.shared import Flow, machine, shared
+from resnext_bench.reports.render.shared import machine, shared
+from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
 from resnext_bench.reports.schema.comparison import Comparison, PhaseChange, Range, Side
 
-_STYLES = {
-    "faster": "bold green",
-    "slower": "bold red",
-    "same": "bold green",
-    "negligible": "bold green",
-    "can't tell": "bold yellow",
-    "never steady": "bold yellow",
-    "invalid": "bold red",
+_TONES: Final[dict[str, Tone]] = {
+    "faster": "good",
+    "slower": "bad",
+    "same": "good",
+    "negligible": "good",
+    "invalid": "bad",
 }
+"""Of verdicts; others are warnings."""
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
 APART = 1.5
@@ -36,39 +35,32 @@ _DESIGNS = {
 }
 
 
+def sections(record: Comparison) -> Iterator[Section]:
+    """A whole comparison."""
+    yield Line(
+        text=verdict_line(record),
+        tone=_TONES.get(record.verdict or "", "warning"),
+        is_headline=True,
+    )
+    yield from (Line(text=advice) for advice in what_to_do(record))
+    groups = (_result_rows(record), _phase_rows(record), _how_rows(record))
+    yield summary(*groups, caption=record.id)
+    yield from _remarks(record)
+
+
 def print_comparison(console: Console, record: Comparison) -> None:
-    """Show a whole comparison."""
-    console.print(_headline(record))
-    for advice in what_to_do(record):
-        console.print(Text(advice))
-    table = Table(box=box.ROUNDED, show_header=False, padding=(0, 1), caption=record.id)
-    table.caption_justify = "left"
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for group in (_result_rows, _phase_rows, _how_rows):
-        rows = list(group(record))
-        for name, value in rows:
-            table.add_row(name, value)
-        if rows:
-            table.add_section()
-    console.print(table)
-    for remark in _remarks(record):
-        console.print(remark)
+    """Show it on a terminal."""
+    draw(console, sections(record))
 
 
-def _headline(record: Comparison) -> Text:
-    style = _STYLES.get(record.verdict or "", "bold yellow")
-    return Text(verdict_line(record), style=style)
-
-
-def _result_rows(record: Comparison) -> Iterator[tuple[str, RenderableType]]:
+def _result_rows(record: Comparison) -> Iterator[Row]:
     configs = record.a.resolved, record.b.resolved
     if configs[0] and configs[1]:
         yield "both", Flow(pieces=shared(configs[0], configs[1]))
-    yield "a", Text(_name(record.a))
-    yield "b", Text(_name(record.b))
+    yield "a", _name(record.a)
+    yield "b", _name(record.b)
     for difference in record.differences:
-        yield f"  {difference.what}", Text(f"{difference.a} → {difference.b}")
+        yield f"  {difference.what}", f"{difference.a} → {difference.b}"
     yield from _time_rows(record)
     detectable = record.detectable_percent
     if record.change and detectable is not None and detectable < _WIDE_PERCENT:
@@ -86,7 +78,7 @@ def _detectable(record: Comparison, every: float) -> str:
     )
 
 
-def _time_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+def _time_rows(record: Comparison) -> Iterator[Row]:
     whole = "all steps" if record.middle else "step time"
     unit, whose = ("image", "time/image") if record.is_per_image else ("step", whole)
     if record.step_ms:
@@ -148,7 +140,7 @@ def _bound(percent: float) -> str:
     return f"beyond {_WIDE_PERCENT:+,.0f}"
 
 
-def _phase_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+def _phase_rows(record: Comparison) -> Iterator[Row]:
     for name, phase in record.phases.items():
         if name == "other" and max(phase.a_ms, phase.b_ms) < LEAST_OTHER * _longest_ms(record):
             continue
@@ -170,7 +162,7 @@ def _decimals(error: float) -> int:
     return min(max(1 - floor(log10(error)), 0), 4) if error > 0 else 2
 
 
-def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+def _how_rows(record: Comparison) -> Iterator[Row]:
     yield "design", _DESIGNS[record.design]
     yield "sessions", _sessions(record)
     order = record.order_effect
@@ -198,7 +190,7 @@ def _how_rows(record: Comparison) -> Iterator[tuple[str, str]]:
     yield "machine", machine(record)
 
 
-def _launch_rows(record: Comparison) -> Iterator[tuple[str, str]]:
+def _launch_rows(record: Comparison) -> Iterator[Row]:
     """What scripts were started with, and what it came to."""
     if record.limits.as_is:
         yield "heap", "as it is (--as-is)"
@@ -236,9 +228,8 @@ def _pairs_of_blocks(record: Comparison) -> str:
     return f"{least}" if least == most else f"{least} to {most}"
 
 
-def _remarks(record: Comparison) -> Iterator[Text]:
+def _remarks(record: Comparison) -> Iterator[Line]:
     yield from marks(record)
-    for note in record.notes:
-        yield Text.assemble(("note ", "yellow"), note)
+    yield from (Line(label="note", text=note) for note in record.notes)
     if record.failure:
         yield from failure_lines(record.failure)

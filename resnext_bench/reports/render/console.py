@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from resnext_bench.reports.render import words
-from resnext_bench.reports.render.attribution import print_attribution
+from resnext_bench.reports.render.attribution import sections as attribution_sections
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.gpus import gpu_line
+from resnext_bench.reports.render.model import Figure, Line, Row, Section, Summary, Tone, summary
+from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.cost import Cost
@@ -22,71 +21,57 @@ LEAST_OTHER = 0.005
 the slowest one."""
 
 
-def print_record(console: Console, record: Record) -> None:
-    """Show a whole record."""
+def sections(record: Record) -> Iterator[Section]:
+    """A whole record."""
     if doubt := first_doubt(record):
-        console.print(doubt)
-    console.print(_throughput_table(record) if record.figures else _headline(record))
+        yield doubt
+    if record.figures:
+        yield _summary(record, record.figures)
+    else:
+        yield Line(text=record.id, label=record.resolved.model, label_tone="strong")
     if record.attribution and record.status == "invalid":
-        console.print(Text("Is it the loader? An invalid run cannot tell.", style="bold"))
+        yield Line(text="Is it the loader? An invalid run cannot tell.", tone="strong")
     elif record.attribution:
-        print_attribution(console, record.attribution, record.resolved)
-    for part in _remarks(record):
-        console.print(part)
+        yield from attribution_sections(record.attribution, record.resolved)
+    yield from _remarks(record)
 
 
-def first_doubt(record: Record) -> Text | None:
+def print_record(console: Console, record: Record) -> None:
+    """Show it on a terminal."""
+    draw(console, sections(record))
+
+
+def first_doubt(record: Record) -> Line | None:
     """Why the figures below are not to be believed; None where they are."""
     if record.status == "invalid":
         reasons = list(dict.fromkeys(one for each in record.sessions for one in each.invalid))
         more = f"; {len(reasons) - 1} more below" if len(reasons) > 1 else ""
-        return Text(f"INVALID: {reasons[0] if reasons else record.why}{more}", style="bold red")
+        return _doubt(f"INVALID: {reasons[0] if reasons else record.why}{more}", "bad")
     if record.status == "interrupted" and record.figures:
-        where = record.why.removeprefix("interrupted ")
-        return Text(f"INTERRUPTED: {where}", style="bold yellow")
+        return _doubt(f"INTERRUPTED: {record.why.removeprefix('interrupted ')}", "warning")
     never = [one for one in record.sessions if one.steadiness.judged and not one.steadiness.steady]
     if not record.figures or not never:
         return None
     several = len(record.sessions) > 1
     of = f"{len(never)} of {len(record.sessions)} sessions; " if several else ""
     why = never[0].steadiness.why.removeprefix("never steady: ")
-    return Text(f"NEVER STEADY: {of}{why}", style="bold yellow")
+    return _doubt(f"NEVER STEADY: {of}{why}", "warning")
 
 
-def _headline(record: Record) -> Text:
-    return Text.assemble((record.resolved.model, "bold"), f"  {record.id}")
+def _doubt(text: str, tone: Tone) -> Line:
+    return Line(text=text, tone=tone, is_headline=True)
 
 
-def _throughput_table(record: Record) -> Table:
-    figures = record.figures
-    assert figures is not None
-    table = Table(
-        box=box.ROUNDED,
-        title=f"{record.resolved.model} training on {words.device(record)}",
-        title_style="bold",
-        title_justify="left",
-        caption=record.id,
-        caption_justify="left",
-        show_header=False,
-        padding=(0, 1),
-    )
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for name, value in _figure_rows(record, figures):
-        table.add_row(name, value)
-    table.add_section()
-    for name, value in _split_rows(figures):
-        table.add_row(name, value)
-    table.add_section()
-    for name, value in _condition_rows(record):
-        table.add_row(name, value)
-    return table
+def _summary(record: Record, figures: Figures) -> Summary:
+    groups = (_figure_rows(record, figures), _split_rows(figures), _condition_rows(record))
+    title = f"{record.resolved.model} training on {words.device(record)}"
+    return summary(*groups, title=title, caption=record.id)
 
 
-def _figure_rows(record: Record, figures: Figures) -> Iterator[tuple[str, RenderableType]]:
+def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
     devices, each = record.topology.devices, f"{figures.images_per_s_per_device:,.1f}"
     share = f"   {each} on each of {devices} devices" if devices > 1 else "   on one device"
-    yield "images/s", Text.assemble((f"{figures.images_per_s:,.1f}", "bold green"), share)
+    yield "images/s", Figure(value=f"{figures.images_per_s:,.1f}", rest=share)
     if record.interval:
         rates = [session.figures.images_per_s for session in record.sessions]
         found = record.interval
@@ -155,7 +140,7 @@ def _rate(tflops: float) -> str:
     return f"{tflops:,.0f}" if tflops >= 100 else f"{tflops:.3g}"
 
 
-def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
+def _split_rows(figures: Figures) -> Iterator[Row]:
     whole = max(figures.step_ms_mean, figures.parts_ms)
     parts = {
         "data wait": figures.data_wait_ms,
@@ -171,7 +156,7 @@ def _split_rows(figures: Figures) -> Iterator[tuple[str, RenderableType]]:
         yield name, f"{words.ms(part):>8} ms {100 * share:5.1f} %  {bar(share)}"
 
 
-def _condition_rows(record: Record) -> Iterator[tuple[str, str]]:
+def _condition_rows(record: Record) -> Iterator[Row]:
     config = record.resolved
     if record.cost:
         form = f", form ({config.form})" if config.form != "c" else ""
@@ -239,32 +224,29 @@ def _in_turn(record: Record, found: Attribution) -> str:
     return f"{blocks}, in turn with {len(found.sides) - 1} other sides of this configuration"
 
 
-def _remarks(record: Record) -> Iterator[Text]:
+def _remarks(record: Record) -> Iterator[Line]:
     yield from marks(record)
     reasons = dict.fromkeys(one for session in record.sessions for one in session.invalid)
     for reason in list(reasons)[1:]:  # the first one stands first of all
-        yield Text.assemble(("INVALID ", "bold red"), reason)
-    for note in record.notes:
-        yield Text.assemble(("note ", "yellow"), note)
+        yield Line(label="INVALID", label_tone="bad", text=reason)
+    yield from (Line(label="note", text=note) for note in record.notes)
     if record.failure:
         yield from failure_lines(record.failure)
     elif record.status == "interrupted" and not record.figures:  # else it stands first
-        why = record.why.removeprefix("interrupted ")
-        yield Text.assemble(("interrupted ", "bold yellow"), why)
+        yield Line(label="interrupted", text=record.why.removeprefix("interrupted "))
 
 
-def marks(record: Stored) -> Iterator[Text]:
+def marks(record: Stored) -> Iterator[Line]:
     """The user's tags and note."""
     if record.tags:
-        yield Text(" ".join(f"#{tag}" for tag in record.tags), style="cyan")
+        yield Line(text=" ".join(f"#{tag}" for tag in record.tags), tone="name")
     if record.note:
-        yield Text(record.note, style="cyan")
+        yield Line(text=record.note, tone="name")
 
 
-def failure_lines(failure: Failure) -> Iterator[Text]:
+def failure_lines(failure: Failure) -> Iterator[Line]:
     """What failed, and the end of its log."""
-    yield Text.assemble(("FAILED ", "bold red"), failure.what)
+    yield Line(label="FAILED", label_tone="bad", text=failure.what)
     if failure.log_tail:
-        yield Text(f"the end of {failure.log}:", style="dim")
-        for line in failure.log_tail:
-            yield Text("  ", style="dim").append_text(Text.from_ansi(line))
+        yield Line(text=f"the end of {failure.log}:", tone="dim")
+        yield from (Line(text=line, is_output=True) for line in failure.log_tail)

@@ -2,20 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from resnext_bench.reports.diff import Diff
 from resnext_bench.reports.render import words
+from resnext_bench.reports.render.model import Column, Line, Section, Table, Tone
+from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.runs import Unfinished
 from resnext_bench.reports.schema.comparison import Comparison, Difference
 from resnext_bench.reports.schema.upgrade import Stored
 
-_STATUS_STYLE = {"ok": "green", "failed": "red", "interrupted": "yellow", "invalid": "red"}
+_TONES: Final[dict[str, Tone]] = {
+    "ok": "good",
+    "failed": "bad",
+    "interrupted": "warning",
+    "unfinished": "warning",
+    "invalid": "bad",
+}
 _COLUMNS = ("run", "status", "dtype", "images/s", "per device", "ms/step", "data wait")
 """Most important first: the last ones go where they do not fit."""
 _FIGURES = {
@@ -33,51 +42,45 @@ _GPU_FIGURES = {"GPU MHz": "sm_mhz", "GPU W": "power_w", "GPU °C": "temperature
 """What may explain the others: clocks follow power and heat."""
 
 
-def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
-    """Show a line for each run, with as many figures as the width allows; then what was written."""
-    console.print(_fitting(console, runs))
+def runs_sections(runs: Sequence[Stored | Unfinished]) -> Iterator[Section]:
+    """A line for each run, with as many figures as there is room for; then what was written."""
+    yield Table(
+        columns=tuple(_column(index, name) for index, name in enumerate(_COLUMNS)),
+        groups=(tuple(_row(run) for run in runs),),
+        tones={(1, word): tone for word, tone in _TONES.items()},
+    )
     for run in runs:
         if isinstance(run, Unfinished):
-            console.print(Text.assemble((f"{run.id}: ", "yellow"), run.why))
+            yield Line(label=f"{run.id}:", text=run.why)
             continue
         remarks = [*(f"#{tag}" for tag in run.tags), *([run.note] if run.note else [])]
         if remarks:
-            console.print(Text.assemble((f"{run.id}: ", "cyan"), " ".join(remarks)))
+            yield Line(label=f"{run.id}:", label_tone="name", text=" ".join(remarks))
 
 
-def _fitting(console: Console, runs: Sequence[Stored | Unfinished]) -> Table:
-    """The widest table that fits: first its gaps shrink, then its last columns go."""
-    unbounded = console.options.update(max_width=10_000)
-    table = _runs_table(runs, len(_COLUMNS), gap=1)
-    for columns in range(len(_COLUMNS), 1, -1):
-        if Measurement.get(console, unbounded, table).maximum <= console.width:
-            break
-        table = _runs_table(runs, columns, gap=0)
-    return table
+def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
+    """Show them on a terminal."""
+    draw(console, runs_sections(runs))
 
 
-def _runs_table(runs: Sequence[Stored | Unfinished], columns: int, *, gap: int) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap, 0, 0), pad_edge=False)
-    for index, name in enumerate(_COLUMNS[:columns]):
-        right = index >= _COLUMNS.index("images/s")
-        table.add_column(name, justify="right" if right else "left", no_wrap=index > 0)
-    for run in runs:
-        table.add_row(*_row(run)[:columns])
-    return table
+def _column(index: int, name: str) -> Column:
+    is_number = index >= _COLUMNS.index("images/s")
+    return Column(name=name, is_number=is_number, may_go=index > 1)
 
 
-def _row(run: Stored | Unfinished) -> tuple[RenderableType, ...]:
+def _row(run: Stored | Unfinished) -> tuple[str, ...]:
+    known = _known(run)
+    return (*known, *[""] * (len(_COLUMNS) - len(known)))
+
+
+def _known(run: Stored | Unfinished) -> tuple[str, ...]:
     if isinstance(run, Unfinished):
-        return run.id, Text("unfinished", style="yellow")
+        return run.id, "unfinished"
     if isinstance(run, Comparison):
-        return run.id, Text(run.verdict or run.status, style="cyan"), "compare"
+        return run.id, run.verdict or run.status, "compare"
     config, figures = run.resolved, run.figures
     fp32 = "tf32" if config.tf32 else "fp32"
-    known = (
-        run.id,
-        Text(run.status, style=_STATUS_STYLE[run.status]),
-        fp32 if config.amp_dtype == "none" else config.amp_dtype,
-    )
+    known = run.id, run.status, fp32 if config.amp_dtype == "none" else config.amp_dtype
     if figures is None:
         return known
     return (
@@ -89,26 +92,31 @@ def _row(run: Stored | Unfinished) -> tuple[RenderableType, ...]:
     )
 
 
-def print_diff(console: Console, found: Diff, output: str = "") -> None:
-    """Show what differs, and the figures of both without a verdict."""
-    table = Table(box=box.ROUNDED, show_edge=True, padding=(0, 1), header_style="bold")
-    table.add_column("", style="cyan", no_wrap=True)
-    table.add_column(f"a  {found.a}", overflow="fold")
-    table.add_column(f"b  {found.b}", overflow="fold")
+def diff_sections(found: Diff, output: str = "") -> Iterator[Section]:
+    """What differs, and the figures of both without a verdict.
+
+    `output` is the option, after a blank, with which the runs are found.
+    """
     for doubt in found.invalid:
-        console.print(Text(doubt, style="bold red"))
-    for part in (found.configuration, found.environment):
-        for one in part:
-            table.add_row(*_difference(one))
-        table.add_section()
-    for row in _figure_rows(found):
-        table.add_row(*row)
-    console.print(table)
+        yield Line(text=doubt, tone="bad", is_headline=True)
+    columns = (
+        Column(name="", tone="name"),
+        Column(name=f"a  {found.a}", may_fold=True),
+        Column(name=f"b  {found.b}", may_fold=True),
+    )
+    parts = (found.configuration, found.environment)
+    groups = (*(tuple(map(_difference, part)) for part in parts), tuple(_figure_rows(found)))
+    yield Table(columns=columns, groups=tuple(filter(None, groups)), is_boxed=True)
     if not found.configuration:
-        console.print("The configurations are the same.")
+        yield Line(text="The configurations are the same.")
     if not found.environment:
-        console.print("Machine, software and commit are the same.")
-    console.print(_advice(found, output), soft_wrap=True)
+        yield Line(text="Machine, software and commit are the same.")
+    yield from _advice(found, output)
+
+
+def print_diff(console: Console, found: Diff, output: str = "") -> None:
+    """Show it on a terminal."""
+    draw(console, diff_sections(found, output))
 
 
 def _difference(one: Difference) -> tuple[str, str, str]:
@@ -136,19 +144,17 @@ def _figure(value: float | None) -> str:
     return "none" if value is None else words.ms(value)
 
 
-def _advice(found: Diff, output: str) -> Text:
-    """`output` is the option, after a blank, with which the runs are found."""
+def _advice(found: Diff, output: str) -> Iterator[Line]:
     if None in (found.figures_a, found.figures_b):
-        return Text("A run without figures has nothing to compare.", style="dim")
-    few = min(found.sessions) < 2
-    how = (
-        "one session a side says nothing about how much they vary; take both in turn:\n"
-        '  resnext-bench compare --a "…" --b "…"'
-        if few
-        else "what their sessions can tell:\n"
-        f"  resnext-bench compare --a-runs {found.a} --b-runs {found.b}{output}"
-    )
-    return Text(f"Measured apart, so this is no verdict; {how}", style="dim")
+        yield Line(text="A run without figures has nothing to compare.", tone="dim")
+        return
+    how = "what their sessions can tell:"
+    command = f"  resnext-bench compare --a-runs {found.a} --b-runs {found.b}{output}"
+    if min(found.sessions) < 2:
+        how = "one session a side says nothing about how much they vary; take both in turn:"
+        command = '  resnext-bench compare --a "…" --b "…"'
+    yield Line(text=f"Measured apart, so this is no verdict; {how}", tone="dim")
+    yield Line(text=command, tone="dim", is_command=True)
 
 
 def print_answer(
@@ -158,7 +164,7 @@ def print_answer(
     if not rows:
         console.print("no rows", style="dim")
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, name in enumerate(columns):
         numbers = any(isinstance(row[index], int | float) for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -172,9 +178,9 @@ def print_answer(
         console.print(*([""] if index else []), _block(columns, row), sep="\n")
 
 
-def _block(columns: Sequence[str], row: Sequence[object]) -> Table:
+def _block(columns: Sequence[str], row: Sequence[object]) -> RichTable:
     """A line for each column of one row."""
-    block = Table(box=box.SIMPLE_HEAD, show_header=False, show_edge=False, pad_edge=False)
+    block = RichTable(box=box.SIMPLE_HEAD, show_header=False, show_edge=False, pad_edge=False)
     block.add_column(style="cyan", no_wrap=True)
     block.add_column(overflow="fold")
     for name, value in zip(columns, row, strict=True):

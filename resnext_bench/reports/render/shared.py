@@ -1,14 +1,8 @@
 """What both sides of a comparison have in common, as far as a reader of its table needs it."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.text import Text
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.schema.comparison import Comparison
@@ -125,26 +119,3 @@ def _devices(record: Comparison) -> Iterator[str]:
         yield f"{count} x {name}"
     if len(ranks) < len(configs) or not ranks:
         yield f"{environment.cpu}, {environment.cores} core{'s' * (environment.cores > 1)}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Flow:
-    """A list with commas, in lines that end with one."""
-
-    pieces: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """All of it in one line."""
-        return ", ".join(self.pieces)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        # To textwrap a no-break space is a letter.
-        text = self.text.replace(" ", "\xa0").replace(",\xa0", ", ")
-        lines = textwrap.wrap(
-            text, options.max_width, break_long_words=False, break_on_hyphens=False
-        )
-        yield Text("\n".join(lines).replace("\xa0", " "))
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(map(len, self.text.split()), default=0), len(self.text))

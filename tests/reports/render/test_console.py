@@ -216,7 +216,7 @@ def test_what_is_to_be_said_against_figures_stands_before_them(
         assert shown(record, 120).startswith(first)
     found = first_doubt(record)
     assert found
-    assert found.plain == first
+    assert found.text == first
 
 
 @pytest.mark.parametrize("changes", [{}, {"sessions": (made_session(steadiness=TOO_FEW),)}])

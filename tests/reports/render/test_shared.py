@@ -1,14 +1,11 @@
 """What both sides of a comparison are: said where it is equal, and only there."""
 
-from io import StringIO
 from typing import Any
 
 import msgspec
 import pytest
-from rich.console import Console
-from rich.table import Table
 
-from resnext_bench.reports.render.shared import Flow, machine, shared
+from resnext_bench.reports.render.shared import machine, shared
 from resnext_bench.reports.schema.config import RunConfig
 from tests.reports.made_comparisons import made_comparison
 from tests.reports.made_results import made_config, made_record
@@ -112,30 +109,3 @@ def test_only_devices_in_use_are_named(
     a: RunConfig | None, b: RunConfig | None, gpus: tuple[str, ...], named: str
 ) -> None:
     assert gpu_sides(a, b, gpus) == f"{named}, torch 2.15.0"
-
-
-def lines(pieces: tuple[str, ...], width: int) -> list[str]:
-    written = StringIO()
-    table = Table.grid()
-    table.add_row(Flow(pieces=pieces))
-    Console(file=written, width=width).print(table)
-    return [line.rstrip() for line in written.getvalue().splitlines()]
-
-
-def test_lines_end_with_commas() -> None:
-    pieces = ("eight words", "of two each", "and so", "on, and on")
-    assert lines(pieces, 80) == ["eight words, of two each, and so, on, and on"]
-    assert lines(pieces, 25) == ["eight words, of two each,", "and so, on, and on"]
-    assert lines(pieces, 24) == ["eight words,", "of two each, and so, on,", "and on"]
-
-
-def test_a_piece_wider_than_the_line_is_broken_between_words() -> None:
-    assert lines(("fp16 autocast with gradient scaler", "sgd"), 24) == [
-        "fp16 autocast with",
-        "gradient scaler,",
-        "sgd",
-    ]
-
-
-def test_nothing_at_all() -> None:
-    assert lines((), 20) in ([], [""])
