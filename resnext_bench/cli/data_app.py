@@ -175,6 +175,7 @@ def bench(
     ] = None,
     allow_unsure: opt.AllowUnsure = False,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Measure loaders without training, and find how many threads are enough.
 

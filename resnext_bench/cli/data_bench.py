@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from resnext_bench.cli.data import as_json, at_work, one_of, whole
+from resnext_bench.cli.show import format_of, show_sections
 from resnext_bench.config.pipeline import dali_installed
 from resnext_bench.config.request import checked
 from resnext_bench.config.resolve import resolve
@@ -35,7 +36,7 @@ _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 def bench_command(given: Mapping[str, Any]) -> int:
     """Sweep, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
-    machine, chart = inspect(), _chart(given["chart"])
+    form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
     rounds = _rounds(given["rounds"])
     request = _request(given)
     depths = _numbers("--prefetch", given["prefetch"], 64)
@@ -51,13 +52,12 @@ def bench_command(given: Mapping[str, Any]) -> int:
         sizes = _sizes(run.data)
         swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
         bench = _bench(run, swept, sizes)
-    if given["json"]:
+    if form == "json":
         as_json(bench)
     else:
-        from resnext_bench.cli.screen import screen
-        from resnext_bench.reports.render.loaders import print_loaders
+        from resnext_bench.reports.render.loaders import sections
 
-        print_loaders(screen(), bench)
+        show_sections(sections(bench), form)
     if chart:
         _draw(bench, chart)
     return UNSURE if bench.invalid and not given["allow_unsure"] else 0

@@ -27,6 +27,7 @@ GIVEN: dict[str, Any] = {
     "rounds": "6",
     "chart": None,
     "json": False,
+    "markdown": False,
     "allow_unsure": False,
     "device": "cpu",
     "image_size": "224",

@@ -2,29 +2,31 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from resnext_bench.reports.loaders import Knee, LoaderBench, LoaderRate
+from resnext_bench.reports.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.model import Column, Line, Section, Table
+from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.render.words import count_of
 
 
-def print_loaders(console: Console, bench: LoaderBench) -> None:
-    """Show a sweep."""
+def sections(bench: LoaderBench) -> Iterator[Section]:
+    """A sweep."""
     if bench.invalid:
         more = f"; {len(bench.invalid) - 1} more below" if len(bench.invalid) > 1 else ""
-        console.print(Text(f"INVALID: {bench.invalid[0]}{more}", style="bold red"))
-    console.print(Text(_title(bench), style="bold"))
-    console.print(_table(bench.threads, "threads", bench.knees))
-    for knee in bench.knees:
-        console.print(Text(_sentence(knee, bench)))
+        yield Line(text=f"INVALID: {bench.invalid[0]}{more}", tone="bad", is_headline=True)
+    yield Line(text=_title(bench), tone="strong", is_headline=not bench.invalid)
+    yield _table(bench.threads, "threads", bench.knees)
+    yield from (Line(text=_sentence(knee, bench)) for knee in bench.knees)
     if bench.prefetch:
-        console.print(_table(bench.prefetch, "prefetch", ()))
-    for line in _remarks(bench):
-        console.print(line)
+        yield _table(bench.prefetch, "prefetch", ())
+    yield from _remarks(bench)
+
+
+def print_loaders(console: Console, bench: LoaderBench) -> None:
+    """Show it on a terminal."""
+    draw(console, sections(bench))
 
 
 def _title(bench: LoaderBench) -> str:
@@ -36,28 +38,36 @@ def _title(bench: LoaderBench) -> str:
 
 
 def _table(rates: Sequence[LoaderRate], varied: str, knees: Sequence[Knee]) -> Table:
-    best = max(rate.images_per_s.value for rate in rates)
     settings = [knee.setting for knee in knees if knee.is_inside]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("loader", style="cyan")
-    for name in (varied, "images/s", "interval", "cores"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    if settings:
-        table.add_column("", style="green", no_wrap=True)
-    for rate in rates:
-        setting, found = rate.setting, rate.images_per_s
-        value = setting.loader_threads if varied == "threads" else setting.prefetch
-        cells = (
-            _loader(rate, varied),
-            str(value),
-            f"{found.value:,.0f}",
-            f"{found.low:,.0f} to {found.high:,.0f}",
-            f"{rate.cores:.2f}",
-            bar(found.value / best, 8),
-        )
-        table.add_row(*cells, *(["knee" if setting in settings else ""] if settings else []))
-    return table
+    knee = [Column(name="", tone="good")] if settings else []
+    numbers = (varied, "images/s", "interval", "cores")
+    best = max(rate.images_per_s.value for rate in rates)
+    return Table(
+        columns=(
+            Column(name="loader", tone="name", may_fold=True),
+            *(Column(name=name, is_number=True) for name in numbers),
+            Column(name=""),
+            *knee,
+        ),
+        groups=(tuple(_row(rate, varied, best, settings) for rate in rates),),
+    )
+
+
+def _row(
+    rate: LoaderRate, varied: str, best: float, settings: Sequence[Setting]
+) -> tuple[str, ...]:
+    setting, found = rate.setting, rate.images_per_s
+    value = setting.loader_threads if varied == "threads" else setting.prefetch
+    knee = ["knee" if setting in settings else ""] if settings else []
+    return (
+        _loader(rate, varied),
+        str(value),
+        f"{found.value:,.0f}",
+        f"{found.low:,.0f} to {found.high:,.0f}",
+        f"{rate.cores:.2f}",
+        bar(found.value / best, 8),
+        *knee,
+    )
 
 
 def _loader(rate: LoaderRate, varied: str) -> str:
@@ -79,14 +89,13 @@ def _sentence(knee: Knee, bench: LoaderBench) -> str:
     return f"{name}: {threads} {plural} {100 * knee.of_best:.0f} % of the best rate."
 
 
-def _remarks(bench: LoaderBench) -> Iterator[Text]:
+def _remarks(bench: LoaderBench) -> Iterator[Line]:
     count = len(bench.threads[0].rounds)
-    yield Text(
-        f"{bench.confidence_percent:g} % intervals over {count} rounds; knee: the fewest threads "
-        "with 95 % of the best rate; cores: busy, of a rank",
-        style="dim",
+    yield Line(
+        text=f"{bench.confidence_percent:g} % intervals over {count} rounds; knee: the fewest "
+        "threads with 95 % of the best rate; cores: busy, of a rank",
+        tone="dim",
     )
     for reason in bench.invalid[1:]:
-        yield Text.assemble(("INVALID ", "bold red"), reason)
-    for note in bench.notes:
-        yield Text.assemble(("note ", "yellow"), note)
+        yield Line(label="INVALID", label_tone="bad", text=reason)
+    yield from (Line(label="note", text=note) for note in bench.notes)

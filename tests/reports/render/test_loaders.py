@@ -14,7 +14,7 @@ from tests.reports.render.test_console import lines_of
 def test_all_of_it(width: int) -> None:
     lines = lines_of(print_loaders, made_bench(), width)
     text = " ".join(" ".join(lines).split())
-    (row,) = (line for line in lines if line.startswith(" dali cpu  ") and " 1,900 " in line)
+    (row,) = (line for line in lines if line.startswith("dali cpu  ") and " 1,900 " in line)
     assert row.split()[2] == "4"
     assert row.endswith(" knee")
     assert sum("knee" in line.split()[-1:] for line in lines) == 1, "the other lies beyond"
