@@ -51,7 +51,7 @@ _DOING: Final = {
 _EXIT: Final = "SystemExit"
 _SAY_WHERE: Final = (_EXIT, "ModelError", "DataError", "Disagreement")
 """Errors of our own, whose words need no phase beside them."""
-_SAY_ALL: Final = ("ModelError", "DataError")
+_SAY_ALL: Final = ("ModelError",)
 """Of which a traceback through our own code would tell nothing more."""
 _SAID_LINES: Final = 4
 _TRACE_LINES: Final = 8

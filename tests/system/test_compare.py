@@ -158,6 +158,6 @@ def test_the_waiting_side_is_quiet(tmp_path: Path) -> None:
         root=tmp_path,
         command=(),
     )
-    (pair,) = compare(asked, inspect(), Silent()).pairs
+    *_, pair = compare(asked, inspect(), Silent()).pairs  # one that others disturbed is repeated
     assert pair.quiet_percent is not None
     assert pair.quiet_percent < 1, pair

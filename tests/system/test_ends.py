@@ -101,7 +101,10 @@ def test_the_ranks_of_a_killed_program_end_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_lack_of_memory_is_one_line(tmp_path: Path) -> None:
     most = ("--image-size", "4096", "--batch-size", "1000000", "--pipeline", "synthetic")
-    done = run("run", *SMALL, *most, cwd=tmp_path)
+    refused = run("run", *SMALL, *most, cwd=tmp_path)
+    assert refused.returncode == 5
+    assert "GiB by calculation, and this machine has" in refused.stderr
+    done = run("run", *SMALL, *most, "--model", "torchvision:resnet18", cwd=tmp_path)
     assert done.returncode == 4
     told = " ".join(done.stdout.split())
     assert "FAILED rank 0: out of memory with 1000000 images of 4096 x 4096 a rank: " in told
