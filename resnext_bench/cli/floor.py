@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.cli.output import print_json
+from resnext_bench.cli.show import Format, show_sections
 from resnext_bench.cli.sides import side_request
 from resnext_bench.errors import NotKept, UsageError
 from resnext_bench.machine.inventory import inspect
@@ -21,7 +22,7 @@ UNKNOWN: Final = 3
 
 
 def floor_command(
-    both: str, sessions: str, output: Path | None, *, allow_unsure: bool, as_json: bool
+    both: str, sessions: str, output: Path | None, form: Format, *, allow_unsure: bool
 ) -> int:
     """Compare a configuration with itself and say which changes can be told."""
     require_alone("doctor --aa")
@@ -53,12 +54,13 @@ def floor_command(
             )
     except NotKept as lost:
         if isinstance(lost.record, tuple):
-            _show(*lost.record, allow_unsure=allow_unsure, as_json=as_json)
+            duet, relaunch = lost.record
+            _show(duet, relaunch, form, allow_unsure=allow_unsure)
         raise
-    return _show(duet, relaunch, allow_unsure=allow_unsure, as_json=as_json)
+    return _show(duet, relaunch, form, allow_unsure=allow_unsure)
 
 
-def _show(duet: Comparison, relaunch: Comparison, *, allow_unsure: bool, as_json: bool) -> int:
+def _show(duet: Comparison, relaunch: Comparison, form: Format, *, allow_unsure: bool) -> int:
     from resnext_bench.reports.floor import TooFew, floor_of
 
     try:
@@ -67,13 +69,12 @@ def _show(duet: Comparison, relaunch: Comparison, *, allow_unsure: bool, as_json
         print(f"the noise floor is not known: {few}", file=sys.stderr)
         print("see what disturbs: resnext-bench doctor", file=sys.stderr)
         return 0 if allow_unsure else UNKNOWN
-    if as_json:
+    if form == "json":
         print_json(msgspec.json.format(msgspec.json.encode(floor), indent=2))
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.floor import print_floor
+    from resnext_bench.reports.render.floor import floor_sections
 
-    print_floor(screen(), floor)
+    show_sections(floor_sections(floor), form)
     return 0
 
 

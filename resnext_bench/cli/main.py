@@ -144,24 +144,24 @@ def doctor(
     allow_unsure: opt.AllowUnsure = False,
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Say what makes this machine noisy, and with --aa which changes can be told here.
 
     Exit code 3 when something would spoil a measurement, or when too few
     sessions of --aa count.
     """
+    form = opt.form_of(json=json, markdown=markdown)
     if aa:
         from resnext_bench.cli.floor import floor_command
 
-        raise typer.Exit(
-            floor_command(both, sessions, output, allow_unsure=allow_unsure, as_json=json)
-        )
+        raise typer.Exit(floor_command(both, sessions, output, form, allow_unsure=allow_unsure))
     given = {"both": both, "sessions": sessions, "output": output}
     from resnext_bench.cli.doctor import doctor_command, require_floor
 
     require_floor(given)
 
-    raise typer.Exit(doctor_command(allow_unsure=allow_unsure, as_json=json))
+    raise typer.Exit(doctor_command(allow_unsure=allow_unsure, form=form))
 
 
 flow(app)

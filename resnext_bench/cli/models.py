@@ -7,6 +7,7 @@ from typing import Any, Final, cast, get_args
 import msgspec
 
 from resnext_bench.cli.output import print_json
+from resnext_bench.cli.show import Format, format_of, show_sections
 from resnext_bench.config.models import require_family, require_image_size
 from resnext_bench.config.request import checked
 from resnext_bench.errors import UsageError
@@ -24,37 +25,36 @@ MOST_RATE: Final = 1e9
 """In TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
 
 
-def list_command(image_size: str | None, *, as_json: bool) -> int:
+def list_command(image_size: str | None, form: Format) -> int:
     """All well-known ones."""
     rows = model_rows(names(), _pixels(image_size))
-    if as_json:
+    if form == "json":
         print_json(msgspec.json.encode(rows))
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.architectures import print_models
+    from resnext_bench.reports.render.architectures import models_sections
 
     left_out = [name for name in names() if name not in {row.name for row in rows}]
-    print_models(screen(), rows, left_out)
+    show_sections(models_sections(rows, left_out), form)
     return 0
 
 
-def show_command(name: str, form: str | None, image_size: str | None, *, as_json: bool) -> int:
+def show_command(name: str, block_form: str | None, image_size: str | None, form: Format) -> int:
     """One of them."""
-    spec, size = _architecture(name, form), _pixels(image_size)
+    spec, size = _architecture(name, block_form), _pixels(image_size)
     require_image_size(spec, size or spec.image_size)
     sheet = model_sheet(spec, size)
-    if as_json:
+    if form == "json":
         print_json(msgspec.json.encode(sheet))
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.architectures import print_sheet
+    from resnext_bench.reports.render.architectures import sheet_sections
 
-    print_sheet(screen(), sheet)
+    show_sections(sheet_sections(sheet), form)
     return 0
 
 
 def roofline_command(given: Mapping[str, Any]) -> int:
     """Floors of one on a device."""
+    shown = format_of(given)
     spec, size = _architecture(given["name"], given["form"]), _pixels(given["image_size"])
     layout = _one_of("--layout", given["layout"], get_args(Layout))
     roof, dtype, device, source = _roof(given)
@@ -73,13 +73,12 @@ def roofline_command(given: Mapping[str, Any]) -> int:
         device=device,
         source=source,
     )
-    if given["json"]:
+    if shown == "json":
         print_json(msgspec.json.encode(found))
         return 0
-    from resnext_bench.cli.screen import screen
-    from resnext_bench.reports.render.architectures import print_roofline
+    from resnext_bench.reports.render.architectures import roofline_sections
 
-    print_roofline(screen(), found, top)
+    show_sections(roofline_sections(found, top), shown)
     return 0
 
 

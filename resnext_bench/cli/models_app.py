@@ -21,20 +21,27 @@ ImageSize = Annotated[
 
 
 @models_app.callback(invoke_without_command=True)
-def models(context: typer.Context, image_size: ImageSize = None, json: opt.Json = False) -> None:
+def models(
+    context: typer.Context,
+    image_size: ImageSize = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
     """The networks there are: their list, one in full, its floors on a device."""
     wanted = context.invoked_subcommand
     if wanted is None:
-        list_models(image_size, json)
-    elif json or image_size is not None:
-        name = "--json" if json else "--image-size"
+        list_models(image_size, json, markdown)
+    elif json or markdown or image_size is not None:
+        name = "--json" if json else "--markdown" if markdown else "--image-size"
         raise UsageError(
             f"{name} stands before {wanted}; give it after: models {wanted} ... {name}"
         )
 
 
 @models_app.command("list")
-def list_models(image_size: ImageSize = None, json: opt.Json = False) -> None:
+def list_models(
+    image_size: ImageSize = None, json: opt.Json = False, markdown: opt.Markdown = False
+) -> None:
     """List well-known networks: parameters, FLOP of forward and training, activation memory.
 
     Every figure is exact and follows from the architecture; nothing is built. So does
@@ -42,7 +49,7 @@ def list_models(image_size: ImageSize = None, json: opt.Json = False) -> None:
     """
     from resnext_bench.cli.models import list_command
 
-    raise typer.Exit(list_command(image_size, as_json=json))
+    raise typer.Exit(list_command(image_size, opt.form_of(json=json, markdown=markdown)))
 
 
 @models_app.command()
@@ -51,6 +58,7 @@ def show(
     form: opt.Form = None,
     image_size: ImageSize = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Show one network as its paper's table does: stages, parameters, multiply-adds, memory.
 
@@ -58,7 +66,8 @@ def show(
     """
     from resnext_bench.cli.models import show_command
 
-    raise typer.Exit(show_command(name, form, image_size, as_json=json))
+    shown = opt.form_of(json=json, markdown=markdown)
+    raise typer.Exit(show_command(name, form, image_size, shown))
 
 
 @models_app.command()
@@ -95,6 +104,7 @@ def roofline(
     ] = None,
     top: Annotated[str, typer.Option(metavar="N", help="Rows of the table; 0: all")] = "20",
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Say how fast each layer can be at most on a device, and with that a training step.
 

@@ -7,11 +7,14 @@ command line and a file.
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from resnext_bench.config.options import MEASURE, OPTIONS, flag
+
+if TYPE_CHECKING:
+    from resnext_bench.cli.show import Format
 
 _MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
 
@@ -236,6 +239,13 @@ RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
     "wait": (Wait, None, "give it beside the sides"),
 }
 """What `run` takes besides: declaration, value where it is not given, and what to do in a side."""
+
+
+def form_of(*, json: bool, markdown: bool) -> "Format":
+    """How a report is asked for."""
+    from resnext_bench.cli.show import format_of
+
+    return format_of({"json": json, "markdown": markdown})
 
 
 def _of_run_alone() -> list[inspect.Parameter]:

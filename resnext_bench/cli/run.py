@@ -105,10 +105,10 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
                 note=note,
             )
     show_stored(record, form)
-    if record.profiled and form == "table":
+    if record.profiled and form != "json":
         from resnext_bench.cli.trace_report import show_profiled
 
-        show_profiled(record.id, runs_folder(output))
+        show_profiled(record.id, runs_folder(output), form)
     code = exit_code(record, pardon)
     if form == "json" and (doubt := doubt_of(record)):
         say(f"{doubt} ({record.id})")

@@ -1,13 +1,10 @@
 """The commands of `runs`. Only options are declared here, as in `main`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from resnext_bench.cli import options as opt
-
-if TYPE_CHECKING:
-    from resnext_bench.cli.show import Format
 
 runs_app = typer.Typer(help="Look at stored runs, compare and repeat them.", no_args_is_help=True)
 
@@ -19,12 +16,6 @@ _WHICH = "Which runs"
 
 def _chosen(text: str, name: str, metavar: str) -> Any:
     return typer.Option(name, help=text, rich_help_panel=_WHICH, metavar=metavar)
-
-
-def _format(*, json: bool, markdown: bool) -> "Format":
-    from resnext_bench.cli.show import format_of
-
-    return format_of({"json": json, "markdown": markdown})
 
 
 StatusIs = Annotated[
@@ -97,7 +88,7 @@ def show(
     markdown: opt.Markdown = False,
 ) -> None:
     """Show one run as it was shown at its end."""
-    form = _format(json=json, markdown=markdown)
+    form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs import show_command
 
     raise typer.Exit(show_command(wanted, output, form))
@@ -115,7 +106,7 @@ def diff(
 
     Nothing is judged: `compare` does that.
     """
-    form = _format(json=json, markdown=markdown)
+    form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs import diff_command
 
     raise typer.Exit(diff_command(a, b, output, form))
@@ -212,7 +203,7 @@ def rerun(
     from resnext_bench.cli.runs import rerun_command
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
-    form = _format(json=json, markdown=markdown)
+    form = opt.form_of(json=json, markdown=markdown)
     raise typer.Exit(rerun_command(wanted, pardon, output, form))
 
 

@@ -34,6 +34,7 @@ def report(
     ] = None,
     output: opt.Output = None,
     json: opt.Json = False,
+    markdown: opt.Markdown = False,
 ) -> None:
     """Where each step goes: compute, exposed communication, exposed copies, idle and why.
 
@@ -43,7 +44,8 @@ def report(
     """
     from resnext_bench.cli.trace_report import report_command
 
-    raise typer.Exit(report_command(what, top, rank, output, as_json=json))
+    form = opt.form_of(json=json, markdown=markdown)
+    raise typer.Exit(report_command(what, top, rank, output, form))
 
 
 @trace_app.command()

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.text import Text
 
 from resnext_bench.cli.output import print_json
-from resnext_bench.cli.screen import progress_screen, screen
+from resnext_bench.cli.screen import progress_screen
+from resnext_bench.cli.show import Format, show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
-from resnext_bench.reports.render.trace import print_ranks, print_trace, print_warnings
+from resnext_bench.reports.render.model import Line, Section
+from resnext_bench.reports.render.trace import ranks_sections, sections, warnings
 from resnext_bench.reports.runs import option_for
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.trace.analysis import analyse
@@ -32,20 +32,18 @@ _IN_SHORT: Final = 5
 
 
 def report_command(
-    wanted: str, top: str, rank: str | None, output: Path | None, *, as_json: bool
+    wanted: str, top: str, rank: str | None, output: Path | None, form: Format
 ) -> int:
     """Read, report and print."""
     rows, chosen = _number("--top", top), None if rank is None else _number("--rank", rank, 0)
     files = trace_files(wanted, output)
     found = read_reports(files, whole=not Path(wanted).is_file())
-    if as_json:
+    if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
-    console = screen()
-    for doubt in _doubts(files):
-        console.print(Text(doubt, style="bold red"))
-    print_reports(console, found, rows, chosen)
+    doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
+    show_sections((*doubts, *sections_of(found, rows, chosen)), form)
     return 0
 
 
@@ -58,18 +56,17 @@ def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
     return msgspec.structs.replace(report, warnings=[*_doubts(files), *report.warnings])
 
 
-def show_profiled(run: str, root: Path) -> None:
+def show_profiled(run: str, root: Path, form: Format) -> None:
     """What the traces of a run that has just ended say, in short; the run stands without them."""
-    console = screen()
-    console.print()
+    command = f"resnext-bench trace report {run}{option_for(root)}"
     try:
         found = read_reports(trace_files(str(root / run), root), whole=True)
+        told = sections_of(found, _IN_SHORT, None)
     except StoreError as error:
-        print_warnings(console, [f"no kernel-time report: {error}"])
-        return
-    print_reports(console, found, _IN_SHORT, None)
-    command = f"resnext-bench trace report {run}{option_for(root)}"
-    console.print(f"All of it: {command}", soft_wrap=True, markup=False, highlight=False)
+        told = warnings([f"no kernel-time report: {error}"])
+        command = ""
+    rest = [Line(text=f"All of it: {command}", is_command=True)] if command else []
+    show_sections((Line(text=""), *told, *rest), form)
 
 
 def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
@@ -95,13 +92,13 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
     return msgspec.structs.replace(found, warnings=[*broken, *found.warnings])
 
 
-def print_reports(console: Console, found: RanksReport, top: int, rank: int | None) -> None:
+def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
     """Several ranks as a table first, then one of them in full."""
     if len(found.ranks) > 1:
-        print_ranks(console, found)
-    print_trace(console, _chosen(found, rank), top)
+        yield from ranks_sections(found)
+    yield from sections(_chosen(found, rank), top)
     if len(found.ranks) == 1:
-        print_warnings(console, found.warnings)
+        yield from warnings(found.warnings)
 
 
 def _alone(found: RanksReport) -> bool:

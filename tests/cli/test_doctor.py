@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from resnext_bench.cli import doctor
-from resnext_bench.cli.doctor import doctor_command, print_condition
+from resnext_bench.cli.doctor import doctor_command, sections
 from resnext_bench.machine.condition import Condition
 from resnext_bench.machine.findings import Finding, Severity
+from resnext_bench.reports.render.terminal import draw
 
 LONG = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo # " + "x" * 60
 
@@ -46,36 +47,42 @@ FINE = (
 
 def printed(shown: Condition, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, highlight=False)
-    print_condition(console, shown)
+    draw(console, sections(shown))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+def cells(lines: list[str]) -> list[list[str]]:
+    """Of summaries, row by row."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_what_calls_for_action_is_shown_in_full(width: int) -> None:
     lines = printed(condition(LOAD, TURBO, *FINE), width).splitlines()
-    assert lines[0] == "spoils measurements"
-    assert lines[1].split()[:2] == ["other", "load"]
-    assert "job[red] (pid 7)" in lines[1]
-    assert lines[2].strip() == "why other load matters"
-    assert lines[3].strip() == "→ what to do about other load"
-    assert f"    $ {LONG}" in lines, "a command is on one line, to be copied"
+    assert "spoils measurements" in map(str.strip, lines)
+    assert cells(lines)[:3] == [
+        ["other load", "41 % of 2 cores: job[red] (pid 7)"],
+        ["", "why other load matters"],
+        ["", "→ what to do about other load"],
+    ]
+    assert f"    {LONG}" in lines, "a command is on one line, to be copied"
     assert all(len(line) <= width for line in lines if LONG not in line)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_what_is_fine_takes_few_lines(width: int) -> None:
-    lines = printed(condition(*FINE), width).splitlines()
-    shown = lines[lines.index("fine") + 1 : lines.index("not visible here")]
+    rows = [row[1] for row in cells(printed(condition(*FINE), width).splitlines())]
+    shown = rows[: rows.index("no control groups")]
     assert len(shown) < len(FINE)
     assert sum(line.count("quiet as a mouse") for line in shown) == 9, "none is torn apart"
-    assert "\N{NO-BREAK SPACE}" not in "".join(lines)
+    assert "\N{NO-BREAK SPACE}" not in "".join(rows)
 
 
 def test_what_is_hidden_for_one_reason_shares_a_line() -> None:
-    lines = printed(condition(*FINE)).splitlines()
-    assert "  steal, other load: no counters of the cores" in lines
-    assert "  quota: no control groups" in lines
+    rows = cells(printed(condition(*FINE)).splitlines())
+    assert ["steal, other load", "no counters of the cores"] in rows
+    assert ["quota", "no control groups"] in rows
 
 
 @pytest.mark.parametrize(
@@ -87,8 +94,8 @@ def test_what_is_hidden_for_one_reason_shares_a_line() -> None:
         (FINE, "Nothing here would spoil a measurement"),
     ],
 )
-def test_the_last_line_says_it_all(findings: tuple[Finding, ...], words: str) -> None:
-    assert printed(condition(*findings), 100).splitlines()[-1].startswith(words)
+def test_the_first_line_says_it_all(findings: tuple[Finding, ...], words: str) -> None:
+    assert printed(condition(*findings), 100).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +115,9 @@ def test_json_alone_and_the_exit_code(
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.setattr(doctor, "examine", lambda sources: shown)
-    assert doctor_command(allow_unsure=allow_unsure, as_json=True) == code
+    assert doctor_command(allow_unsure=allow_unsure, form="json") == code
     found = json.loads(capsysbinary.readouterr().out)
     assert found["spoils"] == shown.spoils
     assert [one["check"] for one in found["findings"]] == [one.check for one in shown.findings]
-    assert doctor_command(allow_unsure=allow_unsure, as_json=False) == code
+    assert doctor_command(allow_unsure=allow_unsure, form="table") == code
     assert shown.findings[0].value in capsysbinary.readouterr().out.decode()

@@ -25,7 +25,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Comparison]:
 def shown(
     capsys: pytest.CaptureFixture[str], sessions: str = "3", **changes: Any
 ) -> tuple[int, str, str]:
-    options: dict[str, Any] = {"allow_unsure": False, "as_json": False} | changes
+    options: dict[str, Any] = {"allow_unsure": False, "form": "table"} | changes
     code = floor_command("", sessions, None, **options)
     text = capsys.readouterr()
     return code, text.out, text.err
@@ -50,22 +50,22 @@ def test_both_designs_side_by_side(
 def test_json_holds_the_same(
     measured: list[Comparison], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = shown(capsys, as_json=True)
+    code, out, _ = shown(capsys, form="json")
     found = json.loads(out)
     assert (code, found["duet"]["sessions"], found["duet"]["invalid"]) == (0, 3, 0)
 
 
 @pytest.mark.parametrize(("allow", "expected"), [(False, 3), (True, 0)])
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("form", ["table", "json", "markdown"])
 def test_where_too_few_sessions_count(
     measured: list[Comparison],
     capsys: pytest.CaptureFixture[str],
     allow: bool,
     expected: int,
-    as_json: bool,
+    form: str,
 ) -> None:
     measured[0] = spoilt(measured[0], 1, 2)
-    code, out, error = shown(capsys, allow_unsure=allow, as_json=as_json)
+    code, out, error = shown(capsys, allow_unsure=allow, form=form)
     assert (code, out) == (expected, "")
     first, second = error.splitlines()
     assert first.startswith("the noise floor is not known: 1 of 3 sessions (duet) count, and 3 are")

@@ -2,12 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from resnext_bench.reports.floor import CHANGES, DEFAULT_PLAN, SESSIONS, Floor, Noise
+from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.comparison import Range
 
 _AS_COMPARE = (
@@ -16,34 +12,29 @@ _AS_COMPARE = (
 )
 
 
-def print_floor(console: Console, floor: Floor) -> None:
-    """Show both designs side by side."""
-    table = Table(
-        box=box.ROUNDED,
+def floor_sections(floor: Floor) -> Iterator[Section]:
+    """Both designs side by side."""
+    designs = (floor.duet.design, floor.relaunch.design)
+    yield Table(
+        columns=(
+            Column(name="", tone="name"),
+            *(Column(name=design, is_number=True) for design in designs),
+        ),
+        groups=(tuple((name, *values) for name, values in _rows(floor)),),
         title="The same against itself (A/A)",
-        title_style="bold",
-        title_justify="left",
-        padding=(0, 1),
+        is_boxed=True,
     )
-    table.add_column("", style="cyan")
-    for design in (floor.duet, floor.relaunch):
-        table.add_column(design.design, justify="right")
-    for name, values in _rows(floor):
-        table.add_row(name, *values)
-    console.print(table)
-    console.print(Text(f"* {_AS_COMPARE}", style="dim"))
-    console.print(_contamination(floor))
+    yield Line(text=f"* {_AS_COMPARE}", tone="dim")
+    yield Line(text=_contamination(floor))
     for note in (*floor.duet.notes, *floor.relaunch.notes):
-        console.print(Text.assemble(("note ", "yellow"), note))
-    console.print(Text(f"stored: {floor.duet.id}, {floor.relaunch.id}", style="dim"))
+        yield Line(label="note", text=note)
+    yield Line(text=f"stored: {floor.duet.id}, {floor.relaunch.id}", tone="dim")
     for noise in (floor.duet, floor.relaunch):
         if not _holds_zero(noise.effect):
-            console.print(
-                Text.assemble(
-                    ("note ", "yellow"),
-                    f"{noise.design}: a thing is told from itself; look at what differs between "
-                    "the first side and the second, and at the machine (doctor)",
-                )
+            yield Line(
+                label="note",
+                text=f"{noise.design}: a thing is told from itself; look at what differs between "
+                "the first side and the second, and at the machine (doctor)",
             )
 
 
@@ -80,14 +71,14 @@ def _holds_zero(found: Range) -> bool:
     return found.low_percent <= 0 <= found.high_percent
 
 
-def _contamination(floor: Floor) -> Text:
+def _contamination(floor: Floor) -> str:
     found = floor.contamination
     told = (
         "cannot be told from one that runs alone"
         if _holds_zero(found)
         else f"is {found.percent:+.1f} % longer than one that runs alone; both sides share it"
     )
-    return Text(
+    return (
         f"A step in a duet {told} ({_range(found)}, 99 %); the waiting side used "
         f"{floor.quiet_percent:.1f} % of its cores at most."
     )

@@ -83,10 +83,16 @@ def _summary(summary: Summary) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     if table.title:
         yield from (f"**{escaped(table.title)}**", "")
-    yield f"| {' | '.join(_cell(column.name) for column in table.columns)} |"
-    yield f"|{'|'.join(map(_rule, table.columns))}|"
-    for row in rows_of(table):
-        yield f"| {' | '.join(map(_cell, row))} |"
+    rows = [[_cell(text) for text in row] for row in rows_of(table)]
+    # Bars are for a terminal: where nothing else stood in a column, it goes.
+    shown = [
+        at for at, column in enumerate(table.columns) if column.name or any(row[at] for row in rows)
+    ]
+    columns = [table.columns[at] for at in shown]
+    yield f"| {' | '.join(_cell(column.name) for column in columns)} |"
+    yield f"|{'|'.join(map(_rule, columns))}|"
+    for row in rows:
+        yield f"| {' | '.join(row[at] for at in shown)} |"
     if table.caption:
         yield from ("", escaped(table.caption))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Tone = Literal["plain", "strong", "good", "warning", "bad", "name", "dim"]
+Tone = Literal["plain", "strong", "good", "warning", "bad", "name", "dim", "aside", "apart"]
 """What a reader should feel at first sight; colours on a terminal."""
 
 
@@ -30,14 +30,15 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flow:
-    """A list with commas, whose pieces stay whole."""
+    """A list whose pieces stay whole."""
 
     pieces: tuple[str, ...]
+    separator: str = ","
 
     @property
     def text(self) -> str:
         """All of it in one line."""
-        return ", ".join(self.pieces)
+        return f"{self.separator} ".join(self.pieces)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +76,10 @@ class Column:
     tone: Tone = "plain"
     may_fold: bool = False
     """Whether its values may take several lines; else they stay whole."""
-    may_go: bool = False
-    """Whether it is left out where there is no room; the last ones go first."""
+    goes: int = 0
+    """In which order it is left out where there is no room: 1 is the first to go; 0 stays."""
+    is_name: bool = False
+    """Whether it takes what is left of a line, its values cut so that they still read apart."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +93,8 @@ class Table:
     is_boxed: bool = False
     tones: dict[tuple[int, str], Tone] = field(default_factory=dict)
     """By column and text of a cell."""
+    row_tones: tuple[Tone, ...] = ()
+    """Of all rows in their order, where they have one."""
 
 
 Section = Line | Summary | Table

@@ -65,7 +65,7 @@ def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
 
 def _column(index: int, name: str) -> Column:
     is_number = index >= _COLUMNS.index("images/s")
-    return Column(name=name, is_number=is_number, may_go=index > 1)
+    return Column(name=name, is_number=is_number, goes=len(_COLUMNS) - index if index > 1 else 0)
 
 
 def _row(run: Stored | Unfinished) -> tuple[str, ...]:

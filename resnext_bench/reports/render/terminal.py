@@ -1,7 +1,8 @@
 """Draws a report on a terminal, whatever its width."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from resnext_bench.reports.render.kernel_names import fitting
 from resnext_bench.reports.render.model import (
     Column,
     Figure,
@@ -20,6 +22,7 @@ from resnext_bench.reports.render.model import (
     Table,
     Tone,
     Value,
+    rows_of,
 )
 
 STYLES: Final[dict[Tone, str]] = {
@@ -30,9 +33,14 @@ STYLES: Final[dict[Tone, str]] = {
     "bad": "bold red",
     "name": "cyan",
     "dim": "dim",
+    "aside": "yellow",
+    "apart": "magenta",
 }
 _LABELS: Final[dict[Tone, str]] = STYLES | {"warning": "yellow"}
+_NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _UNBOUNDED: Final = 10_000
+_LEAST_NAME, _SHORTEST_NAME = 24, 8
+"""Characters that a name needs to be of use, and those that it is given in any case."""
 
 
 def draw(console: Console, sections: Iterable[Section]) -> None:
@@ -88,49 +96,81 @@ def _value(value: Value) -> RenderableType:
 
 
 class _Flowing:
-    """A list in lines that end with a comma."""
+    """A list in lines that end with its separator."""
 
     def __init__(self, flow: Flow) -> None:
-        self._text = flow.text
+        self._flow = flow
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         # To textwrap a no-break space is a letter.
-        text = self._text.replace(" ", "\xa0").replace(",\xa0", ", ")
+        whole = tuple(piece.replace(" ", _NO_BREAK) for piece in self._flow.pieces)
+        text = f"{self._flow.separator.replace(' ', _NO_BREAK)} ".join(whole)
         lines = textwrap.wrap(
             text, options.max_width, break_long_words=False, break_on_hyphens=False
         )
-        yield Text("\n".join(lines).replace("\xa0", " "))
+        yield Text("\n".join(lines).replace(_NO_BREAK, " "))
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(map(len, self._text.split()), default=0), len(self._text))
+        text = self._flow.text
+        return Measurement(max(map(len, text.split()), default=0), len(text))
 
 
 def _fitting(console: Console, table: Table) -> RichTable:
-    """The widest that fits: first its gaps shrink, then columns go that may, the last one first."""
+    """The widest that fits: first its gaps shrink, then columns go that may, in their order."""
+    if any(column.is_name for column in table.columns):
+        return _with_name(table, console.width)
     unbounded = console.options.update(max_width=_UNBOUNDED)
-    shown = list(range(len(table.columns)))
+    shown, going = list(range(len(table.columns))), _going(table)
     drawn = _grid(table, shown, gap=1)
-    if not any(column.may_go for column in table.columns):
-        return drawn
     while Measurement.get(console, unbounded, drawn).maximum > console.width:
-        narrower = _grid(table, shown, gap=0)
-        if Measurement.get(console, unbounded, narrower).maximum <= console.width:
-            return narrower
-        going = [at for at in shown if table.columns[at].may_go]
-        if not going:
-            return narrower
-        shown.remove(going[-1])
+        drawn = _grid(table, shown, gap=0)
+        if Measurement.get(console, unbounded, drawn).maximum <= console.width or not going:
+            break
+        shown.remove(going.pop(0))
         drawn = _grid(table, shown, gap=0)
     return drawn
 
 
-def _grid(table: Table, shown: list[int], *, gap: int) -> RichTable:
+def _going(table: Table) -> list[int]:
+    """Columns that may be left out, the first to go first."""
+    ranked = [(column.goes, at) for at, column in enumerate(table.columns) if column.goes]
+    return [at for _, at in sorted(ranked)]
+
+
+def _with_name(table: Table, width: int) -> RichTable:
+    """A table whose last column, of those that fit, takes what is left of the line."""
+    rows, shown, going = rows_of(table), list(range(len(table.columns))), _going(table)
+    while (left := width - _taken(table, shown[:-1])) < _needs(rows, shown[-1]) and going:
+        shown.remove(going.pop(0))
+    last = shown[-1]
+    names = fitting([row[last] for row in rows], max(left, _SHORTEST_NAME))
+    cut = tuple(
+        (*row[:last], name, *row[last + 1 :]) for row, name in zip(rows, names, strict=True)
+    )
+    return _grid(replace(table, groups=(cut,)), shown, gap=1)
+
+
+def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:
+    """Characters that a column needs to be of use: all, but of long names the beginning."""
+    return min(_LEAST_NAME, max((len(row[at]) for row in rows), default=0))
+
+
+def _taken(table: Table, shown: Sequence[int]) -> int:
+    """Characters of a line that these columns need, spaces between them included."""
+    rows = rows_of(table)
+    widths = (max(len(table.columns[at].name), *(len(row[at]) for row in rows)) for at in shown)
+    return sum(width + 2 for width in widths) + 2
+
+
+def _grid(table: Table, shown: Sequence[int], *, gap: int) -> RichTable:
+    named = any(column.is_name for column in table.columns)
+    folds = any(column.may_fold for column in table.columns) and bool(rows_of(table))
     grid = RichTable(
         box=box.ROUNDED if table.is_boxed else box.SIMPLE_HEAD,
-        show_edge=table.is_boxed,
-        pad_edge=table.is_boxed,
+        show_edge=table.is_boxed or named,
+        pad_edge=table.is_boxed or named,
         padding=(0, 1) if table.is_boxed else (0, gap, 0, 0),
-        header_style="bold" if table.is_boxed else "",
+        header_style="bold" if table.is_boxed else "cyan" if named else "",
         title=_plain(table.title),
         title_style="bold",
         title_justify="left",
@@ -138,18 +178,23 @@ def _grid(table: Table, shown: list[int], *, gap: int) -> RichTable:
         caption_justify="left",
     )
     for at in shown:
-        _add(grid, table.columns[at], is_first=at == 0)
+        # Where some columns fold, the others are not cut instead.
+        whole = folds and not table.columns[at].may_fold
+        width = max(len(row[at]) for row in rows_of(table)) if whole else None
+        _add(grid, table.columns[at], is_first=at == 0 and not named, min_width=width)
+    tones = iter(table.row_tones)
     for group in table.groups:
         for row in group:
             cells = (Text(row[at], style=_tone(table, at, row[at])) for at in shown)
-            grid.add_row(*cells)
+            grid.add_row(*cells, style=STYLES[next(tones, "plain")])
         grid.add_section()
     return grid
 
 
-def _add(grid: RichTable, column: Column, *, is_first: bool) -> None:
+def _add(grid: RichTable, column: Column, *, is_first: bool, min_width: int | None) -> None:
     grid.add_column(
         Text(column.name),
+        min_width=min_width,
         justify="right" if column.is_number else "left",
         style=STYLES[column.tone],
         no_wrap=not column.may_fold and not (is_first and not column.is_number),

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from resnext_bench.reports.render import trace_tables as tables
 from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
+from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.render.trace_words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -18,21 +17,43 @@ FEWEST_OF_HALF = 8
 """Steps that have a middle half worth a word."""
 
 
-def print_trace(console: Console, report: TraceReport, top: int) -> None:
+def sections(report: TraceReport, top: int) -> Iterator[Section]:
     """All of one report, each table cut after `top` rows."""
-    console.print(_summary(report))
-    console.print(_from_here(report.file), style="dim", soft_wrap=True, highlight=False)
+    yield _summary(report)
+    yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes:
-        console.print(tables.classes(report, console.width))
-        for line in _of_classes(report):
-            console.print(Text(line, style="dim"))
-        console.print()
-        console.print(tables.kernels(report, top, console.width))
+        yield tables.classes(report)
+        yield from (Line(text=line, tone="dim") for line in _of_classes(report))
+        yield Line(text="")
+        yield tables.kernels(report, top)
     if report.convs:
-        console.print(tables.convs(report, top, console.width))
+        yield tables.convs(report, top)
     if report.layout.rows:
-        console.print(tables.layout(report, top))
-    print_warnings(console, report.warnings)
+        yield tables.layout(report, top)
+    yield from warnings(report.warnings)
+
+
+def ranks_sections(found: RanksReport) -> Iterator[Section]:
+    """All ranks, and what their collectives say of one another."""
+    yield tables.ranks(found)
+    if found.collectives:
+        yield tables.collectives(found)
+    yield from warnings(found.warnings)
+
+
+def warnings(told: Sequence[str]) -> Iterator[Line]:
+    """What to doubt, a line each."""
+    yield from (Line(label="warning", text=warning) for warning in told)
+
+
+def print_trace(console: Console, report: TraceReport, top: int) -> None:
+    """Show one report on a terminal."""
+    draw(console, sections(report, top))
+
+
+def print_ranks(console: Console, found: RanksReport) -> None:
+    """Show all ranks on a terminal."""
+    draw(console, ranks_sections(found))
 
 
 def _of_classes(report: TraceReport) -> Iterator[str]:
@@ -49,38 +70,9 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
         yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 
-def print_ranks(console: Console, found: RanksReport) -> None:
-    """All ranks, and what their collectives say of one another."""
-    console.print(tables.ranks(found, console.width))
-    if found.collectives:
-        console.print(tables.collectives(found, console.width))
-    print_warnings(console, found.warnings)
-    if found.collectives or found.warnings:
-        console.print()
-
-
-def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """What to doubt, a line each."""
-    for warning in warnings:
-        console.print(Text.assemble(("warning ", "yellow"), warning))
-
-
-def _summary(report: TraceReport) -> Table:
-    table = Table(
-        box=box.ROUNDED,
-        title=f"where a step goes on {report.on}{_rank(report)}",
-        title_style="bold",
-        title_justify="left",
-        show_header=False,
-        padding=(0, 1),
-    )
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for section in (_step_rows, _cause_rows, _trust_rows):
-        for row in section(report):
-            table.add_row(*row)
-        table.add_section()
-    return table
+def _summary(report: TraceReport) -> Summary:
+    groups = (part(report) for part in (_step_rows, _cause_rows, _trust_rows))
+    return summary(*groups, title=f"where a step goes on {report.on}{_rank(report)}")
 
 
 def _from_here(path: str) -> str:
@@ -98,7 +90,7 @@ def _rank(report: TraceReport) -> str:
     return f", rank {report.rank} of {report.world_size}{backend}"
 
 
-def _step_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+def _step_rows(report: TraceReport) -> Iterator[Row]:
     steps = report.steps
     if not steps.step_ns:
         return
@@ -130,7 +122,7 @@ def _spread(steps: Steps) -> str:
     return f"{ms(float(step.mean())):>8} ms mean of {len(step)}; {spread}"
 
 
-def _cause_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+def _cause_rows(report: TraceReport) -> Iterator[Row]:
     for number, row in enumerate(report.idle):
         name = "" if number else "idle by cause"
         yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
@@ -177,7 +169,7 @@ def _tensor_cores(report: TraceReport) -> str:
     return f"{work}: {', '.join(told)}"
 
 
-def _trust_rows(report: TraceReport) -> Iterator[tuple[str, str]]:
+def _trust_rows(report: TraceReport) -> Iterator[Row]:
     trust = report.trust
     if trust.steps_marked:
         lag = trust.lag_steps or 0.0

@@ -1,14 +1,11 @@
 """Tables of a kernel-time report: classes, kernels, convolutions, layout transforms, ranks."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
-
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from typing import Final
 
 from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.kernel_names import fitting, short
+from resnext_bench.reports.render.kernel_names import short
+from resnext_bench.reports.render.model import Column, Table, Tone
 from resnext_bench.reports.render.trace_words import count_each, each, ms, percent, us
 from resnext_bench.reports.schema.trace import (
     ClassRow,
@@ -20,17 +17,19 @@ from resnext_bench.reports.schema.trace import (
     TraceReport,
 )
 
-_COLOURS: Final = {"layout transform": "yellow", "communication": "magenta", "other": "dim"}
-_LEAST: Final = 24
-"""Characters that a name needs to be of use."""
+_TONES: Final[dict[str, Tone]] = {
+    "layout transform": "aside",
+    "communication": "apart",
+    "other": "dim",
+}
 
 
-def classes(report: TraceReport, width: int) -> Table:
+def classes(report: TraceReport) -> Table:
     """A row for each class, by pass."""
     heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
     title = f"by class, ms in a step ({_count(report)})"
     rows = [(_class_cells(report, row), row.cls) for row in report.classes]
-    return _fitted(title, heads, ("", "class"), rows, width, spare=("", "count", "other"))
+    return _fitted(title, heads, ("", "class"), rows, spare=("", "count", "other"))
 
 
 def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
@@ -45,7 +44,7 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
     )
 
 
-def kernels(report: TraceReport, top: int, width: int) -> Table:
+def kernels(report: TraceReport, top: int) -> Table:
     """A row for each kernel; on a CPU for each operator by its own time."""
     what = "kernel" if report.device is not None else "operator, by its own time"
     heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
@@ -58,7 +57,6 @@ def kernels(report: TraceReport, top: int, width: int) -> Table:
         heads,
         ("class", "name"),
         rows,
-        width,
         spare=("min", "p95", "max", "tensor") if report.tensor_cores else ("min", "p95", "max"),
     )
 
@@ -76,7 +74,7 @@ def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
     )
 
 
-def convs(report: TraceReport, top: int, width: int) -> Table:
+def convs(report: TraceReport, top: int) -> Table:
     """A row for each shape and direction; on a CPU the kernel is the operator, and left out."""
     heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
     words = ["direction", "type, format", "shape"]
@@ -89,7 +87,7 @@ def convs(report: TraceReport, top: int, width: int) -> Table:
         spare.insert(2, "kernel")
     rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
     title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
-    return _fitted(title, heads, words, rows, width, spare=spare)
+    return _fitted(title, heads, words, rows, spare=spare)
 
 
 def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
@@ -119,13 +117,10 @@ def _tflops(value: float | None) -> str:
 
 def layout(report: TraceReport, top: int) -> Table:
     """A row for each payer."""
-    table = _table(f"who pays for layout transforms{_cut(report.layout.rows, top)}")
-    for name in ("ms", "share", "count"):
-        table.add_column(name, justify="right")
-    table.add_column("layer, convolution or operator", no_wrap=True)
-    for row in report.layout.rows[:top]:
-        table.add_row(*_layout_cells(report, row))
-    return table
+    title = f"who pays for layout transforms{_cut(report.layout.rows, top)}"
+    rows = [(_layout_cells(report, row), "") for row in report.layout.rows[:top]]
+    heads = ("ms", "share", "count")
+    return _fitted(title, heads, ("layer, convolution or operator",), rows)
 
 
 def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
@@ -137,12 +132,12 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
     )
 
 
-def ranks(found: RanksReport, width: int) -> Table:
+def ranks(found: RanksReport) -> Table:
     """All ranks, a row each."""
     title = f"{len(found.ranks)} ranks, ms in a step"
     heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
     rows = [(_rank_cells(report), "") for report in found.ranks]
-    return _fitted(title, heads, ("on",), rows, width, spare=())
+    return _fitted(title, heads, ("on",), rows, spare=())
 
 
 def _rank_cells(report: TraceReport) -> tuple[str, ...]:
@@ -158,12 +153,12 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
     return rank, *(each(report, sum(part)) for part in parts), report.on
 
 
-def collectives(found: RanksReport, width: int) -> Table:
+def collectives(found: RanksReport) -> Table:
     """What the collectives of all ranks say of one another."""
     title = "collectives over all ranks, ms of all together: the longest transfer; a rank's waiting"
     heads = ("count", "transfer", "waits: least", "most")
     rows = [(_collective_cells(found, row), "") for row in found.collectives]
-    return _fitted(title, heads, ("last to arrive", "name"), rows, width, spare=("count",))
+    return _fitted(title, heads, ("last to arrive", "name"), rows, spare=("count",))
 
 
 def _collective_cells(found: RanksReport, row: CollectiveRow) -> tuple[str, ...]:
@@ -183,50 +178,27 @@ def _fitted(
     numbers: Sequence[str],
     words: Sequence[str],
     rows: Sequence[tuple[tuple[str, ...], str]],
-    width: int,
     *,
-    spare: Sequence[str],
+    spare: Sequence[str] = (),
 ) -> Table:
     """A table whose last column takes what is left of the line; `rows` are cells and class.
 
     Columns named in `spare` make room where that would be too little, the first one first.
     """
-    heads, shown = [*numbers, *words], list(range(len(numbers) + len(words)))
-    dropping = [heads.index(name) for name in spare]
-    while (left := width - _taken(heads, rows, shown[:-1])) < _need(rows, shown) and dropping:
-        shown.remove(dropping.pop(0))
-    table = _table(title)
-    for at in shown:
-        justify: Literal["left", "right"] = "right" if at < len(numbers) else "left"
-        table.add_column(heads[at], justify=justify, no_wrap=True)
-    last = fitting([cells[shown[-1]] for cells, _ in rows], max(left, 8))
-    for (cells, cls), name in zip(rows, last, strict=True):
-        told = [*(cells[at] for at in shown[:-1]), name]
-        table.add_row(*(Text(cell) for cell in told), style=_COLOURS.get(cls))
-    return table
-
-
-def _need(rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]) -> int:
-    """Characters that the last column needs to be of use: all, but of long names the beginning."""
-    return min(_LEAST, max((len(cells[shown[-1]]) for cells, _ in rows), default=0))
-
-
-def _taken(
-    heads: Sequence[str], rows: Sequence[tuple[tuple[str, ...], str]], shown: Sequence[int]
-) -> int:
-    """Characters of a line that these columns need, spaces between them included."""
-    widths = (max(len(heads[at]), *(len(cells[at]) for cells, _ in rows)) for at in shown)
-    return sum(width + 2 for width in widths) + 2
-
-
-def _table(title: str) -> Table:
+    heads = [*numbers, *words]
     return Table(
-        box=box.SIMPLE_HEAD,
+        columns=tuple(
+            Column(
+                name=name,
+                is_number=at < len(numbers),
+                goes=spare.index(name) + 1 if name in spare else 0,
+                is_name=at == len(heads) - 1,
+            )
+            for at, name in enumerate(heads)
+        ),
+        groups=(tuple(cells for cells, _ in rows),),
         title=title,
-        title_style="bold",
-        title_justify="left",
-        header_style="cyan",
-        padding=(0, 1, 0, 0),
+        row_tones=tuple(_TONES.get(cls, "plain") for _, cls in rows),
     )
 
 

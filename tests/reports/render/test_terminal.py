@@ -26,7 +26,7 @@ def test_lines_end_with_commas() -> None:
     pieces = ("eight words", "of two each", "and so", "on, and on")
     assert lines(pieces, 80) == ["eight words, of two each, and so, on, and on"]
     assert lines(pieces, 25) == ["eight words, of two each,", "and so, on, and on"]
-    assert lines(pieces, 24) == ["eight words,", "of two each, and so, on,", "and on"]
+    assert lines(pieces, 24) == ["eight words,", "of two each, and so,", "on, and on"]
 
 
 def test_a_piece_wider_than_the_line_is_broken_between_words() -> None:
@@ -45,8 +45,8 @@ WIDE = Table(
     columns=(
         Column(name="run"),
         Column(name="status"),
-        Column(name="images/s", is_number=True, may_go=True),
-        Column(name="ms/step", is_number=True, may_go=True),
+        Column(name="images/s", is_number=True, goes=2),
+        Column(name="ms/step", is_number=True, goes=1),
     ),
     groups=((("20260301-a", "ok", "1,234.5", "18.2"),),),
 )
