@@ -32,6 +32,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def quick(session: nox.Session) -> None:
+    """Under a minute, for daily work: no training, no loaders, no processes, fewer examples."""
+    kinds = "not system and not slow and not gpu and not thorough"
+    session.run(
+        *("pytest", "-q", "-n", WORKERS, "--dist", "loadfile", "-m", kinds),
+        *("--hypothesis-profile", "quick", *(session.posargs or ["tests"])),
+    )
+
+
+@nox.session
 def system(session: nox.Session) -> None:
     """The slow tests of the program as its users run it; part of .ci/run.
 

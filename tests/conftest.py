@@ -12,10 +12,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from resnext_bench.config import shared_memory
 from resnext_bench.machine import lock
 from resnext_bench.machine.shared_memory import SharedMemory
+
+THOROUGH = (
+    *("pipelines", "worker", "gpu", "docs", "resnext/modules", "resnext/test_memory.py"),
+    *("reports/stats/test_calibration.py", "reports/stats/test_steady.py", "cli/test_data.py"),
+    *("resnext/test_flop_counter.py", "resnext/test_draw.py", "reports/trace/test_reading.py"),
+)
+"""Folders and files whose tests train, decode or simulate: `nox -s quick` leaves them out."""
+
+settings.register_profile("quick", max_examples=15)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long by where it lies."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if place.startswith(THOROUGH):
+            item.add_marker("thorough")
 
 
 @pytest.fixture(autouse=True)
