@@ -172,17 +172,24 @@ class Book:
         self.put_part(name, msgspec.structs.replace(part, tasks=tasks))
         self.store()
 
-    def stop(self, name: str, why: str, *, broke: bool = False) -> None:
-        """A part has ended by itself, or was ended: what was running is cut short."""
+    def stop(self, name: str, why: str, *, broke: bool = False, over: bool = False) -> None:
+        """A part has ended by itself, or was ended: what was running is cut short.
+
+        `over`: by the end of the visit, which is no fault of the task.
+        """
         part = self.results.part(name)
         tasks = {
-            key: msgspec.structs.replace(task, state="cut" if task.found else "failed", why=why)
-            if task.state == "running"
-            else task
+            key: _stopped(task, "" if over else why) if task.state == "running" else task
             for key, task in part.tasks.items()
         }
         self.put_part(name, msgspec.structs.replace(part, tasks=tasks, why=why, broke=broke))
         self.store()
+
+
+def _stopped(task: Task, why: str) -> Task:
+    """Without a reason it is cut, whatever it had found, and is tried again like any other."""
+    state: State = "cut" if task.found or not why else "failed"
+    return msgspec.structs.replace(task, state=state, why=why)
 
 
 def now() -> str:

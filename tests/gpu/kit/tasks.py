@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.gpu.kit.results import Book, State, Task, now
+from tests.gpu.kit.results import Book, PartResult, State, Task, now
 from tests.gpu.kit.sizes import Kind, Sizes
 from tests.gpu.kit.watch import Watched
 
@@ -94,7 +94,7 @@ def carry_out(
     left = set(part.unreached if again else part.left)
     trouble = {key for key, task in part.tasks.items() if task.gave_trouble}
     planned = sorted(planned, key=lambda one: one.key in trouble)  # those have had their turn
-    took: dict[str, float] = {}
+    took = _took(part, planned)
     known: set[str] = set()
     for one in planned:
         if one.key not in left:
@@ -109,6 +109,16 @@ def carry_out(
             raise Broken(task.why)
     if book.results.part(name).left:
         book.stop(name, "its time was over")
+
+
+def _took(part: PartResult, planned: Sequence[Planned]) -> dict[str, float]:
+    """Seconds of the longest of each kind that was done before, by whatever process."""
+    took: dict[str, float] = {}
+    for one in planned:
+        task = part.tasks.get(one.key)
+        if task is not None and task.state == "done":
+            took[one.of] = max(took.get(one.of, 0.0), task.seconds)
+    return took
 
 
 def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Task:

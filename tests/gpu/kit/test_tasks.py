@@ -8,7 +8,7 @@ import pytest
 
 from tests.gpu.kit import tasks
 from tests.gpu.kit.made import made_book, made_box
-from tests.gpu.kit.results import Book
+from tests.gpu.kit.results import Book, Task, now
 from tests.gpu.kit.tasks import Broken, Findings, Planned, Skip, carry_out
 
 
@@ -155,3 +155,20 @@ def test_a_device_that_answers_no_more_ends_the_part(
             [planned("a", failing), planned("b", finding(2))],
         )
     assert states(book) == {"a": "failed"}
+
+
+def test_what_a_kind_takes_is_known_to_the_next_process(tmp_path: Path) -> None:
+    book = made_book(tmp_path)
+    book.put("device", "long/a", Task(state="done", date=now(), seconds=100))
+    each = [planned("long/a", finding(1)), planned("long/b", finding(2))]
+    carry_out("device", book, made_box(tmp_path, seconds=20), [*each, planned("d", finding(4))])
+    assert book.results.part("device").left == ("long/b",)
+
+
+def test_the_end_of_a_visit_is_no_fault_of_a_task(tmp_path: Path) -> None:
+    book = made_book(tmp_path)
+    for over, state in ((True, "cut"), (False, "failed")):
+        book.put("device", "a", Task(state="running", date=now()))
+        book.stop("device", "ended", over=over)
+        task = book.results.part("device").tasks["a"]
+        assert (task.state, task.gave_trouble) == (state, not over)

@@ -66,7 +66,9 @@ def _run(
             options = (*options, "--again")
         code = _ended(part, book, options, latest)
         _reread(book)
-        if code is None:
+        if code is None and again:  # begun in time others left, with nothing beyond it
+            book.stop(part.name, "the visit's time was over", over=True)
+        elif code is None:
             book.stop(part.name, "it was ended: a task went on beyond the time of its part")
         elif code:
             book.stop(part.name, _why(code), broke=True)
