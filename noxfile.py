@@ -82,9 +82,15 @@ def bench(session: nox.Session) -> None:
     `-- traces [--peer PYTHON]`: what reading a trace costs instead, beside a floor and a peer.
     """
     if session.posargs[:1] == ["traces"]:
-        session.run("python", "-m", "tests.bench.traces", *session.posargs[1:])
+        session.run("python", "-m", "resnext_bench.lab.bench.traces", *session.posargs[1:])
     else:
-        session.run("python", "-m", "tests.bench", *session.posargs)
+        session.run("python", "-m", "resnext_bench.lab.bench", *session.posargs)
+
+
+CAMPAIGNS = (
+    *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
+    *("scripts", "fidelity"),
+)
 
 
 @nox.session
@@ -96,34 +102,31 @@ def campaign(session: nox.Session) -> None:
     users' scripts and fidelity. Name some to take them alone: calibration, verdicts, engines,
     variants, memory, loaders, attribution, scripts or fidelity.
     """
-    every = ["calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"]
-    every += ["scripts", "fidelity"]
-    wanted = session.posargs or every
-    if "calibration" in wanted:
-        calibration = ("--json", "docs/results/calibration.json")
-        session.run("python", "-m", "tests.bench.calibration", *calibration)
-    if "verdicts" in wanted:
-        verdicts = ("--json", "docs/results/verdicts.json")
-        session.run("python", "-m", "tests.bench.real", *verdicts)
-    if "scripts" in wanted:
-        session.run("python", "-m", "tests.bench.scripts", "--json", "docs/results/scripts.json")
-    if "engines" in wanted:
-        engines = ("--json", "docs/results/engines.json")
-        session.run("python", "-m", "tests.bench.engines", *engines)
-    for name in ("variants", "memory", "loaders", "attribution"):
-        if name in wanted:
-            results = f"docs/results/{name}.json"
-            # As ranks on a CPU have it: freed memory is kept.
-            kept = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
-            session.run("python", "-m", f"tests.bench.{name}", "--json", results, env=kept)
-    if "fidelity" in wanted:
-        _fidelity(session)
+    # As ranks on a CPU have it: freed memory is kept.
+    kept = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
+    for name in session.posargs or CAMPAIGNS:
+        if name == "fidelity":
+            _fidelity(session)
+            continue
+        program = "calibration" if name == "calibration" else f"campaigns.{name}"
+        command = ("python", "-m", f"resnext_bench.lab.{program}")
+        env = kept if name in ("variants", "memory", "loaders", "attribution") else {}
+        session.run(*command, "--json", f"docs/results/{name}.json", env=env)
 
 
 def _fidelity(session: nox.Session) -> None:
     results = "docs/results/fidelity.json"
     session.run(
-        *("python", "-m", "tests.bench", *FIDELITY, "--sessions", "12", "--json", results),
+        *(
+            "python",
+            "-m",
+            "resnext_bench.lab.bench",
+            *FIDELITY,
+            "--sessions",
+            "12",
+            "--json",
+            results,
+        ),
         success_codes=[0, 3],  # 3: this machine is too noisy to tell, which is a result too
     )
 
@@ -134,10 +137,10 @@ def gpu(session: nox.Session) -> None:
 
     Without a GPU: `-- --device cpu --minutes 2`, a miniature that shows that the kit works.
     """
-    session.run("python", "-m", "tests.gpu", *session.posargs)
+    session.run("python", "-m", "resnext_bench.lab.visit", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated pages: JSON Schemas, command line, tables and charts of results."""
-    session.run("python", "-m", "tests.docs", *session.posargs)
+    session.run("python", "-m", "resnext_bench.lab.docs", *session.posargs)

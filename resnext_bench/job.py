@@ -11,10 +11,10 @@ import msgspec
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.pipelines.names import restored, storable
-from resnext_bench.pipelines.ranges import Ranges
-from resnext_bench.reports.files import reserve, writing
+from resnext_bench.pipelines.shards.ranges import Ranges
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Topology
+from resnext_bench.reports.store.files import reserve, writing
 
 NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
 """Which planned node an agent is. Torchrun's own node rank depends on who joins first."""

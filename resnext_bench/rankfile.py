@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.files import writing
+from resnext_bench.reports.store.files import writing
 
 _HEADER: Final = 8
 _MAGIC: Final = 0x52_58_42_31  # "RXB1"

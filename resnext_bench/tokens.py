@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.reports.files import writing
+from resnext_bench.reports.store.files import writing
 
 WARM_UP: Final = -1
 """Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""

@@ -16,11 +16,15 @@ from hypothesis import settings
 
 from resnext_bench.config import shared_memory
 from resnext_bench.machine import lock
-from resnext_bench.machine.shared_memory import SharedMemory
+from resnext_bench.machine.host.shared_memory import SharedMemory
 
 THOROUGH = (
-    *("pipelines", "worker", "gpu", "docs", "resnext/modules", "resnext/test_memory.py"),
-    *("reports/stats/test_calibration.py", "reports/stats/test_steady.py", "cli/test_data.py"),
+    *("pipelines", "worker", "gpu", "resnext/modules", "resnext/test_memory.py"),
+    *(
+        "lab",
+        "reports/stats/test_steady.py",
+        "cli/data/test_shared.py",
+    ),
     *("resnext/test_flop_counter.py", "resnext/test_draw.py", "reports/trace/test_reading.py"),
 )
 """Folders and files whose tests train, decode or simulate: `nox -s quick` leaves them out."""

@@ -8,7 +8,7 @@ import pytest
 
 from resnext_bench.job import ImageList, Job, SessionFolder
 from resnext_bench.launch.topology import place_ranks
-from resnext_bench.pipelines.ranges import Ranges
+from resnext_bench.pipelines.shards.ranges import Ranges
 from tests.worker.made_training import LAPTOP, made_config
 
 ODD = os.fsdecode(b"caf\xe9/\xff1.jpg")

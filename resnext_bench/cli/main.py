@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.data_app import data_app
-from resnext_bench.cli.help import flow
-from resnext_bench.cli.models_app import models_app
-from resnext_bench.cli.output import open_output
-from resnext_bench.cli.runs_app import runs_app
-from resnext_bench.cli.trace_app import trace_app
+from resnext_bench.cli.data.app import data_app
+from resnext_bench.cli.models.app import models_app
+from resnext_bench.cli.runs.app import runs_app
+from resnext_bench.cli.terminal.help import flow
+from resnext_bench.cli.terminal.output import open_output
+from resnext_bench.cli.trace.app import trace_app
 from resnext_bench.config.options import OPTIONS
 from resnext_bench.errors import (
     BenchError,
@@ -76,8 +76,8 @@ def run(**given: Any) -> None:
 
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
-    from resnext_bench.cli.run import Pardon, run_command
-    from resnext_bench.cli.show import format_of
+    from resnext_bench.cli.run.command import Pardon, run_command
+    from resnext_bench.cli.terminal.show import format_of
 
     request = {name: given[name] for name in OPTIONS if given[name] is not None}
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
@@ -131,7 +131,7 @@ def compare(
     Example: compare --script "python train.py" --a-rev main --b-rev HEAD
     """
     given = dict(locals())
-    from resnext_bench.cli.compare import compare_command
+    from resnext_bench.cli.compare.command import compare_command
 
     raise typer.Exit(compare_command(given))
 
@@ -153,11 +153,11 @@ def doctor(
     """
     form = opt.form_of(json=json, markdown=markdown)
     if aa:
-        from resnext_bench.cli.floor import floor_command
+        from resnext_bench.cli.doctor.floor import floor_command
 
         raise typer.Exit(floor_command(both, sessions, output, form, allow_unsure=allow_unsure))
     given = {"both": both, "sessions": sessions, "output": output}
-    from resnext_bench.cli.doctor import doctor_command, require_floor
+    from resnext_bench.cli.doctor.command import doctor_command, require_floor
 
     require_floor(given)
 
@@ -236,7 +236,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
 def _show(lost: NotKept, arguments: list[str]) -> None:
     """Show what was measured, as it would be shown were it kept."""
-    from resnext_bench.cli.show import format_of, show_stored
+    from resnext_bench.cli.terminal.show import format_of, show_stored
     from resnext_bench.reports.schema.comparison import Comparison
     from resnext_bench.reports.schema.record import Record
 

@@ -14,7 +14,7 @@ import typer
 from resnext_bench.config.options import MEASURE, OPTIONS, flag
 
 if TYPE_CHECKING:
-    from resnext_bench.cli.show import Format
+    from resnext_bench.cli.terminal.show import Format
 
 _MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
 
@@ -243,7 +243,7 @@ RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
 
 def form_of(*, json: bool, markdown: bool) -> "Format":
     """How a report is asked for."""
-    from resnext_bench.cli.show import format_of
+    from resnext_bench.cli.terminal.show import format_of
 
     return format_of({"json": json, "markdown": markdown})
 

@@ -3,7 +3,7 @@
 from resnext_bench.config.options import flag
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.inventory import Machine
-from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Topology
 

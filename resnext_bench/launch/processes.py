@@ -12,10 +12,10 @@ from typing import Self
 
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.commands import NodeCommand
-from resnext_bench.machine.cpu import descendants
-from resnext_bench.machine.process import HELD, bind_to_cores, die_with_parent, undisturbed
+from resnext_bench.machine.host.cores import descendants
+from resnext_bench.machine.host.process import HELD, bind_to_cores, die_with_parent, undisturbed
 from resnext_bench.rankfile import RankFile
-from resnext_bench.reports.files import open_log
+from resnext_bench.reports.store.files import open_log
 
 GRACE_S = 8.0
 """Time between SIGTERM and SIGKILL. Torchrun passes SIGTERM on to its ranks."""

@@ -18,7 +18,7 @@ from resnext_bench.launch.watch import (
     settled,
     wait_for_end,
 )
-from resnext_bench.machine.cpu import cpu_seconds
+from resnext_bench.machine.host.cores import cpu_seconds
 from resnext_bench.reports.schema.samples import SessionResult
 
 

@@ -13,10 +13,10 @@ from typing import Final, Self
 
 from resnext_bench.launch.commands import kept_memory
 from resnext_bench.launch.processes import GRACE_S, signal_group, wait_for
-from resnext_bench.machine.cpu import descendants
-from resnext_bench.machine.faults import Faults, faults_of_ended
-from resnext_bench.machine.process import HELD, die_with_parent, undisturbed
-from resnext_bench.reports.files import open_log
+from resnext_bench.machine.host.cores import descendants
+from resnext_bench.machine.host.page_faults import Faults, faults_of_ended
+from resnext_bench.machine.host.process import HELD, die_with_parent, undisturbed
+from resnext_bench.reports.store.files import open_log
 
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
 """Names the file to which a script appends one step time a line, in ns."""

@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from resnext_bench import tokens
 from resnext_bench.launch.script import POLL_S, RunningScript, ScriptCommand
-from resnext_bench.machine.cpu import cpu_seconds
-from resnext_bench.reports.files import writing
+from resnext_bench.machine.host.cores import cpu_seconds
+from resnext_bench.reports.store.files import writing
 
 TURNS_VARIABLE: Final = "RESNEXT_BENCH_TURNS"
 """Names the folder of a side's two pipes; the words are those of `resnext_bench.tokens`."""

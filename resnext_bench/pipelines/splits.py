@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.folder import entries_of, holds_image, is_folder, is_image
+from resnext_bench.pipelines.images.folder import entries_of, holds_image, is_folder, is_image
 from resnext_bench.pipelines.names import printable
 
 NONE: Final = "none"

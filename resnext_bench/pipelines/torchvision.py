@@ -1,9 +1,9 @@
 """Image files through torchvision: decode, random crop, resize, mirror, normalise.
 
 What most training code does: torch's DataLoader, and in each of its processes torchvision's decoder
-and transforms. The augmentation is that of `resnext_bench/pipelines/dali.py`; but the whole picture
-is decoded where DALI decodes the crop alone. Every picture has a seed of its own, so that the
-batches do not depend on how many processes make them.
+and transforms. The augmentation is that of `resnext_bench/pipelines/dali/pipeline.py`; but the
+whole picture is decoded where DALI decodes the crop alone. Every picture has a seed of its own, so
+that the batches do not depend on how many processes make them.
 """
 
 import io
@@ -24,13 +24,13 @@ from torchvision.transforms.v2 import functional
 from resnext_bench.pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 from resnext_bench.pipelines.epochs import Orders, Sample
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.headers import has_exif_in_webp, is_damaged_png
-from resnext_bench.pipelines.mapped import Mapped, ShardChanged
+from resnext_bench.pipelines.images.headers import has_exif_in_webp, is_damaged_png
+from resnext_bench.pipelines.images.pictures import as_rgb
+from resnext_bench.pipelines.images.pixels import Normalise
+from resnext_bench.pipelines.images.resize import resize_into
 from resnext_bench.pipelines.names import printable
-from resnext_bench.pipelines.pictures import as_rgb
-from resnext_bench.pipelines.pixels import Normalise
-from resnext_bench.pipelines.ranges import Ranges
-from resnext_bench.pipelines.resize import resize_into
+from resnext_bench.pipelines.shards.mapped import Mapped, ShardChanged
+from resnext_bench.pipelines.shards.ranges import Ranges
 
 MIRRORED = 0.5
 

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.reports.store.trace_files import TraceFile
 
 ORIGIN: Final = "https://ui.perfetto.dev"
 HOST: Final = "127.0.0.1"

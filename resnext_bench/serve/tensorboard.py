@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnext_bench.errors import CannotHere, RunFailed
-from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.reports.store.trace_files import TraceFile
 
 HOST = "127.0.0.1"
 

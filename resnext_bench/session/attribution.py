@@ -20,17 +20,17 @@ from resnext_bench import tokens
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine import nvml
-from resnext_bench.machine.cpu import load_1min
-from resnext_bench.machine.gpu_watch import open_watch
-from resnext_bench.reports.attribution import Floats, SideRounds, Sides, side_rounds
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.watch import open_watch
+from resnext_bench.machine.host.cores import load_1min
+from resnext_bench.reports.figures.attribution import Floats, SideRounds, Sides, side_rounds
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.record import Steadiness
-from resnext_bench.session.lost_gpus import lost_gpus_named
-from resnext_bench.session.recording import Recording, Started
-from resnext_bench.session.residents import neighbour
-from resnext_bench.session.rounds import Full, Rounds, Tell, play_rounds
+from resnext_bench.session.runs.lost_gpus import lost_gpus_named
+from resnext_bench.session.runs.recording import Recording, Started
+from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.turns.rounds import Full, Rounds, Tell, play_rounds
 
 QUIET_PERCENT: Final = 2.0
 """Waiting sides that together take more of the cores than this are worth a note."""

@@ -12,15 +12,15 @@ from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.reports.attribution import side_rounds
-from resnext_bench.reports.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.figures.attribution import side_rounds
+from resnext_bench.reports.figures.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.record import Thresholds
-from resnext_bench.reports.validity import GpuUse, judge
-from resnext_bench.session.recording import Recording
-from resnext_bench.session.residents import neighbour
-from resnext_bench.session.room import require_shared_memory_for
-from resnext_bench.session.rounds import Tell, play_rounds
+from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.turns.room import require_shared_memory_for
+from resnext_bench.session.turns.rounds import Tell, play_rounds
 
 MOST_SIDES: Final = 8
 """Settings that take turns at once: each is a process of half a GiB, or several."""

@@ -5,7 +5,7 @@ import torch
 from resnext_bench.config.sockets import require_room_for_sockets
 from resnext_bench.job import Job, SessionFolder
 from resnext_bench.pipelines.batches import Batches, BatchSpec
-from resnext_bench.pipelines.finishing import CROPS_AHEAD
+from resnext_bench.pipelines.dali.finishing import CROPS_AHEAD
 from resnext_bench.pipelines.synthetic import host_batches, synthetic_batches
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker.loaders import beginner
@@ -81,8 +81,8 @@ def _torchvision_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Ba
 
 def _dali_batches(job: Job, folder: SessionFolder, spec: BatchSpec) -> Batches:
     # An extra, and a second to import: only where it is used.
-    from resnext_bench.pipelines.dali import DaliBatches  # noqa: PLC0415
-    from resnext_bench.pipelines.feed import DaliSource  # noqa: PLC0415
+    from resnext_bench.pipelines.dali.feed import DaliSource  # noqa: PLC0415
+    from resnext_bench.pipelines.dali.pipeline import DaliBatches  # noqa: PLC0415
 
     images = folder.read_images()
     return DaliBatches(

@@ -22,11 +22,11 @@ import msgspec
 from resnext_bench.config.models import foreign
 from resnext_bench.job import NODE_VARIABLE, Job, RankError, SessionFolder, Unwritable
 from resnext_bench.logs import tail
-from resnext_bench.machine.process import bind_to_cores, die_with_parent
+from resnext_bench.machine.host.process import bind_to_cores, die_with_parent
 from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.errors import FULL, Unwritten
-from resnext_bench.reports.files import write_atomically, writing
 from resnext_bench.reports.schema.topology import Place
+from resnext_bench.reports.store.files import write_atomically, writing
 
 _HINTS: Final = (
     (

@@ -12,7 +12,7 @@ from typing import Final
 
 import torch
 
-from resnext_bench.machine.memory import free_memory_gib
+from resnext_bench.machine.host.memory import free_memory_gib
 
 _MOST: Final = 1 / 8
 """Of the free memory, for all ranks of a node."""

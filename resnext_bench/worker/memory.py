@@ -5,8 +5,8 @@ from typing import Final
 
 import torch
 
-from resnext_bench.machine.cpu import available_memory_gib, peak_memory_gib
-from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.machine.host.cores import available_memory_gib, peak_memory_gib
+from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.reports.schema.config import RunConfig
 
 HINT: Final = "lower --batch-size or --image-size, or let run find it: --batch-size auto"

@@ -20,8 +20,8 @@ from torch.profiler import ProfilerActivity, record_function, schedule, tensorbo
 
 from resnext_bench.rankfile import Mark
 from resnext_bench.reports.errors import Unwritten
-from resnext_bench.reports.files import writing
 from resnext_bench.reports.schema.samples import Profiled, RankFacts
+from resnext_bench.reports.store.files import writing
 from resnext_bench.worker import group
 from resnext_bench.worker.entry import Rank
 from resnext_bench.worker.heap import make_room

@@ -16,7 +16,7 @@ import msgspec
 
 from resnext_bench import tokens
 from resnext_bench.job import Job
-from resnext_bench.machine.cpu import descendants, running_s
+from resnext_bench.machine.host.cores import descendants, running_s
 from resnext_bench.pipelines.batches import Batch, Batches
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.schema.samples import COLUMNS, RankFacts, Samples

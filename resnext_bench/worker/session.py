@@ -14,10 +14,10 @@ import torch
 from resnext_bench.job import Job
 from resnext_bench.pipelines.batches import Batches
 from resnext_bench.rankfile import Mark, Phase, RankFile
-from resnext_bench.reports.files import write_atomically
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
 from resnext_bench.reports.schema.topology import Place
+from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.worker import group, precision
 from resnext_bench.worker.clock import HostClock, clock_for, columns
 from resnext_bench.worker.data import close_batches, open_batches

@@ -9,7 +9,7 @@ from torch import nn
 
 from resnext_bench.config.models import foreign
 from resnext_bench.pipelines.batches import Batches
-from resnext_bench.pipelines.pixels import Normalise
+from resnext_bench.pipelines.images.pixels import Normalise
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import formed

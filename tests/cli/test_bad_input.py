@@ -81,7 +81,7 @@ def test_options(
 def test_no_gpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("resnext_bench.machine.nvml.visible_gpus", list)
+    monkeypatch.setattr("resnext_bench.machine.gpu.nvml.visible_gpus", list)
     given = ["run", "--device", "cuda", "--output", str(tmp_path)]
     code, text = outcome(given, monkeypatch, capsys)
     assert code == 5
@@ -160,7 +160,7 @@ def test_a_bug_is_called_one(
     def broken(*arguments: object) -> int:
         raise ZeroDivisionError("by us")
 
-    monkeypatch.setattr("resnext_bench.cli.runs.list_command", broken)
+    monkeypatch.setattr("resnext_bench.cli.runs.reading.list_command", broken)
     code, text = outcome(["runs", "list"], monkeypatch, capsys)
     assert code == 70
     assert "This is a bug in resnext-bench" in text

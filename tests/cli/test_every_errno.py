@@ -11,11 +11,11 @@ from typing import Any, Final
 import pytest
 
 from resnext_bench.launch.watch import Listener
-from resnext_bench.reports import runs
-from resnext_bench.reports.files import open_log
 from resnext_bench.reports.schema.record import Session
-from resnext_bench.session import run as session_run
-from resnext_bench.session.recording import Recording
+from resnext_bench.reports.store import runs
+from resnext_bench.reports.store.files import open_log
+from resnext_bench.session.runs import run as session_run
+from resnext_bench.session.runs.recording import Recording
 from tests.cli.test_unwritable import ended
 from tests.reports.made_results import RUN_ID, made_record
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
@@ -100,16 +100,16 @@ def run_twice(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], N
     monkeypatch.setattr(session_run, "measure_session", measured)
     request = SMALL | {"sessions": 2}
     record = session_run.execute(request, LAPTOP, root=root, command=("run",), display=Silent())
-    from resnext_bench.cli.show import show_stored
+    from resnext_bench.cli.terminal.show import show_stored
 
     return show_stored(record, "table")
 
 
 def compared(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A comparison by relaunching; the disk is watched in its second session."""
-    from resnext_bench.cli.show import show_stored
+    from resnext_bench.cli.terminal.show import show_stored
     from resnext_bench.reports.schema.comparison import Limits
-    from resnext_bench.session.compare import Asked, compare
+    from resnext_bench.session.compare.opening import Asked, compare
 
     def second(number: int) -> None:
         if number == 2:
@@ -130,8 +130,8 @@ def compared(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], No
 
 def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """Stored runs against each other."""
-    from resnext_bench.cli.show import show_stored
-    from resnext_bench.session.stored import AskedStored, compare_stored
+    from resnext_bench.cli.terminal.show import show_stored
+    from resnext_bench.session.compare.stored import AskedStored, compare_stored
 
     names = [f"{RUN_ID[:-1]}{end}" for end in "ab"]
     for name in names:
@@ -146,7 +146,7 @@ def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
 
 def tagged(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A tag."""
-    from resnext_bench.cli.runs_marks import tag_command
+    from resnext_bench.cli.runs.writing import tag_command
 
     (root / RUN_ID).mkdir()
     runs.save(root / RUN_ID, made_record())
@@ -156,8 +156,8 @@ def tagged(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
 
 def exported(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """Tables of a trace."""
-    from resnext_bench.cli.trace_query import query_command
-    from tests.cli.test_trace import made as some
+    from resnext_bench.cli.trace.query import query_command
+    from tests.cli.trace.test_report import made as some
 
     path = some().write(root)
     begin()
@@ -166,7 +166,7 @@ def exported(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], No
 
 def made(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A data set, in this process."""
-    from resnext_bench.cli.data_make import make_command
+    from resnext_bench.cli.data.make import make_command
 
     begin()
     given = {"folder": str(root / "set"), "images": "2", "classes": "2", "seed": "0"}
@@ -176,7 +176,7 @@ def made(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None])
 
 def packed(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """Shards of it."""
-    from resnext_bench.cli.data_pack import pack_command
+    from resnext_bench.cli.data.pack import pack_command
 
     made(root, monkeypatch, lambda: None)
     begin()
@@ -187,9 +187,9 @@ def packed(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
 
 def scripted(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A comparison of scripts, the disk watched in the second session."""
-    from resnext_bench.cli.show import show_stored
-    from resnext_bench.session import script
-    from resnext_bench.session.compare_script import compare_script
+    from resnext_bench.cli.terminal.show import show_stored
+    from resnext_bench.session.compare import script
+    from resnext_bench.session.compare.opening_script import compare_script
     from tests.session.made_script import made_asked
 
     class Quick(script.RunningScript):

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from resnext_bench.cli import main as program
-from resnext_bench.cli.output import PLAIN, Output, Told, fitted, open_output, print_json
+from resnext_bench.cli.terminal.output import PLAIN, Output, Told, fitted, open_output, print_json
 from resnext_bench.errors import NotKept, cannot_write
-from resnext_bench.reports import columns, files, runs
+from resnext_bench.reports.store import columns, files, runs
 from tests.reports.made_results import even_samples, made_record, made_result
 from tests.session.made_duets import LAPTOP, made_recording, set_stage
 
@@ -98,7 +98,7 @@ def test_a_comparison_that_cannot_be_kept_is_shown(
 ) -> None:
     """It goes on to its end, though its state is not kept after any session."""
     from resnext_bench.reports.schema.comparison import Limits
-    from resnext_bench.session.compare import Asked, compare
+    from resnext_bench.session.compare.opening import Asked, compare
     from tests.session.made_duets import SMALL
     from tests.session.made_script import Silent
 
@@ -167,7 +167,7 @@ def test_standard_output_that_is_full(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """All that it did not take is on standard error."""
-    from resnext_bench.cli.show import show_stored
+    from resnext_bench.cli.terminal.show import show_stored
 
     monkeypatch.setattr(sys, "stdout", Full(0, number))
     code = ended(
@@ -204,7 +204,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch, path: Path, encoding: str) -> Itera
 def test_a_table_where_the_encoding_has_no_boxes(
     encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from resnext_bench.cli.show import show_stored
+    from resnext_bench.cli.terminal.show import show_stored
 
     with encoded(monkeypatch, tmp_path / "out", encoding):
         show_stored(made_record(), "table")
@@ -266,7 +266,7 @@ def test_standard_error_that_takes_nothing(number: int) -> None:
 def test_data_that_cannot_be_written(number: int) -> None:
     from resnext_bench.errors import CannotHere, UsageError
     from resnext_bench.pipelines.errors import DataError, Unwritable
-    from resnext_bench.session.data import told
+    from resnext_bench.session.runs.data import told
 
     error = told(Unwritable("cannot write set: …", OSError(number, os.strerror(number))))
     assert isinstance(error, CannotHere)

@@ -8,7 +8,7 @@ import pytest
 from resnext_bench.config.memory import NoMemory, require_memory
 from resnext_bench.launch.topology import place_ranks
 from resnext_bench.machine.inventory import Gpu
-from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.reports.schema.config import Option
 from tests.worker.made_training import LAPTOP, made_config
 

@@ -15,9 +15,9 @@ from resnext_bench.config.shared_memory import (
     full_words,
     lack_for,
 )
-from resnext_bench.machine import shared_memory as machine
+from resnext_bench.machine.host import shared_memory as machine
+from resnext_bench.machine.host.shared_memory import SharedMemory, shared_memory
 from resnext_bench.machine.inventory import Machine
-from resnext_bench.machine.shared_memory import SharedMemory, shared_memory
 from resnext_bench.reports.schema.config import RunConfig
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member

@@ -5,13 +5,13 @@ import time
 import pytest
 import torch
 
+from resnext_bench.lab.bench.monitor import LIMIT_PERCENT, own_cost
 from resnext_bench.launch.watch import POLL_S
-from resnext_bench.machine import nvml
-from resnext_bench.machine.boards import read_boards
-from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.boards import read_boards
+from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.machine import GpusSeen, known
-from tests.bench.monitor import LIMIT_PERCENT, own_cost
 
 pytestmark = [
     pytest.mark.gpu,

@@ -5,15 +5,15 @@ import time
 import pytest
 import torch
 
-from tests.gpu.kit.cells import Cell, exact_step, prepare
-from tests.gpu.kit.checks import is_right, keep_memory
-from tests.gpu.kit.choices import MODES, calls_of, choose, name_kernels
-from tests.gpu.kit.first_steps import distances
-from tests.gpu.kit.first_steps import is_right as step_is_right
-from tests.gpu.kit.grouped import DIRECTIONS, exact, problem
-from tests.gpu.kit.parts.convs import shapes
-from tests.gpu.kit.sizes import FULL
-from tests.gpu.kit.watch import Watched
+from resnext_bench.lab.visit.cells import Cell, exact_step, prepare
+from resnext_bench.lab.visit.checks import is_right, keep_memory
+from resnext_bench.lab.visit.choices import MODES, calls_of, choose, name_kernels
+from resnext_bench.lab.visit.first_steps import distances
+from resnext_bench.lab.visit.first_steps import is_right as step_is_right
+from resnext_bench.lab.visit.grouped import DIRECTIONS, exact, problem
+from resnext_bench.lab.visit.parts.convs import shapes
+from resnext_bench.lab.visit.sizes import FULL
+from resnext_bench.lab.visit.watch import Watched
 
 pytestmark = [
     pytest.mark.gpu,

@@ -15,7 +15,7 @@ pytest.importorskip("nvidia.dali", reason="DALI is not installed")
 from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, Pixels
 from resnext_bench.pipelines.epochs import Orders
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.pack import Format
+from resnext_bench.pipelines.making.pack import Format
 from tests.pipelines.loaders import Loader, Wanted, opened
 from tests.pipelines.made_shards import FORMATS, listed, packed
 from tests.pipelines.test_loaders import scene

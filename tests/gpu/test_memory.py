@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from resnext_bench.pipelines.synthetic import synthetic_batches
-from resnext_bench.reports.cost import predicted_memory
+from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.resnext.devices import recognised
 from resnext_bench.worker.training import assemble, build_model
 from tests.system.program import SMALL, run

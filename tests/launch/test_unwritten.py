@@ -11,8 +11,8 @@ from resnext_bench import job as jobs
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.unwritten import raise_unwritten
 from resnext_bench.rankfile import RankFile
-from resnext_bench.reports import files
 from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.store import files
 from resnext_bench.worker.entry import _Log, _report, _text
 from tests.session.made_duets import made_recording
 

@@ -95,7 +95,7 @@ class RecordedNvml:
 
     @contextmanager
     def session(self) -> Iterator["RecordedNvml"]:
-        """In the place of `resnext_bench.machine.nvml.session`."""
+        """In the place of `resnext_bench.machine.gpu.nvml.session`."""
         yield self
 
 

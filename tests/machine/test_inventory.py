@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine import findings, inventory, nvml
+from resnext_bench.machine import inventory
+from resnext_bench.machine.doctor import findings
+from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.inventory import Gpu, inspect, parse_cpu_list
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 
 from resnext_bench.pipelines.batches import BatchSpec, Pixels
-from resnext_bench.pipelines.dali import DaliBatches
+from resnext_bench.pipelines.dali.feed import DaliSource
+from resnext_bench.pipelines.dali.pipeline import DaliBatches
 from resnext_bench.pipelines.epochs import LastBatch
-from resnext_bench.pipelines.feed import DaliSource
-from resnext_bench.pipelines.ranges import Ranges
+from resnext_bench.pipelines.shards.ranges import Ranges
 from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 
 CPU = torch.device("cpu")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from resnext_bench.pipelines.crc32c import masked
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.folder import ImageFolder, scan
-from resnext_bench.pipelines.found import Found
-from resnext_bench.pipelines.pack import Format, pack
-from resnext_bench.pipelines.proof import prove
-from resnext_bench.pipelines.sharded import scan_any
+from resnext_bench.pipelines.images.folder import ImageFolder, scan
+from resnext_bench.pipelines.images.proof import prove
+from resnext_bench.pipelines.making.pack import Format, pack
+from resnext_bench.pipelines.shards.crc32c import masked
+from resnext_bench.pipelines.shards.found import Found
+from resnext_bench.pipelines.shards.sharded import scan_any
 from tests.pipelines.loaders import Wanted
 
 FORMATS: tuple[Format, ...] = ("webdataset", "tfrecord")

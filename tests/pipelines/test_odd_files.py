@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnext_bench.pipelines.folder import scan
-from resnext_bench.pipelines.leftovers import leftovers
-from resnext_bench.pipelines.proof import Proof, prove
+from resnext_bench.pipelines.images.folder import scan
+from resnext_bench.pipelines.images.leftovers import leftovers
+from resnext_bench.pipelines.images.proof import Proof, prove
 from tests.pipelines.loaders import LOADERS, Loader, Wanted, opened
 
 SIZE = 24

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.folder import ImageFolder
-from resnext_bench.pipelines.leftovers import beside_shards
-from resnext_bench.pipelines.photos import find
-from resnext_bench.pipelines.sharded import scan_any, scan_split
-from resnext_bench.pipelines.shards import example
+from resnext_bench.pipelines.images.folder import ImageFolder
+from resnext_bench.pipelines.images.leftovers import beside_shards
+from resnext_bench.pipelines.making.photos import find
+from resnext_bench.pipelines.shards.sharded import scan_any, scan_split
+from resnext_bench.pipelines.shards.writing import example
 from tests.pipelines.made_shards import write_records, write_tar
 
 SHARD = [("1.jpg", b"1"), ("1.cls", b"0")]

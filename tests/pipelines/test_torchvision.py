@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
-from resnext_bench.pipelines.dali import DaliBatches, DaliSource
+from resnext_bench.pipelines.dali.pipeline import DaliBatches, DaliSource
 from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource, decoded
 
 FILES = 14

@@ -18,7 +18,7 @@ from resnext_bench.reports.schema.comparison import (
 )
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.stats.looks import Looks, one_look
-from resnext_bench.reports.verdicts import Judged, judge_pairs, told_figures
+from resnext_bench.reports.verdicts.judge import Judged, judge_pairs, told_figures
 from tests.reports.made_results import made_config, made_record
 
 COMPARISON_ID = "20260301-120000-compare-c0de"

@@ -3,7 +3,13 @@
 import msgspec
 import numpy as np
 
-from resnext_bench.reports.loaders import LoaderBench, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.figures.loaders import (
+    LoaderBench,
+    LoaderRate,
+    Setting,
+    knees_of,
+    rate_of,
+)
 
 
 def setting(

@@ -5,13 +5,20 @@ from math import exp
 import numpy as np
 import pytest
 
-from resnext_bench.reports.figures import figures_of, window_of
-from resnext_bench.reports.pairs import of_duet, of_launches
+from resnext_bench.lab.calibration.profiles import (
+    HOSTILE,
+    QUIET,
+    SHARED,
+    Slow,
+    duet_sessions,
+    with_slow,
+)
+from resnext_bench.reports.figures.window import figures_of, window_of
 from resnext_bench.reports.schema.comparison import Pair
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.verdicts.pairs import of_duet, of_launches
 from tests.reports.made_comparisons import judged
 from tests.reports.made_results import even_samples, made_result
-from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, Slow, duet_sessions, with_slow
 
 SESSIONS = 6
 OWN = (

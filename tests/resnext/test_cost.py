@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resnext_bench.lab.campaigns.totals import (
+    convolutions,
+    multiply_adds,
+    parameters,
+    training_flops,
+)
 from resnext_bench.resnext.cost import flops, total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.spec import ResNeXtSpec
-from tests.resnext.totals import convolutions, multiply_adds, parameters, training_flops
 
 # Name: parameters, G multiply-adds at 224 pixels, to the digits printed.
 TABLE = {

@@ -5,12 +5,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from resnext_bench.lab.campaigns.totals import training_flops
 from resnext_bench.resnext.cost import flops, total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import IMAGES, Layer, Map
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import names, parse
-from tests.resnext.totals import training_flops
 
 
 def counted(model: nn.Module, image_size: int) -> tuple[int, int]:

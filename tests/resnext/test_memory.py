@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from resnext_bench.lab.campaigns.live import live_bytes
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import IMAGES, Drawing, Map
 from resnext_bench.resnext.memory import Memory, Setting, training_memory
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.spec import ResNeXtSpec
-from tests.resnext.live import live_bytes
 
 MIB = 2**20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.serve.perfetto import ORIGIN, Server
 
 

@@ -11,16 +11,16 @@ import pytest
 
 from resnext_bench.launch.watch import Listener
 from resnext_bench.machine.inventory import Machine
-from resnext_bench.reports.figures import steadiness_of
+from resnext_bench.reports.figures.validity import GpuUse
+from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Option
 from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.reports.validity import GpuUse
-from resnext_bench.session import configured
-from resnext_bench.session.blocks import Lengths
-from resnext_bench.session.configured import Configured
-from resnext_bench.session.duet import Order, Played, Score
-from resnext_bench.session.recording import Recording, Started, open_recording
+from resnext_bench.session.compare import configured
+from resnext_bench.session.compare.configured import Configured
+from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.turns.blocks import Lengths
+from resnext_bench.session.turns.duet import Order, Played, Score
 from tests.reports.made_results import even_samples, made_result
 from tests.session.made_script import Silent
 
@@ -124,7 +124,7 @@ class Stage:
         return msgspec.structs.replace(result, versions=VERSIONS)
 
     def measure_session(self, run: Recording, number: int, port: int, tell: Listener) -> Session:
-        """Stands for `resnext_bench.session.run.measure_session`."""
+        """Stands for `resnext_bench.session.runs.run.measure_session`."""
         self.launched.append((number, "a" if run.config.channels_last else "b"))
         self.meanwhile(number)
         result = kept(run, number, result_of(10 if run.config.channels_last else 20, 40))

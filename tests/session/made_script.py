@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from resnext_bench.reports.schema.comparison import Limits
-from resnext_bench.session.compare_script import AskedScript
+from resnext_bench.session.compare.opening_script import AskedScript
 
 
 class Silent:

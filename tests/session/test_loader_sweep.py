@@ -9,14 +9,14 @@ from resnext_bench.config import shared_memory
 from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.host.shared_memory import SharedMemory
 from resnext_bench.machine.inventory import inspect
-from resnext_bench.machine.shared_memory import SharedMemory
-from resnext_bench.reports.loaders import Setting
+from resnext_bench.reports.figures.loaders import Setting
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import loader_sweep as under_test
 from resnext_bench.session.loader_sweep import Sweep, groups
-from resnext_bench.session.recording import Recording, open_recording
-from resnext_bench.session.rounds import Rounds
+from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_loaders import setting
 from tests.reports.made_results import even_samples, made_facts, made_result
 

@@ -12,15 +12,15 @@ from rich.console import Console
 
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed
-from resnext_bench.machine import nvml
-from resnext_bench.machine.gpu_watch import GpuWatch, open_watch
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.rankfile import Phase
-from resnext_bench.reports import runs
 from resnext_bench.reports.render.console import print_record
 from resnext_bench.reports.schema.record import Failure, Record
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session import run as session_run
-from resnext_bench.session.run import execute
+from resnext_bench.reports.store import runs
+from resnext_bench.session.runs import run as session_run
+from resnext_bench.session.runs.run import execute
 from tests.machine.made_machines import made_machine
 from tests.machine.recorded_nvml import (
     NOT_SUPPORTED,

@@ -9,13 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from resnext_bench.lab.campaigns.verdicts import Silent
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.comparison import Limits
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.upgrade import schema
-from resnext_bench.session.compare import Asked, compare
-from tests.bench.real import Silent
+from resnext_bench.session.compare.opening import Asked, compare
 from tests.system.program import END_S, left_over, run, started, wait_until
 
 pytestmark = pytest.mark.system

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.bench.fidelity import session_pairs
-from tests.bench.intervals import Ratio, ratio_of
-from tests.bench.plan import Plan
+from resnext_bench.lab.bench.fidelity import session_pairs
+from resnext_bench.lab.bench.intervals import Ratio, ratio_of
+from resnext_bench.lab.bench.plan import Plan
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

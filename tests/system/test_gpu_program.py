@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu.kit import program
-from tests.gpu.kit.made import made_box
-from tests.gpu.kit.program import Failed, recorded
-from tests.gpu.kit.tasks import TimeUp
+from resnext_bench.lab.visit import program
+from resnext_bench.lab.visit.program import Failed, recorded
+from resnext_bench.lab.visit.tasks import TimeUp
+from tests.lab.visit.made import made_box
 
 pytestmark = pytest.mark.system
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu.kit import visit
-from tests.gpu.kit.made import made_book
-from tests.gpu.kit.plan import PARTS
-from tests.gpu.kit.results import Book, Results
-from tests.gpu.pages.page import pages
+from resnext_bench.lab.visit import visit
+from resnext_bench.lab.visit.pages.page import pages
+from resnext_bench.lab.visit.plan import PARTS
+from resnext_bench.lab.visit.results import Book, Results
+from tests.lab.visit.made import made_book
 from tests.system.program import left_over, wait_until
 
 pytestmark = pytest.mark.system
 
-KIT = (sys.executable, "-m", "tests.gpu", "--device", "cpu")
+KIT = (sys.executable, "-m", "resnext_bench.lab.visit", "--device", "cpu")
 ROOT = visit.ROOT
 
 
 def test_parts_that_die_break_and_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visit, "MODULE", "tests.gpu.kit.made_part")
+    monkeypatch.setattr(visit, "MODULE", "tests.lab.visit.made_part")
     monkeypatch.setattr(visit, "WORTH_S", 0.5)
     monkeypatch.setattr(visit, "ENDS_S", 0.5)
     book = made_book(tmp_path)
@@ -69,7 +69,11 @@ def test_a_visit_that_is_ended(tmp_path: Path, sig: signal.Signals) -> None:
 def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
     hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        (sys.executable, "-m", "tests.gpu"), cwd=ROOT, env=hidden, capture_output=True, text=True
+        (sys.executable, "-m", "resnext_bench.lab.visit"),
+        cwd=ROOT,
+        env=hidden,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 5
     assert done.stderr.startswith("error: --device cuda: torch sees no CUDA GPU here")
@@ -79,7 +83,10 @@ def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
 def test_without_packages_it_says_which(tmp_path: Path) -> None:
     """-S: an interpreter that has none of them."""
     done = subprocess.run(
-        (sys.executable, "-S", "-m", "tests.gpu"), cwd=ROOT, capture_output=True, text=True
+        (sys.executable, "-S", "-m", "resnext_bench.lab.visit"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 5
     assert done.stderr.startswith("error: not installed: torch, msgspec")

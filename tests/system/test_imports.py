@@ -37,7 +37,7 @@ assert not loaded, loaded
     ids=" ".join,
 )
 def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> None:
-    from resnext_bench.reports import runs
+    from resnext_bench.reports.store import runs
 
     runs.save(runs.create(tmp_path / "runs", "stored"), made_record())
     code = CODE.format(arguments=arguments, heavy=HEAVY)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from resnext_bench.lab.campaigns.totals import parameters
 from resnext_bench.resnext.names import parse
-from tests.resnext.totals import parameters
 from tests.system.program import record, run
 
 pytestmark = pytest.mark.system

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.bench.real import CASES, LIMITS, compared
+from resnext_bench.lab.campaigns.verdicts import CASES, LIMITS, compared
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

@@ -12,8 +12,8 @@ from resnext_bench.launch import script as launch
 from resnext_bench.launch.script import RunningScript, ScriptCommand, end_left_over, run_script
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.schema.comparison import Side
-from resnext_bench.session import script
-from resnext_bench.session.contest import OutOfTime
+from resnext_bench.session.compare import script
+from resnext_bench.session.compare.contest import OutOfTime
 from tests.reports.made_results import made_record
 
 pytestmark = pytest.mark.system

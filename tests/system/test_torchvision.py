@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from resnext_bench.machine.cpu import descendants
+from resnext_bench.machine.host.cores import descendants
 from resnext_bench.reports.schema.samples import SessionResult
 from tests.system.program import (
     END_S,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.reports.trace_files import TraceFile
+from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.serve.perfetto import Server
 from tests.reports.trace.made import Made
 

@@ -21,7 +21,7 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.job import Job, SessionFolder
 from resnext_bench.launch.topology import place_ranks
 from resnext_bench.pipelines.batches import PREFETCHED, Batch
-from resnext_bench.pipelines.finishing import CROPS_AHEAD
+from resnext_bench.pipelines.dali.finishing import CROPS_AHEAD
 from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import SessionResult

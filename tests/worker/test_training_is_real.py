@@ -9,9 +9,9 @@ import pytest
 
 from resnext_bench.config.resolve import DataFacts
 from resnext_bench.pipelines.cache import cache_dir
-from resnext_bench.pipelines.dali import DaliBatches, DaliSource
-from resnext_bench.pipelines.folder import scan
-from resnext_bench.pipelines.made_images import ensure_made
+from resnext_bench.pipelines.dali.pipeline import DaliBatches, DaliSource
+from resnext_bench.pipelines.images.folder import scan
+from resnext_bench.pipelines.making.made_images import ensure_made
 from resnext_bench.worker.clock import HostClock
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.training import build_model

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import altair as alt
 
-from resnext_bench.reports.files import writing
-from resnext_bench.reports.loaders import LoaderBench, LoaderRate, Setting
+from resnext_bench.reports.figures.loaders import LoaderBench, LoaderRate, Setting
+from resnext_bench.reports.store.files import writing
 
 SUFFIXES: Final = (".html", ".svg", ".png")
 FONT: Final = "Liberation Sans, Arial, sans-serif"

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from resnext_bench.reports.faults import FAULT_US, faults_of
+from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
 from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
 from resnext_bench.reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do

@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resnext_bench.reports.datasets import Bad, Checked, Made, PackedSet, Pass, Spread, Storage
+from resnext_bench.reports.figures.datasets import (
+    Bad,
+    Checked,
+    Made,
+    PackedSet,
+    Pass,
+    Spread,
+    Storage,
+)
 from resnext_bench.reports.render.words import count_of
 
 NAMED: Final = 5

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from resnext_bench.reports.loaders import Knee, LoaderBench, LoaderRate, Setting
+from resnext_bench.reports.figures.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.terminal import draw

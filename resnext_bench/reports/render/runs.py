@@ -10,13 +10,13 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from resnext_bench.reports.diff import Diff
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.model import Column, Line, Section, Table, Tone
 from resnext_bench.reports.render.terminal import draw
-from resnext_bench.reports.runs import Unfinished
 from resnext_bench.reports.schema.comparison import Comparison, Difference
 from resnext_bench.reports.schema.upgrade import Stored
+from resnext_bench.reports.store.diff import Diff
+from resnext_bench.reports.store.runs import Unfinished
 
 _TONES: Final[dict[str, Tone]] = {
     "ok": "good",

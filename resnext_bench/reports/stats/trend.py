@@ -85,7 +85,7 @@ def pooled_trend(slopes: Floats, errors: Floats | None = None) -> Interval:
     slopes: it needs some ten sessions to see a trend of 0.01 % a step. With them, the mean
     weighted by inverse variance, and its error scaled by the slopes' scatter around it (Birge
     1932) moderated towards 1 (Smyth 2004): bursts make errors too small, four sessions are too
-    few to say by how much. Simulated in `tests.bench.calibration`.
+    few to say by how much. Simulated in `resnext_bench.lab.calibration`.
     """
     confidence = 1 - POOLED_ALPHA
     if errors is None:

@@ -12,16 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import OF_THE_ENVIRONMENT, StoreError
-from resnext_bench.reports.files import os_error, writing
-from resnext_bench.reports.tables import Answer, first_lines, refused
+from resnext_bench.reports.store.files import os_error, writing
+from resnext_bench.reports.store.tables import Answer, first_lines, refused
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.device_work import CLASSES, CORES, device_classes, host_classes
-from resnext_bench.reports.trace.identity import communication, identity
-from resnext_bench.reports.trace.layout import layers
-from resnext_bench.reports.trace.links import LAYER, Pass
-from resnext_bench.reports.trace.nest import self_times
+from resnext_bench.reports.trace.reading.trace import Ids, Kind, Rows, Trace
 from resnext_bench.reports.trace.report import distributed_info
-from resnext_bench.reports.trace.trace import Ids, Kind, Rows, Trace
+from resnext_bench.reports.trace.time.identity import communication, identity
+from resnext_bench.reports.trace.time.links import LAYER, Pass
+from resnext_bench.reports.trace.time.nest import self_times
+from resnext_bench.reports.trace.work.device_work import (
+    CLASSES,
+    CORES,
+    device_classes,
+    host_classes,
+)
+from resnext_bench.reports.trace.work.layout import layers
 
 Columns = dict[str, NDArray[Any]]
 

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from resnext_bench.reports.render.console import first_doubt, print_record
 from resnext_bench.reports.render.runs import print_runs
-from resnext_bench.reports.runs import Unfinished
 from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.record import (
     DataFormat,
@@ -20,6 +19,7 @@ from resnext_bench.reports.schema.record import (
     Steadiness,
 )
 from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.store.runs import Unfinished
 from tests.reports.made_results import (
     RUN_ID,
     failed_record,

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext_bench.cli import doctor
-from resnext_bench.machine.condition import examine
-from resnext_bench.machine.findings import here
-from resnext_bench.reports.architectures import model_rows
-from resnext_bench.reports.diff import diff
+from resnext_bench.cli.doctor import command
+from resnext_bench.machine.doctor.checks import examine
+from resnext_bench.machine.doctor.findings import here
+from resnext_bench.reports.networks.architectures import model_rows
 from resnext_bench.reports.render import architectures, comparison, console, loaders
 from resnext_bench.reports.render.markdown import escaped, markdown
 from resnext_bench.reports.render.model import Column, Line, Section, Table, summary
 from resnext_bench.reports.render.runs import diff_sections, runs_sections
+from resnext_bench.reports.store.diff import diff
 from tests.machine.made_kernel import QUIET
 from tests.reports.made_comparisons import made_comparison
 from tests.reports.made_loaders import made_bench
@@ -27,7 +27,7 @@ REPORTS: dict[str, Callable[[], Iterator[Section]]] = {
     "runs": lambda: runs_sections([made_record(), made_comparison()]),
     "loaders": lambda: loaders.sections(made_bench()),
     "models": lambda: architectures.models_sections(model_rows(["resnet50", "alexnet"], None), []),
-    "doctor": lambda: doctor.sections(examine(here(), sampler=lambda sources: QUIET)),
+    "doctor": lambda: command.sections(examine(here(), sampler=lambda sources: QUIET)),
     "diff": lambda: diff_sections(diff(made_record(), made_record(id="20260302-120000-m-b"))),
 }
 

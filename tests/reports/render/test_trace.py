@@ -13,8 +13,8 @@ from resnext_bench.reports.render.kernel_names import fitting, short
 from resnext_bench.reports.render.trace import print_ranks, print_trace
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.work.ranks import collectives, ranks
 from tests.reports.trace.made import Made
 
 WIDTHS = (80, 100, 120, 160)

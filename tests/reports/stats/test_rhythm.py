@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from resnext_bench.lab.calibration.profiles import HOSTILE, QUIET, SHARED, Profile, log_noise
 from resnext_bench.reports.stats.rhythm import find_rhythm, whole_periods
-from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, Profile, log_noise
 
 Floats = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from resnext_bench.lab.calibration.profiles import QUIET, log_noise
 from resnext_bench.reports.stats.noise import long_run_variance, robust_sd
 from resnext_bench.reports.stats.segments import levels, segment_starts
-from tests.reports.stats.profiles import QUIET, log_noise
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from resnext_bench.lab.calibration.profiles import (
+    HOSTILE,
+    QUIET,
+    SHARED,
+    TRENDING,
+    Profile,
+    log_noise,
+)
 from resnext_bench.reports.stats.steady import FEWEST_STEPS, Steady, steady
-from tests.reports.stats.profiles import HOSTILE, QUIET, SHARED, TRENDING, Profile, log_noise
 
 Floats = NDArray[np.float64]
 LAUNCHES = 250

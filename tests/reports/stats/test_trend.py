@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from resnext_bench.lab.calibration.profiles import QUIET, TRENDING, log_noise
 from resnext_bench.reports.stats.effects import t_interval
 from resnext_bench.reports.stats.trend import (
     POOLED_ALPHA,
@@ -18,7 +19,6 @@ from resnext_bench.reports.stats.trend import (
     trend_of_ratios,
     trend_over_sessions,
 )
-from tests.reports.stats.profiles import QUIET, TRENDING, log_noise
 
 
 def trend(slope: float, error: float = 0.003, steps: int = 100) -> Trend:

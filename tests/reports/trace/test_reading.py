@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace import TraceReport
-from resnext_bench.reports.trace import pieces, source
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.reading import pieces, source
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 

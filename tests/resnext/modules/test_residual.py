@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from resnext_bench.lab.campaigns.totals import multiply_adds, parameters
 from resnext_bench.resnext.modules.blocks import Bottleneck
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.spec import BlockSpec, ResNeXtSpec
-from tests.resnext.totals import multiply_adds, parameters
 
 
 @pytest.fixture(autouse=True)

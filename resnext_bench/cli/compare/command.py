@@ -1,0 +1,236 @@
+"""The command `compare`: from two sides to a verdict on the screen."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import msgspec
+
+from resnext_bench.cli.compare.sides import ids_of, refuse, side_request, words_of
+from resnext_bench.cli.run.command import Pardon, minutes_to_wait, say
+from resnext_bench.cli.terminal.show import format_of, show_stored, shown_when_interrupted
+from resnext_bench.config.options import flag
+from resnext_bench.config.request import merged
+from resnext_bench.errors import UsageError
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.machine.lock import wait_until_free
+from resnext_bench.machine.member import require_alone
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.runs import find, runs_folder
+from resnext_bench.session.turns.blocks import FEWEST_PAIRS
+
+if TYPE_CHECKING:
+    from resnext_bench.cli.compare.display import CompareDisplay
+
+FAILED, SLOWER = 4, 1
+_UNSURE: Final = ("can't tell", "never steady", "invalid")
+
+_OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo", "as_is")
+_SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
+_OF_BLOCKS: Final = ("blocks", "block_steps")
+_OF_MEASURING: Final = ("design", *_OF_BLOCKS)
+_OF_BUDGET: Final = ("margin", "max_sessions", "max_minutes")
+_AGREED: Final = "was agreed before the first session; --resume goes on with what it was"
+_BOUNDS: Final[dict[str, tuple[type[int] | type[float], float, float]]] = {
+    "margin": (float, 0.01, 50),
+    "max_sessions": (int, 2, 1000),
+    "max_minutes": (float, 0.1, 10_000),
+    "blocks": (int, 4, 1000),
+    "block_steps": (int, 2, 100_000),
+}
+_MOST_STEPS: Final = 2_000_000
+"""Times of as many steps are 100 MB for each rank."""
+
+
+def compare_command(given: Mapping[str, Any]) -> int:
+    """Compare as asked, show the record, and return the exit code."""
+    require_alone("compare")
+    root = runs_folder(given["output"])
+    if minutes := minutes_to_wait(given["wait"]):
+        refuse(given, ("a_runs", "b_runs"), "measures nothing: there is nothing to wait for")
+        wait_until_free(minutes, say)
+    form = format_of(given)
+    with shown_when_interrupted(form), _display() as display:
+        record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
+    show_stored(record, form)
+    pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
+    code = exit_code(record, pardon)
+    if given["json"] and (record.verdict is None or record.verdict in _UNSURE):
+        from resnext_bench.reports.render.sentences import verdict_line, what_to_do
+
+        say("; ".join((verdict_line(record), *what_to_do(record))))
+    return code
+
+
+def _display() -> "CompareDisplay":
+    from resnext_bench.cli.compare.display import CompareDisplay
+    from resnext_bench.machine.doctor.look import look_while_held
+
+    return CompareDisplay(look=look_while_held)
+
+
+def exit_code(record: Comparison, pardon: Pardon) -> int:
+    """0 same, faster, negligible; 1 slower; 3 where nothing is certain; 4 failed."""
+    if record.status == "failed":
+        return FAILED
+    if record.verdict is None or record.verdict in _UNSURE:
+        invalid = record.verdict == "invalid"
+        return pardon.code(invalid=invalid, unsure=not invalid)
+    return SLOWER if record.verdict == "slower" else 0
+
+
+def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    from resnext_bench.session.compare.opening import resume
+
+    refuse(given, _SIDES, "says what is compared; --resume goes on with the sides it had")
+    refuse(given, (*_OF_BUDGET, *_OF_MEASURING), _AGREED)
+    return resume(find(root, given["resume"]), inspect(), display)
+
+
+def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    if given["a_runs"] is not None or given["b_runs"] is not None:
+        return _stored(given, root)
+    if given["script"] is not None:
+        return _script(given, root, display)
+    return _configurations(given, root, display)
+
+
+def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    from resnext_bench.session.compare.opening import Asked, compare
+
+    refuse(given, _OF_SCRIPTS, "is for a script of your own; name its command with --script")
+    a, b = _sides(given)
+    _require_design(given)
+    asked = Asked(
+        a=a,
+        b=b,
+        given=(given["a"] or "", given["b"] or ""),
+        design=given["design"],
+        limits=_limits(given),
+        root=root,
+        command=tuple(sys.argv[1:]),
+    )
+    return compare(asked, inspect(), display)
+
+
+def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
+    from resnext_bench.session.compare.opening_script import AskedScript, compare_script
+
+    _require_design(given)
+    if given["design"] == "auto":
+        why = "is for scripts that take turns: give --design duet (they call resnext_bench.step())"
+        refuse(given, _OF_BLOCKS, why)
+    both = words_of(given["both"], "--both")
+    a, b = (words_of(given[name] or "", f"--{name}") for name in ("a", "b"))
+    script = words_of(given["script"], "--script")
+    if not script:
+        raise UsageError('--script needs a command, as in --script "python train.py"')
+    revisions = given["a_rev"], given["b_rev"]
+    if "" in revisions:  # an unset variable of a shell: never the working tree in silence
+        name = "--a-rev" if revisions[0] == "" else "--b-rev"
+        raise UsageError(f'{name} "": a revision is needed; left out, it is the files as they are')
+    if not any(revisions):
+        _require_two(given)
+        refuse(given, ("repo",), "is for revisions; name one with --a-rev or --b-rev")
+    asked = AskedScript(
+        script=(*script, *both),
+        arguments=(a, b),
+        revisions=revisions,
+        folder=(given["repo"] or Path()).absolute(),
+        limits=_limits_of_scripts(given),
+        root=root,
+        command=tuple(sys.argv[1:]),
+        design=given["design"],
+    )
+    return compare_script(asked, inspect(), display)
+
+
+def _limits_of_scripts(given: Mapping[str, Any]) -> Limits:
+    """As of configurations; but the script's own length says how many blocks there are."""
+    limits = _limits(given)
+    pairs = limits.pairs if given["blocks"] is not None else 0
+    return msgspec.structs.replace(limits, pairs=pairs, more_pairs=False, as_is=given["as_is"])
+
+
+def _require_design(given: Mapping[str, Any]) -> None:
+    from resnext_bench.session.compare.script import Wanted
+
+    if given["design"] not in get_args(Wanted):
+        raise UsageError(f"--design {given['design']}: choose from {', '.join(get_args(Wanted))}")
+    if given["design"] == "relaunch":
+        refuse(given, _OF_BLOCKS, "is for duets; --design relaunch launches the sides in turn")
+
+
+def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
+    from resnext_bench.session.compare.stored import AskedStored, compare_stored
+
+    others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
+    others += [name for name in _OF_BUDGET if name != "margin"]
+    refuse(given, others, "does not go with --a-runs and --b-runs: nothing is measured")
+    asked = AskedStored(
+        a=ids_of(given["a_runs"], "--a-runs"),
+        b=ids_of(given["b_runs"], "--b-runs"),
+        margin_percent=_number("margin", given["margin"]),
+        root=root,
+        command=tuple(sys.argv[1:]),
+    )
+    return compare_stored(asked)
+
+
+def _require_two(given: Mapping[str, Any]) -> None:
+    if given["a"] is not None and given["b"] is not None:
+        return
+    if given["script"] is not None:
+        raise UsageError(
+            "compare needs two sides: --a and --b, which are appended to --script, "
+            'as in --a "--lr 1" --b "--lr 2", or --a-rev and --b-rev'
+        )
+    raise UsageError(
+        "compare needs two sides: --a OPTIONS and --b OPTIONS, "
+        'as in --a "--amp" --b "--amp --no-channels-last" ("" for the defaults)'
+    )
+
+
+def _sides(given: Mapping[str, Any]) -> tuple[Request, Request]:
+    _require_two(given)
+    both = side_request(given["both"], "--both")
+    a, b = (merged(side_request(given[name], f"--{name}"), both) for name in ("a", "b"))
+    return a, b
+
+
+def _limits(given: Mapping[str, Any]) -> Limits:
+    numbers = {name: _number(name, given[name]) for name in _BOUNDS if given[name] is not None}
+    blocks = numbers.get("blocks")
+    if blocks and blocks % 2:
+        raise UsageError(
+            f"--blocks {given['blocks']}: must be even, as blocks are played a b, b a: over both "
+            "turns what being second costs is equal for both sides"
+        )
+    steps = (blocks or 0) * (numbers.get("block_steps") or 0)
+    if steps > _MOST_STEPS:
+        raise UsageError(
+            f"--blocks {given['blocks']} --block-steps {given['block_steps']}: that is {steps:,} "
+            f"steps of a side in a session; at most {_MOST_STEPS:,} are kept"
+        )
+    return Limits(
+        margin_percent=float(numbers["margin"]),
+        max_sessions=int(numbers["max_sessions"]),
+        max_minutes=float(numbers["max_minutes"]),
+        pairs=int(blocks or FEWEST_PAIRS),
+        more_pairs=blocks is None,
+        block_steps=int(numbers.get("block_steps", 0)),
+    )
+
+
+def _number(name: str, text: str) -> float:
+    kind, low, high = _BOUNDS[name]
+    try:
+        value = kind(text)
+    except ValueError as error:
+        word = "a whole number" if kind is int else "a number"
+        raise UsageError(f"{flag(name)} {text}: {word} is needed") from error
+    if not low <= value <= high:
+        raise UsageError(f"{flag(name)} {text}: must be from {low:g} to {high:g}")
+    return value

@@ -1,0 +1,217 @@
+"""`data bench`: how fast loaders load here, and how many threads they need."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from resnext_bench.cli.data.shared import as_json, at_work, one_of, whole
+from resnext_bench.cli.terminal.show import format_of, show_sections
+from resnext_bench.config.pipeline import dali_installed
+from resnext_bench.config.request import checked
+from resnext_bench.config.resolve import resolve
+from resnext_bench.errors import BenchError, CannotHere, UsageError, is_of_the_environment
+from resnext_bench.machine.inventory import Machine, inspect
+from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.member import require_alone
+from resnext_bench.pipelines.names import printable
+from resnext_bench.reports.figures.loaders import CONFIDENCE, LoaderBench, Setting
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.session.loader_sweep import Sweep, Swept, request_of
+from resnext_bench.session.runs.data import Data
+from resnext_bench.session.runs.recording import Recording, open_recording
+
+UNSURE: Final = 3
+SUFFIXES: Final = (".html", ".svg", ".png")
+_PASSED: Final = (
+    *("image_size", "batch_size", "nproc_per_node", "device", "pixels", "bad_files", "seed"),
+    *("data", "split"),
+)
+_DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
+
+
+def bench_command(given: Mapping[str, Any]) -> int:
+    """Sweep, print the tables, then write the chart: what was measured is never lost."""
+    require_alone("data bench")
+    form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
+    rounds = _rounds(given["rounds"])
+    request = _request(given)
+    depths = _numbers("--prefetch", given["prefetch"], 64)
+    settings = _settings(given, request, machine, depths)
+    with (
+        measuring("data bench"),
+        at_work("nothing is kept of it") as tell,
+        temporary_folder() as root,
+    ):
+        run = open_recording(
+            request_of(request, settings[0]), machine, root=root, command=(), tell=tell
+        )
+        sizes = _sizes(run.data)
+        swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
+        bench = _bench(run, swept, sizes)
+    if form == "json":
+        as_json(bench)
+    else:
+        from resnext_bench.reports.render.loaders import sections
+
+        show_sections(sections(bench), form)
+    if chart:
+        _draw(bench, chart)
+    return UNSURE if bench.invalid and not given["allow_unsure"] else 0
+
+
+def _request(given: Mapping[str, Any]) -> Request:
+    whole("--batch-size", given["batch_size"], 1, 1_000_000)
+    named = {name: given[name] for name in _PASSED if given.get(name) is not None}
+    return _DEFAULTS | checked(named, typed=False)
+
+
+def _chart(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    path = Path(text).expanduser()
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"--chart {text}: give a name that ends in {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--chart {text}: no such folder: {path.parent}")
+    try:
+        _try_to_write(path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    return path
+
+
+def _try_to_write(path: Path) -> None:
+    """Raise OSError where a file cannot be written, and leave all as it was."""
+    if path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    else:  # the permissions do not tell all, as of /proc
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+
+
+def _draw(bench: LoaderBench, path: Path) -> None:
+    from resnext_bench.reports.render.charts import loader_chart, save
+
+    try:
+        save(loader_chart(bench), path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> BenchError:
+    kind = CannotHere if is_of_the_environment(error) else UsageError
+    return kind(
+        f"--chart {path}: cannot be written: {error.strerror or error}; name a file in a folder of"
+        " yours"
+    )
+
+
+def _rounds(text: str) -> int:
+    rounds = whole("--rounds", text, 4, 1000)
+    if rounds % 2:
+        raise UsageError(f"--rounds {rounds}: give an even number, as {rounds + 1}")
+    return rounds
+
+
+def _settings(
+    given: Mapping[str, Any], request: Request, machine: Machine, depths: list[int]
+) -> list[Setting]:
+    """All threads of every pipeline and place of decoding, at the middle prefetch depth."""
+    depth = 2 if 2 in depths else depths[len(depths) // 2]
+    found = []
+    for pipeline in _pipelines(given["pipeline"]):
+        least: Request = {"pipeline": pipeline, "loader_threads": 1, "prefetch": 1}
+        plain = resolve(request | least, machine, None)
+        ranks = plain.config.nproc_per_node
+        threads = (
+            _numbers("--loader-threads", given["loader_threads"], 1024)
+            if given["loader_threads"]
+            else _doubling(max(1, machine.usable_cores // ranks))
+        )
+        for decode in _decodes(given["decode"], pipeline, plain.config.device):
+            found += [
+                Setting(pipeline=pipeline, decode=decode, loader_threads=count, prefetch=depth)  # type: ignore[arg-type]
+                for count in threads
+            ]
+    if not found:
+        raise UsageError(f"--decode {given['decode']}: no pipeline of --pipeline decodes so here")
+    return found
+
+
+def _pipelines(text: str | None) -> list[str]:
+    if text is None:
+        return ["dali", "torchvision"] if dali_installed() else ["torchvision"]
+    return [one_of("--pipeline", name, ("dali", "torchvision")) for name in text.split(",")]
+
+
+def _decodes(text: str | None, pipeline: str, device: str) -> list[str]:
+    able = ["cpu", "mixed"] if (pipeline, device) == ("dali", "cuda") else ["cpu"]
+    if text is None:
+        return able
+    wanted = [one_of("--decode", name, ("cpu", "mixed")) for name in text.split(",")]
+    return [name for name in wanted if name in able]
+
+
+def _numbers(option: str, text: str, most: int) -> list[int]:
+    """Numbers with commas between them, each once."""
+    return sorted({whole(option, part.strip(), 1, most) for part in text.split(",")})
+
+
+def _doubling(most: int) -> list[int]:
+    """1, 2, 4 and so on, and the most."""
+    powers = [1 << shift for shift in range(most.bit_length()) if 1 << shift < most]
+    return [*powers, most]
+
+
+def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
+    data, config, machine = run.data, run.config, run.machine
+    assert data
+    gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
+    return LoaderBench(
+        folder=printable(data.facts.root),
+        images=len(sizes),
+        mean_bytes=round(sum(sizes) / len(sizes)),
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        ranks=config.world_size,
+        rank_cores=len(run.topology.places[0].cores),
+        device=config.device,
+        pixels=config.pixels,
+        confidence_percent=100 * CONFIDENCE,
+        hardware=f"{machine.cpu_name}{gpu}, {machine.usable_cores} cores",
+        versions=_versions(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        threads=swept.threads,
+        knees=swept.knees,
+        prefetch=swept.prefetch,
+        notes=(*data.notes, *swept.notes),
+        invalid=swept.invalid,
+    )
+
+
+def _sizes(data: Data | None) -> list[int]:
+    """Bytes of each image, in a file of its own or in a shard; asked before all is measured."""
+    assert data
+    if data.images.ranges:
+        return list(data.images.ranges.length)
+    root = Path(data.facts.root)
+    try:
+        return [(root / name).stat().st_size for name in data.images.files]
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {error.filename or root} any more: {error.strerror};"
+            " leave the files alone while loaders are measured"
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    """Of what loads, as far as it is installed."""
+    from importlib.metadata import distributions
+
+    wanted = ("resnext-bench", "torch", "torchvision", "nvidia-dali", "pillow")
+    names = {one.metadata["Name"]: one.version for one in distributions()}
+    return {name: names[name] for name in sorted(names) if name.startswith(wanted)}

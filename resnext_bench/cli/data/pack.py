@@ -1,0 +1,94 @@
+"""`data pack`: a folder of images as shards."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from resnext_bench.cli.data.shared import (
+    as_json,
+    at_work,
+    bad_rows,
+    one_of,
+    proved,
+    whole,
+    workers_of,
+)
+from resnext_bench.errors import UsageError
+from resnext_bench.pipelines.images.proof import Proof, require_good
+from resnext_bench.pipelines.making.pack import Format, Packed, pack
+from resnext_bench.pipelines.making.staging import lies_in, taken
+from resnext_bench.pipelines.names import printable
+from resnext_bench.pipelines.shards.sharded import scan_split
+from resnext_bench.reports.figures.datasets import PackedSet, ShardRow
+
+
+def pack_command(given: Mapping[str, Any]) -> int:
+    """Prove the files, pack the good ones, and say what was written."""
+    root, out = (Path(given[name]).expanduser() for name in ("folder", "out"))
+    kind = cast(Format, one_of("--format", given["format"], get_args(Format)))
+    shard_bytes = whole("--shard-mb", given["shard_mb"], 1, 100_000) * 1_000_000
+    seed = whole("--seed", given["seed"], 0, 2**31 - 1)
+    skip = one_of("--bad-files", given["bad_files"], ("stop", "skip")) == "skip"
+    workers, start = workers_of(given["workers"]), time.monotonic()
+    _require_place(root, out)
+    with at_work(f"nothing was left at {out}") as tell:
+        folder = scan_split(root, given.get("split"))
+        proof = proved(folder, workers, tell)
+        require_good(proof, skip=skip)
+        packed = pack(
+            proof,
+            out,
+            format=kind,
+            shard_bytes=shard_bytes,
+            seed=seed,
+            readers=workers,
+            progress=lambda done, total: tell("packing", done, total),
+        )
+    _show(_report(proof, out, packed, time.monotonic() - start), as_text=not given["json"])
+    return 0
+
+
+def _require_place(root: Path, out: Path) -> None:
+    """Before hours of decoding rather than after."""
+    if lies_in(out, root):
+        raise UsageError(f"{out} lies in {root}, which is packed; name a folder outside it")
+    if taken(out):
+        raise UsageError(f"{out} is there and not empty; name a folder that is not there yet")
+
+
+def _show(found: PackedSet, *, as_text: bool) -> None:
+    if not as_text:
+        as_json(found)
+        return
+    from resnext_bench.cli.terminal.screen import screen
+    from resnext_bench.reports.render.data import print_packed
+
+    print_packed(screen(), found)
+
+
+def _report(proof: Proof, out: Path, packed: Packed, seconds: float) -> PackedSet:
+    rows = [
+        ShardRow(
+            name=shard.name,
+            index=shard.index,
+            images=shard.images,
+            bytes=shard.bytes,
+            sha256=shard.sha256,
+        )
+        for shard in packed.shards
+    ]
+    return PackedSet(
+        folder=printable(proof.good.root),
+        out=printable(out),
+        format=packed.format,
+        images=packed.images,
+        classes=len(packed.classes),
+        extensions=packed.extensions,
+        left_out=bad_rows(proof.bad),
+        seed=packed.seed,
+        bytes=sum(row.bytes for row in rows),
+        shards=rows,
+        seconds=seconds,
+        notes=list(proof.good.notes),
+    )

@@ -1,0 +1,73 @@
+"""What the commands of `data` share: options as numbers, progress, ends that are told in a line."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from resnext_bench.cli.terminal.display import RunDisplay
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.errors import Interrupted, UsageError
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.pipelines.cache import cache_dir
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.images.folder import ImageFolder
+from resnext_bench.pipelines.images.leftovers import Stray
+from resnext_bench.pipelines.images.proof import BadFile, Proof, prove
+from resnext_bench.pipelines.names import printable
+from resnext_bench.reports.figures.datasets import Bad
+from resnext_bench.session.runs.data import told
+
+Tell = Callable[[str, int, int], None]
+
+
+def whole(option: str, text: str, low: int, high: int) -> int:
+    """A number as typed."""
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+        raise UsageError(f"{option} {text}: a whole number from {low:,} to {high:,} is needed")
+    return int(text)
+
+
+def one_of(option: str, text: str, allowed: tuple[str, ...]) -> str:
+    """A word as typed."""
+    if text not in allowed:
+        raise UsageError(f"{option} {text}: choose from {', '.join(allowed)}")
+    return text
+
+
+def workers_of(text: str | None) -> int:
+    """How many processes; by default what this machine can keep busy."""
+    return inspect().usable_cores if text is None else whole("--workers", text, 1, 1024)
+
+
+@contextmanager
+def at_work(consequence: str) -> Iterator[Tell]:
+    """Progress on standard error; wrong data and Ctrl-C end in a line."""
+    try:
+        with RunDisplay() as display:
+            yield display.preparing
+    except DataError as error:
+        raise told(error) from error
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {consequence}") from None
+
+
+def proved(folder: ImageFolder, workers: int, tell: Tell) -> Proof:
+    """Every file decoded once."""
+    return prove(
+        folder,
+        cache=cache_dir(),
+        workers=workers,
+        progress=lambda done, total: tell("checking images", done, total),
+    )
+
+
+def bad_rows(files: Iterable[BadFile | Stray]) -> list[Bad]:
+    """Bad files as they are reported."""
+    return [Bad(path=printable(file.path), why=file.why, seems=file.seems) for file in files]
+
+
+def as_json(found: Any) -> None:
+    """On standard output, alone."""
+    print_json(msgspec.json.format(msgspec.json.encode(found), indent=2))

@@ -1,0 +1,122 @@
+"""The commands of `models`. Only options are declared here, as in `main`."""
+
+from typing import Annotated
+
+import typer
+
+from resnext_bench.cli import options as opt
+from resnext_bench.errors import UsageError
+
+models_app = typer.Typer(help="The networks there are: sizes, arithmetic, memory, floors.")
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A network of ours, as models lists them or made like those"
+    ),
+]
+ImageSize = Annotated[
+    str | None, typer.Option(metavar="N", help="Pixels of the square input (default: the paper's)")
+]
+
+
+@models_app.callback(invoke_without_command=True)
+def models(
+    context: typer.Context,
+    image_size: ImageSize = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """The networks there are: their list, one in full, its floors on a device."""
+    wanted = context.invoked_subcommand
+    if wanted is None:
+        list_models(image_size, json, markdown)
+    elif json or markdown or image_size is not None:
+        name = "--json" if json else "--markdown" if markdown else "--image-size"
+        raise UsageError(
+            f"{name} stands before {wanted}; give it after: models {wanted} ... {name}"
+        )
+
+
+@models_app.command("list")
+def list_models(
+    image_size: ImageSize = None, json: opt.Json = False, markdown: opt.Markdown = False
+) -> None:
+    """List well-known networks: parameters, FLOP of forward and training, activation memory.
+
+    Every figure is exact and follows from the architecture; nothing is built. So does
+    models alone. With --image-size, networks that do not take such images are left out.
+    """
+    from resnext_bench.cli.models.commands import list_command
+
+    raise typer.Exit(list_command(image_size, opt.form_of(json=json, markdown=markdown)))
+
+
+@models_app.command()
+def show(
+    name: Name,
+    form: opt.Form = None,
+    image_size: ImageSize = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """Show one network as its paper's table does: stages, parameters, multiply-adds, memory.
+
+    Example: models show resnext101_64x4d
+    """
+    from resnext_bench.cli.models.commands import show_command
+
+    shown = opt.form_of(json=json, markdown=markdown)
+    raise typer.Exit(show_command(name, form, image_size, shown))
+
+
+@models_app.command()
+def roofline(
+    name: Name,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A GPU by its data sheet: h200, h100, a100, mi300x, ..."),
+    ] = None,
+    batch_size: Annotated[str, typer.Option(metavar="N", help="Images of a step")] = "256",
+    image_size: ImageSize = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[fp32|tf32|bf16|fp16]",
+            help="Type of the products (default: bf16, or fp16 where the device lacks it)",
+        ),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="[nhwc|nchw]",
+            help="Of the maps; in nchw narrow convolutions transpose them on the way in and out",
+        ),
+    ] = "nhwc",
+    form: opt.Form = None,
+    tflops: Annotated[
+        str | None,
+        typer.Option(metavar="X", help="Products, TFLOP/s, instead of the data sheet's"),
+    ] = None,
+    bandwidth: Annotated[
+        str | None,
+        typer.Option(metavar="GB/S", help="Of memory, instead of the data sheet's"),
+    ] = None,
+    top: Annotated[str, typer.Option(metavar="N", help="Rows of the table; 0: all")] = "20",
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """Say how fast each layer can be at most on a device, and with that a training step.
+
+    A kernel takes at least its FLOP at the device's rate, and at least its bytes at the bandwidth
+    of memory. Assumed: each kernel reads and writes each operand once, nothing stays in a cache
+    between kernels, and each layer is a kernel, as in eager PyTorch.
+
+    Example: models roofline resnext50_32x4d --device h200
+
+    Example: models roofline resnext50_32x4d --tflops 2.1 --bandwidth 40 --dtype fp32
+    """
+    given = dict(locals())
+    from resnext_bench.cli.models.commands import roofline_command
+
+    raise typer.Exit(roofline_command(given))

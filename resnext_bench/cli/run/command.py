@@ -1,0 +1,158 @@
+"""The command `run`: from options to a record on the screen."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnext_bench.cli.terminal.show import Format, show_stored, shown_when_interrupted
+from resnext_bench.config.request import checked, merged, read_file
+from resnext_bench.errors import UsageError
+from resnext_bench.machine.doctor.look import begin_look
+from resnext_bench.machine.inventory import Machine, inspect
+from resnext_bench.machine.lock import wait_until_free
+from resnext_bench.machine.member import Member, find_member
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.store.runs import runs_folder
+
+FAILED, UNSURE = 4, 3
+MOST_MINUTES = 10_000
+"""Of --wait: a week."""
+
+
+def run_command(
+    given: dict[str, object],
+    file: Path | None,
+    pardon: "Pardon",
+    output: Path | None,
+    form: Format,
+    *,
+    dry_run: bool,
+    wait: str | None = None,
+) -> int:
+    """Run as asked, show the record, and return the exit code."""
+    minutes = minutes_to_wait(wait)
+    request = merged(checked(given, typed=False), read_file(file) if file else {})
+    if dry_run:
+        from resnext_bench.cli.run.dry_run import show_plan
+
+        member, machine = _whereabouts()
+        if member is None or member.leads:
+            show_plan(request, machine, member, form)
+        return 0
+    if minutes:
+        wait_until_free(minutes, say)
+    return run_request(request, output, form, pardon=pardon)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pardon:
+    """What does not make the exit code 3."""
+
+    unsure: bool = False
+    """Steps that never became steady, and verdicts that cannot tell."""
+    invalid: bool = False
+    """Figures that are not to be believed."""
+
+    def code(self, *, invalid: bool, unsure: bool) -> int:
+        """3 where something is not pardoned."""
+        return UNSURE if (invalid and not self.invalid) or (unsure and not self.unsure) else 0
+
+
+def minutes_to_wait(given: str | None) -> float:
+    """Minutes of --wait, 0 without it."""
+    if given is None:
+        return 0.0
+    try:
+        minutes = float(given)
+    except ValueError as error:
+        raise UsageError(f"--wait {given}: a number of minutes is needed") from error
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise UsageError(f"--wait {given}: must be from 0 to {MOST_MINUTES:,}")
+    return minutes
+
+
+def say(text: str) -> None:
+    """Tell the user something while nothing else is shown."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_request(request: Request, output: Path | None, form: Format, *, pardon: Pardon) -> int:
+    """Run a checked request, or take part in it as one of somebody's ranks."""
+    member, machine = _whereabouts()
+    if member and not member.leads:
+        from resnext_bench.session.runs.joined import take_part
+
+        take_part(request, machine, member, runs_folder(output))
+        return 0
+    look = begin_look()
+    # The sessions need numpy and the figures scipy: not before a run is certain.
+    from resnext_bench.cli.terminal.display import RunDisplay
+    from resnext_bench.session.runs.run import execute
+
+    seen = look()
+    with RunDisplay(look=lambda: seen) as display:
+        request, note = _with_batch(request, member, machine, display.preparing)
+        with shown_when_interrupted(form):
+            record = execute(
+                request,
+                machine,
+                root=runs_folder(output),
+                command=tuple(sys.argv[1:]),
+                display=display,
+                member=member,
+                note=note,
+            )
+    show_stored(record, form)
+    if record.profiled and form != "json":
+        from resnext_bench.cli.trace.report import show_profiled
+
+        show_profiled(record.id, runs_folder(output), form)
+    code = exit_code(record, pardon)
+    if form == "json" and (doubt := doubt_of(record)):
+        say(f"{doubt} ({record.id})")
+    return code
+
+
+def doubt_of(record: Record) -> str:
+    """Why a run's exit code is not 0, and the way out, in one line; empty where it is."""
+    if record.status == "failed":
+        return f"failed: {record.why}"
+    if record.status == "invalid":
+        return f"invalid: {record.why}; run it on a quiet machine, or --allow-invalid"
+    never = [one for one in record.sessions if not one.steadiness.steady]
+    if not never:
+        return ""
+    return f"{never[0].steadiness.why}; give more --steps or --warm-up, or --allow-unsure"
+
+
+def _with_batch(
+    request: Request, member: Member | None, machine: Machine, tell: Callable[[str, int, int], None]
+) -> tuple[Request, str]:
+    """The request with a number for --batch-size auto, and a note of how it was found."""
+    from resnext_bench.session.runs.batch import AUTO, require_number, with_largest_batch
+
+    if request.get("batch_size") != AUTO:
+        return request, ""
+    if member:
+        require_number(request, f"{member.launcher} has started the ranks; give a number")
+    return with_largest_batch(request, machine, tell)
+
+
+def _whereabouts() -> tuple[Member | None, Machine]:
+    """The part of this process in somebody's group, if it has one, and the machine it may use."""
+    member, machine = find_member(), inspect()
+    if member is None:
+        return None, machine
+    from resnext_bench.machine.host.share import own_share
+
+    return member, own_share(machine, member)
+
+
+def exit_code(record: Record, pardon: Pardon) -> int:
+    """0 for a sound run, 3 for one that cannot be believed, 4 for one that failed."""
+    if record.status == "failed":
+        return FAILED
+    unsteady = any(not session.steadiness.steady for session in record.sessions)
+    return pardon.code(invalid=record.status == "invalid", unsure=unsteady)

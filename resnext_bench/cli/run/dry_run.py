@@ -1,0 +1,101 @@
+"""`run --dry-run`: the launch plan, with nothing started, made or written."""
+
+from pathlib import Path
+
+import msgspec
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.cli.terminal.show import Format
+from resnext_bench.config.resolve import Resolved, resolve
+from resnext_bench.errors import UsageError
+from resnext_bench.launch.commands import NodeCommand, commands, member_command
+from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.topology import Topology
+from resnext_bench.session.runs.data import describe_data, require_batch
+
+_FOLDER = Path("runs") / "ID" / "session-1"
+_PORT = 29500
+
+
+def show_plan(request: Request, machine: Machine, member: Member | None, form: Format) -> None:
+    """Print choices, places and commands. ID, and the port where none is given, are examples."""
+    data = describe_data(request)
+    resolved = resolve(request, machine, data, member, for_plan=True)
+    notes = data.notes if data else ()
+    if data:
+        require_batch(data, resolved.config)
+    if member:
+        topology = place_member(resolved.config, machine, member)
+        plan: tuple[NodeCommand, ...] = (member_command(topology, member, folder=_FOLDER),)
+    else:
+        topology = place_ranks(resolved.config, machine)
+        port = resolved.port or _PORT
+        plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
+    if form == "markdown":
+        raise UsageError("--markdown --dry-run: a plan is a table, or JSON; leave --markdown out")
+    if form == "json":
+        print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
+        return
+    _print(resolved, topology, plan, notes)
+
+
+def _as_json(
+    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+) -> bytes:
+    return msgspec.json.encode(
+        {
+            "resolved": resolved.config,
+            "choices": resolved.choices,
+            "topology": topology,
+            "cannot_run_here": resolved.cannot,
+            "notes": notes,
+            "commands": [
+                {
+                    "node": command.node,
+                    "argv": command.argv,
+                    "environment": dict(command.environment),
+                    "cores": command.cores,
+                }
+                for command in plan
+            ],
+        }
+    )
+
+
+def _print(
+    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from resnext_bench.cli.terminal.screen import screen
+
+    console = screen()
+    choices = Table("chosen for this machine", "value", "why", box=box.SIMPLE_HEAD, pad_edge=False)
+    for choice in resolved.choices:
+        choices.add_row(choice.option.replace("_", "-"), str(choice.value), choice.why)
+    console.print(choices)
+    places = Table(
+        *("node", "local rank", "cores", "threads", "loader threads", "device"),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for place in topology.places:
+        shared = f" (shared by {place.device_shared_by})" if place.device_shared_by > 1 else ""
+        places.add_row(
+            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores)) or "none"),
+            *(str(place.threads), str(place.loader_threads), place.device + shared),
+        )
+    console.print(places)
+    for command in plan:
+        console.print(f"[bold]node {command.node}[/] would run", highlight=False)
+        console.print(command.shell(), soft_wrap=True, markup=False)
+    for note in notes:
+        console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
+    for why in resolved.cannot:
+        console.print(f"This machine could not run it: {why}", markup=False, highlight=False)
+    console.print("[dim]Nothing was started. ID stands for the run's id.[/]")

@@ -1,0 +1,215 @@
+"""The commands of `runs`. Only options are declared here, as in `main`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from resnext_bench.cli import options as opt
+
+runs_app = typer.Typer(help="Look at stored runs, compare and repeat them.", no_args_is_help=True)
+
+Wanted = Annotated[
+    str, typer.Argument(metavar="ID", help="The run's id, its beginning or its end, or: last")
+]
+_WHICH = "Which runs"
+
+
+def _chosen(text: str, name: str, metavar: str) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=_WHICH, metavar=metavar)
+
+
+StatusIs = Annotated[
+    str | None,
+    _chosen(
+        "ok, failed, interrupted, invalid, unfinished, or the verdict of a comparison",
+        "--status",
+        "WORD",
+    ),
+]
+ModelIs = Annotated[str | None, _chosen("The model's name, or its beginning", "--model", "NAME")]
+HasTag = Annotated[
+    list[str] | None, _chosen("Has this tag; given again: has all of them", "--tag", "TAG")
+]
+Since = Annotated[
+    str | None,
+    _chosen("Begun then or later: a date (UTC) or an age (90m, 12h, 7d, 2w)", "--since", "WHEN"),
+]
+Before = Annotated[str | None, _chosen("Begun before then", "--before", "WHEN")]
+Where = Annotated[
+    str | None,
+    _chosen(
+        "A condition in SQL over the columns of the table runs (see runs query), as in "
+        "\"batch_size >= 64 AND amp_dtype = 'bf16'\"",
+        "--where",
+        "SQL",
+    ),
+]
+
+
+@runs_app.command("list")
+def list_runs(
+    status: StatusIs = None,
+    model: ModelIs = None,
+    tag: HasTag = None,
+    since: Since = None,
+    before: Before = None,
+    where: Where = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            help="Sort by a column of the table runs; -COLUMN turns the order round "
+            "(default: the oldest first)",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None,
+        typer.Option(help="The newest N of them; with --sort the first N", metavar="N"),
+    ] = None,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """List the stored runs, oldest first.
+
+    Example: runs list --status ok --since 7d --sort -images_per_s --limit 5
+    """
+    given = dict(locals())
+    from resnext_bench.cli.runs.reading import list_command
+
+    raise typer.Exit(list_command(given))
+
+
+@runs_app.command("show")
+def show(
+    wanted: Wanted,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """Show one run as it was shown at its end."""
+    form = opt.form_of(json=json, markdown=markdown)
+    from resnext_bench.cli.runs.reading import show_command
+
+    raise typer.Exit(show_command(wanted, output, form))
+
+
+@runs_app.command("diff")
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A run, as for show")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another run")],
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """Show what changed between two runs: configuration, machine, software, figures.
+
+    Nothing is judged: `compare` does that.
+    """
+    form = opt.form_of(json=json, markdown=markdown)
+    from resnext_bench.cli.runs.reading import diff_command
+
+    raise typer.Exit(diff_command(a, b, output, form))
+
+
+@runs_app.command("query")
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="A question in DuckDB's SQL")],
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Put a question in SQL to all stored runs.
+
+    Tables: runs (a row for each record), sessions, pairs (of comparisons),
+    steps (a row for each step of each rank).
+
+    Example: runs query "DESCRIBE runs"
+
+    Example: runs query "SELECT model, max(images_per_s) FROM runs GROUP BY model"
+
+    Example: runs query "COPY (SELECT * FROM steps) TO 'steps.csv'"
+    """
+    from resnext_bench.cli.runs.reading import query_command
+
+    raise typer.Exit(query_command(sql, output, json))
+
+
+@runs_app.command("tag")
+def tag(
+    wanted: Wanted,
+    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="One or more words")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead")] = False,
+    output: opt.Output = None,
+) -> None:
+    """Put tags on a run, or take them away. What is tagged is not pruned."""
+    from resnext_bench.cli.runs.writing import tag_command
+
+    raise typer.Exit(tag_command(wanted, tuple(tags), remove, output))
+
+
+@runs_app.command("note")
+def note(
+    wanted: Wanted,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help='The note; "" removes it')],
+    output: opt.Output = None,
+) -> None:
+    """Write a note on a run, in place of the one it has."""
+    from resnext_bench.cli.runs.writing import note_command
+
+    raise typer.Exit(note_command(wanted, text, output))
+
+
+@runs_app.command("prune")
+def prune(
+    status: StatusIs = None,
+    model: ModelIs = None,
+    tag: HasTag = None,
+    since: Since = None,
+    before: Before = None,
+    where: Where = None,
+    keep: Annotated[str, typer.Option(help="Keep the newest N of those chosen", metavar="N")] = "0",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; else they are only shown")
+    ] = False,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Remove stored runs, chosen as `runs list` chooses. Without --yes nothing is removed.
+
+    Tagged runs stay, unless they are chosen by --tag; so do unfinished ones whose
+    files changed within the last hour.
+
+    Example: runs prune --status unfinished --yes
+
+    Example: runs prune --before 90d --keep 20
+    """
+    given = dict(locals())
+    from resnext_bench.cli.runs.writing import prune_command
+
+    raise typer.Exit(prune_command(given))
+
+
+@runs_app.command("rerun")
+def rerun(
+    wanted: Wanted,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+    allow_unsure: opt.AllowUnsure = False,
+    allow_invalid: opt.AllowInvalid = False,
+) -> None:
+    """Run the resolved configuration of a stored run again."""
+    from resnext_bench.cli.run.command import Pardon
+    from resnext_bench.cli.runs.reading import rerun_command
+
+    pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
+    form = opt.form_of(json=json, markdown=markdown)
+    raise typer.Exit(rerun_command(wanted, pardon, output, form))
+
+
+@runs_app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of record.json."""
+    from resnext_bench.cli.runs.reading import schema_command
+
+    raise typer.Exit(schema_command())

@@ -1,0 +1,139 @@
+"""The commands of `runs` that read: what is stored, what differs, answers, doing it again."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.cli.run.command import Pardon, run_request
+from resnext_bench.cli.terminal.show import Format, format_of, show_sections, show_stored
+from resnext_bench.config.resolve import request_of
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.store.runs import (
+    Unfinished,
+    find,
+    load,
+    load_run,
+    option_for,
+    runs_folder,
+    scan,
+)
+from resnext_bench.reports.schema.upgrade import Stored, schema
+
+_CHOOSING = ("status", "model", "tag", "since", "before", "where", "sort", "limit")
+
+
+def list_command(given: Mapping[str, Any]) -> int:
+    """All runs, or those chosen; oldest first unless sorted."""
+    form = format_of(given)
+    root = runs_folder(given["output"])
+    every = list(scan(root))
+    found = chosen(every, given, root) if any(given[name] for name in _CHOOSING) else every
+    if given["json"]:
+        _print_json([_plain(run) for run in found])
+        return 0
+    if not found:
+        which = f"none of the {len(every)} runs in {root.absolute()} is meant" if every else ""
+        print(which or f"no runs in {root.absolute()}", file=sys.stderr)
+        return 0
+    from resnext_bench.reports.render.runs import runs_sections
+
+    show_sections(runs_sections(found), form)
+    return 0
+
+
+def chosen(
+    found: Sequence[Stored | Unfinished], given: Mapping[str, Any], root: Path
+) -> list[Stored | Unfinished]:
+    """Those that the options mean."""
+    from resnext_bench.reports.store.selection import Selection, select
+
+    limit = given.get("limit")
+    selection = Selection(
+        status=given["status"],
+        model=given["model"],
+        tags=tuple(given["tag"] or ()),
+        since=given["since"],
+        before=given["before"],
+        where=given["where"],
+        sort=given.get("sort"),
+        limit=None if limit is None else count("--limit", limit),
+    )
+    return select(found, selection, root)
+
+
+def count(option: str, text: str, least: int = 1) -> int:
+    """A number of runs."""
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise UsageError(f"{option} {text}: a whole number of at least {least} is needed")
+    return int(text)
+
+
+def _plain(run: Stored | Unfinished) -> object:
+    if isinstance(run, Unfinished):
+        return {"id": run.id, "status": "unfinished", "why": run.why}
+    return run
+
+
+def _print_json(value: object) -> None:
+    print_json(msgspec.json.encode(value, enc_hook=str))
+
+
+def show_command(wanted: str, output: Path | None, form: Format) -> int:
+    """One run."""
+    show_stored(load(find(runs_folder(output), wanted)), form)
+    return 0
+
+
+def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
+    """What is not the same in two runs."""
+    from resnext_bench.reports.store.diff import diff
+
+    root = runs_folder(output)
+    one, two = (load_run(find(root, wanted)) for wanted in (a, b))
+    if one.id == two.id:
+        raise UsageError(f"{a} and {b} are the same run, {one.id}; name two")
+    found = diff(one, two)
+    if form == "json":
+        _print_json(found)
+        return 0
+    from resnext_bench.reports.render.runs import diff_sections
+
+    show_sections(diff_sections(found, option_for(root)), form)
+    return 0
+
+
+def query_command(sql: str, output: Path | None, as_json: bool) -> int:
+    """An answer in SQL; what could not be read is told, and the rest answers."""
+    from resnext_bench.reports.store.tables import ask
+
+    if not sql.strip():
+        raise UsageError('runs query: no question; try "DESCRIBE runs"')
+    root = runs_folder(output)
+    answer = ask(root, list(scan(root)), sql)
+    if as_json:
+        _print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        return 0
+    from resnext_bench.cli.terminal.screen import screen
+    from resnext_bench.reports.render.runs import print_answer
+
+    print_answer(screen(), answer.columns, answer.rows)
+    return 0
+
+
+def rerun_command(wanted: str, pardon: Pardon, output: Path | None, form: Format) -> int:
+    """The resolved configuration again; what this machine cannot do is said before it starts."""
+    record = load_run(find(runs_folder(output), wanted))
+    request = request_of(record.resolved)
+    if record.data and record.data.made:
+        del request["data"]  # made again from its seed where it is not there
+    return run_request(request, output, form, pardon=pardon)
+
+
+def schema_command() -> int:
+    """JSON Schema of the record."""
+    print_json(msgspec.json.format(msgspec.json.encode(schema()), indent=2))
+    return 0

@@ -1,0 +1,26 @@
+"""The terminal, or whatever stands in its place (`| head`, `| less`)."""
+
+import sys
+
+from rich.console import Console
+
+from resnext_bench.cli.terminal.output import silence
+
+
+class Screen(Console):
+    """A console whose reader may go away: Rich would end the program with code 1, "slower"."""
+
+    def on_broken_pipe(self) -> None:
+        """Measure on, keep the record and the exit code, and say nothing more."""
+        silence(self.file)
+        self.quiet = True
+
+
+def screen() -> Console:
+    """Standard output."""
+    return Screen(highlight=False)
+
+
+def progress_screen(*, quiet: bool = False) -> Console:
+    """Standard error, where progress and remarks go."""
+    return Screen(file=sys.stderr, quiet=quiet)

@@ -1,0 +1,66 @@
+"""A record on standard output: as a table for people, as Markdown, or as JSON and nothing else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.errors import Interrupted, UsageError
+from resnext_bench.reports.schema.comparison import Comparison
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.schema.upgrade import Stored
+
+if TYPE_CHECKING:
+    from resnext_bench.reports.render.model import Section
+
+Format = Literal["table", "json", "markdown"]
+
+
+def format_of(given: Mapping[str, Any]) -> Format:
+    """What --json and --markdown ask for."""
+    if given["json"] and given["markdown"]:
+        raise UsageError("--json and --markdown exclude each other; give one of them")
+    if given["json"]:
+        return "json"
+    return "markdown" if given["markdown"] else "table"
+
+
+@contextmanager
+def shown_when_interrupted(form: Format) -> Iterator[None]:
+    """Print what was measured until then before an interruption ends the program."""
+    try:
+        yield
+    except Interrupted as end:
+        if isinstance(end.record, Record | Comparison):
+            show_stored(end.record, form)
+        raise
+
+
+def show_stored(record: Stored, form: Format) -> None:
+    """Print a run or a comparison."""
+    if form == "json":
+        print_json(msgspec.json.format(msgspec.json.encode(record), indent=2))
+        return
+    if isinstance(record, Comparison):
+        from resnext_bench.reports.render.comparison import sections as of_comparison
+
+        show_sections(of_comparison(record), form)
+        return
+    from resnext_bench.reports.render.console import sections
+
+    show_sections(sections(record), form)
+
+
+def show_sections(sections: "Iterable[Section]", form: Format) -> None:
+    """Draw a report on the terminal, or print it as Markdown."""
+    if form == "markdown":
+        from resnext_bench.reports.render.markdown import markdown
+
+        print(markdown(sections), end="")
+        return
+    from resnext_bench.cli.terminal.screen import screen
+    from resnext_bench.reports.render.terminal import draw
+
+    draw(screen(), sections)

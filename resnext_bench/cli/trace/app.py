@@ -1,0 +1,104 @@
+"""The commands of `trace`. Only options are declared here, as in `main`."""
+
+from typing import Annotated
+
+import typer
+
+from resnext_bench.cli import options as opt
+
+trace_app = typer.Typer(
+    help="Say where the time of a profiled run went: traces of PyTorch's profiler, ours or not.",
+    no_args_is_help=True,
+)
+
+Wanted = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHAT",
+        help="A trace (.json, .json.gz), a folder of traces, or a run (its id, or: last)",
+    ),
+]
+
+
+@trace_app.command()
+def report(
+    what: Wanted,
+    top: Annotated[
+        str, typer.Option(metavar="N", help="Rows of each table; --json has all of them")
+    ] = "15",
+    rank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Of several ranks the one told in full (default: the slowest)"
+        ),
+    ] = None,
+    output: opt.Output = None,
+    json: opt.Json = False,
+    markdown: opt.Markdown = False,
+) -> None:
+    """Where each step goes: compute, exposed communication, exposed copies, idle and why.
+
+    Then kernels by class, by name, convolutions by shape and direction, and who pays for
+    layout transforms. On a CPU operators by their own time. Times are exact; docs/traces.md
+    says what each of them means.
+    """
+    from resnext_bench.cli.trace.report import report_command
+
+    form = opt.form_of(json=json, markdown=markdown)
+    raise typer.Exit(report_command(what, top, rank, output, form))
+
+
+@trace_app.command()
+def query(
+    what: Wanted,
+    sql: Annotated[
+        str | None,
+        typer.Argument(help="A question over the tables kernels, ops, steps, collectives"),
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[parquet|csv]", help="Write each table into a file of its own instead"
+        ),
+    ] = None,
+    to: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Where --export writes (default: .)")
+    ] = ".",
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Ask a trace in SQL (DuckDB), or export its tables.
+
+    Example: trace query last "SELECT name, count(*), sum(duration_ns) / 1e6 AS ms FROM kernels
+    GROUP BY name ORDER BY ms DESC LIMIT 10"
+
+    Example: trace query last "DESCRIBE kernels"
+    """
+    from resnext_bench.cli.trace.query import query_command
+
+    raise typer.Exit(query_command(what, sql, export, to, output, as_json=json))
+
+
+@trace_app.command("open")
+def open_traces(
+    what: Wanted,
+    viewer: Annotated[
+        str, typer.Option("--with", metavar="[perfetto|tensorboard]", help="Where to look at it")
+    ] = "perfetto",
+    port: Annotated[
+        str, typer.Option(metavar="N", help="Where to serve; 0: any port that is free")
+    ] = "0",
+    browse: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, too")
+    ] = True,
+    output: opt.Output = None,
+    json: opt.Json = False,
+) -> None:
+    """Look at traces in Perfetto's page or in TensorBoard, until Ctrl-C.
+
+    Served for this machine alone: from another one use ssh -L PORT:127.0.0.1:PORT.
+    Perfetto's page itself comes from the network; the trace stays in your browser.
+    """
+    from resnext_bench.cli.trace.open import open_command
+
+    raise typer.Exit(open_command(what, viewer, port, output, browse=browse, as_json=json))

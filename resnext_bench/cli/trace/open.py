@@ -1,0 +1,70 @@
+"""`trace open`: traces in Perfetto or TensorBoard, served until Ctrl-C."""
+
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.store.files import temporary_folder, writing
+from resnext_bench.reports.store.trace_files import TraceFile, trace_files
+from resnext_bench.serve import tensorboard
+from resnext_bench.serve.perfetto import Server
+
+VIEWERS: Final = ("perfetto", "tensorboard")
+
+
+def open_command(
+    wanted: str, viewer: str, port: str, output: Path | None, *, browse: bool, as_json: bool
+) -> int:
+    """Serve until the user ends it."""
+    if viewer not in VIEWERS:
+        raise UsageError(f"--with {viewer}: {' or '.join(VIEWERS)} is allowed")
+    number = _port(port)
+    traces = trace_files(wanted, output)
+    with suppress(KeyboardInterrupt):
+        if viewer == "tensorboard":
+            _tensorboard(traces, number)
+        else:
+            _perfetto(traces, number, browse=browse, as_json=as_json)
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise UsageError(f"--port {text}: a number from 0 (any that is free) to 65535 is needed")
+    return int(text)
+
+
+def _perfetto(traces: Sequence[TraceFile], port: int, *, browse: bool, as_json: bool) -> None:
+    with Server(traces, port) as server:
+        if as_json:
+            told = {"url": server.url, "traces": [str(trace.path) for trace in traces]}
+            print_json(msgspec.json.encode(told))
+        else:
+            many = f"{len(traces)} traces" if len(traces) > 1 else traces[0].path.name
+            print(f"{many} at {server.url} (for this machine alone; Ctrl-C ends it)", flush=True)
+        if browse and _has_display():
+            webbrowser.open(server.url)
+        server.serve_forever()
+
+
+def _has_display() -> bool:
+    """Whether a browser could be seen: one in a terminal would take the terminal over."""
+    return sys.platform == "darwin" or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+def _tensorboard(traces: Sequence[TraceFile], port: int) -> None:
+    tensorboard.require()
+    with temporary_folder() as folder:
+        with writing(folder):
+            tensorboard.link(traces, folder)
+        tensorboard.serve(folder, port)

@@ -1,0 +1,45 @@
+"""`trace query`: questions to a trace in SQL, and its tables as files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.store.trace_files import trace_files
+from resnext_bench.reports.trace.analysis import Analysis, analyse
+from resnext_bench.reports.trace.sql import FORMATS, ask, export
+
+
+def query_command(
+    wanted: str, sql: str | None, form: str | None, to: str, output: Path | None, *, as_json: bool
+) -> int:
+    """Answer, or export."""
+    if form is not None and form not in FORMATS:
+        raise UsageError(f"--export {form}: {' or '.join(FORMATS)} is allowed")
+    if (sql is None or not sql.strip()) == (form is None):
+        raise UsageError(
+            'trace query: give a question, as in "SELECT * FROM steps", or --export parquet|csv'
+        )
+    traces = _analyses(wanted, output)
+    if form is not None:
+        written = [str(path) for path in export(traces, Path(to), form)]
+        print_json(msgspec.json.encode(written)) if as_json else print("\n".join(written))
+        return 0
+    answer = ask(traces, sql or "")
+    if as_json:
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        print_json(msgspec.json.encode(rows, enc_hook=str))
+        return 0
+    from resnext_bench.cli.terminal.screen import screen
+    from resnext_bench.reports.render.runs import print_answer
+
+    print_answer(screen(), answer.columns, answer.rows)
+    return 0
+
+
+def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
+    """One after another, so that one trace at a time is in memory."""
+    files = trace_files(wanted, output)
+    return (analyse(file.path, rank=file.rank) for file in files)

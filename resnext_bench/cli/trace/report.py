@@ -1,0 +1,135 @@
+"""`trace report`: one trace in full, or all ranks side by side and one of them in full."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.cli.terminal.screen import progress_screen
+from resnext_bench.cli.terminal.show import Format, show_sections
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.errors import StoreError, TraceError
+from resnext_bench.reports.render.model import Line, Section
+from resnext_bench.reports.render.trace import ranks_sections, sections, warnings
+from resnext_bench.reports.schema.trace import RanksReport, TraceReport
+from resnext_bench.reports.store.runs import option_for
+from resnext_bench.reports.store.trace_files import TraceFile, trace_files
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.reading.source import Progress as Watch
+from resnext_bench.reports.trace.reading.source import no_progress
+from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.work.ranks import Collectives, collectives, ranks
+
+_SHORT: Final = 20 << 20
+"""Bytes of files that are read before a bar could be looked at."""
+_IN_SHORT: Final = 5
+"""Rows of each table at the end of a profiled run."""
+
+
+def report_command(
+    wanted: str, top: str, rank: str | None, output: Path | None, form: Format
+) -> int:
+    """Read, report and print."""
+    rows, chosen = _number("--top", top), None if rank is None else _number("--rank", rank, 0)
+    files = trace_files(wanted, output)
+    found = read_reports(files, whole=not Path(wanted).is_file())
+    if form == "json":
+        found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
+        print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
+        return 0
+    doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
+    show_sections((*doubts, *sections_of(found, rows, chosen)), form)
+    return 0
+
+
+def _doubts(files: Sequence[TraceFile]) -> list[str]:
+    """Why the run behind the traces is not to be believed."""
+    return list(dict.fromkeys(file.doubt for file in files if file.doubt))
+
+
+def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
+    return msgspec.structs.replace(report, warnings=[*_doubts(files), *report.warnings])
+
+
+def show_profiled(run: str, root: Path, form: Format) -> None:
+    """What the traces of a run that has just ended say, in short; the run stands without them."""
+    command = f"resnext-bench trace report {run}{option_for(root)}"
+    try:
+        found = read_reports(trace_files(str(root / run), root), whole=True)
+        told = sections_of(found, _IN_SHORT, None)
+    except StoreError as error:
+        told = warnings([f"no kernel-time report: {error}"])
+        command = ""
+    rest = [Line(text=f"All of it: {command}", is_command=True)] if command else []
+    show_sections((Line(text=""), *told, *rest), form)
+
+
+def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
+    """Reports on all files; one that cannot be read is a warning if another can.
+
+    `whole`: they are meant to be all ranks, so that it is told which are missing.
+    """
+    reports: list[TraceReport] = []
+    talks: list[Collectives] = []
+    broken: list[str] = []
+    for number, file in enumerate(files, 1):
+        with _watched(file.path, number, len(files)) as progress:
+            try:
+                analysis = analyse(file.path, progress, file.rank)
+            except TraceError as error:
+                broken.append(str(error))
+                continue
+        reports.append(report(analysis))
+        talks.append(collectives(analysis))
+    if not reports:
+        raise TraceError("; ".join(broken))
+    found = ranks(reports, talks, whole=whole)
+    return msgspec.structs.replace(found, warnings=[*broken, *found.warnings])
+
+
+def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
+    """Several ranks as a table first, then one of them in full."""
+    if len(found.ranks) > 1:
+        yield from ranks_sections(found)
+    yield from sections(_chosen(found, rank), top)
+    if len(found.ranks) == 1:
+        yield from warnings(found.warnings)
+
+
+def _alone(found: RanksReport) -> bool:
+    return len(found.ranks) == 1 and not found.warnings
+
+
+def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
+    """The rank asked for, else the one with the longest steps."""
+    if rank is None:
+        return max(found.ranks, key=lambda one: one.sums.step_ns / max(1, len(one.steps.number)))
+    for one in found.ranks:
+        if one.rank == rank:
+            return one
+    known = ", ".join(str(one.rank) for one in found.ranks)
+    raise UsageError(f"--rank {rank}: the traces here are of ranks {known}")
+
+
+def _number(option: str, text: str, least: int = 1) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise UsageError(f"{option} {text}: a whole number of at least {least} is needed")
+    return int(text)
+
+
+@contextmanager
+def _watched(path: Path, number: int, of: int) -> Iterator[Watch]:
+    """A bar on standard error for files that take more than a moment."""
+    if not sys.stderr.isatty() or path.stat().st_size < _SHORT:
+        yield no_progress
+        return
+    name = f"reading {path.name}" + (f" ({number} of {of})" if of > 1 else "")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=progress_screen(), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda read, size: bar.update(task, completed=read, total=size)

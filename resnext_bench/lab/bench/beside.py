@@ -1,0 +1,46 @@
+"""A watch in a process of its own, as the launching program is: `python -m ... RANK_FILE`.
+
+It looks DOSE times as often as a run's watch while the rank trains; while the other side of a duet
+has the token, at nothing. It may use every core of the machine, and loads no torch.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.lab.bench.slow_nvml import made_watch
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine.host.process import die_with_parent
+from resnext_bench.rankfile import Mark, RankFile
+
+DOSE: Final = 20
+"""A core is then at work for a fifth of the time: what a duet can see on a noisy machine."""
+FRESH_S: Final = 0.05
+"""A rank whose last step is older has not got the token; a step of `small` takes 4 ms."""
+
+
+def watch(path: Path) -> None:
+    """Until the rank ends."""
+    found = made_watch()
+    found.start()
+    while True:
+        time.sleep(POLL_S / DOSE)
+        if is_training(path, time.perf_counter_ns()):
+            found.sample()
+
+
+def is_training(path: Path, now_ns: int) -> bool:
+    """Whether the rank has ended a step a moment ago."""
+    file = RankFile.open(path)
+    if file is None or not file.steps_done:
+        return False
+    last_ns = int(file.marks[file.steps_done - 1, Mark.OPTIMIZER])
+    return now_ns - last_ns < 1e9 * FRESH_S
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    watch(Path(sys.argv[1]))

@@ -1,0 +1,21 @@
+"""The worker of `small` with a watch beside it (`beside`), which side a of the duet lacks."""
+
+import subprocess
+import sys
+
+from resnext_bench.lab.campaigns.small import run_small
+from resnext_bench.worker.entry import Rank, enter
+
+
+def run_monitored(rank: Rank) -> None:
+    file = rank.folder.rank_file(rank.rank)
+    watching = subprocess.Popen((sys.executable, "-m", "resnext_bench.lab.bench.beside", str(file)))
+    try:
+        run_small(rank)
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+if __name__ == "__main__":
+    enter("resnext_bench.lab.bench.monitored:run_monitored")

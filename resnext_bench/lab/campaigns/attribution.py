@@ -1,0 +1,216 @@
+"""Whether `run --attribute` is right where it is hard: step and loader are nearly as long.
+
+    python -m resnext_bench.lab.campaigns.attribution [--rounds N] [--json FILE] [--only WORDS]
+
+Models whose step is 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
+Beside the sides of an attribution, what its two predictions speak of is played as runs of their
+own: the model with half the work, and the loader with the other number of threads. All sides take
+turns, so that predicted and measured meet the same machine. Finished cases are kept, and a campaign
+that was cut goes on.
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import torch
+
+from resnext_bench.lab.campaigns.paced import multiplied
+from resnext_bench.lab.campaigns.verdicts import revision
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.figures.attribution import SideRounds, attribute, side_rounds
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.session.attribution import sides_of, turn_rounds, turns_of
+from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.turns.rounds import play_rounds
+
+BASE: Final[Request] = {
+    "image_size": 224,
+    "batch_size": 32,
+    "device": "cpu",
+    "nodes": 1,
+    "nproc_per_node": 1,
+    "threads": 1,
+    "loader_threads": 1,
+    "warm_up": 10,
+    "attribute": True,
+}
+KINDS: Final = ("sleeping", "busy")
+RATIOS: Final = (1.2, 0.8)
+LOADERS: Final = ("dali", "torchvision")
+WITHIN: Final = 0.10
+
+
+def main() -> None:
+    options = _options()
+    kept = _load(options)
+    for name, request, kind, ratio in _cases():
+        if name in kept["cases"] or options.only not in name:
+            continue
+        kept["cases"][name] = _case(request, kind, ratio, options.rounds)
+        print(name, _line(kept["cases"][name]), flush=True)
+        if options.json:
+            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+
+
+def _cases() -> list[tuple[str, Request, str, float]]:
+    return [
+        (f"{loader} {kind} {ratio}", BASE | {"pipeline": loader}, kind, ratio)
+        for loader in LOADERS
+        for kind in KINDS
+        for ratio in RATIOS
+    ]
+
+
+def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, Any]:
+    """Predicted and measured images/s of one case."""
+    with tempfile.TemporaryDirectory(prefix="attribution-") as root:
+        loader_ms, rest_ms = _calibrated(request, Path(root))
+        step_ms = ratio * loader_ms
+        models = [_model(kind, step_ms / part - rest_ms) for part in (1, 2)]
+        run, half = (_opened(request | {"model": model}, Path(root)) for model in models)
+        sides = dict[str, Recording](sides_of(run))
+        cores = len(run.topology.places[0].cores)
+        threads = msgspec.structs.replace(run.config, loader_threads=run.other_threads)
+        sides |= {"real half": half, "real threads": neighbour(run, "threads", threads)}
+        found = _played(sides, rounds)
+    predicted = attribute([found], images=run.config.global_batch_size, rank_cores=cores)
+    made = {name: 1e3 * run.config.global_batch_size / side.step_ms.mean() for name, side in
+            found.items()}  # fmt: skip
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": revision(),
+        "models": models,
+        "step_ms": {name: [round(ms, 3) for ms in side.step_ms] for name, side in found.items()},
+        "images_per_s": {name: round(rate, 1) for name, rate in made.items()},
+        "cores": {name: round(side.cores, 2) for name, side in found.items() if side.cores},
+        "attribution": msgspec.to_builtins(
+            msgspec.structs.replace(predicted, sides=(), block_steps=())
+        ),
+        "predicted_over_measured": {
+            what: round(one.images_per_s.value / made[side], 4)
+            for what, side, one in zip(
+                ("half", "threads"),
+                ("real half", "real threads"),
+                predicted.predictions,
+                strict=True,
+            )
+        },
+    }
+
+
+def _calibrated(request: Request, root: Path) -> tuple[float, float]:
+    """Ms of a batch of the loader alone, and of a step that does no work."""
+    sides = sides_of(_opened(request | {"model": _model("sleeping", 0)}, root))
+    found = _played({name: sides[name] for name in ("loader", "synthetic")}, 4)
+    return found["loader"].step_ms.mean(), found["synthetic"].step_ms.mean()
+
+
+def _model(kind: str, work_ms: float) -> str:
+    if kind == "sleeping":
+        return f"resnext_bench.lab.campaigns.paced:sleeping.us_{max(0, round(1e3 * work_ms))}"
+    torch.set_num_threads(1)
+    trial = multiplied(500)
+    trial()
+    start = time.perf_counter()
+    trial()
+    each_ms = (time.perf_counter() - start) * 1e3 / 500
+    return f"resnext_bench.lab.campaigns.paced:busy.times_{max(0, round(work_ms / each_ms))}"
+
+
+def _opened(request: Request, root: Path) -> Recording:
+    return open_recording(request, inspect(), root=root, command=(), tell=lambda *_: None)
+
+
+def _played(sides: dict[str, Recording], rounds: int) -> dict[Any, SideRounds]:
+    also = turns_of(sides["real"]) if "real" in sides else {}
+    names = [*sides, *also]
+
+    def full(last_ms: Any) -> list[int]:
+        """As an attribution has it, of each real side by its own loader and training."""
+        last = dict(zip(names, last_ms, strict=True))
+        training, loader = last["synthetic"], last["loader"]
+        ahead = dict.fromkeys(("real", "other_threads", "real threads"), loader < training)
+        ahead |= dict.fromkeys(("double", "real half"), loader < training / 2)
+        return [names.index(name) for name, is_full in ahead.items() if is_full and name in last]
+
+    runs = [replace(run, folder=run.folder / "played") for run in sides.values()]
+    turns = [(names.index("real"), flag) for flag in also.values()]
+    played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, also=turns)
+    found = {
+        name: side_rounds(result, steps, run.config.loader_threads)
+        for (name, run), result, steps in zip(
+            sides.items(), played.results, played.block_steps, strict=True
+        )
+    }
+    if not also:
+        return dict(found)
+    rows = np.array(played.step_ms)[:, len(sides) :].T
+    turns = dict(zip(also, rows, strict=True))
+    return {**found, **turn_rounds(sides["real"], found["real"], turns)}
+
+
+def table(cases: dict[str, Any]) -> str:
+    """Markdown: a line for each case, what was told beside what a run of its own came to."""
+    head = "| loader, model, step over loader | model twice as fast | 2 threads |\n|---|---|---|\n"
+    return head + "\n".join(f"| {name} | {_pairs(case)} |" for name, case in cases.items())
+
+
+def _pairs(case: dict[str, Any]) -> str:
+    made, ratios = case["images_per_s"], case["predicted_over_measured"]
+    pairs = (("half", made["real half"]), ("threads", made["real threads"]))
+    return " | ".join(
+        f"{ratios[what] * rate:,.0f} / {rate:,.0f}: {100 * (ratios[what] - 1):+.1f} %"
+        for what, rate in pairs
+    )
+
+
+def _line(case: dict[str, Any]) -> str:
+    off = case["predicted_over_measured"]
+    verdict = "ok" if all(abs(ratio - 1) <= WITHIN for ratio in off.values()) else "OFF"
+    return f"{case['images_per_s']} {off} {verdict}"
+
+
+def _load(options: argparse.Namespace) -> dict[str, Any]:
+    if options.json and options.json.exists():
+        found: dict[str, Any] = json.loads(options.json.read_text())
+        return found
+    machine = inspect()
+    packages = ("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130")
+    return {
+        "what": "predictions of run --attribute against runs that do what they say",
+        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
+        "seed": 0,
+        "request": BASE,
+        "n": options.rounds,
+        "cases": {},
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m resnext_bench.lab.campaigns.attribution", description=__doc__
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

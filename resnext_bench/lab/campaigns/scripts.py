@@ -1,0 +1,140 @@
+"""Scripts of a user's own, slower by one operation or not at all: how often does `compare` err?
+
+    python -m resnext_bench.lab.campaigns.scripts [slower=20] [same=10] [--json FILE]
+
+The script allocates and frees arrays of 1.5 MB in each step, as eager training does; in `slower`
+side b does 16 operations instead of 15. Started by the shipped `compare --script` with ten
+sessions at most. With --json every finished comparison is kept in FILE, and a campaign that was
+cut goes on from there.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from resnext_bench.lab.campaigns.verdicts import revision
+from resnext_bench.lab.checkout import ROOT
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.store.files import write_atomically
+
+SCRIPT = """
+import os, sys, time
+import numpy as np
+operations, steps = int(sys.argv[1]), 100
+samples = open(os.environ["RESNEXT_BENCH_SAMPLES"], "a", buffering=1)
+weights = np.random.default_rng(0).random(400_000, dtype=np.float32)
+for _ in range(steps):
+    start = time.perf_counter_ns()
+    kept = [weights]
+    for _ in range(operations):
+        kept.append(np.sqrt(kept[-1] * weights + 1.0))
+    del kept
+    samples.write(f"{time.perf_counter_ns() - start}\\n")
+"""
+OPERATIONS = {"slower": (15, 16), "same": (15, 15)}
+SESSIONS = 10
+WANTED = ("slower=20", "same=10")
+
+
+def compared(case: str) -> dict[str, Any]:
+    """One comparison, as a user starts it; returns its record."""
+    a, b = OPERATIONS[case]
+    with tempfile.TemporaryDirectory(prefix="scripts-") as folder:
+        (Path(folder) / "train.py").write_text(SCRIPT)
+        command = (sys.executable, "-m", "resnext_bench.cli.main", "compare", "--json")
+        sides = ("--script", f"{sys.executable} train.py", "--a", str(a), "--b", str(b))
+        limits = ("--max-sessions", str(SESSIONS), "--output", f"{folder}/runs", "--wait", "60")
+        done = subprocess.run(
+            (*command, *sides, *limits),
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not done.stdout:
+            raise SystemExit(done.stderr)
+        record: dict[str, Any] = json.loads(done.stdout)
+        return record | {"exit_code": done.returncode}
+
+
+def row_of(record: dict[str, Any]) -> dict[str, object]:
+    """What of a comparison is kept."""
+    change = record["change"] or {}
+    return {
+        "verdict": record["verdict"] or record["status"],
+        "exit_code": record["exit_code"],
+        "why": record["why"],
+        "carried_by": record["carried_by"],
+        "sessions": len(record["pairs"]),
+        "percent": change.get("percent"),
+        "low": change.get("low_percent"),
+        "high": change.get("high_percent"),
+        "middle_percent": (record["middle"] or {}).get("percent"),
+        "faults_per_step": [
+            [launch["faults_per_step"] for launch in pair["launches"]] for pair in record["pairs"]
+        ],
+        "seconds": record["duration_s"],
+        "revision": revision(),
+    }
+
+
+def main() -> None:
+    """Take what is still missing, cases in turn."""
+    options = _options()
+    wanted = {case: int(n) for case, _, n in (one.partition("=") for one in options.cases)}
+    kept = _load(options.json)
+    found: dict[str, list[dict[str, object]]] = kept["comparisons"]
+    while missing := [case for case, n in wanted.items() if len(found.setdefault(case, [])) < n]:
+        case = min(missing, key=lambda case: len(found[case]) / wanted[case])
+        found[case].append(row_of(compared(case)))
+        print(case, len(found[case]), found[case][-1], flush=True)
+        kept["counts"] = {
+            name: dict(Counter(str(row["verdict"]) for row in rows)) for name, rows in found.items()
+        }
+        if options.json:
+            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+    print(json.dumps(kept.get("counts", {}), indent=1))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m resnext_bench.lab.campaigns.scripts", description=__doc__
+    )
+    parser.add_argument("cases", nargs="*", default=list(WANTED), metavar="CASE=N")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _load(path: Path | None) -> dict[str, Any]:
+    machine = inspect()
+    facts = {
+        "what": "verdicts of compare --script; slower: 16 operations a step instead of 15",
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("resnext-bench", "numpy", "scipy")},
+        },
+        "seed": 0,
+        "sessions": SESSIONS,
+    }
+    if path is None or not path.exists():
+        return facts | {"comparisons": {}}
+    kept: dict[str, Any] = json.loads(path.read_text())
+    if any(kept.get(name) != value for name, value in facts.items() if name != "date"):
+        raise SystemExit(f"{path} holds other conditions; name another file, or remove it")
+    return kept
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Real comparisons on the machine at hand: how often does the verdict err?
+
+    python -m resnext_bench.lab.campaigns.verdicts [aa=50] [slower-2=20] [slower-5=20] [--json FILE]
+
+A small network (`small`) on one rank trains as both sides of a duet (the shipped `compare`, its
+budget and its looks); in `slower-N` side b loses N % of each step. With --json every finished
+comparison is kept in FILE, and a campaign that was cut goes on from there. Cases are taken in turn,
+so that they meet the same hours of the machine. Started under `taskset`, it leaves the other cores
+to other work; each comparison says how many it had.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from resnext_bench.lab.campaigns.slowed import SHARE_VARIABLE
+from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.session.compare.opening import Asked, compare
+
+SMALL: Request = {
+    "model": "resnext14_4x4d",
+    "image_size": 32,
+    "batch_size": 4,
+    "amp": True,
+    "device": "cpu",
+    "nodes": 1,
+    "nproc_per_node": 1,
+    "pipeline": "synthetic",
+    "warm_up": 10,
+    "threads": 1,
+}
+LIMITS = Limits(
+    margin_percent=2, max_sessions=26, max_minutes=12, pairs=10, more_pairs=True, block_steps=10
+)
+CASES = {"aa": 0.0, "slower-0": 1e-9, "slower-2": 0.02, "slower-5": 0.05}
+"""Of `slower-0` the loss is nothing, and what remains is what losing itself costs."""
+WANTED = ("aa=50", "slower-2=20", "slower-5=20")
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: None
+
+
+def duet(a: Request, b: Request, limits: Limits, modules: tuple[str, str]) -> Comparison:
+    """One comparison in a folder of its own; `modules` are what the ranks of each side run."""
+    with tempfile.TemporaryDirectory(prefix="duet-") as folder:
+        asked = Asked(
+            a=a,
+            b=b,
+            given=("", ""),
+            design="duet",
+            limits=limits,
+            root=Path(folder),
+            command=(),
+            modules=modules,
+        )
+        return compare(asked, inspect(), Silent())
+
+
+def compared(share: float, limits: Limits = LIMITS) -> Comparison:
+    """One comparison; side b loses `share` of each step."""
+    os.environ[SHARE_VARIABLE] = str(share)
+    losing = "resnext_bench.lab.campaigns.slowed" if share else "resnext_bench.lab.campaigns.small"
+    return duet(SMALL, SMALL, limits, ("resnext_bench.lab.campaigns.small", losing))
+
+
+def main() -> None:
+    options = _options()
+    kept = _load(options.json)
+    wanted = {case: int(n) for case, _, n in (one.partition("=") for one in options.cases)}
+    found = {case: kept["comparisons"].setdefault(case, []) for case in wanted}
+    while case := _next(wanted, found):
+        found[case].append(_row(compared(CASES[case])))
+        print(case, len(found[case]), found[case][-1], flush=True)
+        kept["counts"] = {
+            name: dict(Counter(row["verdict"] for row in rows))
+            for name, rows in kept["comparisons"].items()
+        }
+        if options.json:
+            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+    print(json.dumps(kept.get("counts", {}), indent=1))
+
+
+def _next(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
+    """The case of which the smallest share is done; None when all are.
+
+    Invalid ones are listed and not counted: other work spoiled them, and they say so themselves.
+    """
+    done = {case: sum(row["verdict"] != "invalid" for row in found[case]) for case in wanted}
+    shares = {case: done[case] / n for case, n in wanted.items() if n}
+    case = min(shares, key=lambda case: shares[case], default=None)
+    return None if case is None or shares[case] >= 1 else case
+
+
+def _row(record: Comparison) -> dict[str, object]:
+    change = record.change
+    return {
+        "verdict": record.verdict or record.status,
+        "cores": len(os.sched_getaffinity(0)),
+        "why": record.why,
+        "sessions": len(record.pairs),
+        "percent": round(change.percent, 3) if change else None,
+        "low": round(change.low_percent, 3) if change else None,
+        "high": round(change.high_percent, 3) if change else None,
+        "detectable": round(record.detectable_percent, 3) if record.detectable_percent else None,
+        "step_ms": [round(side, 3) for side in record.step_ms] if record.step_ms else None,
+        "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
+        "carried_by": record.carried_by,
+        "middle": round(record.middle.percent, 3) if record.middle else None,
+        # What each session counts with, so that another rule can judge the same sessions.
+        "effects": [
+            [round(pair.log_ratio, 6), round(pair.middle_log_ratio or 0.0, 6)]
+            for pair in record.pairs
+            if not pair.invalid
+        ],
+        "blocks": sum(len(pair.blocks_ms) for pair in record.pairs),
+        "minutes": round(record.duration_s / 60, 1),
+        "revision": revision(),
+    }
+
+
+@cache
+def revision() -> str:
+    """Of the code that compared."""
+    asked = ("git", "describe", "--always", "--dirty")
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m resnext_bench.lab.campaigns.verdicts", description=__doc__
+    )
+    parser.add_argument("cases", nargs="*", default=list(WANTED), metavar="CASE=N")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def _load(path: Path | None) -> dict[str, Any]:
+    facts = _facts()
+    if path is None or not path.exists():
+        return facts | {"comparisons": {}}
+    kept: dict[str, Any] = json.loads(path.read_text())
+    same = {name: value for name, value in facts.items() if name != "date"}
+    if any(kept.get(name) != value for name, value in same.items()):
+        raise SystemExit(f"{path} holds other conditions; name another file, or remove it")
+    return kept
+
+
+def _facts() -> dict[str, Any]:
+    machine = inspect()
+    return {
+        "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step; "
+        "effects: log ratios of all steps together and of the middle step, by session",
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("resnext-bench", "torch", "numpy", "scipy")},
+        },
+        "seed": 0,
+        "request": SMALL,
+        "sessions": LIMITS.max_sessions,
+        "minutes": LIMITS.max_minutes,
+        "least_blocks": LIMITS.pairs,
+        "block_steps": LIMITS.block_steps,
+        "margin_percent": LIMITS.margin_percent,
+    }
+
+
+if __name__ == "__main__":
+    main()

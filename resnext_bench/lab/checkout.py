@@ -1,0 +1,8 @@
+"""The checkout that the lab works in: its pages and results are files beside the package."""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+DOCS: Final = ROOT / "docs"
+RESULTS: Final = DOCS / "results"

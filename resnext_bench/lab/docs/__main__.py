@@ -1,0 +1,125 @@
+"""`nox -s docs`: the pages that are written from the program itself.
+
+python -m resnext_bench.lab.docs            write them
+python -m resnext_bench.lab.docs --check    exit 1 where one is not what would be written
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from resnext_bench.cli.main import app
+from resnext_bench.lab.campaigns import attribution, loaders_table, memory, variants
+from resnext_bench.lab.checkout import DOCS
+from resnext_bench.lab.visit.pages import page as gpu
+from resnext_bench.reports.schema.trace import schema as trace_schema
+from resnext_bench.reports.schema.upgrade import schema
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page with its text."""
+    return {
+        DOCS / "record.schema.json": _printed(schema()),
+        DOCS / "trace.schema.json": _printed(trace_schema()),
+        DOCS / "cli.md": _command_line(),
+        DOCS / "architectures.md": _architectures(),
+        DOCS / "pipelines.md": _renewed(
+            "pipelines.md",
+            attribution=attribution.table(_results("attribution")["cases"]),
+            loaders=loaders_table.table(_results("loaders")),
+        ),
+        **gpu.pages(DOCS / "results"),
+    }
+
+
+def _architectures() -> str:
+    """The page as it is, with the tables of what was measured, and of what there is, renewed."""
+    return _renewed(
+        "architectures.md",
+        variants=variants.table(_results("variants")),
+        memory=memory.table(_results("memory")["rows"]),
+        floors=_floors(),
+    )
+
+
+def _renewed(page: str, **made: str) -> str:
+    """A page with the text between its marks replaced."""
+    text = (DOCS / page).read_text()
+    for name, table in made.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        assert after, f"{page}: {begin.strip()} ... {end} is not there"
+        text = f"{before}{begin}{table}\n{end}{after}"
+    return text
+
+
+def _results(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "results" / f"{name}.json").read_text())
+    return found
+
+
+def _floors() -> str:
+    asked = ("models", "roofline", "resnext50_32x4d", "--device", "h200", "--top", "8")
+    return f"```text\n$ resnext-bench {' '.join(asked)}\n{_said(asked)}\n```"
+
+
+def _printed(found: dict[str, object]) -> str:
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+
+
+def _command_line() -> str:
+    parts = ["# Command line\n\nWritten by `nox -s docs` from the program's own `--help`.\n"]
+    for command in commands(app):
+        title = " ".join(("resnext-bench", *command))
+        parts.append(f"\n## `{title}`\n\n```text\n{_help(command)}\n```\n")
+    return "".join(parts)
+
+
+def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every command there is, groups before what is in them, as they were registered."""
+    own = (one.name or one.callback.__name__ for one in group.registered_commands)
+    found = [path, *((*path, name) for name in own)]
+    for one in group.registered_groups:
+        found += commands(one.typer_instance, (*path, one.name))
+    return found
+
+
+def _help(command: tuple[str, ...]) -> str:
+    return _said((*command, "--help"), columns=100)
+
+
+def _said(command: tuple[str, ...], columns: int = 80) -> str:
+    program = Path(sys.executable).with_name("resnext-bench")
+    plain = {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+    done = subprocess.run(
+        (program, *command),
+        env={**os.environ, **plain},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def main() -> int:
+    stale = [
+        path for path, text in pages().items() if not path.exists() or path.read_text() != text
+    ]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(DOCS.parent)} is not up to date; run nox -s docs")
+        return bool(stale)
+    for path, text in pages().items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,242 @@
+"""One choice of cuDNN's for one convolution: made anew, checked, and made ready to be timed.
+
+PyTorch keeps the plans that cuDNN chose for each thread, by the problem alone and not by how it was
+asked to choose (`thread_local BenchmarkCache` in ATen's Conv_v8.cpp). So every choice is made in a
+thread of its own, which has chosen nothing yet.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import torch
+
+from resnext_bench.lab.visit.checks import off
+from resnext_bench.lab.visit.grouped import Direction, Problem
+from resnext_bench.lab.visit.turns import Side, settle
+
+MODES: Final[dict[str, tuple[bool, int]]] = {
+    "off": (False, 10),
+    "limit 10": (True, 10),
+    "no limit": (True, 0),
+}
+"""torch.backends.cudnn.benchmark and benchmark_limit; off: the first plan of cuDNN's heuristics."""
+CACHES: Final = 4
+"""Times the L2 cache that the tensors in turn fill, so that none is in it when it is its turn."""
+MOST_CALLS: Final = 200
+TRIES: Final = 3
+
+Call = Callable[[int], torch.Tensor]
+"""Computes the result from the tensors of that number, in turn."""
+
+
+@dataclass(kw_only=True)
+class Choice:
+    """A problem in one layout, with the plan that was chosen for it."""
+
+    call: Call
+    thread: ThreadPoolExecutor
+    """Where the choice was made and is remembered."""
+    search_s: float
+    """Of the first call: cuDNN plans, builds, and with benchmark on tries."""
+    off: float
+    """Relative distance of the result from float64's."""
+    has_nan: bool
+    """The result, in memory that was full of NaN."""
+    into_nan: bool
+    """Whether the memory was: the allocator may have taken another piece of it."""
+    graph: Any = None
+    """Calls in a row as a CUDA graph; None where that failed, and on a CPU."""
+    calls: int = 1
+    """Of a block."""
+    why: str = ""
+    """Of there being no graph on a GPU."""
+    kernels: list[tuple[str, float]] = field(default_factory=list)
+    """Of one call: names, and ns."""
+
+    def run(self, times: int) -> None:
+        """So many blocks of calls, without the host's time between them where there is a graph."""
+        if self.graph is not None:
+            for _ in range(times):
+                self.graph.replay()
+            return
+        self.thread.submit(_calls, self.call, times * self.calls).result()
+
+    def side(self, name: str) -> Side:
+        """To be timed: one block at a time, and its calls."""
+        return Side(name=name, train=self.run, count=1, units=self.calls)
+
+    def told(self) -> dict[str, Any]:
+        """What is kept of it."""
+        return {
+            "search_s": round(self.search_s, 4),
+            "off": self.off,
+            "poisoned": self.has_nan,
+            "into_nan": self.into_nan,
+            "graph": self.graph is not None,
+            "why": self.why,
+            "kernels": [[name, round(ns)] for name, ns in self.kernels],
+        }
+
+
+def calls_of(asked: Problem, direction: Direction, layout: torch.memory_format) -> Call:
+    """Calls that take their tensors from several sets in turn."""
+    layer, device = asked.layer, asked.images.device
+    tensors = [
+        one.contiguous(memory_format=layout) for one in (asked.images, asked.weight, asked.gradient)
+    ]
+    sets = [tensors] + [[one.clone() for one in tensors] for _ in range(_sets(tensors, device) - 1)]
+    stride, padding = [layer.stride] * 2, [asked.padding] * 2
+
+    def forward(number: int) -> torch.Tensor:
+        images, weight, _ = sets[number % len(sets)]
+        return torch.ops.aten.convolution(
+            images, weight, None, stride, padding, [1, 1], False, [0, 0], layer.groups
+        )
+
+    def backward(number: int) -> torch.Tensor:
+        images, weight, gradient = sets[number % len(sets)]
+        wanted = [direction == "input gradient", direction == "weight gradient", False]
+        results = torch.ops.aten.convolution_backward(
+            *(gradient, images, weight, None, stride, padding, [1, 1], False, [0, 0]),
+            *(layer.groups, wanted),
+        )
+        return results[0] if wanted[0] else results[1]
+
+    return forward if direction == "forward" else backward
+
+
+def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
+    """How many, for the caches to have forgotten one by its next turn."""
+    if device.type == "cpu":
+        return 1
+    cache = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 64 * 2**20)
+    return max(1, math.ceil(CACHES * cache / sum(one.nbytes for one in tensors)))
+
+
+def choose(
+    call: Call, mode: str, exact: torch.Tensor, block_s: float, pool: object = None
+) -> Choice:
+    """Have cuDNN choose, check what comes of it, and make it ready; raises what torch raises."""
+    thread = ThreadPoolExecutor(1)
+    return thread.submit(_chosen, call, mode, exact, block_s, pool, thread).result()
+
+
+@torch.no_grad()
+def _chosen(
+    call: Call,
+    mode: str,
+    exact: torch.Tensor,
+    block_s: float,
+    pool: object,
+    thread: ThreadPoolExecutor,
+) -> Choice:
+    backends = torch.backends.cudnn
+    backends.benchmark, backends.benchmark_limit = MODES.get(mode, MODES["off"])
+    device = exact.device
+    search_s = _seconds(lambda: call(0), device)
+    result, into_nan = _into_nan(call, device)
+    has_nan, error = bool(result.isnan().any()), off(result, exact)
+    del result
+    each = _seconds(lambda: _calls(call, 3), device) / 3
+    calls = min(MOST_CALLS, max(2, math.ceil(block_s / each)))
+    found = Choice(
+        call=call,
+        thread=thread,
+        search_s=search_s,
+        off=error,
+        has_nan=has_nan,
+        into_nan=into_nan,
+        calls=calls,
+    )
+    if device.type == "cuda":
+        try:
+            found.graph, replayed = _captured(call, calls, pool)
+        except RuntimeError as error_:
+            found.why = f"no CUDA graph, so the host's time is in it: {error_}"[:200]
+        else:  # what is timed is what is checked
+            found.has_nan |= bool(replayed.isnan().any())
+            found.off = max(error, off(replayed, exact))
+            found.into_nan = True
+    return found
+
+
+def _calls(call: Call, times: int) -> None:
+    with torch.no_grad():
+        for number in range(times):
+            call(number)
+
+
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    settle(device)
+    start = time.perf_counter()
+    call()
+    settle(device)
+    return time.perf_counter() - start
+
+
+def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
+    """A result whose memory was full of NaN before, if the allocator can be led to that."""
+    result = call(0)
+    held = []
+    for _ in range(TRIES):
+        held.append(result)  # so that its own memory is not what comes next
+        filled = torch.full_like(result, float("nan"))
+        first = filled.data_ptr()
+        del filled
+        result = call(0)
+        if result.data_ptr() == first:
+            return result, True
+    return result, False
+
+
+@cache
+def _capturing() -> Any:
+    """One stream for all: in a pool, memory is used again on the stream that it was freed on."""
+    return torch.cuda.Stream()
+
+
+def _captured(call: Call, times: int, pool: object) -> tuple[Any, torch.Tensor]:
+    """Calls as a graph, and what the last of them gives when replayed over NaN.
+
+    By hand: `torch.cuda.graph` empties caches each time, for 0.1 s or more.
+    """
+    graph = torch.cuda.CUDAGraph()
+    stream = _capturing()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+        try:
+            _calls(call, times - 1)
+            result = call(times - 1)
+        finally:
+            graph.capture_end()
+    torch.cuda.current_stream().wait_stream(stream)
+    result.fill_(float("nan"))
+    graph.replay()
+    return graph, result
+
+
+def name_kernels(choices: Sequence[Choice]) -> None:
+    """Profile one call of each, all in one pass; a spinning kernel stands between them."""
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profiler:
+        for choice in choices:
+            torch.cuda._sleep(1000)
+            choice.thread.submit(_calls, choice.call, 1).result()
+            torch.cuda.synchronize()
+    events = [
+        (one.time_range.start, one.name, 1e3 * one.time_range.elapsed_us())
+        for one in profiler.events()
+        if one.device_type == torch.autograd.DeviceType.CUDA
+    ]
+    place = -1
+    for _, name, ns in sorted(events):
+        if "spin_kernel" in name:
+            place += 1
+        elif 0 <= place < len(choices):
+            choices[place].kernels.append((name, ns))

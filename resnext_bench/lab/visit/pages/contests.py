@@ -1,0 +1,100 @@
+"""The contests of training, from their keys: what took turns, on which model, batch and type."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from resnext_bench.lab.visit.pages.figures import Figure, Timed, timed, wrong_sides
+from resnext_bench.lab.visit.pages.words import NONE, figure, unbroken
+from resnext_bench.lab.visit.results import Results, Task
+
+_FIELDS = {
+    "types": ("model", "batch"),
+    "fp32": ("model", "batch"),
+    "models": ("batch", "typed"),
+    "peers": ("model", "batch", "typed"),
+    "compilers": ("model", "batch", "typed"),
+    "autotune": ("model", "batch", "typed"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """One task of training that has something to show."""
+
+    batch: int
+    model: str = ""
+    """Empty where models took turns."""
+    typed: str = ""
+    """Type and layout; empty where these took turns."""
+    task: Task
+    timed: Timed
+
+    @property
+    def size(self) -> int:
+        """Edge of the images; 0 where that is not told."""
+        return int(self.task.found.get("image_size", 0))
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """In their order: timed, wrong or left out."""
+        left_out = self.task.found.get("left_out", {})
+        return tuple(dict.fromkeys((*self.task.found.get("sides", ()), *self.cells, *left_out)))
+
+    @property
+    def cells(self) -> dict[str, dict[str, Any]]:
+        cells: dict[str, dict[str, Any]] = self.task.found.get("cells", {})
+        return cells
+
+    def told(self, side: str) -> str:
+        """Images/s, or why there are none."""
+        if side in wrong_sides(self.task):
+            return "**wrong**"
+        if why := self.task.found.get("left_out", {}).get(side):
+            return f"{NONE} ({unbroken(why)})"
+        return figure(self.timed.rate(side))
+
+
+def contests(results: Results, kind: str) -> list[Contest]:
+    """Of one kind, the larger batch first."""
+    found = [
+        Contest(task=task, timed=timed(task, results.confidence), **fields)
+        for key, task in results.told("training", f"{kind}/").items()
+        if (fields := _fields(kind, key))
+    ]
+    return sorted(found, key=lambda one: -one.batch)
+
+
+def _fields(kind: str, key: str) -> dict[str, Any]:
+    """What a key says; empty where it is of another shape."""
+    values, names = key.split("/")[1:], _FIELDS[kind]
+    if len(values) != len(names):
+        return {}
+    fields: dict[str, Any] = dict(zip(names, values, strict=True))
+    return fields | {"batch": int(fields["batch"])} if fields["batch"].isdecimal() else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """Images/s of one model in one setting."""
+
+    model: str
+    batch: int
+    typed: str
+    size: int
+    rate: Figure
+
+
+def reached(results: Results) -> Iterator[Reached]:
+    """Every model, batch and setting once: from the contest of types, else from that of models."""
+    seen: set[tuple[str, int, str]] = set()
+    for kind in ("types", "fp32", "models"):
+        for contest in contests(results, kind):
+            for side in contest.timed.sides:
+                model, typed = contest.model or side, contest.typed or side
+                rate = contest.timed.rate(side)
+                if rate and (model, contest.batch, typed) not in seen:
+                    seen.add((model, contest.batch, typed))
+                    yield Reached(
+                        model=model, batch=contest.batch, typed=typed, size=contest.size, rate=rate
+                    )

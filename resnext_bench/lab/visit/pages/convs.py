@@ -1,0 +1,147 @@
+"""Grouped convolutions: layouts, distance from the floor, and errors, layer by layer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from resnext_bench.lab.visit.pages.choices import MODES, choices
+from resnext_bench.lab.visit.pages.figures import wrong_sides
+from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer, Side, layers
+from resnext_bench.lab.visit.pages.ran import ran
+from resnext_bench.lab.visit.pages.roofs import Roofs
+from resnext_bench.lab.visit.pages.words import (
+    NONE,
+    Notes,
+    error,
+    figure,
+    joined,
+    number,
+    remarks,
+    table,
+)
+from resnext_bench.lab.visit.results import Results
+from resnext_bench.lab.visit.sizes import sizes_for
+
+_HEAD = (
+    *("layer", "direction", "NHWC, µs", "NCHW, µs", "NHWC / NCHW", "over the floor, NHWC"),
+    *("over the floor, NCHW", "off float64"),
+)
+
+
+def convs(results: Results) -> str:
+    """A table for each type, and how cuDNN chose."""
+    found = layers(results)
+    if not found:
+        return ""
+    sizes = sizes_for(results.facts.kind)
+    words = (
+        f"The grouped convolutions of `{sizes.conv_model}`, a call of each in turn; ×k: so many "
+        "layers of the network have the shape. Times are of the fastest choice in each layout. "
+        "The floor is each operand moved once at the measured copy bandwidth: 1 is a kernel that "
+        "nothing but memory limits. Tensors come from several sets in turn, more than the cache "
+        "holds; below 1, a result stayed there, or reads and writes mixed better than in a copy. "
+        "Errors are relative, of both layouts where they differ."
+    )
+    bandwidth = Roofs.of(results).bytes_per_s
+    first, *others = dict.fromkeys(one.typed for one in found)
+    of = {typed: [one for one in found if one.typed == typed] for typed in (first, *others)}
+    bodies = [_table(typed, of[typed], bandwidth) for typed in of]
+    kernels = "" if results.facts.is_miniature else ran(of[first])
+    parts = (bodies[0], kernels, choices(found), *map(_folded, others, bodies[1:]))
+    return joined(("### Grouped convolutions", words, *parts))
+
+
+def _folded(typed: str, body: str) -> str:
+    """Told on demand: one type is enough for most readers."""
+    summary = f"<details><summary>The same in {typed}</summary>"
+    return joined((summary, body, "</details>")) if body else ""
+
+
+def _table(typed: str, found: list[Layer], bandwidth: float | None) -> str:
+    notes = Notes()
+    batches = {one.task.found.get("layer", {}).get("batch") for one in found} - {None}
+    batch = f", batch {batches.pop()}" if len(batches) == 1 else ""
+    rows = [row for one in found for row in _rows(one, bandwidth, notes)]
+    return joined((f"**{typed}{batch}**", table(_HEAD, rows), notes.text())) if rows else ""
+
+
+def _rows(one: Layer, bandwidth: float | None, notes: Notes) -> Iterator[tuple[str, ...]]:
+    mark = notes.mark([*remarks(one.task), *_wrong(one), *_launched(one)])
+    for direction in DIRECTIONS:
+        sides = [one.best(direction, layout) for layout in LAYOUTS]
+        if not any(sides):
+            continue
+        floor = one.floor_s(direction, bandwidth)
+        name = f"{one.name} ×{one.count}{mark}"
+        mark = ""
+        yield (
+            name,
+            direction,
+            *(_us(one, side) for side in sides),
+            figure(one.ratio(*sides)),
+            *(_over(one, side, floor) for side in sides),
+            " / ".join(dict.fromkeys(error(side.off) if side else NONE for side in sides)),
+        )
+
+
+def _wrong(one: Layer) -> list[str]:
+    sides = wrong_sides(one.task)
+    return [f"{len(sides)} wrong results are not shown"] if sides else []
+
+
+def _launched(one: Layer) -> list[str]:
+    """Of a short kernel the time of its launch is a part worth a word."""
+    told = [
+        choice["graph"]
+        for choice in one.task.found.get("choices", {}).values()
+        if "graph" in choice and choice.get("mode") in MODES
+    ]
+    without = told.count(False)
+    words = f"{without} of {len(told)} choices were timed without a CUDA graph, launching included"
+    return [words] if without else []
+
+
+def _us(one: Layer, side: Side | None) -> str:
+    seconds = one.seconds(side)
+    return number(1e6 * seconds.estimate) if seconds else NONE
+
+
+def _over(one: Layer, side: Side | None, floor: float | None) -> str:
+    seconds = one.seconds(side)
+    return f"{seconds.estimate / floor:.2f}" if seconds and floor else NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """Time of a step that one shape spends over its floor in one direction, in its best layout."""
+
+    typed: str
+    layer: str
+    direction: str
+    count: int
+    lost_s: float
+    over_floor: float
+
+
+def worst(results: Results) -> Lost | None:
+    """Where the grouped convolutions of the first type lose most."""
+    found, bandwidth = layers(results), Roofs.of(results).bytes_per_s
+    lost = [
+        one for layer in found if layer.typed == found[0].typed for one in _lost(layer, bandwidth)
+    ]
+    return max(lost, key=lambda one: one.lost_s, default=None)
+
+
+def _lost(one: Layer, bandwidth: float | None) -> Iterator[Lost]:
+    for direction in DIRECTIONS:
+        times = [one.seconds(one.best(direction, layout)) for layout in LAYOUTS]
+        known = [time.estimate for time in times if time]
+        floor = one.floor_s(direction, bandwidth)
+        if known and floor:
+            yield Lost(
+                typed=one.typed,
+                layer=one.name,
+                direction=direction,
+                count=one.count,
+                lost_s=one.count * (min(known) - floor),
+                over_floor=min(known) / floor,
+            )

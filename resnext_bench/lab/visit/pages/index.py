@@ -1,0 +1,102 @@
+"""docs/results/README.md: every file of results, what it is of, and how to take it again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from resnext_bench.lab.visit.pages.hardware import rounds_of
+from resnext_bench.lab.visit.pages.words import NONE, joined, table, unbroken
+from resnext_bench.lab.visit.results import Results
+
+CAMPAIGN: Final = (
+    *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
+    "scripts",
+    "fidelity",
+)
+"""What `nox -s campaign` takes by name."""
+_COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in CAMPAIGN} | {
+    "traces": "nox -s bench -- traces --json docs/results/traces.json"
+}
+_HEAD: Final = ("file", "what", "hardware", "taken", "n", "told in", "taken again by")
+_DAY: Final = len("2026-01-31")
+
+
+def index(folder: Path, gpus: Mapping[str, Results]) -> str:
+    """The page; `gpus` are the results of the kit by the names of their files."""
+    found = {path: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    rows = [_row(path, one) for path, one in found.items()]
+    rows += [_gpu(name, results) for name, results in gpus.items()]
+    words = (
+        "# Files of results\n\nWritten by `nox -s docs`. Each file holds the numbers as they were "
+        "measured, with hardware, versions and dates; n is what a file itself calls so, or the "
+        f"sessions or rounds in it; {NONE} is what it does not tell. `nox -s campaign` goes on "
+        "where it was cut: to take something anew, remove its file first."
+    )
+    none = "" if gpus else "No GPU has been measured yet: [gpu.md](gpu.md) says how that is done."
+    return joined((words, table(_HEAD, rows), none)) + "\n"
+
+
+def _row(path: Path, found: Mapping[str, Any]) -> tuple[str, ...]:
+    command = _COMMANDS.get(path.stem)
+    return (
+        f"[{path.name}]({path.name})",
+        unbroken(str(found.get("what", NONE))),
+        unbroken(str(found.get("hardware", NONE))),
+        _span([*_dates(found)]),
+        _count(found),
+        _told_in(path),
+        f"`{command}`" if command else NONE,
+    )
+
+
+def _gpu(name: str, results: Results) -> tuple[str, ...]:
+    small = "; a miniature, which says nothing of GPUs" if results.facts.is_miniature else ""
+    device = " --device cpu" if results.facts.is_miniature else ""
+    return (
+        f"[gpu/{name}.json](gpu/{name}.json)",
+        f"{unbroken(results.what)}{small}",
+        unbroken(results.facts.device),
+        _span([results.date, *(visit.started for visit in results.visits)]),
+        rounds_of(results) or NONE,
+        "[gpu.md](gpu.md)",
+        f"`nox -s gpu --{device}`" if device else "`nox -s gpu`",
+    )
+
+
+def _dates(found: Any) -> Iterator[str]:
+    """Every date in it, however deep."""
+    if isinstance(found, dict):
+        for name, value in found.items():
+            if name == "date" and isinstance(value, str):
+                yield value
+            else:
+                yield from _dates(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from _dates(value)
+
+
+def _span(dates: list[str]) -> str:
+    days = sorted({date[:_DAY] for date in dates})
+    return NONE if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _count(found: Mapping[str, Any]) -> str:
+    """Its own n, else how many sessions are listed."""
+    if isinstance(found.get("n"), int):
+        return f"{found['n']:,}"
+    sessions = found.get("sessions")
+    if isinstance(sessions, list):
+        return f"{len(sessions)} sessions"
+    if isinstance(sessions, dict):
+        counts = sorted({len(each) for each in sessions.values()})
+        return f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} sessions"
+    return NONE
+
+
+def _told_in(path: Path) -> str:
+    """Pages that link to the file."""
+    named = f"results/{path.name}"
+    pages = [page for page in sorted(path.parents[1].glob("*.md")) if named in page.read_text()]
+    return ", ".join(f"[{page.name}](../{page.name})" for page in pages) or NONE

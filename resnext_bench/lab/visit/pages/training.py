@@ -1,0 +1,164 @@
+"""Training: images/s by setting and by model, and how much of the device that is."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from resnext_bench.lab.visit.pages.contests import Contest, Reached, contests, reached
+from resnext_bench.lab.visit.pages.rivals import rivals
+from resnext_bench.lab.visit.pages.roofs import Roofs, training_flop, typed
+from resnext_bench.lab.visit.pages.tax import tax
+from resnext_bench.lab.visit.pages.words import (
+    NONE,
+    Notes,
+    error,
+    figure,
+    joined,
+    number,
+    percent,
+    remarks,
+    table,
+)
+from resnext_bench.lab.visit.results import Results
+
+
+def training(results: Results) -> str:
+    """All that is known of it; empty where nothing is."""
+    parts = [
+        by_setting(results),
+        by_model(results),
+        share_of_device(results),
+        checked(results),
+        tax(results),
+        rivals(results),
+    ]
+    return joined(("### Training, images/s", *parts)) if any(parts) else ""
+
+
+def by_setting(results: Results) -> str:
+    """Types and layouts that took turns on one model."""
+    found = [*contests(results, "types"), *contests(results, "fp32")]
+    body = _wide(found, "model", lambda one: f"`{one.model}`")
+    return joined((body, _ratios(found))) if body else ""
+
+
+def _ratios(found: Sequence[Contest]) -> str:
+    """Settings over the first one that all contests have, paired by rounds."""
+    sides = list(dict.fromkeys(side for one in found for side in one.timed.sides))
+    base = next((side for side in sides if all(side in one.timed.sides for one in found)), None)
+    others = [side for side in sides if side != base]
+    if base is None or not others:
+        return ""
+    rows = [
+        (
+            f"`{one.model}`",
+            str(one.batch),
+            *(figure(one.timed.ratio(side, base)) for side in others),
+        )
+        for one in found
+    ]
+    words = f"The same over {base}, paired by rounds:"
+    return joined((words, table(("model", "batch", *others), rows)))
+
+
+def by_model(results: Results) -> str:
+    """Models that took turns in one setting."""
+    found = contests(results, "models")
+    body = _wide(found, "setting", lambda one: one.typed)
+    return joined(("Models in turn:", body)) if body else ""
+
+
+def _wide(found: Sequence[Contest], what: str, name: Callable[[Contest], str]) -> str:
+    """A line for each contest, a column for each side."""
+    notes = Notes()
+    sides = list(dict.fromkeys(side for one in found for side in one.sides))
+    rows = [
+        (
+            f"{name(one)}{notes.mark(remarks(one.task))}",
+            str(one.batch),
+            *(one.told(side) if side in one.sides else NONE for side in sides),
+        )
+        for one in found
+    ]
+    return joined((table((what, "batch", *sides), rows), notes.text()))
+
+
+def share_of_device(results: Results) -> str:
+    """MFU and share of the roofline by model and setting."""
+    roofs, found = Roofs.of(results), list(reached(results))
+    settings = list(dict.fromkeys(one.typed for one in found))
+    rows = list(_shares(found, settings, roofs))
+    if not rows:
+        return ""
+    words = (
+        "MFU · share of the floor. MFU is images/s times FLOP of an image (1 MAC = 2 FLOP, forward "
+        f"and backward) over the peak of the type: {_peaks(found, roofs)}. The floor is the least "
+        "time of a step in NHWC, each layer a kernel of its own that reads and writes everything "
+        "once, under this device's own measured copy bandwidth and product rate of the type; "
+        "100 % would be every kernel at its floor. For NCHW it is the same floor, so that what the "
+        "layout costs shows."
+    )
+    return joined((words, table(("model", "batch", *settings), rows)))
+
+
+def _shares(
+    found: Sequence[Reached], settings: Sequence[str], roofs: Roofs
+) -> Iterator[tuple[str, ...]]:
+    for model, batch in dict.fromkeys((one.model, one.batch) for one in found):
+        own = {one.typed: one for one in found if (one.model, one.batch) == (model, batch)}
+        cells = [_share(own.get(setting), roofs) for setting in settings]
+        if any(cell != NONE for cell in cells):
+            yield f"`{model}`", str(batch), *cells
+
+
+def _share(one: Reached | None, roofs: Roofs) -> str:
+    if one is None:
+        return NONE
+    shares = mfu(one, roofs), floor_share(one, roofs)
+    return " · ".join(map(percent, shares)) if any(shares) else NONE
+
+
+def mfu(one: Reached, roofs: Roofs) -> float | None:
+    """Share of the peak that products alone would need; None where a part is not known."""
+    dtype, _ = typed(one.typed)
+    flop, peak = training_flop(one.model, one.size), roofs.peak(dtype) if dtype else None
+    return one.rate.estimate * flop / peak[0] if flop and peak else None
+
+
+def floor_share(one: Reached, roofs: Roofs) -> float | None:
+    """The step's floor over the step; None where a roof was not measured."""
+    dtype, _ = typed(one.typed)
+    floor = roofs.floor(one.model, one.batch, dtype, one.size) if dtype else None
+    return one.rate.estimate / floor.images_per_s if floor else None
+
+
+def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
+    """Of the types in use, and where each is from."""
+    dtypes = [dtype for one in found if (dtype := typed(one.typed)[0])]
+    told = [
+        f"{dtype} {number(peak[0] / 1e12)} TFLOP/s ({peak[1]})"
+        for dtype in dict.fromkeys(dtypes)
+        if (peak := roofs.peak(dtype))
+    ]
+    return ", ".join(told) or "none is known"
+
+
+def checked(results: Results) -> str:
+    """How far the first steps were from fp32's, at most."""
+    most: dict[str, dict[str, float]] = {}
+    for kind in ("types", "fp32", "models", "compilers", "autotune", "peers"):
+        for contest in contests(results, kind):
+            for side, cell in contest.cells.items():
+                if side in contest.timed.sides:
+                    kept = most.setdefault(str(cell.get("type", NONE)), {})
+                    for name, value in cell.get("off", {}).items():
+                        kept[name] = max(kept.get(name, 0.0), value or 0.0)
+    rows = [
+        f"{name} {error(off.get('loss'))} and {error(off.get('gradient'))}"
+        for name, off in most.items()
+        if off
+    ]
+    return (
+        "First steps were compared with fp32's on the same weights and images; relative distance "
+        f"of loss and gradients at most: {'; '.join(rows)}."
+        if rows
+        else ""
+    )

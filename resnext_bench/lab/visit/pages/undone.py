@@ -1,0 +1,74 @@
+"""What is not there, and why; and what was wrong, first of all."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from resnext_bench.lab.visit.pages.words import NONE, joined, listed, table, unbroken
+from resnext_bench.lab.visit.plan import PARTS
+from resnext_bench.lab.visit.results import PartResult, Results
+
+_TESTS = "tests"
+_MOST = 6
+"""Keys of one line; of more only how many there are."""
+_UNTOLD = "no reason is told"
+
+
+def wrong(results: Results) -> str:
+    """Results that were not what they should be; nothing timed with them is shown."""
+    rows = [
+        f"- {name}, {key}: {unbroken(why)}"
+        for name, part in results.parts.items()
+        for key, task in part.tasks.items()
+        for why in task.wrong
+        if name != _TESTS
+    ]
+    head = "**Wrong results. Nothing that was timed with them is shown:**"
+    failed = sum(len(task.wrong) for task in results.part(_TESTS).tasks.values())
+    tests = f"**Tests that failed: {failed}; they are listed below.**" if failed else ""
+    return joined((tests, joined((head, "\n".join(rows))) if rows else ""))
+
+
+def undone(results: Results) -> str:
+    """Parts that were not begun, tasks not reached, cut, failed or skipped, sides left out."""
+    rows = [row for part in PARTS for row in _part(part.name, results.parts.get(part.name))]
+    body = table(("part", "what", "state", "why"), rows)
+    return joined(("### Not measured, or not to the end", body)) if body else ""
+
+
+def _part(name: str, part: PartResult | None) -> Iterator[tuple[str, ...]]:
+    """Those alike together: what is left of many contests is one line."""
+    if part is None:
+        yield name, "all of it", "not begun", NONE
+        return
+    if not part.planned and not part.tasks:
+        yield name, "all of it", "not reached", unbroken(part.why) or _UNTOLD
+    alike: dict[tuple[str, str], list[str]] = {}
+    for key, state, why in _tasks(part):
+        alike.setdefault((state, unbroken(why)), []).append(key)
+    for (state, why), keys in alike.items():
+        yield (
+            name,
+            listed([f"`{key}`" for key in keys]) if len(keys) <= _MOST else _kinds(keys),
+            state,
+            why,
+        )
+
+
+def _kinds(keys: list[str]) -> str:
+    """How many of each kind of task."""
+    counts = Counter(key.partition("/")[0] for key in keys)
+    return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
+
+
+def _tasks(part: PartResult) -> Iterator[tuple[str, str, str]]:
+    for key in dict.fromkeys((*part.planned, *part.tasks)):
+        task = part.tasks.get(key)
+        if task is None:
+            yield key, "not reached", part.why or _UNTOLD
+            continue
+        if task.state == "running":
+            yield key, "ended while it ran", part.why or _UNTOLD
+        elif task.state != "done":
+            yield key, task.state, task.why or part.why or _UNTOLD
+        for side, why in task.found.get("left_out", {}).items():
+            yield f"{key}: {side}", "left out", why

@@ -1,0 +1,115 @@
+"""Numbers, tables and notes as Markdown."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from resnext_bench.lab.visit.pages.figures import Figure, rounds
+from resnext_bench.lab.visit.results import Task
+
+NONE: Final = "–"
+_GAP: Final = "\x00"
+_NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def number(value: float, digits: int = 4) -> str:
+    """So many figures that mean something, three places at most: 1,950, 312.4, 1.312."""
+    return f"{value:,.{_places(value, digits)}f}"
+
+
+def _places(value: float, digits: int) -> int:
+    if not value or not math.isfinite(value):
+        return 0
+    return min(3, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+
+
+def figure(found: Figure | None, digits: int = 4) -> str:
+    """`1,950 (1,942 to 1,958)`; – for the interval where it tells nothing, or for all of it."""
+    if found is None:
+        return NONE
+    places = _places(found.estimate, digits)
+    if found.ends is None:
+        return f"{found.estimate:,.{places}f} ({NONE})"
+    low, high = found.ends
+    return f"{found.estimate:,.{places}f} ({low:,.{places}f} to {high:,.{places}f})"
+
+
+def percent(share: float | None) -> str:
+    """Of a share of one."""
+    return NONE if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
+
+
+def error(value: float | None) -> str:
+    """A relative error: `1.7e-03`."""
+    return NONE if value is None else f"{value:.1e}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; empty where there are no rows, a pipe in a cell does no harm."""
+    lines = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    if not lines:
+        return ""
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
+
+
+def joined(parts: Iterable[str], between: str = "\n\n") -> str:
+    """Those that are not empty."""
+    return between.join(part for part in parts if part)
+
+
+def listed(words: Sequence[str], most: int = 6) -> str:
+    """`a, b and c`, and how many more."""
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def unbroken(text: str) -> str:
+    """On one line, and no Markdown or HTML of its own."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
+
+
+@dataclass(kw_only=True)
+class Notes:
+    """Numbered notes below a table; those that differ in numbers alone share one, with ranges."""
+
+    groups: dict[str, list[list[str]]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def mark(self, texts: Iterable[str]) -> str:
+        """` [1, 2]`, to be put behind what they belong to; empty for none."""
+        numbers = sorted({self._number(unbroken(text)) for text in texts})
+        return f" [{', '.join(map(str, numbers))}]" if numbers else ""
+
+    def _number(self, text: str) -> int:
+        pattern = _NUMBER.sub(_GAP, text)
+        self.texts.setdefault(pattern, text)
+        self.groups.setdefault(pattern, []).append(_NUMBER.findall(text))
+        return list(self.groups).index(pattern) + 1
+
+    def text(self) -> str:
+        """A line for each; empty for none."""
+        return "  \n".join(
+            f"[{place}] {self._told(pattern)}" for place, pattern in enumerate(self.groups, 1)
+        )
+
+    def _told(self, pattern: str) -> str:
+        ranges = iter(map(_range, zip(*self.groups[pattern], strict=True)))
+        return re.sub(_GAP, lambda _: next(ranges), pattern)
+
+
+def _range(numbers: Sequence[str]) -> str:
+    """Least and most of those at one place."""
+    order = sorted(set(numbers), key=lambda one: float(one.replace(",", "")))
+    return order[0] if len(order) == 1 else f"{order[0]}–{order[-1]}"
+
+
+def remarks(task: Task) -> list[str]:
+    """What a reader must know of a task's figures."""
+    n = rounds(task)
+    told = f" after {n} round{'s' * (n > 1)}" if n else ""
+    cut = [f"cut{told}: {task.why or 'its time was over'}"] if task.state == "cut" else []
+    return [*cut, *task.notes]

@@ -1,0 +1,87 @@
+"""The GPU's clocks while something is timed: steady, or a note says that they were not."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from resnext_bench.launch.watch import POLL_S
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.reports.figures.validity import GpuUse
+from resnext_bench.reports.schema.machine import GpusSeen, known
+
+STEADY_PERCENT: Final = 3.0
+"""Clocks that move by more between the least and the most of their samples are not steady."""
+
+
+class Watched:
+    """Looks twice a second from a thread while blocks are timed, and puts all of it together.
+
+    A look takes the thread a fraction of a millisecond, most of it outside Python (a visit measures
+    it); blocks of every side meet it alike.
+    """
+
+    def __init__(self, strangers: frozenset[int] = frozenset()) -> None:
+        """`strangers` are the processes that were on the GPU before ours."""
+        self._strangers = strangers
+        self.notes: list[str] = []
+        self.seen: GpusSeen | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Watch the first visible GPU for as long as the block lasts."""
+        with ExitStack() as stack:
+            watch = open_watch(stack.enter_context(nvml.session()), _visible())
+            for track in watch.tracks:
+                track.before = set(self._strangers)
+            watch.start()
+            over = threading.Event()
+            thread = threading.Thread(target=_look, args=(watch, over), daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                over.set()
+                thread.join()
+                self._tell(watch.report(), is_watched=bool(watch.tracks))
+
+    def _tell(self, use: GpuUse, *, is_watched: bool) -> None:
+        self.seen = use.seen
+        self.notes = list(told(use)) if is_watched else ["nobody watched the clocks"]
+
+
+def strangers() -> frozenset[int]:
+    """Processes on the first visible GPU; to be asked before this one uses it."""
+    with nvml.session() as library:
+        tracks = open_watch(library, _visible()).tracks
+        return frozenset(pid for track in tracks for pid in track.gpu.residents() or ())
+
+
+def _look(watch: GpuWatch, over: threading.Event) -> None:
+    watch.sample()
+    while not over.wait(POLL_S):
+        watch.sample()
+
+
+def _visible() -> list[int]:
+    try:
+        return [0] if nvml.visible_gpus() else []
+    except Exception:  # what is wrong with it is told by whoever uses it
+        return []
+
+
+def told(use: GpuUse) -> Iterator[str]:
+    """Notes on what the samples say, one for each thing amiss."""
+    seen = use.seen
+    if seen is None:
+        yield "the driver told nothing of the clocks"
+        return
+    yield from use.lost
+    for least, most in zip(known(seen.sm_least_mhz), known(seen.sm_most_mhz), strict=True):
+        if 100 * (most - least) > STEADY_PERCENT * most:
+            yield f"clocks moved between {least:,.0f} and {most:,.0f} MHz"
+    for name, shares in seen.reasons_percent.items():
+        yield f"{name} in {max(known(shares)):.0f} % of the samples"
+    if max(known(seen.foreign_percent), default=0.0) > 0:
+        yield f"others used {max(known(seen.foreign_percent)):.0f} % of the GPU"

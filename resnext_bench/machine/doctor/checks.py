@@ -1,0 +1,98 @@
+"""What would make measurements on this machine noisy: every check, asked once.
+
+Whatever cannot be read is a finding too ("not visible"), so that silence is never taken for
+quiet, and a machine without some file is never a crash.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from resnext_bench.machine import lock
+from resnext_bench.machine.doctor import environment, load, memory, processor, start
+from resnext_bench.machine.doctor.activity import sample
+from resnext_bench.machine.doctor.findings import (
+    Activity,
+    Check,
+    Finding,
+    Severity,
+    Sources,
+    fine,
+    hidden,
+)
+from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
+
+CHECKS: tuple[Check, ...] = (
+    *load.CHECKS,
+    *processor.CHECKS,
+    *memory.CHECKS,
+    *environment.CHECKS,
+    *start.CHECKS,
+)
+_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condition:
+    """The machine at one moment."""
+
+    cores: int
+    """Logical CPUs this process may run on."""
+    sample_s: float
+    spoils: bool
+    """Whether a measurement taken now should not be believed."""
+    findings: tuple[Finding, ...]
+    """The worst first."""
+
+
+def examine(
+    sources: Sources,
+    *,
+    sampler: Callable[[Sources], Activity] = sample,
+    gpus: Callable[[], Sequence[GpuState] | None] = read_gpus,
+    holder: Callable[[], lock.Holder | None] = lock.holder,
+) -> Condition:
+    """Look at everything; takes as long as the sampler, a second."""
+    activity = sampler(sources)
+    found = [_other_measurement(holder())]
+    for check in CHECKS:
+        found += _ask(check, sources, activity)
+    found += _gpus(gpus, sources)
+    found.sort(key=lambda finding: _ORDER[finding.severity])
+    return Condition(
+        cores=len(sources.cores),
+        sample_s=activity.seconds,
+        spoils=any(finding.severity is Severity.SPOILS for finding in found),
+        findings=tuple(found),
+    )
+
+
+def _ask(check: Check, sources: Sources, activity: Activity) -> list[Finding]:
+    """A kernel that answers in a format we do not know has not answered."""
+    try:
+        return list(check(sources, activity))
+    except (OSError, ValueError):
+        name = getattr(check, "__name__", "check").replace("_", " ")
+        return [hidden(name, "the answer could not be understood")]
+
+
+def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> list[Finding]:
+    try:
+        states = gpus()
+    except Exception as error:  # NVML's own error types exist only where it is installed
+        return [hidden("gpus", f"the driver failed: {error}")]
+    return list(gpu_findings(states, sources.proc))
+
+
+def _other_measurement(holder: lock.Holder | None) -> Finding:
+    if holder is None:
+        return fine("other measurement", "none")
+    since = datetime.fromtimestamp(holder.since_s).strftime("%H:%M:%S")
+    who = f"{holder.what} (pid {holder.pid}) since {since}" if holder.pid else holder.what
+    return Finding(
+        check="other measurement",
+        severity=Severity.SPOILS,
+        value=who,
+        why="two measurements on one machine measure each other",
+        advice="wait for it",
+    )

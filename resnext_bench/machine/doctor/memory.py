@@ -1,0 +1,117 @@
+"""Memory: whether it is there, and whether the kernel moves it about under the steps."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from resnext_bench.machine.doctor.findings import (
+    Activity,
+    Check,
+    Finding,
+    Severity,
+    Sources,
+    fine,
+    hidden,
+    read,
+    read_number,
+    read_table,
+)
+from resnext_bench.machine.host import cgroup
+
+_SWAPPING_MIB_S: Final = 1.0
+_LOW_PERCENT: Final = 10.0
+_LOW_GIB: Final = 2.0
+"""About what one rank of a small model takes, its loader included."""
+_EAGER: Final = 10
+"""Swappiness above which the kernel swaps long before memory is short."""
+_KIB_PER_GIB: Final = 2**20
+
+
+def swap(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether memory goes to disk."""
+    table = read_table(sources.proc / "meminfo")
+    if not {"SwapTotal", "SwapFree"} <= table.keys():
+        yield hidden("swap", "no counters of memory")
+        return
+    into, out = activity.swap_in_mib_s or 0.0, activity.swap_out_mib_s or 0.0
+    used = (table["SwapTotal"] - table["SwapFree"]) / _KIB_PER_GIB
+    if into + out > 0:
+        heavy = into + out >= _SWAPPING_MIB_S
+        yield Finding(
+            check="swap",
+            severity=Severity.SPOILS if heavy else Severity.DISTURBS,
+            value=f"{into:.1f} MiB/s in, {out:.1f} MiB/s out; {used:.1f} GiB in use",
+            number=round(into + out, 2),
+            unit="MiB/s",
+            why="a step that touches a page on disk waits milliseconds for it",
+            advice="free memory first; see what is swapped with the command",
+            command="vmstat 1 5",
+        )
+    else:
+        yield _resting_swap(sources, table["SwapTotal"] / _KIB_PER_GIB, used)
+
+
+def _resting_swap(sources: Sources, total: float, used: float) -> Finding:
+    eager = read_number(sources.proc / "sys/vm/swappiness")
+    if not total:
+        return fine("swap", "none", number=0, unit="GiB")
+    if not used and (eager is None or eager <= _EAGER):
+        return fine("swap", "not in use", number=0, unit="GiB")
+    tendency = "" if eager is None else f", swappiness {eager}"
+    return Finding(
+        check="swap",
+        severity=Severity.NOTE,
+        value=f"{used:.1f} of {total:.1f} GiB in use, no traffic now{tendency}",
+        number=round(used, 2),
+        unit="GiB",
+        why="pages may come back, or go, in the middle of a run",
+        advice="make the kernel reluctant while measuring",
+        command="sudo sysctl vm.swappiness=1",
+    )
+
+
+def memory(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """What is left for us, of the machine's memory or of the container's limit."""
+    table = read_table(sources.proc / "meminfo")
+    if not {"MemTotal", "MemAvailable"} <= table.keys():
+        yield hidden("memory", "no counters of memory")
+        return
+    total = table["MemTotal"] / _KIB_PER_GIB
+    free, limit = table["MemAvailable"] / _KIB_PER_GIB, cgroup.free_memory_gib(sources)
+    left = free if limit is None else min(free, limit)
+    whose = "the container's limit" if left < free else f"{total:.1f} GiB"
+    text = f"{left:.1f} GiB available of {whose}"
+    if left >= _LOW_GIB and 100 * free / total >= _LOW_PERCENT:
+        yield fine("memory", text, number=round(left, 2), unit="GiB")
+        return
+    yield Finding(
+        check="memory",
+        severity=Severity.DISTURBS,
+        value=text,
+        number=round(left, 2),
+        unit="GiB",
+        why="the kernel reclaims pages during steps, drops the data's cache, or ends a rank",
+        advice="end what holds memory, or measure a smaller batch",
+        command="ps -eo pid,user,rss,args --sort=-rss | head",
+    )
+
+
+def huge_pages(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether the kernel merges pages behind the program's back."""
+    text = read(sources.sys / "kernel/mm/transparent_hugepage/enabled")
+    chosen = (text or "").partition("[")[2].partition("]")[0]
+    if not chosen:
+        yield hidden("huge pages", "the kernel has no setting for them")
+    elif chosen != "always":
+        yield fine("huge pages", chosen)
+    else:
+        yield Finding(
+            check="huge pages",
+            severity=Severity.NOTE,
+            value="always",
+            why="compaction in the background makes single steps long; the mean may even gain",
+            advice="compare only with runs under the same setting",
+            command="echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+        )
+
+
+CHECKS: Final[tuple[Check, ...]] = (swap, memory, huge_pages)

@@ -1,0 +1,265 @@
+"""The processor: clocks that move, cores that are fewer than they look."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from resnext_bench.machine.doctor.findings import (
+    Activity,
+    Check,
+    Finding,
+    Severity,
+    Sources,
+    cpu_list,
+    fine,
+    hidden,
+    read,
+)
+from resnext_bench.machine.host import cgroup, virtual
+from resnext_bench.machine.inventory import parse_cpu_list
+
+_STEADY_CLOCKS: Final = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
+"""Read without entering the kernel, in some 20 ns."""
+_BOOST_SWITCHES: Final = {
+    "devices/system/cpu/intel_pstate/no_turbo": ("0", "1"),
+    "devices/system/cpu/cpufreq/boost": ("1", "0"),
+}
+"""Below /sys: what the file says with boost on, and what turns it off."""
+
+
+def governor(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Who sets the clock of our cores."""
+    files = (sources.cpu(core) / "cpufreq/scaling_governor" for core in sources.cores)
+    found = Counter(text for path in files if (text := read(path)))
+    if not found:
+        yield hidden("governor", "no frequency control here; the host or the firmware decides")
+    elif set(found) == {"performance"}:
+        yield fine("governor", "performance")
+    else:
+        named = ", ".join(f"{name} on {count}" for name, count in found.most_common())
+        slow = found.total() - found["performance"]
+        yield Finding(
+            check="governor",
+            severity=Severity.DISTURBS,
+            value=f"{named} of {len(sources.cores)} cores",
+            number=slow,
+            unit="cores",
+            why="clocks follow the load, so steps after a wait run slower than steps in a row",
+            advice="keep the clocks up while measuring",
+            command="sudo cpupower frequency-set --governor performance",
+        )
+
+
+def turbo(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether clocks above the nominal one are allowed."""
+    for name, (on, off) in _BOOST_SWITCHES.items():
+        state = read(sources.sys / name)
+        if state is None:
+            continue
+        if state != on:
+            yield fine("turbo", "off")
+            return
+        yield Finding(
+            check="turbo",
+            severity=Severity.NOTE,
+            value="on",
+            why="the first seconds run on clocks that heat and other cores then take away",
+            advice="leave it on to measure what users get; turn it off to compare small changes",
+            command=f"echo {off} | sudo tee /sys/{name}",
+        )
+        return
+    yield hidden("turbo", "no switch for it here")
+
+
+def thermal_throttling(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether heat took clocks away."""
+    now, before = activity.thermal_events, activity.boot_thermal_events
+    if now is None or before is None:
+        yield hidden("thermal throttling", "no counters of the processor")
+    elif now:
+        yield Finding(
+            check="thermal throttling",
+            severity=Severity.SPOILS,
+            value=f"{now} events in {activity.seconds:.1f} s, {before:,} since boot",
+            number=now,
+            unit="events",
+            why="the processor is too hot and lowers its clocks now",
+            advice="let it cool down; look at fans, dust and the room",
+        )
+    elif before:
+        yield Finding(
+            check="thermal throttling",
+            severity=Severity.NOTE,
+            value=f"{before:,} events since boot, none now",
+            number=before,
+            unit="events",
+            why="under load the processor has been hot enough to lower its clocks",
+            advice="watch this number over a run: if it grows, cooling limits the measurement",
+        )
+    else:
+        yield fine("thermal throttling", "never since boot", number=0, unit="events")
+
+
+def cores(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """How many of the machine's cores are ours."""
+    ours, text = len(sources.cores), read(sources.sys / "devices/system/cpu/online")
+    if not text:
+        yield hidden("cores", f"{ours} usable; how many the machine has is not told")
+        return
+    online = len(parse_cpu_list(text))
+    if ours >= online:
+        yield fine("cores", f"all {online}", number=ours, unit="cores")
+        return
+    yield Finding(
+        check="cores",
+        severity=Severity.NOTE,
+        value=f"{ours} of {online} (affinity mask {cpu_list(list(sources.cores))})",
+        number=ours,
+        unit="cores",
+        why="what runs on the others shares caches, memory bandwidth and clocks with ours",
+        advice="compare only with runs on as many cores",
+    )
+
+
+def quota(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether a container may use all the cores it sees."""
+    ours, allowed = len(sources.cores), cgroup.quota_cores(sources)
+    throttled = activity.throttled_periods
+    if not cgroup.groups(sources, "cpu"):
+        yield hidden("quota", "no control groups to be seen")
+    elif throttled:
+        yield Finding(
+            check="quota",
+            severity=Severity.SPOILS,
+            value=f"used up in {throttled} periods of the last {activity.seconds:.1f} s",
+            number=throttled,
+            unit="periods",
+            why="all threads of the container stand still until the next period, often 100 ms",
+            advice="raise the container's CPU limit, or end what else runs in it",
+        )
+    elif allowed is None or allowed >= ours:
+        yield fine("quota", "none below the cores")
+    else:
+        yield Finding(
+            check="quota",
+            severity=Severity.DISTURBS,
+            value=f"{allowed:g} of {ours} cores",
+            number=allowed,
+            unit="cores",
+            why="threads on all cores use it up early and then stand still, often up to 100 ms",
+            advice="pin to as many cores as the quota allows, or raise the CPU limit",
+            command=f"taskset -c {_first(sources, int(allowed))} resnext-bench run",
+        )
+
+
+def _first(sources: Sources, count: int) -> str:
+    return cpu_list(list(sources.cores[: max(1, count)]))
+
+
+def siblings(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether logical CPUs share a physical core, with ours or with others'."""
+    ours = set(sources.cores)
+    lists = (read(sources.cpu(cpu) / "topology/thread_siblings_list") for cpu in sources.cores)
+    physical = {tuple(parse_cpu_list(text)) for text in lists if text}
+    if not physical:
+        yield hidden("siblings", "no topology of the cores")
+        return
+    strangers = sorted({cpu for core in physical for cpu in core} - ours)
+    if strangers:
+        yield Finding(
+            check="siblings",
+            severity=Severity.DISTURBS,
+            value=f"CPUs {cpu_list(strangers)} share physical cores with ours, but are not ours",
+            number=len(strangers),
+            unit="CPUs",
+            why="work on them takes up to half of our cores, and no counter of ours shows it",
+            advice="ask for whole physical cores",
+        )
+    elif len(ours) > len(physical):
+        yield Finding(
+            check="siblings",
+            severity=Severity.NOTE,
+            value=f"{len(ours)} logical CPUs on {len(physical)} physical cores",
+            number=len(physical),
+            unit="physical cores",
+            why="two threads of a core share its units: twice the threads is not twice the speed",
+            advice="give a rank one compute thread a physical core (--threads)",
+        )
+    else:
+        yield fine("siblings", "none", number=len(physical), unit="physical cores")
+
+
+def numa_nodes(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether our cores have memory that is near and memory that is far."""
+    folder = sources.sys / "devices/system/node"
+    lists = {path.parent.name: read(path) for path in folder.glob("node[0-9]*/cpulist")}
+    nodes = {int(name.removeprefix("node")): parse_cpu_list(t) for name, t in lists.items() if t}
+    used = sorted(node for node, cpus in nodes.items() if set(cpus) & set(sources.cores))
+    if not used:
+        yield hidden("numa nodes", "no topology of the memory")
+    elif len(used) == 1:
+        bound = f"bound to node {used[0]} of {len(nodes)}" if len(nodes) > 1 else "one"
+        yield fine("numa nodes", bound, number=1, unit="nodes")
+    else:
+        first = used[0]
+        yield Finding(
+            check="numa nodes",
+            severity=Severity.DISTURBS,
+            value=f"{len(used)}, and our cores are on all of them",
+            number=len(used),
+            unit="nodes",
+            why="where a page lands differs from launch to launch, and far memory is slower",
+            advice="bind to one node, or start one rank a node",
+            command=f"numactl --cpunodebind={first} --membind={first} resnext-bench run",
+        )
+
+
+def clock_source(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """What the kernel reads the time from."""
+    name = "devices/system/clocksource/clocksource0"
+    source = read(sources.sys / name / "current_clocksource")
+    if not source:
+        yield hidden("clock source", "the kernel does not name it")
+    elif source in _STEADY_CLOCKS:
+        yield fine("clock source", source)
+    else:
+        others = (read(sources.sys / name / "available_clocksource") or "").split()
+        better = next((clock for clock in _STEADY_CLOCKS if clock in others), "")
+        yield Finding(
+            check="clock source",
+            severity=Severity.DISTURBS,
+            value=source,
+            why="each reading of the clock enters the kernel and takes about a microsecond",
+            advice=f"switch to {better}" if better else "see dmesg for why tsc was given up",
+            command=f"echo {better} | sudo tee /sys/{name}/current_clocksource" if better else "",
+        )
+
+
+def virtual_machine(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Whether a hypervisor stands between us and the processor."""
+    flags = virtual.flags(sources)
+    product = virtual.product(sources)
+    if "hypervisor" not in flags and not product:
+        answer = fine("virtual machine", "no") if flags else None
+        yield answer or hidden("virtual machine", "the processor lists no flags")
+        return
+    yield Finding(
+        check="virtual machine",
+        severity=Severity.NOTE,
+        value=product or "yes, its maker is not named",
+        why="other guests of the host share its caches, memory bandwidth and clocks unseen",
+        advice="compare within one guest and one day; steal shows only part of it",
+    )
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    governor,
+    turbo,
+    thermal_throttling,
+    cores,
+    quota,
+    siblings,
+    numa_nodes,
+    clock_source,
+    virtual_machine,
+)

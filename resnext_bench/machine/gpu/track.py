@@ -1,0 +1,204 @@
+"""What one GPU answered in a window, and what that comes to."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+from statistics import fmean, median
+from typing import Final
+
+from resnext_bench.machine.gpu.nvml import CORE_TEMPERATURE, MEMORY_CLOCK, SM_CLOCK, Gpu
+from resnext_bench.reports.schema.machine import GpusSeen, Numbers
+
+SLOWDOWN_REASONS: Final = {
+    "hardware slowdown": 0x08,
+    "software thermal slowdown": 0x20,
+    "hardware thermal slowdown": 0x40,
+    "power brake": 0x80,
+}
+"""Bits of nvmlDeviceGetCurrentClocksEventReasons that make a run invalid (NVML reference)."""
+POWER_CAP: Final = 0x04
+_NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
+SELDOM: Final = 4
+"""What changes slowly is asked for every fourth time: each question costs the driver some time."""
+LEAST_ENERGY_S: Final = 1.0
+"""Energy counters move in steps, taken to be of up to 100 ms: less time says too little."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """Answers of one GPU at one moment. None: it does not say, or was not asked."""
+
+    at_s: float
+    reasons: int | None = None
+    sm_mhz: int | None = None
+    power_w: float | None = None
+    energy_j: float | None = None
+    """Since the driver was loaded."""
+    foreign_percent: float = 0.0
+    memory_mhz: int | None = None
+    temperature_c: int | None = None
+    use_percent: int | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything of the GPU's state."""
+        return any(
+            one is not None
+            for one in (self.reasons, self.sm_mhz, self.power_w, self.energy_j, self.use_percent)
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class Track:
+    """The moments of one GPU since the window began."""
+
+    gpu: Gpu
+    index: int
+    """As nvidia-smi counts."""
+    before: set[int] = field(default_factory=set)
+    """Processes that were there before the ranks: those are foreign."""
+    moments: list[Moment] = field(default_factory=list)
+    asked: int = 0
+    lost_s: float | None = None
+    """When it turned out to be lost."""
+
+    def clear(self) -> None:
+        """Begin a window."""
+        self.moments.clear()
+        self.asked = 0
+
+    def look(self, at_s: float, since_us: int) -> Moment | None:
+        """Ask once; None where nothing was answered."""
+        gpu, seldom = self.gpu, self.asked % SELDOM == 0
+        self.asked += 1
+        moment = Moment(
+            at_s=at_s,
+            reasons=gpu.clocks_down(),
+            sm_mhz=gpu.ask("nvmlDeviceGetClockInfo", SM_CLOCK),
+            power_w=gpu.power_w(),
+            energy_j=gpu.energy_j(),
+            foreign_percent=self._foreign_use(since_us),
+            memory_mhz=gpu.ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK) if seldom else None,
+            temperature_c=gpu.ask("nvmlDeviceGetTemperature", CORE_TEMPERATURE) if seldom else None,
+            use_percent=gpu.use_percent() if seldom else None,
+        )
+        if gpu.lost and self.lost_s is None:
+            self.lost_s = at_s
+        if gpu.lost or not moment.is_answer:
+            return None
+        self.moments.append(moment)
+        return moment
+
+    def _foreign_use(self, since_us: int) -> float:
+        """Per cent of the GPU's time, by processes noted before the start."""
+        if not self.before:
+            return 0.0
+        found = self.gpu.ask("nvmlDeviceGetProcessUtilization", since_us) or ()
+        latest = {int(use.pid): float(use.smUtil) for use in found}
+        return sum(use for pid, use in latest.items() if pid in self.before)
+
+    def values(self, name: str) -> list[float]:
+        """One answer at all moments that have it."""
+        found = (getattr(moment, name) for moment in self.moments)
+        return [value for value in found if value is not None]
+
+    @property
+    def watched_s(self) -> float:
+        """From the first answer to the last."""
+        return self.moments[-1].at_s - self.moments[0].at_s if self.moments else 0.0
+
+    def counted_j(self) -> float | None:
+        """Energy between the first and the last answer, by the board's counter."""
+        if not self.moments or self.watched_s < LEAST_ENERGY_S:
+            return None
+        first, last = self.moments[0].energy_j, self.moments[-1].energy_j
+        return None if first is None or last is None or last < first else last - first
+
+    def integrated_j(self) -> float | None:
+        """The same from samples of the power, by trapezoids."""
+        if self.watched_s < LEAST_ENERGY_S or len(self.values("power_w")) < len(self.moments):
+            return None
+        return sum(
+            (one.at_s - other.at_s) * ((one.power_w or 0.0) + (other.power_w or 0.0)) / 2
+            for other, one in pairwise(self.moments)
+        )
+
+    def share_percent(self, bits: int) -> float | None:
+        """Of the moments with any of these reasons."""
+        told = self.values("reasons")
+        return 100 * sum(bool(int(one) & bits) for one in told) / len(told) if told else None
+
+
+def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
+    """All that was seen, a value for each GPU; None where nobody answered."""
+    if not any(track.moments for track in tracks):
+        return None
+    energies, energy_by = _energies(tracks)
+    reasons = {name: _shares(tracks, bit) for name, bit in _NAMED.items()}
+    return GpusSeen(
+        index=tuple(track.index for track in tracks),
+        samples=tuple(len(track.moments) for track in tracks),
+        watched_s=tuple(round(track.watched_s, 3) for track in tracks),
+        sm_mhz=_each(tracks, "sm_mhz", median),
+        sm_least_mhz=_each(tracks, "sm_mhz", min),
+        sm_most_mhz=_each(tracks, "sm_mhz", max),
+        memory_mhz=_each(tracks, "memory_mhz", median),
+        power_w=_each(tracks, "power_w", fmean),
+        power_peak_w=_each(tracks, "power_w", max),
+        temperature_c=_each(tracks, "temperature_c", max),
+        use_percent=_each(tracks, "use_percent", fmean),
+        energy_j=energies,
+        energy_by=energy_by,
+        reasons_percent={name: shares for name, shares in reasons.items() if any(shares)},
+        foreign_percent=_if_any(tuple(mean_foreign(track) for track in tracks)),
+        lost={str(track.index): track.gpu.lost for track in tracks if track.gpu.lost},
+    )
+
+
+def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float | None]]:
+    """Every answer as columns, with the time since `start_s`; None where it was not asked for."""
+    rows = [(track.index, moment) for track in tracks for moment in track.moments]
+    names = [one.name for one in fields(Moment) if one.name != "at_s"]
+    return {
+        "gpu": [index for index, _ in rows],
+        "at_s": [round(moment.at_s - start_s, 3) for _, moment in rows],
+        **{name: [getattr(moment, name) for _, moment in rows] for name in names},
+    }
+
+
+def mean_foreign(track: Track) -> float:
+    """Mean use of one GPU by others, in per cent."""
+    uses = track.values("foreign_percent")
+    return fmean(uses) if uses else 0.0
+
+
+def _energies(tracks: Sequence[Track]) -> tuple[Numbers, str]:
+    """Of each GPU, all by one way, and the way."""
+    ways: dict[str, Callable[[Track], float | None]] = {
+        "counter": Track.counted_j,
+        "power samples": Track.integrated_j,
+    }
+    for name, way in ways.items():
+        found = [way(track) for track in tracks]
+        if None not in found:
+            return _rounded(found), name
+    short = any(track.watched_s < LEAST_ENERGY_S for track in tracks)
+    return (), f"none: watched for less than {LEAST_ENERGY_S:g} s" if short else "none: not told"
+
+
+def _shares(tracks: Sequence[Track], bit: int) -> Numbers:
+    return _rounded(track.share_percent(bit) for track in tracks)
+
+
+def _each(tracks: Sequence[Track], name: str, of: Callable[[Iterable[float]], float]) -> Numbers:
+    found = (track.values(name) for track in tracks)
+    return _if_any(_rounded(of(values) if values else None for values in found))
+
+
+def _if_any(numbers: Numbers) -> Numbers:
+    """Nothing at all where there is nothing to tell: records must stay small."""
+    return numbers if any(numbers) else ()
+
+
+def _rounded(numbers: Iterable[float | None]) -> Numbers:
+    return tuple(None if number is None else round(number, 1) for number in numbers)

@@ -1,0 +1,122 @@
+"""Watches the GPUs during the window: clocks, power, heat, throttling, and who else computes.
+
+Asked twice a second from the launching program, so that the ranks pay nothing for it. Everything
+is best effort: a driver that does not answer a question leaves that guard silent, never the run.
+A GPU that goes away is remembered, as whatever fails afterwards fails because of it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.track import (
+    POWER_CAP,
+    SLOWDOWN_REASONS,
+    Track,
+    columns_of,
+    mean_foreign,
+    moments_of,
+)
+from resnext_bench.reports.figures.validity import GpuUse
+
+_BAD = sum(SLOWDOWN_REASONS.values())
+
+
+@dataclass(kw_only=True, slots=True)
+class GpuWatch:
+    """Samples NVML's answers about the GPUs in use; with no tracks it watches nothing."""
+
+    tracks: list[Track] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
+    _bits: list[int] = field(default_factory=list)
+    """Reasons of all GPUs at each moment: the ranks wait for the slowest, so one is enough."""
+    _answers: int = 0
+    """Moments at which any GPU answered anything."""
+    _start_s: float | None = None
+    _since_us: int = 0
+
+    def note_residents(self) -> None:
+        """Remember who computes on the GPUs before the ranks start: those are foreign."""
+        for track in self.tracks:
+            track.before = track.gpu.residents() or set()
+
+    def start(self) -> None:
+        """Begin a window: forget what was sampled so far."""
+        self._bits.clear()
+        self._answers = 0
+        for track in self.tracks:
+            track.clear()
+        self._start_s, self._since_us = self.clock(), time.time_ns() // 1000
+
+    def sample(self) -> None:
+        """Ask once."""
+        if not self.tracks:
+            return
+        looks = (track.look(self.clock(), self._since_us) for track in self.tracks)
+        found = [moment for moment in looks if moment]
+        self._answers += bool(found)
+        bits = [moment.reasons for moment in found if moment.reasons is not None]
+        if bits:  # silence is no sample
+            self._bits.append(reduce(or_, bits))
+
+    def report(self) -> GpuUse:
+        """What the samples of the window say."""
+        lost = self.lost()
+        if not self._answers:
+            return GpuUse(lost=lost)
+        union = reduce(or_, self._bits, 0)
+        return GpuUse(
+            samples=self._answers,
+            tells_reasons=bool(self._bits),
+            throttled_percent=self._share_percent(_BAD),
+            reasons=tuple(name for name, bit in SLOWDOWN_REASONS.items() if union & bit),
+            power_capped_percent=self._share_percent(POWER_CAP),
+            foreign_percent=max(map(mean_foreign, self.tracks)),
+            lost=lost,
+            seen=columns_of(self.tracks),
+            moments=moments_of(self.tracks, self._start_s or 0.0),
+        )
+
+    def lost(self) -> tuple[str, ...]:
+        """GPUs that went away, in words: "GPU 1 was lost 12 s into the window (GPU is lost)"."""
+        return tuple(
+            f"GPU {track.index} was lost{self._when(track)} ({track.gpu.lost})"
+            for track in self.tracks
+            if track.gpu.lost
+        )
+
+    def seek_lost(self) -> tuple[str, ...]:
+        """The same after one more look: a run may fail sooner than the next sample is taken."""
+        for track in self.tracks:
+            track.look(self.clock(), self._since_us)
+        return self.lost()
+
+    def _when(self, track: Track) -> str:
+        if self._start_s is None or track.lost_s is None:
+            return ""
+        return f" {track.lost_s - self._start_s:.0f} s into the window"
+
+    def _share_percent(self, bits: int) -> float:
+        count = len(self._bits)
+        return 100 * sum(bool(one & bits) for one in self._bits) / count if count else 0.0
+
+
+def open_watch(library: Any | None, visible: list[int]) -> GpuWatch:
+    """A watch over the GPUs with these indices among the visible ones."""
+    if library is None or not visible:
+        return GpuWatch()
+    try:
+        handles = nvml.visible_handles(library)
+    except library.NVMLError:  # one was lost before: the ranks will say so in their own words
+        return GpuWatch()
+    gpus = {index: nvml.Gpu(library=library, handle=handles[index]) for index in visible}
+    return GpuWatch(
+        tracks=[
+            Track(gpu=gpu, index=index if (told := gpu.index) is None else told)
+            for index, gpu in gpus.items()
+        ]
+    )

@@ -1,0 +1,173 @@
+"""Folders of images, laid out as torchvision's ImageFolder: root/class/**/image."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.shards.ranges import Part, Ranges
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+DESCRIPTION = "dataset.json"
+"""What `pack` writes beside shards."""
+LAYOUT = "expected one folder per class: {root}/CLASS/image.jpg"
+
+
+Format = Literal["folder", "webdataset", "tfrecord"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFolder:
+    """The images under a root, sorted by path; `labels[i]` indexes `classes` for `files[i]`."""
+
+    root: Path
+    classes: tuple[str, ...]
+    files: tuple[str, ...]
+    """Paths relative to the root; of samples in shards "SHARD: NAME"."""
+    labels: tuple[int, ...]
+    format: Format = "folder"
+    ranges: Ranges | None = None
+    """Where samples lie in shards, which are in order; None where each has a file of its own."""
+    notes: tuple[str, ...] = ()
+    """What was taken to be meant."""
+    split: str | None = None
+    """What must be named again to find the same under this root; mostly the root says it all."""
+
+    def place(self, index: int) -> tuple[Path, Part | None]:
+        """The file that holds an image, and which part of it; None: all."""
+        if self.ranges is None:
+            return self.root / self.files[index], None
+        return self.root / self.ranges.path(index), self.ranges.part(index)
+
+    def only(self, indices: Sequence[int]) -> "ImageFolder":
+        """Some of the images, in the order given; classes stay, so that labels keep theirs."""
+        return replace(
+            self,
+            files=tuple(self.files[index] for index in indices),
+            labels=tuple(self.labels[index] for index in indices),
+            ranges=self.ranges.only(indices) if self.ranges else None,
+        )
+
+
+def scan(root: Path) -> ImageFolder:
+    """List the images of each class; raises DataError where training could not use them."""
+    classes = _classes(root)
+    found = [
+        (path, label)
+        for label, name in enumerate(classes)
+        for path in sorted(_images(root, name, frozenset({identity(root)})))
+    ]
+    _require_images(root, classes, found)
+    return ImageFolder(
+        root=root,
+        classes=classes,
+        files=tuple(path for path, _ in found),
+        labels=tuple(label for _, label in found),
+    )
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    """The class folders of a root, sorted by name."""
+    require_folder(root)
+    entries = entries_of(root)
+    if classes := tuple(sorted(entry.name for entry in entries if is_folder(entry))):
+        return classes
+    layout = LAYOUT.format(root=root)
+    if loose := sum(is_image(entry) for entry in entries):
+        raise DataError(f"{root} holds {loose} images but no class folders; {layout}")
+    raise DataError(f"{root} holds no class folders; {layout}")
+
+
+def require_folder(root: Path) -> None:
+    """Refuse a path that is missing or not a folder, with the nearest name there is."""
+    try:
+        if root.is_dir():
+            return
+        exists = root.exists()
+    except PermissionError as error:
+        raise DataError(f"cannot read {root}: {error.strerror}; check its permissions") from error
+    if exists:
+        raise DataError(f"{root} is not a folder; {LAYOUT.format(root='FOLDER')}")
+    near = _nearest(root)
+    hint = f"did you mean {near}?" if near else LAYOUT.format(root="FOLDER")
+    raise DataError(f"no such folder: {root}; {hint}")
+
+
+def _nearest(root: Path) -> Path | None:
+    """The folder beside `root` whose name is most like it."""
+    try:
+        names = [path.name for path in root.parent.iterdir() if path.is_dir()]
+    except OSError:
+        return None
+    close = difflib.get_close_matches(root.name, names, n=1)
+    return root.parent / close[0] if close else None
+
+
+def _require_images(root: Path, classes: tuple[str, ...], found: list[tuple[str, int]]) -> None:
+    """Refuse classes without images, which would shift or starve labels unseen."""
+    labels = {label for _, label in found}
+    empty = [name for label, name in enumerate(classes) if label not in labels]
+    if not empty:
+        return
+    kinds = ", ".join(EXTENSIONS)
+    if len(empty) == len(classes):
+        raise DataError(f"no images in the {len(classes)} class folders of {root} ({kinds})")
+    names = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
+    raise DataError(
+        f"{len(empty)} of {len(classes)} class folders of {root} hold no image ({kinds}): {names};"
+        " remove them or add images"
+    )
+
+
+def _images(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Relative paths of the images in one folder and all below it."""
+    here = identity(root / below)
+    if here in above:  # a link to a folder that holds it would never end
+        return
+    for entry in entries_of(root / below):
+        path = f"{below}/{entry.name}"
+        if is_image(entry):
+            yield path
+        elif is_folder(entry):
+            yield from _images(root, path, above | {here})
+
+
+def holds_image(root: Path, below: str) -> bool:
+    """Whether an image lies in a folder or anywhere below it."""
+    return any(True for _ in _images(root, below, frozenset({identity(root)})))
+
+
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, without hidden entries."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"cannot read {folder}: {error.strerror}; check its permissions") from error
+
+
+def identity(folder: Path) -> tuple[int, int]:
+    """What tells one folder from another whatever its path."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file that is named like an image."""
+    return entry.name.lower().endswith(EXTENSIONS) and _is(entry.is_file)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link that leads to one."""
+    return _is(entry.is_dir)
+
+
+def _is(what: Callable[[], bool]) -> bool:
+    """A link that leads to itself, or to where nobody may look, is neither."""
+    try:
+        return what()
+    except OSError:
+        return False

@@ -1,0 +1,247 @@
+"""TFRecord: where the samples lie in a file of tf.train.Example, read past the images.
+
+A record is a length, its checksum, the data and its checksum. The data are protobuf, of which all
+legal forms are taken: fields in any order, unknown ones, numbers packed or not, parts that come
+twice and are joined.
+"""
+
+import mmap
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.shards.found import (
+    Entry,
+    Found,
+    Kinds,
+    found_words,
+    require_label,
+    require_labels,
+    require_plain,
+)
+from resnext_bench.pipelines.shards.ranges import Part
+
+IMAGE: Final = b"image/encoded"
+LABEL: Final = b"image/class/label"
+TFDS: Final = (b"image", b"label")
+"""What TFDS calls them, whose class numbers begin at 0."""
+_LISTS: Final = {1: "bytes", 2: "floats", 3: "ints"}
+"""Of a Feature, by the number of the field."""
+_HEAD: Final = struct.Struct("<QI")
+_TAIL_BYTES: Final = 4
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+"""Wire types; the others, groups, are long gone."""
+
+
+class _Malformed(ValueError):
+    """The bytes are no protobuf, or not of this message."""
+
+
+class _Field(NamedTuple):
+    number: int
+    wire: int
+    begin: int
+    """Of the content; of a varint its value."""
+    end: int
+
+
+def index(path: Path) -> Found:
+    """The samples of a TFRecord file; raises DataError where it is none, or ends too early."""
+    with path.open("rb") as file:
+        if not _is_head(head := file.read(_HEAD.size)):  # a length may look like a packer's sign
+            require_plain(str(path), head)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            view.madvise(mmap.MADV_RANDOM)  # images are not read
+            return _found(str(path), view)
+
+
+def _found(shard: str, view: mmap.mmap) -> Found:
+    entries: list[Entry] = []
+    unlabelled: list[str] = []
+    kinds, without_image, of_tfds = Kinds(", "), 0, 0
+    for number, (begin, end) in enumerate(_records(shard, view)):
+        name = f"record {number}"
+        try:
+            features = _features(view, begin, end)
+            image, label = _chosen_of(view, features)
+            if image is None or label is None:
+                kinds.see(_named(view, features))
+        except _Malformed as error:
+            raise DataError(
+                f"{shard}: {name} at byte {begin} is no tf.train.Example ({error})"
+            ) from error
+        if image is None:
+            without_image += 1
+        elif label is None:
+            unlabelled.append(name)
+        else:
+            of_tfds += IMAGE not in features
+            entries.append(Entry(name, *image, require_label(shard, name, label)))
+    total = len(entries) + len(unlabelled)
+    expected = "the feature image/class/label, an int64, or label beside TFDS's image"
+    require_labels(shard, unlabelled, total, found_words(kinds.most), expected)
+    return Found(
+        entries=tuple(entries),
+        without_image=without_image,
+        made_of=kinds.most,
+        of_tfds=of_tfds,
+    )
+
+
+def _is_head(head: bytes) -> bool:
+    """Whether the length of a record has the checksum behind it."""
+    from resnext_bench.pipelines.shards.crc32c import masked  # noqa: PLC0415  (numpy, which a dry run does without)
+
+    return len(head) == _HEAD.size and masked(head[:8]) == _HEAD.unpack(head)[1]
+
+
+def _records(shard: str, view: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Where the data of each record begin and end."""
+    at, size = 0, len(view)
+    while at < size:
+        begin = at + _HEAD.size
+        if begin > size:
+            raise DataError(_early(shard, at, f"{size - at} bytes are no head of a record"))
+        length = _HEAD.unpack_from(view, at)[0]
+        if not _is_head(view[at:begin]):
+            raise DataError(
+                f"{shard}: the length of the record at byte {at} has a wrong checksum; the file is"
+                " damaged, or no TFRecord: write or copy it again"
+            )
+        at = begin + length + _TAIL_BYTES
+        if at > size:
+            what = f"a record of {length} bytes has {max(0, size - begin)} left"
+            raise DataError(_early(shard, begin - _HEAD.size, what))
+        yield begin, begin + length
+
+
+def _early(shard: str, at: int, what: str) -> str:
+    return f"{shard} ends too early: at byte {at} {what}; write or copy it again"
+
+
+def read_example(view: mmap.mmap | bytes, begin: int, end: int) -> tuple[Part | None, int | None]:
+    """Where the image lies in the view, and the class number; None for what is not there."""
+    return _chosen_of(view, _features(view, begin, end))
+
+
+_Spans = list[tuple[int, int]]
+
+
+def _features(view: mmap.mmap | bytes, begin: int, end: int) -> dict[bytes, _Spans]:
+    """Where the values lie, by the names of the features; of one that comes again the last."""
+    found = {}
+    for features in _of(view, [(begin, end)], 1):
+        for entry in _of(view, [features], 1):
+            parts = list(_fields(view, *entry))
+            keys = [view[part.begin : part.end] for part in parts if _is(part, 1)]
+            if keys:
+                found[keys[-1]] = [(part.begin, part.end) for part in parts if _is(part, 2)]
+    return found
+
+
+def _chosen_of(
+    view: mmap.mmap | bytes, features: dict[bytes, _Spans]
+) -> tuple[Part | None, int | None]:
+    """By the usual names; by those of TFDS where its image is there and the usual one is not."""
+    is_tfds = TFDS[0] in features and IMAGE not in features
+    image, label = TFDS if is_tfds else (IMAGE, LABEL)
+    return _first_bytes(view, features.get(image, [])), _first_int(view, features.get(label, []))
+
+
+def _named(view: mmap.mmap | bytes, features: dict[bytes, _Spans]) -> list[str]:
+    """The features of a record in words: "image (bytes)"."""
+    return [
+        f"{name.decode(errors='replace')[:60]} ({_list_of(view, spans)})"
+        for name, spans in sorted(features.items())
+    ]
+
+
+def _list_of(view: mmap.mmap | bytes, spans: _Spans) -> str:
+    fields = [field.number for span in spans for field in _fields(view, *span)]
+    return next((_LISTS[number] for number in reversed(fields) if number in _LISTS), "nothing")
+
+
+def _is(field: _Field, number: int) -> bool:
+    return field.number == number and field.wire == _LENGTH
+
+
+def _of(
+    view: mmap.mmap | bytes, spans: Iterable[tuple[int, int]], number: int
+) -> Iterator[tuple[int, int]]:
+    """The spans of one field of a message, which may itself come in several spans."""
+    for span in spans:
+        for field in _fields(view, *span):
+            if _is(field, number):
+                yield field.begin, field.end
+
+
+def _chosen(
+    view: mmap.mmap | bytes, values: list[tuple[int, int]], number: int
+) -> list[tuple[int, int]]:
+    """The lists of one kind in a Feature, which is of one kind alone: the last that is given."""
+    kept: list[tuple[int, int]] = []
+    for span in values:
+        for field in _fields(view, *span):
+            if _is(field, number):
+                kept.append((field.begin, field.end))
+            elif field.number in (1, 2, 3):
+                kept.clear()
+    return kept
+
+
+def _first_bytes(view: mmap.mmap | bytes, values: list[tuple[int, int]]) -> Part | None:
+    """Of a BytesList."""
+    found = next(_of(view, _chosen(view, values, 1), 1), None)
+    return (found[0], found[1] - found[0]) if found else None
+
+
+def _first_int(view: mmap.mmap | bytes, values: list[tuple[int, int]]) -> int | None:
+    """Of an Int64List, packed or not."""
+    for span in _chosen(view, values, 3):
+        for field in _fields(view, *span):
+            if field.number != 1:
+                continue
+            if field.wire == _VARINT:
+                return _signed(field.begin)
+            if field.wire == _LENGTH and field.begin < field.end:
+                return _signed(_varint(view, field.begin, field.end)[0])
+    return None
+
+
+def _fields(view: mmap.mmap | bytes, at: int, end: int) -> Iterator[_Field]:
+    """The fields of a message from front to back."""
+    while at < end:
+        tag, at = _varint(view, at, end)
+        number, wire = tag >> 3, tag & 7
+        if wire == _VARINT:
+            value, at = _varint(view, at, end)
+            yield _Field(number, wire, value, value)
+            continue
+        if wire == _LENGTH:
+            length, at = _varint(view, at, end)
+        elif wire in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if wire == _EIGHT_BYTES else 4
+        else:
+            raise _Malformed(f"wire type {wire}")
+        if at + length > end:
+            raise _Malformed(f"a field of {length} bytes has {end - at} left")
+        yield _Field(number, wire, at, at + length)
+        at += length
+
+
+def _varint(view: mmap.mmap | bytes, at: int, end: int) -> tuple[int, int]:
+    """A number of 64 bits, and where it ends."""
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = view[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at
+    raise _Malformed("a number without an end")
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value

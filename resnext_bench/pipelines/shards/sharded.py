@@ -1,0 +1,284 @@
+"""Folders of shards: WebDataset's tar files or TFRecord files, as `pack` and others write them."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.images.file_verdicts import Stamp
+from resnext_bench.pipelines.images.folder import (
+    DESCRIPTION,
+    EXTENSIONS,
+    Format,
+    ImageFolder,
+    entries_of,
+    holds_image,
+    is_folder,
+    require_folder,
+    scan,
+)
+from resnext_bench.pipelines.shards import records, tars
+from resnext_bench.pipelines.shards.found import Found, found_words
+from resnext_bench.pipelines.shards.indices import Index, index_all
+from resnext_bench.pipelines.shards.ranges import Ranges
+from resnext_bench.pipelines.splits import NONE, Taken, take_folder, take_shards
+
+Progress = Callable[[int, int], None]
+
+_RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
+_PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
+_INDEX: Final[dict[Format, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
+_WORDS: Final[dict[Format, str]] = {"webdataset": "tar files", "tfrecord": "TFRecord files"}
+
+
+class _Shard(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    bytes: int
+
+
+class _Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed here of what `pack` writes."""
+
+    version: int
+    format: Format
+    classes: tuple[str, ...]
+    shards: tuple[_Shard, ...]
+
+
+def scan_any(
+    root: Path,
+    *,
+    cache: Path,
+    split: str | None = None,
+    keep: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> ImageFolder:
+    """List the images of a folder, in class folders or in shards, whose indices the cache keeps.
+
+    Of a root that holds splits, `split` is read, else train.
+    """
+    _require_not_one(root)
+    require_folder(root)
+    taken = Taken(root=root) if shards_in(root)[1] else take_folder(root, split, holds_shards)
+    kind, names = shards_in(taken.root)
+    if not names:
+        return scan_taken(taken)
+    _require_one_meaning(taken.root, kind, names)
+    chosen = take_shards(taken.root, names, split if taken.root == root else None)
+    description = _description(taken.root, names)
+    found = index_all(
+        *(taken.root, chosen.names, _INDEX[kind]),
+        cache=cache,
+        keep=keep,
+        workers=workers,
+        progress=progress,
+    )
+    folder = _joined(taken.root, kind, chosen.names, found)
+    _require_samples(folder, found)
+    folder = replace(_classed(folder, description, found), split=chosen.split or taken.split)
+    told = filter(None, (taken.note, chosen.note))
+    more = (*_passed_over(found), *_several(kind, found))
+    return replace(folder, notes=(*told, *folder.notes, *more))
+
+
+def scan_split(root: Path, split: str | None) -> ImageFolder:
+    """List the images of class folders; of a root that holds splits, those of one of them."""
+    require_folder(root)
+    return scan_taken(take_folder(root, split, holds_shards))
+
+
+def holds_shards(folder: Path) -> bool:
+    """Whether shards lie in a folder, be they such as cannot be read."""
+    try:
+        return bool(shards_in(folder)[1])
+    except DataError:
+        return True
+
+
+def is_shard(name: str) -> bool:
+    """Whether a file is called like a shard."""
+    return _is_tar(name) or bool(_RECORD_NAME.search(name))
+
+
+def scan_taken(taken: Taken) -> ImageFolder:
+    """List the images of a folder, and say how it was chosen."""
+    try:
+        folder = _scanned(taken.root)
+    except DataError as error:
+        if not taken.splits:
+            raise
+        classes = f"add --split {NONE} if {' and '.join(taken.splits)} are classes"
+        raise DataError(f"{error}; {taken.note}; {classes}") from None
+    return replace(folder, split=taken.split, notes=(taken.note,) if taken.note else ())
+
+
+def _require_not_one(root: Path) -> None:
+    """Refuse a shard in the place of its folder."""
+    if (_is_tar(root.name) or _RECORD_NAME.search(root.name)) and root.is_file():
+        raise DataError(f"{root} is a shard, not a folder; name {root.parent}, where it lies")
+
+
+def shards_in(root: Path) -> tuple[Format, list[str]]:
+    """The shards in a folder, by name; none where it holds none."""
+    files = sorted(entry.name for entry in entries_of(root) if entry.is_file())
+    found: dict[Format, list[str]] = {
+        "webdataset": [name for name in files if _is_tar(name)],
+        "tfrecord": [name for name in files if _RECORD_NAME.search(name)],
+    }
+    if all(found.values()):
+        both = " and ".join(f"{len(found[kind])} {_WORDS[kind]}" for kind in found)
+        raise DataError(f"{root} holds {both}; name a folder with those of one kind")
+    for kind, names in found.items():
+        if names:
+            return kind, names
+    if packed := [name for name in files if _PACKED_NAME.search(name)]:
+        raise DataError(
+            f"{root} holds compressed shards ({packed[0]}), of which no part can be read alone;"
+            " unpack them"
+        )
+    return "folder", []
+
+
+def _is_tar(name: str) -> bool:
+    return name.lower().endswith(".tar")
+
+
+def _scanned(root: Path) -> ImageFolder:
+    """Class folders; where there are no such, shards may lie one folder below."""
+    try:
+        return scan(root)
+    except DataError:
+        for entry in sorted(entries_of(root), key=lambda entry: entry.name):
+            if is_folder(entry) and shards_in(root / entry.name)[1]:
+                raise DataError(
+                    f"{root} holds no images, but {root / entry.name} holds shards: name that"
+                ) from None
+        raise
+
+
+def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> None:
+    shards = f"{len(names)} {_WORDS[format]}" if len(names) > 1 else f"the shard {names[0]}"
+    folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
+    if holding := [name for name in folders if holds_image(root, name)]:
+        raise DataError(
+            f"{root} holds {shards} and images in class folders ({holding[0]}), so it could mean"
+            " either; move one of them to a folder of its own"
+        )
+
+
+def _description(root: Path, names: Sequence[str]) -> _Description | None:
+    """What `pack` says of its shards, which must all be there and as long as they were."""
+    try:
+        found = msgspec.json.decode((root / DESCRIPTION).read_bytes(), type=_Description)
+    except (OSError, ValueError):  # none, or another program's
+        return None
+    written = {shard.name: shard.bytes for shard in found.shards}
+    if odd := sorted(written.keys() ^ set(names)):
+        lies = "is not there" if odd[0] in written else "is not in it"
+        raise DataError(
+            f"{root / DESCRIPTION} does not describe the shards beside it: {odd[0]} {lies}; copy or"
+            " pack them again, or remove that file to read what is there"
+        )
+    for name, size in written.items():
+        there = (root / name).stat().st_size
+        if there != size:
+            raise DataError(
+                f"{root / name} has {there} bytes where {DESCRIPTION} says {size}:"
+                " copy or pack it again"
+            )
+    return found
+
+
+def _joined(
+    root: Path, format: Format, names: Sequence[str], found: Sequence[tuple[Stamp, Found]]
+) -> ImageFolder:
+    entries = [(at, entry) for at, (_, one) in enumerate(found) for entry in one.entries]
+    return ImageFolder(
+        root=root,
+        classes=(),
+        files=tuple(f"{names[at]}: {entry.name}" for at, entry in entries),
+        labels=tuple(entry.label for _, entry in entries),
+        format=format,
+        ranges=Ranges(
+            paths=tuple(names),
+            stamps=tuple(stamp for stamp, _ in found),
+            shard=tuple(at for at, _ in entries),
+            offset=tuple(entry.offset for _, entry in entries),
+            length=tuple(entry.length for _, entry in entries),
+        ),
+    )
+
+
+def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) -> None:
+    if folder.files:
+        return
+    assert folder.ranges
+    expected = {
+        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) and KEY.cls, where KEY ends at the first"
+        " dot of the name",
+        "tfrecord": "tf.train.Example with image/encoded and image/class/label, or TFDS's image"
+        " and label",
+    }[folder.format]
+    raise DataError(
+        f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
+        f" {found_words(_made_of(found))}; expected {expected}"
+    )
+
+
+def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
+    """What samples of all shards consist of, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for _, one in found:
+        counts.update(dict(one.made_of))
+    return counts.most_common()
+
+
+def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+    """A note of samples that hold more than one image, of which one is taken."""
+    if format != "webdataset":
+        return []
+    kinds = [extension[1:] for extension in EXTENSIONS]
+    for made_of, count in _made_of(found):
+        images = [kind for kind in kinds if kind in made_of.split(";")]
+        if len(images) > 1:
+            which = f"{count:,} samples hold" if count > 1 else "1 sample holds"
+            return [f"{which} several images ({made_of}): {images[0]} is taken"]
+    return []
+
+
+def _classed(
+    folder: ImageFolder,
+    description: _Description | None,
+    found: Sequence[tuple[Stamp, Found]],
+) -> ImageFolder:
+    """With names of classes: those of `pack`, else the numbers."""
+    least, most = min(folder.labels), max(folder.labels)
+    if description:
+        if most >= len(description.classes):
+            raise DataError(
+                f"{folder.root} holds class number {most}, but {DESCRIPTION} names"
+                f" {len(description.classes)} classes; pack it again"
+            )
+        return replace(folder, classes=description.classes)
+    if any(one.of_tfds for _, one in found):
+        note = "TFDS's features image and label were read: class numbers are as stored, from 0"
+        folder = replace(folder, notes=(*folder.notes, note))
+    elif folder.format == "tfrecord" and least == 1:
+        folder = replace(
+            folder,
+            labels=tuple(label - 1 for label in folder.labels),
+            notes=(*folder.notes, "class numbers begin at 1 in the shards: counted from there"),
+        )
+        most -= 1
+    return replace(folder, classes=tuple(str(label) for label in range(most + 1)))
+
+
+def _passed_over(found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+    count = sum(one.without_image for _, one in found)
+    return [f"samples without an image, passed over: {count:,}"] if count else []

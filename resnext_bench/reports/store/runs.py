@@ -1,0 +1,167 @@
+"""The runs folder is the database: one folder a run, `record.json` written last.
+
+No index exists, so none can be corrupted by a crash or by two writers on a shared file system.
+"""
+
+import contextlib
+import difflib
+import os
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.reports.errors import OF_THE_ENVIRONMENT, StoreError
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.schema.upgrade import Stored, decode
+from resnext_bench.reports.store.files import write_atomically, writing
+
+RECORD: Final = "record.json"
+FOLDER_VARIABLE: Final = "RESNEXT_BENCH_RUNS"
+MOST_LETTERS: Final = 80
+"""Of a label in a folder's name, which file systems cut at 255; a model's path may be long."""
+_ID: Final = re.compile(r"\d{8}-\d{6}-[\w.]+-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unfinished:
+    """A run's folder without a (readable) record: still running, killed, or damaged."""
+
+    id: str
+    why: str
+
+
+def runs_folder(given: Path | None) -> Path:
+    """The folder named, else $RESNEXT_BENCH_RUNS, else `runs` in the current folder."""
+    return given or Path(os.environ.get(FOLDER_VARIABLE) or "runs")
+
+
+def option_for(root: Path) -> str:
+    """What a command must be given to find the runs in `root`, after a blank; "" if nothing."""
+    if root.absolute() == runs_folder(None).absolute():
+        return ""
+    return f" --output {shlex.quote(str(root))}"
+
+
+def create(root: Path, label: str) -> Path:
+    """Make the folder of a new run, named by time (UTC), label and a random end."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)[-MOST_LETTERS:]}"
+    _require_text(root.absolute())
+    try:
+        with writing(root.absolute(), f"--output or ${FOLDER_VARIABLE}"):
+            root.mkdir(parents=True, exist_ok=True)
+            return _own_folder(root, name)
+    except OSError as error:
+        if error.errno in OF_THE_ENVIRONMENT:
+            raise
+        raise StoreError(
+            f"cannot write runs to {root.absolute()}: {error.strerror}; "
+            f"name another folder with --output or ${FOLDER_VARIABLE}"
+        ) from error
+
+
+def _require_text(root: Path) -> None:
+    """Refuse a folder whose name no record could hold: JSON has no bytes that are not UTF-8."""
+    if "\ufffd" in (name := os.fsencode(root).decode(errors="replace")):
+        raise StoreError(
+            f"cannot write runs to {name}: the name is not UTF-8, and records hold no other paths; "
+            f"name another folder with --output or ${FOLDER_VARIABLE}"
+        )
+
+
+def _own_folder(root: Path, name: str) -> Path:
+    """A folder that no other run of the same second has; whoever makes it owns it."""
+    while True:
+        folder = root / f"{name}-{secrets.token_hex(2)}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+
+
+def save(folder: Path, record: Stored) -> None:
+    """Write the record of a run, last of all and by rename."""
+    data = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    write_atomically(folder / RECORD, data + b"\n")
+
+
+def load(folder: Path) -> Stored:
+    """The record of one run's folder."""
+    path = folder / RECORD
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    return decode(data, str(path))
+
+
+def load_run(folder: Path) -> Record:
+    """The record of a run, and of nothing else."""
+    record = load(folder)
+    if isinstance(record, Record):
+        return record
+    raise StoreError(
+        f"{record.id} is a comparison, not a run; its runs are {' and '.join(record.children)}"
+        if record.children
+        else f"{record.id} is a comparison, not a run"
+    )
+
+
+def scan(root: Path) -> Iterator[Stored | Unfinished]:
+    """Every run below `root`, oldest first. A damaged one is reported, never fatal."""
+    for folder in _folders(root):
+        if not (folder / RECORD).exists():
+            yield Unfinished(id=folder.name, why="no record: running, or killed before its end")
+            continue
+        try:
+            yield load(folder)
+        except StoreError as error:
+            yield Unfinished(id=folder.name, why=str(error))
+
+
+def find(root: Path, wanted: str) -> Path:
+    """The folder of the run whose id is, starts or ends with `wanted`; "last" is the newest.
+
+    The runs of a comparison's sides lie in its folder; they are found by name, never as "last".
+    """
+    names = [folder.name for folder in _folders(root)]
+    if not names:
+        raise StoreError(f"no runs in {root.absolute()}; name their folder with --output")
+    if wanted == "last":
+        return root / names[-1]
+    found = [name for name in names if name.startswith(wanted) or name.endswith(wanted)]
+    if wanted in found or len(found) == 1:
+        return root / (wanted if wanted in found else found[0])
+    inside = _inside(root, wanted) if not found else []
+    if len(inside) == 1:
+        return inside[0]
+    raise StoreError(_not_found(root, wanted, [*found, *(path.name for path in inside)], names))
+
+
+def _inside(root: Path, wanted: str) -> list[Path]:
+    """Runs that belong to a comparison."""
+    children = [child for folder in _folders(root) for child in _folders(folder)]
+    return [path for path in children if path.name.startswith(wanted) or path.name.endswith(wanted)]
+
+
+def _not_found(root: Path, wanted: str, found: list[str], names: list[str]) -> str:
+    if found:
+        return f"run {wanted!r} is ambiguous: {', '.join(found[:4])}; give more of the id"
+    nearest = difflib.get_close_matches(wanted, names, n=1, cutoff=0.3)
+    hint = f"the nearest is {nearest[0]}" if nearest else f"the newest is {names[-1]}"
+    return f"no run {wanted!r} in {root.absolute()}; {hint} (`runs list` shows them all)"
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        if not root.is_dir():
+            return []
+        return sorted(path for path in root.iterdir() if _ID.fullmatch(path.name) and path.is_dir())
+    except OSError as error:
+        raise StoreError(f"cannot read runs in {root.absolute()}: {error.strerror}") from error

@@ -1,0 +1,294 @@
+"""Read a trace file into columns, streamed: no more of the file than one piece is in memory."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.trace.names.conv_arguments import CALLS
+from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.reading.events import Event
+from resnext_bench.reports.trace.reading.growing import Growing
+from resnext_bench.reports.trace.reading.pieces import Account, pieces
+from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
+from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+
+_HOST: Final = {
+    "cpu_op": Kind.OPERATOR,
+    "operator": Kind.OPERATOR,
+    "user_annotation": Kind.ANNOTATION,
+    "cuda_runtime": Kind.LAUNCH,
+    "cuda_driver": Kind.LAUNCH,
+    "runtime": Kind.LAUNCH,
+    "driver": Kind.LAUNCH,
+    "hip_runtime": Kind.LAUNCH,
+    "hip_driver": Kind.LAUNCH,
+    "xpu_runtime": Kind.LAUNCH,
+    "xpu_driver": Kind.LAUNCH,
+    "mtia_runtime": Kind.LAUNCH,
+    "privateuse1_runtime": Kind.LAUNCH,
+    "privateuse1_driver": Kind.LAUNCH,
+}
+"""Categories by kineto's names, old and new, in lower case."""
+_DEVICE: Final = {
+    "kernel": Kind.KERNEL,
+    "gpu_memcpy": Kind.COPY,
+    "memcpy": Kind.COPY,
+    "gpu_memset": Kind.FILL,
+    "memset": Kind.FILL,
+}
+_TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
+    **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
+    **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
+    "kind": np.int8,
+}
+_FARTHEST_US: Final = 9e15
+"""Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
+
+
+def read(path: Path, progress: Progress = no_progress) -> Trace:
+    """The trace in a file, .json or .json.gz.
+
+    Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
+    by the trace's warnings.
+    """
+    try:
+        source = Source(path, progress)
+        account, rows = Account(), _Columns()
+        for events in pieces(source, account):
+            rows.add(events)
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not account.found:
+        raise TraceError(f"{path}: {_no_trace(source, account)}")
+    return rows.trace(path, account, source)
+
+
+def _no_trace(source: Source, account: Account) -> str:
+    if source.damage:
+        return source.damage
+    if not source.size:
+        return "the file is empty (0 bytes)"
+    return (
+        f'no trace: none of its {account.size:,} bytes begins a "traceEvents" array, which '
+        "PyTorch's profiler writes (export_chrome_trace)"
+    )
+
+
+class _Columns:
+    """Columns while they grow."""
+
+    def __init__(self) -> None:
+        self._host = _growing(Host)
+        self._device = _growing(Device)
+        self._names = _Numbers()
+        self._threads = _Numbers()
+        self._convs = _Numbers()
+        self._categories: Counter[str] = Counter()
+        self._odd: Counter[str] = Counter()
+        self._whole = True
+
+    def add(self, events: Sequence[Event]) -> None:
+        """The rows of one piece."""
+        groups: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            groups[event.cat].append(event)
+        for category, group in groups.items():
+            self._categories[category] += len(group)
+            known = category.lower()
+            if known in _HOST:
+                self._add_host(_HOST[known], group)
+            elif known in _DEVICE:
+                self._add_device(_DEVICE[known], group)
+
+    def _add_host(self, kind: Kind, group: list[Event]) -> None:
+        group, start, duration = self._timed(group)
+        args = [event.args for event in group]
+        self._common(self._host, kind, group, start, duration)
+        threads = self._threads
+        self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
+        self._put(self._host["sequence"], [one.sequence for one in args])
+        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
+        self._put(self._host["conv"], convs)
+
+    def _add_device(self, kind: Kind, group: list[Event]) -> None:
+        group, start, duration = self._timed(group)
+        self._common(self._device, kind, group, start, duration)
+        self._put(self._device["device"], [_device(event) for event in group])
+        self._put(self._device["external"], [_external(event) for event in group])
+        self._put(self._device["stream"], [_stream(event) for event in group])
+
+    def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
+        """Rows with a start and a duration; others are counted as odd."""
+        ts = np.array([event.ts for event in group])
+        dur = np.array([event.dur for event in group])
+        usable = (np.abs(ts) < _FARTHEST_US) & (dur >= 0) & (dur < _FARTHEST_US)
+        if not usable.all():
+            self._odd["negative duration"] += int((dur < 0).sum())
+            self._odd["no time"] += int((~usable & ~(dur < 0)).sum())
+            group = [event for event, good in zip(group, usable, strict=True) if good]
+            ts, dur = ts[usable], dur[usable]
+        start, duration = _ns(ts), _ns(dur)
+        if self._whole:
+            self._whole = not ((start % 1000).any() or (duration % 1000).any())
+        return group, start, duration
+
+    def _common(
+        self,
+        columns: Mapping[str, Growing],
+        kind: Kind,
+        group: list[Event],
+        start: Ns,
+        duration: Ns,
+    ) -> None:
+        names = self._names
+        columns["start"].add(start)
+        columns["duration"].add(duration)
+        self._put(columns["name"], [names[event.name] for event in group])
+        columns["kind"].add(np.full(len(group), kind, dtype=np.int8))
+        by_id = kind in (Kind.OPERATOR, Kind.ANNOTATION)
+        keys = map(_external, group) if by_id else (event.args.correlation for event in group)
+        self._put(columns["key"], list(keys))
+
+    def _put(self, column: Growing, values: list[int]) -> None:
+        try:
+            array = np.array(values, dtype=column.dtype)
+        except OverflowError:  # a number that no profiler gives means nothing
+            limit = np.iinfo(column.dtype).max
+            known = [one if abs(one) <= limit else -1 for one in values]
+            array = np.array(known, dtype=column.dtype)
+            self._odd["number beyond its range"] += 1
+        column.add(array)
+
+    def _convolutions(self, group: list[Event]) -> list[int]:
+        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
+
+    def _convolution(self, event: Event) -> int:
+        args = event.args
+        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
+        return self._convs[event.name, *raw]
+
+    def trace(self, path: Path, account: Account, source: Source) -> Trace:
+        """All of it, in order."""
+        host, device = _in_host_order(self._host), _in_device_order(self._device)
+        starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
+        origin = min(starts, default=0)
+        for rows in (host, device):
+            rows.start.__isub__(origin)
+        convs = self._read_convolutions(host)
+        return Trace(
+            path=path,
+            header=account.header,
+            origin_ns=origin + _base_ns(account.header),
+            resolution_ns=_resolution(origin, whole=self._whole),
+            host=host,
+            device=device,
+            names=tuple(self._names),
+            threads=tuple(self._threads),
+            convs=convs,
+            events=self._categories.total(),
+            size=account.size,
+            categories=dict(self._categories),
+            warnings=tuple(_warnings(account, source, self._odd)),
+        )
+
+    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
+        """Each distinct one is parsed once; those that say too little are none."""
+        found = [read_conv(*call) for call in self._convs]
+        known = with_outputs([one for one in found if one is not None])
+        numbers = np.cumsum([one is not None for one in found]) - 1
+        numbers[[one is None for one in found]] = -1
+        host.conv[:] = np.append(numbers, -1)[host.conv]
+        return known
+
+
+def _growing(rows: type[Rows]) -> dict[str, Growing]:
+    return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
+
+
+def _in_host_order(growing: Mapping[str, Growing]) -> Host:
+    columns = {name: column.taken() for name, column in growing.items()}
+    keys = (-columns["duration"], columns["start"], columns["thread"])
+    return Host(**_ordered(columns, np.lexsort(keys)))
+
+
+def _in_device_order(growing: Mapping[str, Growing]) -> Device:
+    columns = {name: column.taken() for name, column in growing.items()}
+    return Device(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+
+
+def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
+    """In place, column by column, so that one of them at a time is there twice."""
+    for column in columns.values():
+        column[:] = column[order]
+    return columns
+
+
+class _Numbers(dict[Any, int]):
+    """Gives each new key the next number."""
+
+    def __missing__(self, key: Any) -> int:
+        number = self[key] = len(self)
+        return number
+
+
+def _ns(us: NDArray[np.float64]) -> Ns:
+    """Whole ns from decimal us: exact to 2**43 us (101 days), as whole and rest are taken apart.
+
+    Kineto's base time keeps its stamps below three months (ChromeTraceBaseTime).
+    """
+    whole = np.floor(us)
+    return whole.astype(np.int64) * 1000 + np.rint((us - whole) * 1000).astype(np.int64)
+
+
+def _external(event: Event) -> int:
+    args = event.args
+    return args.external if args.external >= 0 else args.external_before
+
+
+def _device(event: Event) -> int:
+    if event.args.device >= 0:
+        return event.args.device
+    return event.pid if isinstance(event.pid, int) else -1
+
+
+def _stream(event: Event) -> int:
+    for told in (event.args.stream, event.tid):
+        if isinstance(told, int) and told != -1:
+            return told
+        digits = str(told).rpartition(" ")[2]
+        if digits.isdecimal() and digits.isascii():
+            return int(digits)
+    return -1
+
+
+def _base_ns(header: Mapping[str, Any]) -> int:
+    base = header.get("baseTimeNanoseconds")
+    return base if isinstance(base, int) else 0
+
+
+def _resolution(origin: int, *, whole: bool) -> float:
+    return 1000.0 if whole else max(1.0, 1000 * float(np.spacing(origin / 1000)))
+
+
+def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[str]:
+    if source.damage:
+        yield f"{source.damage}; the report is of what was read before"
+    elif not account.closed:
+        yield f"the file ends within its events, at byte {account.size:,}; the rest is missing"
+    if account.broken_end:
+        yield "what stands behind the end of the events cannot be read: rows may be missing"
+    if account.unread:
+        yield (
+            f"{account.unread:,} rows cannot be read and are left out, the first at byte "
+            f"{account.first_unread:,}"
+        )
+    for what, count in odd.items():
+        if count:
+            yield f"{count:,} rows with {what} are left out"

@@ -1,0 +1,110 @@
+"""One trace in memory: columns of what ran on the host and on the device, in integer nanoseconds.
+
+Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.trace.names.convs import Conv
+
+Ns = NDArray[np.int64]
+Ids = NDArray[np.int32]
+
+
+class Kind(IntEnum):
+    """What a row is."""
+
+    OPERATOR = 0
+    ANNOTATION = 1
+    LAUNCH = 2
+    """A call of the runtime or driver API, whether it launches anything or not."""
+    KERNEL = 3
+    COPY = 4
+    """Memcpy of any direction."""
+    FILL = 5
+    """Memset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Columns of equal length; times in ns since the trace's `origin_ns`."""
+
+    start: Ns
+    duration: Ns
+    name: Ids
+    """Index into `Trace.names`."""
+    kind: NDArray[np.int8]
+    key: Ns
+    """Number that a kernel shares with the call that launched it (`correlation`); of an operator
+    its `External id`; -1: none."""
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def end(self) -> Ns:
+        """Where each row ends, ns."""
+        return self.start + self.duration
+
+    def take(self, which: NDArray[Any]) -> Self:
+        """Some of the rows, or all in another order."""
+        return replace(self, **{one.name: getattr(self, one.name)[which] for one in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host(Rows):
+    """Operators, annotations and calls of the runtime, by thread and start, parents first."""
+
+    thread: Ids
+    """Index into `Trace.threads`."""
+    sequence: Ids
+    """Sequence number of autograd; -1: none."""
+    conv: Ids
+    """Index into `Trace.convs`; -1: no convolution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Rows):
+    """Kernels, copies and fills, by start."""
+
+    device: Ids
+    stream: Ns
+    external: Ns
+    """`External id`, which a row may share with an operator; -1: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What one file holds."""
+
+    path: Path
+    header: Mapping[str, Any]
+    origin_ns: int
+    """Time of zero, in ns since the epoch where the trace says so (`baseTimeNanoseconds`)."""
+    resolution_ns: float
+    """Of its time stamps: 1 where they are decimal ns, 1000 in traces that tell whole us."""
+    host: Host
+    device: Device
+    names: tuple[str, ...]
+    threads: tuple[tuple[int | str | None, int | str | None], ...]
+    """Process and thread, as the trace names them."""
+    convs: tuple[Conv, ...]
+    events: int
+    """Rows of any kind in the file."""
+    size: int
+    """Bytes of the file once decompressed."""
+    categories: Mapping[str, int]
+    """Rows of each category, those that are dropped included."""
+    warnings: tuple[str, ...]
+
+    @property
+    def on_device(self) -> bool:
+        """Whether anything ran on a GPU."""
+        return len(self.device) > 0

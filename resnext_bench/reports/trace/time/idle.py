@@ -1,0 +1,90 @@
+"""Idle time of a device by what the host did meanwhile.
+
+A gap ends with work that some call launched. Until that call came the host was late: it was
+loading data, or waiting in a synchronisation, or else too slow with everything that lies between
+launches. From the call on the work was on its way: launch latency, or an event of another stream.
+The parts of all gaps add up to the idle time exactly.
+"""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.reading.trace import Kind, Trace
+from resnext_bench.reports.trace.time.intervals import Times, Windows, gaps, union
+from resnext_bench.reports.trace.time.links import Links, of_names
+
+
+class Cause(StrEnum):
+    """What a device, or a CPU, waits for while nothing runs."""
+
+    LOADING = "data loading"
+    SYNCHRONISATION = "synchronisation"
+    HOST = "host between launches"
+    LAUNCH = "launch latency, dependency"
+    UNKNOWN = "launch not in the trace"
+    NO_OPERATOR = "no operator (Python, framework)"
+
+
+_LOADING: Final = re.compile(r"enumerate\(DataLoader\)|## next batch ##|\w*DataLoader\w*\.")
+_WAITING: Final = re.compile(
+    r"(cuda|hip)\w*Synchronize|(cuda|hip)Mem(cpy|set)$|cu\w+Synchronize$|hipMemcpyWithStream$|"
+    r"(cuda|hip)(Free|FreeHost|Malloc|HostAlloc|HostMalloc)$|cuMemcpy\w*(?<!Async)$"
+)
+"""Calls that return when the device has finished."""
+
+_LONG_CALL: Final = 50_000
+"""ns; a launch takes some thousands."""
+
+
+def idle(analysis: Analysis) -> dict[Cause, int]:
+    """Idle time of the used steps by cause, ns."""
+    trace, steps, device = analysis.trace, analysis.steps, analysis.device
+    windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
+    free = gaps(analysis.busy.any, windows)
+    loading = free & _host_times(trace, _LOADING, Kind.ANNOTATION, Kind.OPERATOR)
+    if device is None:
+        rest = free.length - loading.length
+        return {Cause.LOADING: loading.length, Cause.NO_OPERATOR: rest}
+    late, unknown = _host_late(trace, analysis.links, free, device)
+    waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
+    late_loading = late & loading
+    late_waiting = (late & waiting) - loading
+    lost = late_loading.length + late_waiting.length
+    return {
+        Cause.LOADING: late_loading.length,
+        Cause.SYNCHRONISATION: late_waiting.length,
+        Cause.HOST: late.length - lost,
+        Cause.LAUNCH: free.length - late.length - unknown.length,
+        Cause.UNKNOWN: unknown.length,
+    }
+
+
+def _host_times(trace: Trace, pattern: re.Pattern[str], *kinds: Kind) -> Times:
+    """When rows of the host with such a name ran, on any thread."""
+    host = trace.host
+    named = of_names(trace.names, lambda name: 1 if pattern.match(name) else None)[host.name] > 0
+    rows = named & np.isin(host.kind, kinds)
+    return union(host.start[rows], host.end[rows])
+
+
+def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Times, Times]:
+    """Of each gap the part before the call that ends it; and gaps whose call is not known."""
+    mine = np.flatnonzero(trace.device.device == device)
+    start = trace.device.start[mine]
+    launch = links.launch[mine]
+    # A call that lasts is the host's own work, such as the loading of a module at the first use.
+    host = trace.host
+    came = np.where(host.duration > _LONG_CALL, host.end, host.start)
+    call = np.where(launch >= 0, np.append(came, 0)[launch], -1)
+    at = np.searchsorted(start, free.end)  # the work that begins where the gap ends
+    ends = np.minimum(at, len(start) - 1)
+    known = (at < len(start)) & (start[ends] == free.end) & (call[ends] >= 0)
+    until = np.clip(call[ends], free.start, free.end)
+    return (
+        union(free.start[known], until[known]),
+        union(free.start[~known], free.end[~known]),
+    )

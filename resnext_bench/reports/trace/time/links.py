@@ -1,0 +1,139 @@
+"""Where work on the device comes from: the call that launched it, the operator around that call.
+
+A kernel shares its correlation number with one call of the runtime or the driver; one launch of a
+CUDA graph has many kernels. `External id`, which matches nothing in many older traces, is asked
+only where there is no such call, or none below an operator. What has no origin stays unlinked, and
+is told.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
+from resnext_bench.reports.trace.time.nest import inherited, parents
+
+LAYER: Final = re.compile(r"## ([\w.]+): (\w+) ##")
+"""How `run --profile` writes a layer's forward into the trace: its name and its type."""
+
+
+class Pass(IntEnum):
+    """Which part of training a row belongs to."""
+
+    FORWARD = 0
+    BACKWARD = 1
+    OPTIMIZER = 2
+
+
+_PASSES: Final = (
+    (
+        Pass.BACKWARD,
+        re.compile(r"autograd::engine::evaluate_function|\w*Backward\w*$|aten::\w+_backward"),
+    ),
+    (Pass.BACKWARD, re.compile(r"## backward ##|.*AccumulateGrad|(void )?torch::autograd::")),
+    (Pass.OPTIMIZER, re.compile(r"Optimizer\.(step|zero_grad)#|## optimizer ##")),
+    (Pass.FORWARD, re.compile(r"## forward ##|(DistributedDataParallel|nn\.Module).*forward")),
+)
+"""Names by autograd, the optimizers and `record_function`, from the beginning of a row's name."""
+_SPAN: Final = re.compile(r"(gloo|mpi|ucc):")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Links:
+    """For rows of the host who encloses them; for rows of the device where they come from."""
+
+    parent: Ids
+    """Row of the host that encloses each row of the host; -1: none."""
+    passes: Ids
+    """`Pass` of each row of the host; -1: not told."""
+    launch: Ids
+    """Row of the host that launched each row of the device; -1: not in the trace."""
+    operator: Ids
+    """Innermost operator around that launch; -1: none."""
+
+
+def link(trace: Trace) -> Links:
+    """Both, for a whole trace."""
+    host = trace.host
+    parent = parents(host)
+    is_operator = host.kind == Kind.OPERATOR
+    own = np.where(is_operator, np.arange(len(host), dtype=np.int32), np.int32(-1))
+    launch = _launches(trace)
+    around = inherited(own, parent)
+    operator = _at(around, launch)
+    return Links(
+        parent=parent,
+        passes=_passes(trace, parent),
+        launch=launch,
+        operator=_by_external_id(trace, operator),
+    )
+
+
+def _passes(trace: Trace, parent: Ids) -> Ids:
+    """`Pass` of each row of the host: its own, else that of the nearest row above.
+
+    Spans of gloo lie on threads of their own, below nothing: theirs is that in which they begin.
+    """
+    host = trace.host
+    own = of_names(trace.names, _pass)[host.name]
+    passes = inherited(own, parent)
+    spans = np.flatnonzero((of_names(trace.names, _span)[host.name] > 0) & (passes < 0))
+    outermost = np.flatnonzero((own >= 0) & (_at(passes, parent) < 0))
+    if not spans.size or not outermost.size:
+        return passes
+    outermost = outermost[np.argsort(host.start[outermost], kind="stable")]
+    begun = np.searchsorted(host.start[outermost], host.start[spans], side="right") - 1
+    around = outermost[np.maximum(begun, 0)]
+    inside = (begun >= 0) & (host.start[spans] < host.end[around])
+    passes[spans[inside]] = passes[around[inside]]
+    return passes
+
+
+def _span(name: str) -> int | None:
+    return 1 if _SPAN.match(name) else None
+
+
+def of_names(names: Sequence[str], value: Callable[[str], int | None]) -> Ids:
+    """A number for each name, -1 where there is none; asked once for each distinct name."""
+    found = [value(name) for name in names]
+    return np.array([-1 if one is None else one for one in found] + [-1], dtype=np.int32)
+
+
+def _pass(name: str) -> int | None:
+    return next((one for one, pattern in _PASSES if pattern.match(name)), None)
+
+
+def _at(values: Ids, rows: Ids) -> Ids:
+    """The values at these rows, -1 where the row is -1."""
+    return np.append(values, np.int32(-1))[rows]
+
+
+def _launches(trace: Trace) -> Ids:
+    """By correlation; of several calls with one number (runtime and driver) the first to begin."""
+    host = trace.host
+    calls = np.flatnonzero((host.kind == Kind.LAUNCH) & (host.key > 0))
+    calls = calls[np.lexsort((host.start[calls], host.key[calls]))]
+    return matching(host.key[calls], calls, trace.device.key)
+
+
+def matching(keys: NDArray[Any], rows: NDArray[np.intp], wanted: NDArray[Any]) -> Ids:
+    """The first row with each wanted key, -1 for none; keys are sorted, 0 and less mean none."""
+    if not len(keys):
+        return np.full(len(wanted), -1, dtype=np.int32)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((keys[at] == wanted) & (wanted > 0), rows[at], -1).astype(np.int32)
+
+
+def _by_external_id(trace: Trace, operator: Ids) -> Ids:
+    """Operators of those that correlation does not lead to one."""
+    host, open_ = trace.host, operator < 0
+    if not open_.any():
+        return operator
+    rows = np.flatnonzero((host.kind == Kind.OPERATOR) & (host.key > 0))
+    rows = rows[np.argsort(host.key[rows], kind="stable")]
+    return np.where(open_, matching(host.key[rows], rows, trace.device.external), operator)

@@ -1,0 +1,162 @@
+"""The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.schema.comparison import Comparison, Design, Pair, Range
+from resnext_bench.reports.stats.effects import (
+    Interval,
+    ordered_interval,
+    t_interval,
+    to_percent,
+    welch_interval,
+)
+from resnext_bench.reports.stats.looks import plan_looks
+from resnext_bench.reports.stats.power import sessions_needed, smallest_detectable
+from resnext_bench.reports.stats.verdict import MIDDLE_SHARE
+from resnext_bench.reports.verdicts.judge import CONFIDENCE, counted, effects_of, range_of
+
+Floats = NDArray[np.float64]
+
+SESSIONS = (5, 10, 20)
+CHANGES = (0.01, 0.02, 0.05)
+FEWEST = 3
+"""Sessions of a design that must count: below, noise and the effect of order are not known."""
+DEFAULT_PLAN = plan_looks(26)
+"""The looks of `compare`, unless it is told otherwise."""
+
+
+class TooFew(ValueError):
+    """Too few sessions count; the text says how many, and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noise:
+    """What one design shows on this machine."""
+
+    id: str
+    """Of the stored comparison."""
+    design: Design
+    notes: tuple[str, ...]
+    """What disturbed its sessions, each kind once, with their number."""
+    sessions: int
+    """Those that count."""
+    invalid: int
+    sd_percent: float
+    """Standard deviation of a session's effect, less that of order where sessions are launches."""
+    effect: Range
+    """Of a thing against itself: should hold 0."""
+    order: Range | None
+    detectable_percent: dict[int, float]
+    """Smallest change told from none with 95 % power, by the most sessions that `compare` may
+    take: at the last of the looks that it plans for so many."""
+    needed: dict[float, int]
+    """Sessions for a change of this fraction with 95 % power, at the last look of `DEFAULT_PLAN`.
+    Large changes are told sooner."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Floor:
+    """Both designs, and whether a duet disturbs what it measures."""
+
+    duet: Noise
+    relaunch: Noise
+    contamination: Range
+    """Step time in a duet over that alone, less 1. Both sides share it, so it cancels there."""
+    quiet_percent: float
+    """Most that the waiting side used of its cores."""
+
+
+def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:
+    """Work it out from an A/A comparison of each design, taken in turn.
+
+    Raises TooFew where less than `FEWEST` sessions of one of them count.
+    """
+    for record in (duet, relaunch):
+        _require_enough(record)
+    quiet = [pair.quiet_percent for pair in duet.pairs if pair.quiet_percent is not None]
+    levels = welch_interval(_levels(relaunch), _levels(duet), CONFIDENCE)
+    return Floor(
+        duet=_noise(duet),
+        relaunch=_noise(relaunch),
+        contamination=range_of(levels),
+        quiet_percent=max(quiet, default=0.0),
+    )
+
+
+def _require_enough(record: Comparison) -> None:
+    valid = counted(record.pairs)
+    orders = {pair.order for pair in valid}
+    if len(valid) >= FEWEST and (record.design == "duet" or len(orders) == 2):
+        return
+    needed = f"{FEWEST} are needed" + ("" if record.design == "duet" else ", in both orders")
+    reasons = [reason for pair in record.pairs for reason in pair.invalid]
+    why = f"; the first reason: {reasons[0]}" if reasons else ""
+    raise TooFew(
+        f"{len(valid)} of {len(record.pairs)} sessions ({record.design}) count, and {needed}{why}"
+    )
+
+
+def _noise(record: Comparison) -> Noise:
+    valid = counted(record.pairs)
+    effect = _effect(valid, record.design)
+    sd = effect.error * float(np.sqrt(len(valid)))
+    spent = len(valid) - effect.df
+    return Noise(
+        id=record.id,
+        design=record.design,
+        notes=_notes(record),
+        sessions=len(valid),
+        invalid=len(record.pairs) - len(valid),
+        sd_percent=to_percent(sd),
+        effect=range_of(effect),
+        order=record.order_effect,
+        detectable_percent={
+            count: to_percent(
+                smallest_detectable(
+                    sd / float(np.sqrt(count)),
+                    MIDDLE_SHARE * plan_looks(count).alphas[-1],
+                    count - spent,
+                )
+            )
+            for count in SESSIONS
+        },
+        needed={
+            change: sessions_needed(
+                sd, 0, float(np.log1p(change)), MIDDLE_SHARE * DEFAULT_PLAN.alphas[-1]
+            )
+            for change in CHANGES
+        },
+    )
+
+
+def _notes(record: Comparison) -> tuple[str, ...]:
+    """Notes of its sessions; those that differ in their numbers alone are one kind."""
+    kinds: dict[str, list[str]] = {}
+    for pair in record.pairs:
+        for note in dict.fromkeys((*pair.notes, *pair.unsteady, *pair.invalid)):
+            kinds.setdefault(re.sub(r"[\d.]+", "", note), []).append(note)
+    return tuple(
+        f"{record.design}, {len(found)} of {len(record.pairs)} sessions: {found[0]}"
+        for found in kinds.values()
+    )
+
+
+def _effect(valid: Sequence[Pair], design: Design) -> Interval:
+    """As `compare` judges it: in launches the effect of order is a term of its own."""
+    effects = effects_of(valid).middle
+    if design != "relaunch":
+        return t_interval(effects, CONFIDENCE)
+    orders = np.array([1.0 if pair.order == "ab" else -1.0 for pair in valid])
+    return ordered_interval(effects, orders, CONFIDENCE)[0]
+
+
+def _levels(record: Comparison) -> Floats:
+    """Log of the typical step of each session, both sides taken together."""
+    pairs = counted(record.pairs)
+    levels: Floats = np.log([pair.middle_ms or pair.step_ms for pair in pairs]).mean(axis=1)
+    return levels

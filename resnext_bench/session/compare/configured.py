@@ -1,0 +1,322 @@
+"""Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
+
+import math
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from resnext_bench.errors import UsageError
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.schema.comparison import Design, Difference, Order, Pair, Side
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.record import Environment, Session, Status, Steadiness
+from resnext_bench.reports.stats.steady import FEWEST_STEPS
+from resnext_bench.reports.store.facts import word
+from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
+from resnext_bench.session.compare.contest import Tick
+from resnext_bench.session.compare.periods import fit_blocks, most_steps
+from resnext_bench.session.runs.data import record_of
+from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.runs.run import measure_session
+from resnext_bench.session.turns.blocks import Lengths, in_words
+from resnext_bench.session.turns.duet import Played, Score, play
+from resnext_bench.session.turns.residents import WORKER
+from resnext_bench.session.turns.room import NoRoom
+
+STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
+RELAUNCHED = "relaunched, as "
+"""How the note begins that tells why no duet was played."""
+QUIET_PERCENT = 1.0
+"""A side without the token that takes more of its cores than this is worth a note."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Configured:
+    """Two runs that take turns; each ends with a record of its own."""
+
+    a: Recording
+    b: Recording
+    given: tuple[str, str]
+    """As the user named the sides."""
+    design: Design
+    may_relaunch: bool
+    """Whether to relaunch where memory cannot hold both sides, or to say so."""
+    blocks: int
+    """Pairs of blocks of a duet session that count."""
+    steps_asked: int = 0
+    """Counted steps of a block, where the user says so."""
+    block_steps: int = 0
+    """Counted steps of the next block; 0 until the first warm-up has shown how long a step is."""
+    more_blocks: bool = False
+    """Whether more pairs follow where they scatter."""
+    modules: tuple[str, str] = (WORKER, WORKER)
+    ends_s: float = math.inf
+    """When the budget is over, by the monotonic clock."""
+    told: list[str] = field(default_factory=list)
+    so_far: Lengths = field(default_factory=list)
+    """Pairs of blocks of the session that goes on."""
+    least_steps: int = 0
+    """Of a block, before it was made to hold whole periods; 0 until it is known."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdict must know."""
+        unused = self.design == "duet" and any("steps" in run.request for run in (self.a, self.b))
+        return (*self.told, *((STEPS_UNUSED,) if unused else ()), *self._of_data())
+
+    def _of_data(self) -> tuple[str, ...]:
+        """What the sides' folders were taken to mean."""
+        a, b = (run.data.notes if run.data else () for run in (self.a, self.b))
+        if a == b:
+            return a
+        return (*(f"a: {note}" for note in a), *(f"b: {note}" for note in b))
+
+    @property
+    def images(self) -> tuple[int, int]:
+        """Of a step on all ranks; where they differ, times are those of an image."""
+        return self.a.config.global_batch_size, self.b.config.global_batch_size
+
+    def sides(self) -> tuple[Side, Side]:
+        """Both configurations, with the runs that hold their sessions."""
+        return self._side(self.a, self.given[0]), self._side(self.b, self.given[1])
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Fields of the resolved configurations that are not equal."""
+        return differing(self.a.config, self.b.config)
+
+    def environment(self) -> Environment:
+        """One for both, as they run side by side."""
+        return self.a.environment()
+
+    def measure(self, number: int, order: Order, tick: Tick) -> Pair:
+        """One session of both sides."""
+        for run in (self.a, self.b):  # of a session that was cut
+            shutil.rmtree(run.session_folder(number).path, ignore_errors=True)
+        try:
+            with self._side_named(number):
+                if self.design == "relaunch":
+                    return self._relaunched(number, order, tick)
+                return self._duet(number, order, tick)
+        except NoRoom as reason:
+            if not self.may_relaunch or self.a.sessions:
+                raise
+            self.design, self.block_steps = "relaunch", 0
+            self.told.append(RELAUNCHED + str(reason).partition(";")[0])
+            self.require_launchable()
+            return self.measure(number, order, tick)
+
+    @contextmanager
+    def _side_named(self, number: int) -> Iterator[None]:
+        """Say of a failure whose it is, as its log tells."""
+        try:
+            yield
+        except SessionFailed as failed:
+            found = failed.failure
+            for name, run in (("a", self.a), ("b", self.b)):
+                if Path(found.log).is_relative_to(run.folder.absolute()):
+                    what = f"{name}, session {number}: {found.what}"
+                    raise SessionFailed(msgspec.structs.replace(found, what=what)) from failed
+            raise
+
+    def require_launchable(self) -> None:
+        """Launches are judged one by one, so their steps must be enough for that."""
+        for run, given in zip((self.a, self.b), self.given, strict=True):
+            if run.config.steps < FEWEST_STEPS:
+                raise UsageError(
+                    f"{given or 'a side'}: --steps {run.config.steps} are too few to tell "
+                    f"whether a launch was steady; give {FEWEST_STEPS} or more"
+                )
+
+    def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+        """Of both runs so far."""
+        return tuple(self.a.sessions), tuple(self.b.sessions)
+
+    def cut(self, order: Order) -> str:
+        """What the session that goes on has shown by now: of pairs of blocks, or of a launch."""
+        launches = (f"{name}: {run.cut}" for name, run in (("a", self.a), ("b", self.b)) if run.cut)
+        return in_words(self.so_far, b_first=order == "ba") or ", ".join(launches)
+
+    def close(self, status: Status, why: str) -> tuple[str, ...]:
+        """Write both runs' records."""
+        for run in (self.a, self.b):
+            run.close(status, why, None)
+        return self.a.id, self.b.id
+
+    def _side(self, run: Recording, given: str) -> Side:
+        return Side(
+            given=given,
+            run=run.id,
+            requested=run.request,
+            resolved=run.config,
+            choices=run.resolved.choices,
+            data=record_of(run.data).digest if run.data else "",
+        )
+
+    def _duet(self, number: int, order: Order, tick: Tick) -> Pair:
+        score = Score(
+            pairs=self.blocks,
+            more=self.more_blocks,
+            block_steps=self.block_steps or self.steps_asked,
+            check_memory=not self.a.sessions,
+            modules=self.modules,
+            ends_s=self.ends_s,
+        )
+        at = datetime.now(UTC)
+        self.so_far.clear()
+        played = play(self.a, self.b, score, number, order, tick, self.so_far)
+        self.so_far.clear()
+        self.block_steps = played.block_steps
+        measured = self._comparable(of_duet(*played.results, played.block_steps))
+        sessions = self._keep(played)
+        self._lengthen(measured, number)
+        busy = played.quiet_percent
+        loud = f"session {number}: the waiting side used {busy:.1f} % of its cores"
+        return _pair(
+            number,
+            order,
+            at,
+            measured,
+            sessions,
+            block_steps=played.block_steps,
+            quiet=busy,
+            unsteady=(),
+            notes=(loud,) if busy > QUIET_PERCENT else (),
+        )
+
+    def _lengthen(self, measured: Measured, number: int) -> None:
+        """Make later sessions no shorter than this one, and blocks as long as whole periods.
+
+        A session that is over as soon as its pairs agree would be the longer the more rare slow
+        steps it met, and those that met none would be too many.
+        """
+        if self.more_blocks:
+            self.blocks = max(self.blocks, len(measured.blocks_ms))
+        self.least_steps = self.least_steps or self.block_steps
+        images = 1 if self.images[0] == self.images[1] else max(self.images)
+        fitted = fit_blocks(
+            measured.slow,
+            now=self.block_steps,
+            least=self.least_steps,
+            most=most_steps(max(measured.step_ms) * images) if not self.steps_asked else 0,
+            session=number,
+        )
+        self.block_steps = fitted.steps
+        if fitted.note and fitted.note not in self.told:
+            self.told.append(fitted.note)
+
+    def _comparable(self, measured: Measured) -> Measured:
+        a, b = self.images
+        return measured if a == b else measured.per_image((a, b))
+
+    def _keep(self, played: Played) -> tuple[Session, Session]:
+        steadiness = Steadiness(
+            cut=played.block_steps,
+            judged=True,
+            steady=True,
+            why="one side of a duet: judged against the other, block by block",
+        )
+        a, b = (
+            run.keep(result, steadiness, played.use, started)
+            for run, result, started in zip(
+                (self.a, self.b), played.results, played.started, strict=True
+            )
+        )
+        return a, b
+
+    def _relaunched(self, number: int, order: Order, tick: Tick) -> Pair:
+        at, kept = datetime.now(UTC), {}
+        for done, side in enumerate(order):
+            tick(done)
+            run = self.a if side == "a" else self.b
+            kept[side] = measure_session(run, number, choose_port(0), lambda _: None)
+        sessions = kept["a"], kept["b"]
+        cuts = [session.steadiness.cut for session in sessions]
+        measured = self._comparable(
+            of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
+        )
+        unsteady = [
+            f"session {number}, {side}: {session.steadiness.why}"
+            for side, session in zip("ab", sessions, strict=True)
+            if not session.steadiness.steady
+        ]
+        return _pair(
+            number,
+            order,
+            at,
+            measured,
+            sessions,
+            block_steps=0,
+            quiet=None,
+            unsteady=tuple(unsteady),
+            notes=(),
+        )
+
+
+def _pair(
+    number: int,
+    order: Order,
+    at: datetime,
+    measured: Measured,
+    sessions: tuple[Session, Session],
+    *,
+    block_steps: int,
+    quiet: float | None,
+    unsteady: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> Pair:
+    return Pair(
+        number=number,
+        order=order,
+        started=at.isoformat(timespec="seconds"),
+        log_ratio=measured.log_ratio,
+        middle_log_ratio=measured.middle_log_ratio,
+        blocks_ms=measured.blocks_ms,
+        block_steps=block_steps,
+        step_ms=measured.step_ms,
+        middle_ms=measured.middle_ms,
+        slow=measured.slow,
+        phases_ms=measured.phases_ms,
+        drift=measured.drift,
+        quiet_percent=None if quiet is None else round(quiet, 3),
+        invalid=_told(sessions, "invalid"),
+        unsteady=unsteady,
+        notes=(*_told(sessions, "notes"), *notes),
+    )
+
+
+def _told(sessions: Sequence[Session], what: str) -> tuple[str, ...]:
+    """Reasons of both sides; one that both have, but for its shares, is said once, of the worse."""
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for side, session in zip("ab", sessions, strict=True):
+        for reason in getattr(session, what):
+            kind = re.sub(r"[\d.]+(?= %)", "", reason)
+            reasons.setdefault(kind, []).append((side, reason))
+    return tuple(_of_sides(found) for found in reasons.values())
+
+
+def _of_sides(found: Sequence[tuple[str, str]]) -> str:
+    sides = " and ".join(dict.fromkeys(side for side, _ in found))
+    return f"{sides}: {max((reason for _, reason in found), key=_share)}"
+
+
+def _share(reason: str) -> float:
+    """The first per cent that a reason tells."""
+    share = re.search(r"([\d.]+) %", reason)
+    return float(share[1]) if share else 0.0
+
+
+def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
+    """Fields that are not equal."""
+    fields_a, fields_b = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
+    return tuple(
+        Difference(what=name.replace("_", "-"), a=word(fields_a[name]), b=word(fields_b[name]))
+        for name in fields_a
+        if fields_a[name] != fields_b[name]
+    )

@@ -1,0 +1,285 @@
+"""Opens a comparison of two configurations: new, or where a killed one stopped."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from resnext_bench.config.resolve import resolve
+from resnext_bench.errors import UsageError
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.lock import measuring
+from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.comparison import Comparison, Limits, Side
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Environment, Session
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.store import runs
+from resnext_bench.session.compare import contest
+from resnext_bench.session.compare.configured import RELAUNCHED, Configured
+from resnext_bench.session.compare.contest import Contest, Source, State
+from resnext_bench.session.compare.opening_script import reopened
+from resnext_bench.session.compare.periods import SLOW_COME
+from resnext_bench.session.compare.script import Wanted
+from resnext_bench.session.runs.data import prepare_data, record_of
+from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.turns.residents import WORKER
+from resnext_bench.version import own_version
+
+
+class Display(contest.Display, Protocol):
+    """Whoever shows how far a comparison is."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Data is being made or checked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A comparison as asked for."""
+
+    a: Request
+    b: Request
+    given: tuple[str, str]
+    """As the user named the sides."""
+    design: Wanted
+    limits: Limits
+    root: Path
+    command: tuple[str, ...]
+    modules: tuple[str, str] = (WORKER, WORKER)
+    """What the ranks of each side run; tests and campaigns slow one of them."""
+
+
+def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
+    """Measure both sides in turn until their difference is told, or the budget ends."""
+    with measuring("compare"):
+        return _compared(asked, machine, display)
+
+
+def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
+    # The sides' own runs live inside: one comparison is one entry among the runs.
+    folder = runs.create(asked.root, "compare")
+    try:
+        source = _opened(asked, folder, machine, display)
+    except BaseException:  # of what never started nothing may be left, nor be "last"
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    display.compared(source.sides(), source.differences(), asked.limits)
+    return Contest(
+        source=source,
+        limits=asked.limits,
+        folder=folder,
+        command=asked.command,
+        display=display,
+    ).run()
+
+
+def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> Configured:
+    began_s = time.monotonic()  # making and checking images counts
+    a, b = (
+        open_recording(side, machine, root=folder, command=asked.command, tell=display.preparing)
+        for side in (asked.a, asked.b)
+    )
+    source = Configured(
+        a=a,
+        b=b,
+        given=asked.given,
+        design="relaunch" if asked.design == "relaunch" else "duet",
+        may_relaunch=asked.design == "auto",
+        blocks=asked.limits.pairs,
+        more_blocks=asked.limits.more_pairs,
+        steps_asked=asked.limits.block_steps,
+        modules=asked.modules,
+        ends_s=began_s + 60 * asked.limits.max_minutes,
+    )
+    if source.design == "relaunch":
+        source.require_launchable()
+    return source
+
+
+def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
+    """Go on with a comparison that was interrupted or killed, as if nothing had happened."""
+    _require_unfinished(folder)
+    with measuring(f"compare --resume {folder.name}"):
+        return _resumed(folder, machine, display)
+
+
+def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
+    state = read_state(folder)
+    kept = state.comparison
+    if kept.limits.fixed:
+        raise UsageError(
+            f"{folder.name} is one half of a doctor --aa and cannot be resumed without the other; "
+            "start a new one"
+        )
+    if kept.a.command:
+        with reopened(kept, state.elapsed_s, folder, machine) as source:
+            return _gone_on(state, source, folder, display)
+    return _gone_on(state, _configured(state, folder, machine, display), folder, display)
+
+
+def _require_unfinished(folder: Path) -> None:
+    """More sessions after the end would be a look that nobody has paid for."""
+    with suppress(StoreError):
+        record = runs.load(folder)
+        if isinstance(record, Comparison) and record.status in ("ok", "invalid"):
+            raise UsageError(
+                f"{record.id} has ended ({record.verdict}), so there is nothing to go on with; "
+                "start a new comparison"
+            )
+
+
+def _gone_on(state: State, source: Source, folder: Path, display: Display) -> Comparison:
+    kept = state.comparison
+    _require_same_software(kept, source)
+    display.compared(source.sides(), source.differences(), kept.limits)
+    return Contest(
+        source=source,
+        limits=kept.limits,
+        folder=folder,
+        command=kept.command,
+        display=display,
+        pairs=list(kept.pairs),
+        looks_taken=kept.looks_taken,
+        created=datetime.fromisoformat(kept.created),
+        elapsed_before_s=state.elapsed_s,
+        ended=state.ended,
+        cut_at=state.cut_at,
+    ).run()
+
+
+def _configured(state: State, root: Path, machine: Machine, display: Display) -> Configured:
+    kept = state.comparison
+    a, b = (
+        _reopened(side, sessions, root, machine, kept, display)
+        for side, sessions in zip((kept.a, kept.b), state.sessions, strict=True)
+    )
+    return Configured(
+        a=a,
+        b=b,
+        given=(kept.a.given, kept.b.given),
+        design=kept.design,
+        may_relaunch=False,
+        blocks=_longest_session(kept) if kept.limits.more_pairs else kept.limits.pairs,
+        more_blocks=kept.limits.more_pairs,
+        steps_asked=kept.limits.block_steps,
+        block_steps=kept.pairs[-1].block_steps if kept.pairs else 0,
+        least_steps=kept.pairs[0].block_steps if kept.pairs else 0,
+        ends_s=time.monotonic() + 60 * kept.limits.max_minutes - state.elapsed_s,
+        told=[note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME))],
+    )
+
+
+def _longest_session(kept: Comparison) -> int:
+    return max([kept.limits.pairs, *(len(pair.blocks_ms) for pair in kept.pairs)])
+
+
+def read_state(folder: Path) -> State:
+    """What a comparison has written beside its record."""
+    try:
+        return msgspec.json.decode((folder / contest.STATE).read_bytes(), type=State)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{folder.name} cannot be resumed: it is no comparison, or no session of it ended"
+        ) from error
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{folder.name} cannot be resumed: {error}") from error
+
+
+def _reopened(
+    side: Side,
+    sessions: Sequence[Session],
+    root: Path,
+    machine: Machine,
+    kept: Comparison,
+    display: Display,
+) -> Recording:
+    """A side's run as it stood after its last complete session."""
+    assert side.run is not None
+    assert side.requested is not None
+    data = prepare_data(side.requested, machine, display.preparing)
+    resolved = resolve(side.requested, machine, data.facts if data else None)
+    if resolved.config != side.resolved:
+        raise UsageError(
+            f"{side.run} cannot be resumed here: its options now resolve to something else; "
+            "start a new comparison"
+        )
+    if (record_of(data).digest if data else "") != side.data:
+        raise UsageError(
+            f"{side.run} cannot be resumed: its images are not those they were; "
+            "start a new comparison"
+        )
+    run = Recording(
+        folder=root / side.run,
+        command=kept.command,
+        created=datetime.fromisoformat(kept.created),
+        request=side.requested,
+        machine=machine,
+        resolved=resolved,
+        topology=place_ranks(resolved.config, machine),
+        data=data,
+    )
+    for session in sessions:
+        run.results.append(_read_result(run, session.number))
+        run.sessions.append(session)
+    shutil.rmtree(run.session_folder(len(sessions) + 1).path, ignore_errors=True)
+    return run
+
+
+def _read_result(run: Recording, number: int) -> SessionResult:
+    path = run.session_folder(number).result
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=SessionResult)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(
+            f"{run.id} cannot be resumed: {path} cannot be read ({error}); start a new comparison"
+        ) from error
+
+
+_OF_MACHINE: Final = (
+    *("host", "cpu", "cores", "gpus", "kernel", "python", "versions", "variables"),
+    *("boards", "hypervisor", "container"),
+)
+
+
+def _require_same_software(kept: Comparison, source: Source) -> None:
+    """Sessions of another machine or other versions are another measurement.
+
+    What only ranks can say of their versions is compared when the next session has ended.
+    """
+    if kept.tool_version != own_version():
+        raise UsageError(
+            f"{kept.id} cannot be resumed: resnext-bench {kept.tool_version} began it and this is "
+            f"{own_version()}; start a new comparison"
+        )
+    if any(pair.middle_log_ratio is None for pair in kept.pairs):
+        raise UsageError(
+            f"{kept.id} cannot be resumed: its sessions count with their middle step, and now all "
+            "steps count; start a new comparison"
+        )
+    then, now = (_comparable(one) for one in (kept.environment, source.environment()))
+    # Of a script its own module asks git, in the folder where the script starts.
+    git = () if kept.a.command else ("git",)
+    for name in (*_OF_MACHINE, *git):
+        if getattr(then, name) != getattr(now, name):
+            raise UsageError(
+                f"{kept.id} cannot be resumed: {name} changed since its last session; "
+                "start a new comparison"
+            )
+
+
+def _comparable(environment: Environment) -> Environment:
+    """Without what names a scheduler's job: a new job on the same machine may go on."""
+    kept = {
+        name: value
+        for name, value in environment.variables.items()
+        if not name.startswith("SLURM_")
+    }
+    return msgspec.structs.replace(environment, variables=kept)

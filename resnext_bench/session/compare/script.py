@@ -1,0 +1,358 @@
+"""A user's own script as both sides of a comparison, launched in turn.
+
+The contract: $RESNEXT_BENCH_SAMPLES names a file to which the script appends one step time a line,
+in whole ns; of several ranks, that of the slowest. Nothing else is asked of it. One that calls
+`resnext_bench.step()` instead, which writes the same, may take turns with the other block by block.
+"""
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.launch.ends import ended_words
+from resnext_bench.launch.faults import FaultWatch, faults_per_step
+from resnext_bench.launch.script import (
+    SAMPLES_VARIABLE,
+    RunningScript,
+    ScriptCommand,
+    end_left_over,
+    heap_variables,
+)
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.logs import tail
+from resnext_bench.machine.doctor.findings import here
+from resnext_bench.machine.host.others import watch_others
+from resnext_bench.machine.host.page_faults import Faults
+from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.render.words import duration
+from resnext_bench.reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
+from resnext_bench.reports.schema.record import Environment, Failure, Session, Status, Thresholds
+from resnext_bench.reports.stats.steady import FEWEST_STEPS, Steady, steady
+from resnext_bench.reports.store.files import require_room, writing
+from resnext_bench.reports.verdicts.pairs import of_steps
+from resnext_bench.session.compare.contest import OutOfTime, Tick
+from resnext_bench.session.compare.doubts import (
+    doubts_of_earlier,
+    doubts_of_launch,
+    doubts_of_sides,
+    notes_of_launch,
+)
+
+Wanted = Literal["auto", "duet", "relaunch"]
+
+LEAST_LIMIT_S: Final = 10.0
+"""A launch gets the rest of the budget, and never less than this."""
+_MOST_DIGITS: Final = 18
+"""Of a step in ns: thirty years."""
+
+UNWATCHED: Final = (
+    "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
+    "had are noted, no more"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """One side, and the folder where its script starts."""
+
+    side: Side
+    cwd: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launched:
+    """What one launch came to."""
+
+    step_ms: NDArray[np.float64]
+    """Steps [n] after the cut."""
+    steadiness: Steady
+    notes: tuple[str, ...]
+    sum_s: float = 0.0
+    """Of all steps, those that were cut included."""
+    lasted_s: float = 0.0
+    """Of the launch, from its start to its end."""
+    invalid: tuple[str, ...] = ()
+    """Why it cannot count."""
+    faults: Faults | None = None
+    step_faults: int | None = None
+    """Of the steps alone, where the script has told."""
+    faults_per_step: float | None = None
+    """Seen from outside while it wrote step times."""
+
+
+class BadSamples(ValueError):
+    """The file of samples breaks the contract; the text says where."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Scripted:
+    """Two commands of a user that take turns."""
+
+    folder: Path
+    """Of the comparison, absolute."""
+    a: Place
+    b: Place
+    changes: tuple[Difference, ...]
+    machine: Environment
+    notes: tuple[str, ...]
+    ends_s: float
+    """When the budget is over, by the monotonic clock."""
+    as_is: bool = False
+    """Whether its environment is left alone."""
+    margin_percent: float = 2.0
+    earlier: list[Pair] = field(default_factory=list)
+    """Sessions so far: no launch can be nothing like the others of its side."""
+    design: Design = "relaunch"
+    images: None = None
+    """Nobody knows how many a script's step has."""
+
+    def sides(self) -> tuple[Side, Side]:
+        """Both commands."""
+        return self.a.side, self.b.side
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Arguments or revisions."""
+        return self.changes
+
+    def environment(self) -> Environment:
+        """As it was when the comparison began."""
+        return self.machine
+
+    def measure(self, number: int, order: Order, tick: Tick) -> Pair:
+        """Launch each side once."""
+        self._clear(number)
+        return self._in_turn(number, order, tick, {})
+
+    def _clear(self, number: int) -> None:
+        """An empty folder for a session, and nothing left of a program that was killed."""
+        end_left_over(self.folder)
+        session = self._session(number)
+        shutil.rmtree(session, ignore_errors=True)
+        with writing(session):
+            session.mkdir()
+        require_room(session)
+
+    def _session(self, number: int) -> Path:
+        return self.folder / f"session-{number}"
+
+    def _in_turn(self, number: int, order: Order, tick: Tick, kept: dict[str, Launched]) -> Pair:
+        """Launch each side that has not been launched yet, one after the other."""
+        at = datetime.now(UTC)
+        for done, name in enumerate(order):
+            if name not in kept:
+                session = self._session(number)
+                kept[name] = self._launch(number, name, session, partial(tick, done))
+        return self._counted(_pair(number, order, at, kept["a"], kept["b"]), kept)
+
+    def _counted(self, pair: Pair, kept: dict[str, Launched]) -> Pair:
+        """The pair with every reason not to count it, remembered for those that follow."""
+        a, b = kept["a"], kept["b"]
+        doubts = [f"{name}: {why}" for name in "ab" for why in kept[name].invalid]
+        if not doubts:
+            sums, lasted = (a.sum_s, b.sum_s), (a.lasted_s, b.lasted_s)
+            doubts += doubts_of_sides(pair.step_ms, sums, lasted)
+            doubts += doubts_of_earlier(pair.step_ms, self.earlier)
+        pair = msgspec.structs.replace(pair, invalid=(*pair.invalid, *doubts))
+        self.earlier.append(pair)
+        return pair
+
+    def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
+        """None: a script leaves no runs."""
+        return (), ()
+
+    def cut(self, order: Order) -> str:
+        """How many steps each side has written in the session that goes on, and their mean."""
+        number = len(self.earlier) + 1
+        found = [(name, _written_ms(self._session(number) / f"{name}.samples")) for name in order]
+        return ", ".join(
+            f"{name} {len(steps)} steps of {np.mean(steps):.4g} ms"
+            for name, steps in found
+            if steps
+        )
+
+    def close(self, status: Status, why: str) -> tuple[str, ...]:
+        """There is nothing beside the comparison's own record."""
+        return ()
+
+    def _launch(self, number: int, name: str, session: Path, tick: partial[None]) -> Launched:
+        command = self._command(name, session)
+        tick()
+        limit_s, start = self._limit_s(), time.monotonic()
+        others = watch_others(here().cores)
+        try:
+            with RunningScript(command) as script:
+                watch = FaultWatch(samples=command.samples)
+                code = script.wait(limit_s, tick, watch.look)
+            lasted_s, others_percent = time.monotonic() - start, others()
+            if code is None and number > 1:
+                raise OutOfTime(_unfinished(number, name, lasted_s, command.samples))
+            _require_well(code, limit_s, command.samples)
+            step_ns = read_samples(command.samples)
+            found = judged(step_ns, lasted_s, others_percent, self.margin_percent)
+            seen = faults_per_step(watch.looks, found.steadiness.cut)
+            return replace(found, faults=script.faults, faults_per_step=seen)
+        except Unwritten:
+            raise
+        except (OSError, BadSamples) as error:
+            require_room(session)  # a disk that is full leaves a script nothing to say it with
+            raise failed(number, name, str(error), command.log) from error
+
+    def _limit_s(self) -> float:
+        """How long a launch may take."""
+        return max(LEAST_LIMIT_S, self.ends_s - time.monotonic())
+
+    def _command(self, name: str, session: Path) -> ScriptCommand:
+        place = self.a if name == "a" else self.b
+        return ScriptCommand(
+            argv=place.side.command,
+            cwd=place.cwd,
+            samples=session / f"{name}.samples",
+            log=session / f"{name}.log",
+            variables=heap_variables(as_is=self.as_is),
+        )
+
+
+def _unfinished(number: int, name: str, lasted_s: float, samples: Path) -> str:
+    """What is said of a launch that the end of the time has cut off."""
+    steps = _steps_in(samples)
+    return (
+        f"session {number} does not count: {name} had not ended after {duration(lasted_s)}, with "
+        f"{steps} step time{'s' * (steps != 1)} written, when --max-minutes was over, and was ended"
+    )
+
+
+def _steps_in(samples: Path) -> int:
+    return samples.read_bytes().count(b"\n") if samples.exists() else 0
+
+
+def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
+    if code is None:
+        steps = _steps_in(samples)
+        raise BadSamples(
+            f"the script had not ended after {duration(limit_s)}, with {steps} step times "
+            "written, and was ended; --max-minutes bounds all launches together: raise it"
+        )
+    if code:
+        raise BadSamples(f"the script {ended_words(code)}")
+
+
+def failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
+    """What is raised when a side's launch in a session came to nothing."""
+    what = f"{name}, session {number}: {what}"
+    return SessionFailed(Failure(rank=None, what=what, log=str(log), log_tail=tail(log)))
+
+
+def read_samples(path: Path) -> list[int]:
+    """Step times in ns, as a script has appended them."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        raise BadSamples(
+            f"the script ended well but wrote no step times to the file that ${SAMPLES_VARIABLE} "
+            "names (one a line, in ns)"
+        ) from None
+    for number, line in enumerate(lines, 1):
+        if not _is_step(line.strip()):
+            raise BadSamples(
+                f"line {number} of ${SAMPLES_VARIABLE} is {line[:60]!r}; a step time in ns is "
+                "needed, a whole number above 0"
+            )
+    if len(lines) < FEWEST_STEPS:
+        raise BadSamples(
+            f"the script wrote {len(lines)} step times to ${SAMPLES_VARIABLE}; "
+            f"{FEWEST_STEPS} at least are needed"
+        )
+    return [int(line) for line in lines]
+
+
+def _written_ms(path: Path) -> list[float]:
+    """Whole lines of a file that a launch may still be writing, or has never made."""
+    try:
+        lines = path.read_text(errors="replace").rpartition("\n")[0].split()
+    except OSError:
+        return []
+    return [int(line) / 1e6 for line in lines if _is_step(line)]
+
+
+def _is_step(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) > 0
+
+
+def judged(
+    step_ns: Sequence[int],
+    lasted_s: float,
+    others_percent: float = 0.0,
+    margin_percent: float = 2.0,
+) -> Launched:
+    """A launch's steps once they were steady, and doubts; `lasted_s` is all of the launch.
+
+    `others_percent` is what others had of the cores: a note at most, as some of it may have been
+    the script's own.
+    """
+    step_ms = np.array(step_ns, dtype=np.float64) / 1e6
+    found = steady(step_ms)
+    doubts = notes_of_launch(step_ns, lasted_s, margin_percent)
+    loud = others_percent > Thresholds().cores_lost_note_percent
+    others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
+    return Launched(
+        step_ms=step_ms[found.cut :],
+        steadiness=found,
+        notes=(*doubts, *others),
+        sum_s=sum(step_ns) / 1e9,
+        lasted_s=lasted_s,
+        invalid=doubts_of_launch(step_ns, lasted_s),
+    )
+
+
+def launch_of(launched: Launched) -> Launch:
+    """What the record holds of a launch."""
+    cut, faults = launched.steadiness.cut, launched.faults
+    return Launch(
+        steps=cut + len(launched.step_ms),
+        cut=cut,
+        lasted_s=round(launched.lasted_s, 3) if launched.lasted_s else None,
+        minor_faults=faults.minor if faults else None,
+        major_faults=faults.major if faults else None,
+        step_faults=launched.step_faults,
+        faults_per_step=_faults_per_step(launched),
+    )
+
+
+def _faults_per_step(launched: Launched) -> float | None:
+    """What the script has told, else what was seen."""
+    steps = launched.steadiness.cut + len(launched.step_ms)
+    if launched.step_faults is not None and steps:
+        return round(launched.step_faults / steps, 1)
+    return None if launched.faults_per_step is None else round(launched.faults_per_step, 1)
+
+
+def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
+    both = (("a", a), ("b", b))
+    measured = of_steps(a.step_ms, b.step_ms)
+    return Pair(
+        number=number,
+        order=order,
+        started=at.isoformat(timespec="seconds"),
+        log_ratio=measured.log_ratio,
+        middle_log_ratio=measured.middle_log_ratio,
+        step_ms=measured.step_ms,
+        middle_ms=measured.middle_ms,
+        slow=measured.slow,
+        drift=measured.drift,
+        launches=(launch_of(a), launch_of(b)),
+        unsteady=tuple(
+            f"session {number}, {name}: {launched.steadiness.why}"
+            for name, launched in both
+            if not launched.steadiness.is_steady
+        ),
+        notes=tuple(f"{name}: {note}" for name, launched in both for note in launched.notes),
+    )

@@ -1,0 +1,215 @@
+"""One session of two scripts that take turns, block by block, as configurations do in a duet.
+
+Nothing is known of a script but that it calls `resnext_bench.step()`: it runs as long as it likes.
+So turns go on until one side takes no more steps; then both run on freely to their ends.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench import tokens
+from resnext_bench.errors import CannotHere
+from resnext_bench.launch.turning import Left, TooLong, TurningScript
+from resnext_bench.machine.host.cores import peak_resident_gib
+from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.session.turns.blocks import (
+    BLOCK_S,
+    FEWEST_PAIRS,
+    FEWEST_STEPS,
+    MOST_PAIRS,
+    MOST_STEPS,
+    Block,
+    alternate,
+)
+from resnext_bench.session.turns.room import SECOND_SIDE, gpu_free_gib
+
+FEWEST_TURNS: Final = 4
+"""Pairs of blocks that a session must have to count, one more going before them."""
+LEAST_WARM_UP: Final = 10
+HURRIED: Final = 0.8
+"""Steps in blocks that take less than this share of steps without pauses: the pause fed them."""
+
+Tick = Callable[[int], None]
+"""Called once or twice a second with the number of pairs finished."""
+
+
+class NoTurns(CannotHere):
+    """Both scripts cannot take turns here; launched in turn they can be compared."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How turns are taken."""
+
+    warm_up: int
+    """Steps of each side before its first block."""
+    block_steps: int
+    """Counted steps of a block, which one dropped step precedes."""
+    most_pairs: int = MOST_PAIRS
+    """Pairs of blocks that count."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turns:
+    """What was played, in the order of the sides given."""
+
+    pairs: int
+    """Complete pairs that count, an even number; one more went before them."""
+    quiet_percent: float
+    """CPU time of the side without the token, in per cent of the cores."""
+
+
+def planned(step_ms: NDArray[np.float64], cut: int, *, block_steps: int = 0) -> Plan | None:
+    """From the steps [n] of one launch; None where they are too few for turns."""
+    warm_up = max(cut, LEAST_WARM_UP)
+    each = (len(step_ms) - warm_up) // (1 + FEWEST_PAIRS)
+    if block_steps:
+        each = (len(step_ms) - warm_up) // (1 + FEWEST_TURNS)
+        return Plan(warm_up=warm_up, block_steps=block_steps) if each > block_steps else None
+    if each - 1 < FEWEST_STEPS:
+        return None
+    fitting = ceil(1e3 * BLOCK_S / float(np.median(step_ms[cut:])))
+    steps = min(max(fitting, FEWEST_STEPS), each - 1, MOST_STEPS)
+    return Plan(warm_up=warm_up, block_steps=steps)
+
+
+def fewest_steps(block_steps: int = 0) -> int:
+    """Steps that a launch must have for turns."""
+    if block_steps:
+        return LEAST_WARM_UP + (1 + FEWEST_TURNS) * (1 + block_steps)
+    return LEAST_WARM_UP + (1 + FEWEST_PAIRS) * (1 + FEWEST_STEPS)
+
+
+def counted_steps(step_ns: Sequence[int], plan: Plan, pairs: int) -> NDArray[np.int64]:
+    """The counted steps of a side's blocks, the uncounted block first: [(1 + pairs) * steps]."""
+    block = 1 + plan.block_steps
+    rows = np.array(step_ns[plan.warm_up :][: (1 + pairs) * block], dtype=np.int64)
+    return rows.reshape(1 + pairs, block)[:, 1:].ravel()
+
+
+def hurry(step_ns: Sequence[int], plan: Plan, pairs: int) -> float:
+    """Steps in blocks over the later half of warm-up, which had no pauses.
+
+    By means and by medians, whichever says less: warm-up is short, and a burst of the machine's in
+    it is no loader.
+    """
+    blocks = counted_steps(step_ns, plan, pairs)[plan.block_steps :]
+    alone = step_ns[plan.warm_up // 2 : plan.warm_up]
+    return float(max(blocks.mean() / np.mean(alone), np.median(blocks) / np.median(alone)))
+
+
+def take_turns(
+    sides: tuple[TurningScript, TurningScript],
+    plan: Plan,
+    ends_s: float,
+    gpus: int,
+    tick: Tick,
+) -> Turns:
+    """Start both, let them take turns until one has no more steps, and let both end by themselves.
+
+    The first one begins each ABBA quad. Raises NoTurns where they cannot, and Left or TooLong as
+    sides do; whatever happens, nothing of them is left.
+    """
+    with ExitStack() as stack:
+        stage = _Stage(stack=stack, sides=sides, plan=plan, ends_s=ends_s, tick=tick)
+        stage.build(gpus)
+        stage.play()
+        stage.release()
+    return Turns(pairs=stage.counted, quiet_percent=stage.quiet_percent)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Stage:
+    stack: ExitStack
+    sides: tuple[TurningScript, TurningScript]
+    plan: Plan
+    ends_s: float
+    tick: Tick
+    started: list[TurningScript] = field(default_factory=list)
+    blocks: dict[str, int] = field(default_factory=dict)
+    waiting_s: float = 0.0
+    waiting_cpu_s: float = 0.0
+
+    @property
+    def counted(self) -> int:
+        """Whole quads: an odd pair would leave the cost of being second with one side."""
+        whole = min((self.blocks.get(side.name, 0) for side in self.sides), default=0) - 1
+        return max(0, whole - whole % 2)
+
+    @property
+    def quiet_percent(self) -> float:
+        """How busy the waiting side was."""
+        return 100 * self.waiting_cpu_s / max(self.waiting_s * len(os.sched_getaffinity(0)), 1e-9)
+
+    def build(self, gpus: int) -> None:
+        """Start one after the other, each up to the end of its warm-up."""
+        free_gib = gpu_free_gib(range(gpus))
+        for side in self.sides:
+            self.started.append(self.stack.enter_context(side))
+            self._answer(side)
+            side.give(self.plan.warm_up)
+            self._answer(side)
+            if len(self.started) == 1:
+                _require_room(side, gpus, free_gib)
+
+    def play(self) -> None:
+        """All pairs of blocks that there are."""
+        first, second = self.sides
+        blocks = self._block(first, second), self._block(second, first)
+        try:
+            alternate(*blocks, 1 + self.plan.most_pairs)
+        except Left as left:
+            if left.code:
+                raise
+
+    def release(self) -> None:
+        """Nobody waits for a turn any more."""
+        for side in self.sides:
+            side.give(tokens.END)
+        for side in self.sides:
+            code = side.script.wait(self.ends_s - time.monotonic(), self._tell)
+            if code is None:
+                raise TooLong(side.name)
+            if code:
+                raise Left(side.name, code)
+
+    def _block(self, side: TurningScript, other: TurningScript) -> Block:
+        def block() -> float:
+            cpu_s, start = other.cpu_s(), time.monotonic()
+            side.give(1 + self.plan.block_steps)
+            length_ns = self._answer(side)
+            done = self.blocks[side.name] = self.blocks.get(side.name, 0) + 1
+            if done > 1:  # in the first pair loaders still fill their queues
+                self.waiting_s += time.monotonic() - start
+                self.waiting_cpu_s += other.cpu_s() - cpu_s
+            return length_ns / 1e9
+
+        return block
+
+    def _answer(self, side: TurningScript) -> int:
+        return side.answer(self.started, self.ends_s, self._tell)
+
+    def _tell(self) -> None:
+        self.tick(self.counted)
+
+
+def _require_room(side: TurningScript, gpus: int, free_gib: float) -> None:
+    """Raise NoTurns when the second side, judged by the first, would not fit beside it."""
+    left_gib = gpu_free_gib(range(gpus))
+    needs = [("memory", peak_resident_gib(side.script.pids), free_memory_gib())]
+    if left_gib < float("inf"):
+        needs.append(("GPU memory", free_gib - left_gib, left_gib))
+    for what, took, there in needs:
+        if SECOND_SIDE * took > there:
+            raise NoTurns(
+                f"{what} cannot hold both sides: about {SECOND_SIDE * took:.1f} GiB for the second "
+                f"one, {there:.1f} GiB are free; use --design relaunch"
+            )

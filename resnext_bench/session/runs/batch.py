@@ -1,0 +1,166 @@
+"""The largest batch that fits: found by training with some, as no formula knows an allocator.
+
+Two small batches tell what an image takes. From there on sizes are tried where memory should just
+be enough, until the largest that fitted and the smallest that did not are close.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from resnext_bench.config.memory import NoMemory
+from resnext_bench.config.options import flag
+from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.launch.failure import is_lack_of_memory
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.runs.data import Tell
+from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.turns.room import gpu_free_gib
+from resnext_bench.session.runs.run import measure_session
+
+AUTO: Final = "auto"
+FIRST, SECOND = 8, 32
+MOST: Final = 2**16
+FILLED: Final = 0.95
+"""Of the free memory: what is tried first, and all that is asked for on a CPU, where memory is
+everybody's and lack of it ends some process."""
+CLOSE: Final = 16
+"""The answer is within one part in so many of the largest that fits."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The largest batch, and all that were tried."""
+
+    batch: int
+    peak_gib: float
+    """What a rank held at most with it."""
+    limit_gib: float
+    tried: tuple[int, ...]
+
+    def told(self) -> str:
+        """As a note."""
+        tried = ", ".join(map(str, self.tried))
+        return (
+            f"--batch-size auto: {self.batch} images take {self.peak_gib:.1f} of "
+            f"{self.limit_gib:.1f} GiB a rank, the largest batch that fits (tried {tried})"
+        )
+
+
+Probe = Callable[[int], float | None]
+"""Peak memory of a rank with so many images, GiB; None where it was not enough."""
+
+
+def largest_batch(probe: Probe, limit_gib: float) -> Found:
+    """Search by trying; raises CannotHere where not even one image fits."""
+    peaks: dict[int, float | None] = {}
+
+    def fits(batch: int) -> bool:
+        if batch not in peaks:
+            peaks[batch] = probe(batch)
+        peak = peaks[batch]
+        return peak is not None and peak <= limit_gib
+
+    good = next((batch for batch in (FIRST, 4, 2, 1) if fits(batch)), 0)
+    if not good:
+        raise CannotHere(
+            f"--batch-size auto: not even one image fits into {limit_gib:.1f} GiB; "
+            "lower --image-size, or take a smaller --model"
+        )
+    bad = 2 * good if good < FIRST else None
+    while good < MOST and (bad is None or bad - good > max(1, good // CLOSE)):
+        batch = _next(good, bad, {at: peak for at, peak in peaks.items() if peak}, limit_gib)
+        good, bad = (batch, bad) if fits(batch) else (good, batch)
+    return Found(
+        batch=good, peak_gib=peaks[good] or 0.0, limit_gib=limit_gib, tried=tuple(sorted(peaks))
+    )
+
+
+def _next(good: int, bad: int | None, peaks: dict[int, float], limit_gib: float) -> int:
+    """Where memory should just be enough, going by what the two largest took; else halfway."""
+    if bad is not None:
+        return _even((good + bad) // 2, good, bad)
+    if len(peaks) < 2:
+        return SECOND
+    (first, low), (second, high) = sorted(peaks.items())[-2:]
+    an_image = (high - low) / (second - first)
+    room = FILLED * limit_gib - high
+    more = int(room / an_image) if an_image > 0 else MOST
+    # A step of nothing would end nowhere, and one of too much is another guess.
+    return _even(min(MOST, 8 * good, max(second + more, good + max(8, good // CLOSE))), good, MOST)
+
+
+def _even(batch: int, above: int, below: int) -> int:
+    """A multiple of 8, which tensor cores like, where there is one between the bounds."""
+    rounded = batch // 8 * 8
+    return rounded if above < rounded <= below else max(batch, above + 1)
+
+
+def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[Request, str]:
+    """The request with its "auto" replaced, and a note of how that was found."""
+    if "global_batch_size" in request:
+        raise UsageError(
+            f"--batch-size auto and --global-batch-size {request['global_batch_size']} exclude "
+            "each other; give one of them"
+        )
+    tries: list[int] = []
+
+    def probe(batch: int) -> float | None:
+        tries.append(batch)
+        tell(f"trying a batch of {batch}", 0, 0)
+        try:
+            return _peak_gib(request | {"batch_size": batch}, machine)
+        except (NoSharedMemory, NoMemory):
+            if batch == 1:
+                raise
+            return None
+
+    found = largest_batch(probe, _limit_gib(request, machine))
+    return request | {"batch_size": found.batch}, found.told()
+
+
+def _limit_gib(request: Request, machine: Machine) -> float:
+    """What one rank may hold."""
+    if request.get("device", "cuda") == "cuda" and machine.gpus:
+        return gpu_free_gib([gpu.index for gpu in machine.gpus])
+    nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
+    return FILLED * free_memory_gib() / (nodes * each)
+
+
+_SHORT: Final[Request] = {
+    "warm_up": 2,
+    "steps": 2,
+    "sessions": 1,
+    "profile_steps": 0,
+    "attribution_rounds": 0,
+}
+_LATER: Final = ("profile", "attribute")
+
+
+def _peak_gib(request: Request, machine: Machine) -> float | None:
+    short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
+    with temporary_folder() as root:
+        run = open_recording(
+            short, machine, root=root, command=(), tell=lambda *_: None, member=None
+        )
+        try:
+            measure_session(run, 1, choose_port(0), lambda _: None)
+        except SessionFailed as failed:
+            if is_lack_of_memory(failed.failure):
+                return None
+            raise
+        facts = run.results[0].facts
+    # What the allocator has taken from a GPU counts, not what tensors fill of it.
+    return max(fact.reserved_gib or fact.peak_gib for fact in facts)
+
+
+def require_number(request: Request, why: str) -> None:
+    """Refuse "auto" where nothing may be tried."""
+    if request.get("batch_size") == AUTO:
+        raise UsageError(f"{flag('batch_size')} {AUTO}: {why}")

@@ -1,0 +1,53 @@
+"""The part of a rank that somebody else has started, and that is not the first one.
+
+It trains as the others do and hands over its samples. The first rank keeps the record, so nothing
+is left of this one's folder, unless it failed: then its log says why.
+"""
+
+import shutil
+from pathlib import Path
+
+from resnext_bench.errors import RunFailed
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch.failure import find_failure
+from resnext_bench.launch.processes import Processes
+from resnext_bench.launch.unwritten import raise_unwritten
+from resnext_bench.launch.watch import wait_for_end
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.store.files import make_temporary_folder
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.runs.run import TIMEOUT_S
+
+
+def take_part(request: Request, machine: Machine, member: Member, runs: Path) -> None:
+    """Train in every session of the first rank's run; raises RunFailed where this rank failed.
+
+    Traces stay on this node, in its own `runs` folder.
+    """
+    root = make_temporary_folder()
+    keep = False
+    try:
+        run = open_recording(
+            request, machine, root=root, command=(), tell=lambda *_: None, member=member
+        )
+        run.root = runs
+        for number in range(1, run.config.sessions + 1):
+            _train(run, member, run.session_folder(number), number)
+    except RunFailed:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _train(run: Recording, member: Member, folder: SessionFolder, number: int) -> None:
+    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
+    with Processes(run.commands(folder, 0), folder) as processes:
+        codes = wait_for_end(processes, folder, lambda _: None, member.rank)
+    if any(codes):
+        raise_unwritten(folder)
+        failure = find_failure(folder, codes)
+        raise RunFailed(f"{failure.what}; its log is {failure.log}")

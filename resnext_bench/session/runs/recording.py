@@ -1,0 +1,399 @@
+"""A run in the making: what its sessions measured so far, so that any end can be recorded."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from resnext_bench.config.memory import require_memory
+from resnext_bench.config.resolve import DataFacts, Resolved, resolve
+from resnext_bench.errors import CannotHere, NotKept
+from resnext_bench.job import Job, Meeting, Part, SessionFolder
+from resnext_bench.launch.commands import NodeCommand, commands, member_command
+from resnext_bench.launch.ports import require_loopback
+from resnext_bench.launch.topology import place_member, place_ranks, topology_seen
+from resnext_bench.machine.fingerprint import changes_speed, fingerprint
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.member import Member
+from resnext_bench.reports.store import runs
+from resnext_bench.reports.figures.attribution import Sides, attribute
+from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
+from resnext_bench.reports.figures.cost import cost_of
+from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.figures.window import Window, figures_of, interval_of, steadiness_of, window_of
+from resnext_bench.reports.store.files import describe
+from resnext_bench.reports.schema.attribution import Attribution
+from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.reports.schema.machine import GpusSeen
+from resnext_bench.reports.schema.record import (
+    Environment,
+    Failure,
+    Figures,
+    File,
+    Record,
+    Session,
+    Status,
+    Steadiness,
+    Thresholds,
+)
+from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.topology import Topology
+from resnext_bench.reports.figures.validity import GpuUse, judge
+from resnext_bench.session.runs.data import (
+    Data,
+    Tell,
+    epoch_note,
+    one_at_a_time,
+    prepare_data,
+    record_of,
+    require_batch,
+    unread_data,
+)
+from resnext_bench.version import own_version
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """When a session was started, and how long its processes took to their first step."""
+
+    at: datetime
+    launch_s: float
+    load_1min: float | None = None
+    """The host's load average before."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Recording:
+    """One run: its configuration on this machine, its folder, and its sessions so far."""
+
+    folder: Path
+    command: tuple[str, ...]
+    request: Request
+    machine: Machine
+    resolved: Resolved
+    topology: Topology
+    data: Data | None
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    results: list[SessionResult] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    member: Member | None = None
+    """The part this process has in a group that somebody else has started."""
+    note: str = ""
+    """What a reader must know of how its configuration was found."""
+    root: Path | None = None
+    """Where traces go that stay on this node, if not beside the run's own folder."""
+    seen: Topology | None = None
+    """Where the ranks of such a group stood, once they have told."""
+    part: Part = "train"
+    """What its ranks do of a step."""
+    other_threads: int = 0
+    """Threads of a second loader that its ranks open; 0: none."""
+    neighbour: str = ""
+    """Who else measured on this machine when the run began."""
+    sides: list[Sides] = field(default_factory=list)
+    """Of each session in which the run's steps were one of several sides."""
+    told: list[str] = field(default_factory=list)
+    """More notes of its sessions."""
+
+    @property
+    def id(self) -> str:
+        """The run's id is its folder's name."""
+        return self.folder.name
+
+    @property
+    def config(self) -> RunConfig:
+        """With nothing left open."""
+        return self.resolved.config
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Limits behind the words invalid and note."""
+        return Thresholds(cores_lost_percent=self.config.max_cores_lost)
+
+    @property
+    def stood(self) -> Topology:
+        """Where the ranks stood, as far as it is known."""
+        return self.seen or self.topology
+
+    def session_folder(self, number: int) -> SessionFolder:
+        """Where the processes of session `number` meet."""
+        return SessionFolder((self.folder / f"session-{number}").absolute())
+
+    def job(self, number: int, timeout_s: float, room: int = 0, block_room: int = 0) -> Job:
+        """The work order of session `number`."""
+        return Job(
+            run_id=self.id,
+            session=number,
+            config=self.config,
+            topology=self.topology,
+            images=self.data.facts.root if self.data else None,
+            timeout_s=timeout_s,
+            room=room,
+            block_room=block_room,
+            part=self.part,
+            other_threads=self.other_threads,
+            root=str((self.root or self.folder.parent).absolute()),
+            meeting=self._meeting(number),
+        )
+
+    def commands(self, folder: SessionFolder, port: int) -> tuple[NodeCommand, ...]:
+        """What starts the ranks: all of them, or the one that this process stands for."""
+        if self.member:
+            return (member_command(self.topology, self.member, folder=folder.path),)
+        return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
+
+    @property
+    def untraced(self) -> OSError | None:
+        """Why a rank's trace could not be written."""
+        facts = (one for result in self.results for one in result.facts)
+        return next((Unwritten(*one.unwritten) for one in facts if one.unwritten), None)
+
+    def _meeting(self, number: int) -> Meeting | None:
+        if self.member is None:
+            return None
+        return Meeting(
+            address=self.member.address,
+            # A store that rank 0 keeps ends with it: its port may still be closing.
+            port=self.member.port + (0 if self.member.hosted else number - 1),
+            hosted=self.member.hosted,
+            prefix=f"resnext-bench-{self.member.attempt}-{number}",
+            images=record_of(self.data).digest if self.data else "",
+        )
+
+    def gpu_indices(self) -> list[int]:
+        """GPUs in use, by their index among the visible ones."""
+        names = {place.device for place in self.topology.places if place.device != "cpu"}
+        return sorted(int(name.partition(":")[2]) for name in names)
+
+    def environment(self) -> Environment:
+        """The machine and the software of its sessions so far."""
+        versions = self.results[-1].versions if self.results else {}
+        found = fingerprint(self.machine, versions)
+        return msgspec.structs.replace(found, of_ranks=self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        """What changes speed of the variables that ranks get from us."""
+        (first, *_) = self.commands(SessionFolder(self.folder), 0)
+        return {name: value for name, value in first.environment.items() if changes_speed(name)}
+
+    def keep(
+        self, result: SessionResult, steadiness: Steadiness, use: GpuUse, started: Started
+    ) -> Session:
+        """Work out one session's figures and verdict as soon as it has ended.
+
+        Raises CannotHere when its software is not that of the sessions before.
+        """
+        self._require_same_versions(result.versions)
+        if self.member:
+            self.seen = topology_seen(self.topology, result)
+        window = window_of(result, steadiness.cut, self._all_seen(use.seen))
+        verdict = judge(result, use, self.thresholds)
+        losses = [samples.loss for samples in result.samples]
+        session = Session(
+            number=len(self.sessions) + 1,
+            started=started.at.isoformat(timespec="seconds"),
+            launch_s=round(started.launch_s, 2),
+            figures=self._figures([window]),
+            steadiness=steadiness,
+            invalid=verdict.invalid,
+            notes=(*verdict.notes, *self._unseen(use, window.window_s)),
+            first_loss=_finite_mean([loss[0] for loss in losses]),
+            last_loss=_finite_mean([loss[-1] for loss in losses]),
+            load_1min=started.load_1min,
+            gpus=use.seen,
+        )
+        self.results.append(result)
+        self.sessions.append(session)
+        write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
+        return session
+
+    def keep_cut(self, result: SessionResult, started: Started, doubts: Iterable[str]) -> None:
+        """Keep what is left of a session that was cut, of a run that has no other."""
+        session = self.keep(result, steadiness_of(result), GpuUse(), started)
+        self.sessions[-1] = msgspec.structs.replace(
+            session, steps_asked=self.config.steps, notes=tuple(doubts)
+        )
+
+    @property
+    def cut(self) -> str:
+        """Of how many steps a cut session consists; empty where none was."""
+        if not self.sessions or (asked := self.sessions[-1].steps_asked) is None:
+            return ""
+        return f"{len(self.results[-1].samples[0].step_ns)} of {asked} steps"
+
+    def _unseen(self, use: GpuUse, window_s: float) -> Iterator[str]:
+        """Guards that had no eyes."""
+        if self.config.device != "cuda":
+            return
+        watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
+        if not watched:
+            yield f"the GPUs were not watched: no answer of NVML in {window_s:.1f} s of window"
+        elif watched < devices:
+            yield f"{watched} of {devices} GPUs were watched: throttling of others would go unseen"
+
+    def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
+        """What was seen of the GPUs, where it was all of them: else their energy means nothing."""
+        return gpus if gpus and len(gpus.index) == self.stood.devices else None
+
+    def _require_same_versions(self, now: dict[str, str]) -> None:
+        then = self.results[0].versions if self.results else now
+        for name in sorted(then.keys() | now.keys()):
+            if then.get(name) != now.get(name):
+                raise CannotHere(
+                    f"{name} was {then.get(name, 'missing')} in the first session and is "
+                    f"{now.get(name, 'missing')} now, which is another measurement; start anew"
+                )
+
+    def close(self, status: Status, why: str, failure: Failure | None) -> Record:
+        """Write the samples, then the record; raises NotKept with it where that is not possible."""
+        windows = [
+            window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
+            for result, session in zip(self.results, self.sessions, strict=True)
+        ]
+        last = self.results[-1] if self.results else None
+        figures = self._figures(windows) if windows else None
+        record = Record(
+            id=self.id,
+            kind="run",
+            status=status,
+            why=why,
+            tool_version=own_version(),
+            created=self.created.isoformat(timespec="seconds"),
+            duration_s=round((datetime.now(UTC) - self.created).total_seconds(), 2),
+            command=self.command,
+            requested=self.request,
+            resolved=self.config,
+            choices=self.resolved.choices,
+            topology=self.stood,
+            environment=self.environment(),
+            data=record_of(self.data) if self.data else None,
+            thresholds=self.thresholds,
+            device_name=last.device_name if last else "",
+            weight_format=self._weights(),
+            figures=figures,
+            interval=interval_of(self.sessions),
+            sessions=tuple(self.sessions),
+            notes=self._notes(),
+            failure=failure,
+            profiled=tuple(facts.profiled for facts in last.facts if facts.profiled)
+            if last
+            else (),
+            cost=cost_of(
+                self.config,
+                self.results,
+                figures.images_per_s if figures else None,
+                self.stood.devices,
+            ),
+            attribution=self._attribution(),
+        )
+        try:
+            record = msgspec.structs.replace(record, files=self._files())
+            runs.save(self.folder, record)
+        except OSError as error:
+            if not self.sessions and failure is None:  # there is nothing to be shown
+                raise
+            raise NotKept(record, error) from error
+        return record
+
+    def _attribution(self) -> Attribution | None:
+        cores = len(self.topology.places[0].cores)
+        images = self.config.global_batch_size
+        return attribute(self.sides, images=images, rank_cores=cores) if self.sides else None
+
+    def _figures(self, windows: Sequence[Window]) -> Figures:
+        return figures_of(windows, batch_size=self.config.batch_size, devices=self.stood.devices)
+
+    def _files(self) -> tuple[File, ...]:
+        if self.results:
+            write_columns(self.folder / FILE, self.results)
+        logs = sorted(path for path in self.folder.rglob("*.log") if path.stat().st_size)
+        results = sorted(
+            path
+            for name in ("result.msgpack", GPU_FILE)
+            for path in self.folder.glob(f"session-*/{name}")
+        )
+        samples = [path for path in (self.folder / FILE,) if path.exists()]
+        return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
+
+    def _weights(self) -> str:
+        """Format of the convolution weights; empty where there are none."""
+        return self.results[-1].facts[0].weight_format if self.results else ""
+
+    def _notes(self) -> tuple[str, ...]:
+        """What a reader must know before comparing these figures with others."""
+        topology, notes = self.stood, list(filter(None, (self.note, self.neighbour)))
+        if topology.emulated:
+            notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
+        shared = max(place.device_shared_by for place in topology.places)
+        if shared > 1:
+            notes.append(f"device shared by {shared} ranks: not a scaling measurement")
+        if self.config.channels_last and self._weights() in ("NCHW", "mixed"):
+            notes.append(
+                f"weights are {self._weights()} where channels-last was asked for: "
+                "convolutions convert them in each step"
+            )
+        if self.data and self.data.left_out:
+            notes.append(f"{self.data.left_out} files that do not decode were left out")
+        if self.data:
+            notes += self.data.notes
+        if self.data and (told := epoch_note(self.data, self.config)):
+            notes.append(told)
+        notes += self.told
+        for session in self.sessions:
+            prefix = f"session {session.number}: " if len(self.sessions) > 1 else ""
+            unsteady = [] if session.steadiness.steady else [session.steadiness.why]
+            notes += [prefix + note for note in (*session.notes, *unsteady)]
+        return tuple(notes)
+
+
+def open_recording(
+    request: Request,
+    machine: Machine,
+    *,
+    root: Path,
+    command: Sequence[str],
+    tell: Tell,
+    member: Member | None = None,
+) -> Recording:
+    """Prepare the data, resolve the configuration and make the run's folder."""
+    # What is wrong with the options is told before images are decoded, which may take minutes.
+    planned, _ = _planned(request, machine, unread_data(request), member)
+    if planned.config.launcher in ("torchrun", "deepspeed"):
+        require_loopback(planned.config.launcher)
+    # Ranks of one node would all make or check the same images at once.
+    with one_at_a_time() if member else nullcontext():
+        data = prepare_data(request, machine, tell)
+    resolved, topology = _planned(request, machine, data.facts if data else None, member)
+    if data:
+        require_batch(data.facts, resolved.config)
+    return Recording(
+        folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
+        command=tuple(command),
+        request=request,
+        machine=machine,
+        resolved=resolved,
+        topology=topology,
+        data=data,
+        member=member,
+    )
+
+
+def _planned(
+    request: Request, machine: Machine, facts: DataFacts | None, member: Member | None
+) -> tuple[Resolved, Topology]:
+    resolved = resolve(request, machine, facts, member)
+    if member:
+        topology = place_member(resolved.config, machine, member)
+    else:
+        topology = place_ranks(resolved.config, machine)
+    require_memory(resolved.config, topology, machine)
+    return resolved, topology
+
+
+def _finite_mean(values: Sequence[float]) -> float | None:
+    """The mean, or None where there is none: JSON knows no NaN and no infinity."""
+    mean = sum(values) / len(values)
+    return mean if math.isfinite(mean) else None

@@ -1,0 +1,187 @@
+"""A run: the sessions of one configuration, one after another, and their record."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from resnext_bench.errors import (
+    CannotHere,
+    Interrupted,
+    NotKept,
+    cannot_write,
+    is_of_the_environment,
+)
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session
+from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.host.cores import load_1min
+from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.member import Member
+from resnext_bench.machine.host.process import undisturbed
+from resnext_bench.rankfile import Phase
+from resnext_bench.reports.figures.window import steadiness_of
+from resnext_bench.reports.schema.config import Choice, Request, RunConfig
+from resnext_bench.reports.schema.record import Record, Session
+from resnext_bench.session.attribution import attributed_session
+from resnext_bench.session.runs.lost_gpus import lost_gpus_named
+from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.runs.salvage import cut_window, doubts_of
+
+TIMEOUT_S = 300.0
+"""Longest wait of one rank for another: above any first step, below any user's patience."""
+
+
+class Display(Protocol):
+    """Whoever shows how far a run is."""
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Data is being made or checked."""
+
+    def planned(self, config: RunConfig, choices: Sequence[Choice], folder: Path) -> None:
+        """The run has its configuration and its folder."""
+
+    def session(self, number: int, total: int) -> None:
+        """A session starts."""
+
+    def progress(self, progress: Progress) -> None:
+        """Called about twice a second while a session runs."""
+
+
+def execute(
+    request: Request,
+    machine: Machine,
+    *,
+    root: Path,
+    command: Sequence[str],
+    display: Display,
+    member: Member | None = None,
+    note: str = "",
+) -> Record:
+    """Do what was asked and leave a record of it, whatever the end.
+
+    Raises before the first process starts for what the user can mend; from then on every end is
+    a record with a status, also a failure and an interruption, which is raised again.
+    """
+    port = 0 if member else choose_port(int(request.get("port", 0)))
+    told = display.preparing
+    run = open_recording(request, machine, root=root, command=command, tell=told, member=member)
+    run.note = note
+    display.planned(run.config, run.resolved.choices, run.folder)
+    with ExitStack() as stack:
+        run.neighbour = _held(stack, f"run {run.id}")
+        return _recorded(run, port, display)
+
+
+def _held(stack: ExitStack, what: str) -> str:
+    """Hold the machine for as long as the stack lives; else return who holds it."""
+    try:
+        stack.enter_context(measuring(what))
+    except CannotHere as refusal:
+        return str(refusal).partition("\n")[0]
+    return ""
+
+
+def _recorded(run: Recording, port: int, display: Display) -> Record:
+    try:
+        for number in range(1, run.config.sessions + 1):
+            display.session(number, run.config.sessions)
+            if run.config.attribution_rounds:
+                run.sides.append(attributed_session(run, number, display.preparing))
+                continue
+            # A later session takes its own port: the first one's may linger in the kernel.
+            measure_session(run, number, port if number == 1 else choose_port(0), display.progress)
+    except SessionFailed as failed:
+        return run.close("failed", failed.failure.what, failed.failure)
+    except (KeyboardInterrupt, Interrupted):
+        with undisturbed():
+            record = run.close("interrupted", _where(run, "interrupted"), None)
+        raise Interrupted(f"interrupted; the record is in {run.folder}", record) from None
+    except Exception as error:
+        # Finished sessions are kept whatever went wrong after them; the error is then told.
+        if not is_of_the_environment(error):
+            run.close("failed", f"{type(error).__name__}: {error}", None)
+            raise
+        record = run.close("failed", cannot_write(error), None)
+        if run.sessions:
+            raise NotKept(record, error, kept=True) from error
+        raise
+    reasons = [reason for session in run.sessions for reason in session.invalid]
+    with undisturbed():
+        why = "; ".join(dict.fromkeys(reasons))
+        record = run.close("invalid" if reasons else "ok", why, None)
+    if run.untraced:
+        raise NotKept(record, run.untraced, kept=True)
+    return record
+
+
+def _where(run: Recording, what: str) -> str:
+    """Where a run was cut."""
+    if run.cut:
+        return f"{what} after {run.cut}"
+    sessions = len(run.sessions)
+    return f"{what} after {sessions} complete session{'s' * (sessions != 1)}"
+
+
+def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:
+    """Launch all ranks once, measure their window, and keep what it came to."""
+    folder = run.session_folder(number)
+    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
+    plan = run.commands(folder, port)
+    started, clock, load = datetime.now(UTC), time.monotonic(), load_1min()
+    with ExitStack() as stack:
+        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
+        stack.enter_context(lost_gpus_named(watch))
+        watch.note_residents()
+        listener = _Listener(watch=watch, tell=tell, clock=clock)
+        began = partial(_began, started, listener, load)
+        with _kept_when_cut(run, number, began):
+            result = run_session(plan, folder, listener)
+    steadiness = steadiness_of(result)
+    return run.keep(result, steadiness, listener.watch.report(), began())
+
+
+def _began(at: datetime, listener: "_Listener", load: float | None) -> Started:
+    return Started(at=at, launch_s=listener.launch_s, load_1min=load)
+
+
+@contextmanager
+def _kept_when_cut(run: Recording, number: int, began: Callable[[], Started]) -> Iterator[None]:
+    """Keep the steps that were finished, whatever ends the body before its ranks have told them.
+
+    Of a run that has complete sessions these stand for it alone.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted, SessionFailed, OSError):
+        with undisturbed():
+            if not run.sessions and (result := cut_window(run, number)):
+                run.keep_cut(result, began(), doubts_of(run))
+        raise
+
+
+@dataclass(kw_only=True, slots=True)
+class _Listener:
+    """Passes progress on, samples the GPUs in the window, and notes when training began."""
+
+    watch: GpuWatch
+    tell: Listener
+    clock: float
+    launch_s: float = 0.0
+    phase: Phase = Phase.STARTING
+
+    def __call__(self, progress: Progress) -> None:
+        if self.phase < Phase.WARM_UP <= progress.phase:
+            self.launch_s = time.monotonic() - self.clock
+        if self.phase < Phase.TIMED <= progress.phase:
+            self.watch.start()
+        if progress.phase is Phase.TIMED:
+            self.watch.sample()
+        self.phase = progress.phase
+        self.tell(progress)

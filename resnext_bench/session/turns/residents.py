@@ -1,0 +1,56 @@
+"""Sides that stay alive and train in turn: how one is started."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from resnext_bench.launch.commands import commands
+from resnext_bench.launch.ports import choose_port
+from resnext_bench.launch.resident import Resident
+from resnext_bench.launch.topology import place_ranks
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.session.runs.recording import Recording
+
+WORKER: Final = "resnext_bench.worker.resident"
+TIMEOUT_S: Final = 3600.0
+"""A rank may wait for the token as long as other sides build and warm up."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """How many steps a side must have room for."""
+
+    steps: int
+    """In all, without warm-up."""
+    block: int
+    """Of the longest block."""
+
+
+def resident(run: Recording, number: int, room: Room, module: str = WORKER) -> Resident:
+    """The processes of session `number`, about to be started by entering them."""
+    folder = run.session_folder(number)
+    job = run.job(number, TIMEOUT_S, room.steps, room.block)
+    folder.create(job, run.data.images if run.data else None)
+    plan = commands(
+        run.config,
+        run.topology,
+        folder=folder.path,
+        run_id=run.id,
+        port=choose_port(0),
+        module=module,
+    )
+    return Resident(plan, folder)
+
+
+def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
+    """The run with another configuration, in a folder inside its own, with nothing measured yet."""
+    return replace(
+        run,
+        folder=run.folder / name,
+        resolved=replace(run.resolved, config=config),
+        topology=place_ranks(config, run.machine),
+        data=run.data if config.reads_images else None,
+        results=[],
+        sessions=[],
+        told=[],
+        other_threads=0,
+    )
