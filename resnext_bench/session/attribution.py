@@ -7,8 +7,7 @@ a training twice as fast would, or batches come of a loader with another number 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,19 +17,16 @@ import numpy as np
 
 from resnext_bench import tokens
 from resnext_bench.errors import CannotHere
-from resnext_bench.launch.failure import is_lack_of_memory
-from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.watch import open_watch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.reports.figures.attribution import Floats, SideRounds, Sides, side_rounds
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.record import Steadiness
-from resnext_bench.session.runs.lost_gpus import lost_gpus_named
-from resnext_bench.session.runs.recording import Recording, Started
+from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.turns.room import memory_sought
 from resnext_bench.session.turns.rounds import Full, Rounds, Tell, play_rounds
+from resnext_bench.session.watching import watching
 
 QUIET_PERCENT: Final = 2.0
 """Waiting sides that together take more of the cores than this are worth a note."""
@@ -42,11 +38,7 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
     sides = sides_of(run)
     names, also = list(sides), turns_of(sides["real"])
     started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
-    with ExitStack() as stack:
-        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
-        stack.enter_context(lost_gpus_named(watch))
-        stack.enter_context(_memory_named(len(sides)))
-        watch.note_residents()
+    with watching(run.gpu_indices()) as watch, memory_sought(_no_room_for(len(sides))):
         played = play_rounds(
             list(sides.values()),
             number,
@@ -158,15 +150,11 @@ def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
         yield f"waiting sides used {played.quiet_percent:.1f} % of a rank's cores"
 
 
-@contextmanager
-def _memory_named(sides: int) -> Iterator[None]:
-    """Alone, each side might have had enough."""
-    try:
-        yield
-    except SessionFailed as failed:
-        if not is_lack_of_memory(failed.failure):
-            raise
-        raise CannotHere(
-            f"--attribute: memory cannot hold {sides} sides at once ({failed.failure.what}); lower "
+def _no_room_for(sides: int) -> Callable[[str], CannotHere]:
+    def refusal(what: str) -> CannotHere:
+        return CannotHere(
+            f"--attribute: memory cannot hold {sides} sides at once ({what}); lower "
             "--batch-size or --prefetch"
-        ) from failed
+        )
+
+    return refusal

@@ -10,16 +10,15 @@ from typing import Final
 from resnext_bench.config.resolve import resolve
 from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
-from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.attribution import side_rounds
 from resnext_bench.reports.figures.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.record import Thresholds
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.turns.residents import neighbour
-from resnext_bench.session.turns.room import require_shared_memory_for
+from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for
 from resnext_bench.session.turns.rounds import Tell, play_rounds
 
 MOST_SIDES: Final = 8
@@ -173,13 +172,15 @@ def _with(setting: Setting, *, prefetch: int) -> Setting:
 @contextmanager
 def _failures_named(sides: int) -> Iterator[None]:
     """A side that fails ends the sweep in a line or two."""
+
+    def refusal(what: str) -> CannotHere:
+        return CannotHere(
+            f"memory cannot hold {sides} loaders at once ({what}); give fewer values to "
+            "--loader-threads, or a smaller --batch-size"
+        )
+
     try:
-        yield
+        with memory_sought(refusal):
+            yield
     except SessionFailed as failed:
-        what = failed.failure.what
-        if is_lack_of_memory(failed.failure):
-            raise CannotHere(
-                f"memory cannot hold {sides} loaders at once ({what}); give fewer values to "
-                "--loader-threads, or a smaller --batch-size"
-            ) from failed
-        raise RunFailed("\n".join((what, *failed.failure.log_tail[-3:]))) from failed
+        raise RunFailed("\n".join((failed.failure.what, *failed.failure.log_tail[-3:]))) from failed

@@ -14,8 +14,8 @@ from resnext_bench.launch.watch import Listener
 from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import open_log
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs import run as session_run
-from resnext_bench.session.runs.recording import Recording
 from tests.cli.test_unwritable import ended
 from tests.reports.made_results import RUN_ID, made_record
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage

@@ -18,7 +18,7 @@ from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.session.compare import configured
 from resnext_bench.session.compare.configured import Configured
-from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.recording import Recording, Started, open_recording
 from resnext_bench.session.turns.blocks import Lengths
 from resnext_bench.session.turns.duet import Order, Played, Score
 from tests.reports.made_results import even_samples, made_result

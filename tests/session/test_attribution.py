@@ -13,7 +13,7 @@ from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import attribution as under_test
 from resnext_bench.session.attribution import attributed_session, other_threads, sides_of
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.recording import Recording, open_recording
 from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_results import even_samples, made_result
 from tests.worker.made_training import made_config

@@ -15,7 +15,7 @@ from resnext_bench.reports.figures.loaders import Setting
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import loader_sweep as under_test
 from resnext_bench.session.loader_sweep import Sweep, groups
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.recording import Recording, open_recording
 from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_loaders import setting
 from tests.reports.made_results import even_samples, made_facts, made_result

@@ -20,9 +20,9 @@ from resnext_bench.pipelines.names import printable
 from resnext_bench.reports.figures.loaders import CONFIDENCE, LoaderBench, Setting
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.session.data import Data
 from resnext_bench.session.loader_sweep import Sweep, Swept, request_of
-from resnext_bench.session.runs.data import Data
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.recording import Recording, open_recording
 
 UNSURE: Final = 3
 SUFFIXES: Final = (".html", ".svg", ".png")

@@ -25,7 +25,7 @@ from resnext_bench.launch.watch import POLL_S, progress_of
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.session.runs.data import prepare_data
+from resnext_bench.session.data import prepare_data
 
 CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
 """Pipeline and number of ranks."""

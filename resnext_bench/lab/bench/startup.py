@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from resnext_bench.cli.main import app
-from resnext_bench.session.turns.blocks import alternate
+from resnext_bench.session.turns.blocks import in_turn
 
 
 def empty_app(group: typer.Typer, name: str = "app") -> list[str]:
@@ -39,8 +39,8 @@ def startup_pairs(pairs: int) -> list[tuple[float, float]]:
         # The first pair compiles, as the first start after an installation does for a user.
         variables = {**os.environ, "PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        sides = (partial(_seconds, one, variables) for one in (ours, theirs))
-        return alternate(*sides, pairs + 1)[1:]
+        sides = [partial(_seconds, one, variables) for one in (ours, theirs)]
+        return [(our_s, empty_s) for our_s, empty_s in in_turn(sides, pairs + 1)[1:]]
 
 
 def _seconds(command: Sequence[str], variables: Mapping[str, str]) -> float:

@@ -31,7 +31,7 @@ from resnext_bench.reports.figures.attribution import SideRounds, attribute, sid
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.attribution import sides_of, turn_rounds, turns_of
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.recording import Recording, open_recording
 from resnext_bench.session.turns.residents import neighbour
 from resnext_bench.session.turns.rounds import play_rounds
 

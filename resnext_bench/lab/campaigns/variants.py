@@ -30,7 +30,7 @@ from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.stats.effects import t_interval, to_percent
 from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.resnext.names import parse
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.recording import open_recording
 from resnext_bench.session.turns.rounds import play_rounds
 
 BASE: Final[Request] = {

@@ -22,8 +22,8 @@ from resnext_bench.reports.store.facts import word
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
 from resnext_bench.session.compare.contest import Tick
 from resnext_bench.session.compare.periods import fit_blocks, most_steps
-from resnext_bench.session.runs.data import record_of
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.data import record_of
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs.run import measure_session
 from resnext_bench.session.turns.blocks import Lengths, in_words
 from resnext_bench.session.turns.duet import Played, Score, play

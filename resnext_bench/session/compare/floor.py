@@ -15,7 +15,7 @@ from resnext_bench.reports.store import runs
 from resnext_bench.session.compare.configured import Configured
 from resnext_bench.session.compare.contest import Contest
 from resnext_bench.session.compare.opening import Display
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.recording import open_recording
 
 _DESIGNS: Final[tuple[Design, ...]] = ("duet", "relaunch")
 

@@ -28,8 +28,8 @@ from resnext_bench.session.compare.contest import Contest, Source, State
 from resnext_bench.session.compare.opening_script import reopened
 from resnext_bench.session.compare.periods import SLOW_COME
 from resnext_bench.session.compare.script import Wanted
-from resnext_bench.session.runs.data import prepare_data, record_of
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.data import prepare_data, record_of
+from resnext_bench.session.recording import Recording, open_recording
 from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.version import own_version
 

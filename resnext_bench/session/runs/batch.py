@@ -19,8 +19,8 @@ from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import temporary_folder
-from resnext_bench.session.runs.data import Tell
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.data import Tell
+from resnext_bench.session.recording import open_recording
 from resnext_bench.session.runs.run import measure_session
 from resnext_bench.session.turns.room import gpu_free_gib
 

@@ -18,8 +18,7 @@ from resnext_bench.errors import (
 )
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.machine.inventory import Machine
@@ -30,9 +29,9 @@ from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
 from resnext_bench.reports.schema.record import Record, Session
 from resnext_bench.session.attribution import attributed_session
-from resnext_bench.session.runs.lost_gpus import lost_gpus_named
-from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.recording import Recording, Started, open_recording
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
+from resnext_bench.session.watching import watching
 
 TIMEOUT_S = 300.0
 """Longest wait of one rank for another: above any first step, below any user's patience."""
@@ -135,10 +134,7 @@ def measure_session(run: Recording, number: int, port: int, tell: Listener) -> S
     folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
     plan = run.commands(folder, port)
     started, clock, load = datetime.now(UTC), time.monotonic(), load_1min()
-    with ExitStack() as stack:
-        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
-        stack.enter_context(lost_gpus_named(watch))
-        watch.note_residents()
+    with watching(run.gpu_indices()) as watch:
         listener = _Listener(watch=watch, tell=tell, clock=clock)
         began = partial(_began, started, listener, load)
         with _kept_when_cut(run, number, began):

@@ -9,7 +9,7 @@ import numpy as np
 
 from resnext_bench.rankfile import Phase, RankFile, columns
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.recording import Recording
 
 FEWEST: Final = 2
 """Steps that are worth keeping."""

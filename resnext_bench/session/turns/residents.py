@@ -1,5 +1,8 @@
-"""Sides that stay alive and train in turn: how one is started."""
+"""Ranks of ours that stay alive and train in turn: how a side of them is started."""
 
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -7,8 +10,10 @@ from resnext_bench.launch.commands import commands
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.resident import Resident
 from resnext_bench.launch.topology import place_ranks
+from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.watching import watching
 
 WORKER: Final = "resnext_bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
@@ -39,6 +44,20 @@ def resident(run: Recording, number: int, room: Room, module: str = WORKER) -> R
         module=module,
     )
     return Resident(plan, folder)
+
+
+def cores_of(run: Recording) -> int:
+    """How many cores the ranks of a side have together."""
+    return sum(len(place.cores) for place in run.topology.places)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What a session of resident sides is played with; a test gives made ones."""
+
+    build: Callable[[Recording, int, Room, str], Resident] = resident
+    watching: Callable[[Sequence[int]], AbstractContextManager[GpuWatch]] = watching
+    clock: Callable[[], float] = time.monotonic
 
 
 def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:

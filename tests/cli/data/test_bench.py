@@ -15,7 +15,7 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.job import ImageList
 from resnext_bench.reports.render import charts
-from resnext_bench.session.runs.data import Data
+from resnext_bench.session.data import Data
 from tests.reports.made_loaders import made_bench
 
 GIVEN: dict[str, Any] = {

@@ -14,7 +14,7 @@ from resnext_bench.reports.schema.record import Failure, Session, Steadiness
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import configured, periods
 from resnext_bench.session.compare.configured import QUIET_PERCENT, differing, word
-from resnext_bench.session.runs.data import Data
+from resnext_bench.session.data import Data
 from resnext_bench.session.turns.room import NoRoom
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets

@@ -3,7 +3,6 @@
 import math
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +15,11 @@ from resnext_bench.machine.host import memory as machine_memory
 from resnext_bench.machine.host.shared_memory import SharedMemory
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session.turns import room
-from resnext_bench.session.turns.room import NoRoom, room_is_sought
+from resnext_bench.session.turns.room import Free, NoRoom, memory_sought, no_room
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 from tests.session.made_duets import made_recording
 
-SIDE: Any = SimpleNamespace(processes=SimpleNamespace(pids=(1, 2)))
+PIDS = (1, 2)
 
 
 @pytest.fixture
@@ -37,7 +36,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 
 def require_room(root: Path, gpu_free: float = math.inf, **second: int) -> None:
-    room.require_room(SIDE, made_recording(root), made_recording(root, **second), gpu_free)
+    before = Free(gpus=(0,), gpu_gib=gpu_free)
+    room.require_room(PIDS, made_recording(root), made_recording(root, **second), before)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_control_group_may_allow_less_than_the_machine_has(
 def test_a_side_that_ends_for_want_of_memory_has_no_room(what: str, is_room: bool) -> None:
     failure = Failure(rank=0, what=what, log="", log_tail=())
     expected: Any = NoRoom if is_room else SessionFailed
-    with pytest.raises(expected) as found, room_is_sought():
+    with pytest.raises(expected) as found, memory_sought(no_room):
         raise SessionFailed(failure)
     assert what in str(found.value)
 

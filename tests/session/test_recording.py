@@ -7,8 +7,8 @@ import pytest
 
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.session.runs import recording
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session import recording
+from resnext_bench.session.recording import open_recording
 from tests.worker.made_training import LAPTOP
 
 

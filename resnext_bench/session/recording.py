@@ -49,7 +49,7 @@ from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from resnext_bench.reports.store.files import describe
-from resnext_bench.session.runs.data import (
+from resnext_bench.session.data import (
     Data,
     Tell,
     epoch_note,
