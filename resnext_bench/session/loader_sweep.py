@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -16,8 +16,7 @@ from resnext_bench.reports.figures.loaders import Knee, LoaderRate, Setting, kne
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.record import Thresholds
-from resnext_bench.session.recording import Recording
-from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for
 from resnext_bench.session.turns.rounds import Tell, play_rounds
 
@@ -39,9 +38,9 @@ class Swept:
 
 @dataclass(kw_only=True, slots=True)
 class Sweep:
-    """A recording of one setting, whose data and machine all settings share."""
+    """One setting, whose data and machine all settings share."""
 
-    run: Recording
+    setup: Setup
     rounds: int
     tell: Tell
     played: int = 0
@@ -98,20 +97,20 @@ class Sweep:
             for reason in judge(result, GpuUse(), Thresholds()).invalid:
                 kind = self.doubts.setdefault(re.sub(r"[\d.]+", "", reason), [])
                 kind.append(f"{name_of(setting)}: {reason}")
-        images = self.run.config.global_batch_size
+        images = self.setup.config.global_batch_size
         return [
             rate_of(setting, side.step_ms, images, side.cores or 0.0)
             for setting, side in zip(settings, found, strict=True)
         ]
 
-    def _side(self, setting: Setting) -> Recording:
+    def _side(self, setting: Setting) -> Setup:
         name = name_of(setting).replace(" ", "-")
-        return replace(neighbour(self.run, name, self._config(setting)), part="load")
+        return self.setup.beside(name, self._config(setting), "load")
 
     def _config(self, setting: Setting) -> RunConfig:
-        facts = self.run.data.facts if self.run.data else None
-        request = request_of(self.run.request, setting)
-        return resolve(request, self.run.machine, facts).config
+        facts = self.setup.data.facts if self.setup.data else None
+        request = request_of(self.setup.request, setting)
+        return resolve(request, self.setup.machine, facts).config
 
     def _notes(self) -> Iterator[str]:
         yield from self.untaken

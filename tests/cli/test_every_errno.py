@@ -94,7 +94,7 @@ def run_twice(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], N
     def measured(run: Recording, number: int, port: int, tell: Listener) -> Session:
         if number == 2:
             begin()
-        run.session_folder(number).create(run.job(number, 1.0), None)
+        run.session_folder(number).create(run.setup.job(number, 1.0), None)
         return stage.measure_session(run, number, port, tell)
 
     monkeypatch.setattr(session_run, "measure_session", measured)

@@ -61,7 +61,7 @@ def test_a_run_that_cannot_be_kept_is_shown(
     assert "images/s" in out
     (line,) = err.splitlines()
     assert line.startswith(
-        f"error: cannot write {run.folder / 'record.json'}: {os.strerror(broken)}"
+        f"error: cannot write {run.setup.folder / 'record.json'}: {os.strerror(broken)}"
     )
     assert line.endswith("what was measured is shown, and not kept")
 

@@ -22,7 +22,7 @@ from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.data import Data
 from resnext_bench.session.loader_sweep import Sweep, Swept, request_of
-from resnext_bench.session.recording import Recording, open_recording
+from resnext_bench.session.setup import Setup, set_up
 
 UNSURE: Final = 3
 SUFFIXES: Final = (".html", ".svg", ".png")
@@ -46,12 +46,10 @@ def bench_command(given: Mapping[str, Any]) -> int:
         at_work("nothing is kept of it") as tell,
         temporary_folder() as root,
     ):
-        run = open_recording(
-            request_of(request, settings[0]), machine, root=root, command=(), tell=tell
-        )
-        sizes = _sizes(run.data)
-        swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
-        bench = _bench(run, swept, sizes)
+        setup = set_up(request_of(request, settings[0]), machine, root=root, command=(), tell=tell)
+        sizes = _sizes(setup.data)
+        swept = Sweep(setup=setup, rounds=rounds, tell=tell).take(settings, depths)
+        bench = _bench(setup, swept, sizes)
     if form == "json":
         as_json(bench)
     else:
@@ -167,8 +165,8 @@ def _doubling(most: int) -> list[int]:
     return [*powers, most]
 
 
-def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
-    data, config, machine = run.data, run.config, run.machine
+def _bench(setup: Setup, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
+    data, config, machine = setup.data, setup.config, setup.machine
     assert data
     gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
     return LoaderBench(
@@ -178,7 +176,7 @@ def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
         batch_size=config.batch_size,
         image_size=config.image_size,
         ranks=config.world_size,
-        rank_cores=len(run.topology.places[0].cores),
+        rank_cores=len(setup.topology.places[0].cores),
         device=config.device,
         pixels=config.pixels,
         confidence_percent=100 * CONFIDENCE,

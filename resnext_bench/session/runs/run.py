@@ -29,8 +29,9 @@ from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
 from resnext_bench.reports.schema.record import Record, Session
 from resnext_bench.session.attribution import attributed_session
-from resnext_bench.session.recording import Recording, Started, open_recording
+from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
+from resnext_bench.session.setup import set_up
 from resnext_bench.session.watching import watching
 
 TIMEOUT_S = 300.0
@@ -70,11 +71,11 @@ def execute(
     """
     port = 0 if member else choose_port(int(request.get("port", 0)))
     told = display.preparing
-    run = open_recording(request, machine, root=root, command=command, tell=told, member=member)
-    run.note = note
-    display.planned(run.config, run.resolved.choices, run.folder)
+    setup = set_up(request, machine, root=root, command=command, tell=told, member=member)
+    display.planned(setup.config, setup.resolved.choices, setup.folder)
     with ExitStack() as stack:
-        run.neighbour = _held(stack, f"run {run.id}")
+        holder = _held(stack, f"run {setup.id}")
+        run = Recording(setup=setup, before=tuple(filter(None, (note, holder))))
         return _recorded(run, port, display)
 
 
@@ -101,7 +102,7 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
     except (KeyboardInterrupt, Interrupted):
         with undisturbed():
             record = run.close("interrupted", _where(run, "interrupted"), None)
-        raise Interrupted(f"interrupted; the record is in {run.folder}", record) from None
+        raise Interrupted(f"interrupted; the record is in {run.setup.folder}", record) from None
     except Exception as error:
         # Finished sessions are kept whatever went wrong after them; the error is then told.
         if not is_of_the_environment(error):
@@ -131,10 +132,11 @@ def _where(run: Recording, what: str) -> str:
 def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:
     """Launch all ranks once, measure their window, and keep what it came to."""
     folder = run.session_folder(number)
-    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
-    plan = run.commands(folder, port)
+    setup = run.setup
+    folder.create(setup.job(number, TIMEOUT_S), setup.data.images if setup.data else None)
+    plan = setup.commands(folder, port)
     started, clock, load = datetime.now(UTC), time.monotonic(), load_1min()
-    with watching(run.gpu_indices()) as watch:
+    with watching(setup.gpu_indices()) as watch:
         listener = _Listener(watch=watch, tell=tell, clock=clock)
         began = partial(_began, started, listener, load)
         with _kept_when_cut(run, number, began):

@@ -12,7 +12,8 @@ from resnext_bench.reports.figures.validity import GpuUse
 from resnext_bench.reports.schema.comparison import Order
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session.recording import Recording, Started
+from resnext_bench.session.recording import Started
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.blocks import (
     FEWEST_WHEN_OVER,
     MOST_STEPS,
@@ -22,7 +23,7 @@ from resnext_bench.session.turns.blocks import (
     most_pairs,
     well_known,
 )
-from resnext_bench.session.turns.residents import WORKER, Means, Room, cores_of
+from resnext_bench.session.turns.residents import WORKER, Means, Room
 from resnext_bench.session.turns.room import (
     Free,
     memory_sought,
@@ -72,8 +73,8 @@ Tick = Callable[[int], None]
 
 
 def play(
-    a: Recording,
-    b: Recording,
+    a: Setup,
+    b: Setup,
     score: Score,
     number: int,
     order: Order,
@@ -90,7 +91,7 @@ def play(
         watch = stack.enter_context(means.watching(sorted({*a.gpu_indices(), *b.gpu_indices()})))
         stage: Stage[Resident] = Stage(
             stack=stack,
-            cores=cores_of(sides[0]),
+            cores=sides[0].cores,
             tell=lambda blocks: tick(max(0, blocks // 2 - 1)),
             clock=means.clock,
         )
@@ -133,7 +134,7 @@ def play(
 
 def _build(
     stage: Stage[Resident],
-    sides: tuple[Recording, Recording],
+    sides: tuple[Setup, Setup],
     starts: Sequence[Callable[[], Resident]],
     *,
     check_memory: bool,

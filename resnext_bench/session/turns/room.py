@@ -13,7 +13,7 @@ from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.host.cores import peak_resident_gib
 from resnext_bench.machine.host.memory import free_memory_gib
-from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup
 
 SECOND_SIDE: Final = 1.25
 """Memory the second side may need, over what the first one took, for the same images a step."""
@@ -87,20 +87,20 @@ def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
     return ""
 
 
-def require_room(pids: Sequence[int], first: Recording, second: Recording, before: Free) -> None:
+def require_room(pids: Sequence[int], first: Setup, second: Setup, before: Free) -> None:
     """Raise NoRoom when the second side, judged by the processes of the first, would not fit."""
     share = max(1.0, _pixels(second) / _pixels(first))
     if lack := lack_beside(pids, before, share):
         raise NoRoom(f"{lack}, or a smaller --batch-size")
 
 
-def require_shared_memory_for(*runs: Recording) -> None:
+def require_shared_memory_for(*runs: Setup) -> None:
     """Refuse sides whose batches shared memory cannot hold at once, as they are all alive."""
     if why := lack_for(list(_demands(runs))):
         raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
 
 
-def _demands(runs: Sequence[Recording]) -> Iterator[Demand]:
+def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:
     for run in runs:
         topology = run.topology
         ranks = topology.nproc_per_node if run.member else len(topology.places)
@@ -123,6 +123,6 @@ def gpu_free_gib(indices: Sequence[int]) -> float:
         return float(min(free)) / 2**30
 
 
-def _pixels(run: Recording) -> int:
+def _pixels(run: Setup) -> int:
     """What activations grow with."""
     return run.config.global_batch_size * run.config.image_size**2

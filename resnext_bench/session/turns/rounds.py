@@ -13,9 +13,9 @@ from typing import Final
 from resnext_bench import tokens
 from resnext_bench.launch.resident import Resident
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.blocks import MOST_STEPS, block_length
-from resnext_bench.session.turns.residents import WORKER, Means, Room, cores_of
+from resnext_bench.session.turns.residents import WORKER, Means, Room
 from resnext_bench.session.turns.room import require_shared_memory_for
 from resnext_bench.session.turns.stage import Stage, Turn
 
@@ -50,7 +50,7 @@ of another kind come after all sides."""
 
 
 def play_rounds(
-    runs: Sequence[Recording],
+    runs: Sequence[Setup],
     number: int,
     *,
     rounds: int,
@@ -76,7 +76,7 @@ def play_rounds(
     # Steps of another kind are not kept, but the last ones of them come after all that are.
     room = Room(steps=(1 + rounds + bool(also)) * (1 + most), block=1 + most)
     with ExitStack() as stack:
-        stage: Stage[Resident] = Stage(stack=stack, cores=cores_of(runs[0]), clock=means.clock)
+        stage: Stage[Resident] = Stage(stack=stack, cores=runs[0].cores, clock=means.clock)
         for done, run in enumerate(runs):
             tell("building sides", done, len(runs))
             stage.build(partial(means.build, run, number, room, WORKER))

@@ -104,7 +104,7 @@ def sweep(data: Data, monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
     """Nothing is measured: what stands for it gives a table made by hand."""
     made = mock.Mock()
     monkeypatch.setattr(under_test, "measuring", lambda _: nullcontext())
-    monkeypatch.setattr(under_test, "open_recording", lambda *_, **__: SimpleNamespace(data=data))
+    monkeypatch.setattr(under_test, "set_up", lambda *_, **__: SimpleNamespace(data=data))
     monkeypatch.setattr(under_test, "Sweep", made)
     monkeypatch.setattr(under_test, "_bench", lambda run, swept, sizes: made_bench())
     return made

@@ -1,5 +1,6 @@
 """Two configurations as sides: duet or relaunch, and what a session of them comes to."""
 
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -254,7 +255,8 @@ def test_what_folders_were_taken_to_mean_is_said(
     source = made_configured(tmp_path)
     for run, notes in ((source.a, ("train is taken",)), (source.b, b)):
         facts = DataFacts(root="/set", classes=8, made=False)
-        run.data = Data(facts=facts, images=ImageList(files=[], labels=[]), notes=notes)
+        data = Data(facts=facts, images=ImageList(files=[], labels=[]), notes=notes)
+        run.setup = replace(run.setup, data=data)
     assert source.notes == told
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from resnext_bench import tokens
 from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.residents import Means, Room
 from tests.reports.made_results import even_samples, made_result
 
@@ -113,7 +113,7 @@ def made_means(scene: Scene, sides: Iterable[MadeSide], watch: GpuWatch | None =
     """Have these sides built, one after another, whatever they are of."""
     made = iter(sides)
 
-    def build(run: Recording, number: int, room: Room, module: str) -> Any:
+    def build(run: Setup, number: int, room: Room, module: str) -> Any:
         scene.rooms.append(room)
         scene.modules.append(module)
         return next(made)

@@ -17,7 +17,7 @@ from resnext_bench.session.turns.blocks import Lengths
 from resnext_bench.session.turns.duet import Played, Score, may_be_short, play
 from resnext_bench.session.watching import watching
 from tests.machine.recorded_nvml import QUIET, RecordedNvml, lost_at
-from tests.session.made_duets import made_recording
+from tests.session.made_duets import made_setup
 from tests.session.turns.made_sides import MadeSide, Scene, made_means
 
 SCORE = Score(pairs=2, block_steps=7, more=False, check_memory=False)
@@ -33,7 +33,7 @@ def played(
     **b: Any,
 ) -> tuple[Played, Lengths]:
     so_far: Lengths = []
-    a, other = made_recording(root), made_recording(root, **b)
+    a, other = made_setup(root), made_setup(root, **b)
     means = made_means(scene, sides)
     return play(a, other, score, 1, order, tick, so_far, means), so_far
 
@@ -151,7 +151,7 @@ class Watched:
 
     def __call__(self, root: Path, scene: Scene, sides: Iterable[MadeSide]) -> Played:
         means = replace(made_means(scene, sides), watching=lambda indices: watching([0]))
-        a, b = made_recording(root), made_recording(root)
+        a, b = made_setup(root), made_setup(root)
         return play(a, b, SCORE, 1, "ab", lambda done: None, [], means)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from resnext_bench import tokens
-from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.rounds import play_rounds
-from tests.session.made_duets import made_recording
+from tests.session.made_duets import made_setup
 from tests.session.turns.made_sides import MadeSide, Scene, made_means
 
 
-def opened(folder: Path, count: int) -> list[Recording]:
-    return [made_recording(folder) for _ in range(count)]
+def opened(folder: Path, count: int) -> list[Setup]:
+    return [made_setup(folder) for _ in range(count)]
 
 
 def test_rounds_that_count(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_sides_that_do_not_wait_quietly(tmp_path: Path) -> None:
     scene = Scene()
     sides = [MadeSide(scene, name, waiting_s=[0.03] * 9) for name in "ab"]
     runs = opened(tmp_path, 2)
-    cores = sum(len(place.cores) for place in runs[0].topology.places)
+    cores = runs[0].cores
     means = made_means(scene, sides)
     played = play_rounds(runs, 1, rounds=2, block_steps=3, tell=lambda *_: None, means=means)
     assert played.quiet_percent == pytest.approx(100 / cores)
