@@ -173,7 +173,7 @@ def test_the_record_holds_what_ranks_were_given(
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_whose_failure_it_is(tmp_path: Path, stage: Stage, side: str) -> None:
     source = made_configured(tmp_path)
-    folder = (source.a if side == "a" else source.b).folder
+    folder = (source.a if side == "a" else source.b).setup.folder
 
     def fail(number: int) -> None:
         log = str(folder.absolute() / "session-3" / "logs" / "rank-0.log")
