@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 
 
@@ -16,8 +16,8 @@ def watching(indices: Sequence[int]) -> Iterator[GpuWatch]:
 
     The window begins where the body calls `start`. Without GPUs or a driver it watches nothing.
     """
-    with nvml.session() as library:
-        watch = open_watch(library, list(indices))
+    with monitor() as found:
+        watch = open_watch(found, indices)
         with _lost_gpus_named(watch):
             watch.note_residents()
             yield watch

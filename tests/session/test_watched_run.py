@@ -1,6 +1,6 @@
 """What NVML said during a run, from its answers to record and table: recordings are played back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
@@ -75,8 +75,8 @@ class Played:
         assert found == written
         return found, table(found)
 
-    def _open_watch(self, library: Any, visible: list[int]) -> GpuWatch:
-        watch = open_watch(library, visible[self.watched])
+    def _open_watch(self, monitor: Any, visible: Sequence[int]) -> GpuWatch:
+        watch = open_watch(monitor, visible[self.watched])
         watch.clock = lambda: self.library.now_s
         return watch
 

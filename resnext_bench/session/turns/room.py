@@ -10,7 +10,8 @@ from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.facts import GpuLost
+from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.host.cores import peak_resident_gib
 from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.session.setup import Setup
@@ -112,15 +113,15 @@ def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:
 
 def gpu_free_gib(indices: Sequence[int]) -> float:
     """Least free memory of these GPUs, GiB; infinite without one, and where it is not told."""
-    with nvml.session() as library:
-        if library is None or not indices:
+    with monitor() as found:
+        if found is None or not indices:
             return math.inf
         try:
-            handles = nvml.visible_handles(library)
-            free = [library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices]
-        except library.NVMLError:  # a lost GPU: its ranks have more to say of it
+            gpus = found.gpus()
+        except GpuLost:  # its ranks have more to say of it
             return math.inf
-        return float(min(free)) / 2**30
+        free = [gpus[index].free_gib() for index in indices]
+        return min((gib for gib in free if gib is not None), default=math.inf)
 
 
 def _pixels(run: Setup) -> int:
