@@ -1,4 +1,4 @@
-"""Words that all monitors of GPUs share: what one is, what holds its clocks down, that it is lost."""
+"""What all monitors of GPUs mean: what one is, what holds its clocks down, when it is lost."""
 
 from typing import Final
 
