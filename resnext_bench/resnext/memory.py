@@ -18,7 +18,7 @@ loader.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from resnext_bench.resnext.layers import IMAGES, Layer
 from resnext_bench.resnext.optimizers import OPTIMIZERS, Update

@@ -1,4 +1,4 @@
-"""What optimizers keep and move, by their names: memory, traffic and learning rates follow from it."""
+"""What optimizers keep and move, by name: memory, traffic and learning rates follow from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
