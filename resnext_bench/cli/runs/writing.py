@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.runs.reading import chosen, count
+from resnext_bench.cli.runs.reading import chosen
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.store import marks
 from resnext_bench.reports.store.prune import Pruning, plan, remove
@@ -42,8 +42,7 @@ def prune_command(given: Mapping[str, Any]) -> int:
         )
     root = runs_folder(given["output"])
     selected = chosen(list(scan(root)), given, root)
-    keep = count("--keep", given["keep"], least=0)
-    pruning = plan(root, selected, keep=keep, tagged=bool(given["tag"]))
+    pruning = plan(root, selected, keep=given["keep"], tagged=bool(given["tag"]))
     if given["yes"]:
         remove(pruning)
     _tell(pruning, given)

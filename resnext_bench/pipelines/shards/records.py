@@ -95,7 +95,7 @@ def _found(shard: str, view: mmap.mmap) -> Found:
 
 def masked_crc32c(data: bytes) -> int:
     """The checksum as a record has it: turned, so that sums over data with sums in it work."""
-    value = google_crc32c.value(data)
+    value: int = google_crc32c.value(data)
     return (((value >> 15) | (value << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
