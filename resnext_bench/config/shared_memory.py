@@ -12,6 +12,7 @@ from typing import Final
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.host.shared_memory import FOLDER, SharedMemory, shared_memory
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.wording import count_of
 
 _PAGE: Final = 4096
 _LABEL: Final = 8
@@ -79,7 +80,7 @@ class Demand:
 
     def told(self) -> str:
         """As a product with its names."""
-        many = f"{self.loaders} rank{'s' * (self.loaders > 1)} x " if self.loaders > 1 else ""
+        many = f"{count_of(self.loaders, 'rank')} x " if self.loaders > 1 else ""
         size = mib(self.batch_bytes)
         if self.on_gpu:
             return f"{many}{_processes(self.processes)} x one batch of {size}"
@@ -212,7 +213,7 @@ def _rounded(count: int) -> str:
 
 
 def _processes(count: int) -> str:
-    return f"{count} loader process{'es' * (count > 1)}"
+    return count_of(count, "loader process")
 
 
 def _pages(count: int) -> int:

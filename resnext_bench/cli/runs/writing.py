@@ -13,6 +13,7 @@ from resnext_bench.errors import UsageError
 from resnext_bench.reports.store import marks
 from resnext_bench.reports.store.prune import Pruning, plan, remove
 from resnext_bench.reports.store.runs import find, runs_folder, scan
+from resnext_bench.wording import count_of
 
 _CONDITIONS = ("status", "model", "tag", "since", "before", "where")
 
@@ -60,7 +61,7 @@ def _tell(pruning: Pruning, given: Mapping[str, Any]) -> None:
         print(name)
     for name, why in pruning.kept:
         print(f"{name} stays: {why}", file=sys.stderr)
-    what = f"{len(names)} run{'s' * (len(names) != 1)}, {pruning.size / 1e6:,.1f} MB"
+    what = f"{count_of(len(names), 'run')}, {pruning.size / 1e6:,.1f} MB"
     if not names:
         print("nothing to remove", file=sys.stderr)
     elif given["yes"]:
