@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.host.shared_memory import FOLDER, SharedMemory, shared_memory
+from resnext_bench.machine.host.memory import FOLDER, SharedMemory, shared_memory
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.wording import count_of
 

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from resnext_bench import tokens
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.turning import Left, TooLong, TurningScript
-from resnext_bench.machine.host.cores import peak_resident_gib
-from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.turns.blocks import (
     BLOCK_S,
     FEWEST_PAIRS,

@@ -11,8 +11,7 @@ from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.resident import Resident
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.host.cores import peak_resident_gib
-from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.runs.recording import Recording
 
 SECOND_SIDE: Final = 1.25
