@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import google_crc32c
-
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.shards.found import (
     Entry,
@@ -95,6 +93,8 @@ def _found(shard: str, view: mmap.mmap) -> Found:
 
 def masked_crc32c(data: bytes) -> int:
     """The checksum as a record has it: turned, so that sums over data with sums in it work."""
+    import google_crc32c  # noqa: PLC0415  (of all formats, TFRecord alone needs it)
+
     value: int = google_crc32c.value(data)
     return (((value >> 15) | (value << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
