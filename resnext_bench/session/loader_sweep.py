@@ -19,6 +19,7 @@ from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for
 from resnext_bench.session.turns.rounds import Tell, play_rounds
+from resnext_bench.wording import count_of
 
 MOST_SIDES: Final = 8
 """Settings that take turns at once: each is a process of half a GiB, or several."""
@@ -129,7 +130,7 @@ class Sweep:
 
 def name_of(setting: Setting) -> str:
     """In words: "dali cpu 2 threads prefetch 2"."""
-    threads = f"{setting.loader_threads} thread{'s' * (setting.loader_threads > 1)}"
+    threads = count_of(setting.loader_threads, "thread")
     return f"{setting.pipeline} {setting.decode} {threads} prefetch {setting.prefetch}"
 
 

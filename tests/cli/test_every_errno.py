@@ -169,8 +169,8 @@ def made(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None])
     from resnext_bench.cli.data.make import make_command
 
     begin()
-    given = {"folder": str(root / "set"), "images": "2", "classes": "2", "seed": "0"}
-    options = {"size": "64", "quality": "90", "source": None, "workers": "1", "json": False}
+    given = {"folder": str(root / "set"), "images": 2, "classes": 2, "seed": 0}
+    options = {"size": 64, "quality": 90, "source": None, "workers": 1, "json": False}
     return make_command(given | options)
 
 
@@ -181,7 +181,7 @@ def packed(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
     made(root, monkeypatch, lambda: None)
     begin()
     given = {"folder": str(root / "set"), "out": str(root / "shards"), "format": "webdataset"}
-    options = {"shard_mb": "1", "seed": "0", "bad_files": None, "workers": "1", "json": False}
+    options = {"shard_mb": 1, "seed": 0, "bad_files": None, "workers": 1, "json": False}
     return pack_command(given | options | {"bad_files": "stop"})
 
 

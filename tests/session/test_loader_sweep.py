@@ -9,7 +9,7 @@ from resnext_bench.config import shared_memory
 from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.figures.loaders import Setting
 from resnext_bench.reports.schema.record import Failure

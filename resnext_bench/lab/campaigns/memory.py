@@ -65,7 +65,7 @@ def _measured(*, name: str, batch: int, mixed: bool, channels_last: bool) -> dic
     import torch
 
     from resnext_bench.lab.campaigns.live import live_bytes
-    from resnext_bench.machine.host.cores import peak_memory_gib
+    from resnext_bench.machine.host.memory import peak_memory_gib
     from resnext_bench.resnext.draw import draw
     from resnext_bench.resnext.memory import Setting, training_memory
     from resnext_bench.resnext.names import parse

@@ -33,6 +33,7 @@ from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
 from resnext_bench.session.setup import set_up
 from resnext_bench.session.watching import watching
+from resnext_bench.wording import count_of
 
 TIMEOUT_S = 300.0
 """Longest wait of one rank for another: above any first step, below any user's patience."""
@@ -125,8 +126,7 @@ def _where(run: Recording, what: str) -> str:
     """Where a run was cut."""
     if run.cut:
         return f"{what} after {run.cut}"
-    sessions = len(run.sessions)
-    return f"{what} after {sessions} complete session{'s' * (sessions != 1)}"
+    return f"{what} after {count_of(len(run.sessions), 'complete session')}"
 
 
 def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:

@@ -12,8 +12,7 @@ from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu.facts import GpuLost
 from resnext_bench.machine.gpu.monitor import monitor
-from resnext_bench.machine.host.cores import peak_resident_gib
-from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.setup import Setup
 
 SECOND_SIDE: Final = 1.25

@@ -13,7 +13,7 @@ from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.host import memory as machine_memory
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session.turns import room
 from resnext_bench.session.turns.room import Free, NoRoom, memory_sought, no_room
