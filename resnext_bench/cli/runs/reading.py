@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.run.command import Pardon, run_request
+from resnext_bench.cli.run.command import run_request
+from resnext_bench.cli.terminal.outcome import Pardon
 from resnext_bench.cli.terminal.show import Format, format_of, show_sections, show_stored
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
@@ -21,7 +22,8 @@ from resnext_bench.reports.store.runs import (
     runs_folder,
     scan,
 )
-from resnext_bench.reports.schema.upgrade import Stored, schema
+from resnext_bench.reports.schema.kinds import Stored
+from resnext_bench.reports.schema.upgrade import schema
 
 _CHOOSING = ("status", "model", "tag", "since", "before", "where", "sort", "limit")
 

@@ -5,8 +5,8 @@ Nothing is judged: that is what `compare` is for.
 
 import msgspec
 
-from resnext_bench.reports.figures.gpus import GpuFigures, gpu_figures
 from resnext_bench.reports.schema.comparison import Difference
+from resnext_bench.reports.schema.machine import GpuFigures, gpu_figures
 from resnext_bench.reports.schema.record import Figures, Record
 from resnext_bench.reports.store.facts import configuration_facts, differences, environment_facts
 

@@ -17,7 +17,7 @@ from resnext_bench.launch.topology import place_ranks
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.lock import measuring
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.comparison import Comparison, Limits, Side
+from resnext_bench.reports.schema.comparison import COMPARE, Comparison, Limits, Side
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Environment, Session
 from resnext_bench.reports.schema.samples import SessionResult
@@ -128,8 +128,8 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
 def _require_unfinished(folder: Path) -> None:
     """More sessions after the end would be a look that nobody has paid for."""
     with suppress(StoreError):
-        record = runs.load(folder)
-        if isinstance(record, Comparison) and record.status in ("ok", "invalid"):
+        record = runs.load_kind(folder, COMPARE)
+        if record.status in ("ok", "invalid"):
             raise UsageError(
                 f"{record.id} has ended ({record.verdict}), so there is nothing to go on with; "
                 "start a new comparison"
