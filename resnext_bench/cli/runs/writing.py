@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.runs.reading import chosen, count
+from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.store import marks
 from resnext_bench.reports.store.prune import Pruning, plan, remove

@@ -15,14 +15,14 @@ from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.host.memory import free_memory_gib
-from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.runs.data import Tell
 from resnext_bench.session.runs.recording import open_recording
-from resnext_bench.session.turns.room import gpu_free_gib
 from resnext_bench.session.runs.run import measure_session
+from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
 FIRST, SECOND = 8, 32

@@ -117,8 +117,8 @@ def told(error: DataError) -> BenchError:
 
 
 def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
-    from resnext_bench.pipelines.making.made_images import ensure_made  # noqa: PLC0415
     from resnext_bench.pipelines.images.proof import prove, require_good  # noqa: PLC0415
+    from resnext_bench.pipelines.making.made_images import ensure_made  # noqa: PLC0415
     from resnext_bench.pipelines.shards.sharded import scan_any  # noqa: PLC0415
 
     made = "data" not in request

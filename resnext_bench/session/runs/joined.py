@@ -15,8 +15,8 @@ from resnext_bench.launch.unwritten import raise_unwritten
 from resnext_bench.launch.watch import wait_for_end
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
-from resnext_bench.reports.store.files import make_temporary_folder
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.store.files import make_temporary_folder
 from resnext_bench.session.runs.recording import Recording, open_recording
 from resnext_bench.session.runs.run import TIMEOUT_S
 

@@ -19,13 +19,17 @@ from resnext_bench.launch.topology import place_member, place_ranks, topology_se
 from resnext_bench.machine.fingerprint import changes_speed, fingerprint
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
-from resnext_bench.reports.store import runs
-from resnext_bench.reports.figures.attribution import Sides, attribute
-from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
-from resnext_bench.reports.figures.cost import cost_of
 from resnext_bench.reports.errors import Unwritten
-from resnext_bench.reports.figures.window import Window, figures_of, interval_of, steadiness_of, window_of
-from resnext_bench.reports.store.files import describe
+from resnext_bench.reports.figures.attribution import Sides, attribute
+from resnext_bench.reports.figures.cost import cost_of
+from resnext_bench.reports.figures.validity import GpuUse, judge
+from resnext_bench.reports.figures.window import (
+    Window,
+    figures_of,
+    interval_of,
+    steadiness_of,
+    window_of,
+)
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.machine import GpusSeen
@@ -42,7 +46,9 @@ from resnext_bench.reports.schema.record import (
 )
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.schema.topology import Topology
-from resnext_bench.reports.figures.validity import GpuUse, judge
+from resnext_bench.reports.store import runs
+from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
+from resnext_bench.reports.store.files import describe
 from resnext_bench.session.runs.data import (
     Data,
     Tell,

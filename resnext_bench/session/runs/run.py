@@ -19,12 +19,12 @@ from resnext_bench.errors import (
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session
 from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.machine.host.cores import load_1min
+from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.lock import measuring
 from resnext_bench.machine.member import Member
-from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from resnext_bench.errors import CannotHere, Interrupted
-from resnext_bench.reports.store import runs
 from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.store import runs
 from resnext_bench.session.runs import run as session_run
 from tests.worker.made_training import LAPTOP
 

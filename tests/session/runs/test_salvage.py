@@ -9,8 +9,8 @@ import pytest
 from resnext_bench.errors import Interrupted
 from resnext_bench.launch.watch import Progress, SessionFailed
 from resnext_bench.rankfile import Mark, Phase, RankFile
-from resnext_bench.reports.store import runs
 from resnext_bench.reports.schema.record import Failure, Record
+from resnext_bench.reports.store import runs
 from resnext_bench.session.runs import run as session_run
 from resnext_bench.session.runs.recording import Recording
 from resnext_bench.session.runs.salvage import cut_window
