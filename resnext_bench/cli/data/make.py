@@ -14,7 +14,7 @@ from resnext_bench.pipelines.making import made_images, manifest, photos
 from resnext_bench.pipelines.making.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
 from resnext_bench.pipelines.making.staging import aside, lies_in, taken
 from resnext_bench.pipelines.names import printable
-from resnext_bench.reports.figures.datasets import Made
+from resnext_bench.reports.schema.datasets import Made
 
 MOST_IMAGES = 100_000_000
 MOST_PX = 8192

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resnext_bench.reports.figures.datasets import (
+from resnext_bench.reports.render.words import count_of
+from resnext_bench.reports.schema.datasets import (
     Bad,
     Checked,
     Made,
@@ -18,7 +19,6 @@ from resnext_bench.reports.figures.datasets import (
     Spread,
     Storage,
 )
-from resnext_bench.reports.render.words import count_of
 
 NAMED: Final = 5
 

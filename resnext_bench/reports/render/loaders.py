@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from resnext_bench.reports.figures.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.words import count_of
+from resnext_bench.reports.schema.loaders import Knee, LoaderBench, LoaderRate, Setting
 
 
 def sections(bench: LoaderBench) -> Iterator[Section]:

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from resnext_bench.reports.render.console import sections
-from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
+from resnext_bench.reports.schema.interval import Estimate
 from tests.reports.drawn import drawn
 from tests.reports.made_results import made_config, made_record
 
