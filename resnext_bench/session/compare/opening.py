@@ -32,6 +32,7 @@ from resnext_bench.session.runs.data import prepare_data, record_of
 from resnext_bench.session.runs.recording import Recording, open_recording
 from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.version import own_version
+from resnext_bench.whole import whole_folder
 
 
 class Display(contest.Display, Protocol):
@@ -65,12 +66,9 @@ def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     # The sides' own runs live inside: one comparison is one entry among the runs.
-    folder = runs.create(asked.root, "compare")
-    try:
+    # Of what never started nothing may be left, nor be "last".
+    with whole_folder(runs.create(asked.root, "compare")) as folder:
         source = _opened(asked, folder, machine, display)
-    except BaseException:  # of what never started nothing may be left, nor be "last"
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     display.compared(source.sides(), source.differences(), asked.limits)
     return Contest(
         source=source,

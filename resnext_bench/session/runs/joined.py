@@ -4,7 +4,6 @@ It trains as the others do and hands over its samples. The first rank keeps the 
 is left of this one's folder, unless it failed: then its log says why.
 """
 
-import shutil
 from pathlib import Path
 
 from resnext_bench.errors import RunFailed
@@ -16,7 +15,7 @@ from resnext_bench.launch.watch import wait_for_end
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import make_temporary_folder
+from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.runs.recording import Recording, open_recording
 from resnext_bench.session.runs.run import TIMEOUT_S
 
@@ -26,21 +25,13 @@ def take_part(request: Request, machine: Machine, member: Member, runs: Path) ->
 
     Traces stay on this node, in its own `runs` folder.
     """
-    root = make_temporary_folder()
-    keep = False
-    try:
+    with temporary_folder(kept_after=RunFailed) as root:
         run = open_recording(
             request, machine, root=root, command=(), tell=lambda *_: None, member=member
         )
         run.root = runs
         for number in range(1, run.config.sessions + 1):
             _train(run, member, run.session_folder(number), number)
-    except RunFailed:
-        keep = True
-        raise
-    finally:
-        if not keep:
-            shutil.rmtree(root, ignore_errors=True)
 
 
 def _train(run: Recording, member: Member, folder: SessionFolder, number: int) -> None:
