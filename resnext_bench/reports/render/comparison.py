@@ -8,8 +8,14 @@ from typing import Final
 from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
 from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
 from resnext_bench.reports.render.kinds import Renderer
-from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
-from resnext_bench.reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
+from resnext_bench.reports.render.model import Flow, Line, Row, Section, summary
+from resnext_bench.reports.render.sentences import (
+    counting,
+    tone_of,
+    verdict_line,
+    what_ended_it,
+    what_to_do,
+)
 from resnext_bench.reports.render.shared import machine, shared
 from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
 from resnext_bench.reports.schema.comparison import (
@@ -20,14 +26,6 @@ from resnext_bench.reports.schema.comparison import (
     Side,
 )
 
-_TONES: Final[dict[str, Tone]] = {
-    "faster": "good",
-    "slower": "bad",
-    "same": "good",
-    "negligible": "good",
-    "invalid": "bad",
-}
-"""Of verdicts; others are warnings."""
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
 APART = 1.5
@@ -43,7 +41,7 @@ def sections(record: Comparison) -> Iterator[Section]:
     """A whole comparison."""
     yield Line(
         text=verdict_line(record),
-        tone=_TONES.get(record.verdict or "", "warning"),
+        tone=tone_of(record.verdict),
         is_headline=True,
     )
     yield from (Line(text=advice) for advice in what_to_do(record))
