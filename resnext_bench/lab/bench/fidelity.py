@@ -26,12 +26,13 @@ from resnext_bench.machine.inventory import inspect
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.session.runs.data import prepare_data
+from resnext_bench.session.turns.blocks import Lengths
 
 CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
 """Pipeline and number of ranks."""
 
 
-def session_pairs(case: str, plan: Plan, over: Request | None = None) -> list[tuple[float, float]]:
+def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Lengths:
     """Launch one session of a case; every pair is (ours, bare) in seconds a block.
 
     `over` replaces options: another network, or one GPU for synthetic batches on one rank.
@@ -56,9 +57,7 @@ def session_pairs(case: str, plan: Plan, over: Request | None = None) -> list[tu
         return _launched(request, plan, SessionFolder(Path(folder)), display)
 
 
-def _launched(
-    request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay
-) -> list[tuple[float, float]]:
+def _launched(request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay) -> Lengths:
     machine = inspect()
     data = prepare_data(request, machine, display.preparing)
     config = resolve(request, machine, data.facts if data else None).config

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+Verdict = Literal["within", "outside", "can't tell"]
 MARGIN = 0.01
 
 
@@ -21,7 +23,8 @@ class Ratio:
     """Smallest effect that this many sessions tell from none with 95 % power."""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
+        """What the interval says of the margin."""
         if self.low >= 1 - MARGIN and self.high <= 1 + MARGIN:
             return "within"
         if self.low > 1 + MARGIN or self.high < 1 - MARGIN:
