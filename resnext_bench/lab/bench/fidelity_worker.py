@@ -119,7 +119,8 @@ def bare_side(rank: Rank, plan: Plan) -> Block:
     torch.manual_seed(config.seed)
     loader: Iterator[Batch]
     if config.pipeline == "dali":
-        from resnext_bench.lab.bench.bare_jpegs import batches
+        # Only here: a side without pictures loads no DALI.
+        from resnext_bench.lab.bench.bare_jpegs import batches  # noqa: PLC0415
 
         assert rank.job.images is not None, "a job of DALI's without the root of its images"
         images = rank.folder.read_images()

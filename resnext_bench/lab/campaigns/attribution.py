@@ -143,7 +143,7 @@ def _played(sides: Mapping[str, Recording], rounds: int) -> dict[str, SideRounds
     """Let all sides take turns, with the turns of other kinds where the real one is there."""
     also = turns_of(sides["real"]) if "real" in sides else {}
     names = [*sides, *also]
-    full = _full_in(names)
+    full = full_in(names)
     runs = [replace(run, folder=run.folder / "played") for run in sides.values()]
     turns = [(names.index("real"), flag) for flag in also.values()]
     played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, also=turns)
@@ -161,7 +161,7 @@ def _played(sides: Mapping[str, Recording], rounds: int) -> dict[str, SideRounds
     return found
 
 
-def _full_in(names: Sequence[str]) -> Callable[[Sequence[float]], Sequence[int]]:
+def full_in(names: Sequence[str]) -> Callable[[Sequence[float]], Sequence[int]]:
     """Whose queues are full, as an attribution has it: each by its own loader and training."""
 
     def full(last_ms: Sequence[float]) -> list[int]:

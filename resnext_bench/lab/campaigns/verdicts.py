@@ -91,7 +91,7 @@ def main() -> None:
     kept = read_same(options.json, facts) or facts | {"comparisons": {}}
     wanted = count_by_case(options.cases)
     found = {case: kept["comparisons"].setdefault(case, []) for case in wanted}
-    while case := _next(wanted, found):
+    while case := next_case(wanted, found):
         found[case].append(_row(compared(CASES[case])))
         print(case, len(found[case]), found[case][-1], flush=True)
         kept["counts"] = {
@@ -102,7 +102,7 @@ def main() -> None:
     print(json.dumps(kept.get("counts", {}), indent=1))
 
 
-def _next(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
+def next_case(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
     """The case of which the smallest share is done; None when all are.
 
     Invalid ones are listed and not counted: other work spoiled them, and they say so themselves.
