@@ -32,6 +32,7 @@ def test_parts_of_a_name() -> None:
     [
         *("resnext50_32x4d", "resnet101", "torchvision:resnet18", "timm:resnet50.a1_in1k"),
         *("mynet:Net", "nets.small:build", "mynet:Net.small", "json:loads"),
+        "resnext_bench.lab.visit.tiny:Tiny",
     ],
 )
 def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +66,7 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
         ("mynett:Net", "no module mynett, neither installed nor in {here}; did you mean mynet?"),
         ("zzz:Net", "start where it lies, or set PYTHONPATH"),
         ("resnext_bench.mine:Net", "resnext_bench is a package of this program; give yours"),
+        ("resnext_bench.labs:Net", "resnext_bench is a package of this program; give yours"),
     ],
 )
 def test_what_is_refused(model: str, words: str, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="attribution-") as root:
         loader_ms, rest_ms = _calibrated(request, Path(root))
         step_ms = ratio * loader_ms
-        models = [_model(kind, step_ms / part - rest_ms) for part in (1, 2)]
+        models = [model_of(kind, step_ms / part - rest_ms) for part in (1, 2)]
         run, half = (_opened(request | {"model": model}, Path(root)) for model in models)
         sides = dict[str, Recording](sides_of(run).items())
         cores = len(run.topology.places[0].cores)
@@ -118,12 +118,13 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
 
 def _calibrated(request: Request, root: Path) -> tuple[float, float]:
     """Ms of a batch of the loader alone, and of a step that does no work."""
-    sides = sides_of(_opened(request | {"model": _model("sleeping", 0)}, root))
+    sides = sides_of(_opened(request | {"model": model_of("sleeping", 0)}, root))
     found = _played({name: sides[name] for name in ("loader", "synthetic")}, 4)
     return found["loader"].step_ms.mean(), found["synthetic"].step_ms.mean()
 
 
-def _model(kind: str, work_ms: float) -> str:
+def model_of(kind: str, work_ms: float) -> str:
+    """Return the name of the model whose step does so much work on this machine."""
     if kind == "sleeping":
         return f"resnext_bench.lab.campaigns.paced:sleeping.us_{max(0, round(1e3 * work_ms))}"
     torch.set_num_threads(1)
