@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from resnext_bench.config import shared_memory
 from resnext_bench.machine import lock
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 
 THOROUGH = (
     *("pipelines", "worker", "gpu", "resnext/modules", "resnext/test_memory.py"),

@@ -5,6 +5,7 @@ fast as an empty program's.
 """
 
 import contextlib
+import inspect
 import os
 import signal
 import sys
@@ -17,7 +18,6 @@ from resnext_bench.cli import options as opt
 from resnext_bench.cli.data.app import data_app
 from resnext_bench.cli.models.app import models_app
 from resnext_bench.cli.runs.app import runs_app
-from resnext_bench.cli.terminal.help import flow
 from resnext_bench.cli.terminal.output import open_output
 from resnext_bench.cli.trace.app import trace_app
 from resnext_bench.config.options import OPTIONS
@@ -105,11 +105,11 @@ def compare(
     as_is: opt.AsIs = False,
     a_runs: opt.RunsA = None,
     b_runs: opt.RunsB = None,
-    margin: opt.Margin = "2",
+    margin: opt.Margin = 2,
     design: opt.Design = "auto",
     wait: opt.Wait = None,
-    max_sessions: opt.MaxSessions = "26",
-    max_minutes: opt.MaxMinutes = "20",
+    max_sessions: opt.MaxSessions = 26,
+    max_minutes: opt.MaxMinutes = 20,
     blocks: opt.Blocks = None,
     block_steps: opt.BlockSteps = None,
     allow_unsure: opt.AllowUnsureVerdict = False,
@@ -140,7 +140,7 @@ def compare(
 def doctor(
     aa: opt.AgainstItself = False,
     both: opt.Both = "",
-    sessions: opt.FloorSessions = "6",
+    sessions: opt.FloorSessions = 6,
     allow_unsure: opt.AllowUnsure = False,
     output: opt.Output = None,
     json: opt.Json = False,
@@ -164,7 +164,17 @@ def doctor(
     raise typer.Exit(doctor_command(allow_unsure=allow_unsure, form=form))
 
 
-flow(app)
+def _flow(group: typer.Typer) -> None:
+    """Put each paragraph of each command's help on one line: typer keeps breaks of the source."""
+    for command in group.registered_commands:
+        text = command.help or inspect.getdoc(command.callback) or ""
+        command.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    for inner in group.registered_groups:
+        if inner.typer_instance:
+            _flow(inner.typer_instance)
+
+
+_flow(app)
 
 
 def main() -> NoReturn:

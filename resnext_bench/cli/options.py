@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.config.options import MEASURE, OPTIONS, flag
 
 if TYPE_CHECKING:
@@ -61,11 +62,26 @@ def as_run(command: Callable[..., None]) -> Callable[..., None]:
     return taken
 
 
-def _option(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
+def _option(
+    panel: str,
+    text: str,
+    *names: str,
+    metavar: str | None = None,
+    parser: Callable[[str], Any] | None = None,
+) -> Any:
     # Only switches are given by name here; they take no value, so nothing stands for one. All
-    # else that names no values takes a number, read by our own checks: one voice for all errors.
+    # else that names no values takes a number.
     placeholder = metavar or (" " if names else "N")
-    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=placeholder)
+    return typer.Option(
+        *names, help=text, rich_help_panel=panel, metavar=placeholder, parser=parser
+    )
+
+
+def whole_of(name: str) -> Callable[[str | int], int]:
+    """What reads an option that training has too, with the same bounds."""
+    option = OPTIONS[name]
+    assert option.low is not None
+    return whole(flag(name), int(option.low), None if option.high is None else int(option.high))
 
 
 Form = Annotated[str | None, of_training("form")]
@@ -75,17 +91,23 @@ Split = Annotated[str | None, of_training("split")]
 BadFiles = Annotated[str | None, of_training("bad_files")]
 Pixels = Annotated[str | None, of_training("pixels")]
 Wait = Annotated[
-    str | None,
+    float | None,
     _option(
         _MEASURE,
         "Wait up to so many minutes for another measurement on this machine to end; without it, "
         "compare is refused and run notes it",
         metavar="MINUTES",
+        parser=number("--wait", 0, 10_000),
     ),
 ]
 Margin = Annotated[
-    str,
-    _option(_VERDICT, "Changes up to this many per cent do not matter", metavar="PERCENT"),
+    float,
+    _option(
+        _VERDICT,
+        "Changes up to this many per cent do not matter",
+        metavar="PERCENT",
+        parser=number("--margin", 0.01, 50),
+    ),
 ]
 Design = Annotated[
     str,
@@ -93,29 +115,42 @@ Design = Annotated[
         _VERDICT,
         "Both sides resident in turn, or launched in turn; auto: duet where memory allows, and a "
         "script calls resnext_bench.step()",
-        metavar="[auto|duet|relaunch]",
+        **choice("--design", "auto", "duet", "relaunch"),
     ),
 ]
 MaxSessions = Annotated[
-    str, _option(_VERDICT, "Most sessions; looks at the verdict are planned for so many")
+    int,
+    _option(
+        _VERDICT,
+        "Most sessions; looks at the verdict are planned for so many",
+        parser=whole("--max-sessions", 2, 1000),
+    ),
 ]
 MaxMinutes = Annotated[
-    str, _option(_VERDICT, "End after so long, with what is known then", metavar="MINUTES")
+    float,
+    _option(
+        _VERDICT,
+        "End after so long, with what is known then",
+        metavar="MINUTES",
+        parser=number("--max-minutes", 0.1, 10_000),
+    ),
 ]
 Blocks = Annotated[
-    str | None,
+    int | None,
     _option(
         _VERDICT,
         "Pairs of blocks in a duet session, an even number (default: 10, and more where they "
         "scatter)",
+        parser=whole("--blocks", 4, 1000),
     ),
 ]
 BlockSteps = Annotated[
-    str | None,
+    int | None,
     _option(
         _VERDICT,
         "Counted steps of a block (default: a second of them, 3 to 1000; on a CPU with synthetic "
         "batches 10 at most)",
+        parser=whole("--block-steps", 2, 100_000),
     ),
 ]
 SideA = Annotated[
@@ -135,7 +170,14 @@ AgainstItself = Annotated[
     ),
 ]
 FloorSessions = Annotated[
-    str, _option(_VERDICT, "Sessions of each design that --aa takes", "--sessions", metavar="N")
+    int,
+    _option(
+        _VERDICT,
+        "Sessions of each design that --aa takes",
+        "--sessions",
+        metavar="N",
+        parser=whole("--sessions", 3, 100),
+    ),
 ]
 Script = Annotated[
     str | None,

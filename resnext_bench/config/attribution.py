@@ -5,6 +5,7 @@ from typing import Any, Final
 from resnext_bench.config.answers import Answers
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.config import RunConfig
 
 ROUNDS: Final = 10
 """Enough for an interval of some per cent of the cost; a minute where steps are short."""
@@ -45,3 +46,14 @@ def _require(pick: Answers, values: dict[str, Any], rounds: int) -> None:
             f"--attribute: {pick.member.launcher} has started the ranks, and each side needs its "
             "own; start it without, on one node"
         )
+
+
+def other_threads(config: RunConfig, cores: int) -> int:
+    """Threads of a second loader to try: twice as many, or half where all `cores` are taken.
+
+    None where a run does not tell what loading costs.
+    """
+    if not config.attribution_rounds:
+        return 0
+    more = min(2 * config.loader_threads, cores)
+    return more if more > config.loader_threads else config.loader_threads // 2

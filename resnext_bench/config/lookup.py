@@ -45,7 +45,7 @@ def require_found(model: str) -> None:
         raise UsageError(f"--model {model}: {found}")
 
 
-def nearest(given: str, known: Iterable[str]) -> str:
+def list_nearest(given: str, known: Iterable[str]) -> str:
     """The names most like it, as the end of a sentence."""
     near = difflib.get_close_matches(given, list(known), n=3)
     return f"; the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}" if near else ""
@@ -61,7 +61,7 @@ def _in_library(named: Foreign) -> str:
     if re.search(rf"""['"]{re.escape(name)}\b""", texts):  # an older name, mostly
         return ""
     classifiers = (one for one, task in known.items() if not task)
-    return f"no such model{nearest(name, classifiers) or '; see its docs'}"
+    return f"no such model{list_nearest(name, classifiers) or '; see its docs'}"
 
 
 @functools.cache
@@ -128,7 +128,7 @@ def _missing(body: list[ast.stmt], parts: list[str], path: Path) -> str:
     first = parts[0]
     if first not in names:
         known = (name for name in names if not name.startswith("_"))
-        return f"no {first} in {path}{nearest(first, known)}"
+        return f"no {first} in {path}{list_nearest(first, known)}"
     if len(parts) == 1 and len(names[first]) == 1 and (what := _value(names[first][0])):
         return f"{first} is {what} and cannot be called"
     return ""

@@ -1,6 +1,5 @@
 """What `--model` may name beside our own family, told without loading any of it."""
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.errors import UnknownModel
 from resnext_bench.resnext.names import Architecture, parse
 from resnext_bench.resnext.spec import ResNeXtSpec
+from resnext_bench.wording import nearest
 
 FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
 INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}
@@ -128,8 +128,8 @@ def _require_module(model: str, module: str) -> None:
         )
     here = Path.cwd()
     if not is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
-        near = difflib.get_close_matches(package, [*INSTALL, *_modules(here)], n=1)
-        hint = f"did you mean {near[0]}?" if near else "start where it lies, or set PYTHONPATH"
+        near = nearest(package, [*INSTALL, *_modules(here)])
+        hint = f"did you mean {near}?" if near else "start where it lies, or set PYTHONPATH"
         raise UsageError(
             f"--model {model}: no module {package}, neither installed nor in {here}; {hint}"
         )

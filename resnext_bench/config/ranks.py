@@ -9,13 +9,14 @@ from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
+from resnext_bench.wording import count_of
 
 
 def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
     """CPU or GPU."""
     count = len(machine.gpus)
     default = "cuda" if count else "cpu"
-    why = f"{count} GPU{'s' * (count > 1)} here" if count else "no GPU here"
+    why = f"{count_of(count, 'GPU')} here" if count else "no GPU here"
     device = pick("device", default, why)
     if device == "cuda" and not machine.gpus:
         raise CannotHere(
@@ -42,7 +43,7 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
         )
     if gpus and nproc > gpus:
         pick.lack(
-            f"--nproc-per-node {nproc}: only {gpus} GPU{'s' * (gpus > 1)} here",
+            f"--nproc-per-node {nproc}: only {count_of(gpus, 'GPU')} here",
             f"give at most {gpus} (emulated nodes, --nodes, may share a GPU)",
         )
     if pick.request.get("launcher") == "deepspeed":
@@ -149,7 +150,7 @@ def _ranks_reason(gpus: int, nodes: int, machine: Machine) -> str:
         return "CPU"
     if machine.usable_cores < gpus:
         return f"{machine.usable_cores} cores for {gpus} GPUs"
-    return f"{gpus} GPU{'s' * (gpus > 1)} over {nodes} node{'s' * (nodes > 1)}"
+    return f"{count_of(gpus, 'GPU')} over {count_of(nodes, 'node')}"
 
 
 def usual_launcher(config: RunConfig) -> str:

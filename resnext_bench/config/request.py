@@ -3,7 +3,6 @@
 Command line and file go through the same checks, so both give the same message.
 """
 
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from resnext_bench.config.options import OPTIONS, Value, flag, of_images
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.choices import SYNTHETIC
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.wording import nearest
 
 
 def checked(given: Mapping[str, object], *, typed: bool = True) -> Request:
@@ -91,8 +91,8 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
 def _nearest(given: str, allowed: tuple[str, ...]) -> str:
     if len(allowed) < 10:
         return f"choose from {', '.join(allowed)}"
-    close = difflib.get_close_matches(given, allowed, n=1)
-    return f"did you mean {close[0]}?" if close else "see run --help"
+    near = nearest(given, allowed)
+    return f"did you mean {near}?" if near else "see run --help"
 
 
 def _flags() -> tuple[str, ...]:

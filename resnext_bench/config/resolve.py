@@ -19,6 +19,7 @@ from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.choices import SYNTHETIC
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
 from resnext_bench.resnext.names import Architecture, parse
+from resnext_bench.resnext.optimizers import OPTIMIZERS
 from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec
 from resnext_bench.resnext.spec import ResNeXtSpec
 
@@ -249,7 +250,7 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
     images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
     normed = not isinstance(_family(values["model"]), AlexNetSpec | GoogLeNetSpec)
     base = PAPER_RATE if normed else WITHOUT_NORM_RATE
-    base = base if optimizer == "sgd" else base / 100
+    base *= OPTIMIZERS[optimizer].rate_share
     rate = float(f"{base * images / 256:.4g}")
     return {
         "optimizer": optimizer,

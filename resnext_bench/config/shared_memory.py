@@ -1,17 +1,20 @@
-"""Whether shared memory holds the batches that loader processes hand over to their ranks.
+"""Whether loader processes can hand over batches: room in shared memory, sockets in TMPDIR.
 
 DALI's threads belong to the rank, and gloo's connections are sockets: neither asks for any. NCCL
 does, some MiB a GPU; it says so itself where it gets none.
 """
 
 import math
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.host.shared_memory import FOLDER, SharedMemory, shared_memory
+from resnext_bench.machine.host.memory import FOLDER, SharedMemory, shared_memory
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.wording import count_of
 
 _PAGE: Final = 4096
 _LABEL: Final = 8
@@ -24,6 +27,10 @@ _SIZES: Final = (16, 32, 64, 128, 256, 512)
 """MiB that somebody would type; above them whole GiB."""
 
 
+SOCKET_PATH: Final = 107
+"""Bytes of the path of a socket at most, on Linux (unix(7))."""
+_SOCKET_NAME: Final = "/pymp-12345678/listener-12345678"
+"""Of multiprocessing's, in the folder for temporary files."""
 _MOST_TOLD: Final = 2
 """Sides whose loaders are told one by one."""
 
@@ -79,11 +86,11 @@ class Demand:
 
     def told(self) -> str:
         """As a product with its names."""
-        many = f"{self.loaders} rank{'s' * (self.loaders > 1)} x " if self.loaders > 1 else ""
+        many = f"{count_of(self.loaders, 'rank')} x " if self.loaders > 1 else ""
         size = mib(self.batch_bytes)
         if self.on_gpu:
-            return f"{many}{_processes(self.processes)} x one batch of {size}"
-        flight = f"{_processes(self.processes)} x --prefetch {self.prefetch}"
+            return f"{many}{count_of(self.processes, 'loader process')} x one batch of {size}"
+        flight = f"{count_of(self.processes, 'loader process')} x --prefetch {self.prefetch}"
         flight = f"({flight} + {self.in_use} in use)" if self.in_use else flight
         return f"{many}{flight} batches of {size}"
 
@@ -112,6 +119,17 @@ def require_shared_memory(config: RunConfig, ranks: int) -> None:
     demand = demand_of(config, ranks)
     if demand and (why := lack_for([demand])):
         raise NoSharedMemory(f"--pipeline torchvision: {why}")
+
+
+def require_room_for_sockets() -> None:
+    """Refuse a folder whose path is too long: the first batch would be waited for for ever."""
+    folder = tempfile.gettempdir()
+    long, most = len(os.fsencode(folder)), SOCKET_PATH - len(_SOCKET_NAME)
+    if long > most:
+        raise CannotHere(
+            f"TMPDIR is {long} bytes long ({folder}): loader processes need sockets in it, which "
+            f"allow {most}; set a shorter one, as TMPDIR=/tmp"
+        )
 
 
 def lack_for(demands: Sequence[Demand], there: SharedMemory | None = None) -> str:
@@ -209,10 +227,6 @@ def _rounded(count: int) -> str:
     """As much or more, as somebody would type it."""
     least = count / 2**20
     return next((f"{size}m" for size in _SIZES if size >= least), f"{math.ceil(least / 1024)}g")
-
-
-def _processes(count: int) -> str:
-    return f"{count} loader process{'es' * (count > 1)}"
 
 
 def _pages(count: int) -> int:

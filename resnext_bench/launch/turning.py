@@ -38,10 +38,12 @@ class TooLong(Exception):
 
 
 class TurningScript:
-    """A script that takes steps only while it holds the token, and sleeps in `step()` else."""
+    """A script that takes steps only while it holds the token, and otherwise sleeps in `step()`."""
 
-    def __init__(self, name: str, command: ScriptCommand, pipes: Path) -> None:
+    def __init__(self, name: str, command: ScriptCommand, pipes: Path, ends_s: float) -> None:
+        """`ends_s` is when it must have given the token back for good, by the monotonic clock."""
         self.name = name
+        self.ends_s = ends_s
         with writing(pipes):
             pipes.mkdir(parents=True, exist_ok=True)
         both = tokens.Pipes(pipes)
@@ -74,12 +76,10 @@ class TurningScript:
         """Pass the token for so many steps; `tokens.END` lets it run on freely."""
         self._holder.give(steps)
 
-    def answer(
-        self, sides: Sequence["TurningScript"], ends_s: float, tick: Callable[[], None]
-    ) -> int:
+    def answer(self, sides: Sequence["TurningScript"], tick: Callable[[], None]) -> int:
         """Wait for the token to come back, with this side's word; raises Left and TooLong.
 
-        All `sides` must stay alive. `ends_s` is by the monotonic clock.
+        All `sides` must stay alive.
         """
         while True:
             word = self._word(POLL_S)
@@ -87,7 +87,7 @@ class TurningScript:
                 return word
             for side in sides:
                 side.require_running()
-            if time.monotonic() > ends_s:
+            if time.monotonic() > self.ends_s:
                 raise TooLong(self.name)
             tick()
 

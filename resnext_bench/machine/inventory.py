@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnext_bench.machine.doctor.findings import here
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu import monitor
 from resnext_bench.machine.host.cgroup import quota_cores
 
 
@@ -52,7 +52,7 @@ def inspect() -> Machine:
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         gpus=tuple(
             Gpu(index=index, name=name, memory_gib=gib, capability=capability)
-            for index, (name, gib, capability) in enumerate(nvml.visible_gpus())
+            for index, (name, gib, capability) in enumerate(monitor.visible_gpus())
         ),
         cpu_name=_cpu_name(),
     )

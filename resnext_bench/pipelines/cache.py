@@ -8,6 +8,6 @@ def cache_dir() -> Path:
     """The folder of the cache; it is not created, as reading alone must not write."""
     if own := os.environ.get("RESNEXT_BENCH_CACHE"):
         return Path(own).expanduser()
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser() / "resnext-bench"
-    return Path.home() / ".cache" / "resnext-bench"
+    import platformdirs  # noqa: PLC0415  (10 ms that most commands do without)
+
+    return platformdirs.user_cache_path("resnext-bench")

@@ -24,10 +24,8 @@ from torchvision.transforms.v2 import functional
 from resnext_bench.pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 from resnext_bench.pipelines.epochs import Orders, Sample
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.images.headers import has_exif_in_webp, is_damaged_png
-from resnext_bench.pipelines.images.pictures import as_rgb
-from resnext_bench.pipelines.images.pixels import Normalise
-from resnext_bench.pipelines.images.resize import resize_into
+from resnext_bench.pipelines.images.pictures import as_rgb, has_exif_in_webp, is_damaged_png
+from resnext_bench.pipelines.images.pixels import Normalise, resize_into
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.shards.mapped import Mapped, ShardChanged
 from resnext_bench.pipelines.shards.ranges import Ranges

@@ -4,12 +4,12 @@ Rates are of dense products (vendors also print twice as much, for half of the w
 sums in fp32, at boost clock. A run rarely reaches more than 90 % of either figure.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Final
 
 from resnext_bench.resnext.traffic import Dtype
+from resnext_bench.wording import nearest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,8 +149,8 @@ class UnknownDevice(ValueError):
 
     def __init__(self, given: str) -> None:
         keys = [device.key for device in DEVICES]
-        near = difflib.get_close_matches(given.lower(), keys, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        near = nearest(given.lower(), keys)
+        hint = f"; did you mean {near}?" if near else "."
         super().__init__(f"unknown device {given!r}{hint} Allowed: {', '.join(keys)}")
 
 

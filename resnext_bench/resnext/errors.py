@@ -1,8 +1,9 @@
 """What a user can get wrong about a model, said so that the next try works."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
+
+from resnext_bench.wording import nearest
 
 _NEAR: Final = 0.75
 """Similarity from which a known name may have been meant; vgg16 is near to none."""
@@ -13,8 +14,8 @@ class UnknownModel(ValueError):
 
     def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
         """Look for a known name that may have been meant."""
-        near = get_close_matches(given.strip().lower(), list(known), n=1, cutoff=_NEAR)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        near = nearest(given.strip().lower(), known, likeness=_NEAR)
+        hint = f"; did you mean {near}?" if near else "."
         super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
 
     def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:

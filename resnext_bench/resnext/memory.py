@@ -21,14 +21,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from resnext_bench.resnext.layers import IMAGES, Layer
+from resnext_bench.resnext.optimizers import OPTIMIZERS, Update
 from resnext_bench.resnext.widths import FP32, map_widths
 
 INT64: Final = 8
 
 _LRN_BACKWARD: Final = 3
 """Maps that its division makes on the way to the two gradients it passes on."""
-
-Optimizer = Literal["sgd", "adamw"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +38,8 @@ class Setting:
     """Images a rank."""
     mixed: bool = False
     """Autocast in bf16 or fp16."""
-    optimizer: Optimizer = "sgd"
+    optimizer: str = "sgd"
+    """By its name in `optimizers`."""
     momentum: bool = True
     weight_decay: bool = True
     on_gpu: bool = False
@@ -109,8 +109,9 @@ def _parameters(layers: Sequence[Layer]) -> int:
 
 
 def _optimizer(layers: Sequence[Layer], setting: Setting) -> int:
-    states = 2 if setting.optimizer == "adamw" else int(setting.momentum)
-    return states * _trained(layers)
+    chosen = OPTIMIZERS[setting.optimizer]
+    is_kept = setting.momentum or not chosen.has_momentum
+    return is_kept * chosen.states * _trained(layers)
 
 
 def _images(layers: Sequence[Layer], setting: Setting) -> int:
@@ -268,13 +269,10 @@ class _Step:
         self.take(self._copies() * size, "optimizer")
 
     def _copies(self) -> int:
-        """Weight decay and Nesterov's momentum make one of the gradient each.
-
-        On a GPU, where lists are updated at once, Nesterov's is added in place (PyTorch 2.11 to
-        2.15, torch/optim/sgd.py, _multi_tensor_sgd). AdamW makes one of its second state's root,
-        and another dividing it where it goes through parameters one by one.
-        """
         setting = self.setting
-        if setting.optimizer == "adamw":
-            return 1 if setting.on_gpu else 2
-        return int(setting.weight_decay) + int(setting.momentum and not setting.on_gpu)
+        update = Update(
+            weight_decay=setting.weight_decay,
+            momentum=setting.momentum,
+            is_at_once=setting.on_gpu,
+        )
+        return OPTIMIZERS[setting.optimizer].copies(update)

@@ -90,6 +90,6 @@ def layer_work(
     return tuple(found)
 
 
-def optimizer_work(layers: Sequence[Layer], optimizer: str = "sgd") -> Work:
-    """One update of all parameters; its arithmetic is not counted."""
-    return Work(flop=0, bytes=optimizer_traffic(layers, optimizer))
+def optimizer_work(layers: Sequence[Layer]) -> Work:
+    """One update of all parameters by SGD; its arithmetic is not counted."""
+    return Work(flop=0, bytes=optimizer_traffic(layers, "sgd"))

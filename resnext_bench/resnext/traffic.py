@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from resnext_bench.resnext.layers import IMAGES, Layer
+from resnext_bench.resnext.optimizers import OPTIMIZERS
 from resnext_bench.resnext.widths import FP32, map_widths
 
 Dtype = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -61,12 +62,8 @@ def traffic(
 
 
 def optimizer_traffic(layers: Sequence[Layer], optimizer: str) -> int:
-    """Bytes of an update in one kernel: sgd reads three and writes two values a parameter.
-
-    Those are parameter, gradient and momentum; adamw has one state more.
-    """
-    values = 7 if optimizer == "adamw" else 5
-    return values * FP32 * sum(layer.parameters for layer in layers)
+    """Bytes that an update of all parameters reads and writes in one kernel."""
+    return OPTIMIZERS[optimizer].moved_values * FP32 * sum(layer.parameters for layer in layers)
 
 
 def _readers(layers: Sequence[Layer]) -> list[int]:

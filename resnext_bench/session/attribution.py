@@ -7,9 +7,7 @@ a training twice as fast would, or batches come of a loader with another number 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,19 +16,16 @@ import numpy as np
 
 from resnext_bench import tokens
 from resnext_bench.errors import CannotHere
-from resnext_bench.launch.failure import is_lack_of_memory
-from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.watch import open_watch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.reports.figures.attribution import Floats, SideRounds, Sides, side_rounds
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.record import Steadiness
-from resnext_bench.session.runs.lost_gpus import lost_gpus_named
-from resnext_bench.session.runs.recording import Recording, Started
-from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.recording import Recording, Started
+from resnext_bench.session.setup import Setup
+from resnext_bench.session.turns.room import memory_sought
 from resnext_bench.session.turns.rounds import Full, Rounds, Tell, play_rounds
+from resnext_bench.session.watching import watching
 
 QUIET_PERCENT: Final = 2.0
 """Waiting sides that together take more of the cores than this are worth a note."""
@@ -39,14 +34,10 @@ _WHY: Final = "one of several sides in turn: judged against the others, block by
 
 def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
     """Play one session of all sides; the run keeps that of its own side."""
-    sides = sides_of(run)
+    sides = sides_of(run.setup)
     names, also = list(sides), turns_of(sides["real"])
     started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
-    with ExitStack() as stack:
-        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
-        stack.enter_context(lost_gpus_named(watch))
-        stack.enter_context(_memory_named(len(sides)))
-        watch.note_residents()
+    with watching(run.setup.gpu_indices()) as watch, memory_sought(_no_room_for(len(sides))):
         played = play_rounds(
             list(sides.values()),
             number,
@@ -68,12 +59,12 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
         for name, result, steps in zip(names, played.results, played.block_steps, strict=True)
     }
     turns = dict(zip(also, _rows_of_turns(played), strict=True))
-    return {**found, **turn_rounds(run, found["real"], turns)}
+    return {**found, **turn_rounds(run.setup, found["real"], turns)}
 
 
-def turn_rounds(run: Recording, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
+def turn_rounds(setup: Setup, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
     """Of turns of other kinds the lengths of their blocks are known, and no more."""
-    threads = {"double": run.config.loader_threads, "other_threads": run.other_threads}
+    threads = {"double": setup.config.loader_threads, "other_threads": setup.other_threads}
     return {
         name: SideRounds(
             loader_threads=threads[name],
@@ -92,30 +83,23 @@ def _rows_of_turns(played: Rounds) -> Floats:
     return rows
 
 
-def other_threads(config: RunConfig, cores: int) -> int:
-    """The number of loader threads to try: twice as many, or half where all cores are taken."""
-    more = min(2 * config.loader_threads, cores)
-    return more if more > config.loader_threads else config.loader_threads // 2
-
-
-def sides_of(run: Recording) -> dict[SideName, Recording]:
-    """The run and its neighbours, in the order in which they take turns first."""
-    config = run.config
+def sides_of(real: Setup) -> dict[SideName, Setup]:
+    """List the run and those beside it, in the order in which they take turns first."""
+    config = real.config
     # What the loader's batches are made of stays, so that the model's first operation does.
     synthetic = msgspec.structs.replace(config, pipeline="synthetic", decode="none", data=None)
-    sides: dict[SideName, Recording] = {
-        "synthetic": neighbour(run, "synthetic", synthetic),
-        "loader": replace(neighbour(run, "loader", config), part="load"),
+    sides: dict[SideName, Setup] = {
+        "synthetic": real.beside("synthetic", synthetic),
+        "loader": real.beside("loader", config, "load"),
     }
     if config.device == "cuda":
         host = msgspec.structs.replace(synthetic, pipeline="host")
-        sides["copy"] = replace(neighbour(run, "copy", host), part="load")
-    run.other_threads = other_threads(config, len(run.topology.places[0].cores))
-    sides["real"] = run
+        sides["copy"] = real.beside("copy", host, "load")
+    sides["real"] = real
     return sides
 
 
-def turns_of(real: Recording) -> dict[SideName, int]:
+def turns_of(real: Setup) -> dict[SideName, int]:
     """Turns of the real side of other kinds, with the flags of their tokens."""
     turns: dict[SideName, int] = {"double": tokens.DOUBLE}
     if real.other_threads:
@@ -127,7 +111,7 @@ def _threads(config: RunConfig) -> int:
     return config.loader_threads if config.reads_images else 0
 
 
-def _ahead(sides: Mapping[SideName, Recording], also: Sequence[SideName]) -> Full:
+def _ahead(sides: Mapping[SideName, Setup], also: Sequence[SideName]) -> Full:
     """Where the loader is the faster one, its queue is full whenever training asks.
 
     More threads are at least as fast as those that were measured; of fewer the same rate each is
@@ -150,7 +134,7 @@ def _ahead(sides: Mapping[SideName, Recording], also: Sequence[SideName]) -> Ful
 
 
 def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
-    if "steps" in run.request and not run.told:
+    if "steps" in run.setup.request and not run.told:
         yield "--steps has no part in --attribute; --attribution-rounds says how long it lasts"
     kinds = len(played.step_ms[0])
     yield f"blocks of {kinds} kinds in turn took {took_s / 60:.1f} minutes"
@@ -158,15 +142,11 @@ def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
         yield f"waiting sides used {played.quiet_percent:.1f} % of a rank's cores"
 
 
-@contextmanager
-def _memory_named(sides: int) -> Iterator[None]:
-    """Alone, each side might have had enough."""
-    try:
-        yield
-    except SessionFailed as failed:
-        if not is_lack_of_memory(failed.failure):
-            raise
-        raise CannotHere(
-            f"--attribute: memory cannot hold {sides} sides at once ({failed.failure.what}); lower "
+def _no_room_for(sides: int) -> Callable[[str], CannotHere]:
+    def refusal(what: str) -> CannotHere:
+        return CannotHere(
+            f"--attribute: memory cannot hold {sides} sides at once ({what}); lower "
             "--batch-size or --prefetch"
-        ) from failed
+        )
+
+    return refusal

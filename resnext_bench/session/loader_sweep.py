@@ -3,24 +3,23 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from resnext_bench.config.resolve import resolve
 from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
-from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.attribution import side_rounds
 from resnext_bench.reports.figures.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.record import Thresholds
-from resnext_bench.session.runs.recording import Recording
-from resnext_bench.session.turns.residents import neighbour
-from resnext_bench.session.turns.room import require_shared_memory_for
+from resnext_bench.session.setup import Setup
+from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for
 from resnext_bench.session.turns.rounds import Tell, play_rounds
+from resnext_bench.wording import count_of
 
 MOST_SIDES: Final = 8
 """Settings that take turns at once: each is a process of half a GiB, or several."""
@@ -40,9 +39,9 @@ class Swept:
 
 @dataclass(kw_only=True, slots=True)
 class Sweep:
-    """A recording of one setting, whose data and machine all settings share."""
+    """One setting, whose data and machine all settings share."""
 
-    run: Recording
+    setup: Setup
     rounds: int
     tell: Tell
     played: int = 0
@@ -99,20 +98,20 @@ class Sweep:
             for reason in judge(result, GpuUse(), Thresholds()).invalid:
                 kind = self.doubts.setdefault(re.sub(r"[\d.]+", "", reason), [])
                 kind.append(f"{name_of(setting)}: {reason}")
-        images = self.run.config.global_batch_size
+        images = self.setup.config.global_batch_size
         return [
             rate_of(setting, side.step_ms, images, side.cores or 0.0)
             for setting, side in zip(settings, found, strict=True)
         ]
 
-    def _side(self, setting: Setting) -> Recording:
+    def _side(self, setting: Setting) -> Setup:
         name = name_of(setting).replace(" ", "-")
-        return replace(neighbour(self.run, name, self._config(setting)), part="load")
+        return self.setup.beside(name, self._config(setting), "load")
 
     def _config(self, setting: Setting) -> RunConfig:
-        facts = self.run.data.facts if self.run.data else None
-        request = request_of(self.run.request, setting)
-        return resolve(request, self.run.machine, facts).config
+        facts = self.setup.data.facts if self.setup.data else None
+        request = request_of(self.setup.request, setting)
+        return resolve(request, self.setup.machine, facts).config
 
     def _notes(self) -> Iterator[str]:
         yield from self.untaken
@@ -131,7 +130,7 @@ class Sweep:
 
 def name_of(setting: Setting) -> str:
     """In words: "dali cpu 2 threads prefetch 2"."""
-    threads = f"{setting.loader_threads} thread{'s' * (setting.loader_threads > 1)}"
+    threads = count_of(setting.loader_threads, "thread")
     return f"{setting.pipeline} {setting.decode} {threads} prefetch {setting.prefetch}"
 
 
@@ -173,13 +172,15 @@ def _with(setting: Setting, *, prefetch: int) -> Setting:
 @contextmanager
 def _failures_named(sides: int) -> Iterator[None]:
     """A side that fails ends the sweep in a line or two."""
+
+    def refusal(what: str) -> CannotHere:
+        return CannotHere(
+            f"memory cannot hold {sides} loaders at once ({what}); give fewer values to "
+            "--loader-threads, or a smaller --batch-size"
+        )
+
     try:
-        yield
+        with memory_sought(refusal):
+            yield
     except SessionFailed as failed:
-        what = failed.failure.what
-        if is_lack_of_memory(failed.failure):
-            raise CannotHere(
-                f"memory cannot hold {sides} loaders at once ({what}); give fewer values to "
-                "--loader-threads, or a smaller --batch-size"
-            ) from failed
-        raise RunFailed("\n".join((what, *failed.failure.log_tail[-3:]))) from failed
+        raise RunFailed("\n".join((failed.failure.what, *failed.failure.log_tail[-3:]))) from failed

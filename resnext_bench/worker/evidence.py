@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from resnext_bench.config.models import foreign
-from resnext_bench.machine.host.cores import peak_memory_gib, read_cpu, reset_peak_memory
+from resnext_bench.machine.host.cores import read_cpu
+from resnext_bench.machine.host.memory import peak_memory_gib, reset_peak_memory
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import RankFacts
 from resnext_bench.worker.entry import Rank

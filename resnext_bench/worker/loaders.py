@@ -24,8 +24,8 @@ import msgspec
 
 from resnext_bench.config.shared_memory import demand_of, full_words
 from resnext_bench.job import Job, RankError, SessionFolder
+from resnext_bench.machine.host.memory import shared_memory
 from resnext_bench.machine.host.process import die_with_parent
-from resnext_bench.machine.host.shared_memory import shared_memory
 from resnext_bench.reports.store.files import write_atomically
 
 _SHARED: Final = re.compile(r"shared memory|/dev/shm|shm_open|torch_shm")

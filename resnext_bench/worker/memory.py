@@ -5,7 +5,7 @@ from typing import Final
 
 import torch
 
-from resnext_bench.machine.host.cores import available_memory_gib, peak_memory_gib
+from resnext_bench.machine.host.memory import available_memory_gib, peak_memory_gib
 from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.reports.schema.config import RunConfig
 

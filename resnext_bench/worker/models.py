@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 
-from resnext_bench.config.lookup import nearest
+from resnext_bench.config.lookup import list_nearest
 from resnext_bench.config.models import Foreign, foreign
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker.calling import call, missing_in, told_to
@@ -161,7 +161,7 @@ def _target(named: Foreign, model: str) -> Any:
     parts = named.name.split(".")
     for depth, part in enumerate(parts, 1):
         if not hasattr(target, part):
-            near = nearest(part, (name for name in dir(target) if not name.startswith("_")))
+            near = list_nearest(part, (name for name in dir(target) if not name.startswith("_")))
             raise ModelError(model, f"no {'.'.join(parts[:depth])} in {where}{near}")
         target = getattr(target, part)
     return target
@@ -178,7 +178,9 @@ def _module(config: RunConfig, found: object) -> nn.Module:
 def _require_known(config: RunConfig, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
-        raise ModelError(config.model, f"no such model{nearest(name, known) or '; see its docs'}")
+        raise ModelError(
+            config.model, f"no such model{list_nearest(name, known) or '; see its docs'}"
+        )
 
 
 def words_for(thing: object) -> str:

@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from resnext_bench.resnext.optimizers import OPTIMIZERS
+
 CHANNELS = 3
 
 
@@ -158,7 +160,7 @@ def moves_by(
         step = gradient.abs() * (rate / max(1 - momentum, 0.01) / scale())
         return (step > parameter.abs() * (torch.finfo(parameter.dtype).eps / 4)).any()
 
-    return any_gradient if optimizer == "adamw" else large_gradient
+    return any_gradient if OPTIMIZERS[optimizer].any_gradient_moves else large_gradient
 
 
 def format_of(tensor: torch.Tensor) -> str:

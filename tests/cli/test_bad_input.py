@@ -81,7 +81,7 @@ def test_options(
 def test_no_gpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("resnext_bench.machine.gpu.nvml.visible_gpus", list)
+    monkeypatch.setattr("resnext_bench.machine.gpu.monitor.visible_gpus", list)
     given = ["run", "--device", "cuda", "--output", str(tmp_path)]
     code, text = outcome(given, monkeypatch, capsys)
     assert code == 5

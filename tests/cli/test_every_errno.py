@@ -14,8 +14,8 @@ from resnext_bench.launch.watch import Listener
 from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import open_log
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs import run as session_run
-from resnext_bench.session.runs.recording import Recording
 from tests.cli.test_unwritable import ended
 from tests.reports.made_results import RUN_ID, made_record
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
@@ -94,7 +94,7 @@ def run_twice(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], N
     def measured(run: Recording, number: int, port: int, tell: Listener) -> Session:
         if number == 2:
             begin()
-        run.session_folder(number).create(run.job(number, 1.0), None)
+        run.session_folder(number).create(run.setup.job(number, 1.0), None)
         return stage.measure_session(run, number, port, tell)
 
     monkeypatch.setattr(session_run, "measure_session", measured)
@@ -169,8 +169,8 @@ def made(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None])
     from resnext_bench.cli.data.make import make_command
 
     begin()
-    given = {"folder": str(root / "set"), "images": "2", "classes": "2", "seed": "0"}
-    options = {"size": "64", "quality": "90", "source": None, "workers": "1", "json": False}
+    given = {"folder": str(root / "set"), "images": 2, "classes": 2, "seed": 0}
+    options = {"size": 64, "quality": 90, "source": None, "workers": 1, "json": False}
     return make_command(given | options)
 
 
@@ -181,7 +181,7 @@ def packed(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
     made(root, monkeypatch, lambda: None)
     begin()
     given = {"folder": str(root / "set"), "out": str(root / "shards"), "format": "webdataset"}
-    options = {"shard_mb": "1", "seed": "0", "bad_files": None, "workers": "1", "json": False}
+    options = {"shard_mb": 1, "seed": 0, "bad_files": None, "workers": 1, "json": False}
     return pack_command(given | options | {"bad_files": "stop"})
 
 

@@ -11,7 +11,7 @@ from resnext_bench.cli.compare.sides import side_request
 from resnext_bench.cli.data.bench import _request
 from resnext_bench.config.request import merged
 from resnext_bench.config.resolve import request_of, resolve
-from resnext_bench.session.runs.data import describe_data
+from resnext_bench.session.data import describe_data
 from tests.cli.data.test_bench import GIVEN
 from tests.cli.typed import Typed
 from tests.worker.made_training import LAPTOP

@@ -61,7 +61,7 @@ def test_a_run_that_cannot_be_kept_is_shown(
     assert "images/s" in out
     (line,) = err.splitlines()
     assert line.startswith(
-        f"error: cannot write {run.folder / 'record.json'}: {os.strerror(broken)}"
+        f"error: cannot write {run.setup.folder / 'record.json'}: {os.strerror(broken)}"
     )
     assert line.endswith("what was measured is shown, and not kept")
 
@@ -266,7 +266,7 @@ def test_standard_error_that_takes_nothing(number: int) -> None:
 def test_data_that_cannot_be_written(number: int) -> None:
     from resnext_bench.errors import CannotHere, UsageError
     from resnext_bench.pipelines.errors import DataError, Unwritable
-    from resnext_bench.session.runs.data import told
+    from resnext_bench.session.data import told
 
     error = told(Unwritable("cannot write set: …", OSError(number, os.strerror(number))))
     assert isinstance(error, CannotHere)

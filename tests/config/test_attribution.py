@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from resnext_bench.config.attribution import ROUNDS
+from resnext_bench.config.attribution import ROUNDS, other_threads
 from resnext_bench.config.resolve import DataFacts, resolve
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.schema.config import RunConfig
 from tests.machine.made_machines import laptop
 from tests.machine.made_members import made_member
+from tests.worker.made_training import made_config
 
 MADE = DataFacts(root="/cache/made", classes=8, made=True)
 
@@ -60,3 +62,12 @@ def test_ranks_that_somebody_else_has_started() -> None:
 def test_batches_from_the_host_need_a_device_to_copy_to() -> None:
     with pytest.raises(UsageError, match="--pipeline host: a CPU has nothing to copy to"):
         resolve({"pipeline": "host"}, laptop(), None)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "other"), [(1, 8, 2), (3, 8, 6), (6, 8, 8), (8, 8, 4), (1, 1, 0)]
+)
+def test_another_number_of_threads(threads: int, cores: int, other: int) -> None:
+    config = msgspec.structs.replace(made_config(), loader_threads=threads, attribution_rounds=2)
+    assert other_threads(config, cores) == other
+    assert other_threads(made_config(), cores) == 0, "a run that asks nothing of its loader"

@@ -1,6 +1,7 @@
 """Whether /dev/shm holds the batches in flight, and what is advised where it does not."""
 
-import os
+import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from resnext_bench.config.shared_memory import (
     demand_of,
     full_words,
     lack_for,
+    require_room_for_sockets,
 )
-from resnext_bench.machine.host import shared_memory as machine
-from resnext_bench.machine.host.shared_memory import SharedMemory, shared_memory
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.host.memory import SharedMemory, shared_memory
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import RunConfig
 from tests.machine.made_machines import made_machine
@@ -153,22 +155,26 @@ def test_ranks_that_others_started_are_those_of_this_host(monkeypatch: pytest.Mo
         resolve(request | {"loader_threads": 1}, CPUS, DATA, member)
 
 
-def test_the_file_system_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = shared_memory(tmp_path)
-    assert found.total
-    assert 0 < found.free <= found.total
-    assert not list(tmp_path.iterdir())
-
-    def unlimited(path: Path) -> os.statvfs_result:
-        return os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
-
-    monkeypatch.setattr(machine.os, "statvfs", unlimited)
-    assert shared_memory(tmp_path).holds(2**60)
-
-
 def test_where_nothing_can_be_shared(tmp_path: Path) -> None:
     told = lack_for([demand()], shared_memory(tmp_path / "shm"))
     assert told.startswith(f"{tmp_path / 'shm'} is missing, and loader processes hand batches over")
     assert "mount -t tmpfs" in told
-    (tmp_path / "file").touch()
-    assert "file cannot be written: Not a dir" in shared_memory(tmp_path / "file").problem
+
+
+@pytest.mark.parametrize(("long", "allowed"), [(75, True), (76, False)])
+def test_a_folder_too_long_for_sockets(
+    monkeypatch: pytest.MonkeyPatch, long: int, allowed: bool
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as root, socket.socket(socket.AF_UNIX) as made:
+        folder = Path(root) / ("x" * (long - len(root) - 1))
+        (folder / "pymp-12345678").mkdir(parents=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        path = f"{folder}/pymp-12345678/listener-12345678"
+        if allowed:
+            made.bind(path)
+            require_room_for_sockets()
+            return
+        with pytest.raises(OSError, match="too long"):
+            made.bind(path)
+        with pytest.raises(CannotHere, match=r"TMPDIR is 76 bytes long .* allow 75; set a shorter"):
+            require_room_for_sockets()

@@ -7,8 +7,8 @@ import torch
 
 from resnext_bench.lab.bench.monitor import LIMIT_PERCENT, own_cost
 from resnext_bench.launch.watch import POLL_S
-from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.boards import read_boards
+from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.machine import GpusSeen, known
@@ -33,8 +33,8 @@ def busy(watch: GpuWatch, seconds: float) -> None:
 
 
 def seen() -> GpusSeen:
-    with nvml.session() as library:
-        watch = open_watch(library, [0])
+    with monitor() as driver:
+        watch = open_watch(driver, [0])
         watch.note_residents()
         busy(watch, 5.0)
         found = watch.report()

@@ -14,7 +14,7 @@ from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.store import files
 from resnext_bench.worker.entry import _Log, _report, _text
-from tests.session.made_duets import made_recording
+from tests.session.made_duets import made_setup
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> SessionFolder:
 
 
 def test_room_is_kept_until_the_result(tmp_path: Path) -> None:
-    run = made_recording(tmp_path)
+    run = made_setup(tmp_path)
     folder = run.session_folder(1)
     folder.create(run.job(1, 1.0), None)
     assert folder.room.stat().st_size >= 4096
@@ -42,7 +42,7 @@ def test_no_room_is_told_before_the_start(
     def refuse(descriptor: int, at: int, size: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    run = made_recording(tmp_path)
+    run = made_setup(tmp_path)
     folder = run.session_folder(1)
     monkeypatch.setattr(files.os, "posix_fallocate", refuse)
     with pytest.raises(Unwritten, match=os.strerror(number)) as found:

@@ -35,7 +35,7 @@ class Kernel:
         monkeypatch.setattr(findings, "Path", self)
         self.write("/proc/self/cgroup", "0::/\n")
         self.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
-        monkeypatch.setattr(inventory.nvml, "visible_gpus", list)
+        monkeypatch.setattr(inventory.monitor, "visible_gpus", list)
 
     def __call__(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -117,7 +117,7 @@ def test_gpus_are_numbered_as_the_program_sees_them(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [("Example GPU", 15.9, (7, 5)), ("Other GPU", 80.0, (8, 0))]
-    monkeypatch.setattr(inventory.nvml, "visible_gpus", lambda: found)
+    monkeypatch.setattr(inventory.monitor, "visible_gpus", lambda: found)
     first, second = inspect().gpus
     assert first == Gpu(index=0, name="Example GPU", memory_gib=15.9, capability=(7, 5))
     assert (second.index, first.has_bf16, second.has_bf16) == (1, False, True)

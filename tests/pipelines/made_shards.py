@@ -11,8 +11,8 @@ from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import ImageFolder, scan
 from resnext_bench.pipelines.images.proof import prove
 from resnext_bench.pipelines.making.pack import Format, pack
-from resnext_bench.pipelines.shards.crc32c import masked
 from resnext_bench.pipelines.shards.found import Found
+from resnext_bench.pipelines.shards.records import masked_crc32c
 from resnext_bench.pipelines.shards.sharded import scan_any
 from tests.pipelines.loaders import Wanted
 
@@ -57,8 +57,8 @@ def write_records(path: Path, examples: Iterable[bytes]) -> None:
     with path.open("wb") as file:
         for data in examples:
             length = struct.pack("<Q", len(data))
-            file.write(length + struct.pack("<I", masked(length)))
-            file.write(data + struct.pack("<I", masked(data)))
+            file.write(length + struct.pack("<I", masked_crc32c(length)))
+            file.write(data + struct.pack("<I", masked_crc32c(data)))
 
 
 def indexed(index: Callable[[Path], Found], path: Path) -> tuple[Found | None, str]:

@@ -18,7 +18,8 @@ from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.session.compare import configured
 from resnext_bench.session.compare.configured import Configured
-from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.recording import Recording, Started
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.blocks import Lengths
 from resnext_bench.session.turns.duet import Order, Played, Score
 from tests.reports.made_results import even_samples, made_result
@@ -36,11 +37,16 @@ SMALL: dict[str, Option] = {
 STARTED = Started(at=datetime(2026, 3, 1, 12, tzinfo=UTC), launch_s=5.0)
 
 
-def made_recording(root: Path, machine: Machine = LAPTOP, **options: Option) -> Recording:
-    """A run on the laptop that has no sessions yet."""
-    return open_recording(
+def made_setup(root: Path, machine: Machine = LAPTOP, **options: Option) -> Setup:
+    """Set up a run on the laptop."""
+    return set_up(
         SMALL | options, machine, root=root, command=("compare",), tell=Silent().preparing
     )
+
+
+def made_recording(root: Path, machine: Machine = LAPTOP, **options: Option) -> Recording:
+    """Open a run on the laptop that has no sessions yet."""
+    return Recording(setup=made_setup(root, machine, **options))
 
 
 def made_configured(root: Path, **changes: Any) -> Configured:
@@ -66,7 +72,7 @@ def result_of(step_ms: int, steps: int) -> SessionResult:
     return msgspec.structs.replace(result, versions=VERSIONS)
 
 
-def kept(run: Recording, number: int, result: SessionResult) -> SessionResult:
+def kept(run: Setup | Recording, number: int, result: SessionResult) -> SessionResult:
     """The same result, once it lies where rank 0 would have left it."""
     folder = run.session_folder(number)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -90,8 +96,8 @@ class Stage:
 
     def play(
         self,
-        a: Recording,
-        b: Recording,
+        a: Setup,
+        b: Setup,
         score: Score,
         number: int,
         order: Order,

@@ -7,16 +7,17 @@ import msgspec
 import pytest
 
 from resnext_bench import tokens
+from resnext_bench.config.attribution import other_threads
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import attribution as under_test
-from resnext_bench.session.attribution import attributed_session, other_threads, sides_of
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.attribution import attributed_session, sides_of
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_results import even_samples, made_result
-from tests.worker.made_training import made_config
 
 STEPS = [10, 10, 20, 20, 20, 20]
 
@@ -31,51 +32,40 @@ def run(tmp_path: Path) -> Recording:
         "loader_threads": 1,
         "steps": 7,
     }
-    return open_recording(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
+    setup = set_up(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
+    return Recording(setup=setup)
 
 
-def differing(run: Recording, other: Recording) -> dict[str, object]:
+def differing(run: Setup, other: Setup) -> dict[str, object]:
     ours, theirs = (msgspec.structs.asdict(each.config) for each in (run, other))
     return {name: theirs[name] for name in ours if ours[name] != theirs[name]}
 
 
 def test_sides_differ_in_one_thing_each(run: Recording) -> None:
-    sides = sides_of(run)
-    assert sides["real"] is run
-    changed = {name: differing(run, side) for name, side in sides.items()}
+    setup = run.setup
+    sides = sides_of(setup)
+    assert sides["real"] is setup
+    changed = {name: differing(setup, side) for name, side in sides.items()}
     assert changed["synthetic"] == {"pipeline": "synthetic", "decode": "none", "data": None}
     assert changed["loader"] == {}
     assert sides["loader"].part == "load"
     assert sides["synthetic"].part == "train"
     assert sides["synthetic"].data is None
-    assert run.other_threads == other_threads(run.config, len(run.topology.places[0].cores))
-    assert [side.other_threads for side in sides.values() if side is not run] == [0] * 2
-    assert run.job(1, 1.0).other_threads == run.other_threads
+    cores = len(setup.topology.places[0].cores)
+    assert setup.other_threads == other_threads(setup.config, cores)
+    assert [side.other_threads for side in sides.values() if side is not setup] == [0] * 2
+    assert setup.job(1, 1.0).other_threads == setup.other_threads
     assert "copy" not in sides, "a CPU copies nothing"
     folders = [side.folder for side in sides.values()]
     assert len(set(folders)) == len(sides)
-    assert all(run.folder in (folder, folder.parent) for folder in folders)
-
-
-def test_what_sides_measure_is_not_the_runs(run: Recording) -> None:
-    sides = sides_of(run)
-    sides["synthetic"].results.append(made_result(even_samples(0, [10])))
-    assert not run.results
-
-
-@pytest.mark.parametrize(
-    ("threads", "cores", "other"), [(1, 8, 2), (3, 8, 6), (6, 8, 8), (8, 8, 4), (1, 1, 0)]
-)
-def test_another_number_of_threads(threads: int, cores: int, other: int) -> None:
-    config = msgspec.structs.replace(made_config(), loader_threads=threads)
-    assert other_threads(config, cores) == other
+    assert all(setup.folder in (folder, folder.parent) for folder in folders)
 
 
 def play(run: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Play it with made results; returns what `play_rounds` was told."""
     told: dict[str, object] = {}
 
-    def play_rounds(runs: list[Recording], number: int, **how: object) -> Rounds:
+    def play_rounds(runs: list[Setup], number: int, **how: object) -> Rounds:
         told.update(how, sides=len(runs), number=number)
         also = (35.0, 19.0)[: len(how["also"])]  # type: ignore[arg-type]
         return Rounds(
@@ -102,8 +92,8 @@ def test_the_run_keeps_its_own_side(run: Recording, monkeypatch: pytest.MonkeyPa
     record = run.close("ok", "", None)
     assert record.attribution
     assert record.attribution.cost_ms.value == 0
-    real = list(sides_of(run)).index("real")
-    flags = [tokens.DOUBLE, *([tokens.OTHER] if run.other_threads else [])]
+    real = list(sides_of(run.setup)).index("real")
+    flags = [tokens.DOUBLE, *([tokens.OTHER] if run.setup.other_threads else [])]
     assert told["also"] == [(real, flag) for flag in flags]
     double = record.attribution.side("double")
     assert double
@@ -120,9 +110,9 @@ def test_a_queue_stays_full_where_the_loader_is_ahead(
     run: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = play(run, monkeypatch)["full"]
-    names = list(sides_of(run))
+    names = list(sides_of(run.setup))
     real, double = names.index("real"), len(names)
-    other = [double + 1] if run.other_threads else []
+    other = [double + 1] if run.setup.other_threads else []
     cases = ((20.0, [real, double, *other]), (30.0, [real, *other]), (70.0, []))
     for loader, expected in cases:
         last = {"synthetic": 50.0, "loader": loader, "real": 80.0}
@@ -134,9 +124,11 @@ def test_a_queue_of_fewer_threads_is_not_taken_for_full(
     run: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the same rate each, half as many take twice as long."""
+    setup = run.setup
     config = msgspec.structs.replace(run.config, loader_threads=2)
-    real = replace(run, resolved=replace(run.resolved, config=config), other_threads=1)
-    full = under_test._ahead({"synthetic": run, "loader": run, "real": real}, ["other_threads"])
+    real = replace(setup, resolved=replace(setup.resolved, config=config), other_threads=1)
+    sides = {"synthetic": setup, "loader": setup, "real": real}
+    full = under_test._ahead(sides, ["other_threads"])
     assert full([50.0, 20.0, 60.0, 60.0]) == [2, 3]
     assert full([50.0, 30.0, 60.0, 60.0]) == [2]
 

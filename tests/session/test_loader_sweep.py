@@ -9,13 +9,13 @@ from resnext_bench.config import shared_memory
 from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.figures.loaders import Setting
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import loader_sweep as under_test
 from resnext_bench.session.loader_sweep import Sweep, groups
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_loaders import setting
 from tests.reports.made_results import even_samples, made_facts, made_result
@@ -32,15 +32,15 @@ def sweep(tmp_path: Path) -> Sweep:
         "batch_size": 10,
         "loader_threads": 1,
     }
-    run = open_recording(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
-    return Sweep(run=run, rounds=4, tell=lambda *_: None)
+    setup = set_up(request, inspect(), root=tmp_path, command=(), tell=lambda *_: None)
+    return Sweep(setup=setup, rounds=4, tell=lambda *_: None)
 
 
 def settings(*threads: int) -> list[Setting]:
     return [setting(count, pipeline="torchvision") for count in threads]
 
 
-def made(runs: list[Recording], **facts: Any) -> Rounds:
+def made(runs: list[Setup], **facts: Any) -> Rounds:
     """What a side's threads make of it."""
     steps = [[STEP_MS[run.config.loader_threads]] * 10 for run in runs]
     return Rounds(
@@ -57,7 +57,7 @@ def made(runs: list[Recording], **facts: Any) -> Rounds:
 def test_threads_then_prefetch_at_the_knee(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[list[tuple[int, int]]] = []
 
-    def play_rounds(runs: list[Recording], number: int, **how: Any) -> Rounds:
+    def play_rounds(runs: list[Setup], number: int, **how: Any) -> Rounds:
         assert all(run.part == "load" for run in runs)
         assert how["rounds"] == 4
         played.append([(run.config.loader_threads, run.config.prefetch) for run in runs])
@@ -112,7 +112,7 @@ def test_depths_of_prefetch_are_as_few_at_once(
 ) -> None:
     played: list[int] = []
 
-    def play_rounds(runs: list[Recording], number: int, **how: Any) -> Rounds:
+    def play_rounds(runs: list[Setup], number: int, **how: Any) -> Rounds:
         played.append(len(runs))
         return made(runs)
 

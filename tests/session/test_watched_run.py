@@ -1,6 +1,6 @@
 """What NVML said during a run, from its answers to record and table: recordings are played back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from resnext_bench.reports.render.console import print_record
 from resnext_bench.reports.schema.record import Failure, Record
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.store import runs
+from resnext_bench.session import watching
 from resnext_bench.session.runs import run as session_run
 from resnext_bench.session.runs.run import execute
 from tests.machine.made_machines import made_machine
@@ -60,7 +61,7 @@ class Played:
         self._patch = monkeypatch
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(session_run, "run_session", self._run_session)
-        monkeypatch.setattr(session_run, "open_watch", self._open_watch)
+        monkeypatch.setattr(watching, "open_watch", self._open_watch)
         monkeypatch.setattr(session_run, "measuring", lambda what: nullcontext())
 
     def __call__(self, recording: Recording) -> tuple[Record, str]:
@@ -74,8 +75,8 @@ class Played:
         assert found == written
         return found, table(found)
 
-    def _open_watch(self, library: Any, visible: list[int]) -> GpuWatch:
-        watch = open_watch(library, visible[self.watched])
+    def _open_watch(self, monitor: Any, visible: Sequence[int]) -> GpuWatch:
+        watch = open_watch(monitor, visible[self.watched])
         watch.clock = lambda: self.library.now_s
         return watch
 

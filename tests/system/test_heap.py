@@ -15,7 +15,7 @@ _PROGRAM = f"""
 import resource
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
-from resnext_bench.worker.heap import make_room
+from resnext_bench.worker.profile import make_room
 
 model = torch.nn.Sequential(*(torch.nn.Linear(700, 700) for _ in range(40)))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)

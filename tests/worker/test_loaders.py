@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from resnext_bench.config.resolve import DataFacts
 from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.launch.topology import place_ranks
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.worker import loaders
 from tests.worker.made_training import LAPTOP, made_config
 

@@ -14,12 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from resnext_bench.launch.commands import KEEP_MEMORY
 from resnext_bench.launch.watch import read_result
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.worker import profile as under_test
 from resnext_bench.worker import session
 from resnext_bench.worker.entry import Rank
-from resnext_bench.worker.profile import profile, record
+from resnext_bench.worker.profile import make_room, profile, record
 from resnext_bench.worker.training import build_model
 from tests.worker.made_training import CPU, made_config, made_training
 from tests.worker.test_resident import made_rank
@@ -174,3 +175,26 @@ def test_a_trace_that_cannot_be_written_costs_no_more(
     assert facts.unwritten is not None
     assert facts.unwritten[:2] == (number, os.strerror(number))
     assert not list(tmp_path.rglob("*.gz"))
+
+
+@pytest.fixture
+def kept_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KEEP_MEMORY.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(under_test, "free_memory_gib", lambda: 16 * 1e6 / 2**30)
+
+
+@pytest.mark.usefixtures("kept_memory")
+@pytest.mark.parametrize(("parameters", "size"), [(1000, 10_000), (10**9, 10**6)])
+def test_room_of_twice_the_parameters_a_step_within_an_eighth_of_what_is_free(
+    parameters: int, size: int
+) -> None:
+    assert make_room(parameters, 5) == size
+
+
+@pytest.mark.parametrize("name", list(KEEP_MEMORY))
+@pytest.mark.usefixtures("kept_memory")
+def test_no_room_where_the_heap_keeps_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    assert make_room(1000, 5) == 0

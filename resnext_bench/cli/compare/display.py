@@ -10,6 +10,7 @@ from resnext_bench.reports.render.words import given_to
 from resnext_bench.reports.schema.comparison import Design, Difference, Limits, Order, Pair, Side
 from resnext_bench.reports.stats.effects import Interval, to_percent
 from resnext_bench.reports.verdicts.judge import Judged
+from resnext_bench.wording import count_of
 
 
 class CompareDisplay(RunDisplay):
@@ -55,7 +56,7 @@ class CompareDisplay(RunDisplay):
             return
         what = "in turn" if done else "building and warming up"
         # Where their scatter decides how many there will be, no total is known.
-        told = f"{done} pair{'s' * (done > 1)} of blocks" if done and not self._pairs else ""
+        told = f"{count_of(done, 'pair')} of blocks" if done and not self._pairs else ""
         self.show(what, done, self._pairs, told)
 
     def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:

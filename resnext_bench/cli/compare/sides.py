@@ -25,10 +25,10 @@ On a command line they are refused; in a file, which may serve `run` as well, th
 _DEFAULTS: Final[dict[str, object]] = {
     "as_is": False,
     "design": "auto",
-    "margin": "2",
-    "max_sessions": "26",
-    "max_minutes": "20",
-    "sessions": "6",
+    "margin": 2,
+    "max_sessions": 26,
+    "max_minutes": 20,
+    "sessions": 6,
 }
 """Of options that are only refused where they say something else."""
 
@@ -102,6 +102,8 @@ def _side(**given: Any) -> None:
 def _values(words: tuple[str, ...]) -> dict[str, object]:
     try:
         return dict(typer.main.get_command(_parser).make_context("run", list(words)).params)
+    except UsageError:
+        raise
     except Exception as error:  # Typer's own click or the other one: both can say what is wrong
         message = getattr(error, "format_message", None)
         if message is None:

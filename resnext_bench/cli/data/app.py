@@ -5,16 +5,28 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.values import choice, one_of, several, whole
 
 data_app = typer.Typer(
     help="Sets of image files: make, check and pack them, and measure loaders.",
     no_args_is_help=True,
 )
 
-Seed = Annotated[str, typer.Option(metavar="N", help="All that is drawn at random follows from it")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="All that is drawn at random follows from it",
+        parser=opt.whole_of("seed"),
+    ),
+]
 Workers = Annotated[
-    str | None,
-    typer.Option(metavar="N", help="Processes that decode (default: as many as cores)"),
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Processes that decode (default: as many as cores)",
+        parser=whole("--workers", 1, 1024),
+    ),
 ]
 
 
@@ -23,12 +35,16 @@ def make(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Where to: not there yet, or empty")
     ],
-    images: Annotated[str, typer.Option(metavar="N", help="How many JPEGs")] = "10000",
+    images: Annotated[
+        int,
+        typer.Option(metavar="N", help="How many JPEGs", parser=whole("--images", 1, 100_000_000)),
+    ] = 10000,
     classes: Annotated[
-        str | None,
+        int | None,
         typer.Option(
             metavar="N",
             help="Class folders, 1000 at most (default: 8; of --from its class folders)",
+            parser=whole("--classes", 1, 1000),
         ),
     ] = None,
     source: Annotated[
@@ -42,13 +58,18 @@ def make(
     ] = None,
     split: opt.Split = None,
     size: Annotated[
-        str,
+        int,
         typer.Option(
-            metavar="PX", help="Usual longer side, 64 to 600, with --from 8192; never scaled up"
+            metavar="PX",
+            help="Usual longer side, 64 to 600, with --from 8192; never scaled up",
+            parser=whole("--size", 64, 8192),
         ),
-    ] = "500",
-    quality: Annotated[str, typer.Option(metavar="N", help="Of the JPEGs, 1 to 100")] = "90",
-    seed: Seed = "0",
+    ] = 500,
+    quality: Annotated[
+        int,
+        typer.Option(metavar="N", help="Of the JPEGs, 1 to 100", parser=whole("--quality", 1, 100)),
+    ] = 90,
+    seed: Seed = 0,
     workers: Workers = None,
     json: opt.Json = False,
 ) -> None:
@@ -99,22 +120,28 @@ def pack(
     format: Annotated[
         str,
         typer.Option(
-            metavar="[webdataset|tfrecord]",
             help="Tar files of KEY.jpg and KEY.cls, or records of image/encoded and "
             "image/class/label",
+            **choice("--format", "webdataset", "tfrecord"),
         ),
     ] = "webdataset",
     split: opt.Split = None,
     shard_mb: Annotated[
-        str, typer.Option(metavar="MB", help="Size of a shard at most, in 10^6 bytes")
-    ] = "256",
+        int,
+        typer.Option(
+            metavar="MB",
+            help="Size of a shard at most, in 10^6 bytes",
+            parser=whole("--shard-mb", 1, 100_000),
+        ),
+    ] = 256,
     bad_files: Annotated[
         str,
         typer.Option(
-            metavar="[stop|skip]", help="Images that do not decode: end, or leave out and count"
+            help="Images that do not decode: end, or leave out and count",
+            **choice("--bad-files", "stop", "skip"),
         ),
     ] = "stop",
-    seed: Seed = "0",
+    seed: Seed = 0,
     workers: Workers = None,
     json: opt.Json = False,
 ) -> None:
@@ -142,33 +169,63 @@ def bench(
     pipeline: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES", help="dali, torchvision or both (default: what is installed)"
+            metavar="NAMES",
+            help="dali, torchvision or both (default: what is installed)",
+            parser=several(one_of("--pipeline", "dali", "torchvision")),
         ),
     ] = None,
     loader_threads: Annotated[
         str | None,
-        typer.Option(metavar="NUMBERS", help="Of a rank (default: 1, 2, 4 and so on to its cores)"),
+        typer.Option(
+            metavar="NUMBERS",
+            help="Of a rank (default: 1, 2, 4 and so on to its cores)",
+            parser=several(whole("--loader-threads", 1, 1024)),
+        ),
     ] = None,
     prefetch: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Depths that are tried at each knee")
+        str,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Depths that are tried at each knee",
+            parser=several(opt.whole_of("prefetch")),
+        ),
     ] = "1,2,4",
     decode: Annotated[
         str | None,
-        typer.Option(metavar="PLACES", help="cpu, mixed or both (default: all there are)"),
+        typer.Option(
+            metavar="PLACES",
+            help="cpu, mixed or both (default: all there are)",
+            parser=several(one_of("--decode", "cpu", "mixed")),
+        ),
     ] = None,
     image_size: Annotated[
-        str, typer.Option(metavar="N", help="Pixels of the square pictures of a batch")
-    ] = "224",
+        int,
+        typer.Option(
+            metavar="N",
+            help="Pixels of the square pictures of a batch",
+            parser=opt.whole_of("image_size"),
+        ),
+    ] = 224,
     batch_size: Annotated[
-        str, typer.Option(metavar="N", help="Images of a batch, per rank")
-    ] = "64",
+        int,
+        typer.Option(
+            metavar="N",
+            help="Images of a batch, per rank",
+            parser=whole("--batch-size", 1, 1_000_000),
+        ),
+    ] = 64,
     nproc_per_node: opt.NprocPerNode = None,
     device: opt.Device = None,
     pixels: opt.Pixels = None,
     bad_files: opt.BadFiles = None,
     rounds: Annotated[
-        str, typer.Option(metavar="N", help="Blocks of a second of each setting: even, from 4 on")
-    ] = "6",
+        int,
+        typer.Option(
+            metavar="N",
+            help="Blocks of a second of each setting: even, from 4 on",
+            parser=whole("--rounds", 4, 1000),
+        ),
+    ] = 6,
     chart: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a chart: .html (opens offline), .svg or .png"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from resnext_bench.cli.data.shared import as_json, at_work, one_of, whole
+from resnext_bench.cli.data.shared import as_json, at_work
 from resnext_bench.cli.terminal.show import format_of, show_sections
 from resnext_bench.config.pipeline import dali_installed
 from resnext_bench.config.request import checked
@@ -20,9 +20,9 @@ from resnext_bench.pipelines.names import printable
 from resnext_bench.reports.figures.loaders import CONFIDENCE, LoaderBench, Setting
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.session.data import Data
 from resnext_bench.session.loader_sweep import Sweep, Swept, request_of
-from resnext_bench.session.runs.data import Data
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.setup import Setup, set_up
 
 UNSURE: Final = 3
 SUFFIXES: Final = (".html", ".svg", ".png")
@@ -37,21 +37,19 @@ def bench_command(given: Mapping[str, Any]) -> int:
     """Sweep, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
     form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
-    rounds = _rounds(given["rounds"])
+    rounds = _even(given["rounds"])
     request = _request(given)
-    depths = _numbers("--prefetch", given["prefetch"], 64)
+    depths = sorted(set(given["prefetch"]))
     settings = _settings(given, request, machine, depths)
     with (
         measuring("data bench"),
         at_work("nothing is kept of it") as tell,
         temporary_folder() as root,
     ):
-        run = open_recording(
-            request_of(request, settings[0]), machine, root=root, command=(), tell=tell
-        )
-        sizes = _sizes(run.data)
-        swept = Sweep(run=run, rounds=rounds, tell=tell).take(settings, depths)
-        bench = _bench(run, swept, sizes)
+        setup = set_up(request_of(request, settings[0]), machine, root=root, command=(), tell=tell)
+        sizes = _sizes(setup.data)
+        swept = Sweep(setup=setup, rounds=rounds, tell=tell).take(settings, depths)
+        bench = _bench(setup, swept, sizes)
     if form == "json":
         as_json(bench)
     else:
@@ -64,7 +62,6 @@ def bench_command(given: Mapping[str, Any]) -> int:
 
 
 def _request(given: Mapping[str, Any]) -> Request:
-    whole("--batch-size", given["batch_size"], 1, 1_000_000)
     named = {name: given[name] for name in _PASSED if given.get(name) is not None}
     return _DEFAULTS | checked(named, typed=False)
 
@@ -110,8 +107,7 @@ def _unwritten(path: Path, error: OSError) -> BenchError:
     )
 
 
-def _rounds(text: str) -> int:
-    rounds = whole("--rounds", text, 4, 1000)
+def _even(rounds: int) -> int:
     if rounds % 2:
         raise UsageError(f"--rounds {rounds}: give an even number, as {rounds + 1}")
     return rounds
@@ -123,42 +119,30 @@ def _settings(
     """All threads of every pipeline and place of decoding, at the middle prefetch depth."""
     depth = 2 if 2 in depths else depths[len(depths) // 2]
     found = []
-    for pipeline in _pipelines(given["pipeline"]):
+    for pipeline in given["pipeline"] or _installed():
         least: Request = {"pipeline": pipeline, "loader_threads": 1, "prefetch": 1}
         plain = resolve(request | least, machine, None)
         ranks = plain.config.nproc_per_node
-        threads = (
-            _numbers("--loader-threads", given["loader_threads"], 1024)
-            if given["loader_threads"]
-            else _doubling(max(1, machine.usable_cores // ranks))
-        )
+        asked = given["loader_threads"]
+        threads = sorted(set(asked)) if asked else _doubling(max(1, machine.usable_cores // ranks))
         for decode in _decodes(given["decode"], pipeline, plain.config.device):
             found += [
                 Setting(pipeline=pipeline, decode=decode, loader_threads=count, prefetch=depth)  # type: ignore[arg-type]
                 for count in threads
             ]
     if not found:
-        raise UsageError(f"--decode {given['decode']}: no pipeline of --pipeline decodes so here")
+        places = ",".join(given["decode"])
+        raise UsageError(f"--decode {places}: no pipeline of --pipeline decodes so here")
     return found
 
 
-def _pipelines(text: str | None) -> list[str]:
-    if text is None:
-        return ["dali", "torchvision"] if dali_installed() else ["torchvision"]
-    return [one_of("--pipeline", name, ("dali", "torchvision")) for name in text.split(",")]
+def _installed() -> list[str]:
+    return ["dali", "torchvision"] if dali_installed() else ["torchvision"]
 
 
-def _decodes(text: str | None, pipeline: str, device: str) -> list[str]:
+def _decodes(wanted: list[str] | None, pipeline: str, device: str) -> list[str]:
     able = ["cpu", "mixed"] if (pipeline, device) == ("dali", "cuda") else ["cpu"]
-    if text is None:
-        return able
-    wanted = [one_of("--decode", name, ("cpu", "mixed")) for name in text.split(",")]
-    return [name for name in wanted if name in able]
-
-
-def _numbers(option: str, text: str, most: int) -> list[int]:
-    """Numbers with commas between them, each once."""
-    return sorted({whole(option, part.strip(), 1, most) for part in text.split(",")})
+    return able if wanted is None else [name for name in wanted if name in able]
 
 
 def _doubling(most: int) -> list[int]:
@@ -167,8 +151,8 @@ def _doubling(most: int) -> list[int]:
     return [*powers, most]
 
 
-def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
-    data, config, machine = run.data, run.config, run.machine
+def _bench(setup: Setup, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
+    data, config, machine = setup.data, setup.config, setup.machine
     assert data
     gpu = f", {machine.gpus[0].name}" if config.device == "cuda" else ""
     return LoaderBench(
@@ -178,7 +162,7 @@ def _bench(run: Recording, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
         batch_size=config.batch_size,
         image_size=config.image_size,
         ranks=config.world_size,
-        rank_cores=len(run.topology.places[0].cores),
+        rank_cores=len(setup.topology.places[0].cores),
         device=config.device,
         pixels=config.pixels,
         confidence_percent=100 * CONFIDENCE,

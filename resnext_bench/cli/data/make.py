@@ -5,19 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from resnext_bench.cli.data.shared import as_json, at_work, bad_rows, proved, whole, workers_of
+from resnext_bench.cli.data.shared import as_json, at_work, bad_rows, proved, workers_of
 from resnext_bench.errors import UsageError
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.leftovers import leftovers
 from resnext_bench.pipelines.images.proof import BadFile
 from resnext_bench.pipelines.making import made_images, manifest, photos
-from resnext_bench.pipelines.making.made_spec import LONG_PX, MAX_CLASSES, MadeSpec
+from resnext_bench.pipelines.making.made_spec import LONG_PX, MadeSpec
 from resnext_bench.pipelines.making.staging import aside, lies_in, taken
 from resnext_bench.pipelines.names import printable
 from resnext_bench.reports.figures.datasets import Made
-
-MOST_IMAGES = 100_000_000
-MOST_PX = 8192
 
 
 def make_command(given: Mapping[str, Any]) -> int:
@@ -40,14 +37,13 @@ def make_command(given: Mapping[str, Any]) -> int:
 def _painted(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     """By the painter of `run`."""
     images, classes = _counts(given)
-    quality = whole("--quality", given["quality"], 1, 100)
     spec = MadeSpec(
         images=images,
         classes=classes or min(8, images),
-        seed=whole("--seed", given["seed"], 0, 2**31 - 1),
-        quality_low=quality,
-        quality_high=quality,
-        long_px=whole("--size", given["size"], *LONG_PX),
+        seed=given["seed"],
+        quality_low=given["quality"],
+        quality_high=given["quality"],
+        long_px=_painted_px(given["size"]),
     )
     workers, start = workers_of(given["workers"]), time.monotonic()
     there = _there(folder, spec, images)
@@ -57,14 +53,20 @@ def _painted(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     return _report(folder, spec.classes, spec.seed, start, there=there)
 
 
+def _painted_px(size: int) -> int:
+    low, high = LONG_PX
+    if size > high:
+        raise UsageError(
+            f"--size {size}: a whole number from {low} to {high} is needed without --from"
+        )
+    return size
+
+
 def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     """From photographs that decode."""
     images, classes = _counts(given)
     source = Path(given["source"]).expanduser()
     workers, start = workers_of(given["workers"]), time.monotonic()
-    quality = whole("--quality", given["quality"], 1, 100)
-    seed = whole("--seed", given["seed"], 0, 2**31 - 1)
-    long_px = whole("--size", given["size"], LONG_PX[0], MOST_PX)
     if lies_in(folder, source):
         raise UsageError(f"{folder} lies in --from {source}; name a folder outside it")
     photographs = photos.find(source, classes, given.get("split"))
@@ -74,7 +76,13 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
         )
     proof = proved(photographs, workers, tell)
     _require_photos(proof.good.labels, photographs.classes, proof.bad)
-    spec = photos.spec_of(proof.good, images=images, seed=seed, quality=quality, long_px=long_px)
+    spec = photos.spec_of(
+        proof.good,
+        images=images,
+        seed=given["seed"],
+        quality=given["quality"],
+        long_px=given["size"],
+    )
     there = _there(folder, spec, images)
     if not there:
         with aside(folder) as fresh:
@@ -82,7 +90,7 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
             photos.make(fresh, proof.good, spec, workers=workers, progress=progress)
     classified = "/" in photographs.files[0]
     return _report(
-        *(folder, len(photographs.classes), seed, start),
+        *(folder, len(photographs.classes), given["seed"], start),
         there=there,
         photographs=len(proof.good.files),
         bad=proof.bad,
@@ -105,11 +113,8 @@ def _require_photos(
 
 def _counts(given: Mapping[str, Any]) -> tuple[int, int | None]:
     """Images and, where they are given, classes."""
-    images = whole("--images", given["images"], 1, MOST_IMAGES)
-    if given["classes"] is None:
-        return images, None
-    classes = whole("--classes", given["classes"], 1, MAX_CLASSES)
-    if images < classes:
+    images, classes = given["images"], given["classes"]
+    if classes is not None and images < classes:
         raise UsageError(f"--images {images} --classes {classes}: each class needs an image")
     return images, classes
 

@@ -3,20 +3,12 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
-from resnext_bench.cli.data.shared import (
-    as_json,
-    at_work,
-    bad_rows,
-    one_of,
-    proved,
-    whole,
-    workers_of,
-)
+from resnext_bench.cli.data.shared import as_json, at_work, bad_rows, proved, workers_of
 from resnext_bench.errors import UsageError
 from resnext_bench.pipelines.images.proof import Proof, require_good
-from resnext_bench.pipelines.making.pack import Format, Packed, pack
+from resnext_bench.pipelines.making.pack import Packed, pack
 from resnext_bench.pipelines.making.staging import lies_in, taken
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.shards.sharded import scan_split
@@ -26,22 +18,18 @@ from resnext_bench.reports.figures.datasets import PackedSet, ShardRow
 def pack_command(given: Mapping[str, Any]) -> int:
     """Prove the files, pack the good ones, and say what was written."""
     root, out = (Path(given[name]).expanduser() for name in ("folder", "out"))
-    kind = cast(Format, one_of("--format", given["format"], get_args(Format)))
-    shard_bytes = whole("--shard-mb", given["shard_mb"], 1, 100_000) * 1_000_000
-    seed = whole("--seed", given["seed"], 0, 2**31 - 1)
-    skip = one_of("--bad-files", given["bad_files"], ("stop", "skip")) == "skip"
     workers, start = workers_of(given["workers"]), time.monotonic()
     _require_place(root, out)
     with at_work(f"nothing was left at {out}") as tell:
         folder = scan_split(root, given.get("split"))
         proof = proved(folder, workers, tell)
-        require_good(proof, skip=skip)
+        require_good(proof, skip=given["bad_files"] == "skip")
         packed = pack(
             proof,
             out,
-            format=kind,
-            shard_bytes=shard_bytes,
-            seed=seed,
+            format=given["format"],
+            shard_bytes=1_000_000 * given["shard_mb"],
+            seed=given["seed"],
             readers=workers,
             progress=lambda done, total: tell("packing", done, total),
         )

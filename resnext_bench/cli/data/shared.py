@@ -1,4 +1,4 @@
-"""What the commands of `data` share: options as numbers, progress, ends that are told in a line."""
+"""What the commands of `data` share: processes, progress, ends that are told in a line."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import msgspec
 
 from resnext_bench.cli.terminal.display import RunDisplay
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.errors import Interrupted, UsageError
+from resnext_bench.errors import Interrupted
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.errors import DataError
@@ -17,28 +17,14 @@ from resnext_bench.pipelines.images.leftovers import Stray
 from resnext_bench.pipelines.images.proof import BadFile, Proof, prove
 from resnext_bench.pipelines.names import printable
 from resnext_bench.reports.figures.datasets import Bad
-from resnext_bench.session.runs.data import told
+from resnext_bench.session.data import told
 
 Tell = Callable[[str, int, int], None]
 
 
-def whole(option: str, text: str, low: int, high: int) -> int:
-    """A number as typed."""
-    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
-        raise UsageError(f"{option} {text}: a whole number from {low:,} to {high:,} is needed")
-    return int(text)
-
-
-def one_of(option: str, text: str, allowed: tuple[str, ...]) -> str:
-    """A word as typed."""
-    if text not in allowed:
-        raise UsageError(f"{option} {text}: choose from {', '.join(allowed)}")
-    return text
-
-
-def workers_of(text: str | None) -> int:
+def workers_of(given: int | None) -> int:
     """How many processes; by default what this machine can keep busy."""
-    return inspect().usable_cores if text is None else whole("--workers", text, 1, 1024)
+    return given or inspect().usable_cores
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from resnext_bench.cli.terminal.show import Format, show_sections
 from resnext_bench.machine.doctor.checks import Condition, examine
 from resnext_bench.machine.doctor.findings import Finding, Severity, here
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
+from resnext_bench.wording import count_of
 
 SPOILT: Final = 3
 _TITLES: Final = {
@@ -76,10 +77,9 @@ def _verdict(condition: Condition) -> Line:
         severity: sum(finding.severity is severity for finding in condition.findings)
         for severity in (Severity.SPOILS, Severity.DISTURBS)
     }
-    cores = "1 core" if condition.cores == 1 else f"{condition.cores} cores"
-    seen = f"({cores}, watched for {condition.sample_s:.1f} s)"
+    seen = f"({count_of(condition.cores, 'core')}, watched for {condition.sample_s:.1f} s)"
     if spoils := counts[Severity.SPOILS]:
-        things = "1 thing" if spoils == 1 else f"{spoils} things"
+        things = count_of(spoils, "thing")
         return _headline(f"Do not measure now: {things} would spoil it {seen}", "bad")
     if disturbs := counts[Severity.DISTURBS]:
         things = "1 thing disturbs" if disturbs == 1 else f"{disturbs} things disturb"

@@ -9,31 +9,30 @@ import msgspec
 from resnext_bench.cli.compare.sides import side_request
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import Format, show_sections
-from resnext_bench.errors import NotKept, UsageError
+from resnext_bench.errors import NotKept
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.machine.member import require_alone
 from resnext_bench.reports.schema.comparison import Comparison, Limits
 from resnext_bench.reports.store.runs import runs_folder
 from resnext_bench.session.turns.blocks import FEWEST_PAIRS
 
-FEWEST, MOST = 3, 100
 UNKNOWN: Final = 3
 """Exit code where too few sessions count."""
 
 
 def floor_command(
-    both: str, sessions: str, output: Path | None, form: Format, *, allow_unsure: bool
+    both: str, sessions: int, output: Path | None, form: Format, *, allow_unsure: bool
 ) -> int:
     """Compare a configuration with itself and say which changes can be told."""
     require_alone("doctor --aa")
-    request, count = side_request(both, "--both"), _count(sessions)
+    request = side_request(both, "--both")
     from resnext_bench.cli.compare.display import CompareDisplay
     from resnext_bench.machine.doctor.look import look_while_held
     from resnext_bench.session.compare.floor import measure_floor
 
     limits = Limits(
         margin_percent=2,
-        max_sessions=count,
+        max_sessions=sessions,
         max_minutes=24 * 60,
         pairs=FEWEST_PAIRS,
         more_pairs=True,
@@ -46,7 +45,7 @@ def floor_command(
                 request,
                 inspect(),
                 given=both,
-                sessions=count,
+                sessions=sessions,
                 limits=limits,
                 root=runs_folder(output),
                 command=tuple(sys.argv[1:]),
@@ -76,10 +75,3 @@ def _show(duet: Comparison, relaunch: Comparison, form: Format, *, allow_unsure:
 
     show_sections(floor_sections(floor), form)
     return 0
-
-
-def _count(text: str) -> int:
-    count = int(text) if text.isdecimal() else 0
-    if not FEWEST <= count <= MOST:
-        raise UsageError(f"--sessions {text}: a whole number from {FEWEST} to {MOST} is needed")
-    return count

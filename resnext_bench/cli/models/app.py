@@ -1,14 +1,17 @@
 """The commands of `models`. Only options are declared here, as in `main`."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.errors import UsageError
 
 models_app = typer.Typer(help="The networks there are: sizes, arithmetic, memory, floors.")
 
+RATES: Final = (1e-6, 1e9)
+"""In TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
 Name = Annotated[
     str,
     typer.Argument(
@@ -16,7 +19,12 @@ Name = Annotated[
     ),
 ]
 ImageSize = Annotated[
-    str | None, typer.Option(metavar="N", help="Pixels of the square input (default: the paper's)")
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Pixels of the square input (default: the paper's)",
+        parser=opt.whole_of("image_size"),
+    ),
 ]
 
 
@@ -77,32 +85,45 @@ def roofline(
         str | None,
         typer.Option(metavar="NAME", help="A GPU by its data sheet: h200, h100, a100, mi300x, ..."),
     ] = None,
-    batch_size: Annotated[str, typer.Option(metavar="N", help="Images of a step")] = "256",
+    batch_size: Annotated[
+        int,
+        typer.Option(metavar="N", help="Images of a step", parser=opt.whole_of("batch_size")),
+    ] = 256,
     image_size: ImageSize = None,
     dtype: Annotated[
         str | None,
         typer.Option(
-            metavar="[fp32|tf32|bf16|fp16]",
             help="Type of the products (default: bf16, or fp16 where the device lacks it)",
+            **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
         ),
     ] = None,
     layout: Annotated[
         str,
         typer.Option(
-            metavar="[nhwc|nchw]",
             help="Of the maps; in nchw narrow convolutions transpose them on the way in and out",
+            **choice("--layout", "nhwc", "nchw"),
         ),
     ] = "nhwc",
     form: opt.Form = None,
     tflops: Annotated[
-        str | None,
-        typer.Option(metavar="X", help="Products, TFLOP/s, instead of the data sheet's"),
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Products, TFLOP/s, instead of the data sheet's",
+            parser=number("--tflops", *RATES),
+        ),
     ] = None,
     bandwidth: Annotated[
-        str | None,
-        typer.Option(metavar="GB/S", help="Of memory, instead of the data sheet's"),
+        float | None,
+        typer.Option(
+            metavar="GB/S",
+            help="Of memory, instead of the data sheet's",
+            parser=number("--bandwidth", *RATES),
+        ),
     ] = None,
-    top: Annotated[str, typer.Option(metavar="N", help="Rows of the table; 0: all")] = "20",
+    top: Annotated[
+        int, typer.Option(metavar="N", help="Rows of the table; 0: all", parser=whole("--top", 0))
+    ] = 20,
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:

@@ -1,15 +1,13 @@
 """The commands of `models`: what there is, what it is made of, how fast it could be."""
 
-import math
 from collections.abc import Mapping
-from typing import Any, Final, cast, get_args
+from typing import Any, cast
 
 import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import Format, format_of, show_sections
 from resnext_bench.config.models import require_family, require_image_size
-from resnext_bench.config.request import checked
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.networks.architectures import model_rows, model_sheet
 from resnext_bench.reports.networks.rooflines import roofline
@@ -18,16 +16,12 @@ from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import Architecture, formed, names, parse
 from resnext_bench.resnext.roofline import Roof
 from resnext_bench.resnext.spec import Form
-from resnext_bench.resnext.traffic import Dtype, Layout
-
-LEAST_RATE: Final = 1e-6
-MOST_RATE: Final = 1e9
-"""In TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
+from resnext_bench.resnext.traffic import Dtype
 
 
-def list_command(image_size: str | None, form: Format) -> int:
+def list_command(image_size: int | None, form: Format) -> int:
     """All well-known ones."""
-    rows = model_rows(names(), _pixels(image_size))
+    rows = model_rows(names(), image_size)
     if form == "json":
         print_json(msgspec.json.encode(rows))
         return 0
@@ -38,11 +32,11 @@ def list_command(image_size: str | None, form: Format) -> int:
     return 0
 
 
-def show_command(name: str, block_form: str | None, image_size: str | None, form: Format) -> int:
+def show_command(name: str, block_form: str | None, image_size: int | None, form: Format) -> int:
     """One of them."""
-    spec, size = _architecture(name, block_form), _pixels(image_size)
-    require_image_size(spec, size or spec.image_size)
-    sheet = model_sheet(spec, size)
+    spec = _architecture(name, block_form)
+    require_image_size(spec, image_size or spec.image_size)
+    sheet = model_sheet(spec, image_size)
     if form == "json":
         print_json(msgspec.json.encode(sheet))
         return 0
@@ -55,21 +49,18 @@ def show_command(name: str, block_form: str | None, image_size: str | None, form
 def roofline_command(given: Mapping[str, Any]) -> int:
     """Floors of one on a device."""
     shown = format_of(given)
-    spec, size = _architecture(given["name"], given["form"]), _pixels(given["image_size"])
-    layout = _one_of("--layout", given["layout"], get_args(Layout))
+    spec = _architecture(given["name"], given["form"])
     roof, dtype, device, source = _roof(given)
-    pixels = size or spec.image_size
+    pixels = given["image_size"] or spec.image_size
     require_image_size(spec, pixels)
-    top = _rows(given["top"])
-    batch = int(checked({"batch_size": given["batch_size"]}, typed=False)["batch_size"])
     found = roofline(
         draw(spec, pixels),
         roof,
         model=spec.name,
         form=given["form"] or "c",
-        batch=batch,
+        batch=given["batch_size"],
         dtype=dtype,
-        layout=layout,
+        layout=given["layout"],
         device=device,
         source=source,
     )
@@ -78,7 +69,7 @@ def roofline_command(given: Mapping[str, Any]) -> int:
         return 0
     from resnext_bench.reports.render.architectures import roofline_sections
 
-    show_sections(roofline_sections(found, top), shown)
+    show_sections(roofline_sections(found, given["top"] or None), shown)
     return 0
 
 
@@ -88,30 +79,14 @@ def _architecture(name: str, form: str | None) -> Architecture:
     return formed(name, cast(Form, form), spec.classes) if form else spec
 
 
-def _pixels(text: str | None) -> int | None:
-    return None if text is None else int(checked({"image_size": text}, typed=False)["image_size"])
-
-
-def _rows(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"--top {text}: a whole number is needed; 0 shows all rows")
-    return int(text) or None
-
-
-def _one_of(option: str, text: str, allowed: tuple[Any, ...]) -> Any:
-    if text not in allowed:
-        raise UsageError(f"{option} {text}: {', '.join(allowed)} are allowed")
-    return text
-
-
 def _roof(given: Mapping[str, Any]) -> tuple[Roof, Dtype, str, str]:
     """Rates, of which type, whose they are, and where they are from."""
-    asked: Dtype | None = given["dtype"] and _one_of("--dtype", given["dtype"], get_args(Dtype))
-    tflops, bandwidth = (_rate(f"--{name}", given[name]) for name in ("tflops", "bandwidth"))
+    asked: Dtype | None = given["dtype"]
+    tflops, bandwidth = given["tflops"], given["bandwidth"]
     if given["device"] is None:
         if tflops is None or bandwidth is None:
             raise UsageError("models roofline: give --device h200, or --tflops and --bandwidth")
-        roof = Roof(flop_per_s=tflops, bytes_per_s=bandwidth)
+        roof = Roof(flop_per_s=1e12 * tflops, bytes_per_s=1e9 * bandwidth)
         return roof, asked or "bf16", "a device of yours", "as given"
     try:
         device = described(given["device"])
@@ -124,22 +99,7 @@ def _roof(given: Mapping[str, Any]) -> tuple[Roof, Dtype, str, str]:
     own = [name for name, rate in (("TFLOP/s", tflops), ("GB/s", bandwidth)) if rate]
     sources = [*([device.source] if len(own) < 2 else []), *(f"{name} as given" for name in own)]
     roof = Roof(
-        flop_per_s=tflops or 1e12 * device.tflops[dtype],
-        bytes_per_s=bandwidth or 1e9 * device.gb_per_s,
+        flop_per_s=1e12 * (tflops or device.tflops[dtype]),
+        bytes_per_s=1e9 * (bandwidth or device.gb_per_s),
     )
     return roof, dtype, device.name, "; ".join(sources)
-
-
-def _rate(option: str, text: str | None) -> float | None:
-    """In FLOP or bytes a second."""
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not LEAST_RATE <= value <= MOST_RATE:
-        raise UsageError(
-            f"{option} {text}: a number from {LEAST_RATE:g} to {MOST_RATE:g} is needed"
-        )
-    return value * (1e12 if option == "--tflops" else 1e9)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from resnext_bench.cli.terminal.show import Format, show_stored, shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
-from resnext_bench.errors import UsageError
 from resnext_bench.machine.doctor.look import begin_look
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import wait_until_free
@@ -17,8 +16,6 @@ from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.runs import runs_folder
 
 FAILED, UNSURE = 4, 3
-MOST_MINUTES = 10_000
-"""Of --wait: a week."""
 
 
 def run_command(
@@ -29,10 +26,9 @@ def run_command(
     form: Format,
     *,
     dry_run: bool,
-    wait: str | None = None,
+    wait: float | None = None,
 ) -> int:
     """Run as asked, show the record, and return the exit code."""
-    minutes = minutes_to_wait(wait)
     request = merged(checked(given, typed=False), read_file(file) if file else {})
     if dry_run:
         from resnext_bench.cli.run.dry_run import show_plan
@@ -41,8 +37,8 @@ def run_command(
         if member is None or member.leads:
             show_plan(request, machine, member, form)
         return 0
-    if minutes:
-        wait_until_free(minutes, say)
+    if wait:
+        wait_until_free(wait, say)
     return run_request(request, output, form, pardon=pardon)
 
 
@@ -58,19 +54,6 @@ class Pardon:
     def code(self, *, invalid: bool, unsure: bool) -> int:
         """3 where something is not pardoned."""
         return UNSURE if (invalid and not self.invalid) or (unsure and not self.unsure) else 0
-
-
-def minutes_to_wait(given: str | None) -> float:
-    """Minutes of --wait, 0 without it."""
-    if given is None:
-        return 0.0
-    try:
-        minutes = float(given)
-    except ValueError as error:
-        raise UsageError(f"--wait {given}: a number of minutes is needed") from error
-    if not 0 <= minutes <= MOST_MINUTES:
-        raise UsageError(f"--wait {given}: must be from 0 to {MOST_MINUTES:,}")
-    return minutes
 
 
 def say(text: str) -> None:

@@ -14,7 +14,7 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.topology import Topology
-from resnext_bench.session.runs.data import describe_data, require_batch
+from resnext_bench.session.data import describe_data, require_batch
 
 _FOLDER = Path("runs") / "ID" / "session-1"
 _PORT = 29500

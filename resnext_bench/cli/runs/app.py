@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.values import whole
 
 runs_app = typer.Typer(help="Look at stored runs, compare and repeat them.", no_args_is_help=True)
 
@@ -63,8 +64,12 @@ def list_runs(
         ),
     ] = None,
     limit: Annotated[
-        str | None,
-        typer.Option(help="The newest N of them; with --sort the first N", metavar="N"),
+        int | None,
+        typer.Option(
+            help="The newest N of them; with --sort the first N",
+            metavar="N",
+            parser=whole("--limit", 1),
+        ),
     ] = None,
     output: opt.Output = None,
     json: opt.Json = False,
@@ -167,7 +172,12 @@ def prune(
     since: Since = None,
     before: Before = None,
     where: Where = None,
-    keep: Annotated[str, typer.Option(help="Keep the newest N of those chosen", metavar="N")] = "0",
+    keep: Annotated[
+        int,
+        typer.Option(
+            help="Keep the newest N of those chosen", metavar="N", parser=whole("--keep", 0)
+        ),
+    ] = 0,
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove them; else they are only shown")
     ] = False,

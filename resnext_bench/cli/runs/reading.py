@@ -51,7 +51,6 @@ def chosen(
     """Those that the options mean."""
     from resnext_bench.reports.store.selection import Selection, select
 
-    limit = given.get("limit")
     selection = Selection(
         status=given["status"],
         model=given["model"],
@@ -60,16 +59,9 @@ def chosen(
         before=given["before"],
         where=given["where"],
         sort=given.get("sort"),
-        limit=None if limit is None else count("--limit", limit),
+        limit=given.get("limit"),
     )
     return select(found, selection, root)
-
-
-def count(option: str, text: str, least: int = 1) -> int:
-    """A number of runs."""
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        raise UsageError(f"{option} {text}: a whole number of at least {least} is needed")
-    return int(text)
 
 
 def _plain(run: Stored | Unfinished) -> object:

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from resnext_bench.cli.runs.reading import chosen, count
+from resnext_bench.cli.runs.reading import chosen
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.store import marks
 from resnext_bench.reports.store.prune import Pruning, plan, remove
 from resnext_bench.reports.store.runs import find, runs_folder, scan
+from resnext_bench.wording import count_of
 
 _CONDITIONS = ("status", "model", "tag", "since", "before", "where")
 
@@ -42,8 +43,7 @@ def prune_command(given: Mapping[str, Any]) -> int:
         )
     root = runs_folder(given["output"])
     selected = chosen(list(scan(root)), given, root)
-    keep = count("--keep", given["keep"], least=0)
-    pruning = plan(root, selected, keep=keep, tagged=bool(given["tag"]))
+    pruning = plan(root, selected, keep=given["keep"], tagged=bool(given["tag"]))
     if given["yes"]:
         remove(pruning)
     _tell(pruning, given)
@@ -61,7 +61,7 @@ def _tell(pruning: Pruning, given: Mapping[str, Any]) -> None:
         print(name)
     for name, why in pruning.kept:
         print(f"{name} stays: {why}", file=sys.stderr)
-    what = f"{len(names)} run{'s' * (len(names) != 1)}, {pruning.size / 1e6:,.1f} MB"
+    what = f"{count_of(len(names), 'run')}, {pruning.size / 1e6:,.1f} MB"
     if not names:
         print("nothing to remove", file=sys.stderr)
     elif given["yes"]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.values import choice, whole
 
 trace_app = typer.Typer(
     help="Say where the time of a profiled run went: traces of PyTorch's profiler, ours or not.",
@@ -24,12 +25,19 @@ Wanted = Annotated[
 def report(
     what: Wanted,
     top: Annotated[
-        str, typer.Option(metavar="N", help="Rows of each table; --json has all of them")
-    ] = "15",
-    rank: Annotated[
-        str | None,
+        int,
         typer.Option(
-            metavar="N", help="Of several ranks the one told in full (default: the slowest)"
+            metavar="N",
+            help="Rows of each table; --json has all of them",
+            parser=whole("--top", 1),
+        ),
+    ] = 15,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Of several ranks the one told in full (default: the slowest)",
+            parser=whole("--rank", 0),
         ),
     ] = None,
     output: opt.Output = None,
@@ -58,7 +66,8 @@ def query(
     export: Annotated[
         str | None,
         typer.Option(
-            metavar="[parquet|csv]", help="Write each table into a file of its own instead"
+            help="Write each table into a file of its own instead",
+            **choice("--export", "parquet", "csv"),
         ),
     ] = None,
     to: Annotated[
@@ -83,11 +92,21 @@ def query(
 def open_traces(
     what: Wanted,
     viewer: Annotated[
-        str, typer.Option("--with", metavar="[perfetto|tensorboard]", help="Where to look at it")
+        str,
+        typer.Option(
+            "--with",
+            help="Where to look at it",
+            **choice("--with", "perfetto", "tensorboard"),
+        ),
     ] = "perfetto",
     port: Annotated[
-        str, typer.Option(metavar="N", help="Where to serve; 0: any port that is free")
-    ] = "0",
+        int,
+        typer.Option(
+            metavar="N",
+            help="Where to serve; 0: any port that is free",
+            parser=opt.whole_of("port"),
+        ),
+    ] = 0,
     browse: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, too")
     ] = True,

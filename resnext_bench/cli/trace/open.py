@@ -6,40 +6,27 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.errors import UsageError
 from resnext_bench.reports.store.files import temporary_folder, writing
 from resnext_bench.reports.store.trace_files import TraceFile, trace_files
 from resnext_bench.serve import tensorboard
 from resnext_bench.serve.perfetto import Server
 
-VIEWERS: Final = ("perfetto", "tensorboard")
-
 
 def open_command(
-    wanted: str, viewer: str, port: str, output: Path | None, *, browse: bool, as_json: bool
+    wanted: str, viewer: str, port: int, output: Path | None, *, browse: bool, as_json: bool
 ) -> int:
     """Serve until the user ends it."""
-    if viewer not in VIEWERS:
-        raise UsageError(f"--with {viewer}: {' or '.join(VIEWERS)} is allowed")
-    number = _port(port)
     traces = trace_files(wanted, output)
     with suppress(KeyboardInterrupt):
         if viewer == "tensorboard":
-            _tensorboard(traces, number)
+            _tensorboard(traces, port)
         else:
-            _perfetto(traces, number, browse=browse, as_json=as_json)
+            _perfetto(traces, port, browse=browse, as_json=as_json)
     return 0
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise UsageError(f"--port {text}: a number from 0 (any that is free) to 65535 is needed")
-    return int(text)
 
 
 def _perfetto(traces: Sequence[TraceFile], port: int, *, browse: bool, as_json: bool) -> None:

@@ -9,15 +9,13 @@ from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.store.trace_files import trace_files
 from resnext_bench.reports.trace.analysis import Analysis, analyse
-from resnext_bench.reports.trace.sql import FORMATS, ask, export
+from resnext_bench.reports.trace.sql import ask, export
 
 
 def query_command(
     wanted: str, sql: str | None, form: str | None, to: str, output: Path | None, *, as_json: bool
 ) -> int:
     """Answer, or export."""
-    if form is not None and form not in FORMATS:
-        raise UsageError(f"--export {form}: {' or '.join(FORMATS)} is allowed")
     if (sql is None or not sql.strip()) == (form is None):
         raise UsageError(
             'trace query: give a question, as in "SELECT * FROM steps", or --export parquet|csv'

@@ -32,10 +32,9 @@ _IN_SHORT: Final = 5
 
 
 def report_command(
-    wanted: str, top: str, rank: str | None, output: Path | None, form: Format
+    wanted: str, top: int, rank: int | None, output: Path | None, form: Format
 ) -> int:
     """Read, report and print."""
-    rows, chosen = _number("--top", top), None if rank is None else _number("--rank", rank, 0)
     files = trace_files(wanted, output)
     found = read_reports(files, whole=not Path(wanted).is_file())
     if form == "json":
@@ -43,7 +42,7 @@ def report_command(
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
-    show_sections((*doubts, *sections_of(found, rows, chosen)), form)
+    show_sections((*doubts, *sections_of(found, top, rank)), form)
     return 0
 
 
@@ -114,12 +113,6 @@ def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
             return one
     known = ", ".join(str(one.rank) for one in found.ranks)
     raise UsageError(f"--rank {rank}: the traces here are of ranks {known}")
-
-
-def _number(option: str, text: str, least: int = 1) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        raise UsageError(f"{option} {text}: a whole number of at least {least} is needed")
-    return int(text)
 
 
 @contextmanager

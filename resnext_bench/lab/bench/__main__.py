@@ -14,12 +14,11 @@ from dataclasses import asdict, replace
 from statistics import median
 
 from resnext_bench.lab.bench.fidelity import CASES, session_pairs
-from resnext_bench.lab.bench.intervals import cost_of, ratio_of
+from resnext_bench.lab.bench.intervals import Pairs, cost_of, ratio_of
 from resnext_bench.lab.bench.monitor import check
 from resnext_bench.lab.bench.plan import Plan
 from resnext_bench.lab.bench.startup import startup_pairs
 from resnext_bench.lab.kept import Kept, hardware, parser_for, read_same, store, today, versions
-from resnext_bench.session.turns.blocks import Lengths
 
 ALL = ("startup", "loop", "monitor", *CASES)
 STARTUP_LIMIT = 1.2
@@ -58,7 +57,7 @@ def _case(name: str) -> str:
 
 def _startup(case: str, options: argparse.Namespace) -> int:
     """More pairs where twenty do not show it: for some seconds a neighbour may slow one side."""
-    pairs: Lengths = []
+    pairs: Pairs = []
     for more in (20, 80):
         pairs += startup_pairs(more)
         ratio = median(ours / empty for ours, empty in pairs)
@@ -96,11 +95,11 @@ def _fidelity(case: str, options: argparse.Namespace) -> int:
     return {"within": 0, "outside": 1, "can't tell": 3}[found.verdict]
 
 
-def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Lengths]:
+def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Pairs]:
     """As many sessions as asked for; those of an earlier run that was cut come first."""
     facts = _facts(options)
     kept = read_same(options.json, facts) or {}
-    sessions: list[Lengths] = kept.setdefault("sessions", {}).setdefault(case, [])
+    sessions: list[Pairs] = kept.setdefault("sessions", {}).setdefault(case, [])
     while len(sessions) < options.sessions:
         turned = replace(plan, bare_first=len(sessions) % 2 == 1)
         sessions.append(session_pairs(CASES[0] if plan.tiny else case, turned))
@@ -108,7 +107,7 @@ def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Length
     return sessions
 
 
-def _so_far(sessions: dict[str, list[Lengths]]) -> Kept:
+def _so_far(sessions: dict[str, list[Pairs]]) -> Kept:
     """Return the sessions of all cases, and what they say where there are enough of them."""
     enough = {case: found for case, found in sessions.items() if len(found) > 1}
     said = {

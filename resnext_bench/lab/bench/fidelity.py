@@ -15,6 +15,7 @@ from resnext_bench.cli.terminal.display import RunDisplay
 from resnext_bench.config.resolve import resolve
 from resnext_bench.errors import RunFailed
 from resnext_bench.job import Job, SessionFolder
+from resnext_bench.lab.bench.intervals import Pairs
 from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
 from resnext_bench.launch.commands import commands
 from resnext_bench.launch.failure import find_failure
@@ -25,14 +26,13 @@ from resnext_bench.launch.watch import POLL_S, progress_of
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.session.runs.data import prepare_data
-from resnext_bench.session.turns.blocks import Lengths
+from resnext_bench.session.data import prepare_data
 
 CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
 """Pipeline and number of ranks."""
 
 
-def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Lengths:
+def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Pairs:
     """Launch one session of a case; every pair is (ours, bare) in seconds a block.
 
     `over` replaces options: another network, or one GPU for synthetic batches on one rank.
@@ -57,7 +57,7 @@ def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Lengths
         return _launched(request, plan, SessionFolder(Path(folder)), display)
 
 
-def _launched(request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay) -> Lengths:
+def _launched(request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay) -> Pairs:
     machine = inspect()
     data = prepare_data(request, machine, display.preparing)
     config = resolve(request, machine, data.facts if data else None).config

@@ -13,7 +13,7 @@ from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
 from resnext_bench.lab.campaigns.slowed import SlowClock
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Phase
-from resnext_bench.session.turns.blocks import Block, alternate
+from resnext_bench.session.turns.blocks import Block, in_turn
 from resnext_bench.worker import group, precision
 from resnext_bench.worker.clock import HostClock, clock_for
 from resnext_bench.worker.entry import Rank, enter
@@ -35,7 +35,7 @@ def measure(rank: Rank) -> None:
     else:
         ours = our_side(rank, plan)
         theirs = bare_side(rank, plan)
-    pairs = alternate(ours, theirs, 1 + plan.pairs)[1:]
+    pairs = in_turn([ours, theirs], 1 + plan.pairs)[1:]
     if rank.rank == 0:
         rank.folder.result.write_text(json.dumps(pairs))
     group.leave()

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+Pairs = list[tuple[float, float]]
+"""Blocks of one session in turn: (ours, the other's), in s."""
 Verdict = Literal["within", "outside", "can't tell"]
 MARGIN = 0.01
 
@@ -41,7 +43,7 @@ class Cost:
     high_us: float
 
 
-def cost_of(sessions: Sequence[Sequence[tuple[float, float]]], steps: int) -> Cost:
+def cost_of(sessions: Sequence[Pairs], steps: int) -> Cost:
     """Median difference of a session's blocks over their steps, Student's t over the sessions."""
     costs = np.array(
         [np.median([(ours - other) * 1e6 / steps for ours, other in pairs]) for pairs in sessions]
@@ -51,7 +53,7 @@ def cost_of(sessions: Sequence[Sequence[tuple[float, float]]], steps: int) -> Co
     return Cost(estimate_us=mean, low_us=mean - half, high_us=mean + half)
 
 
-def ratio_of(sessions: Sequence[Sequence[tuple[float, float]]]) -> Ratio:
+def ratio_of(sessions: Sequence[Pairs]) -> Ratio:
     """Median of the log ratios in a session, Student's t over the sessions."""
     logs = np.array(
         [np.median([np.log(ours / other) for ours, other in pairs]) for pairs in sessions]

@@ -21,7 +21,7 @@ from resnext_bench.lab.bench.beside import DOSE
 from resnext_bench.lab.bench.slow_nvml import QUESTION_S, made_watch
 from resnext_bench.lab.campaigns.verdicts import SMALL, duet
 from resnext_bench.launch.watch import POLL_S
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.comparison import Comparison, Limits
@@ -66,9 +66,9 @@ def cost_of(
 def own_cost(samples: int = 40) -> tuple[str, Cost]:
     """Of the watch on this machine, and whose answers it took."""
     gpus = [gpu.index for gpu in inspect().gpus]
-    with nvml.session() as library:
-        if library is not None and gpus:
-            return "this machine's driver", cost_of(open_watch(library, gpus), samples)
+    with monitor() as found:
+        if found is not None and gpus:
+            return "this machine's driver", cost_of(open_watch(found, gpus), samples)
     return f"a made one, {1e3 * QUESTION_S:g} ms a question", cost_of(made_watch(), samples)
 
 

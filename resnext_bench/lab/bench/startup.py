@@ -12,8 +12,9 @@ from pathlib import Path
 import typer
 
 from resnext_bench.cli.main import app
+from resnext_bench.lab.bench.intervals import Pairs
 from resnext_bench.lab.commands import groups_in, names_in
-from resnext_bench.session.turns.blocks import Lengths, alternate
+from resnext_bench.session.turns.blocks import in_turn
 
 
 def empty_app(group: typer.Typer, name: str = "app") -> list[str]:
@@ -28,7 +29,7 @@ def empty_app(group: typer.Typer, name: str = "app") -> list[str]:
     return lines
 
 
-def startup_pairs(pairs: int) -> Lengths:
+def startup_pairs(pairs: int) -> Pairs:
     """Return pairs of (ours, empty) in seconds of a whole process."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
@@ -39,8 +40,8 @@ def startup_pairs(pairs: int) -> Lengths:
         # The first pair compiles, as the first start after an installation does for a user.
         variables = {**os.environ, "PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        first, second = (partial(_seconds, one, variables) for one in (ours, theirs))
-        return alternate(first, second, pairs + 1)[1:]
+        sides = [partial(_seconds, one, variables) for one in (ours, theirs)]
+        return [(our_s, empty_s) for our_s, empty_s in in_turn(sides, pairs + 1)[1:]]
 
 
 def _seconds(command: Sequence[str], variables: Mapping[str, str]) -> float:

@@ -37,8 +37,7 @@ from resnext_bench.reports.figures.attribution import SideRounds, Sides, attribu
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.session.attribution import sides_of, turn_rounds, turns_of
-from resnext_bench.session.runs.recording import Recording, open_recording
-from resnext_bench.session.turns.residents import neighbour
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.rounds import play_rounds
 
 BASE: Final[Request] = {
@@ -86,10 +85,10 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
         step_ms = ratio * loader_ms
         models = [model_of(kind, step_ms / part - rest_ms) for part in (1, 2)]
         run, half = (_opened(request | {"model": model}, Path(root)) for model in models)
-        sides = dict[str, Recording](sides_of(run).items())
+        sides = dict[str, Setup](sides_of(run).items())
         cores = len(run.topology.places[0].cores)
         threads = msgspec.structs.replace(run.config, loader_threads=run.other_threads)
-        sides |= {"real half": half, "real threads": neighbour(run, "threads", threads)}
+        sides |= {"real half": half, "real threads": run.beside("threads", threads)}
         found = _played(sides, rounds)
     batch = run.config.global_batch_size
     predicted = attribute([_of_attribution(found)], images=batch, rank_cores=cores)
@@ -136,11 +135,12 @@ def model_of(kind: str, work_ms: float) -> str:
     return f"resnext_bench.lab.campaigns.paced:busy.times_{max(0, round(work_ms / each_ms))}"
 
 
-def _opened(request: Request, root: Path) -> Recording:
-    return open_recording(request, inspect(), root=root, command=(), tell=lambda *_: None)
+def _opened(request: Request, root: Path) -> Setup:
+    asked = request | {"attribution_rounds": 2}  # so that a second loader is opened
+    return set_up(asked, inspect(), root=root, command=(), tell=lambda *_: None)
 
 
-def _played(sides: Mapping[str, Recording], rounds: int) -> dict[str, SideRounds]:
+def _played(sides: Mapping[str, Setup], rounds: int) -> dict[str, SideRounds]:
     """Let all sides take turns, with the turns of other kinds where the real one is there."""
     also = turns_of(sides["real"]) if "real" in sides else {}
     names = [*sides, *also]

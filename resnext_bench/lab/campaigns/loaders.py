@@ -32,7 +32,7 @@ from resnext_bench.pipelines.images.folder import ImageFolder, scan
 from resnext_bench.pipelines.making.made_images import ensure_made
 from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 from resnext_bench.reports.stats.effects import t_interval, to_percent
-from resnext_bench.session.turns.blocks import Block, in_rounds
+from resnext_bench.session.turns.blocks import Block, in_turn
 
 BATCH, SIZE, WORKERS, PREFETCH = 64, 224, 2, 2
 READY: Final = 2 * PREFETCH + 2
@@ -58,7 +58,7 @@ def main() -> None:
     # Loaders that fork come first: a fork beside DALI's threads may wait for ever.
     made = {name: _opened(name, folder) for name in sorted(SIDES, reverse=True)}
     blocks = [_block(made[name]) for name in SIDES]
-    lengths = in_rounds(blocks, 1 + options.rounds)[1:]
+    lengths = in_turn(blocks, 1 + options.rounds)[1:]
     rates = [[BLOCK * BATCH / took for took in row] for row in lengths]
     found = _facts(folder, options.rounds) | {
         "images_per_s": [[round(rate, 1) for rate in row] for row in rates],

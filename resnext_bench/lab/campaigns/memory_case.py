@@ -10,7 +10,7 @@ import torch
 
 from resnext_bench.lab.campaigns.live import live_bytes
 from resnext_bench.lab.campaigns.memory import IMAGE_SIZE
-from resnext_bench.machine.host.cores import peak_memory_gib
+from resnext_bench.machine.host.memory import peak_memory_gib
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.memory import Setting, training_memory
 from resnext_bench.resnext.names import parse

@@ -33,7 +33,7 @@ from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.stats.effects import t_interval, to_percent
 from resnext_bench.resnext.names import parse
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.setup import set_up
 from resnext_bench.session.turns.rounds import play_rounds
 
 BASE: Final[Request] = {
@@ -75,9 +75,7 @@ def main() -> None:
 def _session(number: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="variants-") as folder:
         runs = [
-            open_recording(
-                BASE | side, inspect(), root=Path(folder), command=(), tell=lambda *_: None
-            )
+            set_up(BASE | side, inspect(), root=Path(folder), command=(), tell=lambda *_: None)
             for side in SIDES
         ]
         played = play_rounds(

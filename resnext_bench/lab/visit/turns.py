@@ -7,13 +7,16 @@ is kept of it is its length; what that comes to is worked out where it is shown.
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
 
 from resnext_bench.lab.visit.tasks import Box, Findings, rounded
-from resnext_bench.session.turns.blocks import in_rounds
+from resnext_bench.session.turns.blocks import Judge, Lengths
+from resnext_bench.session.turns.stage import InProcess, Stage, Turn
 
 Call = Callable[[], object]
 BACK: Final = 2
@@ -41,13 +44,13 @@ def settle(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def timed(side: Side, device: torch.device) -> float:
-    """Seconds of one block. Its first time meets cold caches, and is not counted."""
+def timed(side: Side, device: torch.device, count: int) -> float:
+    """Seconds of one block of so many times. One more meets cold caches, and is not counted."""
     side.before()
     side.train(1)
     settle(device)
     start = time.perf_counter()
-    side.train(side.count)
+    side.train(count)
     settle(device)
     return time.perf_counter() - start
 
@@ -75,14 +78,27 @@ def take_turns(
         "units": [side.units * side.count for side in sides],
         "seconds": [],
     }
-    blocks = [lambda side=side: timed(side, device) for side in sides]
-    with findings.watched():
-        took = 0.0
-        while len(findings.found["seconds"]) < box.sizes.rounds:
-            if findings.found["seconds"] and took > box.left_s:
-                findings.found["cut"] = True
-                break
-            start = time.monotonic()
-            findings.found["seconds"] += rounded(in_rounds(blocks, BACK))
-            findings.keep()
-            took = time.monotonic() - start
+    turns = [Turn(side=place, steps=side.count) for place, side in enumerate(sides)]
+    with findings.watched(), ExitStack() as stack:
+        stage = Stage(
+            stack=stack, cores=1, sides=[InProcess(partial(timed, side, device)) for side in sides]
+        )
+        stage.take_turns(turns, box.sizes.rounds, over=_kept(box, findings))
+
+
+def _kept(box: Box, findings: Findings) -> Judge:
+    """Keep every pair of rounds, and say that the time is over where the next one has none."""
+    since = [time.monotonic()]
+
+    def over(seconds: Lengths) -> bool:
+        if not seconds or len(seconds) % BACK:
+            return False
+        findings.found["seconds"] = rounded(seconds)
+        findings.keep()
+        took, since[0] = time.monotonic() - since[0], time.monotonic()
+        if len(seconds) < box.sizes.rounds and took > box.left_s:
+            findings.found["cut"] = True
+            return True
+        return False
+
+    return over

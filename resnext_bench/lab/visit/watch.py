@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from resnext_bench.launch.watch import POLL_S
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.monitor import monitor, visible_gpus
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.reports.figures.validity import GpuUse
 from resnext_bench.reports.schema.machine import GpusSeen, known
@@ -32,7 +32,7 @@ class Watched:
     def __call__(self) -> Iterator[None]:
         """Watch the first visible GPU for as long as the block lasts."""
         with ExitStack() as stack:
-            watch = open_watch(stack.enter_context(nvml.session()), _visible())
+            watch = open_watch(stack.enter_context(monitor()), _visible())
             for track in watch.tracks:
                 track.before = set(self._strangers)
             watch.start()
@@ -53,8 +53,8 @@ class Watched:
 
 def strangers() -> frozenset[int]:
     """Processes on the first visible GPU; to be asked before this one uses it."""
-    with nvml.session() as library:
-        tracks = open_watch(library, _visible()).tracks
+    with monitor() as found:
+        tracks = open_watch(found, _visible()).tracks
         return frozenset(pid for track in tracks for pid in track.gpu.residents() or ())
 
 
@@ -66,7 +66,7 @@ def _look(watch: GpuWatch, over: threading.Event) -> None:
 
 def _visible() -> list[int]:
     try:
-        return [0] if nvml.visible_gpus() else []
+        return [0] if visible_gpus() else []
     except Exception:  # what is wrong with it is told by whoever uses it
         return []
 

@@ -17,6 +17,7 @@ from resnext_bench.machine.doctor.findings import (
     plain,
 )
 from resnext_bench.machine.host import cgroup
+from resnext_bench.wording import count_of
 
 _OFF: Final = frozenset({"", "0", "off", "false", "no", "none"})
 _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -137,7 +138,7 @@ def threads(sources: Sources, activity: Activity) -> Iterator[Finding]:
         check="threads",
         severity=Severity.DISTURBS,
         value=", ".join(f"{name}={count}" for name, count in over.items())
-        + f" on {usable} usable core{'s' * (usable > 1)}",
+        + f" on {count_of(usable, 'usable core')}",
         number=most,
         unit="threads",
         why="threads that must meet after each operation wait for those that have no core",

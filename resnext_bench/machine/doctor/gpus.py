@@ -14,13 +14,12 @@ from resnext_bench.machine.doctor.findings import (
     plain,
     read,
 )
-from resnext_bench.machine.gpu import boards, nvml
-from resnext_bench.machine.gpu.track import POWER_CAP, SLOWDOWN_REASONS
+from resnext_bench.machine.gpu.boards import read_board
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, GpuLost
+from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
-_SETTING: Final = 0x02
-"""Bit of nvmlDeviceGetCurrentClocksEventReasons: clocks held by a user's setting."""
 _SUSTAINED: Final = 0.75
 """Share of the highest clock that most boards hold under load; only where advice begins."""
 
@@ -48,26 +47,26 @@ class GpuState:
     power_w: float | None = None
     temperature_c: int | None = None
     compute_mode: str = ""
-    """As nvidia-smi names it, in lower case; see `boards.COMPUTE_MODES`."""
+    """As nvidia-smi names it, in lower case; see `nvml`."""
     lost: str = ""
     """What the driver says of a GPU that went away."""
 
 
 def read_gpus() -> tuple[GpuState, ...] | None:
     """The visible GPUs now; None where there is no library or no driver."""
-    with nvml.session() as library:
-        if library is None:
+    with monitor() as found:
+        if found is None:
             return None
-        driver = ", CUDA ".join(boards.driver_versions(library).values())
-        handles = nvml.visible_handles(library)
-        return tuple(
-            _state(nvml.Gpu(library=library, handle=handle), number, driver)
-            for number, handle in enumerate(handles)
-        )
+        driver = ", CUDA ".join(found.versions().values())
+        try:
+            gpus = found.gpus()
+        except GpuLost as error:
+            return (GpuState(index=0, driver=driver, lost=str(error)),)
+        return tuple(_state(gpu, number, driver) for number, gpu in enumerate(gpus))
 
 
-def _state(gpu: nvml.Gpu, number: int, driver: str) -> GpuState:
-    board, processes = boards.read_board(number, gpu), gpu.residents()
+def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
+    board, processes = read_board(number, gpu), gpu.residents()
     return GpuState(
         index=board.gpus[0],
         persistence=board.persistence,
@@ -80,9 +79,9 @@ def _state(gpu: nvml.Gpu, number: int, driver: str) -> GpuState:
         ecc=board.ecc,
         mig=board.mig,
         driver=driver,
-        sm_mhz=gpu.ask("nvmlDeviceGetClockInfo", nvml.SM_CLOCK),
+        sm_mhz=gpu.sm_mhz(),
         power_w=gpu.power_w(),
-        temperature_c=gpu.ask("nvmlDeviceGetTemperature", nvml.CORE_TEMPERATURE),
+        temperature_c=gpu.temperature_c(),
         compute_mode=board.compute_mode,
         lost=gpu.lost,
     )
@@ -229,7 +228,7 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
     if gpu.max_mhz is None or gpu.reasons is None:
         return hidden("GPU clocks", "the driver does not say")
     now = "" if gpu.sm_mhz is None else f", {gpu.sm_mhz:,} MHz now"
-    if gpu.reasons & _SETTING:
+    if gpu.reasons & USER_SETTING:
         return fine("GPU clocks", f"held by a setting{now}")
     held = round(gpu.max_mhz * _SUSTAINED)
     return Finding(

@@ -1,4 +1,4 @@
-"""The few questions asked of NVIDIA's management library; every one has an answer without it."""
+"""NVIDIA's management library as a monitor of GPUs: the only place that names its functions."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from resnext_bench.errors import CannotHere
+from resnext_bench.machine.gpu.facts import GpuFacts, GpuLost
+from resnext_bench.reports.schema.machine import Board
 
 SM_CLOCK: Final = 1
 MEMORY_CLOCK: Final = 2
@@ -14,12 +15,17 @@ MEMORY_CLOCK: Final = 2
 CORE_TEMPERATURE: Final = 0
 """The one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _NEVER: Final = frozenset({3, 13})
-"""NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND: asking again is in vain."""
+"""NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND: asking again is useless."""
 _GONE: Final = frozenset({15, 16})
 """NVML_ERROR_GPU_IS_LOST and _RESET_REQUIRED: the GPU is there no more until it is reset."""
 
-GpuFacts = tuple[str, float, tuple[int, int]]
-"""Name, memory in GiB, compute capability."""
+_COMPUTE_MODES: Final = {
+    0: "default",
+    1: "exclusive process",  # once "exclusive thread"; drivers no longer have it
+    2: "prohibited",
+    3: "exclusive process",
+}
+"""nvmlComputeMode_t in nvidia-smi's words."""
 
 
 @contextmanager
@@ -39,18 +45,45 @@ def session() -> Iterator[Any]:
             pynvml.nvmlShutdown()
 
 
-def visible_gpus() -> list[GpuFacts]:
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves visible, in that order."""
+@contextmanager
+def opened() -> Iterator["Nvml | None"]:
+    """Open NVML as a monitor, or None where there is none."""
     with session() as library:
-        if library is None:
-            return []
+        yield None if library is None else Nvml(library)
+
+
+class Nvml:
+    """The library and its visible GPUs."""
+
+    def __init__(self, library: Any) -> None:
+        """`library` is the module pynvml, initialised."""
+        self._library = library
+
+    def gpus(self) -> list["Gpu"]:
+        """List those that CUDA_VISIBLE_DEVICES leaves visible, in that order; raises GpuLost."""
         try:
-            return [_facts(library, handle) for handle in visible_handles(library)]
-        except library.NVMLError as error:
-            raise CannotHere(
-                f"a GPU does not answer: {error}; see nvidia-smi, and reset it or leave it out "
-                "with CUDA_VISIBLE_DEVICES"
-            ) from error
+            handles = visible_handles(self._library)
+        except self._library.NVMLError as error:
+            raise GpuLost(str(error)) from error
+        return [Gpu(library=self._library, handle=handle) for handle in handles]
+
+    def versions(self) -> dict[str, str]:
+        """Of the driver, and of the newest CUDA that it takes."""
+        driver = self._ask("nvmlSystemGetDriverVersion")
+        cuda = self._ask("nvmlSystemGetCudaDriverVersion_v2")
+        found = {
+            "driver": "" if driver is None else str(driver),
+            # 13020 is 13.2
+            "driver's CUDA": "" if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
+        }
+        return {name: text for name, text in found.items() if text}
+
+    def _ask(self, function: str) -> Any:
+        """The answer of a function about the host, or None."""
+        try:
+            return getattr(self._library, function)()
+        except Exception:  # NVML's own error types, and functions that an old library lacks
+            return None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,7 +98,7 @@ class Gpu:
     """Questions it will never answer; each would cost as much as one that it does."""
 
     def ask(self, function: str, *arguments: Any) -> Any:
-        """The answer of a function of NVML to these arguments behind the handle."""
+        """The answer of a function of NVML to these arguments after the handle."""
         question = (function, *arguments)
         if self.lost or question in self._silent:
             return None
@@ -112,18 +145,81 @@ class Gpu:
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         return None if rates is None else int(rates.gpu)
 
+    def facts(self) -> GpuFacts:
+        """Name, memory and compute capability; raises GpuLost."""
+        library = self.library
+        try:
+            name = library.nvmlDeviceGetName(self.handle)
+            memory = library.nvmlDeviceGetMemoryInfo(self.handle).total / 2**30
+            major, minor = library.nvmlDeviceGetCudaComputeCapability(self.handle)
+        except library.NVMLError as error:
+            raise GpuLost(str(error)) from error
+        return str(name), float(memory), (int(major), int(minor))
+
+    def board(self) -> Board:
+        """What is set on its board."""
+        ecc, mode = self.ask("nvmlDeviceGetEccMode"), self.ask("nvmlDeviceGetComputeMode")
+        return Board(
+            gpus=(),
+            uuids=(str(self.ask("nvmlDeviceGetUUID") or ""),),
+            name=str(self.ask("nvmlDeviceGetName") or ""),
+            sm_max_mhz=self.ask("nvmlDeviceGetMaxClockInfo", SM_CLOCK),
+            memory_max_mhz=self.ask("nvmlDeviceGetMaxClockInfo", MEMORY_CLOCK),
+            power_limit_w=_watts(self.ask("nvmlDeviceGetEnforcedPowerLimit")),
+            default_limit_w=_watts(self.ask("nvmlDeviceGetPowerManagementDefaultLimit")),
+            ecc=None if ecc is None else bool(ecc[0]),
+            persistence=_switch(self.ask("nvmlDeviceGetPersistenceMode")),
+            mig=self._is_mig(),
+            compute_mode="" if mode is None else _COMPUTE_MODES.get(mode, f"mode {mode}"),
+        )
+
+    def _is_mig(self) -> bool | None:
+        """A MIG device has no mode of its own: it is one."""
+        if _switch(self.ask("nvmlDeviceIsMigDeviceHandle")):
+            return True
+        mode = self.ask("nvmlDeviceGetMigMode")
+        return None if mode is None else bool(mode[0])
+
+    def sm_mhz(self) -> int | None:
+        """Clock of its multiprocessors now."""
+        return _whole(self.ask("nvmlDeviceGetClockInfo", SM_CLOCK))
+
+    def memory_mhz(self) -> int | None:
+        """Clock of its memory now."""
+        return _whole(self.ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK))
+
+    def temperature_c(self) -> int | None:
+        """Of its cores."""
+        return _whole(self.ask("nvmlDeviceGetTemperature", CORE_TEMPERATURE))
+
+    def free_gib(self) -> float | None:
+        """Memory that nobody holds."""
+        memory = self.ask("nvmlDeviceGetMemoryInfo")
+        return None if memory is None else float(memory.free) / 2**30
+
     def residents(self) -> set[int] | None:
         """Ids of the processes that compute on it."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses")
         return None if found is None else {int(process.pid) for process in found}
 
+    def use_by_process(self, since_us: int) -> dict[int, float]:
+        """Per cent of its time by process, the latest since that moment (of the wall clock)."""
+        found = self.ask("nvmlDeviceGetProcessUtilization", since_us) or ()
+        return {int(use.pid): float(use.smUtil) for use in found}
 
-def ask_system(library: Any, function: str) -> Any:
-    """The answer of a function of NVML about the host, or None."""
-    try:
-        return getattr(library, function)()
-    except Exception:  # NVML's own error types, and functions that an old library lacks
-        return None
+
+def _whole(answer: Any) -> int | None:
+    return None if answer is None else int(answer)
+
+
+def _switch(answer: Any) -> bool | None:
+    """On, off or not told."""
+    return None if answer is None else bool(answer)
+
+
+def _watts(milliwatts: Any) -> float | None:
+    """NVML counts power in milliwatts."""
+    return None if milliwatts is None else milliwatts / 1000
 
 
 def visible_handles(library: Any) -> list[Any]:
@@ -135,7 +231,7 @@ def visible_handles(library: Any) -> list[Any]:
     handles = []
     for entry in (part.strip() for part in wanted.split(",")):
         handle = _handle(library, entry, count)
-        if handle is None:  # CUDA ignores everything behind the first invalid entry
+        if handle is None:  # CUDA ignores everything after the first invalid entry
             break
         handles.append(handle)
     return handles
@@ -155,10 +251,3 @@ def _by_prefix(library: Any, entry: str, count: int) -> Any | None:
     handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
     found = [one for one in handles if str(library.nvmlDeviceGetUUID(one)).startswith(entry)]
     return found[0] if entry.startswith("GPU-") and len(found) == 1 else None
-
-
-def _facts(library: Any, handle: Any) -> GpuFacts:
-    name = library.nvmlDeviceGetName(handle)
-    memory = library.nvmlDeviceGetMemoryInfo(handle).total / 2**30
-    major, minor = library.nvmlDeviceGetCudaComputeCapability(handle)
-    return str(name), float(memory), (int(major), int(minor))

@@ -6,17 +6,10 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from resnext_bench.machine.gpu.nvml import CORE_TEMPERATURE, MEMORY_CLOCK, SM_CLOCK, Gpu
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS
+from resnext_bench.machine.gpu.monitor import Gpu
 from resnext_bench.reports.schema.machine import GpusSeen, Numbers
 
-SLOWDOWN_REASONS: Final = {
-    "hardware slowdown": 0x08,
-    "software thermal slowdown": 0x20,
-    "hardware thermal slowdown": 0x40,
-    "power brake": 0x80,
-}
-"""Bits of nvmlDeviceGetCurrentClocksEventReasons that make a run invalid (NVML reference)."""
-POWER_CAP: Final = 0x04
 _NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
 SELDOM: Final = 4
 """What changes slowly is asked for every fourth time: each question costs the driver some time."""
@@ -74,12 +67,12 @@ class Track:
         moment = Moment(
             at_s=at_s,
             reasons=gpu.clocks_down(),
-            sm_mhz=gpu.ask("nvmlDeviceGetClockInfo", SM_CLOCK),
+            sm_mhz=gpu.sm_mhz(),
             power_w=gpu.power_w(),
             energy_j=gpu.energy_j(),
             foreign_percent=self._foreign_use(since_us),
-            memory_mhz=gpu.ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK) if seldom else None,
-            temperature_c=gpu.ask("nvmlDeviceGetTemperature", CORE_TEMPERATURE) if seldom else None,
+            memory_mhz=gpu.memory_mhz() if seldom else None,
+            temperature_c=gpu.temperature_c() if seldom else None,
             use_percent=gpu.use_percent() if seldom else None,
         )
         if gpu.lost and self.lost_s is None:
@@ -93,8 +86,7 @@ class Track:
         """Per cent of the GPU's time, by processes noted before the start."""
         if not self.before:
             return 0.0
-        found = self.gpu.ask("nvmlDeviceGetProcessUtilization", since_us) or ()
-        latest = {int(use.pid): float(use.smUtil) for use in found}
+        latest = self.gpu.use_by_process(since_us)
         return sum(use for pid, use in latest.items() if pid in self.before)
 
     def values(self, name: str) -> list[float]:

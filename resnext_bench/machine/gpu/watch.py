@@ -6,16 +6,14 @@ A GPU that goes away is remembered, as whatever fails afterwards fails because o
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Any
 
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, GpuLost
+from resnext_bench.machine.gpu.monitor import Monitor
 from resnext_bench.machine.gpu.track import (
-    POWER_CAP,
-    SLOWDOWN_REASONS,
     Track,
     columns_of,
     mean_foreign,
@@ -28,7 +26,7 @@ _BAD = sum(SLOWDOWN_REASONS.values())
 
 @dataclass(kw_only=True, slots=True)
 class GpuWatch:
-    """Samples NVML's answers about the GPUs in use; with no tracks it watches nothing."""
+    """Samples what the driver answers about the GPUs in use; with no tracks it watches nothing."""
 
     tracks: list[Track] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
@@ -105,15 +103,15 @@ class GpuWatch:
         return 100 * sum(bool(one & bits) for one in self._bits) / count if count else 0.0
 
 
-def open_watch(library: Any | None, visible: list[int]) -> GpuWatch:
-    """A watch over the GPUs with these indices among the visible ones."""
-    if library is None or not visible:
+def open_watch(monitor: Monitor | None, visible: Sequence[int]) -> GpuWatch:
+    """Open a watch over the GPUs with these indices among the visible ones."""
+    if monitor is None or not visible:
         return GpuWatch()
     try:
-        handles = nvml.visible_handles(library)
-    except library.NVMLError:  # one was lost before: the ranks will say so in their own words
+        found = monitor.gpus()
+    except GpuLost:  # the ranks will say so in their own words
         return GpuWatch()
-    gpus = {index: nvml.Gpu(library=library, handle=handles[index]) for index in visible}
+    gpus = {index: found[index] for index in visible}
     return GpuWatch(
         tracks=[
             Track(gpu=gpu, index=index if (told := gpu.index) is None else told)

@@ -123,38 +123,3 @@ def cpu_seconds(pids: Iterable[int], proc: Path = _PROC) -> float:
         fields = text[text.rindex(")") + 2 :].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / _TICKS_PER_S
-
-
-def peak_resident_gib(pids: Iterable[int], proc: Path = _PROC) -> float:
-    """Peak resident sets of these processes, added up, GiB."""
-    return sum(_high_water_gib(proc / str(pid) / "status") for pid in pids)
-
-
-def available_memory_gib(proc: Path = _PROC) -> float:
-    """What the kernel would give to new processes of this machine without swapping, GiB."""
-    for line in (proc / "meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) / 2**20
-    return 0.0
-
-
-def reset_peak_memory() -> None:
-    """Let the kernel count this process's peak resident set from here on, where it may."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
-
-
-def peak_memory_gib() -> float:
-    """Peak resident set of this process since the last reset, GiB."""
-    return _high_water_gib(_PROC / "self" / "status")
-
-
-def _high_water_gib(status: Path) -> float:
-    try:
-        lines = status.read_text().splitlines()
-    except OSError:
-        return 0.0
-    found = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    return next(found, 0) / 2**20

@@ -8,7 +8,6 @@ affinity mask, and those with the same one share it out.
 import os
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -63,7 +62,7 @@ def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
     )
 
 
-def wait_for_masks(member: Member, sleep: Callable[[float], None] = time.sleep) -> Masks:
+def wait_for_masks(member: Member) -> Masks:
     """Masks of this node's ranks, once all have started, and of what else is on this host."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -77,7 +76,7 @@ def wait_for_masks(member: Member, sleep: Callable[[float], None] = time.sleep) 
                 f"{member.launcher} speaks of {member.nproc_per_node} ranks on this node, but only "
                 f"{len(masks)} have started after {PATIENCE_S:.0f} s"
             )
-        sleep(0.1)
+        time.sleep(0.1)
 
 
 def _masks(member: Member, proc: Path) -> Masks:

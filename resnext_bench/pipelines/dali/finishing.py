@@ -15,7 +15,7 @@ import torch
 from torch.utils.dlpack import from_dlpack
 
 from resnext_bench.pipelines.batches import Batch, BatchSpec
-from resnext_bench.pipelines.images.resize import resize_into
+from resnext_bench.pipelines.images.pixels import resize_into
 
 CROPS_AHEAD: Final = 2
 """Batches of crops that DALI holds: one is finished while the next is decoded."""

@@ -1,6 +1,5 @@
 """Folders of images, laid out as torchvision's ImageFolder: root/class/**/image."""
 
-import difflib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Literal
 
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.shards.ranges import Part, Ranges
+from resnext_bench.wording import nearest
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 DESCRIPTION = "dataset.json"
@@ -102,8 +102,8 @@ def _nearest(root: Path) -> Path | None:
         names = [path.name for path in root.parent.iterdir() if path.is_dir()]
     except OSError:
         return None
-    close = difflib.get_close_matches(root.name, names, n=1)
-    return root.parent / close[0] if close else None
+    near = nearest(root.name, names)
+    return root.parent / near if near else None
 
 
 def _require_images(root: Path, classes: tuple[str, ...], found: list[tuple[str, int]]) -> None:

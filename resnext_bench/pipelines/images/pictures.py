@@ -2,7 +2,9 @@
 
 import io
 import stat
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +37,9 @@ _SIGNS: Final = (
     (b"\x89PNG", "PNG, damaged"),
 )
 _MARKUP: Final = ((b"<svg", "SVG"), (b"<html", "HTML"), (b"<!doctype html", "HTML"))
+PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_EXIF: Final = 0x08
+"""A bit of the extended header of a WebP."""
 _BRANDS: Final = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
 
 
@@ -115,6 +120,40 @@ def looks_like(head: bytes) -> str:
     except UnicodeDecodeError:
         return "unknown"
     return "text"
+
+
+def has_exif_in_webp(content: bytes | memoryview) -> bool:
+    """Whether it begins as a WebP does that has Exif data (RFC 9649, 2.7).
+
+    Torchvision's decoder leaves a WebP as it lies, whatever its Exif data says.
+    """
+    head = bytes(memoryview(content)[:21])
+    extended = head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X"
+    return extended and len(head) > 20 and bool(head[20] & _EXIF)
+
+
+def is_damaged_png(content: bytes | memoryview) -> bool:
+    """Whether it begins as a PNG does, and a part of it is cut or has another checksum.
+
+    Torchvision's decoder dies of one. A part, after 4 bytes of length and 4 of name, ends in a
+    checksum of name and content (PNG specification, 5.3).
+    """
+    view = memoryview(content)
+    if bytes(view[: len(PNG_SIGNATURE)]) != PNG_SIGNATURE:
+        return False
+    place = len(PNG_SIGNATURE)
+    while place + 12 <= len(view):
+        (length,) = struct.unpack_from(">I", view, place)
+        end = place + 8 + length
+        if end + 4 > len(view):
+            return True
+        (told,) = struct.unpack_from(">I", view, end)
+        if zlib.crc32(view[place + 4 : end]) != told:
+            return True
+        if bytes(view[place + 4 : place + 8]) == b"IEND":
+            return False
+        place = end + 4
+    return True
 
 
 def _why(error: Exception) -> Why:

@@ -8,6 +8,7 @@ import msgspec
 
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.names import printable
+from resnext_bench.wording import count_of
 
 NAMED: Final = 3
 MOST_CLASSES: Final = 1_000_000
@@ -71,7 +72,7 @@ def found_words(made_of: Sequence[tuple[str, int]]) -> str:
     """What samples consist of, in words: "found: jpg;json (12 samples), txt (1 sample)"."""
     if not made_of:
         return "found: nothing that belongs to a sample"
-    kinds = [f"{kind} ({count:,} sample{'s' * (count > 1)})" for kind, count in made_of[:NAMED]]
+    kinds = [f"{kind} ({count_of(count, 'sample')})" for kind, count in made_of[:NAMED]]
     return f"found: {', '.join(kinds)}" + ", …" * (len(made_of) > NAMED)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from resnext_bench.pipelines.shards.crc32c import masked
+from resnext_bench.pipelines.shards.records import masked_crc32c
 
 BLOCK: Final = tarfile.BLOCKSIZE
 END: Final = bytes(2 * BLOCK)
@@ -143,7 +143,7 @@ class RecordWriter(ShardWriter):
     def _record(self, sample: Sample) -> bytes:
         data = example(sample.content, sample.label)
         length = struct.pack("<Q", len(data))
-        sums = (struct.pack("<I", masked(part)) for part in (length, data))
+        sums = (struct.pack("<I", masked_crc32c(part)) for part in (length, data))
         return length + next(sums) + data + next(sums)
 
     def _line(self, sample: Sample, begin: int, length: int) -> str:

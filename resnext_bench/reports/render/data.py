@@ -18,7 +18,7 @@ from resnext_bench.reports.figures.datasets import (
     Spread,
     Storage,
 )
-from resnext_bench.reports.render.words import count_of
+from resnext_bench.wording import count_of
 
 NAMED: Final = 5
 

@@ -8,7 +8,7 @@ from resnext_bench.reports.figures.loaders import Knee, LoaderBench, LoaderRate,
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.terminal import draw
-from resnext_bench.reports.render.words import count_of
+from resnext_bench.wording import count_of
 
 
 def sections(bench: LoaderBench) -> Iterator[Section]:

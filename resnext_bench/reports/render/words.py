@@ -4,6 +4,7 @@ from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.reports.schema.record import DataSet, Record, SlowSteps
 from resnext_bench.reports.schema.topology import Topology
+from resnext_bench.wording import count_of
 
 
 def precision(config: RunConfig) -> str:
@@ -156,12 +157,6 @@ def duration(seconds: float) -> str:
         if value < most:
             return f"{value:.{int(value < 10 and unit != 's')}f} {unit}"
     return f"{minutes / 1440:,.0f} days"
-
-
-def count_of(value: int, word: str) -> str:
-    """A number and its word: "1 class", "1,000 classes"."""
-    plural = f"{word}es" if word.endswith("s") else f"{word}s"
-    return f"{value:,} {word if value == 1 else plural}"
 
 
 def short(value: float, digits: int, sign: str = "-") -> str:

@@ -22,8 +22,8 @@ from resnext_bench.reports.store.facts import word
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
 from resnext_bench.session.compare.contest import Tick
 from resnext_bench.session.compare.periods import fit_blocks, most_steps
-from resnext_bench.session.runs.data import record_of
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.data import record_of
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs.run import measure_session
 from resnext_bench.session.turns.blocks import Lengths, in_words
 from resnext_bench.session.turns.duet import Played, Score, play
@@ -68,12 +68,14 @@ class Configured:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the verdict must know."""
-        unused = self.design == "duet" and any("steps" in run.request for run in (self.a, self.b))
+        unused = self.design == "duet" and any(
+            "steps" in run.setup.request for run in (self.a, self.b)
+        )
         return (*self.told, *((STEPS_UNUSED,) if unused else ()), *self._of_data())
 
     def _of_data(self) -> tuple[str, ...]:
         """What the sides' folders were taken to mean."""
-        a, b = (run.data.notes if run.data else () for run in (self.a, self.b))
+        a, b = (run.setup.data.notes if run.setup.data else () for run in (self.a, self.b))
         if a == b:
             return a
         return (*(f"a: {note}" for note in a), *(f"b: {note}" for note in b))
@@ -120,7 +122,7 @@ class Configured:
         except SessionFailed as failed:
             found = failed.failure
             for name, run in (("a", self.a), ("b", self.b)):
-                if Path(found.log).is_relative_to(run.folder.absolute()):
+                if Path(found.log).is_relative_to(run.setup.folder.absolute()):
                     what = f"{name}, session {number}: {found.what}"
                     raise SessionFailed(msgspec.structs.replace(found, what=what)) from failed
             raise
@@ -153,10 +155,10 @@ class Configured:
         return Side(
             given=given,
             run=run.id,
-            requested=run.request,
+            requested=run.setup.request,
             resolved=run.config,
-            choices=run.resolved.choices,
-            data=record_of(run.data).digest if run.data else "",
+            choices=run.setup.resolved.choices,
+            data=record_of(run.setup.data).digest if run.setup.data else "",
         )
 
     def _duet(self, number: int, order: Order, tick: Tick) -> Pair:
@@ -170,7 +172,7 @@ class Configured:
         )
         at = datetime.now(UTC)
         self.so_far.clear()
-        played = play(self.a, self.b, score, number, order, tick, self.so_far)
+        played = play(self.a.setup, self.b.setup, score, number, order, tick, self.so_far)
         self.so_far.clear()
         self.block_steps = played.block_steps
         measured = self._comparable(of_duet(*played.results, played.block_steps))

@@ -15,7 +15,8 @@ from resnext_bench.reports.store import runs
 from resnext_bench.session.compare.configured import Configured
 from resnext_bench.session.compare.contest import Contest
 from resnext_bench.session.compare.opening import Display
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import set_up
 
 _DESIGNS: Final[tuple[Design, ...]] = ("duet", "relaunch")
 
@@ -115,7 +116,9 @@ def _source(
     display: Display,
 ) -> Configured:
     a, b = (
-        open_recording(request, machine, root=folder, command=command, tell=display.preparing)
+        Recording(
+            setup=set_up(request, machine, root=folder, command=command, tell=display.preparing)
+        )
         for _ in range(2)
     )
     source = Configured(

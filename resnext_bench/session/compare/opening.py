@@ -28,8 +28,9 @@ from resnext_bench.session.compare.contest import Contest, Source, State
 from resnext_bench.session.compare.opening_script import reopened
 from resnext_bench.session.compare.periods import SLOW_COME
 from resnext_bench.session.compare.script import Wanted
-from resnext_bench.session.runs.data import prepare_data, record_of
-from resnext_bench.session.runs.recording import Recording, open_recording
+from resnext_bench.session.data import prepare_data, record_of
+from resnext_bench.session.recording import Recording
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.version import own_version
 
@@ -84,7 +85,9 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
 def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> Configured:
     began_s = time.monotonic()  # making and checking images counts
     a, b = (
-        open_recording(side, machine, root=folder, command=asked.command, tell=display.preparing)
+        Recording(
+            setup=set_up(side, machine, root=folder, command=asked.command, tell=display.preparing)
+        )
         for side in (asked.a, asked.b)
     )
     source = Configured(
@@ -216,16 +219,16 @@ def _reopened(
             f"{side.run} cannot be resumed: its images are not those they were; "
             "start a new comparison"
         )
-    run = Recording(
+    setup = Setup(
         folder=root / side.run,
         command=kept.command,
-        created=datetime.fromisoformat(kept.created),
         request=side.requested,
         machine=machine,
         resolved=resolved,
         topology=place_ranks(resolved.config, machine),
         data=data,
     )
+    run = Recording(setup=setup, created=datetime.fromisoformat(kept.created))
     for session in sessions:
         run.results.append(_read_result(run, session.number))
         run.sessions.append(session)

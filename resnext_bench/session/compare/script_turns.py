@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -18,18 +18,16 @@ from numpy.typing import NDArray
 from resnext_bench import tokens
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.turning import Left, TooLong, TurningScript
-from resnext_bench.machine.host.cores import peak_resident_gib
-from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.session.turns.blocks import (
     BLOCK_S,
     FEWEST_PAIRS,
     FEWEST_STEPS,
     MOST_PAIRS,
     MOST_STEPS,
-    Block,
-    alternate,
+    Lengths,
 )
-from resnext_bench.session.turns.room import SECOND_SIDE, gpu_free_gib
+from resnext_bench.session.turns.room import Free, lack_beside
+from resnext_bench.session.turns.stage import Stage, Turn
 
 FEWEST_TURNS: Final = 4
 """Pairs of blocks that a session must have to count, one more going before them."""
@@ -118,98 +116,44 @@ def take_turns(
     The first one begins each ABBA quad. Raises NoTurns where they cannot, and Left or TooLong as
     sides do; whatever happens, nothing of them is left.
     """
+    played: Lengths = []
     with ExitStack() as stack:
-        stage = _Stage(stack=stack, sides=sides, plan=plan, ends_s=ends_s, tick=tick)
-        stage.build(gpus)
-        stage.play()
-        stage.release()
-    return Turns(pairs=stage.counted, quiet_percent=stage.quiet_percent)
-
-
-@dataclass(kw_only=True, slots=True)
-class _Stage:
-    stack: ExitStack
-    sides: tuple[TurningScript, TurningScript]
-    plan: Plan
-    ends_s: float
-    tick: Tick
-    started: list[TurningScript] = field(default_factory=list)
-    blocks: dict[str, int] = field(default_factory=dict)
-    waiting_s: float = 0.0
-    waiting_cpu_s: float = 0.0
-
-    @property
-    def counted(self) -> int:
-        """Whole quads: an odd pair would leave the cost of being second with one side."""
-        whole = min((self.blocks.get(side.name, 0) for side in self.sides), default=0) - 1
-        return max(0, whole - whole % 2)
-
-    @property
-    def quiet_percent(self) -> float:
-        """How busy the waiting side was."""
-        return 100 * self.waiting_cpu_s / max(self.waiting_s * len(os.sched_getaffinity(0)), 1e-9)
-
-    def build(self, gpus: int) -> None:
-        """Start one after the other, each up to the end of its warm-up."""
-        free_gib = gpu_free_gib(range(gpus))
-        for side in self.sides:
-            self.started.append(self.stack.enter_context(side))
-            self._answer(side)
-            side.give(self.plan.warm_up)
-            self._answer(side)
-            if len(self.started) == 1:
-                _require_room(side, gpus, free_gib)
-
-    def play(self) -> None:
-        """All pairs of blocks that there are."""
-        first, second = self.sides
-        blocks = self._block(first, second), self._block(second, first)
+        stage: Stage[TurningScript] = Stage(
+            stack=stack,
+            cores=len(os.sched_getaffinity(0)),
+            tell=lambda blocks: tick(_counted(played)),
+        )
+        before = Free.look(range(gpus))
+        stage.build(lambda: sides[0], warm_up=plan.warm_up)
+        if lack := lack_beside(sides[0].script.pids, before):
+            raise NoTurns(lack)
+        stage.build(lambda: sides[1], warm_up=plan.warm_up)
         try:
-            alternate(*blocks, 1 + self.plan.most_pairs)
+            block = 1 + plan.block_steps
+            turns = [Turn(side=0, steps=block), Turn(side=1, steps=block)]
+            stage.take_turns(turns, 1 + plan.most_pairs, so_far=played)
         except Left as left:
             if left.code:
                 raise
-
-    def release(self) -> None:
-        """Nobody waits for a turn any more."""
-        for side in self.sides:
-            side.give(tokens.END)
-        for side in self.sides:
-            code = side.script.wait(self.ends_s - time.monotonic(), self._tell)
-            if code is None:
-                raise TooLong(side.name)
-            if code:
-                raise Left(side.name, code)
-
-    def _block(self, side: TurningScript, other: TurningScript) -> Block:
-        def block() -> float:
-            cpu_s, start = other.cpu_s(), time.monotonic()
-            side.give(1 + self.plan.block_steps)
-            length_ns = self._answer(side)
-            done = self.blocks[side.name] = self.blocks.get(side.name, 0) + 1
-            if done > 1:  # in the first pair loaders still fill their queues
-                self.waiting_s += time.monotonic() - start
-                self.waiting_cpu_s += other.cpu_s() - cpu_s
-            return length_ns / 1e9
-
-        return block
-
-    def _answer(self, side: TurningScript) -> int:
-        return side.answer(self.started, self.ends_s, self._tell)
-
-    def _tell(self) -> None:
-        self.tick(self.counted)
+        _release(sides, ends_s, lambda: tick(_counted(played)))
+    return Turns(pairs=_counted(played), quiet_percent=stage.quiet_percent)
 
 
-def _require_room(side: TurningScript, gpus: int, free_gib: float) -> None:
-    """Raise NoTurns when the second side, judged by the first, would not fit beside it."""
-    left_gib = gpu_free_gib(range(gpus))
-    needs = [("memory", peak_resident_gib(side.script.pids), free_memory_gib())]
-    if left_gib < float("inf"):
-        needs.append(("GPU memory", free_gib - left_gib, left_gib))
-    for what, took, there in needs:
-        if SECOND_SIDE * took > there:
-            raise NoTurns(
-                f"{what} cannot hold both sides: about {SECOND_SIDE * took:.1f} GiB for the second "
-                f"one, {there:.1f} GiB are free; use --design relaunch"
-            )
+def _counted(played: Lengths) -> int:
+    """Whole quads: an odd pair would leave the cost of being second with one side."""
+    whole = len(played) - 1
+    return max(0, whole - whole % 2)
+
+
+def _release(
+    sides: tuple[TurningScript, TurningScript], ends_s: float, tick: Callable[[], None]
+) -> None:
+    """Let both run on freely to their ends: nobody waits for a turn any more."""
+    for side in sides:
+        side.give(tokens.END)
+    for side in sides:
+        code = side.script.wait(ends_s - time.monotonic(), tick)
+        if code is None:
+            raise TooLong(side.name)
+        if code:
+            raise Left(side.name, code)

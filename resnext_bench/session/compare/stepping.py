@@ -158,8 +158,8 @@ class Stepping(Scripted):
         assert self.plan
         self._clear(number)
         at, session, limit_s = datetime.now(UTC), self._session(number), self._limit_s()
-        a, b = (self._turning(name, session) for name in "ab")
         start = time.monotonic()
+        a, b = (self._turning(name, session, start + limit_s) for name in "ab")
         try:
             sides = (a, b) if order == "ab" else (b, a)
             turns = take_turns(sides, self.plan, start + limit_s, len(self.machine.gpus), tick)
@@ -173,10 +173,10 @@ class Stepping(Scripted):
         self.design = "duet"
         return self._pair(number, order, at, (a, b), steps, turns, time.monotonic() - start)
 
-    def _turning(self, name: str, session: Path) -> TurningScript:
+    def _turning(self, name: str, session: Path, ends_s: float) -> TurningScript:
         pipes, command = session / f"turns-{name}", self._command(name, session)
         variables = {**command.variables, TURNS_VARIABLE: str(pipes)}
-        return TurningScript(name, replace(command, variables=variables), pipes)
+        return TurningScript(name, replace(command, variables=variables), pipes, ends_s)
 
     def _launch(self, number: int, name: str, session: Path, tick: partial[None]) -> Launched:
         found = Scripted._launch(self, number, name, session, tick)

@@ -19,9 +19,10 @@ from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import temporary_folder
-from resnext_bench.session.runs.data import Tell
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session.data import Tell
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs.run import measure_session
+from resnext_bench.session.setup import set_up
 from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
@@ -146,9 +147,7 @@ _LATER: Final = ("profile", "attribute")
 def _peak_gib(request: Request, machine: Machine) -> float | None:
     short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
     with temporary_folder() as root:
-        run = open_recording(
-            short, machine, root=root, command=(), tell=lambda *_: None, member=None
-        )
+        run = Recording(setup=set_up(short, machine, root=root, command=(), tell=lambda *_: None))
         try:
             measure_session(run, 1, choose_port(0), lambda _: None)
         except SessionFailed as failed:

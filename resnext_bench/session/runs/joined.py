@@ -5,6 +5,7 @@ is left of this one's folder, unless it failed: then its log says why.
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from resnext_bench.errors import RunFailed
@@ -17,8 +18,8 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.store.files import make_temporary_folder
-from resnext_bench.session.runs.recording import Recording, open_recording
 from resnext_bench.session.runs.run import TIMEOUT_S
+from resnext_bench.session.setup import Setup, set_up
 
 
 def take_part(request: Request, machine: Machine, member: Member, runs: Path) -> None:
@@ -29,12 +30,10 @@ def take_part(request: Request, machine: Machine, member: Member, runs: Path) ->
     root = make_temporary_folder()
     keep = False
     try:
-        run = open_recording(
-            request, machine, root=root, command=(), tell=lambda *_: None, member=member
-        )
-        run.root = runs
-        for number in range(1, run.config.sessions + 1):
-            _train(run, member, run.session_folder(number), number)
+        setup = set_up(request, machine, root=root, command=(), tell=lambda *_: None, member=member)
+        setup = replace(setup, traces=runs)
+        for number in range(1, setup.config.sessions + 1):
+            _train(setup, member, setup.session_folder(number), number)
     except RunFailed:
         keep = True
         raise
@@ -43,9 +42,9 @@ def take_part(request: Request, machine: Machine, member: Member, runs: Path) ->
             shutil.rmtree(root, ignore_errors=True)
 
 
-def _train(run: Recording, member: Member, folder: SessionFolder, number: int) -> None:
-    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
-    with Processes(run.commands(folder, 0), folder) as processes:
+def _train(setup: Setup, member: Member, folder: SessionFolder, number: int) -> None:
+    folder.create(setup.job(number, TIMEOUT_S), setup.data.images if setup.data else None)
+    with Processes(setup.commands(folder, 0), folder) as processes:
         codes = wait_for_end(processes, folder, lambda _: None, member.rank)
     if any(codes):
         raise_unwritten(folder)

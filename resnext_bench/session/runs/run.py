@@ -18,8 +18,7 @@ from resnext_bench.errors import (
 )
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.machine.inventory import Machine
@@ -30,9 +29,11 @@ from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
 from resnext_bench.reports.schema.record import Record, Session
 from resnext_bench.session.attribution import attributed_session
-from resnext_bench.session.runs.lost_gpus import lost_gpus_named
-from resnext_bench.session.runs.recording import Recording, Started, open_recording
+from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
+from resnext_bench.session.setup import set_up
+from resnext_bench.session.watching import watching
+from resnext_bench.wording import count_of
 
 TIMEOUT_S = 300.0
 """Longest wait of one rank for another: above any first step, below any user's patience."""
@@ -71,11 +72,11 @@ def execute(
     """
     port = 0 if member else choose_port(int(request.get("port", 0)))
     told = display.preparing
-    run = open_recording(request, machine, root=root, command=command, tell=told, member=member)
-    run.note = note
-    display.planned(run.config, run.resolved.choices, run.folder)
+    setup = set_up(request, machine, root=root, command=command, tell=told, member=member)
+    display.planned(setup.config, setup.resolved.choices, setup.folder)
     with ExitStack() as stack:
-        run.neighbour = _held(stack, f"run {run.id}")
+        holder = _held(stack, f"run {setup.id}")
+        run = Recording(setup=setup, before=tuple(filter(None, (note, holder))))
         return _recorded(run, port, display)
 
 
@@ -102,7 +103,7 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
     except (KeyboardInterrupt, Interrupted):
         with undisturbed():
             record = run.close("interrupted", _where(run, "interrupted"), None)
-        raise Interrupted(f"interrupted; the record is in {run.folder}", record) from None
+        raise Interrupted(f"interrupted; the record is in {run.setup.folder}", record) from None
     except Exception as error:
         # Finished sessions are kept whatever went wrong after them; the error is then told.
         if not is_of_the_environment(error):
@@ -125,20 +126,17 @@ def _where(run: Recording, what: str) -> str:
     """Where a run was cut."""
     if run.cut:
         return f"{what} after {run.cut}"
-    sessions = len(run.sessions)
-    return f"{what} after {sessions} complete session{'s' * (sessions != 1)}"
+    return f"{what} after {count_of(len(run.sessions), 'complete session')}"
 
 
 def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:
     """Launch all ranks once, measure their window, and keep what it came to."""
     folder = run.session_folder(number)
-    folder.create(run.job(number, TIMEOUT_S), run.data.images if run.data else None)
-    plan = run.commands(folder, port)
+    setup = run.setup
+    folder.create(setup.job(number, TIMEOUT_S), setup.data.images if setup.data else None)
+    plan = setup.commands(folder, port)
     started, clock, load = datetime.now(UTC), time.monotonic(), load_1min()
-    with ExitStack() as stack:
-        watch = open_watch(stack.enter_context(nvml.session()), run.gpu_indices())
-        stack.enter_context(lost_gpus_named(watch))
-        watch.note_residents()
+    with watching(setup.gpu_indices()) as watch:
         listener = _Listener(watch=watch, tell=tell, clock=clock)
         began = partial(_began, started, listener, load)
         with _kept_when_cut(run, number, began):

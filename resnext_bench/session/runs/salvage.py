@@ -9,7 +9,7 @@ import numpy as np
 
 from resnext_bench.rankfile import Phase, RankFile, columns
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.session.recording import Recording
 
 FEWEST: Final = 2
 """Steps that are worth keeping."""
@@ -55,7 +55,7 @@ def result_of(
 
 
 def _samples(run: Recording, file: RankFile, durations: dict[str, list[int]]) -> Samples:
-    place = run.topology.places[file.rank]
+    place = run.setup.topology.places[file.rank]
     return Samples(
         rank=file.rank,
         node=place.node,
@@ -71,7 +71,7 @@ def _samples(run: Recording, file: RankFile, durations: dict[str, list[int]]) ->
 
 
 def _facts(run: Recording, rank: int) -> RankFacts:
-    place = run.topology.places[rank]
+    place = run.setup.topology.places[rank]
     return RankFacts(
         rank=rank,
         peak_gib=0.0,

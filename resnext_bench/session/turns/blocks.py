@@ -1,7 +1,7 @@
-"""The alternation loops of the house: blocks of sides in turn, ABBA, and how long they last.
+"""The alternation loop of the house: blocks of sides in turn, and how long they last.
 
-ABBA and not ABAB: under a linear drift of the machine A's and B's share of it are then equal
-(ABAB gave 43 % false alarms where ABBA gave 0.1 %).
+Forth and then back – ABBA of two sides – and not ABAB: under a linear drift of the machine every
+side's share of it is then equal (ABAB gave 43 % false alarms where ABBA gave 0.1 %).
 """
 
 import math
@@ -30,46 +30,36 @@ KNOWN: Final = 0.0015
 
 Block = Callable[[], float]
 """Runs one block of consecutive timed steps and returns its length in seconds."""
-Lengths = list[tuple[float, float]]
-"""Of pairs of blocks: (first's length, second's length), in s."""
+Lengths = list[tuple[float, ...]]
+"""Of rounds: the length of each side's block, in the order of the sides, in s."""
+Judge = Callable[[Lengths], bool]
+"""Decides something from all rounds so far."""
 
 
-def alternate(
-    first: Block,
-    second: Block,
-    pairs: int,
-    more: Callable[[Lengths], bool] = lambda _: False,
-    over: Callable[[Lengths], bool] = lambda _: False,
+def _never(lengths: Lengths) -> bool:
+    return False
+
+
+def in_turn(
+    blocks: Sequence[Block],
+    rounds: int,
+    *,
+    more: Judge = _never,
+    over: Judge = _never,
     so_far: Lengths | None = None,
 ) -> Lengths:
-    """Run `pairs` blocks of each side, and then as long as `more`, given all so far, says so.
+    """Run a block of every side in each of `rounds`, and then as long as `more` says so.
 
-    It ends sooner where `over`, asked after each pair, says that the time is over. `so_far`, empty
-    at first, is filled as pairs end, for who must know when something else cuts it.
+    The order is reversed from round to round: over two rounds every side stands in the middle of
+    the same time. It ends sooner where `over`, asked before each round and after the last one, says
+    that the time is over. `so_far`, empty at first, is filled as rounds end, for whoever must know
+    when something else cuts it.
     """
     lengths: Lengths = [] if so_far is None else so_far
-    while (len(lengths) < pairs or more(lengths)) and not over(lengths):
-        if len(lengths) % 2 == 0:
-            a = first()
-            b = second()
-        else:
-            b = second()
-            a = first()
-        lengths.append((a, b))
-    return lengths
-
-
-def in_rounds(blocks: Sequence[Block], rounds: int) -> list[tuple[float, ...]]:
-    """Run a block of every side in each round, forth and then back: ABBA of many.
-
-    Returns the blocks' lengths [rounds][sides], in s. Over two rounds every side stands in the
-    middle of the same time, so that a linear drift of the machine is no side's.
-    """
-    lengths: list[tuple[float, ...]] = []
-    for number in range(rounds):
-        places = range(len(blocks)) if number % 2 == 0 else range(len(blocks) - 1, -1, -1)
-        took = {place: blocks[place]() for place in places}
-        lengths.append(tuple(took[place] for place in range(len(blocks))))
+    places = range(len(blocks))
+    while not over(lengths) and (len(lengths) < rounds or more(lengths)):
+        took = {place: blocks[place]() for place in places[:: -1 if len(lengths) % 2 else 1]}
+        lengths.append(tuple(took[place] for place in places))
     return lengths
 
 

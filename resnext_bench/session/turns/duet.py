@@ -1,53 +1,40 @@
-"""A duet: both sides stay resident, and a token decides whose block of steps runs.
-
-What the machine does to one side it does a second later to the other, so their ratio is far
-quieter than either. The side without the token must not disturb; its use of the CPU is measured.
-"""
+"""A duet: two sides stay resident and take turns, as long as their pairs of blocks scatter."""
 
 import math
-import time
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
-import msgspec
-
-from resnext_bench import tokens
 from resnext_bench.launch.resident import Resident
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.watch import open_watch
-from resnext_bench.machine.host.cores import load_1min
-from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.reports.figures.validity import GpuUse
+from resnext_bench.reports.schema.comparison import Order
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session.runs.lost_gpus import lost_gpus_named
-from resnext_bench.session.runs.recording import Recording, Started
+from resnext_bench.session.recording import Started
+from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.blocks import (
     FEWEST_WHEN_OVER,
     MOST_STEPS,
-    Block,
+    Judge,
     Lengths,
-    alternate,
     block_length,
     most_pairs,
     well_known,
 )
-from resnext_bench.session.turns.residents import WORKER, Room, resident
+from resnext_bench.session.turns.residents import WORKER, Means, Room
 from resnext_bench.session.turns.room import (
-    gpu_free_gib,
+    Free,
+    memory_sought,
+    no_room,
     no_room_told,
     require_room,
     require_shared_memory_for,
-    room_is_sought,
 )
+from resnext_bench.session.turns.stage import Stage, Turn
 
-Order = Literal["ab", "ba"]
-
-TICK_S: Final = 0.5
-"""Least time from one tick to the next between blocks that end before their answers are awaited."""
+MEANS: Final = Means()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,178 +73,125 @@ Tick = Callable[[int], None]
 
 
 def play(
-    a: Recording,
-    b: Recording,
+    a: Setup,
+    b: Setup,
     score: Score,
     number: int,
     order: Order,
     tick: Tick,
     so_far: Lengths,
+    means: Means = MEANS,
 ) -> Played:
     """Launch both sides, let them take turns, and end them; `order` says who is first.
 
     `so_far` is filled with the pairs of blocks as they end, for what a cut session has shown.
     """
+    sides, modules = ((a, b), score.modules) if order == "ab" else ((b, a), score.modules[::-1])
     with ExitStack() as stack:
-        library = stack.enter_context(nvml.session())
-        watch = open_watch(library, sorted({*a.gpu_indices(), *b.gpu_indices()}))
-        stack.enter_context(lost_gpus_named(watch))
-        watch.note_residents()
-        stage = _Stage(stack=stack, score=score, number=number, tick=tick, so_far=so_far)
-        stage.build(*((a, b) if order == "ab" else (b, a)), flipped=order == "ba")
+        watch = stack.enter_context(means.watching(sorted({*a.gpu_indices(), *b.gpu_indices()})))
+        stage: Stage[Resident] = Stage(
+            stack=stack,
+            cores=sides[0].cores,
+            tell=lambda blocks: tick(max(0, blocks // 2 - 1)),
+            clock=means.clock,
+        )
+        start = means.clock()
+        room = _room(score)
+        _build(
+            stage,
+            sides,
+            [
+                partial(means.build, run, number, room, module)
+                for run, module in zip(sides, modules, strict=True)
+            ],
+            check_memory=score.check_memory,
+        )
         watch.start()
         stage.watch = watch.sample
-        steps = score.block_steps or stage.fitting_steps()
-        quiet = stage.take_turns(steps)
+        steps = score.block_steps or block_length(
+            max(stage.warm_ns), may_be_short=may_be_short(a.config, b.config)
+        )
+        stage.take_turns(
+            [Turn(side=0, steps=steps), Turn(side=1, steps=steps)],
+            1 + score.pairs,
+            more=_more(score, means.clock, means.clock() - start),
+            over=_over(score, means.clock),
+            so_far=so_far,
+        )
         use = watch.report().shared()
-        first, second = (side.finish() for side in stage.sides)
-    results = (first, second) if order == "ab" else (second, first)
-    starts = tuple(stage.started) if order == "ab" else tuple(reversed(stage.started))
+        results = [side.finish() for side in stage.sides]
+    turned = 1 if order == "ab" else -1
+    first, second = results[::turned]
+    began, other = stage.started[::turned]
     return Played(
-        results=results,
+        results=(first, second),
         block_steps=steps,
         use=use,
-        quiet_percent=quiet,
-        started=(starts[0], starts[1]),
+        quiet_percent=stage.quiet_percent,
+        started=(began, other),
     )
 
 
-@dataclass(kw_only=True, slots=True)
-class _Stage:
-    """Both sides in the order in which they play: the first one of each ABBA quad stands first."""
+def _build(
+    stage: Stage[Resident],
+    sides: tuple[Setup, Setup],
+    starts: Sequence[Callable[[], Resident]],
+    *,
+    check_memory: bool,
+) -> None:
+    """Start both sides at once, or the second one only where there is room for it."""
+    with no_room_told():
+        require_shared_memory_for(*sides)
+    if not check_memory:
+        stage.build(*starts)
+        return
+    before = Free.look(sides[0].gpu_indices())
+    stage.build(starts[0])
+    require_room(stage.sides[0].processes.pids, *sides, before)
+    with memory_sought(no_room):
+        stage.build(starts[1])
 
-    stack: ExitStack
-    score: Score
-    number: int
-    tick: Tick
-    so_far: Lengths = field(default_factory=list)
-    watch: Callable[[], None] = lambda: None
-    sides: list[Resident] = field(default_factory=list)
-    started: list[Started] = field(default_factory=list)
-    warm_ns: list[int] = field(default_factory=list)
-    cores: int = 1
-    """That a side has."""
-    may_be_short: bool = False
-    """Whether blocks may be as short as `SHORT_STEPS`."""
-    start: float = field(default_factory=time.monotonic)
-    blocks: int = 0
-    waiting_s: float = 0.0
-    waiting_cpu_s: float = 0.0
-    ticked_s: float = -math.inf
 
-    def build(self, first: Recording, second: Recording, *, flipped: bool) -> None:
-        """Start both sides and let each warm up, alone: cuDNN chooses its plans there."""
-        with no_room_told():
-            require_shared_memory_for(first, second)
-        modules = self.score.modules[::-1] if flipped else self.score.modules
-        free = gpu_free_gib(first.gpu_indices())
-        self.cores = sum(len(place.cores) for place in first.topology.places)
-        self.may_be_short = may_be_short(first.config, second.config)
-        self._launch(first, modules[0])
-        if self.score.check_memory:
-            self._await(0)
-            self._warm_up(0)
-            require_room(self.sides[0], first, second, free)
-        with room_is_sought() if self.score.check_memory else nullcontext():
-            self._launch(second, modules[1])
-            for index in range(len(self.warm_ns), 2):
-                self._await(index)
-            for index in range(len(self.warm_ns), 2):
-                self._warm_up(index)
+def _room(score: Score) -> Room:
+    block = 1 + (score.block_steps or MOST_STEPS)
+    return Room(steps=(1 + _most(score)) * block, block=block)
 
-    def fitting_steps(self) -> int:
-        """Steps of a block, from how long the slower side's step is."""
-        return block_length(max(self.warm_ns), may_be_short=self.may_be_short)
 
-    @property
-    def most_pairs(self) -> int:
-        """Pairs of blocks that may count."""
-        if not self.score.more:
-            return self.score.pairs
-        return most_pairs(self.score.pairs, self.score.block_steps or MOST_STEPS)
+def _most(score: Score) -> int:
+    """Pairs of blocks that may count."""
+    if not score.more:
+        return score.pairs
+    return most_pairs(score.pairs, score.block_steps or MOST_STEPS)
 
-    def take_turns(self, steps: int) -> float:
-        """Play all blocks; return how busy the waiting side was, in per cent of its cores.
 
-        More pairs than asked for are played while their median is not well known and they have
-        taken less time than building both sides did: time shared out alike between launches and
-        blocks is at most twice what the best division would take, whichever of the two varies more.
-        """
-        self.ticked_s = -math.inf  # the first block is watched, as there may be time for no other
-        first, second = self.sides
-        blocks = (self._block(first, second, steps), self._block(second, first, steps))
-        built, begun = time.monotonic() - self.start, time.monotonic()
+def _more(score: Score, clock: Callable[[], float], built_s: float) -> Judge:
+    """More pairs than asked for: while they scatter, and took less time than building the sides.
 
-        def more(lengths: Lengths) -> bool:
-            counted = len(lengths) - 1
-            if not self.score.more or counted >= self.most_pairs:
-                return False
-            # Whole quads: an odd pair would leave the cost of being second with one side.
-            short = time.monotonic() - begun < built
-            return counted % 2 == 1 or (short and not well_known(lengths[1:]))
+    Time shared out alike between launches and blocks is at most twice what the best division would
+    take, whichever of the two varies more.
+    """
+    begun = clock()
 
-        def over(lengths: Lengths) -> bool:
-            counted = len(lengths) - 1
-            whole = counted >= FEWEST_WHEN_OVER and counted % 2 == 0
-            return whole and time.monotonic() > self.score.ends_s
+    def more(lengths: Lengths) -> bool:
+        counted = len(lengths) - 1
+        if not score.more or counted >= _most(score):
+            return False
+        # Whole quads: an odd pair would leave the cost of being second with one side.
+        short = clock() - begun < built_s
+        return counted % 2 == 1 or (short and not well_known(lengths[1:]))
 
-        alternate(*blocks, 1 + self.score.pairs, more, over, self.so_far)
-        return 100 * self.waiting_cpu_s / (self.waiting_s * self.cores)
+    return more
 
-    def _launch(self, run: Recording, module: str) -> None:
-        block = 1 + (self.score.block_steps or MOST_STEPS)
-        room = Room(steps=(1 + self.most_pairs) * block, block=block)
-        self.started.append(
-            Started(at=datetime.now(UTC), launch_s=time.monotonic(), load_1min=load_1min())
-        )
-        with undisturbed():  # from its first process on it must be known to the stack
-            side = resident(run, self.number, room, module)
-            self.sides.append(self.stack.enter_context(side))
 
-    def _await(self, index: int) -> None:
-        """Until it is built. Ranks that are built sleep while the other side's build."""
-        begun = self.started[index]
-        self.sides[index].answer(self.sides, self._ticked)
-        took = time.monotonic() - begun.launch_s
-        self.started[index] = msgspec.structs.replace(begun, launch_s=took)
+def _over(score: Score, clock: Callable[[], float]) -> Judge:
+    """When the budget's end may cut the session."""
 
-    def _warm_up(self, index: int) -> None:
-        side = self.sides[index]
-        side.give(tokens.WARM_UP)
-        self.warm_ns.append(side.answer(self.sides, self._ticked))
+    def over(lengths: Lengths) -> bool:
+        counted = len(lengths) - 1
+        whole = counted >= FEWEST_WHEN_OVER and counted % 2 == 0
+        return whole and clock() > score.ends_s
 
-    def _block(self, side: Resident, other: Resident, steps: int) -> Block:
-        def block() -> float:
-            cpu_s, start = other.cpu_s(), time.monotonic()
-            side.give(steps)
-            due = self._is_due()
-            if due:
-                self.watch()  # not between blocks, when a GPU is idle and its clocks say nothing
-            length_ns = side.answer(self.sides, self._ticked)
-            self.blocks += 1
-            if due:
-                self._tell()
-            if self.blocks > 2:  # in the first pair loaders still fill their queues
-                self.waiting_s += time.monotonic() - start
-                self.waiting_cpu_s += other.cpu_s() - cpu_s
-            return length_ns / 1e9
-
-        return block
-
-    def _is_due(self) -> bool:
-        """Whether half a second has passed unnoticed, as blocks were too short to wait for."""
-        now = time.monotonic()
-        due = now - self.ticked_s >= TICK_S
-        self.ticked_s = now if due else self.ticked_s
-        return due
-
-    def _ticked(self) -> None:
-        self.ticked_s = time.monotonic()
-        self.watch()
-        self._tell()
-
-    def _tell(self) -> None:
-        self.tick(max(0, self.blocks // 2 - 1))
+    return over
 
 
 def may_be_short(*configs: RunConfig) -> bool:

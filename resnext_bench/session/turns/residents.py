@@ -1,14 +1,17 @@
-"""Sides that stay alive and train in turn: how one is started."""
+"""Ranks of ours that stay alive and train in turn: how a side of them is started."""
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final
 
 from resnext_bench.launch.commands import commands
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.resident import Resident
-from resnext_bench.launch.topology import place_ranks
-from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.machine.gpu.watch import GpuWatch
+from resnext_bench.session.setup import Setup
+from resnext_bench.session.watching import watching
 
 WORKER: Final = "resnext_bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
@@ -25,7 +28,7 @@ class Room:
     """Of the longest block."""
 
 
-def resident(run: Recording, number: int, room: Room, module: str = WORKER) -> Resident:
+def resident(run: Setup, number: int, room: Room, module: str = WORKER) -> Resident:
     """The processes of session `number`, about to be started by entering them."""
     folder = run.session_folder(number)
     job = run.job(number, TIMEOUT_S, room.steps, room.block)
@@ -41,16 +44,10 @@ def resident(run: Recording, number: int, room: Room, module: str = WORKER) -> R
     return Resident(plan, folder)
 
 
-def neighbour(run: Recording, name: str, config: RunConfig) -> Recording:
-    """The run with another configuration, in a folder inside its own, with nothing measured yet."""
-    return replace(
-        run,
-        folder=run.folder / name,
-        resolved=replace(run.resolved, config=config),
-        topology=place_ranks(config, run.machine),
-        data=run.data if config.reads_images else None,
-        results=[],
-        sessions=[],
-        told=[],
-        other_threads=0,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Means:
+    """What a session of resident sides is played with; a test gives made ones."""
+
+    build: Callable[[Setup, int, Room, str], Resident] = resident
+    watching: Callable[[Sequence[int]], AbstractContextManager[GpuWatch]] = watching
+    clock: Callable[[], float] = time.monotonic

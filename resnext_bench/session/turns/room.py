@@ -1,19 +1,19 @@
-"""Whether memory can hold both sides of a duet at once."""
+"""Whether memory can hold sides that are alive at once."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of, lack_for
 from resnext_bench.errors import CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
-from resnext_bench.launch.resident import Resident
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.host.cores import peak_resident_gib
-from resnext_bench.machine.host.memory import free_memory_gib
-from resnext_bench.session.runs.recording import Recording
+from resnext_bench.machine.gpu.facts import GpuLost
+from resnext_bench.machine.gpu.monitor import monitor
+from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
+from resnext_bench.session.setup import Setup
 
 SECOND_SIDE: Final = 1.25
 """Memory the second side may need, over what the first one took, for the same images a step."""
@@ -24,17 +24,24 @@ class NoRoom(CannotHere):
 
 
 @contextmanager
-def room_is_sought() -> Iterator[None]:
-    """A side that memory runs out for beside the other is no failure: alone it may have enough."""
+def memory_sought(refusal: Callable[[str], CannotHere]) -> Iterator[None]:
+    """Where memory runs out in the body, raise what `refusal` makes of the failure's words.
+
+    A side that finds no memory beside others is no failed run: alone it may have enough.
+    """
     try:
         yield
     except SessionFailed as failed:
         if not is_lack_of_memory(failed.failure):
             raise
-        raise NoRoom(
-            f"memory cannot hold both sides ({failed.failure.what}); "
-            "use --design relaunch, or a smaller --batch-size"
-        ) from failed
+        raise refusal(failed.failure.what) from failed
+
+
+def no_room(what: str) -> NoRoom:
+    """Refuse a second side that memory ran out for."""
+    return NoRoom(
+        f"memory cannot hold both sides ({what}); use --design relaunch, or a smaller --batch-size"
+    )
 
 
 @contextmanager
@@ -46,31 +53,54 @@ def no_room_told() -> Iterator[None]:
         raise NoRoom(f"{error}, or use --design relaunch") from error
 
 
-def require_room(side: Resident, first: Recording, second: Recording, free_gib: float) -> None:
-    """Raise NoRoom when the second side, judged by the first, would not fit beside it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Free:
+    """What was free before the first side was started."""
 
-    `free_gib` is what the GPUs had free before the first one started.
+    gpus: tuple[int, ...]
+    """Indices of the GPUs that it uses."""
+    gpu_gib: float
+    """Least free memory of these; infinite where it is not known."""
+
+    @classmethod
+    def look(cls, gpus: Sequence[int]) -> Self:
+        """Look at these GPUs now."""
+        return cls(gpus=tuple(gpus), gpu_gib=gpu_free_gib(gpus))
+
+
+def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
+    """Say why a second side would not fit beside the first one, whose processes these are.
+
+    It may take `share` of what the first one has taken, and a quarter more. Empty where it fits.
     """
-    share = SECOND_SIDE * max(1.0, _pixels(second) / _pixels(first))
-    left_gib = gpu_free_gib(first.gpu_indices())
-    needs = [("memory", share * peak_resident_gib(side.processes.pids), free_memory_gib())]
+    share *= SECOND_SIDE
+    left_gib = gpu_free_gib(before.gpus)
+    needs = [("memory", share * peak_resident_gib(pids), free_memory_gib())]
     if math.isfinite(left_gib):
-        needs.append(("GPU memory", share * (free_gib - left_gib), left_gib))
+        needs.append(("GPU memory", share * (before.gpu_gib - left_gib), left_gib))
     for what, needed, there in needs:
         if needed > there:
-            raise NoRoom(
+            return (
                 f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
-                f"{there:.1f} GiB are free; use --design relaunch, or a smaller --batch-size"
+                f"{there:.1f} GiB are free; use --design relaunch"
             )
+    return ""
 
 
-def require_shared_memory_for(*runs: Recording) -> None:
+def require_room(pids: Sequence[int], first: Setup, second: Setup, before: Free) -> None:
+    """Raise NoRoom when the second side, judged by the processes of the first, would not fit."""
+    share = max(1.0, _pixels(second) / _pixels(first))
+    if lack := lack_beside(pids, before, share):
+        raise NoRoom(f"{lack}, or a smaller --batch-size")
+
+
+def require_shared_memory_for(*runs: Setup) -> None:
     """Refuse sides whose batches shared memory cannot hold at once, as they are all alive."""
     if why := lack_for(list(_demands(runs))):
         raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
 
 
-def _demands(runs: Sequence[Recording]) -> Iterator[Demand]:
+def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:
     for run in runs:
         topology = run.topology
         ranks = topology.nproc_per_node if run.member else len(topology.places)
@@ -82,17 +112,17 @@ def _demands(runs: Sequence[Recording]) -> Iterator[Demand]:
 
 def gpu_free_gib(indices: Sequence[int]) -> float:
     """Least free memory of these GPUs, GiB; infinite without one, and where it is not told."""
-    with nvml.session() as library:
-        if library is None or not indices:
+    with monitor() as found:
+        if found is None or not indices:
             return math.inf
         try:
-            handles = nvml.visible_handles(library)
-            free = [library.nvmlDeviceGetMemoryInfo(handles[index]).free for index in indices]
-        except library.NVMLError:  # a lost GPU: its ranks have more to say of it
+            gpus = found.gpus()
+        except GpuLost:  # its ranks have more to say of it
             return math.inf
-        return float(min(free)) / 2**30
+        free = [gpus[index].free_gib() for index in indices]
+        return min((gib for gib in free if gib is not None), default=math.inf)
 
 
-def _pixels(run: Recording) -> int:
+def _pixels(run: Setup) -> int:
     """What activations grow with."""
     return run.config.global_batch_size * run.config.image_size**2

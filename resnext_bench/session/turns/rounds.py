@@ -4,19 +4,22 @@ A duet of more than two: for tables in which each line is compared with one of t
 all sides is one observation.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 from resnext_bench import tokens
 from resnext_bench.launch.resident import Resident
-from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.reports.schema.samples import SessionResult
-from resnext_bench.session.runs.recording import Recording
-from resnext_bench.session.turns.blocks import MOST_STEPS, Block, block_length, in_rounds
-from resnext_bench.session.turns.residents import Room, resident
+from resnext_bench.session.setup import Setup
+from resnext_bench.session.turns.blocks import MOST_STEPS, block_length
+from resnext_bench.session.turns.residents import WORKER, Means, Room
 from resnext_bench.session.turns.room import require_shared_memory_for
+from resnext_bench.session.turns.stage import Stage, Turn
+
+MEANS: Final = Means()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +50,7 @@ of another kind come after all sides."""
 
 
 def play_rounds(
-    runs: Sequence[Recording],
+    runs: Sequence[Setup],
     number: int,
     *,
     rounds: int,
@@ -57,6 +60,7 @@ def play_rounds(
     begin: Callable[[], None] = lambda: None,
     watch: Callable[[], None] = lambda: None,
     full: Full = lambda _: (),
+    means: Means = MEANS,
 ) -> Rounds:
     """Build all sides one after another, let them take turns, and end them.
 
@@ -72,96 +76,38 @@ def play_rounds(
     # Steps of another kind are not kept, but the last ones of them come after all that are.
     room = Room(steps=(1 + rounds + bool(also)) * (1 + most), block=1 + most)
     with ExitStack() as stack:
-        sides: list[Resident] = []
-        steps: list[int] = []
-        built: list[float] = []
+        stage: Stage[Resident] = Stage(stack=stack, cores=runs[0].cores, clock=means.clock)
         for done, run in enumerate(runs):
             tell("building sides", done, len(runs))
-            start = time.monotonic()
-            with undisturbed():
-                sides.append(stack.enter_context(resident(run, number, room)))
-            sides[-1].answer(sides, _nothing)
-            built.append(time.monotonic() - start)
-            sides[-1].give(tokens.WARM_UP)
-            warm_ns = sides[-1].answer(sides, _nothing)
-            steps.append(block_steps or block_length(warm_ns, may_be_short=False))
+            stage.build(partial(means.build, run, number, room, WORKER))
         begin()
-        played = [_Turn(side=side, steps=each) for side, each in zip(sides, steps, strict=True)]
-        played += [replace(played[place], flags=flags) for place, flags in also]
-        turns = _Turns(
-            sides=sides,
-            turns=played,
-            tell=tell,
-            watch=watch,
-            full=full,
-            total=len(played) * (1 + rounds),
-        )
-        lengths = in_rounds([turns.block(place) for place in range(len(played))], 1 + rounds)
-        results = tuple(side.finish() for side in sides)
-    cores = sum(len(place.cores) for place in runs[0].topology.places)
+        turns = [
+            Turn(side=place, steps=block_steps or block_length(warm_ns, may_be_short=False))
+            for place, warm_ns in enumerate(stage.warm_ns)
+        ]
+        turns += [replace(turns[place], flags=flags) for place, flags in also]
+        total = len(turns) * (1 + rounds)
+        stage.watch, stage.tell = watch, lambda blocks: tell("blocks in turn", blocks, total)
+        lengths = stage.take_turns(turns, 1 + rounds, flags=_fullness(full, turns))
+        tell("blocks in turn", total, total)
+        results = tuple(side.finish() for side in stage.sides)
     return Rounds(
         step_ms=tuple(
-            tuple(1e3 * took / turn.steps for took, turn in zip(row, played, strict=True))
+            tuple(1e3 * took / turn.steps for took, turn in zip(row, turns, strict=True))
             for row in lengths[1:]
         ),
-        block_steps=tuple(steps),
+        block_steps=tuple(turn.steps for turn in turns[: len(runs)]),
         results=results,
-        quiet_percent=100 * turns.waiting_cpu_s / (turns.waited_s * cores),
-        built_s=tuple(built),
+        quiet_percent=stage.quiet_percent,
+        built_s=tuple(started.launch_s for started in stage.started),
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Turn:
-    """What a side does when it is its turn."""
+def _fullness(full: Full, turns: Sequence[Turn]) -> Callable[[int, Sequence[float]], int]:
+    """The flag of turns that begin with a full queue."""
 
-    side: Resident
-    steps: int
-    flags: int = 0
-    """Of its token."""
+    def flags(place: int, last_s: Sequence[float]) -> int:
+        last_ms = [1e3 * took / turn.steps for took, turn in zip(last_s, turns, strict=True)]
+        return tokens.FULL if place in full(last_ms) else 0
 
-
-@dataclass(kw_only=True, slots=True)
-class _Turns:
-    """Blocks, and what the others use of the CPU meanwhile."""
-
-    sides: Sequence[Resident]
-    turns: Sequence[_Turn]
-    tell: Tell
-    watch: Callable[[], None]
-    full: Full
-    total: int
-    blocks: int = 0
-    waited_s: float = 0.0
-    waiting_cpu_s: float = 0.0
-    last_ms: dict[int, float] = field(default_factory=dict)
-
-    def block(self, place: int) -> Block:
-        """What plays one block of a turn."""
-        turn = self.turns[place]
-        side = turn.side
-        others = [other for other in self.sides if other is not side]
-
-        def played() -> float:
-            cpu_s, start = sum(other.cpu_s() for other in others), time.monotonic()
-            side.give(turn.steps + turn.flags + (tokens.FULL if self._is_full(place) else 0))
-            length_ns = side.answer(self.sides, self.watch)
-            self.last_ms[place] = length_ns / 1e6 / turn.steps
-            self.blocks += 1
-            self.tell("blocks in turn", self.blocks, self.total)
-            if self.blocks > len(self.turns):  # in the first round loaders still fill their queues
-                self.waited_s += time.monotonic() - start
-                self.waiting_cpu_s += sum(other.cpu_s() for other in others) - cpu_s
-            return length_ns / 1e9
-
-        return played
-
-    def _is_full(self, place: int) -> bool:
-        """Only once all sides are known."""
-        if len(self.last_ms) < len(self.turns):
-            return False
-        return place in self.full([self.last_ms[each] for each in range(len(self.turns))])
-
-
-def _nothing() -> None:
-    """Nobody watches."""
+    return flags

@@ -15,23 +15,24 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.job import ImageList
 from resnext_bench.reports.render import charts
-from resnext_bench.session.runs.data import Data
+from resnext_bench.session.data import Data
+from tests.cli.typed import Typed
 from tests.reports.made_loaders import made_bench
 
 GIVEN: dict[str, Any] = {
     "data": None,
-    "pipeline": "torchvision",
+    "pipeline": ["torchvision"],
     "loader_threads": None,
-    "prefetch": "1,2,4",
+    "prefetch": [1, 2, 4],
     "decode": None,
-    "rounds": "6",
+    "rounds": 6,
     "chart": None,
     "json": False,
     "markdown": False,
     "allow_unsure": False,
     "device": "cpu",
-    "image_size": "224",
-    "batch_size": "64",
+    "image_size": 224,
+    "batch_size": 64,
 }
 
 
@@ -45,7 +46,7 @@ def test_threads_double_up_to_the_cores(most: int, counts: list[int]) -> None:
 def test_settings_of_a_request() -> None:
     from resnext_bench.machine.inventory import inspect
 
-    given = GIVEN | {"loader_threads": "4,1"}
+    given = GIVEN | {"loader_threads": [4, 1, 4]}
     request = under_test._request(given)
     found = under_test._settings(given, request, inspect(), [1, 2, 4])
     assert [(one.pipeline, one.decode, one.loader_threads, one.prefetch) for one in found] == [
@@ -56,25 +57,33 @@ def test_settings_of_a_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("option", "value", "words"),
     [
-        ({"rounds": "5"}, "--rounds 5: give an even number, as 6"),
-        ({"rounds": "2"}, "--rounds 2: a whole number from 4"),
-        ({"prefetch": "1,x"}, "--prefetch x: a whole number"),
-        ({"loader_threads": "0"}, "--loader-threads 0: a whole number"),
-        ({"pipeline": "ffcv"}, "--pipeline ffcv: choose from dali, torchvision"),
-        ({"decode": "gpu"}, "--decode gpu: choose from cpu, mixed"),
-        ({"decode": "mixed"}, "--decode mixed: no pipeline"),
-        ({"chart": "x.pdf"}, "--chart x.pdf: give a name that ends in .html, .svg, .png"),
-        ({"chart": "/no/such/x.png"}, "no such folder: /no/such"),
-        ({"chart": "/proc/x.html"}, "--chart /proc/x.html: cannot be written: No such file"),
-        ({"batch_size": "auto"}, "--batch-size auto: a whole number"),
-        ({"image_size": "7"}, "--image-size 7: must be at least 32"),
+        ("--rounds", "5", "--rounds 5: give an even number, as 6"),
+        ("--rounds", "2", "--rounds 2: a whole number from 4"),
+        ("--prefetch", "1,x", "--prefetch x: a whole number"),
+        ("--loader-threads", "0", "--loader-threads 0: a whole number"),
+        ("--pipeline", "ffcv", "--pipeline ffcv: choose from dali, torchvision"),
+        ("--decode", "gpu", "--decode gpu: choose from cpu, mixed"),
+        ("--decode", "mixed", "--decode mixed: no pipeline"),
+        ("--chart", "x.pdf", "--chart x.pdf: give a name that ends in .html, .svg, .png"),
+        ("--chart", "/no/such/x.png", "no such folder: /no/such"),
+        ("--chart", "/proc/x.html", "--chart /proc/x.html: cannot be written: No such file"),
+        ("--batch-size", "auto", "--batch-size auto: a whole number"),
+        ("--image-size", "7", "--image-size 7: a whole number from 32"),
     ],
 )
-def test_refused(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        bench_command(GIVEN | changes)
+def test_refused(
+    option: str,
+    value: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typed = Typed(monkeypatch, capsys, "data", "bench", "--pipeline", "torchvision")
+    code, out, err = typed("--device", "cpu", option, value)
+    assert (code, out) == (2, "")
+    assert words in err
 
 
 def test_whether_a_chart_can_be_written_is_tried_and_leaves_nothing(tmp_path: Path) -> None:
@@ -104,7 +113,7 @@ def sweep(data: Data, monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
     """Nothing is measured: what stands for it gives a table made by hand."""
     made = mock.Mock()
     monkeypatch.setattr(under_test, "measuring", lambda _: nullcontext())
-    monkeypatch.setattr(under_test, "open_recording", lambda *_, **__: SimpleNamespace(data=data))
+    monkeypatch.setattr(under_test, "set_up", lambda *_, **__: SimpleNamespace(data=data))
     monkeypatch.setattr(under_test, "Sweep", made)
     monkeypatch.setattr(under_test, "_bench", lambda run, swept, sizes: made_bench())
     return made

@@ -20,7 +20,7 @@ def picture(kind: str) -> bytes:
 
 def checked(root: Path, monkeypatch: pytest.MonkeyPatch, *, json: bool) -> int:
     monkeypatch.setenv("RESNEXT_BENCH_CACHE", str(root.parent / "cache"))
-    return check_command({"folder": str(root), "workers": "1", "read": True, "json": json})
+    return check_command({"folder": str(root), "workers": 1, "read": True, "json": json})
 
 
 def test_tar_files(

@@ -23,7 +23,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Comparison]:
 
 
 def shown(
-    capsys: pytest.CaptureFixture[str], sessions: str = "3", **changes: Any
+    capsys: pytest.CaptureFixture[str], sessions: int = 3, **changes: Any
 ) -> tuple[int, str, str]:
     options: dict[str, Any] = {"allow_unsure": False, "form": "table"} | changes
     code = floor_command("", sessions, None, **options)

@@ -148,7 +148,7 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("show", "resnet50", "--form", "d"), "--form d: a, b, c are allowed"),
         (("show", "alexnet", "--image-size", "224"), "takes images of 227 to 258 pixels, not 224"),
         (("show", "resnet50", "--image-size", "x"), "--image-size x: "),
-        (("list", "--image-size", "2"), "--image-size 2: must be at least 32"),
+        (("list", "--image-size", "2"), "--image-size 2: a whole number from 32 to 4,096"),
         (("roofline", "resnet50"), "give --device h200, or --tflops and --bandwidth"),
         (("roofline", "resnet50", "--device", "h20"), "did you mean h200?"),
         (
@@ -161,8 +161,14 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         ),
         (("show", "timm/resnet50"), "NAME timm/resnet50: only networks of our own"),
         (("show", "timm:resnet50"), "NAME timm:resnet50: only networks of our own"),
-        (("roofline", "resnet50", "--device", "h200", "--dtype", "int8"), "--dtype int8: fp32,"),
-        (("roofline", "resnet50", "--device", "h200", "--layout", "x"), "--layout x: nhwc, nchw"),
+        (
+            ("roofline", "resnet50", "--device", "h200", "--dtype", "int8"),
+            "choose from fp32,",
+        ),
+        (
+            ("roofline", "resnet50", "--device", "h200", "--layout", "x"),
+            "choose from nhwc, nchw",
+        ),
         (
             ("roofline", "resnet50", "--device", "h200", "--bandwidth", "0"),
             "a number from 1e-06 to 1e+09",
@@ -170,6 +176,7 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("roofline", "resnet50", "--device", "h200", "--tflops", "nan"), "a number from 1e-06 to"),
         (("roofline", "resnet50", "--device", "h200", "--top", "-1"), "--top -1: a whole number"),
         (("roofline", "resnet50", "--device", "h200", "--batch-size", "0"), "--batch-size 0: "),
+        (("roofline", "resnet50", "--device", "h200", "--batch-size", "auto"), "a whole number"),
         (("show", "resnext50_0x4d"), "did you mean resnext50_"),
         (("show", "resnet50_root3"), "did you mean resnet50_root"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from resnext_bench.machine.doctor.findings import Finding, Severity
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.gpu import nvml
+from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
 GPU = GpuState(
@@ -170,6 +171,14 @@ def driver(monkeypatch: pytest.MonkeyPatch, library: Driver | None) -> None:
 
     monkeypatch.setattr(nvml, "session", session)
     monkeypatch.setattr(nvml, "visible_handles", lambda library: ["handle"])
+
+
+def test_a_lost_gpu_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not even listed, and its neighbours are not either."""
+    monkeypatch.setattr(nvml, "session", RecordedNvml(lost_at(0.0, gpu=1)).session)
+    (found,) = read_gpus() or ()
+    assert "lost" in found.lost.lower()
+    assert Severity.SPOILS in {one.severity for one in gpu_findings([found], Path("/none"))}
 
 
 def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from resnext_bench.machine.gpu import nvml
-from resnext_bench.machine.gpu.boards import driver_versions, read_boards, together
+from resnext_bench.machine.gpu.boards import read_boards, together
 from resnext_bench.reports.schema.machine import Board
 from tests.machine.recorded_nvml import QUIET, RecordedNvml, always, lost_at, without
 from tests.reports.made_results import made_board
@@ -46,10 +46,10 @@ def test_compute_modes(monkeypatch: pytest.MonkeyPatch, mode: int, word: str) ->
 
 
 def test_a_driver_that_tells_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert driver_versions(RecordedNvml(without("nvmlSystemGetCudaDriverVersion_v2"))) == {
+    assert nvml.Nvml(RecordedNvml(without("nvmlSystemGetCudaDriverVersion_v2"))).versions() == {
         "driver": "610.43.02"
     }
-    assert driver_versions(RecordedNvml({})) == {}
+    assert nvml.Nvml(RecordedNvml({})).versions() == {}
     (board,) = read(RecordedNvml({}, gpus=1), monkeypatch)
     assert board == Board(gpus=(0,), uuids=("GPU-00000000",))
 

@@ -80,7 +80,7 @@ def _all_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def started(driver: Driver) -> GpuWatch:
     """A watch on all GPUs, at the beginning of the window."""
-    watch = open_watch(driver, list(range(driver.count)))
+    watch = open_watch(nvml.Nvml(driver), list(range(driver.count)))
     watch.note_residents()
     watch.start()
     return watch
@@ -148,7 +148,7 @@ def test_one_slow_gpu_slows_them_all() -> None:
 def test_a_process_of_before_is_foreign_and_the_ranks_are_not() -> None:
     driver = Driver()
     driver.pids = {"gpu 0": [7]}
-    watch = open_watch(driver, [0])
+    watch = open_watch(nvml.Nvml(driver), [0])
     watch.note_residents()
     driver.pids = {"gpu 0": [7, 8]}  # a rank came later
     watch.start()
@@ -236,7 +236,8 @@ def test_a_library_that_knows_less() -> None:
 
 @pytest.mark.parametrize("library", [None, Driver()])
 def test_nothing_to_watch(library: Any) -> None:
-    watch = open_watch(library, [0] if library is None else [])
+    monitor = None if library is None else nvml.Nvml(library)
+    watch = open_watch(monitor, [0] if library is None else [])
     watch.note_residents()
     watch.start()
     watch.sample()
@@ -272,7 +273,7 @@ def test_handles_in_the_order_that_cuda_counts(
 
 def test_the_watch_takes_the_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,0")
-    watch = open_watch(Driver(count=4), [0, 2])
+    watch = open_watch(nvml.Nvml(Driver(count=4)), [0, 2])
     assert [track.gpu.handle for track in watch.tracks] == ["gpu 3", "gpu 0"]
 
 

@@ -11,6 +11,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from nvidia.dali import fn, pipeline_def, types
 from PIL import Image, ImageFile
 
@@ -18,8 +20,11 @@ from resnext_bench.pipelines.images.folder import scan
 from resnext_bench.pipelines.images.leftovers import leftovers
 from resnext_bench.pipelines.images.pictures import (
     MAX_PIXELS,
+    PNG_SIGNATURE,
     as_rgb,
     examine,
+    has_exif_in_webp,
+    is_damaged_png,
     looks_like,
     strict_decoding,
 )
@@ -194,3 +199,46 @@ def test_looks_like_needs_no_whole_file() -> None:
     buffer = io.BytesIO()
     squares().save(buffer, "TIFF")
     assert looks_like(buffer.getvalue()[:8]) == "TIFF"
+
+
+def sound_png() -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "PNG")
+    return file.getvalue()
+
+
+SOUND = sound_png()
+
+
+def test_a_sound_png() -> None:
+    assert not is_damaged_png(SOUND)
+    assert not is_damaged_png(SOUND + b"more"), "what follows the end is nobody's"
+
+
+def test_what_is_no_png_is_not_damaged() -> None:
+    assert not is_damaged_png(b"\xff\xd8\xff")
+    assert not is_damaged_png(b"")
+
+
+@given(place=st.integers(len(PNG_SIGNATURE), len(SOUND) - 1), flip=st.integers(1, 255))
+def test_any_byte_of_a_png_that_changed(place: int, flip: int) -> None:
+    damaged = bytearray(SOUND)
+    damaged[place] ^= flip
+    assert is_damaged_png(bytes(damaged))
+
+
+@given(length=st.integers(len(PNG_SIGNATURE), len(SOUND) - 1))
+def test_any_cut_of_a_png(length: int) -> None:
+    assert is_damaged_png(SOUND[:length])
+
+
+def test_exif_of_a_webp() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for options, told in (({"exif": exif}, True), ({}, False), ({"lossless": True}, False)):
+        file = io.BytesIO()
+        Image.new("RGBA", (6, 4), (1, 2, 3, 99)).save(file, "WEBP", **options)
+        assert has_exif_in_webp(file.getvalue()) is told
+    assert not has_exif_in_webp(file.getvalue()[:18])
+    assert not has_exif_in_webp(SOUND)

@@ -15,7 +15,7 @@ from resnext_bench.reports.stats.effects import interval
 from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.trend import most_unsteady
 from resnext_bench.reports.verdicts.judge import pooled_slow, told_range
-from resnext_bench.session.turns.blocks import alternate
+from resnext_bench.session.turns.blocks import in_turn
 from tests.reports.made_comparisons import (
     SPREAD,
     block_pair,
@@ -213,7 +213,7 @@ def duet_of(effect: float, later: float, number: int, quads: int = 5) -> Pair:
 
     a, b = 10.0, 10.0 * effect
     first, second = (a, b) if order == "ab" else (b, a)
-    lengths = alternate(lambda: block(first), lambda: block(second), 1 + 2 * quads)
+    lengths = in_turn([lambda: block(first), lambda: block(second)], 1 + 2 * quads)
     blocks = [pair if order == "ab" else pair[::-1] for pair in lengths[1:]]
     ratios = [log(b_ms / a_ms) for a_ms, b_ms in blocks]
     return msgspec.structs.replace(block_pair(number, ratios), order=order, blocks_ms=tuple(blocks))

@@ -1,5 +1,6 @@
 """Two configurations as sides: duet or relaunch, and what a session of them comes to."""
 
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from resnext_bench.reports.schema.record import Failure, Session, Steadiness
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import configured, periods
 from resnext_bench.session.compare.configured import QUIET_PERCENT, differing, word
-from resnext_bench.session.runs.data import Data
+from resnext_bench.session.data import Data
 from resnext_bench.session.turns.room import NoRoom
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
@@ -172,7 +173,7 @@ def test_the_record_holds_what_ranks_were_given(
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_whose_failure_it_is(tmp_path: Path, stage: Stage, side: str) -> None:
     source = made_configured(tmp_path)
-    folder = (source.a if side == "a" else source.b).folder
+    folder = (source.a if side == "a" else source.b).setup.folder
 
     def fail(number: int) -> None:
         log = str(folder.absolute() / "session-3" / "logs" / "rank-0.log")
@@ -254,7 +255,8 @@ def test_what_folders_were_taken_to_mean_is_said(
     source = made_configured(tmp_path)
     for run, notes in ((source.a, ("train is taken",)), (source.b, b)):
         facts = DataFacts(root="/set", classes=8, made=False)
-        run.data = Data(facts=facts, images=ImageList(files=[], labels=[]), notes=notes)
+        data = Data(facts=facts, images=ImageList(files=[], labels=[]), notes=notes)
+        run.setup = replace(run.setup, data=data)
     assert source.notes == told
 
 

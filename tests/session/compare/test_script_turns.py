@@ -19,6 +19,7 @@ from resnext_bench.session.compare.script_turns import (
     hurry,
     planned,
 )
+from resnext_bench.session.turns import room
 
 PLAN = Plan(warm_up=10, block_steps=3)
 
@@ -48,7 +49,7 @@ class Side:
         self.given.append((self.name, steps))
         self.token = steps
 
-    def answer(self, sides: list["Side"], ends_s: float, tick: Callable[[], None]) -> int:
+    def answer(self, sides: list["Side"], tick: Callable[[], None]) -> int:
         tick()
         if self.late:
             raise TooLong(self.name)
@@ -108,8 +109,8 @@ def test_a_bad_end_is_told_and_leaves_nothing(ends: dict[str, Any], error: type)
 
 
 def test_a_side_that_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script_turns, "peak_resident_gib", lambda pids: 8.0)
-    monkeypatch.setattr(script_turns, "free_memory_gib", lambda: 9.9)
+    monkeypatch.setattr(room, "peak_resident_gib", lambda pids: 8.0)
+    monkeypatch.setattr(room, "free_memory_gib", lambda: 9.9)
     with pytest.raises(NoTurns, match=r"about 10\.0 GiB for the second one, 9\.9 GiB are free"):
         played(100, 100)
 

@@ -11,9 +11,10 @@ from resnext_bench.launch.watch import Progress, SessionFailed
 from resnext_bench.rankfile import Mark, Phase, RankFile
 from resnext_bench.reports.schema.record import Failure, Record
 from resnext_bench.reports.store import runs
+from resnext_bench.session.recording import Recording
 from resnext_bench.session.runs import run as session_run
-from resnext_bench.session.runs.recording import Recording
 from resnext_bench.session.runs.salvage import cut_window
+from resnext_bench.session.setup import Setup
 from tests.session.made_duets import LAPTOP, SMALL, made_recording
 from tests.session.made_script import Silent
 
@@ -22,7 +23,9 @@ PARTS = {Mark.BATCH: 1, Mark.READY: 2, Mark.FORWARD: 5, Mark.BACKWARD: 9, Mark.O
 """When each mark of a step is set, in ms from its beginning: a step takes 10 ms."""
 
 
-def write_rank(run: Recording, number: int, done: int, rank: int = 0, **changes: int) -> RankFile:
+def write_rank(
+    run: Setup | Recording, number: int, done: int, rank: int = 0, **changes: int
+) -> RankFile:
     """A rank that has finished so many timed steps, the window 7 ms after its warm-up."""
     folder = run.session_folder(number)
     folder.ranks.mkdir(parents=True, exist_ok=True)
@@ -81,11 +84,11 @@ def ended_by(
     **options: Any,
 ) -> tuple[object, Record]:
     """A run whose ranks were cut in step 13 of session `after` + 1."""
-    kept: list[Recording] = []
-    opened = session_run.open_recording
+    kept: list[Setup] = []
+    set_up = session_run.set_up
 
-    def open_recording(*given: Any, **named: Any) -> Recording:
-        kept.append(opened(*given, **named))
+    def kept_set_up(*given: Any, **named: Any) -> Setup:
+        kept.append(set_up(*given, **named))
         return kept[0]
 
     def run_session(plan: object, folder: object, listener: Any) -> None:
@@ -93,7 +96,7 @@ def ended_by(
         listener(Progress(phase=Phase.TIMED, done=13, total=40, rate=100.0))
         raise error
 
-    monkeypatch.setattr(session_run, "open_recording", open_recording)
+    monkeypatch.setattr(session_run, "set_up", kept_set_up)
     monkeypatch.setattr(session_run, "run_session", run_session)
     request = SMALL | {"warm_up": 3, "steps": 40}
     result: object

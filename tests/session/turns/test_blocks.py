@@ -7,53 +7,89 @@ import pytest
 
 from resnext_bench.session.turns.blocks import (
     KNOWN,
-    alternate,
+    Block,
+    Lengths,
     block_length,
+    in_turn,
     most_pairs,
     well_known,
 )
 
 
-def test_the_order_is_abba() -> None:
+def logged(names: str) -> tuple[list[str], list[Block]]:
+    """Blocks of so many sides; each lasts one second longer than the one before."""
     order: list[str] = []
 
-    def side(name: str) -> float:
-        order.append(name)
-        return 1.0
+    def block(name: str) -> Block:
+        def run() -> float:
+            order.append(name)
+            return float(len(order))
 
-    alternate(lambda: side("a"), lambda: side("b"), 4)
-    assert "".join(order) == "abbaabba"
+        return run
+
+    return order, [block(name) for name in names]
 
 
-def test_a_linear_drift_cancels() -> None:
-    """Every block takes one second longer than the one before: neither side is to blame."""
-    clock = iter(range(100))
-    pairs = alternate(lambda: next(clock), lambda: next(clock), 6)
-    assert sum(a for a, _ in pairs) == sum(b for _, b in pairs)
+@pytest.mark.parametrize(
+    ("names", "rounds", "expected"),
+    [("ab", 4, "abbaabba"), ("abc", 3, "abccbaabc"), ("a", 2, "aa")],
+)
+def test_forth_and_back(names: str, rounds: int, expected: str) -> None:
+    order, blocks = logged(names)
+    lengths = in_turn(blocks, rounds)
+    assert "".join(order) == expected
+    assert [len(row) for row in lengths] == [len(names)] * rounds
+
+
+def test_lengths_stand_in_the_order_of_the_sides() -> None:
+    _, blocks = logged("abc")
+    assert in_turn(blocks, 3) == [(1, 2, 3), (6, 5, 4), (7, 8, 9)]
+
+
+@pytest.mark.parametrize("names", ["ab", "abcd"])
+def test_a_linear_drift_is_no_sides(names: str) -> None:
+    _, blocks = logged(names)
+    lengths = in_turn(blocks, 6)
+    assert len({sum(row[place] for row in lengths) for place in range(len(names))}) == 1
 
 
 def test_more_pairs_are_played_in_the_same_order_as_long_as_asked_for() -> None:
-    order: list[str] = []
-
-    def side(name: str) -> float:
-        order.append(name)
-        return 1.0
-
+    order, blocks = logged("ab")
     seen: list[int] = []
 
-    def more(lengths: list[tuple[float, float]]) -> bool:
+    def more(lengths: Lengths) -> bool:
         seen.append(len(lengths))
         return len(lengths) < 5
 
-    played = alternate(lambda: side("a"), lambda: side("b"), 3, more)
-    assert len(played) == 5
+    assert len(in_turn(blocks, 3, more=more)) == 5
     assert "".join(order) == "abbaabbaab"
     assert seen == [3, 4, 5], "not before all that were asked for have been played"
 
 
 def test_blocks_end_when_the_time_is_over() -> None:
-    played = alternate(lambda: 1.0, lambda: 1.0, 10, over=lambda lengths: len(lengths) >= 5)
-    assert len(played) == 5
+    _, blocks = logged("ab")
+    asked: list[int] = []
+
+    def over(lengths: Lengths) -> bool:
+        asked.append(len(lengths))
+        return len(lengths) >= 5
+
+    assert len(in_turn(blocks, 10, over=over)) == 5
+    assert asked == [0, 1, 2, 3, 4, 5], "before every round, and after the last"
+
+
+def test_rounds_that_were_over_before_something_cut_the_rest_are_known() -> None:
+    _, (first, second) = logged("ab")
+    so_far: Lengths = []
+
+    def cut() -> float:
+        if len(so_far) == 2:
+            raise KeyboardInterrupt
+        return second()
+
+    with pytest.raises(KeyboardInterrupt):
+        in_turn([first, cut], 9, so_far=so_far)
+    assert so_far == [(1, 2), (4, 3)]
 
 
 @pytest.mark.parametrize(

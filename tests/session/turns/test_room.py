@@ -2,8 +2,8 @@
 
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,14 +13,14 @@ from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.host import memory as machine_memory
-from resnext_bench.machine.host.shared_memory import SharedMemory
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session.turns import room
-from resnext_bench.session.turns.room import NoRoom, room_is_sought
+from resnext_bench.session.turns.room import Free, NoRoom, memory_sought, no_room
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
-from tests.session.made_duets import made_recording
+from tests.session.made_duets import made_setup
 
-SIDE: Any = SimpleNamespace(processes=SimpleNamespace(pids=(1, 2)))
+PIDS = (1, 2)
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 
 def require_room(root: Path, gpu_free: float = math.inf, **second: int) -> None:
-    room.require_room(SIDE, made_recording(root), made_recording(root, **second), gpu_free)
+    before = Free(gpus=(0,), gpu_gib=gpu_free)
+    room.require_room(PIDS, made_setup(root), made_setup(root, **second), before)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_control_group_may_allow_less_than_the_machine_has(
 def test_a_side_that_ends_for_want_of_memory_has_no_room(what: str, is_room: bool) -> None:
     failure = Failure(rank=0, what=what, log="", log_tail=())
     expected: Any = NoRoom if is_room else SessionFailed
-    with pytest.raises(expected) as found, room_is_sought():
+    with pytest.raises(expected) as found, memory_sought(no_room):
         raise SessionFailed(failure)
     assert what in str(found.value)
 
@@ -124,7 +125,7 @@ def test_shared_memory_for_both_sides(
 ) -> None:
     """Alone each of them has enough: 2 x 512 pictures of 32 x 32 take 1.5 MiB each."""
     a: dict[str, Any] = {"pipeline": "torchvision"}
-    sides = [made_recording(tmp_path, batch_size=512, **side) for side in (a, b)]
+    sides = [made_setup(tmp_path, batch_size=512, **side) for side in (a, b)]
     there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
     monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
     expected = pytest.raises(NoRoom, match=r"^2 sides at once: .* use --design relaunch$")
@@ -133,10 +134,9 @@ def test_shared_memory_for_both_sides(
 
 
 def test_a_second_loader_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = made_recording(tmp_path, batch_size=512, pipeline="torchvision")
+    run = made_setup(tmp_path, batch_size=512, pipeline="torchvision")
     there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
     monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
     room.require_shared_memory_for(run)
-    run.other_threads = 2
     with pytest.raises(NoSharedMemory):
-        room.require_shared_memory_for(run)
+        room.require_shared_memory_for(replace(run, other_threads=2))

@@ -15,7 +15,7 @@ from resnext_bench.job import ImageList
 from resnext_bench.pipelines.making.made_spec import DEFAULT_SPEC
 from resnext_bench.pipelines.shards.writing import example
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.session.runs.data import Data, describe_data, prepare_data, record_of
+from resnext_bench.session.data import Data, describe_data, prepare_data, record_of
 from tests.pipelines.made_shards import write_records
 from tests.worker.made_training import LAPTOP
 

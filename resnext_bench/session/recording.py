@@ -2,23 +2,15 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
-from resnext_bench.config.memory import require_memory
-from resnext_bench.config.resolve import DataFacts, Resolved, resolve
 from resnext_bench.errors import CannotHere, NotKept
-from resnext_bench.job import Job, Meeting, Part, SessionFolder
-from resnext_bench.launch.commands import NodeCommand, commands, member_command
-from resnext_bench.launch.ports import require_loopback
-from resnext_bench.launch.topology import place_member, place_ranks, topology_seen
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch.topology import topology_seen
 from resnext_bench.machine.fingerprint import changes_speed, fingerprint
-from resnext_bench.machine.inventory import Machine
-from resnext_bench.machine.member import Member
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.figures.attribution import Sides, attribute
 from resnext_bench.reports.figures.cost import cost_of
@@ -31,7 +23,7 @@ from resnext_bench.reports.figures.window import (
     window_of,
 )
 from resnext_bench.reports.schema.attribution import Attribution
-from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.machine import GpusSeen
 from resnext_bench.reports.schema.record import (
     Environment,
@@ -42,23 +34,14 @@ from resnext_bench.reports.schema.record import (
     Session,
     Status,
     Steadiness,
-    Thresholds,
 )
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from resnext_bench.reports.store.files import describe
-from resnext_bench.session.runs.data import (
-    Data,
-    Tell,
-    epoch_note,
-    one_at_a_time,
-    prepare_data,
-    record_of,
-    require_batch,
-    unread_data,
-)
+from resnext_bench.session.data import epoch_note, record_of
+from resnext_bench.session.setup import Setup
 from resnext_bench.version import own_version
 
 
@@ -73,32 +56,16 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(kw_only=True, slots=True)
 class Recording:
-    """One run: its configuration on this machine, its folder, and its sessions so far."""
+    """What is taken of one run: its sessions so far, and what a reader must know of them."""
 
-    folder: Path
-    command: tuple[str, ...]
-    request: Request
-    machine: Machine
-    resolved: Resolved
-    topology: Topology
-    data: Data | None
+    setup: Setup
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     results: list[SessionResult] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
-    member: Member | None = None
-    """The part this process has in a group that somebody else has started."""
-    note: str = ""
-    """What a reader must know of how its configuration was found."""
-    root: Path | None = None
-    """Where traces go that stay on this node, if not beside the run's own folder."""
+    before: tuple[str, ...] = ()
+    """Notes of how its configuration was found, and of who else measured when it began."""
     seen: Topology | None = None
-    """Where the ranks of such a group stood, once they have told."""
-    part: Part = "train"
-    """What its ranks do of a step."""
-    other_threads: int = 0
-    """Threads of a second loader that its ranks open; 0: none."""
-    neighbour: str = ""
-    """Who else measured on this machine when the run began."""
+    """Where ranks that somebody else has started stood, once they have told."""
     sides: list[Sides] = field(default_factory=list)
     """Of each session in which the run's steps were one of several sides."""
     told: list[str] = field(default_factory=list)
@@ -107,49 +74,21 @@ class Recording:
     @property
     def id(self) -> str:
         """The run's id is its folder's name."""
-        return self.folder.name
+        return self.setup.id
 
     @property
     def config(self) -> RunConfig:
         """With nothing left open."""
-        return self.resolved.config
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """Limits behind the words invalid and note."""
-        return Thresholds(cores_lost_percent=self.config.max_cores_lost)
+        return self.setup.config
 
     @property
     def stood(self) -> Topology:
         """Where the ranks stood, as far as it is known."""
-        return self.seen or self.topology
+        return self.seen or self.setup.topology
 
     def session_folder(self, number: int) -> SessionFolder:
         """Where the processes of session `number` meet."""
-        return SessionFolder((self.folder / f"session-{number}").absolute())
-
-    def job(self, number: int, timeout_s: float, room: int = 0, block_room: int = 0) -> Job:
-        """The work order of session `number`."""
-        return Job(
-            run_id=self.id,
-            session=number,
-            config=self.config,
-            topology=self.topology,
-            images=self.data.facts.root if self.data else None,
-            timeout_s=timeout_s,
-            room=room,
-            block_room=block_room,
-            part=self.part,
-            other_threads=self.other_threads,
-            root=str((self.root or self.folder.parent).absolute()),
-            meeting=self._meeting(number),
-        )
-
-    def commands(self, folder: SessionFolder, port: int) -> tuple[NodeCommand, ...]:
-        """What starts the ranks: all of them, or the one that this process stands for."""
-        if self.member:
-            return (member_command(self.topology, self.member, folder=folder.path),)
-        return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
+        return self.setup.session_folder(number)
 
     @property
     def untraced(self) -> OSError | None:
@@ -157,32 +96,15 @@ class Recording:
         facts = (one for result in self.results for one in result.facts)
         return next((Unwritten(*one.unwritten) for one in facts if one.unwritten), None)
 
-    def _meeting(self, number: int) -> Meeting | None:
-        if self.member is None:
-            return None
-        return Meeting(
-            address=self.member.address,
-            # A store that rank 0 keeps ends with it: its port may still be closing.
-            port=self.member.port + (0 if self.member.hosted else number - 1),
-            hosted=self.member.hosted,
-            prefix=f"resnext-bench-{self.member.attempt}-{number}",
-            images=record_of(self.data).digest if self.data else "",
-        )
-
-    def gpu_indices(self) -> list[int]:
-        """GPUs in use, by their index among the visible ones."""
-        names = {place.device for place in self.topology.places if place.device != "cpu"}
-        return sorted(int(name.partition(":")[2]) for name in names)
-
     def environment(self) -> Environment:
         """The machine and the software of its sessions so far."""
         versions = self.results[-1].versions if self.results else {}
-        found = fingerprint(self.machine, versions)
+        found = fingerprint(self.setup.machine, versions)
         return msgspec.structs.replace(found, of_ranks=self._variables())
 
     def _variables(self) -> dict[str, str]:
         """What changes speed of the variables that ranks get from us."""
-        (first, *_) = self.commands(SessionFolder(self.folder), 0)
+        (first, *_) = self.setup.commands(SessionFolder(self.setup.folder), 0)
         return {name: value for name, value in first.environment.items() if changes_speed(name)}
 
     def keep(
@@ -193,10 +115,10 @@ class Recording:
         Raises CannotHere when its software is not that of the sessions before.
         """
         self._require_same_versions(result.versions)
-        if self.member:
-            self.seen = topology_seen(self.topology, result)
+        if self.setup.member:
+            self.seen = topology_seen(self.setup.topology, result)
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
-        verdict = judge(result, use, self.thresholds)
+        verdict = judge(result, use, self.setup.thresholds)
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -269,14 +191,14 @@ class Recording:
             tool_version=own_version(),
             created=self.created.isoformat(timespec="seconds"),
             duration_s=round((datetime.now(UTC) - self.created).total_seconds(), 2),
-            command=self.command,
-            requested=self.request,
+            command=self.setup.command,
+            requested=self.setup.request,
             resolved=self.config,
-            choices=self.resolved.choices,
+            choices=self.setup.resolved.choices,
             topology=self.stood,
             environment=self.environment(),
-            data=record_of(self.data) if self.data else None,
-            thresholds=self.thresholds,
+            data=record_of(self.setup.data) if self.setup.data else None,
+            thresholds=self.setup.thresholds,
             device_name=last.device_name if last else "",
             weight_format=self._weights(),
             figures=figures,
@@ -297,7 +219,7 @@ class Recording:
         )
         try:
             record = msgspec.structs.replace(record, files=self._files())
-            runs.save(self.folder, record)
+            runs.save(self.setup.folder, record)
         except OSError as error:
             if not self.sessions and failure is None:  # there is nothing to be shown
                 raise
@@ -305,7 +227,7 @@ class Recording:
         return record
 
     def _attribution(self) -> Attribution | None:
-        cores = len(self.topology.places[0].cores)
+        cores = len(self.setup.topology.places[0].cores)
         images = self.config.global_batch_size
         return attribute(self.sides, images=images, rank_cores=cores) if self.sides else None
 
@@ -313,16 +235,17 @@ class Recording:
         return figures_of(windows, batch_size=self.config.batch_size, devices=self.stood.devices)
 
     def _files(self) -> tuple[File, ...]:
+        folder = self.setup.folder
         if self.results:
-            write_columns(self.folder / FILE, self.results)
-        logs = sorted(path for path in self.folder.rglob("*.log") if path.stat().st_size)
+            write_columns(folder / FILE, self.results)
+        logs = sorted(path for path in folder.rglob("*.log") if path.stat().st_size)
         results = sorted(
             path
             for name in ("result.msgpack", GPU_FILE)
-            for path in self.folder.glob(f"session-*/{name}")
+            for path in folder.glob(f"session-*/{name}")
         )
-        samples = [path for path in (self.folder / FILE,) if path.exists()]
-        return tuple(describe(path, self.folder) for path in [*samples, *results, *logs])
+        samples = [path for path in (folder / FILE,) if path.exists()]
+        return tuple(describe(path, folder) for path in [*samples, *results, *logs])
 
     def _weights(self) -> str:
         """Format of the convolution weights; empty where there are none."""
@@ -330,7 +253,7 @@ class Recording:
 
     def _notes(self) -> tuple[str, ...]:
         """What a reader must know before comparing these figures with others."""
-        topology, notes = self.stood, list(filter(None, (self.note, self.neighbour)))
+        topology, notes, data = self.stood, list(self.before), self.setup.data
         if topology.emulated:
             notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
         shared = max(place.device_shared_by for place in topology.places)
@@ -341,11 +264,11 @@ class Recording:
                 f"weights are {self._weights()} where channels-last was asked for: "
                 "convolutions convert them in each step"
             )
-        if self.data and self.data.left_out:
-            notes.append(f"{self.data.left_out} files that do not decode were left out")
-        if self.data:
-            notes += self.data.notes
-        if self.data and (told := epoch_note(self.data, self.config)):
+        if data and data.left_out:
+            notes.append(f"{data.left_out} files that do not decode were left out")
+        if data:
+            notes += data.notes
+        if data and (told := epoch_note(data, self.config)):
             notes.append(told)
         notes += self.told
         for session in self.sessions:
@@ -353,50 +276,6 @@ class Recording:
             unsteady = [] if session.steadiness.steady else [session.steadiness.why]
             notes += [prefix + note for note in (*session.notes, *unsteady)]
         return tuple(notes)
-
-
-def open_recording(
-    request: Request,
-    machine: Machine,
-    *,
-    root: Path,
-    command: Sequence[str],
-    tell: Tell,
-    member: Member | None = None,
-) -> Recording:
-    """Prepare the data, resolve the configuration and make the run's folder."""
-    # What is wrong with the options is told before images are decoded, which may take minutes.
-    planned, _ = _planned(request, machine, unread_data(request), member)
-    if planned.config.launcher in ("torchrun", "deepspeed"):
-        require_loopback(planned.config.launcher)
-    # Ranks of one node would all make or check the same images at once.
-    with one_at_a_time() if member else nullcontext():
-        data = prepare_data(request, machine, tell)
-    resolved, topology = _planned(request, machine, data.facts if data else None, member)
-    if data:
-        require_batch(data.facts, resolved.config)
-    return Recording(
-        folder=runs.create(root, f"{resolved.config.model}-{resolved.config.nodes}n"),
-        command=tuple(command),
-        request=request,
-        machine=machine,
-        resolved=resolved,
-        topology=topology,
-        data=data,
-        member=member,
-    )
-
-
-def _planned(
-    request: Request, machine: Machine, facts: DataFacts | None, member: Member | None
-) -> tuple[Resolved, Topology]:
-    resolved = resolve(request, machine, facts, member)
-    if member:
-        topology = place_member(resolved.config, machine, member)
-    else:
-        topology = place_ranks(resolved.config, machine)
-    require_memory(resolved.config, topology, machine)
-    return resolved, topology
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

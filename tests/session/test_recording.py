@@ -7,8 +7,8 @@ import pytest
 
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.session.runs import recording
-from resnext_bench.session.runs.recording import open_recording
+from resnext_bench.session import setup
+from resnext_bench.session.setup import set_up
 from tests.worker.made_training import LAPTOP
 
 
@@ -24,8 +24,8 @@ def test_wrong_options_are_told_before_a_picture_is_decoded(
     tmp_path: Path, request_: Request, kind: type[Exception], words: str
 ) -> None:
     with (
-        mock.patch.object(recording, "prepare_data", side_effect=AssertionError),
+        mock.patch.object(setup, "prepare_data", side_effect=AssertionError),
         pytest.raises(kind, match=words),
     ):
-        open_recording(request_, LAPTOP, root=tmp_path, command=(), tell=lambda *_: None)
+        set_up(request_, LAPTOP, root=tmp_path, command=(), tell=lambda *_: None)
     assert not list(tmp_path.iterdir()), "no folder is left behind"

@@ -1,0 +1,69 @@
+"""Values of the options of commands, as typed: each is checked where its option is declared.
+
+Typer's own types would say in six framed lines what is wrong; here it is the one line that options
+of training get. A default passes through the same checks.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from resnext_bench.errors import UsageError
+
+Value = TypeVar("Value")
+
+
+def whole(option: str, low: int, high: int | None = None) -> Callable[[str | int], int]:
+    """Make what reads a whole number within bounds."""
+    bounds = f"of at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+
+    def read(text: str | int) -> int:
+        value = _int(str(text))
+        if value is None or value < low or (high is not None and value > high):
+            raise UsageError(f"{option} {text}: a whole number {bounds} is needed")
+        return value
+
+    return read
+
+
+def _int(text: str) -> int | None:
+    """Plain digits alone: int takes underscores, spaces and the digits of any script."""
+    try:
+        return int(text) if text.isascii() and text.isdigit() else None
+    except ValueError:  # thousands of digits
+        return None
+
+
+def number(option: str, low: float, high: float) -> Callable[[str | float], float]:
+    """Make what reads a number within bounds."""
+
+    def read(text: str | float) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise UsageError(f"{option} {text}: a number from {low:,g} to {high:,g} is needed")
+        return value
+
+    return read
+
+
+def one_of(option: str, *allowed: str) -> Callable[[str], str]:
+    """Make what reads one of some words."""
+
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise UsageError(f"{option} {text}: choose from {', '.join(allowed)}")
+        return text
+
+    return read
+
+
+def choice(option: str, *allowed: str) -> dict[str, Any]:
+    """How Typer takes one of some words: what stands for it in help, and what reads it."""
+    return {"metavar": f"[{'|'.join(allowed)}]", "parser": one_of(option, *allowed)}
+
+
+def several(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
+    """Make what reads values with commas between them."""
+    return lambda text: [read(part.strip()) for part in text.split(",")]

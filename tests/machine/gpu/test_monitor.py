@@ -1,0 +1,109 @@
+"""Any vendor's library can be asked: the first that is there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.gpu import monitor as under_test
+from resnext_bench.machine.gpu.boards import read_boards
+from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, GpuLost
+from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor, visible_gpus
+from resnext_bench.machine.gpu.watch import open_watch
+from resnext_bench.reports.schema.machine import Board
+
+
+@dataclass(kw_only=True)
+class Other:
+    """A GPU of another vendor, whose driver tells its clocks and why they are low, and no more."""
+
+    lost: str = ""
+    index: int | None = 3
+
+    def facts(self) -> GpuFacts:
+        if self.lost:
+            raise GpuLost(self.lost)
+        return "Other 1", 192.0, (9, 4)
+
+    def board(self) -> Board:
+        return Board(gpus=(), uuids=(), name="Other 1")
+
+    def clocks_down(self) -> int | None:
+        return SLOWDOWN_REASONS["hardware thermal slowdown"]
+
+    def sm_mhz(self) -> int | None:
+        return 1700
+
+    def silent(self) -> None:
+        return None
+
+    memory_mhz = temperature_c = power_w = energy_j = use_percent = free_gib = residents = silent
+
+    def use_by_process(self, since_us: int) -> dict[int, float]:
+        return {}
+
+
+class Others:
+    def __init__(self, *found: Other) -> None:
+        self.found = found
+
+    def gpus(self) -> tuple[Other, ...]:
+        return self.found
+
+    def versions(self) -> dict[str, str]:
+        return {"driver": "7.1"}
+
+
+@contextmanager
+def absent() -> Iterator[None]:
+    yield None
+
+
+def have(monkeypatch: pytest.MonkeyPatch, *found: Other) -> None:
+    @contextmanager
+    def present() -> Iterator[Others]:
+        yield Others(*found)
+
+    monkeypatch.setattr(under_test, "VENDORS", (absent, present, absent))
+
+
+def test_protocols_are_kept() -> None:
+    gpu: Gpu = Other()
+    library: Monitor = Others()
+    assert gpu.index == 3
+    assert library.versions()
+
+
+def test_another_vendors_gpus_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, Other())
+    with monitor() as found:
+        watch = open_watch(found, [0])
+    watch.note_residents()
+    watch.start()
+    watch.sample()
+    use = watch.report()
+    assert (use.reasons, use.throttled_percent) == (("hardware thermal slowdown",), 100)
+    assert use.seen
+    assert (use.seen.index, use.seen.sm_mhz, use.seen.power_w) == ((3,), (1700,), ())
+
+
+def test_another_vendors_gpus_are_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, Other())
+    assert visible_gpus() == [("Other 1", 192.0, (9, 4))]
+    versions, (board,) = read_boards()
+    assert (versions, board.name, board.gpus) == ({"driver": "7.1"}, "Other 1", (3,))
+
+
+def test_a_gpu_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, Other(lost="GPU fell off the bus"))
+    with pytest.raises(CannotHere, match="GPU fell off the bus"):
+        visible_gpus()
+
+
+def test_no_vendor_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "VENDORS", (absent,))
+    with monitor() as found:
+        assert found is None
+    assert visible_gpus() == []
