@@ -32,7 +32,6 @@ def test_parts_of_a_name() -> None:
     [
         *("resnext50_32x4d", "resnet101", "torchvision:resnet18", "timm:resnet50.a1_in1k"),
         *("mynet:Net", "nets.small:build", "mynet:Net.small", "json:loads"),
-        "resnext_bench.lab.visit.tiny:Tiny",
     ],
 )
 def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +40,10 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
     if model.startswith("torchvision"):
         monkeypatch.setattr(models, "is_installed", lambda package: True)
     require_model(model)
+
+
+def test_models_of_our_own_campaigns_are_named_as_a_users_are() -> None:
+    require_model("resnext_bench.lab.visit.tiny:Tiny")
 
 
 @pytest.mark.parametrize(
