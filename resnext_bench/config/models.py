@@ -21,6 +21,8 @@ INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install
 """Libraries of models, and what to do where they are missing."""
 OURS: Final = frozenset({"resnext_bench"})
 """The package that a worker has from us, whatever lies in the user's folder."""
+LAB: Final = "resnext_bench.lab"
+"""Where models of our own campaigns lie, in a checkout; they are named as a user's are."""
 
 _NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _WITHOUT_COLON: Final = re.compile(r"(torchvision|timm)[./](.+)")
@@ -55,7 +57,7 @@ def require_model(model: str) -> None:
     elif not _is_well_formed(named):
         raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
     elif named.is_own:
-        _require_module(model, named.source.partition(".")[0])
+        _require_module(model, named.source)
     elif not is_installed(named.source):
         raise CannotHere(
             f"--model {model}: {named.source} is not installed; {INSTALL[named.source]}"
@@ -117,9 +119,10 @@ def _is_well_formed(named: Foreign) -> bool:
     return _NAME.fullmatch(named.name) is not None
 
 
-def _require_module(model: str, package: str) -> None:
+def _require_module(model: str, module: str) -> None:
     """Only the first part is looked for: what lies in a package is known once it is imported."""
-    if package in OURS:
+    package = module.partition(".")[0]
+    if package in OURS and not module.startswith(f"{LAB}."):
         raise UsageError(
             f"--model {model}: {package} is a package of this program; give yours another name"
         )

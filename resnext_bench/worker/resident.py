@@ -9,16 +9,19 @@ of a second loader, stands beside the others: the next one begins where it began
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import msgspec
+import torch
+from torch import nn
 
 from resnext_bench import tokens
 from resnext_bench.job import Job
 from resnext_bench.machine.host.cores import descendants, running_s
 from resnext_bench.pipelines.batches import Batch, Batches
 from resnext_bench.rankfile import Phase
+from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import COLUMNS, RankFacts, Samples
 from resnext_bench.worker import group
 from resnext_bench.worker.clock import HostClock, clock_for, columns
@@ -27,7 +30,7 @@ from resnext_bench.worker.entry import Rank, enter
 from resnext_bench.worker.evidence import Evidence, reset_peak
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.session import Progress, hand_over, samples_of, set_up, warm_up
-from resnext_bench.worker.training import Training
+from resnext_bench.worker.training import Training, build_model
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,10 +47,17 @@ class _Side:
     losses: list[float] = field(default_factory=list)
 
 
-def run_rank(rank: Rank, clock: HostClock | None = None) -> None:
-    """Build, then follow the token to the end. `clock` replaces the device's own, for tests."""
+def run_rank(
+    rank: Rank,
+    clock: HostClock | None = None,
+    build: Callable[[RunConfig, torch.device], nn.Module] = build_model,
+) -> None:
+    """Build, then follow the token to the end.
+
+    `clock` replaces the device's own, and `build` what makes the model: for tests and the lab.
+    """
     progress = Progress(rank.file)
-    training = set_up(rank, progress)
+    training = set_up(rank, progress, build)
     side = _Side(
         rank=rank,
         training=training,

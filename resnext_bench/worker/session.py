@@ -3,13 +3,14 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 import torch
+from torch import nn
 
 from resnext_bench.job import Job
 from resnext_bench.pipelines.batches import Batches
@@ -47,8 +48,12 @@ def run_rank(rank: Rank) -> None:
     rank.file.phase = Phase.DONE
 
 
-def set_up(rank: Rank, progress: "Progress") -> Training:
-    """Open the data, join the group, build the model.
+def set_up(
+    rank: Rank,
+    progress: "Progress",
+    build: Callable[[RunConfig, torch.device], nn.Module] = build_model,
+) -> Training:
+    """Open the data, join the group, build the model by `build`.
 
     A loader may fork: before this process has connections, threads and a model to share.
     """
@@ -63,7 +68,7 @@ def set_up(rank: Rank, progress: "Progress") -> Training:
     with progress(Phase.MODEL):
         if job.part == "load":
             return assemble_nothing(job.config, batches, device)
-        module = build_model(job.config, device)
+        module = build(job.config, device)
         return replace(assemble(job.config, module, batches, device), other=other)
 
 

@@ -12,7 +12,7 @@ from resnext_bench.pipelines.batches import Batches
 from resnext_bench.pipelines.images.pixels import Normalise
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.resnext.modules.build import build
-from resnext_bench.resnext.names import formed
+from resnext_bench.resnext.names import Architecture, formed
 from resnext_bench.worker.engine import Engine, build_engine
 from resnext_bench.worker.models import maker
 from resnext_bench.worker.precision import AMP_DTYPES
@@ -43,9 +43,15 @@ class Training:
         )
 
 
-def build_model(config: RunConfig, device: torch.device) -> nn.Module:
-    """The network on its device and in its format; seeded, so that all ranks start equal."""
-    make = maker(config) or partial(build, formed(config.model, config.form, config.classes))
+def build_model(
+    config: RunConfig, device: torch.device, spec: Architecture | None = None
+) -> nn.Module:
+    """The network on its device and in its format; seeded, so that all ranks start equal.
+
+    `spec` stands in for the one that the configuration names.
+    """
+    make = maker(config) if spec is None else partial(build, spec)
+    make = make or partial(build, formed(config.model, config.form, config.classes))
     torch.manual_seed(config.seed)  # after imports, which may draw numbers too
     model = make()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format

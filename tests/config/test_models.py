@@ -42,6 +42,10 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
     require_model(model)
 
 
+def test_models_of_our_own_campaigns_are_named_as_a_users_are() -> None:
+    require_model("resnext_bench.lab.visit.tiny:Tiny")
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -65,6 +69,7 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
         ("mynett:Net", "no module mynett, neither installed nor in {here}; did you mean mynet?"),
         ("zzz:Net", "start where it lies, or set PYTHONPATH"),
         ("resnext_bench.mine:Net", "resnext_bench is a package of this program; give yours"),
+        ("resnext_bench.labs:Net", "resnext_bench is a package of this program; give yours"),
     ],
 )
 def test_what_is_refused(model: str, words: str, tmp_path: Path) -> None:

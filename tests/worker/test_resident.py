@@ -117,7 +117,7 @@ def built_side(
     holder = tokens.Holder(pipes)
     with pytest.MonkeyPatch.context() as patched:
         training = replace(made_training(config, Pixels(), loader), other=second)
-        patched.setattr(resident, "set_up", lambda rank, progress: training)
+        patched.setattr(resident, "set_up", lambda *_: training)
         thread = threading.Thread(target=resident.run_rank, args=(rank,))
         thread.start()
         assert holder.answer(20) == tokens.READY

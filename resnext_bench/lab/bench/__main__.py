@@ -9,57 +9,55 @@ lies outside, 3 when the machine is too noisy to tell; `monitor` has a limit of 
 """
 
 import argparse
-import json
-import platform
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 from resnext_bench.lab.bench.fidelity import CASES, session_pairs
-from resnext_bench.lab.bench.intervals import cost_of, ratio_of
+from resnext_bench.lab.bench.intervals import Pairs, cost_of, ratio_of
 from resnext_bench.lab.bench.monitor import check
 from resnext_bench.lab.bench.plan import Plan
 from resnext_bench.lab.bench.startup import startup_pairs
-from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.lab.kept import Kept, hardware, parser_for, read_same, store, today, versions
 
+ALL = ("startup", "loop", "monitor", *CASES)
 STARTUP_LIMIT = 1.2
-PACKAGES = ("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130")
 LOOP = Plan(pairs=100, steps=200, tiny=True)
 
 
 def main() -> int:
-    options = _options()
+    """Run the cases one after another; what costs too much outweighs what cannot be told."""
+    options = options_of()
     checks = {"startup": _startup, "loop": _loop, "monitor": _monitor} | dict.fromkeys(
         CASES, _fidelity
     )
     codes = [checks[case](case, options) for case in options.cases]
-    return 1 if 1 in codes else max(codes, default=0)
+    return 1 if 1 in codes else max(codes)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
-    parser.add_argument(
-        "cases",
-        nargs="*",
-        default=["startup", "loop", "monitor", *CASES],
-        choices=["startup", "loop", "monitor", *CASES],
-        metavar="CASE",
-    )
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options; all cases where none is named."""
+    parser = parser_for("bench", __doc__)
+    parser.add_argument("cases", nargs="*", type=_case, metavar="CASE", help=", ".join(ALL))
     parser.add_argument("--sessions", type=int, default=6)
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--inject", type=float, default=0.0)
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    options.cases = options.cases or ALL
+    return options
+
+
+def _case(name: str) -> str:
+    """Return a case that there is; `choices` would refuse an empty list in Python 3.11."""
+    if name not in ALL:
+        raise argparse.ArgumentTypeError(f"{name}: no such case; choose from {', '.join(ALL)}")
+    return name
 
 
 def _startup(case: str, options: argparse.Namespace) -> int:
     """More pairs where twenty do not show it: for some seconds a neighbour may slow one side."""
-    pairs: list[tuple[float, float]] = []
+    pairs: Pairs = []
     for more in (20, 80):
         pairs += startup_pairs(more)
         ratio = median(ours / empty for ours, empty in pairs)
@@ -97,57 +95,38 @@ def _fidelity(case: str, options: argparse.Namespace) -> int:
     return {"within": 0, "outside": 1, "can't tell": 3}[found.verdict]
 
 
-def _sessions(
-    case: str, plan: Plan, options: argparse.Namespace
-) -> list[list[tuple[float, float]]]:
+def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Pairs]:
     """As many sessions as asked for; those of an earlier run that was cut come first."""
-    kept = _load(options)
-    sessions = kept.setdefault("sessions", {}).setdefault(case, [])
+    facts = _facts(options)
+    kept = read_same(options.json, facts) or {}
+    sessions: list[Pairs] = kept.setdefault("sessions", {}).setdefault(case, [])
     while len(sessions) < options.sessions:
         turned = replace(plan, bare_first=len(sessions) % 2 == 1)
         sessions.append(session_pairs(CASES[0] if plan.tiny else case, turned))
-        _store(options, kept)
+        store(options.json, facts | _so_far(kept["sessions"]), indent=None)
     return sessions
 
 
-def _store(options: argparse.Namespace, kept: dict[str, Any]) -> None:
-    """The sessions so far, and what they say where there are enough of them."""
-    if options.json is None:
-        return
-    enough = {case: found for case, found in kept["sessions"].items() if len(found) > 1}
+def _so_far(sessions: dict[str, list[Pairs]]) -> Kept:
+    """Return the sessions of all cases, and what they say where there are enough of them."""
+    enough = {case: found for case, found in sessions.items() if len(found) > 1}
     said = {
         case: asdict(cost_of(found, LOOP.steps) if case == "loop" else ratio_of(found))
         for case, found in enough.items()
     }
     rounded = {
         case: [[[round(s, 6) for s in pair] for pair in pairs] for pairs in found]
-        for case, found in kept["sessions"].items()
+        for case, found in sessions.items()
     }
-    text = json.dumps(_facts(options) | {"found": said, "sessions": rounded})
-    write_atomically(options.json, text.encode() + b"\n")
+    return {"found": said, "sessions": rounded}
 
 
-def _load(options: argparse.Namespace) -> dict[str, Any]:
-    """Sessions measured before under the same conditions; others are not to be mixed in."""
-    if not (options.json and options.json.exists()):
-        return {}
-    kept: dict[str, Any] = json.loads(options.json.read_text())
-    facts = {name: value for name, value in _facts(options).items() if name != "date"}
-    if any(kept.get(name) != value for name, value in facts.items()):
-        raise SystemExit(f"{options.json} holds other conditions; name another file, or remove it")
-    return kept
-
-
-def _facts(options: argparse.Namespace) -> dict[str, object]:
-    machine = inspect()
+def _facts(options: argparse.Namespace) -> Kept:
     return {
         "what": "seconds per block, [ours, bare], by case and session",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "date": today(),
+        "hardware": hardware(),
+        "versions": versions("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130"),
         "seed": 0,
         "pairs": options.pairs,
         "steps": options.steps,

@@ -1,12 +1,18 @@
 """JPEG batches as a user of DALI would write them by hand; imports nothing of ours."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import torch
 from nvidia.dali import fn, pipeline_def
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
 
-@pipeline_def
-def pipeline(root, files, labels, size, rank, world):
+@pipeline_def  # type: ignore[untyped-decorator]  # DALI has no types
+def pipeline(
+    root: str, files: Sequence[str], labels: Sequence[int], size: int, rank: int, world: int
+) -> Any:
+    """Read, decode, crop, resize, mirror."""
     jpegs, label = fn.readers.file(
         file_root=root,
         files=files,
@@ -21,7 +27,18 @@ def pipeline(root, files, labels, size, rank, world):
     return fn.flip(images, horizontal=flip), label
 
 
-def batches(root, files, labels, *, size, batch, rank, world, threads):
+def batches(
+    root: str,
+    files: Sequence[str],
+    labels: Sequence[int],
+    *,
+    size: int,
+    batch: int,
+    rank: int,
+    world: int,
+    threads: int,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Normalised floats [batch, 3, size, size], and labels."""
     pipe = pipeline(root, files, labels, size, rank, world, batch_size=batch, num_threads=threads)
     mean = torch.tensor([124.0, 116.0, 104.0]).repeat(size)
     std = torch.tensor([58.0, 57.0, 57.0]).repeat(size)

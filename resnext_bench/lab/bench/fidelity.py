@@ -15,6 +15,7 @@ from resnext_bench.cli.terminal.display import RunDisplay
 from resnext_bench.config.resolve import resolve
 from resnext_bench.errors import RunFailed
 from resnext_bench.job import Job, SessionFolder
+from resnext_bench.lab.bench.intervals import Pairs
 from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
 from resnext_bench.launch.commands import commands
 from resnext_bench.launch.failure import find_failure
@@ -31,7 +32,7 @@ CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
 """Pipeline and number of ranks."""
 
 
-def session_pairs(case: str, plan: Plan, over: Request | None = None) -> list[tuple[float, float]]:
+def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Pairs:
     """Launch one session of a case; every pair is (ours, bare) in seconds a block.
 
     `over` replaces options: another network, or one GPU for synthetic batches on one rank.
@@ -56,9 +57,7 @@ def session_pairs(case: str, plan: Plan, over: Request | None = None) -> list[tu
         return _launched(request, plan, SessionFolder(Path(folder)), display)
 
 
-def _launched(
-    request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay
-) -> list[tuple[float, float]]:
+def _launched(request: Request, plan: Plan, folder: SessionFolder, display: RunDisplay) -> Pairs:
     machine = inspect()
     data = prepare_data(request, machine, display.preparing)
     config = resolve(request, machine, data.facts if data else None).config

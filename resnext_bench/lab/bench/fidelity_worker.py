@@ -2,17 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 
 from resnext_bench.lab.bench import bare
+from resnext_bench.lab.bench.named import residual
 from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
 from resnext_bench.lab.campaigns.slowed import SlowClock
+from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Phase
-from resnext_bench.resnext.names import parse
-from resnext_bench.session.turns.blocks import in_turn
+from resnext_bench.session.turns.blocks import Block, in_turn
 from resnext_bench.worker import group, precision
 from resnext_bench.worker.clock import HostClock, clock_for
 from resnext_bench.worker.entry import Rank, enter
@@ -23,6 +24,7 @@ from resnext_bench.worker.witness import Witness
 
 
 def measure(rank: Rank) -> None:
+    """Build both sides, let them take turns, and hand over the pairs."""
     plan = Plan(**json.loads((rank.folder.path / OPTIONS_FILE).read_text()))
     if rank.job.config.device == "cpu":  # on a GPU there is one rank
         group.join(rank.job.topology.backend, torch.device("cpu"), rank.job.timeout_s)
@@ -57,7 +59,8 @@ def settle() -> None:
     group.barrier()
 
 
-def our_side(rank: Rank, plan: Plan) -> Callable[[], float]:
+def our_side(rank: Rank, plan: Plan) -> Block:
+    """The shipped worker's set-up and loop, with its marks and proofs."""
     training = set_up(rank, Progress(rank.file))
     if plan.tiny:
         network = tiny(rank, plan)
@@ -97,32 +100,41 @@ class Pace(nn.Module):
         self.seconds = seconds
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The same images, later."""
         time.sleep(self.seconds)
         return images
 
 
 def tiny(rank: Rank, plan: Plan) -> nn.Module:
+    """One linear layer over mean colours, after a sleep where the plan has one."""
     classes = rank.job.config.classes
     paced = [Pace(plan.pace_s)] if plan.pace_s else []
     return nn.Sequential(*paced, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
 
 
-def bare_side(rank: Rank, plan: Plan) -> Callable[[], float]:
+def bare_side(rank: Rank, plan: Plan) -> Block:
+    """The same network and batches with a loop written by hand."""
     config = rank.job.config
     size, batch, world = config.image_size, config.batch_size, config.world_size
     torch.manual_seed(config.seed)
+    loader: Iterator[Batch]
     if config.pipeline == "dali":
-        from resnext_bench.lab.bench.bare_jpegs import batches
+        # Only here: a side without pictures loads no DALI.
+        from resnext_bench.lab.bench.bare_jpegs import batches  # noqa: PLC0415
 
+        assert rank.job.images is not None, "a job of DALI's without the root of its images"
         images = rank.folder.read_images()
         loader = batches(
             *(rank.job.images, images.files, images.labels),
-            **{"size": size, "batch": batch, "rank": rank.rank, "world": world},
+            size=size,
+            batch=batch,
+            rank=rank.rank,
+            world=world,
             threads=config.loader_threads,
         )
     else:
         loader = bare.noise(size, batch, config.classes, config.device)
-    spec = parse(config.model)
+    spec = residual(config.model)
     network = bare.network(list(spec.blocks), spec.cardinality, config.classes, spec.width)
     model = tiny(rank, plan) if plan.tiny else network
     train = bare.training(model, loader, world, config.device)

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+Pairs = list[tuple[float, float]]
+"""Blocks of one session in turn: (ours, the other's), in s."""
+Verdict = Literal["within", "outside", "can't tell"]
 MARGIN = 0.01
 
 
@@ -21,7 +25,8 @@ class Ratio:
     """Smallest effect that this many sessions tell from none with 95 % power."""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
+        """What the interval says of the margin."""
         if self.low >= 1 - MARGIN and self.high <= 1 + MARGIN:
             return "within"
         if self.low > 1 + MARGIN or self.high < 1 - MARGIN:
@@ -38,7 +43,7 @@ class Cost:
     high_us: float
 
 
-def cost_of(sessions: Sequence[Sequence[tuple[float, float]]], steps: int) -> Cost:
+def cost_of(sessions: Sequence[Pairs], steps: int) -> Cost:
     """Median difference of a session's blocks over their steps, Student's t over the sessions."""
     costs = np.array(
         [np.median([(ours - other) * 1e6 / steps for ours, other in pairs]) for pairs in sessions]
@@ -48,7 +53,7 @@ def cost_of(sessions: Sequence[Sequence[tuple[float, float]]], steps: int) -> Co
     return Cost(estimate_us=mean, low_us=mean - half, high_us=mean + half)
 
 
-def ratio_of(sessions: Sequence[Sequence[tuple[float, float]]]) -> Ratio:
+def ratio_of(sessions: Sequence[Pairs]) -> Ratio:
     """Median of the log ratios in a session, Student's t over the sessions."""
     logs = np.array(
         [np.median([np.log(ours / other) for ours, other in pairs]) for pairs in sessions]

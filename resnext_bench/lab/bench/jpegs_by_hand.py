@@ -4,6 +4,9 @@ Both give normalised floats [batch, 3, size, size] in channels_last and labels, 
 with antialiasing and mirrored as ours are.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import torch
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.pytorch import DALIGenericIterator
@@ -11,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-@pipeline_def
-def whole(root, files, labels, size):
+@pipeline_def  # type: ignore[untyped-decorator]  # DALI has no types
+def whole(root: str, files: Sequence[str], labels: Sequence[int], size: int) -> Any:
     """All of DALI's own operators."""
     jpegs, label = fn.readers.file(
         file_root=root, files=files, labels=labels, random_shuffle=True, name="reader"
@@ -33,16 +37,25 @@ def whole(root, files, labels, size):
     return images, label
 
 
-def dali_batches(root, files, labels, *, size, batch, workers):
+def dali_batches(
+    root: str,
+    files: Sequence[str],
+    labels: Sequence[int],
+    *,
+    size: int,
+    batch: int,
+    workers: int,
+) -> Batches:
+    """As a user of DALI has them."""
     graph = whole(root, files, labels, size, batch_size=batch, num_threads=workers, device_id=None)
     for loaded in DALIGenericIterator([graph], ["images", "labels"], size=-1):
         yield loaded[0]["images"].permute(0, 3, 1, 2), loaded[0]["labels"].view(-1).long()
 
 
-class Pictures(Dataset):
+class Pictures(Dataset[tuple[torch.Tensor, int]]):
     """torchvision's decoder and transforms, a picture at a time."""
 
-    def __init__(self, root, files, labels, size):
+    def __init__(self, root: str, files: Sequence[str], labels: Sequence[int], size: int) -> None:
         self.root, self.files, self.labels = root, files, labels
         self.transform = v2.Compose(
             [
@@ -53,15 +66,24 @@ class Pictures(Dataset):
             ]
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         picture = decode_image(f"{self.root}/{self.files[index]}", ImageReadMode.RGB)
         return self.transform(picture), self.labels[index]
 
 
-def torchvision_batches(root, files, labels, *, size, batch, workers):
+def torchvision_batches(
+    root: str,
+    files: Sequence[str],
+    labels: Sequence[int],
+    *,
+    size: int,
+    batch: int,
+    workers: int,
+) -> Batches:
+    """As a user of torchvision has them."""
     loader = DataLoader(
         Pictures(root, files, labels, size),
         batch_size=batch,

@@ -8,6 +8,7 @@ from resnext_bench.worker.entry import Rank, enter
 
 
 def run_monitored(rank: Rank) -> None:
+    """Train with the watch beside it, and end the watch whatever happens."""
     file = rank.folder.rank_file(rank.rank)
     watching = subprocess.Popen((sys.executable, "-m", "resnext_bench.lab.bench.beside", str(file)))
     try:

@@ -7,6 +7,8 @@ OPTIONS_FILE = "fidelity.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
+    """How long a session is, and which sides it has."""
+
     pairs: int
     """Pairs of blocks in a session, after one pair of warm-up."""
     steps: int

@@ -12,24 +12,25 @@ from pathlib import Path
 import typer
 
 from resnext_bench.cli.main import app
+from resnext_bench.lab.bench.intervals import Pairs
+from resnext_bench.lab.commands import groups_in, names_in
 from resnext_bench.session.turns.blocks import in_turn
 
 
 def empty_app(group: typer.Typer, name: str = "app") -> list[str]:
-    """Lines of a program with the same commands in the same groups, which do nothing."""
+    """Return the lines of a program with the same commands in the same groups, all empty."""
     lines = [f"{name} = typer.Typer(add_completion=False)"]
-    for number, one in enumerate(group.registered_commands):
-        told = one.name or one.callback.__name__
+    for number, told in enumerate(names_in(group)):
         lines += [f"@{name}.command({told!r})", f"def {name}_{number}() -> None: ..."]
-    for number, one in enumerate(group.registered_groups):
+    for number, (told, inside) in enumerate(groups_in(group)):
         inner = f"{name}_group_{number}"
-        lines += empty_app(one.typer_instance, inner)
-        lines.append(f"{name}.add_typer({inner}, name={one.name!r})")
+        lines += empty_app(inside, inner)
+        lines.append(f"{name}.add_typer({inner}, name={told!r})")
     return lines
 
 
-def startup_pairs(pairs: int) -> list[tuple[float, float]]:
-    """Every pair is (ours, empty) in seconds of a whole process."""
+def startup_pairs(pairs: int) -> Pairs:
+    """Return pairs of (ours, empty) in seconds of a whole process."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
         empty.write_text("\n".join(["import typer", *empty_app(app), "app()"]))

@@ -11,21 +11,24 @@ breakdown; --peer names the Python of an environment that has it: uv venv hta; u
 """
 
 import argparse
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from resnext_bench.lab.bench.trace_files import repeat
-from resnext_bench.lab.campaigns.verdicts import revision
-from resnext_bench.machine.inventory import inspect
+from resnext_bench.lab.kept import (
+    Kept,
+    hardware,
+    parser_for,
+    revision,
+    store,
+    today,
+    versions,
+)
 
 SOURCES: Final = {
     "MI300X, with shapes": ("mi300x-resnet50-ddp8-rank0.pt.trace.json.gz", 15),
@@ -74,21 +77,18 @@ end(began)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.bench.traces", description=__doc__
-    )
+    """Measure each of the sources, and keep and tell what there is."""
+    parser = parser_for("bench.traces", __doc__)
     parser.add_argument("--traces", type=Path, default=os.environ.get("RESNEXT_BENCH_TRACES"))
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.traces is None:
         parser.error("name the folder of real traces: --traces FOLDER or RESNEXT_BENCH_TRACES")
     rows = [measured(name, options) for name in SOURCES]
     for row in rows:
         print(told(row))
-    if options.json:
-        options.json.write_text(json.dumps(facts(options) | {"rows": rows}, indent=1) + "\n")
+    store(options.json, facts(options) | {"rows": rows})
 
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -146,19 +146,15 @@ def told(row: dict[str, Any]) -> str:
     )
 
 
-def facts(options: argparse.Namespace) -> dict[str, Any]:
-    """Under what it was measured."""
-    machine = inspect()
+def facts(options: argparse.Namespace) -> Kept:
+    """Return the conditions under which it was measured."""
+    peer = {"traceinsight": "0.6.1"} if options.peer else {}
     return {
         "what": "CPU seconds as ratios within one round on one file; peak resident memory",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "revision": revision(),
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("msgspec", "numpy", "isal")},
-            **({"traceinsight": "0.6.1"} if options.peer else {}),
-        },
+        "hardware": hardware(),
+        "versions": versions("msgspec", "numpy", "isal") | peer,
         "n": options.rounds,
     }
 

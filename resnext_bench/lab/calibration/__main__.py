@@ -7,12 +7,7 @@ FILE as they come, and a calibration that was cut goes on from there.
 """
 
 import argparse
-import json
-import platform
 import zlib
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -20,11 +15,9 @@ import numpy as np
 
 from resnext_bench.lab.calibration.cases import CASES, SLOW
 from resnext_bench.lab.calibration.figures import Figure
-from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.lab.kept import Kept, hardware, parser_for, read_same, store, today, versions
 
 SEED = 0
-PACKAGES = ("resnext-bench", "numpy", "scipy")
 
 
 def figures_of(case: str, n: int) -> list[Figure]:
@@ -34,26 +27,24 @@ def figures_of(case: str, n: int) -> list[Figure]:
 
 
 def main() -> int:
+    """Simulate what is not there yet, show all of it, and tell whether a goal was missed."""
     options = _options()
-    kept = _load(options)
+    facts = _facts(options.n)
+    kept = read_same(options.json, facts) or facts | {"cases": {}}
     for case in options.only or CASES:
         if case not in kept["cases"]:
             start = perf_counter()
             rows = [figure.row for figure in figures_of(case, options.n)]
             kept["cases"][case] = {"seconds": round(perf_counter() - start, 1), "figures": rows}
-            if options.json:
-                write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+            store(options.json, kept)
         _show(case, kept["cases"][case])
     rows = [row for case in kept["cases"].values() for row in case["figures"]]
     return int(any(row["outcome"] == "missed" for row in rows))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.calibration", description=__doc__
-    )
+    parser = parser_for("calibration", __doc__)
     parser.add_argument("--n", type=int, default=20_000)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", action="append", choices=list(CASES), metavar="NAME")
     return parser.parse_args()
 
@@ -64,27 +55,12 @@ def _show(case: str, done: dict[str, Any]) -> None:
         print(Figure(**{name: value for name, value in row.items() if name != "outcome"}))
 
 
-def _load(options: argparse.Namespace) -> dict[str, Any]:
-    """Cases finished before under the same conditions; others are not to be mixed in."""
-    facts = _facts(options.n)
-    if not (options.json and options.json.exists()):
-        return facts | {"cases": {}}
-    kept: dict[str, Any] = json.loads(options.json.read_text())
-    if any(kept.get(name) != value for name, value in facts.items() if name != "date"):
-        raise SystemExit(f"{options.json} holds other conditions; name another file, or remove it")
-    return kept
-
-
-def _facts(n: int) -> dict[str, Any]:
-    machine = inspect()
+def _facts(n: int) -> Kept:
     return {
         "what": "simulated rates and biases in per cent, with 95 % bounds, against their goals",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "date": today(),
+        "hardware": hardware(),
+        "versions": versions("resnext-bench", "numpy", "scipy"),
         "seed": SEED,
         "n": n,
     }

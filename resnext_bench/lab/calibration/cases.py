@@ -211,10 +211,10 @@ def _within_twice(effects: Floats, name: str, count: int, margin_sds: float) -> 
     margin = truth * margin_sds
     needed = sessions_in_all(truth, margin)
     sds = effects[:, :count].std(axis=1, ddof=1)
-    ratios = np.array([sessions_in_all(float(sd), margin) / needed for sd in sds])
+    ratios = [sessions_in_all(float(sd), margin) / needed for sd in sds]
     what = f"N more after {count}, {name} (N = {needed}): within 2x"
     least = 80.0 if count >= PROMISED_FROM else None
-    return rate(what, (ratios >= 0.5) & (ratios <= 2), least=least)
+    return rate(what, [0.5 <= ratio <= 2 for ratio in ratios], least=least)
 
 
 def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
@@ -222,7 +222,8 @@ def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
     effects = duets(SHARED, 24 * n, 10, rng).middle
     p = np.array([t_interval(row, 0.99).p for row in effects]).reshape(n, 24)
     controlled = {"Benjamini-Hochberg q = .05": benjamini_hochberg, "Holm .05": holm}
-    found = [rate("24 cells, raw p < .05: reports with an alarm", (p < 0.05).any(axis=1))]
+    raw = [bool((row < 0.05).any()) for row in p]
+    found = [rate("24 cells, raw p < .05: reports with an alarm", raw)]
     for name, adjusted in controlled.items():
         alarms = [bool((adjusted(row) < 0.05).any()) for row in p]
         found.append(rate(f"24 cells, {name}: reports with an alarm", alarms, most=5.0))
@@ -321,7 +322,7 @@ def _moves(profile: Profile, slope: float, rng: np.random.Generator) -> bool:
     times[:, 1] += slope * np.arange(times[0, 1].size).reshape(times[0, 1].shape)
     blocks = np.median(times, axis=3)
     ended = _sessions_taken(times)
-    return trend_of_ratios((blocks[:, 1] - blocks[:, 0])[:ended]).matters(POOLED_ALPHA)
+    return trend_of_ratios(list(blocks[:ended, 1] - blocks[:ended, 0])).matters(POOLED_ALPHA)
 
 
 def _sessions_taken(times: Floats) -> int:

@@ -34,6 +34,7 @@ class Figure:
 
     @property
     def row(self) -> dict[str, object]:
+        """The figure as it is kept."""
         rounded = {name: round(getattr(self, name), 4) for name in ("value", "low", "high")}
         return asdict(self) | rounded | {"outcome": self.outcome}
 

@@ -19,6 +19,7 @@ from resnext_bench.lab.calibration.duets import (
     changes,
     duets,
     effects_of,
+    unchanged,
     words,
 )
 from resnext_bench.lab.calibration.figures import Figure, rate
@@ -155,8 +156,8 @@ def estimators(n: int, rng: np.random.Generator) -> list[Figure]:
             ("b every 4th x 6", OWN["every 4th x 6"]),
             ("b every 50th x 2.5", OWN["every 50th x 2.5"]),
         ):
-            done = {} if change is None else {"change": _slow(change, rng)}
-            compared = duets(profile, n, budget, rng, effects=_three, **done)
+            done = unchanged if change is None else _slow(change, rng)
+            compared = duets(profile, n, budget, rng, change=done, effects=_three)
             added = MARGIN if label == "+2 %" else 0.0
             for kind, one in _kinds(compared).items():
                 said = words(one.slower_by(added), budget)
@@ -179,7 +180,7 @@ def _kinds(compared: Compared) -> dict[str, Compared]:
 
 def _three(times: Floats) -> tuple[Floats, Floats]:
     total, middle = effects_of(times)
-    return total + 1j * _winsorised(times), middle  # type: ignore[return-value]
+    return total + 1j * _winsorised(times), middle
 
 
 def _winsorised(times: Floats) -> Floats:

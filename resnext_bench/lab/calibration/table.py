@@ -5,13 +5,10 @@
 Each row shows the worst of all figures that its pattern finds, with its 95 % bound.
 """
 
-import json
 import re
 from typing import Any
 
-from resnext_bench.lab.checkout import RESULTS
-
-STORED = RESULTS / "calibration.json"
+from resnext_bench.lab.kept import read_result
 
 ROWS = (
     ("Mann-Whitney of record reproduced: false alarms, quiet", r"Whitney, quiet: false"),
@@ -90,9 +87,9 @@ def _badness(row: dict[str, Any]) -> float:
     """Towards or beyond the bound of the goal; where there is none, high is good unless bias."""
     least, most, value = row["least"], row["most"], row["value"]
     if least is not None and most is not None:
-        return abs(value - (least + most) / 2)
+        return float(abs(value - (least + most) / 2))
     if "bias" in row["what"]:
-        return abs(value)
+        return float(abs(value))
     return float(value if most is not None else -value)
 
 
@@ -106,4 +103,4 @@ def _goal(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(json.loads(STORED.read_text())), end="")
+    print(table(read_result("calibration")), end="")

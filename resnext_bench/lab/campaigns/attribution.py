@@ -10,26 +10,32 @@ that was cut goes on.
 """
 
 import argparse
-import json
-import platform
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 import numpy as np
 import torch
 
 from resnext_bench.lab.campaigns.paced import multiplied
-from resnext_bench.lab.campaigns.verdicts import revision
+from resnext_bench.lab.kept import (
+    Kept,
+    hardware,
+    parser_for,
+    read,
+    revision,
+    store,
+    this_second,
+    versions,
+)
 from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.figures.attribution import SideRounds, attribute, side_rounds
+from resnext_bench.reports.figures.attribution import SideRounds, Sides, attribute, side_rounds
+from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.attribution import sides_of, turn_rounds, turns_of
 from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.rounds import play_rounds
@@ -52,15 +58,15 @@ WITHIN: Final = 0.10
 
 
 def main() -> None:
+    """Play the cases that are still missing."""
     options = _options()
-    kept = _load(options)
+    kept = read(options.json) or _nothing_yet(options.rounds)
     for name, request, kind, ratio in _cases():
         if name in kept["cases"] or options.only not in name:
             continue
         kept["cases"][name] = _case(request, kind, ratio, options.rounds)
         print(name, _line(kept["cases"][name]), flush=True)
-        if options.json:
-            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+        store(options.json, kept)
 
 
 def _cases() -> list[tuple[str, Request, str, float]]:
@@ -77,18 +83,18 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="attribution-") as root:
         loader_ms, rest_ms = _calibrated(request, Path(root))
         step_ms = ratio * loader_ms
-        models = [_model(kind, step_ms / part - rest_ms) for part in (1, 2)]
+        models = [model_of(kind, step_ms / part - rest_ms) for part in (1, 2)]
         run, half = (_opened(request | {"model": model}, Path(root)) for model in models)
-        sides = dict[str, Setup](sides_of(run))
+        sides = dict[str, Setup](sides_of(run).items())
         cores = len(run.topology.places[0].cores)
         threads = msgspec.structs.replace(run.config, loader_threads=run.other_threads)
         sides |= {"real half": half, "real threads": run.beside("threads", threads)}
         found = _played(sides, rounds)
-    predicted = attribute([found], images=run.config.global_batch_size, rank_cores=cores)
-    made = {name: 1e3 * run.config.global_batch_size / side.step_ms.mean() for name, side in
-            found.items()}  # fmt: skip
+    batch = run.config.global_batch_size
+    predicted = attribute([_of_attribution(found)], images=batch, rank_cores=cores)
+    made = {name: 1e3 * batch / side.step_ms.mean() for name, side in found.items()}
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": this_second(),
         "revision": revision(),
         "models": models,
         "step_ms": {name: [round(ms, 3) for ms in side.step_ms] for name, side in found.items()},
@@ -111,12 +117,13 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
 
 def _calibrated(request: Request, root: Path) -> tuple[float, float]:
     """Ms of a batch of the loader alone, and of a step that does no work."""
-    sides = sides_of(_opened(request | {"model": _model("sleeping", 0)}, root))
+    sides = sides_of(_opened(request | {"model": model_of("sleeping", 0)}, root))
     found = _played({name: sides[name] for name in ("loader", "synthetic")}, 4)
     return found["loader"].step_ms.mean(), found["synthetic"].step_ms.mean()
 
 
-def _model(kind: str, work_ms: float) -> str:
+def model_of(kind: str, work_ms: float) -> str:
+    """Return the name of the model whose step does so much work on this machine."""
     if kind == "sleeping":
         return f"resnext_bench.lab.campaigns.paced:sleeping.us_{max(0, round(1e3 * work_ms))}"
     torch.set_num_threads(1)
@@ -133,18 +140,11 @@ def _opened(request: Request, root: Path) -> Setup:
     return set_up(asked, inspect(), root=root, command=(), tell=lambda *_: None)
 
 
-def _played(sides: dict[str, Setup], rounds: int) -> dict[Any, SideRounds]:
+def _played(sides: Mapping[str, Setup], rounds: int) -> dict[str, SideRounds]:
+    """Let all sides take turns, with the turns of other kinds where the real one is there."""
     also = turns_of(sides["real"]) if "real" in sides else {}
     names = [*sides, *also]
-
-    def full(last_ms: Any) -> list[int]:
-        """As an attribution has it, of each real side by its own loader and training."""
-        last = dict(zip(names, last_ms, strict=True))
-        training, loader = last["synthetic"], last["loader"]
-        ahead = dict.fromkeys(("real", "other_threads", "real threads"), loader < training)
-        ahead |= dict.fromkeys(("double", "real half"), loader < training / 2)
-        return [names.index(name) for name, is_full in ahead.items() if is_full and name in last]
-
+    full = full_in(names)
     runs = [replace(run, folder=run.folder / "played") for run in sides.values()]
     turns = [(names.index("real"), flag) for flag in also.values()]
     played = play_rounds(runs, 1, rounds=rounds, tell=lambda *_: None, full=full, also=turns)
@@ -155,10 +155,32 @@ def _played(sides: dict[str, Setup], rounds: int) -> dict[Any, SideRounds]:
         )
     }
     if not also:
-        return dict(found)
+        return found
     rows = np.array(played.step_ms)[:, len(sides) :].T
-    turns = dict(zip(also, rows, strict=True))
-    return {**found, **turn_rounds(sides["real"], found["real"], turns)}
+    of_turns = turn_rounds(sides["real"], found["real"], dict(zip(also, rows, strict=True)))
+    found.update(of_turns.items())
+    return found
+
+
+def full_in(names: Sequence[str]) -> Callable[[Sequence[float]], Sequence[int]]:
+    """Whose queues are full, as an attribution has it: each by its own loader and training."""
+
+    def full(last_ms: Sequence[float]) -> list[int]:
+        last = dict(zip(names, last_ms, strict=True))
+        training, loader = last["synthetic"], last["loader"]
+        ahead = {
+            **dict.fromkeys(("real", "other_threads", "real threads"), loader < training),
+            **dict.fromkeys(("double", "real half"), loader < training / 2),
+        }
+        return [names.index(name) for name, is_full in ahead.items() if is_full and name in last]
+
+    return full
+
+
+def _of_attribution(found: Mapping[str, SideRounds]) -> Sides:
+    """Leave out the sides that an attribution does not have."""
+    own: tuple[SideName, ...] = get_args(SideName)
+    return {name: found[name] for name in own if name in found}
 
 
 def table(cases: dict[str, Any]) -> str:
@@ -182,32 +204,21 @@ def _line(case: dict[str, Any]) -> str:
     return f"{case['images_per_s']} {off} {verdict}"
 
 
-def _load(options: argparse.Namespace) -> dict[str, Any]:
-    if options.json and options.json.exists():
-        found: dict[str, Any] = json.loads(options.json.read_text())
-        return found
-    machine = inspect()
-    packages = ("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130")
+def _nothing_yet(rounds: int) -> Kept:
     return {
         "what": "predictions of run --attribute against runs that do what they say",
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in packages},
-        },
+        "hardware": hardware(),
+        "versions": versions("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130"),
         "seed": 0,
         "request": BASE,
-        "n": options.rounds,
+        "n": rounds,
         "cases": {},
     }
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.attribution", description=__doc__
-    )
+    parser = parser_for("campaigns.attribution", __doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--only", default="")
     return parser.parse_args()
 

@@ -6,20 +6,22 @@ Prints a table for the docs. With --json every finished comparison is kept in FI
 there already is not measured again.
 """
 
-import argparse
-import json
 import os
-import platform
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
-from resnext_bench.lab.campaigns.verdicts import duet, revision
-from resnext_bench.machine.inventory import inspect
+from resnext_bench.lab.campaigns.verdicts import change_of, duet
+from resnext_bench.lab.kept import (
+    Kept,
+    hardware,
+    parser_for,
+    read,
+    revision,
+    store,
+    today,
+    versions,
+)
 from resnext_bench.reports.schema.comparison import Comparison, Limits
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.turns.residents import WORKER
 
 BASE: Final[Request] = {
@@ -51,20 +53,17 @@ LIMITS: Final = Limits(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.engines", description=__doc__
-    )
+    """Compare what is not compared yet, and print the table."""
+    parser = parser_for("campaigns.engines", __doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    kept = _load(options.json)
+    kept = read(options.json) or _nothing_yet()
     for case in options.cases or CASES:
         if case in kept["comparisons"]:
             continue
         kept["comparisons"][case] = _row(_duet(case))
         print(case, kept["comparisons"][case], flush=True)
-        if options.json:
-            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+        store(options.json, kept)
     print(table(kept["comparisons"]))
 
 
@@ -91,16 +90,13 @@ def _duet(case: str) -> Comparison:
 
 
 def _row(record: Comparison) -> dict[str, Any]:
-    change = record.change
     images = record.images or (0, 0)
     steps = record.step_ms or (0.0, 0.0)
     return {
         "verdict": record.verdict or record.status,
         "why": record.why,
         "sessions": len(record.pairs),
-        "percent": round(change.percent, 3) if change else None,
-        "low": round(change.low_percent, 3) if change else None,
-        "high": round(change.high_percent, 3) if change else None,
+        **change_of(record),
         "images_per_s": [
             round(1e3 * image / step, 1) if step else None
             for image, step in zip(images, steps, strict=True)
@@ -109,23 +105,15 @@ def _row(record: Comparison) -> dict[str, Any]:
         "minutes": round(record.duration_s / 60, 1),
         "cores": len(os.sched_getaffinity(0)),
         "revision": revision(),
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
     }
 
 
-def _load(path: Path | None) -> dict[str, Any]:
-    if path is not None and path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-    machine = inspect()
-    names = ("resnext-bench", "torch", "deepspeed", "numpy", "scipy")
+def _nothing_yet() -> Kept:
     return {
         "what": "engines against DDP by compare (duet), two ranks; b over a, time of a step",
-        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in names},
-        },
+        "hardware": hardware(whole=True),
+        "versions": versions("resnext-bench", "torch", "deepspeed", "numpy", "scipy"),
         "seed": 0,
         "request": BASE,
         "sessions": LIMITS.max_sessions,

@@ -1,6 +1,7 @@
 """What a real step holds: every allocation and release of torch's CPU allocator, as profiled."""
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,7 @@ def live_bytes(
     """Train for two steps on one thread; the second one is profiled."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.manual_seed(0)
-    model = build(spec).to(memory_format=layout)  # type: ignore[call-overload]
+    model = build(spec).to(memory_format=layout)
     optimizer = _optimizer(model, setting)
     images = torch.randn(setting.batch, 3, image_size, image_size).to(memory_format=layout)
     labels = torch.randint(spec.classes, (setting.batch,))
@@ -57,12 +58,13 @@ def _optimizer(model: nn.Module, setting: Setting) -> torch.optim.Optimizer:
     )
 
 
-def _changes(step: object) -> list[int]:
+def _changes(step: Callable[[], None]) -> list[int]:
     """Bytes taken (positive) and given back, in order."""
-    assert callable(step)
     with torch.profiler.profile(profile_memory=True) as profiler:
         step()
-    results = profiler.profiler.kineto_results  # type: ignore[union-attr]
+    assert profiler.profiler is not None
+    results = profiler.profiler.kineto_results
+    assert results is not None
     found = [(one.start_ns(), one.nbytes()) for one in results.events() if one.name() == "[memory]"]
     assert found, "the profiler has seen no allocation"
     return [size for _, size in sorted(found, key=lambda one: one[0])]

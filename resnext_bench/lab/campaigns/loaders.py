@@ -9,14 +9,10 @@ scripts have (jpegs_by_hand.py), in fp32. Prints ratios of the same round with 9
 """
 
 import argparse
-import json
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +23,7 @@ from nvidia.dali.plugin.pytorch import DALIGenericIterator
 
 from resnext_bench.lab.bench import jpegs_by_hand
 from resnext_bench.lab.campaigns.loaders_table import SIDES
-from resnext_bench.machine.inventory import inspect
+from resnext_bench.lab.kept import Kept, hardware, parser_for, store, today, versions
 from resnext_bench.pipelines.batches import Batches, BatchSpec, Pixels
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.dali.feed import DaliSource
@@ -36,7 +32,6 @@ from resnext_bench.pipelines.images.folder import ImageFolder, scan
 from resnext_bench.pipelines.making.made_images import ensure_made
 from resnext_bench.pipelines.torchvision import TorchvisionBatches, TorchvisionSource
 from resnext_bench.reports.stats.effects import t_interval, to_percent
-from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.turns.blocks import Block, in_turn
 
 BATCH, SIZE, WORKERS, PREFETCH = 64, 224, 2, 2
@@ -56,6 +51,7 @@ CONFIDENCE: Final = 0.99
 
 
 def main() -> None:
+    """Let all loaders take turns, and print rates and ratios."""
     options = _options()
     torch.set_num_threads(1)
     folder = scan(options.data or ensure_made(cache_dir(), workers=WORKERS))
@@ -72,8 +68,7 @@ def main() -> None:
         print(f"{name:<18} {rate:7.0f} images/s")
     for name, ratio in found["ratios"].items():
         print(f"{name}: {ratio['estimate']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})")
-    if options.json:
-        write_atomically(options.json, json.dumps(found, indent=1).encode() + b"\n")
+    store(options.json, found)
     os._exit(0)  # loader processes and threads have nothing left to say
 
 
@@ -168,18 +163,13 @@ def _ratio(rates: list[list[float]], a: str, b: str) -> dict[str, float]:
     }
 
 
-def _facts(folder: ImageFolder, rounds: int) -> dict[str, Any]:
-    machine = inspect()
-    packages = ("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130")
+def _facts(folder: ImageFolder, rounds: int) -> Kept:
     sizes = [(folder.root / file).stat().st_size for file in folder.files]
     return {
         "what": "images/s of loaders alone [rounds][sides]; ratios of a round, t over rounds",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {machine.usable_cores} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in packages},
-        },
+        "date": today(),
+        "hardware": hardware(),
+        "versions": versions("resnext-bench", "torch", "torchvision", "nvidia-dali-cuda130"),
         "seed": 0,
         "images": len(folder.files),
         "mean_bytes": round(sum(sizes) / len(sizes)),
@@ -193,12 +183,9 @@ def _facts(folder: ImageFolder, rounds: int) -> dict[str, Any]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.loaders", description=__doc__
-    )
+    parser = parser_for("campaigns.loaders", __doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 

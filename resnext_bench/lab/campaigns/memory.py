@@ -8,78 +8,48 @@ optimizer and batch; resident memory is the kernel's, with Python and all librar
 measurement of time: other work beside it does not matter.
 """
 
-import argparse
 import itertools
 import json
-import os
-import platform
 import subprocess
 import sys
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
-from resnext_bench.lab.campaigns.verdicts import revision
-from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.lab.kept import (
+    Kept,
+    hardware,
+    parser_for,
+    revision,
+    store,
+    today,
+    versions,
+)
 
 NAMES: Final = ("resnext50_32x4d", "resnet101", "googlenet")
 BATCHES: Final = (4, 8, 16)
 IMAGE_SIZE: Final = 128
-_MIB: Final = 2**20
 
 
 def main() -> None:
-    options = _options()
-    if options.one:
-        print(json.dumps(_measured(**json.loads(options.one))))
-        return
-    kept = _facts()
+    """Measure all cases, and print the table."""
+    options = parser_for("campaigns.memory", __doc__).parse_args()
+    kept = _nothing_yet()
     for name, mixed, channels_last, batch in itertools.product(
         NAMES, (False, True), (True, False), BATCHES
     ):
         case = {"name": name, "batch": batch, "mixed": mixed, "channels_last": channels_last}
         kept["rows"].append(case | _apart(case))
         print(kept["rows"][-1], flush=True)
-    if options.json:
-        write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+    store(options.json, kept)
     print(table(kept["rows"]))
 
 
 def _apart(case: dict[str, Any]) -> dict[str, float]:
     """Measured in a process that holds nothing else."""
-    command = (
-        sys.executable,
-        "-m",
-        "resnext_bench.lab.campaigns.memory",
-        "--one",
-        json.dumps(case),
-    )
+    module = "resnext_bench.lab.campaigns.memory_case"
+    command = (sys.executable, "-m", module, json.dumps(case))
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def _measured(*, name: str, batch: int, mixed: bool, channels_last: bool) -> dict[str, float]:
-    import torch
-
-    from resnext_bench.lab.campaigns.live import live_bytes
-    from resnext_bench.machine.host.memory import peak_memory_gib
-    from resnext_bench.resnext.draw import draw
-    from resnext_bench.resnext.memory import Setting, training_memory
-    from resnext_bench.resnext.names import parse
-
-    torch.set_num_threads(1)
-    setting = Setting(batch=batch, mixed=mixed)
-    live = live_bytes(parse(name), IMAGE_SIZE, setting, channels_last=channels_last)
-    predicted = training_memory(draw(parse(name), IMAGE_SIZE), setting)
-    return {
-        "predicted_mib": round(predicted.peak / _MIB, 2),
-        "measured_mib": round(live.peak / _MIB, 2),
-        "at_rest_mib": round(live.at_rest / _MIB, 2),
-        "resident_mib": round(1024 * peak_memory_gib(), 1),
-    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -111,25 +81,12 @@ def _error(row: dict[str, Any]) -> str:
     return f"{round(percent, 1) + 0.0:+.1f}"
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.memory", description=__doc__
-    )
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _facts() -> dict[str, Any]:
-    machine = inspect()
+def _nothing_yet() -> Kept:
     return {
         "what": "peak of live bytes of a training step (SGD, momentum), predicted and measured",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("resnext-bench", "torch")},
-        },
+        "date": today(),
+        "hardware": hardware(whole=True),
+        "versions": versions("resnext-bench", "torch"),
         "seed": 0,
         "n": 1,
         "image_size": IMAGE_SIZE,

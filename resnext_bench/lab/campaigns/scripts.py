@@ -11,20 +11,25 @@ cut goes on from there.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resnext_bench.lab.campaigns.verdicts import revision
 from resnext_bench.lab.checkout import ROOT
-from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.lab.kept import (
+    Kept,
+    count_by_case,
+    hardware,
+    parser_for,
+    read_same,
+    revision,
+    store,
+    today,
+    versions,
+)
 
 SCRIPT = """
 import os, sys, time
@@ -91,8 +96,9 @@ def row_of(record: dict[str, Any]) -> dict[str, object]:
 def main() -> None:
     """Take what is still missing, cases in turn."""
     options = _options()
-    wanted = {case: int(n) for case, _, n in (one.partition("=") for one in options.cases)}
-    kept = _load(options.json)
+    wanted = count_by_case(options.cases)
+    facts = _facts()
+    kept = read_same(options.json, facts) or facts | {"comparisons": {}}
     found: dict[str, list[dict[str, object]]] = kept["comparisons"]
     while missing := [case for case, n in wanted.items() if len(found.setdefault(case, [])) < n]:
         case = min(missing, key=lambda case: len(found[case]) / wanted[case])
@@ -101,39 +107,25 @@ def main() -> None:
         kept["counts"] = {
             name: dict(Counter(str(row["verdict"]) for row in rows)) for name, rows in found.items()
         }
-        if options.json:
-            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+        store(options.json, kept)
     print(json.dumps(kept.get("counts", {}), indent=1))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.scripts", description=__doc__
-    )
+    parser = parser_for("campaigns.scripts", __doc__)
     parser.add_argument("cases", nargs="*", default=list(WANTED), metavar="CASE=N")
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
-def _load(path: Path | None) -> dict[str, Any]:
-    machine = inspect()
-    facts = {
+def _facts() -> Kept:
+    return {
         "what": "verdicts of compare --script; slower: 16 operations a step instead of 15",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("resnext-bench", "numpy", "scipy")},
-        },
+        "date": today(),
+        "hardware": hardware(whole=True),
+        "versions": versions("resnext-bench", "numpy", "scipy"),
         "seed": 0,
         "sessions": SESSIONS,
     }
-    if path is None or not path.exists():
-        return facts | {"comparisons": {}}
-    kept: dict[str, Any] = json.loads(path.read_text())
-    if any(kept.get(name) != value for name, value in facts.items() if name != "date"):
-        raise SystemExit(f"{path} holds other conditions; name another file, or remove it")
-    return kept
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class SlowClock(HostClock):
     last_ns = 0
 
     def mark(self, step: int, mark: Mark) -> None:
+        """Lose time at the end of a step, inside it."""
         if mark is Mark.OPTIMIZER and self.share:
             self._lose()
         super().mark(step, mark)
@@ -30,11 +31,13 @@ class SlowClock(HostClock):
         self.last_ns = time.perf_counter_ns()
 
     def start_window(self) -> None:
+        """Count from here, as what lies before is no step."""
         super().start_window()
         self.last_ns = time.perf_counter_ns()
 
 
 def run_slowed(rank: Rank) -> None:
+    """Follow the token with the small network, by a clock that loses the share asked for."""
     clock = SlowClock(rank.file)
     clock.share = float(os.environ[SHARE_VARIABLE])
     run_small(rank, clock)

@@ -4,21 +4,33 @@ One block of ResNeXt between stem and classifier takes 4 ms a step where fourtee
 that ten steps are short beside the bursts of a shared machine, and many blocks fit into a session.
 """
 
-from resnext_bench.resnext.spec import Form, ResNeXtSpec
-from resnext_bench.worker import training
+import torch
+from torch import nn
+
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.resnext.spec import ResNeXtSpec
 from resnext_bench.worker.clock import HostClock
 from resnext_bench.worker.entry import Rank, enter
 from resnext_bench.worker.resident import run_rank
+from resnext_bench.worker.training import build_model
 
 
 def run_small(rank: Rank, clock: HostClock | None = None) -> None:
-    training.formed = small
-    run_rank(rank, clock)
+    """Follow the token as the shipped worker does, with the small network."""
+    run_rank(rank, clock, build_small)
 
 
-def small(name: str, form: Form, classes: int) -> ResNeXtSpec:
+def build_small(config: RunConfig, device: torch.device) -> nn.Module:
     """One stage of one block, whatever was asked for."""
-    return ResNeXtSpec(name=name, blocks=(1,), cardinality=8, width=4, form=form, classes=classes)
+    spec = ResNeXtSpec(
+        name=config.model,
+        blocks=(1,),
+        cardinality=8,
+        width=4,
+        form=config.form,
+        classes=config.classes,
+    )
+    return build_model(config, device, spec)
 
 
 if __name__ == "__main__":

@@ -8,27 +8,30 @@ Prints the table of docs/architectures.md.
 """
 
 import argparse
-import json
 import math
-import os
-import platform
 import statistics
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from resnext_bench.lab.campaigns.totals import multiply_adds, training_flops
-from resnext_bench.lab.campaigns.verdicts import revision
+from resnext_bench.lab.kept import (
+    Kept,
+    hardware,
+    parser_for,
+    read,
+    revision,
+    store,
+    this_second,
+    versions,
+)
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.stats.effects import t_interval, to_percent
-from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.resnext.names import parse
 from resnext_bench.session.setup import set_up
 from resnext_bench.session.turns.rounds import play_rounds
@@ -59,13 +62,13 @@ CONFIDENCE: Final = 0.99
 
 
 def main() -> None:
+    """Play the sessions that are still missing, and print the table."""
     options = _options()
-    kept = _load(options.json)
+    kept = read(options.json) or _nothing_yet()
     while len(kept["sessions"]) < options.sessions:
         kept["sessions"].append(_session(len(kept["sessions"]) + 1))
         print(kept["sessions"][-1], flush=True)
-        if options.json:
-            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+        store(options.json, kept)
     print(table(kept))
 
 
@@ -84,7 +87,7 @@ def _session(number: int) -> dict[str, Any]:
         for why in judge(result, GpuUse(), Thresholds()).invalid
     ]
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": this_second(),
         "step_ms": [[round(ms, 3) for ms in row] for row in played.step_ms],
         "peak_gib": [round(result.facts[0].peak_gib, 3) for result in played.results],
         "quiet_percent": round(played.quiet_percent, 2),
@@ -124,26 +127,16 @@ def _effect(rounds: list[list[float]], place: int) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.variants", description=__doc__
-    )
+    parser = parser_for("campaigns.variants", __doc__)
     parser.add_argument("--sessions", type=int, default=6)
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
-def _load(path: Path | None) -> dict[str, Any]:
-    if path is not None and path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-    machine = inspect()
+def _nothing_yet() -> Kept:
     return {
         "what": "time of a training step [sessions][rounds][networks], all resident and in turn",
-        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("resnext-bench", "torch", "numpy", "scipy")},
-        },
+        "hardware": hardware(whole=True),
+        "versions": versions("resnext-bench", "torch", "numpy", "scipy"),
         "seed": 0,
         "request": BASE,
         "networks": SIDES,

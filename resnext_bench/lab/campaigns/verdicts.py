@@ -12,21 +12,26 @@ to other work; each comparison says how many it had.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from resnext_bench.lab.campaigns.slowed import SHARE_VARIABLE
+from resnext_bench.lab.kept import (
+    Kept,
+    count_by_case,
+    hardware,
+    parser_for,
+    read_same,
+    revision,
+    store,
+    today,
+    versions,
+)
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.comparison import Comparison, Limits
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.compare.opening import Asked, compare
 
 SMALL: Request = {
@@ -80,23 +85,24 @@ def compared(share: float, limits: Limits = LIMITS) -> Comparison:
 
 
 def main() -> None:
+    """Take what is still missing, cases in turn, and print what the verdicts were."""
     options = _options()
-    kept = _load(options.json)
-    wanted = {case: int(n) for case, _, n in (one.partition("=") for one in options.cases)}
+    facts = _facts()
+    kept = read_same(options.json, facts) or facts | {"comparisons": {}}
+    wanted = count_by_case(options.cases)
     found = {case: kept["comparisons"].setdefault(case, []) for case in wanted}
-    while case := _next(wanted, found):
+    while case := next_case(wanted, found):
         found[case].append(_row(compared(CASES[case])))
         print(case, len(found[case]), found[case][-1], flush=True)
         kept["counts"] = {
             name: dict(Counter(row["verdict"] for row in rows))
             for name, rows in kept["comparisons"].items()
         }
-        if options.json:
-            write_atomically(options.json, json.dumps(kept, indent=1).encode() + b"\n")
+        store(options.json, kept)
     print(json.dumps(kept.get("counts", {}), indent=1))
 
 
-def _next(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
+def next_case(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
     """The case of which the smallest share is done; None when all are.
 
     Invalid ones are listed and not counted: other work spoiled them, and they say so themselves.
@@ -107,16 +113,23 @@ def _next(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
     return None if case is None or shares[case] >= 1 else case
 
 
-def _row(record: Comparison) -> dict[str, object]:
+def change_of(record: Comparison) -> dict[str, float | None]:
+    """Return the change in % with its interval; None where there is none."""
     change = record.change
+    return {
+        "percent": round(change.percent, 3) if change else None,
+        "low": round(change.low_percent, 3) if change else None,
+        "high": round(change.high_percent, 3) if change else None,
+    }
+
+
+def _row(record: Comparison) -> dict[str, object]:
     return {
         "verdict": record.verdict or record.status,
         "cores": len(os.sched_getaffinity(0)),
         "why": record.why,
         "sessions": len(record.pairs),
-        "percent": round(change.percent, 3) if change else None,
-        "low": round(change.low_percent, 3) if change else None,
-        "high": round(change.high_percent, 3) if change else None,
+        **change_of(record),
         "detectable": round(record.detectable_percent, 3) if record.detectable_percent else None,
         "step_ms": [round(side, 3) for side in record.step_ms] if record.step_ms else None,
         "quiet": max((pair.quiet_percent or 0.0 for pair in record.pairs), default=None),
@@ -134,44 +147,19 @@ def _row(record: Comparison) -> dict[str, object]:
     }
 
 
-@cache
-def revision() -> str:
-    """Of the code that compared."""
-    asked = ("git", "describe", "--always", "--dirty")
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m resnext_bench.lab.campaigns.verdicts", description=__doc__
-    )
+    parser = parser_for("campaigns.verdicts", __doc__)
     parser.add_argument("cases", nargs="*", default=list(WANTED), metavar="CASE=N")
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
-def _load(path: Path | None) -> dict[str, Any]:
-    facts = _facts()
-    if path is None or not path.exists():
-        return facts | {"comparisons": {}}
-    kept: dict[str, Any] = json.loads(path.read_text())
-    same = {name: value for name, value in facts.items() if name != "date"}
-    if any(kept.get(name) != value for name, value in same.items()):
-        raise SystemExit(f"{path} holds other conditions; name another file, or remove it")
-    return kept
-
-
-def _facts() -> dict[str, Any]:
-    machine = inspect()
+def _facts() -> Kept:
     return {
         "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step; "
         "effects: log ratios of all steps together and of the middle step, by session",
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{machine.cpu_name}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("resnext-bench", "torch", "numpy", "scipy")},
-        },
+        "date": today(),
+        "hardware": hardware(whole=True),
+        "versions": versions("resnext-bench", "torch", "numpy", "scipy"),
         "seed": 0,
         "request": SMALL,
         "sessions": LIMITS.max_sessions,

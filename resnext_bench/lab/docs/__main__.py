@@ -4,19 +4,19 @@ python -m resnext_bench.lab.docs            write them
 python -m resnext_bench.lab.docs --check    exit 1 where one is not what would be written
 """
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import typer
 
 from resnext_bench.cli.main import app
 from resnext_bench.lab.campaigns import attribution, loaders_table, memory, variants
-from resnext_bench.lab.checkout import DOCS
+from resnext_bench.lab.checkout import DOCS, RESULTS
+from resnext_bench.lab.commands import groups_in, names_in
+from resnext_bench.lab.kept import read_result
 from resnext_bench.lab.visit.pages import page as gpu
 from resnext_bench.reports.schema.trace import schema as trace_schema
 from resnext_bench.reports.schema.upgrade import schema
@@ -31,10 +31,10 @@ def pages() -> dict[Path, str]:
         DOCS / "architectures.md": _architectures(),
         DOCS / "pipelines.md": _renewed(
             "pipelines.md",
-            attribution=attribution.table(_results("attribution")["cases"]),
-            loaders=loaders_table.table(_results("loaders")),
+            attribution=attribution.table(read_result("attribution")["cases"]),
+            loaders=loaders_table.table(read_result("loaders")),
         ),
-        **gpu.pages(DOCS / "results"),
+        **gpu.pages(RESULTS),
     }
 
 
@@ -42,8 +42,8 @@ def _architectures() -> str:
     """The page as it is, with the tables of what was measured, and of what there is, renewed."""
     return _renewed(
         "architectures.md",
-        variants=variants.table(_results("variants")),
-        memory=memory.table(_results("memory")["rows"]),
+        variants=variants.table(read_result("variants")),
+        memory=memory.table(read_result("memory")["rows"]),
         floors=_floors(),
     )
 
@@ -58,11 +58,6 @@ def _renewed(page: str, **made: str) -> str:
         assert after, f"{page}: {begin.strip()} ... {end} is not there"
         text = f"{before}{begin}{table}\n{end}{after}"
     return text
-
-
-def _results(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((DOCS / "results" / f"{name}.json").read_text())
-    return found
 
 
 def _floors() -> str:
@@ -84,10 +79,9 @@ def _command_line() -> str:
 
 def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Every command there is, groups before what is in them, as they were registered."""
-    own = (one.name or one.callback.__name__ for one in group.registered_commands)
-    found = [path, *((*path, name) for name in own)]
-    for one in group.registered_groups:
-        found += commands(one.typer_instance, (*path, one.name))
+    found = [path, *((*path, name) for name in names_in(group))]
+    for name, inside in groups_in(group):
+        found += commands(inside, (*path, name))
     return found
 
 
@@ -109,6 +103,7 @@ def _said(command: tuple[str, ...], columns: int = 80) -> str:
 
 
 def main() -> int:
+    """Write the pages, or with --check name those that are not up to date."""
     stale = [
         path for path, text in pages().items() if not path.exists() or path.read_text() != text
     ]

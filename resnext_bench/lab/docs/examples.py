@@ -116,6 +116,7 @@ def own(page: Path = PAGE) -> str:
 
 
 def main() -> None:
+    """Write the page; its last part stays as it was measured, unless --run asks for a new one."""
     if "RESNEXT_BENCH_TRACES" not in os.environ:
         raise SystemExit("set RESNEXT_BENCH_TRACES to the folder of real traces")
     traces = Path(os.environ["RESNEXT_BENCH_TRACES"])

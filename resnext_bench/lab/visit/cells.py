@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 import torch
@@ -15,6 +15,7 @@ from torch import nn
 
 from resnext_bench.config.resolve import resolve
 from resnext_bench.lab.bench import bare
+from resnext_bench.lab.bench.named import residual
 from resnext_bench.lab.visit.checks import TYPES, Dtype, poison
 from resnext_bench.lab.visit.first_steps import Step, calm, first_step
 from resnext_bench.lab.visit.sizes import Kind
@@ -23,7 +24,6 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.schema.config import Request, RunConfig
-from resnext_bench.resnext.names import parse
 from resnext_bench.worker import precision
 from resnext_bench.worker.clock import clock_for
 from resnext_bench.worker.loop import run_steps
@@ -32,6 +32,8 @@ from resnext_bench.worker.witness import Witness
 
 Compiler = Literal["eager", "compile", "max-autotune"]
 Source = Literal["ours", "torchvision", "timm"]
+Train = Callable[[int], None]
+"""Trains for so many steps."""
 TYPED: Final[dict[str, tuple[Dtype, bool]]] = {
     "bf16 NHWC": ("bf16", True),
     "bf16 NCHW": ("bf16", False),
@@ -111,13 +113,17 @@ def config_of(cell: Cell, kind: Kind, image_size: int) -> RunConfig:
     return msgspec.structs.replace(config, device=kind)
 
 
+def _kind_of(device: torch.device) -> Kind:
+    return "cuda" if device.type == "cuda" else "cpu"
+
+
 def exact_step(cell: Cell, device: torch.device, image_size: int) -> Step:
     """The first step of the same network on the same batch in fp32, as IEEE has it.
 
     In NCHW and without a search, so that it is made of other kernels than any cell.
     """
     plain = Cell(model=cell.model, batch=cell.batch, typed=EXACT)
-    config = config_of(plain, device.type, image_size)
+    config = config_of(plain, _kind_of(device), image_size)
     config = msgspec.structs.replace(config, channels_last=False, cudnn_benchmark=False)
     precision.apply(config)
     training = harnessed(config, device)
@@ -126,7 +132,7 @@ def exact_step(cell: Cell, device: torch.device, image_size: int) -> Step:
 
 def prepare(cell: Cell, device: torch.device, image_size: int, block_s: float) -> Ready:
     """Build it, check its first step, and find how many steps fill a block."""
-    config = config_of(cell, device.type, image_size)
+    config = config_of(cell, _kind_of(device), image_size)
     precision.apply(config)
     start = time.perf_counter()
     if cell.source == "ours":
@@ -156,7 +162,7 @@ def _poisoned(device: torch.device) -> None:
         poison(device, int(POISON_SHARE * torch.cuda.mem_get_info(device)[0]))
 
 
-def _ours(config: RunConfig, device: torch.device) -> tuple[nn.Module, nn.Module, Any]:
+def _ours(config: RunConfig, device: torch.device) -> tuple[nn.Module, nn.Module, Train]:
     """By the harness: its engine, its loop with all marks and proofs."""
     training = harnessed(config, device)
     return training.engine.model, training.module, looped(training, device)
@@ -168,7 +174,7 @@ def harnessed(config: RunConfig, device: torch.device) -> Training:
     return assemble(config, calm(build_model(config, device)), batches, device)
 
 
-def looped(training: Training, device: torch.device) -> Callable[[int], None]:
+def looped(training: Training, device: torch.device) -> Train:
     """The harness's loop; it keeps its marks in a file as in a run."""
     with tempfile.TemporaryDirectory(prefix="gpu-kit-") as folder:
         path = Path(folder) / "rank-0.bin"
@@ -184,7 +190,7 @@ def looped(training: Training, device: torch.device) -> Callable[[int], None]:
 
 def _theirs(
     cell: Cell, config: RunConfig, device: torch.device
-) -> tuple[nn.Module, nn.Module, Any]:
+) -> tuple[nn.Module, nn.Module, Train]:
     """By a loop written by hand, from the parameters that ours starts with."""
     model = network(cell.source, cell.model, config.classes)
     model.load_state_dict(calm(build_model(config, torch.device("cpu"))).state_dict())
@@ -196,18 +202,21 @@ def _theirs(
 
 def network(source: Source, name: str, classes: int) -> nn.Module:
     """The same network by torchvision's or timm's own classes, which name all of ours."""
-    spec = parse(name)
+    spec = residual(name)
+    model: nn.Module
     if source == "torchvision":
-        return bare.network(list(spec.blocks), spec.cardinality, classes, spec.width)
-    from timm.models.resnet import Bottleneck, ResNet
+        model = bare.network(list(spec.blocks), spec.cardinality, classes, spec.width)
+        return model
+    from timm.models.resnet import Bottleneck, ResNet  # noqa: PLC0415  (where it is installed)
 
-    return ResNet(
+    model = ResNet(
         Bottleneck,
         layers=list(spec.blocks),
         cardinality=spec.cardinality,
         base_width=spec.width,
         num_classes=classes,
     )
+    return model
 
 
 @cache

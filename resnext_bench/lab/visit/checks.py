@@ -1,6 +1,6 @@
 """Whether a kernel that is timed is right: against float64, into memory full of NaN."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 
@@ -45,7 +45,7 @@ def is_right(error: float, dtype: Dtype) -> bool:
 
 def set_precision(dtype: Dtype) -> None:
     """TF32 for products and convolutions where the type is that, IEEE fp32 otherwise."""
-    backends = torch.backends
+    backends: Any = torch.backends  # its stubs do not know fp32_precision
     told = "tf32" if dtype == "tf32" else "ieee"
     backends.fp32_precision = told
     for backend in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):

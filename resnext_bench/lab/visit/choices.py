@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from resnext_bench.lab.visit.checks import off
 from resnext_bench.lab.visit.grouped import Direction, Problem
 from resnext_bench.lab.visit.turns import Side, settle
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
 
 MODES: Final[dict[str, tuple[bool, int]]] = {
     "off": (False, 10),
@@ -49,7 +52,7 @@ class Choice:
     """The result, in memory that was full of NaN."""
     into_nan: bool
     """Whether the memory was: the allocator may have taken another piece of it."""
-    graph: Any = None
+    graph: torch.cuda.CUDAGraph | None = None
     """Calls in a row as a CUDA graph; None where that failed, and on a CPU."""
     calls: int = 1
     """Of a block."""
@@ -94,14 +97,15 @@ def calls_of(asked: Problem, direction: Direction, layout: torch.memory_format) 
 
     def forward(number: int) -> torch.Tensor:
         images, weight, _ = sets[number % len(sets)]
-        return torch.ops.aten.convolution(
+        result: torch.Tensor = torch.ops.aten.convolution(
             images, weight, None, stride, padding, [1, 1], False, [0, 0], layer.groups
         )
+        return result
 
     def backward(number: int) -> torch.Tensor:
         images, weight, gradient = sets[number % len(sets)]
         wanted = [direction == "input gradient", direction == "weight gradient", False]
-        results = torch.ops.aten.convolution_backward(
+        results: Sequence[torch.Tensor] = torch.ops.aten.convolution_backward(
             *(gradient, images, weight, None, stride, padding, [1, 1], False, [0, 0]),
             *(layer.groups, wanted),
         )
@@ -119,7 +123,7 @@ def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
 
 
 def choose(
-    call: Call, mode: str, exact: torch.Tensor, block_s: float, pool: object = None
+    call: Call, mode: str, exact: torch.Tensor, block_s: float, pool: "_POOL_HANDLE | None" = None
 ) -> Choice:
     """Have cuDNN choose, check what comes of it, and make it ready; raises what torch raises."""
     thread = ThreadPoolExecutor(1)
@@ -132,7 +136,7 @@ def _chosen(
     mode: str,
     exact: torch.Tensor,
     block_s: float,
-    pool: object,
+    pool: "_POOL_HANDLE | None",
     thread: ThreadPoolExecutor,
 ) -> Choice:
     backends = torch.backends.cudnn
@@ -195,12 +199,14 @@ def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
 
 
 @cache
-def _capturing() -> Any:
+def _capturing() -> torch.cuda.Stream:
     """One stream for all: in a pool, memory is used again on the stream that it was freed on."""
     return torch.cuda.Stream()
 
 
-def _captured(call: Call, times: int, pool: object) -> tuple[Any, torch.Tensor]:
+def _captured(
+    call: Call, times: int, pool: "_POOL_HANDLE | None"
+) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
     """Calls as a graph, and what the last of them gives when replayed over NaN.
 
     By hand: `torch.cuda.graph` empties caches each time, for 0.1 s or more.
@@ -232,7 +238,7 @@ def name_kernels(choices: Sequence[Choice]) -> None:
     events = [
         (one.time_range.start, one.name, 1e3 * one.time_range.elapsed_us())
         for one in profiler.events()
-        if one.device_type == torch.autograd.DeviceType.CUDA
+        if one.device_type.name == "CUDA"
     ]
     place = -1
     for _, name, ns in sorted(events):

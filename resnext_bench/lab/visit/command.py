@@ -19,18 +19,20 @@ from typing import Final
 import msgspec
 
 from resnext_bench.errors import BenchError, Interrupted, UsageError
+from resnext_bench.lab.checkout import RESULTS
 from resnext_bench.lab.visit.facts import read_facts, require_same
 from resnext_bench.lab.visit.plan import MINUTES, PARTS, chosen
 from resnext_bench.lab.visit.results import Book, Facts, Results, Visit, now
-from resnext_bench.lab.visit.visit import ROOT, visit
+from resnext_bench.lab.visit.visit import visit
 
 MOST: Final = 8
 """Faults that are listed."""
-KEPT: Final = ROOT / "docs" / "results" / "gpu"
+KEPT: Final = RESULTS / "gpu"
 """Where results are shown from, by `nox -s docs`."""
 
 
 def main() -> int:
+    """Pay the visit; Ctrl-C and SIGTERM end it with what there is by then."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _options()
     try:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.lab.checkout import ROOT
 from resnext_bench.lab.visit.results import Facts
 from resnext_bench.lab.visit.sizes import Kind
 from resnext_bench.machine.fingerprint import fingerprint
@@ -41,7 +42,7 @@ def read_facts(kind: Kind) -> tuple[Facts, str]:
             "--device cpu --minutes 2 takes the kit through in miniature"
         )
     machine = inspect()
-    found = fingerprint(machine, told["versions"])
+    found = fingerprint(machine, told["versions"], ROOT)
     also = {name: there for name in _ALSO if (there := _version(name))}
     facts = Facts(
         device=told["name"] if kind == "cuda" else machine.cpu_name,
@@ -77,7 +78,9 @@ def _compared(before: Facts, now: Facts) -> Iterator[tuple[str, object, object]]
 
 def _ask_torch() -> dict[str, Any]:
     """In a process of its own: one that has asked CUDA anything stays on the GPU."""
-    done = subprocess.run((sys.executable, "-c", _ASKED), capture_output=True, text=True)
+    done = subprocess.run(
+        (sys.executable, "-c", _ASKED), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason was told"])[-1]
         raise CannotHere(f"torch cannot be used here: {last}")

@@ -90,7 +90,8 @@ def _seen(asked: Problem, padded: torch.Tensor, row: int, column: int) -> torch.
     length = layer.stride * (layer.leaving.size - 1) + 1
     rows = slice(row, row + length, layer.stride)
     columns = slice(column, column + length, layer.stride)
-    return padded[:, :, rows, columns].unflatten(1, (layer.groups, -1))
+    seen: torch.Tensor = padded[:, :, rows, columns].unflatten(1, (layer.groups, -1))
+    return seen
 
 
 def _forward(asked: Problem, images: torch.Tensor, _: torch.Tensor) -> torch.Tensor:

@@ -25,6 +25,7 @@ BROKEN: Final = 4
 
 
 def main() -> int:
+    """Do the tasks of one part that are left, until its time is over."""
     # Held back by whoever started this, and inherited: neither the end of the visit nor that of a
     # command of this part would be heard.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)

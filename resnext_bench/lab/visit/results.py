@@ -193,5 +193,5 @@ def _stopped(task: Task, why: str) -> Task:
 
 
 def now() -> str:
-    """This second, ISO 8601, UTC."""
+    """Return the moment in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,4 +17,5 @@ class Tiny(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits [batch, classes] of images [batch, 3, size, size]."""
         maps = torch.relu(self.bn2(self.conv2(self.conv1(images))))
-        return self.fc(maps.mean((2, 3)))
+        logits: torch.Tensor = self.fc(maps.mean((2, 3)))
+        return logits

@@ -60,9 +60,9 @@ def _run(
             return
         print(f"{part.name}: {part.what}, {left:.0f} s", flush=True)
         latest = min(end, deadline + min(OVERRUN_S, OVERRUN * left))
-        options = ("--device", kind, "--deadline", str(deadline))
+        options = ["--device", kind, "--deadline", str(deadline)]
         if again or attempt:
-            options = (*options, "--again")
+            options.append("--again")
         code = _ended(part, book, options, latest)
         _reread(book)
         if code is None and again:  # begun in time others left, with nothing beyond it

@@ -11,7 +11,9 @@ from resnext_bench.lab.calibration.__main__ import figures_of, main
 from resnext_bench.lab.calibration.cases import CASES
 from resnext_bench.lab.calibration.duets import PROFILES, duets
 from resnext_bench.lab.calibration.figures import mean, rate
-from resnext_bench.lab.calibration.table import STORED, table
+from resnext_bench.lab.calibration.table import table
+from resnext_bench.lab.checkout import DOCS
+from resnext_bench.lab.kept import read_result
 from resnext_bench.reports.stats.effects import t_interval
 
 N = 200
@@ -47,9 +49,9 @@ def test_outcomes_by_hand() -> None:
 
 
 def test_the_page_shows_the_stored_figures() -> None:
-    kept = json.loads(STORED.read_text())
+    kept = read_result("calibration")
     assert set(kept["cases"]) == set(CASES)
-    assert table(kept) in (STORED.parents[1] / "verdicts.md").read_text()
+    assert table(kept) in (DOCS / "verdicts.md").read_text()
     rows = [row for case in kept["cases"].values() for row in case["figures"]]
     assert [row for row in rows if row["outcome"] == "missed"] == []
 

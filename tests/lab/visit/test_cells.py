@@ -21,6 +21,13 @@ def test_the_same_network_by_other_libraries(model: str, source: str) -> None:
     assert {name: one.shape for name, one in theirs.state_dict().items()} == expected
 
 
+@pytest.mark.parametrize("model", [*FULL.compiled, *MINIATURE.compiled])
+def test_what_is_compiled_can_be_built(model: str) -> None:
+    with torch.device("meta"):
+        config = config_of(Cell(model=model, batch=1, compiler="compile"), "cpu", 32)
+        assert list(build_model(config, torch.device("meta")).parameters())
+
+
 @pytest.mark.parametrize("typed", TYPED)
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
 def test_settings_of_a_run(typed: str, kind: str) -> None:

@@ -43,6 +43,7 @@ class Contest:
 
     @property
     def cells(self) -> dict[str, dict[str, Any]]:
+        """What was trained and how, by the names of the sides."""
         cells: dict[str, dict[str, Any]] = self.task.found.get("cells", {})
         return cells
 

@@ -69,6 +69,7 @@ class Timed:
 
     @property
     def sides(self) -> tuple[str, ...]:
+        """Their names."""
         return tuple(self.logs)
 
     @property

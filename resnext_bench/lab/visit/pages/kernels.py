@@ -49,11 +49,13 @@ class Profile:
 
     @property
     def report(self) -> Mapping[str, Any]:
+        """The kernel-time report; empty where no step was profiled."""
         report: Mapping[str, Any] = self.task.found.get("report") or {}
         return report
 
     @property
     def batch(self) -> int:
+        """Images of a step; 0 where it is not known."""
         return int(self.task.found.get("batch", 0))
 
     @property
@@ -100,6 +102,7 @@ class Loss:
 
     @property
     def lost_ms(self) -> float:
+        """What is beyond the floor."""
         return self.took_ms - self.floor_ms
 
 

@@ -6,6 +6,7 @@ comes first for all layers, then the other types.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -50,7 +51,7 @@ def tasks(box: Box) -> list[Planned]:
     return [
         Planned(
             key=f"{dtype}/{shape.key}",
-            run=lambda f, shape=shape, dtype=dtype: _measured(shape, dtype, box, f),
+            run=partial(_measured, shape, dtype, box),
             room_s=box.room_s(20, 1),
             kind="conv",
         )

@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import torch
 
 from resnext_bench.lab.visit.checks import TYPES, Dtype, is_right, off, set_precision
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned, Skip
-from resnext_bench.lab.visit.turns import Side, settle, take_turns, times_in
+from resnext_bench.lab.visit.turns import Call, Side, settle, take_turns, times_in
 
 ROWS: Final = 64
 """Of a product that are compared with float64."""
@@ -57,13 +58,13 @@ def _copy(box: Box, findings: Findings, device: torch.device) -> None:
     _require_copied(findings, source, target)
 
 
-def _moving(name: str, call: Any, bytes_: int, box: Box, device: torch.device) -> Side:
+def _moving(name: str, call: Call, bytes_: int, box: Box, device: torch.device) -> Side:
     train = _often(call)
     count = times_in(train, box.sizes.block_s / 2, device)
     return Side(name=name, train=train, count=count, units=bytes_)
 
 
-def _often(call: Any) -> Any:
+def _often(call: Call) -> Callable[[int], None]:
     def train(count: int) -> None:
         for _ in range(count):
             call()
@@ -135,7 +136,7 @@ def _properties(findings: Findings, device: torch.device) -> None:
         raise Skip("a GPU's properties, and this is none")
     if find_spec("cudnn") is None:
         raise Skip("nvidia-cudnn-frontend is not installed")
-    import cudnn
+    import cudnn  # noqa: PLC0415  (where it is installed)
 
     told = bytes(cudnn.create_device_properties(device.index or 0).serialize())
     try:

@@ -3,7 +3,8 @@
 A timed block comes first, so that the profiled steps beside it say what the profiler costs.
 """
 
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import torch
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
 from resnext_bench.worker import precision
 from resnext_bench.worker.profile import record
+from resnext_bench.worker.training import Training
 
 TYPED: Final = "bf16 NHWC"
 KERNELS: Final = 15
@@ -33,7 +35,7 @@ def tasks(box: Box) -> list[Planned]:
     return [
         Planned(
             key=model,
-            run=lambda f, model=model: _reported(model, box, f),
+            run=partial(_reported, model, box),
             room_s=room_s,
             kind="report",
         )
@@ -63,7 +65,7 @@ def _reported(model: str, box: Box, findings: Findings) -> None:
     _profiled(model, box, findings, training)
 
 
-def _profiled(model: str, box: Box, findings: Findings, training: Any) -> None:
+def _profiled(model: str, box: Box, findings: Findings, training: Training) -> None:
     box.traces.mkdir(exist_ok=True)
     recorded = record(
         training,

@@ -7,6 +7,7 @@ and the larger batch everything, then the rest.
 import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
@@ -46,8 +47,7 @@ def tasks(box: Box) -> list[Planned]:
 
     def planned(key: str, cells: dict[str, Cell]) -> Planned:
         room_s = box.room_s(*ROOMS_S[key.partition("/")[0]])
-        run = lambda findings: _contest(cells, box, findings, exact)  # noqa: E731
-        return Planned(key=key, run=run, room_s=room_s)
+        return Planned(key=key, run=partial(time_contest, cells, box, exact), room_s=room_s)
 
     return [planned(key, cells) for key, cells in dict(contests(box)).items()]
 
@@ -101,11 +101,12 @@ def _compiler(kind: str, model: str, batch: int, typed: str) -> tuple[str, dict[
     """Two contests, as tuning takes minutes and the rest should not wait for it."""
     compiler = COMPILERS[kind]
     cell = Cell(model=model, batch=batch, typed=typed)
-    cells = {"eager": cell, compiler: replace(cell, compiler=compiler)}
+    cells: dict[str, Cell] = {"eager": cell, compiler: replace(cell, compiler=compiler)}
     return f"{kind}/{model}/{batch}/{typed}", cells
 
 
-def _contest(cells: dict[str, Cell], box: Box, findings: Findings, exact: Exact) -> None:
+def time_contest(cells: dict[str, Cell], box: Box, exact: Exact, findings: Findings) -> None:
+    """Prepare the cells that can be, let them take turns, and see that all of them trained."""
     device = torch.device(box.kind)
     torch._dynamo.reset()
     # A network that silently falls back to eager would be timed as compiled.

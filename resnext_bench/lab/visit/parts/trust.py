@@ -3,6 +3,8 @@
 Profilers are not here: the part `kernels` times each model before it profiles it.
 """
 
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -48,7 +50,7 @@ KEPT: Final = (
 def tasks(box: Box) -> list[Planned]:
     """In order of value."""
 
-    def planned(key: str, run: Any) -> Planned:
+    def planned(key: str, run: Callable[[Findings], None]) -> Planned:
         return Planned(key=key, run=run, room_s=box.room_s(*ROOMS_S[key.partition("/")[0]]))
 
     cases: dict[str, Request] = {"small": {}}
@@ -56,14 +58,14 @@ def tasks(box: Box) -> list[Planned]:
         cases["large"] = LARGE
     return [
         *(
-            planned(f"fidelity/{case}", lambda f, over=over: _fidelity(over, box, f))
+            planned(f"fidelity/{case}", partial(_fidelity, over, box))
             for case, over in cases.items()
         ),
         planned("monitor", _monitor),
-        planned("nodes", lambda f: _nodes(box, f)),
-        planned("duet", lambda f: _duet(box, f)),
-        planned("dali/mixed", lambda f: _dali("mixed", box, f)),
-        planned("dali/cpu", lambda f: _dali("cpu", box, f)),
+        planned("nodes", partial(_nodes, box)),
+        planned("duet", partial(_duet, box)),
+        planned("dali/mixed", partial(_dali, "mixed", box)),
+        planned("dali/cpu", partial(_dali, "cpu", box)),
     ]
 
 

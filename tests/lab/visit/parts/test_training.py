@@ -41,7 +41,7 @@ def test_a_side_that_fails_is_left_out_and_the_others_are_timed(
         for source in ("ours", "torchvision", "timm")
     }
     findings = Findings()
-    training._contest(cells, made_box(tmp_path), findings, {})
+    training.time_contest(cells, made_box(tmp_path), {}, findings)
     assert findings.found["left_out"] == {
         "torchvision": "out of memory",
         "timm": "RuntimeError: no engine",
@@ -50,4 +50,4 @@ def test_a_side_that_fails_is_left_out_and_the_others_are_timed(
     assert findings.wrong == []
     del cells["ours"]
     with pytest.raises(RuntimeError, match="no side could be prepared"):
-        training._contest(cells, made_box(tmp_path), Findings(), {})
+        training.time_contest(cells, made_box(tmp_path), {}, Findings())

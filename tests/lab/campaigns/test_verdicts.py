@@ -1,0 +1,31 @@
+"""The order in which a campaign takes its cases, and what it keeps of a comparison."""
+
+from resnext_bench.lab.campaigns.verdicts import change_of, next_case
+from resnext_bench.reports.schema.comparison import Range
+from tests.reports.made_comparisons import made_comparison
+
+
+def rows(*verdicts: str) -> list[dict[str, str]]:
+    return [{"verdict": verdict} for verdict in verdicts]
+
+
+def test_the_case_of_which_least_is_done_comes_next() -> None:
+    wanted = {"aa": 4, "slower-2": 2}
+    assert next_case(wanted, {"aa": [], "slower-2": []}) == "aa"
+    assert next_case(wanted, {"aa": rows("same"), "slower-2": []}) == "slower-2"
+    assert next_case(wanted, {"aa": rows("same"), "slower-2": rows("slower")}) == "aa"
+
+
+def test_invalid_ones_are_taken_again() -> None:
+    assert next_case({"aa": 1}, {"aa": rows("invalid")}) == "aa"
+    assert next_case({"aa": 1}, {"aa": rows("invalid", "same")}) is None
+
+
+def test_nothing_is_wanted() -> None:
+    assert next_case({"aa": 0}, {"aa": []}) is None
+
+
+def test_the_change_that_is_kept() -> None:
+    change = Range(percent=2.12345, low_percent=1.0, high_percent=3.0, confidence_percent=99.0)
+    assert change_of(made_comparison(change=change)) == {"percent": 2.123, "low": 1.0, "high": 3.0}
+    assert change_of(made_comparison(change=None)) == dict.fromkeys(("percent", "low", "high"))
