@@ -68,7 +68,8 @@ def read_result(folder: SessionFolder) -> SessionResult:
             raise SessionFailed(early) from error
         log = folder.rank_log(0)
         what = f"the ranks ended well but left no result in {folder.result.name}: {error}"
-        raise SessionFailed(Failure(rank=0, what=what, log=str(log), log_tail=tail(log))) from error
+        failure = Failure(rank=0, kind="no_result", what=what, log=str(log), log_tail=tail(log))
+        raise SessionFailed(failure) from error
 
 
 def wait_for_end(

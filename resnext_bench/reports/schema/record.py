@@ -181,10 +181,37 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     cores_lost_note_percent: float = 5.0
 
 
+FailureKind = Literal[
+    "",
+    "error",
+    "out_of_memory",
+    "shared_memory",
+    "gpu_busy",
+    "lost_gpu",
+    "killed",
+    "signal",
+    "exit",
+    "communication",
+    "timeout",
+    "stuck",
+    "no_result",
+    "script",
+]
+"""How something failed.
+
+An error of the program that ran; memory, shared memory or a GPU's only place that was lacking; a
+GPU that went away; SIGKILL, which the kernel sends when memory runs out, or what looks like it;
+another signal; an end without an account; an error of communication, as another rank's end brings
+it; a rank that did not come in time; no progress for long; no result at the end; a user's script.
+Empty in older records."""
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Which rank failed first, how, and the end of its log."""
 
     rank: int | None
+    kind: FailureKind = ""
+    """Code goes by this; the words are for readers."""
     what: str
     log: str
     log_tail: tuple[str, ...]

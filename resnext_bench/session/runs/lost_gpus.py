@@ -18,4 +18,5 @@ def lost_gpus_named(watch: GpuWatch) -> Iterator[None]:
         if not (lost := watch.seek_lost()):
             raise
         what = "; ".join((*lost, failed.failure.what))
-        raise SessionFailed(msgspec.structs.replace(failed.failure, what=what)) from failed
+        failure = msgspec.structs.replace(failed.failure, kind="lost_gpu", what=what)
+        raise SessionFailed(failure) from failed
