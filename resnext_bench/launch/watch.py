@@ -40,11 +40,15 @@ Listener = Callable[[Progress], None]
 
 
 class SessionFailed(RunFailed):
-    """A session ended without a result; `failure` says which rank and why."""
+    """A session ended without a result; `failure` says which rank and why.
 
-    def __init__(self, failure: Failure) -> None:
+    `why`: the same without what to do about it.
+    """
+
+    def __init__(self, failure: Failure, *, why: str = "") -> None:
         super().__init__(failure.what)
         self.failure = failure
+        self.why = why or failure.what
 
 
 def run_session(

@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.record import (
     VERSION,
     Environment,
@@ -119,6 +120,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     unsteady: tuple[str, ...] = ()
     """Relaunch: what did not settle."""
     notes: tuple[str, ...] = ()
+    facts: Found | None = None
+    """Invalid, unsteady and notes as kinds with values; None in older records."""
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
 from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.machine import Board, GpusSeen
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.schema.topology import Topology
 
@@ -149,6 +150,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     steadiness: Steadiness
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
+    facts: Found | None = None
+    """The same as kinds with values; None in older records."""
     first_loss: float | None
     """Mean over ranks of the window's first step; None where it is not finite."""
     last_loss: float | None
@@ -210,8 +213,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Which rank failed first, how, and the end of its log."""
 
     rank: int | None
-    kind: FailureKind = ""
-    """Code goes by this; the words are for readers."""
+    kind: str = ""
+    """A `FailureKind`, by which code goes; records of later versions may hold more."""
     what: str
     log: str
     log_tail: tuple[str, ...]

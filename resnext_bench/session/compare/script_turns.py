@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench import tokens
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.turning import Left, TooLong, TurningScript
 from resnext_bench.machine.host.cores import peak_resident_gib
 from resnext_bench.machine.host.memory import free_memory_gib
@@ -41,8 +41,18 @@ Tick = Callable[[int], None]
 """Called once or twice a second with the number of pairs finished."""
 
 
-class NoTurns(CannotHere):
+class NoTurns(Advised, CannotHere):
     """Both scripts cannot take turns here; launched in turn they can be compared."""
+
+
+class NeverCalled(NoTurns):
+    """A script does not know of turns, so nobody has asked for any."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it never called resnext_bench.step(): call it at the end of each step of your script, "
+            "after the device has been waited for, or use --design relaunch"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,5 +221,6 @@ def _require_room(side: TurningScript, gpus: int, free_gib: float) -> None:
         if SECOND_SIDE * took > there:
             raise NoTurns(
                 f"{what} cannot hold both sides: about {SECOND_SIDE * took:.1f} GiB for the second "
-                f"one, {there:.1f} GiB are free; use --design relaunch"
+                f"one, {there:.1f} GiB are free",
+                "use --design relaunch",
             )

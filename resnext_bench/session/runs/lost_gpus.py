@@ -7,6 +7,7 @@ import msgspec
 
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu.watch import GpuWatch
+from resnext_bench.reports.render.notes import sentences
 
 
 @contextmanager
@@ -17,6 +18,6 @@ def lost_gpus_named(watch: GpuWatch) -> Iterator[None]:
     except SessionFailed as failed:
         if not (lost := watch.seek_lost()):
             raise
-        what = "; ".join((*lost, failed.failure.what))
+        what = "; ".join((*sentences(lost), failed.failure.what))
         failure = msgspec.structs.replace(failed.failure, kind="lost_gpu", what=what)
         raise SessionFailed(failure) from failed
