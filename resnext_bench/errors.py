@@ -8,6 +8,7 @@ from resnext_bench.reports.errors import FULL, OF_THE_ENVIRONMENT, Unwritten
 
 __all__ = [
     "OF_THE_ENVIRONMENT",
+    "Advised",
     "BenchError",
     "CannotHere",
     "Interrupted",
@@ -42,6 +43,15 @@ class CannotHere(BenchError):
     """The request is valid, but this machine or installation cannot do it."""
 
     exit_code = 5
+
+
+class Advised(Exception):
+    """An error that ends in what to do about it: `why` is the text without that."""
+
+    def __init__(self, why: str, advice: str = "") -> None:
+        super().__init__(f"{why}; {advice}" if advice else why)
+        self.why = why
+        self.advice = advice
 
 
 class Interrupted(BaseException):

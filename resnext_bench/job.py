@@ -13,6 +13,7 @@ from resnext_bench.errors import CannotHere
 from resnext_bench.pipelines.names import restored, storable
 from resnext_bench.pipelines.shards.ranges import Ranges
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.record import FailureKind
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store.files import reserve, writing
 
@@ -184,3 +185,6 @@ class RankError(msgspec.Struct, frozen=True, kw_only=True):
     """Of what could not be written, where that was it."""
     said: tuple[str, ...] = ()
     """The last lines of its log before it wrote down why it ended."""
+    cause: FailureKind = "error"
+    follows: bool = False
+    """Whether it may have ended because another rank had."""

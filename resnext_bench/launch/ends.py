@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.job import SessionFolder
+from resnext_bench.reports.schema.record import FailureKind
 
 _LIKELY: Final[dict[int, str]] = {
     signal.SIGKILL: " (the kernel does so when memory runs out)",
@@ -65,6 +66,13 @@ def was_terminated(log: Path) -> bool:
         return _TERMINATED in log.read_text(errors="replace")
     except OSError:
         return False
+
+
+def exit_kind(code: int | None) -> FailureKind:
+    """Tell the kind of an end by its exit code, -N for signal N."""
+    if code is None or code >= 0:
+        return "exit"
+    return "killed" if -code == signal.SIGKILL else "signal"
 
 
 def signal_words(number: int) -> str:

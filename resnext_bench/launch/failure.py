@@ -1,6 +1,5 @@
 """Finds the rank that failed first. The others fail after it, with errors about the connection."""
 
-import re
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from resnext_bench.errors import CannotHere
 from resnext_bench.job import RankError, SessionFolder
 from resnext_bench.launch.ends import (
     code_of_silent,
+    exit_kind,
     exit_words,
     exits,
     signal_words,
@@ -20,21 +20,9 @@ from resnext_bench.launch.ends import (
 )
 from resnext_bench.logs import last_line, last_words, tail
 from resnext_bench.rankfile import Phase, RankFile
-from resnext_bench.reports.schema.record import Failure
+from resnext_bench.reports.schema.record import Failure, FailureKind
+from resnext_bench.symptoms import LACK_OF_MEMORY, memory_kind
 
-_OF_MEMORY: Final = re.compile(
-    r"out of (\w+ )?memory|SIGKILL|cannot allocate memory|STATUS_ALLOC_FAILED"
-    # A loader process; of a bus error it dies where shared memory is full.
-    r"|killed by signal: (Killed|Bus)|shared memory is full"
-    # A GPU in exclusive-process mode takes no second process: room of another kind.
-    r"|devices?(\(s\))? (is/are|is|are) busy or unavailable",
-    re.IGNORECASE,
-)
-_CONSEQUENCE: Final = re.compile(
-    r"connection (closed|reset|refused)|socket|broken pipe|timed out|timeout|gloo|nccl|peer",
-    re.IGNORECASE,
-)
-"""Words of errors that follow from another rank's end."""
 _DIRECT: Final = ("direct", "joined")
 """Launchers of configurations in which the program itself starts the one rank that it watches."""
 _LAUNCHERS: Final = {"torchrun": "torchrun", "deepspeed": "DeepSpeed's launcher"}
@@ -65,12 +53,12 @@ def find_failure(folder: SessionFolder, exit_codes: Sequence[int | None]) -> Fai
     """The first cause, as far as the files of the session tell."""
     errors, launch = _rank_errors(folder), _launch_of(folder, exit_codes)
     # A rank that aborts itself does so because another's error left it waiting.
-    told = any(not _is_consequence(error) for error in errors)
+    told = any(not error.follows for error in errors)
     killed = _killed(launch, but={signal.SIGTERM, *([signal.SIGABRT] * told)})
     if found := killed or (None if told else _ended(launch) or _silent(launch, errors)):
         return found
     if errors:
-        first = min(errors, key=lambda error: (_is_consequence(error), error.time_ns))
+        first = min(errors, key=lambda error: (error.follows, error.time_ns))
         return _stalled(first, launch) or _told(first, launch)
     return _of_agent(launch, exit_codes)
 
@@ -79,7 +67,8 @@ def find_early_end(folder: SessionFolder) -> Failure | None:
     """The rank that ended as if all were well, and had not done its work."""
     launch = _launch_of(folder, [0])
     for rank in launch.unexplained():
-        return launch.failure(rank, f"the program ended with exit code 0 {launch.where(rank)}")
+        what = f"the program ended with exit code 0 {launch.where(rank)}"
+        return launch.failure(rank, "exit", what)
     return None
 
 
@@ -92,7 +81,7 @@ def find_stuck(folder: SessionFolder, rank: int, seconds: float) -> Failure:
     doing = where(files[rank]) if rank in files else "before it began"
     log = folder.rank_log(rank)
     what = f"nothing has moved for {seconds:.0f} s: rank {rank} is stuck {doing}"
-    return _failure(rank, what + _quoted(last_words(log)), log)
+    return _failure(rank, "stuck", what, last_words(log), log)
 
 
 def _progress(file: RankFile) -> tuple[int, int]:
@@ -130,7 +119,7 @@ class _Launch:
         file = self.ranks.get(rank)
         return where(file) if file else _DOING[Phase.STARTING]
 
-    def failure(self, rank: int, what: str) -> Failure:
+    def failure(self, rank: int, kind: FailureKind, what: str) -> Failure:
         """A rank that cannot speak for itself any more: its last words say what nothing else can.
 
         What it said before it had a log of its own stands in that of its node.
@@ -138,7 +127,7 @@ class _Launch:
         own = self.folder.rank_log(rank)
         nodes = sorted(self.folder.logs.glob("node-*.log")) if self.is_direct else []
         log = next((path for path in (own, *nodes) if tail(path)), own)
-        return _failure(rank, f"rank {rank}: {what}{_quoted(last_words(log))}", log)
+        return _failure(rank, kind, f"rank {rank}: {what}", last_words(log), log)
 
 
 def _launch_of(folder: SessionFolder, exit_codes: Sequence[int | None]) -> _Launch:
@@ -176,7 +165,7 @@ def rank_files(folder: SessionFolder) -> Iterator[RankFile]:
 
 def is_lack_of_memory(failure: Failure) -> bool:
     """Whether memory ran out, or the kernel may have ended a rank because it did."""
-    return bool(_OF_MEMORY.search(failure.what))
+    return failure.kind in LACK_OF_MEMORY
 
 
 def _killed(launch: _Launch, *, but: set[signal.Signals]) -> Failure | None:
@@ -184,7 +173,8 @@ def _killed(launch: _Launch, *, but: set[signal.Signals]) -> Failure | None:
     for rank in launch.unexplained():
         number = -launch.codes.get(rank, 0)
         if number > 0 and number not in but:
-            return launch.failure(rank, f"{signal_words(number)} {launch.where(rank)}")
+            what = f"{signal_words(number)} {launch.where(rank)}"
+            return launch.failure(rank, exit_kind(-number), what)
     return None
 
 
@@ -194,7 +184,7 @@ def _ended(launch: _Launch) -> Failure | None:
     for rank, code in reversed(launch.codes.items()):
         if rank in gone and code >= 0:
             what = f"the program ended with exit code {code} {launch.where(rank)}"
-            return launch.failure(rank, what)
+            return launch.failure(rank, "exit", what)
     return None
 
 
@@ -209,22 +199,28 @@ def _silent(launch: _Launch, errors: list[RankError]) -> Failure | None:
     if not silent or not (errors or len(silent) < len(gone)):
         return None
     first = silent[0]
-    ended = _silently(launch, others_told=bool(errors))
+    kind, ended = _silently(launch, others_told=bool(errors))
     if len(silent) == 1:
-        return launch.failure(first, ended.format(where=launch.where(first)))
+        return launch.failure(first, kind, ended.format(where=launch.where(first)))
     others = " or ".join(f"rank {rank}" for rank in silent[1:])
     where_to = f"{launch.where(first)} (or it was {others} that ended first)"
-    return launch.failure(first, ended.format(where=where_to))
+    return launch.failure(first, kind, ended.format(where=where_to))
 
 
-def _silently(launch: _Launch, *, others_told: bool) -> str:
+def _silently(launch: _Launch, *, others_told: bool) -> tuple[FailureKind, str]:
     """How a rank ended of which nobody says it, with a place for where it was."""
     code = code_of_silent(launch.folder, others_told=others_told)
     if code is not None:
-        return f"the program ended with exit code {code} {{where}}"
+        return "exit", f"the program ended with exit code {code} {{where}}"
     if launch.launcher == "torchrun":
-        return "ended {where}, with its work not done, and torchrun tells no error: os._exit(0)?"
-    return "ended without a word {where}; SIGKILL is what the kernel sends when memory runs out"
+        return (
+            "exit",
+            "ended {where}, with its work not done, and torchrun tells no error: os._exit(0)?",
+        )
+    return (
+        "killed",
+        "ended without a word {where}; SIGKILL is what the kernel sends when memory runs out",
+    )
 
 
 def _told(error: RankError, launch: _Launch) -> Failure:
@@ -234,8 +230,11 @@ def _told(error: RankError, launch: _Launch) -> Failure:
         what = f"rank {error.rank}: {error.hint} ({_account_of(error, launch)})"
     elif more := "; ".join(filter(None, (_phase_of(error, launch), error.hint))):
         what = f"{what} ({more})"
+    kind = error.cause
     if error.kind in ("", _EXIT):
-        what += _quoted(last_line(error.said))
+        last = last_line(error.said)
+        what += _quoted(last)
+        kind = _kind_by(last, kind)
     log = launch.folder.rank_log(error.rank)
     lines = error.said
     if error.kind in _SAY_ALL:
@@ -244,7 +243,7 @@ def _told(error: RankError, launch: _Launch) -> Failure:
         lines = tail(log)
         if error.said and not set(error.said) <= set(lines):
             lines = (*error.said[-_SAID_LINES:], *lines[-_TRACE_LINES:])
-    return Failure(rank=error.rank, what=what, log=str(log), log_tail=lines)
+    return Failure(rank=error.rank, kind=kind, what=what, log=str(log), log_tail=lines)
 
 
 def _account_of(error: RankError, launch: _Launch) -> str:
@@ -265,11 +264,11 @@ def _phase_of(error: RankError, launch: _Launch) -> str:
 
 def _stalled(error: RankError, launch: _Launch) -> Failure | None:
     """Who did not come, where a rank waited in vain: it was ended in the middle of something."""
-    if not re.search(r"timed out|timeout", error.message, re.IGNORECASE):
+    if error.cause != "timeout":
         return None
     for rank in launch.unexplained():
         what = f"was stuck {launch.where(rank)}, and rank {error.rank} waited for it in vain"
-        return launch.failure(rank, f"{what} ({_one_line(error.message)})")
+        return launch.failure(rank, "timeout", f"{what} ({_one_line(error.message)})")
     return None
 
 
@@ -278,24 +277,22 @@ def _of_agent(launch: _Launch, exit_codes: Sequence[int | None]) -> Failure:
     node = next((node for node, code in enumerate(exit_codes) if code), 0)
     log = launch.folder.node_log(node)
     code = exit_codes[node]
-    how = f"was {signal_words(-code)}" if code and code < 0 else f"ended with {exit_words(code)}"
+    was, how, kind = "", f"ended with {exit_words(code)}", exit_kind(code)
+    if code and code < 0:
+        was, how = "was ", signal_words(-code)
     if launch.is_direct:
         for rank in launch.unexplained():  # by SIGTERM, which of several ranks others' ends bring
-            return launch.failure(rank, f"{how.removeprefix('was ')} {launch.where(rank)}")
-        what = f"the program {how} after its work was done"
+            return launch.failure(rank, kind, f"{how} {launch.where(rank)}")
+        what = f"the program {was}{how} after its work was done"
     else:
         who = _LAUNCHERS.get(launch.launcher or "", "its launcher")
-        what = f"node {node}: {who} {how} before any rank reported"
-    return _failure(None, what + _quoted(last_words(log)), log)
+        what = f"node {node}: {who} {was}{how} before any rank reported"
+    return _failure(None, kind, what, last_words(log), log)
 
 
 def _rank_errors(folder: SessionFolder) -> list[RankError]:
     files = sorted(folder.ranks.glob("rank-*.error.json"))
     return [msgspec.json.decode(path.read_bytes(), type=RankError) for path in files]
-
-
-def _is_consequence(error: RankError) -> bool:
-    return bool(_CONSEQUENCE.search(f"{error.kind} {error.message}"))
 
 
 def where(file: RankFile) -> str:
@@ -317,5 +314,16 @@ def _one_line(message: str) -> str:
     return lines[0] if len(lines[0]) <= MOST_LETTERS else f"{lines[0][:MOST_LETTERS]} …"
 
 
-def _failure(rank: int | None, what: str, log: Path) -> Failure:
-    return Failure(rank=rank, what=what, log=str(log), log_tail=tail(log))
+def _failure(rank: int | None, kind: FailureKind, what: str, last_words: str, log: Path) -> Failure:
+    """Of what cannot speak for itself: its last words tell, if anything does, what it lacked."""
+    return Failure(
+        rank=rank,
+        kind=_kind_by(last_words, kind),
+        what=what + _quoted(last_words),
+        log=str(log),
+        log_tail=tail(log),
+    )
+
+
+def _kind_by(last_words: str, kind: FailureKind) -> FailureKind:
+    return kind if kind in LACK_OF_MEMORY else memory_kind(last_words) or kind

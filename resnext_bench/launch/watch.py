@@ -40,11 +40,15 @@ Listener = Callable[[Progress], None]
 
 
 class SessionFailed(RunFailed):
-    """A session ended without a result; `failure` says which rank and why."""
+    """A session ended without a result; `failure` says which rank and why.
 
-    def __init__(self, failure: Failure) -> None:
+    `why`: the same without what to do about it.
+    """
+
+    def __init__(self, failure: Failure, *, why: str = "") -> None:
         super().__init__(failure.what)
         self.failure = failure
+        self.why = why or failure.what
 
 
 def run_session(
@@ -68,7 +72,8 @@ def read_result(folder: SessionFolder) -> SessionResult:
             raise SessionFailed(early) from error
         log = folder.rank_log(0)
         what = f"the ranks ended well but left no result in {folder.result.name}: {error}"
-        raise SessionFailed(Failure(rank=0, what=what, log=str(log), log_tail=tail(log))) from error
+        failure = Failure(rank=0, kind="no_result", what=what, log=str(log), log_tail=tail(log))
+        raise SessionFailed(failure) from error
 
 
 def wait_for_end(

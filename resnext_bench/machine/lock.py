@@ -45,9 +45,17 @@ class Holder:
     """Seconds since 1970."""
 
 
+class NotHeld(CannotHere):
+    """The machine cannot be held: `why` in one line, and what to do about it in another."""
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(f"{why}\n{advice}")
+        self.why = why
+
+
 @contextmanager
 def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
-    """Hold the machine, or raise CannotHere and say who does.
+    """Hold the machine, or raise NotHeld and say who does.
 
     Gives whether it is held: False where no lock file can be made, as on a read-only system.
     """
@@ -78,7 +86,8 @@ def wait_until_free(
     deadline, told = time.monotonic() + 60 * minutes, ""
     while found := holder(path=path):
         if time.monotonic() > deadline:
-            raise CannotHere(f"waited {minutes:g} min (--wait); {_refusal(found)}")
+            why, advice = _refusal(found)
+            raise NotHeld(f"waited {minutes:g} min (--wait); {why}", advice)
         who = f"process {found.pid} ({found.what})" if found.pid else "another process"
         if who != told:
             told = who
@@ -116,7 +125,7 @@ def _take(path: Path) -> int | None:
             found = _read(descriptor)
             os.close(descriptor)
             if attempt == _ATTEMPTS - 1:
-                raise CannotHere(_refusal(found)) from None
+                raise NotHeld(*_refusal(found)) from None
             time.sleep(_PAUSE_S)
         except OSError:
             os.close(descriptor)
@@ -125,7 +134,7 @@ def _take(path: Path) -> int | None:
             if _is_at(path, descriptor):
                 return descriptor
             os.close(descriptor)  # someone cleaned /tmp in between: this file is nobody's now
-    raise CannotHere(f"{path} is being replaced all the time; end what does that")
+    raise NotHeld(f"{path} is being replaced all the time", "End what does that")
 
 
 def _open(path: Path) -> int | None:
@@ -140,22 +149,22 @@ def _open(path: Path) -> int | None:
             descriptor = os.open(path, flag | _SAFE, 0o666)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR):
-                raise CannotHere(_not_a_file(path)) from None
+                raise NotHeld(*_not_a_file(path)) from None
             continue
         mode = os.fstat(descriptor)
         if not stat.S_ISREG(mode.st_mode):
             os.close(descriptor)
-            raise CannotHere(_not_a_file(path))
+            raise NotHeld(*_not_a_file(path))
         if flag & os.O_CREAT:
             os.fchmod(descriptor, 0o666)  # the umask took some of it
         return descriptor
     return None
 
 
-def _not_a_file(path: Path) -> str:
+def _not_a_file(path: Path) -> tuple[str, str]:
     return (
-        f"{path} should be a plain file, to tell measurements apart, and is not\n"
-        f"Look at who made it, and remove it: ls -l {path}"
+        f"{path} should be a plain file, to tell measurements apart, and is not",
+        f"Look at who made it, and remove it: ls -l {path}",
     )
 
 
@@ -191,17 +200,18 @@ def _read(descriptor: int) -> Holder:
     return Holder(pid=found.pid, what=plain(found.what)[:_LONGEST], since_s=found.since_s)
 
 
-def _refusal(found: Holder) -> str:
+def _refusal(found: Holder) -> tuple[str, str]:
+    """Who holds it, and what to do."""
     wait = "Two measurements at once spoil each other: wait for it (--wait MINUTES does)"
     if not found.pid:
-        return f"another process is measuring on this machine; {found.what}\n{wait}"
+        return f"another process is measuring on this machine; {found.what}", wait
     since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
     minutes = int((time.time() - found.since_s) / 60)
     ago = f" ({minutes} min ago)" if minutes else ""
     whose = _owner(found.pid)
     end = f", or end it with: kill {found.pid}" if whose == getpass.getuser() else ""
     who = f"process {found.pid}" + (f" of {whose}" if whose and not end else "")
-    return f"{who} began to measure here at {since}{ago}: {found.what}\n{wait}{end}"
+    return f"{who} began to measure here at {since}{ago}: {found.what}", f"{wait}{end}"
 
 
 def _owner(pid: int) -> str:

@@ -1,6 +1,5 @@
 """A sweep of loaders without training: threads first, then prefetch where threads suffice."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.attribution import side_rounds
 from resnext_bench.reports.figures.loaders import knees_of, rate_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
+from resnext_bench.reports.render.notes import sentence
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.loaders import Knee, LoaderRate, Setting
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for
@@ -46,8 +47,8 @@ class Sweep:
     rounds: int
     tell: Tell
     played: int = 0
-    doubts: dict[str, list[str]] = field(default_factory=dict)
-    """Reasons to doubt settings, by kind: alike but for their numbers."""
+    doubts: dict[tuple[object, ...], list[tuple[Setting, Note]]] = field(default_factory=dict)
+    """Reasons to doubt settings, by what they have in common."""
     untaken: list[str] = field(default_factory=list)
     """What was not measured, and why."""
 
@@ -96,9 +97,8 @@ class Sweep:
             )
         ]
         for setting, result in zip(settings, played.results, strict=True):
-            for reason in judge(result, GpuUse(), Thresholds()).invalid:
-                kind = self.doubts.setdefault(re.sub(r"[\d.]+", "", reason), [])
-                kind.append(f"{name_of(setting)}: {reason}")
+            for reason in judge(result, GpuUse(), Thresholds()).found.invalid:
+                self.doubts.setdefault(reason.group, []).append((setting, reason))
         images = self.setup.config.global_batch_size
         return [
             rate_of(setting, side.step_ms, images, side.cores or 0.0)
@@ -126,7 +126,8 @@ class Sweep:
         """The first of each kind, and how many more there are."""
         for reasons in self.doubts.values():
             more = f" (and {len(reasons) - 1} more settings)" if len(reasons) > 1 else ""
-            yield reasons[0] + more
+            setting, reason = reasons[0]
+            yield f"{name_of(setting)}: {sentence(reason)}{more}"
 
 
 def name_of(setting: Setting) -> str:

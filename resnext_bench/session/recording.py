@@ -1,7 +1,7 @@
 """A run in the making: what its sessions measured so far, so that any end can be recorded."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,9 +22,11 @@ from resnext_bench.reports.figures.window import (
     steadiness_of,
     window_of,
 )
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.machine import GpusSeen
+from resnext_bench.reports.schema.notes import Note, note
 from resnext_bench.reports.schema.record import (
     Environment,
     Failure,
@@ -40,6 +42,7 @@ from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from resnext_bench.reports.store.files import describe
+from resnext_bench.reports.verdicts.notes import facts_of
 from resnext_bench.session.data import epoch_note, record_of
 from resnext_bench.session.setup import Setup
 from resnext_bench.version import own_version
@@ -118,7 +121,9 @@ class Recording:
         if self.setup.member:
             self.seen = topology_seen(self.setup.topology, result)
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
-        verdict = judge(result, use, self.setup.thresholds)
+        judged = judge(result, use, self.setup.thresholds).found
+        unseen = self._unseen(use, window.window_s)
+        found = msgspec.structs.replace(judged, notes=(*judged.notes, *unseen))
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,
@@ -126,8 +131,9 @@ class Recording:
             launch_s=round(started.launch_s, 2),
             figures=self._figures([window]),
             steadiness=steadiness,
-            invalid=verdict.invalid,
-            notes=(*verdict.notes, *self._unseen(use, window.window_s)),
+            invalid=sentences(found.invalid),
+            notes=sentences(found.notes),
+            facts=found,
             first_loss=_finite_mean([loss[0] for loss in losses]),
             last_loss=_finite_mean([loss[-1] for loss in losses]),
             load_1min=started.load_1min,
@@ -138,11 +144,14 @@ class Recording:
         write_gpu_columns(self.session_folder(session.number).path / GPU_FILE, use.moments)
         return session
 
-    def keep_cut(self, result: SessionResult, started: Started, doubts: Iterable[str]) -> None:
+    def keep_cut(self, result: SessionResult, started: Started, doubts: Sequence[Note]) -> None:
         """Keep what is left of a session that was cut, of a run that has no other."""
         session = self.keep(result, steadiness_of(result), GpuUse(), started)
         self.sessions[-1] = msgspec.structs.replace(
-            session, steps_asked=self.config.steps, notes=tuple(doubts)
+            session,
+            steps_asked=self.config.steps,
+            notes=sentences(doubts),
+            facts=msgspec.structs.replace(facts_of(session), notes=tuple(doubts)),
         )
 
     @property
@@ -152,15 +161,15 @@ class Recording:
             return ""
         return f"{len(self.results[-1].samples[0].step_ns)} of {asked} steps"
 
-    def _unseen(self, use: GpuUse, window_s: float) -> Iterator[str]:
+    def _unseen(self, use: GpuUse, window_s: float) -> Iterator[Note]:
         """Guards that had no eyes."""
         if self.config.device != "cuda":
             return
         watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
         if not watched:
-            yield f"the GPUs were not watched: no answer of NVML in {window_s:.1f} s of window"
+            yield note("gpus_unwatched", window_s=window_s)
         elif watched < devices:
-            yield f"{watched} of {devices} GPUs were watched: throttling of others would go unseen"
+            yield note("gpus_partly_watched", watched=watched, devices=devices)
 
     def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
         """What was seen of the GPUs, where it was all of them: else their energy means nothing."""

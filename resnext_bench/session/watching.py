@@ -8,6 +8,7 @@ import msgspec
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
+from resnext_bench.reports.render.notes import sentences
 
 
 @contextmanager
@@ -31,5 +32,6 @@ def _lost_gpus_named(watch: GpuWatch) -> Iterator[None]:
     except SessionFailed as failed:
         if not (lost := watch.seek_lost()):
             raise
-        what = "; ".join((*lost, failed.failure.what))
-        raise SessionFailed(msgspec.structs.replace(failed.failure, what=what)) from failed
+        what = "; ".join((*sentences(lost), failed.failure.what))
+        failure = msgspec.structs.replace(failed.failure, kind="lost_gpu", what=what)
+        raise SessionFailed(failure) from failed

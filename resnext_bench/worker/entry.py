@@ -7,7 +7,6 @@ pools count them once), its output goes to its own log, and it is told to die wi
 import faulthandler
 import importlib
 import os
-import re
 import signal
 import sys
 import time
@@ -25,71 +24,20 @@ from resnext_bench.logs import tail
 from resnext_bench.machine.host.process import bind_to_cores, die_with_parent
 from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.errors import FULL, Unwritten
+from resnext_bench.reports.schema.record import FailureKind
 from resnext_bench.reports.schema.topology import Place
 from resnext_bench.reports.store.files import write_atomically, writing
+from resnext_bench.symptoms import (
+    LACK_OF_MEMORY,
+    Symptom,
+    brief,
+    hint_for,
+    is_about_strides,
+    symptom_of,
+)
 
-_HINTS: Final = (
-    (
-        "Critical error in pipeline",
-        (
-            "DALI stopped, though it decodes each file that it was given by itself: the rank's log "
-            "tells where; --pipeline torchvision does without it"
-        ),
-    ),
-    (
-        r"DataLoader worker .* killed by signal: Killed",
-        "a loader process lacked memory, most likely: lower --loader-threads or --batch-size",
-    ),
-    (
-        r"DataLoader worker .* killed by signal: Bus",
-        (
-            "a loader process lacked shared memory, most likely: lower --loader-threads, "
-            "--prefetch or --batch-size; a container may need a larger --shm-size. Or a shard was "
-            "cut while it was read"
-        ),
-    ),
-    (
-        "finished reduction in the prior iteration",
-        (
-            "the loss ignores some of the model's parameters, for which DDP waits: freeze them "
-            "(requires_grad_(False)), or use --static-graph or one rank"
-        ),
-    ),
-    (
-        (
-            r"wrong image (height|width)|input (height|width) \(|divisible by|doesn't match model"
-            r"|kernel size can't be greater than actual input|output size is too small"
-        ),
-        "the model does not take images of this size; try another --image-size, as 224",
-    ),
-    (
-        r"No working C\+\+ compiler|Failed to find C compiler|InvalidCxxCompiler",
-        "torch.compile needs a compiler: install gcc and g++, or use --no-compile",
-    ),
-    (
-        r"shared memory segment",
-        (
-            "NCCL found no room in /dev/shm: make it larger (a container: --shm-size=1g), or set "
-            "NCCL_SHM_DISABLE=1"
-        ),
-    ),
-    (
-        r"failed to map segment|cannot enable executable stack|cannot allocate memory in static",
-        "no address space was left for a library: raise ulimit -v, if it is set",
-    ),
-    (
-        "driver.*too old",
-        "update the NVIDIA driver, install a torch for its CUDA, or use --device cpu",
-    ),
-)
-"""What errors that users meet most say, as patterns, and what to do about them."""
-_OF_STRIDES: Final = (
-    r"view size is not compatible|cannot view a tensor with|cannot reshape a tensor .* strides"
-    r"|last dimension (with|to have|must have) stride"
-    r"|(must|should|expected to|to) be contiguous|(is|was) not contiguous|non-?contiguous"
-    r"|requiring a storage size of .* out of bounds for storage"
-)
-"""What operations say that take only tensors whose memory lies as NCHW."""
+_OURS: Final = "resnext_bench."
+"""Where classes of errors come from whose words are our own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,23 +164,32 @@ def _account(error: BaseException, job: Job | None) -> RankError:
     """What a rank says of its end; an error that says all itself goes by no name."""
     memory, hint = _lack_of_memory(error, job)
     ended = isinstance(error.__cause__, SystemExit)
+    symptom = Symptom(kind="out_of_memory") if memory else _symptom(error)
     return RankError(
         rank=0,
         kind="" if memory or ended else type(error).__name__,
         message=memory or _as_utf8(_words(error)),
         time_ns=0,
-        hint=hint or _hint(error) or _layout_hint(error, job),
+        hint=hint or hint_for(str(error)) or _layout_hint(error, job),
         unwritten=_unwritten(error),
+        cause=symptom.kind,
+        follows=symptom.follows,
     )
 
 
+def _symptom(error: BaseException) -> Symptom:
+    """What others' words say of the cause; our own are not read, but what they wrap is."""
+    if isinstance(found := getattr(error, "symptom", None), Symptom):
+        return found
+    if not type(error).__module__.startswith(_OURS):
+        otherwise: FailureKind = "exit" if isinstance(error, SystemExit) else "error"
+        return symptom_of(type(error).__name__, _words(error), otherwise)
+    within = _symptom(error.__cause__).kind if error.__cause__ else "error"
+    return Symptom(kind=within if within in LACK_OF_MEMORY else "error")
+
+
 def _words(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return exit_words(error)
-    text = str(error)
-    # NCCL's first line says that there was an error, and its last one which.
-    cause = re.search(r"^Last error:\s*(.+)", text, re.MULTILINE)
-    return f"{text.partition(', ')[0]}: {cause[1]}" if cause else text
+    return exit_words(error) if isinstance(error, SystemExit) else brief(str(error))
 
 
 def exit_words(end: SystemExit) -> str:
@@ -280,7 +237,7 @@ def _layout_hint(error: BaseException, job: Job | None) -> str:
     """The layout is ours by default, and a user's model may not be made for it."""
     if job is None or not job.config.channels_last or foreign(job.config.model) is None:
         return ""
-    if not re.search(_OF_STRIDES, _with_causes(error), re.IGNORECASE | re.DOTALL):
+    if not is_about_strides(_with_causes(error)):
         return ""
     return (
         "batches lie as channels-last by default, which the model does not take: add "
@@ -292,9 +249,3 @@ def _with_causes(error: BaseException) -> str:
     """What torch.compile wraps says the same inside."""
     within = error.__cause__ or error.__context__
     return f"{error}\n{_with_causes(within)}" if within else str(error)
-
-
-def _hint(error: BaseException) -> str:
-    """What to do about it, where that is known."""
-    text, flags = str(error), re.IGNORECASE | re.DOTALL
-    return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")

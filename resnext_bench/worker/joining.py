@@ -17,6 +17,7 @@ from resnext_bench.config.options import flag
 from resnext_bench.job import Job, Meeting
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Backend
+from resnext_bench.symptoms import Symptom, symptom_of
 from resnext_bench.worker.entry import Rank
 
 TIMEOUT_S = 540.0
@@ -24,7 +25,14 @@ TIMEOUT_S = 540.0
 
 
 class Disagreement(RuntimeError):
-    """The ranks of one group would not do the same."""
+    """The ranks of one group would not do the same.
+
+    `symptom`: what torch says of it, where that is behind it.
+    """
+
+    def __init__(self, text: str, symptom: Symptom | None = None) -> None:
+        super().__init__(text)
+        self.symptom = symptom
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +83,8 @@ def _store(meeting: Meeting, rank: Rank, world: int) -> Store:
         what = "keep the store at" if keeps else "reach rank 0 at"
         first = str(error).partition("\n")[0]
         raise Disagreement(
-            f"cannot {what} {where}: {first}; set MASTER_ADDR and MASTER_PORT alike for all ranks"
+            f"cannot {what} {where}: {first}; set MASTER_ADDR and MASTER_PORT alike for all ranks",
+            symptom_of(type(error).__name__, str(error)),
         ) from error
     return store
 

@@ -9,7 +9,6 @@ import errno
 import multiprocessing.queues
 import multiprocessing.util
 import os
-import re
 import shutil
 import signal
 import sys
@@ -27,9 +26,8 @@ from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.machine.host.memory import shared_memory
 from resnext_bench.machine.host.process import die_with_parent
 from resnext_bench.reports.store.files import write_atomically
+from resnext_bench.symptoms import Symptom, is_about_shared_memory, symptom_of, systems_words
 
-_SHARED: Final = re.compile(r"shared memory|/dev/shm|shm_open|torch_shm")
-"""Of torch's errors: those about what it shares between processes."""
 _FAILED: Final = 1
 
 
@@ -71,17 +69,22 @@ def _fail(job: Job, folder: SessionFolder, rank: int, error: BaseException | Non
 
 
 def _account(job: Job, rank: int, error: BaseException) -> RankError:
-    words = shared_memory_words(job, error)
     text = str(error).encode(errors="replace").decode()
+    words, symptom = of_shared_memory(job, error), symptom_of(type(error).__name__, text)
+    if words:
+        # Where there is none at all, no smaller batch would find room.
+        symptom = Symptom(kind="error" if shared_memory().problem else "shared_memory")
     return RankError(
         rank=rank,
         kind="",
         message=words or f"a loader process failed: {type(error).__name__}: {text}",
         time_ns=0,
+        cause=symptom.kind,
+        follows=symptom.follows,
     )
 
 
-def shared_memory_words(job: Job, error: BaseException) -> str:
+def of_shared_memory(job: Job, error: BaseException) -> str:
     """What to say where shared memory was lacking; empty where the error is about another thing."""
     config, topology = job.config, job.topology
     asked = demand_of(
@@ -89,11 +92,9 @@ def shared_memory_words(job: Job, error: BaseException) -> str:
     )
     there = shared_memory()
     lacks = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.ENOSYS)
-    if asked is None or not (lacks or there.problem or _SHARED.search(str(error))):
+    if asked is None or not (lacks or there.problem or is_about_shared_memory(str(error))):
         return ""
-    # Torch puts the system's words last, and their number behind them.
-    said = re.sub(r" \(\d+\)$", "", str(error).strip().rpartition(": ")[2])
-    return full_words(asked, there, said or type(error).__name__)
+    return full_words(asked, there, systems_words(str(error)) or type(error).__name__)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,6 +1,5 @@
 """What a rank says when its memory runs out: what it held, what it asked for, what was there."""
 
-import re
 from typing import Final
 
 import torch
@@ -8,25 +7,21 @@ import torch
 from resnext_bench.machine.host.memory import available_memory_gib, peak_memory_gib
 from resnext_bench.reports.figures.cost import predicted_memory
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.symptoms import gpu_gib_asked, host_gib_asked, is_of_the_allocator
 
 HINT: Final = "lower --batch-size or --image-size, or let run find it: --batch-size auto"
-_GPU_ASKED: Final = re.compile(r"[Tt]ried to allocate ([\d.]+) ([KMG])iB")
-_CPU_ASKED: Final = re.compile(r"tried to allocate (\d+) bytes")
-_GIB: Final = {"K": 2**20, "M": 2**10, "G": 1}
 
 
 def lack_of_memory(error: Exception, config: RunConfig) -> str:
     """The line; empty where the error is about something else."""
     text = str(error)
     if isinstance(error, torch.OutOfMemoryError):
-        asked = _GPU_ASKED.search(text)
-        wanted = float(asked[1]) / _GIB[asked[2]] if asked else None
+        wanted = gpu_gib_asked(text)
         peak = torch.cuda.max_memory_allocated() / 2**30
         total = torch.cuda.mem_get_info()[1] / 2**30
         return _line("out of GPU memory", config, peak, wanted, f"the GPU has {total:.1f} GiB")
-    if "DefaultCPUAllocator" in text or isinstance(error, MemoryError):
-        asked = _CPU_ASKED.search(text)
-        wanted = int(asked[1]) / 2**30 if asked else None
+    if is_of_the_allocator(text) or isinstance(error, MemoryError):
+        wanted = host_gib_asked(text)
         free = f"{available_memory_gib():.1f} GiB are free"
         return _line("out of memory", config, peak_memory_gib(), wanted, free)
     return ""

@@ -112,7 +112,7 @@ def test_torchrun_tells_who_ended_itself(tmp_path: Path, rank: int) -> None:
     begun(folder, rank, Phase.DATA, "no room on /scratch\n")
     begun(folder, other, Phase.CONNECTING, STACK)
     folder.node_log(0).write_text(report(other, 101 + other, -15) + report(rank, 101 + rank, 4))
-    account(folder, other, "RuntimeError", REFUSED)
+    account(folder, other, "RuntimeError", REFUSED, follows=True)
     assert find_failure(folder, [1]).what == (
         f"rank {rank}: the program ended with exit code 4 while opening the data; "
         'its last words: "no room on /scratch"'
@@ -142,11 +142,11 @@ def test_a_rank_that_torchrun_takes_for_done(tmp_path: Path) -> None:
     folder = grouped(tmp_path)
     begun(folder, 0, Phase.TIMED, "", done=3)
     begun(folder, 1, Phase.TIMED, "enough\n", done=3)
-    account(folder, 0, "RuntimeError", REFUSED)
+    account(folder, 0, "RuntimeError", REFUSED, follows=True)
     folder.node_log(0).write_text(report(0, 101, 1))
     found = find_failure(folder, [1])
     assert found.what.startswith("rank 1: ended in step 4 of 7, with its work not done, and torch")
-    assert "SIGKILL" not in found.what
+    assert found.kind == "exit"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,8 @@ def test_who_did_not_come_is_who_failed(tmp_path: Path) -> None:
     folder = grouped(tmp_path)
     begun(folder, 0, Phase.TIMED, "", done=4)
     begun(folder, 1, Phase.TIMED, f"waiting for a lock\n{STACK}", done=4)
-    account(folder, 0, "RuntimeError", "Timed out waiting 300000ms for recv operation")
+    words = "Timed out waiting 300000ms for recv operation"
+    account(folder, 0, "RuntimeError", words, follows=True, cause="timeout")
     found = find_failure(folder, [1])
     assert found.rank == 1
     assert found.what.startswith("rank 1: was stuck in step 5 of 7, and rank 0 waited for it in")

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -11,7 +12,8 @@ from resnext_bench.launch import failure
 from resnext_bench.launch.failure import find_failure, is_lack_of_memory
 from resnext_bench.logs import tail
 from resnext_bench.rankfile import Mark, Phase, RankFile
-from resnext_bench.reports.schema.record import Failure
+from resnext_bench.reports.schema.record import Failure, FailureKind
+from resnext_bench.symptoms import LACK_OF_MEMORY
 
 PIDS = (101, 102)
 REFUSED = "[Gloo] Connection closed by peer [127.0.0.1]:4711"
@@ -35,9 +37,9 @@ def rank(folder: SessionFolder, number: int, phase: Phase, done: int = 0) -> Non
 
 
 def error(
-    folder: SessionFolder, number: int, kind: str, message: str, time_ns: int, hint: str = ""
+    folder: SessionFolder, number: int, kind: str, message: str, time_ns: int, **more: Any
 ) -> None:
-    account = RankError(rank=number, kind=kind, message=message, time_ns=time_ns, hint=hint)
+    account = RankError(rank=number, kind=kind, message=message, time_ns=time_ns, **more)
     folder.error_file(number).write_bytes(msgspec.json.encode(account))
 
 
@@ -59,12 +61,13 @@ def report(pid: int, code: int) -> str:
 def test_a_killed_rank_wins_over_what_follows_from_it(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.TIMED, 4)
     rank(folder, 1, Phase.TIMED, 4)
-    error(folder, 0, "RuntimeError", REFUSED, time_ns=1)
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=1, follows=True)
     agent(folder, 1, report(102, -9))
     found = find_failure(folder, [1, 1])
     assert found.rank == 1
     assert found.what.startswith("rank 1: killed by SIGKILL (the kernel does so when memory")
     assert found.what.endswith('in step 5 of 7; its last words: "rank 1 ended"')
+    assert found.kind == "killed"
     assert found.log == str(folder.rank_log(1))
     assert found.log_tail == ("rank 1 began", "rank 1 ended")
 
@@ -92,7 +95,7 @@ def test_a_crash_is_no_lack_of_memory(folder: SessionFolder) -> None:
     agent(folder, 0, report(101, -11))
     found = find_failure(folder, [1, 1])
     assert found.what.startswith("rank 0: killed by SIGSEGV while loading the model")
-    assert not is_lack_of_memory(found)
+    assert found.kind == "signal"
 
 
 def test_the_line_as_torchrun_writes_it(folder: SessionFolder) -> None:
@@ -157,7 +160,7 @@ def test_the_earliest_real_error_wins(folder: SessionFolder) -> None:
     """Connection errors may come first on another host's clock; they are never the cause."""
     for number in (0, 1):
         rank(folder, number, Phase.TIMED, 3)
-    error(folder, 0, "DistBackendError", "NCCL communicator was aborted", time_ns=1)
+    error(folder, 0, "DistBackendError", "NCCL communicator was aborted", time_ns=1, follows=True)
     error(folder, 1, "ZeroDivisionError", "\n\n  division by zero  \nmore", time_ns=2)
     found = find_failure(folder, [1, 1])
     assert (found.rank, found.what) == (1, "rank 1: ZeroDivisionError: division by zero")
@@ -170,8 +173,8 @@ def test_the_earlier_of_two_real_errors(folder: SessionFolder) -> None:
 
 
 def test_connection_errors_alone_are_told_in_order(folder: SessionFolder) -> None:
-    error(folder, 0, "RuntimeError", REFUSED, time_ns=20)
-    error(folder, 1, "RuntimeError", "Timed out waiting for the others", time_ns=10)
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=20, follows=True)
+    error(folder, 1, "RuntimeError", "Timed out", time_ns=10, follows=True, cause="timeout")
     assert find_failure(folder, [1, 1]).rank == 1
 
 
@@ -203,6 +206,7 @@ def test_no_report_at_all(folder: SessionFolder) -> None:
 def test_a_killed_launcher(folder: SessionFolder) -> None:
     found = find_failure(folder, [0, -9])
     assert found.what.startswith("node 1: its launcher was killed by SIGKILL")
+    assert found.kind == "killed"
     assert found.log_tail == ()
 
 
@@ -213,24 +217,39 @@ def test_tails(tmp_path: Path) -> None:
     assert tail(tmp_path / "absent") == ()
 
 
+@pytest.mark.parametrize("kind", get_args(FailureKind))
+def test_the_kind_alone_says_whether_memory_was_lacking(kind: FailureKind) -> None:
+    told = Failure(rank=0, kind=kind, what="CUDA out of memory, SIGKILL", log="", log_tail=())
+    reworded = msgspec.structs.replace(told, what="the card is full")
+    assert is_lack_of_memory(told) is is_lack_of_memory(reworded) is (kind in LACK_OF_MEMORY)
+
+
 @pytest.mark.parametrize(
-    ("what", "lack"),
+    ("last_words", "kind"),
     [
-        ("rank 0: OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", True),
-        ("rank 0: RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", True),
-        ("rank 1: RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
-        ("rank 0: OSError: [Errno 12] Cannot allocate memory", True),
-        ("rank 0: CUDA error: CUDA-capable device(s) is/are busy or unavailable", True),
-        ("rank 0: killed by SIGKILL in step 3", True),
-        ("rank 0: RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error.", True),
-        ("rank 0: RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed.", True),
-        ("rank 0: RuntimeError: DataLoader worker (pid 7) is killed by signal: Aborted.", False),
-        ("rank 0: ValueError: 3 is no layout", False),
-        ("rank 0: killed by SIGSEGV in step 3", False),
+        ("CUDA error: out of memory", "out_of_memory"),
+        ("CUDA-capable device(s) is/are busy or unavailable", "gpu_busy"),
+        ("no room on /scratch", "exit"),
     ],
 )
-def test_what_a_lack_of_memory_looks_like(what: str, lack: bool) -> None:
-    assert is_lack_of_memory(Failure(rank=0, what=what, log="", log_tail=())) is lack
+def test_what_cannot_speak_is_judged_by_its_last_words(
+    folder: SessionFolder, monkeypatch: pytest.MonkeyPatch, last_words: str, kind: FailureKind
+) -> None:
+    monkeypatch.setattr(failure, "_launcher", lambda folder: "direct")
+    rank(folder, 0, Phase.TIMED, 3)
+    folder.rank_log(0).write_text(f"{last_words}\n")
+    assert find_failure(folder, [3]).kind == kind
+
+
+def test_rewording_an_account_changes_nothing(folder: SessionFolder) -> None:
+    """Neither who failed first, nor how: those are facts of the account."""
+    found = []
+    for words in ("Connection closed by peer", "no more"):
+        error(folder, 0, "RuntimeError", words, time_ns=1, follows=True, cause="communication")
+        error(folder, 1, "", words, time_ns=2, cause="out_of_memory")
+        first = find_failure(folder, [1, 1])
+        found.append((first.rank, first.kind))
+    assert found == [(1, "out_of_memory")] * 2
 
 
 def test_a_launcher_that_ended_well_and_too_soon(folder: SessionFolder) -> None:
@@ -241,7 +260,7 @@ def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:
     """DeepSpeed's launcher does not say whom a signal ended."""
     rank(folder, 0, Phase.TIMED, 4)
     rank(folder, 1, Phase.TIMED, 4)
-    error(folder, 0, "RuntimeError", REFUSED, time_ns=1)
+    error(folder, 0, "RuntimeError", REFUSED, time_ns=1, follows=True)
     agent(folder, 0, "[launch.py:259:sigkill_handler] [...] exits with return code = 1")
     found = find_failure(folder, [1])
     assert found.rank == 1
@@ -278,7 +297,8 @@ def test_a_cause_that_a_rank_told_is_no_silence(folder: SessionFolder) -> None:
 
 def test_an_account_that_says_all_has_no_traceback_after_it(folder: SessionFolder) -> None:
     rank(folder, 0, Phase.WARM_UP)
-    error(folder, 0, "", "out of memory with 512 images", time_ns=1, hint="lower --batch-size")
+    account = {"hint": "lower --batch-size", "cause": "out_of_memory"}
+    error(folder, 0, "", "out of memory with 512 images", time_ns=1, **account)
     found = find_failure(folder, [1])
     assert found.what == "rank 0: out of memory with 512 images (lower --batch-size)"
     assert found.log_tail == ()

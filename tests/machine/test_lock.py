@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine import lock
-from resnext_bench.machine.lock import holder, measuring, wait_until_free
+from resnext_bench.machine.lock import NotHeld, holder, measuring, wait_until_free
 
 HOLD = """
 import subprocess, sys, time
@@ -91,9 +91,10 @@ def test_the_lock_goes_with_an_error(path: Path) -> None:
 
 def test_another_process_is_named_and_its_death_frees_the_machine(path: Path) -> None:
     with another(path) as (program, child):
-        with pytest.raises(CannotHere) as refusal, measuring("run", path=path):
+        with pytest.raises(NotHeld) as refusal, measuring("run", path=path):
             pass
         first, second = str(refusal.value).splitlines()
+        assert refusal.value.why == first
         assert f"process {program.pid} began to measure here at " in first
         assert first.endswith(": a long run")
         assert second.endswith(f"kill {program.pid}")

@@ -134,7 +134,7 @@ def test_a_queue_of_fewer_threads_is_not_taken_for_full(
 
 
 def test_memory_for_all_sides(run: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    failure = Failure(rank=0, what="rank 0: out of memory", log="", log_tail=())
+    failure = Failure(rank=0, kind="out_of_memory", what="rank 0: gone", log="", log_tail=())
 
     def play_rounds(*_: object, **__: object) -> None:
         raise SessionFailed(failure)

@@ -255,6 +255,7 @@ def test_a_lost_gpu_is_looked_for(played: Played, end_s: float, when: str) -> No
     played.fails, played.end_s = "rank 1: AcceleratorError: CUDA error: unknown error", end_s
     record, _ = played(lost_at(end_s, gpu=1))
     assert record.why == f"GPU 1 was lost{when} (GPU is lost); {played.fails}"
+    assert record.failure.kind == "lost_gpu"
 
 
 def test_ranks_that_fail_on_sound_gpus(played: Played) -> None:

@@ -10,39 +10,12 @@ import pytest
 
 from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.launch.topology import place_ranks
+from resnext_bench.pipelines.errors import DataError
+from resnext_bench.symptoms import Symptom
 from resnext_bench.worker import entry
 from tests.worker.made_training import LAPTOP, made_config
 
 ONE = place_ranks(made_config(), LAPTOP)
-
-
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
-        ("Critical error in pipeline:\nError in CPU operator", "decodes each file"),
-        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--prefetch"),
-        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--shm-size"),
-        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "a shard was cut"),
-        ("DataLoader worker (pid 7) is killed by signal: Killed.", "lacked memory"),
-        ("DataLoader worker (pid(s) 7) exited unexpectedly", ""),
-        (
-            "Expected to have finished reduction in the prior iteration before starting a new one.",
-            "--static-graph",
-        ),
-        ("Wrong image height! Expected 224 but got 64!", "--image-size"),
-        ("Input height (64) doesn't match model (224).", "--image-size"),
-        ("Input shape indivisible by patch size!", "--image-size"),
-        ("Kernel size can't be greater than actual input size (the error", "--image-size"),
-        ("No working C++ compiler found in torch._inductor.config.cpp.cxx", "--no-compile"),
-        ("Error while creating shared memory segment /dev/shm/nccl-Q (size 9)", "--shm-size"),
-        ("The NVIDIA driver on your system\nis too old", "update the NVIDIA driver"),
-        ("something else", ""),
-    ],
-)
-def test_hints(message: str, words: str) -> None:
-    found = entry._hint(RuntimeError(message))
-    assert words in found
-    assert bool(found) is bool(words)
 
 
 def job(model: str, **options: Any) -> Job:
@@ -95,6 +68,40 @@ def reported(folder: SessionFolder, error: BaseException) -> RankError:
     return msgspec.json.decode(folder.error_file(0).read_bytes(), type=RankError)
 
 
+class OutOfOrder(RuntimeError):
+    """An error of ours that has it from torch what was amiss."""
+
+    symptom = Symptom(kind="timeout", follows=True)
+
+
+def caused_by(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "follows"),
+    [
+        (RuntimeError("[Gloo] Connection closed by peer"), "communication", True),
+        (RuntimeError("Timed out waiting for recv"), "timeout", True),
+        (RuntimeError("CUDA error: out of memory"), "out_of_memory", False),
+        (KeyError("SCRATCH"), "error", False),
+        (SystemExit(2), "exit", False),
+        (OutOfOrder("as we say it"), "timeout", True),
+        (DataError("/peer/socket/1.jpg does not decode"), "error", False),
+        (
+            caused_by(DataError("1.jpg: DALI"), RuntimeError("CUDA error: out of memory")),
+            *("out_of_memory", False),
+        ),
+    ],
+)
+def test_the_cause_is_read_from_others_words_alone(
+    folder: SessionFolder, error: BaseException, cause: str, follows: bool
+) -> None:
+    found = reported(folder, error)
+    assert (found.cause, found.follows) == (cause, follows)
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -117,10 +124,11 @@ def test_an_interrupt_of_its_own_is_told_as_well(folder: SessionFolder) -> None:
 
 def test_what_a_loader_said_is_the_cause(folder: SessionFolder) -> None:
     """The rank knows no more than that one of its processes has ended."""
-    cause = RankError(rank=0, kind="", message="shared memory is full", time_ns=0)
+    cause = RankError(rank=0, kind="", message="it is full", time_ns=0, cause="shared_memory")
     folder.loader_error_file(0).write_bytes(msgspec.json.encode(cause))
     found = reported(folder, RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"))
-    assert (found.kind, found.message, found.hint) == ("", "shared memory is full", "")
+    assert (found.kind, found.message, found.hint) == ("", "it is full", "")
+    assert found.cause == "shared_memory"
     assert found.time_ns > 0
 
 

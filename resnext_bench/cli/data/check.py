@@ -1,6 +1,5 @@
 """`data check`: every file decoded, and what the set and its storage are like."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from resnext_bench.pipelines.images.leftovers import Leftovers, beside_shards, l
 from resnext_bench.pipelines.images.proof import Proof
 from resnext_bench.pipelines.images.storage import places_to_read
 from resnext_bench.pipelines.names import printable
+from resnext_bench.pipelines.shards.found import own_name
 from resnext_bench.pipelines.shards.sharded import scan_any
 from resnext_bench.reports.schema.datasets import (
     Balance,
@@ -133,7 +133,7 @@ def _misnamed(proof: Proof) -> dict[str, int]:
 
 def _suffix(path: str) -> str:
     """Of a name, behind which its place is told where a shard has it twice."""
-    return Path(re.sub(r" at byte \d+$", "", path)).suffix.lower()
+    return Path(own_name(path)).suffix.lower()
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -20,6 +20,7 @@ from resnext_bench.machine.gpu.track import (
     moments_of,
 )
 from resnext_bench.reports.figures.validity import GpuUse
+from resnext_bench.reports.schema.notes import Note, note
 
 _BAD = sum(SLOWDOWN_REASONS.values())
 
@@ -65,7 +66,7 @@ class GpuWatch:
         """What the samples of the window say."""
         lost = self.lost()
         if not self._answers:
-            return GpuUse(lost=lost)
+            return GpuUse(lost_gpus=lost)
         union = reduce(or_, self._bits, 0)
         return GpuUse(
             samples=self._answers,
@@ -74,29 +75,30 @@ class GpuWatch:
             reasons=tuple(name for name, bit in SLOWDOWN_REASONS.items() if union & bit),
             power_capped_percent=self._share_percent(POWER_CAP),
             foreign_percent=max(map(mean_foreign, self.tracks)),
-            lost=lost,
+            lost_gpus=lost,
             seen=columns_of(self.tracks),
             moments=moments_of(self.tracks, self._start_s or 0.0),
         )
 
-    def lost(self) -> tuple[str, ...]:
-        """GPUs that went away, in words: "GPU 1 was lost 12 s into the window (GPU is lost)"."""
+    def lost(self) -> tuple[Note, ...]:
+        """GPUs that went away: which, when, and what the driver says of it."""
         return tuple(
-            f"GPU {track.index} was lost{self._when(track)} ({track.gpu.lost})"
+            note("lost_gpu", gpu=track.index, after_s=self._when(track), said=track.gpu.lost)
             for track in self.tracks
             if track.gpu.lost
         )
 
-    def seek_lost(self) -> tuple[str, ...]:
+    def seek_lost(self) -> tuple[Note, ...]:
         """The same after one more look: a run may fail sooner than the next sample is taken."""
         for track in self.tracks:
             track.look(self.clock(), self._since_us)
         return self.lost()
 
-    def _when(self, track: Track) -> str:
+    def _when(self, track: Track) -> float | None:
+        """Seconds into the window."""
         if self._start_s is None or track.lost_s is None:
-            return ""
-        return f" {track.lost_s - self._start_s:.0f} s into the window"
+            return None
+        return track.lost_s - self._start_s
 
     def _share_percent(self, bits: int) -> float:
         count = len(self._bits)

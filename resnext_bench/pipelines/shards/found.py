@@ -1,5 +1,6 @@
 """What the index of one shard says, whatever its format."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -115,3 +116,8 @@ def unique(entries: list[Entry]) -> tuple[Entry, ...]:
             entry._replace(name=f"{entry.name} at byte {entry.offset}") if again else entry
         )
     return tuple(found)
+
+
+def own_name(name: str) -> str:
+    """The name as the shard has it: the inverse of `unique`."""
+    return re.sub(r" at byte \d+$", "", name)

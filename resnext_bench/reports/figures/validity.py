@@ -1,12 +1,14 @@
 """Whether a window may be believed: the guards of a session, applied to what was gathered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.machine import GpusSeen
+from resnext_bench.reports.schema.notes import Found, Note, NoteKind, note
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.schema.samples import RankFacts, SessionResult
 
@@ -16,10 +18,19 @@ LEAST_CORE_S = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Reasons that make a session invalid, and notes that do not."""
+    """What was found of a session: reasons that make it invalid, and notes that do not."""
 
-    invalid: tuple[str, ...]
-    notes: tuple[str, ...]
+    found: Found
+
+    @property
+    def invalid(self) -> tuple[str, ...]:
+        """The reasons in words."""
+        return sentences(self.found.invalid)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes in words."""
+        return sentences(self.found.notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +46,17 @@ class GpuUse:
     power_capped_percent: float = 0.0
     foreign_percent: float = 0.0
     """Highest mean use of a GPU by processes that were there before the ranks."""
-    lost: tuple[str, ...] = ()
-    """GPUs that went away, in words."""
+    lost_gpus: tuple[Note, ...] = ()
+    """Those that went away."""
     seen: GpusSeen | None = None
     """GPU by GPU."""
     moments: Mapping[str, list[float | None]] = field(default_factory=dict)
     """Their answers as columns, a row for each GPU and moment."""
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """GPUs that went away, in words."""
+        return sentences(self.lost_gpus)
 
     def shared(self) -> "GpuUse":
         """The same for one side of a duet: what the boards took, both took together."""
@@ -115,54 +131,59 @@ def _core_s(facts: RankFacts) -> float:
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
     """Apply every guard of DESIGN's "Invalid" to one session."""
-    enough = sum(map(_core_s, result.facts)) >= LEAST_CORE_S
-    lost = cores_lost(result) if enough else CoresLost()
-    invalid = [*_training(result.facts), *_gpu(gpu, limits)]
-    notes = []
+    facts = result.facts
+    loss = _cores_lost(result, limits)
+    too_much = [one for one in loss if "limit" in one.values]
+    invalid = (*_training(facts), *_gpu(gpu, limits), *too_much)
+    notes = (
+        *(one for one in loss if one not in too_much),
+        *_unseen(gpu, limits),
+        *_unused(facts),
+        *_idle(facts),
+        *_formats(facts),
+        *_left_out(facts),
+        *(note("told", text=text) for text in facts[0].notes),
+    )
+    return Verdict(found=Found(invalid=invalid, notes=notes))
+
+
+def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
+    """What is worth a note; it names the limit where there is more than that."""
+    if sum(map(_core_s, result.facts)) < LEAST_CORE_S:
+        return []
+    lost = cores_lost(result)
+    shares = {"percent": lost.percent, "others": lost.others, "steal": lost.steal}
     if lost.percent > limits.cores_lost_percent:
-        invalid.append(f"{_cores_words(lost)} (limit {limits.cores_lost_percent:g} %)")
-    elif lost.percent > limits.cores_lost_note_percent:
-        notes.append(_cores_words(lost))
-    if gpu.power_capped_percent > limits.throttled_percent:
-        notes.append(f"the power cap held clocks down for {gpu.power_capped_percent:.0f} %")
-    if gpu.samples and not gpu.tells_reasons:
-        notes.append("the driver does not say what holds clocks down: throttling would go unseen")
-    notes += [*_unused(result.facts), *_idle(result.facts), *_formats(result.facts)]
-    notes += [*_left_out(result.facts), *result.facts[0].notes]
-    return Verdict(invalid=tuple(invalid), notes=tuple(notes))
+        return [note("cores_lost", limit=limits.cores_lost_percent, **shares)]
+    return [note("cores_lost", **shares)] if lost.percent > limits.cores_lost_note_percent else []
 
 
-def _cores_words(lost: CoresLost) -> str:
-    """Who had them, told apart where the hypervisor had a part worth a word."""
-    others, steal = (round(share) for share in (lost.others, lost.steal))
-    whose = " to the hypervisor" if steal else " to other processes"
-    if others and steal:
-        whose = f": {others} % to other processes, {steal} % to the hypervisor"
-    return f"{lost.percent:.0f} % of the ranks' cores were lost{whose}"
-
-
-def _training(facts: tuple[RankFacts, ...]) -> list[str]:
+def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     """Reasons to doubt that the window was training at all."""
-    reasons = []
     for one in facts:
         if not one.losses_finite:
-            reasons.append(f"rank {one.rank}: the loss is not finite; lower --learning-rate")
+            yield note("loss_not_finite", rank=one.rank)
         excused = {*one.parameters_unused, *one.parameters_idle}
         stuck = [name for name in one.parameters_unchanged if name not in excused]
         if _is_idle(one):
-            reasons.append(f"rank {one.rank}: {_untrained(one)}: nothing was trained")
-        elif stuck:
-            reasons.append(
-                f"rank {one.rank}: {len(stuck)} parameters did not change ({stuck[0]} …)"
+            yield note(
+                "nothing_trained",
+                rank=one.rank,
+                trained=one.parameters_trained,
+                by_decay=bool(one.parameters_decayed),
+                first=(*one.parameters_decayed, *one.parameters_unchanged)[0],
             )
+        elif stuck:
+            yield note("parameters_stuck", rank=one.rank, count=len(stuck), first=stuck[0])
         if one.batches_distinct < one.batches_expected:
-            reasons.append(
-                f"rank {one.rank}: batches repeat ({one.batches_distinct} distinct, at least "
-                f"{one.batches_expected} expected)"
+            yield note(
+                "batches_repeat",
+                rank=one.rank,
+                distinct=one.batches_distinct,
+                expected=one.batches_expected,
             )
     if len({one.parameter_digest for one in facts}) > 1:
-        reasons.append("the ranks' parameters differ: their gradients were not reduced")
-    return reasons
+        yield note("ranks_differ")
 
 
 def _is_idle(one: RankFacts) -> bool:
@@ -171,73 +192,53 @@ def _is_idle(one: RankFacts) -> bool:
     return 0 < resting == one.parameters_trained
 
 
-def _untrained(one: RankFacts) -> str:
-    names = (*one.parameters_decayed, *one.parameters_unchanged)
-    if one.parameters_decayed:
-        return (
-            f"weight decay alone changed its {one.parameters_trained} parameters, whose gradients "
-            f"are zero ({names[0]} …)"
-        )
-    return f"none of its {one.parameters_trained} parameters changed ({names[0]} …)"
-
-
-def _gpu(gpu: GpuUse, limits: Thresholds) -> list[str]:
-    reasons = list(gpu.lost)
+def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
+    yield from gpu.lost_gpus
     if gpu.throttled_percent > limits.throttled_percent:
-        why = ", ".join(gpu.reasons)
-        reasons.append(f"GPU clocks were throttled for {gpu.throttled_percent:.0f} % ({why})")
+        yield note("throttled", percent=gpu.throttled_percent, reasons=gpu.reasons)
     if gpu.foreign_percent > limits.foreign_gpu_percent:
-        reasons.append(f"another process used {gpu.foreign_percent:.0f} % of a GPU")
-    return reasons
+        yield note("foreign_process", percent=gpu.foreign_percent)
 
 
-def _unused(facts: tuple[RankFacts, ...]) -> list[str]:
+def _unseen(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
+    """What held the clocks down by right, or may have done so unseen."""
+    if gpu.power_capped_percent > limits.throttled_percent:
+        yield note("power_capped", percent=gpu.power_capped_percent)
+    if gpu.samples and not gpu.tells_reasons:
+        yield note("reasons_untold")
+
+
+def _unused(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     """All ranks have the same model, so one speaks for all."""
-    names = facts[0].parameters_unused
-    which = f"{len(names)} parameters get" if len(names) > 1 else "1 parameter gets"
-    more = " …" if len(names) > 1 else ""
-    return [f"{which} no gradient: the loss ignores them ({names[0]}{more})"] if names else []
+    if names := facts[0].parameters_unused:
+        yield note("parameters_unused", count=len(names), first=names[0])
 
 
-def _idle(facts: tuple[RankFacts, ...]) -> list[str]:
+def _idle(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     """Parameters that stay as they are for a good reason, by name."""
     first = facts[0]
-    idle, decayed, frozen = first.parameters_idle, first.parameters_decayed, first.parameters_frozen
-    notes = []
-    why = "gradients of zero, or too small to change a value, as of a bias before a norm"
-    if idle and not _is_idle(first):
-        notes.append(f"{_count(idle)} did not change ({_some(idle)}): {why}")
-    if decayed and not _is_idle(first):
-        by = "changed by weight decay alone"
-        notes.append(f"{_count(decayed)} {by} ({_some(decayed)}): {why}")
-    if frozen:
-        are = "are" if len(frozen) > 1 else "is"
-        notes.append(f"{_count(frozen)} {are} frozen by requires_grad=False ({_some(frozen)})")
-    return notes
-
-
-def _count(names: tuple[str, ...]) -> str:
-    return f"{len(names)} parameter{'s' * (len(names) > 1)}"
+    if not _is_idle(first):
+        yield from _of_parameters("parameters_idle", first.parameters_idle)
+        yield from _of_parameters("parameters_decayed", first.parameters_decayed)
+    yield from _of_parameters("parameters_frozen", first.parameters_frozen)
 
 
 NAMED: Final = 3
+"""Parameters named in a note."""
 
 
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:NAMED]) + " …" * (len(names) > NAMED)
+def _of_parameters(kind: NoteKind, names: tuple[str, ...]) -> Iterator[Note]:
+    if names:
+        yield note(kind, count=len(names), names=names[:NAMED])
 
 
-def _left_out(facts: tuple[RankFacts, ...]) -> list[str]:
+def _left_out(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     """Files that one rank or another could not read any more."""
-    files = sorted({file for one in facts for file in one.files_left_out})
-    which = f"{len(files)} files" if len(files) > 1 else "1 file"
-    more, were = (" …", "were") if len(files) > 1 else ("", "was")
-    told = f"{which} did not decode while training and {were} left out"
-    return [f"{told} ({files[0]}{more})"] if files else []
+    if files := sorted({file for one in facts for file in one.files_left_out}):
+        yield note("files_left_out", count=len(files), first=files[0])
 
 
-def _formats(facts: tuple[RankFacts, ...]) -> list[str]:
+def _formats(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     first = facts[0]
-    if first.gradient_format in ("either", first.weight_format):
-        return []
-    return [f"weights are {first.weight_format}, gradients {first.gradient_format}"]
+    if first.gradient_format not in ("either", first.weight_format):
+        yield note("gradient_format", weights=first.weight_format, gradients=first.gradient_format)

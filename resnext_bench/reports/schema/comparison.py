@@ -8,6 +8,7 @@ import msgspec
 
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.record import (
     VERSION,
     Environment,
@@ -122,6 +123,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     unsteady: tuple[str, ...] = ()
     """Relaunch: what did not settle."""
     notes: tuple[str, ...] = ()
+    facts: Found | None = None
+    """Invalid, unsteady and notes as kinds with values; None in older records."""
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):

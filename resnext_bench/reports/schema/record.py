@@ -19,6 +19,7 @@ from resnext_bench.reports.schema.kind import (
     fields_of,
 )
 from resnext_bench.reports.schema.machine import Board, GpusSeen, gpu_figures
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.schema.topology import Topology
 
@@ -159,6 +160,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     steadiness: Steadiness
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
+    facts: Found | None = None
+    """The same as kinds with values; None in older records."""
     first_loss: float | None
     """Mean over ranks of the window's first step; None where it is not finite."""
     last_loss: float | None
@@ -191,10 +194,37 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     cores_lost_note_percent: float = 5.0
 
 
+FailureKind = Literal[
+    "",
+    "error",
+    "out_of_memory",
+    "shared_memory",
+    "gpu_busy",
+    "lost_gpu",
+    "killed",
+    "signal",
+    "exit",
+    "communication",
+    "timeout",
+    "stuck",
+    "no_result",
+    "script",
+]
+"""How something failed.
+
+An error of the program that ran; memory, shared memory or a GPU's only place that was lacking; a
+GPU that went away; SIGKILL, which the kernel sends when memory runs out, or what looks like it;
+another signal; an end without an account; an error of communication, as another rank's end brings
+it; a rank that did not come in time; no progress for long; no result at the end; a user's script.
+Empty in older records."""
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Which rank failed first, how, and the end of its log."""
 
     rank: int | None
+    kind: str = ""
+    """A `FailureKind`, by which code goes; records of later versions may hold more."""
     what: str
     log: str
     log_tail: tuple[str, ...]

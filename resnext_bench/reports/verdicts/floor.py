@@ -1,11 +1,11 @@
 """The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.render.notes import sentence
 from resnext_bench.reports.schema.comparison import Comparison, Design, Pair
 from resnext_bench.reports.schema.floor import Floor, Noise
 from resnext_bench.reports.stats.effects import (
@@ -19,6 +19,7 @@ from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.power import sessions_needed, smallest_detectable
 from resnext_bench.reports.stats.verdict import MIDDLE_SHARE
 from resnext_bench.reports.verdicts.judge import CONFIDENCE, counted, effects_of, range_of
+from resnext_bench.reports.verdicts.notes import by_kind, facts_of
 
 Floats = NDArray[np.float64]
 
@@ -98,14 +99,17 @@ def _noise(record: Comparison) -> Noise:
 
 
 def _notes(record: Comparison) -> tuple[str, ...]:
-    """Notes of its sessions; those that differ in their numbers alone are one kind."""
-    kinds: dict[str, list[str]] = {}
-    for pair in record.pairs:
-        for note in dict.fromkeys((*pair.notes, *pair.unsteady, *pair.invalid)):
-            kinds.setdefault(re.sub(r"[\d.]+", "", note), []).append(note)
+    """What disturbed its sessions, each kind once."""
+    found = ((pair.number, facts_of(pair)) for pair in record.pairs)
+    kinds = by_kind(
+        (number, one)
+        for number, facts in found
+        for one in (*facts.notes, *facts.unsteady, *facts.invalid)
+    )
     return tuple(
-        f"{record.design}, {len(found)} of {len(record.pairs)} sessions: {found[0]}"
-        for found in kinds.values()
+        f"{record.design}, {len(one.sessions)} of {len(record.pairs)} sessions: "
+        f"{sentence(one.first)}"
+        for one in kinds
     )
 
 

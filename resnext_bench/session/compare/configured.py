@@ -1,7 +1,6 @@
 """Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
 
 import math
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +13,14 @@ import msgspec
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.schema.comparison import Design, Difference, Order, Pair, Side
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.notes import SIDES, Found, Note, note
 from resnext_bench.reports.schema.record import Environment, Session, Status, Steadiness
 from resnext_bench.reports.stats.steady import FEWEST_STEPS
 from resnext_bench.reports.store.facts import word
+from resnext_bench.reports.verdicts.notes import facts_of
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
 from resnext_bench.session.compare.contest import Tick
 from resnext_bench.session.compare.periods import fit_blocks, most_steps
@@ -31,8 +33,6 @@ from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.session.turns.room import NoRoom
 
 STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
-RELAUNCHED = "relaunched, as "
-"""How the note begins that tells why no duet was played."""
 QUIET_PERCENT = 1.0
 """A side without the token that takes more of its cores than this is worth a note."""
 
@@ -59,7 +59,8 @@ class Configured:
     modules: tuple[str, str] = (WORKER, WORKER)
     ends_s: float = math.inf
     """When the budget is over, by the monotonic clock."""
-    told: list[str] = field(default_factory=list)
+    told: list[Note] = field(default_factory=list)
+    """Of all sessions together: why no duet was played, and how long blocks were made."""
     so_far: Lengths = field(default_factory=list)
     """Pairs of blocks of the session that goes on."""
     least_steps: int = 0
@@ -71,7 +72,7 @@ class Configured:
         unused = self.design == "duet" and any(
             "steps" in run.setup.request for run in (self.a, self.b)
         )
-        return (*self.told, *((STEPS_UNUSED,) if unused else ()), *self._of_data())
+        return (*sentences(self.told), *((STEPS_UNUSED,) if unused else ()), *self._of_data())
 
     def _of_data(self) -> tuple[str, ...]:
         """What the sides' folders were taken to mean."""
@@ -110,7 +111,7 @@ class Configured:
             if not self.may_relaunch or self.a.sessions:
                 raise
             self.design, self.block_steps = "relaunch", 0
-            self.told.append(RELAUNCHED + str(reason).partition(";")[0])
+            self.told.append(note("relaunched", why=reason.why))
             self.require_launchable()
             return self.measure(number, order, tick)
 
@@ -179,7 +180,7 @@ class Configured:
         sessions = self._keep(played)
         self._lengthen(measured, number)
         busy = played.quiet_percent
-        loud = f"session {number}: the waiting side used {busy:.1f} % of its cores"
+        loud = note("waiting_side_busy", percent=busy)
         return _pair(
             number,
             order,
@@ -244,8 +245,8 @@ class Configured:
             of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
         )
         unsteady = [
-            f"session {number}, {side}: {session.steadiness.why}"
-            for side, session in zip("ab", sessions, strict=True)
+            note("unsteady", side, why=session.steadiness.why)
+            for side, session in zip(SIDES, sessions, strict=True)
             if not session.steadiness.steady
         ]
         return _pair(
@@ -270,9 +271,11 @@ def _pair(
     *,
     block_steps: int,
     quiet: float | None,
-    unsteady: tuple[str, ...],
-    notes: tuple[str, ...],
+    unsteady: tuple[Note, ...],
+    notes: tuple[Note, ...],
 ) -> Pair:
+    told = found_of(sessions)
+    found = Found(invalid=told.invalid, unsteady=unsteady, notes=(*told.notes, *notes))
     return Pair(
         number=number,
         order=order,
@@ -287,31 +290,30 @@ def _pair(
         phases_ms=measured.phases_ms,
         drift=measured.drift,
         quiet_percent=None if quiet is None else round(quiet, 3),
-        invalid=_told(sessions, "invalid"),
-        unsteady=unsteady,
-        notes=(*_told(sessions, "notes"), *notes),
+        **in_record(found, number),
     )
 
 
-def _told(sessions: Sequence[Session], what: str) -> tuple[str, ...]:
-    """Reasons of both sides; one that both have, but for its shares, is said once, of the worse."""
-    reasons: dict[str, list[tuple[str, str]]] = {}
-    for side, session in zip("ab", sessions, strict=True):
-        for reason in getattr(session, what):
-            kind = re.sub(r"[\d.]+(?= %)", "", reason)
-            reasons.setdefault(kind, []).append((side, reason))
-    return tuple(_of_sides(found) for found in reasons.values())
+def found_of(sessions: tuple[Session, Session]) -> Found:
+    """What was found of both sides; what both have, but for shares, is said once, of the worse."""
+    a, b = map(facts_of, sessions)
+    return Found(invalid=_merged(a.invalid, b.invalid), notes=_merged(a.notes, b.notes))
 
 
-def _of_sides(found: Sequence[tuple[str, str]]) -> str:
-    sides = " and ".join(dict.fromkeys(side for side, _ in found))
-    return f"{sides}: {max((reason for _, reason in found), key=_share)}"
+def _merged(a: Sequence[Note], b: Sequence[Note]) -> tuple[Note, ...]:
+    alike: dict[tuple[object, ...], list[Note]] = {}
+    for side, notes in zip(SIDES, (a, b), strict=True):
+        for one in notes:
+            of_side = msgspec.structs.replace(one, side=side)
+            alike.setdefault(one.but_for_shares, []).append(of_side)
+    return tuple(map(_worse, alike.values()))
 
 
-def _share(reason: str) -> float:
-    """The first per cent that a reason tells."""
-    share = re.search(r"([\d.]+) %", reason)
-    return float(share[1]) if share else 0.0
+def _worse(alike: Sequence[Note]) -> Note:
+    """The one of which there is more, as a note of all sides that have it."""
+    sides = {one.side for one in alike}
+    worst = max(alike, key=lambda one: one.percent)
+    return msgspec.structs.replace(worst, side="ab") if len(sides) > 1 else worst
 
 
 def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:

@@ -13,6 +13,7 @@ import msgspec
 from resnext_bench.errors import Interrupted, NotKept, cannot_write, is_of_the_environment
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.host.process import undisturbed
+from resnext_bench.reports.render.notes import of_lost_sessions, of_sessions
 from resnext_bench.reports.schema.comparison import (
     Comparison,
     Design,
@@ -23,6 +24,7 @@ from resnext_bench.reports.schema.comparison import (
     Pair,
     Side,
 )
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.record import (
     Environment,
     Failure,
@@ -41,7 +43,7 @@ from resnext_bench.reports.verdicts.judge import (
     judge_pairs,
     told_figures,
 )
-from resnext_bench.session.runs.notes import notes_of_sessions
+from resnext_bench.reports.verdicts.notes import by_kind, facts_of
 from resnext_bench.version import own_version
 
 STATE: Final = "state.json"
@@ -69,6 +71,10 @@ class Source(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the verdict must know."""
+
+    @property
+    def told(self) -> Sequence[Note]:
+        """The part of it that sessions have shown, for going on later."""
 
     def sides(self) -> tuple[Side, Side]:
         """What is compared."""
@@ -123,6 +129,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that session was the last one, so that no more may follow."""
     cut_at: int | None = None
     """Index of the look that became the last one as the time was over."""
+    told: tuple[Note, ...] = ()
+    """What the source has noted of all sessions together."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -301,6 +309,7 @@ class Contest:
             elapsed_s=self._elapsed_s(),
             ended=self.ended,
             cut_at=self.cut_at,
+            told=tuple(self.source.told),
         )
         try:
             write_atomically(self.folder / STATE, msgspec.json.encode(state))
@@ -370,17 +379,14 @@ class Contest:
         )
 
     def _notes(self, judged: Judged) -> tuple[str, ...]:
-        told, unsteady, invalid = (
-            notes_of_sessions(
-                ((pair.number, one) for pair in self.pairs for one in getattr(pair, kind)), what
-            )
-            for kind, what in (("notes", ""), ("unsteady", ""), ("invalid", "do not count: "))
-        )
+        found = [(pair.number, facts_of(pair)) for pair in self.pairs]
+        told = by_kind((number, one) for number, facts in found for one in facts.notes)
+        unsteady = by_kind((number, one) for number, facts in found for one in facts.unsteady)
+        invalid = by_kind((number, one) for number, facts in found for one in facts.invalid)
         drift = [judged.drift] if judged.drift else []
+        of_all = [*of_sessions(told), *of_sessions(unsteady), *of_lost_sessions(invalid)]
         unsaved = [one for one in (self.unfinished, self.unsaved) if one]
-        return tuple(
-            dict.fromkeys([*self.source.notes, *drift, *told, *unsteady, *invalid, *unsaved])
-        )
+        return tuple(dict.fromkeys([*self.source.notes, *drift, *of_all, *unsaved]))
 
 
 def order_of(number: int) -> Order:

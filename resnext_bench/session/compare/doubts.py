@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from resnext_bench.reports.schema.comparison import Pair
+from resnext_bench.reports.schema.notes import Note, note
 
 LEAST_SHARE: Final = 0.002
 """Of what a launch took: µs for ns make up 0.1 % at most, and some write twice."""
@@ -21,49 +22,41 @@ LEAST_FACTOR: Final = 316.0
 """From here on, up or down, a difference looks like another unit: the root of 10^5."""
 
 
-DOUBTFUL: Final = (
-    "the steps add up to more than the launch took: are they ns, one line a step, and does only "
-    "one process write them?"
-)
-
-
-def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[str, ...]:
+def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[Note, ...]:
     """Why a launch cannot count, judged by its own length alone."""
-    sum_s = sum(step_ns) / 1e9
-    took = f"of a launch that took {_seconds(lasted_s)}"
+    steps, sum_s = len(step_ns), sum(step_ns) / 1e9
     if sum_s < LEAST_SHARE * lasted_s:
-        words = "are they ns? (if they are, let it take more steps)"
-    elif sum_s > MOST_SHARE * lasted_s:
-        words = "are they ns, one line a step, of one rank?"
-    else:
-        return ()
-    return (f"all {len(step_ns)} steps add up to {_seconds(sum_s)} {took}: {words}",)
+        return (note("steps_too_short", steps=steps, sum_s=sum_s, lasted_s=lasted_s),)
+    if sum_s > MOST_SHARE * lasted_s:
+        return (note("steps_too_long", steps=steps, sum_s=sum_s, lasted_s=lasted_s),)
+    return ()
 
 
 def notes_of_launch(
     step_ns: Sequence[int], lasted_s: float, margin_percent: float
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """What does not keep a launch from counting, but should be known."""
     doubtful = lasted_s < sum(step_ns) / 1e9 <= MOST_SHARE * lasted_s
-    return (*((DOUBTFUL,) if doubtful else ()), *_coarse(step_ns, margin_percent))
+    exceed = (note("steps_exceed_launch"),) if doubtful else ()
+    return (*exceed, *_coarse(step_ns, margin_percent))
 
 
-def _coarse(step_ns: Sequence[int], margin_percent: float) -> tuple[str, ...]:
+def _coarse(step_ns: Sequence[int], margin_percent: float) -> tuple[Note, ...]:
     """A clock whose ticks are long beside the margin: 9 and 10 ms, or the same number always."""
     tick = int(np.gcd.reduce(np.array(step_ns, dtype=np.int64)))
     share = 100 * tick / median(step_ns)
     if share <= margin_percent / 2:
         return ()
-    few = len(set(step_ns))
-    told = "all steps are equally long"
-    if few > 1:
-        told = f"all steps are multiples of {tick:,} ns, which is {share:.2g} % of one"
-    return (f"{told}: the clock is too coarse for a margin of {margin_percent:g} %",)
+    lengths = len(set(step_ns))
+    coarse = note(
+        "clock_too_coarse", tick_ns=tick, percent=share, lengths=lengths, margin=margin_percent
+    )
+    return (coarse,)
 
 
 def doubts_of_sides(
     typical_ms: tuple[float, float], sums_s: tuple[float, float], lasted_s: tuple[float, float]
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Why both launches of a session cannot count: their units seem not to be the same.
 
     A change as large may be real. It is, where the shorter side's steps would not fit into its
@@ -73,11 +66,10 @@ def doubts_of_sides(
     factor, shorter = max(a_ms, b_ms) / min(a_ms, b_ms), int(b_ms < a_ms)
     if factor < LEAST_FACTOR or sums_s[shorter] * factor > MOST_SHARE * lasted_s[shorter]:
         return ()
-    both = f"a step takes {_ms(a_ms)} on a and {_ms(b_ms)} on b"
-    return (f"{both}, a factor of {_factor(factor)}: are both in ns?",)
+    return (note("sides_in_other_units", a_ms=a_ms, b_ms=b_ms, factor=factor),)
 
 
-def doubts_of_earlier(typical_ms: tuple[float, float], earlier: Sequence[Pair]) -> tuple[str, ...]:
+def doubts_of_earlier(typical_ms: tuple[float, float], earlier: Sequence[Pair]) -> tuple[Note, ...]:
     """Why a session cannot count that is nothing like the earlier ones of the same side."""
     told = []
     valid = [pair for pair in earlier if not pair.invalid]
@@ -85,24 +77,6 @@ def doubts_of_earlier(typical_ms: tuple[float, float], earlier: Sequence[Pair]) 
         before = exp(median(log(pair.step_ms[place]) for pair in valid))
         factor = max(before, typical_ms[place]) / min(before, typical_ms[place])
         if factor >= LEAST_FACTOR:
-            told.append(
-                f"a step of {name} takes {_ms(typical_ms[place])}, and took {_ms(before)} in "
-                f"earlier launches, a factor of {_factor(factor)}: are all in ns?"
-            )
+            values = {"now_ms": typical_ms[place], "before_ms": before, "factor": factor}
+            told.append(note("unlike_earlier", of=name, **values))
     return tuple(told)
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 1e-3 else _ms(1e3 * value)
-
-
-def _ms(value: float) -> str:
-    """In a unit that leaves no zeros to be counted."""
-    for unit, size in (("s", 1e3), ("ms", 1.0), ("µs", 1e-3)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{1e6 * value:.3g} ns"
-
-
-def _factor(value: float) -> str:
-    return f"{float(f'{value:.2g}'):,.0f}"

@@ -23,10 +23,9 @@ from resnext_bench.reports.schema.record import Environment, Session
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import contest
-from resnext_bench.session.compare.configured import RELAUNCHED, Configured
+from resnext_bench.session.compare.configured import Configured
 from resnext_bench.session.compare.contest import Contest, Source, State
 from resnext_bench.session.compare.opening_script import reopened
-from resnext_bench.session.compare.periods import SLOW_COME
 from resnext_bench.session.compare.script import Wanted
 from resnext_bench.session.data import prepare_data, record_of
 from resnext_bench.session.recording import Recording
@@ -121,7 +120,7 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
             "start a new one"
         )
     if kept.a.command:
-        with reopened(kept, state.elapsed_s, folder, machine) as source:
+        with reopened(kept, state.told, state.elapsed_s, folder, machine) as source:
             return _gone_on(state, source, folder, display)
     return _gone_on(state, _configured(state, folder, machine, display), folder, display)
 
@@ -174,7 +173,7 @@ def _configured(state: State, root: Path, machine: Machine, display: Display) ->
         block_steps=kept.pairs[-1].block_steps if kept.pairs else 0,
         least_steps=kept.pairs[0].block_steps if kept.pairs else 0,
         ends_s=time.monotonic() + 60 * kept.limits.max_minutes - state.elapsed_s,
-        told=[note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME))],
+        told=list(state.told),
     )
 
 

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,10 @@ from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.lock import measuring
 from resnext_bench.reports.schema.comparison import Comparison, Difference, Limits, Side
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.record import Environment
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare.contest import Contest, Display
-from resnext_bench.session.compare.periods import SLOW_COME
 from resnext_bench.session.compare.revisions import (
     Checkout,
     commit_of,
@@ -31,7 +31,7 @@ from resnext_bench.session.compare.revisions import (
 )
 from resnext_bench.session.compare.script import UNWATCHED, Place, Scripted, Wanted
 from resnext_bench.session.compare.script_turns import Plan
-from resnext_bench.session.compare.stepping import RELAUNCHED, Stepping
+from resnext_bench.session.compare.stepping import Stepping
 from resnext_bench.session.turns.blocks import MOST_PAIRS
 from resnext_bench.whole import whole_folder
 
@@ -74,7 +74,7 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
                 b=b,
                 changes=_changes(asked, sides),
                 machine=_environment(machine, sides[0], asked.limits),
-                notes=_notes(sides, asked.limits),
+                known=_notes(sides, asked.limits),
                 ends_s=ends_s,
                 as_is=asked.limits.as_is,
                 margin_percent=asked.limits.margin_percent,
@@ -95,7 +95,7 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
 
 @contextmanager
 def reopened(
-    kept: Comparison, elapsed_s: float, folder: Path, machine: Machine
+    kept: Comparison, told: Sequence[Note], elapsed_s: float, folder: Path, machine: Machine
 ) -> Iterator[Scripted]:
     """Both sides of a comparison as they were; raises where they cannot be the same any more."""
     sides, here = (kept.a, kept.b), _environment(machine, kept.a, kept.limits)
@@ -108,7 +108,6 @@ def reopened(
     elif here.git != kept.environment.git:
         raise _moved(kept, "the git checkout around it")
     with _placed(sides, folder.absolute()) as (a, b):
-        told = tuple(note for note in kept.notes if note.startswith((RELAUNCHED, SLOW_COME)))
         plan = _plan(kept)
         yield Stepping(
             folder=folder.absolute(),
@@ -116,7 +115,8 @@ def reopened(
             b=b,
             changes=kept.differences,
             machine=here,
-            notes=(*_notes(sides, kept.limits), *told),
+            known=_notes(sides, kept.limits),
+            told=list(told),
             ends_s=time.monotonic() + 60 * kept.limits.max_minutes - elapsed_s,
             as_is=kept.limits.as_is,
             margin_percent=kept.limits.margin_percent,

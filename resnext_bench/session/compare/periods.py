@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Final
 
+from resnext_bench.reports.schema.notes import Note, note
 from resnext_bench.reports.schema.record import SlowSteps
 from resnext_bench.reports.stats.rhythm import whole_periods
 
-SLOW_COME: Final = "slow steps come every "
-"""How the note begins."""
 LONGEST_BLOCK_S: Final = 5.0
 """A block is made as long as whole periods of slow steps up to here: longer ones meet less of the
 machine alike."""
@@ -20,7 +19,7 @@ class Fitted:
     """The counted steps of later blocks."""
 
     steps: int
-    note: str = ""
+    note: Note | None = None
     """Where they change, or should and must not."""
 
 
@@ -43,14 +42,13 @@ def fit_blocks(
     wanted = whole_periods(least, lcm(*periods))
     if wanted == now:
         return Fitted(steps=now)
-    kind = f"{SLOW_COME}{' and every '.join(map(str, periods))} steps"
+    come = tuple(periods)
     if wanted <= most:
-        note = f"{kind}: blocks are of {wanted} steps from session {session + 1} on"
-        return Fitted(steps=wanted, note=note)
+        longer = note("blocks_fitted", periods=come, steps=wanted, session=session + 1)
+        return Fitted(steps=wanted, note=longer)
     if now % lcm(*periods) == 0:
         return Fitted(steps=now)
-    short = f"and blocks of {now} do not hold whole periods: --block-steps {wanted} would"
-    return Fitted(steps=now, note=f"{kind}, {short}")
+    return Fitted(steps=now, note=note("blocks_unfit", periods=come, steps=now, wanted=wanted))
 
 
 def most_steps(step_ms: float) -> int:

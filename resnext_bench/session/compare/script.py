@@ -7,7 +7,7 @@ in whole ns; of several ranks, that of the slowest. Nothing else is asked of it.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.errors import Advised
 from resnext_bench.launch.ends import ended_words
 from resnext_bench.launch.faults import FaultWatch, faults_per_step
 from resnext_bench.launch.script import (
@@ -33,8 +34,10 @@ from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.host.others import watch_others
 from resnext_bench.machine.host.page_faults import Faults
 from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.render.words import duration
 from resnext_bench.reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
+from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.schema.record import Environment, Failure, Session, Status, Thresholds
 from resnext_bench.reports.stats.steady import FEWEST_STEPS, Steady, steady
 from resnext_bench.reports.store.files import require_room, writing
@@ -75,12 +78,12 @@ class Launched:
     step_ms: NDArray[np.float64]
     """Steps [n] after the cut."""
     steadiness: Steady
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     sum_s: float = 0.0
     """Of all steps, those that were cut included."""
     lasted_s: float = 0.0
     """Of the launch, from its start to its end."""
-    invalid: tuple[str, ...] = ()
+    invalid: tuple[Note, ...] = ()
     """Why it cannot count."""
     faults: Faults | None = None
     step_faults: int | None = None
@@ -89,7 +92,7 @@ class Launched:
     """Seen from outside while it wrote step times."""
 
 
-class BadSamples(ValueError):
+class BadSamples(Advised):
     """The file of samples breaks the contract; the text says where."""
 
 
@@ -103,17 +106,25 @@ class Scripted:
     b: Place
     changes: tuple[Difference, ...]
     machine: Environment
-    notes: tuple[str, ...]
+    known: tuple[str, ...]
+    """What a reader of the verdict must know, whatever sessions show."""
     ends_s: float
     """When the budget is over, by the monotonic clock."""
     as_is: bool = False
     """Whether its environment is left alone."""
     margin_percent: float = 2.0
+    told: list[Note] = field(default_factory=list)
+    """What sessions have shown of all of them together."""
     earlier: list[Pair] = field(default_factory=list)
     """Sessions so far: no launch can be nothing like the others of its side."""
     design: Design = "relaunch"
     images: None = None
     """Nobody knows how many a script's step has."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdict must know."""
+        return (*self.known, *sentences(self.told))
 
     def sides(self) -> tuple[Side, Side]:
         """Both commands."""
@@ -151,19 +162,23 @@ class Scripted:
             if name not in kept:
                 session = self._session(number)
                 kept[name] = self._launch(number, name, session, partial(tick, done))
-        return self._counted(_pair(number, order, at, kept["a"], kept["b"]), kept)
-
-    def _counted(self, pair: Pair, kept: dict[str, Launched]) -> Pair:
-        """The pair with every reason not to count it, remembered for those that follow."""
-        a, b = kept["a"], kept["b"]
-        doubts = [f"{name}: {why}" for name in "ab" for why in kept[name].invalid]
-        if not doubts:
-            sums, lasted = (a.sum_s, b.sum_s), (a.lasted_s, b.lasted_s)
-            doubts += doubts_of_sides(pair.step_ms, sums, lasted)
-            doubts += doubts_of_earlier(pair.step_ms, self.earlier)
-        pair = msgspec.structs.replace(pair, invalid=(*pair.invalid, *doubts))
+        pair = _pair(number, order, at, kept["a"], kept["b"])
+        found = self._found(pair, kept["a"], kept["b"])
+        pair = msgspec.structs.replace(pair, **in_record(found, number))
         self.earlier.append(pair)
         return pair
+
+    def _found(self, pair: Pair, a: Launched, b: Launched) -> Found:
+        """What must be known of a session, and every reason not to count it."""
+        doubts = _of_both(a.invalid, b.invalid)
+        if not doubts:
+            sums, lasted = (a.sum_s, b.sum_s), (a.lasted_s, b.lasted_s)
+            doubts = (
+                *doubts_of_sides(pair.step_ms, sums, lasted),
+                *doubts_of_earlier(pair.step_ms, self.earlier),
+            )
+        unsteady = _of_both(_unsteady(a.steadiness), _unsteady(b.steadiness))
+        return Found(invalid=doubts, unsteady=unsteady, notes=_of_both(a.notes, b.notes))
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         """None: a script leaves no runs."""
@@ -204,7 +219,8 @@ class Scripted:
             raise
         except (OSError, BadSamples) as error:
             require_room(session)  # a disk that is full leaves a script nothing to say it with
-            raise failed(number, name, str(error), command.log) from error
+            why = error if isinstance(error, BadSamples) else Advised(str(error))
+            raise failed(number, name, why, command.log) from error
 
     def _limit_s(self) -> float:
         """How long a launch may take."""
@@ -239,16 +255,31 @@ def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
         steps = _steps_in(samples)
         raise BadSamples(
             f"the script had not ended after {duration(limit_s)}, with {steps} step times "
-            "written, and was ended; --max-minutes bounds all launches together: raise it"
+            "written, and was ended",
+            "--max-minutes bounds all launches together: raise it",
         )
     if code:
         raise BadSamples(f"the script {ended_words(code)}")
 
 
-def failed(number: int, name: str, what: str, log: Path) -> SessionFailed:
+def _of_both(a: Iterable[Note], b: Iterable[Note]) -> tuple[Note, ...]:
+    return (
+        *(msgspec.structs.replace(one, side="a") for one in a),
+        *(msgspec.structs.replace(one, side="b") for one in b),
+    )
+
+
+def _unsteady(found: Steady) -> tuple[Note, ...]:
+    return () if found.is_steady else (note("unsteady", why=found.why),)
+
+
+def failed(number: int, name: str, bad: Advised, log: Path) -> SessionFailed:
     """What is raised when a side's launch in a session came to nothing."""
-    what = f"{name}, session {number}: {what}"
-    return SessionFailed(Failure(rank=None, what=what, log=str(log), log_tail=tail(log)))
+    whose = f"{name}, session {number}: "
+    failure = Failure(
+        rank=None, kind="script", what=f"{whose}{bad}", log=str(log), log_tail=tail(log)
+    )
+    return SessionFailed(failure, why=f"{whose}{bad.why}")
 
 
 def read_samples(path: Path) -> list[int]:
@@ -263,13 +294,13 @@ def read_samples(path: Path) -> list[int]:
     for number, line in enumerate(lines, 1):
         if not _is_step(line.strip()):
             raise BadSamples(
-                f"line {number} of ${SAMPLES_VARIABLE} is {line[:60]!r}; a step time in ns is "
-                "needed, a whole number above 0"
+                f"line {number} of ${SAMPLES_VARIABLE} is {line[:60]!r}",
+                "a step time in ns is needed, a whole number above 0",
             )
     if len(lines) < FEWEST_STEPS:
         raise BadSamples(
-            f"the script wrote {len(lines)} step times to ${SAMPLES_VARIABLE}; "
-            f"{FEWEST_STEPS} at least are needed"
+            f"the script wrote {len(lines)} step times to ${SAMPLES_VARIABLE}",
+            f"{FEWEST_STEPS} at least are needed",
         )
     return [int(line) for line in lines]
 
@@ -302,7 +333,7 @@ def judged(
     found = steady(step_ms)
     doubts = notes_of_launch(step_ns, lasted_s, margin_percent)
     loud = others_percent > Thresholds().cores_lost_note_percent
-    others = (f"others had {others_percent:.0f} % of the cores",) if loud else ()
+    others = (note("others_busy", percent=others_percent),) if loud else ()
     return Launched(
         step_ms=step_ms[found.cut :],
         steadiness=found,
@@ -336,7 +367,6 @@ def _faults_per_step(launched: Launched) -> float | None:
 
 
 def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> Pair:
-    both = (("a", a), ("b", b))
     measured = of_steps(a.step_ms, b.step_ms)
     return Pair(
         number=number,
@@ -349,10 +379,4 @@ def _pair(number: int, order: Order, at: datetime, a: Launched, b: Launched) -> 
         slow=measured.slow,
         drift=measured.drift,
         launches=(launch_of(a), launch_of(b)),
-        unsteady=tuple(
-            f"session {number}, {name}: {launched.steadiness.why}"
-            for name, launched in both
-            if not launched.steadiness.is_steady
-        ),
-        notes=tuple(f"{name}: {note}" for name, launched in both for note in launched.notes),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench import tokens
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.turning import Left, TooLong, TurningScript
 from resnext_bench.session.turns.blocks import (
     BLOCK_S,
@@ -39,8 +39,18 @@ Tick = Callable[[int], None]
 """Called once or twice a second with the number of pairs finished."""
 
 
-class NoTurns(CannotHere):
+class NoTurns(Advised, CannotHere):
     """Both scripts cannot take turns here; launched in turn they can be compared."""
+
+
+class NeverCalled(NoTurns):
+    """A script does not know of turns, so nobody has asked for any."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it never called resnext_bench.step(): call it at the end of each step of your script, "
+            "after the device has been waited for, or use --design relaunch"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +136,7 @@ def take_turns(
         before = Free.look(range(gpus))
         stage.build(lambda: sides[0], warm_up=plan.warm_up)
         if lack := lack_beside(sides[0].script.pids, before):
-            raise NoTurns(lack)
+            raise NoTurns(lack, "use --design relaunch")
         stage.build(lambda: sides[1], warm_up=plan.warm_up)
         try:
             block = 1 + plan.block_steps

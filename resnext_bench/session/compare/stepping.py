@@ -7,7 +7,7 @@ taken, and nobody insists on them, both sides are launched in turn as any other 
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench import steps as for_scripts
-from resnext_bench.errors import UsageError
+from resnext_bench.errors import Advised, UsageError
 from resnext_bench.launch.ends import ended_words
 from resnext_bench.launch.script import ScriptCommand
 from resnext_bench.launch.turning import TURNS_VARIABLE, Left, TooLong, TurningScript
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.render.notes import in_record
 from resnext_bench.reports.render.words import duration
 from resnext_bench.reports.schema.comparison import Launch, Order, Pair
+from resnext_bench.reports.schema.notes import SIDES, Found, Note, note
 from resnext_bench.reports.schema.samples import COLUMNS, Samples, SessionResult
 from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet
@@ -41,6 +43,7 @@ from resnext_bench.session.compare.script import (
 from resnext_bench.session.compare.script_turns import (
     FEWEST_TURNS,
     HURRIED,
+    NeverCalled,
     NoTurns,
     Plan,
     Turns,
@@ -51,23 +54,16 @@ from resnext_bench.session.compare.script_turns import (
     take_turns,
 )
 
-RELAUNCHED: Final = "launched in turn, as "
-"""How the note begins that tells why no turns were taken."""
-NEVER: Final = (
-    "it never called resnext_bench.step(): call it at the end of each step of your script, after "
-    "the device has been waited for, or use --design relaunch"
-)
 QUIET_PERCENT: Final = 1.0
 """A side without the token that takes more of the cores than this is worth a note."""
 
 
-class Unusable(Exception):
+class Unusable(Advised):
     """What a side has written, or how long it went on, is of no use."""
 
-    def __init__(self, name: str, what: str) -> None:
-        super().__init__(what)
+    def __init__(self, name: str, why: str, advice: str) -> None:
+        super().__init__(why, advice)
         self.name = name
-        self.what = what
 
 
 def module_folder(folder: Path) -> Path:
@@ -114,22 +110,27 @@ class Stepping(Scripted):
         except NoTurns as why:
             if self.wanted == "duet":
                 raise UsageError(f"--design duet: {why}") from why
-            return self._relaunched(number, order, tick, kept, str(why))
+            return self._relaunched(number, order, tick, kept, why)
         try:
             return self._turned(number, order, tick)
         except (NoTurns, SessionFailed) as why:  # one that fails launched alone says so then
             if self.wanted == "duet":
                 raise
             self._clear(number)
-            return self._relaunched(number, order, tick, {}, str(why))
+            return self._relaunched(number, order, tick, {}, why)
 
     def _relaunched(
-        self, number: int, order: Order, tick: Tick, kept: dict[str, Launched], why: str
+        self,
+        number: int,
+        order: Order,
+        tick: Tick,
+        kept: dict[str, Launched],
+        reason: NoTurns | SessionFailed,
     ) -> Pair:
         """From now on launch them in turn; what is known of the first side stands."""
         self.wanted, self.design, self.plan = "relaunch", "relaunch", None
-        if not why.startswith(NEVER):  # nobody has tried
-            self.notes = (*self.notes, RELAUNCHED + why.partition("; ")[0])
+        if not isinstance(reason, NeverCalled):
+            self.told.append(note("launched_in_turn", why=reason.why))
         return self._in_turn(number, order, tick, kept)
 
     def _planned(self, number: int, name: str, tick: Tick, kept: dict[str, Launched]) -> Plan:
@@ -138,19 +139,19 @@ class Stepping(Scripted):
         launched = kept[name] = self._launch(number, name, session, partial(tick, 0))
         samples = self._command(name, session).samples
         if not called_step(samples):
-            raise NoTurns(NEVER)
+            raise NeverCalled
         if has_several_ranks(samples):
             raise NoTurns(
-                "it has several ranks, and those that do not hold the turn would go on computing; "
-                "use --design relaunch"
+                "it has several ranks, and those that do not hold the turn would go on computing",
+                "use --design relaunch",
             )
         cut, steps = launched.steadiness.cut, read_samples(samples)
         plan = planned(np.array(steps) / 1e6, cut, block_steps=self.steps_asked)
         if plan is None:
             least = fewest_steps(self.steps_asked) + max(0, cut - 10)
             raise NoTurns(
-                f"its {len(steps)} steps are too few for turns, which take {least} at least; "
-                "let it take more, or use --design relaunch"
+                f"its {len(steps)} steps are too few for turns, which take {least} at least",
+                "let it take more, or use --design relaunch",
             )
         return replace(plan, most_pairs=self.most_pairs or plan.most_pairs)
 
@@ -165,10 +166,11 @@ class Stepping(Scripted):
             turns = take_turns(sides, self.plan, start + limit_s, len(self.machine.gpus), tick)
             steps = {side.name: self._steps(side, turns) for side in (a, b)}
         except (Left, TooLong, Unusable) as bad:
-            what = _words(bad, session, limit_s)
-            raise failed(number, bad.name, what, session / f"{bad.name}.log") from bad
+            why = _words(bad, session, limit_s)
+            raise failed(number, bad.name, why, session / f"{bad.name}.log") from bad
         except OSError as error:
-            raise failed(number, order[0], str(error), session / f"{order[0]}.log") from error
+            why, log = Advised(str(error)), session / f"{order[0]}.log"
+            raise failed(number, order[0], why, log) from error
         self._require_unhurried(steps, turns)
         self.design = "duet"
         return self._pair(number, order, at, (a, b), steps, turns, time.monotonic() - start)
@@ -196,12 +198,13 @@ class Stepping(Scripted):
             raise Unusable(
                 side.name,
                 f"one side had no more steps after {turns.pairs} pairs of blocks of "
-                f"{self.plan.block_steps} steps; {FEWEST_TURNS} at least are needed",
+                f"{self.plan.block_steps} steps",
+                f"{FEWEST_TURNS} at least are needed",
             )
         try:
             return read_samples(side.script.command.samples)
         except BadSamples as error:
-            raise Unusable(side.name, str(error)) from error
+            raise Unusable(side.name, error.why, error.advice) from error
 
     def _require_unhurried(self, steps: dict[str, list[int]], turns: Turns) -> None:
         """Pauses feed a loader: its script is not what is measured in blocks."""
@@ -253,7 +256,7 @@ class Stepping(Scripted):
             drift=measured.drift,
             quiet_percent=round(turns.quiet_percent, 3),
             launches=(a, b),
-            notes=tuple(self._notes_of(number, steps, turns)),
+            **in_record(Found(notes=tuple(self._notes_of(steps, turns))), number),
         )
         self.earlier.append(pair)
         self._fit(measured, min(map(len, steps.values())), number)
@@ -273,24 +276,17 @@ class Stepping(Scripted):
             session=number,
         )
         self.plan = replace(self.plan, block_steps=fitted.steps)
-        if fitted.note and fitted.note not in self.notes:
-            self.notes = (*self.notes, fitted.note)
+        if fitted.note and fitted.note not in self.told:
+            self.told.append(fitted.note)
 
-    def _notes_of(self, number: int, steps: dict[str, list[int]], turns: Turns) -> Sequence[str]:
+    def _notes_of(self, steps: dict[str, list[int]], turns: Turns) -> Iterator[Note]:
         assert self.plan
-        told = []
         if turns.quiet_percent > QUIET_PERCENT:
-            busy = f"{turns.quiet_percent:.1f} % of its cores"
-            told.append(f"session {number}: the waiting side used {busy}")
-        for name, found in steps.items():
-            share = hurry(found, self.plan, turns.pairs)
+            yield note("waiting_side_busy", percent=turns.quiet_percent)
+        for side in SIDES:
+            share = hurry(steps[side], self.plan, turns.pairs)
             if share < HURRIED:
-                less = f"{100 * (1 - share):.0f} % less"
-                told.append(
-                    f"session {number}, {name}: steps in blocks took {less} than without pauses: "
-                    "does a loader work on while its side waits? (--design relaunch has no pauses)"
-                )
-        return told
+                yield note("hurried", side, percent=100 * (1 - share))
 
 
 def called_step(samples: Path) -> bool:
@@ -330,15 +326,15 @@ def as_result(step_ns: NDArray[np.int64]) -> SessionResult:
     return SessionResult(samples=(samples,), facts=(), versions={}, device_name="")
 
 
-def _words(bad: Left | TooLong | Unusable, session: Path, limit_s: float) -> str:
+def _words(bad: Left | TooLong | Unusable, session: Path, limit_s: float) -> Advised:
     """What went wrong with a side."""
     match bad:
         case Unusable():
-            return bad.what
+            return bad
         case TooLong():
-            return f"it had not given its turn back, or ended, after {duration(limit_s)}"
+            return Advised(f"it had not given its turn back, or ended, after {duration(limit_s)}")
         case Left(code=code) if code:
-            return f"the script {ended_words(code)}"
+            return Advised(f"the script {ended_words(code)}")
     if called_step(session / f"{bad.name}.samples"):
-        return "it took no more steps before its first block was over; let it take more"
-    return NEVER
+        return Advised("it took no more steps before its first block was over", "let it take more")
+    return NeverCalled()

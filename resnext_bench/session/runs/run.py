@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from resnext_bench.errors import (
-    CannotHere,
     Interrupted,
     NotKept,
     cannot_write,
@@ -22,7 +21,7 @@ from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.machine.inventory import Machine
-from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.lock import NotHeld, measuring
 from resnext_bench.machine.member import Member
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.figures.window import steadiness_of
@@ -84,8 +83,8 @@ def _held(stack: ExitStack, what: str) -> str:
     """Hold the machine for as long as the stack lives; else return who holds it."""
     try:
         stack.enter_context(measuring(what))
-    except CannotHere as refusal:
-        return str(refusal).partition("\n")[0]
+    except NotHeld as refusal:
+        return refusal.why
     return ""
 
 

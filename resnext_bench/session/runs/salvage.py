@@ -2,19 +2,18 @@
 
 import math
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from resnext_bench.rankfile import Phase, RankFile, columns
+from resnext_bench.reports.schema.notes import Note, note
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
 from resnext_bench.session.recording import Recording
 
 FEWEST: Final = 2
 """Steps that are worth keeping."""
-UNCHECKED: Final = "nothing checked that it trained, nor who had the cores: its ranks did not end"
-HOST_CLOCK: Final = "times are the host's, which runs ahead of a GPU: those of the GPU were lost"
 
 
 def open_files(run: Recording, number: int) -> list[RankFile] | None:
@@ -96,8 +95,7 @@ def _facts(run: Recording, rank: int) -> RankFacts:
     )
 
 
-def doubts_of(run: Recording) -> Iterator[str]:
+def doubts_of(run: Recording) -> tuple[Note, ...]:
     """What must be said of a window that was cut."""
-    yield UNCHECKED
-    if run.config.device == "cuda":
-        yield HOST_CLOCK
+    on_gpu = run.config.device == "cuda"
+    return note("unchecked"), *([note("host_clock")] if on_gpu else [])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of, lack_for
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu.facts import GpuLost
@@ -19,7 +19,7 @@ SECOND_SIDE: Final = 1.25
 """Memory the second side may need, over what the first one took, for the same images a step."""
 
 
-class NoRoom(CannotHere):
+class NoRoom(Advised, CannotHere):
     """Memory cannot hold both sides at once."""
 
 
@@ -40,7 +40,8 @@ def memory_sought(refusal: Callable[[str], CannotHere]) -> Iterator[None]:
 def no_room(what: str) -> NoRoom:
     """Refuse a second side that memory ran out for."""
     return NoRoom(
-        f"memory cannot hold both sides ({what}); use --design relaunch, or a smaller --batch-size"
+        f"memory cannot hold both sides ({what})",
+        "use --design relaunch, or a smaller --batch-size",
     )
 
 
@@ -50,7 +51,7 @@ def no_room_told() -> Iterator[None]:
     try:
         yield
     except NoSharedMemory as error:
-        raise NoRoom(f"{error}, or use --design relaunch") from error
+        raise NoRoom(str(error), "or use --design relaunch") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +83,7 @@ def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
         if needed > there:
             return (
                 f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
-                f"{there:.1f} GiB are free; use --design relaunch"
+                f"{there:.1f} GiB are free"
             )
     return ""
 
@@ -91,7 +92,7 @@ def require_room(pids: Sequence[int], first: Setup, second: Setup, before: Free)
     """Raise NoRoom when the second side, judged by the processes of the first, would not fit."""
     share = max(1.0, _pixels(second) / _pixels(first))
     if lack := lack_beside(pids, before, share):
-        raise NoRoom(f"{lack}, or a smaller --batch-size")
+        raise NoRoom(lack, "use --design relaunch, or a smaller --batch-size")
 
 
 def require_shared_memory_for(*runs: Setup) -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.shards.found import Found
+from resnext_bench.pipelines.shards.found import Found, own_name
 from resnext_bench.pipelines.shards.tars import index
 from tests.pipelines.made_shards import indexed, write_tar
 
@@ -93,7 +93,7 @@ def test_names_that_come_again_are_told_apart(tmp_path: Path) -> None:
     write_tar(path, [("1.jpg", b"a"), ("1.cls", b"0"), ("2.jpg", b"b"), ("2.cls", b"0")] * 2)
     found = [one.name for one in index(path).entries]
     assert found[:2] == ["1.jpg", "2.jpg"]
-    assert found[2].startswith("1.jpg at byte ")
+    assert [own_name(name) for name in found] == ["1.jpg", "2.jpg", "1.jpg", "2.jpg"]
     assert len(set(found)) == 4
 
 

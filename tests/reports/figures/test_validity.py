@@ -1,15 +1,18 @@
 """Every guard below, at and above its threshold."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
 from resnext_bench.reports.figures.validity import (
     GpuUse,
-    Verdict,
     cores_lost,
     cores_lost_percent,
     judge,
 )
+from resnext_bench.reports.render.notes import sentence, sentences
+from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.schema.samples import RankFacts, SessionResult
 from tests.reports.made_results import MS, even_samples, made_facts, made_result, made_seen
@@ -24,8 +27,8 @@ def two_ranks(*facts: RankFacts, hosts: tuple[str, str] = ("host-a", "host-a")) 
     return made_result(*samples, facts=facts or (made_facts(0), made_facts(1)))
 
 
-def verdict(*facts: RankFacts, gpu: GpuUse | None = None) -> Verdict:
-    return judge(two_ranks(*facts), gpu or GpuUse(), Thresholds())
+def verdict(*facts: RankFacts, gpu: GpuUse | None = None) -> Found:
+    return judge(two_ranks(*facts), gpu or GpuUse(), Thresholds()).found
 
 
 def lost(seconds: float, rank: int = 0) -> RankFacts:
@@ -33,58 +36,66 @@ def lost(seconds: float, rank: int = 0) -> RankFacts:
     return made_facts(rank, cpu_busy_s=5.0, core_busy_s=5.0 + seconds)
 
 
+def kinds(notes: Sequence[Note]) -> list[str]:
+    return [one.kind for one in notes]
+
+
 def test_a_sound_session_has_neither_reasons_nor_notes() -> None:
-    assert verdict() == Verdict(invalid=(), notes=())
+    assert verdict() == Found()
+
+
+def test_a_verdict_says_in_words_what_was_found() -> None:
+    result = two_ranks(lost(2.0), made_facts(1, losses_finite=False))
+    found = judge(result, GpuUse(), Thresholds())
+    assert found.invalid == sentences(found.found.invalid)
+    assert found.notes == sentences(found.found.notes)
+    assert kinds((*found.found.invalid, *found.found.notes)) == ["loss_not_finite", "cores_lost"]
 
 
 def test_loss_that_is_not_finite() -> None:
     found = verdict(made_facts(0), made_facts(1, losses_finite=False))
-    assert found.invalid == ("rank 1: the loss is not finite; lower --learning-rate",)
+    assert found.invalid == (note("loss_not_finite", rank=1),)
 
 
 def test_parameters_that_did_not_change() -> None:
     names = ("fc.bias", "fc.weight")
     (reason,) = verdict(made_facts(0, parameters_unchanged=names), made_facts(1)).invalid
-    assert reason == "rank 0: 2 parameters did not change (fc.bias …)"
+    assert reason == note("parameters_stuck", rank=0, count=2, first="fc.bias")
 
 
 def test_parameters_that_the_loss_ignores_are_a_note() -> None:
     unused = {"parameters_unchanged": ("aux.b", "aux.w"), "parameters_unused": ("aux.b", "aux.w")}
     found = verdict(made_facts(0, **unused), made_facts(1, **unused))
-    note = "2 parameters get no gradient: the loss ignores them (aux.b …)"
-    assert found == Verdict(invalid=(), notes=(note,))
+    assert found == Found(notes=(note("parameters_unused", count=2, first="aux.b"),))
     stuck = {**unused, "parameters_unchanged": ("aux.b", "aux.w", "fc.w")}
     (reason, _) = verdict(made_facts(0, **stuck), made_facts(1, **stuck)).invalid
-    assert reason == "rank 0: 1 parameters did not change (fc.w …)"
+    assert reason == note("parameters_stuck", rank=0, count=1, first="fc.w")
 
 
 @pytest.mark.parametrize(
-    ("facts", "note"),
+    ("facts", "expected"),
     [
         (
             {"parameters_unchanged": ("conv.bias",), "parameters_idle": ("conv.bias",)},
-            (
-                "1 parameter did not change (conv.bias): gradients of zero, or too small to change "
-                "a value, as of a bias before a norm"
-            ),
+            note("parameters_idle", count=1, names=("conv.bias",)),
         ),
         (
             {"parameters_decayed": ("conv.bias",)},
-            (
-                "1 parameter changed by weight decay alone (conv.bias): gradients of zero, or too "
-                "small to change a value, as of a bias before a norm"
-            ),
+            note("parameters_decayed", count=1, names=("conv.bias",)),
         ),
         (
             {"parameters_frozen": ("a", "b", "c", "d")},
-            "4 parameters are frozen by requires_grad=False (a, b, c …)",
+            note("parameters_frozen", count=4, names=("a", "b", "c")),
         ),
-        ({"notes": ("the model gives 1,000 logits",)}, "the model gives 1,000 logits"),
+        (
+            {"notes": ("the model gives 1,000 logits",)},
+            note("told", text="the model gives 1,000 logits"),
+        ),
     ],
 )
-def test_what_rests_by_nature_is_a_note(facts: dict[str, tuple[str, ...]], note: str) -> None:
+def test_what_rests_by_nature_is_a_note(facts: dict[str, tuple[str, ...]], expected: Note) -> None:
     both = [made_facts(rank, parameters_trained=9, **facts) for rank in range(2)]
-    assert verdict(*both) == Verdict(invalid=(), notes=(note,))
+    assert verdict(*both) == Found(notes=(expected,))
 
 
 @pytest.mark.parametrize("excuse", ["parameters_idle", "parameters_unused"])
@@ -92,16 +103,15 @@ def test_a_model_of_which_nothing_changes_is_invalid(excuse: str) -> None:
     names = ("fc.bias", "fc.weight")
     facts = {"parameters_unchanged": names, excuse: names, "parameters_trained": 2}
     (reason, _) = verdict(*(made_facts(rank, **facts) for rank in range(2))).invalid
-    assert reason == "rank 0: none of its 2 parameters changed (fc.bias …): nothing was trained"
+    values = {"rank": 0, "trained": 2, "by_decay": False, "first": "fc.bias"}
+    assert reason == note("nothing_trained", **values)
 
 
 def test_weight_decay_is_no_training() -> None:
     facts = {"parameters_decayed": ("fc.weight",), "parameters_unchanged": ("fc.bias",)}
     (reason, _) = verdict(*(made_facts(n, parameters_trained=2, **facts) for n in (0, 1))).invalid
-    assert reason == (
-        "rank 0: weight decay alone changed its 2 parameters, whose gradients are zero "
-        "(fc.weight …): nothing was trained"
-    )
+    values = {"rank": 0, "trained": 2, "by_decay": True, "first": "fc.weight"}
+    assert reason == note("nothing_trained", **values)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +122,13 @@ def test_weight_decay_is_no_training() -> None:
 def test_batches_that_repeat(distinct: int, expected: int, invalid: bool) -> None:
     facts = made_facts(0, batches_distinct=distinct, batches_expected=expected)
     found = verdict(facts, made_facts(1)).invalid
-    assert bool(found) is invalid
-    assert all("rank 0: batches repeat (7 distinct, at least 8 expected)" in one for one in found)
+    repeat = note("batches_repeat", rank=0, distinct=distinct, expected=expected)
+    assert found == ((repeat,) if invalid else ())
 
 
 def test_ranks_whose_parameters_differ() -> None:
     (reason,) = verdict(made_facts(0), made_facts(1, parameter_digest="0ther")).invalid
-    assert "parameters differ" in reason
+    assert reason.kind == "ranks_differ"
 
 
 def test_cores_are_lost_from_the_time_over_which_they_were_counted() -> None:
@@ -144,7 +154,9 @@ def test_cores_lost(seconds: float, percent: float, noted: bool, invalid: bool) 
     assert cores_lost_percent(two_ranks(*facts)) == pytest.approx(percent)
     found = verdict(*facts)
     assert (bool(found.notes), bool(found.invalid)) == (noted, invalid)
-    assert all("cores were lost" in text for text in (*found.notes, *found.invalid))
+    assert set(kinds((*found.notes, *found.invalid))) <= {"cores_lost"}
+    assert all(one.values["limit"] == 25 for one in found.invalid)
+    assert not any("limit" in one.values for one in found.notes)
 
 
 def test_steal_is_lost_too() -> None:
@@ -152,33 +164,25 @@ def test_steal_is_lost_too() -> None:
     assert cores_lost_percent(two_ranks(*facts)) == pytest.approx(15)
 
 
-@pytest.mark.parametrize(
-    ("others_s", "steal_s", "words"),
-    [
-        (2.0, 0.0, "10 % of the ranks' cores were lost to other processes"),
-        (0.0, 2.0, "10 % of the ranks' cores were lost to the hypervisor"),
-        (2.0, 0.08, "10 % of the ranks' cores were lost to other processes"),
-        (
-            *(1.0, 2.0),
-            "15 % of the ranks' cores were lost: 5 % to other processes, 10 % to the hypervisor",
-        ),
-    ],
-)
-def test_who_had_the_cores(others_s: float, steal_s: float, words: str) -> None:
+@pytest.mark.parametrize(("others_s", "steal_s"), [(2.0, 0.0), (0.0, 2.0), (1.0, 2.0)])
+def test_who_had_the_cores(others_s: float, steal_s: float) -> None:
     facts = (lost(others_s), made_facts(1, core_steal_s=steal_s))
     found = cores_lost(two_ranks(*facts))
     assert (found.others, found.steal) == pytest.approx((5 * others_s, 5 * steal_s))
-    assert verdict(*facts).notes == (words,)
+    shares = {"percent": found.percent, "others": found.others, "steal": found.steal}
+    assert verdict(*facts).notes == (note("cores_lost", **shares),)
 
 
 def test_a_lost_gpu_is_invalid() -> None:
-    words = "GPU 1 was lost 12 s into the window (GPU is lost)"
-    assert verdict(gpu=GpuUse(lost=(words,))).invalid == (words,)
+    gone = note("lost_gpu", gpu=1, after_s=12.0, said="GPU is lost")
+    found = GpuUse(lost_gpus=(gone,))
+    assert verdict(gpu=found).invalid == (gone,)
+    assert found.lost == (sentence(gone),)
 
 
 def test_reasons_that_are_not_told_are_a_note() -> None:
-    (note,) = verdict(gpu=GpuUse(samples=3, tells_reasons=False)).notes
-    assert "throttling would go unseen" in note
+    untold = verdict(gpu=GpuUse(samples=3, tells_reasons=False)).notes
+    assert untold == (note("reasons_untold"),)
     assert verdict(gpu=GpuUse(samples=0, tells_reasons=False)).notes == ()
 
 
@@ -202,7 +206,7 @@ def test_ranks_of_one_host_are_summed_and_hosts_are_not() -> None:
     assert cores_lost_percent(two_ranks(*facts)) == pytest.approx(20)  # 4 of 20
     apart = two_ranks(*facts, hosts=("host-a", "host-b"))
     assert cores_lost_percent(apart) == pytest.approx(40)  # 4 of host-a's 10
-    assert judge(apart, GpuUse(), Thresholds()).invalid
+    assert judge(apart, GpuUse(), Thresholds()).found.invalid
 
 
 def test_more_cores_make_the_same_loss_a_smaller_share() -> None:
@@ -216,39 +220,37 @@ def test_more_cores_make_the_same_loss_a_smaller_share() -> None:
 @pytest.mark.parametrize(("percent", "invalid"), [(0.0, False), (1.0, False), (1.01, True)])
 def test_throttled(percent: float, invalid: bool) -> None:
     found = verdict(gpu=GpuUse(throttled_percent=percent, reasons=("power brake",)))
-    assert bool(found.invalid) is invalid
-    assert all("throttled for 1 % (power brake)" in reason for reason in found.invalid)
+    throttled = note("throttled", percent=percent, reasons=("power brake",))
+    assert found.invalid == ((throttled,) if invalid else ())
 
 
 @pytest.mark.parametrize(("percent", "invalid"), [(4.99, False), (5.0, False), (5.01, True)])
 def test_another_process_on_the_gpu(percent: float, invalid: bool) -> None:
     found = verdict(gpu=GpuUse(foreign_percent=percent))
-    assert bool(found.invalid) is invalid
-    assert all("another process used 5 % of a GPU" in reason for reason in found.invalid)
+    assert found.invalid == ((note("foreign_process", percent=percent),) if invalid else ())
 
 
 @pytest.mark.parametrize(("percent", "noted"), [(0.0, False), (1.0, False), (60.0, True)])
 def test_power_cap_is_a_note_only(percent: float, noted: bool) -> None:
     found = verdict(gpu=GpuUse(power_capped_percent=percent))
     assert not found.invalid
-    assert bool(found.notes) is noted
-    assert all("power cap" in note for note in found.notes)
+    assert found.notes == ((note("power_capped", percent=percent),) if noted else ())
 
 
 @pytest.mark.parametrize(
-    ("gradients", "notes"),
-    [("NHWC", ()), ("either", ()), ("NCHW", ("weights are NHWC, gradients NCHW",))],
+    ("gradients", "noted"), [("NHWC", False), ("either", False), ("NCHW", True)]
 )
-def test_gradients_of_another_format(gradients: str, notes: tuple[str, ...]) -> None:
+def test_gradients_of_another_format(gradients: str, noted: bool) -> None:
     found = verdict(made_facts(0, gradient_format=gradients), made_facts(1))
-    assert found == Verdict(invalid=(), notes=notes)
+    other = note("gradient_format", weights="NHWC", gradients=gradients)
+    assert found == Found(notes=(other,) if noted else ())
 
 
 def test_limits_are_those_given() -> None:
     limits = Thresholds(cores_lost_percent=1.0, throttled_percent=50.0)
     gpu = GpuUse(throttled_percent=40.0)
-    (reason,) = judge(two_ranks(lost(0.4), made_facts(1)), gpu, limits).invalid
-    assert "limit 1 %" in reason
+    (reason,) = judge(two_ranks(lost(0.4), made_facts(1)), gpu, limits).found.invalid
+    assert (reason.kind, reason.values["limit"]) == ("cores_lost", 1.0)
 
 
 def test_all_reasons_are_told() -> None:

@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
+from resnext_bench.reports.render.notes import sentence
 from resnext_bench.reports.schema.comparison import Comparison, Pair
+from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.verdicts.floor import CHANGES, SESSIONS, TooFew, floor_of
 from tests.reports.made_comparisons import made_comparison, made_pair
@@ -160,9 +162,13 @@ def test_what_the_later_launch_pays() -> None:
 
 def test_what_disturbed_sessions_is_told_once_a_kind() -> None:
     pairs = [
-        replace(pair, notes=(f"a: {8 + pair.number} % of the cores were lost",))
+        replace(pair, facts=Found(notes=(busy(pair.number),)))
         for pair in duet(*SD_ONE_PERCENT).pairs
     ]
     found = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
-    assert found.duet.notes == ("duet, 3 of 3 sessions: a: 9 % of the cores were lost",)
+    assert found.duet.notes == (f"duet, 3 of 3 sessions: {sentence(busy(1))}",)
     assert found.relaunch.notes == ()
+
+
+def busy(percent: float) -> Note:
+    return note("waiting_side_busy", percent=percent)

@@ -11,17 +11,18 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.job import ImageList
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.schema.comparison import Difference, Order
+from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.schema.record import Failure, Session, Steadiness
 from resnext_bench.reports.store import runs
-from resnext_bench.session.compare import configured, periods
-from resnext_bench.session.compare.configured import QUIET_PERCENT, differing, word
+from resnext_bench.session.compare import periods
+from resnext_bench.session.compare.configured import QUIET_PERCENT, differing, found_of, word
 from resnext_bench.session.data import Data
 from resnext_bench.session.turns.room import NoRoom
 from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
 from tests.session.made_duets import Stage, made_configured, made_recording, set_stage
 
-NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB; use --design relaunch")
+NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB", "use --design relaunch")
 
 
 @pytest.fixture
@@ -70,9 +71,7 @@ def test_blocks_are_made_as_long_as_whole_periods(tmp_path: Path, stage: Stage) 
     assert first.slow[1].every == 3
     source.measure(2, "ba", silent)
     assert [score.block_steps for _, _, score in stage.played] == [0, 6]
-    assert source.notes == (
-        "slow steps come every 3 steps: blocks are of 6 steps from session 2 on",
-    )
+    assert source.told == [note("blocks_fitted", periods=(3,), steps=6, session=2)]
 
 
 def test_a_length_of_blocks_that_was_asked_for_stays(tmp_path: Path, stage: Stage) -> None:
@@ -81,8 +80,7 @@ def test_a_length_of_blocks_that_was_asked_for_stays(tmp_path: Path, stage: Stag
     for number in (1, 2):
         source.measure(number, "ab", silent)
     assert [score.block_steps for _, _, score in stage.played] == [5, 5]
-    (note,) = source.notes
-    assert note.endswith("blocks of 5 do not hold whole periods: --block-steps 6 would")
+    assert source.told == [note("blocks_unfit", periods=(6,), steps=5, wanted=6)]
 
 
 def test_blocks_do_not_become_too_long(
@@ -94,8 +92,7 @@ def test_blocks_do_not_become_too_long(
     source = made_configured(tmp_path)
     source.measure(1, "ab", silent)
     assert source.block_steps == 4
-    (note,) = source.notes
-    assert note.endswith("blocks of 4 do not hold whole periods: --block-steps 6 would")
+    assert source.told == [note("blocks_unfit", periods=(3,), steps=4, wanted=6)]
 
 
 def test_no_session_is_shorter_than_those_before(tmp_path: Path, stage: Stage) -> None:
@@ -114,8 +111,8 @@ def test_a_loud_waiting_side_is_noted(
     stage.quiet = percent
     pair = made_configured(tmp_path).measure(3, "ab", silent)
     assert pair.quiet_percent == percent
-    expected = "session 3: the waiting side used 1.6 % of its cores"
-    assert pair.notes == ((expected,) if noted else ())
+    assert pair.facts
+    assert pair.facts.notes == ((note("waiting_side_busy", percent=1.6),) if noted else ())
 
 
 @pytest.mark.parametrize(("order", "words"), [("ab", "b +150.0 %"), ("ba", "b -60.0 %")])
@@ -143,7 +140,8 @@ def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: 
     source = made_configured(tmp_path, steps_asked=7)
     pairs = [source.measure(number, order, silent) for number, order in ((1, "ab"), (2, "ba"))]
     assert (source.design, source.block_steps) == ("relaunch", 0)
-    assert source.notes == ("relaunched, as memory cannot hold both sides: about 5.0 GiB",)
+    why = "memory cannot hold both sides: about 5.0 GiB"
+    assert source.told == [note("relaunched", why=why)]
     assert stage.launched == [(1, "a"), (1, "b"), (2, "b"), (2, "a")]
     assert len(stage.played) == 1, "tried once"
     assert [pair.log_ratio for pair in pairs] == pytest.approx([log(2), log(2)])
@@ -284,15 +282,27 @@ def test_fields_in_words(value: object, text: str) -> None:
 
 
 def test_what_both_sides_lost_is_told_of_the_worse_one() -> None:
-    def session(*invalid: str) -> Session:
-        return msgspec.structs.replace(made_session(1), invalid=invalid)
+    def session(*invalid: Note) -> Session:
+        return made_session(1, facts=Found(invalid=invalid))
 
-    lost = "% of the ranks' cores were lost (limit 25 %)"
-    a = session(f"26 {lost}", "rank 0: the loss is not finite", "rank 3: the loss is not finite")
-    b = session(f"45 {lost}", "rank 1: the loss is not finite")
-    assert configured._told((a, b), "invalid") == (
-        f"a and b: 45 {lost}",
-        "a: rank 0: the loss is not finite",
-        "a: rank 3: the loss is not finite",
-        "b: rank 1: the loss is not finite",
+    def lost(percent: float) -> Note:
+        return note("cores_lost", percent=percent, others=percent, steal=0.0, limit=25.0)
+
+    infinite = [note("loss_not_finite", rank=rank) for rank in range(4)]
+    a = session(lost(26.0), infinite[0], infinite[3])
+    b = session(lost(45.0), infinite[1])
+    assert found_of((a, b)).invalid == (
+        msgspec.structs.replace(lost(45.0), side="ab"),
+        msgspec.structs.replace(infinite[0], side="a"),
+        msgspec.structs.replace(infinite[3], side="a"),
+        msgspec.structs.replace(infinite[1], side="b"),
     )
+
+
+def test_who_had_the_cores_does_not_make_two_reasons() -> None:
+    """It is worded differently where the hypervisor had a part."""
+    shares = {"percent": 30.0, "others": 20.0, "steal": 10.0}
+    a = made_session(1, facts=Found(notes=(note("cores_lost", **shares),)))
+    b = made_session(1, facts=Found(notes=(note("cores_lost", **shares | {"steal": 0.0}),)))
+    (one,) = found_of((a, b)).notes
+    assert (one.kind, one.side) == ("cores_lost", "ab")

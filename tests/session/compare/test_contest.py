@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from resnext_bench.errors import CannotHere, Interrupted
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.render.notes import in_record, sentence
 from resnext_bench.reports.schema.comparison import (
     Comparison,
     Design,
@@ -21,6 +22,7 @@ from resnext_bench.reports.schema.comparison import (
     Pair,
     Side,
 )
+from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.schema.record import Environment, Failure, Session, Status
 from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.verdict import TOTAL_SHARE
@@ -31,6 +33,7 @@ from tests.reports.made_results import made_session
 from tests.session.made_script import Silent
 
 CHILDREN = ("20260301-120001-m-aaaa", "20260301-120001-m-bbbb")
+NOT_FINITE = sentence(note("loss_not_finite", "a", rank=0))
 UNSURE = [0.1 * one for one in SPREAD] * 8
 """Effects that tell nothing, however long one goes on."""
 
@@ -45,6 +48,7 @@ class Made:
     """What happens during a session."""
     design: Design = "duet"
     notes: tuple[str, ...] = ("of the source",)
+    told: tuple[Note, ...] = ()
     shows: str = ""
     """What a session that is cut has shown."""
     asked: list[tuple[int, Order]] = field(default_factory=list)
@@ -67,8 +71,9 @@ class Made:
         self.asked.append((number, order))
         tick(1)
         self.meanwhile(number)
-        reasons = ("a: the loss is not finite",) if number in self.invalid else ()
-        return made_pair(number, self.effects[number - 1], invalid=reasons)
+        reasons = (note("loss_not_finite", "a", rank=0),) if number in self.invalid else ()
+        found = in_record(Found(invalid=reasons), number)
+        return made_pair(number, self.effects[number - 1], **found)
 
     def cut(self, order: Order) -> str:
         return self.shows
@@ -261,10 +266,7 @@ def test_invalid_sessions_do_not_count_and_are_recorded(tmp_path: Path) -> None:
     assert (record.verdict, len(record.pairs)) == ("slower", 5)
     assert seen.looks == [False, False, False, False, True]
     assert record.pairs[1].invalid
-    assert record.notes == (
-        "of the source",
-        "session 2 does not count: a: the loss is not finite",
-    )
+    assert record.notes == ("of the source", f"session 2 does not count: {NOT_FINITE}")
 
 
 def test_an_invalid_session_after_a_look_is_no_other_look(tmp_path: Path) -> None:
@@ -276,7 +278,7 @@ def test_many_invalid_sessions_end_it(tmp_path: Path) -> None:
     source = Made(effects=UNSURE, invalid=frozenset({1, 2, 3}))
     record, _ = ended(tmp_path, source)
     assert (record.status, record.verdict, len(record.pairs)) == ("invalid", "invalid", 3)
-    assert record.why == ("3 of 3 sessions do not count; the first one: a: the loss is not finite")
+    assert record.why == f"3 of 3 sessions do not count; the first one: {NOT_FINITE}"
     assert source.closed == [("invalid", record.why)]
 
 

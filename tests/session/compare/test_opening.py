@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from resnext_bench.errors import BenchError, CannotHere, Interrupted, UsageError
+from resnext_bench.reports.render.notes import WORDS, sentence
 from resnext_bench.reports.schema.comparison import Comparison, Limits
+from resnext_bench.reports.schema.notes import note
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.session.compare import opening
@@ -22,7 +24,7 @@ from tests.session import made_duets
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
 from tests.session.made_script import Silent
 
-NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB; use --design relaunch")
+NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB", "use --design relaunch")
 
 
 @pytest.fixture(autouse=True)
@@ -133,12 +135,23 @@ def test_blocks_are_fitted_after_going_on_too(tmp_path: Path, stage: Stage) -> N
 
 def test_longer_blocks_stay_longer_and_say_why(tmp_path: Path, stage: Stage) -> None:
     stage.slow_every = 3
-    record = resume(interrupted(tmp_path, stage), LAPTOP, Silent())
+    folder = interrupted(tmp_path, stage)
+    record = resume(folder, LAPTOP, Silent())
     assert [score.block_steps for _, _, score in stage.played] == [0, 6, 6, 6, 6]
     assert [pair.block_steps for pair in record.pairs] == [4, 6, 6, 6]
-    assert record.notes[:1] == (
-        "slow steps come every 3 steps: blocks are of 6 steps from session 2 on",
-    )
+    fitted = note("blocks_fitted", periods=(3,), steps=6, session=2)
+    assert read_state(folder).told == (fitted,)
+    assert record.notes[0] == sentence(fitted)
+
+
+def test_rewording_a_note_loses_nothing(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is gone on with is known by its kind, whatever it was called when it was stopped."""
+    stage.slow_every = 3
+    folder = interrupted(tmp_path, stage)
+    monkeypatch.setitem(WORDS, "blocks_fitted", "blocks have become longer")
+    assert resume(folder, LAPTOP, Silent()).notes[0] == "blocks have become longer"
 
 
 def test_sessions_stay_as_long_as_the_longest(tmp_path: Path, stage: Stage) -> None:

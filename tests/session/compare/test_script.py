@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnext_bench.session.compare.doubts import DOUBTFUL
+from resnext_bench.reports.schema.notes import note
 from resnext_bench.session.compare.script import BadSamples, judged, read_samples
 
 MS = 1_000_000
@@ -66,10 +66,10 @@ def test_a_trend_is_called_never_steady() -> None:
 
 def test_more_time_than_the_launch_took_is_doubted() -> None:
     """Two processes that both write, or times that were made up."""
-    assert judged(TENS, 0.75).notes == (DOUBTFUL,)
+    assert judged(TENS, 0.75).notes == (note("steps_exceed_launch"),)
     assert judged(TENS, 1.25).notes == ()
 
 
 def test_what_others_had_of_the_cores_is_noted() -> None:
     assert judged(TENS, 60.0, 5.0).notes == ()
-    assert judged(TENS, 60.0, 31.4).notes == ("others had 31 % of the cores",)
+    assert judged(TENS, 60.0, 31.4).notes == (note("others_busy", percent=31.4),)

@@ -11,11 +11,12 @@ from resnext_bench.errors import UsageError
 from resnext_bench.launch.turning import Left, TooLong
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.schema.comparison import Pair, Side
+from resnext_bench.reports.schema.notes import note
 from resnext_bench.reports.stats.steady import steady
 from resnext_bench.session.compare import stepping
 from resnext_bench.session.compare.script import Launched, Place, Scripted
 from resnext_bench.session.compare.script_turns import NoTurns, Plan, Turns
-from resnext_bench.session.compare.stepping import RELAUNCHED, Stepping
+from resnext_bench.session.compare.stepping import Stepping
 from tests.reports.made_results import made_record
 
 
@@ -80,7 +81,7 @@ def source(folder: Path, **changes: Any) -> Stepping:
         "b": place,
         "changes": (),
         "machine": made_record().environment,
-        "notes": (),
+        "known": (),
         "ends_s": time.monotonic() + 60,
     }
     return Stepping(**(fields | changes))
@@ -114,8 +115,7 @@ def test_blocks_of_scripts_hold_whole_periods_too(tmp_path: Path, stage: Stage) 
     made = source(tmp_path)
     found = measured(made)
     assert [pair.block_steps for pair in found] == [9, 12]
-    note = "slow steps come every 4 steps: blocks are of 12 steps from session 2 on"
-    assert made.notes == (note,)
+    assert made.told == [note("blocks_fitted", periods=(4,), steps=12, session=2)]
 
 
 def test_blocks_of_scripts_leave_room_for_turns(tmp_path: Path, stage: Stage) -> None:
@@ -126,8 +126,7 @@ def test_blocks_of_scripts_leave_room_for_turns(tmp_path: Path, stage: Stage) ->
     measured(made, 1)
     assert made.plan is not None
     assert made.plan.block_steps == 10
-    (note,) = made.notes
-    assert note.endswith("blocks of 10 do not hold whole periods: --block-steps 26 would")
+    assert made.told == [note("blocks_unfit", periods=(26,), steps=10, wanted=26)]
 
 
 def test_a_script_that_never_calls_it_is_launched_in_turn(tmp_path: Path, stage: Stage) -> None:
@@ -145,7 +144,7 @@ def test_a_script_that_never_calls_it_is_launched_in_turn(tmp_path: Path, stage:
         ({"ranks": True}, "it has several ranks, and those that do not hold the turn"),
         ({"steps": 50}, "its 50 steps are too few for turns, which take 54 at least"),
         ({"fed": 0.5}, "steps of a in blocks took 50 % less than without pauses"),
-        ({"error": NoTurns("memory cannot hold both; use --design relaunch")}, "memory cannot"),
+        ({"error": NoTurns("memory cannot hold both", "use --design relaunch")}, "memory cannot"),
         ({"error": Left("b", 1)}, "b, session 1: the script ended with exit code 1"),
         ({"error": Left("b", 0)}, "b, session 1: it took no more steps before its first block"),
         ({"error": TooLong("a")}, "a, session 1: it had not given its turn back"),
@@ -162,9 +161,10 @@ def test_where_turns_cannot_be_taken_it_is_said_and_relaunched(
     found = measured(made)
     assert made.design == "relaunch"
     assert [pair.blocks_ms for pair in found] == [(), ()]
-    (note,) = made.notes
-    assert note.startswith(RELAUNCHED + words), note
-    assert "; " not in note
+    (told,) = made.told
+    assert told.kind == "launched_in_turn"
+    assert str(told.values["why"]).startswith(words)
+    assert "; " not in str(told.values["why"]), "what would help is for those who insist on turns"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,11 @@ def test_a_later_session_that_fails_is_a_failure(tmp_path: Path, stage: Stage) -
 def test_a_loader_that_hides_is_noted_where_turns_are_wanted(tmp_path: Path, stage: Stage) -> None:
     stage.fed = 0.5
     (pair,) = measured(source(tmp_path, wanted="duet", design="duet"), 1)
-    assert "session 1, b: steps in blocks took 50 % less than without pauses" in pair.notes[1]
+    assert pair.facts
+    assert [(one.kind, one.side, one.percent) for one in pair.facts.notes] == [
+        ("hurried", "a", 50.0),
+        ("hurried", "b", 50.0),
+    ]
 
 
 def test_who_asks_for_launches_gets_them(tmp_path: Path, stage: Stage) -> None:

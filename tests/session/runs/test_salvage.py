@@ -124,7 +124,7 @@ def test_an_interrupted_run_keeps_its_steps(
     assert record.figures.steps == 13
     assert [file.name for file in record.files][:1] == ["samples.parquet"]
     assert (record.sessions[0].steps_asked, record.sessions[0].last_loss) == (40, None)
-    assert any("nothing checked that it trained" in note for note in record.notes)
+    assert [one.kind for one in record.sessions[0].facts.notes] == ["unchecked"]
 
 
 def test_ranks_that_fail_late_leave_their_steps(

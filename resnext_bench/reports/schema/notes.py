@@ -1,0 +1,107 @@
+"""What is amiss with a session, or should be known of it, as facts: a kind, and values.
+
+Code goes by these. The sentences that records hold beside them are for readers; they are made in
+`reports/render/notes.py`, and nobody reads them back.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+NoteKind = Literal[
+    # of what was trained
+    "loss_not_finite",
+    "nothing_trained",
+    "parameters_stuck",
+    "batches_repeat",
+    "ranks_differ",
+    "parameters_unused",
+    "parameters_idle",
+    "parameters_decayed",
+    "parameters_frozen",
+    "gradient_format",
+    "files_left_out",
+    # of the machine under it
+    "cores_lost",
+    "lost_gpu",
+    "throttled",
+    "foreign_process",
+    "power_capped",
+    "reasons_untold",
+    "gpus_unwatched",
+    "gpus_partly_watched",
+    # of a session that was cut
+    "unchecked",
+    "host_clock",
+    # of two sides
+    "unsteady",
+    "waiting_side_busy",
+    "hurried",
+    "relaunched",
+    "launched_in_turn",
+    "blocks_fitted",
+    "blocks_unfit",
+    # of a user's script
+    "steps_too_short",
+    "steps_too_long",
+    "steps_exceed_launch",
+    "clock_too_coarse",
+    "sides_in_other_units",
+    "unlike_earlier",
+    "others_busy",
+    # what no kind stands for
+    "told",
+]
+Value = bool | int | float | str | None | tuple[int | str, ...]
+Which = Literal["", "a", "b", "ab"]
+SIDES: Final[tuple[Which, Which]] = ("a", "b")
+
+SHARES: Final = frozenset({"percent", "others", "steal"})
+"""Values that say how much of something there was, the worst first in `percent`."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact of a session."""
+
+    kind: str
+    """A `NoteKind`; records of later versions may hold more."""
+    side: Which = ""
+    """Of a comparison's two sides; empty where it is of both together, or of a run."""
+    values: dict[str, Value] = {}
+    """By name: what the sentence needs, and what code asks for."""
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """What notes of many sessions have in common that are told once.
+
+        `of` is which of several like things it is about, `text` what no kind stands for.
+        """
+        return self.kind, self.side, self.values.get("of"), self.values.get("text")
+
+    @property
+    def but_for_shares(self) -> tuple[object, ...]:
+        """What two notes have in common that differ in nothing but how much there was."""
+        kept = {name: value for name, value in self.values.items() if name not in SHARES}
+        return self.kind, frozenset(kept.items())
+
+    @property
+    def percent(self) -> float:
+        """How much there was of it; 0 of what has no measure."""
+        found = self.values.get("percent")
+        return float(found) if isinstance(found, int | float) else 0.0
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found of a session."""
+
+    invalid: tuple[Note, ...] = ()
+    """Why it does not count."""
+    unsteady: tuple[Note, ...] = ()
+    """What did not settle; told of comparisons."""
+    notes: tuple[Note, ...] = ()
+    """What does not keep it from counting."""
+
+
+def note(kind: NoteKind, side: Which = "", /, **values: Value) -> Note:
+    """Make a note of a kind that is known here."""
+    return Note(kind=kind, side=side, values=values)

@@ -1,0 +1,42 @@
+"""Notes of many sessions, put together by what they are about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from resnext_bench.reports.schema.comparison import Pair
+from resnext_bench.reports.schema.notes import Found, Note, note
+from resnext_bench.reports.schema.record import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfKind:
+    """What several sessions were found to have in common."""
+
+    first: Note
+    """As the first of them has it."""
+    sessions: tuple[int, ...]
+
+
+def by_kind(notes: Iterable[tuple[int, Note]]) -> tuple[OfKind, ...]:
+    """Put together notes of one kind, each with the number of its session."""
+    found: dict[tuple[object, ...], tuple[Note, list[int]]] = {}
+    for number, one in notes:
+        found.setdefault(one.group, (one, []))[1].append(number)
+    return tuple(
+        OfKind(first=first, sessions=tuple(dict.fromkeys(numbers)))
+        for first, numbers in found.values()
+    )
+
+
+def facts_of(session: Session | Pair) -> Found:
+    """Return what was found of a session; of older records no more is known than the sentences."""
+    if session.facts is not None:
+        return session.facts
+    unsteady = session.unsteady if isinstance(session, Pair) else ()
+    return Found(
+        invalid=_told(session.invalid), unsteady=_told(unsteady), notes=_told(session.notes)
+    )
+
+
+def _told(sentences: Iterable[str]) -> tuple[Note, ...]:
+    return tuple(note("told", text=sentence) for sentence in sentences)
