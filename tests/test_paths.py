@@ -1,6 +1,7 @@
 """Files and folders that the documentation names exist."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,3 +47,9 @@ def test_how_paths_are_told() -> None:
         "resnext_bench/reports/trace/*.py",
         "tests/",
     ]
+
+
+def test_no_file_of_ours_is_ignored() -> None:
+    """What git ignores is not linted, and is not in the wheel."""
+    ignored = ("git", "ls-files", "--cached", "--ignored", "--exclude-standard")
+    assert subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True).stdout == ""

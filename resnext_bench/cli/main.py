@@ -76,7 +76,8 @@ def run(**given: Any) -> None:
 
     Every option has a default that fits this machine; what was chosen is printed and stored.
     """
-    from resnext_bench.cli.run.command import Pardon, run_command
+    from resnext_bench.cli.run.command import run_command
+    from resnext_bench.cli.terminal.outcome import Pardon
     from resnext_bench.cli.terminal.show import format_of
 
     request = {name: given[name] for name in OPTIONS if given[name] is not None}
@@ -247,10 +248,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 def _show(lost: NotKept, arguments: list[str]) -> None:
     """Show what was measured, as it would be shown were it kept."""
     from resnext_bench.cli.terminal.show import format_of, show_stored
-    from resnext_bench.reports.schema.comparison import Comparison
-    from resnext_bench.reports.schema.record import Record
+    from resnext_bench.reports.schema.kinds import is_record
 
-    if isinstance(lost.record, Record | Comparison):
+    if is_record(lost.record):
         asked = {name: f"--{name}" in arguments for name in ("json", "markdown")}
         show_stored(lost.record, format_of(asked))
 

@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 
 from resnext_bench.job import NODE_VARIABLE
+from resnext_bench.launch.launchers import LAUNCHERS, Start, gpus_of
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Place, Topology
 
-LOOPBACK = "127.0.0.1"
 WORKER = "resnext_bench.worker"
 KEEP_MEMORY: Final = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 """What freed tensors held stays with a rank on the CPU, as it does on a GPU (mallopt(3)).
@@ -55,14 +55,18 @@ def commands(
 
     All nodes meet at `port` of this host's loopback address.
     """
-    work = ("--module" if config.launcher == "deepspeed" else "-m", module, str(folder))
+    launcher = LAUNCHERS[config.launcher]
+
+    def start(node: int) -> Start:
+        return Start(config=config, topology=topology, node=node, run_id=run_id, port=port)
+
     return tuple(
         NodeCommand(
             node=node,
             argv=(
                 *_python(),
-                *_launcher(config, topology, node, run_id, port),
-                *work,
+                *launcher.arguments(start(node)),
+                *(launcher.module_flag, module, str(folder)),
             ),
             environment=_environment(topology, node),
             cores=tuple(core for place in _places(topology, node) for core in place.cores),
@@ -97,46 +101,6 @@ def _python() -> tuple[str, ...]:
     return (sys.executable, "-P")
 
 
-def _launcher(
-    config: RunConfig, topology: Topology, node: int, run_id: str, port: int
-) -> tuple[str, ...]:
-    match config.launcher:
-        case "torchrun":
-            return _torchrun(config, node, run_id, port)
-        case "deepspeed":
-            return _deepspeed(config, topology, port)
-    return ()
-
-
-def _deepspeed(config: RunConfig, topology: Topology, port: int) -> tuple[str, ...]:
-    """DeepSpeed's launcher on one node. It numbers the ranks' GPUs itself, so it is told which."""
-    gpus = _gpus(topology.places)
-    ranks = ("--include", f"localhost:{','.join(gpus)}")
-    return (
-        *("-m", "deepspeed.launcher.runner"),
-        # Where a cluster's file lies at its usual place, it would train there.
-        *("--hostfile", os.devnull),
-        *(ranks if gpus else ("--num_gpus", str(config.nproc_per_node))),
-        *("--master_addr", LOOPBACK, "--master_port", str(port)),
-    )
-
-
-def _torchrun(config: RunConfig, node: int, run_id: str, port: int) -> tuple[str, ...]:
-    return (
-        *("-m", "torch.distributed.run"),
-        *("--nnodes", str(config.nodes)),
-        *("--nproc-per-node", str(config.nproc_per_node)),
-        *("--rdzv-backend", "c10d"),
-        *("--rdzv-endpoint", f"{LOOPBACK}:{port}"),
-        *("--rdzv-id", run_id),
-        *("--rdzv-conf", f"is_host={int(node == 0)},join_timeout=120"),
-        *("--local-addr", LOOPBACK),
-        *("--max-restarts", "0"),
-        # The agent wakes this often beside the measurement; its default is ten times a second.
-        *("--monitor-interval", "1"),
-    )
-
-
 def _environment(topology: Topology, node: int) -> dict[str, str]:
     places = _places(topology, node)
     variables = {
@@ -154,7 +118,7 @@ def _environment(topology: Topology, node: int) -> dict[str, str]:
     if topology.emulated:
         variables["GLOO_SOCKET_IFNAME"] = "lo"
     # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
-    variables["CUDA_VISIBLE_DEVICES"] = ",".join(_gpus(places))
+    variables["CUDA_VISIBLE_DEVICES"] = ",".join(gpus_of(places))
     return variables
 
 
@@ -171,13 +135,6 @@ def _allocator_is_chosen() -> bool:
         or "malloc" in os.environ.get("GLIBC_TUNABLES", "")
         or bool(os.environ.get("LD_PRELOAD"))
     )
-
-
-def _gpus(places: tuple[Place, ...]) -> list[str]:
-    """The node's GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
-    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
-    return [named[int(i)] if named != [""] else i for i in indices if i]
 
 
 def _places(topology: Topology, node: int) -> tuple[Place, ...]:

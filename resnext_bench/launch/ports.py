@@ -4,7 +4,7 @@ import socket
 from typing import Final
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.launch.commands import LOOPBACK
+from resnext_bench.launch.launchers import LOOPBACK
 
 CONNECT_S: Final = 5.0
 

@@ -12,9 +12,10 @@ from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.attribution import side_rounds
-from resnext_bench.reports.figures.loaders import Knee, LoaderRate, Setting, knees_of, rate_of
+from resnext_bench.reports.figures.loaders import knees_of, rate_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.reports.schema.loaders import Knee, LoaderRate, Setting
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought, require_shared_memory_for

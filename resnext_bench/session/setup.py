@@ -11,6 +11,7 @@ from resnext_bench.config.memory import require_memory
 from resnext_bench.config.resolve import DataFacts, Resolved, resolve
 from resnext_bench.job import Job, Meeting, Part, SessionFolder
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
+from resnext_bench.launch.launchers import LAUNCHERS
 from resnext_bench.launch.ports import require_loopback
 from resnext_bench.launch.topology import place_member, place_ranks
 from resnext_bench.machine.inventory import Machine
@@ -139,7 +140,7 @@ def set_up(
     """Prepare the data, resolve the configuration and make the run's folder."""
     # What is wrong with the options is told before images are decoded, which may take minutes.
     planned, _ = _planned(request, machine, unread_data(request), member)
-    if planned.config.launcher in ("torchrun", "deepspeed"):
+    if not LAUNCHERS[planned.config.launcher].is_direct:
         require_loopback(planned.config.launcher)
     # Ranks of one node would all make or check the same images at once.
     with one_at_a_time() if member else nullcontext():

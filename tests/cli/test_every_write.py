@@ -52,6 +52,7 @@ ELSEWHERE: Final = {
     "resnext_bench/pipelines/images/file_verdicts.py:save": "a cache, which is not needed",
     "resnext_bench/reports/store/files.py:make_temporary_folder": "raises Unwritten",
     "resnext_bench/reports/render/charts.py:svg": "text",
+    "resnext_bench/whole.py:whole_file": "its callers tell",
     "resnext_bench/reports/store/runs.py:_own_folder": "inside `writing`",
 }
 """Places that write outside of `writing`, and what becomes of their errors."""

@@ -3,12 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
+from resnext_bench.launch.launchers import LAUNCHERS
 from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.reports.schema.choices import Launcher
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config
@@ -183,3 +185,7 @@ def test_a_rank_that_others_started_is_one_worker() -> None:
 
 def test_a_rank_that_others_started_sees_its_own_gpu_alone() -> None:
     assert joined(3, gpus=1).environment[VISIBLE] == "0"
+
+
+def test_every_launcher_is_known() -> None:
+    assert set(LAUNCHERS) == set(get_args(Launcher))

@@ -3,13 +3,8 @@
 import msgspec
 import numpy as np
 
-from resnext_bench.reports.figures.loaders import (
-    LoaderBench,
-    LoaderRate,
-    Setting,
-    knees_of,
-    rate_of,
-)
+from resnext_bench.reports.figures.loaders import knees_of, rate_of
+from resnext_bench.reports.schema.loaders import LoaderBench, LoaderRate, Setting
 
 
 def setting(

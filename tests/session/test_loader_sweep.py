@@ -11,7 +11,7 @@ from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.figures.loaders import Setting
+from resnext_bench.reports.schema.loaders import Setting
 from resnext_bench.reports.schema.record import Failure
 from resnext_bench.session import loader_sweep as under_test
 from resnext_bench.session.loader_sweep import Sweep, groups

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from rich.console import Console
 
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.rankfile import Phase
-from resnext_bench.reports.render.console import print_record
+from resnext_bench.reports.render.console import sections
 from resnext_bench.reports.schema.record import Failure, Record
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.store import runs
@@ -33,6 +31,7 @@ from tests.machine.recorded_nvml import (
     lost_at,
     without,
 )
+from tests.reports.drawn import drawn
 from tests.reports.made_results import even_samples, made_result
 from tests.session.made_script import Silent
 
@@ -98,9 +97,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Recordi
 
 
 def table(record: Record) -> str:
-    stream = StringIO()
-    print_record(Console(file=stream, width=120, highlight=False), record)
-    return " ".join(stream.getvalue().replace("│", " ").split())
+    return " ".join(" ".join(drawn(sections(record), 120)).replace("│", " ").split())
 
 
 def of(from_s: float, answer: Any, *, before: Any, until: float = 1e9) -> list[list[Any]]:

@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.reports.made_comparisons import made_comparison
 from tests.reports.made_results import made_record
 
 HEAVY = ("torch", "torchvision", "timm", "numpy", "scipy", "duckdb", "altair", "PIL", "nvidia.dali")
@@ -29,6 +31,8 @@ assert not loaded, loaded
         ["run", "--help"],
         ["data", "check", "--help"],
         ["runs", "list"],
+        ["runs", "list", "--markdown"],
+        ["runs", "show", "last"],
         ["run", "--dry-run", "--nodes", "2"],
         ["models"],
         ["models", "roofline", "resnet50", "--device", "h200"],
@@ -39,7 +43,9 @@ assert not loaded, loaded
 def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> None:
     from resnext_bench.reports.store import runs
 
-    runs.save(runs.create(tmp_path / "runs", "stored"), made_record())
+    for record in (made_comparison(), made_record()):
+        folder = runs.create(tmp_path / "runs", record.kind)
+        runs.save(folder, msgspec.structs.replace(record, id=folder.name))
     code = CODE.format(arguments=arguments, heavy=HEAVY)
     done = subprocess.run(
         (sys.executable, "-c", code), cwd=tmp_path, capture_output=True, text=True

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from resnext_bench.cli.compare.sides import ids_of, refuse, side_request, words_of
-from resnext_bench.cli.run.command import Pardon, say
-from resnext_bench.cli.terminal.show import format_of, show_stored, shown_when_interrupted
+from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.cli.terminal.show import format_of, shown_when_interrupted
 from resnext_bench.config.request import merged
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import inspect
@@ -22,9 +22,6 @@ from resnext_bench.session.turns.blocks import FEWEST_PAIRS
 
 if TYPE_CHECKING:
     from resnext_bench.cli.compare.display import CompareDisplay
-
-FAILED, SLOWER = 4, 1
-_UNSURE: Final = ("can't tell", "never steady", "invalid")
 
 _OF_SCRIPTS: Final = ("a_rev", "b_rev", "repo", "as_is")
 _SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
@@ -46,14 +43,8 @@ def compare_command(given: Mapping[str, Any]) -> int:
     form = format_of(given)
     with shown_when_interrupted(form), _display() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
-    show_stored(record, form)
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
-    code = exit_code(record, pardon)
-    if given["json"] and (record.verdict is None or record.verdict in _UNSURE):
-        from resnext_bench.reports.render.sentences import verdict_line, what_to_do
-
-        say("; ".join((verdict_line(record), *what_to_do(record))))
-    return code
+    return conclude(record, form, pardon)
 
 
 def _display() -> "CompareDisplay":
@@ -61,16 +52,6 @@ def _display() -> "CompareDisplay":
     from resnext_bench.machine.doctor.look import look_while_held
 
     return CompareDisplay(look=look_while_held)
-
-
-def exit_code(record: Comparison, pardon: Pardon) -> int:
-    """0 same, faster, negligible; 1 slower; 3 where nothing is certain; 4 failed."""
-    if record.status == "failed":
-        return FAILED
-    if record.verdict is None or record.verdict in _UNSURE:
-        invalid = record.verdict == "invalid"
-        return pardon.code(invalid=invalid, unsure=not invalid)
-    return SLOWER if record.verdict == "slower" else 0
 
 
 def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:

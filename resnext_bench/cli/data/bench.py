@@ -17,8 +17,9 @@ from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring
 from resnext_bench.machine.member import require_alone
 from resnext_bench.pipelines.names import printable
-from resnext_bench.reports.figures.loaders import CONFIDENCE, LoaderBench, Setting
+from resnext_bench.reports.figures.loaders import CONFIDENCE
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.loaders import LoaderBench, Setting
 from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.data import Data
 from resnext_bench.session.loader_sweep import Sweep, Swept, request_of

@@ -19,7 +19,7 @@ from resnext_bench.pipelines.images.proof import Proof
 from resnext_bench.pipelines.images.storage import places_to_read
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.shards.sharded import scan_any
-from resnext_bench.reports.figures.datasets import (
+from resnext_bench.reports.schema.datasets import (
     Balance,
     Checked,
     ClassCount,

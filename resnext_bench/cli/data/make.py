@@ -14,7 +14,7 @@ from resnext_bench.pipelines.making import made_images, manifest, photos
 from resnext_bench.pipelines.making.made_spec import LONG_PX, MadeSpec
 from resnext_bench.pipelines.making.staging import aside, lies_in, taken
 from resnext_bench.pipelines.names import printable
-from resnext_bench.reports.figures.datasets import Made
+from resnext_bench.reports.schema.datasets import Made
 
 
 def make_command(given: Mapping[str, Any]) -> int:

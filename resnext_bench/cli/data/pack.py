@@ -12,7 +12,7 @@ from resnext_bench.pipelines.making.pack import Packed, pack
 from resnext_bench.pipelines.making.staging import lies_in, taken
 from resnext_bench.pipelines.names import printable
 from resnext_bench.pipelines.shards.sharded import scan_split
-from resnext_bench.reports.figures.datasets import PackedSet, ShardRow
+from resnext_bench.reports.schema.datasets import PackedSet, ShardRow
 
 
 def pack_command(given: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from resnext_bench.pipelines.images.folder import ImageFolder
 from resnext_bench.pipelines.images.leftovers import Stray
 from resnext_bench.pipelines.images.proof import BadFile, Proof, prove
 from resnext_bench.pipelines.names import printable
-from resnext_bench.reports.figures.datasets import Bad
+from resnext_bench.reports.schema.datasets import Bad
 from resnext_bench.session.data import told
 
 Tell = Callable[[str, int, int], None]

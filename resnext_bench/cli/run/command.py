@@ -2,26 +2,23 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from resnext_bench.cli.terminal.show import Format, show_stored, shown_when_interrupted
+from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.cli.terminal.show import Format, shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
 from resnext_bench.machine.doctor.look import begin_look
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import wait_until_free
 from resnext_bench.machine.member import Member, find_member
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.runs import runs_folder
-
-FAILED, UNSURE = 4, 3
 
 
 def run_command(
     given: dict[str, object],
     file: Path | None,
-    pardon: "Pardon",
+    pardon: Pardon,
     output: Path | None,
     form: Format,
     *,
@@ -40,25 +37,6 @@ def run_command(
     if wait:
         wait_until_free(wait, say)
     return run_request(request, output, form, pardon=pardon)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pardon:
-    """What does not make the exit code 3."""
-
-    unsure: bool = False
-    """Steps that never became steady, and verdicts that cannot tell."""
-    invalid: bool = False
-    """Figures that are not to be believed."""
-
-    def code(self, *, invalid: bool, unsure: bool) -> int:
-        """3 where something is not pardoned."""
-        return UNSURE if (invalid and not self.invalid) or (unsure and not self.unsure) else 0
-
-
-def say(text: str) -> None:
-    """Tell the user something while nothing else is shown."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def run_request(request: Request, output: Path | None, form: Format, *, pardon: Pardon) -> int:
@@ -87,27 +65,12 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
                 member=member,
                 note=note,
             )
-    show_stored(record, form)
+    code = conclude(record, form, pardon)
     if record.profiled and form != "json":
         from resnext_bench.cli.trace.report import show_profiled
 
         show_profiled(record.id, runs_folder(output), form)
-    code = exit_code(record, pardon)
-    if form == "json" and (doubt := doubt_of(record)):
-        say(f"{doubt} ({record.id})")
     return code
-
-
-def doubt_of(record: Record) -> str:
-    """Why a run's exit code is not 0, and the way out, in one line; empty where it is."""
-    if record.status == "failed":
-        return f"failed: {record.why}"
-    if record.status == "invalid":
-        return f"invalid: {record.why}; run it on a quiet machine, or --allow-invalid"
-    never = [one for one in record.sessions if not one.steadiness.steady]
-    if not never:
-        return ""
-    return f"{never[0].steadiness.why}; give more --steps or --warm-up, or --allow-unsure"
 
 
 def _with_batch(
@@ -131,11 +94,3 @@ def _whereabouts() -> tuple[Member | None, Machine]:
     from resnext_bench.machine.host.share import own_share
 
     return member, own_share(machine, member)
-
-
-def exit_code(record: Record, pardon: Pardon) -> int:
-    """0 for a sound run, 3 for one that cannot be believed, 4 for one that failed."""
-    if record.status == "failed":
-        return FAILED
-    unsteady = any(not session.steadiness.steady for session in record.sessions)
-    return pardon.code(invalid=record.status == "invalid", unsure=unsteady)

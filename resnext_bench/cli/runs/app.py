@@ -209,8 +209,8 @@ def rerun(
     allow_invalid: opt.AllowInvalid = False,
 ) -> None:
     """Run the resolved configuration of a stored run again."""
-    from resnext_bench.cli.run.command import Pardon
     from resnext_bench.cli.runs.reading import rerun_command
+    from resnext_bench.cli.terminal.outcome import Pardon
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
     form = opt.form_of(json=json, markdown=markdown)

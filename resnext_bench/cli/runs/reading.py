@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from resnext_bench.cli.run.command import Pardon, run_request
+from resnext_bench.cli.run.command import run_request
+from resnext_bench.cli.terminal.outcome import Pardon
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import Format, format_of, show_sections, show_stored
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.schema.upgrade import Stored, schema
+from resnext_bench.reports.schema.kinds import Stored
+from resnext_bench.reports.schema.upgrade import schema
 from resnext_bench.reports.store.runs import (
     Unfinished,
     find,

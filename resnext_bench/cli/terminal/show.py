@@ -8,9 +8,7 @@ import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import Interrupted, UsageError
-from resnext_bench.reports.schema.comparison import Comparison
-from resnext_bench.reports.schema.record import Record
-from resnext_bench.reports.schema.upgrade import Stored
+from resnext_bench.reports.schema.kinds import Stored, is_record
 
 if TYPE_CHECKING:
     from resnext_bench.reports.render.model import Section
@@ -33,24 +31,19 @@ def shown_when_interrupted(form: Format) -> Iterator[None]:
     try:
         yield
     except Interrupted as end:
-        if isinstance(end.record, Record | Comparison):
+        if is_record(end.record):
             show_stored(end.record, form)
         raise
 
 
 def show_stored(record: Stored, form: Format) -> None:
-    """Print a run or a comparison."""
+    """Print a record of any kind."""
     if form == "json":
         print_json(msgspec.json.format(msgspec.json.encode(record), indent=2))
         return
-    if isinstance(record, Comparison):
-        from resnext_bench.reports.render.comparison import sections as of_comparison
+    from resnext_bench.reports.render.kinds import renderer_of
 
-        show_sections(of_comparison(record), form)
-        return
-    from resnext_bench.reports.render.console import sections
-
-    show_sections(sections(record), form)
+    show_sections(renderer_of(record).sections(record), form)
 
 
 def show_sections(sections: "Iterable[Section]", form: Format) -> None:

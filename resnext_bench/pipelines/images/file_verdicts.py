@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from resnext_bench.pipelines.names import printable, restored, storable
+from resnext_bench.whole import whole_file
 
 VERSION = 3
 
@@ -82,11 +82,5 @@ def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write beside `path` and rename, so that no reader ever sees a part."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)

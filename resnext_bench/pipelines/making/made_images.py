@@ -1,13 +1,11 @@
 """The data set for users who name none: made from a seed, cached, and checked at each use."""
 
-import contextlib
-import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -16,12 +14,13 @@ from resnext_bench.pipelines.making import manifest
 from resnext_bench.pipelines.making.made_spec import DEFAULT_SPEC, MadeSpec, class_names
 from resnext_bench.pipelines.making.manifest import MadeFile
 from resnext_bench.pipelines.making.paint import picture
+from resnext_bench.pipelines.making.staging import sweep
 from resnext_bench.pipelines.workers import chunks, over
 
 Progress = Callable[[int, int], None]
 
 CHUNK_PICTURES = 128
-STALE_S = 3600
+_MAKING: Final = ".making-"
 
 
 def ensure_made(
@@ -95,8 +94,8 @@ def _make_aside(
 ) -> None:
     """Make the set in a folder of its own, so that a crash or a race leaves none half made."""
     cache.mkdir(parents=True, exist_ok=True)
-    _sweep(cache)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as aside:
+    sweep(cache, _MAKING)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=_MAKING) as aside:
         fresh = Path(aside) / "fresh"
         make(fresh, spec, workers=workers, progress=progress)
         if not manifest.holds(root, spec, spec.images):  # else another process was faster
@@ -108,11 +107,3 @@ def _install(fresh: Path, root: Path, old: Path) -> None:
     if root.exists() or root.is_symlink():
         root.rename(old)
     fresh.rename(root)
-
-
-def _sweep(cache: Path) -> None:
-    """Remove what killed processes left behind."""
-    for left in cache.glob(".making-*"):
-        with contextlib.suppress(FileNotFoundError):  # swept by another process meanwhile
-            if time.time() - left.stat().st_mtime > STALE_S:
-                shutil.rmtree(left, ignore_errors=True)

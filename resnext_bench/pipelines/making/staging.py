@@ -47,7 +47,7 @@ def aside(folder: Path) -> Iterator[Path]:
     home = place if is_there else place.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _sweep(home, _prefix(place))
+        sweep(home, _prefix(place))
         made = Path(tempfile.mkdtemp(dir=home, prefix=_prefix(place)))
         try:
             fresh = made / ".fresh"  # hidden as well: a manifest looks two folders down
@@ -103,7 +103,7 @@ def _remove(folder: Path) -> None:
             time.sleep(0.02)
 
 
-def _sweep(parent: Path, prefix: str) -> None:
+def sweep(parent: Path, prefix: str) -> None:
     """Remove what killed processes left behind for the same folder."""
     for left in parent.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):

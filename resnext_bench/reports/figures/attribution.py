@@ -20,14 +20,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.figures.estimates import estimate_of
 from resnext_bench.reports.schema.attribution import (
     Attribution,
     Bound,
-    Estimate,
     Prediction,
     SideName,
     SideTimes,
 )
+from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.stats.effects import t_interval, to_percent
 
@@ -159,16 +160,12 @@ def _predictions(over: _Over, images: int) -> Iterator[Prediction]:
 
 
 def _rate(images: int, step_ms: Floats) -> Estimate:
-    found = t_interval(np.log(1e3 * images / step_ms), CONFIDENCE)
-    low, value, high = (math.exp(x) for x in (found.low, found.estimate, found.high))
-    return Estimate(value=value, low=low, high=high)
+    return estimate_of(t_interval(np.log(1e3 * images / step_ms), CONFIDENCE), math.exp)
 
 
 def _percent(effects: Floats) -> Estimate:
     """Of effects on a logarithmic scale."""
-    found = t_interval(effects, CONFIDENCE)
-    low, value, high = (to_percent(x) for x in (found.low, found.estimate, found.high))
-    return Estimate(value=value, low=low, high=high)
+    return estimate_of(t_interval(effects, CONFIDENCE), to_percent)
 
 
 def _bound(synthetic: Floats, loader: Floats) -> Bound:

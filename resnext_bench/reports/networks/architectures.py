@@ -6,8 +6,7 @@ All follows from the architecture alone; nothing is built or run.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgspec
-
+from resnext_bench.reports.schema.networks import ModelRow, ModelSheet, StageRow
 from resnext_bench.resnext.cost import total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import Layer
@@ -15,50 +14,6 @@ from resnext_bench.resnext.memory import Setting, training_memory
 from resnext_bench.resnext.names import Architecture, parse
 from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec
 from resnext_bench.resnext.spec import BlockSpec, ResNeXtSpec
-
-
-class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One network, for one image of `image_size`."""
-
-    name: str
-    image_size: int
-    parameters: int
-    multiply_adds: int
-    """Of the forward pass: the papers' "FLOPs"."""
-    forward_flop: int
-    """Two for each multiply-add."""
-    training_flop: int
-    activation_bytes: int
-    """What one image leaves for backward, in fp32."""
-    activation_bytes_mixed: int
-    """The same under autocast."""
-
-
-class StageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the paper's table: layers that belong together."""
-
-    name: str
-    size: int
-    """Edge of its output, pixels."""
-    lines: tuple[str, ...]
-    """What it is made of, as the papers write it."""
-    times: int
-    """How often that follows itself."""
-    parameters: int
-    multiply_adds: int
-
-
-class ModelSheet(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one network without running it."""
-
-    model: ModelRow
-    about: str
-    """Paper, table and what is special, in a line."""
-    stages: tuple[StageRow, ...]
-    parameter_bytes: int
-    """In fp32, with batch norm's statistics."""
-    gradient_bytes: int
-    momentum_bytes: int
 
 
 def model_row(spec: Architecture, image_size: int | None = None) -> ModelRow:

@@ -2,60 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from resnext_bench.reports.schema.networks import FloorRow, Roofline
 from resnext_bench.resnext.cost import total_flops
-from resnext_bench.resnext.layers import Kind, Layer
+from resnext_bench.resnext.layers import Layer
 from resnext_bench.resnext.roofline import Bound, LayerWork, Roof, Work, layer_work, optimizer_work
 from resnext_bench.resnext.spec import Form
 from resnext_bench.resnext.traffic import Dtype, Layout
-
-
-class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Layers that are alike; times are of one of them."""
-
-    kind: Kind
-    shape: str
-    """Kernel and groups: "3x3 g32"; empty where there is none."""
-    reads: str
-    """Channels and edge of what it reads: "128 @ 56"."""
-    gives: str
-    layers: tuple[str, ...]
-    flop_per_byte: float
-    """Arithmetic intensity of all directions together."""
-    forward_us: float
-    input_gradient_us: float
-    weight_gradient_us: float
-    total_us: float
-    """All directions of all."""
-    bound: Bound
-    """Of most of its time."""
-
-
-class Roofline(msgspec.Struct, frozen=True, kw_only=True):
-    """Floors of one training step."""
-
-    model: str
-    form: Form
-    batch: int
-    image_size: int
-    dtype: Dtype
-    layout: Layout
-    device: str
-    source: str
-    tflops: float
-    gb_per_s: float
-    rows: tuple[FloorRow, ...]
-    optimizer_us: float
-    step_ms: float
-    """Every kernel at its floor, one after the other."""
-    images_per_s: float
-    products_ms: float
-    """The step's FLOP at the device's rate: what MFU is measured by."""
-    memory_bound_percent: float
-    """Of the step's floor."""
-    mfu_percent: float
-    """The most that one kernel for each layer can reach."""
 
 
 def roofline(

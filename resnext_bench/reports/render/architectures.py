@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from resnext_bench.reports.networks.architectures import ModelRow, ModelSheet
-from resnext_bench.reports.networks.rooflines import FloorRow, Roofline
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Column, Line, Section, Summary, Table, Tone, summary
+from resnext_bench.reports.schema.networks import FloorRow, ModelRow, ModelSheet, Roofline
 
 _MIB: Final = 2**20
 _POINTWISE: Final = {

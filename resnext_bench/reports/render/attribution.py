@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.words import ms
-from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.interval import Estimate
 
 _NAMES = {
     "synthetic": "training alone (synthetic)",

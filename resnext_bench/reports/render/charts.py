@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import altair as alt
 
-from resnext_bench.reports.figures.loaders import LoaderBench, LoaderRate, Setting
+from resnext_bench.reports.schema.loaders import LoaderBench, LoaderRate, Setting
 from resnext_bench.reports.store.files import writing
 
 SUFFIXES: Final = (".html", ".svg", ".png")

@@ -5,25 +5,27 @@ from collections.abc import Iterator
 from math import floor, log10
 from typing import Final
 
-from rich.console import Console
-
 from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
 from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
-from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
-from resnext_bench.reports.render.sentences import counting, verdict_line, what_ended_it, what_to_do
+from resnext_bench.reports.render.kinds import Renderer
+from resnext_bench.reports.render.model import Flow, Line, Row, Section, summary
+from resnext_bench.reports.render.sentences import (
+    counting,
+    tone_of,
+    verdict_line,
+    what_ended_it,
+    what_to_do,
+)
 from resnext_bench.reports.render.shared import machine, shared
-from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
-from resnext_bench.reports.schema.comparison import Comparison, PhaseChange, Range, Side
+from resnext_bench.reports.schema.comparison import (
+    COMPARE,
+    Comparison,
+    PhaseChange,
+    Range,
+    Side,
+)
 
-_TONES: Final[dict[str, Tone]] = {
-    "faster": "good",
-    "slower": "bad",
-    "same": "good",
-    "negligible": "good",
-    "invalid": "bad",
-}
-"""Of verdicts; others are warnings."""
 _WIDE_PERCENT = 1e6
 """Where a bound says no more than that nothing is known yet."""
 APART = 1.5
@@ -39,18 +41,13 @@ def sections(record: Comparison) -> Iterator[Section]:
     """A whole comparison."""
     yield Line(
         text=verdict_line(record),
-        tone=_TONES.get(record.verdict or "", "warning"),
+        tone=tone_of(record.verdict),
         is_headline=True,
     )
     yield from (Line(text=advice) for advice in what_to_do(record))
     groups = (_result_rows(record), _phase_rows(record), _how_rows(record))
     yield summary(*groups, caption=record.id)
     yield from _remarks(record)
-
-
-def print_comparison(console: Console, record: Comparison) -> None:
-    """Show it on a terminal."""
-    draw(console, sections(record))
 
 
 def _result_rows(record: Comparison) -> Iterator[Row]:
@@ -233,3 +230,13 @@ def _remarks(record: Comparison) -> Iterator[Line]:
     yield from (Line(label="note", text=note) for note in record.notes)
     if record.failure:
         yield from failure_lines(record.failure)
+
+
+def doubt_of(record: Comparison) -> str:
+    """Why there is no verdict, and the way out, in one line; empty where there is one."""
+    if COMPARE.outcomes(record) <= {"slower"}:
+        return ""
+    return "; ".join((verdict_line(record), *what_to_do(record)))
+
+
+RENDERER: Final = Renderer(sections=sections, doubt=doubt_of)

@@ -1,20 +1,19 @@
 """A record on the terminal: figures first, then what they were taken under, then doubts."""
 
 from collections.abc import Iterator
-
-from rich.console import Console
+from typing import Final
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.attribution import sections as attribution_sections
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.gpus import gpu_line
+from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Figure, Line, Row, Section, Summary, Tone, summary
-from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.schema.record import Failure, Figures, Record
-from resnext_bench.reports.schema.upgrade import Stored
 
 LEAST_OTHER = 0.005
 """Share of a step from which on what lies between its parts has a row: the wait of a rank for
@@ -34,11 +33,6 @@ def sections(record: Record) -> Iterator[Section]:
     elif record.attribution:
         yield from attribution_sections(record.attribution, record.resolved)
     yield from _remarks(record)
-
-
-def print_record(console: Console, record: Record) -> None:
-    """Show it on a terminal."""
-    draw(console, sections(record))
 
 
 def first_doubt(record: Record) -> Line | None:
@@ -250,3 +244,20 @@ def failure_lines(failure: Failure) -> Iterator[Line]:
     if failure.log_tail:
         yield Line(text=f"the end of {failure.log}:", tone="dim")
         yield from (Line(text=line, is_output=True) for line in failure.log_tail)
+
+
+def doubt_of(record: Record) -> str:
+    """Why a run's exit code is not 0, and the way out, in one line; empty where it is."""
+    if record.status == "failed":
+        return f"failed: {record.why} ({record.id})"
+    if record.status == "invalid":
+        way = "run it on a quiet machine, or --allow-invalid"
+        return f"invalid: {record.why}; {way} ({record.id})"
+    never = [one for one in record.sessions if not one.steadiness.steady]
+    if not never:
+        return ""
+    way = "give more --steps or --warm-up, or --allow-unsure"
+    return f"{never[0].steadiness.why}; {way} ({record.id})"
+
+
+RENDERER: Final = Renderer(sections=sections, doubt=doubt_of)

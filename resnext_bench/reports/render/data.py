@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from resnext_bench.reports.figures.datasets import (
+from resnext_bench.reports.schema.datasets import (
     Bad,
     Checked,
     Made,

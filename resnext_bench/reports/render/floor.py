@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.comparison import Range
-from resnext_bench.reports.verdicts.floor import CHANGES, DEFAULT_PLAN, SESSIONS, Floor, Noise
+from resnext_bench.reports.schema.floor import Floor, Noise
+from resnext_bench.reports.verdicts.floor import CHANGES, DEFAULT_PLAN, SESSIONS
 
 _AS_COMPARE = (
     "With 95 % power, at the last look of a compare of at most so many sessions; for 1, 2 and 5 %, "

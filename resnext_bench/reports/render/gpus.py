@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from resnext_bench.reports.figures.gpus import GpuFigures, gpu_figures
-from resnext_bench.reports.schema.machine import Board
+from resnext_bench.reports.schema.machine import Board, GpuFigures, gpu_figures
 from resnext_bench.reports.schema.record import Record
 
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-
-from resnext_bench.reports.figures.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Column, Line, Section, Table
-from resnext_bench.reports.render.terminal import draw
+from resnext_bench.reports.schema.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.wording import count_of
 
 
@@ -22,11 +19,6 @@ def sections(bench: LoaderBench) -> Iterator[Section]:
     if bench.prefetch:
         yield _table(bench.prefetch, "prefetch", ())
     yield from _remarks(bench)
-
-
-def print_loaders(console: Console, bench: LoaderBench) -> None:
-    """Show it on a terminal."""
-    draw(console, sections(bench))
 
 
 def _title(bench: LoaderBench) -> str:

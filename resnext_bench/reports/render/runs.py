@@ -12,10 +12,9 @@ from rich.text import Text
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.model import Column, Line, Section, Table, Tone
-from resnext_bench.reports.render.terminal import draw
-from resnext_bench.reports.schema.comparison import Comparison, Difference
-from resnext_bench.reports.schema.upgrade import Stored
-from resnext_bench.reports.store.diff import Diff
+from resnext_bench.reports.schema.comparison import Difference
+from resnext_bench.reports.schema.diff import Diff
+from resnext_bench.reports.schema.kinds import Stored, kind_of
 from resnext_bench.reports.store.runs import Unfinished
 
 _TONES: Final[dict[str, Tone]] = {
@@ -58,37 +57,21 @@ def runs_sections(runs: Sequence[Stored | Unfinished]) -> Iterator[Section]:
             yield Line(label=f"{run.id}:", label_tone="name", text=" ".join(remarks))
 
 
-def print_runs(console: Console, runs: Sequence[Stored | Unfinished]) -> None:
-    """Show them on a terminal."""
-    draw(console, runs_sections(runs))
-
-
 def _column(index: int, name: str) -> Column:
     is_number = index >= _COLUMNS.index("images/s")
     return Column(name=name, is_number=is_number, goes=len(_COLUMNS) - index if index > 1 else 0)
 
 
 def _row(run: Stored | Unfinished) -> tuple[str, ...]:
-    known = _known(run)
-    return (*known, *[""] * (len(_COLUMNS) - len(known)))
-
-
-def _known(run: Stored | Unfinished) -> tuple[str, ...]:
     if isinstance(run, Unfinished):
-        return run.id, "unfinished"
-    if isinstance(run, Comparison):
-        return run.id, run.verdict or run.status, "compare"
-    config, figures = run.resolved, run.figures
-    fp32 = "tf32" if config.tf32 else "fp32"
-    known = run.id, run.status, fp32 if config.amp_dtype == "none" else config.amp_dtype
-    if figures is None:
-        return known
+        return (run.id, "unfinished", *[""] * (len(_COLUMNS) - 2))
+    told = kind_of(run).listing(run)
+    rates = (told.images_per_s, told.images_per_s_per_device, told.step_ms)
+    wait = told.data_wait_percent
     return (
-        *known,
-        f"{figures.images_per_s:,.1f}",
-        f"{figures.images_per_s_per_device:,.1f}",
-        f"{figures.step_ms_mean:,.1f}",
-        f"{100 * figures.data_wait_ms / figures.parts_ms:.1f} %",
+        *(run.id, told.word, told.what),
+        *("" if rate is None else f"{rate:,.1f}" for rate in rates),
+        "" if wait is None else f"{wait:.1f} %",
     )
 
 
@@ -112,11 +95,6 @@ def diff_sections(found: Diff, output: str = "") -> Iterator[Section]:
     if not found.environment:
         yield Line(text="Machine, software and commit are the same.")
     yield from _advice(found, output)
-
-
-def print_diff(console: Console, found: Diff, output: str = "") -> None:
-    """Show it on a terminal."""
-    draw(console, diff_sections(found, output))
 
 
 def _difference(one: Difference) -> tuple[str, str, str]:

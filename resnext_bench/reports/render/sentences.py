@@ -1,9 +1,11 @@
 """What a comparison came to, in sentences: the verdict, what to do about none, what ended it."""
 
 from math import ceil
+from typing import Final
 
+from resnext_bench.reports.render.model import Tone
 from resnext_bench.reports.render.words import duration, short, slow_steps
-from resnext_bench.reports.schema.comparison import Comparison, Range
+from resnext_bench.reports.schema.comparison import Comparison, Range, Word
 from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25
@@ -39,6 +41,20 @@ def verdict_line(record: Comparison) -> str:
         "invalid": f"INVALID: {record.why}",
     }
     return told[word]
+
+
+_TONES: Final[dict[Word | None, Tone]] = {
+    "faster": "good",
+    "slower": "bad",
+    "same": "good",
+    "negligible": "good",
+    "invalid": "bad",
+}
+
+
+def tone_of(word: Word | None) -> Tone:
+    """Return the tone of a verdict: whatever is neither good nor bad is a warning."""
+    return _TONES.get(word, "warning")
 
 
 def _changed(record: Comparison) -> str:

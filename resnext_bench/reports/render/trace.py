@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from resnext_bench.reports.render import trace_tables as tables
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.terminal import draw
 from resnext_bench.reports.render.trace_words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -44,16 +42,6 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
 def warnings(told: Sequence[str]) -> Iterator[Line]:
     """What to doubt, a line each."""
     yield from (Line(label="warning", text=warning) for warning in told)
-
-
-def print_trace(console: Console, report: TraceReport, top: int) -> None:
-    """Show one report on a terminal."""
-    draw(console, sections(report, top))
-
-
-def print_ranks(console: Console, found: RanksReport) -> None:
-    """Show all ranks on a terminal."""
-    draw(console, ranks_sections(found))
 
 
 def _of_classes(report: TraceReport) -> Iterator[str]:

@@ -4,18 +4,12 @@ from typing import Literal
 
 import msgspec
 
+from resnext_bench.reports.schema.interval import Estimate
+
 SideName = Literal["synthetic", "loader", "copy", "real", "other_threads", "double"]
 """Of the last two "double" is "real" with two batches a step, one of which is trained on, and
 "other_threads" is "real" with another number of loader threads."""
 Bound = Literal["loader", "training", "even", "unsure"]
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A mean over rounds or sessions, and the interval that holds the truth."""
-
-    value: float
-    low: float
-    high: float
 
 
 class SideTimes(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,13 @@
 """The record of a comparison: two sides, pairs of sessions, and what they say together."""
 
-from typing import Final, Literal
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
 from resnext_bench.reports.schema.record import (
     VERSION,
     Environment,
@@ -234,3 +237,75 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     def is_per_image(self) -> bool:
         """Whether times are those of an image, as the sides' steps have not equally many."""
         return self.images is not None and self.images[0] != self.images[1]
+
+
+def _listing(record: Comparison) -> Listing:
+    return Listing(word=record.verdict or record.status, what=record.kind)
+
+
+_OUTCOMES: Final[dict[Word | None, Outcome]] = {
+    "slower": "slower",
+    "invalid": "invalid",
+    "can't tell": "unsure",
+    "never steady": "unsure",
+    None: "unsure",
+}
+"""Of verdicts that are not fine."""
+
+
+def _outcomes(record: Comparison) -> frozenset[Outcome]:
+    if record.status == "failed":
+        return frozenset({"failed"})
+    return frozenset({_OUTCOMES[record.verdict]}) if record.verdict in _OUTCOMES else FINE
+
+
+def _columns() -> Columns:
+    percent = ("change_percent", "change_low_percent", "change_high_percent", "middle_percent")
+    return {"design": str, **dict.fromkeys(percent, float)}
+
+
+def _row(record: Comparison) -> Row:
+    change = record.change
+    return {
+        "verdict": record.verdict,
+        "design": record.design,
+        "change_percent": change.percent if change else None,
+        "change_low_percent": change.low_percent if change else None,
+        "change_high_percent": change.high_percent if change else None,
+        "middle_percent": record.middle.percent if record.middle else None,
+    }
+
+
+def _pair_columns() -> Columns:
+    return {
+        "run": str,
+        "number": int,
+        "first": str,
+        "started": datetime,
+        **dict.fromkeys(("log_ratio", "middle_log_ratio", "a_ms", "b_ms", "quiet_percent"), float),
+        "invalid": tuple[str, ...],
+    }
+
+
+def _pair_rows(record: Comparison) -> Iterator[Row]:
+    for pair in record.pairs:
+        yield {
+            **msgspec.structs.asdict(pair),
+            "run": record.id,
+            "first": pair.order[0],
+            "a_ms": pair.step_ms[0],
+            "b_ms": pair.step_ms[1],
+        }
+
+
+COMPARE: Final = Kind(
+    name="compare",
+    noun="a comparison",
+    struct=Comparison,
+    listing=_listing,
+    outcomes=_outcomes,
+    verdicts=get_args(Word),
+    columns=_columns,
+    row=_row,
+    tables=(Table(name="pairs", columns=_pair_columns, rows=_pair_rows),),
+)

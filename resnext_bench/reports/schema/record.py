@@ -1,20 +1,30 @@
 """The versioned record of a run: what stays when the terminal is closed."""
 
-from typing import Literal
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, Literal
 
 import msgspec
 
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
 from resnext_bench.reports.schema.cost import Cost
-from resnext_bench.reports.schema.machine import Board, GpusSeen
+from resnext_bench.reports.schema.kind import (
+    Columns,
+    Kind,
+    Listing,
+    Outcome,
+    Row,
+    Table,
+    fields_of,
+)
+from resnext_bench.reports.schema.machine import Board, GpusSeen, gpu_figures
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.schema.topology import Topology
 
 VERSION = 1
 
 Status = Literal["ok", "failed", "interrupted", "invalid"]
-Kind = Literal["run", "sweep", "table"]
 DataFormat = Literal["folder", "webdataset", "tfrecord"]
 
 
@@ -195,7 +205,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = VERSION
     id: str
-    kind: Kind
+    kind: Literal["run"]
     status: Status
     why: str
     """One sentence; empty when ok."""
@@ -234,3 +244,123 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """The user's own, as is the note."""
     note: str = ""
+
+
+def _listing(record: Record) -> Listing:
+    config, figures = record.resolved, record.figures
+    fp32 = "tf32" if config.tf32 else "fp32"
+    what = fp32 if config.amp_dtype == "none" else config.amp_dtype
+    if figures is None:
+        return Listing(word=record.status, what=what)
+    return Listing(
+        word=record.status,
+        what=what,
+        images_per_s=figures.images_per_s,
+        images_per_s_per_device=figures.images_per_s_per_device,
+        step_ms=figures.step_ms_mean,
+        data_wait_percent=100 * figures.data_wait_ms / figures.parts_ms,
+    )
+
+
+def _outcomes(record: Record) -> frozenset[Outcome]:
+    if record.status == "failed":
+        return frozenset({"failed"})
+    found: set[Outcome] = set()
+    if record.status == "invalid":
+        found.add("invalid")
+    if any(not session.steadiness.steady for session in record.sessions):
+        found.add("unsure")
+    return frozenset(found)
+
+
+_OF_A_SESSION: Final = frozenset({"images", "window_s", "steps"})
+"""Figures whose names mean something else, or nothing, across sessions."""
+_SLOW: Final[Columns] = {"slow_every": int, "slow_cost_percent": float}
+_GPU_NUMBERS: Final = ("sm_mhz", "power_w", "temperature_c", "joules")
+
+
+def _columns() -> Columns:
+    return {
+        **dict.fromkeys(("images_per_s", "images_per_s_low", "images_per_s_high"), float),
+        **fields_of(Figures, without={*_OF_A_SESSION, "images_per_s", "slow"}),
+        **_SLOW,
+        **fields_of(Cost),
+        **fields_of(RunConfig),
+        **dict.fromkeys(("world_size", "global_batch_size"), int),
+        **dict.fromkeys(("device_name", "weight_format"), str),
+    }
+
+
+def _row(record: Record) -> Row:
+    interval, config = record.interval, record.resolved
+    return {
+        **(_figures(record.figures) if record.figures else {}),
+        **(msgspec.structs.asdict(record.cost) if record.cost else {}),
+        **msgspec.structs.asdict(config),
+        "world_size": config.world_size,
+        "global_batch_size": config.global_batch_size,
+        "images_per_s_low": interval.low if interval else None,
+        "images_per_s_high": interval.high if interval else None,
+        "device_name": record.device_name,
+        "weight_format": record.weight_format,
+    }
+
+
+def _figures(figures: Figures) -> Row:
+    slow = figures.slow
+    return {
+        **msgspec.structs.asdict(figures),
+        "slow_every": slow.every if slow else None,
+        "slow_cost_percent": slow.cost_percent if slow else None,
+    }
+
+
+def _session_columns() -> Columns:
+    return {
+        "run": str,
+        "number": int,
+        "started": datetime,
+        "launch_s": float,
+        **fields_of(Figures, without={"slow"}),
+        **_SLOW,
+        "steady": bool,
+        "cut": int,
+        "invalid": tuple[str, ...],
+        **dict.fromkeys(("first_loss", "last_loss", "load_1min", *_GPU_NUMBERS), float),
+        "lost_gpus": tuple[str, ...],
+    }
+
+
+def _session_rows(record: Record) -> Iterator[Row]:
+    for session in record.sessions:
+        yield {
+            **msgspec.structs.asdict(session),
+            **_figures(session.figures),
+            "run": record.id,
+            "steady": session.steadiness.steady,
+            "cut": session.steadiness.cut,
+            **(_gpus(session.gpus, session.figures) if session.gpus else {}),
+        }
+
+
+def _gpus(seen: GpusSeen, figures: Figures) -> Row:
+    """Energy is that of the window, as images/s is."""
+    each = figures.joules_per_image
+    found = gpu_figures([seen])
+    return {
+        **(msgspec.structs.asdict(found) if found else {}),
+        "joules": None if each is None else each * figures.images,
+        "lost_gpus": list(seen.lost),
+    }
+
+
+RUN: Final = Kind(
+    name="run",
+    noun="a run",
+    struct=Record,
+    listing=_listing,
+    outcomes=_outcomes,
+    columns=_columns,
+    row=_row,
+    tables=(Table(name="sessions", columns=_session_columns, rows=_session_rows),),
+)

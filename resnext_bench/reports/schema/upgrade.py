@@ -1,52 +1,62 @@
-"""Brings records of older versions to the present one, on raw dicts, before they are typed."""
+"""Reads records, and brings those of older versions to the present one before they are typed."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.comparison import Comparison
-from resnext_bench.reports.schema.record import VERSION, Record
+from resnext_bench.reports.schema.kind import Kind, Raw
+from resnext_bench.reports.schema.kinds import KINDS, Stored
 
-Raw = dict[str, Any]
-
-UPGRADES: Final[dict[int, Callable[[Raw], Raw]]] = {}
-"""From version N to N + 1. Version 1 is the first, so there is nothing to upgrade yet."""
 OLDEST: Final = 1
-
-
-Stored = Record | Comparison
-"""Whatever a run's folder may hold; the field `kind` tells."""
 
 
 def decode(data: bytes, source: str) -> Stored:
     """The record in `data`; `source` names it in errors. Fields of later versions are ignored."""
     try:
-        raw = _upgraded(msgspec.json.decode(data, type=Raw), source)
-        if raw.get("kind") == "compare":
-            return msgspec.convert(raw, Comparison)
-        return msgspec.convert(raw, Record)
+        raw = msgspec.json.decode(data, type=Raw)
+        version, kind = _version(raw, source), KINDS.get(str(raw.get("kind")))
+        _require_known(version, kind, source)
+        if kind is None:
+            raise StoreError(f"{source} is not a record: {_without_kind(raw)}")
+        record: Stored = msgspec.convert(_upgraded(raw, version, kind), kind.struct)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"{source} is not a record: {error}") from error
+    return record
 
 
-def _upgraded(raw: Raw, source: str) -> Raw:
+def _version(raw: Raw, source: str) -> int:
     version = raw.get("version")
     if type(version) is not int or version < OLDEST:
         raise StoreError(f"{source} is not a record: its version is {version!r}")
-    if version > VERSION:
+    return version
+
+
+def _require_known(version: int, kind: Kind[Any] | None, source: str) -> None:
+    newest = kind.version if kind else max(one.version for one in KINDS.values())
+    if version > newest:
         raise StoreError(
             f"{source} was written by a newer resnext-bench (record version {version}, "
-            f"this one reads up to {VERSION}); upgrade resnext-bench"
+            f"this one reads up to {newest}); upgrade resnext-bench"
         )
-    while version < VERSION:
-        raw = UPGRADES[version](raw)
-        version += 1
+
+
+def _without_kind(raw: Raw) -> str:
+    if "kind" not in raw:
+        return "Object missing required field `kind`"
+    return (
+        f"its kind is {raw['kind']!r}, and this resnext-bench knows {', '.join(KINDS)}; "
+        "a newer one may know it"
+    )
+
+
+def _upgraded(raw: Raw, version: int, kind: Kind[Any]) -> Raw:
+    for upgrade in kind.upgrades[version - OLDEST :]:
+        raw = upgrade(raw)
     return raw
 
 
 def schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of a record: a run's or a comparison's."""
-    schemas, components = msgspec.json.schema_components((Record, Comparison))
+    """JSON Schema (2020-12) of a record of any kind."""
+    schemas, components = msgspec.json.schema_components(kind.struct for kind in KINDS.values())
     return {"anyOf": list(schemas), "$defs": components}

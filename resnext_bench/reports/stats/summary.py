@@ -15,7 +15,6 @@ from resnext_bench.reports.stats.noise import MAD_TO_SD
 Floats = NDArray[np.float64]
 
 NS_PER_MS = 1e6
-NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

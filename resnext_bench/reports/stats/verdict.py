@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.comparison import Word
 from resnext_bench.reports.stats.effects import (
     Interval,
     checked,
@@ -30,7 +31,6 @@ from resnext_bench.reports.stats.power import sessions_needed, smallest_detectab
 
 Floats = NDArray[np.float64]
 
-Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
 Carrier = Literal["total", "middle"]
 
 TOTAL_SHARE: Final = 0.2

@@ -3,29 +3,10 @@
 Nothing is judged: that is what `compare` is for.
 """
 
-import msgspec
-
-from resnext_bench.reports.figures.gpus import GpuFigures, gpu_figures
-from resnext_bench.reports.schema.comparison import Difference
-from resnext_bench.reports.schema.record import Figures, Record
+from resnext_bench.reports.schema.diff import Diff
+from resnext_bench.reports.schema.machine import gpu_figures
+from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.facts import configuration_facts, differences, environment_facts
-
-
-class Diff(msgspec.Struct, frozen=True, kw_only=True):
-    """Run b against run a."""
-
-    a: str
-    b: str
-    invalid: tuple[str, ...]
-    """Why figures of a or of b are not to be believed."""
-    configuration: tuple[Difference, ...]
-    environment: tuple[Difference, ...]
-    figures_a: Figures | None
-    figures_b: Figures | None
-    gpus_a: GpuFigures | None
-    gpus_b: GpuFigures | None
-    sessions: tuple[int, int]
-    """Complete ones of a and of b."""
 
 
 def diff(a: Record, b: Record) -> Diff:

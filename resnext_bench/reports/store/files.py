@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from resnext_bench.reports.errors import FULL, Unwritten
 from resnext_bench.reports.schema.record import File
+from resnext_bench.whole import whole_file
 
 _OTHERS: Final = (errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ESTALE)
 
@@ -52,19 +53,8 @@ def _write_beside(path: Path, data: bytes) -> None:
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """A file to be written in the place of `path`: it gets that name where the body ends well."""
-    with writing(path):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(descriptor)
-        temporary = Path(name)
-        try:
-            yield temporary
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with writing(path), whole_file(path) as temporary:
+        yield temporary
 
 
 def open_log(path: Path) -> BinaryIO:
@@ -104,13 +94,18 @@ def make_temporary_folder() -> Path:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """The same, for as long as the body takes."""
+def temporary_folder(*, kept_after: type[Exception] | None = None) -> Iterator[Path]:
+    """The same, for as long as the body takes; it stays after one error, if it is worth a look."""
     folder = make_temporary_folder()
+    is_kept = False
     try:
         yield folder
+    except Exception as error:
+        is_kept = kept_after is not None and isinstance(error, kept_after)
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def os_error(text: str, path: Path) -> Unwritten | None:

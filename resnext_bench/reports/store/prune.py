@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.reports.schema.upgrade import Stored
+from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.store.runs import Unfinished
 

@@ -18,8 +18,10 @@ from typing import Final
 import msgspec
 
 from resnext_bench.reports.errors import OF_THE_ENVIRONMENT, StoreError
-from resnext_bench.reports.schema.record import Record
-from resnext_bench.reports.schema.upgrade import Stored, decode
+from resnext_bench.reports.schema.kind import Kind, R
+from resnext_bench.reports.schema.kinds import Stored, kind_of
+from resnext_bench.reports.schema.record import RUN, Record
+from resnext_bench.reports.schema.upgrade import decode
 from resnext_bench.reports.store.files import write_atomically, writing
 
 RECORD: Final = "record.json"
@@ -101,16 +103,18 @@ def load(folder: Path) -> Stored:
     return decode(data, str(path))
 
 
+def load_kind(folder: Path, wanted: Kind[R]) -> R:
+    """The record of one kind, and of no other."""
+    record = load(folder)
+    if isinstance(record, wanted.struct):
+        return record
+    inside = f"; its runs are {' and '.join(record.children)}" if record.children else ""
+    raise StoreError(f"{record.id} is {kind_of(record).noun}, not {wanted.noun}{inside}")
+
+
 def load_run(folder: Path) -> Record:
     """The record of a run, and of nothing else."""
-    record = load(folder)
-    if isinstance(record, Record):
-        return record
-    raise StoreError(
-        f"{record.id} is a comparison, not a run; its runs are {' and '.join(record.children)}"
-        if record.children
-        else f"{record.id} is a comparison, not a run"
-    )
+    return load_kind(folder, RUN)
 
 
 def scan(root: Path) -> Iterator[Stored | Unfinished]:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Final, get_args
 
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.comparison import Word
+from resnext_bench.reports.schema.kinds import KINDS, Stored
 from resnext_bench.reports.schema.record import Status
-from resnext_bench.reports.schema.upgrade import Stored
 from resnext_bench.reports.store.runs import Unfinished
-from resnext_bench.reports.store.tables import RUNS, ask
+from resnext_bench.reports.store.tables import ask, tables
 
 STATUSES: Final = (*get_args(Status), "unfinished")
 _AGE: Final = re.compile(r"(\d+)\s*(m|h|d|w)")
@@ -25,7 +24,7 @@ class Selection:
     """Conditions that a run must all meet. None or empty: any will do."""
 
     status: str | None = None
-    """A status, or the word of a comparison."""
+    """A status, or the word of a verdict."""
     model: str | None = None
     """The beginning of the model's name."""
     tags: tuple[str, ...] = ()
@@ -38,11 +37,6 @@ class Selection:
     """A column; a minus before it turns the order round."""
     limit: int | None = None
     """The newest so many; where sorted, the first so many."""
-
-    @property
-    def conditions(self) -> bool:
-        """Whether anything is asked but order and number."""
-        return any((self.status, self.model, self.tags, self.since, self.before, self.where))
 
 
 def select(
@@ -92,7 +86,7 @@ def _conditions(chosen: Selection) -> tuple[list[str], list[object]]:
 
 
 def _require_status(given: str) -> None:
-    allowed = (*STATUSES, *get_args(Word))
+    allowed = (*STATUSES, *(word for kind in KINDS.values() for word in kind.verdicts))
     if given not in allowed:
         raise StoreError(f"--status {given}: choose from {', '.join(dict.fromkeys(allowed))}")
 
@@ -101,8 +95,9 @@ def _order(sort: str | None) -> str:
     if not sort:
         return "id"
     name = sort.removeprefix("-").replace("-", "_")
-    if name not in RUNS:
-        close = difflib.get_close_matches(name, RUNS, n=1)
+    columns = tables()["runs"]
+    if name not in columns:
+        close = difflib.get_close_matches(name, columns, n=1)
         hint = f"did you mean {close[0]}?" if close else "a column of the table runs is needed"
         raise StoreError(f'--sort {sort}: {hint} (`runs query "DESCRIBE runs"` lists them)')
     return f"{name} {'DESC' if sort.startswith('-') else 'ASC'} NULLS LAST, id"

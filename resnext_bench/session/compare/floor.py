@@ -1,6 +1,5 @@
 """A/A: one configuration against itself, as a duet and relaunched, session by session in turn."""
 
-import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from resnext_bench.session.compare.contest import Contest
 from resnext_bench.session.compare.opening import Display
 from resnext_bench.session.recording import Recording
 from resnext_bench.session.setup import set_up
+from resnext_bench.whole import whole_folder
 
 _DESIGNS: Final[tuple[Design, ...]] = ("duet", "relaunch")
 
@@ -47,16 +47,16 @@ def _measured(
     command: tuple[str, ...],
     display: Display,
 ) -> tuple[Comparison, Comparison]:
-    contests: list[Contest] = []
-    try:
-        contests.extend(
-            _contest(design, request, given, machine, limits, root, command, display)
-            for design in _DESIGNS
-        )
-    except BaseException:  # of what never started nothing may be left, nor be "last"
-        for contest in contests:
-            shutil.rmtree(contest.folder, ignore_errors=True)
-        raise
+    with ExitStack() as begun:  # of what never started nothing may be left, nor be "last"
+        contests: list[Contest] = []
+        for design in _DESIGNS:
+            folder = begun.enter_context(whole_folder(runs.create(root, f"aa-{design}")))
+            source = _source(design, request, given, machine, limits, folder, command, display)
+            contests.append(
+                Contest(
+                    source=source, limits=limits, folder=folder, command=command, display=display
+                )
+            )
     display.compared(contests[0].source.sides(), (), limits)
     lost: NotKept | None = None
     try:
@@ -84,25 +84,6 @@ def _failed(record: Comparison | None) -> str:
         return "A/A failed: nothing was measured"
     log = f"; its log ends in {record.failure.log}" if record.failure else ""
     return f"A/A failed: {record.why}{log} (`runs show {record.id}`)"
-
-
-def _contest(
-    design: Design,
-    request: Request,
-    given: str,
-    machine: Machine,
-    limits: Limits,
-    root: Path,
-    command: tuple[str, ...],
-    display: Display,
-) -> Contest:
-    folder = runs.create(root, f"aa-{design}")
-    try:
-        source = _source(design, request, given, machine, limits, folder, command, display)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return Contest(source=source, limits=limits, folder=folder, command=command, display=display)
 
 
 def _source(

@@ -17,7 +17,7 @@ from resnext_bench.launch.topology import place_ranks
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.lock import measuring
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.comparison import Comparison, Limits, Side
+from resnext_bench.reports.schema.comparison import COMPARE, Comparison, Limits, Side
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Environment, Session
 from resnext_bench.reports.schema.samples import SessionResult
@@ -33,6 +33,7 @@ from resnext_bench.session.recording import Recording
 from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.version import own_version
+from resnext_bench.whole import whole_folder
 
 
 class Display(contest.Display, Protocol):
@@ -66,12 +67,9 @@ def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
 
 def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     # The sides' own runs live inside: one comparison is one entry among the runs.
-    folder = runs.create(asked.root, "compare")
-    try:
+    # Of what never started nothing may be left, nor be "last".
+    with whole_folder(runs.create(asked.root, "compare")) as folder:
         source = _opened(asked, folder, machine, display)
-    except BaseException:  # of what never started nothing may be left, nor be "last"
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     display.compared(source.sides(), source.differences(), asked.limits)
     return Contest(
         source=source,
@@ -131,8 +129,8 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
 def _require_unfinished(folder: Path) -> None:
     """More sessions after the end would be a look that nobody has paid for."""
     with suppress(StoreError):
-        record = runs.load(folder)
-        if isinstance(record, Comparison) and record.status in ("ok", "invalid"):
+        record = runs.load_kind(folder, COMPARE)
+        if record.status in ("ok", "invalid"):
             raise UsageError(
                 f"{record.id} has ended ({record.verdict}), so there is nothing to go on with; "
                 "start a new comparison"

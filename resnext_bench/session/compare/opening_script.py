@@ -33,6 +33,7 @@ from resnext_bench.session.compare.script import UNWATCHED, Place, Scripted, Wan
 from resnext_bench.session.compare.script_turns import Plan
 from resnext_bench.session.compare.stepping import RELAUNCHED, Stepping
 from resnext_bench.session.turns.blocks import MOST_PAIRS
+from resnext_bench.whole import whole_folder
 
 REVISION: Final = "revision"
 WORKING_TREE: Final = "the working tree"
@@ -66,7 +67,7 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
     with measuring("compare --script"):
         folder = runs.create(asked.root, "compare").absolute()
         ends_s = time.monotonic() + 60 * asked.limits.max_minutes
-        with _nothing_left_of_no_start(folder), _placed(sides, folder) as (a, b):
+        with whole_folder(folder, is_kept=_has_files), _placed(sides, folder) as (a, b):
             source = Stepping(
                 folder=folder,
                 a=a,
@@ -243,12 +244,6 @@ def _environment(machine: Machine, side: Side, limits: Limits) -> Environment:
     return msgspec.structs.replace(found, versions={}, of_ranks=heap)
 
 
-@contextmanager
-def _nothing_left_of_no_start(folder: Path) -> Iterator[None]:
-    """Remove the folder of a comparison that ended before it could leave a record or a state."""
-    try:
-        yield
-    except BaseException:
-        if not any(path.is_file() for path in folder.rglob("*")):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+def _has_files(folder: Path) -> bool:
+    """Whether a comparison went on until it left a record or a state."""
+    return any(path.is_file() for path in folder.rglob("*"))

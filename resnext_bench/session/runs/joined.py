@@ -4,7 +4,6 @@ It trains as the others do and hands over its samples. The first rank keeps the 
 is left of this one's folder, unless it failed: then its log says why.
 """
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from resnext_bench.launch.watch import wait_for_end
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import make_temporary_folder
+from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.runs.run import TIMEOUT_S
 from resnext_bench.session.setup import Setup, set_up
 
@@ -27,19 +26,11 @@ def take_part(request: Request, machine: Machine, member: Member, runs: Path) ->
 
     Traces stay on this node, in its own `runs` folder.
     """
-    root = make_temporary_folder()
-    keep = False
-    try:
+    with temporary_folder(kept_after=RunFailed) as root:
         setup = set_up(request, machine, root=root, command=(), tell=lambda *_: None, member=member)
         setup = replace(setup, traces=runs)
         for number in range(1, setup.config.sessions + 1):
             _train(setup, member, setup.session_folder(number), number)
-    except RunFailed:
-        keep = True
-        raise
-    finally:
-        if not keep:
-            shutil.rmtree(root, ignore_errors=True)
 
 
 def _train(setup: Setup, member: Member, folder: SessionFolder, number: int) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from resnext_bench.cli.compare.command import exit_code
 from resnext_bench.cli.compare.display import CompareDisplay
-from resnext_bench.cli.run.command import Pardon
+from resnext_bench.cli.terminal.outcome import Pardon, exit_code
 from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.comparison import Difference, Limits, Side
 from resnext_bench.reports.schema.upgrade import decode

@@ -2,12 +2,8 @@
 
 import pytest
 
-from resnext_bench.reports.networks.architectures import (
-    ModelSheet,
-    model_row,
-    model_rows,
-    model_sheet,
-)
+from resnext_bench.reports.networks.architectures import model_row, model_rows, model_sheet
+from resnext_bench.reports.schema.networks import ModelSheet
 from resnext_bench.resnext.names import formed, names, parse
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from resnext_bench.reports.networks.rooflines import Roofline, roofline
+from resnext_bench.reports.networks.rooflines import roofline
+from resnext_bench.reports.schema.networks import Roofline
 from resnext_bench.resnext.cost import total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse

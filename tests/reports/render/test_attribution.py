@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from resnext_bench.reports.render.console import print_record
-from resnext_bench.reports.schema.attribution import Attribution, Estimate, Prediction, SideTimes
+from resnext_bench.reports.render.console import sections
+from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
+from resnext_bench.reports.schema.interval import Estimate
+from tests.reports.drawn import drawn
 from tests.reports.made_results import made_config, made_record
-from tests.reports.render.test_console import lines_of
 
 
 def estimate(value: float, half: float = 1.0) -> Estimate:
@@ -63,7 +64,7 @@ def made(**changes: object) -> Attribution:
 
 def shown(found: Attribution, width: int = 80) -> str:
     record = made_record(resolved=made_config(attribution_rounds=2), attribution=found)
-    return " ".join(" ".join(lines_of(print_record, record, width)).split())
+    return " ".join(" ".join(drawn(sections(record), width)).split())
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

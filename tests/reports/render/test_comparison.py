@@ -2,20 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from io import StringIO
 from math import log
 from typing import Any
 
 import msgspec
 import pytest
-from rich.cells import cell_len
-from rich.console import Console
 
-from resnext_bench.reports.render.comparison import print_comparison
-from resnext_bench.reports.render.runs import print_runs
+from resnext_bench.reports.render.comparison import sections
+from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.render.sentences import verdict_line
 from resnext_bench.reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
 from resnext_bench.reports.schema.record import Failure, SlowSteps
+from tests.reports.drawn import drawn
 from tests.reports.made_comparisons import (
     COMPARISON_ID,
     block_pair,
@@ -30,11 +28,7 @@ WIDTHS = (80, 120)
 
 
 def lines_of(record: Comparison, width: int) -> list[str]:
-    written = StringIO()
-    print_comparison(Console(file=written, width=width, highlight=False), record)
-    lines = [line.rstrip() for line in written.getvalue().splitlines()]
-    assert max(map(cell_len, lines)) <= width
-    return lines
+    return drawn(sections(record), width)
 
 
 def shown(record: Comparison, width: int = 80) -> str:
@@ -235,10 +229,9 @@ def test_names_of_any_length_are_wrapped_not_cut() -> None:
 
 @pytest.mark.parametrize("width", [60, *WIDTHS])
 def test_a_comparison_among_the_runs(width: int) -> None:
-    written = StringIO()
     records = [made_record(), made_comparison(), made_comparison(status="failed", verdict=None)]
-    print_runs(Console(file=written, width=width, highlight=False), records)
-    rows = [line.split() for line in written.getvalue().splitlines() if COMPARISON_ID in line]
+    lines = drawn(runs_sections(records), width)
+    rows = [line.split() for line in lines if COMPARISON_ID in line]
     assert [row[:2] for row in rows] == [[COMPARISON_ID, "slower"], [COMPARISON_ID, "failed"]]
     assert {row[2] for row in rows} == {"compare"}
 

@@ -1,16 +1,15 @@
 """Scripts, revisions and stored runs on the terminal."""
 
-from io import StringIO
 from typing import Any
 
 import msgspec
 import pytest
-from rich.console import Console
 
-from resnext_bench.reports.render.comparison import print_comparison
+from resnext_bench.reports.render.comparison import sections
 from resnext_bench.reports.render.sentences import verdict_line
 from resnext_bench.reports.schema.comparison import Comparison, Difference, Limits, Range, Side
 from resnext_bench.reports.schema.record import Failure, Thresholds
+from tests.reports.drawn import drawn
 from tests.reports.made_results import made_config, made_record
 
 TRAIN = ("python", "train.py")
@@ -55,9 +54,7 @@ def made(a: Side, b: Side, **changes: Any) -> Comparison:
 
 
 def text_of(record: Comparison) -> str:
-    written = StringIO()
-    print_comparison(Console(width=120, file=written, highlight=False), record)
-    return " ".join(written.getvalue().split())
+    return " ".join(" ".join(drawn(sections(record), 120)).split())
 
 
 def test_commands_are_the_names_of_scripts() -> None:

@@ -1,14 +1,10 @@
 """What people read and paste: the right figures, in the width they have."""
 
-from io import StringIO
-
 import msgspec
 import pytest
-from rich.cells import cell_len
-from rich.console import Console
 
-from resnext_bench.reports.render.console import first_doubt, print_record
-from resnext_bench.reports.render.runs import print_runs
+from resnext_bench.reports.render.console import first_doubt, sections
+from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.record import (
     DataFormat,
@@ -20,6 +16,7 @@ from resnext_bench.reports.schema.record import (
 )
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.store.runs import Unfinished
+from tests.reports.drawn import drawn
 from tests.reports.made_results import (
     RUN_ID,
     failed_record,
@@ -34,17 +31,9 @@ WIDTHS = (60, 80, 120)
 GPU_ID = "20260302-090000-resnext101_32x16d_8n-e5f6"
 
 
-def lines_of(show: object, what: object, width: int) -> list[str]:
-    stream = StringIO()
-    show(Console(file=stream, width=width, highlight=False), what)  # type: ignore[operator]
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    assert max(map(cell_len, lines)) <= width
-    return lines
-
-
 def shown(record: Record, width: int = 80) -> str:
     """The record on screen as one line, without the table's borders."""
-    text = " ".join(lines_of(print_record, record, width))
+    text = " ".join(drawn(sections(record), width))
     return " ".join(text.replace("│", " ").split())
 
 
@@ -287,11 +276,9 @@ def test_control_sequences_of_a_log_stay_out_of_the_terminal() -> None:
     failure = Failure(
         rank=0, what="rank 0: gone", log="x.log", log_tail=("\x1b[31mred\x1b[0m\x1b[2J \tand", "")
     )
-    stream = StringIO()
-    console = Console(file=stream, width=60, color_system=None)
-    print_record(console, made_record(figures=None, failure=failure, status="failed"))
-    assert "\x1b" not in stream.getvalue()
-    assert "red" in stream.getvalue()
+    text = shown(made_record(figures=None, failure=failure, status="failed"), 60)
+    assert "\x1b" not in text
+    assert "red" in text
 
 
 def test_an_interruption_is_shown() -> None:
@@ -323,7 +310,7 @@ def row(lines: list[str], start: str) -> list[str]:
 
 
 def test_the_list_at_80_columns() -> None:
-    lines = lines_of(print_runs, runs(), 80)
+    lines = drawn(runs_sections(runs()), 80)
     assert lines[0].split() == ["run", "status", "dtype", "images/s", "per", "device"]
     assert row(lines, RUN_ID) == [RUN_ID, "ok", "bf16", "32.0", "16.0"]
     assert row(lines, GPU_ID) == [GPU_ID, "ok", "fp16", "8,000.2", "1,000.0"]
@@ -334,14 +321,14 @@ def test_the_list_at_80_columns() -> None:
 
 
 def test_a_wide_list_has_all_columns() -> None:
-    lines = lines_of(print_runs, runs(), 120)
+    lines = drawn(runs_sections(runs()), 120)
     assert lines[0].endswith("images/s  per device  ms/step  data wait")
     assert row(lines, RUN_ID) == [RUN_ID, "ok", "bf16", "32.0", "16.0", "500.0", "5.0", "%"]
 
 
 @pytest.mark.parametrize("width", [40, 50, 60, 70, 90, 100])
 def test_the_list_keeps_ids_and_status_at_any_width(width: int) -> None:
-    lines = lines_of(print_runs, runs(), width)
+    lines = drawn(runs_sections(runs()), width)
     assert lines[0].split()[:2] == ["run", "status"]
     if width >= 60:
         assert row(lines, GPU_ID)[:2] == [GPU_ID, "ok"]
@@ -351,7 +338,7 @@ def test_fp32_and_tf32_are_told_apart() -> None:
     both = [
         made_record(resolved=made_config(amp_dtype="none", tf32=tf32)) for tf32 in (False, True)
     ]
-    lines = lines_of(print_runs, both, 80)
+    lines = drawn(runs_sections(both), 80)
     assert [line.split()[2] for line in lines[2:]] == ["fp32", "tf32"]
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.reports.render.charts import loader_chart, save
-from resnext_bench.reports.render.loaders import print_loaders
+from resnext_bench.reports.render.loaders import sections
+from tests.reports.drawn import drawn
 from tests.reports.made_loaders import made_bench
-from tests.reports.render.test_console import lines_of
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_all_of_it(width: int) -> None:
-    lines = lines_of(print_loaders, made_bench(), width)
+    lines = drawn(sections(made_bench()), width)
     text = " ".join(" ".join(lines).split())
     (row,) = (line for line in lines if line.startswith("dali cpu  ") and " 1,900 " in line)
     assert row.split()[2] == "4"
@@ -26,9 +26,9 @@ def test_all_of_it(width: int) -> None:
 
 
 def test_doubts_are_told() -> None:
-    text = " ".join(lines_of(print_loaders, made_bench(invalid=("38 % were lost",)), 80))
+    text = " ".join(drawn(sections(made_bench(invalid=("38 % were lost",))), 80))
     assert text.startswith("INVALID: 38 % were lost Loaders alone on "), "first"
-    more = lines_of(print_loaders, made_bench(invalid=("38 % were lost", "the other")), 80)
+    more = drawn(sections(made_bench(invalid=("38 % were lost", "the other"))), 80)
     assert more[0] == "INVALID: 38 % were lost; 1 more below"
     assert "INVALID the other" in more
 

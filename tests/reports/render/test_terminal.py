@@ -1,18 +1,7 @@
 """A report drawn on terminals of any width."""
 
-from collections.abc import Sequence
-from io import StringIO
-
-from rich.console import Console
-
-from resnext_bench.reports.render.model import Column, Flow, Line, Section, Table, summary
-from resnext_bench.reports.render.terminal import draw
-
-
-def drawn(report: Sequence[Section], width: int) -> list[str]:
-    written = StringIO()
-    draw(Console(file=written, width=width, highlight=False), report)
-    return [line.rstrip() for line in written.getvalue().splitlines()]
+from resnext_bench.reports.render.model import Column, Flow, Line, Table, summary
+from tests.reports.drawn import drawn
 
 
 def lines(pieces: tuple[str, ...], width: int) -> list[str]:
@@ -60,7 +49,7 @@ def test_columns_go_where_there_is_no_room_the_last_one_first() -> None:
 
 def test_commands_are_never_folded() -> None:
     command = "resnext-bench compare --resume 20260301-120000-compare-c0de"
-    assert drawn([Line(text=command, is_command=True)], 30) == [command]
+    assert drawn([Line(text=command, is_command=True)], 30, uncut=command) == [command]
 
 
 def test_nothing_is_taken_for_markup() -> None:

@@ -1,20 +1,18 @@
 """A kernel-time report on terminals of every width: what is dropped, what is always there."""
 
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
-from rich.console import Console
 
 from resnext_bench.reports.render.kernel_names import fitting, short
-from resnext_bench.reports.render.trace import print_ranks, print_trace
+from resnext_bench.reports.render.trace import ranks_sections, sections
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.work.ranks import collectives, ranks
+from tests.reports.drawn import drawn
 from tests.reports.trace.made import Made
 
 WIDTHS = (80, 100, 120, 160)
@@ -43,17 +41,10 @@ def reported(folder: Path, rank: int = 0) -> TraceReport:
     return report(analyse(made.write(folder, f"rank{rank}.pt.trace.json")))
 
 
-def lines(show: object, *what: object, width: int) -> list[str]:
-    stream = StringIO()
-    show(Console(file=stream, width=width, highlight=False), *what)  # type: ignore[operator]
-    return [line.rstrip() for line in stream.getvalue().splitlines()]
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_fits_and_figures_are_whole(tmp_path: Path, width: int) -> None:
     found = reported(tmp_path)
-    shown = lines(print_trace, found, 15, width=width)
-    assert max(cell_len(line) for line in shown if line != found.file) <= width
+    shown = drawn(sections(found, 15), width, uncut=found.file)
     text = "\n".join(shown)
     for whole in (
         "where a step goes on NVIDIA H100 80GB HBM3, rank 0 of 2 (nccl)",
@@ -73,7 +64,9 @@ def test_it_fits_and_figures_are_whole(tmp_path: Path, width: int) -> None:
 
 def test_wide_terminals_show_more(tmp_path: Path) -> None:
     found = reported(tmp_path)
-    narrow, wide = ("\n".join(lines(print_trace, found, 15, width=width)) for width in (80, 200))
+    narrow, wide = (
+        "\n".join(drawn(sections(found, 15), width, uncut=found.file)) for width in (80, 200)
+    )
     for column in ("p95", "min", "tensor", "calls"):
         assert f" {column} " in wide
     assert " p95 " not in narrow
@@ -88,8 +81,7 @@ def test_ranks_fit(tmp_path: Path, width: int) -> None:
     found = ranks(
         [report(one) for one in analyses], [collectives(one) for one in analyses], whole=True
     )
-    shown = lines(print_ranks, found, width=width)
-    assert max(map(cell_len, shown)) <= width
+    shown = drawn(ranks_sections(found), width)
     assert any("rank 1: 2 of 2" in line for line in shown)
 
 

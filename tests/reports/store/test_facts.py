@@ -1,15 +1,12 @@
 """What is told of two runs that differ, and what is not."""
 
-from io import StringIO
-
 import msgspec
-from rich.console import Console
 
-from resnext_bench.reports.figures.gpus import GpuFigures
-from resnext_bench.reports.render.runs import print_diff
-from resnext_bench.reports.schema.machine import Board
+from resnext_bench.reports.render.runs import diff_sections
+from resnext_bench.reports.schema.machine import Board, GpuFigures
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.diff import diff
+from tests.reports.drawn import drawn
 from tests.reports.made_results import made_board, made_record, made_seen, made_session
 
 
@@ -72,8 +69,6 @@ def test_clocks_that_may_explain_it() -> None:
     assert found.gpus_b == GpuFigures(
         sm_mhz=1410, sm_fastest_mhz=1755, power_w=(1300.2 + 650) / 2, temperature_c=83
     )
-    stream = StringIO()
-    print_diff(Console(file=stream, width=100, highlight=False), found)
-    text = " ".join(stream.getvalue().replace("│", " ").split())
+    text = " ".join(" ".join(drawn(diff_sections(found), 100)).replace("│", " ").split())
     assert "GPU MHz 1,755 1,410 -19.7 %" in text
     assert "J/image" not in text, "no figure where neither side has one"

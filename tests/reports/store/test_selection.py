@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.upgrade import Stored
+from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.store.runs import Unfinished
 from resnext_bench.reports.store.selection import Selection, moment_of, select
 from tests.reports.made_comparisons import made_comparison

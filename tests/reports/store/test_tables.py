@@ -13,7 +13,7 @@ from resnext_bench.reports.schema.record import SlowSteps
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import write_columns
 from resnext_bench.reports.store.runs import Unfinished
-from resnext_bench.reports.store.tables import PAIRS, RUNS, SESSIONS, STEPS, ask
+from resnext_bench.reports.store.tables import ask, tables
 from tests.reports.made_comparisons import COMPARISON_ID, made_comparison, made_pair
 from tests.reports.made_results import (
     RUN_ID,
@@ -141,12 +141,8 @@ def test_steps_are_read_from_the_runs_own_files(root: Path) -> None:
 
 
 def test_all_tables_are_there_where_nothing_is_stored(tmp_path: Path) -> None:
-    for name, columns in {
-        "runs": RUNS,
-        "sessions": SESSIONS,
-        "pairs": PAIRS,
-        "steps": STEPS,
-    }.items():
+    assert set(tables()) == {"runs", "sessions", "pairs", "steps"}
+    for name, columns in tables().items():
         answer = ask(tmp_path, [], f"SELECT * FROM {name}")
         assert answer.rows == ()
         assert answer.columns == tuple(columns)
@@ -154,13 +150,13 @@ def test_all_tables_are_there_where_nothing_is_stored(tmp_path: Path) -> None:
 
 def test_every_field_of_a_configuration_is_a_column() -> None:
     """What a later version adds is asked for by its own name."""
-    missing = set(RunConfig.__struct_fields__) - set(RUNS)
+    missing = set(RunConfig.__struct_fields__) - set(tables()["runs"])
     assert missing == set()
 
 
 def test_columns_of_the_steps_are_those_of_the_file(root: Path) -> None:
     found = list(runs.scan(root))
-    assert set(ask(root, found, "FROM steps").columns) == set(STEPS)
+    assert set(ask(root, found, "FROM steps").columns) == set(tables()["steps"])
 
 
 def test_a_folder_with_quotes_in_its_name(tmp_path: Path, root: Path) -> None:

@@ -1,10 +1,9 @@
 """The noise floor of a machine, from A/A comparisons whose numbers are worked out by hand."""
 
-from dataclasses import replace
 from math import exp, log, sqrt
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
 from resnext_bench.reports.schema.comparison import Comparison, Pair
@@ -51,7 +50,7 @@ def test_noise_by_hand() -> None:
 def test_noise_is_that_of_the_middle_step() -> None:
     """What rare slow steps make of all steps together is no part of it."""
     pairs = [
-        msgspec.structs.replace(pair, log_ratio=spike, step_ms=(10 + spike, 10 + 2 * spike))
+        replace(pair, log_ratio=spike, step_ms=(10 + spike, 10 + 2 * spike))
         for pair, spike in zip(duet(*SD_ONE_PERCENT).pairs, (0.5, 0.0, 3.0), strict=True)
     ]
     fine = floor_of(duet(*SD_ONE_PERCENT), relaunch(*SD_ONE_PERCENT))
@@ -112,7 +111,7 @@ def test_the_loudest_wait_counts() -> None:
     ]
     found = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))
     assert found.quiet_percent == 1.7
-    silent = [msgspec.structs.replace(pair, quiet_percent=None) for pair in pairs]
+    silent = [replace(pair, quiet_percent=None) for pair in pairs]
     assert floor_of(made_comparison(silent), relaunch(*SD_ONE_PERCENT)).quiet_percent == 0
 
 
@@ -129,9 +128,7 @@ def test_invalid_sessions_are_no_noise() -> None:
 def spoilt(record: Comparison, *numbers: int) -> Comparison:
     """The same, with sessions that do not count."""
     pairs = [
-        msgspec.structs.replace(pair, invalid=("a: the loss is not finite",))
-        if pair.number in numbers
-        else pair
+        replace(pair, invalid=("a: the loss is not finite",)) if pair.number in numbers else pair
         for pair in record.pairs
     ]
     return made_comparison(pairs, record.design)
@@ -163,7 +160,7 @@ def test_what_the_later_launch_pays() -> None:
 
 def test_what_disturbed_sessions_is_told_once_a_kind() -> None:
     pairs = [
-        msgspec.structs.replace(pair, notes=(f"a: {8 + pair.number} % of the cores were lost",))
+        replace(pair, notes=(f"a: {8 + pair.number} % of the cores were lost",))
         for pair in duet(*SD_ONE_PERCENT).pairs
     ]
     found = floor_of(made_comparison(pairs), relaunch(*SD_ONE_PERCENT))

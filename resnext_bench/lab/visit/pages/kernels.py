@@ -17,7 +17,7 @@ from resnext_bench.lab.visit.pages.words import (
 )
 from resnext_bench.lab.visit.results import Results, Task
 from resnext_bench.lab.visit.sizes import sizes_for
-from resnext_bench.reports.networks.rooflines import Roofline
+from resnext_bench.reports.schema.networks import Roofline
 
 CONVS: Final = "convolutions"
 _FAMILIES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {

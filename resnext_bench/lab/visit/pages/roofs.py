@@ -6,7 +6,8 @@ from typing import Final
 
 from resnext_bench.lab.visit.pages.figures import timed
 from resnext_bench.lab.visit.results import Results
-from resnext_bench.reports.networks.rooflines import Roofline, roofline
+from resnext_bench.reports.networks.rooflines import roofline
+from resnext_bench.reports.schema.networks import Roofline
 from resnext_bench.resnext.cost import total_flops
 from resnext_bench.resnext.devices import Device, recognised
 from resnext_bench.resnext.draw import draw

@@ -1,0 +1,45 @@
+"""What a record comes to for whoever started it: shown, and as the program's exit code."""
+
+import sys
+from dataclasses import dataclass
+
+from resnext_bench.cli.terminal.show import Format, show_stored
+from resnext_bench.reports.schema.kinds import Stored, kind_of
+
+SLOWER, UNSURE, FAILED = 1, 3, 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pardon:
+    """What does not make the exit code 3."""
+
+    unsure: bool = False
+    """Steps that never became steady, and verdicts that cannot tell."""
+    invalid: bool = False
+    """Figures that are not to be believed."""
+
+
+def conclude(record: Stored, form: Format, pardon: Pardon) -> int:
+    """Show a record and return its exit code; beside JSON, say in a line why it is not 0."""
+    show_stored(record, form)
+    if form == "json":
+        from resnext_bench.reports.render.kinds import renderer_of
+
+        if doubt := renderer_of(record).doubt(record):
+            say(doubt)
+    return exit_code(record, pardon)
+
+
+def exit_code(record: Stored, pardon: Pardon) -> int:
+    """0 fine, 1 slower, 3 where nothing is certain or to be believed, 4 failed."""
+    found = kind_of(record).outcomes(record)
+    if "failed" in found:
+        return FAILED
+    if ("invalid" in found and not pardon.invalid) or ("unsure" in found and not pardon.unsure):
+        return UNSURE
+    return SLOWER if "slower" in found else 0
+
+
+def say(text: str) -> None:
+    """Tell the user something while nothing else is shown."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,94 @@
+"""Who can start the ranks of a node: each launcher is one entry, its call and what it tells."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from resnext_bench.reports.schema.choices import Launcher as Word
+from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.topology import Place, Topology
+
+LOOPBACK: Final = "127.0.0.1"
+"""Where ranks meet that one program starts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """One node that is to be started."""
+
+    config: RunConfig
+    topology: Topology
+    node: int
+    run_id: str
+    port: int
+    """At which all nodes meet, of this host's loopback address."""
+
+
+def _alone(start: Start) -> tuple[str, ...]:
+    """Start the worker itself."""
+    return ()
+
+
+def _torchrun(start: Start) -> tuple[str, ...]:
+    return (
+        *("-m", "torch.distributed.run"),
+        *("--nnodes", str(start.config.nodes)),
+        *("--nproc-per-node", str(start.config.nproc_per_node)),
+        *("--rdzv-backend", "c10d"),
+        *("--rdzv-endpoint", f"{LOOPBACK}:{start.port}"),
+        *("--rdzv-id", start.run_id),
+        *("--rdzv-conf", f"is_host={int(start.node == 0)},join_timeout=120"),
+        *("--local-addr", LOOPBACK),
+        *("--max-restarts", "0"),
+        # The agent wakes this often beside the measurement; its default is ten times a second.
+        *("--monitor-interval", "1"),
+    )
+
+
+def _deepspeed(start: Start) -> tuple[str, ...]:
+    """Call DeepSpeed's launcher on one node: it numbers ranks' GPUs itself, so it is told which."""
+    gpus = gpus_of(start.topology.places)
+    ranks = ("--include", f"localhost:{','.join(gpus)}")
+    return (
+        *("-m", "deepspeed.launcher.runner"),
+        # Where a cluster's file lies at its usual place, it would train there.
+        *("--hostfile", os.devnull),
+        *(ranks if gpus else ("--num_gpus", str(start.config.nproc_per_node))),
+        *("--master_addr", LOOPBACK, "--master_port", str(start.port)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launcher:
+    """How ranks are started, and what is known of their ends."""
+
+    title: str
+    """As messages name it."""
+    arguments: Callable[[Start], tuple[str, ...]] = _alone
+    """Of Python, before the module that ranks run."""
+    module_flag: str = "-m"
+    """What stands before that module."""
+    is_direct: bool = False
+    """Whether the program itself starts the one rank that it watches."""
+    tells_ends: bool = False
+    """Whether it leaves a report of every rank that ended with an error: one of which it says
+    nothing has ended without one."""
+
+
+LAUNCHERS: Final[dict[Word, Launcher]] = {
+    "direct": Launcher(title="the program", is_direct=True),
+    "joined": Launcher(title="its launcher", is_direct=True),
+    "torchrun": Launcher(title="torchrun", arguments=_torchrun, tells_ends=True),
+    "deepspeed": Launcher(
+        title="DeepSpeed's launcher", arguments=_deepspeed, module_flag="--module"
+    ),
+}
+"""By the word of a resolved configuration; what one needs is checked in `config/ranks.py`."""
+
+
+def gpus_of(places: tuple[Place, ...]) -> list[str]:
+    """GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
+    return [named[int(i)] if named != [""] else i for i in indices if i]

@@ -1,0 +1,45 @@
+"""Files and folders that are whole or not there, whatever ends their making.
+
+Both `pipelines` and `reports` use this, which know nothing of each other; so it stands below them,
+and needs the standard library alone.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a file to write in the place of `path`, whose name it gets where the body ends well.
+
+    It is flushed to disk first, and readable by everybody, as the file would be by itself.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(
+    folder: Path, *, is_kept: Callable[[Path], bool] = lambda _: False
+) -> Iterator[Path]:
+    """Remove a folder where the body fails or is interrupted, unless `is_kept` says otherwise."""
+    try:
+        yield folder
+    except BaseException:
+        if not is_kept(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
