@@ -92,7 +92,7 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
         found = _played(sides, rounds)
     batch = run.config.global_batch_size
     predicted = attribute([_of_attribution(found)], images=batch, rank_cores=cores)
-    made = {name: 1e3 * batch / side.step_ms.mean() for name, side in found.items()}
+    made = {name: 1e3 * batch / float(side.step_ms.mean()) for name, side in found.items()}
     return {
         "date": this_second(),
         "revision": revision(),
