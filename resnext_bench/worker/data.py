@@ -8,7 +8,7 @@ from resnext_bench.pipelines.batches import Batches, BatchSpec
 from resnext_bench.pipelines.dali.finishing import CROPS_AHEAD
 from resnext_bench.pipelines.synthetic import host_batches, synthetic_batches
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.worker.loaders import beginner
+from resnext_bench.worker.loader_processes import beginner
 
 
 def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: int) -> Batches:

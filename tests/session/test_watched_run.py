@@ -13,7 +13,7 @@ from resnext_bench.launch.watch import Listener, Progress, SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.rankfile import Phase
-from resnext_bench.reports.render.console import sections
+from resnext_bench.reports.render.run import sections
 from resnext_bench.reports.schema.record import Failure, Record
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.store import runs

@@ -22,7 +22,7 @@ from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.loaders import LoaderBench, Setting
 from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.data import Data
-from resnext_bench.session.loader_sweep import Sweep, Swept, request_of
+from resnext_bench.session.loaders import Sweep, Swept, request_of
 from resnext_bench.session.setup import Setup, set_up
 
 UNSURE: Final = 3

@@ -25,7 +25,7 @@ def list_command(image_size: int | None, form: Format) -> int:
     if form == "json":
         print_json(msgspec.json.encode(rows))
         return 0
-    from resnext_bench.reports.render.architectures import models_sections
+    from resnext_bench.reports.render.networks import models_sections
 
     left_out = [name for name in names() if name not in {row.name for row in rows}]
     show_sections(models_sections(rows, left_out), form)
@@ -40,7 +40,7 @@ def show_command(name: str, block_form: str | None, image_size: int | None, form
     if form == "json":
         print_json(msgspec.json.encode(sheet))
         return 0
-    from resnext_bench.reports.render.architectures import sheet_sections
+    from resnext_bench.reports.render.networks import sheet_sections
 
     show_sections(sheet_sections(sheet), form)
     return 0
@@ -67,7 +67,7 @@ def roofline_command(given: Mapping[str, Any]) -> int:
     if shown == "json":
         print_json(msgspec.json.encode(found))
         return 0
-    from resnext_bench.reports.render.architectures import roofline_sections
+    from resnext_bench.reports.render.networks import roofline_sections
 
     show_sections(roofline_sections(found, given["top"] or None), shown)
     return 0

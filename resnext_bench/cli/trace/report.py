@@ -15,7 +15,7 @@ from resnext_bench.cli.terminal.show import Format, show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
-from resnext_bench.reports.render.trace import ranks_sections, sections, warnings
+from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, trace_files

@@ -6,9 +6,9 @@ from math import floor, log10
 from typing import Final
 
 from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
-from resnext_bench.reports.render.console import LEAST_OTHER, failure_lines, marks
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, summary
+from resnext_bench.reports.render.run import LEAST_OTHER, failure_lines, marks
 from resnext_bench.reports.render.sentences import (
     counting,
     tone_of,

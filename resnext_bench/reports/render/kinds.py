@@ -24,7 +24,7 @@ class Renderer(Generic[R]):
 
 
 RENDERERS: Final = {
-    "run": "resnext_bench.reports.render.console",
+    "run": "resnext_bench.reports.render.run",
     "compare": "resnext_bench.reports.render.comparison",
 }
 """Modules, by kind of record; each has a RENDERER."""

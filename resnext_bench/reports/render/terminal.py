@@ -11,7 +11,6 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from resnext_bench.reports.render.kernel_names import fitting
 from resnext_bench.reports.render.model import (
     Column,
     Figure,
@@ -24,6 +23,7 @@ from resnext_bench.reports.render.model import (
     Value,
     rows_of,
 )
+from resnext_bench.reports.render.trace.kernel_names import fitting
 
 STYLES: Final[dict[Tone, str]] = {
     "plain": "",

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from resnext_bench.reports.render.console import sections
+from resnext_bench.reports.render.run import sections
 from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
 from resnext_bench.reports.schema.interval import Estimate
 from tests.reports.drawn import drawn

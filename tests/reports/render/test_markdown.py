@@ -11,7 +11,7 @@ from resnext_bench.cli.doctor import command
 from resnext_bench.machine.doctor.checks import examine
 from resnext_bench.machine.doctor.findings import here
 from resnext_bench.reports.networks.architectures import model_rows
-from resnext_bench.reports.render import architectures, comparison, console, loaders
+from resnext_bench.reports.render import comparison, loaders, networks, run
 from resnext_bench.reports.render.markdown import escaped, markdown
 from resnext_bench.reports.render.model import Column, Line, Section, Table, summary
 from resnext_bench.reports.render.runs import diff_sections, runs_sections
@@ -23,10 +23,10 @@ from tests.reports.made_results import made_record, made_session
 
 REPORTS: dict[str, Callable[[], Iterator[Section]]] = {
     "comparison": lambda: comparison.sections(made_comparison()),
-    "run": lambda: console.sections(made_record()),
+    "run": lambda: run.sections(made_record()),
     "runs": lambda: runs_sections([made_record(), made_comparison()]),
     "loaders": lambda: loaders.sections(made_bench()),
-    "models": lambda: architectures.models_sections(model_rows(["resnet50", "alexnet"], None), []),
+    "models": lambda: networks.models_sections(model_rows(["resnet50", "alexnet"], None), []),
     "doctor": lambda: command.sections(examine(here(), sampler=lambda sources: QUIET)),
     "diff": lambda: diff_sections(diff(made_record(), made_record(id="20260302-120000-m-b"))),
 }
@@ -60,7 +60,7 @@ def test_the_verdict_stands_first_and_strong() -> None:
 
 def test_an_invalid_run_says_so_first() -> None:
     record = made_record(status="invalid", sessions=(made_session(invalid=("31 % were lost",)),))
-    assert markdown(console.sections(record)).startswith("**INVALID: 31 % were lost**\n\n")
+    assert markdown(run.sections(record)).startswith("**INVALID: 31 % were lost**\n\n")
 
 
 @pytest.mark.parametrize(

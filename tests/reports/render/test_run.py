@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from resnext_bench.reports.render.console import first_doubt, sections
+from resnext_bench.reports.render.run import first_doubt, sections
 from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.record import (

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from resnext_bench.reports.render import trace_tables as tables
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace_words import each, ms, percent
+from resnext_bench.reports.render.trace import tables
+from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
 FEWEST_OF_HALF = 8

@@ -13,8 +13,8 @@ from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.loaders import Setting
 from resnext_bench.reports.schema.record import Failure, FailureKind
-from resnext_bench.session import loader_sweep as under_test
-from resnext_bench.session.loader_sweep import Sweep, groups
+from resnext_bench.session import loaders as under_test
+from resnext_bench.session.loaders import Sweep, groups
 from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.rounds import Rounds
 from tests.reports.made_loaders import setting

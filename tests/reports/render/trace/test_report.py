@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext_bench.reports.render.kernel_names import fitting, short
-from resnext_bench.reports.render.trace import ranks_sections, sections
+from resnext_bench.reports.render.trace.kernel_names import fitting, short
+from resnext_bench.reports.render.trace.report import ranks_sections, sections
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report

@@ -13,7 +13,7 @@ from resnext_bench.config.resolve import DataFacts
 from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.launch.topology import place_ranks
 from resnext_bench.machine.host.memory import SharedMemory
-from resnext_bench.worker import loaders
+from resnext_bench.worker import loader_processes
 from tests.worker.made_training import LAPTOP, made_config
 
 FULL = RuntimeError(
@@ -67,7 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SessionFolder:
     found = SessionFolder(tmp_path)
     found.ranks.mkdir()
     full = SharedMemory(total=2**16, free=0)
-    monkeypatch.setattr(loaders, "shared_memory", lambda: full)
+    monkeypatch.setattr(loader_processes, "shared_memory", lambda: full)
     return found
 
 
@@ -88,7 +88,7 @@ def test_what_ends_a_thread_ends_the_run(
         num_workers=1,
         timeout=30,  # or a batch that is lost would be waited for without end
         multiprocessing_context="fork",
-        worker_init_fn=lambda _: loaders.beginner(job, folder, 0)(),
+        worker_init_fn=lambda _: loader_processes.beginner(job, folder, 0)(),
     )
     start = time.monotonic()
     with pytest.raises(RuntimeError, match="DataLoader worker"):
@@ -112,6 +112,6 @@ def test_what_ends_a_thread_ends_the_run(
 def test_errors_about_shared_memory(
     job: Job, folder: SessionFolder, error: Exception, is_told: bool
 ) -> None:
-    told = loaders.of_shared_memory(job, error)
+    told = loader_processes.of_shared_memory(job, error)
     assert bool(told) is is_told
     assert not told or "make /dev/shm larger" in told
