@@ -18,14 +18,12 @@ from resnext_bench.launch.ends import (
     signal_words,
     was_terminated,
 )
+from resnext_bench.launch.launchers import LAUNCHERS, Launcher
 from resnext_bench.logs import last_line, last_words, tail
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.record import Failure, FailureKind
 from resnext_bench.symptoms import LACK_OF_MEMORY, memory_kind
 
-_DIRECT: Final = ("direct", "joined")
-"""Launchers of configurations in which the program itself starts the one rank that it watches."""
-_LAUNCHERS: Final = {"torchrun": "torchrun", "deepspeed": "DeepSpeed's launcher"}
 _DOING: Final = {
     Phase.STARTING: "while starting",
     Phase.DATA: "while opening the data",
@@ -94,7 +92,7 @@ class _Launch:
     """The ranks of a session, and how those ended that did not end well."""
 
     folder: SessionFolder
-    launcher: str | None
+    launcher: Launcher | None
     """As the work order names it; None where that cannot be read."""
     ranks: dict[int, RankFile | None]
     """All that have begun, with their files as far as they have any."""
@@ -104,7 +102,7 @@ class _Launch:
     @property
     def is_direct(self) -> bool:
         """Whether the program has started the one rank itself."""
-        return self.launcher in _DIRECT
+        return self.launcher is not None and self.launcher.is_direct
 
     def unexplained(self) -> list[int]:
         """Ranks that have neither done their work nor said why not."""
@@ -135,9 +133,10 @@ def _launch_of(folder: SessionFolder, exit_codes: Sequence[int | None]) -> _Laun
     launcher = _launcher(folder)
     begun = {*files, *(int(path.stem.partition("-")[2]) for path in folder.logs.glob("rank-*.log"))}
     codes: dict[int, int] = {}
-    if launcher in _DIRECT:
+    is_direct = launcher is not None and launcher.is_direct
+    if is_direct:
         begun = begun or {0}
-    if launcher in _DIRECT or (launcher is None and len(exit_codes) == 1):
+    if is_direct or (launcher is None and len(exit_codes) == 1):
         # Where it is not known whether there was a launcher, only a signal is a rank's for certain.
         ends = [code for code in exit_codes if code is not None and (launcher or code < 0)]
         codes = {rank: code for rank in begun for code in ends}
@@ -151,9 +150,10 @@ def _launch_of(folder: SessionFolder, exit_codes: Sequence[int | None]) -> _Laun
     return _Launch(folder=folder, launcher=launcher, ranks=ranks, codes=codes)
 
 
-def _launcher(folder: SessionFolder) -> str | None:
+def _launcher(folder: SessionFolder) -> Launcher | None:
+    """What started the ranks, where the session's files tell it."""
     try:
-        return folder.read_job().config.launcher
+        return LAUNCHERS[folder.read_job().config.launcher]
     except CannotHere:
         return None
 
@@ -212,10 +212,11 @@ def _silently(launch: _Launch, *, others_told: bool) -> tuple[FailureKind, str]:
     code = code_of_silent(launch.folder, others_told=others_told)
     if code is not None:
         return "exit", f"the program ended with exit code {code} {{where}}"
-    if launch.launcher == "torchrun":
+    if launch.launcher and launch.launcher.tells_ends:
+        who = launch.launcher.title
         return (
             "exit",
-            "ended {where}, with its work not done, and torchrun tells no error: os._exit(0)?",
+            f"ended {{where}}, with its work not done, and {who} tells no error: os._exit(0)?",
         )
     return (
         "killed",
@@ -285,7 +286,7 @@ def _of_agent(launch: _Launch, exit_codes: Sequence[int | None]) -> Failure:
             return launch.failure(rank, kind, f"{how} {launch.where(rank)}")
         what = f"the program {was}{how} after its work was done"
     else:
-        who = _LAUNCHERS.get(launch.launcher or "", "its launcher")
+        who = launch.launcher.title if launch.launcher else "its launcher"
         what = f"node {node}: {who} {was}{how} before any rank reported"
     return _failure(None, kind, what, last_words(log), log)
 

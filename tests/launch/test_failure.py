@@ -10,6 +10,7 @@ import pytest
 from resnext_bench.job import RankError, SessionFolder
 from resnext_bench.launch import failure
 from resnext_bench.launch.failure import find_failure, is_lack_of_memory
+from resnext_bench.launch.launchers import LAUNCHERS
 from resnext_bench.logs import tail
 from resnext_bench.rankfile import Mark, Phase, RankFile
 from resnext_bench.reports.schema.record import Failure, FailureKind
@@ -137,7 +138,7 @@ def test_a_direct_worker_that_somebody_ended(
     folder: SessionFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of several ranks SIGTERM follows from another's end; one alone has no other."""
-    monkeypatch.setattr(failure, "_launcher", lambda folder: "direct")
+    monkeypatch.setattr(failure, "_launcher", lambda folder: LAUNCHERS["direct"])
     rank(folder, 0, Phase.TIMED, 3)
     found = find_failure(folder, [-signal.SIGTERM])
     assert found.what.startswith("rank 0: killed by SIGTERM in step 4 of 7")
@@ -235,7 +236,7 @@ def test_the_kind_alone_says_whether_memory_was_lacking(kind: FailureKind) -> No
 def test_what_cannot_speak_is_judged_by_its_last_words(
     folder: SessionFolder, monkeypatch: pytest.MonkeyPatch, last_words: str, kind: FailureKind
 ) -> None:
-    monkeypatch.setattr(failure, "_launcher", lambda folder: "direct")
+    monkeypatch.setattr(failure, "_launcher", lambda folder: LAUNCHERS["direct"])
     rank(folder, 0, Phase.TIMED, 3)
     folder.rank_log(0).write_text(f"{last_words}\n")
     assert find_failure(folder, [3]).kind == kind
