@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.gpu.boards import read_boards
+from resnext_bench.machine.host.sources import here
 from resnext_bench.machine.host.virtual import container, hypervisor
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.record import Environment

@@ -6,9 +6,9 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.gpu import monitor
 from resnext_bench.machine.host.cgroup import quota_cores
+from resnext_bench.machine.host.sources import here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.doctor.findings import plain
+from resnext_bench.machine.host.sources import plain
 
 LOCK: Final = Path("/tmp/resnext-bench.lock")
 _ATTEMPTS: Final = 5

@@ -97,7 +97,7 @@ class Sweep:
             )
         ]
         for setting, result in zip(settings, played.results, strict=True):
-            for reason in judge(result, GpuUse(), Thresholds()).found.invalid:
+            for reason in judge(result, GpuUse(), Thresholds()).invalid:
                 self.doubts.setdefault(reason.group, []).append((setting, reason))
         images = self.setup.config.global_batch_size
         return [

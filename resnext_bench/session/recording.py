@@ -14,6 +14,7 @@ from resnext_bench.machine.fingerprint import changes_speed, fingerprint
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.figures.attribution import Sides, attribute
 from resnext_bench.reports.figures.cost import cost_of
+from resnext_bench.reports.figures.notes import facts_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.figures.window import (
     Window,
@@ -42,7 +43,6 @@ from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns
 from resnext_bench.reports.store.files import describe
-from resnext_bench.reports.verdicts.notes import facts_of
 from resnext_bench.session.data import epoch_note, record_of
 from resnext_bench.session.setup import Setup
 from resnext_bench.version import own_version
@@ -121,7 +121,7 @@ class Recording:
         if self.setup.member:
             self.seen = topology_seen(self.setup.topology, result)
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
-        judged = judge(result, use, self.setup.thresholds).found
+        judged = judge(result, use, self.setup.thresholds)
         unseen = self._unseen(use, window.window_s)
         found = msgspec.structs.replace(judged, notes=(*judged.notes, *unseen))
         losses = [samples.loss for samples in result.samples]

@@ -39,7 +39,7 @@ def seen() -> GpusSeen:
         busy(watch, 5.0)
         found = watch.report()
     assert found.seen is not None
-    assert (found.lost, found.tells_reasons) == ((), True)
+    assert (found.lost_gpus, found.tells_reasons) == ((), True)
     return found.seen
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from resnext_bench.machine.doctor.findings import Activity, Sources
+from resnext_bench.machine.doctor.findings import Activity
+from resnext_bench.machine.host.sources import Sources
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGES_PER_MIB = 2**20 // os.sysconf("SC_PAGE_SIZE")

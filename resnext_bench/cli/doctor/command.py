@@ -9,7 +9,8 @@ from resnext_bench.cli.compare.sides import refuse
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import Format, show_sections
 from resnext_bench.machine.doctor.checks import Condition, examine
-from resnext_bench.machine.doctor.findings import Finding, Severity, here
+from resnext_bench.machine.doctor.findings import Finding, Severity
+from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, Tone, summary
 from resnext_bench.wording import count_of
 

@@ -60,10 +60,11 @@ def floor_command(
 
 
 def _show(duet: Comparison, relaunch: Comparison, form: Format, *, allow_unsure: bool) -> int:
+    from resnext_bench.reports.render.notes import sentence
     from resnext_bench.reports.verdicts.floor import TooFew, floor_of
 
     try:
-        floor = floor_of(duet, relaunch)
+        floor = floor_of(duet, relaunch, sentence)
     except TooFew as few:
         print(f"the noise floor is not known: {few}", file=sys.stderr)
         print("see what disturbs: resnext-bench doctor", file=sys.stderr)

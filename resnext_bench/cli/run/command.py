@@ -91,6 +91,6 @@ def _whereabouts() -> tuple[Member | None, Machine]:
     member, machine = find_member(), inspect()
     if member is None:
         return None, machine
-    from resnext_bench.machine.host.share import own_share
+    from resnext_bench.machine.share import own_share
 
     return member, own_share(machine, member)

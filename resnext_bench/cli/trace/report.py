@@ -20,10 +20,10 @@ from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, trace_files
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
 from resnext_bench.reports.trace.reading.source import Progress as Watch
 from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.report import report
-from resnext_bench.reports.trace.work.ranks import Collectives, collectives, ranks
 
 _SHORT: Final = 20 << 20
 """Bytes of files that are read before a bar could be looked at."""

@@ -29,6 +29,7 @@ from resnext_bench.lab.kept import (
 )
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.figures.validity import GpuUse, judge
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.stats.effects import t_interval, to_percent
@@ -84,7 +85,7 @@ def _session(number: int) -> dict[str, Any]:
     invalid = [
         f"{run.config.model}: {why}"
         for run, result in zip(runs, played.results, strict=True)
-        for why in judge(result, GpuUse(), Thresholds()).invalid
+        for why in sentences(judge(result, GpuUse(), Thresholds()).invalid)
     ]
     return {
         "date": this_second(),

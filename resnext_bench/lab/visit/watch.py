@@ -9,6 +9,7 @@ from resnext_bench.launch.watch import POLL_S
 from resnext_bench.machine.gpu.monitor import monitor, visible_gpus
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.reports.figures.validity import GpuUse
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.machine import GpusSeen, known
 
 STEADY_PERCENT: Final = 3.0
@@ -77,7 +78,7 @@ def told(use: GpuUse) -> Iterator[str]:
     if seen is None:
         yield "the driver told nothing of the clocks"
         return
-    yield from use.lost
+    yield from sentences(use.lost_gpus)
     for least, most in zip(known(seen.sm_least_mhz), known(seen.sm_most_mhz), strict=True):
         if 100 * (most - least) > STEADY_PERCENT * most:
             yield f"clocks moved between {least:,.0f} and {most:,.0f} MHz"

@@ -6,17 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Process,
-    Sources,
-    plain,
-    read,
-    read_number,
-    read_table,
-)
+from resnext_bench.machine.doctor.findings import Activity, Process
 from resnext_bench.machine.host import cgroup
 from resnext_bench.machine.host.cores import CpuReading, read_cpu
+from resnext_bench.machine.host.sources import Sources, plain, read, read_number, read_table
 
 SAMPLE_S: Final = 1.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -11,16 +11,9 @@ from datetime import datetime
 from resnext_bench.machine import lock
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.activity import sample
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Severity,
-    Sources,
-    fine,
-    hidden,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
+from resnext_bench.machine.host.sources import Sources
 
 CHECKS: tuple[Check, ...] = (
     *load.CHECKS,

@@ -7,16 +7,9 @@ from math import floor
 from pathlib import PurePath
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Severity,
-    Sources,
-    fine,
-    plain,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine
 from resnext_bench.machine.host import cgroup
+from resnext_bench.machine.host.sources import Sources, plain
 from resnext_bench.wording import count_of
 
 _OFF: Final = frozenset({"", "0", "off", "false", "no", "none"})

@@ -5,18 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Finding,
-    Severity,
-    cpu_list,
-    fine,
-    hidden,
-    plain,
-    read,
-)
+from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
 from resnext_bench.machine.gpu.boards import read_board
 from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, GpuLost
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
+from resnext_bench.machine.host.sources import cpu_list, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()

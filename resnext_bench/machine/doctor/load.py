@@ -9,10 +9,10 @@ from resnext_bench.machine.doctor.findings import (
     Finding,
     Process,
     Severity,
-    Sources,
     fine,
     hidden,
 )
+from resnext_bench.machine.host.sources import Sources
 from resnext_bench.reports.schema.record import Thresholds
 
 _NAMED: Final = 3

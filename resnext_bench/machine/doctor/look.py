@@ -6,7 +6,8 @@ from typing import Final
 
 from resnext_bench.machine.doctor.activity import difference, read_counters
 from resnext_bench.machine.doctor.checks import examine
-from resnext_bench.machine.doctor.findings import Finding, Severity, Sources, here
+from resnext_bench.machine.doctor.findings import Finding, Severity
+from resnext_bench.machine.host.sources import Sources, here
 from resnext_bench.machine.lock import Holder, holder
 
 LEAST_S: Final = 0.5

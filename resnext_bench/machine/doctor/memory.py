@@ -3,19 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Severity,
-    Sources,
-    fine,
-    hidden,
-    read,
-    read_number,
-    read_table,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
 from resnext_bench.machine.host import cgroup
+from resnext_bench.machine.host.sources import Sources, read, read_number, read_table
 
 _SWAPPING_MIB_S: Final = 1.0
 _LOW_PERCENT: Final = 10.0

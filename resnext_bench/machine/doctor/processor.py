@@ -4,18 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Severity,
-    Sources,
-    cpu_list,
-    fine,
-    hidden,
-    read,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
 from resnext_bench.machine.host import cgroup, virtual
+from resnext_bench.machine.host.sources import Sources, cpu_list, read
 from resnext_bench.machine.inventory import parse_cpu_list
 
 _STEADY_CLOCKS: Final = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")

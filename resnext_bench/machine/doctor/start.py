@@ -5,16 +5,8 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Severity,
-    Sources,
-    fine,
-    hidden,
-    plain,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
+from resnext_bench.machine.host.sources import Sources, plain
 
 _MOST_UNCOMPILED: Final = 0.5
 

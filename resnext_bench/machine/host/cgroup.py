@@ -7,7 +7,7 @@ to the top of the mount. Inside a container the top is often all that can be see
 from collections.abc import Iterator
 from pathlib import Path
 
-from resnext_bench.machine.doctor.findings import Sources, read, read_number, read_table
+from resnext_bench.machine.host.sources import Sources, read, read_number, read_table
 
 
 def groups(sources: Sources, controller: str) -> list[Path]:

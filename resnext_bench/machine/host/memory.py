@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.host import cgroup
+from resnext_bench.machine.host.sources import here
 
 _PROC: Final = Path("/proc")
 FOLDER: Final = Path("/dev/shm")

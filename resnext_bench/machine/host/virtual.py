@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from resnext_bench.machine.doctor.findings import Sources, read
+from resnext_bench.machine.host.sources import Sources, read
 
 _CONTAINERS: Final = {
     "docker": "docker",

@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.machine import GpusSeen
 from resnext_bench.reports.schema.notes import Found, Note, NoteKind, note
 from resnext_bench.reports.schema.record import Thresholds
@@ -14,23 +13,6 @@ from resnext_bench.reports.schema.samples import RankFacts, SessionResult
 
 LEAST_CORE_S = 1.0
 """Core-seconds below which the kernel's ticks of 10 ms say too little about who had the cores."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """What was found of a session: reasons that make it invalid, and notes that do not."""
-
-    found: Found
-
-    @property
-    def invalid(self) -> tuple[str, ...]:
-        """The reasons in words."""
-        return sentences(self.found.invalid)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The notes in words."""
-        return sentences(self.found.notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +34,6 @@ class GpuUse:
     """GPU by GPU."""
     moments: Mapping[str, list[float | None]] = field(default_factory=dict)
     """Their answers as columns, a row for each GPU and moment."""
-
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """GPUs that went away, in words."""
-        return sentences(self.lost_gpus)
 
     def shared(self) -> "GpuUse":
         """The same for one side of a duet: what the boards took, both took together."""
@@ -129,7 +106,7 @@ def _core_s(facts: RankFacts) -> float:
     return len(facts.affinity) * facts.counted_s
 
 
-def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
+def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
     """Apply every guard of DESIGN's "Invalid" to one session."""
     facts = result.facts
     loss = _cores_lost(result, limits)
@@ -144,7 +121,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Verdict:
         *_left_out(facts),
         *(note("told", text=text) for text in facts[0].notes),
     )
-    return Verdict(found=Found(invalid=invalid, notes=notes))
+    return Found(invalid=invalid, notes=notes)
 
 
 def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:

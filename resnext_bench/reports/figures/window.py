@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.validity import CoresLost, cores_lost
 from resnext_bench.reports.schema.machine import GpusSeen
-from resnext_bench.reports.schema.record import Figures, Interval, Session, Steadiness
+from resnext_bench.reports.schema.record import Figures, Interval, Session, SlowSteps, Steadiness
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.stats.effects import t_interval
+from resnext_bench.reports.stats.rhythm import find_rhythm
 from resnext_bench.reports.stats.steady import steady
 from resnext_bench.reports.stats.summary import phase_split, slowest_rank, step_times, throughput
-from resnext_bench.reports.verdicts.pairs import slow_steps_of
 
 Table = NDArray[np.int64]
 
@@ -128,3 +128,20 @@ def _column(result: SessionResult, name: str) -> Table:
     rows = [getattr(samples, name) for samples in result.samples]
     table: Table = np.array(rows, dtype=np.int64)
     return table
+
+
+def slow_steps_of(
+    step_ms: NDArray[np.float64], places: NDArray[np.int64] | None = None
+) -> SlowSteps | None:
+    """Return the slow steps among [n], as the record holds them; None where they cost nothing."""
+    found = find_rhythm(step_ms, places)
+    if found is None:
+        return None
+    return SlowSteps(
+        every=found.every,
+        slow=found.slow,
+        steps=found.steps,
+        slow_ms=round(found.slow_ms, 4),
+        longest_ms=round(found.longest_ms, 4),
+        cost_percent=round(found.cost_percent, 3),
+    )

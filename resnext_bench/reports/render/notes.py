@@ -7,8 +7,8 @@ They are made here and stored beside the facts; whoever decides something asks t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
+from resnext_bench.reports.figures.notes import OfKind
 from resnext_bench.reports.schema.notes import Found, Note
-from resnext_bench.reports.verdicts.notes import OfKind
 
 MOST_LISTED: Final = 8
 """Sessions named with a note."""

@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from resnext_bench.reports.render.kernel_names import fitting
 from resnext_bench.reports.render.model import (
     Column,
     Figure,
@@ -23,7 +24,6 @@ from resnext_bench.reports.render.model import (
     Value,
     rows_of,
 )
-from resnext_bench.reports.render.trace.kernel_names import fitting
 
 STYLES: Final[dict[Tone, str]] = {
     "plain": "",

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport, Trust
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.identity import identity
-from resnext_bench.reports.trace.time.idle import idle
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found

@@ -1,13 +1,14 @@
 """The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.render.notes import sentence
+from resnext_bench.reports.figures.notes import by_kind, facts_of
 from resnext_bench.reports.schema.comparison import Comparison, Design, Pair
 from resnext_bench.reports.schema.floor import Floor, Noise
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.stats.effects import (
     Interval,
     ordered_interval,
@@ -19,7 +20,6 @@ from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.power import sessions_needed, smallest_detectable
 from resnext_bench.reports.stats.verdict import MIDDLE_SHARE
 from resnext_bench.reports.verdicts.judge import CONFIDENCE, counted, effects_of, range_of
-from resnext_bench.reports.verdicts.notes import by_kind, facts_of
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,11 @@ class TooFew(ValueError):
     """Too few sessions count; the text says how many, and why."""
 
 
-def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:
+Say = Callable[[Note], str]
+"""Puts a note into words."""
+
+
+def floor_of(duet: Comparison, relaunch: Comparison, say: Say) -> Floor:
     """Work it out from an A/A comparison of each design, taken in turn.
 
     Raises TooFew where less than `FEWEST` sessions of one of them count.
@@ -45,8 +49,8 @@ def floor_of(duet: Comparison, relaunch: Comparison) -> Floor:
     quiet = [pair.quiet_percent for pair in duet.pairs if pair.quiet_percent is not None]
     levels = welch_interval(_levels(relaunch), _levels(duet), CONFIDENCE)
     return Floor(
-        duet=_noise(duet),
-        relaunch=_noise(relaunch),
+        duet=_noise(duet, say),
+        relaunch=_noise(relaunch, say),
         contamination=range_of(levels),
         quiet_percent=max(quiet, default=0.0),
     )
@@ -65,7 +69,7 @@ def _require_enough(record: Comparison) -> None:
     )
 
 
-def _noise(record: Comparison) -> Noise:
+def _noise(record: Comparison, say: Say) -> Noise:
     valid = counted(record.pairs)
     effect = _effect(valid, record.design)
     sd = effect.error * float(np.sqrt(len(valid)))
@@ -73,7 +77,7 @@ def _noise(record: Comparison) -> Noise:
     return Noise(
         id=record.id,
         design=record.design,
-        notes=_notes(record),
+        notes=_notes(record, say),
         sessions=len(valid),
         invalid=len(record.pairs) - len(valid),
         sd_percent=to_percent(sd),
@@ -98,7 +102,7 @@ def _noise(record: Comparison) -> Noise:
     )
 
 
-def _notes(record: Comparison) -> tuple[str, ...]:
+def _notes(record: Comparison, say: Say) -> tuple[str, ...]:
     """What disturbed its sessions, each kind once."""
     found = ((pair.number, facts_of(pair)) for pair in record.pairs)
     kinds = by_kind(
@@ -107,8 +111,7 @@ def _notes(record: Comparison) -> tuple[str, ...]:
         for one in (*facts.notes, *facts.unsteady, *facts.invalid)
     )
     return tuple(
-        f"{record.design}, {len(one.sessions)} of {len(record.pairs)} sessions: "
-        f"{sentence(one.first)}"
+        f"{record.design}, {len(one.sessions)} of {len(record.pairs)} sessions: {say(one.first)}"
         for one in kinds
     )
 

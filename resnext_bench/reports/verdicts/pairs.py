@@ -7,11 +7,11 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.figures.window import slow_steps_of
 from resnext_bench.reports.schema.comparison import PHASES, Drift
 from resnext_bench.reports.schema.record import SlowSteps
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.reports.stats.effects import session_effect
-from resnext_bench.reports.stats.rhythm import find_rhythm
 from resnext_bench.reports.stats.summary import slowest_rank
 from resnext_bench.reports.stats.trend import fitted_trend, session_trend
 
@@ -98,21 +98,6 @@ def of_steps(a_ms: Floats, b_ms: Floats) -> Measured:
 def total_effect(a_ms: Floats, b_ms: Floats) -> float:
     """Return the log ratio of the mean steps: of all time over all steps, b over a."""
     return log(float(b_ms.mean()) / float(a_ms.mean()))
-
-
-def slow_steps_of(step_ms: Floats, places: NDArray[np.int64] | None = None) -> SlowSteps | None:
-    """Return the slow steps among [n], as the record holds them; None where they cost nothing."""
-    found = find_rhythm(step_ms, places)
-    if found is None:
-        return None
-    return SlowSteps(
-        every=found.every,
-        slow=found.slow,
-        steps=found.steps,
-        slow_ms=round(found.slow_ms, 4),
-        longest_ms=round(found.longest_ms, 4),
-        cost_percent=round(found.cost_percent, 3),
-    )
 
 
 def drift_of(*sides_ms: Floats) -> Drift | None:

@@ -13,6 +13,7 @@ import msgspec
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.reports.figures.notes import facts_of
 from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.schema.comparison import Design, Difference, Order, Pair, Side
 from resnext_bench.reports.schema.config import RunConfig
@@ -20,7 +21,6 @@ from resnext_bench.reports.schema.notes import SIDES, Found, Note, note
 from resnext_bench.reports.schema.record import Environment, Session, Status, Steadiness
 from resnext_bench.reports.stats.steady import FEWEST_STEPS
 from resnext_bench.reports.store.facts import word
-from resnext_bench.reports.verdicts.notes import facts_of
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
 from resnext_bench.session.compare.contest import Tick
 from resnext_bench.session.compare.periods import fit_blocks, most_steps

@@ -13,6 +13,7 @@ import msgspec
 from resnext_bench.errors import Interrupted, NotKept, cannot_write, is_of_the_environment
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.host.process import undisturbed
+from resnext_bench.reports.figures.notes import by_kind, facts_of
 from resnext_bench.reports.render.notes import of_lost_sessions, of_sessions
 from resnext_bench.reports.schema.comparison import (
     Comparison,
@@ -43,7 +44,6 @@ from resnext_bench.reports.verdicts.judge import (
     judge_pairs,
     told_figures,
 )
-from resnext_bench.reports.verdicts.notes import by_kind, facts_of
 from resnext_bench.version import own_version
 
 STATE: Final = "state.json"

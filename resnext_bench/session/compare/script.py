@@ -30,9 +30,9 @@ from resnext_bench.launch.script import (
 )
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.logs import tail
-from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.host.others import watch_others
 from resnext_bench.machine.host.page_faults import Faults
+from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.render.words import duration

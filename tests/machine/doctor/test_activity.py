@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.machine.doctor.activity import sample
-from resnext_bench.machine.doctor.findings import Activity, here
+from resnext_bench.machine.doctor.findings import Activity
+from resnext_bench.machine.host.sources import here
 from tests.machine.made_kernel import PAGES_PER_MIB, PID, TICKS_PER_S, MadeKernel
 
 SECOND = TICKS_PER_S

@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.checks import CHECKS, Condition, examine
-from resnext_bench.machine.doctor.findings import (
-    Activity,
-    Check,
-    Finding,
-    Process,
-    Severity,
-    cpu_list,
-    here,
-)
+from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Process, Severity
+from resnext_bench.machine.host.sources import cpu_list, here
 from resnext_bench.machine.inventory import parse_cpu_list
 from resnext_bench.machine.lock import Holder
 from tests.machine.doctor.test_gpus import GPU

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from resnext_bench.machine.doctor.findings import here
 from resnext_bench.machine.host import others
 from resnext_bench.machine.host.cores import CpuReading
 from resnext_bench.machine.host.others import watch_others
+from resnext_bench.machine.host.sources import here
 
 BUSY = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
 

@@ -11,7 +11,6 @@ from resnext_bench.reports.figures.validity import (
     cores_lost_percent,
     judge,
 )
-from resnext_bench.reports.render.notes import sentence, sentences
 from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.schema.samples import RankFacts, SessionResult
@@ -28,7 +27,7 @@ def two_ranks(*facts: RankFacts, hosts: tuple[str, str] = ("host-a", "host-a")) 
 
 
 def verdict(*facts: RankFacts, gpu: GpuUse | None = None) -> Found:
-    return judge(two_ranks(*facts), gpu or GpuUse(), Thresholds()).found
+    return judge(two_ranks(*facts), gpu or GpuUse(), Thresholds())
 
 
 def lost(seconds: float, rank: int = 0) -> RankFacts:
@@ -44,12 +43,10 @@ def test_a_sound_session_has_neither_reasons_nor_notes() -> None:
     assert verdict() == Found()
 
 
-def test_a_verdict_says_in_words_what_was_found() -> None:
+def test_reasons_and_notes_of_one_session() -> None:
     result = two_ranks(lost(2.0), made_facts(1, losses_finite=False))
     found = judge(result, GpuUse(), Thresholds())
-    assert found.invalid == sentences(found.found.invalid)
-    assert found.notes == sentences(found.found.notes)
-    assert kinds((*found.found.invalid, *found.found.notes)) == ["loss_not_finite", "cores_lost"]
+    assert kinds((*found.invalid, *found.notes)) == ["loss_not_finite", "cores_lost"]
 
 
 def test_loss_that_is_not_finite() -> None:
@@ -177,7 +174,6 @@ def test_a_lost_gpu_is_invalid() -> None:
     gone = note("lost_gpu", gpu=1, after_s=12.0, said="GPU is lost")
     found = GpuUse(lost_gpus=(gone,))
     assert verdict(gpu=found).invalid == (gone,)
-    assert found.lost == (sentence(gone),)
 
 
 def test_reasons_that_are_not_told_are_a_note() -> None:
@@ -206,7 +202,7 @@ def test_ranks_of_one_host_are_summed_and_hosts_are_not() -> None:
     assert cores_lost_percent(two_ranks(*facts)) == pytest.approx(20)  # 4 of 20
     apart = two_ranks(*facts, hosts=("host-a", "host-b"))
     assert cores_lost_percent(apart) == pytest.approx(40)  # 4 of host-a's 10
-    assert judge(apart, GpuUse(), Thresholds()).found.invalid
+    assert judge(apart, GpuUse(), Thresholds()).invalid
 
 
 def test_more_cores_make_the_same_loss_a_smaller_share() -> None:
@@ -249,7 +245,7 @@ def test_gradients_of_another_format(gradients: str, noted: bool) -> None:
 def test_limits_are_those_given() -> None:
     limits = Thresholds(cores_lost_percent=1.0, throttled_percent=50.0)
     gpu = GpuUse(throttled_percent=40.0)
-    (reason,) = judge(two_ranks(lost(0.4), made_facts(1)), gpu, limits).found.invalid
+    (reason,) = judge(two_ranks(lost(0.4), made_facts(1)), gpu, limits).invalid
     assert (reason.kind, reason.values["limit"]) == ("cores_lost", 1.0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from resnext_bench.cli.doctor import command
 from resnext_bench.machine.doctor.checks import examine
-from resnext_bench.machine.doctor.findings import here
+from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.networks.architectures import model_rows
 from resnext_bench.reports.render import comparison, loaders, networks, run
 from resnext_bench.reports.render.markdown import escaped, markdown

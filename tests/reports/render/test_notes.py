@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from resnext_bench.reports.figures.notes import OfKind
 from resnext_bench.reports.render.notes import (
     WORDS,
     in_record,
@@ -12,7 +13,6 @@ from resnext_bench.reports.render.notes import (
     sentence,
 )
 from resnext_bench.reports.schema.notes import Found, NoteKind, note
-from resnext_bench.reports.verdicts.notes import OfKind
 
 LOST = {"percent": 12.4, "others": 12.4, "steal": 0.0}
 TWO = {"count": 2, "first": "aux.b"}

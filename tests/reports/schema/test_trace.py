@@ -8,8 +8,8 @@ import pytest
 
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport, schema
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.report import report
-from resnext_bench.reports.trace.work.ranks import collectives, ranks
 from tests.reports.trace.made import Made
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.report import report
-from resnext_bench.reports.trace.work.ranks import collectives, ranks
 from tests.reports.trace.real import real_trace
 
 A100 = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"

@@ -1,5 +1,6 @@
 """The noise floor of a machine, from A/A comparisons whose numbers are worked out by hand."""
 
+from functools import partial
 from math import exp, log, sqrt
 
 import pytest
@@ -10,8 +11,11 @@ from resnext_bench.reports.render.notes import sentence
 from resnext_bench.reports.schema.comparison import Comparison, Pair
 from resnext_bench.reports.schema.notes import Found, Note, note
 from resnext_bench.reports.stats.looks import plan_looks
-from resnext_bench.reports.verdicts.floor import CHANGES, SESSIONS, TooFew, floor_of
+from resnext_bench.reports.verdicts import floor
+from resnext_bench.reports.verdicts.floor import CHANGES, SESSIONS, TooFew
 from tests.reports.made_comparisons import made_comparison, made_pair
+
+floor_of = partial(floor.floor_of, say=sentence)
 
 SD_ONE_PERCENT = (0.01, 0.0, -0.01)
 """Effects with a standard deviation of exactly 1 %, as a log ratio."""

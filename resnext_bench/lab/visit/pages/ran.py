@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer
 from resnext_bench.lab.visit.pages.words import joined, table
-from resnext_bench.reports.render.trace.kernel_names import short
+from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.trace.names.classes import kernel
 
 _MOST = 110

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from resnext_bench.reports.render.bars import bar
+from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Column, Table, Tone
-from resnext_bench.reports.render.trace.kernel_names import short
 from resnext_bench.reports.render.trace.words import count_each, each, ms, percent, us
 from resnext_bench.reports.schema.trace import (
     ClassRow,

@@ -13,11 +13,11 @@ from resnext_bench.reports.trace.names.classes import (
     operator,
     under,
 )
-from resnext_bench.reports.trace.names.directions import resolved
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, Pass
 from resnext_bench.reports.trace.time.nest import self_times
 from resnext_bench.reports.trace.time.steps import Steps
+from resnext_bench.reports.trace.work.directions import resolved
 
 CLASSES: tuple[Class, ...] = tuple(Class)
 CORES: tuple[TensorCore, ...] = tuple(TensorCore)

@@ -6,8 +6,8 @@ import pytest
 
 from resnext_bench.reports.schema.trace import RanksReport
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.report import report
-from resnext_bench.reports.trace.work.ranks import collectives, ranks
 from tests.reports.trace.made import Made
 
 NCCL = "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)"

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.host import share
-from resnext_bench.machine.host.share import require_address, share_of, wait_for_masks
+from resnext_bench.machine import share
+from resnext_bench.machine.share import require_address, share_of, wait_for_masks
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member, variables
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from resnext_bench.reports.figures.notes import OfKind, by_kind, facts_of
 from resnext_bench.reports.render.notes import WORDS, sentence
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.verdicts.notes import OfKind, by_kind, facts_of
 from tests.reports.made_comparisons import made_pair
 from tests.reports.made_results import made_session
 
