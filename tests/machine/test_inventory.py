@@ -6,8 +6,8 @@ import pytest
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine import inventory
-from resnext_bench.machine.doctor import findings
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.host import sources
 from resnext_bench.machine.inventory import Gpu, inspect, parse_cpu_list
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
@@ -32,7 +32,7 @@ class Kernel:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self._root = tmp_path
         monkeypatch.setattr(inventory, "Path", self)
-        monkeypatch.setattr(findings, "Path", self)
+        monkeypatch.setattr(sources, "Path", self)
         self.write("/proc/self/cgroup", "0::/\n")
         self.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
         monkeypatch.setattr(inventory.monitor, "visible_gpus", list)
