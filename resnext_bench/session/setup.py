@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from resnext_bench.config.answers import is_installed
 from resnext_bench.config.attribution import other_threads
 from resnext_bench.config.memory import require_memory
 from resnext_bench.config.resolve import DataFacts, Resolved, resolve
+from resnext_bench.errors import CannotHere
 from resnext_bench.job import Job, Meeting, Part, SessionFolder
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
 from resnext_bench.launch.launchers import LAUNCHERS
@@ -140,6 +142,7 @@ def set_up(
     """Prepare the data, resolve the configuration and make the run's folder."""
     # What is wrong with the options is told before images are decoded, which may take minutes.
     planned, _ = _planned(request, machine, unread_data(request), member)
+    _require_torch()
     if not LAUNCHERS[planned.config.launcher].is_direct:
         require_loopback(planned.config.launcher)
     # Ranks of one node would all make or check the same images at once.
@@ -159,6 +162,15 @@ def set_up(
         member=member,
         other_threads=other_threads(resolved.config, len(topology.places[0].cores)),
     )
+
+
+def _require_torch() -> None:
+    """Refuse to train where PyTorch is missing: plans, reports and stored runs need none."""
+    if not is_installed("torch"):
+        raise CannotHere(
+            "PyTorch is not installed, and training needs it: "
+            "pip install 'resnext-bench[train]', or choose its build for your GPU first"
+        )
 
 
 def _planned(

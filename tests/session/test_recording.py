@@ -29,3 +29,10 @@ def test_wrong_options_are_told_before_a_picture_is_decoded(
     ):
         set_up(request_, LAPTOP, root=tmp_path, command=(), tell=lambda *_: None)
     assert not list(tmp_path.iterdir()), "no folder is left behind"
+
+
+def test_without_torch_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "is_installed", lambda module: module != "torch")
+    with pytest.raises(CannotHere, match=r"PyTorch is not installed.*resnext-bench\[train\]"):
+        set_up({"device": "cpu"}, LAPTOP, root=tmp_path, command=(), tell=lambda *_: None)
+    assert not list(tmp_path.iterdir())
