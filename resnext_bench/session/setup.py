@@ -169,7 +169,7 @@ def _require_torch() -> None:
     if not is_installed("torch"):
         raise CannotHere(
             "PyTorch is not installed, and training needs it: "
-            "pip install 'resnext-bench[train]', or choose its build for your GPU first"
+            "pip install 'resnext-bench[train]' (after the build of PyTorch that your GPU needs)"
         )
 
 
