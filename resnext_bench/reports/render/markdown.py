@@ -149,13 +149,16 @@ def _fold(fold: Fold) -> Iterator[str]:
 def _cell(words: Words) -> str:
     """In one line, without bars, and with the gaps that align figures on a terminal closed."""
     if isinstance(words, Text):
-        # A bar parts cells even within code.
-        return "".join(
-            _piece(one).replace("|", "\\|") if isinstance(one, Code) else _piece(one)
-            for one in words.pieces
-        ).strip()
+        return "".join(map(_piece_of_cell, words.pieces)).strip()
     plain = _BARS.sub("", words).strip()
     return _SPACES.sub(" &nbsp; ", escaped(plain))
+
+
+def _piece_of_cell(piece: Piece) -> str:
+    """A bar ends a cell even within backticks, and cannot be escaped there behind a backslash."""
+    if isinstance(piece, Code) and "|" in piece.text:
+        return f"<code>{escaped(piece.text)}</code>"
+    return _piece(piece)
 
 
 def _said(words: Words) -> str:
