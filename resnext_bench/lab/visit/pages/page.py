@@ -85,22 +85,26 @@ def sections(
 
 def of_file(name: str, results: Results, drawn: Sequence[str] = ()) -> Iterator[Section]:
     """Yield all of one file, real GPUs with three sentences first; `drawn` are its pictures."""
-    facts, file = results.facts, f"gpu/{name}.json"
-    images = {
-        which: (Picture(path=f"gpu/{name}-{which}.svg", alternative=which),) for which in drawn
-    }
-    yield Heading(text=f"{facts.device}, {results.date}", level=2)
-    yield from [Paragraph(text=_MINIATURE)] if facts.is_miniature else sentences(results)
+    file = f"gpu/{name}.json"
+    yield Heading(text=f"{results.facts.device}, {results.date}", level=2)
+    if results.facts.is_miniature:
+        yield Paragraph(text=_MINIATURE)
+    yield from sentences(results)
     yield from wrong(results)
     yield about(results)
-    numbers = inline("All numbers as they were measured: ", Link(file, to=file), ".")
-    yield Paragraph(text=numbers)
+    yield Paragraph(text=inline("All numbers as they were measured: ", Link(file, to=file), "."))
     yield from tests(results)
     yield from device(results)
     yield from training(results)
-    yield from images.get("training", ())
+    yield from _picture(name, "training", drawn)
     yield from kernels(results)
     yield from convs(results)
-    yield from images.get("convs", ())
+    yield from _picture(name, "convs", drawn)
     yield from trust(results)
     yield from undone(results)
+
+
+def _picture(name: str, which: str, drawn: Sequence[str]) -> Iterator[Section]:
+    """Yield the picture where it was drawn."""
+    if which in drawn:
+        yield Picture(path=f"gpu/{name}-{which}.svg", alternative=which)
