@@ -1,19 +1,33 @@
-"""Draws a report as Markdown, fit to be pasted into a pull request.
+"""Draws reports and pages as Markdown, fit to be pasted into a pull request.
 
 GitHub's flavour: what was found stands first and strong, tables are pipe tables, and nothing of it
 can be taken for markup.
 """
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
     Column,
+    Fold,
+    Footnotes,
+    Heading,
     Line,
+    Link,
+    Paragraph,
+    Picture,
+    Piece,
     Section,
+    Strong,
     Summary,
     Table,
+    Text,
+    Words,
     rows_of,
     text_of,
 )
@@ -24,6 +38,8 @@ _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """Line breaks of all kinds among them."""
 _SPACES: Final = re.compile(r"\s{2,}")
+_ADDRESS: Final = "/:?#@!$&'*+,;=%~"
+"""Signs that an address keeps; brackets and spaces would end it."""
 
 
 def markdown(sections: Iterable[Section]) -> str:
@@ -51,13 +67,29 @@ def _block(section: Section) -> str:
             return "\n".join(_summary(section))
         case Table():
             return "\n".join(_table(section))
+        case Heading():
+            return f"{'#' * section.level} {escaped(section.text)}"
+        case Paragraph():
+            return _said(section.text)
+        case Bullets():
+            return "\n".join(f"- {_said(item)}" for item in section.items)
+        case Footnotes():
+            return "  \n".join(_footnotes(section))
+        case Picture():
+            return f"!{_link(section.alternative, section.path)}"
+        case Fold():
+            return "\n\n".join(_fold(section))
 
 
 def _code(lines: Sequence[str]) -> str:
     """Somebody's output, in a fence longer than any in it."""
-    longest = max((len(found) for line in lines for found in re.findall(r"`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max(3, 1 + max(map(_ticks, lines)))
     return "\n".join([f"{fence}text", *lines, fence])
+
+
+def _ticks(text: str) -> int:
+    """The most backticks in a row."""
+    return max(map(len, re.findall(r"`+", text)), default=0)
 
 
 def _line(line: Line) -> str:
@@ -75,7 +107,8 @@ def _summary(summary: Summary) -> Iterator[str]:
     yield "|---|---|"
     for group in summary.groups:
         for name, value in group:
-            yield f"| {_cell(name)} | {_cell(text_of(value))} |"
+            told = value if isinstance(value, Text) else text_of(value)
+            yield f"| {_cell(name)} | {_cell(told)} |"
     if summary.caption:
         yield from ("", f"`{summary.caption}`")
 
@@ -101,10 +134,59 @@ def _rule(column: Column) -> str:
     return "---:" if column.is_number else "---"
 
 
-def _cell(text: str) -> str:
+def _footnotes(notes: Footnotes) -> Iterator[str]:
+    for place, text in enumerate(notes.texts, 1):
+        yield f"{escaped(f'[{place}]')} {_said(text)}"
+
+
+def _fold(fold: Fold) -> Iterator[str]:
+    """The lines between blank ones: HTML ends at a blank line, and Markdown goes on behind it."""
+    yield f"<details><summary>{html.escape(fold.summary, quote=False)}</summary>"
+    yield markdown(fold.sections).rstrip("\n")
+    yield "</details>"
+
+
+def _cell(words: Words) -> str:
     """In one line, without bars, and with the gaps that align figures on a terminal closed."""
-    plain = _BARS.sub("", text).strip()
+    if isinstance(words, Text):
+        return "".join(map(_piece_of_cell, words.pieces)).strip()
+    plain = _BARS.sub("", words).strip()
     return _SPACES.sub(" &nbsp; ", escaped(plain))
+
+
+def _piece_of_cell(piece: Piece) -> str:
+    """A bar ends a cell even within backticks, and cannot be escaped there behind a backslash."""
+    if isinstance(piece, Code) and "|" in piece.text:
+        return f"<code>{escaped(piece.text)}</code>"
+    return _piece(piece)
+
+
+def _said(words: Words) -> str:
+    pieces = (words,) if isinstance(words, str) else words.pieces
+    return "".join(map(_piece, pieces))
+
+
+def _piece(piece: Piece) -> str:
+    match piece:
+        case Code():
+            return _code_span(piece.text)
+        case Strong():
+            return f"**{escaped(piece.text)}**"
+        case Link():
+            return _link(piece.text, piece.to)
+        case _:
+            return escaped(piece)
+
+
+def _code_span(text: str) -> str:
+    """Code within a line, between more backticks than there are in it."""
+    plain = _CONTROLS.sub(" ", text)
+    fence, gap = "`" * (_ticks(plain) + 1), " " if "`" in plain else ""
+    return f"{fence}{gap}{plain}{gap}{fence}"
+
+
+def _link(text: str, to: str) -> str:
+    return f"[{escaped(text)}]({quote(to, safe=_ADDRESS)})"
 
 
 def escaped(text: str) -> str:

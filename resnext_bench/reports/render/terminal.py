@@ -1,4 +1,4 @@
-"""Draws a report on a terminal, whatever its width."""
+"""Draws reports and pages on a terminal, whatever its width."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,33 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table as RichTable
-from rich.text import Text
+from rich.text import Text as RichText
 
 from resnext_bench.reports.render.kernel_names import fitting
 from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
     Column,
     Figure,
     Flow,
+    Fold,
+    Footnotes,
+    Heading,
     Line,
+    Link,
+    Paragraph,
+    Picture,
+    Piece,
     Section,
+    Strong,
     Summary,
     Table,
     Tone,
     Value,
+    Words,
+    inline,
     rows_of,
+    text_of,
 )
 
 STYLES: Final[dict[Tone, str]] = {
@@ -37,6 +50,10 @@ STYLES: Final[dict[Tone, str]] = {
     "apart": "magenta",
 }
 _LABELS: Final[dict[Tone, str]] = STYLES | {"warning": "yellow"}
+_HEADINGS: Final = {1: "bold underline", 2: "bold"}
+"""By level; those further down are underlined."""
+_SET_APART: Final = (Heading, Paragraph, Bullets, Picture, Fold)
+"""Sections of pages, which a blank line parts from what stands before them."""
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _UNBOUNDED: Final = 10_000
 _LEAST_NAME, _SHORTEST_NAME = 24, 8
@@ -45,7 +62,9 @@ _LEAST_NAME, _SHORTEST_NAME = 24, 8
 
 def draw(console: Console, sections: Iterable[Section]) -> None:
     """Print sections one below the other."""
-    for section in sections:
+    for place, section in enumerate(sections):
+        if place and isinstance(section, _SET_APART):
+            console.print()
         match section:
             case Line():
                 console.print(_line(section), soft_wrap=section.is_command)
@@ -53,12 +72,69 @@ def draw(console: Console, sections: Iterable[Section]) -> None:
                 console.print(_summary(section))
             case Table():
                 console.print(_fitting(console, section))
+            case Fold():
+                console.print(RichText(section.summary, style="bold"))
+                draw(console, section.sections)
+            case _:
+                console.print(_prose(section))
 
 
-def _line(line: Line) -> Text:
+def _prose(section: Heading | Paragraph | Bullets | Footnotes | Picture) -> RenderableType:
+    match section:
+        case Heading():
+            return RichText(section.text, style=_HEADINGS.get(section.level, "underline"))
+        case Paragraph():
+            return _said(section.text)
+        case Bullets():
+            return _listed(("-", item) for item in section.items)
+        case Footnotes():
+            return _listed((f"[{place}]", one) for place, one in enumerate(section.texts, 1))
+        case Picture():
+            return _said(inline("picture: ", Link(section.alternative, to=section.path)))
+
+
+def _listed(items: Iterable[tuple[str, Words]]) -> RichTable:
+    """Items whose lines all begin behind their marks."""
+    grid = RichTable.grid(padding=(0, 1, 0, 0))
+    for mark, words in items:
+        grid.add_row(RichText(mark), _said(words))
+    return grid
+
+
+def _said(words: Words) -> RichText:
+    if isinstance(words, str):
+        return RichText(words)
+    return RichText.assemble(*map(_piece, words.pieces))
+
+
+def _piece(piece: Piece) -> RichText:
+    match piece:
+        case Code():
+            return RichText(piece.text, style=STYLES["name"])
+        case Strong():
+            return RichText(piece.text, style=STYLES["strong"])
+        case Link():
+            # A terminal cannot be relied upon to follow links: an address that the words do not
+            # tell stands behind them.
+            told = piece.text if piece.text == piece.to else f"{piece.text} ({piece.to})"
+            return RichText(told)
+        case _:
+            return RichText(piece)
+
+
+def _plain_rows(table: Table) -> list[tuple[str, ...]]:
+    """Cells as they will stand there, to be counted and cut."""
+    return [tuple(map(_plain_text, row)) for row in rows_of(table)]
+
+
+def _plain_text(words: Words) -> str:
+    return words if isinstance(words, str) else _said(words).plain
+
+
+def _line(line: Line) -> RichText:
     if line.is_output:
-        return Text("  ", style="dim").append_text(Text.from_ansi(line.text))
-    text = Text()
+        return RichText("  ", style="dim").append_text(RichText.from_ansi(line.text))
+    text = RichText()
     if line.label:
         text.append(f"{line.label} ", style=_LABELS[line.label_tone])
     text.append(line.text, style=STYLES[line.tone])
@@ -80,7 +156,7 @@ def _summary(summary: Summary) -> RichTable:
     table.add_column()
     for group in summary.groups:
         for name, value in group:
-            table.add_row(Text(name), _value(value))
+            table.add_row(RichText(name), _value(value))
         table.add_section()
     return table
 
@@ -90,9 +166,9 @@ def _value(value: Value) -> RenderableType:
         case Flow():
             return _Flowing(value)
         case Figure():
-            return Text.assemble((value.value, "bold green"), value.rest)
+            return RichText.assemble((value.value, "bold green"), value.rest)
         case _:
-            return Text(value)
+            return _said(value)
 
 
 class _Flowing:
@@ -108,7 +184,7 @@ class _Flowing:
         lines = textwrap.wrap(
             text, options.max_width, break_long_words=False, break_on_hyphens=False
         )
-        yield Text("\n".join(lines).replace(_NO_BREAK, " "))
+        yield RichText("\n".join(lines).replace(_NO_BREAK, " "))
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         text = self._flow.text
@@ -139,13 +215,14 @@ def _going(table: Table) -> list[int]:
 
 def _with_name(table: Table, width: int) -> RichTable:
     """A table whose last column, of those that fit, takes what is left of the line."""
-    rows, shown, going = rows_of(table), list(range(len(table.columns))), _going(table)
+    rows, shown, going = _plain_rows(table), list(range(len(table.columns))), _going(table)
     while (left := width - _taken(table, shown[:-1])) < _needs(rows, shown[-1]) and going:
         shown.remove(going.pop(0))
     last = shown[-1]
     names = fitting([row[last] for row in rows], max(left, _SHORTEST_NAME))
     cut = tuple(
-        (*row[:last], name, *row[last + 1 :]) for row, name in zip(rows, names, strict=True)
+        (*row[:last], name, *row[last + 1 :])
+        for row, name in zip(rows_of(table), names, strict=True)
     )
     return _grid(replace(table, groups=(cut,)), shown, gap=1)
 
@@ -157,14 +234,15 @@ def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:
 
 def _taken(table: Table, shown: Sequence[int]) -> int:
     """Characters of a line that these columns need, spaces between them included."""
-    rows = rows_of(table)
-    widths = (max(len(table.columns[at].name), *(len(row[at]) for row in rows)) for at in shown)
+    rows = [tuple(_plain_text(column.name) for column in table.columns), *_plain_rows(table)]
+    widths = (max(len(row[at]) for row in rows) for at in shown)
     return sum(width + 2 for width in widths) + 2
 
 
 def _grid(table: Table, shown: Sequence[int], *, gap: int) -> RichTable:
     named = any(column.is_name for column in table.columns)
-    folds = any(column.may_fold for column in table.columns) and bool(rows_of(table))
+    rows = _plain_rows(table)
+    folds = any(column.may_fold for column in table.columns) and bool(rows)
     grid = RichTable(
         box=box.ROUNDED if table.is_boxed else box.SIMPLE_HEAD,
         show_edge=table.is_boxed or named,
@@ -180,12 +258,12 @@ def _grid(table: Table, shown: Sequence[int], *, gap: int) -> RichTable:
     for at in shown:
         # Where some columns fold, the others are not cut instead.
         whole = folds and not table.columns[at].may_fold
-        width = max(len(row[at]) for row in rows_of(table)) if whole else None
+        width = max(len(row[at]) for row in rows) if whole else None
         _add(grid, table.columns[at], is_first=at == 0 and not named, min_width=width)
     tones = iter(table.row_tones)
     for group in table.groups:
         for row in group:
-            cells = (Text(row[at], style=_tone(table, at, row[at])) for at in shown)
+            cells = (_toned(table, row, at) for at in shown)
             grid.add_row(*cells, style=STYLES[next(tones, "plain")])
         grid.add_section()
     return grid
@@ -193,7 +271,7 @@ def _grid(table: Table, shown: Sequence[int], *, gap: int) -> RichTable:
 
 def _add(grid: RichTable, column: Column, *, is_first: bool, min_width: int | None) -> None:
     grid.add_column(
-        Text(column.name),
+        _said(column.name),
         min_width=min_width,
         justify="right" if column.is_number else "left",
         style=STYLES[column.tone],
@@ -202,10 +280,13 @@ def _add(grid: RichTable, column: Column, *, is_first: bool, min_width: int | No
     )
 
 
-def _plain(text: str) -> Text | None:
+def _plain(text: str) -> RichText | None:
     """Text that is no markup, where there is any."""
-    return Text(text) if text else None
+    return RichText(text) if text else None
 
 
-def _tone(table: Table, at: int, text: str) -> str:
-    return STYLES[table.tones.get((at, text), "plain")]
+def _toned(table: Table, row: Sequence[Words], at: int) -> RichText:
+    words = row[at]
+    drawn, tone = _said(words), table.tones.get((at, text_of(words)), "plain")
+    drawn.style = STYLES[tone]
+    return drawn

@@ -1,6 +1,22 @@
 """A report drawn on terminals of any width."""
 
-from resnext_bench.reports.render.model import Column, Flow, Line, Table, summary
+from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
+    Column,
+    Flow,
+    Fold,
+    Footnotes,
+    Heading,
+    Line,
+    Link,
+    Paragraph,
+    Picture,
+    Strong,
+    Table,
+    inline,
+    summary,
+)
 from tests.reports.drawn import drawn
 
 
@@ -56,3 +72,58 @@ def test_nothing_is_taken_for_markup() -> None:
     report = [Line(text="[red]x", label="[b]"), summary([("[i]", "[/]")])]
     assert drawn(report, 60)[0] == "[b] [red]x"
     assert "[i]" in drawn(report, 60)[2]
+
+
+def test_a_page_reads_as_one() -> None:
+    page = [
+        Heading(text="Results [of x]", level=1),
+        Paragraph(text=inline("By ", Code("nox -s docs"), ", ", Strong("at once"), ".")),
+        Table(columns=(Column(name="n"),), groups=((("cut [1]",),),)),
+        Footnotes(texts=("after 2 rounds",)),
+        Heading(text="Below", level=2),
+        Picture(path="gpu/a.svg", alternative="rates"),
+    ]
+    assert drawn(page, 60) == [
+        "Results [of x]",
+        "",
+        "By nox -s docs, at once.",
+        "n",
+        "───────",
+        "cut [1]",
+        "[1] after 2 rounds",
+        "",
+        "Below",
+        "",
+        "picture: rates (gpu/a.svg)",
+    ]
+
+
+def test_items_hang_behind_their_marks() -> None:
+    assert drawn([Bullets(items=("one two three", "four"))], 10) == [
+        "- one two",
+        "  three",
+        "- four",
+    ]
+    assert drawn([Footnotes(texts=("one two three",))], 12) == ["[1] one two", "    three"]
+
+
+def test_what_is_folded_elsewhere_is_shown() -> None:
+    fold = Fold(summary="The same in fp32", sections=(Paragraph(text="rates"),))
+    assert drawn([fold], 40) == ["The same in fp32", "rates"]
+
+
+def test_an_address_is_told_where_its_words_do_not() -> None:
+    words = inline(Link("the kit", to="../kit.md"), " and ", Link("a.md", to="a.md"))
+    assert drawn([Paragraph(text=words)], 60) == ["the kit (../kit.md) and a.md"]
+
+
+def test_texts_in_tables_are_measured_as_they_are_shown() -> None:
+    link = inline(Link("report", to="reports/of/a/run.md"))
+    table = Table(
+        columns=(Column(name=inline(Code("name"))), Column(name="more", may_fold=True)),
+        groups=(((link, inline(Strong("some"), " more words")),),),
+    )
+    shown = drawn([table, summary([("at", link)])], 40)
+    assert shown[0].split() == ["name", "more"]
+    assert shown[2].startswith("report (reports/of/a/run.md)")
+    assert "│ at │ report (reports/of/a/run.md) │" in shown

@@ -7,7 +7,9 @@ import numpy as np
 
 from resnext_bench.lab.visit.pages.figures import Figure
 from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer, Side
-from resnext_bench.lab.visit.pages.words import NONE, figure, joined, number, table
+from resnext_bench.lab.visit.pages.tables import introduced, table
+from resnext_bench.lab.visit.pages.words import NONE, figure, number
+from resnext_bench.reports.render.model import Code, Paragraph, Section, inline
 
 MODES: Final = ("off", "limit 10", "no limit")
 _MOST_ROWS: Final = 8
@@ -17,21 +19,30 @@ _TOTALS: Final = (
 )
 _GAINS: Final = ("type", "layer", "direction", "layout", "off / limit 10", "limit 10 / no limit")
 _UNSTABLE: Final = ("type", "layer", "direction", "layout", "mode", "kernels", "worst / best")
+_WORDS: Final = inline(
+    "What cuDNN's ",
+    Code("benchmark"),
+    " is worth: all grouped convolutions of one step added up, each as often as the network has "
+    "it. ",
+    Code("off"),
+    " is the heuristic's choice; ",
+    Code("limit 10"),
+    " is PyTorch's usual, with the mean over choices made anew and what the worst of them add up "
+    "to.",
+)
 
 Sum = Callable[[Sequence[float]], float]
 
 
-def choices(found: Sequence[Layer]) -> str:
-    """Both tables; empty where there is one mode alone, as on a CPU."""
+def choices(found: Sequence[Layer]) -> Iterator[Section]:
+    """Yield its tables; nothing where there is one mode alone, as on a CPU."""
     totals = [row for typed in _types(found) for row in _totals(typed, found)]
     if not totals:
-        return ""
-    words = (
-        "What cuDNN's `benchmark` is worth: all grouped convolutions of one step added up, each as "
-        "often as the network has it. `off` is the heuristic's choice; `limit 10` is PyTorch's "
-        "usual, with the mean over choices made anew and what the worst of them add up to."
-    )
-    return joined((words, table(_TOTALS, totals), _gains(found), _stability(found)))
+        return
+    yield Paragraph(text=_WORDS)
+    yield from table(_TOTALS, totals)
+    yield from _gains(found)
+    yield from _stability(found)
 
 
 def _types(found: Sequence[Layer]) -> list[str]:
@@ -74,8 +85,8 @@ def _search(sides: Iterator[tuple[Side, ...]]) -> str:
     return number(sum(float(np.mean(each)) for each in told if each)) if any(told) else NONE
 
 
-def _gains(found: Sequence[Layer]) -> str:
-    """Where a mode pays most: times over each other, by the middle one of a mode's choices."""
+def _gains(found: Sequence[Layer]) -> Iterator[Section]:
+    """Yield where a mode pays most: ratios of times, by the middle one of a mode's choices."""
     rows = []
     for one in found:
         for direction in DIRECTIONS:
@@ -90,7 +101,7 @@ def _gains(found: Sequence[Layer]) -> str:
         f"Where it pays most ({len(told)} of the {len(rows)} that intervals tell from none); "
         "ratios of times, of each mode the choice of median speed:"
     )
-    return joined((words, table(_GAINS, told))) if told else ""
+    yield from introduced(words, table(_GAINS, told))
 
 
 def _middle(one: Layer, direction: str, layout: str, mode: str) -> Side | None:
@@ -103,12 +114,12 @@ def _middle(one: Layer, direction: str, layout: str, mode: str) -> Side | None:
     return sorted(times, key=times.__getitem__)[len(times) // 2] if times else None
 
 
-def _stability(found: Sequence[Layer]) -> str:
-    """Whether it chooses the same again, and what it costs where it does not."""
+def _stability(found: Sequence[Layer]) -> Iterator[Section]:
+    """Yield whether it chooses the same again, and what it costs where it does not."""
     cases = [case for one in found for case in _cases(one)]
     moved = [case for case in cases if case[1] > 1]
     if not cases:
-        return ""
+        return
     told = [
         f"{mode}: {sum(mode == case[0][4] for case in moved)} of "
         f"{sum(mode == case[0][4] for case in cases)}"
@@ -123,9 +134,10 @@ def _stability(found: Sequence[Layer]) -> str:
         (*case[0], f"{case[1]} in {case[3]} choices", figure(case[2]))
         for case in moved[:_MOST_ROWS]
     ]
-    more = len(moved) - len(rows)
-    left = f"{more} with less between worst and best are not shown." if more else ""
-    return joined((words, table(_UNSTABLE, rows), left))
+    yield Paragraph(text=words)
+    yield from table(_UNSTABLE, rows)
+    if more := len(moved) - len(rows):
+        yield Paragraph(text=f"{more} with less between worst and best are not shown.")
 
 
 def _control(cases: Sequence["_Case"]) -> str:

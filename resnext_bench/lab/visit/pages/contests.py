@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnext_bench.lab.visit.pages.figures import Figure, Timed, timed, wrong_sides
-from resnext_bench.lab.visit.pages.words import NONE, figure, unbroken
+from resnext_bench.lab.visit.pages.words import NONE, figure, one_line
 from resnext_bench.lab.visit.results import Results, Task
+from resnext_bench.reports.render.model import Strong, Words, inline
 
 _FIELDS = {
     "types": ("model", "batch"),
@@ -47,12 +48,12 @@ class Contest:
         cells: dict[str, dict[str, Any]] = self.task.found.get("cells", {})
         return cells
 
-    def told(self, side: str) -> str:
+    def told(self, side: str) -> Words:
         """Images/s, or why there are none."""
         if side in wrong_sides(self.task):
-            return "**wrong**"
+            return inline(Strong("wrong"))
         if why := self.task.found.get("left_out", {}).get(side):
-            return f"{NONE} ({unbroken(why)})"
+            return f"{NONE} ({one_line(why)})"
         return figure(self.timed.rate(side))
 
 

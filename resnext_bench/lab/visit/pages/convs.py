@@ -8,18 +8,11 @@ from resnext_bench.lab.visit.pages.figures import wrong_sides
 from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer, Side, layers
 from resnext_bench.lab.visit.pages.ran import ran
 from resnext_bench.lab.visit.pages.roofs import Roofs
-from resnext_bench.lab.visit.pages.words import (
-    NONE,
-    Notes,
-    error,
-    figure,
-    joined,
-    number,
-    remarks,
-    table,
-)
+from resnext_bench.lab.visit.pages.tables import headed, table
+from resnext_bench.lab.visit.pages.words import NONE, Notes, error, figure, number, remarks
 from resnext_bench.lab.visit.results import Results
 from resnext_bench.lab.visit.sizes import sizes_for
+from resnext_bench.reports.render.model import Code, Fold, Paragraph, Section, Text, inline
 
 _HEAD = (
     *("layer", "direction", "NHWC, µs", "NCHW, µs", "NHWC / NCHW", "over the floor, NHWC"),
@@ -27,41 +20,47 @@ _HEAD = (
 )
 
 
-def convs(results: Results) -> str:
-    """A table for each type, and how cuDNN chose."""
-    found = layers(results)
-    if not found:
-        return ""
-    sizes = sizes_for(results.facts.kind)
-    words = (
-        f"The grouped convolutions of `{sizes.conv_model}`, a call of each in turn; ×k: so many "
-        "layers of the network have the shape. Times are of the fastest choice in each layout. "
-        "The floor is each operand moved once at the measured copy bandwidth: 1 is a kernel that "
-        "nothing but memory limits. Tensors come from several sets in turn, more than the cache "
-        "holds; below 1, a result stayed there, or reads and writes mixed better than in a copy. "
-        "Errors are relative, of both layouts where they differ."
-    )
+def convs(results: Results) -> Iterator[Section]:
+    """Yield a table for each type, and how cuDNN chose."""
+    if found := layers(results):
+        yield from headed("Grouped convolutions", _parts(results, found))
+
+
+def _parts(results: Results, found: list[Layer]) -> Iterator[Section]:
     bandwidth = Roofs.of(results).bytes_per_s
     first, *others = dict.fromkeys(one.typed for one in found)
     of = {typed: [one for one in found if one.typed == typed] for typed in (first, *others)}
-    bodies = [_table(typed, of[typed], bandwidth) for typed in of]
-    kernels = "" if results.facts.is_miniature else ran(of[first])
-    parts = (bodies[0], kernels, choices(found), *map(_folded, others, bodies[1:]))
-    return joined(("### Grouped convolutions", words, *parts))
+    bodies = {typed: tuple(_table(typed, of[typed], bandwidth)) for typed in of}
+    yield Paragraph(text=_words(sizes_for(results.facts.kind).conv_model))
+    yield from bodies[first]
+    if not results.facts.is_miniature:
+        yield from ran(of[first])
+    yield from choices(found)
+    for typed in others:
+        # One type is enough for most readers.
+        if bodies[typed]:
+            yield Fold(summary=f"The same in {typed}", sections=bodies[typed])
 
 
-def _folded(typed: str, body: str) -> str:
-    """Told on demand: one type is enough for most readers."""
-    summary = f"<details><summary>The same in {typed}</summary>"
-    return joined((summary, body, "</details>")) if body else ""
+def _words(model: str) -> Text:
+    return inline(
+        "The grouped convolutions of ",
+        Code(model),
+        ", a call of each in turn; ×k: so many layers of the network have the shape. Times are of "
+        "the fastest choice in each layout. The floor is each operand moved once at the measured "
+        "copy bandwidth: 1 is a kernel that nothing but memory limits. Tensors come from several "
+        "sets in turn, more than the cache holds; below 1, a result stayed there, or reads and "
+        "writes mixed better than in a copy. Errors are relative, of both layouts where they "
+        "differ.",
+    )
 
 
-def _table(typed: str, found: list[Layer], bandwidth: float | None) -> str:
+def _table(typed: str, found: list[Layer], bandwidth: float | None) -> Iterator[Section]:
     notes = Notes()
     batches = {one.task.found.get("layer", {}).get("batch") for one in found} - {None}
     batch = f", batch {batches.pop()}" if len(batches) == 1 else ""
-    rows = [row for one in found for row in _rows(one, bandwidth, notes)]
-    return joined((f"**{typed}{batch}**", table(_HEAD, rows), notes.text())) if rows else ""
+    rows = (row for one in found for row in _rows(one, bandwidth, notes))
+    yield from table(_HEAD, rows, title=f"{typed}{batch}", notes=notes)
 
 
 def _rows(one: Layer, bandwidth: float | None, notes: Notes) -> Iterator[tuple[str, ...]]:

@@ -5,18 +5,18 @@ from typing import Final
 
 from resnext_bench.lab.visit.pages.figures import timed
 from resnext_bench.lab.visit.pages.roofs import Roofs, sheet_of
+from resnext_bench.lab.visit.pages.tables import headed, table
 from resnext_bench.lab.visit.pages.words import (
     NONE,
     Notes,
     error,
     figure,
-    joined,
     number,
     percent,
     remarks,
-    table,
 )
 from resnext_bench.lab.visit.results import Results, Task
+from resnext_bench.reports.render.model import Paragraph, Section
 from resnext_bench.reports.schema.machine import GpusSeen, Numbers, known
 
 _MOVED: Final = {
@@ -28,17 +28,25 @@ _MOVED: Final = {
 _DTYPES: Final = ("bf16", "fp16", "tf32", "fp32")
 
 
-def device(results: Results) -> str:
-    """What it gives, beside its data sheet."""
+_HEAD: Final = ("", "measured", "data sheet", "share", "off float64")
+
+
+def device(results: Results) -> Iterator[Section]:
+    """Yield what it gives, beside its data sheet."""
+    yield from headed("What the device gives", _parts(results))
+
+
+def _parts(results: Results) -> Iterator[Section]:
     notes = Notes()
     roofs = Roofs.of(results)
     rows = [*_bandwidths(results, roofs, notes), *_products(results, roofs, notes)]
-    sheet = sheet_of(results.facts.device)
-    source = f"{sheet.source}, dense" if sheet else "none is known for this device's name"
-    body = table(("", "measured", "data sheet", "share", "off float64"), rows)
-    told = f"Data sheet: {source}. A copy's bytes are those read and those written." if rows else ""
-    parts = (body, notes.text(), told, *_load(results))
-    return joined(("### What the device gives", *parts)) if any(parts) else ""
+    yield from table(_HEAD, rows, notes=notes)
+    if rows:
+        sheet = sheet_of(results.facts.device)
+        source = f"{sheet.source}, dense" if sheet else "none is known for this device's name"
+        words = f"Data sheet: {source}. A copy's bytes are those read and those written."
+        yield Paragraph(text=words)
+    yield from _load(results)
 
 
 def _bandwidths(results: Results, roofs: Roofs, notes: Notes) -> Iterator[tuple[str, ...]]:
@@ -73,16 +81,16 @@ def _products(results: Results, roofs: Roofs, notes: Notes) -> Iterator[tuple[st
         yield name, figure(rate.times(1e-12)), told, share, error(off.get(dtype))
 
 
-def _load(results: Results) -> Iterator[str]:
-    """Clocks, power and temperature while it multiplied."""
+def _load(results: Results) -> Iterator[Section]:
+    """Yield clocks, power and temperature while it multiplied."""
     task = results.told("device").get("load")
     if task is None or task.seen is None:
         return
     seen = task.seen
     limits = [one.power_limit_w for one in results.facts.boards if one.power_limit_w]
     limit = f" of {limits[0]:,.0f} W allowed" if limits else ""
-    yield (
-        f"Under bf16 products for {task.found.get('seconds', 0):.1f} s: clock "
+    yield Paragraph(
+        text=f"Under bf16 products for {task.found.get('seconds', 0):.1f} s: clock "
         f"{_first(seen.sm_mhz)} MHz ({_first(seen.sm_least_mhz)} to {_first(seen.sm_most_mhz)}), "
         f"power {_first(seen.power_w)} W on average and {_first(seen.power_peak_w)} W at most"
         f"{limit}, {_first(seen.temperature_c)} °C; {_held(seen, task)}."

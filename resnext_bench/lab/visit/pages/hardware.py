@@ -1,10 +1,23 @@
 """Where and when something was measured, with what, and how its tests ended."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from resnext_bench.lab.visit.pages.figures import rounds
-from resnext_bench.lab.visit.pages.words import NONE, joined, table, unbroken
-from resnext_bench.lab.visit.results import Facts, Results
+from resnext_bench.lab.visit.pages.tables import headed
+from resnext_bench.lab.visit.pages.words import NONE, one_line
+from resnext_bench.lab.visit.results import Facts, Results, Task
+from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
+    Paragraph,
+    Section,
+    Strong,
+    Summary,
+    Words,
+    inline,
+    summary,
+)
 
 _VERSIONS: Final = {
     "driver": ("driver",),
@@ -20,7 +33,7 @@ _VERSIONS: Final = {
 _ALWAYS: Final = frozenset({"driver", "CUDA", "cuDNN", "torch"})
 
 
-def about(results: Results) -> str:
+def about(results: Results) -> Summary:
     """The hardware, the software, the days."""
     facts = results.facts
     visits = "; ".join(
@@ -36,7 +49,7 @@ def about(results: Results) -> str:
         ("visits", visits or NONE),
         ("intervals", f"{100 * results.confidence:g} %, n = {n}" if n else NONE),
     ]
-    return table(("", ""), [(name, unbroken(text)) for name, text in rows])
+    return summary([(name, one_line(text)) for name, text in rows])
 
 
 def rounds_of(results: Results) -> str:
@@ -96,18 +109,23 @@ def _software(facts: Facts) -> str:
     return ", ".join(told)
 
 
-def tests(results: Results) -> str:
-    """How the tests that need a GPU ended."""
+def tests(results: Results) -> Iterator[Section]:
+    """Yield how the tests that need a GPU ended."""
     task = results.part("tests").tasks.get("pytest")
-    if task is None or not task.found:
-        return ""
+    if task is not None and task.found:
+        yield from headed("Tests that need a GPU", _tests(task))
+
+
+def _tests(task: Task) -> Iterator[Section]:
     passed, failed = task.found.get("passed", ()), task.found.get("failed", {})
     skipped = task.found.get("skipped", {})
     cut = "" if task.state == "done" else f" ({task.state}: {task.why or 'its time was over'})"
-    lines = [
-        f"**{len(failed)} failed**" if failed else "None failed",
-        f"{len(passed)} passed, {sum(skipped.values())} skipped{cut}.",
+    first = Strong(f"{len(failed)} failed") if failed else "None failed"
+    rest = f", {len(passed)} passed, {sum(skipped.values())} skipped{cut}."
+    yield Paragraph(text=inline(first, rest))
+    why: list[Words] = [
+        inline("failed: ", Code(test), f": {one_line(text)[:300]}") for test, text in failed.items()
     ]
-    why = [f"- failed: `{test}`: {unbroken(text)[:300]}" for test, text in failed.items()]
-    why += [f"- skipped, {count}: {unbroken(text)}" for text, count in skipped.items()]
-    return joined(("### Tests that need a GPU", ", ".join(lines), "\n".join(why)))
+    why += [f"skipped, {count}: {one_line(text)}" for text, count in skipped.items()]
+    if why:
+        yield Bullets(items=tuple(why))

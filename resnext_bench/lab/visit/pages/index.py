@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from resnext_bench.lab.visit.pages.hardware import rounds_of
-from resnext_bench.lab.visit.pages.words import NONE, joined, table, unbroken
+from resnext_bench.lab.visit.pages.tables import table
+from resnext_bench.lab.visit.pages.words import NONE, one_line
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import (
+    Code,
+    Heading,
+    Link,
+    Paragraph,
+    Section,
+    Words,
+    inline,
+    joined,
+)
 
 CAMPAIGN: Final = (
     *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
@@ -19,48 +30,57 @@ _COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in CAMPAIGN} | {
     "traces": "nox -s bench -- traces --json docs/results/traces.json"
 }
 _HEAD: Final = ("file", "what", "hardware", "taken", "n", "told in", "taken again by")
+_WORDS: Final = inline(
+    "Written by ",
+    Code("nox -s docs"),
+    ". Each file holds the numbers as they were measured, with hardware, versions and dates; n is "
+    f"what a file itself calls so, or the sessions or rounds in it; {NONE} is what it does not "
+    "tell. ",
+    Code("nox -s campaign"),
+    " goes on where it was cut: to take something anew, remove its file first.",
+)
+_GPU_PAGE: Final = Link("gpu.md", to="gpu.md")
 _DAY: Final = len("2026-01-31")
 
 
-def index(folder: Path, gpus: Mapping[str, Results]) -> str:
-    """The page; `gpus` are the results of the kit by the names of their files."""
+def index(folder: Path, gpus: Mapping[str, Results]) -> Iterator[Section]:
+    """Yield the page; `gpus` are the results of the kit by the names of their files."""
     found = {path: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
     rows = [_row(path, one) for path, one in found.items()]
     rows += [_gpu(name, results) for name, results in gpus.items()]
-    words = (
-        "# Files of results\n\nWritten by `nox -s docs`. Each file holds the numbers as they were "
-        "measured, with hardware, versions and dates; n is what a file itself calls so, or the "
-        f"sessions or rounds in it; {NONE} is what it does not tell. `nox -s campaign` goes on "
-        "where it was cut: to take something anew, remove its file first."
-    )
-    none = "" if gpus else "No GPU has been measured yet: [gpu.md](gpu.md) says how that is done."
-    return joined((words, table(_HEAD, rows), none)) + "\n"
+    yield Heading(text="Files of results", level=1)
+    yield Paragraph(text=_WORDS)
+    yield from table(_HEAD, rows)
+    if not gpus:
+        words = inline("No GPU has been measured yet: ", _GPU_PAGE, " says how that is done.")
+        yield Paragraph(text=words)
 
 
-def _row(path: Path, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(path: Path, found: Mapping[str, Any]) -> tuple[Words, ...]:
     command = _COMMANDS.get(path.stem)
     return (
-        f"[{path.name}]({path.name})",
-        unbroken(str(found.get("what", NONE))),
-        unbroken(str(found.get("hardware", NONE))),
+        inline(Link(path.name, to=path.name)),
+        one_line(str(found.get("what", NONE))),
+        one_line(str(found.get("hardware", NONE))),
         _span([*_dates(found)]),
         _count(found),
         _told_in(path),
-        f"`{command}`" if command else NONE,
+        inline(Code(command) if command else NONE),
     )
 
 
-def _gpu(name: str, results: Results) -> tuple[str, ...]:
+def _gpu(name: str, results: Results) -> tuple[Words, ...]:
     small = "; a miniature, which says nothing of GPUs" if results.facts.is_miniature else ""
-    device = " --device cpu" if results.facts.is_miniature else ""
+    device = " -- --device cpu" if results.facts.is_miniature else ""
+    file = f"gpu/{name}.json"
     return (
-        f"[gpu/{name}.json](gpu/{name}.json)",
-        f"{unbroken(results.what)}{small}",
-        unbroken(results.facts.device),
+        inline(Link(file, to=file)),
+        f"{one_line(results.what)}{small}",
+        one_line(results.facts.device),
         _span([results.date, *(visit.started for visit in results.visits)]),
         rounds_of(results) or NONE,
-        "[gpu.md](gpu.md)",
-        f"`nox -s gpu --{device}`" if device else "`nox -s gpu`",
+        inline(_GPU_PAGE),
+        inline(Code(f"nox -s gpu{device}")),
     )
 
 
@@ -95,8 +115,8 @@ def _count(found: Mapping[str, Any]) -> str:
     return NONE
 
 
-def _told_in(path: Path) -> str:
+def _told_in(path: Path) -> Words:
     """Pages that link to the file."""
     named = f"results/{path.name}"
     pages = [page for page in sorted(path.parents[1].glob("*.md")) if named in page.read_text()]
-    return ", ".join(f"[{page.name}](../{page.name})" for page in pages) or NONE
+    return joined([Link(page.name, to=f"../{page.name}") for page in pages] or [NONE], ", ")

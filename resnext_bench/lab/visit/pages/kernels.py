@@ -1,22 +1,23 @@
 """Where the time of a step goes, by the profiler: classes of kernels, and their floors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from resnext_bench.lab.visit.pages.roofs import Roofs, typed
+from resnext_bench.lab.visit.pages.tables import headed, introduced, table
 from resnext_bench.lab.visit.pages.words import (
     NONE,
     Notes,
-    joined,
     number,
+    one_line,
     percent,
     remarks,
-    table,
-    unbroken,
 )
 from resnext_bench.lab.visit.results import Results, Task
 from resnext_bench.lab.visit.sizes import sizes_for
+from resnext_bench.reports.render.model import Code, Section, Strong, Text, Words, inline
 from resnext_bench.reports.schema.networks import Roofline
 
 CONVS: Final = "convolutions"
@@ -37,6 +38,11 @@ _FAMILIES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 """Classes of kernels, and the kinds of layers that they compute."""
 _LEAST_SHARE: Final = 0.005
 """Of a step, for a class to have a line of its own."""
+
+_HEAD: Final = (
+    *("model", "setting", "batch", "ms/step", "under the profiler", "idle", "layout tax"),
+    "tensor cores",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,31 +131,23 @@ def losses(one: Profile, roofs: Roofs) -> list[Loss]:
     return sorted(found, key=lambda loss: -loss.lost_ms)
 
 
-def kernels(results: Results) -> str:
-    """Tables by model; empty where none was profiled."""
-    found = profiles(results)
-    if not found:
-        return ""
-    parts = (_overview(found), _by_class(found), _over_floor(found, Roofs.of(results)))
-    return joined(("### Where a step goes, by kernels", *parts))
+def kernels(results: Results) -> Iterator[Section]:
+    """Yield tables by model; nothing where none was profiled."""
+    found, notes = profiles(results), Notes()
+    overview = table(_HEAD, (_line(one, notes) for one in found), notes=notes)
+    parts = (overview, _by_class(found), _over_floor(found, Roofs.of(results)))
+    yield from headed("Where a step goes, by kernels", chain.from_iterable(parts))
 
 
-def _overview(found: Sequence[Profile]) -> str:
-    notes = Notes()
-    rows = [_line(one, notes) for one in found]
-    head = ("model", "setting", "batch", "ms/step", "under the profiler", "idle", "layout tax")
-    return joined((table((*head, "tensor cores"), rows), notes.text()))
-
-
-def _line(one: Profile, notes: Notes) -> tuple[str, ...]:
+def _line(one: Profile, notes: Notes) -> tuple[Words, ...]:
     found, report = one.task.found, one.report
     plain, profiled = found.get("step_ms"), found.get("profiled_ms")
     cost = f"{number(profiled)} ms, {profiled / plain:.3f} times" if plain and profiled else NONE
     tax = report.get("layout", {}).get("share_of_step")
     warnings = report.get("warnings", ())
     return (
-        f"`{one.model}`{notes.mark([*remarks(one.task), *warnings])}",
-        unbroken(str(found.get("type", NONE))),
+        inline(Code(one.model), notes.mark([*remarks(one.task), *warnings])),
+        one_line(str(found.get("type", NONE))),
         str(one.batch or NONE),
         number(plain) if plain else NONE,
         cost,
@@ -167,11 +165,11 @@ def _tensor_cores(found: Mapping[str, int] | None) -> str:
     return f"{percent(found.get('used_ns', 0) / whole)} of eligible time{more}"
 
 
-def _by_class(found: Sequence[Profile]) -> str:
-    """Shares of the step; what idles below what runs."""
+def _by_class(found: Sequence[Profile]) -> Iterator[Section]:
+    """Yield shares of the step; what idles below what runs."""
     told = [_wide(found, lambda one: one.classes, ""), _wide(found, lambda one: one.idle, "idle: ")]
     rows = [row for rows in told for row in rows]
-    return table(("share of the step", *(f"`{one.model}`" for one in found)), rows)
+    yield from table(("share of the step", *(inline(Code(one.model)) for one in found)), rows)
 
 
 def _wide(
@@ -182,17 +180,17 @@ def _wide(
     most = {name: max(each.get(name, 0.0) for each in shares) for name in names}
     shown = sorted((one for one in most if most[one] >= _LEAST_SHARE), key=lambda one: -most[one])
     return [
-        (f"{prefix}{unbroken(name)}", *(percent(each.get(name, 0.0)) for each in shares))
+        (f"{prefix}{one_line(name)}", *(percent(each.get(name, 0.0)) for each in shares))
         for name in shown
     ]
 
 
-def _over_floor(found: Sequence[Profile], roofs: Roofs) -> str:
+def _over_floor(found: Sequence[Profile], roofs: Roofs) -> Iterator[Section]:
     told = {one.model: {loss.family: loss for loss in losses(one, roofs)} for one in found}
     models = [model for model, each in told.items() if each]
     if not models:
-        return ""
-    rows = [
+        return
+    rows: list[tuple[Words, ...]] = [
         (family, *(_lost(told[model][family]) for model in models)) for family in told[models[0]]
     ]
     words = (
@@ -200,8 +198,9 @@ def _over_floor(found: Sequence[Profile], roofs: Roofs) -> str:
         "transforms and split-k reductions are counted with the convolutions they serve; idle time "
         "and other kernels have no floor."
     )
-    return joined((words, table(("", *(f"`{model}`" for model in models)), rows)))
+    head: tuple[Words, ...] = ("", *(inline(Code(model)) for model in models))
+    yield from introduced(words, table(head, rows))
 
 
-def _lost(loss: Loss) -> str:
-    return f"**{loss.lost_ms:.2f}** = {loss.took_ms:.2f} − {loss.floor_ms:.2f}"
+def _lost(loss: Loss) -> Text:
+    return inline(Strong(f"{loss.lost_ms:.2f}"), f" = {loss.took_ms:.2f} − {loss.floor_ms:.2f}")

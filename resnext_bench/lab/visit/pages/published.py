@@ -1,12 +1,14 @@
 """Training throughput that others have published, and how it differs from what is measured here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from resnext_bench.lab.visit.pages.contests import Reached, reached
-from resnext_bench.lab.visit.pages.words import NONE, figure, joined, table
+from resnext_bench.lab.visit.pages.tables import table
+from resnext_bench.lab.visit.pages.words import NONE, figure
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import Code, Heading, Paragraph, Section, Words, inline
 
 PAPER_TAX: Final = 0.95 / 0.70
 """Seconds of a mini-batch of ResNeXt-101 over ResNet-101, Xie et al. 2017."""
@@ -91,19 +93,21 @@ _DIFFERS: Final = (
 )
 
 
-def published(found: Sequence[Results]) -> str:
-    """The table; beside a figure what real GPUs made of the same model here."""
+def published(found: Sequence[Results]) -> Iterator[Section]:
+    """Yield the table; beside a figure what real GPUs made of the same model here."""
     real = [results for results in found if not results.facts.is_miniature]
     own = [(results.facts.device, list(reached(results))) for results in real]
     here = any(_own(one, own) for one in FIGURES)
     head = (*_HEAD, "measured here, on another device or with other software") if here else _HEAD
     rows = [(*_row(one), *([_own(one, own) or NONE] if here else [])) for one in FIGURES]
-    return joined(("## Published figures, for orientation", _DIFFERS, table(head, rows)))
+    yield Heading(text="Published figures, for orientation", level=2)
+    yield Paragraph(text=_DIFFERS)
+    yield from table(head, rows)
 
 
-def _row(one: Published) -> tuple[str, ...]:
+def _row(one: Published) -> tuple[Words, ...]:
     return (
-        f"`{one.model}`",
+        inline(Code(one.model)),
         one.hardware,
         f"{one.precision} {one.layout}".strip(),
         str(one.batch or NONE),

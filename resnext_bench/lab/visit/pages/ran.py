@@ -1,18 +1,19 @@
 """Which kernels the fastest choices ran, by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer
-from resnext_bench.lab.visit.pages.words import joined, table
+from resnext_bench.lab.visit.pages.tables import introduced, table
 from resnext_bench.reports.render.kernel_names import short
+from resnext_bench.reports.render.model import Code, Section, inline
 from resnext_bench.reports.trace.names.classes import kernel
 
 _MOST = 110
 """Characters of a name; cuDNN's say most in their first words."""
 
 
-def ran(found: Sequence[Layer]) -> str:
-    """A line for each kernel, with what it is the fastest for; empty where none is told."""
+def ran(found: Sequence[Layer]) -> Iterator[Section]:
+    """Yield a line for each kernel, with what it is the fastest for; nothing where none is told."""
     users: dict[tuple[str, str], list[str]] = {}
     for one in found:
         for layout in LAYOUTS:
@@ -21,15 +22,14 @@ def ran(found: Sequence[Layer]) -> str:
                 if best and best.kernels:
                     what = f"{one.name} {direction}"
                     users.setdefault((best.kernels[0], layout), []).append(what)
-    rows = [
-        (f"`{_name(name)}`", kernel(name).tensor_core.value, layout, ", ".join(what))
+    rows = (
+        (inline(Code(_name(name))), kernel(name).tensor_core.value, layout, ", ".join(what))
         for (name, layout), what in users.items()
-    ]
+    )
     words = "Kernels of these choices, of several the one that took longest:"
-    body = table(("kernel", "tensor cores", "layout", "fastest for"), rows)
-    return joined((words, body)) if rows else ""
+    yield from introduced(words, table(("kernel", "tensor cores", "layout", "fastest for"), rows))
 
 
 def _name(name: str) -> str:
-    told = short(name).replace("`", "'")
+    told = short(name)
     return told if len(told) <= _MOST else f"{told[:_MOST]}…"

@@ -5,47 +5,52 @@ from typing import Final
 
 from resnext_bench.lab.visit.pages.contests import Contest, contests
 from resnext_bench.lab.visit.pages.figures import Figure
-from resnext_bench.lab.visit.pages.words import NONE, Notes, figure, joined, remarks, table
+from resnext_bench.lab.visit.pages.tables import introduced, table
+from resnext_bench.lab.visit.pages.words import NONE, Notes, figure, remarks
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import Code, Section, Words, inline
 
 _EAGER: Final = "eager"
+_COMPILED: Final = (
+    *("model", "setting", "batch", "mode", "eager", "compiled", "ratio"),
+    "first step, s: eager and compiled",
+)
 Ratio = Callable[[Contest, str], Figure | None]
 
 
-def rivals(results: Results) -> str:
-    """Both contests."""
-    return joined((peers(results), compilers(results)))
+def rivals(results: Results) -> Iterator[Section]:
+    """Yield both contests."""
+    yield from peers(results)
+    yield from compilers(results)
 
 
-def peers(results: Results) -> str:
-    """Other libraries' networks of the same name, trained by a loop without this harness."""
+def peers(results: Results) -> Iterator[Section]:
+    """Yield other libraries' networks of the same name, trained by a loop without this harness."""
     found = contests(results, "peers")
     others = [side for side in _sides(found) if side != "ours"]
     body = _table(found, "ours", others, lambda one, side: one.timed.ratio("ours", side))
     words = "Beside other libraries' networks; ratios are ours over theirs, above 1 ours is faster:"
-    return joined((words, body)) if body else ""
+    yield from introduced(words, body)
 
 
-def compilers(results: Results) -> str:
-    """torch.compile in two of its modes, each beside eager."""
+def compilers(results: Results) -> Iterator[Section]:
+    """Yield torch.compile in two of its modes, each beside eager."""
     notes = Notes()
     found = [one for kind in ("compilers", "autotune") for one in contests(results, kind)]
-    rows = [row for one in found for row in _compiled(one, notes)]
-    head = ("model", "setting", "batch", "mode", "eager", "compiled", "ratio")
+    rows = (row for one in found for row in _compiled(one, notes))
     words = (
         "torch.compile; ratios are over eager, above 1 compiling pays. The last column is how long "
         "it takes to the end of the first step: building, compiling, and for eager what cuDNN "
         "searches, where no contest before had the same shapes:"
     )
-    body = joined((table((*head, "first step, s: eager and compiled"), rows), notes.text()))
-    return joined((words, body)) if rows else ""
+    yield from introduced(words, table(_COMPILED, rows, notes=notes))
 
 
-def _compiled(one: Contest, notes: Notes) -> Iterator[tuple[str, ...]]:
+def _compiled(one: Contest, notes: Notes) -> Iterator[tuple[Words, ...]]:
     mark = notes.mark(remarks(one.task))
     for side in (side for side in one.sides if side != _EAGER):
         yield (
-            f"`{one.model}`{mark}",
+            inline(Code(one.model), mark),
             one.typed,
             str(one.batch),
             side,
@@ -61,20 +66,20 @@ def _first_s(one: Contest, side: str) -> str:
     return NONE if seconds is None else f"{seconds:.1f}"
 
 
-def _table(found: list[Contest], base: str, others: list[str], ratio: Ratio) -> str:
-    """A line for each contest: the base, then each other side with its ratio."""
+def _table(found: list[Contest], base: str, others: list[str], ratio: Ratio) -> Iterator[Section]:
+    """Yield a line for each contest: the base, then each other side with its ratio."""
     notes = Notes()
     head = ["model", "setting", "batch", base]
     head += [word for side in others for word in (side, f"ratio, {side}")]
     rows = []
     for one in found:
-        cells = [one.told(base) if base in one.sides else NONE]
+        cells: list[Words] = [one.told(base) if base in one.sides else NONE]
         for side in others:
             told = one.told(side) if side in one.sides else NONE
             cells += [told, figure(ratio(one, side))]
         mark = notes.mark(remarks(one.task))
-        rows.append((f"`{one.model}`{mark}", one.typed, str(one.batch), *cells))
-    return joined((table(head, rows), notes.text()))
+        rows.append((inline(Code(one.model), mark), one.typed, str(one.batch), *cells))
+    yield from table(head, rows, notes=notes)
 
 
 def _sides(found: list[Contest]) -> list[str]:

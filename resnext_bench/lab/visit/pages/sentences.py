@@ -10,42 +10,52 @@ from resnext_bench.lab.visit.pages.roofs import Roofs
 from resnext_bench.lab.visit.pages.training import floor_share
 from resnext_bench.lab.visit.pages.words import figure, listed, percent
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
+    Section,
+    Strong,
+    Text,
+    inline,
+    joined,
+)
 
 
-def sentences(results: Results) -> str:
-    """A list; empty for a miniature, which says nothing of GPUs."""
+def sentences(results: Results) -> Iterator[Section]:
+    """Yield a list; nothing for a miniature, which says nothing of GPUs."""
     if results.facts.is_miniature:
-        return ""
+        return
     told = (fastest_setting(results), share_of_floor(results), first_to_attack(results))
-    return "\n".join(f"- {one}" for one in told if one)
+    if items := tuple(one for one in told if one):
+        yield Bullets(items=items)
 
 
-def fastest_setting(results: Results) -> str:
-    """Which type and layout wins, on which model and batch."""
+def fastest_setting(results: Results) -> Text | None:
+    """Which type and layout wins, on which model and batch; None where none took turns."""
     found = [one for one in contests(results, "types") if len(one.timed.sides) > 1]
     if not found:
-        return ""
-    places: dict[tuple[str, ...], list[tuple[str, Figure | None]]] = {}
+        return None
+    places: dict[tuple[str, ...], list[tuple[Text, Figure | None]]] = {}
     for one in found:
         leaders, lead = ahead(one)
-        places.setdefault(leaders, []).append((f"`{one.model}` at {one.batch}", lead))
-    told = "; ".join(_led(leaders, where) for leaders, where in places.items())
-    return f"Types and layouts: {told}."
+        places.setdefault(leaders, []).append((inline(Code(one.model), f" at {one.batch}"), lead))
+    told = joined([_led(leaders, where) for leaders, where in places.items()], "; ")
+    return inline("Types and layouts: ", told, ".")
 
 
-def _led(leaders: tuple[str, ...], where: list[tuple[str, Figure | None]]) -> str:
+def _led(leaders: tuple[str, ...], where: list[tuple[Text, Figure | None]]) -> Text:
     names = listed([name for name, _ in where], 4)
     leads = [lead for _, lead in where if lead]
     if not leads:
-        return f"intervals cannot tell which is fastest for {names}"
+        return inline("intervals cannot tell which is fastest for ", names)
     least, most = (pick(lead.estimate for lead in leads) for pick in (min, max))
     by = figure(leads[0]) if len(leads) == 1 else f"{least:.3f} to {most:.3f}"
-    if len(leaders) == 1:
-        return f"**{leaders[0]}** is the fastest for {names}, {by} times the next"
-    return (
-        f"**{' and '.join(leaders)}**, which intervals cannot tell apart, are ahead of the rest "
-        f"for {names}, {by} times the next"
+    are = (
+        " is the fastest for "
+        if len(leaders) == 1
+        else ", which intervals cannot tell apart, are ahead of the rest for "
     )
+    return inline(Strong(" and ".join(leaders)), are, names, f", {by} times the next")
 
 
 def ahead(one: Contest) -> tuple[tuple[str, ...], Figure | None]:
@@ -65,32 +75,30 @@ def ahead(one: Contest) -> tuple[tuple[str, ...], Figure | None]:
     return leaders, leads[next_] if next_ else None
 
 
-def share_of_floor(results: Results) -> str:
-    """The fastest setting of each model at its larger batch."""
+def share_of_floor(results: Results) -> Text | None:
+    """The fastest setting of each model at its larger batch; None where floors are not known."""
     shares = dict(_best_shares(results))
     if not shares:
-        return ""
+        return None
     least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-    words = "of the roofline: the speed at which every kernel would be at its floor"
+    words = " of the roofline: the speed at which every kernel would be at its floor."
     if least == most:
-        return f"{least} reaches **{percent(shares[least])}** {words}."
-    return (
-        f"In their fastest settings models reach **{percent(shares[least])}** ({least}) to "
-        f"**{percent(shares[most])}** ({most}) {words}."
-    )
+        return inline(least, " reaches ", Strong(percent(shares[least])), words)
+    low, high = (inline(Strong(percent(shares[one])), " (", one, ")") for one in (least, most))
+    return inline("In their fastest settings models reach ", low, " to ", high, words)
 
 
-def _best_shares(results: Results) -> Iterator[tuple[str, float]]:
+def _best_shares(results: Results) -> Iterator[tuple[Text, float]]:
     roofs, found = Roofs.of(results), list(reached(results))
     for model in dict.fromkeys(one.model for one in found):
         own = [one for one in found if one.model == model]
         best = max(own, key=lambda one: one.rate.estimate)
         if share := floor_share(best, roofs):
-            yield f"`{model}`, {best.typed}, batch {best.batch}", share
+            yield inline(Code(model), f", {best.typed}, batch {best.batch}"), share
 
 
-def first_to_attack(results: Results) -> str:
-    """What loses most time over its floor, in the first model that was profiled."""
+def first_to_attack(results: Results) -> Text | None:
+    """What loses most time over its floor, in the first model profiled; None if unknown."""
     roofs = Roofs.of(results)
     told = next(((one, lost) for one in profiles(results) if (lost := losses(one, roofs))), None)
     conv = worst(results)
@@ -102,11 +110,15 @@ def first_to_attack(results: Results) -> str:
         else ""
     )
     if told is None:
-        return f"To attack first: {of_convs}." if of_convs else ""
+        return inline(f"To attack first: {of_convs}.") if of_convs else None
     one, lost = told
     first, second = lost[:2]
     more = f"; {of_convs}" if of_convs and CONVS in (first.family, second.family) else ""
-    return (
-        f"To attack first in `{one.model}`: **{first.family}**, {first.lost_ms:.1f} ms of "
-        f"{one.step_ms:.1f} ms over the floor; then {second.family}, {second.lost_ms:.1f} ms{more}."
+    return inline(
+        "To attack first in ",
+        Code(one.model),
+        ": ",
+        Strong(first.family),
+        f", {first.lost_ms:.1f} ms of {one.step_ms:.1f} ms over the floor; "
+        f"then {second.family}, {second.lost_ms:.1f} ms{more}.",
     )

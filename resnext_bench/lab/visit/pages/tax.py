@@ -5,24 +5,24 @@ from collections.abc import Iterator
 from resnext_bench.lab.visit.pages.contests import Contest, contests
 from resnext_bench.lab.visit.pages.published import PAPER_TAX
 from resnext_bench.lab.visit.pages.roofs import training_flop
-from resnext_bench.lab.visit.pages.words import NONE, figure, joined, table
+from resnext_bench.lab.visit.pages.tables import introduced, table
+from resnext_bench.lab.visit.pages.words import NONE, figure
 from resnext_bench.lab.visit.results import Results
 from resnext_bench.lab.visit.sizes import sizes_for
+from resnext_bench.reports.render.model import Code, Section, Words, inline
 
 _HEAD = ("ResNeXt / ResNet", "setting", "batch", "time of an image", "for its FLOP", "n")
 
 
-def tax(results: Results) -> str:
-    """Time of an image of one over that of the other."""
+def tax(results: Results) -> Iterator[Section]:
+    """Yield the time of an image of one over that of the other."""
     pairs = sizes_for(results.facts.kind).taxed
-    rows = [
+    rows = (
         row
         for contest in contests(results, "models")
         for grouped, plain in pairs
         for row in _rows(contest, grouped, plain)
-    ]
-    if not rows:
-        return ""
+    )
     words = (
         "Cardinality tax: what an image takes in ResNeXt over what it takes in ResNet, paired by "
         "rounds; the second figure is divided by the ratio of their FLOP. The paper's "
@@ -30,17 +30,17 @@ def tax(results: Results) -> str:
         "M40 in 2016: another depth, GPUs without tensor cores, and grouped convolutions that "
         "nobody had made fast by then, so it is no measure of these."
     )
-    return joined((words, table(_HEAD, rows)))
+    yield from introduced(words, table(_HEAD, rows))
 
 
-def _rows(contest: Contest, grouped: str, plain: str) -> Iterator[tuple[str, ...]]:
+def _rows(contest: Contest, grouped: str, plain: str) -> Iterator[tuple[Words, ...]]:
     found = contest.timed.ratio(plain, grouped)
     if found is None:
         return
     flop, other = (training_flop(name, contest.size) for name in (grouped, plain))
     per_flop = found.times(other / flop) if flop and other else None
     yield (
-        f"`{grouped}` / `{plain}`",
+        inline(Code(grouped), " / ", Code(plain)),
         contest.typed,
         str(contest.batch),
         figure(found),

@@ -1,93 +1,92 @@
 """Training: images/s by setting and by model, and how much of the device that is."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from resnext_bench.lab.visit.pages.contests import Contest, Reached, contests, reached
 from resnext_bench.lab.visit.pages.rivals import rivals
 from resnext_bench.lab.visit.pages.roofs import Roofs, training_flop, typed
+from resnext_bench.lab.visit.pages.tables import headed, introduced, table
 from resnext_bench.lab.visit.pages.tax import tax
 from resnext_bench.lab.visit.pages.words import (
     NONE,
     Notes,
     error,
     figure,
-    joined,
     number,
     percent,
     remarks,
-    table,
 )
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import Code, Paragraph, Section, Words, inline
 
 
-def training(results: Results) -> str:
-    """All that is known of it; empty where nothing is."""
-    parts = [
+def training(results: Results) -> Iterator[Section]:
+    """Yield all that is known of it; nothing where nothing is."""
+    parts = (
         by_setting(results),
         by_model(results),
         share_of_device(results),
         checked(results),
         tax(results),
         rivals(results),
-    ]
-    return joined(("### Training, images/s", *parts)) if any(parts) else ""
+    )
+    yield from headed("Training, images/s", chain.from_iterable(parts))
 
 
-def by_setting(results: Results) -> str:
-    """Types and layouts that took turns on one model."""
+def by_setting(results: Results) -> Iterator[Section]:
+    """Yield types and layouts that took turns on one model."""
     found = [*contests(results, "types"), *contests(results, "fp32")]
-    body = _wide(found, "model", lambda one: f"`{one.model}`")
-    return joined((body, _ratios(found))) if body else ""
+    yield from _wide(found, "model", lambda one: Code(one.model))
+    yield from _ratios(found)
 
 
-def _ratios(found: Sequence[Contest]) -> str:
-    """Settings over the first one that all contests have, paired by rounds."""
+def _ratios(found: Sequence[Contest]) -> Iterator[Section]:
+    """Yield settings over the first one that all contests have, paired by rounds."""
     sides = list(dict.fromkeys(side for one in found for side in one.timed.sides))
     base = next((side for side in sides if all(side in one.timed.sides for one in found)), None)
     others = [side for side in sides if side != base]
     if base is None or not others:
-        return ""
-    rows = [
+        return
+    rows: list[tuple[Words, ...]] = [
         (
-            f"`{one.model}`",
+            inline(Code(one.model)),
             str(one.batch),
             *(figure(one.timed.ratio(side, base)) for side in others),
         )
         for one in found
     ]
     words = f"The same over {base}, paired by rounds:"
-    return joined((words, table(("model", "batch", *others), rows)))
+    yield from introduced(words, table(("model", "batch", *others), rows))
 
 
-def by_model(results: Results) -> str:
-    """Models that took turns in one setting."""
+def by_model(results: Results) -> Iterator[Section]:
+    """Yield models that took turns in one setting."""
     found = contests(results, "models")
-    body = _wide(found, "setting", lambda one: one.typed)
-    return joined(("Models in turn:", body)) if body else ""
+    yield from introduced("Models in turn:", _wide(found, "setting", lambda one: one.typed))
 
 
-def _wide(found: Sequence[Contest], what: str, name: Callable[[Contest], str]) -> str:
-    """A line for each contest, a column for each side."""
+def _wide(
+    found: Sequence[Contest], what: str, name: Callable[[Contest], str | Code]
+) -> Iterator[Section]:
+    """Yield a line for each contest, a column for each side."""
     notes = Notes()
     sides = list(dict.fromkeys(side for one in found for side in one.sides))
-    rows = [
+    rows = (
         (
-            f"{name(one)}{notes.mark(remarks(one.task))}",
+            inline(name(one), notes.mark(remarks(one.task))),
             str(one.batch),
             *(one.told(side) if side in one.sides else NONE for side in sides),
         )
         for one in found
-    ]
-    return joined((table((what, "batch", *sides), rows), notes.text()))
+    )
+    yield from table((what, "batch", *sides), rows, notes=notes)
 
 
-def share_of_device(results: Results) -> str:
-    """MFU and share of the roofline by model and setting."""
+def share_of_device(results: Results) -> Iterator[Section]:
+    """Yield MFU and share of the roofline by model and setting."""
     roofs, found = Roofs.of(results), list(reached(results))
     settings = list(dict.fromkeys(one.typed for one in found))
-    rows = list(_shares(found, settings, roofs))
-    if not rows:
-        return ""
     words = (
         "MFU · share of the floor. MFU is images/s times FLOP of an image (1 MAC = 2 FLOP, forward "
         f"and backward) over the peak of the type: {_peaks(found, roofs)}. The floor is the least "
@@ -96,17 +95,18 @@ def share_of_device(results: Results) -> str:
         "100 % would be every kernel at its floor. For NCHW it is the same floor, so that what the "
         "layout costs shows."
     )
-    return joined((words, table(("model", "batch", *settings), rows)))
+    rows = _shares(found, settings, roofs)
+    yield from introduced(words, table(("model", "batch", *settings), rows))
 
 
 def _shares(
     found: Sequence[Reached], settings: Sequence[str], roofs: Roofs
-) -> Iterator[tuple[str, ...]]:
+) -> Iterator[tuple[Words, ...]]:
     for model, batch in dict.fromkeys((one.model, one.batch) for one in found):
         own = {one.typed: one for one in found if (one.model, one.batch) == (model, batch)}
         cells = [_share(own.get(setting), roofs) for setting in settings]
         if any(cell != NONE for cell in cells):
-            yield f"`{model}`", str(batch), *cells
+            yield inline(Code(model)), str(batch), *cells
 
 
 def _share(one: Reached | None, roofs: Roofs) -> str:
@@ -141,8 +141,8 @@ def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
     return ", ".join(told) or "none is known"
 
 
-def checked(results: Results) -> str:
-    """How far the first steps were from fp32's, at most."""
+def checked(results: Results) -> Iterator[Section]:
+    """Yield how far the first steps were from fp32's, at most."""
     most: dict[str, dict[str, float]] = {}
     for kind in ("types", "fp32", "models", "compilers", "autotune", "peers"):
         for contest in contests(results, kind):
@@ -156,9 +156,8 @@ def checked(results: Results) -> str:
         for name, off in most.items()
         if off
     ]
-    return (
-        "First steps were compared with fp32's on the same weights and images; relative distance "
-        f"of loss and gradients at most: {'; '.join(rows)}."
-        if rows
-        else ""
-    )
+    if rows:
+        yield Paragraph(
+            text="First steps were compared with fp32's on the same weights and images; relative "
+            f"distance of loss and gradients at most: {'; '.join(rows)}."
+        )

@@ -5,27 +5,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resnext_bench.lab.bench.intervals import cost_of, ratio_of
-from resnext_bench.lab.visit.pages.words import (
-    NONE,
-    Notes,
-    joined,
-    number,
-    remarks,
-    table,
-    unbroken,
-)
+from resnext_bench.lab.visit.pages.tables import footnotes, headed
+from resnext_bench.lab.visit.pages.words import NONE, Notes, number, one_line, remarks
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.reports.render.model import Section, summary
 
 LOOP = "loop"
 """A case with a network of one layer: what the loop adds to any step, in µs."""
 
 
-def trust(results: Results) -> str:
-    """A line for each thing that was asked."""
+def trust(results: Results) -> Iterator[Section]:
+    """Yield a line for each thing that was asked."""
     notes = Notes()
-    rows = [(f"{name}{notes.mark(marks)}", unbroken(text)) for name, text, marks in _lines(results)]
-    body = joined((table(("", ""), rows), notes.text()))
-    return joined(("### What the harness costs, and can tell", body)) if rows else ""
+    rows = [(f"{name}{notes.mark(marks)}", one_line(text)) for name, text, marks in _lines(results)]
+    if rows:
+        body = (summary(rows), *footnotes(notes))
+        yield from headed("What the harness costs, and can tell", body)
 
 
 def _lines(results: Results) -> Iterator[tuple[str, str, list[str]]]:

@@ -3,9 +3,19 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from resnext_bench.lab.visit.pages.words import NONE, joined, listed, table, unbroken
+from resnext_bench.lab.visit.pages.tables import headed, table
+from resnext_bench.lab.visit.pages.words import NONE, listed, one_line
 from resnext_bench.lab.visit.plan import PARTS
 from resnext_bench.lab.visit.results import PartResult, Results
+from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
+    Paragraph,
+    Section,
+    Strong,
+    Words,
+    inline,
+)
 
 _TESTS = "tests"
 _MOST = 6
@@ -13,42 +23,45 @@ _MOST = 6
 _UNTOLD = "no reason is told"
 
 
-def wrong(results: Results) -> str:
-    """Results that were not what they should be; nothing timed with them is shown."""
-    rows = [
-        f"- {name}, {key}: {unbroken(why)}"
+def wrong(results: Results) -> Iterator[Section]:
+    """Yield results that were not what they should be; nothing timed with them is shown."""
+    rows = tuple(
+        f"{name}, {key}: {one_line(why)}"
         for name, part in results.parts.items()
         for key, task in part.tasks.items()
         for why in task.wrong
         if name != _TESTS
-    ]
-    head = "**Wrong results. Nothing that was timed with them is shown:**"
-    failed = sum(len(task.wrong) for task in results.part(_TESTS).tasks.values())
-    tests = f"**Tests that failed: {failed}; they are listed below.**" if failed else ""
-    return joined((tests, joined((head, "\n".join(rows))) if rows else ""))
+    )
+    if failed := sum(len(task.wrong) for task in results.part(_TESTS).tasks.values()):
+        tests = Strong(f"Tests that failed: {failed}; they are listed below.")
+        yield Paragraph(text=inline(tests))
+    if rows:
+        head = Strong("Wrong results. Nothing that was timed with them is shown:")
+        yield Paragraph(text=inline(head))
+        yield Bullets(items=rows)
 
 
-def undone(results: Results) -> str:
-    """Parts that were not begun, tasks not reached, cut, failed or skipped, sides left out."""
-    rows = [row for part in PARTS for row in _part(part.name, results.parts.get(part.name))]
+def undone(results: Results) -> Iterator[Section]:
+    """Yield parts not begun, tasks not reached, cut, failed or skipped, and sides left out."""
+    rows = (row for part in PARTS for row in _part(part.name, results.parts.get(part.name)))
     body = table(("part", "what", "state", "why"), rows)
-    return joined(("### Not measured, or not to the end", body)) if body else ""
+    yield from headed("Not measured, or not to the end", body)
 
 
-def _part(name: str, part: PartResult | None) -> Iterator[tuple[str, ...]]:
+def _part(name: str, part: PartResult | None) -> Iterator[tuple[Words, ...]]:
     """Those alike together: what is left of many contests is one line."""
     if part is None:
         yield name, "all of it", "not begun", NONE
         return
     if not part.planned and not part.tasks:
-        yield name, "all of it", "not reached", unbroken(part.why) or _UNTOLD
+        yield name, "all of it", "not reached", one_line(part.why) or _UNTOLD
     alike: dict[tuple[str, str], list[str]] = {}
     for key, state, why in _tasks(part):
-        alike.setdefault((state, unbroken(why)), []).append(key)
+        alike.setdefault((state, one_line(why)), []).append(key)
     for (state, why), keys in alike.items():
         yield (
             name,
-            listed([f"`{key}`" for key in keys]) if len(keys) <= _MOST else _kinds(keys),
+            listed([Code(key) for key in keys]) if len(keys) <= _MOST else _kinds(keys),
             state,
             why,
         )

@@ -1,4 +1,4 @@
-"""Numbers, tables and notes as Markdown."""
+"""Numbers, lists and notes in words."""
 
 import math
 import re
@@ -8,6 +8,7 @@ from typing import Final
 
 from resnext_bench.lab.visit.pages.figures import Figure, rounds
 from resnext_bench.lab.visit.results import Task
+from resnext_bench.reports.render.model import Piece, Text, inline, joined
 
 NONE: Final = "–"
 _GAP: Final = "\x00"
@@ -46,30 +47,17 @@ def error(value: float | None) -> str:
     return NONE if value is None else f"{value:.1e}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; empty where there are no rows, a pipe in a cell does no harm."""
-    lines = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    if not lines:
-        return ""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
-
-
-def joined(parts: Iterable[str], between: str = "\n\n") -> str:
-    """Those that are not empty."""
-    return between.join(part for part in parts if part)
-
-
-def listed(words: Sequence[str], most: int = 6) -> str:
+def listed(words: Sequence[Piece | Text], most: int = 6) -> Text:
     """`a, b and c`, and how many more."""
     if len(words) > most:
-        return f"{', '.join(words[:most])} and {len(words) - most} more"
-    *first, last = words or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+        return inline(joined(words[:most], ", "), f" and {len(words) - most} more")
+    *first, last = words or ("",)
+    return inline(joined(first, ", "), " and ", last) if first else inline(last)
 
 
-def unbroken(text: str) -> str:
-    """On one line, and no Markdown or HTML of its own."""
-    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
+def one_line(text: str) -> str:
+    """Somebody else's words without their line breaks and indentation."""
+    return " ".join(text.split())
 
 
 @dataclass(kw_only=True)
@@ -77,24 +65,20 @@ class Notes:
     """Numbered notes below a table; those that differ in numbers alone share one, with ranges."""
 
     groups: dict[str, list[list[str]]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
 
     def mark(self, texts: Iterable[str]) -> str:
         """` [1, 2]`, to be put behind what they belong to; empty for none."""
-        numbers = sorted({self._number(unbroken(text)) for text in texts})
+        numbers = sorted({self._number(one_line(text)) for text in texts})
         return f" [{', '.join(map(str, numbers))}]" if numbers else ""
 
     def _number(self, text: str) -> int:
         pattern = _NUMBER.sub(_GAP, text)
-        self.texts.setdefault(pattern, text)
         self.groups.setdefault(pattern, []).append(_NUMBER.findall(text))
         return list(self.groups).index(pattern) + 1
 
-    def text(self) -> str:
-        """A line for each; empty for none."""
-        return "  \n".join(
-            f"[{place}] {self._told(pattern)}" for place, pattern in enumerate(self.groups, 1)
-        )
+    def told(self) -> tuple[str, ...]:
+        """All of them by their numbers, from 1."""
+        return tuple(map(self._told, self.groups))
 
     def _told(self, pattern: str) -> str:
         ranges = iter(map(_range, zip(*self.groups[pattern], strict=True)))

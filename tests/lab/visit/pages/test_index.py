@@ -6,19 +6,16 @@ from pathlib import Path
 
 from resnext_bench.lab.checkout import ROOT
 from resnext_bench.lab.visit.pages.index import CAMPAIGN, index
+from resnext_bench.reports.render.model import Code, Link, inline
 from tests.lab.visit.pages.made_visit import made_results, small
-
-
-def row(text: str, name: str) -> list[str]:
-    (found,) = (one for one in text.splitlines() if one.startswith(f"| [{name}]"))
-    return found.strip("| ").split(" | ")
+from tests.lab.visit.pages.read import cells, paragraphs, row
 
 
 def test_every_file_is_told_with_what_takes_it_again() -> None:
     folder = ROOT / "docs" / "results"
-    text = index(folder, {})
+    page = list(index(folder, {}))
     for path in folder.glob("*.json"):
-        _, what, hardware, taken, _, told_in, command = row(text, path.name)
+        _, what, hardware, taken, _, told_in, command = row(page, path.name)
         assert what in path.read_text().replace("\\n", " ")
         assert hardware != "–"
         assert re.fullmatch(r"\d{4}-\d\d-\d\d( to \d{4}-\d\d-\d\d)?", taken)
@@ -47,10 +44,14 @@ def test_days_and_sessions_inside(tmp_path: Path) -> None:
 
 
 def test_visits_of_gpus(tmp_path: Path) -> None:
-    text = index(tmp_path, {"h100": made_results(), "cpu": small(made_results())})
-    assert row(text, "gpu/h100.json")[2:] == [
-        *("NVIDIA H100 80GB HBM3", "2026-03-01", "6 rounds", "[gpu.md](gpu.md)", "`nox -s gpu`")
-    ]
-    assert "miniature" in row(text, "gpu/cpu.json")[1]
-    assert row(text, "gpu/cpu.json")[-1] == "`nox -s gpu -- --device cpu`"
-    assert "No GPU has been measured" not in text
+    page = list(index(tmp_path, {"h100": made_results(), "cpu": small(made_results())}))
+    (gpu,) = cells(page, "gpu/h100.json")
+    assert gpu[0] == inline(Link("gpu/h100.json", to="gpu/h100.json"))
+    assert gpu[2:] == (
+        *("NVIDIA H100 80GB HBM3", "2026-03-01", "6 rounds"),
+        *(inline(Link("gpu.md", to="gpu.md")), inline(Code("nox -s gpu"))),
+    )
+    assert "miniature" in row(page, "gpu/cpu.json")[1]
+    assert row(page, "gpu/cpu.json")[-1] == "nox -s gpu -- --device cpu"
+    assert "No GPU has been measured" not in paragraphs(page)
+    assert "No GPU has been measured" in paragraphs(index(tmp_path, {}))

@@ -8,20 +8,28 @@ from pathlib import Path
 import msgspec
 
 from resnext_bench.lab.checkout import ROOT
-from resnext_bench.lab.visit.pages.figures import Figure
-from resnext_bench.lab.visit.pages.page import page, pages
-from resnext_bench.lab.visit.pages.words import figure
-from resnext_bench.lab.visit.results import Book, Results, Task
+from resnext_bench.lab.visit.pages.page import page, pages, sections
+from resnext_bench.lab.visit.results import Book, Task
+from resnext_bench.reports.render.markdown import markdown
+from resnext_bench.reports.render.model import (
+    Bullets,
+    Code,
+    Strong,
+    Summary,
+    inline,
+    text_of,
+)
 from tests.lab.visit.pages.made import DATE, part
 from tests.lab.visit.pages.made_visit import cut, empty, made_results, small
-
-
-def text_of(results: Results) -> str:
-    return page({"made": results})
-
-
-def line(text: str, start: str) -> str:
-    return next(one for one in text.splitlines() if one.startswith(start))
+from tests.lab.visit.pages.read import (
+    cells,
+    headings,
+    paragraphs,
+    row,
+    rows,
+    sections_of,
+    tables,
+)
 
 
 def test_without_results_nothing_is_claimed() -> None:
@@ -34,17 +42,19 @@ def test_without_results_nothing_is_claimed() -> None:
 
 
 def test_where_it_was_measured() -> None:
-    text = text_of(made_results())
-    for word in ("driver 590.10", "CUDA 13.2", "cuDNN 9.26.0.51", "torch 2.15.0", "700 W"):
-        assert word in text
-    assert "2026-03-01, 8 min, revision 0123456789ab" in text
-    assert "99 %, n = 6 rounds" in text
-    assert "None failed, 90 passed, 4 skipped." in text
-    assert "No GPU has been measured" not in text
+    found = sections_of(made_results())
+    (_, software), (_, board) = row(found, "software"), row(found, "board")
+    for word in ("driver 590.10", "CUDA 13.2", "cuDNN 9.26.0.51", "torch 2.15.0"):
+        assert word in software
+    assert "power limit 700 W" in board
+    assert row(found, "visits")[1] == "2026-03-01, 8 min, revision 0123456789ab"
+    assert row(found, "intervals")[1] == "99 %, n = 6 rounds"
+    assert "None failed, 90 passed, 4 skipped." in paragraphs(found)
+    assert "No GPU has been measured" not in page({"made": made_results()})
 
 
 def test_nothing_is_claimed_for_a_cpu() -> None:
-    text = text_of(small(made_results()))
+    text = page({"made": small(made_results())})
     assert "**A miniature on a CPU" in text
     assert "says nothing of GPUs" in text
     assert "attack first" not in text
@@ -60,51 +70,56 @@ def test_what_is_wrong_comes_first_and_is_not_timed() -> None:
     tasks[key] = msgspec.structs.replace(tasks[key], wrong=(why,))
     device = dict(before.part("device").tasks)
     device["copy"] = msgspec.structs.replace(device["copy"], wrong=("copy: it is not there",))
-    text = text_of(made_results(training=part(tasks), device=part(device)))
-    head, _, rest = text.partition("| device |")
+    found = sections_of(made_results(training=part(tasks), device=part(device)))
+    place = next(place for place, one in enumerate(found) if isinstance(one, Summary))
+    head = paragraphs(found[:place])
     assert why in head
     assert "copy: it is not there" in head
-    row = next(
-        one for one in rest.splitlines() if one.startswith("| `resnext50_32x4d` | 256 | 1,9")
-    )
-    assert row.split(" | ")[4] == "**wrong**"
-    assert "copy, GB/s" not in rest
-    assert "over the floor, NHWC" in rest
-    assert "· 37 %" not in rest
+    settings = cells(found, "resnext50_32x4d", "256")[0]
+    assert settings[4] == inline(Strong("wrong"))
+    assert text_of(settings[2]).startswith("1,9")
+    assert not rows(found, "copy, GB/s")
+    assert any(table.columns[0].name == "layer" for table in tables(found))
+    assert "· 37 %" not in markdown(found)
 
 
 def test_tests_that_failed_are_named() -> None:
     why = "assert 1 == 2"
     found = {"passed": [], "failed": {"tests/gpu/test_memory.py::test_x": why}, "skipped": {}}
     one = Task(state="done", date=DATE, wrong=(f"test_x: {why}",), found=found)
-    text = text_of(made_results(tests=part({"pytest": one})))
-    assert "**Tests that failed: 1" in text
-    assert "- failed: `tests/gpu/test_memory.py::test_x`: assert 1 == 2" in text
+    found = sections_of(made_results(tests=part({"pytest": one})))
+    assert "Tests that failed: 1" in paragraphs(found)
+    failed = inline("failed: ", Code("tests/gpu/test_memory.py::test_x"), f": {why}")
+    assert Bullets(items=(failed,)) in found
 
 
 def test_a_cut_visit_shows_what_there_is_and_says_the_rest() -> None:
-    text = text_of(cut())
-    assert "[1] cut after 2 rounds: its time was over" in text
-    assert "1,950 (–)" in text
-    assert "| `models/256/bf16 NHWC` | failed | RuntimeError: CUDA error &lt;x>" in text
-    assert "| `models/256/fp16 NHWC` | ended while it ran | interrupted |" in text
-    assert "| `types/resnet50/256` | not reached | interrupted |" in text
-    assert "### Grouped convolutions" not in text
+    found = sections_of(cut())
+    assert "[1] cut after 2 rounds: its time was over" in paragraphs(found)
+    assert "1,950 (–)" in row(found, "resnext50_32x4d", "bf16 NHWC", "256")
+    for key, state, why in (
+        ("models/256/bf16 NHWC", "failed", "RuntimeError: CUDA error <x>"),
+        ("models/256/fp16 NHWC", "ended while it ran", "interrupted"),
+        ("types/resnet50/256", "not reached", "interrupted"),
+    ):
+        assert row(found, "training", key) == ["training", key, state, why]
+    assert "Grouped convolutions" not in headings(found)
 
 
 def test_an_empty_visit() -> None:
-    text = text_of(empty())
-    assert text.count("| all of it | not reached |") == 6
-    assert "### Training" not in text
+    found = sections_of(empty())
+    for name in empty().parts:
+        whole = [name, "all of it", "not reached", "no reason is told"]
+        assert row(found, name, "all of it") == whole
+    assert not [heading for heading in headings(found) if heading.startswith("Training")]
 
 
 def test_published_figures_form_no_ratio() -> None:
-    text = text_of(made_results())
-    row = next(one for one in text.splitlines() if "RTX 3090 | AMP NHWC | 384" in one)
-    rate = Figure(estimate=1950.0)
-    assert "NVIDIA H100 80GB HBM3, fp16 NHWC, batch 256: 1,9" in row
-    assert figure(rate) not in row
-    assert "times" not in row
+    found = sections({"made": made_results()}, {})
+    *_, own = row(found, "resnext50_32x4d", "RTX 3090", "AMP NHWC", "384")
+    assert own.startswith("NVIDIA H100 80GB HBM3, fp16 NHWC, batch 256: 1,9")
+    assert "(–)" not in own
+    assert "times" not in own
 
 
 def test_every_key_may_be_missing() -> None:
@@ -120,7 +135,7 @@ def test_every_key_may_be_missing() -> None:
             found = {word: value for word, value in tasks[key].found.items() if word != gone}
             task = msgspec.structs.replace(tasks[key], state="cut", found=found)
             parts = whole.parts | {name: part(tasks | {key: task})}
-            assert text_of(msgspec.structs.replace(whole, parts=parts))
+            assert page({"made": msgspec.structs.replace(whole, parts=parts)})
 
 
 def test_files_are_written_beside_the_page(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from resnext_bench.lab.visit.pages.figures import Figure
-from resnext_bench.lab.visit.pages.words import Notes, figure, number, table
+from resnext_bench.lab.visit.pages.words import Notes, figure, listed, number
+from resnext_bench.reports.render.model import Code, inline
 
 
 @pytest.mark.parametrize(
@@ -26,9 +27,18 @@ def test_notes_that_differ_in_numbers_share_one() -> None:
     assert notes.mark(["clocks moved between 1,500 and 1,980 MHz", "capped"]) == " [1, 2]"
     assert notes.mark(["clocks moved between 1,485 and 1,980 MHz"]) == " [1]"
     assert notes.mark([]) == ""
-    assert notes.text() == ("[1] clocks moved between 1,485–1,500 and 1,980 MHz  \n[2] capped")
+    assert notes.told() == ("clocks moved between 1,485–1,500 and 1,980 MHz", "capped")
 
 
-def test_a_table() -> None:
-    assert table(("a", "b"), [("1|2", "x\ny")]).splitlines()[2] == "| 1\\|2 | x y |"
-    assert table(("a", "b"), []) == ""
+def test_a_note_is_one_line() -> None:
+    notes = Notes()
+    assert notes.mark(["RuntimeError:\n    x", "RuntimeError: x"]) == " [1]"
+    assert notes.told() == ("RuntimeError: x",)
+
+
+def test_lists_say_how_many_are_left_out() -> None:
+    names = [Code(name) for name in "abc"]
+    assert listed(names) == inline(Code("a"), ", ", Code("b"), " and ", Code("c"))
+    assert listed(names[:1]) == inline(Code("a"))
+    assert listed(names, most=2) == inline(Code("a"), ", ", Code("b"), " and 1 more")
+    assert listed([]).text == ""
