@@ -1,4 +1,4 @@
-"""What one look at one part of the machine found, in words for people and numbers for programs."""
+"""What one check of the machine found, in words for people and numbers for programs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ class Severity(StrEnum):
     DISTURBS = "disturbs"
     """Step times scatter or shift; comparisons need more sessions."""
     NOTE = "note"
-    """Worth knowing when two machines, or two days, are compared."""
+    """It matters when two machines, or two days, are compared."""
     FINE = "fine"
     HIDDEN = "not visible"
-    """The kernel, the container or the driver does not say."""
+    """The kernel, the container or the driver does not report it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One answer. Texts are lines for people; `number` is the same for programs."""
+    """One answer. Texts are lines for people; `number` is the value for programs."""
 
     check: str
     severity: Severity
@@ -35,12 +35,12 @@ class Finding:
     """Why it matters for step times."""
     advice: str = ""
     command: str = ""
-    """What to type, where one line does it."""
+    """The command to type, where one line is enough."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process:
-    """A process of somebody else, and what it took of one core during the sample."""
+    """Another process, and what it used of one core during the sample."""
 
     pid: int
     name: str
@@ -49,17 +49,17 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
-    """What went on during the sample. None: not visible here."""
+    """What happened during the sample; None where it is not visible here."""
 
     seconds: float
     foreign_percent: float | None = None
-    """Of the time of our cores, by processes other than this one."""
+    """Share of our cores' time used by processes other than this one."""
     steal_percent: float | None = None
-    """Of the time of our cores, by the hypervisor."""
+    """Share of our cores' time taken by the hypervisor."""
     boot_steal_percent: float | None = None
-    """Since boot, of the time the cores had work: a core at rest cannot be stolen from."""
+    """Share since boot of the time the cores had work: nothing can be stolen from an idle core."""
     processes: tuple[Process, ...] = ()
-    """The busiest first."""
+    """Processes, the busiest first."""
     swap_in_mib_s: float | None = None
     swap_out_mib_s: float | None = None
     throttled_periods: int | None = None
@@ -71,14 +71,14 @@ class Activity:
 
 
 Check = Callable[[Sources, Activity], Iterator[Finding]]
-"""One look. Its name is the finding's, with spaces."""
+"""One check. Its name is the finding's, with spaces."""
 
 
 def fine(check: str, value: str, *, number: float | None = None, unit: str = "") -> Finding:
-    """Nothing to do."""
+    """Return a finding that needs no action."""
     return Finding(check=check, severity=Severity.FINE, value=value, number=number, unit=unit)
 
 
 def hidden(check: str, why: str) -> Finding:
-    """No answer, and the reason."""
+    """Return a finding without an answer, with the reason."""
     return Finding(check=check, severity=Severity.HIDDEN, value=why)

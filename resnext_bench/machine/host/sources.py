@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Where answers come from, so that a machine can be made by hand."""
+    """Where answers come from, so that tests can make up a machine."""
 
     proc: Path
     sys: Path
@@ -17,17 +17,17 @@ class Sources:
     cores: tuple[int, ...]
     """Logical CPUs this process may run on."""
     pid: int
-    """This process, whose own use of the cores is nobody's fault."""
+    """This process, whose own use of the cores does not count."""
     torch: Path | None
     """The folder of torch's modules; None where it is not installed."""
 
     def cpu(self, core: int) -> Path:
-        """The folder of one logical CPU."""
+        """Return the folder of one logical CPU."""
         return self.sys / f"devices/system/cpu/cpu{core}"
 
 
 def here() -> Sources:
-    """The machine as this process sees it."""
+    """Return the machine as this process sees it."""
     return Sources(
         proc=Path("/proc"),
         sys=Path("/sys"),
@@ -39,13 +39,13 @@ def here() -> Sources:
 
 
 def _torch() -> Path | None:
-    """Without importing it."""
+    """Find torch without importing it."""
     spec = find_spec("torch")
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def read(path: Path) -> str | None:
-    """What the kernel says there, stripped; None where it says nothing."""
+    """Read a file of the kernel, stripped; None where it cannot be read."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -53,24 +53,24 @@ def read(path: Path) -> str | None:
 
 
 def read_number(path: Path) -> int | None:
-    """A file of one whole number."""
+    """Read a file that holds one whole number."""
     text = read(path)
     return int(text) if text and text.lstrip("-").isdigit() else None
 
 
 def read_table(path: Path) -> dict[str, int]:
-    """Lines of a name and a number, as in /proc/meminfo and cpu.stat; others are left out."""
+    """Read lines of a name and a number, as in /proc/meminfo; others are left out."""
     rows = (line.split() for line in (read(path) or "").splitlines())
     return {row[0].rstrip(":"): int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
 
 
 def plain(text: str) -> str:
-    """A name that others chose, made safe for a terminal."""
+    """Make a name that others chose safe for a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def cpu_list(cpus: list[int]) -> str:
-    """The kernel's list format: 0, 1, 2, 8 is "0-2,8"."""
+    """Return the kernel's list format: 0, 1, 2, 8 is "0-2,8"."""
     parts: list[list[int]] = []
     for cpu in sorted(cpus):
         if parts and cpu == parts[-1][-1] + 1:
