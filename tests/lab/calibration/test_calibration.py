@@ -20,13 +20,8 @@ N = 200
 
 
 LONG = {
-    *(
-        "slow-steps-as-long-as-needed",
-        "trends",
-        "trends-of-more-blocks",
-        "no-change",
-        "more-blocks",
-    ),
+    *("slow-steps-as-long-as-needed", "no-change", "more-blocks"),
+    *("trends", "trends-of-more-blocks"),
 }
 """Cases of seconds, each beside a shorter one of its kind."""
 

@@ -68,7 +68,7 @@ def shown(found: Attribution, width: int = 80) -> str:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_all_of_it(width: int) -> None:
+def test_an_attribution_is_told_with_all_its_figures(width: int) -> None:
     text = shown(made(), width)
     assert "Is it the loader? Yes: it makes 160 images/s against 200 that training alone" in text
     assert "loading makes a step 56.2 % longer" in text

@@ -175,7 +175,6 @@ def test_a_lost_gpu_ends_a_duet_by_its_name(
         library.now_s = 2.0
         failing(scene, what)(token)
 
-    a, b = both(scene)
-    b._ends = ends
+    sides = MadeSide(scene, "a"), MadeSide(scene, "b", ends=ends)
     with pytest.raises(SessionFailed, match=r"^GPU 0 was lost .* \(GPU is lost\); rank 0: Acc"):
-        Watched(monkeypatch, library)(tmp_path, scene, (a, b))
+        Watched(monkeypatch, library)(tmp_path, scene, sides)
