@@ -37,11 +37,17 @@ settings.load_profile("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long by where it lies."""
+    """Mark what takes long by where it lies, and see that none is left out of all commands.
+
+    `nox -s tests` looks for tests that start processes in tests/system alone.
+    """
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(THOROUGH):
             item.add_marker("thorough")
+        is_launching = {"system"} <= set(item.keywords) and not {"slow", "gpu"} & set(item.keywords)
+        if is_launching and not place.startswith("system/"):
+            raise pytest.UsageError(f"{item.nodeid} starts processes: move it to tests/system")
 
 
 @pytest.fixture(scope="session")

@@ -107,8 +107,8 @@ def test_more_pairs_where_they_scatter_and_the_launch_was_dear(
 ) -> None:
     scene = Scene()
     taken = cycle(lengths_s * 2 + lengths_s[::-1] + lengths_s[:1])
-    sides = both(scene, block_s=taken)
-    sides[0]._build_s = built_s
+    a = MadeSide(scene, "a", block_s=taken, build_s=built_s)
+    sides = [a, MadeSide(scene, "b", block_s=taken)]
     _, so_far = played(tmp_path, scene, sides, replace(SCORE, pairs=4, more=True))
     assert len(so_far) - 1 == pairs
 
