@@ -45,8 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(THOROUGH):
             item.add_marker("thorough")
-        is_launching = {"system"} <= set(item.keywords) and not {"slow", "gpu"} & set(item.keywords)
-        if is_launching and not place.startswith("system/"):
+        marks = {mark.name for mark in item.iter_markers()}
+        if "system" in marks and not marks & {"slow", "gpu"} and not place.startswith("system/"):
             raise pytest.UsageError(f"{item.nodeid} starts processes: move it to tests/system")
 
 
