@@ -22,7 +22,7 @@ __all__ = [
 
 
 class BenchError(Exception):
-    """Base of all that the program reports in a line or two instead of a traceback."""
+    """Base of all errors that are reported in a line or two instead of a traceback."""
 
     exit_code: ClassVar[int] = 70
 
@@ -34,7 +34,7 @@ class UsageError(BenchError):
 
 
 class RunFailed(BenchError):
-    """The training processes started and did not end well."""
+    """The training processes were started, and failed."""
 
     exit_code = 4
 
@@ -46,7 +46,7 @@ class CannotHere(BenchError):
 
 
 class Advised(Exception):
-    """An error that ends in what to do about it: `why` is the text without that."""
+    """An error whose text ends with what to do; `why` is the text without that."""
 
     def __init__(self, why: str, advice: str = "") -> None:
         super().__init__(f"{why}; {advice}" if advice else why)
@@ -55,24 +55,24 @@ class Advised(Exception):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. No Exception, so that nobody's `except Exception` can swallow it."""
+    """Ctrl-C or SIGTERM. It is not an Exception, so that no `except Exception` can swallow it."""
 
     exit_code: ClassVar[int] = 130
 
     def __init__(self, text: str, record: object = None) -> None:
         super().__init__(text)
         self.record = record
-        """Of what was measured until then, to be shown; None where there is none."""
+        """The record of what was measured so far, to be shown; None where there is none."""
 
 
 class NotKept(CannotHere):
-    """Something cannot be written; `record` holds what was measured, so that it is shown at least.
+    """Something cannot be written; `record` holds what was measured, so that it can be shown.
 
     `kept`: the record itself could be written.
     """
 
     def __init__(self, record: object, error: OSError, *, kept: bool = False) -> None:
-        end = "what was measured is shown" + ("" if kept else ", and not kept")
+        end = "what was measured is shown below" + ("" if kept else ", but not stored")
         super().__init__(f"{cannot_write(error)}; {end}")
         self.record = record
         self.error = error
@@ -81,17 +81,19 @@ class NotKept(CannotHere):
 _WHAT_HELPS: Final = {
     errno.ENOSPC: "free some space there, or name another folder{}",
     errno.EDQUOT: "the quota is used up: free some space there, or name another folder{}",
-    errno.EFBIG: "files may not be as large (ulimit -f): allow more, or name another folder{}",
+    errno.EFBIG: (
+        "the limit on file size is too low (ulimit -f): raise it, or name another folder{}"
+    ),
     errno.EROFS: "name a folder that can be written to{}",
     errno.EACCES: "name a folder that can be written to{}",
     errno.EPERM: "name a folder that can be written to{}",
-    errno.EMFILE: "too many files are open: raise ulimit -n",
-    errno.EIO: "the device under it fails: see the kernel's log, or name another folder{}",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.EIO: "the storage device fails: see the kernel's log, or name another folder{}",
 }
 
 
 def is_of_the_environment(error: BaseException) -> TypeGuard[OSError]:
-    """Whether it is the machine's error, and nobody's fault."""
+    """Return whether the machine, rather than the user or the program, is the cause."""
     if isinstance(error, Unwritten):
         return True
     return isinstance(error, OSError) and error.errno in OF_THE_ENVIRONMENT
@@ -100,7 +102,7 @@ def is_of_the_environment(error: BaseException) -> TypeGuard[OSError]:
 def cannot_write(error: OSError) -> str:
     """Say in one line which file could not be written, why, and what helps.
 
-    Of an error that nobody has told to be one of writing, it may have been reading.
+    An error that is not known to be one of writing may have been one of reading.
     """
     why = error.strerror or str(error)
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
@@ -111,7 +113,7 @@ def cannot_write(error: OSError) -> str:
 
 
 def what_helps(error: OSError) -> str:
-    """What to do about it, in parentheses; empty where nobody knows."""
+    """Return what to do about it, in parentheses; empty where that is not known."""
     option = error.option if isinstance(error, Unwritten) else ""
     helps = _WHAT_HELPS.get(error.errno or 0, "").format(f" with {option}" if option else "")
     return f"({helps})" if helps else ""

@@ -1,4 +1,4 @@
-"""What the launching program hands to its workers, and the names of the files between them."""
+"""What the launching program hands to its workers, and the names of the files they share."""
 
 import os
 from collections.abc import Callable
@@ -18,22 +18,22 @@ from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store.files import reserve, writing
 
 NODE_VARIABLE: Final = "RESNEXT_BENCH_NODE"
-"""Which planned node an agent is. Torchrun's own node rank depends on who joins first."""
+"""Variable for the planned node of an agent: torchrun's node rank depends on who joins first."""
 
 
 Part = Literal["train", "load"]
-"""What the steps of a session do: train, or no more than take batches to the device."""
+"""What the steps of a session do: train, or only copy batches to the device."""
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
-    """Where ranks meet that somebody else has started."""
+    """Where ranks meet that another launcher has started."""
 
     address: str
     port: int
     hosted: bool
-    """Whether the launcher keeps the store; else rank 0 does."""
+    """Whether the launcher runs the store; otherwise rank 0 does."""
     prefix: str
-    """Of this session's keys, as the store may have seen others."""
+    """Prefix of this session's keys, as the store may have been used by others."""
     images: str
     """Digest of the images this rank will read; empty for synthetic batches."""
 
@@ -50,29 +50,29 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     """Longest wait of one rank for another before the process group gives up."""
     room: int = 0
-    """Steps the rank files hold beside warm-up, where blocks decide; 0: those of `config`."""
+    """Steps that the rank files hold besides warm-up, where blocks decide; 0: those of `config`."""
     root: str = ""
-    """The runs folder of this rank's node, for what stays there: traces."""
+    """The runs folder of this rank's node, where its traces stay."""
     meeting: Meeting | None = None
-    """None where the program has launched the ranks itself, whose variables say it."""
+    """None where the program has launched the ranks itself: then their variables say it."""
     block_room: int = 0
-    """The most steps of one block, the dropped one among them; 0 where there are no blocks."""
+    """The most steps of one block, including the dropped one; 0 where there are no blocks."""
     part: Part = "train"
     other_threads: int = 0
-    """Loader threads of a second loader, of which some blocks take their batches; 0: none."""
+    """Threads of a second loader, from which some blocks take their batches; 0: none."""
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):
-    """The proven image files a loader reads, with their class numbers."""
+    """The checked image files that a loader reads, with their class numbers."""
 
     files: list[str]
     labels: list[int]
     ranges: Ranges | None = None
-    """Where they lie in shards; None where each has a file of its own."""
+    """Their places in shards; None where each has a file of its own."""
 
 
 def _named(images: ImageList, form: Callable[[str], str]) -> ImageList:
-    """The same with its names in another form: JSON holds none that are not UTF-8."""
+    """Return the list with its names in another form, as JSON holds only UTF-8."""
     ranges = images.ranges
     if ranges:
         ranges = replace(ranges, paths=tuple(map(form, ranges.paths)))
@@ -80,17 +80,17 @@ def _named(images: ImageList, form: Callable[[str], str]) -> ImageList:
 
 
 _MARK_BYTES: Final = 40
-"""What a step takes in a rank's file (resnext_bench/rankfile.py)."""
+"""Bytes of a step in a rank's file (resnext_bench/rankfile.py)."""
 _STEP_BYTES: Final = 128
-"""What the result holds of a step of a rank, at most."""
+"""Most bytes of a rank's step in the result."""
 _RANK_BYTES: Final = 4096
-"""What it holds of a rank beside."""
+"""Further bytes of a rank in the result."""
 _MOST_BYTES: Final = 1 << 20
-"""Where blocks decide, there is room for far more steps than there will be."""
+"""Most bytes to reserve: where blocks decide, there is room for far more steps than needed."""
 
 
 class SessionFolder:
-    """The files of one session, by name. All processes of the session meet here."""
+    """The files of one session, by name; all its processes share this folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -114,9 +114,9 @@ class SessionFolder:
         self._reserve(job)
 
     def _reserve(self, job: Job) -> None:
-        """See that the disk has what the ranks will write, and keep some of it for their results.
+        """Check that the disk has room for what the ranks will write, and reserve some for results.
 
-        So a full disk is told before anything is measured, and a rank that fails can say why.
+        So a full disk is reported before anything is measured, and a rank that fails can say why.
         """
         steps, ranks = job.room or job.config.steps, job.config.world_size
         marks = (job.config.warm_up + steps) * _MARK_BYTES
@@ -126,45 +126,45 @@ class SessionFolder:
             os.truncate(self.room, ranks * results)
 
     def free_room(self) -> None:
-        """Let the ranks' results and errors have the room that was kept for them."""
+        """Release the room that was reserved for the ranks' results and errors."""
         with suppress(OSError):
             self.room.unlink(missing_ok=True)
 
     def read_job(self) -> Job:
-        """The work order of this session."""
+        """Read the work order of this session."""
         try:
             return msgspec.json.decode(self.job.read_bytes(), type=Job)
         except (OSError, msgspec.MsgspecError) as error:
             raise CannotHere(f"cannot read the work order {self.job}: {error}") from error
 
     def read_images(self) -> ImageList:
-        """The image files of this session."""
+        """Read the list of image files of this session."""
         found = msgspec.json.decode(self.image_list.read_bytes(), type=ImageList)
         return _named(found, restored)
 
     def rank_file(self, rank: int) -> Path:
-        """Crash copy and heartbeat of one rank."""
+        """Return the file with the crash copy and heartbeat of one rank."""
         return self.ranks / f"rank-{rank}.bin"
 
     def error_file(self, rank: int) -> Path:
-        """Why a rank ended, written by itself."""
+        """Return the file in which a rank writes why it ended."""
         return self.ranks / f"rank-{rank}.error.json"
 
     def loader_error_file(self, rank: int) -> Path:
-        """Why a loader process of a rank ended, written by itself."""
+        """Return the file in which a loader process of a rank writes why it ended."""
         return self.ranks / f"rank-{rank}.loader.json"
 
     def rank_log(self, rank: int) -> Path:
-        """Standard output and error of one rank."""
+        """Return the file with standard output and error of one rank."""
         return self.logs / f"rank-{rank}.log"
 
     def node_log(self, node: int) -> Path:
-        """Standard output and error of one node's agent."""
+        """Return the file with standard output and error of one node's agent."""
         return self.logs / f"node-{node}.log"
 
 
 class Unwritable(msgspec.Struct, frozen=True, kw_only=True):
-    """An error of the system with a file that was to be written."""
+    """A system error of a file that was to be written."""
 
     number: int
     why: str
@@ -172,7 +172,7 @@ class Unwritable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RankError(msgspec.Struct, frozen=True, kw_only=True):
-    """A rank's own account of its end."""
+    """A rank's own report of how it ended."""
 
     rank: int
     kind: str
@@ -182,9 +182,9 @@ class RankError(msgspec.Struct, frozen=True, kw_only=True):
     """Wall clock, so that the ranks of one host can be put in order."""
     hint: str = ""
     unwritten: Unwritable | None = None
-    """Of what could not be written, where that was it."""
+    """The file error, where that was the reason."""
     said: tuple[str, ...] = ()
     """The last lines of its log before it wrote down why it ended."""
     cause: FailureKind = "error"
     follows: bool = False
-    """Whether it may have ended because another rank had."""
+    """Whether it may have ended because another rank did."""

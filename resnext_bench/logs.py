@@ -1,4 +1,4 @@
-"""What a log says at its end, where the reason stands why a process ended."""
+"""Reads the end of a log, which says why a process ended."""
 
 import re
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ from typing import Final
 
 TAIL_LINES: Final = 12
 _SAID_LINES: Final = 4
-"""Of a tail, for what was said before the stack of a crash began."""
+"""Lines of a tail that precede the stack of a crash."""
 _READ_BYTES: Final = 1 << 18
-"""Of a log, from its end: a user's script may have written any amount."""
+"""Bytes that are read from the end of a log: a user's script may have written any amount."""
 _LONGEST: Final = 200
-"""Characters of last words: they stand inside a sentence."""
+"""Most characters of last words, which stand inside a sentence."""
 _STACK: Final = re.compile(
     r"Fatal Python error: |Stack \(most recent call first\):|(Current t|T)hread 0x[\da-f]+"
 )
-"""How faulthandler begins. What follows is where a process was, and nothing that it said."""
+"""How faulthandler begins; what follows is where a process was, not what it said."""
 _OF_A_STACK: Final = re.compile(
     rf"{_STACK.pattern}|\s*$|  File |  \.\.\.|  <|Extension modules: |Python runtime state: "
     r"|Current thread's C stack trace|  Binary file "
@@ -26,7 +26,7 @@ _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 
 
 def lines_of(log: Path) -> list[str]:
-    """The last lines of a log; none where it cannot be read."""
+    """Return the last lines of a log; none where it cannot be read."""
     try:
         with log.open("rb") as stream:
             size = stream.seek(0, 2)
@@ -37,7 +37,7 @@ def lines_of(log: Path) -> list[str]:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
-    """The last lines of a log; of a crash what was said before it, and the stack's first lines."""
+    """Return the last lines of a log; for a crash, those before it and the stack's first lines."""
     found = lines_of(log)
     stack = _stack_at(found)
     if stack < len(found) and len(found) - stack > lines - _SAID_LINES:
@@ -47,12 +47,12 @@ def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
 
 
 def last_words(*logs: Path) -> str:
-    """The last line that says something, in the first of these logs that has one."""
+    """Return the last meaningful line of the first of these logs that has one."""
     return next(filter(None, (last_line(lines_of(log)) for log in logs)), "")
 
 
 def last_line(lines: Sequence[str]) -> str:
-    """The last of these lines with a word in it, without the stack of a crash."""
+    """Return the last of these lines with a word in it, without the stack of a crash."""
     said = lines[: _stack_at(lines)]
     report = next((at for at, line in enumerate(said) if _AGENTS_REPORT.match(line)), len(said))
     plain = (_COLOURS.sub("", line).strip() for line in reversed(said[:report]))
@@ -61,7 +61,7 @@ def last_line(lines: Sequence[str]) -> str:
 
 
 def _stack_at(lines: Sequence[str]) -> int:
-    """Where the stack of a crash begins, if the lines end in one; else their number."""
+    """Return where the stack of a crash begins, if the lines end in one; else their number."""
     at = len(lines)
     while at and _OF_A_STACK.match(lines[at - 1]):
         at -= 1

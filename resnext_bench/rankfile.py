@@ -21,7 +21,7 @@ Ns = NDArray[np.int64]
 
 
 class Phase(IntEnum):
-    """What a rank is busy with; the parent shows it."""
+    """What a rank is doing; the parent shows it."""
 
     STARTING = 0
     DATA = 1
@@ -35,7 +35,7 @@ class Phase(IntEnum):
 
 
 class Mark(IntEnum):
-    """Moments of a step, in order. The step begins where the last one's OPTIMIZER was."""
+    """Moments of a step, in order. A step begins at the OPTIMIZER mark of the one before."""
 
     BATCH = 0
     """`next()` of the pipeline returned."""
@@ -72,7 +72,7 @@ class RankFile:
 
     @classmethod
     def open(cls, path: Path) -> "RankFile | None":
-        """The file for reading; None while it is not there or not complete."""
+        """Open the file for reading; return None while it is missing or incomplete."""
         try:
             words = np.memmap(path, dtype=np.int64, mode="r")
         except (OSError, ValueError):
@@ -83,12 +83,12 @@ class RankFile:
 
     @property
     def rank(self) -> int:
-        """Global rank."""
+        """The global rank."""
         return int(self.words[1])
 
     @property
     def pid(self) -> int:
-        """Process id on the rank's host."""
+        """The process id on the rank's host."""
         return int(self.words[2])
 
     @property
@@ -103,12 +103,12 @@ class RankFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether `steps` is but the room for them, as where blocks go on by what they show."""
+        """Whether `steps` is only an upper bound, as where results decide on more blocks."""
         return bool(self.words[6])
 
     @property
     def phase(self) -> Phase:
-        """What the rank is, or was last, busy with."""
+        """What the rank is doing, or did last."""
         return Phase(int(self.words[5]))
 
     @phase.setter
@@ -126,12 +126,12 @@ class RankFile:
 
     @property
     def steps_done(self) -> int:
-        """Finished steps, warm-up included. Marks fill from the front, so a search will do."""
+        """The number of finished steps, warm-up included. Marks fill from the front."""
         return int(np.searchsorted(-(self.marks[:, Mark.OPTIMIZER] > 0).astype(np.int8), 0))
 
 
 def columns(device: Ns, host: Ns) -> dict[str, list[int]]:
-    """Durations per step from marks: the columns of `Samples`, in ns.
+    """Return durations per step from marks: the columns of `Samples`, in ns.
 
     `step = data_wait + forward + backward + optimizer` holds exactly on each rank.
     """

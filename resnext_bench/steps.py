@@ -27,16 +27,16 @@ __all__ = ["step"]
 
 _SAMPLES = "RESNEXT_BENCH_SAMPLES"
 _TURNS = "RESNEXT_BENCH_TURNS"
-"""Names a folder with two named pipes: `tokens` to this process, `answers` from it."""
+"""Variable that names a folder with two pipes: `tokens` to this process, `answers` from it."""
 _READY, _GONE = 1, -1
-"""Words of this side: it waits for its first turn; it takes no more steps."""
+"""Words of this side: it is waiting for its first turn; it takes no more steps."""
 _WORD = struct.Struct("<q")
 _UNOPENED, _NEVER = -1, -2
-"""In place of a file: `step()` has not been called yet; this process is not the one that writes."""
+"""Values in place of a file: `step()` was not called yet; another process writes."""
 
 
 class _Turns:
-    """The side's end of the pipes. A comparison that has gone lets it run on freely."""
+    """The side's end of the pipes. If the comparison is gone, the script runs on freely."""
 
     def __init__(self, folder: str) -> None:
         # Reading alone, so that the end of the comparison is the end of the pipe; where that has
@@ -46,9 +46,9 @@ class _Turns:
         self._answers = os.open(f"{folder}/answers", os.O_WRONLY | os.O_NONBLOCK)
 
     def wait(self, word: int) -> int:
-        """Give the token back with a word, and sleep until it returns; the steps it is good for.
+        """Give the token back with a word, sleep until it returns, and return its number of steps.
 
-        0 where there are no more turns.
+        It is 0 where there are no more turns.
         """
         try:
             os.write(self._answers, _WORD.pack(word))
@@ -64,7 +64,7 @@ class _Turns:
 
 
 class _Steps:
-    """What `step()` is where a comparison is under way."""
+    """What `step()` does where a comparison is under way."""
 
     def __init__(self, samples: str, folder: str | None) -> None:
         self._samples, self._folder = samples, folder
@@ -73,9 +73,9 @@ class _Steps:
         self._owner = os.getpid()
         self._last = 0
         self._left = 0
-        """Steps of this turn that are left."""
+        """Steps that are left of this turn."""
         self._block = 0
-        """Their time so far, ns, but for the first one's."""
+        """Their time so far without the first one's, ns."""
         self._fresh = False
         """Whether the next step is the first of a turn."""
         self._first_faults = self._last_faults = 0
@@ -91,7 +91,7 @@ class _Steps:
         self._last = time.perf_counter_ns()
 
     def _open(self) -> None:
-        """At the first call. One process writes: of several ranks the first, or who comes first."""
+        """Open the file at the first call. One process writes: rank 0, or the first to call."""
         self._file = _NEVER
         first = os.environ.get("RANK", "0") == "0" and _marked(self._samples + ".by-step")
         if not first or os.environ.get("WORLD_SIZE", "1") != "1":
@@ -137,12 +137,12 @@ class _Steps:
 
 
 def _faults() -> int:
-    """Page faults of this process so far, all its threads, that read no disk."""
+    """Return the page faults of all threads of this process so far that read no disk."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _marked(path: str) -> bool:
-    """Leave an empty file for the comparison to see; whether it was not there yet."""
+    """Leave an empty file for the comparison to see; return whether it was new."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError:
@@ -163,7 +163,7 @@ _step = _chosen()
 
 
 def step() -> None:
-    """Say that a step has ended. To be called by each rank after the device has been waited for.
+    """Mark the end of a step. Call it on each rank after waiting for the device.
 
     The first call starts the clock; every further one writes a step's time.
     """

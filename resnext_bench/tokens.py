@@ -1,4 +1,4 @@
-"""The token of a duet: which of two resident sides may compute, passed through two pipes.
+"""The token of a duet, which decides which resident side may compute, passed through two pipes.
 
 A rank without the token sleeps in a blocking read, which costs nothing. The pipes are named, in
 the session's folder, so that they outlive no folder and need no port. Words are 64-bit integers.
@@ -13,19 +13,20 @@ from typing import Final
 from resnext_bench.reports.store.files import writing
 
 WARM_UP: Final = -1
-"""Token: do the warm-up steps. The answer is the shortest of the later half, in ns."""
+"""Token: do the warm-up steps. The answer is the shortest step of the later half, in ns."""
 END: Final = 0
-"""Token: hand over what was measured and end. Any positive token is a block of so many steps."""
+"""Token: hand over what was measured and end. A positive token is a block of that many steps."""
 FULL: Final = 1 << 32
-"""Added to a block's token: the loader's queue stays as the pause has left it, which is full."""
+"""Added to a block's token: the loader's queue stays full, as the pause has left it."""
 DOUBLE: Final = 1 << 33
 """Added to a block's token: each step takes two batches and trains on one, as if training were
 twice as fast. Nothing but the block's length is kept."""
 OTHER: Final = 1 << 34
-"""Added to a block's token: batches come of the side's second loader. Nothing but the block's
-length is kept."""
+"""Added to a block's token: batches come from the side's second loader. Nothing but the block's
+length is kept.
+"""
 READY: Final = 1
-"""First word of a side, unasked: built, connected, waiting."""
+"""First word of a side: it is built, connected and waiting."""
 
 _WORD: Final = struct.Struct("<q")
 
@@ -38,7 +39,7 @@ class Pipes:
         self.answers = folder / "answers"
 
     def create(self) -> None:
-        """Make them; before the side starts."""
+        """Make the pipes, before the side starts."""
         for path in (self.tokens, self.answers):
             with writing(path):
                 path.unlink(missing_ok=True)
@@ -58,12 +59,12 @@ class Holder:
         os.write(self._tokens, _WORD.pack(token))
 
     def answer(self, seconds: float) -> int | None:
-        """The side's next word; None when none came within `seconds`."""
+        """Return the side's next word; None if none came within `seconds`."""
         ready, _, _ = select.select([self._answers], [], [], seconds)
         return _read(self._answers) if ready else None
 
     def close(self) -> None:
-        """Let go of the pipes."""
+        """Close the pipes."""
         os.close(self._tokens)
         os.close(self._answers)
 
@@ -76,11 +77,11 @@ class Taker:
         self._answers = os.open(pipes.answers, os.O_RDWR | os.O_CLOEXEC)
 
     def take(self) -> int:
-        """Sleep until the token comes."""
+        """Sleep until the token comes, and return it."""
         return _read(self._tokens)
 
     def back(self, word: int) -> None:
-        """Give it back."""
+        """Give the token back."""
         os.write(self._answers, _WORD.pack(word))
 
 

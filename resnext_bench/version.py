@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def own_version() -> str:
-    """As installed, else what the checkout says, marked as such: "0.1.0+checkout"."""
+    """Return the installed version, else the checkout's, marked as such: "0.1.0+checkout"."""
     try:
         return version("resnext-bench")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there, whatever ends their making.
+"""Files and folders that are either complete or absent, whatever interrupts their making.
 
 Both `pipelines` and `reports` use this, which know nothing of each other; so it stands below them,
 and needs the standard library alone.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a file to write in the place of `path`, whose name it gets where the body ends well.
+    """Yield a file to write, which gets the name `path` if the body ends without an error.
 
     It is flushed to disk first, and readable by everybody, as the file would be by itself.
     """
@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(
     folder: Path, *, is_kept: Callable[[Path], bool] = lambda _: False
 ) -> Iterator[Path]:
-    """Remove a folder where the body fails or is interrupted, unless `is_kept` says otherwise."""
+    """Remove a folder if the body fails or is interrupted, unless `is_kept` says otherwise."""
     try:
         yield folder
     except BaseException:

@@ -1,6 +1,7 @@
 """The program's commands.
 
-Only options are declared here; work is imported when it is asked for, so that `--help` stays as
+Only options are declared here; code is imported when it is needed,
+so that `--help` stays as
 fast as an empty program's.
 """
 
@@ -57,7 +58,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks; allowed after any command too")
+        bool, typer.Option("--debug", help="Show tracebacks; also allowed after any command")
     ] = False,
     version: Annotated[
         bool,
@@ -66,7 +67,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Measures how fast ResNeXt trains on a machine or a cluster, and says where the time goes."""
+    """Measure how fast ResNeXt trains on a machine or a cluster, and show where the time goes."""
 
 
 @app.command()
@@ -120,12 +121,12 @@ def compare(
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
-    """Tell whether b is slower than a, with an interval, or that this cannot be told.
+    """Decide whether b is slower than a, with an interval, or report that this can't be told.
 
-    Sessions of both sides go on until the verdict is certain or the budget ends.
-    Exit code 0: same, faster, negligible; 1: slower;
-    3: can't tell, never steady, invalid; 2: a wrong option; 4: a rank or script failed;
-    5: this machine cannot do it; 130: interrupted (--resume last goes on).
+    Sessions of both sides continue until the verdict is certain or the budget ends. Exit code 0:
+    same, faster, negligible; 1: slower; 3: can't tell, never steady, invalid; 2: a wrong option; 4:
+    a rank or script failed; 5: this machine cannot do it; 130: interrupted (--resume last
+    continues).
 
     Example: compare --a "--amp" --b "--amp --no-channels-last"
 
@@ -147,7 +148,7 @@ def doctor(
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
-    """Say what makes this machine noisy, and with --aa which changes can be told here.
+    """Show what makes this machine noisy and, with --aa, how small a change can be detected here.
 
     Exit code 3 when something would spoil a measurement, or when too few
     sessions of --aa count.
@@ -179,7 +180,7 @@ _flow(app)
 
 
 def main() -> NoReturn:
-    """Run the program; errors become a line or two and the exit code of their class."""
+    """Run the program; an error becomes a line or two and the exit code of its class."""
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get(DEBUG_VARIABLE))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     output = open_output()
@@ -196,16 +197,16 @@ def main() -> NoReturn:
 
 
 _OF_FILES: Final = ("trace", "data")
-"""Commands that take any name a file can have."""
+"""Commands that accept any name that a file can have."""
 
 
 def _is_text(arguments: list[str]) -> bool:
-    """Whether records and messages can hold what was given; says so where they cannot."""
+    """Return whether what was given can be stored and printed; print an error where it cannot."""
     bad = next((one for one in arguments if not one.isprintable() and _surrogates(one)), None)
     if bad is None or arguments[0] in _OF_FILES:
         return True
     shown = bad.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    _say(f"{shown}: these bytes are no UTF-8 text, and nothing else can be stored", 2)
+    _say(f"{shown}: not valid UTF-8, and only UTF-8 text can be stored", 2)
     return False
 
 
@@ -218,7 +219,7 @@ def _surrogates(text: str) -> bool:
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
-    """Return the exit code."""
+    """Run the command and return the exit code."""
     try:
         app(arguments, prog_name="resnext-bench")
     except SystemExit as end:
@@ -246,7 +247,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
 
 def _show(lost: NotKept, arguments: list[str]) -> None:
-    """Show what was measured, as it would be shown were it kept."""
+    """Show what was measured as if it had been stored."""
     from resnext_bench.cli.terminal.show import format_of, show_stored
     from resnext_bench.reports.schema.kinds import is_record
 
@@ -266,7 +267,7 @@ def _say(text: str, code: int) -> int:
 
 
 def _bug(error: Exception, *, debug: bool) -> int:
-    """Say that this is a bug of ours, in short; the whole story goes to a file."""
+    """Report a bug of ours in short; the details go to a file."""
     if debug:
         raise error
     import traceback
@@ -281,7 +282,7 @@ def _bug(error: Exception, *, debug: bool) -> int:
 
 
 def _told_whole() -> str:
-    """Where the whole story is: a file, or no more than an option where none can be written."""
+    """Return where the details are: a file or, if none can be written, the option for them."""
     import tempfile
     import traceback
 

@@ -1,4 +1,4 @@
-"""Options as Typer takes them: those of training from their table, and those of commands alone.
+"""Options as Typer takes them: those of training, from their table, and those of single commands.
 
 Values of options of training are checked in `resnext_bench.config.request`, the same for the
 command line and a file.
@@ -21,7 +21,7 @@ _MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
 
 
 def of_training(name: str) -> Any:
-    """What Typer must know of an option of training."""
+    """Return what Typer must know of an option of training."""
     option = OPTIONS[name]
     names: tuple[str, ...] = ()
     if option.is_switch:
@@ -45,7 +45,7 @@ def _parameter(name: str) -> inspect.Parameter:
 
 
 def as_run(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options of `run`, which it takes by keyword.
+    """Return the command with the options of `run`, which it takes by keyword.
 
     Typer reads a command's signature, so this one is made from the table. None means: not given.
     """
@@ -78,7 +78,7 @@ def _option(
 
 
 def whole_of(name: str) -> Callable[[str | int], int]:
-    """What reads an option that training has too, with the same bounds."""
+    """Return a reader of an option that training has too, with the same bounds."""
     option = OPTIONS[name]
     assert option.low is not None
     return whole(flag(name), int(option.low), None if option.high is None else int(option.high))
@@ -94,8 +94,8 @@ Wait = Annotated[
     float | None,
     _option(
         _MEASURE,
-        "Wait up to so many minutes for another measurement on this machine to end; without it, "
-        "compare is refused and run notes it",
+        "Wait up to this many minutes for another measurement on this machine to end; without it, "
+        "compare is refused, and run adds a note",
         metavar="MINUTES",
         parser=number("--wait", 0, 10_000),
     ),
@@ -104,7 +104,7 @@ Margin = Annotated[
     float,
     _option(
         _VERDICT,
-        "Changes up to this many per cent do not matter",
+        "Changes of up to this many per cent do not matter",
         metavar="PERCENT",
         parser=number("--margin", 0.01, 50),
     ),
@@ -113,8 +113,9 @@ Design = Annotated[
     str,
     _option(
         _VERDICT,
-        "Both sides resident in turn, or launched in turn; auto: duet where memory allows, and a "
-        "script calls resnext_bench.step()",
+        "duet: both sides stay resident and take turns; relaunch: they are launched in turn; "
+        "auto: duet where memory allows it and, with --script, the script calls "
+        "resnext_bench.step()",
         **choice("--design", "auto", "duet", "relaunch"),
     ),
 ]
@@ -122,7 +123,7 @@ MaxSessions = Annotated[
     int,
     _option(
         _VERDICT,
-        "Most sessions; looks at the verdict are planned for so many",
+        "Maximum number of sessions; looks at the verdict are planned for this many",
         parser=whole("--max-sessions", 2, 1000),
     ),
 ]
@@ -130,7 +131,7 @@ MaxMinutes = Annotated[
     float,
     _option(
         _VERDICT,
-        "End after so long, with what is known then",
+        "End after this long, with what is known by then",
         metavar="MINUTES",
         parser=number("--max-minutes", 0.1, 10_000),
     ),
@@ -139,7 +140,7 @@ Blocks = Annotated[
     int | None,
     _option(
         _VERDICT,
-        "Pairs of blocks in a duet session, an even number (default: 10, and more where they "
+        "Pairs of blocks in a duet session, an even number (default: 10, or more where they "
         "scatter)",
         parser=whole("--blocks", 4, 1000),
     ),
@@ -148,24 +149,26 @@ BlockSteps = Annotated[
     int | None,
     _option(
         _VERDICT,
-        "Counted steps of a block (default: a second of them, 3 to 1000; on a CPU with synthetic "
-        "batches 10 at most)",
+        "Counted steps per block (default: one second's worth, from 3 to 1000; on a CPU with "
+        "synthetic batches at most 10)",
         parser=whole("--block-steps", 2, 100_000),
     ),
 ]
 SideA = Annotated[
     str | None,
-    _option(_SIDES, "Options of run, or a .toml file: what b is compared with", metavar="OPTIONS"),
+    _option(
+        _SIDES, "Options of run, or a .toml file; b is compared with this side", metavar="OPTIONS"
+    ),
 ]
 SideB = Annotated[str | None, _option(_SIDES, "Options of run, or a .toml file", metavar="OPTIONS")]
 Both = Annotated[
-    str, _option(_SIDES, "Options of run that both sides have", "--both", metavar="OPTIONS")
+    str, _option(_SIDES, "Options of run that both sides get", "--both", metavar="OPTIONS")
 ]
 AgainstItself = Annotated[
     bool,
     _option(
         _VERDICT,
-        "Measure one configuration against itself, as a duet and relaunched in turn",
+        "Compare one configuration with itself, both as a duet and relaunched",
         "--aa",
     ),
 ]
@@ -173,7 +176,7 @@ FloorSessions = Annotated[
     int,
     _option(
         _VERDICT,
-        "Sessions of each design that --aa takes",
+        "Number of sessions of each design with --aa",
         "--sessions",
         metavar="N",
         parser=whole("--sessions", 3, 100),
@@ -183,9 +186,9 @@ Script = Annotated[
     str | None,
     _option(
         _SIDES,
-        "A command of yours, to which the texts of --a, --b and --both are appended; it writes "
-        "step times in ns, one a line, to the file that $RESNEXT_BENCH_SAMPLES names, or calls "
-        "resnext_bench.step() after each step, and then both sides may take turns",
+        "Your own command, to which the texts of --a, --b and --both are appended. It writes step "
+        "times in ns, one per line, to the file named by $RESNEXT_BENCH_SAMPLES, or calls "
+        "resnext_bench.step() after each step, so that both sides can take turns",
         metavar="COMMAND",
     ),
 ]
@@ -193,8 +196,8 @@ RevisionA = Annotated[
     str | None,
     _option(
         _SIDES,
-        "Git revision of your checkout that --script runs in; one of the two may be left out: "
-        "the files as they are",
+        "Git revision of your checkout in which --script runs; if one of the two is left out, "
+        "that side uses the files as they are",
         "--a-rev",
         metavar="REV",
     ),
@@ -204,7 +207,7 @@ Repository = Annotated[
     Path | None,
     _option(
         _SIDES,
-        "Folder of the checkout in which --script starts (default: the current one)",
+        "Folder of the checkout in which --script starts (default: the current folder)",
         "--repo",
         metavar="FOLDER",
     ),
@@ -213,8 +216,8 @@ AsIs = Annotated[
     bool,
     _option(
         _SIDES,
-        "Start --script with your environment untouched: no heap that keeps freed memory, and "
-        "nothing on PYTHONPATH",
+        "Start --script with your environment unchanged: without the heap settings that keep "
+        "freed memory, and with nothing added to PYTHONPATH",
         "--as-is",
     ),
 ]
@@ -222,8 +225,7 @@ RunsA = Annotated[
     str | None,
     _option(
         _SIDES,
-        "Ids of stored runs, with commas between them: nothing is measured, and the design is "
-        "unpaired",
+        "Ids of stored runs, separated by commas: nothing is measured, and the design is unpaired",
         "--a-runs",
         metavar="IDS",
     ),
@@ -233,58 +235,69 @@ Resume = Annotated[
     str | None,
     _option(
         _OUTPUT,
-        "Go on with a comparison that was interrupted or killed: its id, or last",
+        "Continue a comparison that was interrupted or killed: its id, or last",
         metavar="ID",
     ),
 ]
 AllowUnsure = Annotated[
     bool,
-    _option(_MEASURE, "Exit 0 where it would be 3, as it was never steady", "--allow-unsure"),
+    _option(_MEASURE, "Exit with 0 instead of 3 if step times were never steady", "--allow-unsure"),
 ]
 AllowUnsureVerdict = Annotated[
     bool,
-    _option(_VERDICT, "Exit 0 where it would be 3: can't tell, never steady", "--allow-unsure"),
+    _option(
+        _VERDICT,
+        "Exit with 0 instead of 3 for the verdicts can't tell and never steady",
+        "--allow-unsure",
+    ),
 ]
 AllowInvalid = Annotated[
     bool,
-    _option(_MEASURE, "Exit 0 where it would be 3, as it is invalid", "--allow-invalid"),
+    _option(_MEASURE, "Exit with 0 instead of 3 if the run is invalid", "--allow-invalid"),
 ]
 Config = Annotated[
     Path | None,
-    _option(_OUTPUT, "TOML file with option names as keys; the command line wins", metavar="FILE"),
+    _option(
+        _OUTPUT,
+        "TOML file with option names as keys; the command line takes precedence",
+        metavar="FILE",
+    ),
 ]
 Output = Annotated[
     Path | None,
     _option(_OUTPUT, "Runs folder (default: $RESNEXT_BENCH_RUNS, else ./runs)", metavar="FOLDER"),
 ]
-Json = Annotated[bool, _option(_OUTPUT, "Print JSON alone on standard output", "--json")]
+Json = Annotated[bool, _option(_OUTPUT, "Print only JSON on standard output", "--json")]
 Markdown = Annotated[
     bool,
-    _option(_OUTPUT, "Print Markdown, fit to be pasted into a pull request", "--markdown"),
+    _option(_OUTPUT, "Print Markdown, ready to paste into a pull request", "--markdown"),
 ]
 DryRun = Annotated[
     bool,
     _option(
         _OUTPUT,
-        "Show what would be launched: commands, environment, ranks, cores, devices",
+        (
+            "Show what would be launched, and launch nothing: commands, environment, ranks, "
+            "cores, devices"
+        ),
         "--dry-run",
     ),
 ]
 RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
-    "allow_unsure": (AllowUnsure, False, "give it beside the sides"),
-    "allow_invalid": (AllowInvalid, False, "give it beside the sides"),
+    "allow_unsure": (AllowUnsure, False, "give it next to the sides"),
+    "allow_invalid": (AllowInvalid, False, "give it next to the sides"),
     "config": (Config, None, ""),
-    "output": (Output, None, "give it beside the sides"),
-    "json": (Json, False, "give it beside the sides"),
-    "markdown": (Markdown, False, "give it beside the sides"),
+    "output": (Output, None, "give it next to the sides"),
+    "json": (Json, False, "give it next to the sides"),
+    "markdown": (Markdown, False, "give it next to the sides"),
     "dry_run": (DryRun, False, "leave it out"),
-    "wait": (Wait, None, "give it beside the sides"),
+    "wait": (Wait, None, "give it next to the sides"),
 }
-"""What `run` takes besides: declaration, value where it is not given, and what to do in a side."""
+"""Further options of `run`: declaration, value where not given, what to do instead in a side."""
 
 
 def form_of(*, json: bool, markdown: bool) -> "Format":
-    """How a report is asked for."""
+    """Return the format in which a report is asked for."""
     from resnext_bench.cli.terminal.show import format_of
 
     return format_of({"json": json, "markdown": markdown})

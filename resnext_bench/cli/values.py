@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 
 def whole(option: str, low: int, high: int | None = None) -> Callable[[str | int], int]:
-    """Make what reads a whole number within bounds."""
+    """Make a reader of a whole number within bounds."""
     bounds = f"of at least {low:,}" if high is None else f"from {low:,} to {high:,}"
 
     def read(text: str | int) -> int:
@@ -26,7 +26,7 @@ def whole(option: str, low: int, high: int | None = None) -> Callable[[str | int
 
 
 def _int(text: str) -> int | None:
-    """Plain digits alone: int takes underscores, spaces and the digits of any script."""
+    """Read plain digits only: int takes underscores, spaces and the digits of any script."""
     try:
         return int(text) if text.isascii() and text.isdigit() else None
     except ValueError:  # thousands of digits
@@ -34,7 +34,7 @@ def _int(text: str) -> int | None:
 
 
 def number(option: str, low: float, high: float) -> Callable[[str | float], float]:
-    """Make what reads a number within bounds."""
+    """Make a reader of a number within bounds."""
 
     def read(text: str | float) -> float:
         try:
@@ -49,7 +49,7 @@ def number(option: str, low: float, high: float) -> Callable[[str | float], floa
 
 
 def one_of(option: str, *allowed: str) -> Callable[[str], str]:
-    """Make what reads one of some words."""
+    """Make a reader of one of several words."""
 
     def read(text: str) -> str:
         if text not in allowed:
@@ -60,10 +60,10 @@ def one_of(option: str, *allowed: str) -> Callable[[str], str]:
 
 
 def choice(option: str, *allowed: str) -> dict[str, Any]:
-    """How Typer takes one of some words: what stands for it in help, and what reads it."""
+    """Return how Typer takes one of several words: its placeholder in help, and its reader."""
     return {"metavar": f"[{'|'.join(allowed)}]", "parser": one_of(option, *allowed)}
 
 
 def several(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
-    """Make what reads values with commas between them."""
+    """Make a reader of values separated by commas."""
     return lambda text: [read(part.strip()) for part in text.split(",")]

@@ -1,4 +1,4 @@
-"""Whether a run tells what loading costs."""
+"""Options of an attribution: whether a run measures what loading costs."""
 
 from typing import Any, Final
 
@@ -8,11 +8,11 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import RunConfig
 
 ROUNDS: Final = 10
-"""Enough for an interval of some per cent of the cost; a minute where steps are short."""
+"""Rounds for an interval of some per cent of the cost; a minute where steps are short."""
 
 
 def choose_attribution(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """How many rounds real steps, synthetic ones and the loader alone take turns."""
+    """Choose for how many rounds real steps, synthetic steps and the loader alone take turns."""
     switch, rounds = pick.request.get("attribute"), pick.request.get("attribution_rounds")
     if (switch is False and rounds) or (switch and rounds == 0):
         raise UsageError(
@@ -32,26 +32,27 @@ def choose_attribution(pick: Answers, values: dict[str, Any], machine: Machine) 
 def _require(pick: Answers, values: dict[str, Any], rounds: int) -> None:
     if rounds % 2:
         raise UsageError(
-            f"--attribution-rounds {rounds}: give an even number, so that each side is as often "
-            f"early as late; {rounds + 1} is one"
+            f"--attribution-rounds {rounds}: give an even number, such as {rounds + 1}, so that "
+            "each side comes early as often as late"
         )
     if values["decode"] == "none":
         raise UsageError(
-            f"--attribute: --pipeline {values['pipeline']} loads nothing; give dali or torchvision"
+            f"--attribute: --pipeline {values['pipeline']} loads no images; give dali or "
+            "torchvision"
         )
     if values["profile_steps"]:
-        raise UsageError("--attribute and --profile: one at a time; leave one of them out")
+        raise UsageError("--attribute and --profile cannot be combined; leave one of them out")
     if pick.member:
         raise CannotHere(
-            f"--attribute: {pick.member.launcher} has started the ranks, and each side needs its "
-            "own; start it without, on one node"
+            f"--attribute: {pick.member.launcher} has started the ranks, but each side needs ranks "
+            "of its own; start the command without it, on one node"
         )
 
 
 def other_threads(config: RunConfig, cores: int) -> int:
-    """Threads of a second loader to try: twice as many, or half where all `cores` are taken.
+    """Return the threads of a second loader to try: twice as many, or half if `cores` are taken.
 
-    None where a run does not tell what loading costs.
+    None where a run does not measure what loading costs.
     """
     if not config.attribution_rounds:
         return 0

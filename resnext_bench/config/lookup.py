@@ -1,7 +1,7 @@
-"""What a library or a user's module holds, read from its source: nothing of it is loaded.
+"""Looks up what a library or a user's module holds in its source, without loading it.
 
-Only what is certain is refused here. A module that makes its names while it is imported is left to
-the rank that imports it.
+Only what is certain is refused here. A module that creates names during its import is left to the
+rank that imports it.
 """
 
 import ast
@@ -19,13 +19,13 @@ from resnext_bench.errors import UsageError
 
 _REGISTERED: Final = re.compile(r"^@register_model\b(?:.|\n)*?^def (\w+)\(", re.MULTILINE)
 _FEWEST: Final = 50
-"""Models of a library that was read rightly; of fewer nothing is concluded."""
+"""Fewest models that a library has if it was read correctly; from fewer nothing is concluded."""
 _MADE_LATER: Final = re.compile(
     r"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\bsetattr\(|^\s*global\s"
     # One that ends the program while it is imported has more to say than that a name is missing.
     r"|\b_?exit\(|\bSystemExit\b|\bparse_args\(|\babort\("
 )
-"""Words of a module whose names cannot be read from its source."""
+"""Words that mark a module whose names cannot be read from its source."""
 _VALUES: Final = {
     ast.Dict: "a dict",
     ast.List: "a list",
@@ -46,7 +46,7 @@ def require_found(model: str) -> None:
 
 
 def list_nearest(given: str, known: Iterable[str]) -> str:
-    """The names most like it, as the end of a sentence."""
+    """Return the most similar names, as the end of a sentence."""
     near = difflib.get_close_matches(given, list(known), n=3)
     return f"; the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}" if near else ""
 
@@ -57,7 +57,7 @@ def _in_library(named: Foreign) -> str:
     if len(known) < _FEWEST or known.get(name) == "":
         return ""
     if task := known.get(name):
-        return f"that is for {task}; a classifier of images is needed"
+        return f"that model is for {task}; an image classifier is needed"
     if re.search(rf"""['"]{re.escape(name)}\b""", texts):  # an older name, mostly
         return ""
     classifiers = (one for one, task in known.items() if not task)
@@ -66,7 +66,7 @@ def _in_library(named: Foreign) -> str:
 
 @functools.cache
 def _registered(library: str) -> tuple[dict[str, str], str]:
-    """Models by name, each with the task that torchvision has it for; and all of the source."""
+    """Return models by name, each with its task in torchvision, and the whole source."""
     spec = importlib.util.find_spec(library)
     if spec is None or not spec.origin:
         return {}, ""
@@ -86,7 +86,7 @@ def _registered(library: str) -> tuple[dict[str, str], str]:
 
 
 def _in_module(named: Foreign) -> str:
-    """Why a user's module cannot hold that name; "" where it does, or may."""
+    """Return why a user's module cannot hold that name; "" where it does, or may."""
     path = _file_of(named.source)
     if path is None:
         return ""
@@ -102,7 +102,7 @@ def _in_module(named: Foreign) -> str:
 
 
 def _file_of(source: str) -> Path | None:
-    """The file of a module by its dotted name; None where it is not plain Python, or not found."""
+    """Return the file of a module by its dotted name; None where it is not plain Python."""
     first, *others = source.split(".")
     try:
         spec = importlib.util.find_spec(first)
@@ -135,7 +135,7 @@ def _missing(body: list[ast.stmt], parts: list[str], path: Path) -> str:
 
 
 def _value(made: ast.AST) -> str:
-    """A value that is written down, in words."""
+    """Describe a literal value in words."""
     if isinstance(made, ast.Constant):
         word = type(made.value).__name__
         return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
@@ -143,7 +143,7 @@ def _value(made: ast.AST) -> str:
 
 
 def _names(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
-    """What statements define, with what it is; "*" for what cannot be told."""
+    """Return what statements define, by kind; "*" for what cannot be known."""
     for one in body:
         match one:
             case ast.FunctionDef(name="__getattr__") | ast.Raise():
@@ -163,7 +163,7 @@ def _names(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _inside(one: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
-    """Of a statement with others in it, and of assignments of any other form."""
+    """Return what a compound statement, or an assignment of another form, defines."""
     for below in ast.iter_child_nodes(one):
         if isinstance(below, ast.stmt):
             yield from _names([below])

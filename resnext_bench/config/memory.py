@@ -1,4 +1,4 @@
-"""Whether memory can hold what a run's ranks compute with, before one of them is started."""
+"""Checks whether memory can hold the tensors of a run's ranks, before a rank is started."""
 
 from resnext_bench.config.options import flag
 from resnext_bench.errors import CannotHere
@@ -11,13 +11,13 @@ GIB = 2**30
 
 
 class NoMemory(CannotHere):
-    """The ranks' tensors alone are more than there is."""
+    """The ranks' tensors alone need more memory than there is."""
 
 
 def require_memory(config: RunConfig, topology: Topology, machine: Machine) -> None:
     """Raise NoMemory where tensors, by calculation, do not fit into all the memory there is.
 
-    What others have of it is not looked at, and nothing is asked of networks of others.
+    Memory that other processes hold is not considered, nor are networks that are not ours.
     """
     memory = predicted_memory(config)
     if memory is None:
@@ -39,6 +39,6 @@ def _require(config: RunConfig, ranks: int, each_gib: float, there_gib: float, w
     of = f"of {ranks} ranks" if ranks > 1 else "of a rank"
     raise NoMemory(
         f"{flag('batch_size')} {config.batch_size} of {config.image_size} x {config.image_size}: "
-        f"the tensors {of} take {ranks * each_gib:,.1f} GiB by calculation, and {what} has "
-        f"{there_gib:,.1f}; give a smaller one, or {flag('batch_size')} auto"
+        f"the tensors {of} need {ranks * each_gib:,.1f} GiB by calculation, but {what} has "
+        f"{there_gib:,.1f}; give a smaller batch, or {flag('batch_size')} auto"
     )

@@ -1,4 +1,4 @@
-"""What `--model` may name beside our own family, told without loading any of it."""
+"""What `--model` may name besides our own family, found out without loading any of it."""
 
 import os
 import re
@@ -20,9 +20,9 @@ FORMS: Final = "torchvision:NAME, timm:NAME or package.module:callable"
 INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install timm"}
 """Libraries of models, and what to do where they are missing."""
 OURS: Final = frozenset({"resnext_bench"})
-"""The package that a worker has from us, whatever lies in the user's folder."""
+"""Our own package, which a worker imports whatever lies in the user's folder."""
 LAB: Final = "resnext_bench.lab"
-"""Where models of our own campaigns lie, in a checkout; they are named as a user's are."""
+"""Where a checkout has the models of our own campaigns; they are named as a user's are."""
 
 _NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _WITHOUT_COLON: Final = re.compile(r"(torchvision|timm)[./](.+)")
@@ -38,12 +38,12 @@ class Foreign:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the user's own, and no library's."""
+        """Whether it is the user's own rather than a library's."""
         return self.source not in INSTALL
 
 
 def foreign(model: str) -> Foreign | None:
-    """The parts of a name with a colon; None for our own family."""
+    """Return the parts of a name with a colon; None for our own family."""
     source, colon, name = model.partition(":")
     return Foreign(source=source, name=name) if colon else None
 
@@ -55,7 +55,7 @@ def require_model(model: str) -> None:
     if named is None:
         require_family(model)
     elif not _is_well_formed(named):
-        raise UsageError(f"--model {model}: give a ResNeXt's name, {FORMS}")
+        raise UsageError(f"--model {model}: give the name of a ResNeXt, {FORMS}")
     elif named.is_own:
         _require_module(model, named.source)
     elif not is_installed(named.source):
@@ -73,18 +73,19 @@ def _require_no_file(model: str, named: Foreign | None) -> None:
     inside = not path.is_absolute() and ".." not in path.parts
     module = ".".join([*path.parent.parts, path.stem] if inside else [path.stem])
     where = "" if inside else f", started in {path.parent}"
-    raise UsageError(
-        f"--model {model}: a module is named without .py; {module}:{name} is meant{where}"
-    )
+    raise UsageError(f"--model {model}: name the module without .py: {module}:{name}{where}")
 
 
 def require_family(model: str, option: str = "--model", form: str | None = None) -> None:
-    """Refuse what is no network of ours, or none of that form."""
+    """Refuse a name that is not a network of ours, or a form that it does not have."""
     meant = _WITHOUT_COLON.fullmatch(model)
     if meant and option == "--model":
         raise UsageError(f"--model {model}: did you mean {meant[1]}:{meant[2]}?")
     if option != "--model" and (meant or foreign(model)):
-        raise UsageError(f"{option} {model}: only networks of our own are described; see models")
+        raise UsageError(
+            f"{option} {model}: only this program's own networks can be described; models lists "
+            "them"
+        )
     try:
         spec = parse(model)
     except UnknownModel as error:
@@ -95,18 +96,18 @@ def require_family(model: str, option: str = "--model", form: str | None = None)
 
 
 def require_form(form: str | None, model: str, *, has_blocks: bool) -> None:
-    """Refuse a form that is none, or that the network cannot have."""
+    """Refuse an unknown form, or one that the network cannot have."""
     if form is not None and form not in get_args(Form):
         raise UsageError(f"--form {form}: a, b, c are allowed")
     if form not in (None, "c") and not has_blocks:
         raise UsageError(
-            f"--form {form}: {model} has no blocks of ResNeXt; leave --form out, or take "
-            "--model resnext50_32x4d"
+            f"--form {form}: {model} has no ResNeXt blocks; leave --form out, or use --model "
+            "resnext50_32x4d"
         )
 
 
 def require_image_size(spec: Architecture, size: int) -> None:
-    """Refuse images that the network cannot take."""
+    """Refuse image sizes that the network cannot take."""
     try:
         draw(spec, size)
     except ValueError as error:
@@ -120,23 +121,29 @@ def _is_well_formed(named: Foreign) -> bool:
 
 
 def _require_module(model: str, module: str) -> None:
-    """Only the first part is looked for: what lies in a package is known once it is imported."""
+    """Refuse a missing module by its first part: the rest is known only once it is imported."""
     package = module.partition(".")[0]
     if package in OURS and not module.startswith(f"{LAB}."):
         raise UsageError(
-            f"--model {model}: {package} is a package of this program; give yours another name"
+            f"--model {model}: {package} is a package of this program; give your module "
+            "another name"
         )
     here = Path.cwd()
     if not is_installed(package) and not PathFinder.find_spec(package, [str(here)]):
         near = nearest(package, [*INSTALL, *_modules(here)])
-        hint = f"did you mean {near}?" if near else "start where it lies, or set PYTHONPATH"
+        hint = (
+            f"did you mean {near}?"
+            if near
+            else ("start in the folder that holds it, or set PYTHONPATH")
+        )
         raise UsageError(
-            f"--model {model}: no module {package}, neither installed nor in {here}; {hint}"
+            f"--model {model}: there is no module {package}, neither installed nor in {here}; "
+            f"{hint}"
         )
 
 
 def _modules(folder: Path) -> list[str]:
-    """What could be imported from a folder."""
+    """List what could be imported from a folder."""
     with os.scandir(folder) as entries:
         names = [entry.name.removesuffix(".py") for entry in entries]
     return [name for name in names if name.isidentifier()]

@@ -1,8 +1,8 @@
 """Every option of training, declared once: `run`, config files, sides and defaults derive from it.
 
-To add one: an entry here, a field of `RunConfig`, and the place that uses it. A default that hangs
-on nothing else stands in the entry; what hangs on the machine or on other options is chosen in
-`resnext_bench.config.resolve`.
+To add one: an entry here, a field of `RunConfig`, and the place that uses it. A default that
+depends on nothing else stands in the entry; one that depends on the machine or on other options is
+chosen in `resnext_bench.config.resolve`.
 """
 
 from typing import Any, Final, NamedTuple, get_args
@@ -38,39 +38,39 @@ Value = str | int | float | bool
 
 
 class Option(NamedTuple):
-    """One option. Nothing given means that the default, or the machine, decides.
+    """One option. Where it is not given, its default or the machine decides.
 
-    No dataclass, which would take two milliseconds of every `--help`.
+    It is not a dataclass, which would add two milliseconds to every `--help`.
     """
 
     name: str
-    """As in files and in Python; on the command line with dashes."""
+    """The name in files and in Python; on the command line it has dashes."""
     kind: Any
     """str, int, float or bool (a switch), or the words it may be, as a Literal."""
     group: str
     help: str
     metavar: str = ""
-    """Where it is not the words, or N for a number."""
+    """The placeholder in help texts, where it is neither the allowed words nor N for a number."""
     low: float | None = None
     high: float | None = None
     default: Value | None = None
-    """Where it hangs on nothing else; None where it is chosen."""
+    """The default where it depends on nothing else; None where it is chosen."""
     why: str = ""
     """The reason for the default, as people read it."""
     is_told: bool = True
     """Whether the default is shown among the choices before a run."""
     replaces: tuple[str, ...] = ()
-    """Options of a file that it takes the place of when it is given on the command line."""
+    """Options of a file that it replaces when it is given on the command line."""
     of_images: bool = False
-    """Whether it says something of image files, and nothing of synthetic batches."""
+    """Whether it concerns image files only, not synthetic batches."""
     engines: tuple[str, ...] = ()
-    """Engines that have it; others would ignore it in silence. None named: all."""
+    """Engines that have it (others would ignore it silently); empty where all have it."""
     not_of_a_side: str = ""
-    """What to do instead, where it says how to measure: that is the same for both sides."""
+    """What to do instead, where it says how to measure, which is the same for both sides."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What it may be, where that is one of some words."""
+        """The allowed words, where it takes one of several."""
         return get_args(self.kind)
 
     @property
@@ -80,7 +80,7 @@ class Option(NamedTuple):
 
     @property
     def placeholder(self) -> str:
-        """What stands for its value in help texts."""
+        """The placeholder for its value in help texts."""
         if self.is_switch:
             return " "
         return self.metavar or (f"[{'|'.join(self.words)}]" if self.words else "N")
@@ -105,8 +105,8 @@ _ALL: Final = (
         kind=Form,
         group=MODEL,
         help=(
-            "How a block of ResNeXt is built: a, paths summed; b, paths concatenated; c, one "
-            "grouped convolution. The same function, at other costs (default: c)"
+            "How a ResNeXt block is built: a, paths summed; b, paths concatenated; c, one grouped "
+            "convolution. All compute the same function, at different cost (default: c)"
         ),
         default="c",
         why="the paper's own",
@@ -117,8 +117,8 @@ _ALL: Final = (
         kind=int,
         group=MODEL,
         help=(
-            "Pixels of the square input (default: the paper's on GPU, on CPU at most 128 where "
-            "the network takes that)"
+            "Side of the square input in pixels (default: the paper's on GPU; on CPU at most 128 "
+            "where the network allows it)"
         ),
         low=32,
         high=4096,
@@ -128,8 +128,8 @@ _ALL: Final = (
         kind=int,
         group=MODEL,
         help=(
-            "Images per rank and step, or auto: the largest that fits, found by training with "
-            "some (default: by GPU memory; 8 on CPU)"
+            "Images per rank and step, or auto: the largest batch that fits, found by trial "
+            "training (default: by GPU memory; 8 on CPU)"
         ),
         low=1,
         replaces=("global_batch_size",),
@@ -146,7 +146,10 @@ _ALL: Final = (
         name="nodes",
         kind=int,
         group=WHERE,
-        help="Nodes; several are emulated on this host, each with an agent (default: 1)",
+        help=(
+            "Number of nodes; more than one are emulated on this host, each with its own agent "
+            "(default: 1)"
+        ),
         low=1,
         default=1,
         why="this machine",
@@ -163,28 +166,28 @@ _ALL: Final = (
         kind=AskedLauncher,
         group=WHERE,
         help=(
-            "Who starts the ranks of a node (default: torchrun; none for one rank alone). Under "
-            "srun, mpirun or a torchrun of yours, ranks join what is there"
+            "What starts the ranks of a node (default: torchrun; none for a single rank). Under "
+            "srun, mpirun or your own torchrun, the processes join as ranks"
         ),
     ),
     Option(
         name="device",
         kind=Device,
         group=WHERE,
-        help="Where to compute (default: cuda if a GPU is here)",
+        help="Where to compute (default: cuda if there is a GPU)",
     ),
     Option(
         name="threads",
         kind=int,
         group=WHERE,
-        help="Compute threads of a rank (default: from the rank's cores)",
+        help="Compute threads per rank (default: from the rank's cores)",
         low=1,
     ),
     Option(
         name="port",
         kind=int,
         group=WHERE,
-        help="Where the nodes meet on this host (default: any free)",
+        help="Port where the nodes meet on this host (default: any free port)",
         low=0,
         high=65_535,
         not_of_a_side="leave it out",
@@ -193,15 +196,17 @@ _ALL: Final = (
         name="engine",
         kind=Engine,
         group=ENGINE,
-        help="Who averages gradients and steps (default: ddp, one rank alone: none)",
+        help=(
+            "What averages gradients and updates parameters (default: ddp; none for a single rank)"
+        ),
     ),
     Option(
         name="zero_stage",
         kind=int,
         group=ENGINE,
         help=(
-            "deepspeed: what ranks share out: 0 nothing, 1 optimizer state, 2 gradients too "
-            "(default: 0)"
+            "deepspeed: what is partitioned over the ranks: 0 nothing, 1 optimizer state, 2 "
+            "gradients as well (default: 0)"
         ),
         low=0,
         high=2,
@@ -213,7 +218,7 @@ _ALL: Final = (
         name="bucket_mib",
         kind=float,
         group=ENGINE,
-        help="Gradients reduced together, MiB of fp32 (default: 25)",
+        help="Size of the buckets in which gradients are reduced, in MiB of fp32 (default: 25)",
         metavar="MIB",
         low=1,
         high=100_000,
@@ -223,7 +228,7 @@ _ALL: Final = (
         name="static_graph",
         kind=bool,
         group=ENGINE,
-        help="ddp: the same parameters are used in each step",
+        help="ddp: every step uses the same parameters",
         default=False,
         why="PyTorch's own",
         engines=("ddp",),
@@ -232,7 +237,7 @@ _ALL: Final = (
         name="gradient_as_bucket_view",
         kind=bool,
         group=ENGINE,
-        help="ddp: gradients are views of the buckets, one copy less",
+        help="ddp: make gradients views of the buckets, which saves a copy",
         default=False,
         why="PyTorch's own",
         engines=("ddp",),
@@ -242,11 +247,11 @@ _ALL: Final = (
         kind=CommHook,
         group=ENGINE,
         help=(
-            "ddp: how gradients are compressed on the way: as bf16 or fp16, or by PowerSGD of rank "
-            "1 from the third step on (default: none)"
+            "ddp: how gradients are compressed for communication: to bf16 or fp16, or by PowerSGD "
+            "of rank 1 from the third step on (default: none)"
         ),
         default="none",
-        why="gradients as they are",
+        why="no compression",
         is_told=False,
         engines=("ddp",),
     ),
@@ -254,14 +259,14 @@ _ALL: Final = (
         name="compile",
         kind=bool,
         group=ENGINE,
-        help="torch.compile, mode default",
+        help="Use torch.compile, in mode default",
     ),
     Option(
         name="compile_mode",
         kind=CompileMode,
         group=ENGINE,
         help=(
-            "torch.compile in this mode: default, reduce-overhead, max-autotune, "
+            "Use torch.compile in this mode: default, reduce-overhead, max-autotune, "
             "max-autotune-no-cudagraphs, none"
         ),
         metavar="MODE",
@@ -271,20 +276,20 @@ _ALL: Final = (
         name="amp",
         kind=bool,
         group=NUMERICS,
-        help="Mixed precision: bf16 where the hardware has it, else fp16 (default: no-amp)",
+        help="Use mixed precision: bf16 where the hardware has it, else fp16 (default: no-amp)",
     ),
     Option(
         name="amp_dtype",
         kind=AmpDtype,
         group=NUMERICS,
-        help="Mixed precision in this type",
+        help="Use mixed precision in this type",
         replaces=("amp",),
     ),
     Option(
         name="tf32",
         kind=bool,
         group=NUMERICS,
-        help="Let fp32 products use TF32 (default: no-tf32, IEEE fp32)",
+        help="Let fp32 matrix products use TF32 (default: no-tf32, which is IEEE fp32)",
         default=False,
         why="fp32 means IEEE",
     ),
@@ -292,7 +297,7 @@ _ALL: Final = (
         name="channels_last",
         kind=bool,
         group=NUMERICS,
-        help="NHWC or NCHW (default: channels-last)",
+        help="Memory layout: NHWC, or NCHW without it (default: channels-last)",
         default=True,
         why="the layout of tensor cores and oneDNN",
     ),
@@ -300,7 +305,7 @@ _ALL: Final = (
         name="cudnn_benchmark",
         kind=bool,
         group=NUMERICS,
-        help="Let cuDNN time its plans in warm-up (default: cudnn-benchmark)",
+        help="Let cuDNN time its plans during warm-up (default: cudnn-benchmark)",
         default=True,
         why="cuDNN times its plans",
     ),
@@ -308,7 +313,7 @@ _ALL: Final = (
         name="cudnn_benchmark_limit",
         kind=int,
         group=NUMERICS,
-        help="Plans cuDNN times for each problem; 0 for all (default: 10)",
+        help="Plans that cuDNN times for each problem; 0 for all (default: 10)",
         low=0,
         default=10,
         why="PyTorch's own",
@@ -317,7 +322,7 @@ _ALL: Final = (
         name="cudnn_deterministic",
         kind=bool,
         group=NUMERICS,
-        help="Only deterministic cuDNN plans (default: no)",
+        help="Use only deterministic cuDNN plans (default: no)",
         default=False,
         why="PyTorch's own",
     ),
@@ -326,8 +331,8 @@ _ALL: Final = (
         kind=PipelineName,
         group=DATA,
         help=(
-            "Where batches come from: synthetic is one batch on the device, host one that each "
-            "step copies to it (default: dali if installed, else torchvision for --data)"
+            "Where batches come from: synthetic is one batch on the device, host one batch that "
+            "each step copies there (default: dali if installed, else torchvision for --data)"
         ),
     ),
     Option(
@@ -343,8 +348,8 @@ _ALL: Final = (
         kind=str,
         group=DATA,
         help=(
-            "Folder of class folders of images, or of WebDataset (.tar) or TFRecord shards "
-            "(default: 512 JPEGs made from a seed and cached)"
+            "Folder of images in class folders, or of WebDataset (.tar) or TFRecord shards "
+            "(default: 512 JPEGs generated from a seed and cached)"
         ),
         metavar="PATH",
         replaces=("split",),
@@ -355,8 +360,8 @@ _ALL: Final = (
         kind=str,
         group=DATA,
         help=(
-            "Which split of a folder that holds train/, val/ and such, or their shards (default: "
-            "train); none: they are classes"
+            "Which split to read where the folder holds train/, val/ and the like, or their "
+            "shards (default: train); none if these folders are classes"
         ),
         metavar="NAME",
         of_images=True,
@@ -366,11 +371,11 @@ _ALL: Final = (
         kind=BadFiles,
         group=DATA,
         help=(
-            "Images that do not decode, or turn bad while training: end, or leave out (default: "
-            "stop)"
+            "What to do with images that do not decode, or turn bad while training: stop, or "
+            "leave them out (default: stop)"
         ),
         default="stop",
-        why="no file is left out in silence",
+        why="no file is left out silently",
         of_images=True,
     ),
     Option(
@@ -378,7 +383,7 @@ _ALL: Final = (
         kind=int,
         group=DATA,
         help=(
-            "Decoding threads of a rank, with torchvision processes (default: from the rank's "
+            "Decoding threads per rank; with torchvision, processes (default: from the rank's "
             "cores)"
         ),
         low=1,
@@ -388,7 +393,7 @@ _ALL: Final = (
         kind=int,
         group=DATA,
         help=(
-            "Batches kept ready: by dali behind each stage, by torchvision in each process "
+            "Batches kept ready: by dali after each stage, by torchvision in each process "
             "(default: 2)"
         ),
         low=1,
@@ -403,8 +408,8 @@ _ALL: Final = (
         kind=Pixels,
         group=DATA,
         help=(
-            "What batches are made of: bytes, which the model's first operation normalises, or "
-            "normalised floats (default: uint8; synthetic: fp32)"
+            "Type of the pixels in a batch: bytes, which the model's first operation normalises, "
+            "or normalised floats (default: uint8; synthetic: fp32)"
         ),
     ),
     Option(
@@ -412,8 +417,9 @@ _ALL: Final = (
         kind=LastBatch,
         group=DATA,
         help=(
-            "An epoch's rest that fills no batch of all ranks: the next epoch goes on in it, it "
-            "is dropped, or filled up with images of the same epoch (default: wrap)"
+            "What to do with the images at the end of an epoch that do not fill a batch on all "
+            "ranks: wrap into the next epoch, drop them, or pad with images of the same epoch "
+            "(default: wrap)"
         ),
         default="wrap",
         why="every image once an epoch",
@@ -432,7 +438,7 @@ _ALL: Final = (
         name="fused_optimizer",
         kind=bool,
         group=TRAINING,
-        help="Let the optimizer update all parameters by one kernel (default: no)",
+        help="Let the optimizer update all parameters with one kernel (default: no)",
         default=False,
         why="PyTorch's own",
         is_told=False,
@@ -442,27 +448,27 @@ _ALL: Final = (
         kind=float,
         group=MEASURE,
         help=(
-            "A run is invalid where more of its time than this, in %, was lost to other processes"
-            " that had its cores, or to the hypervisor (default: 25)"
+            "A run is invalid if more than this share of its CPU time, in %, was lost to other "
+            "processes on its cores or to the hypervisor (default: 25)"
         ),
         low=0,
         high=100,
         default=25.0,
-        why="what no comparison bears",
+        why="more than any comparison tolerates",
         is_told=False,
     ),
     Option(
         name="learning_rate",
         kind=float,
         group=TRAINING,
-        help="Learning rate (default: 0.1 x images a step / 256)",
+        help="Learning rate (default: 0.1 x images per step / 256)",
         low=0,
     ),
     Option(
         name="momentum",
         kind=float,
         group=TRAINING,
-        help="Momentum of sgd (default: 0.9)",
+        help="Momentum of SGD (default: 0.9)",
         low=0,
         high=1,
         default=0.9,
@@ -481,7 +487,7 @@ _ALL: Final = (
         name="seed",
         kind=int,
         group=TRAINING,
-        help="Of parameters, batches and augmentation (default: 0)",
+        help="Seed of parameters, batches and augmentation (default: 0)",
         low=0,
         high=2_147_483_647,
         default=0,
@@ -491,7 +497,10 @@ _ALL: Final = (
         name="warm_up",
         kind=int,
         group=MEASURE,
-        help="Least steps before the window; more are cut until steady (default: 50; CPU 10)",
+        help=(
+            "Minimum number of steps before the window; more are cut until step times are steady "
+            "(default: 50; CPU 10)"
+        ),
         low=1,
         high=100_000,
     ),
@@ -499,7 +508,7 @@ _ALL: Final = (
         name="steps",
         kind=int,
         group=MEASURE,
-        help="Timed steps (default: 200; CPU 40)",
+        help="Number of timed steps (default: 200; CPU 40)",
         low=2,
         high=100_000,
     ),
@@ -507,64 +516,64 @@ _ALL: Final = (
         name="sessions",
         kind=int,
         group=MEASURE,
-        help="Independent launches of all processes (default: 1)",
+        help="Number of independent launches of all processes (default: 1)",
         low=1,
         default=1,
         why="one launch",
-        not_of_a_side="sessions go on until it can tell, or --max-sessions is reached",
+        not_of_a_side="sessions continue until there is a verdict, or --max-sessions is reached",
     ),
     Option(
         name="profile",
         kind=bool,
         group=MEASURE,
-        help=(
-            "After the timed steps, trace some more with PyTorch's profiler: one file for each rank"
-        ),
-        not_of_a_side="profile each side by a run of its own",
+        help="After the timed steps, trace a few more with PyTorch's profiler, one file per rank",
+        not_of_a_side="profile each side in a run of its own",
     ),
     Option(
         name="profile_steps",
         kind=int,
         group=MEASURE,
-        help="Steps in the trace (default: 3 with --profile)",
+        help="Number of steps in the trace (default: 3 with --profile)",
         low=0,
         high=100,
         replaces=("profile",),
-        not_of_a_side="profile each side by a run of its own",
+        not_of_a_side="profile each side in a run of its own",
     ),
     Option(
         name="attribute",
         kind=bool,
         group=MEASURE,
         help=(
-            "Tell what loading costs: real steps, synthetic ones and the loader alone take turns,"
-            " and say what a faster model or more loader threads would give"
+            "Measure what loading costs: steps on real and on synthetic batches and the loader "
+            "alone take turns; the report also says what a faster model or more loader threads "
+            "would gain"
         ),
-        not_of_a_side="attribute each side by a run of its own",
+        not_of_a_side="attribute each side in a run of its own",
     ),
     Option(
         name="attribution_rounds",
         kind=int,
         group=MEASURE,
         help=(
-            "Rounds of blocks of a second; even, in place of --steps (default: 10 with --attribute)"
+            "Number of rounds of one-second blocks, an even number; replaces --steps "
+            "(default: 10 with --attribute)"
         ),
         low=0,
         high=1000,
         replaces=("attribute",),
-        not_of_a_side="attribute each side by a run of its own",
+        not_of_a_side="attribute each side in a run of its own",
     ),
 )
 
 OPTIONS: Final[dict[str, Option]] = {option.name: option for option in _ALL}
-"""By name, in the order of the help."""
+"""All options by name, in the order of the help."""
 
 
 def flag(name: str) -> str:
-    """How an option is written on the command line."""
+    """Return an option as it is written on the command line."""
     return "--" + name.replace("_", "-")
 
 
 def of_images() -> set[str]:
-    """Names of options that say nothing of synthetic batches."""
+    """Return the names of the options that concern image files only."""
     return {option.name for option in _ALL if option.of_images}

@@ -13,11 +13,11 @@ from resnext_bench.reports.schema.config import Request
 
 
 def pipeline_of(request: Request) -> tuple[str, str]:
-    """The pipeline a request leads to, and why; it decides whether a data set is needed."""
+    """Return the pipeline of a request, and why; it decides whether a data set is needed."""
     if "pipeline" in request:
         if request["pipeline"] in SYNTHETIC and "data" in request:
             raise UsageError(
-                "--data needs a pipeline that reads it: leave --pipeline out, or give dali or "
+                "--data needs a pipeline that reads images: leave --pipeline out, or give dali or "
                 "torchvision"
             )
         _require_data_of_split(request)
@@ -38,8 +38,8 @@ def pipeline_of(request: Request) -> tuple[str, str]:
         if is_installed("torchvision"):
             return "torchvision", "DALI is not installed (extra dali13)"
         raise CannotHere(
-            "--data: neither DALI nor torchvision, which read it, is installed; install the extra "
-            "dali13 or train"
+            "--data: neither DALI nor torchvision, which can read it, is installed; install the "
+            "extra dali13 or train"
         )
     return "synthetic", "DALI is not installed (extra dali13)"
 
@@ -52,12 +52,12 @@ def _require_data_of_split(request: Request) -> None:
 
 
 def dali_installed() -> bool:
-    """Whether the package is there; it is not imported."""
+    """Return whether the package is installed; it is not imported."""
     return is_installed("nvidia.dali")
 
 
 def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """Where batches come from."""
+    """Choose where batches come from."""
     name, why = pipeline_of(pick.request)
     pick("pipeline", name, why)
     if name in SYNTHETIC:
@@ -67,8 +67,8 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
         for option in ("prefetch", "last_batch"):
             if option in pick.request:
                 raise UsageError(
-                    f"{flag(option)} {pick.request[option]}: synthetic batches are one, over and "
-                    "over; leave it out, or give --pipeline dali or torchvision"
+                    f"{flag(option)} {pick.request[option]}: the synthetic pipeline repeats one "
+                    "batch; leave the option out, or give --pipeline dali or torchvision"
                 )
         pixels = _pixels(pick, values, "fp32", "noise, normalised already")
         return {"pipeline": name, "decode": "none", "bad_files": "stop", "pixels": pixels}
@@ -80,7 +80,9 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
         "pipeline": name,
         "decode": decode,
         "bad_files": bad,
-        "pixels": _pixels(pick, values, "uint8", "a quarter of the bytes; the model normalises"),
+        "pixels": _pixels(
+            pick, values, "uint8", "a quarter of the bytes; the model normalises them"
+        ),
         "prefetch": pick.usual("prefetch"),
         "last_batch": pick.usual("last_batch"),
     }
@@ -89,7 +91,8 @@ def choose_pipeline(pick: Answers, values: dict[str, Any], machine: Machine) -> 
 def _require_copy(name: str, device: str) -> None:
     if name == "host" and device == "cpu":
         raise UsageError(
-            "--pipeline host: a CPU has nothing to copy to; give synthetic, or --device cuda"
+            "--pipeline host: with --device cpu there is no device to copy to; give "
+            "synthetic, or --device cuda"
         )
 
 
@@ -97,7 +100,7 @@ def _pixels(pick: Answers, values: dict[str, Any], default: str, why: str) -> st
     pixels = str(pick("pixels", default, why, tell=default == "uint8"))
     if pixels == "fp16" and values["amp_dtype"] == "none":
         raise UsageError(
-            "--pixels fp16: the model computes in fp32; add --amp, or give uint8 or fp32"
+            "--pixels fp16: the model computes in fp32; add --amp, or give --pixels uint8 or fp32"
         )
     return pixels
 
@@ -120,7 +123,7 @@ def _decode(pick: Answers, pipeline: str, device: str) -> str:
 
 
 def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """How many threads of a rank compute, and how many load."""
+    """Choose how many threads of a rank compute, and how many load."""
     cores = machine.usable_cores // ranks_here(pick, values)
     reading = values["pipeline"] not in SYNTHETIC
     if values["device"] == "cuda":
@@ -129,7 +132,7 @@ def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> d
         physical = max(1, cores * machine.physical_cores // len(machine.cores))
         loaders = max(1, physical // 4)
         compute = max(1, physical - (loaders if reading else 0))
-    why = f"{cores} of {machine.usable_cores} cores a rank"
+    why = f"{cores} of {machine.usable_cores} cores per rank"
     return {
         "loader_threads": pick("loader_threads", loaders, why, tell=reading),
         "threads": pick("threads", compute, why),

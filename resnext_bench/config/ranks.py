@@ -1,4 +1,4 @@
-"""Where ranks stand: device, nodes, launcher and engine."""
+"""Options of the ranks: device, nodes, launcher and engine."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from resnext_bench.wording import count_of
 
 
 def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """CPU or GPU."""
+    """Choose CPU or GPU."""
     count = len(machine.gpus)
     default = "cuda" if count else "cpu"
     why = f"{count_of(count, 'GPU')} here" if count else "no GPU here"
@@ -27,7 +27,7 @@ def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[st
 
 
 def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """How many ranks there are, who starts them, and what makes them train as one."""
+    """Choose how many ranks there are, what starts them, and which engine joins them."""
     if pick.member:
         return _joined(pick, pick.member)
     nodes = pick.usual("nodes")
@@ -37,8 +37,8 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
     world = nodes * nproc
     if world > machine.usable_cores:
         pick.lack(
-            f"{nodes} nodes x {nproc} processes = {world} ranks, but only {machine.usable_cores} "
-            "CPU cores may be used here and each rank needs its own",
+            f"{nodes} nodes x {nproc} processes = {world} ranks, but each needs a CPU core of its "
+            f"own and only {machine.usable_cores} may be used here",
             "lower --nodes or --nproc-per-node",
         )
     if gpus and nproc > gpus:
@@ -56,44 +56,46 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
 
 
 def _require_deepspeed_launcher(nodes: int, nproc: int, gpus: int) -> None:
-    """It starts the ranks of one node, each on a GPU of its own, and knows GPUs by number."""
+    """Refuse what DeepSpeed's launcher cannot do: it starts one node and takes GPUs by number."""
     if not is_installed("deepspeed"):
         raise CannotHere(
             "--launcher deepspeed: DeepSpeed is not installed; install the extra train"
         )
     if nodes > 1:
         raise UsageError(
-            f"--launcher deepspeed with --nodes {nodes}: it starts one node here; give --nodes 1, "
-            "or --launcher torchrun"
+            f"--launcher deepspeed with --nodes {nodes}: this launcher starts only one node here; "
+            "give --nodes 1, or --launcher torchrun"
         )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if gpus and any(not name.strip().isdigit() for name in visible.split(",") if visible):
         raise CannotHere(
-            f"--launcher deepspeed: it takes GPUs by number, and CUDA_VISIBLE_DEVICES={visible} "
-            "names them otherwise; give numbers, or --launcher torchrun"
+            "--launcher deepspeed: this launcher needs GPU numbers, but "
+            f"CUDA_VISIBLE_DEVICES={visible} names GPUs in another way; give numbers, or "
+            "--launcher torchrun"
         )
 
 
 def _joined(pick: Answers, member: Member) -> dict[str, Any]:
-    """As many ranks as were started by another program."""
+    """Choose as many ranks as another launcher has started."""
     for option in ("launcher", "port"):
         if option in pick.request:
             raise UsageError(
-                f"{flag(option)} {pick.request[option]}: {member.launcher} has started this rank "
-                "already; leave it out (MASTER_ADDR and MASTER_PORT say where ranks meet)"
+                f"{flag(option)} {pick.request[option]}: {member.launcher} has already started "
+                "this rank; leave the option out (MASTER_ADDR and MASTER_PORT say where ranks "
+                "meet)"
             )
     started = {"nodes": member.nodes, "nproc_per_node": member.nproc_per_node}
     for option, count in started.items():
         if pick(option, count, f"as {member.launcher} started them") != count:
             raise UsageError(
                 f"{flag(option)} {pick.request[option]}: {member.launcher} has started "
-                f"{member.nodes} nodes x {member.nproc_per_node} ranks; leave it out"
+                f"{member.nodes} nodes x {member.nproc_per_node} ranks; leave the option out"
             )
     return {**started, **_engine(pick, member.world), "launcher": "joined"}
 
 
 def ranks_here(pick: Answers, values: dict[str, Any]) -> int:
-    """Ranks that share the cores of `machine`; a member of somebody's group has its own already."""
+    """Return how many ranks share the cores of `machine`; a joined rank has its own already."""
     return 1 if pick.member else int(values["nodes"] * values["nproc_per_node"])
 
 
@@ -101,8 +103,8 @@ def _engine(pick: Answers, world: int) -> dict[str, Any]:
     engine = pick("engine", *(("ddp", f"{world} ranks") if world > 1 else ("none", "one rank")))
     if engine == "none" and world > 1:
         raise UsageError(
-            f"--engine none: {world} ranks would train apart; give ddp or deepspeed, or one rank "
-            "(--nodes 1 --nproc-per-node 1)"
+            f"--engine none: {world} ranks would train independently; give ddp or deepspeed, or "
+            "use one rank (--nodes 1 --nproc-per-node 1)"
         )
     if engine == "deepspeed" and not is_installed("deepspeed"):
         raise CannotHere("--engine deepspeed: DeepSpeed is not installed; install the extra train")
@@ -120,17 +122,21 @@ def _engine(pick: Answers, world: int) -> dict[str, Any]:
 
 def _launcher(pick: Answers, *, grouped: bool) -> str:
     # An engine of its own needs a process group, be it of one.
-    default = ("torchrun", "an agent on each node") if grouped else ("direct", "one rank alone")
+    default = ("torchrun", "an agent on each node") if grouped else ("direct", "a single rank")
     return str(pick("launcher", *default, tell=False))
 
 
 def _bucket(pick: Answers, engine: str) -> float:
-    why = "PyTorch's own" if engine == "ddp" else "as DDP's (its own: 5e8 elements)"
+    why = (
+        "PyTorch's own"
+        if engine == "ddp"
+        else ("the same as DDP's (DeepSpeed's own default is 5e8 elements)")
+    )
     return float(pick("bucket_mib", USUAL_BUCKET_MIB, why))
 
 
 def _require_engine(pick: Answers, engine: str) -> None:
-    """Options that another engine has would be ignored in silence."""
+    """Refuse options of another engine, which would be ignored silently."""
     for name, option in OPTIONS.items():
         value = pick.request.get(name, False)
         if (
@@ -154,5 +160,5 @@ def _ranks_reason(gpus: int, nodes: int, machine: Machine) -> str:
 
 
 def usual_launcher(config: RunConfig) -> str:
-    """Who starts the ranks where nobody is named."""
+    """Return the launcher where none is named."""
     return "direct" if config.engine == "none" else "torchrun"

@@ -1,4 +1,4 @@
-"""What the user asked for: option names and values checked one by one, before any default.
+"""What the user asked for: option names and values, checked one by one before any default.
 
 Command line and file go through the same checks, so both give the same message.
 """
@@ -18,15 +18,15 @@ from resnext_bench.wording import nearest
 
 
 def checked(given: Mapping[str, object], *, typed: bool = True) -> Request:
-    """The options as given, each of the right type and within its bounds.
+    """Return the options as given, each of the right type and within its bounds.
 
-    A command line is not typed: there "3" is a number. In a file it is text.
+    On a command line, which has no types, "3" is a number; in a file it is text.
     """
     return {name: _checked(name, value, typed=typed) for name, value in given.items()}
 
 
 def read_file(path: Path, option: str = "--config") -> Request:
-    """Options from a TOML file whose keys are option names (`batch-size` or `batch_size`)."""
+    """Read options from a TOML file with option names as keys (`batch-size` or `batch_size`)."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -41,14 +41,14 @@ def read_file(path: Path, option: str = "--config") -> Request:
 
 
 def merged(command_line: Request, file: Request) -> Request:
-    """Command line over file. Two names for one thing count as one: the command line's stays."""
+    """Merge options; the command line overrides the file, also where two names mean one thing."""
     overruled = _overruled(command_line, file)
     kept = {name: value for name, value in file.items() if name not in overruled}
     return kept | command_line
 
 
 def _overruled(command_line: Request, file: Request) -> set[str]:
-    """Options of the file that the command line contradicts under another name."""
+    """Return options of the file that the command line contradicts under another name."""
     overruled = {other for name in command_line for other in OPTIONS[name].replaces}
     for switch, exact in (("amp", "amp_dtype"), ("compile", "compile_mode")):
         on = command_line.get(switch)
@@ -92,7 +92,7 @@ def _nearest(given: str, allowed: tuple[str, ...]) -> str:
     if len(allowed) < 10:
         return f"choose from {', '.join(allowed)}"
     near = nearest(given, allowed)
-    return f"did you mean {near}?" if near else "see run --help"
+    return f"did you mean {near}?" if near else "run --help lists all options"
 
 
 def _flags() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""From what was asked to what is run: every open option gets a value and a reason."""
+"""From the request to the configuration: every open option gets a value and a reason."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,12 +26,12 @@ from resnext_bench.resnext.spec import ResNeXtSpec
 PAPER_RATE = 0.1
 """Learning rate of the ResNeXt paper at 256 images a step, scaled linearly with the batch."""
 WITHOUT_NORM_RATE = 0.02
-"""AlexNet's, 0.01 at 128 images a step: without batch norm the other one diverges."""
+"""Learning rate of AlexNet, 0.01 at 128 images per step: without batch norm the other diverges."""
 FEWEST_CLASSES = 2
-"""Of a head: over one class the loss is always 0, and nothing would be trained."""
+"""Fewest classes of a head: with one class the loss is always 0 and nothing is trained."""
 
 CPU_PIXELS = 128
-"""Of an image on a CPU: a step in about a second."""
+"""Side of an image on a CPU, for a step of about a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +42,11 @@ class DataFacts:
     classes: int
     made: bool
     images: int = 0
-    """How many there are, as far as that is known."""
+    """The number of images, where it is known."""
     split: str | None = None
-    """What must be named beside the root, where that holds several splits in one folder."""
+    """The split to name with the root, where one folder holds several."""
     notes: tuple[str, ...] = ()
-    """What the folder was taken to mean, where it does not say."""
+    """How an ambiguous folder was interpreted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ class Resolved:
     choices: tuple[Choice, ...]
     port: int
     cannot: tuple[str, ...] = ()
-    """Why this machine could not run it, where it is for a plan alone."""
+    """Why this machine cannot run it, where it is only a plan."""
 
 
 def resolve(
@@ -70,8 +70,8 @@ def resolve(
 ) -> Resolved:
     """Complete `request` for `machine`; `data` is None exactly when the pipeline is synthetic.
 
-    Of a member of somebody's group, `machine` holds the cores of its own rank alone. A plan that
-    nobody starts may be of more ranks than the machine has cores.
+    For a rank that another launcher has started, `machine` holds only the cores of that rank. A
+    plan that is not started may have more ranks than the machine has cores.
     """
     pick = Answers(request=request, member=member, for_plan=for_plan)
     values: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def resolve(
     values |= {"data": data.root if data else None, "classes": classes}
     values["split"] = data.split if data else None
     if data and data.made:
-        pick("data", data.root, "no --data: JPEGs made from a seed")
+        pick("data", data.root, "no --data: JPEGs generated from a seed")
     config = msgspec.convert(values, RunConfig)
     require_shared_memory(config, member.nproc_per_node if member else config.world_size)
     return Resolved(
@@ -94,7 +94,7 @@ def resolve(
 
 
 def request_of(config: RunConfig) -> Request:
-    """The request that leads to exactly this configuration on a machine like its own."""
+    """Return the request that leads to exactly this configuration on a machine like its own."""
     derived = {"classes"}
     # Under another launcher's roof, ranks will join again; else it follows from the engine.
     if config.launcher == "joined" or config.launcher == usual_launcher(config):
@@ -118,7 +118,7 @@ def _model(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]
 
 
 def _family(name: str) -> Architecture | None:
-    """The architecture, where it is ours."""
+    """Return the architecture, where it is ours."""
     return parse(name) if foreign(name) is None else None
 
 
@@ -163,7 +163,7 @@ def _compile_mode(pick: Answers) -> str:
 
 def _amp_reason(*, cuda: bool, bf16: bool) -> str:
     if not cuda:
-        return "--amp: on a CPU fp16 is slower by far"
+        return "--amp: on a CPU fp16 is far slower"
     return "--amp, and the GPU has bf16" if bf16 else "--amp, and the GPU has no bf16"
 
 
@@ -182,20 +182,20 @@ def _sizes(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str,
 
 
 def _image_size(pick: Answers, values: dict[str, Any]) -> int:
-    """The paper's, on a CPU fewer pixels where the network takes them."""
+    """Choose the image size: the paper's, on a CPU less where the network allows it."""
     family = _family(values["model"])
     paper = family.image_size if family else 224
     if values["device"] == "cuda" or paper <= CPU_PIXELS or isinstance(family, AlexNetSpec):
         size = pick("image_size", paper, "the paper's")
     else:
-        size = pick("image_size", CPU_PIXELS, "CPU: a step in about a second")
+        size = pick("image_size", CPU_PIXELS, "CPU: about a second per step")
     if family:
         require_image_size(family, size)
     return int(size)
 
 
 PROFILED_STEPS = 3
-"""Enough to see what each step repeats; traces of ResNeXt grow by some MB a step."""
+"""Steps enough to see what repeats; traces of ResNeXt grow by some MB per step."""
 
 
 def _profile_steps(pick: Answers) -> int:
@@ -212,7 +212,7 @@ def _profile_steps(pick: Answers) -> int:
 def _batch(pick: Answers, values: dict[str, Any], machine: Machine, world: int) -> int:
     if pick.request.get("batch_size") == "auto":
         raise UsageError(
-            "--batch-size auto: it is found by training, which only run does; give a number"
+            "--batch-size auto: only run can find it, by trial training; give a number"
         )
     total = pick.request.get("global_batch_size")
     if total is None:
@@ -223,13 +223,13 @@ def _batch(pick: Answers, values: dict[str, Any], machine: Machine, world: int) 
         down = (int(total) // world) * world
         valid = f"{down} or {down + world}" if down else str(world)
         raise UsageError(
-            f"--global-batch-size {total} does not divide over {world} ranks "
-            f"({values['nodes']} nodes x {values['nproc_per_node']}); the nearest are {valid}"
+            f"--global-batch-size {total} is not divisible by {world} ranks ({values['nodes']} "
+            f"nodes x {values['nproc_per_node']}); the nearest possible values are {valid}"
         )
     if "batch_size" in pick.request and int(pick.request["batch_size"]) != each:
         raise UsageError(
-            f"--global-batch-size {total} over {world} ranks is {each} per rank, but "
-            f"--batch-size {pick.request['batch_size']} is given too; give one of them"
+            f"--global-batch-size {total} over {world} ranks is {each} per rank, which contradicts "
+            f"--batch-size {pick.request['batch_size']}; give only one of them"
         )
     if "batch_size" not in pick.request:
         why = f"--global-batch-size {total} over {world} ranks"
@@ -239,10 +239,10 @@ def _batch(pick: Answers, values: dict[str, Any], machine: Machine, world: int) 
 
 def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tuple[int, str]:
     if values["device"] == "cpu":
-        return 8, "CPU: a step in about a second"
+        return 8, "CPU: about a second per step"
     gib = min(gpu.memory_gib for gpu in machine.gpus) * min(1.0, len(machine.gpus) / ranks)
     fitting = next((batch for batch in (128, 64, 32, 16) if gib >= batch * 0.22), 8)
-    return fitting, f"{gib:.0f} GiB of GPU memory a rank"
+    return fitting, f"{gib:.0f} GiB of GPU memory per rank"
 
 
 def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
@@ -254,12 +254,12 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
     rate = float(f"{base * images / 256:.4g}")
     return {
         "optimizer": optimizer,
-        "learning_rate": pick("learning_rate", rate, f"{base:g} x {images} / 256 images a step"),
+        "learning_rate": pick("learning_rate", rate, f"{base:g} x {images} / 256 images per step"),
     }
 
 
 def _rest(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """Options that hang on no other, and that nobody has asked for until now."""
+    """Resolve the options that depend on no other and were not asked for so far."""
     fields = {field.name for field in msgspec.structs.fields(RunConfig)}
     return {
         name: pick.usual(name)
@@ -283,4 +283,4 @@ _PARTS: Final = (
     _training,
     _rest,
 )
-"""In this order, as each may ask what those before it chose."""
+"""Parts of the configuration, in order: each may ask what those before it chose."""

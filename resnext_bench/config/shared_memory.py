@@ -1,7 +1,7 @@
-"""Whether loader processes can hand over batches: room in shared memory, sockets in TMPDIR.
+"""Checks whether loader processes can hand over batches: shared memory, sockets in TMPDIR.
 
-DALI's threads belong to the rank, and gloo's connections are sockets: neither asks for any. NCCL
-does, some MiB a GPU; it says so itself where it gets none.
+DALI's threads belong to the rank, and gloo's connections are sockets: neither needs shared memory.
+NCCL does, some MiB per GPU; it reports itself when it gets none.
 """
 
 import math
@@ -20,72 +20,72 @@ _PAGE: Final = 4096
 _LABEL: Final = 8
 """Bytes."""
 _LOCK_PAGES: Final = (8, 3)
-"""What a DataLoader's own locks take, and those of each of its processes."""
+"""Pages taken by a DataLoader's own locks, and by those of each of its processes."""
 _SMALL: Final = 2**20
-"""Bytes of a batch that is made in some ms."""
+"""Bytes of a batch that takes only some ms to make."""
 _SIZES: Final = (16, 32, 64, 128, 256, 512)
-"""MiB that somebody would type; above them whole GiB."""
+"""Sizes in MiB that a user would type; above them, whole GiB."""
 
 
 SOCKET_PATH: Final = 107
-"""Bytes of the path of a socket at most, on Linux (unix(7))."""
+"""Maximum length of a socket's path in bytes, on Linux (unix(7))."""
 _SOCKET_NAME: Final = "/pymp-12345678/listener-12345678"
-"""Of multiprocessing's, in the folder for temporary files."""
+"""Length of the names that multiprocessing gives sockets in the folder for temporary files."""
 _MOST_TOLD: Final = 2
-"""Sides whose loaders are told one by one."""
+"""Most sides whose loaders are listed one by one."""
 
 
 class NoSharedMemory(CannotHere):
-    """Shared memory cannot hold what a run would put there."""
+    """Shared memory cannot hold what the run would put there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demand:
-    """Loaders of one kind on this host, and what they may hold at once."""
+    """The loaders of one kind on this host, and what they may hold at once."""
 
     loaders: int
     """DataLoaders: one for each rank here."""
     processes: int
-    """Of each loader."""
+    """Processes of each loader."""
     prefetch: int
     batch_size: int
     image_size: int
     on_gpu: bool
     trained_on: bool
-    """Whether a step trains on the very memory that was handed over: bytes, on a CPU."""
+    """Whether a step trains on the memory that was handed over itself: bytes, on a CPU."""
 
     @property
     def batch_bytes(self) -> int:
-        """Of a batch: its pictures as bytes and its labels, in whole pages."""
+        """Bytes of a batch: its images as bytes and its labels, in whole pages."""
         pixels = self.batch_size * 3 * self.image_size**2
         return _pages(pixels) + _pages(self.batch_size * _LABEL)
 
     @property
     def batches(self) -> int:
-        """In flight at once for one rank.
+        """Batches in flight at once for one rank.
 
-        On a CPU all that were ordered wait in shared memory, beside those in use.
-        On a GPU a thread of the rank moves each into pinned memory as soon as it is there.
+        On a CPU all batches that were ordered wait in shared memory, besides those in use. On a GPU
+        a thread of the rank moves each into pinned memory as soon as it is there.
         """
         return self.processes if self.on_gpu else self.processes * self.prefetch + self.in_use
 
     @property
     def in_use(self) -> int:
-        """Batches that the rank has taken and not yet let go.
+        """Batches that the rank has taken and not yet released.
 
-        A small one is made faster than the one before it is let go.
+        A small batch is made faster than the one before it is released.
         """
         return 0 if self.on_gpu else self.trained_on + (self.batch_bytes < _SMALL)
 
     @property
     def total_bytes(self) -> int:
-        """Of all ranks here, with the locks."""
+        """Bytes for all ranks here, including the locks."""
         first, each = _LOCK_PAGES
         locks = (first + each * self.processes) * _PAGE
         return self.loaders * (self.batches * self.batch_bytes + locks)
 
     def told(self) -> str:
-        """As a product with its names."""
+        """Describe the demand as a product with named factors."""
         many = f"{count_of(self.loaders, 'rank')} x " if self.loaders > 1 else ""
         size = mib(self.batch_bytes)
         if self.on_gpu:
@@ -96,7 +96,7 @@ class Demand:
 
 
 def demand_of(config: RunConfig, ranks: int, processes: int = 0) -> Demand | None:
-    """What the loaders of `ranks` ranks on this host ask for; None where they ask for nothing.
+    """Return the demand of the loaders of `ranks` ranks on this host; None where there is none.
 
     `processes` takes the place of the configuration's own loader threads.
     """
@@ -115,32 +115,32 @@ def demand_of(config: RunConfig, ranks: int, processes: int = 0) -> Demand | Non
 
 
 def require_shared_memory(config: RunConfig, ranks: int) -> None:
-    """Refuse batches that cannot all be in flight: the run would lose one, and wait for it."""
+    """Refuse batches that do not all fit: the run would lose one and wait for it for ever."""
     demand = demand_of(config, ranks)
     if demand and (why := lack_for([demand])):
         raise NoSharedMemory(f"--pipeline torchvision: {why}")
 
 
 def require_room_for_sockets() -> None:
-    """Refuse a folder whose path is too long: the first batch would be waited for for ever."""
+    """Refuse a folder whose path is too long: the first batch would never arrive."""
     folder = tempfile.gettempdir()
     long, most = len(os.fsencode(folder)), SOCKET_PATH - len(_SOCKET_NAME)
     if long > most:
         raise CannotHere(
-            f"TMPDIR is {long} bytes long ({folder}): loader processes need sockets in it, which "
-            f"allow {most}; set a shorter one, as TMPDIR=/tmp"
+            f"the path in TMPDIR is {long} bytes long ({folder}): loader processes put sockets "
+            f"there, which allow at most {most}; set a shorter path, such as TMPDIR=/tmp"
         )
 
 
 def lack_for(demands: Sequence[Demand], there: SharedMemory | None = None) -> str:
-    """What is there, what is needed, and what to do; empty where it will do."""
+    """Return what is there, what is needed and what to do; empty where there is enough."""
     if not demands:
         return ""
     there = there or shared_memory()
     if there.problem:
         return (
-            f"{there.problem}, and loader processes hand batches over there: mount a tmpfs "
-            f"(mount -t tmpfs tmpfs {FOLDER}), or take another --pipeline"
+            f"{there.problem}, but loader processes hand over their batches there: mount a tmpfs "
+            f"(mount -t tmpfs tmpfs {FOLDER}), or choose another --pipeline"
         )
     needed = _sum(demands)
     if there.holds(needed):
@@ -153,7 +153,7 @@ def lack_for(demands: Sequence[Demand], there: SharedMemory | None = None) -> st
 
 
 def full_words(demand: Demand, there: SharedMemory, said: str) -> str:
-    """What a loader process says that finds no room while a run goes on."""
+    """Return the message of a loader process that finds no room during a run."""
     if there.problem:
         return f"a loader process could not hand over a batch ({said}); {lack_for([demand], there)}"
     needed, total = demand.total_bytes, there.total or 0
@@ -163,8 +163,8 @@ def full_words(demand: Demand, there: SharedMemory, said: str) -> str:
         ways = ", or ".join((_larger(_rounded(needed)), *_smaller([demand], empty)))
         return f"{text}{demand.told()} may need {mib(needed)}: {ways}"
     return (
-        f"{text}{demand.told()} take {mib(needed)} at most, so others fill it: remove what they "
-        f"left (ls -l {FOLDER}), or {_larger(_rounded(needed + total))}"
+        f"{text}{demand.told()} take at most {mib(needed)}, so other processes have filled it: "
+        f"remove what they left (ls -l {FOLDER}), or {_larger(_rounded(needed + total))}"
     )
 
 
@@ -187,7 +187,7 @@ def _larger(size: str) -> str:
 
 
 def _smaller(demands: Sequence[Demand], there: SharedMemory) -> list[str]:
-    """Options with which the batches would fit: one of them if possible."""
+    """Return options with which the batches would fit: a single one if possible."""
     if len(demands) > 1:
         return ["lower --loader-threads, --prefetch or --batch-size"]
     (asked,) = demands
@@ -217,14 +217,14 @@ def _has(there: SharedMemory) -> str:
 
 
 def mib(count: int) -> str:
-    """Bytes for people, in a unit that leaves some digits."""
+    """Return bytes in words, in a unit that leaves some digits."""
     if count < 2**20:
         return f"{count / 2**10:.0f} KiB"
     return f"{count / 2**20:.3g} MiB" if count < 1000 * 2**20 else f"{count / 2**30:.3g} GiB"
 
 
 def _rounded(count: int) -> str:
-    """As much or more, as somebody would type it."""
+    """Return as much or more, as a user would type it."""
     least = count / 2**20
     return next((f"{size}m" for size in _SIZES if size >= least), f"{math.ceil(least / 1024)}g")
 

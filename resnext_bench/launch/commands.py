@@ -18,26 +18,26 @@ from resnext_bench.reports.schema.topology import Place, Topology
 
 WORKER = "resnext_bench.worker"
 KEEP_MEMORY: Final = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
-"""What freed tensors held stays with a rank on the CPU, as it does on a GPU (mallopt(3)).
+"""Variables that let a rank on the CPU keep freed memory, as it does on a GPU (mallopt(3)).
 
-glibc would give it back to the kernel in each step and have it zeroed anew: thousands of page
-faults, a quarter of a small network's step. How many, depends on how a launch happened to lay out
-its heap, so that launches of one configuration differed by 10 %.
+glibc would return it to the kernel in each step and have it zeroed again: thousands of page faults,
+a quarter of a small network's step. How many depends on how a launch happened to lay out its heap,
+so that launches of one configuration differed by 10 %.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeCommand:
-    """What starts one node: a torchrun agent, or the worker itself where it is the only rank."""
+    """The command that starts one node: a torchrun agent, or the worker if it is the only rank."""
 
     node: int
     argv: tuple[str, ...]
     environment: Mapping[str, str]
-    """Variables added to those of the caller."""
+    """Variables that are added to those of the caller."""
     cores: tuple[int, ...]
 
     def shell(self) -> str:
-        """As one line for a shell."""
+        """Return the command as one line for a shell."""
         variables = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
         return " ".join([*variables, shlex.join(self.argv)])
 
@@ -51,7 +51,7 @@ def commands(
     port: int,
     module: str = WORKER,
 ) -> tuple[NodeCommand, ...]:
-    """One command a node, each running `module` on `folder`.
+    """Return one command per node, each of which runs `module` on `folder`.
 
     All nodes meet at `port` of this host's loopback address.
     """
@@ -78,7 +78,7 @@ def commands(
 def member_command(
     topology: Topology, member: Member, *, folder: Path, module: str = WORKER
 ) -> NodeCommand:
-    """The worker of one rank that somebody else has started."""
+    """Return the command of one rank that another launcher has started."""
     place = topology.place(member.node, member.local_rank)
     own = msgspec.structs.replace(topology, places=(place,))
     variables = {
@@ -123,12 +123,12 @@ def _environment(topology: Topology, node: int) -> dict[str, str]:
 
 
 def kept_memory() -> dict[str, str]:
-    """Variables by which freed memory stays; none where the user has chosen an allocator."""
+    """Return variables that keep freed memory; none where the user has chosen an allocator."""
     return {} if _allocator_is_chosen() else dict(KEEP_MEMORY)
 
 
 def _allocator_is_chosen() -> bool:
-    """Whether the user has tuned glibc's malloc, or loads another one."""
+    """Return whether the user has tuned glibc's malloc, or loads another allocator."""
     tuned = any(name.startswith("MALLOC_") for name in os.environ)
     return (
         tuned

@@ -1,4 +1,4 @@
-"""How the processes of a session ended, as their launchers tell it."""
+"""How the processes of a session ended, as their launchers report it."""
 
 import re
 import signal
@@ -12,21 +12,21 @@ from resnext_bench.reports.schema.record import FailureKind
 _LIKELY: Final[dict[int, str]] = {
     signal.SIGKILL: " (the kernel does so when memory runs out)",
     signal.SIGBUS: (
-        " (a shard that was cut while it was read, or a storage that failed; without shards, shared"
-        " memory that is full)"
+        " (a shard was truncated while it was read, or storage failed; without shards, shared "
+        "memory is full)"
     ),
 }
 """What a signal usually means here."""
 _TORCHRUN: Final = re.compile(
     r"(?:rank\s*:\s*(\d+)(?: \(local_rank: \d+\))?\s+)?exitcode\s*:\s*(-?\d+)\s*\(pid:\s*(\d+)\)"
 )
-"""How torchrun's report names a process that did not end well."""
+"""How torchrun's report names a process that failed."""
 _DEEPSPEED: Final = re.compile(r"exits with return code = (\d+)")
 """What DeepSpeed's launcher says of the first such process, but not which rank it was."""
 _TERMINATED: Final = "Stack (most recent call first):"
 """How faulthandler begins what it says of one thread alone."""
 _OWN_CODE: Final = 1
-"""With which a rank ends that gives an account of its end."""
+"""The exit code of a rank that has reported its own error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,14 +34,14 @@ class Exit:
     """The end of one process, as an agent saw it."""
 
     rank: int
-    """By torchrun's count; -1 where it does not say."""
+    """The rank in torchrun's numbering; -1 where it does not say."""
     pid: int
     code: int
     """-N for signal N."""
 
 
 def exits(folder: SessionFolder) -> list[Exit]:
-    """What torchrun's agents report, each its first failure last."""
+    """Return what torchrun's agents report, each with its first failure last."""
     return [
         Exit(rank=int(rank or -1), pid=int(pid), code=int(code))
         for log in _node_logs(folder)
@@ -50,7 +50,7 @@ def exits(folder: SessionFolder) -> list[Exit]:
 
 
 def code_of_silent(folder: SessionFolder, *, others_told: bool) -> int | None:
-    """The exit code that DeepSpeed's launcher gives of a rank that left no account of its end."""
+    """Return the exit code that DeepSpeed's launcher reports of a rank that left no report."""
     found = [int(code) for log in _node_logs(folder) for code in _DEEPSPEED.findall(log)]
     of_silent = [code for code in found if code != _OWN_CODE or not others_told]
     return of_silent[0] if of_silent else None
@@ -61,7 +61,7 @@ def _node_logs(folder: SessionFolder) -> list[str]:
 
 
 def was_terminated(log: Path) -> bool:
-    """Whether a rank got SIGTERM: it then says where it was (resnext_bench/worker/entry.py)."""
+    """Return whether a rank got SIGTERM: it then logs where it was (`worker/entry.py`)."""
     try:
         return _TERMINATED in log.read_text(errors="replace")
     except OSError:
@@ -69,24 +69,24 @@ def was_terminated(log: Path) -> bool:
 
 
 def exit_kind(code: int | None) -> FailureKind:
-    """Tell the kind of an end by its exit code, -N for signal N."""
+    """Return the kind of an end by its exit code, -N for signal N."""
     if code is None or code >= 0:
         return "exit"
     return "killed" if -code == signal.SIGKILL else "signal"
 
 
 def signal_words(number: int) -> str:
-    """What a signal did, and what that usually means here."""
+    """Describe what a signal did, and what that usually means here."""
     names = {entry.value: entry.name for entry in signal.Signals}
     name = names.get(number, f"signal {number}")
     return f"killed by {name}{_LIKELY.get(number, '')}"
 
 
 def ended_words(code: int) -> str:
-    """The same as a predicate: "ended with exit code 2", "was killed by SIGSEGV"."""
+    """Return the same as a predicate: "ended with exit code 2", "was killed by SIGSEGV"."""
     return f"was {signal_words(-code)}" if code < 0 else f"ended with exit code {code}"
 
 
 def exit_words(code: int | None) -> str:
-    """How a command ended, from its exit code, -N for signal N."""
+    """Describe how a command ended by its exit code, -N for signal N."""
     return signal_words(-code) if code and code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""Finds the rank that failed first. The others fail after it, with errors about the connection."""
+"""Finds the rank that failed first; the others fail after it, with errors about the connection."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ from resnext_bench.reports.schema.record import Failure, FailureKind
 from resnext_bench.symptoms import LACK_OF_MEMORY, memory_kind
 
 _DIRECT: Final = ("direct", "joined")
-"""Launchers of configurations in which the program itself starts the one rank that it watches."""
+"""Launchers with which the program itself starts the one rank that it watches."""
 _LAUNCHERS: Final = {"torchrun": "torchrun", "deepspeed": "DeepSpeed's launcher"}
 _DOING: Final = {
     Phase.STARTING: "while starting",
     Phase.DATA: "while opening the data",
-    Phase.CONNECTING: "while meeting the other ranks",
+    Phase.CONNECTING: "while connecting to the other ranks",
     Phase.MODEL: "while loading the model",
     Phase.PROFILED: "while being profiled",
     Phase.GATHERING: "while handing over what was measured",
@@ -38,19 +38,19 @@ _DOING: Final = {
 
 _EXIT: Final = "SystemExit"
 _SAY_WHERE: Final = (_EXIT, "ModelError", "DataError", "Disagreement")
-"""Errors of our own, whose words need no phase beside them."""
+"""Our own errors, whose messages already say where they happened."""
 _SAY_ALL: Final = ("ModelError",)
-"""Of which a traceback through our own code would tell nothing more."""
+"""Errors to which a traceback through our own code would add nothing."""
 _SAID_LINES: Final = 4
 _TRACE_LINES: Final = 8
 
 
 MOST_LETTERS: Final = 300
-"""Of somebody else's message."""
+"""Most letters that are quoted of another program's message."""
 
 
 def find_failure(folder: SessionFolder, exit_codes: Sequence[int | None]) -> Failure:
-    """The first cause, as far as the files of the session tell."""
+    """Return the first cause, as far as the files of the session show it."""
     errors, launch = _rank_errors(folder), _launch_of(folder, exit_codes)
     # A rank that aborts itself does so because another's error left it waiting.
     told = any(not error.follows for error in errors)
@@ -64,7 +64,7 @@ def find_failure(folder: SessionFolder, exit_codes: Sequence[int | None]) -> Fai
 
 
 def find_early_end(folder: SessionFolder) -> Failure | None:
-    """The rank that ended as if all were well, and had not done its work."""
+    """Return the rank that ended without an error although its work was not done."""
     launch = _launch_of(folder, [0])
     for rank in launch.unexplained():
         what = f"the program ended with exit code 0 {launch.where(rank)}"
@@ -73,7 +73,7 @@ def find_early_end(folder: SessionFolder) -> Failure | None:
 
 
 def find_stuck(folder: SessionFolder, rank: int, seconds: float) -> Failure:
-    """The rank that the others wait for: the one that is least far; `rank` where none is known."""
+    """Return the rank that the others wait for, which is least far; `rank` where none is known."""
     files = {file.rank: file for file in rank_files(folder)}
     behind = min(files.values(), key=_progress, default=None)
     if behind and rank in files and _progress(behind) < _progress(files[rank]):
@@ -85,29 +85,29 @@ def find_stuck(folder: SessionFolder, rank: int, seconds: float) -> Failure:
 
 
 def _progress(file: RankFile) -> tuple[int, int]:
-    """How far a rank is, to the part of a step: the others wait for it in a later one."""
+    """Return how far a rank is, to the part of a step: the others wait for it in a later one."""
     return file.phase, int((file.marks > 0).sum())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Launch:
-    """The ranks of a session, and how those ended that did not end well."""
+    """The ranks of a session, and how those that failed ended."""
 
     folder: SessionFolder
     launcher: str | None
-    """As the work order names it; None where that cannot be read."""
+    """The launcher that the work order names; None where that cannot be read."""
     ranks: dict[int, RankFile | None]
-    """All that have begun, with their files as far as they have any."""
+    """All ranks that have started, with their files where they have any."""
     codes: dict[int, int]
-    """Exit codes of ranks, -N for signal N; torchrun's first failure last."""
+    """The exit codes of ranks, -N for signal N, torchrun's first failure last."""
 
     @property
     def is_direct(self) -> bool:
-        """Whether the program has started the one rank itself."""
+        """Whether the program itself has started the one rank."""
         return self.launcher in _DIRECT
 
     def unexplained(self) -> list[int]:
-        """Ranks that have neither done their work nor said why not."""
+        """The ranks that have neither done their work nor reported why not."""
         return [
             rank
             for rank, file in self.ranks.items()
@@ -115,14 +115,14 @@ class _Launch:
         ]
 
     def where(self, rank: int) -> str:
-        """What a rank was busy with."""
+        """Describe what a rank was doing."""
         file = self.ranks.get(rank)
         return where(file) if file else _DOING[Phase.STARTING]
 
     def failure(self, rank: int, kind: FailureKind, what: str) -> Failure:
-        """A rank that cannot speak for itself any more: its last words say what nothing else can.
+        """Describe the failure of a rank that left no report, with its last words.
 
-        What it said before it had a log of its own stands in that of its node.
+        What it wrote before it had a log of its own is in that of its node.
         """
         own = self.folder.rank_log(rank)
         nodes = sorted(self.folder.logs.glob("node-*.log")) if self.is_direct else []
@@ -159,17 +159,17 @@ def _launcher(folder: SessionFolder) -> str | None:
 
 
 def rank_files(folder: SessionFolder) -> Iterator[RankFile]:
-    """Of all ranks that have begun."""
+    """Return the files of all ranks that have started."""
     return filter(None, (RankFile.open(path) for path in folder.ranks.glob("rank-*.bin")))
 
 
 def is_lack_of_memory(failure: Failure) -> bool:
-    """Whether memory ran out, or the kernel may have ended a rank because it did."""
+    """Return whether memory ran out, or the kernel may have killed a rank for that reason."""
     return failure.kind in LACK_OF_MEMORY
 
 
 def _killed(launch: _Launch, *, but: set[signal.Signals]) -> Failure | None:
-    """A rank ended by a signal that nobody here sent."""
+    """Return the failure of a rank that was ended by a signal from outside."""
     for rank in launch.unexplained():
         number = -launch.codes.get(rank, 0)
         if number > 0 and number not in but:
@@ -179,7 +179,7 @@ def _killed(launch: _Launch, *, but: set[signal.Signals]) -> Failure | None:
 
 
 def _ended(launch: _Launch) -> Failure | None:
-    """A rank that ended itself, and left no account of why."""
+    """Return the failure of a rank that ended itself and left no report."""
     gone = launch.unexplained()
     for rank, code in reversed(launch.codes.items()):
         if rank in gone and code >= 0:
@@ -189,10 +189,10 @@ def _ended(launch: _Launch) -> Failure | None:
 
 
 def _silent(launch: _Launch, errors: list[RankError]) -> Failure | None:
-    """A rank that went without a word while the others say that they lost one, or were ended.
+    """Return the failure of a rank that ended silently while others report that they lost one.
 
-    DeepSpeed's launcher names neither the rank nor, for certain, the signal; of a group that
-    somebody else has started, only this node's ranks can be seen.
+    DeepSpeed's launcher names neither the rank nor, for certain, the signal; in a group that
+    another launcher has started, only this node's ranks can be seen.
     """
     gone = launch.unexplained()
     silent = [rank for rank in gone if not was_terminated(launch.folder.rank_log(rank))]
@@ -208,23 +208,23 @@ def _silent(launch: _Launch, errors: list[RankError]) -> Failure | None:
 
 
 def _silently(launch: _Launch, *, others_told: bool) -> tuple[FailureKind, str]:
-    """How a rank ended of which nobody says it, with a place for where it was."""
+    """Describe how a rank ended that nothing reports on, with a placeholder for where it was."""
     code = code_of_silent(launch.folder, others_told=others_told)
     if code is not None:
         return "exit", f"the program ended with exit code {code} {{where}}"
     if launch.launcher == "torchrun":
         return (
             "exit",
-            "ended {where}, with its work not done, and torchrun tells no error: os._exit(0)?",
+            "ended {where} before its work was done, and torchrun reports no error: os._exit(0)?",
         )
     return (
         "killed",
-        "ended without a word {where}; SIGKILL is what the kernel sends when memory runs out",
+        "ended without a message {where}; the kernel sends SIGKILL when memory runs out",
     )
 
 
 def _told(error: RankError, launch: _Launch) -> Failure:
-    """A rank's own account. Without a kind it says all there is: no traceback tells more."""
+    """Return a failure that a rank has reported. Without a kind the message says everything."""
     what = f"rank {error.rank}: {_account_of(error, launch)}"
     if error.kind and len(error.message) > MOST_LETTERS and error.hint:  # ours says it in short
         what = f"rank {error.rank}: {error.hint} ({_account_of(error, launch)})"
@@ -255,7 +255,7 @@ def _account_of(error: RankError, launch: _Launch) -> str:
 
 
 def _phase_of(error: RankError, launch: _Launch) -> str:
-    """What a rank was about to do, where its error is somebody else's and does not tell."""
+    """Return what a rank was about to do, where the error of another library does not say so."""
     file = launch.ranks.get(error.rank)
     if file is None or not error.kind or error.kind in _SAY_WHERE:
         return ""
@@ -263,17 +263,19 @@ def _phase_of(error: RankError, launch: _Launch) -> str:
 
 
 def _stalled(error: RankError, launch: _Launch) -> Failure | None:
-    """Who did not come, where a rank waited in vain: it was ended in the middle of something."""
+    """Return the rank that never arrived where another waited for it."""
     if error.cause != "timeout":
         return None
     for rank in launch.unexplained():
-        what = f"was stuck {launch.where(rank)}, and rank {error.rank} waited for it in vain"
+        what = (
+            f"was stuck {launch.where(rank)}, and rank {error.rank} waited for it until it gave up"
+        )
         return launch.failure(rank, "timeout", f"{what} ({_one_line(error.message)})")
     return None
 
 
 def _of_agent(launch: _Launch, exit_codes: Sequence[int | None]) -> Failure:
-    """No rank has failed that anything is known of."""
+    """Return the failure of an agent, where nothing is known of a failed rank."""
     node = next((node for node, code in enumerate(exit_codes) if code), 0)
     log = launch.folder.node_log(node)
     code = exit_codes[node]
@@ -296,7 +298,7 @@ def _rank_errors(folder: SessionFolder) -> list[RankError]:
 
 
 def where(file: RankFile) -> str:
-    """What a rank was busy with, as the end of a sentence."""
+    """Describe what a rank was doing, as the end of a sentence."""
     if file.phase in (Phase.WARM_UP, Phase.TIMED):
         of = "" if file.is_open else f" of {file.warm_up + file.steps}"
         return f"in step {file.steps_done + 1}{of}"
@@ -315,7 +317,7 @@ def _one_line(message: str) -> str:
 
 
 def _failure(rank: int | None, kind: FailureKind, what: str, last_words: str, log: Path) -> Failure:
-    """Of what cannot speak for itself: its last words tell, if anything does, what it lacked."""
+    """Return the failure of a process that left no report; its last words may say why."""
     return Failure(
         rank=rank,
         kind=_kind_by(last_words, kind),

@@ -11,12 +11,12 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 FEWEST_STEPS: Final = 5
-"""Between the first look and the last one, for a figure of faults in a step."""
+"""Fewest steps between the first look and the last for a figure of faults per step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """One moment of a launch."""
+    """The state of a launch at one moment."""
 
     steps: int
     """Step times written so far."""
@@ -26,24 +26,24 @@ class Look:
 
 @dataclass(kw_only=True, slots=True)
 class FaultWatch:
-    """Looks at a process and all that it started, whenever it is asked to."""
+    """Counts the page faults of a process and of all that it started, whenever it is asked to."""
 
     samples: Path
     proc: Path = _PROC
     looks: list[Look] = field(default_factory=list)
 
     def look(self, pid: int) -> None:
-        """Note how many steps there are, and the faults up to here."""
+        """Note how many steps there are, and the page faults so far."""
         steps = _lines(self.samples)
         if not self.looks or steps > self.looks[-1].steps:
             self.looks.append(Look(steps=steps, faults=_faults(self.proc, pid)))
 
 
 def faults_per_step(looks: Sequence[Look], cut: int) -> float | None:
-    """Return the faults of a step after the first `cut`; None where there was too little to see.
+    """Return the page faults per step after the first `cut`; None where there were too few steps.
 
-    Processes that lived at both moments count: what a loader does that was started in between is
-    not in it.
+    Only processes that lived at both moments count, so a loader that was started in between is left
+    out.
     """
     kept = [look for look in looks if look.steps >= cut]
     if len(kept) < 2 or kept[-1].steps - kept[0].steps < FEWEST_STEPS:
@@ -64,7 +64,7 @@ def _lines(path: Path) -> int:
 
 
 def _faults(proc: Path, root: int) -> dict[int, int]:
-    """Faults of a process and its descendants."""
+    """Return the page faults of a process and its descendants."""
     parents, found = {}, {}
     for entry in proc.iterdir():
         if entry.name.isdigit() and (told := _told(entry)):
@@ -76,7 +76,7 @@ def _faults(proc: Path, root: int) -> dict[int, int]:
 
 
 def _told(entry: Path) -> tuple[int, int] | None:
-    """Return parent and faults of a process, from proc(5); None once it is gone."""
+    """Return the parent and page faults of a process, from proc(5); None once it is gone."""
     try:
         # A name may hold spaces and brackets: what follows its last bracket is fixed.
         fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""Who can start the ranks of a node: each launcher is one entry, its call and what it tells."""
+"""The launchers that start the ranks of a node: each is one entry, its call and what it reports."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Place, Topology
 
 LOOPBACK: Final = "127.0.0.1"
-"""Where ranks meet that one program starts."""
+"""The address where ranks meet that one program starts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +22,7 @@ class Start:
     node: int
     run_id: str
     port: int
-    """At which all nodes meet, of this host's loopback address."""
+    """The port at this host's loopback address where all nodes meet."""
 
 
 def _alone(start: Start) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def _torchrun(start: Start) -> tuple[str, ...]:
 
 
 def _deepspeed(start: Start) -> tuple[str, ...]:
-    """Call DeepSpeed's launcher on one node: it numbers ranks' GPUs itself, so it is told which."""
+    """Call DeepSpeed's launcher on one node, and name the GPUs, as it numbers them itself."""
     gpus = gpus_of(start.topology.places)
     ranks = ("--include", f"localhost:{','.join(gpus)}")
     return (
@@ -61,19 +61,20 @@ def _deepspeed(start: Start) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launcher:
-    """How ranks are started, and what is known of their ends."""
+    """How ranks are started, and what is known about how they end."""
 
     title: str
-    """As messages name it."""
+    """The launcher's name in messages."""
     arguments: Callable[[Start], tuple[str, ...]] = _alone
-    """Of Python, before the module that ranks run."""
+    """Arguments of Python, before the module that ranks run."""
     module_flag: str = "-m"
-    """What stands before that module."""
+    """The flag before that module."""
     is_direct: bool = False
     """Whether the program itself starts the one rank that it watches."""
     tells_ends: bool = False
-    """Whether it leaves a report of every rank that ended with an error: one of which it says
-    nothing has ended without one."""
+    """Whether it reports every rank that ended with an error, so that a rank it does not mention
+    ended without one.
+    """
 
 
 LAUNCHERS: Final[dict[Word, Launcher]] = {
@@ -84,11 +85,11 @@ LAUNCHERS: Final[dict[Word, Launcher]] = {
         title="DeepSpeed's launcher", arguments=_deepspeed, module_flag="--module"
     ),
 }
-"""By the word of a resolved configuration; what one needs is checked in `config/ranks.py`."""
+"""Launchers by their name in a resolved configuration; `config/ranks.py` checks what they need."""
 
 
 def gpus_of(places: tuple[Place, ...]) -> list[str]:
-    """GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
+    """Return GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
     return [named[int(i)] if named != [""] else i for i in indices if i]

@@ -10,7 +10,7 @@ CONNECT_S: Final = 5.0
 
 
 def choose_port(wanted: int) -> int:
-    """`wanted` if it is free, or any free port for 0."""
+    """Return `wanted` if it is free, or any free port for 0."""
     with socket.socket() as probe:
         # A port of a run that ended a moment ago may be taken again.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,8 +18,8 @@ def choose_port(wanted: int) -> int:
             probe.bind((LOOPBACK, wanted))
         except OSError as error:
             raise CannotHere(
-                f"--port {wanted}: {error.strerror} ({LOOPBACK}:{wanted}); give another, or "
-                "leave it out to take any free port"
+                f"--port {wanted}: {error.strerror} ({LOOPBACK}:{wanted}); give another port, or "
+                "leave it out to use any free one"
             ) from error
         port: int = probe.getsockname()[1]
         return port
@@ -33,6 +33,6 @@ def require_loopback(launcher: str) -> None:
     except OSError as error:
         raise CannotHere(
             f"--launcher {launcher}: ranks meet at {LOOPBACK}, which does not answer "
-            f"({error.strerror or error}); bring it up (ip link set lo up), or train with one rank "
-            "(--nodes 1 --nproc-per-node 1 --engine none)"
+            f"({error.strerror or error}); bring the interface up (ip link set lo up), or train "
+            "with one rank (--nodes 1 --nproc-per-node 1 --engine none)"
         ) from error

@@ -1,4 +1,4 @@
-"""Starts the processes of a session, watches them, and sees to it that none is left."""
+"""Starts the processes of a session, watches them, and makes sure that none is left over."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.store.files import open_log
 
 GRACE_S = 8.0
-"""Time between SIGTERM and SIGKILL. Torchrun passes SIGTERM on to its ranks."""
+"""Seconds between SIGTERM and SIGKILL. Torchrun passes SIGTERM on to its ranks."""
 
 
 class Processes:
@@ -49,17 +49,17 @@ class Processes:
 
     @property
     def exit_codes(self) -> list[int | None]:
-        """Exit code of each node's command, None while it runs, -N when signal N ended it."""
+        """Return each node's exit code: None while it runs, -N if signal N ended it."""
         return [agent.poll() for agent in self._agents]
 
     @property
     def pids(self) -> list[int]:
-        """Of all agents, ranks that have shown themselves so far, and what these started."""
+        """Return the ids of all agents, of the ranks known so far, and of what these started."""
         agents = [agent.pid for agent in self._agents]
         return descendants([*agents, *_rank_pids(self._folder)])
 
     def stop(self) -> None:
-        """Ask all agents to end, then end them and every rank they may have left."""
+        """Ask all agents to end, then kill them and every rank they may have left."""
         with undisturbed():
             self._stop()
 
@@ -98,13 +98,13 @@ def _start(command: NodeCommand, log: Path) -> subprocess.Popen[bytes]:
 
 
 def signal_group(pid: int, sig: signal.Signals) -> None:
-    """Send a signal to a process group, where it is still there."""
+    """Send a signal to a process group, if it still exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, sig)
 
 
 def wait_for(agents: Iterable[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Wait until all have ended, `seconds` at most."""
+    """Wait until all have ended, for at most `seconds`."""
     deadline = time.monotonic() + seconds
     for agent in agents:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -117,7 +117,7 @@ def _rank_pids(folder: SessionFolder) -> list[int]:
 
 
 def _is_worker(pid: int, folder: Path) -> bool:
-    """Whether the process is a rank of this session, as ids are used again."""
+    """Return whether the process is a rank of this session, as ids are used again."""
     try:
         return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -46,7 +46,7 @@ class Resident:
         self._holder.close()
 
     def cpu_s(self) -> float:
-        """CPU time of all its processes so far."""
+        """Return the CPU time of all its processes so far."""
         return cpu_seconds(self.processes.pids)
 
     def give(self, token: int) -> None:
@@ -69,14 +69,14 @@ class Resident:
             tick()
 
     def raise_if_ended(self) -> None:
-        """A side that ends before it was told to has failed."""
+        """Raise SessionFailed if the side has ended before it was told to."""
         if any(code is not None for code in self.processes.exit_codes):
             codes = settled(self.processes)
             raise_unwritten(self.folder)
             raise SessionFailed(find_failure(self.folder, codes))
 
     def finish(self) -> SessionResult:
-        """Have it hand over what it measured, and end."""
+        """Let the side hand over what it measured, and end."""
         self.give(tokens.END)
         codes = wait_for_end(self.processes, self.folder, lambda _: None)
         if any(codes):

@@ -1,4 +1,4 @@
-"""Runs a user's own script once, as its user would, and sees to it that nothing of it is left."""
+"""Runs a user's script once, as its user would, and makes sure that no process is left over."""
 
 import contextlib
 import os
@@ -19,42 +19,42 @@ from resnext_bench.machine.host.process import HELD, die_with_parent, undisturbe
 from resnext_bench.reports.store.files import open_log
 
 SAMPLES_VARIABLE: Final = "RESNEXT_BENCH_SAMPLES"
-"""Names the file to which a script appends one step time a line, in ns."""
+"""Variable that names the file to which a script appends one step time per line, in ns."""
 POLL_S: Final = 0.5
 LOOK_S: Final = 0.1
-"""How often a script is looked at; a look takes less than a millisecond of another core."""
+"""Seconds between looks at a script; a look takes less than a millisecond of another core."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScriptCommand:
-    """One launch of a script. No shell has a hand in it."""
+    """One launch of a script, without a shell."""
 
     argv: tuple[str, ...]
     cwd: Path
     samples: Path
-    """Absolute, as the script may stand elsewhere."""
+    """The file of step times; absolute, as the script may run in another folder."""
     log: Path
-    """Takes all its output."""
+    """The file that takes all its output."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Added to those of the caller."""
+    """Variables that are added to those of the caller."""
 
 
 def heap_variables(*, as_is: bool) -> dict[str, str]:
-    """The heap that scripts get: that of our own ranks on the CPU, or what the user has."""
+    """Return the heap settings of scripts: those of our own ranks on the CPU, or the user's."""
     return {} if as_is else kept_memory()
 
 
 class RunningScript:
-    """A script and all that it started. Leaving the `with` block leaves nothing of it.
+    """A script and all that it started. Leaving the `with` block ends all of it.
 
-    Its variables are the caller's and those of the command, and no PYTHONSAFEPATH as for our own
-    ranks: it may import what lies beside it. Entering raises OSError where it cannot be started.
+    Its variables are the caller's and those of the command, without the PYTHONSAFEPATH of our own
+    ranks: it may import what lies next to it. Entering raises OSError if it cannot be started.
     """
 
     def __init__(self, command: ScriptCommand) -> None:
         self.command = command
         self.faults = Faults()
-        """Of all its processes, once it has ended; but see `faults_of_ended`."""
+        """Page faults of all its processes, once it has ended; but see `faults_of_ended`."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -76,11 +76,11 @@ class RunningScript:
 
     @property
     def pids(self) -> list[int]:
-        """Of all its processes that live."""
+        """Return the ids of all its living processes."""
         return descendants([self._process.pid]) if self._process else []
 
     def code(self, seconds: float = 0.0) -> int | None:
-        """Its exit code, -N when signal N ended it; None when it has not ended after `seconds`."""
+        """Return its exit code, -N for signal N; None if it has not ended after `seconds`."""
         assert self._process
         with self._reaping(), contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
@@ -92,7 +92,7 @@ class RunningScript:
         tick: Callable[[], None],
         look: Callable[[int], None] = lambda _: None,
     ) -> int | None:
-        """Its exit code, or None when it took over `limit_s`.
+        """Return its exit code, or None if it took longer than `limit_s`.
 
         `tick` is called twice a second, `look` ten times, with the process's id.
         """
@@ -117,7 +117,7 @@ class RunningScript:
 
     @contextlib.contextmanager
     def _reaping(self) -> Iterator[None]:
-        """Count its page faults, which the kernel hands over when it is waited for."""
+        """Count its page faults, which the kernel reports when the process is waited for."""
         before = faults_of_ended()
         try:
             yield
@@ -126,7 +126,7 @@ class RunningScript:
 
 
 def run_script(command: ScriptCommand, limit_s: float, tick: Callable[[], None]) -> int | None:
-    """Return its exit code, -N when signal N ended it, or None when it took over `limit_s`."""
+    """Run a script; return its exit code, -N for signal N, or None if it took over `limit_s`."""
     with RunningScript(command) as script:
         return script.wait(limit_s, tick)
 
@@ -134,8 +134,8 @@ def run_script(command: ScriptCommand, limit_s: float, tick: Callable[[], None])
 def end_left_over(samples: Path) -> None:
     """End every process that has this file of samples, or one below this folder, as its own.
 
-    A script's processes may have groups of their own (torchrun's ranks do), or have outlived a
-    program that was killed; the variable is inherited by all of them.
+    A script's processes may have groups of their own, as torchrun's ranks do, or may have outlived
+    a program that was killed; all of them inherit the variable.
     """
     mark = os.fsencode(f"{SAMPLES_VARIABLE}={samples}")
     for process in Path("/proc").iterdir():
@@ -172,7 +172,7 @@ def _before_exec() -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a script that still runs to end; then end all that is left of its group."""
+    """Ask a running script to end; then kill all that is left of its group."""
     if process.poll() is None:
         signal_group(process.pid, signal.SIGTERM)
         wait_for([process], GRACE_S)

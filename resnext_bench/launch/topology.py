@@ -10,9 +10,9 @@ from resnext_bench.reports.schema.topology import Backend, Place, Topology
 
 
 def place_member(config: RunConfig, machine: Machine, member: Member) -> Topology:
-    """Where one rank stands that somebody else has started; of the others, no more is known yet.
+    """Place one rank that another launcher has started; the others are not known yet.
 
-    All places are as this rank's own, until the ranks have told theirs (`topology_seen`).
+    All places are assumed to be like this rank's, until the ranks report theirs (`topology_seen`).
     """
     gpus = machine.gpus if config.device == "cuda" else ()
     own = Place(
@@ -37,7 +37,7 @@ def place_member(config: RunConfig, machine: Machine, member: Member) -> Topolog
 
 
 def topology_seen(planned: Topology, result: SessionResult) -> Topology:
-    """Where the ranks of a group stood that somebody else had started, by what they told."""
+    """Return the places that the ranks of another launcher's group have reported."""
     pairs = list(zip(result.samples, result.facts, strict=True))
     devices = [(samples.host, facts.gpu) for samples, facts in pairs]
     places = [
@@ -67,9 +67,9 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
 def place_ranks(config: RunConfig, machine: Machine) -> Topology:
     """Split this host's cores and GPUs over all ranks of all (emulated) nodes.
 
-    Ranks get equal, disjoint runs of cores, siblings of a physical core together. GPUs go round
-    over the ranks; where there are fewer, ranks share them and the places say so. In the plan of
-    more ranks than there are cores, no rank has any.
+    Ranks get equal, disjoint runs of cores, siblings of a physical core together. GPUs are assigned
+    to ranks in turn; where there are fewer, ranks share them and the places say so. In a plan with
+    more ranks than cores, no rank has any.
     """
     world = config.world_size
     each = machine.usable_cores // world

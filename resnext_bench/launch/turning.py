@@ -1,4 +1,4 @@
-"""A script that calls `resnext_bench.step()`, as a side that takes turns with another one."""
+"""A script that calls `resnext_bench.step()`, as a side that takes turns with another."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from resnext_bench.machine.host.cores import cpu_seconds
 from resnext_bench.reports.store.files import writing
 
 TURNS_VARIABLE: Final = "RESNEXT_BENCH_TURNS"
-"""Names the folder of a side's two pipes; the words are those of `resnext_bench.tokens`."""
+"""Variable that names the folder of a side's two pipes; `resnext_bench.tokens` has the words."""
 GONE: Final = -1
 """Word of a side that takes no more steps."""
 
 END_S: Final = 1.0
-"""Within which a script that fails after its last step has ended."""
+"""Seconds within which a script that fails after its last step ends."""
 
 
 class Left(Exception):
-    """A side takes no more turns; `name` says which, and `code` how it ended, if it has."""
+    """A side takes no more turns; `name` says which, and `code` how it ended, if it did."""
 
     def __init__(self, name: str, code: int | None) -> None:
         super().__init__(name)
@@ -41,7 +41,7 @@ class TurningScript:
     """A script that takes steps only while it holds the token, and otherwise sleeps in `step()`."""
 
     def __init__(self, name: str, command: ScriptCommand, pipes: Path, ends_s: float) -> None:
-        """`ends_s` is when it must have given the token back for good, by the monotonic clock."""
+        """Make a script that must return its last token by `ends_s` of the monotonic clock."""
         self.name = name
         self.ends_s = ends_s
         with writing(pipes):
@@ -73,11 +73,11 @@ class TurningScript:
         return cpu_seconds(self.script.pids)
 
     def give(self, steps: int) -> None:
-        """Pass the token for so many steps; `tokens.END` lets it run on freely."""
+        """Pass the token for this many steps; `tokens.END` lets the script run on freely."""
         self._holder.give(steps)
 
     def answer(self, sides: Sequence["TurningScript"], tick: Callable[[], None]) -> int:
-        """Wait for the token to come back, with this side's word; raises Left and TooLong.
+        """Wait for the token to come back and return this side's word; raise Left or TooLong.
 
         All `sides` must stay alive.
         """
@@ -92,7 +92,7 @@ class TurningScript:
             tick()
 
     def require_running(self) -> None:
-        """A side may end after it has answered for the last time: what it said is read first."""
+        """Raise Left if a side has ended; its last answer is read first."""
         code = self.script.code()
         if code is not None and (self._word(0) is None):
             raise Left(self.name, code)

@@ -7,7 +7,7 @@ from resnext_bench.reports.errors import Unwritten
 
 
 def raise_unwritten(folder: SessionFolder) -> None:
-    """Raise what a rank met when it wrote, if that is why it ended."""
+    """Raise the error that a rank met in writing, if that is why it ended."""
     for path in sorted(folder.ranks.glob("rank-*.error.json")):
         found = msgspec.json.decode(path.read_bytes(), type=RankError).unwritten
         if found:

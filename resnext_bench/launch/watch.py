@@ -1,4 +1,4 @@
-"""Runs one session from launch to result, telling a listener how far it is."""
+"""Runs one session from launch to result, and reports progress to a listener."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from resnext_bench.reports.schema.samples import SessionResult
 
 POLL_S = 0.5
 PATIENCE_S = 600.0
-"""Longest time without a finished step or phase: twice what ranks wait for one another."""
+"""Longest time without a finished step or phase: twice as long as ranks wait for each other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class Progress:
 
     phase: Phase
     done: int
-    """Steps finished of the present phase."""
+    """Finished steps of the present phase."""
     total: int
     rate: float
     """Steps per second over the last few steps; 0 while unknown."""
@@ -54,7 +54,7 @@ class SessionFailed(RunFailed):
 def run_session(
     commands: Sequence[NodeCommand], folder: SessionFolder, listener: Listener
 ) -> SessionResult:
-    """Start the processes, wait for their end, and read what rank 0 gathered."""
+    """Start the processes, wait until they end, and read what rank 0 gathered."""
     with Processes(commands, folder) as processes:
         codes = wait_for_end(processes, folder, listener)
     if any(codes):
@@ -64,14 +64,16 @@ def run_session(
 
 
 def read_result(folder: SessionFolder) -> SessionResult:
-    """What rank 0 gathered before it ended."""
+    """Return what rank 0 gathered before it ended."""
     try:
         return msgspec.msgpack.decode(folder.result.read_bytes(), type=SessionResult)
     except (OSError, msgspec.MsgspecError) as error:
         if early := find_early_end(folder):
             raise SessionFailed(early) from error
         log = folder.rank_log(0)
-        what = f"the ranks ended well but left no result in {folder.result.name}: {error}"
+        what = (
+            f"the ranks ended without an error but left no result in {folder.result.name}: {error}"
+        )
         failure = Failure(rank=0, kind="no_result", what=what, log=str(log), log_tail=tail(log))
         raise SessionFailed(failure) from error
 
@@ -79,7 +81,7 @@ def read_result(folder: SessionFolder) -> SessionResult:
 def wait_for_end(
     processes: Processes, folder: SessionFolder, listener: Listener, rank: int = 0
 ) -> list[int | None]:
-    """Until all commands have ended, or one has failed: the others would wait for it in vain."""
+    """Wait until all commands have ended, or one has failed, which the others would wait for."""
     patience = Patience(folder, rank)
     while True:
         codes = processes.exit_codes
@@ -93,14 +95,14 @@ def wait_for_end(
 
 
 class Patience:
-    """Waits for one rank as long as it moves, however long all of it takes."""
+    """Waits for a rank as long as it makes progress, however long that takes in all."""
 
     def __init__(self, folder: SessionFolder, rank: int = 0) -> None:
         self._folder, self._rank = folder, rank
         self._moved, self._last = time.monotonic(), (-1, -1)
 
     def look(self) -> Progress | None:
-        """How far it is, once that is known; raises SessionFailed after too long a silence."""
+        """Return the progress, once known; raise SessionFailed after too long without any."""
         file = RankFile.open(self._folder.rank_file(self._rank))
         progress = progress_of(file) if file else None
         if progress and (progress.phase, progress.done) != self._last:
@@ -112,7 +114,7 @@ class Patience:
 
 
 def settled(processes: Processes) -> list[int | None]:
-    """Exit codes a moment after the first failure, when other nodes have said why, too."""
+    """Return the exit codes a moment after the first failure, when other nodes have ended too."""
     deadline = time.monotonic() + 2.0
     while time.monotonic() < deadline and None in processes.exit_codes:
         time.sleep(0.1)
@@ -120,7 +122,7 @@ def settled(processes: Processes) -> list[int | None]:
 
 
 def progress_of(file: RankFile) -> Progress:
-    """Progress as a rank file shows it at this moment."""
+    """Return the progress that a rank file shows at this moment."""
     done, phase = file.steps_done, file.phase
     timed = phase >= Phase.TIMED
     return Progress(

@@ -1,4 +1,4 @@
-"""The machine and software of a run, for its record: by allow-list, without credentials."""
+"""Describes the machine and software of a run, by allow-list and without credentials."""
 
 import os
 import platform
@@ -27,15 +27,15 @@ _PACKAGES: Final = (
     *("nvidia-cudnn-cu13", "nvidia-nccl-cu13", "nvidia-cublas", "nvidia-cuda-runtime"),
     *("nvidia-cudnn-cu12", "nvidia-nccl-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"),
 )
-"""Torch for CUDA 12 and 13 names its libraries differently."""
+"""Packages to record; torch for CUDA 12 and 13 names its libraries differently."""
 
 
 def fingerprint(
     machine: Machine, worker_versions: dict[str, str], folder: Path | None = None
 ) -> Environment:
-    """What could change a number, as far as it can be told without torch.
+    """Return what could change a number, as far as it is known without torch.
 
-    `folder` lies in the checkout to tell of; the current one if none is given.
+    `folder` lies in the checkout to describe; the default is the current folder.
     """
     installed = {name: found for name in _PACKAGES if (found := _version(name))}
     driver, boards = read_boards()
@@ -62,7 +62,7 @@ def _variables() -> dict[str, str]:
 
 
 def changes_speed(name: str) -> bool:
-    """Whether a variable of this name belongs into a record."""
+    """Return whether a variable of this name belongs in a record."""
     return bool(VARIABLES.fullmatch(name)) and not _SECRET.search(name)
 
 
@@ -74,7 +74,7 @@ def _version(package: str) -> str:
 
 
 def _git(folder: Path) -> dict[str, str] | None:
-    """State of the checkout the user stands in, if it is one."""
+    """Return the state of the user's checkout, if the current folder is in one."""
     if shutil.which("git") is None:
         return None
     commit = _ask_git(folder, "rev-parse", "HEAD")
@@ -104,5 +104,5 @@ def _ask_git(folder: Path, *arguments: str) -> str:
 
 
 def without_credentials(remote: str) -> str:
-    """A remote's address less user, password or token: `https://u:p@host/x` → `https://host/x`."""
+    """Strip user, password or token from a URL: `https://u:p@host/x` → `https://host/x`."""
     return re.sub(r"(?<=://)[^/]*@", "", remote)

@@ -1,4 +1,4 @@
-"""What this machine has: cores the program may use, memory, GPUs. No torch is loaded for it."""
+"""Takes stock of this machine without torch: cores the program may use, memory, GPUs."""
 
 import math
 import os
@@ -13,7 +13,7 @@ from resnext_bench.machine.host.cgroup import quota_cores
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """One GPU, by its index among those visible to the program."""
+    """One GPU, with its index among those visible to the program."""
 
     index: int
     name: str
@@ -31,7 +31,7 @@ class Machine:
     """The part of a host that this process may use."""
 
     cores: tuple[int, ...]
-    """Logical CPUs of the affinity mask, by NUMA node, siblings of a physical core together."""
+    """Logical CPUs of the affinity mask by NUMA node, with siblings of a physical core together."""
     physical_cores: int
     usable_cores: int
     """Logical CPUs that can be busy at once: the mask, or the container's quota where less."""
@@ -41,7 +41,7 @@ class Machine:
 
 
 def inspect() -> Machine:
-    """Look at this machine."""
+    """Return what this machine has."""
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {cpu: _siblings(cpu) for cpu in allowed}
     cores = tuple(sorted(allowed, key=lambda cpu: (_numa_node(cpu), siblings[cpu], cpu)))
@@ -72,7 +72,7 @@ def _siblings(cpu: int) -> tuple[int, ...]:
 
 
 def parse_cpu_list(text: str) -> list[int]:
-    """The kernel's list format: "0-2,8" is 0, 1, 2, 8."""
+    """Parse the kernel's list format: "0-2,8" is 0, 1, 2, 8."""
     cpus: list[int] = []
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
@@ -81,7 +81,7 @@ def parse_cpu_list(text: str) -> list[int]:
 
 
 def _quota_cores() -> int:
-    """Whole cores that the control groups' quotas allow, where a container sets them."""
+    """Return the whole cores that the control groups' quotas allow, where they are set."""
     quota = quota_cores(here())
     return 10**6 if quota is None else max(1, math.floor(quota))
 

@@ -1,4 +1,4 @@
-"""One measurement at a time on one machine: an advisory lock that all its users share.
+"""Allows one measurement at a time on a machine: an advisory lock that all its users share.
 
 The kernel holds the lock for as long as the process lives, so nothing is left over after a crash.
 The file stays; it is always in /tmp, as $TMPDIR may differ between users and jobs. Machines that
@@ -26,27 +26,27 @@ from resnext_bench.machine.doctor.findings import plain
 LOCK: Final = Path("/tmp/resnext-bench.lock")
 _ATTEMPTS: Final = 5
 _PAUSE_S: Final = 0.03
-"""Someone who only asks for the holder has the lock for microseconds: worth trying again."""
+"""Pause before trying again: a process that asks for the holder has the lock for microseconds."""
 _LONGEST: Final = 200
 _LARGEST: Final = 4096
 _HIGHEST_PID: Final = 2**22
 _SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""No link, no inheritance by children, and no waiting at a pipe put in the way."""
+"""Flags: follow no link, do not pass it to children, do not wait at a pipe in its place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Who measures. The file may be written by anyone: words, not facts."""
+    """The process that measures. Anyone may write the file, so it is not to be relied on."""
 
     pid: int
-    """0 where it has not said."""
+    """The process id; 0 where it is not given."""
     what: str
     since_s: float
     """Seconds since 1970."""
 
 
 class NotHeld(CannotHere):
-    """The machine cannot be held: `why` in one line, and what to do about it in another."""
+    """The machine cannot be held: `why` in one line, and what to do in another."""
 
     def __init__(self, why: str, advice: str) -> None:
         super().__init__(f"{why}\n{advice}")
@@ -55,9 +55,9 @@ class NotHeld(CannotHere):
 
 @contextmanager
 def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
-    """Hold the machine, or raise NotHeld and say who does.
+    """Hold the machine, or raise NotHeld and say which process does.
 
-    Gives whether it is held: False where no lock file can be made, as on a read-only system.
+    Yields whether it is held: False where no lock file can be made, as on a read-only system.
     """
     descriptor = _take(path or LOCK)
     if descriptor is None:
@@ -79,9 +79,9 @@ WAIT_S: Final = 2.0
 def wait_until_free(
     minutes: float, tell: Callable[[str], None], *, path: Path | None = None
 ) -> None:
-    """Return once nobody measures here; raises CannotHere after so many minutes.
+    """Return once no other process measures here; raise CannotHere after this many minutes.
 
-    `tell` is given who it is waited for, whenever that is somebody else.
+    `tell` is called with the process that is waited for, whenever it changes.
     """
     deadline, told = time.monotonic() + 60 * minutes, ""
     while found := holder(path=path):
@@ -96,7 +96,7 @@ def wait_until_free(
 
 
 def holder(*, path: Path | None = None) -> Holder | None:
-    """Who measures on this machine now, if anyone."""
+    """Return the process that measures on this machine now, if any."""
     try:
         descriptor = os.open(path or LOCK, os.O_RDONLY | _SAFE)
     except OSError:
@@ -114,7 +114,7 @@ def holder(*, path: Path | None = None) -> Holder | None:
 
 
 def _take(path: Path) -> int | None:
-    """A locked descriptor; None where there can be no lock file."""
+    """Return a locked descriptor; None where there can be no lock file."""
     for attempt in range(_ATTEMPTS):
         descriptor = _open(path)
         if descriptor is None:
@@ -134,11 +134,11 @@ def _take(path: Path) -> int | None:
             if _is_at(path, descriptor):
                 return descriptor
             os.close(descriptor)  # someone cleaned /tmp in between: this file is nobody's now
-    raise NotHeld(f"{path} is being replaced all the time", "End what does that")
+    raise NotHeld(f"{path} is being replaced again and again", "End the program that replaces it")
 
 
 def _open(path: Path) -> int | None:
-    """The lock file, made where it is missing.
+    """Open the lock file, and create it where it is missing.
 
     First without O_CREAT: in a sticky folder the kernel refuses that for files of other users
     (fs.protected_regular), root included. Reading is enough for a lock, where writing is denied.
@@ -163,8 +163,8 @@ def _open(path: Path) -> int | None:
 
 def _not_a_file(path: Path) -> tuple[str, str]:
     return (
-        f"{path} should be a plain file, to tell measurements apart, and is not",
-        f"Look at who made it, and remove it: ls -l {path}",
+        f"{path} must be a plain file, as it is the lock for measurements, but it is not",
+        f"See who created it, and remove it: ls -l {path}",
     )
 
 
@@ -176,7 +176,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def _write(descriptor: int, what: str) -> None:
-    """Say who we are; best effort, as the lock is held either way."""
+    """Write who we are; best effort, as the lock is held either way."""
     facts = Holder(pid=os.getpid(), what=what[:_LONGEST], since_s=time.time())
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
@@ -189,8 +189,8 @@ def _clear(descriptor: int) -> None:
 
 
 def _read(descriptor: int) -> Holder:
-    """What the file says, and no trust in it."""
-    unknown = Holder(pid=0, what="it has not said what", since_s=time.time())
+    """Read what the file says, without relying on it."""
+    unknown = Holder(pid=0, what="it does not say what", since_s=time.time())
     try:
         found = msgspec.json.decode(os.pread(descriptor, _LARGEST, 0), type=Holder)
     except (OSError, msgspec.MsgspecError, RecursionError):
@@ -201,8 +201,11 @@ def _read(descriptor: int) -> Holder:
 
 
 def _refusal(found: Holder) -> tuple[str, str]:
-    """Who holds it, and what to do."""
-    wait = "Two measurements at once spoil each other: wait for it (--wait MINUTES does)"
+    """Say which process holds it, and what to do."""
+    wait = (
+        "Two measurements at the same time spoil each other: wait for it to end (--wait MINUTES "
+        "does)"
+    )
     if not found.pid:
         return f"another process is measuring on this machine; {found.what}", wait
     since = datetime.fromtimestamp(found.since_s).strftime("%H:%M:%S")
@@ -211,11 +214,11 @@ def _refusal(found: Holder) -> tuple[str, str]:
     whose = _owner(found.pid)
     end = f", or end it with: kill {found.pid}" if whose == getpass.getuser() else ""
     who = f"process {found.pid}" + (f" of {whose}" if whose and not end else "")
-    return f"{who} began to measure here at {since}{ago}: {found.what}", f"{wait}{end}"
+    return f"{who} started measuring here at {since}{ago}: {found.what}", f"{wait}{end}"
 
 
 def _owner(pid: int) -> str:
-    """The user whose process it is; empty where nobody can say."""
+    """Return the user whose process it is; empty where that is not known."""
     try:
         return Path(f"/proc/{pid}").owner()
     except (OSError, KeyError):

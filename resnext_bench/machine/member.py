@@ -1,7 +1,7 @@
-"""Whether somebody else has started this process as one rank of many, and as which.
+"""Finds out whether another launcher has started this process as one rank of many.
 
 Torchrun, srun and mpirun each say so in variables of their own. Then nothing is launched: each of
-their processes takes part as one rank, and the first one keeps the record.
+their processes takes part as one rank, and the first one writes the record.
 """
 
 import os
@@ -16,19 +16,19 @@ from resnext_bench.errors import CannotHere, UsageError
 Variables = Mapping[str, str]
 
 _PORTS: Final = range(20_000, 32_000)
-"""Below the ports that Linux hands out by itself (32768 on)."""
+"""Ports below those that Linux hands out by itself (from 32768 on)."""
 
 
 _TORCH: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-"""What torchrun says of a rank; MASTER_ADDR and MASTER_PORT, which users set too, say nothing."""
+"""Torchrun's variables of a rank; MASTER_ADDR and MASTER_PORT prove nothing, as users set them."""
 _MEETING: Final = ("MASTER_ADDR", "MASTER_PORT")
 _ALIAS: Final = {"LOCAL_WORLD_SIZE": "LOCAL_SIZE"}
-"""DeepSpeed's launcher and Horovod have a name of their own."""
+"""DeepSpeed's launcher and Horovod have names of their own."""
 _SRUN: Final = (
     *("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NODEID"),
     "SLURM_STEP_TASKS_PER_NODE",
 )
-"""What srun says of a task; SLURM_STEP_ID shows that srun has started it."""
+"""Srun's variables of a task; SLURM_STEP_ID shows that srun has started it."""
 _MPI: Final = (
     (
         *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -40,9 +40,9 @@ _MPI: Final = (
         *("PMI_SIZE", "MPI_LOCALNRANKS"),
     ),
 )
-"""Of each MPI: rank, ranks, rank on the node, ranks on the node, and what its ranks share.
+"""Variables of each MPI: rank, ranks, local rank, ranks on the node, what all ranks share.
 
-MPICH and Intel's have no name for a job that all its ranks know.
+MPICH's and Intel's ranks do not share the name of a job.
 """
 
 
@@ -51,39 +51,39 @@ class Member:
     """One rank of a group that was launched by another program."""
 
     launcher: str
-    """As the user knows it: torchrun, srun, mpirun."""
+    """The launcher as the user knows it: torchrun, srun, mpirun."""
     rank: int
     world: int
     local_rank: int
     nproc_per_node: int
     node: int
     address: str
-    """Of the first node, where all ranks meet."""
+    """Address of the first node, where all ranks meet."""
     port: int
     hosted: bool
-    """Whether the launcher keeps the store at this port; else rank 0 does."""
+    """Whether the launcher runs the store at this port; otherwise rank 0 does."""
     attempt: str
-    """Tells one start of the group from the next, as a store may outlive ranks."""
+    """Distinguishes one start of the group from the next, as a store may outlive ranks."""
     marks: tuple[tuple[str, str], ...]
     """Variables that all ranks of the group share, and no other process has."""
     rank_variable: str
-    """Names a process's rank in its environment."""
+    """Variable that holds a process's rank."""
 
     @property
     def nodes(self) -> int:
-        """Nodes, all with the same number of ranks."""
+        """Number of nodes, all with the same number of ranks."""
         return self.world // self.nproc_per_node
 
     @property
     def leads(self) -> bool:
-        """Whether this one keeps the record and speaks to the user."""
+        """Whether this rank writes the record and reports to the user."""
         return self.rank == 0
 
 
 def find_member(variables: Variables | None = None) -> Member | None:
-    """The part this process has in somebody's group of several ranks; None where it is alone.
+    """Return the rank that this process is in a launched group; None where it is alone.
 
-    Raises CannotHere where the variables contradict one another, or tell a part of the story.
+    Raises CannotHere where the variables contradict each other or are incomplete.
     """
     given = os.environ if variables is None else variables
     readers: tuple[Callable[[Variables], Member | None], ...]
@@ -98,10 +98,10 @@ def find_member(variables: Variables | None = None) -> Member | None:
 
 
 def require_alone(command: str) -> None:
-    """Raise UsageError for a command that launches ranks itself, where many of it were started."""
+    """Raise UsageError if a command that launches ranks itself was started several times."""
     if member := find_member():
         raise UsageError(
-            f"{command} starts its ranks itself, but {member.launcher} has started it "
+            f"{command} starts its ranks itself, but {member.launcher} has started the command "
             f"{member.world} times; start it once (under srun: srun --ntasks 1 --overlap …)"
         )
 
@@ -110,28 +110,28 @@ def _checked(member: Member) -> Member:
     inside = 0 <= member.rank < member.world and 0 <= member.local_rank < member.nproc_per_node
     if not inside or member.world % member.nproc_per_node:
         raise CannotHere(
-            f"{member.launcher} says rank {member.rank} of {member.world}, local rank "
-            f"{member.local_rank} of {member.nproc_per_node}: each node needs as many ranks as "
-            "any other"
+            f"{member.launcher} reports rank {member.rank} of {member.world}, local rank "
+            f"{member.local_rank} of {member.nproc_per_node}, but all nodes must have the same "
+            "number of ranks"
         )
     return member
 
 
 def _require_whole(given: Variables) -> None:
-    """Raise CannotHere where a launcher's variables are there in part: guessing would be silent."""
+    """Raise CannotHere if some of a launcher's variables are missing, rather than guess."""
     mpi = next((names[:4] for names in _MPI if set(names[:4]) & given.keys()), ())
     if mpi and not _is_one(given, mpi[1]):
-        how = "start it by mpirun of the MPI that sets them all"
+        how = "start it with the mpirun of an MPI that sets all of them"
         raise _in_part(given, mpi, "", how)
     if "SLURM_STEP_ID" in given and not _is_one(given, "SLURM_STEP_NUM_TASKS"):
-        raise _in_part(given, ("SLURM_STEP_ID", *_SRUN), "", "start it by srun")
+        raise _in_part(given, ("SLURM_STEP_ID", *_SRUN), "", "start it with srun")
     if set(_TORCH) & given.keys() and not _is_one(given, "WORLD_SIZE"):
         kubeflow = " (Kubeflow does)" if {"RANK", "WORLD_SIZE"} <= given.keys() else ""
-        raise _in_part(given, (*_TORCH, *_MEETING), kubeflow, "start it by torchrun")
+        raise _in_part(given, (*_TORCH, *_MEETING), kubeflow, "start it with torchrun")
 
 
 def _is_one(given: Variables, name: str) -> bool:
-    """Whether the group is of one rank: how it is numbered is then often left unsaid."""
+    """Return whether the group has one rank: its numbering is then often not given."""
     return given.get(name, "").strip() == "1"
 
 
@@ -156,7 +156,7 @@ def _listed(names: Sequence[str], last: str) -> str:
 
 
 def _torchrun(given: Variables) -> Member | None:
-    """Its variables are the field's own; DeepSpeed's launcher and scripts set most of them too."""
+    """Find torchrun's group; DeepSpeed's launcher and scripts set most of its variables too."""
     needed = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", *_MEETING)
     if _is_one(given, "WORLD_SIZE") or not all(_has(given, name) for name in needed):
         return None
@@ -180,7 +180,7 @@ def _torchrun(given: Variables) -> Member | None:
 
 
 def _mpirun(given: Variables) -> Member | None:
-    """Open MPI, or MPICH and Intel's. None of them gives its ranks an address to meet at."""
+    """Find the group of Open MPI, MPICH or Intel's; none gives its ranks an address to meet at."""
     names = next((names for names in _MPI if set(names[:4]) <= given.keys()), None)
     if names is None:
         return None
@@ -191,8 +191,8 @@ def _mpirun(given: Variables) -> Member | None:
         open_mpi = names[0].startswith("OMPI")
         passed = "-x MASTER_ADDR=" if open_mpi else "-genv MASTER_ADDR "
         raise CannotHere(
-            "mpirun names no address where the nodes could meet; pass one to all ranks: "
-            f"mpirun {passed}<address of the first node> …"
+            "mpirun provides no address where the nodes can meet; pass one to all ranks: mpirun "
+            f"{passed}<address of the first node> …"
         )
     return Member(
         launcher="mpirun",
@@ -211,7 +211,7 @@ def _mpirun(given: Variables) -> Member | None:
 
 
 def _srun(given: Variables) -> Member | None:
-    """A batch script that srun has not started has a rank too, but no step."""
+    """Find srun's group; a batch script that srun has not started has a rank too, but no step."""
     if not {"SLURM_STEP_ID", *_SRUN} <= given.keys():
         return None
     job = f"{given.get('SLURM_JOB_ID', '')}.{given['SLURM_STEP_ID']}"
@@ -232,18 +232,18 @@ def _srun(given: Variables) -> Member | None:
 
 
 def _tasks_each(text: str) -> int:
-    """Slurm writes "2(x3)" for two tasks on each of three nodes, "2,1" where they differ."""
+    """Return the tasks per node; Slurm writes "2(x3)" for three nodes with two tasks each."""
     each = re.fullmatch(r"(\d+)(?:\(x\d+\))?", text)
     if each is None:
         raise CannotHere(
-            f"srun has {text or 'an unknown number of'} tasks on its nodes; start as many on each: "
-            "srun --ntasks-per-node N …"
+            f"srun has started {text or 'an unknown number of'} tasks on its nodes; start the same "
+            "number on each: srun --ntasks-per-node N …"
         )
     return int(each[1])
 
 
 def first_host(nodes: str) -> str:
-    """The first of Slurm's compressed list: "gpu[03-05,9],x1" begins with gpu03."""
+    """Return the first host of Slurm's compressed list: "gpu[03-05,9],x1" begins with gpu03."""
     first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", nodes)
     return re.sub(r"\[([^\],-]*)[^\]]*\]", r"\1", first[0] if first else "")
 
@@ -253,7 +253,7 @@ def _marks(given: Variables, *names: str) -> tuple[tuple[str, str], ...]:
 
 
 def _port(text: str) -> int:
-    """The same on all ranks, and another one for the next job on these nodes."""
+    """Return a port that all ranks of a job agree on, and the next job does not use."""
     return _PORTS.start + zlib.crc32(text.encode()) % len(_PORTS)
 
 
@@ -265,6 +265,6 @@ def _number(given: Variables, *names: str, default: int | None = None) -> int:
         return int(given[name])
     except (KeyError, ValueError) as error:
         raise CannotHere(
-            f"{name}={given.get(name, '')!r}: the launcher of this rank should give a number; "
-            "unset it to launch from here"
+            f"{name}={given.get(name, '')!r}: the launcher of this rank should set a number; unset "
+            "it to launch from here"
         ) from error

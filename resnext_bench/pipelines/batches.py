@@ -1,4 +1,4 @@
-"""What every pipeline gives: an endless iterator of batches, the same shapes from all of them."""
+"""What every pipeline provides: an endless iterator of batches of the same shapes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ PREFETCHED = 2
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Per channel, of pixels scaled to 0..1: the constants every published ResNeXt was trained with."""
+"""Constants per channel of pixels scaled to 0..1, as in every published ResNeXt's training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchSpec:
-    """Shape and place of the batches one rank wants."""
+    """Shape and place of the batches that one rank needs."""
 
     batch_size: int
     image_size: int
@@ -38,21 +38,21 @@ class BatchSpec:
     rank: int
     world_size: int
     pixels: Pixels = "fp32"
-    """What images are made of; bytes are left to be normalised."""
+    """The type of pixels; bytes are left to the model to normalise."""
     prefetch: int = PREFETCHED
     last_batch: LastBatch = "wrap"
     area: tuple[float, float] = (0.08, 1.0)
-    """Least and most of a picture's area that a crop has: every published ResNeXt's."""
+    """Least and most of an image's area in a crop, as in every published ResNeXt's training."""
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    """Least and most width over height of a crop."""
+    """Least and most aspect ratio (width over height) of a crop."""
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Format of the images."""
+        """The memory format of the images."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def share(self, count: int, shards: tuple[int, ...] = ()) -> Share:
-        """What this rank takes of `count` samples, which may lie in shards."""
+        """Return what this rank takes of `count` samples, which may be in shards."""
         return Share(
             count=count,
             shards=shards,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """The folder of the cache; it is not created, as reading alone must not write."""
+    """Return the folder of the cache; it is not created, as reading must not write."""
     if own := os.environ.get("RESNEXT_BENCH_CACHE"):
         return Path(own).expanduser()
     import platformdirs  # noqa: PLC0415  (10 ms that most commands do without)

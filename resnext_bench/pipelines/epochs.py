@@ -1,13 +1,14 @@
-"""Which sample goes where: epochs dealt over ranks and cut into batches, the same for every loader.
+"""Decides which sample goes to which rank and batch, in the same way for every loader.
 
-All ranks shuffle the same row from the same seed, anew for each epoch, and rank r of n takes every
-n-th sample from place r on. So no two ranks read the same sample, none gets ahead of another, and
-all make as many steps, whether or not samples, ranks and batches divide.
+All ranks shuffle the same sequence with the same seed, again for each epoch, and rank r of n takes
+every n-th sample from position r on. So no two ranks read the same sample, none gets ahead of
+another, and all make the same number of steps, whether or not samples, ranks and batches divide
+evenly.
 
-Samples in shards lie in runs that are read from front to back, and an order that jumps among all of
-them would undo what shards are for. There whole runs are shuffled, each rank takes as many samples
-as above but one after another, and shuffles what it took in pieces: a piece's samples are asked for
-in the order in which they lie, while those of the piece before are used.
+Samples in shards form runs that are read from front to back, and an order that jumps among all of
+them would defeat the purpose of shards. There whole runs are shuffled; each rank takes as many
+samples as above but consecutive ones, and shuffles them in pieces: a piece's samples are read in
+the order in which they are stored, while those of the piece before are used.
 """
 
 from collections import deque
@@ -29,8 +30,9 @@ LastBatch = Literal["wrap", "drop", "pad"]
 """
 
 PIECE: Final = 4096
-"""Samples that become Python numbers at once: a large epoch would otherwise stop a step. Of shards
-they are shuffled together, too."""
+"""Samples that become Python numbers at once, as a large epoch would stall a step. For shards, they
+are also shuffled together.
+"""
 RUN: Final = 256
 """Samples of a shard that stay together, unless it has fewer."""
 
@@ -40,9 +42,9 @@ class Sample(NamedTuple):
 
     item: int
     seed: int
-    """Of its augmentation, where the loader draws that in Python."""
+    """Seed of its augmentation, where the loader draws it in Python."""
     soon: int = -1
-    """Another one, of a shard, that the rank will want a piece later: time to begin reading."""
+    """A sample in a shard that the rank will need a piece later, so that reading can begin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,45 +58,47 @@ class Share:
     world_size: int = 1
     last: LastBatch = "wrap"
     shards: tuple[int, ...] = ()
-    """How many samples lie in each shard, one shard after another; none: in files of their own."""
+    """Samples in each shard, one shard after another; empty: they are in files of their own."""
 
     def __post_init__(self) -> None:
-        """Refuse what gives no batch at all."""
+        """Refuse a share that does not fill a single batch."""
         if self.count < 1:
             raise ValueError("an epoch needs at least one sample")
         if self.shards and sum(self.shards) != self.count:
-            raise ValueError(f"{sum(self.shards)} samples in shards, {self.count} in all")
+            raise ValueError(
+                f"there are {sum(self.shards)} samples in shards, but {self.count} in all"
+            )
         if not self.steps:
             raise ValueError(
-                f"{self.count} samples fill no batch of {self.world_size} ranks x "
-                f"{self.batch_size}; lower the batch, or let the last one wrap or be padded"
+                f"{self.count} samples do not fill one batch of {self.world_size} ranks x "
+                f"{self.batch_size}; lower the batch size, or wrap or pad the last batch"
             )
 
     @property
     def global_batch(self) -> int:
-        """Samples of one step over all ranks."""
+        """The samples of one step over all ranks."""
         return self.batch_size * self.world_size
 
     @property
     def steps(self) -> int:
-        """Steps that begin in an epoch; with wrap in the first one, as later ones begin within."""
+        """The steps that begin in an epoch; with wrap, in the first epoch."""
         if self.last == "drop":
             return self.count // self.global_batch
         return -(-self.count // self.global_batch)
 
     @property
     def left_out(self) -> int:
-        """Samples of an epoch that nobody reads."""
+        """The samples of an epoch that are not read."""
         return self.count % self.global_batch if self.last == "drop" else 0
 
     @property
     def repeated(self) -> int:
-        """Samples of an epoch that are read twice, or oftener where the batch is larger."""
+        """The samples of an epoch that are read twice, or more often if the batch is larger."""
         return -self.count % self.global_batch if self.last == "pad" else 0
 
 
 def samples(share: Share) -> Iterator[Sample]:
-    """The samples of one rank, for ever."""
+    """Yield the samples of one rank, for ever."""
     if share.shards:
         return _in_runs(share)
     return _anywhere(share)
@@ -114,18 +118,18 @@ def _anywhere(share: Share) -> Iterator[Sample]:
 
 
 def _in_runs(share: Share) -> Iterator[Sample]:
-    """Shuffled pieces; beside each sample stands one of the next piece, as that lies in shards."""
+    """Yield shuffled pieces; each sample comes with one of the next piece to read ahead."""
     for (items, seeds, mixed), (coming, _, _) in pairwise(_pieces(share)):
         soon = coming.repeat(-(-len(items) // len(coming)))[: len(items)]
         yield from map(Sample, items[mixed].tolist(), seeds[mixed].tolist(), soon.tolist())
 
 
 Piece = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Samples as they lie, their seeds, and the order in which they are used."""
+"""Samples as they are stored, their seeds, and the order in which they are used."""
 
 
 def _pieces(share: Share) -> Iterator[Piece]:
-    """What one rank takes, for ever."""
+    """Yield what one rank takes, for ever."""
     generator = torch.Generator().manual_seed(share.seed)
     begins = _run_begins(share)
     dealt = 0
@@ -143,7 +147,7 @@ def _pieces(share: Share) -> Iterator[Piece]:
 
 
 def _stretch(share: Share, dealt: int, length: int) -> slice:
-    """The places of a row that a rank takes: as many as if dealt in turns, one after another."""
+    """Return the consecutive positions that a rank takes: as many as if dealt in turn."""
     begin = 0
     for rank in range(share.rank + 1):
         first = (rank - dealt) % share.world_size
@@ -153,7 +157,7 @@ def _stretch(share: Share, dealt: int, length: int) -> slice:
 
 
 def _run_begins(share: Share) -> torch.Tensor:
-    """The first sample of each run: shards are cut into parts of about the same size."""
+    """Return the first sample of each run: shards are split into parts of about the same size."""
     begins: list[int] = []
     at = 0
     for samples_there in share.shards:
@@ -164,7 +168,7 @@ def _run_begins(share: Share) -> torch.Tensor:
 
 
 def _runs(share: Share, begins: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """All samples, whole runs shuffled."""
+    """Return all samples, with whole runs shuffled."""
     ends = torch.cat([begins[1:], torch.tensor([share.count])])
     order = torch.randperm(len(begins), generator=generator)
     lengths = (ends - begins)[order]
@@ -177,7 +181,7 @@ def _seeds(row: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def _whole(share: Share, row: torch.Tensor) -> torch.Tensor:
-    """One epoch over all ranks; with wrap all samples, else whole batches of them."""
+    """Return one epoch over all ranks: with wrap all samples, otherwise whole batches."""
     if share.last == "drop":
         return row[: share.count - share.left_out]
     times = -(-(share.count + share.repeated) // share.count)
@@ -185,10 +189,10 @@ def _whole(share: Share, row: torch.Tensor) -> torch.Tensor:
 
 
 class Orders:
-    """The batches of one rank, for ever, without samples that were found to be bad.
+    """The endless batches of one rank, without samples that were found to be bad.
 
-    Where one is bad, the rank takes its next one: steps stay equal over the ranks, while epochs of
-    this rank end a sample earlier than those of others.
+    In place of a bad sample the rank takes its next one: all ranks still make the same steps, but
+    this rank's epochs end one sample earlier than those of others.
     """
 
     def __init__(self, share: Share) -> None:
@@ -204,7 +208,7 @@ class Orders:
         return [self._next() for _ in range(self._share.batch_size)]
 
     def put_back(self, taken: list[Sample]) -> None:
-        """Give these out again, before all others."""
+        """Yield these again, before all others."""
         self._back.extendleft(reversed(taken))
 
     def _next(self) -> Sample:

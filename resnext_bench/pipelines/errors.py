@@ -1,4 +1,4 @@
-"""The errors of this package."""
+"""The errors of pipelines."""
 
 
 class DataError(ValueError):
@@ -6,7 +6,7 @@ class DataError(ValueError):
 
 
 class Unwritable(DataError):
-    """Data cannot be written where it should be; `cause` is what the system says.
+    """Data cannot be written where it should be; `cause` is the system's error.
 
     `is_advice`: the message says what to do.
     """

@@ -1,6 +1,7 @@
-"""Roots that hold splits, as train/ and val/, and which of them is meant.
+"""Finds the split to read in a root that holds several, such as train/ and val/.
 
-One rule for folders and shards, in all commands: train is taken, which is said; `--split` chooses.
+One rule applies to folders and shards in all commands: train is read, which is noted; `--split`
+chooses another.
 """
 
 import re
@@ -14,7 +15,7 @@ from resnext_bench.pipelines.images.folder import entries_of, holds_image, is_fo
 from resnext_bench.pipelines.names import printable
 
 NONE: Final = "none"
-"""The name by which folders that are called like splits are taken as classes."""
+"""The name with which folders that are named like splits are taken as classes."""
 TRAIN: Final = "train"
 _WORDS: Final = {
     TRAIN: r"train(?:ing)?",
@@ -23,7 +24,7 @@ _WORDS: Final = {
     "eval": r"eval(?:uation)?",
     "extra": r"extra|unlabell?ed",
 }
-"""What splits are called; others of the same line are one kind."""
+"""Names of splits; those on the same line are of one kind."""
 _KINDS: Final = {
     kind: re.compile(
         rf"(?:(?:imagenet|ilsvrc)\d*[-_](?:img[-_])?)?(?:{words})"
@@ -37,37 +38,37 @@ _IN_FILES: Final = {
     for kind, words in _WORDS.items()
 }
 _ANYWHERE: Final = ("train", "val", "test")
-"""What tells a shard's split where no whole word does."""
+"""Parts of a shard's name that show its split where no whole word does."""
 _IMAGENET: Final = ("ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
-"""Where ImageNet's own archive has its splits, beside folders of annotations."""
+"""Where ImageNet's own archive has its splits, next to folders of annotations."""
 _MOST_DEPTH: Final = 4
 
 Holds = Callable[[Path], bool]
-"""Whether shards lie in a folder."""
+"""Returns whether there are shards in a folder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
-    """The folder that is read of a root, and what is said of it."""
+    """The folder of a root that is read, and the note on it."""
 
     root: Path
     note: str = ""
     split: str | None = None
-    """What must be named again to read the same of this folder."""
+    """The split to name to read the same of this folder."""
     splits: tuple[str, ...] = ()
-    """All that there are beside it."""
+    """All splits of the root."""
 
 
 def kind_of(name: str) -> str:
-    """The split that a folder is called after; "" where it is called otherwise."""
+    """Return the split that a folder is named after; "" if there is none."""
     return next((kind for kind, words in _KINDS.items() if words.fullmatch(name)), "")
 
 
 def take_folder(root: Path, asked: str | None, holds_shards: Holds) -> Taken:
-    """The split that is read of a root: as asked, else train; the root itself where it has none.
+    """Return the split to read: as requested, else train; the root itself where it has none.
 
-    Folders called after splits are splits where no other folder holds images, so that a class may
-    be called train among others.
+    Folders that are named like splits are splits if no other folder holds images, so that a class
+    may be named train among others.
     """
     if asked == NONE:
         return Taken(root=root, split=NONE)
@@ -80,12 +81,14 @@ def take_folder(root: Path, asked: str | None, holds_shards: Holds) -> Taken:
     name = name or (next(iter(splits)) if len(splits) == 1 else "")
     if not name:
         one = min(splits, key=_in_order)
-        raise DataError(f"{above} holds {_listed(splits)}, but no train; choose, as --split {one}")
+        raise DataError(
+            f"{above} holds {_listed(splits)}, but no train; choose one, such as --split {one}"
+        )
     return _taken(above, splits, name)
 
 
 def _taken(above: Path, splits: Mapping[str, str], name: str) -> Taken:
-    what = f"the split {name} is taken" if len(splits) < 2 else f"{name} is taken"
+    what = f"the split {name} is used" if len(splits) < 2 else f"{name} is used"
     of = "" if len(splits) < 2 else f" of {_listed(splits)}; --split chooses"
     return Taken(
         root=above / name, note=f"{what}{of} (in {printable(above)})", splits=tuple(splits)
@@ -93,15 +96,15 @@ def _taken(above: Path, splits: Mapping[str, str], name: str) -> Taken:
 
 
 def _doubt(root: Path, holds_shards: Holds) -> str:
-    """A word where folders are classes by the rule, and yet look like splits."""
+    """Return a note where folders are classes by the rule, but look like splits."""
     named = {name: kind for name in _folders(root) if (kind := kind_of(name))}
     if len(named) < 2 or TRAIN not in named.values():
         return ""
     if not all(_is_nested(root / name, holds_shards) for name in named):
         return ""
     return (
-        f"{_listed(named)} are taken as classes, as other folders hold images too; "
-        "--split chooses one where they are splits"
+        f"{_listed(named)} are taken as classes, as other folders hold images too; if they are "
+        "splits, choose one with --split"
     )
 
 
@@ -112,13 +115,13 @@ def _asked_folder(root: Path, above: Path, splits: Mapping[str, str], asked: str
         raise DataError(f"--split {asked}: {above} holds {_listed(splits)}; name one of these")
     folders = _folders(root)
     if name := next((one for one in folders if one.lower() == asked.lower()), ""):
-        return Taken(root=root / name, note=f"{printable(name)} is taken (in {printable(root)})")
+        return Taken(root=root / name, note=f"{printable(name)} is used (in {printable(root)})")
     there = _listed(folders[:3]) + " …" * (len(folders) > 3) if folders else "no folders"
     raise DataError(f"--split {asked}: {root} holds no such split, but {there}; leave --split out")
 
 
 def _meant(splits: Mapping[str, str], asked: str) -> str:
-    """By its name, in any case; else the only one of its kind, as val for validation."""
+    """Find a split by its name, in any case, or as the only one of its kind."""
     exact = [name for name in splits if name == asked]
     close = [name for name in splits if name.lower() == asked.lower()]
     alike = [name for name, kind in splits.items() if kind == kind_of(asked)]
@@ -126,7 +129,7 @@ def _meant(splits: Mapping[str, str], asked: str) -> str:
 
 
 def _splits_below(root: Path, holds_shards: Holds) -> tuple[Path, dict[str, str]]:
-    """Where a root has its splits: in itself, in its only folder, or where ImageNet has them."""
+    """Return where a root has its splits: in itself, in its only folder, or as ImageNet does."""
     above = root
     for _ in range(_MOST_DEPTH):
         folders = _folders(above)
@@ -142,7 +145,7 @@ def _splits_below(root: Path, holds_shards: Holds) -> tuple[Path, dict[str, str]
 
 
 def _splits_in(root: Path, folders: Sequence[str], holds_shards: Holds) -> dict[str, str]:
-    """The folders of a root that are its splits, with their kinds; none where classes are."""
+    """Return the folders of a root that are splits, with their kinds; none if they are classes."""
     splits = {name: kind for name in folders if (kind := kind_of(name))}
     others = [name for name in folders if name not in splits]
     if not splits or any(_holds(root / name, holds_shards) for name in others):
@@ -159,7 +162,7 @@ def _holds(folder: Path, holds_shards: Holds) -> bool:
 
 
 def _is_nested(folder: Path, holds_shards: Holds) -> bool:
-    """Whether it holds class folders or shards, and no images of its own."""
+    """Return whether it holds class folders or shards, and no images of its own."""
     loose = any(map(is_image, entries_of(folder)))
     return not loose and _holds(folder, holds_shards)
 
@@ -170,7 +173,7 @@ def _folders(root: Path) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
-    """The shards that are read of one folder."""
+    """The shards of a folder that are read."""
 
     names: list[str]
     note: str = ""
@@ -178,7 +181,7 @@ class Chosen:
 
 
 def take_shards(root: Path, names: list[str], asked: str | None) -> Chosen:
-    """The shards of one split, where one folder holds several: as asked, else train's."""
+    """Return the shards of one split, where a folder holds several: as requested, else train's."""
     if asked == NONE:
         return Chosen(names=names, split=NONE)
     kinds = {name: _kind_in(name) for name in names}
@@ -189,13 +192,13 @@ def take_shards(root: Path, names: list[str], asked: str | None) -> Chosen:
     chosen = [name for name in names if kinds[name] == wanted]
     if not chosen and asked is None:
         raise DataError(
-            f"{root} holds shards of {_listed(there)}, but none of train; choose, as --split"
-            f" {there[0]}"
+            f"{root} holds shards of {_listed(there)}, but none of train; choose one, such as "
+            f"--split {there[0]}"
         )
     if not chosen:
-        of = f"of {_listed(there)}" if there else "that are called after no split"
+        of = f"of {_listed(there)}" if there else "that are not named after a split"
         raise DataError(f"--split {asked}: {root} holds shards {of}")
-    note = f"{wanted} is taken of the shards of {_listed(there)}; --split chooses"
+    note = f"{wanted} is used of the shards of {_listed(there)}; --split chooses another"
     count = f" ({len(chosen)} of {len(names)} shards)"
     return Chosen(names=chosen, note=note + count if len(there) > 1 else "", split=wanted)
 
@@ -212,6 +215,6 @@ def _listed(names: Mapping[str, str] | Sequence[str]) -> str:
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """Train first."""
+    """Order splits, train first."""
     kinds = [*_WORDS, ""]
     return kinds.index(kind_of(name)), name

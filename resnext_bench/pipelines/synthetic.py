@@ -1,4 +1,4 @@
-"""Batches that cost no reading and no decoding: one batch of noise, over and over."""
+"""Batches without reading and decoding: one batch of noise, over and over."""
 
 from itertools import repeat
 
@@ -8,18 +8,18 @@ from resnext_bench.pipelines.batches import FLOATS, Batch, Batches, BatchSpec
 
 
 def synthetic_batches(spec: BatchSpec) -> Batches:
-    """On the device already: the upper bound of any loader.
+    """Yield a batch that is on the device already: the upper bound of any loader.
 
-    Pixels are normal with variance 1, as normalised photos are. The same seed gives each rank its
-    own batch, and every session the same ones. Bytes are evenly spread over all values, in NHWC
-    memory as loaders give them.
+    Pixels are normally distributed with variance 1, like those of normalised photos. The same seed
+    gives each rank its own batch, and every session the same ones. Bytes are uniform over all
+    values, in NHWC memory like those of loaders.
     """
     images, labels = _batch(spec)
     return repeat((images.to(spec.device), labels.to(spec.device)))
 
 
 def host_batches(spec: BatchSpec) -> Batches:
-    """In pinned host memory, so that each step copies them as it copies a loader's."""
+    """Yield a batch in pinned host memory, which each step copies like a loader's."""
     images, labels = _batch(spec)
     return repeat((images.pin_memory(), labels.pin_memory()))
 

@@ -1,9 +1,9 @@
 """Image files through torchvision: decode, random crop, resize, mirror, normalise.
 
-What most training code does: torch's DataLoader, and in each of its processes torchvision's decoder
-and transforms. The augmentation is that of `resnext_bench/pipelines/dali/pipeline.py`; but the
-whole picture is decoded where DALI decodes the crop alone. Every picture has a seed of its own, so
-that the batches do not depend on how many processes make them.
+This is what most training code does: torch's DataLoader, and in each of its processes torchvision's
+decoder and transforms. The augmentation is that of `resnext_bench/pipelines/dali/pipeline.py`, but
+the whole image is decoded where DALI decodes only the crop. Every image has a seed of its own, so
+that batches do not depend on how many processes make them.
 """
 
 import io
@@ -36,29 +36,29 @@ Made = tuple[torch.Tensor, torch.Tensor, list[tuple[int, str]]]
 """Bytes [batch, 3, size, size] in NHWC memory, labels [batch], and samples that do not decode."""
 
 NO_SAMPLE: Final = -1
-"""In the place of a sample's number: what is wrong is wrong with all of them."""
+"""In place of a sample's number: the problem affects all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TorchvisionSource:
-    """Proven files (relative to `root`) with their class numbers, and who decodes them."""
+    """Checked files (relative to `root`) with their class numbers, and how to decode them."""
 
     root: str
     files: Sequence[str]
     labels: Sequence[int]
     processes: int
     begin: Callable[[], None]
-    """What each process does first."""
+    """Called first in each process."""
     skip_bad: bool = False
-    """Whether a file that turns bad is left out from then on; else it is an error."""
+    """Whether a file that turns bad is left out from then on; otherwise it is an error."""
     ranges: Ranges | None = None
-    """Where the samples lie in shards; None where each has a file of its own."""
+    """Places of the samples in shards; None where each has a file of its own."""
 
 
 class TorchvisionBatches:
-    """Endless batches of this rank's shard; every batch is full, epochs follow without a seam.
+    """Endless batches of this rank's share; every batch is full, and epochs follow seamlessly.
 
-    The processes are forked: make this while no thread of the process holds anything.
+    Processes are forked: create this while no thread of this process holds a lock.
     """
 
     def __init__(self, spec: BatchSpec, source: TorchvisionSource) -> None:
@@ -137,9 +137,9 @@ class Pictures(Dataset[Made]):
         self._crop = v2.RandomResizedCrop(spec.image_size, scale=spec.area, ratio=spec.aspect)
 
     def __getitem__(self, order: list[Sample]) -> Made:
-        """A batch. What is wrong with a file is told, as DataLoader buries errors in tracebacks.
+        """Return a batch; bad files are returned too, as DataLoader buries errors in tracebacks.
 
-        In the place of a bad picture stands a good one of the batch, cropped once more.
+        A bad image is replaced by a good one of the batch, cropped once more.
         """
         # NHWC rows seen as NCHW.
         images = torch.empty(self._shape, dtype=torch.uint8).permute(0, 3, 1, 2)
@@ -162,7 +162,7 @@ class Pictures(Dataset[Made]):
         return images, labels, told
 
     def _make(self, sample: Sample, slot: torch.Tensor) -> None:
-        """A sample, cropped, resized and mirrored as it is drawn, into its place in the batch."""
+        """Crop, resize and mirror a sample at random, into its place in the batch."""
         pixels = self._pixels(sample.item)
         # Transforms draw from this generator. torch.manual_seed would look for GPUs, too.
         torch.default_generator.manual_seed(sample.seed)
@@ -178,10 +178,11 @@ class Pictures(Dataset[Made]):
 
 
 def decoded(path: str, content: NDArray[np.uint8] | None = None) -> torch.Tensor:
-    """The pixels of a file as bytes [3, height, width], turned as its Exif data says.
+    """Decode a file to bytes [3, height, width], rotated as its Exif data says.
 
-    Or of the content of a sample in a shard, which then goes by `path`. A copy is decoded, a few
-    us: a file that is written to meanwhile would end torchvision's decoder, and the process.
+    For a sample in a shard, its content is given and `path` is its name. A copy is decoded, which
+    takes a few us: writing to the file meanwhile would crash torchvision's decoder, and the
+    process.
     """
     held = _read(path) if content is None else content.copy()
     for_pil = is_damaged_png(held.data) or has_exif_in_webp(held.data)
@@ -221,9 +222,9 @@ def _decoded_by_pil(path: str, content: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _bad(path: str, why: object) -> DataError:
-    return DataError(f"{path} does not decode, but was sound when it was checked: {why}")
+    return DataError(f"{path} cannot be decoded, although it was good when it was checked: {why}")
 
 
 def _as_it_is(made: Any) -> Any:
-    """Nothing is left to collate."""
+    """Return the batch: nothing is left to collate."""
     return made

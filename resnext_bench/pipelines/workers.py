@@ -1,4 +1,4 @@
-"""Pure functions over many items, in this process or in several."""
+"""Applies pure functions to many items, in this process or in several."""
 
 import multiprocessing
 import os
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
-    """Parts of at most `size` items, in order."""
+    """Split into parts of at most `size` items, in order."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
@@ -22,8 +22,8 @@ def over(
 ) -> Iterator[Result]:
     """Yield `work(item)` as each is done; one worker or item needs no second process.
 
-    Processes are spawned, as a fork of a parent that runs threads can deadlock. Where there can be
-    none, this one does all.
+    Processes are spawned, as a fork of a parent that runs threads can deadlock. Where none can be
+    started, this process does all the work.
     """
     workers = min(workers, len(items))
     if workers <= 1:
@@ -51,7 +51,7 @@ def _follow_parent() -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's end; a worker would otherwise wait for its next item for ever."""
+    """Wait for the parent to end; otherwise a worker would wait for its next item for ever."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)

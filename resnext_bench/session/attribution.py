@@ -1,9 +1,9 @@
-"""A session of `run --attribute`: training on real, synthetic and no batches, in turn.
+"""Runs a session of `run --attribute`: real and synthetic batches, and the loader alone, in turn.
 
-The real side is the run's own: its figures are those of the record. Beside it stand what it would
-be without a loader, the loader without training, and on a GPU the copy alone. The real side has
-turns of two more kinds, which ask for no memory for another model: each step takes two batches, as
-a training twice as fast would, or batches come of a loader with another number of threads.
+The real side is the run's own: its figures are those of the record. The other sides are training
+without a loader, the loader without training, and on a GPU the copy alone. The real side has two
+more kinds of turns, which need no memory for another model: each step takes two batches, as
+training twice as fast would, or batches come from a loader with another number of threads.
 """
 
 import time
@@ -28,12 +28,12 @@ from resnext_bench.session.turns.rounds import Full, Rounds, Tell, play_rounds
 from resnext_bench.session.watching import watching
 
 QUIET_PERCENT: Final = 2.0
-"""Waiting sides that together take more of the cores than this are worth a note."""
-_WHY: Final = "one of several sides in turn: judged against the others, block by block"
+"""Waiting sides that together use more than this share of the cores get a note."""
+_WHY: Final = "one of several sides that take turns: compared with the others block by block"
 
 
 def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
-    """Play one session of all sides; the run keeps that of its own side."""
+    """Run one session of all sides; the run keeps the results of its own side."""
     sides = sides_of(run.setup)
     names, also = list(sides), turns_of(sides["real"])
     started, load, clock = datetime.now(UTC), load_1min(), time.monotonic()
@@ -63,7 +63,7 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
 
 
 def turn_rounds(setup: Setup, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
-    """Of turns of other kinds the lengths of their blocks are known, and no more."""
+    """Of turns of other kinds only the lengths of their blocks are known."""
     threads = {"double": setup.config.loader_threads, "other_threads": setup.other_threads}
     return {
         name: SideRounds(
@@ -78,13 +78,13 @@ def turn_rounds(setup: Setup, real: SideRounds, step_ms: Mapping[SideName, Float
 
 
 def _rows_of_turns(played: Rounds) -> Floats:
-    """Steps of turns of other kinds, ms [turns, rounds]: they come after all sides."""
+    """Return step times of turns of other kinds, ms [turns, rounds]: they come after all sides."""
     rows: Floats = np.array(played.step_ms)[:, len(played.results) :].T
     return rows
 
 
 def sides_of(real: Setup) -> dict[SideName, Setup]:
-    """List the run and those beside it, in the order in which they take turns first."""
+    """List the run and the sides next to it, in the order of the first round."""
     config = real.config
     # What the loader's batches are made of stays, so that the model's first operation does.
     synthetic = msgspec.structs.replace(config, pipeline="synthetic", decode="none", data=None)
@@ -100,7 +100,7 @@ def sides_of(real: Setup) -> dict[SideName, Setup]:
 
 
 def turns_of(real: Setup) -> dict[SideName, int]:
-    """Turns of the real side of other kinds, with the flags of their tokens."""
+    """Return the real side's turns of other kinds, with the flags of their tokens."""
     turns: dict[SideName, int] = {"double": tokens.DOUBLE}
     if real.other_threads:
         turns["other_threads"] = tokens.OTHER
@@ -112,10 +112,10 @@ def _threads(config: RunConfig) -> int:
 
 
 def _ahead(sides: Mapping[SideName, Setup], also: Sequence[SideName]) -> Full:
-    """Where the loader is the faster one, its queue is full whenever training asks.
+    """Find turns whose loader is ahead, so that its queue is full whenever training asks.
 
-    More threads are at least as fast as those that were measured; of fewer the same rate each is
-    assumed.
+    More threads are at least as fast as those that were measured; for fewer, the same rate per
+    thread is assumed.
     """
     names, real = [*sides, *also], sides["real"]
     fewer = max(1.0, real.config.loader_threads / (real.other_threads or 1))
@@ -135,7 +135,7 @@ def _ahead(sides: Mapping[SideName, Setup], also: Sequence[SideName]) -> Full:
 
 def _notes(run: Recording, played: Rounds, took_s: float) -> Iterator[str]:
     if "steps" in run.setup.request and not run.told:
-        yield "--steps has no part in --attribute; --attribution-rounds says how long it lasts"
+        yield "--steps has no effect with --attribute; --attribution-rounds sets how long it lasts"
     kinds = len(played.step_ms[0])
     yield f"blocks of {kinds} kinds in turn took {took_s / 60:.1f} minutes"
     if played.quiet_percent > QUIET_PERCENT:

@@ -1,4 +1,4 @@
-"""The data set of a run, made ready before any process starts."""
+"""Prepares the data set of a run before any process starts."""
 
 import fcntl
 import hashlib
@@ -28,7 +28,7 @@ from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.record import DataFormat, DataSet
 
 Tell = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and of how many."""
+"""Called with the activity, how many items are done, and of how many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +40,11 @@ class Data:
     left_out: int = 0
     format: DataFormat = "folder"
     notes: tuple[str, ...] = ()
-    """What the folder was taken to mean, where it does not say."""
+    """How an ambiguous folder was interpreted."""
 
 
 def describe_data(request: Request) -> DataFacts | None:
-    """What data the request leads to, without making or decoding any: for a dry run."""
+    """Describe the data of a request without making or decoding any, for a dry run."""
     if pipeline_of(request)[0] in SYNTHETIC:
         return None
     # A run needs numpy here, a dry run does not.
@@ -80,26 +80,26 @@ def _given_split(request: Request) -> str | None:
 
 
 def _given_root(request: Request) -> Path:
-    """The user's folder; records say where it lies, and JSON holds no path that is not UTF-8."""
+    """Return the user's folder; records hold its path, and JSON holds only UTF-8."""
     root = Path(str(request["data"])).expanduser()
     for path in (str(root), os.path.realpath(root)):
         if printable(path) != path:
             raise DataError(
-                f"{printable(path)} is not UTF-8, and records hold no other paths; rename that "
-                "folder (names in it may be anything)"
+                f"{printable(path)}: the path is not valid UTF-8, and records can hold no other; "
+                "rename the folder (names inside it do not matter)"
             )
     return root
 
 
 def unread_data(request: Request) -> DataFacts | None:
-    """What stands for the data before anything of it is read: enough to refuse other options."""
+    """Return a placeholder for data that was not read yet, enough to check other options."""
     if pipeline_of(request)[0] in SYNTHETIC:
         return None
     return DataFacts(root=str(request.get("data", "")), classes=FEWEST_CLASSES, made=False)
 
 
 def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
-    """Make or check the data set: every file is decoded once before a loader may read it."""
+    """Make or check the data set: each file is decoded once before a loader may read it."""
     if pipeline_of(request)[0] in SYNTHETIC:
         return None
     try:
@@ -109,7 +109,7 @@ def prepare_data(request: Request, machine: Machine, tell: Tell) -> Data | None:
 
 
 def told(error: DataError) -> BenchError:
-    """Of data that is not as it should be its user is told, of a full disk the machine's."""
+    """Report bad data as the user's error, and a full disk as the machine's."""
     if not isinstance(error, Unwritable) or not is_of_the_environment(error.cause):
         return UsageError(str(error))
     helps = "" if error.is_advice else what_helps(error.cause)
@@ -162,33 +162,38 @@ def _prepared(request: Request, machine: Machine, tell: Tell) -> Data:
 def _head_note(classes: int) -> tuple[str, ...]:
     if classes >= FEWEST_CLASSES:
         return ()
-    return ("the images are of one class: the model has two, as a loss over one trains nothing",)
+    return (
+        (
+            "all images are of one class: the model has two, as a loss over a single class trains "
+            "nothing"
+        ),
+    )
 
 
 def require_batch(facts: DataFacts, config: RunConfig) -> None:
-    """Refuse epochs that are dropped whole."""
+    """Refuse a batch that would drop whole epochs."""
     images, batch = facts.images, config.global_batch_size
     if config.last_batch == "drop" and images < batch:
         raise UsageError(
-            f"--last-batch drop: {images} images fill no batch of {batch} over all ranks; lower "
-            "--batch-size, or give wrap or pad"
+            f"--last-batch drop: {images} images do not fill one batch of {batch} over all ranks; "
+            "lower --batch-size, or give wrap or pad"
         )
 
 
 def epoch_note(data: Data, config: RunConfig) -> str:
-    """What happens to images that fill no batch of all ranks, where they are not read once."""
+    """Return a note where not every image is read exactly once in an epoch."""
     images, batch = len(data.images.files), config.global_batch_size
     rest = images % batch
     if config.last_batch == "drop" and rest:
-        return f"each epoch leaves out {rest} of its {images} images, which fill no batch"
+        return f"each epoch leaves out {rest} of its {images} images, which do not fill a batch"
     if config.last_batch == "pad" and rest:
-        return f"each epoch of {images} images is padded with {batch - rest} of its own"
+        return f"each epoch of {images} images is padded with {batch - rest} of its own images"
     return ""
 
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let the processes of this user that share a cache go through the body one after another."""
+    """Let processes of this user that share a cache run the body one after another."""
     cache = cache_dir()
     with ExitStack() as stack:
         # Where nothing can be kept there is nothing to wait for either.
@@ -200,7 +205,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def record_of(data: Data) -> DataSet:
-    """What the record keeps of a data set."""
+    """Return what the record keeps of a data set."""
     pairs = zip(data.images.files, data.images.labels, strict=True)
     lines = [f"{file}\t{label}" for file, label in pairs]
     if ranges := data.images.ranges:

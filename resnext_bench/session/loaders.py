@@ -1,4 +1,4 @@
-"""A sweep of loaders without training: threads first, then prefetch where threads suffice."""
+"""A sweep of loaders without training: threads first, then prefetch where threads are enough."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from resnext_bench.session.turns.rounds import Tell, play_rounds
 from resnext_bench.wording import count_of
 
 MOST_SIDES: Final = 8
-"""Settings that take turns at once: each is a process of half a GiB, or several."""
+"""Most settings that take turns at once: each is a process of half a GiB, or several."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,24 +36,24 @@ class Swept:
     prefetch: tuple[LoaderRate, ...]
     notes: tuple[str, ...]
     invalid: tuple[str, ...]
-    """Why some of it cannot be believed."""
+    """Why some results are invalid."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Sweep:
-    """One setting, whose data and machine all settings share."""
+    """A sweep over settings of one data set on one machine."""
 
     setup: Setup
     rounds: int
     tell: Tell
     played: int = 0
     doubts: dict[tuple[object, ...], list[tuple[Setting, Note]]] = field(default_factory=dict)
-    """Reasons to doubt settings, by what they have in common."""
+    """Reasons to doubt settings, grouped by kind."""
     untaken: list[str] = field(default_factory=list)
     """What was not measured, and why."""
 
     def take(self, settings: Sequence[Setting], depths: Sequence[int]) -> Swept:
-        """Rates of all settings; then of all prefetch depths at each knee."""
+        """Measure the rates of all settings, then of all prefetch depths at each knee."""
         for group in groups(settings):  # all of them, before any is measured
             require_shared_memory_for(*map(self._side, group))
         rates = [rate for group in groups(settings) for rate in self._play(group)]
@@ -76,7 +76,7 @@ class Sweep:
                 yield from self._play(group)
 
     def _fits(self, *settings: Setting) -> bool:
-        """Whether shared memory holds them; what was measured before is kept where it does not."""
+        """Return whether shared memory holds these settings; earlier results are kept if not."""
         try:
             require_shared_memory_for(*map(self._side, settings))
         except NoSharedMemory as error:
@@ -123,7 +123,7 @@ class Sweep:
             )
 
     def _invalid(self) -> Iterator[str]:
-        """The first of each kind, and how many more there are."""
+        """Return the first doubt of each kind, and how many more there are."""
         for reasons in self.doubts.values():
             more = f" (and {len(reasons) - 1} more settings)" if len(reasons) > 1 else ""
             setting, reason = reasons[0]
@@ -131,13 +131,13 @@ class Sweep:
 
 
 def name_of(setting: Setting) -> str:
-    """In words: "dali cpu 2 threads prefetch 2"."""
+    """Describe a setting: "dali cpu 2 threads prefetch 2"."""
     threads = count_of(setting.loader_threads, "thread")
     return f"{setting.pipeline} {setting.decode} {threads} prefetch {setting.prefetch}"
 
 
 def request_of(request: Request, setting: Setting) -> Request:
-    """The request that leads to a setting."""
+    """Return the request that leads to a setting."""
     return request | {
         "pipeline": setting.pipeline,
         "decode": setting.decode,
@@ -147,7 +147,7 @@ def request_of(request: Request, setting: Setting) -> Request:
 
 
 def groups(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Settings that take turns: all, or those of one pipeline, or parts of these if need be."""
+    """Group settings that take turns: all, or those of one pipeline, or parts of these."""
     if len(settings) <= MOST_SIDES:
         return [list(settings)]
     kinds = dict.fromkeys(setting.kind for setting in settings)
@@ -156,7 +156,7 @@ def groups(settings: Sequence[Setting]) -> list[list[Setting]]:
 
 
 def _parts(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """As few as can be, and of about the same size."""
+    """Split into as few parts as possible, of about the same size."""
     count = -(-len(settings) // MOST_SIDES)
     bounds = [len(settings) * part // count for part in range(count + 1)]
     return [list(settings[first:last]) for first, last in pairwise(bounds)]
@@ -173,7 +173,7 @@ def _with(setting: Setting, *, prefetch: int) -> Setting:
 
 @contextmanager
 def _failures_named(sides: int) -> Iterator[None]:
-    """A side that fails ends the sweep in a line or two."""
+    """Report a failed side in a line or two."""
 
     def refusal(what: str) -> CannotHere:
         return CannotHere(

@@ -1,4 +1,4 @@
-"""A run in the making: what its sessions measured so far, so that any end can be recorded."""
+"""A run in progress: what its sessions measured so far, so that it can be recorded at any end."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -54,25 +54,25 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     launch_s: float
     load_1min: float | None = None
-    """The host's load average before."""
+    """The host's load average before the session."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Recording:
-    """What is taken of one run: its sessions so far, and what a reader must know of them."""
+    """What was measured of one run: its sessions so far, and notes for the reader."""
 
     setup: Setup
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     results: list[SessionResult] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     before: tuple[str, ...] = ()
-    """Notes of how its configuration was found, and of who else measured when it began."""
+    """Notes on how its configuration was found, and on who else measured when it started."""
     seen: Topology | None = None
-    """Where ranks that somebody else has started stood, once they have told."""
+    """The places of ranks that another launcher has started, once they have reported them."""
     sides: list[Sides] = field(default_factory=list)
-    """Of each session in which the run's steps were one of several sides."""
+    """All sides of each session in which the run was one of several."""
     told: list[str] = field(default_factory=list)
-    """More notes of its sessions."""
+    """Further notes on its sessions."""
 
     @property
     def id(self) -> str:
@@ -81,39 +81,39 @@ class Recording:
 
     @property
     def config(self) -> RunConfig:
-        """With nothing left open."""
+        """The resolved configuration."""
         return self.setup.config
 
     @property
     def stood(self) -> Topology:
-        """Where the ranks stood, as far as it is known."""
+        """The places of the ranks, as far as they are known."""
         return self.seen or self.setup.topology
 
     def session_folder(self, number: int) -> SessionFolder:
-        """Where the processes of session `number` meet."""
+        """Return the folder that the processes of session `number` share."""
         return self.setup.session_folder(number)
 
     @property
     def untraced(self) -> OSError | None:
-        """Why a rank's trace could not be written."""
+        """Return why a rank's trace could not be written."""
         facts = (one for result in self.results for one in result.facts)
         return next((Unwritten(*one.unwritten) for one in facts if one.unwritten), None)
 
     def environment(self) -> Environment:
-        """The machine and the software of its sessions so far."""
+        """Return the machine and the software of its sessions so far."""
         versions = self.results[-1].versions if self.results else {}
         found = fingerprint(self.setup.machine, versions)
         return msgspec.structs.replace(found, of_ranks=self._variables())
 
     def _variables(self) -> dict[str, str]:
-        """What changes speed of the variables that ranks get from us."""
+        """Return the variables that ranks get from us and that change speed."""
         (first, *_) = self.setup.commands(SessionFolder(self.setup.folder), 0)
         return {name: value for name, value in first.environment.items() if changes_speed(name)}
 
     def keep(
         self, result: SessionResult, steadiness: Steadiness, use: GpuUse, started: Started
     ) -> Session:
-        """Work out one session's figures and verdict as soon as it has ended.
+        """Compute one session's figures and verdict as soon as it has ended.
 
         Raises CannotHere when its software is not that of the sessions before.
         """
@@ -145,7 +145,7 @@ class Recording:
         return session
 
     def keep_cut(self, result: SessionResult, started: Started, doubts: Sequence[Note]) -> None:
-        """Keep what is left of a session that was cut, of a run that has no other."""
+        """Keep what is left of an interrupted session if the run has no other."""
         session = self.keep(result, steadiness_of(result), GpuUse(), started)
         self.sessions[-1] = msgspec.structs.replace(
             session,
@@ -156,13 +156,13 @@ class Recording:
 
     @property
     def cut(self) -> str:
-        """Of how many steps a cut session consists; empty where none was."""
+        """Say how many steps an interrupted session has; empty where there is none."""
         if not self.sessions or (asked := self.sessions[-1].steps_asked) is None:
             return ""
         return f"{len(self.results[-1].samples[0].step_ns)} of {asked} steps"
 
     def _unseen(self, use: GpuUse, window_s: float) -> Iterator[Note]:
-        """Guards that had no eyes."""
+        """Return notes on guards that could see nothing."""
         if self.config.device != "cuda":
             return
         watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
@@ -172,7 +172,7 @@ class Recording:
             yield note("gpus_partly_watched", watched=watched, devices=devices)
 
     def _all_seen(self, gpus: GpusSeen | None) -> GpusSeen | None:
-        """What was seen of the GPUs, where it was all of them: else their energy means nothing."""
+        """Return what was seen of the GPUs, if all were: otherwise their energy means nothing."""
         return gpus if gpus and len(gpus.index) == self.stood.devices else None
 
     def _require_same_versions(self, now: dict[str, str]) -> None:
@@ -181,11 +181,12 @@ class Recording:
             if then.get(name) != now.get(name):
                 raise CannotHere(
                     f"{name} was {then.get(name, 'missing')} in the first session and is "
-                    f"{now.get(name, 'missing')} now, which is another measurement; start anew"
+                    f"{now.get(name, 'missing')} now, so the sessions cannot be combined; start "
+                    "again"
                 )
 
     def close(self, status: Status, why: str, failure: Failure | None) -> Record:
-        """Write the samples, then the record; raises NotKept with it where that is not possible."""
+        """Write the samples, then the record; raise NotKept with the record where that fails."""
         windows = [
             window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
             for result, session in zip(self.results, self.sessions, strict=True)
@@ -257,11 +258,11 @@ class Recording:
         return tuple(describe(path, folder) for path in [*samples, *results, *logs])
 
     def _weights(self) -> str:
-        """Format of the convolution weights; empty where there are none."""
+        """Return the format of the convolution weights; empty where there are none."""
         return self.results[-1].facts[0].weight_format if self.results else ""
 
     def _notes(self) -> tuple[str, ...]:
-        """What a reader must know before comparing these figures with others."""
+        """Return what a reader must know before comparing these figures with others."""
         topology, notes, data = self.stood, list(self.before), self.setup.data
         if topology.emulated:
             notes.append(f"{topology.nodes} nodes emulated on one host: no network between them")
@@ -270,8 +271,8 @@ class Recording:
             notes.append(f"device shared by {shared} ranks: not a scaling measurement")
         if self.config.channels_last and self._weights() in ("NCHW", "mixed"):
             notes.append(
-                f"weights are {self._weights()} where channels-last was asked for: "
-                "convolutions convert them in each step"
+                f"weights are {self._weights()} although channels-last was requested: convolutions "
+                "convert them in each step"
             )
         if data and data.left_out:
             notes.append(f"{data.left_out} files that do not decode were left out")
@@ -288,6 +289,6 @@ class Recording:
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:
-    """The mean, or None where there is none: JSON knows no NaN and no infinity."""
+    """Return the mean, or None where it is not finite: JSON has no NaN and no infinity."""
     mean = sum(values) / len(values)
     return mean if math.isfinite(mean) else None

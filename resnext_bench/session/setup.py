@@ -1,4 +1,4 @@
-"""What is decided of a run before its first process starts: configuration, places, data, folder."""
+"""What is decided about a run before a process starts: configuration, places, data, folder."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -43,13 +43,13 @@ class Setup:
     topology: Topology
     data: Data | None
     member: Member | None = None
-    """The part this process has in a group that somebody else has started."""
+    """The rank that this process is in a group that another launcher has started."""
     traces: Path | None = None
-    """Where traces go that stay on this node, if not beside the run's own folder."""
+    """Where traces that stay on this node go, if not into the run's own folder."""
     part: Part = "train"
-    """What its ranks do of a step."""
+    """Which part of a step its ranks do."""
     other_threads: int = 0
-    """Threads of a second loader that its ranks open; 0: none."""
+    """Threads of the second loader that its ranks open; 0: none."""
 
     @property
     def id(self) -> str:
@@ -58,7 +58,7 @@ class Setup:
 
     @property
     def config(self) -> RunConfig:
-        """With nothing left open."""
+        """The resolved configuration."""
         return self.resolved.config
 
     @property
@@ -72,11 +72,11 @@ class Setup:
         return sum(len(place.cores) for place in self.topology.places)
 
     def session_folder(self, number: int) -> SessionFolder:
-        """Where the processes of session `number` meet."""
+        """Return the folder that the processes of session `number` share."""
         return SessionFolder((self.folder / f"session-{number}").absolute())
 
     def job(self, number: int, timeout_s: float, room: int = 0, block_room: int = 0) -> Job:
-        """The work order of session `number`."""
+        """Return the work order of session `number`."""
         return Job(
             run_id=self.id,
             session=number,
@@ -93,18 +93,18 @@ class Setup:
         )
 
     def commands(self, folder: SessionFolder, port: int) -> tuple[NodeCommand, ...]:
-        """What starts the ranks: all of them, or the one that this process stands for."""
+        """Return the commands that start the ranks: all, or the one that this process is."""
         if self.member:
             return (member_command(self.topology, self.member, folder=folder.path),)
         return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
 
     def gpu_indices(self) -> list[int]:
-        """GPUs in use, by their index among the visible ones."""
+        """The GPUs in use, by their index among the visible ones."""
         names = {place.device for place in self.topology.places if place.device != "cpu"}
         return sorted(int(name.partition(":")[2]) for name in names)
 
     def beside(self, name: str, config: RunConfig, part: Part = "train") -> Self:
-        """The same with another configuration, in a folder inside its own."""
+        """Return the same setup with another configuration, in a folder inside its own."""
         return replace(
             self,
             folder=self.folder / name,

@@ -1,4 +1,4 @@
-"""The GPUs are watched while sides train on them, and one that goes away is named."""
+"""Watches the GPUs while sides train on them, and names one that goes away."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from resnext_bench.reports.render.notes import sentences
 
 @contextmanager
 def watching(indices: Sequence[int]) -> Iterator[GpuWatch]:
-    """Watch these GPUs; who computes there before the body starts anything is somebody else.
+    """Watch these GPUs; processes that compute there before the body starts count as other tenants.
 
     The window begins where the body calls `start`. Without GPUs or a driver it watches nothing.
     """
@@ -26,7 +26,7 @@ def watching(indices: Sequence[int]) -> Iterator[GpuWatch]:
 
 @contextmanager
 def _lost_gpus_named(watch: GpuWatch) -> Iterator[None]:
-    """Name the lost GPU before what the ranks died of: to them it is an error of CUDA like any."""
+    """Name the lost GPU before the ranks' error, which is any CUDA error to them."""
     try:
         yield
     except SessionFailed as failed:

@@ -1,4 +1,4 @@
-"""How a callable of the user's is told the number of classes. Signature rules stand here alone."""
+"""How a user's callable is given the number of classes. All rules on signatures are here."""
 
 import functools
 import inspect
@@ -19,14 +19,14 @@ _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What a callable is called with."""
+    """The arguments of a callable."""
 
     how: How
     classes: int
 
     @property
     def words(self) -> str:
-        """What was passed, for a message that says what came of it."""
+        """Describe what was passed, for messages about the result."""
         match self.how:
             case "by name" | "by place":
                 return f"it was called with {NAME}={self.classes}"
@@ -38,12 +38,12 @@ class Told:
 
 
 def told_to(target: Callable[..., Any], classes: int) -> Told:
-    """How the number of classes reaches this callable, by its signature alone."""
+    """Decide by its signature how this callable gets the number of classes."""
     return Told(how=_how(target), classes=classes)
 
 
 def call(target: Callable[..., Any], told: Told) -> Any:
-    """Call it. What takes any option may pass it on to what does not: then it goes without."""
+    """Call it; if it passes the option on to something that refuses it, call it without."""
     if told.how == "by place":
         return target(told.classes)
     if told.how not in ("by name", "among options"):
@@ -57,7 +57,7 @@ def call(target: Callable[..., Any], told: Told) -> Any:
 
 
 def missing_in(target: Callable[..., Any], told: Told) -> tuple[str, ...]:
-    """Parameters that it needs and is not given."""
+    """List required parameters that it is not given."""
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
@@ -95,6 +95,6 @@ def _how(target: Callable[..., Any]) -> How:
 
 
 def _constructor_of(target: type) -> type | None:
-    """The class whose __init__ or __new__ makes instances of this one."""
+    """Return the class whose __init__ or __new__ makes instances of this one."""
     made = (one for one in target.__mro__ if {"__init__", "__new__"} & vars(one).keys())
     return next(made, None)

@@ -13,14 +13,14 @@ __all__ = ["CudaClock", "HostClock", "Marker", "clock_for", "columns"]
 
 
 class Marker(Protocol):
-    """All that the loop asks of a clock."""
+    """All that the loop needs of a clock."""
 
     def mark(self, step: int, mark: Mark) -> None:
-        """Note that the work given so far is done at this moment of `step`, without waiting."""
+        """Mark that the work so far ends at this moment of `step`, without waiting."""
 
 
 class HostClock:
-    """For the CPU, where an operation is over when its call returns."""
+    """The clock of the CPU, where an operation is over when its call returns."""
 
     def __init__(self, file: RankFile) -> None:
         # A plain view: storing through numpy.memmap itself costs three times as much.
@@ -29,15 +29,15 @@ class HostClock:
         self._start = self._stop = 0
 
     def mark(self, step: int, mark: Mark) -> None:
-        """One store into the rank file."""
+        """Store the time in the rank file."""
         self._marks[step, mark] = time.perf_counter_ns()
 
     def start_window(self) -> None:
-        """The CPU has no queue to wait for."""
+        """Take the time: the CPU has no queue to wait for."""
         self._start = self._file.window_start_ns = time.perf_counter_ns()
 
     def stop_window(self) -> None:
-        """The CPU has no queue to wait for."""
+        """Take the time: the CPU has no queue to wait for."""
         self._stop = time.perf_counter_ns()
 
     @property
@@ -46,24 +46,24 @@ class HostClock:
         return self._stop - self._start
 
     def host_marks(self, steps: range) -> Ns:
-        """As `device_marks`, of the host's clock; row 0 is the window's start."""
+        """Return the same as `device_marks` by the host's clock; row 0 is the window's start."""
         rows = np.array(self._marks[steps.start : steps.stop], dtype=np.int64) - self._start
         return np.vstack([np.zeros((1, len(Mark)), dtype=np.int64), rows])
 
     def device_marks(self, steps: range) -> Ns:
-        """On the CPU the host's marks are the device's."""
+        """Return the host's marks, which on the CPU are the device's."""
         return self.host_marks(steps)
 
 
 class CudaClock(HostClock):
     """CUDA events beside the host's marks; they are read once, after the window.
 
-    The stream runs behind the host, so only events say when work was done; their resolution is
+    The stream lags behind the host, so only events say when work was done; their resolution is
     about half a microsecond (CUDA runtime documentation, cudaEventElapsedTime).
     """
 
     def __init__(self, file: RankFile, device: torch.device, window: int = 0) -> None:
-        """`window` is the most steps between start and stop; 0: all that the file holds."""
+        """Make a clock; `window` is the most steps from start to stop, 0: all of the file's."""
         super().__init__(file)
         self._device = device
         self._window = window or len(file.marks)
@@ -76,7 +76,7 @@ class CudaClock(HostClock):
             event.record()
 
     def mark(self, step: int, mark: Mark) -> None:
-        """An event on the current stream, and the host's mark."""
+        """Record an event on the current stream, and the host's mark."""
         self._events[step % self._window][mark].record()
         super().mark(step, mark)
 
@@ -92,10 +92,10 @@ class CudaClock(HostClock):
         super().stop_window()
 
     def device_marks(self, steps: range) -> Ns:
-        """Time of each event since the window's start, added up from event to event.
+        """Return the time of each event since the window's start, added up from event to event.
 
-        CUDA tells elapsed times as 32-bit floats of ms: exact between neighbours, but only to
-        60 us ten minutes after the start.
+        CUDA returns elapsed times as 32-bit floats of ms: exact between neighbours, but only to 60
+        us ten minutes after the start.
         """
         events = [
             self._origin,
@@ -108,5 +108,5 @@ class CudaClock(HostClock):
 
 
 def clock_for(device: torch.device, file: RankFile, window: int = 0) -> HostClock:
-    """The clock of a device, for windows of at most so many steps; 0: all that the file holds."""
+    """Return a device's clock for windows of at most `window` steps; 0: all the file holds."""
     return CudaClock(file, device, window) if device.type == "cuda" else HostClock(file)

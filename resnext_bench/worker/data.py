@@ -12,7 +12,7 @@ from resnext_bench.worker.loader_processes import beginner
 
 
 def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: int) -> Batches:
-    """The endless batches of one rank."""
+    """Open the endless batches of one rank."""
     config = job.config
     spec = BatchSpec(
         batch_size=config.batch_size,
@@ -36,19 +36,19 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
 
 
 def close_batches(batches: Batches) -> None:
-    """End what makes the batches, where that does not end with this process by itself."""
+    """End what makes the batches, where it does not end with this process by itself."""
     close = getattr(batches, "close", None)
     if close:
         close()
 
 
 def most_ready(config: RunConfig) -> int:
-    """The most batches that a loader holds ready, or begun, while nobody takes any.
+    """Return the most batches that a loader holds, ready or begun, while none are taken.
 
-    In a pause DALI fills its queue, which its executor has one of, wherever it decodes. On a CPU
-    finished batches wait in a queue of their own, one more before it, and crops behind them. Each
-    process of a DataLoader makes what was
-    ordered from it, and orders are given only when a batch is taken.
+    In a pause DALI fills the one queue of its executor, wherever it decodes. On a CPU finished
+    batches wait in a queue of their own, with one more before it, and crops after them. Each
+    process of a DataLoader makes what was ordered from it, and batches are ordered only when one is
+    taken.
     """
     if not config.reads_images:
         return 0

@@ -19,7 +19,7 @@ NEVER: Final = 10**9
 
 
 class DeepSpeed:
-    """One model in training under DeepSpeed."""
+    """A model in training under DeepSpeed."""
 
     def __init__(
         self, config: RunConfig, module: nn.Module, optimizer: torch.optim.Optimizer
@@ -39,16 +39,16 @@ class DeepSpeed:
             module.compile(mode=None if config.compile_mode == "default" else config.compile_mode)
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Scaled in fp16; buckets of gradients are reduced while backward goes on."""
+        """Run backward, scaled in fp16; buckets of gradients are reduced meanwhile."""
         self.model.backward(loss)
 
     def update(self) -> None:
-        """DeepSpeed's step clears the gradients, too."""
+        """Update the parameters; DeepSpeed's step also clears the gradients."""
         self.model.step()
 
 
 def settings(config: RunConfig) -> dict[str, Any]:
-    """DeepSpeed's configuration for a run."""
+    """Return DeepSpeed's configuration for a run."""
     bucket = int((config.bucket_mib or 0) * 2**20 / _BYTES_OF_FP32)
     return {
         "train_micro_batch_size_per_gpu": config.batch_size,

@@ -1,7 +1,7 @@
-"""How one step's gradients become new parameters, alone or with other ranks.
+"""Engines: how one step's gradients become new parameters, on one rank or several.
 
-The loop knows an engine by its model and two calls, so that all engines are timed by the same
-lines. Gradients of several ranks are averaged while backward runs, in every engine.
+The loop uses only an engine's model and two calls, so that the same lines time all engines.
+Gradients of several ranks are averaged while backward runs, in every engine.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 
 
 class Engine(Protocol):
-    """One model in training."""
+    """A model in training."""
 
     @property
     def model(self) -> nn.Module:
-        """What the loop calls."""
+        """The model as the loop calls it."""
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Gradients, averaged over the ranks; under ZeRO each rank keeps its share of them."""
+        """Compute gradients, averaged over the ranks; under ZeRO each rank keeps its share."""
 
     def update(self) -> None:
-        """One step of the optimizer; the gradients are gone afterwards."""
+        """Take a step of the optimizer; the gradients are cleared afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,14 +37,14 @@ class Plain:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    """Does nothing unless the autocast type is fp16, whose small gradients would vanish."""
+    """Gradient scaler for fp16, whose small gradients would vanish; off for other types."""
 
     def backward(self, loss: torch.Tensor) -> None:
-        """DDP reduces buckets of gradients while backward goes on."""
+        """Run backward, during which DDP reduces buckets of gradients."""
         self.scaler.scale(loss).backward()
 
     def update(self) -> None:
-        """Unscaled and skipped where fp16 has overflowed."""
+        """Update the parameters, unscaled; the step is skipped if fp16 has overflowed."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -53,7 +53,7 @@ class Plain:
 def build_engine(
     config: RunConfig, module: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> Engine:
-    """The engine that the configuration names, around a model on its device."""
+    """Return the engine that the configuration names, around a model on its device."""
     if config.engine == "deepspeed":
         # An extra, and seconds to import: only where it is used.
         from resnext_bench.worker.deepspeed_engine import DeepSpeed  # noqa: PLC0415
@@ -67,7 +67,7 @@ def build_engine(
 
 
 def wrap(config: RunConfig, module: nn.Module, device: torch.device) -> nn.Module:
-    """The model as the loop calls it. DDP averages the gradients while backward runs."""
+    """Return the model as the loop calls it. DDP averages the gradients while backward runs."""
     if config.engine == "none":
         return module
     usual = config.bucket_mib in (None, USUAL_BUCKET_MIB)
@@ -84,11 +84,11 @@ def wrap(config: RunConfig, module: nn.Module, device: torch.device) -> nn.Modul
 
 
 FIRST_COMPRESSED = 2
-"""Step from which PowerSGD may be applied: DDP orders its buckets anew in the two before."""
+"""First step with PowerSGD: DDP reorders its buckets in the two before."""
 
 
 def _compress(model: DistributedDataParallel, hook: CommHook) -> None:
-    """Gradients are smaller on the way, and what is lost differs; see PyTorch's docs of each."""
+    """Compress gradients for communication; PyTorch's docs say what each hook loses."""
     match hook:
         case "bf16":
             model.register_comm_hook(None, default_hooks.bf16_compress_hook)
@@ -100,7 +100,7 @@ def _compress(model: DistributedDataParallel, hook: CommHook) -> None:
 
 
 def _compiled(model: nn.Module, config: RunConfig) -> nn.Module:
-    """Compiled in place, around DDP, so that its buckets cut the graph and still overlap."""
+    """Compile in place, around DDP, so that its buckets split the graph and still overlap."""
     if config.compile_mode != "none":
         mode = None if config.compile_mode == "default" else config.compile_mode
         model.compile(mode=mode)

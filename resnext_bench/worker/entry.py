@@ -1,7 +1,7 @@
-"""The first moments of a rank, whatever it then does.
+"""The start of a rank, whatever it then does.
 
-What must happen before torch is imported happens here: the rank is bound to its cores (thread
-pools count them once), its output goes to its own log, and it is told to die with its agent.
+What must happen before torch is imported happens here: the rank is bound to its cores (thread pools
+count them once), its output goes to its own log, and it dies with its agent.
 """
 
 import faulthandler
@@ -37,7 +37,7 @@ from resnext_bench.symptoms import (
 )
 
 _OURS: Final = "resnext_bench."
-"""Where classes of errors come from whose words are our own."""
+"""Modules whose errors have messages of our own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class Rank:
 
 
 def enter(body: str) -> NoReturn:
-    """Run `body`, a "module:function" that takes a Rank, and end with the code a launcher needs.
+    """Run `body`, a "module:function" that takes a Rank, and exit with the code launchers need.
 
     The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
     """
@@ -103,7 +103,7 @@ def _place(job: Job) -> Place:
 
 
 def _redirect_output(log: Path) -> None:
-    """Standard output and error go to the rank's log, those of libraries and of a crash too."""
+    """Redirect standard output and error to the rank's log, including libraries' and a crash's."""
     with writing(log):
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
@@ -117,10 +117,10 @@ def _redirect_output(log: Path) -> None:
 
 
 class _Log(FileIO):
-    """A log that takes what it can: no rank may end because the disk under it is full."""
+    """A log that takes what it can: no rank may end because its disk is full."""
 
     def write(self, data: Any) -> int:
-        """Write, or lose it."""
+        """Write the text, or lose it."""
         try:
             return super().write(data)
         except OSError:
@@ -128,9 +128,9 @@ class _Log(FileIO):
 
 
 def _text(number: int) -> TextIOWrapper:
-    """Text in any language, whatever the terminal takes; names that are no text with backslashes.
+    """Make a stream for text in any language; bytes that are not text get backslashes.
 
-    A line is written as soon as it is whole, so that it is there when a signal ends the rank.
+    Each line is written as soon as it is complete, so that it is there if a signal ends the rank.
     """
     raw = BufferedWriter(_Log(number, "w", closefd=False))
     return TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
@@ -150,7 +150,7 @@ def _report(folder: SessionFolder, rank: int, error: BaseException, job: Job | N
 
 
 def _readable(error: BaseException) -> BaseException:
-    """The error, or another of its name where its own text cannot be had."""
+    """Return the error, or another of the same name if its text cannot be read."""
     try:
         str(error)
     except Exception as broken:
@@ -161,7 +161,7 @@ def _readable(error: BaseException) -> BaseException:
 
 
 def _account(error: BaseException, job: Job | None) -> RankError:
-    """What a rank says of its end; an error that says all itself goes by no name."""
+    """Return a rank's report of its end; an error whose message says everything gets no name."""
     memory, hint = _lack_of_memory(error, job)
     ended = isinstance(error.__cause__, SystemExit)
     symptom = Symptom(kind="out_of_memory") if memory else _symptom(error)
@@ -178,7 +178,7 @@ def _account(error: BaseException, job: Job | None) -> RankError:
 
 
 def _symptom(error: BaseException) -> Symptom:
-    """What others' words say of the cause; our own are not read, but what they wrap is."""
+    """Return the symptom of another library's error; of our own, that of what it wraps."""
     if isinstance(found := getattr(error, "symptom", None), Symptom):
         return found
     if not type(error).__module__.startswith(_OURS):
@@ -193,14 +193,14 @@ def _words(error: BaseException) -> str:
 
 
 def exit_words(end: SystemExit) -> str:
-    """How a program ended itself: SystemExit 2, or SystemExit: what it had to say."""
+    """Describe how a program ended itself: SystemExit 2, or SystemExit: its message."""
     if end.code is None or isinstance(end.code, int):
         return f"SystemExit {int(end.code or 0)}"
     return f"SystemExit: {' '.join(str(end.code).split())}"
 
 
 def _of_loader(folder: SessionFolder, rank: int) -> RankError | None:
-    """The account of a loader process that failed: whatever the rank says, it ended of that."""
+    """Return the report of a failed loader process, which is the cause of the rank's end."""
     path = folder.loader_error_file(rank)
     if not path.exists():
         return None
@@ -208,7 +208,7 @@ def _of_loader(folder: SessionFolder, rank: int) -> RankError | None:
 
 
 def _unwritten(error: BaseException | None) -> Unwritable | None:
-    """What could not be written, if that is behind an error."""
+    """Return what could not be written, if that caused an error."""
     while error:
         if isinstance(error, Unwritten) or (isinstance(error, OSError) and error.errno in FULL):
             path = os.fsdecode(error.filename) if error.filename else ""
@@ -219,12 +219,12 @@ def _unwritten(error: BaseException | None) -> Unwritable | None:
 
 
 def _as_utf8(text: str) -> str:
-    """JSON holds nothing else, and an error may name a file whose name is not."""
+    """Return the text as UTF-8, as JSON needs; an error may name a file whose name is not."""
     return text.encode(errors="replace").decode()
 
 
 def _lack_of_memory(error: BaseException, job: Job | None) -> tuple[str, str]:
-    """One line and what to do, where memory ran out."""
+    """Return one line and what to do, if memory ran out."""
     if job is None or "torch" not in sys.modules or not isinstance(error, Exception):
         return "", ""
     from resnext_bench.worker.memory import HINT, lack_of_memory  # noqa: PLC0415  (it needs torch)
@@ -234,18 +234,18 @@ def _lack_of_memory(error: BaseException, job: Job | None) -> tuple[str, str]:
 
 
 def _layout_hint(error: BaseException, job: Job | None) -> str:
-    """The layout is ours by default, and a user's model may not be made for it."""
+    """Advise on the layout, which a user's model may not support."""
     if job is None or not job.config.channels_last or foreign(job.config.model) is None:
         return ""
     if not is_about_strides(_with_causes(error)):
         return ""
     return (
-        "batches lie as channels-last by default, which the model does not take: add "
-        "--no-channels-last, or use reshape"
+        "batches are channels-last by default, which the model does not support: add "
+        "--no-channels-last, or use reshape in the model"
     )
 
 
 def _with_causes(error: BaseException) -> str:
-    """What torch.compile wraps says the same inside."""
+    """Return the text with those of its causes, as torch.compile wraps errors."""
     within = error.__cause__ or error.__context__
     return f"{error}\n{_with_causes(within)}" if within else str(error)

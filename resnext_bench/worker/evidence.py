@@ -1,4 +1,4 @@
-"""What a rank gathers around its timed steps: proof of training, use of the cores, memory."""
+"""Gathers evidence around a rank's timed steps: proof of training, use of the cores, memory."""
 
 import os
 import time
@@ -32,7 +32,7 @@ from resnext_bench.worker.witness import (
 
 
 class Evidence:
-    """Kept by one rank from its first warm-up step to its last timed one."""
+    """What one rank gathers from its first warm-up step to its last timed one."""
 
     def __init__(self, rank: Rank, training: Training) -> None:
         self._rank, self._training = rank, training
@@ -44,7 +44,7 @@ class Evidence:
         self._notes: list[str] = []
         self._image_flop: int | None = None
         if not is_ours and (types := _other_types(training)):
-            self.note(f"parameters are {types}, whatever the options say of precision")
+            self.note(f"parameters are {types}, whatever the options say about precision")
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
         self._waited_s: float | None = 0.0
@@ -57,26 +57,27 @@ class Evidence:
         self._before = self._checksums()
 
     def first_step(self) -> FirstImages:
-        """The witness of the first step; of a foreign model it keeps the images, for `count_flop`.
+        """Return the witness of the first step; of a foreign model's, it keeps the images.
 
-        On the first rank alone, as all have the same model: others wait for it in their next step.
+        This is done on the first rank only, as all have the same model; others wait in their next
+        step.
         """
         job, rank = self._rank.job, self._rank.rank
         counts = foreign(job.config.model) is not None and job.part != "load" and rank == 0
         return FirstImages(self.witness, keep=counts)
 
     def count_flop(self, seen: FirstImages) -> None:
-        """Count the arithmetic of a step by its images, so that nothing of it is in the loop."""
+        """Count the arithmetic of a step from its images, outside the loop."""
         if seen.images is not None:
             self._image_flop = image_flop(self._training, seen.images)
 
     def note(self, text: str) -> None:
-        """Keep what a reader of the figures must know."""
+        """Add a note for the reader of the figures."""
         self._notes.append(text)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Add what the body takes of the cores; others' share is what the rank did not use."""
+        """Add the body's use of the cores; others' share is what the rank did not use."""
         cores = self._rank.place.cores
         first, start = read_cpu(cores), time.perf_counter()
         yield
@@ -91,7 +92,7 @@ class Evidence:
             self._waited_s += max(0.0, last.waited_s - first.waited_s)
 
     def facts(self, losses: list[float], timed: range, start_up_s: dict[str, float]) -> RankFacts:
-        """Everything about the `timed` steps but their times; `losses` are theirs."""
+        """Return everything about the `timed` steps except their times; `losses` are theirs."""
         training, rank = self._training, self._rank
         after = self._checksums()
         unchanged = self._before.unchanged_in(after)
@@ -134,19 +135,19 @@ class Evidence:
         )
 
     def _checksums(self) -> Checksums:
-        """Of what is trained: beside a loader alone, nothing is, so nothing can be amiss."""
+        """Return checksums of what is trained; with a loader alone there is nothing to check."""
         if self._rank.job.part == "load":
             return Checksums(by_name={})
         return checksums(self._training.module)
 
     def _matmul_rate(self) -> Rate | None:
-        """Of a large product in the run's type."""
+        """Measure the rate of a large matrix product in the run's type."""
         config, part = self._rank.job.config, self._rank.job.part
         return None if part == "load" else matmul_rate(config, self._training.device)
 
 
 def _other_types(training: Training) -> str:
-    """Types of parameters that are not fp32, by their names in PyTorch; empty without any."""
+    """List types of parameters that are not fp32, by their names in PyTorch."""
     found = {parameter.dtype for parameter in training.module.parameters()} - {torch.float32}
     return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in found))
 
@@ -159,7 +160,7 @@ def _moves(rank: Rank, training: Training) -> Moves:
 
 
 def _frozen(training: Training) -> tuple[str, ...]:
-    """Parameters that their author has frozen."""
+    """List parameters that the model's author has frozen."""
     named = training.module.named_parameters()
     return tuple(name for name, parameter in named if not parameter.requires_grad)
 
@@ -173,7 +174,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 def _expected(config: RunConfig, steps: int) -> int:
-    """Synthetic batches repeat by design."""
+    """Return how many distinct batches to expect; synthetic ones repeat by design."""
     return fewest_distinct(steps) if config.reads_images else 0
 
 

@@ -1,7 +1,7 @@
-"""Arithmetic of a training step of a foreign model, counted while it is done.
+"""Counts the arithmetic of a training step of a foreign model while it runs.
 
-PyTorch's own counter takes the gradients of a grouped convolution for those of one without groups,
-`groups` times too many; here they are counted by what is multiplied.
+PyTorch's own counter treats the gradients of a grouped convolution as if it had no groups, which is
+`groups` times too many; here, actual multiplications are counted.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from resnext_bench.worker.training import Training
 
 
 class _Counter(TorchDispatchMode):
-    """Adds up the FLOP of products below autograd, backward's too."""
+    """Adds up the FLOP of products below autograd, including backward's."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -32,7 +32,7 @@ class _Counter(TorchDispatchMode):
 
 
 def image_flop(training: Training, images: torch.Tensor) -> int | None:
-    """FLOP of forward and backward for one image of a batch [n, ...]; None where they cannot be.
+    """Count FLOP of forward and backward per image of a batch [n, ...]; None where that fails.
 
     The batch goes through the model once more, without engine or optimizer: no parameter changes.
     """
@@ -65,7 +65,7 @@ def _backward_flop(
     groups: int,
     wanted: Sequence[bool],
 ) -> int:
-    """As many for each of both gradients that is wanted as for the convolution itself."""
+    """Count each gradient that is needed like the convolution itself."""
     forward = conv_flop_count(
         list(images.shape), list(weight.shape), list(gradient.shape), transposed=transposed
     )

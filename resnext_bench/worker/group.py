@@ -1,4 +1,4 @@
-"""The process group of a session, or the lack of one: barrier, gather, end."""
+"""The process group of a session, if it has one: barrier, gather, end."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
-    """Meet the other ranks, by the environment that the launcher set; once is enough."""
+    """Join the other ranks by the environment that the launcher set; once is enough."""
     if backend == "none" or dist.is_initialized():
         return
     dist.init_process_group(
@@ -29,7 +29,7 @@ def barrier() -> None:
 
 
 def gather(mine: T, rank: int) -> list[T] | None:
-    """Everybody's object on rank 0, in the order of ranks; None elsewhere."""
+    """Return every rank's object on rank 0, in the order of ranks; None elsewhere."""
     if not dist.is_initialized():
         return [mine]
     everybody: list[T] | None = [mine] * dist.get_world_size() if rank == 0 else None
@@ -38,7 +38,7 @@ def gather(mine: T, rank: int) -> list[T] | None:
 
 
 def from_lead(mine: T) -> T:
-    """Rank 0's object, on every rank."""
+    """Return rank 0's object on every rank."""
     if not dist.is_initialized():
         return mine
     told = [mine]
@@ -47,9 +47,9 @@ def from_lead(mine: T) -> T:
 
 
 class Telling:
-    """Rank 0 tells all others one number at a time; they wait for it asleep.
+    """Rank 0 sends all others one number at a time; they sleep until it comes.
 
-    Through gloo, whose wait is a sleep; NCCL's would keep the GPU spinning for as long.
+    It uses gloo, which sleeps; NCCL would keep the GPU spinning for as long.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -61,7 +61,7 @@ class Telling:
         self._group = dist.new_group(backend="gloo", timeout=timeout) if own else None
 
     def __call__(self, number: int) -> int:
-        """Rank 0's number, on every rank."""
+        """Return rank 0's number on every rank."""
         if not self._together:
             return number
         told = torch.tensor([number], dtype=torch.int64)
@@ -70,7 +70,7 @@ class Telling:
 
 
 def leave() -> None:
-    """End the group once every rank has got here."""
+    """End the group once every rank has arrived here."""
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()

@@ -1,8 +1,8 @@
-"""How ranks meet that somebody else has started: through a store, before any of them trains.
+"""Lets ranks that another launcher has started meet through a store, before any of them trains.
 
-Each rank worked out its own configuration from the command line that all were given. Here they
-see that they all came to the same, and whether each has a GPU of its own, while a mismatch is still
-one clear line and not a hang in the first all-reduce.
+Each rank has resolved its own configuration from the common command line. Here they check that all
+agree, and whether each has a GPU of its own, while a mismatch is still one clear line rather than a
+hang in the first all-reduce.
 """
 
 import platform
@@ -21,13 +21,13 @@ from resnext_bench.symptoms import Symptom, symptom_of
 from resnext_bench.worker.entry import Rank
 
 TIMEOUT_S = 540.0
-"""For the last rank to come: its node may have images to check first. Parents wait longer."""
+"""Seconds to wait for the last rank, whose node may have images to check. Parents wait longer."""
 
 
 class Disagreement(RuntimeError):
     """The ranks of one group would not do the same.
 
-    `symptom`: what torch says of it, where that is behind it.
+    `symptom` is torch's error, where that is the cause.
     """
 
     def __init__(self, text: str, symptom: Symptom | None = None) -> None:
@@ -83,7 +83,10 @@ def _store(meeting: Meeting, rank: Rank, world: int) -> Store:
         what = "keep the store at" if keeps else "reach rank 0 at"
         first = str(error).partition("\n")[0]
         raise Disagreement(
-            f"cannot {what} {where}: {first}; set MASTER_ADDR and MASTER_PORT alike for all ranks",
+            (
+                f"cannot {what} {where}: {first}; set MASTER_ADDR and MASTER_PORT to the same "
+                "values for all ranks"
+            ),
             symptom_of(type(error).__name__, str(error)),
         ) from error
     return store
@@ -103,7 +106,7 @@ def _card(rank: Rank, device: torch.device, meeting: Meeting) -> Card:
 
 
 def gpu_uuid(device: torch.device) -> str:
-    """What tells one GPU from all others; empty for the CPU."""
+    """Return what identifies a GPU; empty for the CPU."""
     if device.type != "cuda":
         return ""
     return str(torch.cuda.get_device_properties(device).uuid)
@@ -118,36 +121,36 @@ def _card_of(store: Store, rank: int) -> Card:
     try:
         return msgspec.json.decode(store.get(f"card-{rank}"), type=Card)
     except RuntimeError as error:
-        raise Disagreement(f"rank {rank} has not come within {TIMEOUT_S:g} s") from error
+        raise Disagreement(f"rank {rank} has not connected within {TIMEOUT_S:g} s") from error
 
 
 def require_same(cards: list[Card]) -> None:
-    """Raise Disagreement for the first thing in which a rank is not as rank 0."""
+    """Raise Disagreement for the first thing in which a rank differs from rank 0."""
     first, *others = cards
     for other in others:
         for what, ours, theirs in _compared(first, other):
             if ours != theirs:
                 raise Disagreement(
-                    f"rank {other.rank} on {other.host} has {what} {theirs} where rank 0 on "
-                    f"{first.host} has {ours}; where nodes differ, give the option itself"
+                    f"rank {other.rank} on {other.host} has {what} {theirs}, but rank 0 on "
+                    f"{first.host} has {ours}; if the nodes differ, set the option explicitly"
                 )
     places = [(card.node, card.local_rank) for card in cards]
     if len(set(places)) < len(places):
         raise Disagreement(
-            "two ranks have the same place on their node, as ranks go round the nodes; fill one "
-            "node after the other (mpirun --map-by slot)"
+            "two ranks have the same local rank, as ranks are assigned to the nodes in turn; fill "
+            "one node after the other (mpirun --map-by slot)"
         )
 
 
 def _compared(first: Card, other: Card) -> list[tuple[str, object, object]]:
-    """Things that must be equal, by name. Images may lie elsewhere on each node."""
+    """Return what must be equal, by name. Images may be in different places on each node."""
     a, b = (msgspec.structs.asdict(card.config) for card in (first, other))
     options = [(flag(name), a[name], b[name]) for name in a if name != "data"]
     return [*options, ("images", first.images, other.images), ("torch", first.torch, other.torch)]
 
 
 def backend_for(job: Job, cards: list[Card]) -> Backend:
-    """NCCL refuses two ranks on one GPU; gloo takes CUDA tensors by way of the host."""
+    """Return the backend: NCCL refuses two ranks on one GPU; gloo copies through the host."""
     gpus = {(card.host, card.gpu) for card in cards}
     if job.topology.backend == "nccl" and len(gpus) < len(cards):
         return "gloo"

@@ -1,4 +1,4 @@
-"""A network that does nothing with its images, so that a step is what bringing them takes.
+"""A network that does nothing with its images, so that a step takes only as long as loading.
 
 The loop, its marks and its proofs are those of training: what is timed is the same `next` and the
 same copy to the device.
@@ -14,19 +14,19 @@ from resnext_bench.worker.training import Training, assemble
 
 
 class Nothing(nn.Module):
-    """Gives logits [batch, classes] that are its only parameter, whatever the images are."""
+    """Returns its only parameter as logits [batch, classes], whatever the images are."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.zeros(classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Not a pixel is read."""
+        """Return logits without reading a pixel."""
         return self.logits.expand(len(images), -1)
 
 
 def assemble_nothing(config: RunConfig, batches: Batches, device: torch.device) -> Training:
-    """Nothing in training: without an engine, precision, or a first operation on bytes."""
+    """Assemble training of `Nothing`: no engine, precision or first operation on bytes."""
     plain = msgspec.structs.replace(
         config,
         engine="none",

@@ -1,8 +1,8 @@
-"""The first moments of a loader process, and its last ones.
+"""The start and the end of a loader process.
 
-What goes wrong in one of its threads would end that thread alone: the batch that it was about to
-hand over is lost, and the rank waits for it for ever. So any error that nobody catches is written
-down for the rank, and ends the process, of which torch tells the rank at once.
+An error in one of its threads would end only that thread: the batch that it was about to hand over
+would be lost, and the rank would wait for ever. So any uncaught error is written down for the rank
+and ends the process, which torch reports to the rank at once.
 """
 
 import errno
@@ -32,12 +32,12 @@ _FAILED: Final = 1
 
 
 def beginner(job: Job, folder: SessionFolder, rank: int) -> Callable[[], None]:
-    """What a loader process of this rank does first."""
+    """Return what a loader process of this rank does first."""
     return partial(_begin, job, folder, rank)
 
 
 def _begin(job: Job, folder: SessionFolder, rank: int) -> None:
-    """It ends with its rank, however that ends, and never fails in silence."""
+    """Let the process end with its rank, and never fail silently."""
     signal.signal(signal.SIGTERM, _end)
     die_with_parent(signal.SIGTERM)
     fail = partial(_fail, job, folder, rank)
@@ -59,7 +59,7 @@ def _begin(job: Job, folder: SessionFolder, rank: int) -> None:
 
 
 def _fail(job: Job, folder: SessionFolder, rank: int, error: BaseException | None) -> NoReturn:
-    """Say why, then end: the first of a rank's loader processes is the one that is told of."""
+    """Report why, then end: only the first of a rank's loader processes is reported."""
     if error is not None:
         traceback.print_exception(error)
         sys.stderr.flush()
@@ -85,7 +85,7 @@ def _account(job: Job, rank: int, error: BaseException) -> RankError:
 
 
 def of_shared_memory(job: Job, error: BaseException) -> str:
-    """What to say where shared memory was lacking; empty where the error is about another thing."""
+    """Return the message if shared memory ran out; empty if the error is about something else."""
     config, topology = job.config, job.topology
     asked = demand_of(
         config, topology.nproc_per_node * (topology.nodes if topology.emulated else 1)
@@ -98,6 +98,6 @@ def of_shared_memory(job: Job, error: BaseException) -> str:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """At once, but for the folder of the sockets through which batches were handed over."""
+    """End at once, after removing the folder of the sockets that hand over batches."""
     shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
     os._exit(_FAILED)

@@ -1,8 +1,9 @@
 """The timed loop. What is measured is what stands here.
 
-No synchronise, no `.item()`, no print: a mark is a store into a mapped file, and on a GPU an event
-put on the stream besides. The loss and one image's sum stay on the device until the window is over.
-The one exception is fp16, whose gradient scaler reads a value each step, as all fp16 training does.
+There is no synchronise, no `.item()` and no print: a mark is a store into a mapped file and, on a
+GPU, also an event on the stream. The loss and one image's sum stay on the device until the window
+is over. The one exception is fp16, whose gradient scaler reads a value in each step, as all fp16
+training does.
 """
 
 from resnext_bench.rankfile import Mark

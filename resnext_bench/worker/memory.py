@@ -1,4 +1,4 @@
-"""What a rank says when its memory runs out: what it held, what it asked for, what was there."""
+"""The message of a rank that runs out of memory: what it held, asked for, and what was there."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ HINT: Final = "lower --batch-size or --image-size, or let run find it: --batch-s
 
 
 def lack_of_memory(error: Exception, config: RunConfig) -> str:
-    """The line; empty where the error is about something else."""
+    """Return the message; empty where the error is about something else."""
     text = str(error)
     if isinstance(error, torch.OutOfMemoryError):
         wanted = gpu_gib_asked(text)
@@ -35,6 +35,6 @@ def _line(
     memory = predicted_memory(config)
     needed = f"; its tensors need {memory.peak / 2**30:.1f} GiB by calculation" if memory else ""
     return (
-        f"{what} with {config.batch_size} images of {size} x {size} a rank: {peak_gib:.1f} GiB "
-        f"held at most{more}, {there}{needed}"
+        f"{what} with {config.batch_size} images of {size} x {size} per rank: at most "
+        f"{peak_gib:.1f} GiB were held{more}, {there}{needed}"
     )

@@ -1,7 +1,7 @@
-"""Networks that are not ours: torchvision's, timm's, or a callable of the user's.
+"""Networks that are not ours: torchvision's, timm's, or a user's callable.
 
-Whatever builds them, they are measured by the same loop: images [batch, 3, size, size] go in,
-logits [batch, classes] come out. No weights are fetched: training costs the same without them.
+Whatever builds them, the same loop measures them: images [batch, 3, size, size] go in, logits
+[batch, classes] come out. No weights are fetched: training costs the same without them.
 """
 
 import importlib
@@ -22,18 +22,18 @@ from resnext_bench.worker.entry import exit_words
 Make = Callable[[], nn.Module]
 
 NO_AUXILIARY: Final = {"aux_logits": False, "init_weights": True}
-"""Of GoogLeNet and Inception v3: one output, and weights drawn as they draw them by default."""
+"""Options of GoogLeNet and Inception v3: one output, and weights initialised as by default."""
 
 
 class ModelError(ValueError):
-    """A model that cannot be built, or is none: what was given, and what is near or needed."""
+    """A model cannot be built, or is not a model: what was given, and what is near or needed."""
 
     def __init__(self, model: str, why: str) -> None:
         super().__init__(f"--model {model}: {why}")
 
 
 def maker(config: RunConfig) -> Make | None:
-    """What makes the model, all imports done; None for our own family."""
+    """Return what makes the model, with all imports done; None for our own family."""
     named = foreign(config.model)
     if named is None:
         return None
@@ -47,7 +47,7 @@ def _torchvision(named: Foreign, config: RunConfig) -> Make:
     known = models.list_models(module=models)
     if named.name in models.list_models() and named.name not in known:
         task = models.get_model_builder(named.name).__module__.split(".")[2]
-        raise ModelError(config.model, f"that is for {task}; a classifier of images is needed")
+        raise ModelError(config.model, f"that model is for {task}; an image classifier is needed")
     _require_known(config, named.name, known)
     options = _torchvision_options(named.name, config.image_size)
     return lambda: _module(
@@ -57,7 +57,7 @@ def _torchvision(named: Foreign, config: RunConfig) -> Make:
 
 
 def _torchvision_options(name: str, size: int) -> dict[str, Any]:
-    """What a network must be told to be measured as the others are."""
+    """Return the options with which a network can be measured like the others."""
     if name in ("googlenet", "inception_v3"):
         return dict(NO_AUXILIARY)
     if name.startswith("vit_"):  # position embeddings are for one size, theirs for 224
@@ -84,7 +84,7 @@ def _timm(named: Foreign, config: RunConfig) -> Make:
         except TypeError as error:
             if options and "img_size" in str(error):
                 side = preset.input_size[1]
-                why = f"takes images of {side} x {side} alone; give --image-size {side}"
+                why = f"takes only images of {side} x {side}; give --image-size {side}"
                 raise ModelError(config.model, why) from error
             raise
         except RuntimeError as error:
@@ -97,7 +97,7 @@ def _timm(named: Foreign, config: RunConfig) -> Make:
 
 
 def _own(named: Foreign, config: RunConfig) -> Make:
-    """A class or function by its module."""
+    """Return a maker of the user's own class or function."""
     target = _callable(named, config)
     told = told_to(target, config.classes)
 
@@ -115,13 +115,13 @@ def _own(named: Foreign, config: RunConfig) -> Make:
 
 def _needs(name: str, missing: tuple[str, ...]) -> str:
     return (
-        f"{name} needs {' and '.join(missing)}, and is told no more than num_classes; name a "
-        "function that gives the rest"
+        f"{name} needs {' and '.join(missing)}, but only num_classes is passed; name a function "
+        "that supplies the rest"
     )
 
 
 def how_called(config: RunConfig) -> str:
-    """What a user's callable was called with; of a library's "", as they all take num_classes."""
+    """Describe how a user's callable was called; "" for libraries, which all take num_classes."""
     named = foreign(config.model)
     if named is None or not named.is_own:
         return ""
@@ -129,7 +129,7 @@ def how_called(config: RunConfig) -> str:
 
 
 def _callable(named: Foreign, config: RunConfig) -> Callable[..., Any]:
-    """What the name leads to. The current folder comes last: it shadows nothing."""
+    """Return what the name leads to. The current folder comes last, so it shadows nothing."""
     folder = os.getcwd()  # noqa: PTH109  (sys.path holds text)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -147,14 +147,14 @@ def _target(named: Foreign, model: str) -> Any:
         target = importlib.import_module(named.source)
     except SystemExit as end:
         why = (
-            f"its module ended the program ({exit_words(end)}): put what it runs under "
-            "if __name__ == '__main__'"
+            f"its module ended the program ({exit_words(end)}): put what it runs under if __name__ "
+            "== '__main__'"
         )
         raise ModelError(model, why) from end
     except ModuleNotFoundError as error:
         # One that the user's module itself misses is another matter, and its own error is clear.
         if error.name and f"{named.source}.".startswith(f"{error.name}."):
-            why = f"no module {error.name}, neither installed nor in {sys.path[-1]}"
+            why = f"there is no module {error.name}, neither installed nor in {sys.path[-1]}"
             raise ModelError(model, why) from error
         raise
     where = getattr(target, "__file__", None) or named.source
@@ -169,7 +169,7 @@ def _target(named: Foreign, model: str) -> Any:
 
 def _module(config: RunConfig, found: object) -> nn.Module:
     if not isinstance(found, nn.Module):
-        raise ModelError(config.model, f"gave {words_for(found)} where a torch.nn.Module is needed")
+        raise ModelError(config.model, f"returned {words_for(found)} instead of a torch.nn.Module")
     if not any(parameter.requires_grad for parameter in found.parameters()):
         raise ModelError(config.model, "has no parameters to train")
     return found
@@ -184,7 +184,7 @@ def _require_known(config: RunConfig, name: str, known: Iterable[str]) -> None:
 
 
 def words_for(thing: object) -> str:
-    """A value in a few words: "a tensor [8, 512] of float32", "a dict"."""
+    """Describe a value in a few words: "a tensor [8, 512] of float32", "a dict"."""
     if isinstance(thing, torch.Tensor):
         return f"a tensor {list(thing.shape)} of {str(thing.dtype).removeprefix('torch.')}"
     word = type(thing).__name__

@@ -1,4 +1,4 @@
-"""How fast this rank's device multiplies matrices: what MFU is measured by without a data sheet."""
+"""Measures how fast this rank's device multiplies matrices, for MFU without a data sheet."""
 
 import time
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker.precision import AMP_DTYPES
 
 EDGE_CPU, EDGE_GPU = 1024, 8192
-"""Large enough that memory does not matter, small enough for a moment."""
+"""Size of the matrices: large enough that memory does not matter, small enough to be quick."""
 LEAST, SECONDS = 5, 0.3
-"""Products at least, and the time to go on for: the best of them counts."""
+"""Fewest products, and the time for more: the best of them counts."""
 PARTS: Final = 3
-"""Of that time, each with a best product of its own: how far these differ is the spread."""
+"""Parts of that time, each with a best product of its own: the spread is how far they differ."""
 WARM_UP: Final = 2
 
 
@@ -26,11 +26,11 @@ class Rate:
 
     tflops: float
     spread_percent: float
-    """Half of what lies between the best products of the parts, of the best of all."""
+    """Half the range of the parts' best products, relative to the best of all."""
 
 
 def matmul_rate(config: RunConfig, device: torch.device) -> Rate | None:
-    """The best rate of a product of square matrices in the type of the run, TFLOP/s.
+    """Return the best rate of a product of square matrices in the run's type, TFLOP/s.
 
     TF32 and threads are as the run has set them. None where memory is too full for three of them.
     """
@@ -59,14 +59,14 @@ def _measured(config: RunConfig, device: torch.device) -> Rate:
 
 
 def spread_percent(times: Sequence[float]) -> float:
-    """By how much the rate would differ had it been measured a moment earlier or later."""
+    """Return how much the rate would differ if measured a moment earlier or later."""
     bounds = [len(times) * part // PARTS for part in range(PARTS + 1)]
     bests = [min(times[first:last]) for first, last in pairwise(bounds)]
     return 100 * (1 - min(bests) / max(bests)) / 2
 
 
 def _seconds(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> float:
-    """Of one product, with nothing before it in the queue."""
+    """Return the time of one product, with nothing before it in the queue."""
     _settle(c.device)
     start = time.perf_counter()
     torch.mm(a, b, out=c)

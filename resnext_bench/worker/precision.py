@@ -1,4 +1,4 @@
-"""The numeric settings of a rank, all made before the first operation."""
+"""Applies the numeric settings of a rank before the first operation."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def apply(config: RunConfig) -> None:
-    """Threads, seed, TF32 and cuDNN as configured.
+    """Set threads, seed, TF32 and cuDNN as configured.
 
     TF32 goes through `fp32_precision` alone: mixing it with the older `allow_tf32` makes PyTorch
     raise when either is read.

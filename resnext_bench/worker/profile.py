@@ -1,8 +1,8 @@
 """The profiled pass: a few more steps of the same loop, after the timed ones and never among them.
 
-Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them stand
-the parts that the table tells of (`## forward ##`, ...) and each layer by its name in the model, so
-that a reader of the trace can tell where an operation belongs.
+Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them are the
+parts that the table shows (`## forward ##`, ...) and each layer with its name in the model, so that
+a reader of the trace can see where an operation belongs.
 """
 
 import os
@@ -31,7 +31,7 @@ from resnext_bench.worker.training import Training
 from resnext_bench.worker.witness import Witness
 
 WAIT, WARM_UP = 1, 2
-"""Steps before the profiler is on, and with it on but not kept: its first ones are its slowest."""
+"""Steps before the profiler is on, and those with it on that are dropped, as they are slowest."""
 _NEXT: Final = {
     Mark.BATCH: "copy",
     Mark.READY: "forward",
@@ -39,15 +39,15 @@ _NEXT: Final = {
     Mark.BACKWARD: "optimizer",
     Mark.OPTIMIZER: "next batch",
 }
-"""What begins at each mark."""
+"""The part that begins at each mark."""
 _MOST_ROOM: Final = 1 / 8
-"""Of the free memory, for all ranks of a node."""
+"""Most of the free memory to use, for all ranks of a node."""
 _ROOM_PER_STEP: Final = 2
-"""Times the parameters that a step of the profiler scatters at most; 1.6 were seen in bf16."""
+"""Memory that a profiled step scatters at most, in parameter sizes; 1.6 was seen in bf16."""
 
 
 def profile_facts(rank: Rank, training: Training, facts: RankFacts) -> RankFacts:
-    """What is known of the rank, and its trace; one that cannot be written costs no more than it.
+    """Return the rank's facts with its trace; if it cannot be written, only the trace is lost.
 
     It is written after the last step, so that no other rank waits for this one.
     """
@@ -59,7 +59,7 @@ def profile_facts(rank: Rank, training: Training, facts: RankFacts) -> RankFacts
 
 
 def profile(rank: Rank, training: Training) -> Profiled:
-    """Train for some more steps under the profiler and keep this rank's trace."""
+    """Train for a few more steps under the profiler, and keep this rank's trace."""
     config = rank.job.config
     recorded = record(
         training,
@@ -84,11 +84,11 @@ class Recorded:
 
     trace: Path
     step_ms: float
-    """Mean of the steps that are in it."""
+    """Mean of the steps in it."""
 
 
 def make_room(parameters: int, steps: int) -> int:
-    """Have memory for so many profiled steps of a model of so many bytes; returns the bytes.
+    """Allocate room for the profiled steps of a model of `model` bytes; return its bytes.
 
     The profiler keeps a little for each operator, somewhere in the room that a freed gradient has
     left behind; the next gradient no longer fits there, and the heap has to grow. Resnext50 grew by
@@ -130,7 +130,7 @@ def record(training: Training, *, folder: Path, name: str, active: int, compiled
 
 @contextmanager
 def _cleared(folder: Path, name: str, before: set[Path]) -> Iterator[None]:
-    """Leave no part of a trace that cannot be written."""
+    """Remove a part of a trace that cannot be written."""
     try:
         with writing(folder):
             yield
@@ -146,7 +146,7 @@ def _activities(device: torch.device) -> list[ProfilerActivity]:
 
 
 def _folder(rank: Rank) -> Path:
-    """Where the first rank's run is, in the runs folder of this rank's own node."""
+    """Return the first rank's run folder in the runs folder of this rank's own node."""
     lead = group.from_lead(rank.job.run_id)
     folder = Path(rank.job.root) / lead / "profile"
     with writing(folder):
@@ -155,7 +155,7 @@ def _folder(rank: Rank) -> Path:
 
 
 class Parts:
-    """Marks that begin and end named parts of a step in the trace, where else a clock stands."""
+    """Marks that begin and end named parts of a step in the trace; it replaces a clock."""
 
     def __init__(self, profiler: torch.profiler.profile, device: torch.device) -> None:
         self._profiler, self._device = profiler, device
@@ -183,14 +183,14 @@ class Parts:
         self._begin(_NEXT[mark])
 
     def mean_step_ms(self, active: int) -> float:
-        """Of the steps that are in the trace."""
+        """Return the mean of the steps in the trace."""
         ends = self._ends[-active - 1 :]
         return 1e3 * (ends[-1] - ends[0]) / active
 
 
 @contextmanager
 def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
-    """Every layer's forward stands in the trace by its name; compiled layers are fused."""
+    """Name every layer's forward in the trace; compiled layers are fused."""
     handles = []
     layers = () if compiled else _layers(module, "", set())
     for name, layer in layers:
@@ -206,9 +206,9 @@ def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
 
 
 def _layers(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
-    """Modules without children, each once, but for what takes no hooks or would lose its speed.
+    """List modules without children, each once, except those that hooks would break or slow down.
 
-    TorchScript's modules refuse hooks; in those that are compiled a hook is compiled anew.
+    TorchScript's modules refuse hooks; a hook in a compiled module is compiled as well.
     """
     if module in seen or _is_closed(module):
         return

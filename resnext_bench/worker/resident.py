@@ -1,10 +1,10 @@
 """One rank of a resident side: `python -m resnext_bench.worker.resident SESSION_FOLDER`.
 
 Built once, it trains in blocks whenever its side holds the token and sleeps in between. Batches
-that a loader made ready in the pause would hide how slow it is, so a block begins by throwing them
-away, unless its token says otherwise. Its first step meets caches and clocks that the other side
-left behind and is not counted. A block in which each step takes two batches, or which takes them
-of a second loader, stands beside the others: the next one begins where it began.
+that a loader prepared in the pause would hide how slow it is, so a block begins by discarding them,
+unless its token says otherwise. Its first step sees caches and clocks that the other side left
+behind and is not counted. A block in which each step takes two batches, or takes them from a second
+loader, is kept apart: the next block begins where it began.
 """
 
 import os
@@ -35,7 +35,7 @@ from resnext_bench.worker.training import Training, build_model
 
 @dataclass(kw_only=True, slots=True)
 class _Side:
-    """What a rank carries from block to block."""
+    """What a rank keeps from block to block."""
 
     rank: Rank
     training: Training
@@ -52,7 +52,7 @@ def run_rank(
     clock: HostClock | None = None,
     build: Callable[[RunConfig, torch.device], nn.Module] = build_model,
 ) -> None:
-    """Build, then follow the token to the end.
+    """Build the side, then follow the token to the end.
 
     `clock` replaces the device's own, and `build` what makes the model: for tests and the lab.
     """
@@ -76,7 +76,7 @@ def run_rank(
 
 
 def _longest_window(job: Job) -> int:
-    """Events of one window are read before the next begins, so a block's worth of them do."""
+    """Return the longest window: events are read before the next begins, so one block is enough."""
     return max(job.config.warm_up, job.block_room)
 
 
@@ -101,13 +101,13 @@ def _follow_token(side: _Side, progress: Progress) -> None:
 
 
 SETTLE_STEP_S, SETTLE_S, SETTLE_LOADER_S = 0.01, 1.0, 10.0
-"""A loader has a queue to fill; what is busy after so long will not stop."""
+"""Longest wait for a loader that fills its queue; what is busy after that will not stop."""
 
 
 def settle(most_s: float) -> None:
     """Wait until this process is idle: loaders fill their queues before the token is passed on.
 
-    Those in processes of their own, too.
+    This includes loaders in processes of their own.
     """
     deadline = time.monotonic() + most_s
     pids = descendants([os.getpid()])
@@ -121,7 +121,7 @@ def settle(most_s: float) -> None:
 def _warm_up(side: _Side) -> int:
     """Return the shortest step of the later half, in ns: blocks must last long enough.
 
-    Beside a loader the mean step, as batches come in bursts: many processes end together.
+    With a loader it is the mean step, as batches come in bursts: many processes finish together.
     """
     config = side.rank.job.config
     steps = config.warm_up
@@ -160,9 +160,9 @@ def _block(side: _Side, token: int) -> int:
 
 
 def _played(side: _Side, training: Training, steps: int) -> dict[str, list[int]]:
-    """Columns of one step and the timed ones, numbered on from those that were kept.
+    """Return columns of one step and the timed ones, numbered after those that were kept.
 
-    The first one lasts from the start of the window, and with it what was thrown away.
+    The first one starts with the window, and so includes what was discarded.
     """
     clock, numbers = side.clock, range(side.done, side.done + 1 + steps)
     run_steps(training, clock, side.evidence.witness, side.done, len(numbers))
@@ -171,14 +171,14 @@ def _played(side: _Side, training: Training, steps: int) -> dict[str, list[int]]
 
 
 def _every_second(batches: Batches) -> Iterator[Batch]:
-    """What a training takes that is twice as fast, in the time in which this one takes one."""
+    """Yield every second batch, as training that is twice as fast would take two in this time."""
     while True:
         next(batches)
         yield next(batches)
 
 
 def _throw_away(job: Job, training: Training) -> None:
-    """All batches that a loader has made ready."""
+    """Discard all batches that a loader has ready."""
     threads = job.config.loader_threads
     if training.other and training.batches is training.other:
         threads = job.other_threads

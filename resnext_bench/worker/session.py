@@ -1,4 +1,4 @@
-"""One rank from joining the group to handing over its samples."""
+"""Runs one rank, from joining the group to handing over its samples."""
 
 import os
 import platform
@@ -53,9 +53,10 @@ def set_up(
     progress: "Progress",
     build: Callable[[RunConfig, torch.device], nn.Module] = build_model,
 ) -> Training:
-    """Open the data, join the group, build the model by `build`.
+    """Open the data, join the group, and build the model with `build`.
 
-    A loader may fork: before this process has connections, threads and a model to share.
+    Data comes first, as a loader may fork, before this process has connections, threads and a
+    model.
     """
     job = rank.job
     precision.apply(job.config)
@@ -73,7 +74,7 @@ def set_up(
 
 
 def _second(rank: Rank, device: torch.device) -> Batches | None:
-    """The second loader, where there is one."""
+    """Open the second loader, where there is one."""
     job = rank.job
     if not job.other_threads:
         return None
@@ -90,11 +91,11 @@ def _join(rank: Rank, device: torch.device) -> None:
 
 
 STEPS_BEFORE_WINDOW = 3
-"""Warm-up steps kept for the moments before the window."""
+"""Warm-up steps that are left for right before the window."""
 
 
 class Progress:
-    """Says in the rank file what is going on, and keeps how long it took."""
+    """Writes the present phase into the rank file, and keeps how long it took."""
 
     def __init__(self, file: RankFile) -> None:
         self._file = file
@@ -102,7 +103,7 @@ class Progress:
 
     @contextmanager
     def __call__(self, phase: Phase) -> Iterator[None]:
-        """Spend the body in `phase`."""
+        """Run the body in `phase`."""
         self._file.phase = phase
         start = time.perf_counter()
         yield
@@ -140,9 +141,9 @@ def _measure(rank: Rank, training: Training, progress: Progress) -> tuple[Sample
 
 
 def warm_up(training: Training, clock: HostClock, evidence: Evidence, config: RunConfig) -> None:
-    """Steps before the first timed one.
+    """Run the steps before the first timed one.
 
-    Checksums take a while, in which queues fill and GPUs slow down: real steps come after them.
+    Checksums take a while, in which queues fill and GPUs slow down, so real steps follow them.
     """
     steps = config.warm_up
     early = steps - min(STEPS_BEFORE_WINDOW, steps - 1)
@@ -161,7 +162,7 @@ def samples_of(
     window_ns: int,
     losses: list[float],
 ) -> Samples:
-    """The rank's share of the session's result."""
+    """Return the rank's share of the session's result."""
     first = rank.job.config.warm_up
     return Samples(
         rank=rank.rank,
@@ -178,7 +179,7 @@ def samples_of(
 
 
 def hand_over(rank: Rank, samples: Samples, facts: RankFacts, device: torch.device) -> None:
-    """Through the process group, as the nodes may not share a file system."""
+    """Hand over through the process group, as the nodes may not share a file system."""
     mine = (msgspec.msgpack.encode(samples), msgspec.msgpack.encode(facts))
     everybody = group.gather(mine, rank.rank)
     if everybody is None:

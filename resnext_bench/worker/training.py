@@ -1,4 +1,4 @@
-"""Everything the step loop needs, put together from a configuration."""
+"""Assembles everything that the step loop needs from a configuration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:
-    """One model in training. The loop reads it and changes nothing but the parameters."""
+    """A model in training. The loop reads it and changes only the parameters."""
 
     engine: Engine
     module: nn.Module
@@ -32,10 +32,10 @@ class Training:
     amp_dtype: torch.dtype | None
     batches: Batches
     other: Batches | None = None
-    """Those of a second loader, for what that would come to."""
+    """Batches of a second loader, to measure its effect."""
 
     def autocast(self) -> torch.autocast:
-        """Mixed precision for forward and loss; backward follows the types of forward."""
+        """Return the autocast context of forward and loss; backward uses forward's types."""
         return torch.autocast(
             self.device.type,
             dtype=self.amp_dtype or torch.bfloat16,
@@ -46,9 +46,9 @@ class Training:
 def build_model(
     config: RunConfig, device: torch.device, spec: Architecture | None = None
 ) -> nn.Module:
-    """The network on its device and in its format; seeded, so that all ranks start equal.
+    """Build the network on its device and in its format, seeded so that all ranks start equal.
 
-    `spec` stands in for the one that the configuration names.
+    `spec` replaces the one that the configuration names.
     """
     make = maker(config) if spec is None else partial(build, spec)
     make = make or partial(build, formed(config.model, config.form, config.classes))
@@ -61,7 +61,7 @@ def build_model(
 def assemble(
     config: RunConfig, module: nn.Module, batches: Batches, device: torch.device
 ) -> Training:
-    """Engine, loss and optimizer around a model, which takes bytes where batches are of bytes."""
+    """Put engine, loss and optimizer around a model, which takes bytes if batches are bytes."""
     called = module
     if config.pixels == "uint8":
         called = _with_first(_first_operation(config, device), module)
@@ -76,21 +76,21 @@ def assemble(
 
 
 class _After(nn.Module):
-    """A model after an operation that is no module."""
+    """A model preceded by an operation that is not a module."""
 
     def __init__(self, first: Normalise, network: nn.Module) -> None:
         super().__init__()
         self.first, self.network = first, network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Both, one after the other."""
+        """Run both, one after the other."""
         return self.network(self.first(images))  # type: ignore[no-any-return]
 
 
 def _with_first(first: Normalise, module: nn.Module) -> nn.Module:
-    """The model with an operation before it: by a hook, so that its modules and names stay.
+    """Put an operation before a model by a hook, so that its modules and names stay.
 
-    TorchScript's take no hooks: those are called by a module around them.
+    TorchScript's models take no hooks; a module around them calls the operation.
     """
     if isinstance(module, torch.jit.ScriptModule):
         return _After(first, module)
@@ -99,9 +99,9 @@ def _with_first(first: Normalise, module: nn.Module) -> nn.Module:
 
 
 def _first_operation(config: RunConfig, device: torch.device) -> Normalise:
-    """What makes floats of bytes.
+    """Return the operation that turns bytes into floats.
 
-    Networks of ours begin with a convolution, which under autocast takes its type at once.
+    Our networks begin with a convolution, which takes the autocast type at once.
     """
     mixed = foreign(config.model) is None and config.amp_dtype != "none"
     return Normalise(

@@ -1,4 +1,4 @@
-"""What a worker ran with."""
+"""Versions and device that a worker ran with."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +9,7 @@ from resnext_bench.machine.inventory import inspect
 
 
 def versions() -> dict[str, str]:
-    """Versions that change numbers, by name; what is not there is left out."""
+    """Return versions that can change figures, by name; what is not installed is left out."""
     found = {"torch": str(torch.__version__), "cuda": torch.version.cuda or ""}
     if torch.backends.cudnn.is_available():
         found["cudnn"] = str(torch.backends.cudnn.version())
@@ -32,7 +32,7 @@ def _version(package: str) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU's name, or the processor's."""
+    """Return the GPU's name, or the processor's."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return inspect().cpu_name

@@ -1,4 +1,4 @@
-"""Proof that a window was training: finite losses, new batches, changed parameters, formats."""
+"""Collects proof that a window was training: losses, new batches, changed parameters, formats."""
 
 import zlib
 from collections.abc import Callable
@@ -15,9 +15,9 @@ CHANNELS = 3
 
 
 class Witness:
-    """Keeps each step's loss and the sums of its first image on the device, for later.
+    """Keeps each step's loss and the sums of its first image on the device for later.
 
-    A sum for each channel: of one alone some collide in a long run of small images.
+    There is a sum for each channel, as single sums collide in a long run of small images.
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -25,46 +25,46 @@ class Witness:
         self._sums = torch.zeros(steps, CHANNELS, device=device)
 
     def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
-        """Two small device operations, no wait."""
+        """Run two small device operations, without waiting."""
         with torch.no_grad():
             self._losses[step] = loss
             self._sums[step] = images[0].sum((1, 2))
 
     def losses(self, steps: range) -> list[float]:
-        """Losses of these steps; waits for the device."""
+        """Return the losses of these steps; this waits for the device."""
         values: list[float] = self._losses[steps.start : steps.stop].tolist()
         return values
 
     def distinct_batches(self, steps: range) -> int:
-        """Different first images among these steps."""
+        """Count different first images among these steps."""
         return len({tuple(sums) for sums in self._sums[steps.start : steps.stop].tolist()})
 
 
 class Sees(Protocol):
-    """Who looks at each step of the loop."""
+    """An observer of each step of the loop."""
 
     def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
         """Called between forward and backward; must not wait for the device."""
 
 
 class FirstImages:
-    """Sees as a witness does, and keeps the images where it is told to."""
+    """A witness that also keeps the images if it is told to."""
 
     def __init__(self, witness: Witness, *, keep: bool) -> None:
         self._witness, self._keep = witness, keep
         self.images: torch.Tensor | None = None
 
     def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
-        """As the witness; a copy is kept, as loaders may use a batch's memory again."""
+        """Observe like a witness, and keep a copy, as loaders may reuse a batch's memory."""
         self._witness.see(step, images, loss)
         if self._keep:
             self.images = images.detach().clone(memory_format=torch.preserve_format)
 
 
 def fewest_distinct(steps: int) -> int:
-    """How many distinct first images an honest pipeline shows at least.
+    """Return the fewest distinct first images of an honest pipeline.
 
-    A random crop never repeats, in no epoch; one in ten is left for sums that collide.
+    A random crop never repeats in any epoch; one in ten is allowed for sums that collide.
     """
     return max(1, int(0.9 * steps))
 
@@ -77,17 +77,17 @@ class Checksums:
 
     @property
     def digest(self) -> str:
-        """One word for all parameters: equal on two ranks exactly when every byte is."""
+        """Return one digest of all parameters: equal on two ranks exactly when every byte is."""
         joined = ",".join(f"{name}={value:08x}" for name, value in self.by_name.items())
         return f"{zlib.crc32(joined.encode()):08x}"
 
     def unchanged_in(self, later: "Checksums") -> tuple[str, ...]:
-        """Names of the parameters with the same bytes in both."""
+        """List the parameters with the same bytes in both."""
         return tuple(name for name, value in self.by_name.items() if later.by_name[name] == value)
 
 
 def checksums(module: nn.Module) -> Checksums:
-    """Read every trainable parameter back and sum it up; for outside the window."""
+    """Read every trainable parameter back and sum it up, outside the window."""
     return Checksums(
         by_name={
             name: _crc(parameter)
@@ -103,10 +103,10 @@ def _crc(parameter: nn.Parameter) -> int:
 
 
 class UseProbe:
-    """Which parameters get a gradient, and which one that moves them.
+    """Finds which parameters get a gradient, and which get one that changes them.
 
-    An honest model may have parameters that its loss ignores, and such whose gradient is zero by
-    nature but for rounding, as a bias before a norm.
+    An honest model may have parameters that its loss ignores, and some whose gradient is zero apart
+    from rounding, as a bias before a norm.
     """
 
     def __init__(self, module: nn.Module, moves: "Moves | None" = None) -> None:
@@ -128,26 +128,26 @@ class UseProbe:
 
     @property
     def idle(self) -> set[str]:
-        """Those with a gradient that is zero, or too small to change a value of their type."""
+        """List those with a gradient that is zero, or too small to change a value of their type."""
         return {name for name, moved in self._moved.items() if not bool(moved)}
 
     def stop(self) -> None:
-        """Take the hooks off: nothing of this is left in the timed window."""
+        """Remove the hooks, so that nothing of this is left in the timed window."""
         for handle in self._handles:
             handle.remove()
 
 
 Moves = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Whether a parameter's gradient changes any of its values, as a flag on the device."""
+"""Computes whether a gradient changes any value of its parameter, as a flag on the device."""
 
 
 def moves_by(
     optimizer: str, rate: float, momentum: float, scale: Callable[[], float] = lambda: 1.0
 ) -> Moves:
-    """What an optimizer makes of gradients, which are multiplied by `scale`.
+    """Return what an optimizer makes of gradients, which are multiplied by `scale`.
 
-    AdamW divides gradients by their size: any that is not zero counts. SGD's steps grow with its
-    momentum; weight decay is left out, as it is no gradient.
+    AdamW divides gradients by their size, so any that is not zero counts. SGD's steps grow with its
+    momentum; weight decay is left out, as it is not a gradient.
     """
 
     def any_gradient(_: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -164,7 +164,7 @@ def moves_by(
 
 
 def format_of(tensor: torch.Tensor) -> str:
-    """NHWC or NCHW, read from the strides; "either" where both are the same bytes."""
+    """Return NHWC or NCHW by the strides; "either" where both are the same bytes."""
     channels_last = tensor.is_contiguous(memory_format=torch.channels_last)
     contiguous = tensor.is_contiguous()
     if channels_last and contiguous:
@@ -173,7 +173,7 @@ def format_of(tensor: torch.Tensor) -> str:
 
 
 class FormatProbe:
-    """Memory formats seen in training: convolution weights, their gradients, the input."""
+    """Records the memory formats in training: convolution weights, their gradients, the input."""
 
     def __init__(self, module: nn.Module) -> None:
         self.gradients: set[str] = set()
@@ -189,18 +189,18 @@ class FormatProbe:
             self.gradients.add(format_of(weight.grad))
 
     def stop(self) -> None:
-        """Take the hooks off: nothing of this is left in the timed window."""
+        """Remove the hooks, so that nothing of this is left in the timed window."""
         for handle in self._handles:
             handle.remove()
 
     @property
     def weight_format(self) -> str:
-        """The one format of all convolution weights that have one, or "mixed"; "" without any."""
+        """The common format of all convolution weights that have one, "mixed", or ""."""
         return _common({format_of(weight) for weight in self._weights}) if self._weights else ""
 
     @property
     def gradient_format(self) -> str:
-        """The one format of all gradients seen, or "mixed"."""
+        """The common format of all gradients seen, or "mixed"."""
         return _common(self.gradients)
 
 

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "r"
 
 
-TOLD = "train is taken of train and val; --split chooses (in "
+TOLD = "train is taken of train and val; --split chooses another (in "
 
 
 def test_check_and_pack(typed: Typed, root: Path) -> None:

@@ -29,7 +29,7 @@ def test_bounds_are_allowed() -> None:
 def test_no_whole_number_within_bounds(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         whole("--n", 2, 1000)(text)
-    assert str(refused.value) == f"--n {text}: a whole number from 2 to 1,000 is needed"
+    assert str(refused.value) == (f"--n {text}: a whole number from 2 to 1,000 is needed")
 
 
 def test_without_a_highest() -> None:

@@ -87,7 +87,10 @@ def test_what_may_be_there(model: str) -> None:
         ("broken:Net", "{here}/broken.py, line 2: expected ':'"),
         ("torchvision:resnet19", "no such model; the nearest are resnet18"),
         ("torchvision:zzzzzz", "no such model; see its docs"),
-        ("torchvision:deeplabv3_resnet50", "that is for segmentation; a classifier of images"),
+        (
+            "torchvision:deeplabv3_resnet50",
+            "that model is for segmentation; an image classifier",
+        ),
         ("timm:resnet51", "no such model; the nearest are resnet"),
     ],
 )
@@ -113,7 +116,7 @@ def test_what_is_not_there(model: str, words: str, here: Path) -> None:
 def test_a_file_in_the_place_of_a_module(model: str, meant: str) -> None:
     with pytest.raises(UsageError) as error:
         require_model(model)
-    assert str(error.value) == f"--model {model}: a module is named without .py; {meant}"
+    assert str(error.value) == f"--model {model}: name the module without .py: {meant}"
 
 
 def test_a_module_that_is_called_py(here: Path) -> None:

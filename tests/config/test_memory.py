@@ -30,7 +30,7 @@ def test_tensors_beyond_all_memory_are_refused() -> None:
         require(needed - 0.1, batch_size=64)
     assert str(refused.value) == (
         f"--batch-size 64 of 224 x 224: the tensors of a rank take {needed:.1f} GiB by "
-        f"calculation, and this machine has {needed - 0.1:.1f}; give a smaller one, or "
+        f"calculation, but this machine has {needed - 0.1:.1f}; give a smaller batch, or "
         "--batch-size auto"
     )
 

@@ -67,7 +67,7 @@ def test_models_of_our_own_campaigns_are_named_as_a_users_are() -> None:
         ("timm/resnet18", "did you mean timm:resnet18?"),
         ("torchvison:resnet18", "did you mean torchvision?"),
         ("mynett:Net", "no module mynett, neither installed nor in {here}; did you mean mynet?"),
-        ("zzz:Net", "start where it lies, or set PYTHONPATH"),
+        ("zzz:Net", "start in the folder that holds it, or set PYTHONPATH"),
         ("resnext_bench.mine:Net", "resnext_bench is a package of this program; give yours"),
         ("resnext_bench.labs:Net", "resnext_bench is a package of this program; give yours"),
     ],

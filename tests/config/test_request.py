@@ -50,7 +50,7 @@ def test_a_file_has_types() -> None:
     [
         ({"stepz": 3}, "unknown option --stepz; did you mean --steps?"),
         ({"batchsize": 3}, "unknown option --batchsize; did you mean --batch-size?"),
-        ({"qqq": 3}, "unknown option --qqq; see run --help"),
+        ({"qqq": 3}, "unknown option --qqq; run --help lists all options"),
         ({"classes": 3}, "unknown option --classes"),
         ({"amp_dtype": "bf17"}, "--amp-dtype bf17: choose from none, bf16, fp16"),
         ({"optimizer": "q"}, "--optimizer q: choose from sgd, adamw"),

@@ -104,7 +104,10 @@ def test_a_quota_counts_and_not_the_mask() -> None:
     machine = made_machine(cores=64, usable=4)
     config = resolved(machine, nodes=2).config
     assert (config.threads, config.loader_threads) == (1, 1)  # 2 of 4 cores a rank
-    words = "5 nodes x 1 processes = 5 ranks, but only 4 CPU cores may be used"
+    words = (
+        "5 nodes x 1 processes = 5 ranks, but each needs a CPU core of its own and only 4 "
+        "may be used"
+    )
     assert words in refused(CannotHere, machine, nodes=5)
 
 
@@ -195,20 +198,27 @@ def test_a_global_batch_leads_to_itself_too() -> None:
 )
 def test_a_global_batch_that_does_not_divide(total: int, nearest: str) -> None:
     text = refused(UsageError, EIGHT, global_batch_size=total)
-    assert f"--global-batch-size {total} does not divide over 8 ranks (1 nodes x 8)" in text
+    assert f"--global-batch-size {total} is not divisible by 8 ranks (1 nodes x 8)" in text
     assert nearest in text
 
 
 def test_two_batches_that_disagree() -> None:
     text = refused(UsageError, EIGHT, global_batch_size=64, batch_size=9)
-    assert "64 over 8 ranks is 8 per rank, but --batch-size 9 is given too" in text
+    assert "64 over 8 ranks is 8 per rank, which contradicts --batch-size 9; give only" in text
     assert resolved(EIGHT, global_batch_size=64, batch_size=8).config.batch_size == 8
 
 
 @pytest.mark.parametrize(
     ("machine", "request_", "words"),
     [
-        (laptop(), {"nodes": 3}, "3 nodes x 1 processes = 3 ranks, but only 2 CPU cores"),
+        (
+            laptop(),
+            {"nodes": 3},
+            (
+                "3 nodes x 1 processes = 3 ranks, but each needs a CPU core of its own and only 2 "
+                "may"
+            ),
+        ),
         (laptop(), {"nproc_per_node": 3}, "lower --nodes or --nproc-per-node"),
         (laptop(), {"device": "cuda"}, "--device cuda: no NVIDIA GPU is visible here"),
         (ONE_GPU, {"nproc_per_node": 2}, "--nproc-per-node 2: only 1 GPU here; give at most 1"),
@@ -413,7 +423,7 @@ def test_a_member_has_all_the_cores_it_was_given() -> None:
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"nodes": 3}, "--nodes 3: torchrun has started 2 nodes x 2 ranks; leave it out"),
+        ({"nodes": 3}, "--nodes 3: torchrun has started 2 nodes x 2 ranks; leave the option out"),
         ({"nproc_per_node": 1}, "--nproc-per-node 1: torchrun has started"),
         ({"launcher": "deepspeed"}, "--launcher deepspeed: torchrun has started this rank already"),
         ({"port": 5}, "--port 5: torchrun has started this rank already"),
@@ -510,7 +520,7 @@ def test_classes_of_synthetic_batches_are_the_networks() -> None:
 def test_networks_without_batch_norm_learn_slower(model: str, rate: float) -> None:
     found = resolved(laptop(), model=model)
     assert found.config.learning_rate == pytest.approx(rate * 8 / 256)
-    assert whys(found)["learning_rate"] == f"{rate:g} x 8 / 256 images a step"
+    assert whys(found)["learning_rate"] == f"{rate:g} x 8 / 256 images per step"
 
 
 def test_forms_of_a_block() -> None:

@@ -264,7 +264,7 @@ def test_a_rank_that_went_without_a_word(folder: SessionFolder) -> None:
     agent(folder, 0, "[launch.py:259:sigkill_handler] [...] exits with return code = 1")
     found = find_failure(folder, [1])
     assert found.rank == 1
-    assert found.what.startswith("rank 1: ended without a word in step 5 of 7; SIGKILL is")
+    assert found.what.startswith("rank 1: ended without a message in step 5 of 7; SIGKILL is")
 
 
 def test_the_silent_rank_is_found_where_the_others_were_ended_before_they_spoke(
@@ -277,7 +277,7 @@ def test_the_silent_rank_is_found_where_the_others_were_ended_before_they_spoke(
     agent(folder, 0, "[launch.py:259:sigkill_handler] [...] exits with return code = -9")
     found = find_failure(folder, [247])
     assert found.rank == 1
-    assert found.what.startswith("rank 1: ended without a word in step 5 of 7; SIGKILL is")
+    assert found.what.startswith("rank 1: ended without a message in step 5 of 7; SIGKILL is")
 
 
 @pytest.mark.parametrize("said", ["", "Stack (most recent call first):\n"])

@@ -95,7 +95,7 @@ def test_another_process_is_named_and_its_death_frees_the_machine(path: Path) ->
             pass
         first, second = str(refusal.value).splitlines()
         assert refusal.value.why == first
-        assert f"process {program.pid} began to measure here at " in first
+        assert f"process {program.pid} started measuring here at " in first
         assert first.endswith(": a long run")
         assert second.endswith(f"kill {program.pid}")
         program.kill()

@@ -158,8 +158,14 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
         ),
         ({"WORLD_SIZE": "8"}, "WORLD_SIZE is set but not RANK, LOCAL_RANK, LOCAL_WORLD_SIZE,"),
         ({"LOCAL_RANK": "1"}, "LOCAL_RANK is set but not RANK, WORLD_SIZE,"),
-        (without(TORCHRUN, "MASTER_PORT"), "but not MASTER_PORT: start it by torchrun, or unset R"),
-        (without(SRUN, "SLURM_LOCALID"), "but not SLURM_LOCALID: start it by srun, or unset SLURM"),
+        (
+            without(TORCHRUN, "MASTER_PORT"),
+            ("but not MASTER_PORT: start it with torchrun, or unset R"),
+        ),
+        (
+            without(SRUN, "SLURM_LOCALID"),
+            ("but not SLURM_LOCALID: start it with srun, or unset SLURM"),
+        ),
         (
             {"SLURM_STEP_ID": "0", "SLURM_PROCID": "1"},
             "SLURM_STEP_ID and SLURM_PROCID are set but not SLURM_STEP_NUM_TASKS, SLURM_LOCALID",

@@ -80,7 +80,9 @@ def test_drop_reads_no_sample_twice_and_leaves_out_as_many_as_it_says(
     count: int, world: int, batch: int, seed: int
 ) -> None:
     if count < world * batch:
-        with pytest.raises(ValueError, match=f"{count} samples fill no batch of {world} ranks"):
+        with pytest.raises(
+            ValueError, match=(f"{count} samples do not fill one batch of {world} ranks")
+        ):
             made(count, world, batch, seed, "drop")
         return
     check_drop(made(count, world, batch, seed, "drop"))
@@ -176,7 +178,7 @@ def test_a_large_set_of_shards_is_read_nearly_from_front_to_back() -> None:
 
 
 def test_shards_must_hold_the_samples() -> None:
-    with pytest.raises(ValueError, match="5 samples in shards, 6 in all"):
+    with pytest.raises(ValueError, match="5 samples in shards, but 6 in all"):
         Share(count=6, batch_size=1, seed=0, shards=(2, 3))
 
 

@@ -252,8 +252,8 @@ def test_a_file_that_dali_alone_refuses_is_left_out_or_named(
     with opened("dali", ramp) as batches, pytest.raises(DataError) as error:
         list(islice(batches, 9))
     assert str(error.value) == (
-        f"{ramp.root / ramp.files[5]} cannot be decoded by DALI (Invalid sample_type: 0), but by"
-        " PIL, which checked it; convert it, or use --pipeline torchvision or --bad-files skip"
+        f"{ramp.root / ramp.files[5]} cannot be decoded by DALI (Invalid sample_type: 0), although "
+        "PIL can; convert it, or use --pipeline torchvision or --bad-files skip"
     )
     with opened("torchvision", ramp) as batches:
         list(islice(batches, 9))

@@ -126,7 +126,7 @@ def test_what_cannot_be_chosen(tmp_path: Path) -> None:
     assert said.endswith("add --split none if test and train are classes")
     made(tmp_path / "none", "val/cat/0.jpg", "test/cat/1.jpg")
     assert say(tmp_path / "none").endswith(
-        "none holds val and test, but no train; choose, as --split val"
+        "none holds val and test, but no train; choose one, such as --split val"
     )
     made(tmp_path / "two", *TWO, "val/cat/2.jpg")
     assert say(tmp_path / "two", "foo").endswith("two holds train and val; name one of these")
@@ -137,7 +137,9 @@ def test_shards_of_splits_in_folders(tmp_path: Path) -> None:
     made(tmp_path, "train/0.tar", "train/1.tar", "val/0.tar")
     folder = read(tmp_path)
     assert folder.files == ("0.tar: 1.jpg", "1.tar: 1.jpg")
-    assert folder.notes == (f"train is taken of train and val; --split chooses (in {tmp_path})",)
+    assert folder.notes == (
+        (f"train is taken of train and val; --split chooses another (in {tmp_path})"),
+    )
     assert read(tmp_path, "val").root == tmp_path / "val"
 
 
@@ -147,7 +149,7 @@ def test_shards_of_splits_in_one_folder(tmp_path: Path) -> None:
     assert len(folder.files) == 2
     assert folder.split == "train", "the root does not say it"
     assert folder.notes == (
-        "train is taken of the shards of train and val; --split chooses (2 of 3 shards)",
+        "train is used of the shards of train and val; --split chooses another (2 of 3 shards)",
     )
     assert beside_shards(folder).by_extension == {}, "another split's are no leftovers"
     assert read(tmp_path, "validation").files == ("imagenet-val-0.tar: 1.jpg",)
@@ -162,4 +164,6 @@ def test_shards_of_tfds_lie_in_one_folder(tmp_path: Path) -> None:
     (tmp_path / "imagenet2012-train.tfrecord-00000-of-00001").unlink()
     assert read(tmp_path).split is None, "where there is one alone, nothing is chosen"
     write_records(tmp_path / "x-test.tfrecord-00000-of-00001", [example(b"1", 0)])
-    assert "shards of val and test, but none of train; choose, as --split val" in say(tmp_path)
+    assert ("shards of val and test, but none of train; choose one, such as --split val") in say(
+        tmp_path
+    )

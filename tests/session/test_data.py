@@ -62,7 +62,10 @@ def test_a_folder_of_one_class_trains_a_head_of_two(tmp_path: Path) -> None:
     data = prepare_data({"data": str(tmp_path)}, LAPTOP, quiet)
     assert data is not None
     assert data.notes == (
-        "the images are of one class: the model has two, as a loss over one trains nothing",
+        (
+            "all images are of one class: the model has two, as a loss over a single class trains "
+            "nothing"
+        ),
     )
     assert resolve({"data": str(tmp_path)}, LAPTOP, data.facts).config.classes == 2
     assert record_of(data).classes == 1
@@ -132,7 +135,7 @@ def test_own_shards(shards: Path) -> None:
     assert facts == data.facts
     assert (facts.root, facts.classes) == (str(shards), 2)
     assert data.images.labels == [0, 1, 0, 1]
-    assert data.notes == ("class numbers begin at 1 in the shards: counted from there",)
+    assert data.notes == ("class numbers in the shards begin at 1, and are counted from there",)
     assert record_of(data).format == "tfrecord"
     sent = msgspec.json.encode(data.images)
     assert msgspec.json.decode(sent, type=ImageList) == data.images, "as the ranks read it"

@@ -302,7 +302,7 @@ def test_reasons_that_are_not_told(played: Played) -> None:
     names = "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
     record, text = played(without(*names))
     assert record.status == "ok"
-    assert "note the driver does not say what holds clocks down" in text
+    assert "note the driver does not report what holds clocks down" in text
     assert "1,980 MHz" in text
 
 

@@ -90,7 +90,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
         program.send_signal(number)
         _, said = program.communicate(timeout=END_S)
     assert program.returncode == code, said
-    assert "no session was complete, so there is nothing to go on with" in said
+    assert "no session was complete, so there is nothing to resume" in said
     assert the_comparison(tmp_path / "runs")["status"] == "interrupted"
     assert left_over(tmp_path) == []
 
@@ -114,7 +114,7 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         wait_until(lambda: bool(list(tmp_path.glob("runs/*/*/session-1"))), 60)
         second = run(*TINY, "--a", "", "--b", "", cwd=tmp_path)
         assert second.returncode == 5
-        assert f"process {program.pid} began to measure here at " in second.stderr
+        assert f"process {program.pid} started measuring here at " in second.stderr
         assert "wait for it" in second.stderr
 
 

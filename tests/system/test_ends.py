@@ -103,7 +103,7 @@ def test_a_lack_of_memory_is_one_line(tmp_path: Path) -> None:
     most = ("--image-size", "4096", "--batch-size", "1000000", "--pipeline", "synthetic")
     refused = run("run", *SMALL, *most, cwd=tmp_path)
     assert refused.returncode == 5
-    assert "GiB by calculation, and this machine has" in refused.stderr
+    assert "GiB by calculation, but this machine has" in refused.stderr
     done = run("run", *SMALL, *most, "--model", "torchvision:resnet18", cwd=tmp_path)
     assert done.returncode == 4
     told = " ".join(done.stdout.split())

@@ -91,7 +91,7 @@ def test_a_profiled_run_ends_in_its_report(tmp_path: Path) -> None:
     assert done.returncode in (0, 3), done.stderr
     run_id = done.stdout.rpartition("resnext-bench trace report ")[2].strip()
     assert (tmp_path / "runs" / run_id / "record.json").is_file()
-    for told in ("where a step goes on CPU", "by class", "convolutions by shape", "All of it: "):
+    for told in ("where a step goes on CPU", "by class", "convolutions by shape", "Full report: "):
         assert told in done.stdout
     port = free_port()
     words = ("trace", "open", run_id, "--with", "tensorboard", "--port", str(port))

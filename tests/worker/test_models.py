@@ -170,8 +170,8 @@ def test_weights_are_channels_last_where_asked() -> None:
     [
         ("torchvision:resnet19", "no such model; the nearest are resnet18"),
         ("torchvision:zzzzzz", "no such model; see its docs"),
-        ("torchvision:deeplabv3_resnet50", "for segmentation; a classifier of images is needed"),
-        ("torchvision:fasterrcnn_resnet50_fpn", "that is for detection"),
+        ("torchvision:deeplabv3_resnet50", "for segmentation; an image classifier is needed"),
+        ("torchvision:fasterrcnn_resnet50_fpn", "that model is for detection"),
         ("timm:resnet51", "no such model; the nearest are resnet"),
         ("timm:resnet50.nope", "(leave .nope out)"),
     ],
@@ -196,7 +196,7 @@ def test_the_users_own(nets: Path) -> None:
         ("Nets.smal", "no Nets.smal in {file}; the nearest is small"),
         ("built", "built is built already; name its class, or a function that builds it"),
         ("value", "value is an int and cannot be called"),
-        ("number", "gave an int where a torch.nn.Module is needed"),
+        ("number", "gave an int instead of a torch.nn.Module"),
         ("bare", "has no parameters to train"),
     ],
 )
@@ -246,7 +246,7 @@ def test_more_logits_than_classes_train_with_a_note(nets: Path, model: str, call
     run_steps(training, HostClock(made_rank_file(nets, config)), Witness(9, CPU), 0, 1)
     (note,) = notes
     assert note.startswith("the model gives 1")
-    assert "logits where there are 8 classes: labels below 8 are valid, and its last" in note
+    assert "logits, but there are 8 classes: only labels below 8 are valid, and its last" in note
     assert called in note
 
 

@@ -28,17 +28,21 @@ _SIDES: Final = ("a", "b", "both", "script", *_OF_SCRIPTS, "a_runs", "b_runs")
 _OF_BLOCKS: Final = ("blocks", "block_steps")
 _OF_MEASURING: Final = ("design", *_OF_BLOCKS)
 _OF_BUDGET: Final = ("margin", "max_sessions", "max_minutes")
-_AGREED: Final = "was agreed before the first session; --resume goes on with what it was"
+_AGREED: Final = "was fixed before the first session; --resume keeps its value"
 _MOST_STEPS: Final = 2_000_000
-"""Times of as many steps are 100 MB for each rank."""
+"""The times of this many steps take 100 MB for each rank."""
 
 
 def compare_command(given: Mapping[str, Any]) -> int:
-    """Compare as asked, show the record, and return the exit code."""
+    """Compare both sides, show the record, and return the exit code."""
     require_alone("compare")
     root = runs_folder(given["output"])
     if minutes := given["wait"]:
-        refuse(given, ("a_runs", "b_runs"), "measures nothing: there is nothing to wait for")
+        refuse(
+            given,
+            ("a_runs", "b_runs"),
+            "measures nothing, so there is nothing to wait for; leave --wait out",
+        )
         wait_until_free(minutes, say)
     form = format_of(given)
     with shown_when_interrupted(form), _display() as display:
@@ -57,7 +61,7 @@ def _display() -> "CompareDisplay":
 def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from resnext_bench.session.compare.opening import resume
 
-    refuse(given, _SIDES, "says what is compared; --resume goes on with the sides it had")
+    refuse(given, _SIDES, "says what is compared; --resume keeps the sides")
     refuse(given, (*_OF_BUDGET, *_OF_MEASURING), _AGREED)
     return resume(find(root, given["resume"]), inspect(), display)
 
@@ -73,7 +77,7 @@ def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from resnext_bench.session.compare.opening import Asked, compare
 
-    refuse(given, _OF_SCRIPTS, "is for a script of your own; name its command with --script")
+    refuse(given, _OF_SCRIPTS, "is for your own script; name its command with --script")
     a, b = _sides(given)
     _require_design(given)
     asked = Asked(
@@ -93,7 +97,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
     _require_design(given)
     if given["design"] == "auto":
-        why = "is for scripts that take turns: give --design duet (they call resnext_bench.step())"
+        why = "is for scripts that call resnext_bench.step() and take turns; give --design duet"
         refuse(given, _OF_BLOCKS, why)
     both = words_of(given["both"], "--both")
     a, b = (words_of(given[name] or "", f"--{name}") for name in ("a", "b"))
@@ -103,10 +107,12 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     revisions = given["a_rev"], given["b_rev"]
     if "" in revisions:  # an unset variable of a shell: never the working tree in silence
         name = "--a-rev" if revisions[0] == "" else "--b-rev"
-        raise UsageError(f'{name} "": a revision is needed; left out, it is the files as they are')
+        raise UsageError(
+            f'{name} "": a revision is needed; leave the option out to use the files as they are'
+        )
     if not any(revisions):
         _require_two(given)
-        refuse(given, ("repo",), "is for revisions; name one with --a-rev or --b-rev")
+        refuse(given, ("repo",), "is for Git revisions; name one with --a-rev or --b-rev")
     asked = AskedScript(
         script=(*script, *both),
         arguments=(a, b),
@@ -121,7 +127,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
 
 def _limits_of_scripts(given: Mapping[str, Any]) -> Limits:
-    """As of configurations; but the script's own length says how many blocks there are."""
+    """Return the limits; the length of the script decides how many blocks there are."""
     limits = _limits(given)
     pairs = limits.pairs if given["blocks"] is not None else 0
     return msgspec.structs.replace(limits, pairs=pairs, more_pairs=False, as_is=given["as_is"])
@@ -137,7 +143,7 @@ def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
 
     others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
     others += [name for name in _OF_BUDGET if name != "margin"]
-    refuse(given, others, "does not go with --a-runs and --b-runs: nothing is measured")
+    refuse(given, others, "cannot be combined with --a-runs and --b-runs, which measure nothing")
     asked = AskedStored(
         a=ids_of(given["a_runs"], "--a-runs"),
         b=ids_of(given["b_runs"], "--b-runs"),
@@ -173,14 +179,14 @@ def _limits(given: Mapping[str, Any]) -> Limits:
     blocks, block_steps = given["blocks"], given["block_steps"] or 0
     if blocks and blocks % 2:
         raise UsageError(
-            f"--blocks {blocks}: must be even, as blocks are played a b, b a: over both "
-            "turns what being second costs is equal for both sides"
+            f"--blocks {blocks}: must be even; blocks alternate a b, b a, so that each side is "
+            "second equally often"
         )
     steps = (blocks or 0) * block_steps
     if steps > _MOST_STEPS:
         raise UsageError(
-            f"--blocks {blocks} --block-steps {block_steps}: that is {steps:,} "
-            f"steps of a side in a session; at most {_MOST_STEPS:,} are kept"
+            f"--blocks {blocks} --block-steps {block_steps}: that makes {steps:,} steps per side "
+            f"and session; at most {_MOST_STEPS:,} can be stored"
         )
     return Limits(
         margin_percent=given["margin"],

@@ -14,7 +14,7 @@ from resnext_bench.wording import count_of
 
 
 class CompareDisplay(RunDisplay):
-    """A line for each session that has ended, and one that moves for the present one."""
+    """Prints a line for each session that has ended, and shows the present one in a live line."""
 
     def __init__(self, *, look: Callable[[], str] = str) -> None:
         super().__init__(look=look)
@@ -26,7 +26,7 @@ class CompareDisplay(RunDisplay):
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
     ) -> None:
-        """Both sides are resolved: print what differs between them."""
+        """Print what differs between the resolved sides."""
         self._pairs = 0 if limits.more_pairs else limits.pairs
         self._most_minutes, self._began_s = limits.max_minutes, time.monotonic()
         for name, side in zip("ab", sides, strict=True):
@@ -34,13 +34,15 @@ class CompareDisplay(RunDisplay):
         for difference in differences:
             self.line(Text(f"   {difference.what}: {difference.a} → {difference.b}"))
         if limits.as_is:
-            self.line(Text("   --as-is: your environment is left alone, and so is the heap"))
+            self.line(Text("   --as-is: your environment and the heap are left unchanged"))
         if not differences:
-            self.line(Text("   nothing differs: A/A, which shows the machine's own noise"))
+            self.line(
+                Text("   nothing differs: an A/A comparison, which shows the machine's own noise")
+            )
         self.looked()
 
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
-        """A session of both sides starts."""
+        """Show that a session of both sides starts."""
         self._number, self._order, self._design = number, order, design
         used = (time.monotonic() - self._began_s) / 60
         budget = f", {used:.0f} of {self._most_minutes:g} min" if self._most_minutes else ""
@@ -50,7 +52,7 @@ class CompareDisplay(RunDisplay):
             self.show(f"building {order[0]}, then {order[1]}", 0, 0, "")
 
     def pairs(self, done: int) -> None:
-        """So many pairs of blocks of it are finished, or launches."""
+        """Show how many pairs of blocks, or launches, are finished."""
         if self._design != "duet" and done < 2:  # more are pairs: what was launched takes turns
             self.show(f"launch {done + 1} of 2, {self._order[done]}", 0, 0, "")
             return
@@ -60,7 +62,7 @@ class CompareDisplay(RunDisplay):
         self.show(what, done, self._pairs, told)
 
     def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:
-        """A session has ended."""
+        """Print what a session that has ended came to."""
         if unfinished:
             self.line(Text(unfinished, style="yellow"))
             return
@@ -68,7 +70,7 @@ class CompareDisplay(RunDisplay):
         # A duet for which there was no room has become a relaunch in the middle of its session.
         design = "relaunch" if self._design == "duet" and not pair.blocks_ms else self._design
         design = "duet" if pair.blocks_ms else design  # and a first launch has shown that it can be
-        told = "too few sessions to say anything yet"
+        told = "too few sessions so far to say anything"
         if decision:
             told = _interval(decision.interval, is_told=look and judged.is_final)
         if pair.invalid:
@@ -86,7 +88,7 @@ WIDE_PERCENT = 100.0
 def _interval(found: Interval, *, is_told: bool) -> str:
     low, high = to_percent(found.low), to_percent(found.high)
     if high > WIDE_PERCENT and not is_told:
-        return f"b {to_percent(found.estimate):+.2f} %   too uncertain yet to say more"
+        return f"b {to_percent(found.estimate):+.2f} %   too uncertain so far to say more"
     return (
         f"b {to_percent(found.estimate):+.2f} %   "
         f"{100 * found.confidence:.4g} % interval {low:+.2f} to {high:+.2f}"

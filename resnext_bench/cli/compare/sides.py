@@ -1,4 +1,4 @@
-"""The two sides of `compare`, as a user writes them: options of `run` or a file, words, ids."""
+"""The two sides of `compare`, as a user writes them: options of `run` or a file, words, or ids."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -30,11 +30,11 @@ _DEFAULTS: Final[dict[str, object]] = {
     "max_minutes": 20,
     "sessions": 6,
 }
-"""Of options that are only refused where they say something else."""
+"""Defaults of options that are refused only where they differ from them."""
 
 
 def side_request(text: str, name: str) -> Request:
-    """What `--a TEXT` asks for; `name` is the option, for errors."""
+    """Return the request that `--a TEXT` describes; `name` is the option, for errors."""
     words = words_of(text, name)
     if len(words) == 1 and words[0].endswith(".toml"):
         return _file(Path(words[0]).expanduser(), name)
@@ -45,15 +45,15 @@ def side_request(text: str, name: str) -> Request:
 
 
 def words_of(text: str, name: str) -> tuple[str, ...]:
-    """A text cut into words as a shell would; `name` is the option, for errors."""
+    """Split a text into words as a shell would; `name` is the option, for errors."""
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
-        raise UsageError(f"{name} {text!r}: {error}; quote it as in a shell") from error
+        raise UsageError(f"{name} {text!r}: {error}; quote it as you would in a shell") from error
 
 
 def ids_of(text: str | None, name: str) -> tuple[str, ...]:
-    """Ids of stored runs, with commas between them."""
+    """Return ids of stored runs, which commas separate."""
     ids = tuple(filter(None, (part.strip() for part in (text or "").split(","))))
     if not ids:
         raise UsageError(
@@ -64,7 +64,7 @@ def ids_of(text: str | None, name: str) -> tuple[str, ...]:
 
 
 def refuse(given: Mapping[str, Any], names: Iterable[str], why: str) -> None:
-    """Raise when one of these options is given; `why` goes on after its name."""
+    """Raise when one of these options is given; `why` continues the sentence after its name."""
     for name in names:
         if given[name] not in (None, "", False, _DEFAULTS.get(name)):
             raise UsageError(f"--{name.replace('_', '-')} {why}")
@@ -72,11 +72,11 @@ def refuse(given: Mapping[str, Any], names: Iterable[str], why: str) -> None:
 
 def _parsed(words: tuple[str, ...]) -> Request:
     if "--help" in words:
-        raise UsageError("see run --help for what a side may have")
+        raise UsageError("run --help shows which options a side may have")
     given = _values(words)
     for option, instead in _INSTEAD.items():
         if given.get(option):
-            raise UsageError(f"{flag(option)} is not part of a side; {instead}")
+            raise UsageError(f"{flag(option)} cannot be part of a side; {instead}")
     file = given.pop("config", None)
     named = {key: value for key, value in given.items() if value is not None}
     request = checked(
@@ -96,7 +96,7 @@ _parser = typer.Typer(add_completion=False)
 @_parser.command("run")
 @as_run
 def _side(**given: Any) -> None:
-    """Read the options of `run`, so that both say the same."""
+    """Read the options of a side as `run` does."""
 
 
 def _values(words: tuple[str, ...]) -> dict[str, object]:
@@ -107,5 +107,7 @@ def _values(words: tuple[str, ...]) -> dict[str, object]:
     except Exception as error:  # Typer's own click or the other one: both can say what is wrong
         message = getattr(error, "format_message", None)
         if message is None:
-            raise UsageError("give options of run that describe the training") from error
+            raise UsageError(
+                "a side takes only the options of run that describe the training"
+            ) from error
         raise UsageError(message().rstrip(".")) from error

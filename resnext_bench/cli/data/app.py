@@ -8,7 +8,7 @@ from resnext_bench.cli import options as opt
 from resnext_bench.cli.values import choice, one_of, several, whole
 
 data_app = typer.Typer(
-    help="Sets of image files: make, check and pack them, and measure loaders.",
+    help="Make, check and pack sets of image files, and measure loaders.",
     no_args_is_help=True,
 )
 
@@ -16,7 +16,7 @@ Seed = Annotated[
     int,
     typer.Option(
         metavar="N",
-        help="All that is drawn at random follows from it",
+        help="Seed of everything that is drawn at random",
         parser=opt.whole_of("seed"),
     ),
 ]
@@ -24,7 +24,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Processes that decode (default: as many as cores)",
+        help="Number of decoding processes (default: one per core)",
         parser=whole("--workers", 1, 1024),
     ),
 ]
@@ -33,17 +33,22 @@ Workers = Annotated[
 @data_app.command()
 def make(
     folder: Annotated[
-        str, typer.Argument(metavar="FOLDER", help="Where to: not there yet, or empty")
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="Folder to write to: it must be empty, or not exist yet"
+        ),
     ],
     images: Annotated[
         int,
-        typer.Option(metavar="N", help="How many JPEGs", parser=whole("--images", 1, 100_000_000)),
+        typer.Option(metavar="N", help="Number of JPEGs", parser=whole("--images", 1, 100_000_000)),
     ] = 10000,
     classes: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Class folders, 1000 at most (default: 8; of --from its class folders)",
+            help=(
+                "Number of class folders, at most 1000 (default: 8; with --from, its class folders)"
+            ),
             parser=whole("--classes", 1, 1000),
         ),
     ] = None,
@@ -52,8 +57,9 @@ def make(
         typer.Option(
             "--from",
             metavar="PHOTOS",
-            help="Cut them from these photographs. Folders in it become classes, with all below "
-            "them; photographs in no folder are dealt out to --classes by name",
+            help="Cut the images from the photographs in this folder. Each folder in it becomes a "
+            "class, with everything below it; photographs that are in no folder are "
+            "distributed over --classes by name",
         ),
     ] = None,
     split: opt.Split = None,
@@ -61,22 +67,27 @@ def make(
         int,
         typer.Option(
             metavar="PX",
-            help="Usual longer side, 64 to 600, with --from 8192; never scaled up",
+            help=(
+                "Typical longer side in pixels, 64 to 600 (with --from up to 8192); photographs "
+                "are never scaled up"
+            ),
             parser=whole("--size", 64, 8192),
         ),
     ] = 500,
     quality: Annotated[
         int,
-        typer.Option(metavar="N", help="Of the JPEGs, 1 to 100", parser=whole("--quality", 1, 100)),
+        typer.Option(
+            metavar="N", help="Quality of the JPEGs, 1 to 100", parser=whole("--quality", 1, 100)
+        ),
     ] = 90,
     seed: Seed = 0,
     workers: Workers = None,
     json: opt.Json = False,
 ) -> None:
-    """Make a folder of JPEGs as --data of run takes it, painted or cut from photographs.
+    """Make a folder of JPEGs for --data of run, painted or cut from photographs.
 
-    Assumed: sizes as ImageNet's, about 500 x 375 with a deviation of a tenth, a quarter of them
-    upright. The same seed gives the same bytes. Nothing half made is ever left at FOLDER.
+    Sizes are like ImageNet's: about 500 x 375 with a deviation of a tenth, a quarter of them
+    upright. The same seed gives the same bytes. FOLDER is never left half made.
 
     Example: data make ~/set --images 2000 --from ~/photos
     """
@@ -96,16 +107,16 @@ def check(
     workers: Workers = None,
     read: Annotated[
         bool,
-        typer.Option("--read/--no-read", help="Measure how fast the storage gives the files"),
+        typer.Option("--read/--no-read", help="Measure how fast files can be read from storage"),
     ] = True,
     json: opt.Json = False,
 ) -> None:
-    """Decode every file, and say what is bad, how large pictures are, how fast storage is.
+    """Decode every file, and report which are bad, how large images are and how fast storage is.
 
-    What is known of a file is kept until it changes. Storage is read cold and warm: a sample of
-    256 MiB at most is dropped from the page cache first.
+    The result for a file is kept until the file changes. Storage is read cold and warm: a sample of
+    at most 256 MiB is first dropped from the page cache.
 
-    Exit code 0: all good; 1: bad files were found; 2: this is no folder of images or shards.
+    Exit code 0: all good; 1: bad files were found; 2: this is not a folder of images or shards.
     """
     given = dict(locals())
     from resnext_bench.cli.data.check import check_command
@@ -116,7 +127,12 @@ def check(
 @data_app.command()
 def pack(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="FOLDER/CLASS/**/image.jpg")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Where to: not there yet, or empty")],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT", help="Folder to write to: it must be empty, or not exist yet"
+        ),
+    ],
     format: Annotated[
         str,
         typer.Option(
@@ -130,14 +146,16 @@ def pack(
         int,
         typer.Option(
             metavar="MB",
-            help="Size of a shard at most, in 10^6 bytes",
+            help="Maximum size of a shard, in 10^6 bytes",
             parser=whole("--shard-mb", 1, 100_000),
         ),
     ] = 256,
     bad_files: Annotated[
         str,
         typer.Option(
-            help="Images that do not decode: end, or leave out and count",
+            help=(
+                "What to do with images that do not decode: stop, or leave them out and count them"
+            ),
             **choice("--bad-files", "stop", "skip"),
         ),
     ] = "stop",
@@ -147,9 +165,8 @@ def pack(
 ) -> None:
     """Pack a folder of images into shards that are read from front to back.
 
-    Files keep their bytes; their order is mixed by the seed, over all shards. Beside each shard
-    lies the index that DALI's reader takes, beside all of them dataset.json: classes, counts,
-    digests.
+    Files keep their bytes; the seed shuffles their order over all shards. Next to each shard is the
+    index that DALI's reader needs, and next to all of them dataset.json: classes, counts, digests.
 
     Example: data pack ~/photos ~/shards --format tfrecord
     """
@@ -163,14 +180,22 @@ def pack(
 def bench(
     folder: Annotated[
         str | None,
-        typer.Argument(metavar="FOLDER", help="As --data of run (default: JPEGs made from a seed)"),
+        typer.Argument(
+            metavar="FOLDER",
+            help=(
+                
+                    "Folder of images or shards, as for run --data (default: JPEGs generated from "
+                    "a seed)"
+                
+            ),
+        ),
     ] = None,
     split: opt.Split = None,
     pipeline: Annotated[
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="dali, torchvision or both (default: what is installed)",
+            help="dali, torchvision or both (default: those that are installed)",
             parser=several(one_of("--pipeline", "dali", "torchvision")),
         ),
     ] = None,
@@ -178,7 +203,7 @@ def bench(
         str | None,
         typer.Option(
             metavar="NUMBERS",
-            help="Of a rank (default: 1, 2, 4 and so on to its cores)",
+            help="Loader threads per rank (default: 1, 2, 4 and so on up to its cores)",
             parser=several(whole("--loader-threads", 1, 1024)),
         ),
     ] = None,
@@ -186,7 +211,7 @@ def bench(
         str,
         typer.Option(
             metavar="NUMBERS",
-            help="Depths that are tried at each knee",
+            help="Prefetch depths to try at each knee",
             parser=several(opt.whole_of("prefetch")),
         ),
     ] = "1,2,4",
@@ -194,7 +219,7 @@ def bench(
         str | None,
         typer.Option(
             metavar="PLACES",
-            help="cpu, mixed or both (default: all there are)",
+            help="cpu, mixed or both (default: all that are available)",
             parser=several(one_of("--decode", "cpu", "mixed")),
         ),
     ] = None,
@@ -202,7 +227,7 @@ def bench(
         int,
         typer.Option(
             metavar="N",
-            help="Pixels of the square pictures of a batch",
+            help="Side of the square images of a batch in pixels",
             parser=opt.whole_of("image_size"),
         ),
     ] = 224,
@@ -210,7 +235,7 @@ def bench(
         int,
         typer.Option(
             metavar="N",
-            help="Images of a batch, per rank",
+            help="Images per batch and rank",
             parser=whole("--batch-size", 1, 1_000_000),
         ),
     ] = 64,
@@ -222,7 +247,7 @@ def bench(
         int,
         typer.Option(
             metavar="N",
-            help="Blocks of a second of each setting: even, from 4 on",
+            help="Number of one-second blocks of each setting: an even number, at least 4",
             parser=whole("--rounds", 4, 1000),
         ),
     ] = 6,
@@ -236,10 +261,10 @@ def bench(
 ) -> None:
     """Measure loaders without training, and find how many threads are enough.
 
-    Threads are swept at prefetch 2, then prefetch where threads are enough: the knee, the fewest
-    threads that reach 95 % of the best rate. Settings stay resident and take turns.
+    Threads are swept at prefetch 2, then prefetch at the knee, which is the fewest threads that
+    reach 95 % of the best rate. Settings stay resident and take turns.
 
-    Exit code 0: measured; 3: others used the cores meanwhile.
+    Exit code 0: measured; 3: other processes used the cores meanwhile.
 
     Example: data bench ~/photos --pipeline dali --loader-threads 2,4,8 --chart loaders.html
     """

@@ -35,7 +35,7 @@ _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 
 
 def bench_command(given: Mapping[str, Any]) -> int:
-    """Sweep, print the tables, then write the chart: what was measured is never lost."""
+    """Sweep loaders, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
     form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
     rounds = _even(given["rounds"])
@@ -44,7 +44,7 @@ def bench_command(given: Mapping[str, Any]) -> int:
     settings = _settings(given, request, machine, depths)
     with (
         measuring("data bench"),
-        at_work("nothing is kept of it") as tell,
+        at_work("nothing was kept") as tell,
         temporary_folder() as root,
     ):
         setup = set_up(request_of(request, settings[0]), machine, root=root, command=(), tell=tell)
@@ -72,9 +72,11 @@ def _chart(text: str | None) -> Path | None:
         return None
     path = Path(text).expanduser()
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"--chart {text}: give a name that ends in {', '.join(SUFFIXES)}")
+        raise UsageError(
+            f"--chart {text}: give a file name that ends in one of {', '.join(SUFFIXES)}"
+        )
     if not path.parent.is_dir():
-        raise UsageError(f"--chart {text}: no such folder: {path.parent}")
+        raise UsageError(f"--chart {text}: there is no folder {path.parent}")
     try:
         _try_to_write(path)
     except OSError as error:
@@ -83,7 +85,7 @@ def _chart(text: str | None) -> Path | None:
 
 
 def _try_to_write(path: Path) -> None:
-    """Raise OSError where a file cannot be written, and leave all as it was."""
+    """Raise OSError if a file cannot be written, and leave everything as it was."""
     if path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
     else:  # the permissions do not tell all, as of /proc
@@ -110,14 +112,14 @@ def _unwritten(path: Path, error: OSError) -> BenchError:
 
 def _even(rounds: int) -> int:
     if rounds % 2:
-        raise UsageError(f"--rounds {rounds}: give an even number, as {rounds + 1}")
+        raise UsageError(f"--rounds {rounds}: give an even number, such as {rounds + 1}")
     return rounds
 
 
 def _settings(
     given: Mapping[str, Any], request: Request, machine: Machine, depths: list[int]
 ) -> list[Setting]:
-    """All threads of every pipeline and place of decoding, at the middle prefetch depth."""
+    """List all thread counts of every pipeline and decoder, at the middle prefetch depth."""
     depth = 2 if 2 in depths else depths[len(depths) // 2]
     found = []
     for pipeline in given["pipeline"] or _installed():
@@ -133,7 +135,9 @@ def _settings(
             ]
     if not found:
         places = ",".join(given["decode"])
-        raise UsageError(f"--decode {places}: no pipeline of --pipeline decodes so here")
+        raise UsageError(
+            f"--decode {places}: none of the pipelines in --pipeline can decode that way here"
+        )
     return found
 
 
@@ -147,7 +151,7 @@ def _decodes(wanted: list[str] | None, pipeline: str, device: str) -> list[str]:
 
 
 def _doubling(most: int) -> list[int]:
-    """1, 2, 4 and so on, and the most."""
+    """Return 1, 2, 4 and so on, and the maximum."""
     powers = [1 << shift for shift in range(most.bit_length()) if 1 << shift < most]
     return [*powers, most]
 
@@ -179,7 +183,7 @@ def _bench(setup: Setup, swept: Swept, sizes: Sequence[int]) -> LoaderBench:
 
 
 def _sizes(data: Data | None) -> list[int]:
-    """Bytes of each image, in a file of its own or in a shard; asked before all is measured."""
+    """Return the bytes of each image, in a file or in a shard, before anything is measured."""
     assert data
     if data.images.ranges:
         return list(data.images.ranges.length)
@@ -188,13 +192,13 @@ def _sizes(data: Data | None) -> list[int]:
         return [(root / name).stat().st_size for name in data.images.files]
     except OSError as error:
         raise UsageError(
-            f"cannot read {error.filename or root} any more: {error.strerror};"
-            " leave the files alone while loaders are measured"
+            f"{error.filename or root} can no longer be read: {error.strerror}; leave the files "
+            "unchanged while loaders are measured"
         ) from error
 
 
 def _versions() -> dict[str, str]:
-    """Of what loads, as far as it is installed."""
+    """Return the versions of the loading libraries that are installed."""
     from importlib.metadata import distributions
 
     wanted = ("resnext-bench", "torch", "torchvision", "nvidia-dali", "pillow")

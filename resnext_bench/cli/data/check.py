@@ -1,4 +1,4 @@
-"""`data check`: every file decoded, and what the set and its storage are like."""
+"""`data check`: decodes every file, and reports on the set and its storage."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,9 +37,9 @@ _NAMES: Final = {
 
 
 def check_command(given: Mapping[str, Any]) -> int:
-    """Check it and print what was found; the exit code says whether all is good."""
+    """Check a set and print what was found; the exit code says whether all is good."""
     root, workers = Path(given["folder"]).expanduser(), workers_of(given["workers"])
-    with at_work("what was decoded is kept: the next check goes on from there") as tell:
+    with at_work("the results so far are kept: the next check continues from there") as tell:
         folder = scan_any(
             root,
             split=given.get("split"),
@@ -72,7 +72,7 @@ def _measured(good: ImageFolder) -> storage.Storage:
 
 
 def _sizes(good: ImageFolder) -> list[int]:
-    """Bytes of each image, asked before the storage is measured for seconds."""
+    """Return the bytes of each image, before the storage is measured for seconds."""
     if good.ranges:
         return list(good.ranges.length)
     try:
@@ -83,8 +83,8 @@ def _sizes(good: ImageFolder) -> list[int]:
 
 def _gone(error: OSError, good: ImageFolder, instead: str = "") -> UsageError:
     return UsageError(
-        f"cannot read {error.filename or good.root} any more: {error.strerror};"
-        f" leave the files alone while they are checked{instead}"
+        f"{error.filename or good.root} can no longer be read: {error.strerror}; leave the files "
+        f"unchanged while they are checked{instead}"
     )
 
 
@@ -118,7 +118,7 @@ def _checked(
 
 
 def _counted(kinds: Sequence[str]) -> dict[str, int]:
-    """The most frequent first."""
+    """Count kinds, the most frequent first."""
     return dict(Counter(kinds).most_common())
 
 
@@ -132,7 +132,7 @@ def _misnamed(proof: Proof) -> dict[str, int]:
 
 
 def _suffix(path: str) -> str:
-    """Of a name, behind which its place is told where a shard has it twice."""
+    """Return the suffix of a name; a name that a shard has twice is followed by its place."""
     return Path(own_name(path)).suffix.lower()
 
 

@@ -1,4 +1,4 @@
-"""`data make`: a set of JPEGs, painted or cut from photographs."""
+"""`data make`: makes a set of JPEGs, painted or cut from photographs."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from resnext_bench.reports.schema.datasets import Made
 
 
 def make_command(given: Mapping[str, Any]) -> int:
-    """Make it, and say what was made."""
+    """Make a set, and report what was made."""
     folder = Path(given["folder"]).expanduser()
     with at_work(f"nothing was left at {folder}") as tell:
         if given.get("split") and not given["source"]:
@@ -35,7 +35,7 @@ def make_command(given: Mapping[str, Any]) -> int:
 
 
 def _painted(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
-    """By the painter of `run`."""
+    """Paint the images, as `run` does."""
     images, classes = _counts(given)
     spec = MadeSpec(
         images=images,
@@ -57,13 +57,13 @@ def _painted_px(size: int) -> int:
     low, high = LONG_PX
     if size > high:
         raise UsageError(
-            f"--size {size}: a whole number from {low} to {high} is needed without --from"
+            f"--size {size}: without --from a whole number from {low} to {high} is needed"
         )
     return size
 
 
 def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
-    """From photographs that decode."""
+    """Cut the images from photographs that decode."""
     images, classes = _counts(given)
     source = Path(given["source"]).expanduser()
     workers, start = workers_of(given["workers"]), time.monotonic()
@@ -72,7 +72,8 @@ def _cut(given: Mapping[str, Any], folder: Path, tell: Any) -> Made:
     photographs = photos.find(source, classes, given.get("split"))
     if images < len(photographs.classes):
         raise UsageError(
-            f"--images {images}: {source} has {len(photographs.classes)} classes; each needs one"
+            f"--images {images}: {source} has {len(photographs.classes)} classes, and each "
+            "needs at least one image"
         )
     proof = proved(photographs, workers, tell)
     _require_photos(proof.good.labels, photographs.classes, proof.bad)
@@ -106,27 +107,29 @@ def _require_photos(
     if missing:
         first = bad[0]
         raise DataError(
-            f"no photograph of class {classes[missing[0]]} decodes: {first.path} ({first.reason});"
-            " run data check on the folder"
+            f"no photograph of class {classes[missing[0]]} can be decoded: {first.path} "
+            f"({first.reason}); run data check on the folder"
         )
 
 
 def _counts(given: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Images and, where they are given, classes."""
+    """Return the numbers of images and, where given, of classes."""
     images, classes = given["images"], given["classes"]
     if classes is not None and images < classes:
-        raise UsageError(f"--images {images} --classes {classes}: each class needs an image")
+        raise UsageError(
+            f"--images {images} --classes {classes}: each class needs at least one image"
+        )
     return images, classes
 
 
 def _there(folder: Path, spec: object, images: int) -> bool:
-    """Whether the set is there already; anything else that is there is not touched."""
+    """Return whether the set exists already; anything else that is there is not touched."""
     if not taken(folder):
         return False
     if manifest.holds(folder, spec, images):
         return True
     raise UsageError(
-        f"{folder} is there and holds something else; name a folder that is not there yet"
+        f"{folder} exists and holds something else; name a folder that does not exist yet"
     )
 
 

@@ -1,4 +1,4 @@
-"""`data pack`: a folder of images as shards."""
+"""`data pack`: packs a folder of images into shards."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from resnext_bench.reports.schema.datasets import PackedSet, ShardRow
 
 
 def pack_command(given: Mapping[str, Any]) -> int:
-    """Prove the files, pack the good ones, and say what was written."""
+    """Check the files, pack the good ones, and report what was written."""
     root, out = (Path(given[name]).expanduser() for name in ("folder", "out"))
     workers, start = workers_of(given["workers"]), time.monotonic()
     _require_place(root, out)
@@ -38,11 +38,11 @@ def pack_command(given: Mapping[str, Any]) -> int:
 
 
 def _require_place(root: Path, out: Path) -> None:
-    """Before hours of decoding rather than after."""
+    """Refuse a place that cannot be used, before hours of decoding rather than after."""
     if lies_in(out, root):
-        raise UsageError(f"{out} lies in {root}, which is packed; name a folder outside it")
+        raise UsageError(f"{out} lies in {root}, the folder to pack; name a folder outside it")
     if taken(out):
-        raise UsageError(f"{out} is there and not empty; name a folder that is not there yet")
+        raise UsageError(f"{out} exists and is not empty; name a folder that does not exist yet")
 
 
 def _show(found: PackedSet, *, as_text: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the commands of `data` share: processes, progress, ends that are told in a line."""
+"""What the commands of `data` share: processes, progress, errors in one line."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ Tell = Callable[[str, int, int], None]
 
 
 def workers_of(given: int | None) -> int:
-    """How many processes; by default what this machine can keep busy."""
+    """Return how many processes to use; by default as many as this machine can keep busy."""
     return given or inspect().usable_cores
 
 
 @contextmanager
 def at_work(consequence: str) -> Iterator[Tell]:
-    """Progress on standard error; wrong data and Ctrl-C end in a line."""
+    """Show progress on standard error; wrong data and Ctrl-C end with one line."""
     try:
         with RunDisplay() as display:
             yield display.preparing
@@ -40,7 +40,7 @@ def at_work(consequence: str) -> Iterator[Tell]:
 
 
 def proved(folder: ImageFolder, workers: int, tell: Tell) -> Proof:
-    """Every file decoded once."""
+    """Decode every file once."""
     return prove(
         folder,
         cache=cache_dir(),
@@ -50,10 +50,10 @@ def proved(folder: ImageFolder, workers: int, tell: Tell) -> Proof:
 
 
 def bad_rows(files: Iterable[BadFile | Stray]) -> list[Bad]:
-    """Bad files as they are reported."""
+    """Return bad files as they are reported."""
     return [Bad(path=printable(file.path), why=file.why, seems=file.seems) for file in files]
 
 
 def as_json(found: Any) -> None:
-    """On standard output, alone."""
+    """Print JSON, and nothing else, on standard output."""
     print_json(msgspec.json.format(msgspec.json.encode(found), indent=2))

@@ -17,14 +17,14 @@ SPOILT: Final = 3
 _TITLES: Final = {
     Severity.SPOILS: "spoils measurements",
     Severity.DISTURBS: "disturbs",
-    Severity.NOTE: "good to know",
+    Severity.NOTE: "worth knowing",
 }
-"""Of findings that are told in full; others fit on a line or two."""
+"""Titles of findings that are shown in full; others fit on a line or two."""
 
 
 def require_floor(given: Mapping[str, Any]) -> None:
     """Raise when an option of --aa is given without it."""
-    refuse(given, given, "is for measuring; add --aa")
+    refuse(given, given, "has no effect without --aa; add --aa")
 
 
 def doctor_command(*, allow_unsure: bool, form: Format) -> int:
@@ -39,7 +39,7 @@ def doctor_command(*, allow_unsure: bool, form: Format) -> int:
 
 
 def sections(condition: Condition) -> Iterator[Section]:
-    """What it comes to, then what calls for action in full, and the rest on a few lines."""
+    """Return the conclusion, then what calls for action in full, then the rest on a few lines."""
     yield _verdict(condition)
     for severity, title in _TITLES.items():
         found = [one for one in condition.findings if one.severity is severity]
@@ -64,7 +64,7 @@ def _in_full(finding: Finding) -> Iterator[Row]:
 
 
 def _hidden(findings: Sequence[Finding]) -> dict[str, list[str]]:
-    """Checks without an answer, by the reason for that."""
+    """List the checks without an answer by their reasons."""
     by_reason: dict[str, list[str]] = {}
     for finding in findings:
         if finding.severity is Severity.HIDDEN:
@@ -80,10 +80,10 @@ def _verdict(condition: Condition) -> Line:
     seen = f"({count_of(condition.cores, 'core')}, watched for {condition.sample_s:.1f} s)"
     if spoils := counts[Severity.SPOILS]:
         things = count_of(spoils, "thing")
-        return _headline(f"Do not measure now: {things} would spoil it {seen}", "bad")
+        return _headline(f"Do not measure now: {things} would spoil measurements {seen}", "bad")
     if disturbs := counts[Severity.DISTURBS]:
         things = "1 thing disturbs" if disturbs == 1 else f"{disturbs} things disturb"
-        return _headline(f"Measure with care: {things} step times {seen}", "warning")
+        return _headline(f"Measure with caution: {things} step times {seen}", "warning")
     return _headline(f"Nothing here would spoil a measurement {seen}", "good")
 
 

@@ -23,7 +23,7 @@ UNKNOWN: Final = 3
 def floor_command(
     both: str, sessions: int, output: Path | None, form: Format, *, allow_unsure: bool
 ) -> int:
-    """Compare a configuration with itself and say which changes can be told."""
+    """Compare a configuration with itself and say how small a change can be detected."""
     require_alone("doctor --aa")
     request = side_request(both, "--both")
     from resnext_bench.cli.compare.display import CompareDisplay
@@ -66,7 +66,7 @@ def _show(duet: Comparison, relaunch: Comparison, form: Format, *, allow_unsure:
         floor = floor_of(duet, relaunch)
     except TooFew as few:
         print(f"the noise floor is not known: {few}", file=sys.stderr)
-        print("see what disturbs: resnext-bench doctor", file=sys.stderr)
+        print("resnext-bench doctor shows what disturbs measurements", file=sys.stderr)
         return 0 if allow_unsure else UNKNOWN
     if form == "json":
         print_json(msgspec.json.format(msgspec.json.encode(floor), indent=2))

@@ -8,21 +8,21 @@ from resnext_bench.cli import options as opt
 from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.errors import UsageError
 
-models_app = typer.Typer(help="The networks there are: sizes, arithmetic, memory, floors.")
+models_app = typer.Typer(help="Show the available networks: sizes, arithmetic, memory, rooflines.")
 
 RATES: Final = (1e-6, 1e9)
-"""In TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
+"""Bounds in TFLOP/s or GB/s: from below a microcontroller to beyond all machines together."""
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A network of ours, as models lists them or made like those"
+        metavar="NAME", help="A network that models lists, or one named in the same way"
     ),
 ]
 ImageSize = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Pixels of the square input (default: the paper's)",
+        help="Side of the square input in pixels (default: the paper's)",
         parser=opt.whole_of("image_size"),
     ),
 ]
@@ -35,14 +35,14 @@ def models(
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
-    """The networks there are: their list, one in full, its floors on a device."""
+    """Show the available networks: a list, one in full, or its roofline on a device."""
     wanted = context.invoked_subcommand
     if wanted is None:
         list_models(image_size, json, markdown)
     elif json or markdown or image_size is not None:
         name = "--json" if json else "--markdown" if markdown else "--image-size"
         raise UsageError(
-            f"{name} stands before {wanted}; give it after: models {wanted} ... {name}"
+            f"{name} stands before {wanted}; give it after the command: models {wanted} ... {name}"
         )
 
 
@@ -52,8 +52,9 @@ def list_models(
 ) -> None:
     """List well-known networks: parameters, FLOP of forward and training, activation memory.
 
-    Every figure is exact and follows from the architecture; nothing is built. So does
-    models alone. With --image-size, networks that do not take such images are left out.
+    Every figure is exact and follows from the architecture; nothing is built. The command models
+    without a subcommand does the same. With --image-size, networks that do not accept such images
+    are left out.
     """
     from resnext_bench.cli.models.commands import list_command
 
@@ -83,24 +84,30 @@ def roofline(
     name: Name,
     device: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A GPU by its data sheet: h200, h100, a100, mi300x, ..."),
+        typer.Option(
+            metavar="NAME",
+            help="A GPU, by the rates of its data sheet: h200, h100, a100, mi300x, ...",
+        ),
     ] = None,
     batch_size: Annotated[
         int,
-        typer.Option(metavar="N", help="Images of a step", parser=opt.whole_of("batch_size")),
+        typer.Option(metavar="N", help="Images per step", parser=opt.whole_of("batch_size")),
     ] = 256,
     image_size: ImageSize = None,
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="Type of the products (default: bf16, or fp16 where the device lacks it)",
+            help="Data type of the products (default: bf16, or fp16 where the device lacks it)",
             **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
         ),
     ] = None,
     layout: Annotated[
         str,
         typer.Option(
-            help="Of the maps; in nchw narrow convolutions transpose them on the way in and out",
+            help=(
+                "Layout of the feature maps; in nchw, narrow convolutions transpose them on the "
+                "way in and out"
+            ),
             **choice("--layout", "nhwc", "nchw"),
         ),
     ] = "nhwc",
@@ -109,7 +116,7 @@ def roofline(
         float | None,
         typer.Option(
             metavar="X",
-            help="Products, TFLOP/s, instead of the data sheet's",
+            help="TFLOP/s of the products, instead of the data sheet's",
             parser=number("--tflops", *RATES),
         ),
     ] = None,
@@ -117,21 +124,24 @@ def roofline(
         float | None,
         typer.Option(
             metavar="GB/S",
-            help="Of memory, instead of the data sheet's",
+            help="Memory bandwidth in GB/s, instead of the data sheet's",
             parser=number("--bandwidth", *RATES),
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option(metavar="N", help="Rows of the table; 0: all", parser=whole("--top", 0))
+        int,
+        typer.Option(
+            metavar="N", help="Number of rows in the table; 0: all", parser=whole("--top", 0)
+        ),
     ] = 20,
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
-    """Say how fast each layer can be at most on a device, and with that a training step.
+    """Show how fast each layer, and thus a training step, can be at most on a device.
 
     A kernel takes at least its FLOP at the device's rate, and at least its bytes at the bandwidth
-    of memory. Assumed: each kernel reads and writes each operand once, nothing stays in a cache
-    between kernels, and each layer is a kernel, as in eager PyTorch.
+    of memory. This assumes that each kernel reads and writes each operand once, that nothing stays
+    in a cache between kernels, and that each layer is a kernel of its own, as in eager PyTorch.
 
     Example: models roofline resnext50_32x4d --device h200
 

@@ -1,4 +1,4 @@
-"""The commands of `models`: what there is, what it is made of, how fast it could be."""
+"""The commands of `models`: which there are, what they are made of, how fast they could be."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -20,7 +20,7 @@ from resnext_bench.resnext.traffic import Dtype
 
 
 def list_command(image_size: int | None, form: Format) -> int:
-    """All well-known ones."""
+    """List the well-known networks."""
     rows = model_rows(names(), image_size)
     if form == "json":
         print_json(msgspec.json.encode(rows))
@@ -33,7 +33,7 @@ def list_command(image_size: int | None, form: Format) -> int:
 
 
 def show_command(name: str, block_form: str | None, image_size: int | None, form: Format) -> int:
-    """One of them."""
+    """Show one network."""
     spec = _architecture(name, block_form)
     require_image_size(spec, image_size or spec.image_size)
     sheet = model_sheet(spec, image_size)
@@ -47,7 +47,7 @@ def show_command(name: str, block_form: str | None, image_size: int | None, form
 
 
 def roofline_command(given: Mapping[str, Any]) -> int:
-    """Floors of one on a device."""
+    """Show a network's roofline on a device."""
     shown = format_of(given)
     spec = _architecture(given["name"], given["form"])
     roof, dtype, device, source = _roof(given)
@@ -80,14 +80,14 @@ def _architecture(name: str, form: str | None) -> Architecture:
 
 
 def _roof(given: Mapping[str, Any]) -> tuple[Roof, Dtype, str, str]:
-    """Rates, of which type, whose they are, and where they are from."""
+    """Return the rates, their type, the device's name, and where the rates are from."""
     asked: Dtype | None = given["dtype"]
     tflops, bandwidth = given["tflops"], given["bandwidth"]
     if given["device"] is None:
         if tflops is None or bandwidth is None:
             raise UsageError("models roofline: give --device h200, or --tflops and --bandwidth")
         roof = Roof(flop_per_s=1e12 * tflops, bytes_per_s=1e9 * bandwidth)
-        return roof, asked or "bf16", "a device of yours", "as given"
+        return roof, asked or "bf16", "your device", "as given"
     try:
         device = described(given["device"])
     except UnknownDevice as error:
@@ -95,7 +95,7 @@ def _roof(given: Mapping[str, Any]) -> tuple[Roof, Dtype, str, str]:
     dtype = asked or ("bf16" if tflops or "bf16" in device.tflops else "fp16")
     if tflops is None and dtype not in device.tflops:
         kinds = ", ".join(device.tflops)
-        raise UsageError(f"--dtype {dtype}: {device.name} has {kinds} alone")
+        raise UsageError(f"--dtype {dtype}: {device.name} has only {kinds}")
     own = [name for name, rate in (("TFLOP/s", tflops), ("GB/s", bandwidth)) if rate]
     sources = [*([device.source] if len(own) < 2 else []), *(f"{name} as given" for name in own)]
     roof = Roof(

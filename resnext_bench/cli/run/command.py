@@ -25,7 +25,7 @@ def run_command(
     dry_run: bool,
     wait: float | None = None,
 ) -> int:
-    """Run as asked, show the record, and return the exit code."""
+    """Run, show the record, and return the exit code."""
     request = merged(checked(given, typed=False), read_file(file) if file else {})
     if dry_run:
         from resnext_bench.cli.run.dry_run import show_plan
@@ -40,7 +40,7 @@ def run_command(
 
 
 def run_request(request: Request, output: Path | None, form: Format, *, pardon: Pardon) -> int:
-    """Run a checked request, or take part in it as one of somebody's ranks."""
+    """Run a checked request, or take part in it as a rank that another launcher started."""
     member, machine = _whereabouts()
     if member and not member.leads:
         from resnext_bench.session.runs.joined import take_part
@@ -76,18 +76,21 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
 def _with_batch(
     request: Request, member: Member | None, machine: Machine, tell: Callable[[str, int, int], None]
 ) -> tuple[Request, str]:
-    """The request with a number for --batch-size auto, and a note of how it was found."""
+    """Replace --batch-size auto by a number; return the request and a note of how it was found."""
     from resnext_bench.session.runs.batch import AUTO, require_number, with_largest_batch
 
     if request.get("batch_size") != AUTO:
         return request, ""
     if member:
-        require_number(request, f"{member.launcher} has started the ranks; give a number")
+        require_number(
+            request,
+            f"{member.launcher} has started the ranks, so auto cannot be used; give a number",
+        )
     return with_largest_batch(request, machine, tell)
 
 
 def _whereabouts() -> tuple[Member | None, Machine]:
-    """The part of this process in somebody's group, if it has one, and the machine it may use."""
+    """Return which rank of another launcher's group this is, if any, and the machine it may use."""
     member, machine = find_member(), inspect()
     if member is None:
         return None, machine

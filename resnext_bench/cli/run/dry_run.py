@@ -21,7 +21,7 @@ _PORT = 29500
 
 
 def show_plan(request: Request, machine: Machine, member: Member | None, form: Format) -> None:
-    """Print choices, places and commands. ID, and the port where none is given, are examples."""
+    """Print choices, places and commands. ID, and a port that is not given, are examples."""
     data = describe_data(request)
     resolved = resolve(request, machine, data, member, for_plan=True)
     notes = data.notes if data else ()
@@ -35,7 +35,9 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
     if form == "markdown":
-        raise UsageError("--markdown --dry-run: a plan is a table, or JSON; leave --markdown out")
+        raise UsageError(
+            "--markdown --dry-run: a plan is shown as a table or as JSON; leave --markdown out"
+        )
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return
@@ -97,5 +99,5 @@ def _print(
     for note in notes:
         console.print(f"[yellow]note[/] {escape(note)}", highlight=False)
     for why in resolved.cannot:
-        console.print(f"This machine could not run it: {why}", markup=False, highlight=False)
+        console.print(f"This machine cannot run it: {why}", markup=False, highlight=False)
     console.print("[dim]Nothing was started. ID stands for the run's id.[/]")

@@ -7,12 +7,12 @@ import typer
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.values import whole
 
-runs_app = typer.Typer(help="Look at stored runs, compare and repeat them.", no_args_is_help=True)
+runs_app = typer.Typer(help="Show, compare and repeat stored runs.", no_args_is_help=True)
 
 Wanted = Annotated[
     str, typer.Argument(metavar="ID", help="The run's id, its beginning or its end, or: last")
 ]
-_WHICH = "Which runs"
+_WHICH = "Selection"
 
 
 def _chosen(text: str, name: str, metavar: str) -> Any:
@@ -22,25 +22,32 @@ def _chosen(text: str, name: str, metavar: str) -> Any:
 StatusIs = Annotated[
     str | None,
     _chosen(
-        "ok, failed, interrupted, invalid, unfinished, or the verdict of a comparison",
+        "Status: ok, failed, interrupted, invalid, unfinished, or the verdict of a comparison",
         "--status",
         "WORD",
     ),
 ]
-ModelIs = Annotated[str | None, _chosen("The model's name, or its beginning", "--model", "NAME")]
+ModelIs = Annotated[
+    str | None, _chosen(("The model's name, or the beginning of it"), "--model", "NAME")
+]
 HasTag = Annotated[
-    list[str] | None, _chosen("Has this tag; given again: has all of them", "--tag", "TAG")
+    list[str] | None,
+    _chosen(("Tag of the run; if given several times, the run has all of them"), "--tag", "TAG"),
 ]
 Since = Annotated[
     str | None,
-    _chosen("Begun then or later: a date (UTC) or an age (90m, 12h, 7d, 2w)", "--since", "WHEN"),
+    _chosen(
+        "Started at or after this date (UTC), or within this age (90m, 12h, 7d, 2w)",
+        "--since",
+        "WHEN",
+    ),
 ]
-Before = Annotated[str | None, _chosen("Begun before then", "--before", "WHEN")]
+Before = Annotated[str | None, _chosen("Started before this date or age", "--before", "WHEN")]
 Where = Annotated[
     str | None,
     _chosen(
-        "A condition in SQL over the columns of the table runs (see runs query), as in "
-        "\"batch_size >= 64 AND amp_dtype = 'bf16'\"",
+        'SQL condition on the columns of the table runs (see runs query), as in "batch_size >= '
+        "64 AND amp_dtype = 'bf16'\"",
         "--where",
         "SQL",
     ),
@@ -58,15 +65,15 @@ def list_runs(
     sort: Annotated[
         str | None,
         typer.Option(
-            help="Sort by a column of the table runs; -COLUMN turns the order round "
-            "(default: the oldest first)",
+            help="Sort by a column of the table runs; -COLUMN reverses the order (default: oldest "
+            "first)",
             metavar="COLUMN",
         ),
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
-            help="The newest N of them; with --sort the first N",
+            help="Only the newest N; with --sort, the first N",
             metavar="N",
             parser=whole("--limit", 1),
         ),
@@ -92,7 +99,7 @@ def show(
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
-    """Show one run as it was shown at its end."""
+    """Show one run as it was shown when it ended."""
     form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs.reading import show_command
 
@@ -109,7 +116,7 @@ def diff(
 ) -> None:
     """Show what changed between two runs: configuration, machine, software, figures.
 
-    Nothing is judged: `compare` does that.
+    There is no verdict: that is what `compare` is for.
     """
     form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs.reading import diff_command
@@ -119,11 +126,11 @@ def diff(
 
 @runs_app.command("query")
 def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="A question in DuckDB's SQL")],
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="A query in DuckDB's SQL")],
     output: opt.Output = None,
     json: opt.Json = False,
 ) -> None:
-    """Put a question in SQL to all stored runs.
+    """Query all stored runs in SQL.
 
     Tables: runs (a row for each record), sessions, pairs (of comparisons),
     steps (a row for each step of each rank).
@@ -142,11 +149,11 @@ def query(
 @runs_app.command("tag")
 def tag(
     wanted: Wanted,
-    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="One or more words")],
-    remove: Annotated[bool, typer.Option("--remove", help="Take them away instead")] = False,
+    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="One or more tags")],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove these tags instead")] = False,
     output: opt.Output = None,
 ) -> None:
-    """Put tags on a run, or take them away. What is tagged is not pruned."""
+    """Put tags on a run, or take them away. Tagged runs are not pruned."""
     from resnext_bench.cli.runs.writing import tag_command
 
     raise typer.Exit(tag_command(wanted, tuple(tags), remove, output))
@@ -155,10 +162,12 @@ def tag(
 @runs_app.command("note")
 def note(
     wanted: Wanted,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help='The note; "" removes it')],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help='Text of the note; "" removes the note')
+    ],
     output: opt.Output = None,
 ) -> None:
-    """Write a note on a run, in place of the one it has."""
+    """Write a note on a run; it replaces an existing one."""
     from resnext_bench.cli.runs.writing import note_command
 
     raise typer.Exit(note_command(wanted, text, output))
@@ -175,19 +184,19 @@ def prune(
     keep: Annotated[
         int,
         typer.Option(
-            help="Keep the newest N of those chosen", metavar="N", parser=whole("--keep", 0)
+            help="Keep the newest N of the chosen runs", metavar="N", parser=whole("--keep", 0)
         ),
     ] = 0,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove them; else they are only shown")
+        bool, typer.Option("--yes", help="Remove the runs; otherwise they are only shown")
     ] = False,
     output: opt.Output = None,
     json: opt.Json = False,
 ) -> None:
     """Remove stored runs, chosen as `runs list` chooses. Without --yes nothing is removed.
 
-    Tagged runs stay, unless they are chosen by --tag; so do unfinished ones whose
-    files changed within the last hour.
+    Tagged runs are kept unless they are chosen by --tag; so are unfinished runs whose files changed
+    within the last hour.
 
     Example: runs prune --status unfinished --yes
 

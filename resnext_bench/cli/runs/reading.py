@@ -1,4 +1,4 @@
-"""The commands of `runs` that read: what is stored, what differs, answers, doing it again."""
+"""The commands of `runs` that read: list, show, diff, query, rerun."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _CHOOSING = ("status", "model", "tag", "since", "before", "where", "sort", "limi
 
 
 def list_command(given: Mapping[str, Any]) -> int:
-    """All runs, or those chosen; oldest first unless sorted."""
+    """List all runs, or those chosen; oldest first unless sorted."""
     form = format_of(given)
     root = runs_folder(given["output"])
     every = list(scan(root))
@@ -38,7 +38,7 @@ def list_command(given: Mapping[str, Any]) -> int:
         _print_json([_plain(run) for run in found])
         return 0
     if not found:
-        which = f"none of the {len(every)} runs in {root.absolute()} is meant" if every else ""
+        which = f"none of the {len(every)} runs in {root.absolute()} matches" if every else ""
         print(which or f"no runs in {root.absolute()}", file=sys.stderr)
         return 0
     from resnext_bench.reports.render.runs import runs_sections
@@ -50,7 +50,7 @@ def list_command(given: Mapping[str, Any]) -> int:
 def chosen(
     found: Sequence[Stored | Unfinished], given: Mapping[str, Any], root: Path
 ) -> list[Stored | Unfinished]:
-    """Those that the options mean."""
+    """Return the runs that the options choose."""
     from resnext_bench.reports.store.selection import Selection, select
 
     selection = Selection(
@@ -77,19 +77,19 @@ def _print_json(value: object) -> None:
 
 
 def show_command(wanted: str, output: Path | None, form: Format) -> int:
-    """One run."""
+    """Show one run."""
     show_stored(load(find(runs_folder(output), wanted)), form)
     return 0
 
 
 def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
-    """What is not the same in two runs."""
+    """Show what differs between two runs."""
     from resnext_bench.reports.store.diff import diff
 
     root = runs_folder(output)
     one, two = (load_run(find(root, wanted)) for wanted in (a, b))
     if one.id == two.id:
-        raise UsageError(f"{a} and {b} are the same run, {one.id}; name two")
+        raise UsageError(f"{a} and {b} are the same run, {one.id}; name two different runs")
     found = diff(one, two)
     if form == "json":
         _print_json(found)
@@ -101,11 +101,11 @@ def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
 
 
 def query_command(sql: str, output: Path | None, as_json: bool) -> int:
-    """An answer in SQL; what could not be read is told, and the rest answers."""
+    """Answer a query; records that cannot be read are reported and left out."""
     from resnext_bench.reports.store.tables import ask
 
     if not sql.strip():
-        raise UsageError('runs query: no question; try "DESCRIBE runs"')
+        raise UsageError('runs query: the query is empty; try "DESCRIBE runs"')
     root = runs_folder(output)
     answer = ask(root, list(scan(root)), sql)
     if as_json:
@@ -119,7 +119,7 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
 
 
 def rerun_command(wanted: str, pardon: Pardon, output: Path | None, form: Format) -> int:
-    """The resolved configuration again; what this machine cannot do is said before it starts."""
+    """Run the resolved configuration again, unless this machine cannot."""
     record = load_run(find(runs_folder(output), wanted))
     request = request_of(record.resolved)
     if record.data and record.data.made:
@@ -128,6 +128,6 @@ def rerun_command(wanted: str, pardon: Pardon, output: Path | None, form: Format
 
 
 def schema_command() -> int:
-    """JSON Schema of the record."""
+    """Print the JSON Schema of the record."""
     print_json(msgspec.json.format(msgspec.json.encode(schema()), indent=2))
     return 0

@@ -19,7 +19,7 @@ _CONDITIONS = ("status", "model", "tag", "since", "before", "where")
 
 
 def tag_command(wanted: str, tags: tuple[str, ...], take: bool, output: Path | None) -> int:
-    """Put tags on a run or take them away; say which it has then."""
+    """Put tags on a run or take them away; print those it then has."""
     folder = find(runs_folder(output), wanted)
     has = marks.tag(folder, () if take else tags, tags if take else ())
     print(f"{folder.name}: {' '.join(f'#{one}' for one in has) or 'no tags'}")
@@ -27,7 +27,7 @@ def tag_command(wanted: str, tags: tuple[str, ...], take: bool, output: Path | N
 
 
 def note_command(wanted: str, text: str, output: Path | None) -> int:
-    """Write the note."""
+    """Write a note on a run."""
     folder = find(runs_folder(output), wanted)
     marks.note(folder, text)
     print(f"{folder.name}: {text.strip() or 'no note'}")
@@ -35,11 +35,11 @@ def note_command(wanted: str, text: str, output: Path | None) -> int:
 
 
 def prune_command(given: Mapping[str, Any]) -> int:
-    """Show what would go; with --yes it goes."""
+    """Show which runs would be removed; with --yes, remove them."""
     if not any(given[name] for name in _CONDITIONS):
         raise UsageError(
-            "runs prune: say which runs, e.g. --status unfinished or --before 90d; "
-            "`runs list` with the same options shows them"
+            "runs prune: choose the runs to remove, for example with --status unfinished or "
+            "--before 90d; `runs list` with the same options shows them"
         )
     root = runs_folder(given["output"])
     selected = chosen(list(scan(root)), given, root)
@@ -60,11 +60,11 @@ def _tell(pruning: Pruning, given: Mapping[str, Any]) -> None:
     for name in names:
         print(name)
     for name, why in pruning.kept:
-        print(f"{name} stays: {why}", file=sys.stderr)
+        print(f"{name} is kept: {why}", file=sys.stderr)
     what = f"{count_of(len(names), 'run')}, {pruning.size / 1e6:,.1f} MB"
     if not names:
         print("nothing to remove", file=sys.stderr)
     elif given["yes"]:
         print(f"removed {what}", file=sys.stderr)
     else:
-        print(f"{what}; nothing was removed: add --yes to remove them", file=sys.stderr)
+        print(f"{what}; nothing was removed yet: add --yes to remove them", file=sys.stderr)

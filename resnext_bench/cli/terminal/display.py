@@ -22,7 +22,7 @@ from resnext_bench.reports.schema.config import Choice, RunConfig
 
 _PHASES = {
     Phase.STARTING: "starting the ranks",
-    Phase.CONNECTING: "ranks meet",
+    Phase.CONNECTING: "connecting the ranks",
     Phase.MODEL: "building the model",
     Phase.DATA: "opening the data",
     Phase.WARM_UP: "warm-up",
@@ -35,7 +35,7 @@ MOST_CHOICES = 5
 """Lines of choices before a run: what was chosen for this machine comes first."""
 _FIRST = ("device", "batch-size", "image-size", "threads", "nproc-per-node", "pipeline", "data")
 STILL_S, STILL_STEPS = 10.0, 5
-"""Without a step for so long, or as long as so many usual ones, what was left says nothing."""
+"""After this many seconds, or usual step times, without a step, the time left is unknown."""
 REDRAW_S = 1.0
 """A redraw takes milliseconds of a core that a rank may be using: once a second is enough."""
 
@@ -64,7 +64,7 @@ class RunDisplay:
             self._progress.stop()
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Data is being made or checked."""
+        """Show that data is being made or checked."""
         self.show(what, done, total, "")
 
     def planned(self, config: RunConfig, choices: Sequence[Choice], folder: Path) -> None:
@@ -80,12 +80,12 @@ class RunDisplay:
         self._began_s = time.monotonic()
 
     def looked(self) -> None:
-        """Say what was seen of the machine, if anything."""
+        """Print what was seen of the machine, if anything."""
         if seen := self._look():
             self.line(Text.assemble(("note ", "yellow"), seen))
 
     def session(self, number: int, total: int) -> None:
-        """A session starts."""
+        """Show that a session starts."""
         left = ""
         if number > 1:
             each_s = (time.monotonic() - self._began_s) / (number - 1)
@@ -94,7 +94,7 @@ class RunDisplay:
         self.show("starting the ranks", 0, 0, "")
 
     def progress(self, progress: SessionProgress) -> None:
-        """One look at rank 0's file."""
+        """Show the progress that rank 0's file reports."""
         stepping = progress.phase in (Phase.WARM_UP, Phase.TIMED)
         total = progress.total if stepping else 0
         rate = self._rate(progress) if stepping else ""
@@ -110,11 +110,11 @@ class RunDisplay:
         return f"{images:,.1f} images/s, {left_s:.0f} s left"
 
     def line(self, text: Text) -> None:
-        """Print something that stays."""
+        """Print a line that stays."""
         self._console.print(text, highlight=False)
 
     def show(self, what: str, done: int, total: int, rate: str) -> None:
-        """Say what is going on; drawn now and then."""
+        """Show the present activity; it is drawn now and then."""
         text = self._label + what
         now = time.monotonic()
         changed = text != self._said
@@ -151,7 +151,7 @@ def _progress_bar(console: Console) -> Progress:
 
 
 def _choices_table(choices: Sequence[Choice]) -> Table:
-    """A line for each reason, with all that was chosen for it."""
+    """Return a line for each reason, with all that was chosen for it."""
     by_reason: dict[str, list[str]] = {}
     for choice in choices:
         text = f"{choice.option.replace('_', '-')} {_value(choice)}"

@@ -1,4 +1,4 @@
-"""What a record comes to for whoever started it: shown, and as the program's exit code."""
+"""What a record means for the user: it is shown, and becomes the program's exit code."""
 
 import sys
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ SLOWER, UNSURE, FAILED = 1, 3, 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pardon:
-    """What does not make the exit code 3."""
+    """Outcomes that the user accepts, so that they do not make the exit code 3."""
 
     unsure: bool = False
-    """Steps that never became steady, and verdicts that cannot tell."""
+    """Steps that never became steady, and verdicts "can't tell"."""
     invalid: bool = False
     """Figures that are not to be believed."""
 
@@ -31,7 +31,7 @@ def conclude(record: Stored, form: Format, pardon: Pardon) -> int:
 
 
 def exit_code(record: Stored, pardon: Pardon) -> int:
-    """0 fine, 1 slower, 3 where nothing is certain or to be believed, 4 failed."""
+    """Return 0 if all is fine, 1 if slower, 3 if uncertain or invalid, 4 if failed."""
     found = kind_of(record).outcomes(record)
     if "failed" in found:
         return FAILED

@@ -31,7 +31,7 @@ _NEAREST: Final = {
 
 _SPACES: Final = re.compile("( {2,})")
 _CUT: Final = re.compile("…(?= *[│|])")
-"""What Rich puts for the rest of a cell, where there is no room for three points."""
+"""What Rich prints for the rest of a cell: there is no room for three points."""
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
@@ -51,9 +51,9 @@ def _nearest(character: str) -> str:
 
 
 def fitted(text: str, encoding: str) -> str:
-    """The same of characters that the encoding has, with columns where they were.
+    """Return the same text in characters that the encoding has, with columns where they were.
 
-    What takes more room than before, as -> does, takes it from the spaces that follow.
+    A replacement that is wider, as -> is, takes its room from the spaces that follow.
     """
     try:
         text.encode(encoding)
@@ -75,13 +75,13 @@ def _fitted_line(line: str, encoding: str) -> str:
 
 
 class Told:
-    """Standard error, where it may take nothing: what it was to say is lost, and no more is."""
+    """Standard error that may be unwritable: then its text is lost, and nothing else."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write to the stream, or to nobody."""
+        """Write to the stream, or drop the text."""
         try:
             return self._stream.write(fitted(text, self._stream.encoding or "utf-8"))
         except OSError:
@@ -89,7 +89,7 @@ class Told:
             return len(text)
 
     def flush(self) -> None:
-        """Send all of it on its way."""
+        """Flush the stream."""
         try:
             self._stream.flush()
         except OSError:
@@ -100,16 +100,16 @@ class Told:
 
 
 class Output:
-    """A stream that is never lost: what it cannot take goes to standard error.
+    """A stream whose text is never lost: what it cannot take goes to standard error.
 
-    `error` then says why. A reader that went away is still told by BrokenPipeError.
+    `error` then says why. A reader that went away still raises BrokenPipeError.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self.error: OSError | None = None
         self._stream = stream
         self._unsaid: list[str] = []
-        """What was written and is not known to have arrived."""
+        """Text that was written but is not known to have arrived."""
 
     def write(self, text: str) -> int:
         """Write to the stream, or to standard error once the stream has failed."""
@@ -125,7 +125,7 @@ class Output:
             return len(text)
 
     def flush(self) -> None:
-        """Send all of it on its way."""
+        """Flush the stream."""
         if self.error:
             sys.stderr.flush()
             return
@@ -138,7 +138,7 @@ class Output:
             self._give_up(error)
 
     def close(self) -> None:
-        """Send all of it on its way, and ask whether it arrived: a network's disk says so here."""
+        """Flush the stream and check that all arrived: a network disk reports errors only here."""
         self.flush()
         try:
             os.close(os.dup(self._stream.fileno()))
@@ -157,7 +157,7 @@ class Output:
 
 
 def open_output() -> Output:
-    """Make standard output and standard error such that no character and no byte is lost."""
+    """Replace standard output and standard error so that no character and no byte is lost."""
     codecs.register_error(PLAIN, _plain)
     _open_closed()
     for stream in (sys.stdout, sys.stderr):
@@ -187,7 +187,7 @@ def _open_closed() -> None:
 
 
 def print_json(data: bytes) -> None:
-    """JSON alone, and a line's end; where the encoding is not UTF-8, of ASCII characters."""
+    """Print JSON and a newline; in ASCII characters where the encoding is not UTF-8."""
     if (getattr(sys.stdout, "encoding", "") or "utf-8").lower().replace("-", "") != "utf8":
         data = _ascii_json(data)
     try:
@@ -198,7 +198,7 @@ def print_json(data: bytes) -> None:
 
 
 def _ascii_json(data: bytes) -> bytes:
-    """Escape what is not ASCII: outside strings there is none."""
+    """Escape non-ASCII characters, which occur inside strings only."""
     return "".join(map(_escaped, data.decode())).encode()
 
 
@@ -210,7 +210,7 @@ def _escaped(character: str) -> str:
 
 
 def silence(stream: IO[str]) -> None:
-    """Let all that is still written to `stream` go nowhere.
+    """Discard everything that is still written to `stream`.
 
     Python flushes at its end, which would fail once more and change the exit code.
     """

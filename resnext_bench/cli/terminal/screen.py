@@ -11,7 +11,7 @@ class Screen(Console):
     """A console whose reader may go away: Rich would end the program with code 1, "slower"."""
 
     def on_broken_pipe(self) -> None:
-        """Measure on, keep the record and the exit code, and say nothing more."""
+        """Go on measuring, keep the record and the exit code, and print nothing more."""
         silence(self.file)
         self.quiet = True
 

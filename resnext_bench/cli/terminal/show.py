@@ -17,9 +17,9 @@ Format = Literal["table", "json", "markdown"]
 
 
 def format_of(given: Mapping[str, Any]) -> Format:
-    """What --json and --markdown ask for."""
+    """Return the format that --json and --markdown ask for."""
     if given["json"] and given["markdown"]:
-        raise UsageError("--json and --markdown exclude each other; give one of them")
+        raise UsageError("--json and --markdown exclude each other; give only one of them")
     if given["json"]:
         return "json"
     return "markdown" if given["markdown"] else "table"
@@ -27,7 +27,7 @@ def format_of(given: Mapping[str, Any]) -> Format:
 
 @contextmanager
 def shown_when_interrupted(form: Format) -> Iterator[None]:
-    """Print what was measured until then before an interruption ends the program."""
+    """Print what was measured so far before an interruption ends the program."""
     try:
         yield
     except Interrupted as end:

@@ -8,7 +8,7 @@ from resnext_bench.cli import options as opt
 from resnext_bench.cli.values import choice, whole
 
 trace_app = typer.Typer(
-    help="Say where the time of a profiled run went: traces of PyTorch's profiler, ours or not.",
+    help="Report where the time of a profiled run went, from any traces of PyTorch's profiler.",
     no_args_is_help=True,
 )
 
@@ -28,7 +28,7 @@ def report(
         int,
         typer.Option(
             metavar="N",
-            help="Rows of each table; --json has all of them",
+            help="Number of rows in each table; --json has all of them",
             parser=whole("--top", 1),
         ),
     ] = 15,
@@ -36,7 +36,7 @@ def report(
         int | None,
         typer.Option(
             metavar="N",
-            help="Of several ranks the one told in full (default: the slowest)",
+            help="The rank to report in full, where there are several (default: the slowest)",
             parser=whole("--rank", 0),
         ),
     ] = None,
@@ -61,22 +61,22 @@ def query(
     what: Wanted,
     sql: Annotated[
         str | None,
-        typer.Argument(help="A question over the tables kernels, ops, steps, collectives"),
+        typer.Argument(help="A query over the tables kernels, ops, steps, collectives"),
     ] = None,
     export: Annotated[
         str | None,
         typer.Option(
-            help="Write each table into a file of its own instead",
+            help="Write each table to a file of its own instead",
             **choice("--export", "parquet", "csv"),
         ),
     ] = None,
     to: Annotated[
-        str, typer.Option(metavar="FOLDER", help="Where --export writes (default: .)")
+        str, typer.Option(metavar="FOLDER", help="Folder to which --export writes (default: .)")
     ] = ".",
     output: opt.Output = None,
     json: opt.Json = False,
 ) -> None:
-    """Ask a trace in SQL (DuckDB), or export its tables.
+    """Query a trace in SQL (DuckDB), or export its tables.
 
     Example: trace query last "SELECT name, count(*), sum(duration_ns) / 1e6 AS ms FROM kernels
     GROUP BY name ORDER BY ms DESC LIMIT 10"
@@ -95,7 +95,7 @@ def open_traces(
         str,
         typer.Option(
             "--with",
-            help="Where to look at it",
+            help="What to open it in",
             **choice("--with", "perfetto", "tensorboard"),
         ),
     ] = "perfetto",
@@ -103,20 +103,20 @@ def open_traces(
         int,
         typer.Option(
             metavar="N",
-            help="Where to serve; 0: any port that is free",
+            help="Port to serve at; 0: any free port",
             parser=opt.whole_of("port"),
         ),
     ] = 0,
     browse: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, too")
+        bool, typer.Option("--browser/--no-browser", help="Also open the page in a browser")
     ] = True,
     output: opt.Output = None,
     json: opt.Json = False,
 ) -> None:
     """Look at traces in Perfetto's page or in TensorBoard, until Ctrl-C.
 
-    Served for this machine alone: from another one use ssh -L PORT:127.0.0.1:PORT.
-    Perfetto's page itself comes from the network; the trace stays in your browser.
+    Served to this machine only; from another one, use ssh -L PORT:127.0.0.1:PORT. Perfetto's page
+    itself comes from the network; the trace stays in your browser.
     """
     from resnext_bench.cli.trace.open import open_command
 

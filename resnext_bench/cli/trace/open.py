@@ -19,7 +19,7 @@ from resnext_bench.serve.perfetto import Server
 def open_command(
     wanted: str, viewer: str, port: int, output: Path | None, *, browse: bool, as_json: bool
 ) -> int:
-    """Serve until the user ends it."""
+    """Serve the traces until the user ends it."""
     traces = trace_files(wanted, output)
     with suppress(KeyboardInterrupt):
         if viewer == "tensorboard":
@@ -36,14 +36,14 @@ def _perfetto(traces: Sequence[TraceFile], port: int, *, browse: bool, as_json: 
             print_json(msgspec.json.encode(told))
         else:
             many = f"{len(traces)} traces" if len(traces) > 1 else traces[0].path.name
-            print(f"{many} at {server.url} (for this machine alone; Ctrl-C ends it)", flush=True)
+            print(f"{many} at {server.url} (from this machine only; Ctrl-C ends it)", flush=True)
         if browse and _has_display():
             webbrowser.open(server.url)
         server.serve_forever()
 
 
 def _has_display() -> bool:
-    """Whether a browser could be seen: one in a terminal would take the terminal over."""
+    """Return whether there is a display: a browser in a terminal would take the terminal over."""
     return sys.platform == "darwin" or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

@@ -15,7 +15,7 @@ from resnext_bench.reports.trace.sql import ask, export
 def query_command(
     wanted: str, sql: str | None, form: str | None, to: str, output: Path | None, *, as_json: bool
 ) -> int:
-    """Answer, or export."""
+    """Answer the question, or export the tables."""
     if (sql is None or not sql.strip()) == (form is None):
         raise UsageError(
             'trace query: give a question, as in "SELECT * FROM steps", or --export parquet|csv'
@@ -38,6 +38,6 @@ def query_command(
 
 
 def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
-    """One after another, so that one trace at a time is in memory."""
+    """Analyse one trace after another, so that only one is in memory at a time."""
     files = trace_files(wanted, output)
     return (analyse(file.path, rank=file.rank) for file in files)

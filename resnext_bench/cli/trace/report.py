@@ -26,9 +26,9 @@ from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.work.ranks import Collectives, collectives, ranks
 
 _SHORT: Final = 20 << 20
-"""Bytes of files that are read before a bar could be looked at."""
+"""Files of up to this many bytes are read too fast for a progress bar."""
 _IN_SHORT: Final = 5
-"""Rows of each table at the end of a profiled run."""
+"""Rows of each table in the short report at the end of a profiled run."""
 
 
 def report_command(
@@ -47,7 +47,7 @@ def report_command(
 
 
 def _doubts(files: Sequence[TraceFile]) -> list[str]:
-    """Why the run behind the traces is not to be believed."""
+    """Return why the run that left the traces is not to be believed."""
     return list(dict.fromkeys(file.doubt for file in files if file.doubt))
 
 
@@ -56,7 +56,7 @@ def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
 
 
 def show_profiled(run: str, root: Path, form: Format) -> None:
-    """What the traces of a run that has just ended say, in short; the run stands without them."""
+    """Show a short report on the traces of a run that has just ended; the run stands without it."""
     command = f"resnext-bench trace report {run}{option_for(root)}"
     try:
         found = read_reports(trace_files(str(root / run), root), whole=True)
@@ -64,12 +64,12 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     except StoreError as error:
         told = warnings([f"no kernel-time report: {error}"])
         command = ""
-    rest = [Line(text=f"All of it: {command}", is_command=True)] if command else []
+    rest = [Line(text=f"Full report: {command}", is_command=True)] if command else []
     show_sections((Line(text=""), *told, *rest), form)
 
 
 def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
-    """Reports on all files; one that cannot be read is a warning if another can.
+    """Report on all files; one that cannot be read is a warning if another can.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing.
     """
@@ -92,7 +92,7 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
 
 
 def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
-    """Several ranks as a table first, then one of them in full."""
+    """List several ranks in a table first, then one of them in full."""
     if len(found.ranks) > 1:
         yield from ranks_sections(found)
     yield from sections(_chosen(found, rank), top)
@@ -105,19 +105,19 @@ def _alone(found: RanksReport) -> bool:
 
 
 def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
-    """The rank asked for, else the one with the longest steps."""
+    """Return the rank asked for, else the one with the longest steps."""
     if rank is None:
         return max(found.ranks, key=lambda one: one.sums.step_ns / max(1, len(one.steps.number)))
     for one in found.ranks:
         if one.rank == rank:
             return one
     known = ", ".join(str(one.rank) for one in found.ranks)
-    raise UsageError(f"--rank {rank}: the traces here are of ranks {known}")
+    raise UsageError(f"--rank {rank}: there is no such trace; there are traces of ranks {known}")
 
 
 @contextmanager
 def _watched(path: Path, number: int, of: int) -> Iterator[Watch]:
-    """A bar on standard error for files that take more than a moment."""
+    """Show a bar on standard error for files that take more than a moment."""
     if not sys.stderr.isatty() or path.stat().st_size < _SHORT:
         yield no_progress
         return

@@ -1,4 +1,4 @@
-"""What others do on this machine: the kernel's counters, read twice a second apart."""
+"""What others do on this machine, from the kernel's counters, read twice a second apart."""
 
 import os
 import time
@@ -22,17 +22,17 @@ SAMPLE_S: Final = 1.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _LEAST_CORE_PERCENT: Final = 1.0
-"""One tick in a second: less cannot be seen."""
+"""One tick per second: less cannot be seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessTicks:
-    """One process, all threads."""
+    """CPU ticks of all threads of one process."""
 
     name: str
     ticks: int
     core: int
-    """Where it ran last."""
+    """The core on which it last ran."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,9 +42,9 @@ class Counters:
     at_s: float
     cpu: CpuReading | None
     processes: dict[tuple[int, int], ProcessTicks]
-    """By id and start: ids are used again."""
+    """Processes by id and start, as ids are used again."""
     swapped: tuple[int, int] | None
-    """Pages in, pages out."""
+    """Pages swapped in and out."""
     throttled_periods: int | None
     thermal_events: int | None
     pressure_us: dict[str, int]
@@ -53,14 +53,14 @@ class Counters:
 def sample(
     sources: Sources, seconds: float = SAMPLE_S, sleep: Callable[[float], None] = time.sleep
 ) -> Activity:
-    """Watch for `seconds`."""
+    """Watch the machine for `seconds`."""
     before = read_counters(sources)
     sleep(seconds)
     return difference(before, read_counters(sources), sources)
 
 
 def read_counters(sources: Sources) -> Counters:
-    """All counters, now."""
+    """Read all counters."""
     return Counters(
         at_s=time.monotonic(),
         cpu=_cpu(sources),
@@ -73,7 +73,7 @@ def read_counters(sources: Sources) -> Counters:
 
 
 def difference(before: Counters, after: Counters, sources: Sources) -> Activity:
-    """What happened between two readings."""
+    """Return what happened between two readings."""
     seconds = after.at_s - before.at_s
     foreign, steal = _lost_percent(before.cpu, after.cpu, seconds * len(sources.cores))
     swap_in, swap_out = _swap_mib_s(before.swapped, after.swapped, seconds)
@@ -103,7 +103,7 @@ def _grown(before: int | None, after: int | None) -> int | None:
 def _lost_percent(
     before: CpuReading | None, after: CpuReading | None, owned_s: float
 ) -> tuple[float | None, float | None]:
-    """Shares of our cores that other processes and the hypervisor had."""
+    """Return the shares of our cores that other processes and the hypervisor had."""
     if before is None or after is None or not owned_s:
         return None, None
     others_s = (after.busy_s - before.busy_s) - (after.process_s - before.process_s)
@@ -130,7 +130,7 @@ def _swap_mib_s(
 def _busiest(
     before: Counters, after: Counters, seconds: float, sources: Sources
 ) -> tuple[Process, ...]:
-    """Processes that ran on our cores, as far as they can be seen from here."""
+    """Return processes that ran on our cores, as far as they can be seen from here."""
     found = []
     for (pid, start), now in after.processes.items():
         then = before.processes.get((pid, start))
@@ -171,7 +171,7 @@ def _swapped(sources: Sources) -> tuple[int, int] | None:
 
 
 def _thermal_events(sources: Sources) -> int | None:
-    """Of our cores, and of the hottest package."""
+    """Count thermal events of our cores, and of the hottest package."""
     folders = [sources.cpu(core) / "thermal_throttle" for core in sources.cores]
     own = [read_number(folder / "core_throttle_count") for folder in folders]
     package = [read_number(folder / "package_throttle_count") for folder in folders]
@@ -180,7 +180,7 @@ def _thermal_events(sources: Sources) -> int | None:
 
 
 def _pressure(sources: Sources) -> dict[str, int]:
-    """Microseconds since boot in which tasks waited for a resource, by resource."""
+    """Return the microseconds since boot in which tasks waited, by resource."""
     found = {}
     for resource in ("cpu", "memory", "io"):
         for line in (read(sources.proc / "pressure" / resource) or "").splitlines():

@@ -1,7 +1,7 @@
-"""What would make measurements on this machine noisy: every check, asked once.
+"""Runs every check of what would make measurements on this machine noisy.
 
-Whatever cannot be read is a finding too ("not visible"), so that silence is never taken for
-quiet, and a machine without some file is never a crash.
+What cannot be read is a finding too ("not visible"), so that a missing answer is never taken for a
+good one, and a machine without some file never causes a crash.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """The machine at one moment."""
+    """The condition of the machine at one moment."""
 
     cores: int
     """Logical CPUs this process may run on."""
@@ -42,7 +42,7 @@ class Condition:
     spoils: bool
     """Whether a measurement taken now should not be believed."""
     findings: tuple[Finding, ...]
-    """The worst first."""
+    """All findings, the worst first."""
 
 
 def examine(
@@ -52,7 +52,7 @@ def examine(
     gpus: Callable[[], Sequence[GpuState] | None] = read_gpus,
     holder: Callable[[], lock.Holder | None] = lock.holder,
 ) -> Condition:
-    """Look at everything; takes as long as the sampler, a second."""
+    """Run all checks; this takes as long as the sampler, a second."""
     activity = sampler(sources)
     found = [_other_measurement(holder())]
     for check in CHECKS:
@@ -68,12 +68,12 @@ def examine(
 
 
 def _ask(check: Check, sources: Sources, activity: Activity) -> list[Finding]:
-    """A kernel that answers in a format we do not know has not answered."""
+    """Run a check; an answer in an unknown format counts as none."""
     try:
         return list(check(sources, activity))
     except (OSError, ValueError):
         name = getattr(check, "__name__", "check").replace("_", " ")
-        return [hidden(name, "the answer could not be understood")]
+        return [hidden(name, "the answer has an unknown format")]
 
 
 def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> list[Finding]:
@@ -93,6 +93,6 @@ def _other_measurement(holder: lock.Holder | None) -> Finding:
         check="other measurement",
         severity=Severity.SPOILS,
         value=who,
-        why="two measurements on one machine measure each other",
-        advice="wait for it",
+        why="two measurements on one machine disturb each other",
+        advice="wait for it to end",
     )

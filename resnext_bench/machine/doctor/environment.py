@@ -1,4 +1,4 @@
-"""Environment variables that change what is measured."""
+"""Checks of environment variables that change what is measured."""
 
 import re
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
-    """Variables, the values that make them matter, and what they then do."""
+    """Variables, the values that make them matter, and what these do."""
 
     names: str
     values: str = ""
-    """Pattern of the values that matter; empty: all but those that mean off."""
+    """Pattern of the values that matter; empty: all except those that mean off."""
     severity: Severity
     why: str
 
@@ -38,7 +38,7 @@ _VARIABLES: Final = (
     Variable(
         names="CUDA_LAUNCH_BLOCKING",
         severity=Severity.SPOILS,
-        why="the host waits for each kernel, so nothing overlaps: training is not like that",
+        why="the host waits for each kernel, so nothing overlaps, unlike in real training",
     ),
     Variable(
         names="PYTORCH_NO_(CUDA|HIP)_MEMORY_CACHING",
@@ -49,19 +49,19 @@ _VARIABLES: Final = (
         names="OMP_WAIT_POLICY",
         values="active",
         severity=Severity.DISTURBS,
-        why="idle threads spin: the waiting side of a duet takes cores from the measured one",
+        why="idle threads spin, so the waiting side of a duet takes cores from the measured one",
     ),
     Variable(
         names="KMP_BLOCKTIME|GOMP_SPINCOUNT",
         values=r"infinite|infinity|\d{4,}",
         severity=Severity.DISTURBS,
-        why="idle threads spin: the waiting side of a duet takes cores from the measured one",
+        why="idle threads spin, so the waiting side of a duet takes cores from the measured one",
     ),
     Variable(
         names="TORCH_DISTRIBUTED_DEBUG",
         values="info|detail",
         severity=Severity.DISTURBS,
-        why="collectives are checked and timed at each step",
+        why="collectives are checked and timed in each step",
     ),
     Variable(
         names="(DNNL|ONEDNN|MKL)_VERBOSE|CUDNN_LOG(LEVEL|INFO|WARN|ERR)_DBG|CUBLAS(LT)?_LOG_LEVEL",
@@ -78,7 +78,7 @@ _VARIABLES: Final = (
         names="NCCL_DEBUG",
         values="info",
         severity=Severity.NOTE,
-        why="NCCL writes at start-up; the steps hardly feel it",
+        why="NCCL writes at start-up; steps are hardly affected",
     ),
     Variable(
         names="PYTHONDEVMODE|PYTHONMALLOC",
@@ -90,7 +90,7 @@ _VARIABLES: Final = (
         names="NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
         values=".+",
         severity=Severity.DISTURBS,
-        why="it overrules --tf32: the run is not what its record says",
+        why="it overrides --tf32, so the run is not what its record says",
     ),
     Variable(
         names="TORCH_CUDNN_[A-Z0-9_]+|CUDNN_[A-Z0-9_]*(HEUR|ALGO)[A-Z0-9_]*|CUBLAS_WORKSPACE_CONFIG",
@@ -107,24 +107,24 @@ _VARIABLES: Final = (
         names="NCCL_(P2P_DISABLE|SHM_DISABLE|IB_DISABLE|ALGO|PROTO|MIN_NCHANNELS|MAX_NCHANNELS"
         "|NTHREADS|BUFFSIZE)|CUDA_DEVICE_MAX_CONNECTIONS",
         severity=Severity.NOTE,
-        why="it changes how ranks talk, or how that overlaps with computing",
+        why="it changes how ranks communicate, or how that overlaps with compute",
     ),
     Variable(
         names="PYTORCH_(CUDA_)?ALLOC_CONF|LD_PRELOAD|MALLOC_[A-Z_]+",
         severity=Severity.NOTE,
-        why="it changes how memory is found",
+        why="it changes how memory is allocated",
     ),
     Variable(
         names="OMP_PROC_BIND|OMP_PLACES|KMP_AFFINITY|GOMP_CPU_AFFINITY",
         severity=Severity.NOTE,
-        why="it binds threads; with several ranks they may all meet on the first cores",
+        why="it binds threads; with several ranks all may end up on the first cores",
     ),
 )
-"""The first that fits a variable speaks for it."""
+"""Variables to check; the first that fits decides."""
 
 
 def threads(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Whether more threads are asked for than can run at once."""
+    """Check whether more threads are requested than can run at once."""
     usable = min(len(sources.cores), floor(cgroup.quota_cores(sources) or 2**20) or 1)
     asked = {name: _first_number(sources.environ.get(name, "")) for name in _THREADS}
     given = {name: count for name, count in asked.items() if count}
@@ -141,20 +141,20 @@ def threads(sources: Sources, activity: Activity) -> Iterator[Finding]:
         + f" on {count_of(usable, 'usable core')}",
         number=most,
         unit="threads",
-        why="threads that must meet after each operation wait for those that have no core",
-        advice="ask for no more threads than cores",
+        why="threads that synchronise after each operation wait for those without a core",
+        advice="use no more threads than cores",
         command=f"export {name}={usable}",
     )
 
 
 def _first_number(text: str) -> int:
-    """OpenMP takes one number for each level of nesting: "4,2" starts with 4."""
+    """Return the first number: OpenMP takes one for each level of nesting, as "4,2"."""
     first = text.split(",", maxsplit=1)[0].strip()
     return int(first) if first.isascii() and first.isdigit() else 0
 
 
 def variables(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Variables that change results, by a list: no other is looked at."""
+    """Check variables that change results, from a list: no other is looked at."""
     clean = True
     for name, value in sorted(sources.environ.items()):
         known = next((one for one in _VARIABLES if _fits(one, name, value)), None)
@@ -165,7 +165,7 @@ def variables(sources: Sources, activity: Activity) -> Iterator[Finding]:
                 severity=known.severity,
                 value=f"{name}={_shown(name, value)}",
                 why=known.why,
-                advice="unset it, unless it is what you measure",
+                advice="unset it, unless you want to measure its effect",
                 command=f"unset {name}",
             )
     if clean:
@@ -181,7 +181,7 @@ def _fits(known: Variable, name: str, value: str) -> bool:
 
 
 def _shown(name: str, value: str) -> str:
-    """A value short enough for a line; of a library its name, as folders are the user's own."""
+    """Return a value short enough for a line; for a library its name, as folders are private."""
     text = PurePath(value).name if name == "LD_PRELOAD" else value
     return plain(text if len(text) <= 40 else f"{text[:39]}…")
 

@@ -1,4 +1,4 @@
-"""What one look at one part of the machine found, in words for people and numbers for programs."""
+"""What one check of the machine found, in words for people and numbers for programs."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -16,15 +16,15 @@ class Severity(StrEnum):
     DISTURBS = "disturbs"
     """Step times scatter or shift; comparisons need more sessions."""
     NOTE = "note"
-    """Worth knowing when two machines, or two days, are compared."""
+    """It matters when two machines, or two days, are compared."""
     FINE = "fine"
     HIDDEN = "not visible"
-    """The kernel, the container or the driver does not say."""
+    """The kernel, the container or the driver does not report it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One answer. Texts are lines for people; `number` is the same for programs."""
+    """One answer. Texts are lines for people; `number` is the value for programs."""
 
     check: str
     severity: Severity
@@ -36,12 +36,12 @@ class Finding:
     """Why it matters for step times."""
     advice: str = ""
     command: str = ""
-    """What to type, where one line does it."""
+    """The command to type, where one line is enough."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Where answers come from, so that a machine can be made by hand."""
+    """Where answers come from, so that tests can make up a machine."""
 
     proc: Path
     sys: Path
@@ -49,17 +49,17 @@ class Sources:
     cores: tuple[int, ...]
     """Logical CPUs this process may run on."""
     pid: int
-    """This process, whose own use of the cores is nobody's fault."""
+    """This process, whose own use of the cores does not count."""
     torch: Path | None
     """The folder of torch's modules; None where it is not installed."""
 
     def cpu(self, core: int) -> Path:
-        """The folder of one logical CPU."""
+        """Return the folder of one logical CPU."""
         return self.sys / f"devices/system/cpu/cpu{core}"
 
 
 def here() -> Sources:
-    """The machine as this process sees it."""
+    """Return the machine as this process sees it."""
     return Sources(
         proc=Path("/proc"),
         sys=Path("/sys"),
@@ -71,14 +71,14 @@ def here() -> Sources:
 
 
 def _torch() -> Path | None:
-    """Without importing it."""
+    """Find torch without importing it."""
     spec = find_spec("torch")
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process:
-    """A process of somebody else, and what it took of one core during the sample."""
+    """Another process, and what it used of one core during the sample."""
 
     pid: int
     name: str
@@ -87,17 +87,17 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
-    """What went on during the sample. None: not visible here."""
+    """What happened during the sample; None where it is not visible here."""
 
     seconds: float
     foreign_percent: float | None = None
-    """Of the time of our cores, by processes other than this one."""
+    """Share of our cores' time used by processes other than this one."""
     steal_percent: float | None = None
-    """Of the time of our cores, by the hypervisor."""
+    """Share of our cores' time taken by the hypervisor."""
     boot_steal_percent: float | None = None
-    """Since boot, of the time the cores had work: a core at rest cannot be stolen from."""
+    """Share since boot of the time the cores had work: nothing can be stolen from an idle core."""
     processes: tuple[Process, ...] = ()
-    """The busiest first."""
+    """Processes, the busiest first."""
     swap_in_mib_s: float | None = None
     swap_out_mib_s: float | None = None
     throttled_periods: int | None = None
@@ -109,21 +109,21 @@ class Activity:
 
 
 Check = Callable[[Sources, Activity], Iterator[Finding]]
-"""One look. Its name is the finding's, with spaces."""
+"""One check. Its name is the finding's, with spaces."""
 
 
 def fine(check: str, value: str, *, number: float | None = None, unit: str = "") -> Finding:
-    """Nothing to do."""
+    """Return a finding that needs no action."""
     return Finding(check=check, severity=Severity.FINE, value=value, number=number, unit=unit)
 
 
 def hidden(check: str, why: str) -> Finding:
-    """No answer, and the reason."""
+    """Return a finding without an answer, with the reason."""
     return Finding(check=check, severity=Severity.HIDDEN, value=why)
 
 
 def read(path: Path) -> str | None:
-    """What the kernel says there, stripped; None where it says nothing."""
+    """Read a file of the kernel, stripped; None where it cannot be read."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -131,24 +131,24 @@ def read(path: Path) -> str | None:
 
 
 def read_number(path: Path) -> int | None:
-    """A file of one whole number."""
+    """Read a file that holds one whole number."""
     text = read(path)
     return int(text) if text and text.lstrip("-").isdigit() else None
 
 
 def read_table(path: Path) -> dict[str, int]:
-    """Lines of a name and a number, as in /proc/meminfo and cpu.stat; others are left out."""
+    """Read lines of a name and a number, as in /proc/meminfo; others are left out."""
     rows = (line.split() for line in (read(path) or "").splitlines())
     return {row[0].rstrip(":"): int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
 
 
 def plain(text: str) -> str:
-    """A name that others chose, made safe for a terminal."""
+    """Make a name that others chose safe for a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def cpu_list(cpus: list[int]) -> str:
-    """The kernel's list format: 0, 1, 2, 8 is "0-2,8"."""
+    """Return the kernel's list format: 0, 1, 2, 8 is "0-2,8"."""
     parts: list[list[int]] = []
     for cpu in sorted(cpus):
         if parts and cpu == parts[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""The GPUs: what NVIDIA's management library says while nothing of ours runs on them."""
+"""Checks of the GPUs: what NVIDIA's management library reports while we run nothing on them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,39 +21,39 @@ from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
 _SUSTAINED: Final = 0.75
-"""Share of the highest clock that most boards hold under load; only where advice begins."""
+"""Share of the highest clock that most boards hold under load, as a start for the advice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuState:
-    """Answers about one GPU. None: the driver does not say."""
+    """Answers about one GPU; None where the driver does not report it."""
 
     index: int
-    """As nvidia-smi counts, whatever CUDA_VISIBLE_DEVICES leaves visible."""
+    """The index in nvidia-smi, whatever CUDA_VISIBLE_DEVICES leaves visible."""
     persistence: bool | None = None
     reasons: int | None = None
-    """Bits: what holds the clocks down now."""
+    """Bits of what holds the clocks down now."""
     max_mhz: int | None = None
     use_percent: int | None = None
     processes: tuple[int, ...] | None = None
-    """Ids of those that compute on it."""
+    """Ids of the processes that compute on it."""
     power_limit_w: float | None = None
     default_limit_w: float | None = None
     ecc: bool | None = None
     mig: bool | None = None
     driver: str = ""
     sm_mhz: int | None = None
-    """Now, while nothing of ours runs."""
+    """Clock of its cores now, while we run nothing."""
     power_w: float | None = None
     temperature_c: int | None = None
     compute_mode: str = ""
-    """As nvidia-smi names it, in lower case; see `nvml`."""
+    """The compute mode in nvidia-smi's words, in lower case; see `nvml`."""
     lost: str = ""
-    """What the driver says of a GPU that went away."""
+    """What the driver reports about a GPU that went away."""
 
 
 def read_gpus() -> tuple[GpuState, ...] | None:
-    """The visible GPUs now; None where there is no library or no driver."""
+    """Read the visible GPUs; return None where there is no library or no driver."""
     with monitor() as found:
         if found is None:
             return None
@@ -88,7 +88,7 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
 
 
 def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Finding]:
-    """All findings, one for GPUs with the same answer."""
+    """Return all findings, one for all GPUs with the same answer."""
     if gpus is None:
         yield hidden("gpus", "no NVIDIA driver, or nvidia-ml-py is not installed")
         return
@@ -104,14 +104,14 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
 
 
 def _company(gpu: GpuState, proc: Path) -> Finding:
-    """Whether others compute on it. Nothing of ours does, so all use is theirs."""
+    """Check whether other tenants compute on it. We do not, so all use is theirs."""
     if gpu.processes is None and gpu.use_percent is None:
-        return hidden("GPU use", "the driver does not tell who computes")
+        return hidden("GPU use", "the driver does not report which processes compute")
     present = ", ".join(_process(pid, proc) for pid in gpu.processes or ())
     busy = gpu.use_percent is not None and gpu.use_percent > _LIMITS.foreign_gpu_percent
     if not present and not busy:
-        return fine("GPU use", "nobody computes", number=gpu.use_percent or 0, unit="%")
-    share = "use not told" if gpu.use_percent is None else f"{gpu.use_percent} % in use"
+        return fine("GPU use", "no process computes", number=gpu.use_percent or 0, unit="%")
+    share = "use not reported" if gpu.use_percent is None else f"{gpu.use_percent} % in use"
     idle = gpu.use_percent is not None and not busy
     return Finding(
         check="GPU use",
@@ -122,7 +122,7 @@ def _company(gpu: GpuState, proc: Path) -> Finding:
         why=(
             "it holds memory, and may start to compute during a run"
             if idle
-            else "kernels of others run between ours, and share memory bandwidth and clocks"
+            else "their kernels run between ours, and share memory bandwidth and clocks"
         ),
         advice="end it, or choose another GPU with CUDA_VISIBLE_DEVICES",
         command="nvidia-smi",
@@ -135,16 +135,16 @@ def _process(pid: int, proc: Path) -> str:
 
 
 def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
-    """What holds the clocks down at this moment."""
+    """Check what holds the clocks down at this moment."""
     if gpu.reasons is None:
-        return hidden("GPU throttling", "the driver does not give reasons")
+        return hidden("GPU throttling", "the driver does not report reasons")
     named = [name for name, bit in SLOWDOWN_REASONS.items() if gpu.reasons & bit]
     if named:
         return Finding(
             check="GPU throttling",
             severity=Severity.SPOILS,
             value=", ".join(named),
-            why="clocks are lowered now, while nothing of ours runs",
+            why="clocks are lowered even now, while we run nothing",
             advice="look at temperatures, fans and power supply before measuring",
             command="nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER",
         )
@@ -153,8 +153,8 @@ def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
             check="GPU throttling",
             severity=Severity.NOTE,
             value="power cap",
-            why="someone's work takes all the power the board may use",
-            advice="see who computes on it",
+            why="another tenant's work uses all the power that the board may draw",
+            advice="see which processes compute on it",
             command="nvidia-smi -q -d PERFORMANCE,POWER",
         )
     return fine("GPU throttling", "none now")
@@ -162,15 +162,15 @@ def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
 
 def _persistence(gpu: GpuState, proc: Path) -> Finding:
     if gpu.persistence is None:
-        return hidden("GPU persistence", "the driver does not say")
+        return hidden("GPU persistence", "the driver does not report it")
     if gpu.persistence:
         return fine("GPU persistence", "on")
     return Finding(
         check="GPU persistence",
         severity=Severity.DISTURBS,
         value="off",
-        why="the driver leaves the GPU between sessions: slow starts, and settings are forgotten",
-        advice="keep the driver there",
+        why="the driver unloads between sessions: starts are slow, and settings are lost",
+        advice="keep the driver loaded",
         command="sudo nvidia-smi --persistence-mode=1",
     )
 
@@ -178,7 +178,11 @@ def _persistence(gpu: GpuState, proc: Path) -> Finding:
 def _present(gpu: GpuState, proc: Path) -> Finding:
     if not gpu.lost:
         told = gpu.driver
-        return fine("GPU driver", told) if told else hidden("GPU driver", "no version is told")
+        return (
+            fine("GPU driver", told)
+            if told
+            else hidden("GPU driver", ("the version is not reported"))
+        )
     return Finding(
         check="GPU driver",
         severity=Severity.SPOILS,
@@ -190,18 +194,18 @@ def _present(gpu: GpuState, proc: Path) -> Finding:
 
 
 def _heat(gpu: GpuState, proc: Path) -> Finding:
-    """For the comparison of days and racks; how hot is too hot, the board itself decides."""
+    """Report the temperature, for comparing days and racks; the board decides what is too hot."""
     if gpu.temperature_c is None:
-        return hidden("GPU temperature", "the driver does not say")
+        return hidden("GPU temperature", "the driver does not report it")
     return fine(
         "GPU temperature", f"{gpu.temperature_c} °C now", number=gpu.temperature_c, unit="°C"
     )
 
 
 def _mode(gpu: GpuState, proc: Path) -> Finding:
-    """Whether a second process may compute on it, as in a duet."""
+    """Check whether a second process may compute on it, as in a duet."""
     if not gpu.compute_mode:
-        return hidden("GPU compute mode", "the driver does not say")
+        return hidden("GPU compute mode", "the driver does not report it")
     if gpu.compute_mode == "default":
         return fine("GPU compute mode", "default")
     none = gpu.compute_mode == "prohibited"
@@ -212,21 +216,21 @@ def _mode(gpu: GpuState, proc: Path) -> Finding:
         why=(
             "no process may compute on it: every run fails"
             if none
-            else "it takes one process at a time: no duet, and no ranks that share it"
+            else "it accepts one process at a time: no duet, and no ranks that share it"
         ),
         advice=(
-            "let processes in again"
+            "allow processes again"
             if none
-            else "let more in; or compare with --design relaunch, and one rank a GPU"
+            else "allow more processes; or compare with --design relaunch and one rank per GPU"
         ),
         command="sudo nvidia-smi --compute-mode=DEFAULT",
     )
 
 
 def _locked(gpu: GpuState, proc: Path) -> Finding:
-    """NVML has no question for locked clocks; a setting shows only as a reason, under load."""
+    """Check for locked clocks, which NVML reports only as a reason, and only under load."""
     if gpu.max_mhz is None or gpu.reasons is None:
-        return hidden("GPU clocks", "the driver does not say")
+        return hidden("GPU clocks", "the driver does not report it")
     now = "" if gpu.sm_mhz is None else f", {gpu.sm_mhz:,} MHz now"
     if gpu.reasons & USER_SETTING:
         return fine("GPU clocks", f"held by a setting{now}")
@@ -234,11 +238,11 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
     return Finding(
         check="GPU clocks",
         severity=Severity.NOTE,
-        value=f"free up to {gpu.max_mhz:,} MHz{now}, as far as the driver tells",
+        value=f"free up to {gpu.max_mhz:,} MHz{now}, as far as the driver reports",
         number=gpu.max_mhz,
         unit="MHz",
-        why="they follow heat and power, so the first steps and cool days are faster",
-        advice="to compare small changes, hold a clock it keeps under load (undo with -rgc)",
+        why="they depend on heat and power, so the first steps and cool days are faster",
+        advice="to compare small changes, lock a clock that it holds under load (undo with -rgc)",
         command=f"sudo nvidia-smi --lock-gpu-clocks={held},{held}",
     )
 
@@ -246,7 +250,7 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
 def _power(gpu: GpuState, proc: Path) -> Finding:
     limit, default = gpu.power_limit_w, gpu.default_limit_w
     if limit is None or default is None:
-        return hidden("GPU power limit", "the driver does not say")
+        return hidden("GPU power limit", "the driver does not report it")
     if limit >= default:
         now = "" if gpu.power_w is None else f", {gpu.power_w:.0f} W now"
         return fine("GPU power limit", f"{limit:.0f} W{now}", number=limit, unit="W")
@@ -256,23 +260,23 @@ def _power(gpu: GpuState, proc: Path) -> Finding:
         value=f"{limit:.0f} W, below the default of {default:.0f} W",
         number=limit,
         unit="W",
-        why="dense kernels reach the limit and run on lower clocks than on other boards",
-        advice="set the default again, or compare only under this limit",
+        why="dense kernels reach the limit and run at lower clocks than on other boards",
+        advice="restore the default, or compare only under this limit",
         command=f"sudo nvidia-smi --power-limit={default:.0f}",
     )
 
 
 def _ecc(gpu: GpuState, proc: Path) -> Finding:
     if gpu.ecc is None:
-        return hidden("GPU ECC", "the board has none, or the driver does not say")
+        return hidden("GPU ECC", "the board has none, or the driver does not report it")
     if gpu.ecc:
         return fine("GPU ECC", "on")
     return Finding(
         check="GPU ECC",
         severity=Severity.NOTE,
         value="off",
-        why="boards without on-die correction then have more bandwidth and memory",
-        advice="compare only with boards set alike",
+        why="boards without on-die correction have more bandwidth and memory without it",
+        advice="compare only with boards that have the same setting",
     )
 
 
@@ -285,7 +289,7 @@ def _slices(gpu: GpuState, proc: Path) -> Finding:
         check="GPU MIG",
         severity=Severity.DISTURBS,
         value="on",
-        why="the slices of a board share its power and clocks, whoever uses them",
+        why="all slices of a board share its power and clocks",
         advice="measure while the other slices are idle, or on a whole board",
         command="nvidia-smi mig -lgi",
     )

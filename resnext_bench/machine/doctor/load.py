@@ -1,4 +1,4 @@
-"""What others take: cores, by processes and by the hypervisor, and the waiting it causes."""
+"""Checks of what others take: cores, by processes and the hypervisor, and the waiting it causes."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -18,18 +18,18 @@ from resnext_bench.reports.schema.record import Thresholds
 _NAMED: Final = 3
 _LIMITS: Final = Thresholds()
 _WAITING: Final = {
-    "cpu": (5.0, "threads were ready to run and had no core"),
+    "cpu": (5.0, "threads were ready to run but had no core"),
     "memory": (1.0, "threads stood still while the kernel looked for memory"),
-    "io": (10.0, "threads stood still for the disk: the loader's reads will too"),
+    "io": (10.0, "threads stood still for the disk, as the loader's reads will"),
 }
-"""Pressure above which it counts, per cent of the sample, and what it says."""
+"""Pressure above which it counts, in per cent of the sample, and what it means."""
 
 
 def other_load(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Our cores in use by processes that are not ours."""
+    """Check how much other processes use our cores."""
     lost = activity.foreign_percent
     if lost is None:
-        yield hidden("other load", "no counters of the cores")
+        yield hidden("other load", "there are no counters of the cores")
         return
     severity = _severity(lost, activity)
     share = f"{lost:.0f} % of {_cores(sources)}"
@@ -44,14 +44,14 @@ def other_load(sources: Sources, activity: Activity) -> Iterator[Finding]:
         value=f"{share}: {_names(lost, sources, activity)}",
         number=round(lost, 1),
         unit="%",
-        why="ranks wait for their turn on the core, and all of them for the slowest",
-        advice="end or move what runs there" if named else "look on the host for what runs there",
+        why="ranks wait for a core, and all ranks wait for the slowest",
+        advice="end or move these processes" if named else "look for these processes on the host",
         command=f"ps -o pid,user,etime,pcpu,args -p {pids}" if named else "",
     )
 
 
 def _names(lost: float, sources: Sources, activity: Activity) -> str:
-    """The busiest processes, and whether others did most of it."""
+    """Name the busiest processes, and say whether others did most of it."""
     named = ", ".join(_name(process) for process in activity.processes[:_NAMED])
     all_percent = sum(process.core_percent for process in activity.processes)
     if all_percent >= lost * len(sources.cores) / 2:
@@ -65,10 +65,10 @@ def _name(process: Process) -> str:
 
 
 def steal(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Our cores taken away by the hypervisor."""
+    """Check how much the hypervisor takes of our cores."""
     now, boot = activity.steal_percent, activity.boot_steal_percent
     if now is None or boot is None:
-        yield hidden("steal", "no counters of the cores")
+        yield hidden("steal", "there are no counters of the cores")
         return
     value = f"{now:.1f} % now, {boot:.1f} % of the busy time since boot"
     severity = _severity(now, activity)
@@ -84,12 +84,12 @@ def steal(sources: Sources, activity: Activity) -> Iterator[Finding]:
         number=round(now, 1),
         unit="%",
         why="the host runs other guests on our cores in the middle of a step",
-        advice="use a guest with cores of its own; in compare, duets suffer least",
+        advice="use a guest with dedicated cores; in compare, duets suffer least",
     )
 
 
 def _severity(percent: float, activity: Activity) -> Severity:
-    """By the limits of a run: what is lost to others and to steal counts together."""
+    """Judge by the limits of a run: losses to other processes and to steal are added up."""
     total = (activity.foreign_percent or 0.0) + (activity.steal_percent or 0.0)
     if percent <= _LIMITS.cores_lost_note_percent:
         return Severity.FINE
@@ -97,10 +97,10 @@ def _severity(percent: float, activity: Activity) -> Severity:
 
 
 def pressure(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """How long threads of the whole machine waited for something scarce."""
+    """Check how long threads of the whole machine waited for a scarce resource."""
     known = activity.pressure_percent
     if not known:
-        yield hidden("pressure", "the kernel keeps no pressure stall information")
+        yield hidden("pressure", "the kernel has no pressure stall information")
         return
     scarce = [name for name in known if known[name] > _WAITING[name][0]]
     for name in scarce:
@@ -111,7 +111,7 @@ def pressure(sources: Sources, activity: Activity) -> Iterator[Finding]:
             number=round(known[name], 1),
             unit="%",
             why=_WAITING[name][1],
-            advice="find who waits and for whom before measuring",
+            advice="find out which processes wait, and for which, before measuring",
             command=f"cat /proc/pressure/{name}",
         )
     if not scarce:

@@ -1,4 +1,4 @@
-"""A look at the machine before it is measured on, so that nobody waits for figures of no use."""
+"""Looks at the machine before a measurement, so that nobody waits for useless figures."""
 
 import time
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from resnext_bench.machine.doctor.findings import Finding, Severity, Sources, he
 from resnext_bench.machine.lock import Holder, holder
 
 LEAST_S: Final = 0.5
-"""Less says nothing of who has the cores: the kernel counts in ticks of 10 ms."""
+"""Least time for a share of the cores: the kernel counts in ticks of 10 ms."""
 _OF_LOAD: Final = ("other load", "steal")
-"""What is told of also where it only disturbs."""
+"""Checks that are reported even where they only disturb."""
 
 
 def begin_look(
@@ -21,10 +21,10 @@ def begin_look(
     sleep: Callable[[float], None] = time.sleep,
     holder: Callable[[], Holder | None] = holder,
 ) -> Callable[[], str]:
-    """Begin to look; the function returned ends it, half a second later at least.
+    """Begin to look; the function returned ends it, at least half a second later.
 
-    It gives one line of what would spoil a measurement that begins now, or nothing. What this
-    process does in the meantime counts as nobody's.
+    It returns a line on what would spoil a measurement that starts now, or nothing. What this
+    process does in the meantime does not count.
     """
     sources = sources or here()
     before = read_counters(sources)
@@ -39,7 +39,7 @@ def begin_look(
 
 
 def look_while_held() -> str:
-    """The same in one go, of a machine that this process holds, so that nobody else measures."""
+    """Look at a machine that this process holds, so that no other process measures."""
     return begin_look(holder=lambda: None)()
 
 
@@ -49,10 +49,10 @@ def _matters(finding: Finding) -> bool:
 
 
 def in_words(found: list[Finding]) -> str:
-    """One line; empty where nothing was found."""
+    """Return one line; empty where nothing was found."""
     if not found:
         return ""
     spoils = any(one.severity is Severity.SPOILS for one in found)
     told = "; ".join(f"{one.check}: {one.value}" for one in found)
     end = "would spoil it" if spoils else "would disturb it"
-    return f"before it begins: {told}. That {end}; resnext-bench doctor says what to do"
+    return f"before the measurement: {told}. That {end}; resnext-bench doctor says what to do"

@@ -1,4 +1,4 @@
-"""Memory: whether it is there, and whether the kernel moves it about under the steps."""
+"""Checks of memory: whether there is enough, and whether the kernel moves it during steps."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,17 +20,17 @@ from resnext_bench.machine.host import cgroup
 _SWAPPING_MIB_S: Final = 1.0
 _LOW_PERCENT: Final = 10.0
 _LOW_GIB: Final = 2.0
-"""About what one rank of a small model takes, its loader included."""
+"""About what one rank of a small model needs, including its loader."""
 _EAGER: Final = 10
-"""Swappiness above which the kernel swaps long before memory is short."""
+"""Swappiness above which the kernel swaps long before memory runs short."""
 _KIB_PER_GIB: Final = 2**20
 
 
 def swap(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Whether memory goes to disk."""
+    """Check whether memory is swapped to disk."""
     table = read_table(sources.proc / "meminfo")
     if not {"SwapTotal", "SwapFree"} <= table.keys():
-        yield hidden("swap", "no counters of memory")
+        yield hidden("swap", "there are no counters of memory")
         return
     into, out = activity.swap_in_mib_s or 0.0, activity.swap_out_mib_s or 0.0
     used = (table["SwapTotal"] - table["SwapFree"]) / _KIB_PER_GIB
@@ -42,8 +42,8 @@ def swap(sources: Sources, activity: Activity) -> Iterator[Finding]:
             value=f"{into:.1f} MiB/s in, {out:.1f} MiB/s out; {used:.1f} GiB in use",
             number=round(into + out, 2),
             unit="MiB/s",
-            why="a step that touches a page on disk waits milliseconds for it",
-            advice="free memory first; see what is swapped with the command",
+            why="a step that needs a page from disk waits milliseconds for it",
+            advice="free memory first; the command shows what is swapped",
             command="vmstat 1 5",
         )
     else:
@@ -63,17 +63,17 @@ def _resting_swap(sources: Sources, total: float, used: float) -> Finding:
         value=f"{used:.1f} of {total:.1f} GiB in use, no traffic now{tendency}",
         number=round(used, 2),
         unit="GiB",
-        why="pages may come back, or go, in the middle of a run",
-        advice="make the kernel reluctant while measuring",
+        why="pages may be swapped in or out in the middle of a run",
+        advice="make the kernel reluctant to swap while measuring",
         command="sudo sysctl vm.swappiness=1",
     )
 
 
 def memory(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """What is left for us, of the machine's memory or of the container's limit."""
+    """Check what is left of the machine's memory or of the container's limit."""
     table = read_table(sources.proc / "meminfo")
     if not {"MemTotal", "MemAvailable"} <= table.keys():
-        yield hidden("memory", "no counters of memory")
+        yield hidden("memory", "there are no counters of memory")
         return
     total = table["MemTotal"] / _KIB_PER_GIB
     free, limit = table["MemAvailable"] / _KIB_PER_GIB, cgroup.free_memory_gib(sources)
@@ -89,18 +89,18 @@ def memory(sources: Sources, activity: Activity) -> Iterator[Finding]:
         value=text,
         number=round(left, 2),
         unit="GiB",
-        why="the kernel reclaims pages during steps, drops the data's cache, or ends a rank",
-        advice="end what holds memory, or measure a smaller batch",
+        why="the kernel may reclaim pages during steps, drop the cache of the data, or kill a rank",
+        advice="end programs that hold memory, or measure a smaller batch",
         command="ps -eo pid,user,rss,args --sort=-rss | head",
     )
 
 
 def huge_pages(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Whether the kernel merges pages behind the program's back."""
+    """Check whether the kernel merges pages without being asked."""
     text = read(sources.sys / "kernel/mm/transparent_hugepage/enabled")
     chosen = (text or "").partition("[")[2].partition("]")[0]
     if not chosen:
-        yield hidden("huge pages", "the kernel has no setting for them")
+        yield hidden("huge pages", "the kernel has no setting for huge pages")
     elif chosen != "always":
         yield fine("huge pages", chosen)
     else:
@@ -108,8 +108,8 @@ def huge_pages(sources: Sources, activity: Activity) -> Iterator[Finding]:
             check="huge pages",
             severity=Severity.NOTE,
             value="always",
-            why="compaction in the background makes single steps long; the mean may even gain",
-            advice="compare only with runs under the same setting",
+            why="compaction in the background makes single steps long; the mean may even improve",
+            advice="compare only with runs that had the same setting",
             command="echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
         )
 

@@ -1,4 +1,4 @@
-"""What makes each process of a measurement start slowly."""
+"""Checks what makes each process of a measurement start slowly."""
 
 from collections.abc import Iterator
 from importlib.util import cache_from_source
@@ -20,11 +20,11 @@ _MOST_UNCOMPILED: Final = 0.5
 
 
 def bytecode(sources: Sources, activity: Activity) -> Iterator[Finding]:
-    """Whether torch's modules are compiled, or each process compiles them again.
+    """Check whether torch's modules are compiled, or each process compiles them again.
 
-    Containers often set PYTHONDONTWRITEBYTECODE, and uv installs without compiling.
-    Measured on two cores: torch with torch._dynamo, which the optimizer imports, starts in 4 s
-    compiled and in 10 s if not, in each process of each session.
+    Containers often set PYTHONDONTWRITEBYTECODE, and uv installs without compiling. Measured on two
+    cores: torch with torch._dynamo, which the optimizer imports, starts in 4 s if compiled and in
+    10 s if not, in each process of each session.
     """
     if sources.torch is None:
         yield hidden("bytecode", "torch is not installed")
@@ -39,10 +39,13 @@ def bytecode(sources: Sources, activity: Activity) -> Iterator[Finding]:
     yield Finding(
         check="bytecode",
         severity=Severity.NOTE,
-        value=f"{text}, and PYTHONDONTWRITEBYTECODE keeps it so",
+        value=f"{text}, and PYTHONDONTWRITEBYTECODE prevents that",
         number=100 * share,
         unit="%",
-        why="each process compiles torch again: seconds per session, so fewer fit into a budget",
+        why=(
+            "each process compiles torch again, which takes seconds per session, so fewer fit "
+            "into a budget"
+        ),
         advice="compile the installed packages once",
         command=f"python -m compileall -q -j 0 {plain(str(sources.torch.parent))}",
     )

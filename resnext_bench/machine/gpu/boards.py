@@ -1,4 +1,4 @@
-"""The GPU boards and their driver, for the record: what is set, not what goes on."""
+"""The GPU boards and their driver for the record: settings, not activity."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from resnext_bench.reports.schema.machine import Board
 
 
 def read_boards() -> tuple[dict[str, str], tuple[Board, ...]]:
-    """Versions of the driver, by name, and the visible boards; both empty without a driver."""
+    """Read the driver's versions, by name, and the visible boards; both empty without a driver."""
     with monitor() as found:
         if found is None:
             return {}, ()
@@ -26,13 +26,13 @@ def _gpus(found: Monitor) -> Sequence[Gpu]:
 
 
 def read_board(number: int, gpu: Gpu) -> Board:
-    """One board; `number` is its place among the visible ones, where it tells no other."""
+    """Read one board; `number` is its index among the visible ones, where it reports no other."""
     index = gpu.index
     return msgspec.structs.replace(gpu.board(), gpus=(number if index is None else index,))
 
 
 def together(boards: Sequence[Board]) -> tuple[Board, ...]:
-    """Boards alike as one: a node's eight are, and a record must stay small."""
+    """Combine equal boards: a node's eight are, and a record must stay small."""
     groups: dict[Board, list[Board]] = {}
     for board in boards:
         alike = msgspec.structs.replace(board, gpus=(), uuids=())

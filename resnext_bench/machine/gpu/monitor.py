@@ -1,4 +1,4 @@
-"""What may be asked of GPUs, whoever made them: one implementation for each vendor's library.
+"""What can be asked about GPUs of any vendor: one implementation for each vendor's library.
 
 Every question may go unanswered (None) without costing the others, and none raises, but for the
 list of the GPUs. NVIDIA's is `nvml`; another vendor is another file, named in `VENDORS`.
@@ -18,66 +18,66 @@ class Gpu(Protocol):
     """One GPU."""
 
     lost: str
-    """What the driver said when the GPU went away; empty while it is there."""
+    """The driver's message when the GPU went away; empty while it is there."""
 
     @property
     def index(self) -> int | None:
-        """As the vendor's own tool counts."""
+        """The index in the vendor's own tool."""
 
     def facts(self) -> GpuFacts:
-        """Name, memory and capability; raises GpuLost."""
+        """Return name, memory and capability; raise GpuLost."""
 
     def board(self) -> Board:
-        """What is set on its board, with no index of its own."""
+        """Return the settings of its board, without an index."""
 
     def clocks_down(self) -> int | None:
-        """Bits of `facts`: what holds the clocks down now."""
+        """Return bits of `facts` for what holds the clocks down now."""
 
     def sm_mhz(self) -> int | None:
-        """Clock of its cores."""
+        """Return the clock of its cores."""
 
     def memory_mhz(self) -> int | None:
-        """Clock of its memory."""
+        """Return the clock of its memory."""
 
     def temperature_c(self) -> int | None:
-        """Of its cores."""
+        """Return the temperature of its cores."""
 
     def power_w(self) -> float | None:
-        """Of the whole board."""
+        """Return the power of the whole board."""
 
     def energy_j(self) -> float | None:
-        """Of the whole board, since some moment that stays the same."""
+        """Return the energy of the whole board since some fixed moment."""
 
     def use_percent(self) -> int | None:
-        """Share of the last period, of a second or less, in which any kernel ran."""
+        """Return the share of the last period, of a second or less, in which any kernel ran."""
 
     def free_gib(self) -> float | None:
-        """Memory that nobody holds."""
+        """Return the free memory."""
 
     def residents(self) -> set[int] | None:
-        """Ids of the processes that compute on it."""
+        """Return the ids of the processes that compute on it."""
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
-        """Per cent of its time by process, latest since that moment (of the wall clock)."""
+        """Return the latest share of its time by process, in %, since that wall-clock moment."""
 
 
 class Monitor(Protocol):
     """A vendor's library, ready to be asked."""
 
     def gpus(self) -> Sequence[Gpu]:
-        """List those that are visible to CUDA or its like, in that order; raises GpuLost."""
+        """List the GPUs that CUDA or its like makes visible, in that order; raise GpuLost."""
 
     def versions(self) -> dict[str, str]:
-        """Of the driver and what belongs to it, by name."""
+        """Return versions of the driver and what belongs to it, by name."""
 
 
 VENDORS: Final[tuple[Callable[[], AbstractContextManager[Monitor | None]], ...]] = (nvml.opened,)
-"""In the order in which they are tried: the first that is there is asked."""
+"""Vendors in the order in which they are tried; the first that is there is used."""
 
 
 @contextmanager
 def monitor() -> Iterator[Monitor | None]:
-    """Open the library of whoever made the GPUs here; None where there is none."""
+    """Open the library of the GPUs' vendor; return None where there is none."""
     for vendor in VENDORS:
         with vendor() as found:
             if found is not None:
@@ -87,7 +87,7 @@ def monitor() -> Iterator[Monitor | None]:
 
 
 def visible_gpus() -> list[GpuFacts]:
-    """List the visible GPUs; raises CannotHere where one of them does not answer."""
+    """List the visible GPUs; raise CannotHere if one of them does not respond."""
     with monitor() as found:
         if found is None:
             return []
@@ -95,6 +95,6 @@ def visible_gpus() -> list[GpuFacts]:
             return [gpu.facts() for gpu in found.gpus()]
         except GpuLost as error:
             raise CannotHere(
-                f"a GPU does not answer: {error}; see nvidia-smi, and reset it or leave it out "
-                "with CUDA_VISIBLE_DEVICES"
+                f"a GPU does not respond: {error}; look at nvidia-smi, and reset the GPU or leave "
+                "it out with CUDA_VISIBLE_DEVICES"
             ) from error

@@ -15,9 +15,9 @@ MEMORY_CLOCK: Final = 2
 CORE_TEMPERATURE: Final = 0
 """The one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _NEVER: Final = frozenset({3, 13})
-"""NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND: asking again is useless."""
+"""NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND, after which asking again is useless."""
 _GONE: Final = frozenset({15, 16})
-"""NVML_ERROR_GPU_IS_LOST and _RESET_REQUIRED: the GPU is there no more until it is reset."""
+"""NVML_ERROR_GPU_IS_LOST and _RESET_REQUIRED: the GPU is gone until it is reset."""
 
 _COMPUTE_MODES: Final = {
     0: "default",
@@ -30,7 +30,7 @@ _COMPUTE_MODES: Final = {
 
 @contextmanager
 def session() -> Iterator[Any]:
-    """NVML initialised, or None where the library or the driver is missing."""
+    """Yield NVML, initialised, or None where the library or the driver is missing."""
     try:
         import pynvml  # noqa: PLC0415  (an extra, and loading it costs time at start-up)
 
@@ -56,11 +56,11 @@ class Nvml:
     """The library and its visible GPUs."""
 
     def __init__(self, library: Any) -> None:
-        """`library` is the module pynvml, initialised."""
+        """Wrap the initialised module pynvml."""
         self._library = library
 
     def gpus(self) -> list["Gpu"]:
-        """List those that CUDA_VISIBLE_DEVICES leaves visible, in that order; raises GpuLost."""
+        """List the GPUs that CUDA_VISIBLE_DEVICES leaves visible, in that order; raise GpuLost."""
         try:
             handles = visible_handles(self._library)
         except self._library.NVMLError as error:
@@ -68,7 +68,7 @@ class Nvml:
         return [Gpu(library=self._library, handle=handle) for handle in handles]
 
     def versions(self) -> dict[str, str]:
-        """Of the driver, and of the newest CUDA that it takes."""
+        """Return the versions of the driver and of the newest CUDA that it supports."""
         driver = self._ask("nvmlSystemGetDriverVersion")
         cuda = self._ask("nvmlSystemGetCudaDriverVersion_v2")
         found = {
@@ -79,7 +79,7 @@ class Nvml:
         return {name: text for name, text in found.items() if text}
 
     def _ask(self, function: str) -> Any:
-        """The answer of a function about the host, or None."""
+        """Return the answer of a function about the host, or None."""
         try:
             return getattr(self._library, function)()
         except Exception:  # NVML's own error types, and functions that an old library lacks
@@ -88,17 +88,17 @@ class Nvml:
 
 @dataclass(kw_only=True, slots=True)
 class Gpu:
-    """One GPU that may be asked anything: what it does not know is None, and never an error."""
+    """One GPU, which may be asked anything: what it does not know is None, never an error."""
 
     library: Any
     handle: Any
     lost: str = ""
-    """What the driver said when the GPU went away."""
+    """The driver's message when the GPU went away."""
     _silent: set[tuple[Any, ...]] = field(default_factory=set)
-    """Questions it will never answer; each would cost as much as one that it does."""
+    """Queries that it will never answer; each would cost as much as one that it does."""
 
     def ask(self, function: str, *arguments: Any) -> Any:
-        """The answer of a function of NVML to these arguments after the handle."""
+        """Return the answer of an NVML function to these arguments after the handle."""
         question = (function, *arguments)
         if self.lost or question in self._silent:
             return None
@@ -119,34 +119,34 @@ class Gpu:
 
     @property
     def index(self) -> int | None:
-        """As nvidia-smi counts."""
+        """The index in nvidia-smi."""
         answer = self.ask("nvmlDeviceGetIndex")
         return None if answer is None else int(answer)
 
     def clocks_down(self) -> int | None:
-        """Bits: what holds the clocks down. Older drivers use another name for it."""
+        """Return bits for what holds the clocks down. Older drivers use another name for it."""
         bits = self.ask("nvmlDeviceGetCurrentClocksEventReasons")
         if bits is None:
             bits = self.ask("nvmlDeviceGetCurrentClocksThrottleReasons")
         return None if bits is None else int(bits)
 
     def power_w(self) -> float | None:
-        """Of the whole board; an average over a second from Ampere on (but A100), else now."""
+        """Return the board's power: the mean of a second from Ampere on (not A100), else now."""
         milliwatts = self.ask("nvmlDeviceGetPowerUsage")
         return None if milliwatts is None else milliwatts / 1e3
 
     def energy_j(self) -> float | None:
-        """Of the whole board, since the driver was loaded; from Volta on."""
+        """Return the board's energy since the driver was loaded; from Volta on."""
         millijoules = self.ask("nvmlDeviceGetTotalEnergyConsumption")
         return None if millijoules is None else millijoules / 1e3
 
     def use_percent(self) -> int | None:
-        """Share of the last period (up to a second) in which any kernel ran."""
+        """Return the share of the last period (up to a second) in which any kernel ran."""
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         return None if rates is None else int(rates.gpu)
 
     def facts(self) -> GpuFacts:
-        """Name, memory and compute capability; raises GpuLost."""
+        """Return name, memory and compute capability; raise GpuLost."""
         library = self.library
         try:
             name = library.nvmlDeviceGetName(self.handle)
@@ -157,7 +157,7 @@ class Gpu:
         return str(name), float(memory), (int(major), int(minor))
 
     def board(self) -> Board:
-        """What is set on its board."""
+        """Return the settings of its board."""
         ecc, mode = self.ask("nvmlDeviceGetEccMode"), self.ask("nvmlDeviceGetComputeMode")
         return Board(
             gpus=(),
@@ -174,36 +174,36 @@ class Gpu:
         )
 
     def _is_mig(self) -> bool | None:
-        """A MIG device has no mode of its own: it is one."""
+        """Return whether it is a MIG device, which has no mode of its own."""
         if _switch(self.ask("nvmlDeviceIsMigDeviceHandle")):
             return True
         mode = self.ask("nvmlDeviceGetMigMode")
         return None if mode is None else bool(mode[0])
 
     def sm_mhz(self) -> int | None:
-        """Clock of its multiprocessors now."""
+        """Return the clock of its multiprocessors now."""
         return _whole(self.ask("nvmlDeviceGetClockInfo", SM_CLOCK))
 
     def memory_mhz(self) -> int | None:
-        """Clock of its memory now."""
+        """Return the clock of its memory now."""
         return _whole(self.ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK))
 
     def temperature_c(self) -> int | None:
-        """Of its cores."""
+        """Return the temperature of its cores."""
         return _whole(self.ask("nvmlDeviceGetTemperature", CORE_TEMPERATURE))
 
     def free_gib(self) -> float | None:
-        """Memory that nobody holds."""
+        """Return the free memory."""
         memory = self.ask("nvmlDeviceGetMemoryInfo")
         return None if memory is None else float(memory.free) / 2**30
 
     def residents(self) -> set[int] | None:
-        """Ids of the processes that compute on it."""
+        """Return the ids of the processes that compute on it."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses")
         return None if found is None else {int(process.pid) for process in found}
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
-        """Per cent of its time by process, the latest since that moment (of the wall clock)."""
+        """Return the latest share of its time by process, in %, since that wall-clock moment."""
         found = self.ask("nvmlDeviceGetProcessUtilization", since_us) or ()
         return {int(use.pid): float(use.smUtil) for use in found}
 
@@ -213,17 +213,17 @@ def _whole(answer: Any) -> int | None:
 
 
 def _switch(answer: Any) -> bool | None:
-    """On, off or not told."""
+    """Return on, off or None."""
     return None if answer is None else bool(answer)
 
 
 def _watts(milliwatts: Any) -> float | None:
-    """NVML counts power in milliwatts."""
+    """Return watts: NVML counts power in milliwatts."""
     return None if milliwatts is None else milliwatts / 1000
 
 
 def visible_handles(library: Any) -> list[Any]:
-    """NVML handles in the order of CUDA_VISIBLE_DEVICES (indices or UUIDs, as CUDA reads it)."""
+    """Return NVML handles in the order of CUDA_VISIBLE_DEVICES (indices or UUIDs)."""
     count = library.nvmlDeviceGetCount()
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     if wanted is None:
@@ -247,7 +247,7 @@ def _handle(library: Any, entry: str, count: int) -> Any | None:
 
 
 def _by_prefix(library: Any, entry: str, count: int) -> Any | None:
-    """CUDA takes the beginning of a UUID where it is enough to tell the GPUs apart."""
+    """Find a GPU by the beginning of its UUID, which CUDA accepts where it is unique."""
     handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
     found = [one for one in handles if str(library.nvmlDeviceGetUUID(one)).startswith(entry)]
     return found[0] if entry.startswith("GPU-") and len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""What one GPU answered in a window, and what that comes to."""
+"""What one GPU answered in a window, and the figures that follow."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,21 +12,21 @@ from resnext_bench.reports.schema.machine import GpusSeen, Numbers
 
 _NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
 SELDOM: Final = 4
-"""What changes slowly is asked for every fourth time: each question costs the driver some time."""
+"""Values that change slowly are sampled every fourth time, as each query costs some time."""
 LEAST_ENERGY_S: Final = 1.0
-"""Energy counters move in steps, taken to be of up to 100 ms: less time says too little."""
+"""Energy counters move in steps, assumed to be of up to 100 ms: a shorter time is too short."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """Answers of one GPU at one moment. None: it does not say, or was not asked."""
+    """Answers of one GPU at one moment; None where it does not report, or was not asked."""
 
     at_s: float
     reasons: int | None = None
     sm_mhz: int | None = None
     power_w: float | None = None
     energy_j: float | None = None
-    """Since the driver was loaded."""
+    """Energy since the driver was loaded."""
     foreign_percent: float = 0.0
     memory_mhz: int | None = None
     temperature_c: int | None = None
@@ -34,7 +34,7 @@ class Moment:
 
     @property
     def is_answer(self) -> bool:
-        """Whether it says anything of the GPU's state."""
+        """Whether it says anything about the GPU's state."""
         return any(
             one is not None
             for one in (self.reasons, self.sm_mhz, self.power_w, self.energy_j, self.use_percent)
@@ -47,13 +47,13 @@ class Track:
 
     gpu: Gpu
     index: int
-    """As nvidia-smi counts."""
+    """The index in nvidia-smi."""
     before: set[int] = field(default_factory=set)
-    """Processes that were there before the ranks: those are foreign."""
+    """Processes that were there before the ranks, which are foreign."""
     moments: list[Moment] = field(default_factory=list)
     asked: int = 0
     lost_s: float | None = None
-    """When it turned out to be lost."""
+    """When it was found to be lost."""
 
     def clear(self) -> None:
         """Begin a window."""
@@ -61,7 +61,7 @@ class Track:
         self.asked = 0
 
     def look(self, at_s: float, since_us: int) -> Moment | None:
-        """Ask once; None where nothing was answered."""
+        """Take one sample; return None where nothing was answered."""
         gpu, seldom = self.gpu, self.asked % SELDOM == 0
         self.asked += 1
         moment = Moment(
@@ -83,31 +83,31 @@ class Track:
         return moment
 
     def _foreign_use(self, since_us: int) -> float:
-        """Per cent of the GPU's time, by processes noted before the start."""
+        """Return the share of the GPU's time, in %, used by processes noted before the start."""
         if not self.before:
             return 0.0
         latest = self.gpu.use_by_process(since_us)
         return sum(use for pid, use in latest.items() if pid in self.before)
 
     def values(self, name: str) -> list[float]:
-        """One answer at all moments that have it."""
+        """Return one answer at all moments that have it."""
         found = (getattr(moment, name) for moment in self.moments)
         return [value for value in found if value is not None]
 
     @property
     def watched_s(self) -> float:
-        """From the first answer to the last."""
+        """Return the seconds from the first answer to the last."""
         return self.moments[-1].at_s - self.moments[0].at_s if self.moments else 0.0
 
     def counted_j(self) -> float | None:
-        """Energy between the first and the last answer, by the board's counter."""
+        """Return the energy between the first and the last answer, by the board's counter."""
         if not self.moments or self.watched_s < LEAST_ENERGY_S:
             return None
         first, last = self.moments[0].energy_j, self.moments[-1].energy_j
         return None if first is None or last is None or last < first else last - first
 
     def integrated_j(self) -> float | None:
-        """The same from samples of the power, by trapezoids."""
+        """Return the same energy from power samples, by trapezoids."""
         if self.watched_s < LEAST_ENERGY_S or len(self.values("power_w")) < len(self.moments):
             return None
         return sum(
@@ -116,13 +116,13 @@ class Track:
         )
 
     def share_percent(self, bits: int) -> float | None:
-        """Of the moments with any of these reasons."""
+        """Return the share of moments with any of these reasons."""
         told = self.values("reasons")
         return 100 * sum(bool(int(one) & bits) for one in told) / len(told) if told else None
 
 
 def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
-    """All that was seen, a value for each GPU; None where nobody answered."""
+    """Return all that was seen, a value for each GPU; None where none answered."""
     if not any(track.moments for track in tracks):
         return None
     energies, energy_by = _energies(tracks)
@@ -148,7 +148,7 @@ def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
 
 
 def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float | None]]:
-    """Every answer as columns, with the time since `start_s`; None where it was not asked for."""
+    """Return every answer as columns, with the time since `start_s`; None where not asked."""
     rows = [(track.index, moment) for track in tracks for moment in track.moments]
     names = [one.name for one in fields(Moment) if one.name != "at_s"]
     return {
@@ -159,13 +159,13 @@ def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float 
 
 
 def mean_foreign(track: Track) -> float:
-    """Mean use of one GPU by others, in per cent."""
+    """Return the mean use of one GPU by others, in per cent."""
     uses = track.values("foreign_percent")
     return fmean(uses) if uses else 0.0
 
 
 def _energies(tracks: Sequence[Track]) -> tuple[Numbers, str]:
-    """Of each GPU, all by one way, and the way."""
+    """Return the energy of each GPU, all by one method, and the method."""
     ways: dict[str, Callable[[Track], float | None]] = {
         "counter": Track.counted_j,
         "power samples": Track.integrated_j,
@@ -175,7 +175,9 @@ def _energies(tracks: Sequence[Track]) -> tuple[Numbers, str]:
         if None not in found:
             return _rounded(found), name
     short = any(track.watched_s < LEAST_ENERGY_S for track in tracks)
-    return (), f"none: watched for less than {LEAST_ENERGY_S:g} s" if short else "none: not told"
+    return (), f"none: watched for less than {LEAST_ENERGY_S:g} s" if short else (
+        "none: not reported"
+    )
 
 
 def _shares(tracks: Sequence[Track], bit: int) -> Numbers:
@@ -188,7 +190,7 @@ def _each(tracks: Sequence[Track], name: str, of: Callable[[Iterable[float]], fl
 
 
 def _if_any(numbers: Numbers) -> Numbers:
-    """Nothing at all where there is nothing to tell: records must stay small."""
+    """Return None where all values are missing: records must stay small."""
     return numbers if any(numbers) else ()
 
 

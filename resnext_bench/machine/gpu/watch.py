@@ -1,4 +1,4 @@
-"""Watches the GPUs during the window: clocks, power, heat, throttling, and who else computes.
+"""Watches the GPUs during the window: clocks, power, heat, throttling, and other tenants.
 
 Asked twice a second from the launching program, so that the ranks pay nothing for it. Everything
 is best effort: a driver that does not answer a question leaves that guard silent, never the run.
@@ -27,19 +27,19 @@ _BAD = sum(SLOWDOWN_REASONS.values())
 
 @dataclass(kw_only=True, slots=True)
 class GpuWatch:
-    """Samples what the driver answers about the GPUs in use; with no tracks it watches nothing."""
+    """Samples what the driver reports about the GPUs in use; without tracks it watches nothing."""
 
     tracks: list[Track] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     _bits: list[int] = field(default_factory=list)
-    """Reasons of all GPUs at each moment: the ranks wait for the slowest, so one is enough."""
+    """Combine the reasons of all GPUs at each moment, as ranks wait for the slowest."""
     _answers: int = 0
-    """Moments at which any GPU answered anything."""
+    """Count moments at which any GPU answered."""
     _start_s: float | None = None
     _since_us: int = 0
 
     def note_residents(self) -> None:
-        """Remember who computes on the GPUs before the ranks start: those are foreign."""
+        """Remember which processes compute on the GPUs before the ranks start, as foreign ones."""
         for track in self.tracks:
             track.before = track.gpu.residents() or set()
 
@@ -52,7 +52,7 @@ class GpuWatch:
         self._start_s, self._since_us = self.clock(), time.time_ns() // 1000
 
     def sample(self) -> None:
-        """Ask once."""
+        """Take one sample."""
         if not self.tracks:
             return
         looks = (track.look(self.clock(), self._since_us) for track in self.tracks)
@@ -63,7 +63,7 @@ class GpuWatch:
             self._bits.append(reduce(or_, bits))
 
     def report(self) -> GpuUse:
-        """What the samples of the window say."""
+        """Return what the samples of the window show."""
         lost = self.lost()
         if not self._answers:
             return GpuUse(lost_gpus=lost)
@@ -81,7 +81,7 @@ class GpuWatch:
         )
 
     def lost(self) -> tuple[Note, ...]:
-        """GPUs that went away: which, when, and what the driver says of it."""
+        """Return the GPUs that went away: which, when, and the driver's message."""
         return tuple(
             note("lost_gpu", gpu=track.index, after_s=self._when(track), said=track.gpu.lost)
             for track in self.tracks
@@ -89,13 +89,13 @@ class GpuWatch:
         )
 
     def seek_lost(self) -> tuple[Note, ...]:
-        """The same after one more look: a run may fail sooner than the next sample is taken."""
+        """Return the same after one more look: a run may fail before the next sample."""
         for track in self.tracks:
             track.look(self.clock(), self._since_us)
         return self.lost()
 
     def _when(self, track: Track) -> float | None:
-        """Seconds into the window."""
+        """Return the seconds since the window began."""
         if self._start_s is None or track.lost_s is None:
             return None
         return track.lost_s - self._start_s

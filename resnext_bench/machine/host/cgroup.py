@@ -1,4 +1,4 @@
-"""Limits of the control groups this process is in, of version 1 and 2 alike.
+"""Reads the limits of this process's control groups, of version 1 and 2.
 
 A group is bound by its own limits and by those of all groups above it, so each question walks up
 to the top of the mount. Inside a container the top is often all that can be seen.
@@ -11,7 +11,7 @@ from resnext_bench.machine.doctor.findings import Sources, read, read_number, re
 
 
 def groups(sources: Sources, controller: str) -> list[Path]:
-    """Folders of our group and of those above it for one controller, as far as they are visible."""
+    """Return the visible folders of our group and of those above it for one controller."""
     root = sources.sys / "fs/cgroup"
     found: list[Path] = []
     for line in (read(sources.proc / "self/cgroup") or "").splitlines():
@@ -28,7 +28,7 @@ def groups(sources: Sources, controller: str) -> list[Path]:
 
 
 def _upwards(top: Path, path: str) -> Iterator[Path]:
-    """Folders of `path` below `top`, and `top`. A path outside our namespace has dots in it."""
+    """List the folders from `path` up to `top`. A path outside our namespace has dots in it."""
     parts = [part for part in path.split("/") if part]
     for count in range(0 if ".." in parts else len(parts), -1, -1):
         folder = top.joinpath(*parts[:count])
@@ -37,7 +37,7 @@ def _upwards(top: Path, path: str) -> Iterator[Path]:
 
 
 def quota_cores(sources: Sources) -> float | None:
-    """Cores that the tightest CPU quota allows; None where there is none."""
+    """Return the cores that the tightest CPU quota allows; None where there is none."""
     quotas = (_quota(folder) for folder in groups(sources, "cpu"))
     return min((quota for quota in quotas if quota is not None), default=None)
 
@@ -52,14 +52,14 @@ def _quota(folder: Path) -> float | None:
 
 
 def throttled_periods(sources: Sources) -> int | None:
-    """Periods since the groups were made in which a quota was used up."""
+    """Count periods since the groups were made in which a quota was used up."""
     tables = [read_table(folder / "cpu.stat") for folder in groups(sources, "cpu")]
     counts = [table["nr_throttled"] for table in tables if "nr_throttled" in table]
     return sum(counts) if counts else None
 
 
 def free_memory_gib(sources: Sources) -> float | None:
-    """What the tightest memory limit leaves, its file cache counted as free; None without one."""
+    """Return what the tightest memory limit leaves, with file cache as free; None without one."""
     left = (_left_gib(folder) for folder in groups(sources, "memory"))
     return min((gib for gib in left if gib is not None), default=None)
 

@@ -1,4 +1,4 @@
-"""Who used the cores: counters of the kernel, read before and after the timed window."""
+"""Reads the kernel's counters of who used the cores, before and after the timed window."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ from pathlib import Path
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
 _CPUCLOCK_SCHED = 2
-"""Which of a process's clocks: the time its threads ran (linux/posix-timers.h)."""
+"""The clock of a process that counts the time its threads ran (linux/posix-timers.h)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,18 +19,19 @@ class CpuReading:
     """Seconds since boot (cores) or since the start (process); only differences mean anything."""
 
     process_s: float
-    """This process, all threads, and whatever it has started: loaders may be processes."""
+    """CPU time of this process and all that it started: loaders may be processes."""
     busy_s: float
-    """The cores, busy with anything of this machine."""
+    """Time in which the cores were busy with any work of this machine."""
     steal_s: float
-    """The cores, taken by the hypervisor."""
+    """Time in which the hypervisor took the cores."""
     waited_s: float | None = None
-    """Threads of this process, and of what it has started, ready to run and waiting for a core;
-    None where the kernel does not tell (CONFIG_SCHED_INFO, gVisor)."""
+    """Time in which threads of this process, and of what it has started, were ready to run and
+    waited for a core; None where the kernel does not report it (CONFIG_SCHED_INFO, gVisor).
+    """
 
 
 def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
-    """Counters of `cores` and of this process, now."""
+    """Read the counters of `cores` and of this process."""
     busy = steal = 0
     wanted = {f"cpu{core}" for core in cores}
     for line in stat.read_text().splitlines():
@@ -49,10 +50,10 @@ def read_cpu(cores: Sequence[int], stat: Path = _PROC / "stat") -> CpuReading:
 
 
 def waited_s(pids: Iterable[int], proc: Path = _PROC) -> float | None:
-    """Return how long threads of these processes were ready and had no core, all together.
+    """Return how long threads of these processes were ready but had no core, added up.
 
-    The run delay of the scheduler (Documentation/scheduler/sched-stats): none where a core is
-    free, whoever is busy on the others. Threads that have ended are not in it.
+    This is the scheduler's run delay (Documentation/scheduler/sched-stats): zero where a core is
+    free, however busy the others are. Threads that have ended are not included.
     """
     ran = delayed = 0
     for pid in pids:
@@ -65,7 +66,7 @@ def waited_s(pids: Iterable[int], proc: Path = _PROC) -> float | None:
 
 
 def load_1min() -> float | None:
-    """Tasks that ran or waited, averaged over the last minute; None where nobody counts them."""
+    """Return the load average of the last minute; None where it is not counted."""
     try:
         return round(os.getloadavg()[0], 2)
     except OSError:
@@ -79,9 +80,9 @@ def _ours_s() -> float:
 
 
 def descendants(pids: Iterable[int], proc: Path = _PROC) -> list[int]:
-    """These processes and all below them that live, each once.
+    """Return these processes and all their living descendants, each once.
 
-    Where a kernel lists no children (CONFIG_PROC_CHILDREN), these alone.
+    Where a kernel lists no children (CONFIG_PROC_CHILDREN), return these alone.
     """
     found = list(dict.fromkeys(pids))
     for pid in found:  # which grows meanwhile
@@ -90,7 +91,7 @@ def descendants(pids: Iterable[int], proc: Path = _PROC) -> list[int]:
 
 
 def _children(tasks: Path) -> list[int]:
-    """The kernel keeps a list for each thread, as it is a thread that forks."""
+    """Return a process's children; the kernel lists them by thread, as threads fork."""
     words: list[str] = []
     with suppress(OSError):
         for task in list(tasks.iterdir()):
@@ -100,9 +101,9 @@ def _children(tasks: Path) -> list[int]:
 
 
 def running_s(pids: Iterable[int]) -> float:
-    """CPU time of these processes so far, all threads; those that are gone count nothing.
+    """Return the CPU time of these processes so far; those that are gone count nothing.
 
-    By the clocks of processes (clock_getcpuclockid(3)), as /proc counts in ticks of 10 ms.
+    It is read from process clocks (clock_getcpuclockid(3)), as /proc counts in ticks of 10 ms.
     """
     total = 0.0
     for pid in pids:
@@ -112,7 +113,7 @@ def running_s(pids: Iterable[int]) -> float:
 
 
 def cpu_seconds(pids: Iterable[int], proc: Path = _PROC) -> float:
-    """CPU time of these processes so far, all threads; those that ended count nothing."""
+    """Return the CPU time of these processes so far; those that ended count nothing."""
     ticks = 0
     for pid in pids:
         try:

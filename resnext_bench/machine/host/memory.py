@@ -1,4 +1,4 @@
-"""Memory here: what processes have taken, what they may still have, and what they can share.
+"""Memory of this machine: what processes have taken, what is free, and what they can share.
 
 Shared memory is the files of /dev/shm, which containers often keep small.
 """
@@ -19,19 +19,19 @@ FOLDER: Final = Path("/dev/shm")
 
 
 def free_memory_gib() -> float:
-    """What new processes may have: the machine's, or less where a control group is limited."""
+    """Return the memory that new processes may use: the machine's, or a control group's limit."""
     allowed = cgroup.free_memory_gib(here())
     there = available_memory_gib()
     return there if allowed is None else min(there, allowed)
 
 
 def peak_resident_gib(pids: Iterable[int], proc: Path = _PROC) -> float:
-    """Peak resident sets of these processes, added up, GiB."""
+    """Return the peak resident sets of these processes, added up, GiB."""
     return sum(_high_water_gib(proc / str(pid) / "status") for pid in pids)
 
 
 def available_memory_gib(proc: Path = _PROC) -> float:
-    """What the kernel would give to new processes of this machine without swapping, GiB."""
+    """Return what the kernel would give to new processes without swapping, GiB."""
     for line in (proc / "meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / 2**20
@@ -39,7 +39,7 @@ def available_memory_gib(proc: Path = _PROC) -> float:
 
 
 def reset_peak_memory() -> None:
-    """Let the kernel count this process's peak resident set from here on, where it may."""
+    """Let the kernel count this process's peak resident set from here on, where possible."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -47,7 +47,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory_gib() -> float:
-    """Peak resident set of this process since the last reset, GiB."""
+    """Return the peak resident set of this process since the last reset, GiB."""
     return _high_water_gib(_PROC / "self" / "status")
 
 
@@ -62,22 +62,22 @@ def _high_water_gib(status: Path) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SharedMemory:
-    """What processes can share through memory at a moment."""
+    """The state of shared memory at one moment."""
 
     total: int | None
-    """Bytes; None where there is no limit but that of memory itself."""
+    """All bytes; None where there is no limit but that of memory itself."""
     free: int
-    """Bytes; whatever is asked for where there is no limit."""
+    """Free bytes; unlimited where there is no limit."""
     problem: str = ""
     """Why nothing can be shared at all; empty where it can."""
 
     def holds(self, needed: int) -> bool:
-        """Whether so many bytes more find room."""
+        """Return whether this many more bytes fit."""
         return not self.problem and (self.total is None or needed <= self.free)
 
 
 def shared_memory(folder: Path = FOLDER) -> SharedMemory:
-    """Ask the file system, and whether a file can be made there."""
+    """Look at the file system, and whether a file can be made there."""
     try:
         found = os.statvfs(folder)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix="resnext-bench-")

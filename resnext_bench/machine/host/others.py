@@ -1,4 +1,4 @@
-"""What else kept the cores busy while a program of the user's ran."""
+"""Measures what else kept the cores busy while a user's program ran."""
 
 import resource
 import time
@@ -12,11 +12,11 @@ def watch_others(
     read: Callable[[Sequence[int]], CpuReading] = read_cpu,
     clock: Callable[[], float] = time.monotonic,
 ) -> Callable[[], float]:
-    """Begin to watch; the function returned tells what share of `cores` others had since, in %.
+    """Begin to watch; the function returned gives the share of `cores` that others had, in %.
 
-    Others are neither this process nor what it started and waited for, with all their children
-    that were waited for in turn: what a program leaves behind, or kills, counts as others'. The
-    hypervisor's share is in it.
+    Others are all but this process and the processes that it started and waited for, with their
+    children that were waited for in turn: what a program leaves behind, or kills, counts as
+    others'. The hypervisor's share is included.
     """
     first, ours, start = read(cores), _ours_s(), clock()
 

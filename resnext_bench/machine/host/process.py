@@ -1,4 +1,4 @@
-"""Binding processes to cores and to the life of their parent."""
+"""Binds processes to cores and to the life of their parent."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from typing import Final
 _PR_SET_PDEATHSIG = 1
 
 HELD: Final = (signal.SIGINT, signal.SIGTERM)
-"""What ends the program when a user or a scheduler wants it to."""
+"""Signals by which a user or a scheduler ends the program."""
 
 
 def bind_to_cores(cores: Sequence[int]) -> None:
@@ -20,7 +20,7 @@ def bind_to_cores(cores: Sequence[int]) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM off while something short must be finished."""
+    """Hold off Ctrl-C and SIGTERM while something short must be finished."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     try:
         yield
@@ -29,5 +29,5 @@ def undisturbed() -> Iterator[None]:
 
 
 def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send `sig` when the parent dies, so that no rank outlives its agent."""
+    """Let the kernel send `sig` when the parent dies, so that no rank outlives its agent."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sig))

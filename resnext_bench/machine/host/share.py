@@ -1,8 +1,8 @@
-"""What of a machine belongs to one rank that somebody else has started.
+"""Finds the part of a machine that belongs to one rank that another launcher has started.
 
-Srun and mpirun may have bound each rank to cores of its own; torchrun leaves all of a node's
-ranks on all cores. The kernel knows which it is: every rank of the group on this host has an
-affinity mask, and those with the same one share it out.
+Srun and mpirun may have bound each rank to cores of its own; torchrun leaves all of a node's ranks
+on all cores. The kernel knows which it is: every rank of the group on this host has an affinity
+mask, and ranks with the same mask divide it.
 """
 
 import os
@@ -17,37 +17,37 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 
 PATIENCE_S: Final = 20.0
-"""Ranks of a node start together, but for what a launcher takes from one to the next."""
+"""Seconds to wait for the ranks of a node, which a launcher starts one after another."""
 
 Masks = dict[int, tuple[int, ...]]
-"""Affinity of each rank of the group that is on this host."""
+"""Affinity masks of the group's ranks on this host."""
 
 
 def own_share(machine: Machine, member: Member) -> Machine:
-    """What this member computes on, as soon as the node's other ranks have started."""
+    """Return what this rank computes on, once the node's other ranks have started."""
     require_address(member)
     return share_of(machine, member, wait_for_masks(member))
 
 
 def require_address(member: Member) -> None:
-    """Raise CannotHere where the ranks' meeting place has no address here: they would wait long."""
+    """Raise CannotHere if the address where ranks meet is unknown here: they would wait long."""
     try:
         socket.getaddrinfo(member.address, member.port)
     except OSError as error:
         raise CannotHere(
-            f"rank {member.rank} finds no address of {member.address or 'the first node'}, "
-            "where ranks would meet; set MASTER_ADDR to the address of the first node"
+            f"rank {member.rank} cannot resolve {member.address or 'the first node'}, where ranks "
+            "meet; set MASTER_ADDR to the address of the first node"
         ) from error
 
 
 def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
-    """The part of `machine` that this member computes on: its cores, and one GPU."""
+    """Return the part of `machine` that this rank computes on: its cores, and one GPU."""
     sharers = sorted(rank for rank, mask in masks.items() if mask == masks[member.rank])
     each = machine.usable_cores // len(sharers)
     if not each:
         raise CannotHere(
-            f"{len(sharers)} ranks on {machine.usable_cores} CPU cores, and each needs its own; "
-            "start fewer on each node"
+            f"{len(sharers)} ranks share {machine.usable_cores} CPU cores, but each needs one of "
+            "its own; start fewer on each node"
         )
     first = sharers.index(member.rank) * each
     cores = machine.cores[first : first + each]
@@ -63,7 +63,7 @@ def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
 
 
 def wait_for_masks(member: Member) -> Masks:
-    """Masks of this node's ranks, once all have started, and of what else is on this host."""
+    """Return the masks of this node's ranks, once all have started, and of others on this host."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         masks = _masks(member, Path("/proc"))
@@ -73,7 +73,7 @@ def wait_for_masks(member: Member) -> Masks:
             return masks
         if time.monotonic() > deadline:
             raise CannotHere(
-                f"{member.launcher} speaks of {member.nproc_per_node} ranks on this node, but only "
+                f"{member.launcher} reports {member.nproc_per_node} ranks on this node, but only "
                 f"{len(masks)} have started after {PATIENCE_S:.0f} s"
             )
         time.sleep(0.1)
@@ -95,7 +95,7 @@ def _masks(member: Member, proc: Path) -> Masks:
 
 
 def _variables(folder: Path) -> dict[str, str]:
-    """Environment of a process as it was started; nothing of other users' ones."""
+    """Return the environment of a process as it was started; empty for other users' processes."""
     try:
         text = (folder / "environ").read_bytes().decode(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What stands between us and the hardware: a hypervisor, a container."""
+"""Finds out what is between us and the hardware: a hypervisor, a container."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ _CONTAINERS: Final = {
     "lxc": "lxc",
     "kubepods": "kubernetes",
 }
-"""Words of a control group's path, and whose they are."""
+"""Words in a control group's path, and the container engine they belong to."""
 
 
 def flags(sources: Sources) -> set[str]:
-    """What the processor says that it can do; empty where it lists nothing."""
+    """Return the processor's flags; empty where it lists none."""
     for line in (read(sources.proc / "cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() in ("flags", "Features"):
@@ -23,7 +23,7 @@ def flags(sources: Sources) -> set[str]:
 
 
 def product(sources: Sources) -> str:
-    """The hypervisor by name, from firmware or device tree; empty on bare metal."""
+    """Return the hypervisor's name, from firmware or device tree; empty on bare metal."""
     kind = read(sources.sys / "hypervisor/type")
     tree = read(sources.sys / "firmware/devicetree/base/hypervisor/compatible")
     if kind or tree:
@@ -36,12 +36,12 @@ def product(sources: Sources) -> str:
 
 
 def hypervisor(sources: Sources) -> str:
-    """Its name, "yes" where it does not tell, empty on bare metal."""
+    """Return the hypervisor's name, "yes" where it is not known, empty on bare metal."""
     return product(sources) or ("yes" if "hypervisor" in flags(sources) else "")
 
 
 def container(sources: Sources) -> str:
-    """Whose container this is, as far as its control group or a file of its engine shows."""
+    """Return the container's engine, as far as its control group or a file shows it."""
     groups = read(sources.proc / "self" / "cgroup") or ""
     for word, name in _CONTAINERS.items():
         if word in groups:

@@ -1,4 +1,4 @@
-"""What DALI is asked to load: samples in their order, as paths or as bytes of mapped shards."""
+"""Feeds DALI with what to load: samples in order, as paths or as bytes of mapped shards."""
 
 import os
 from collections import deque
@@ -17,7 +17,7 @@ from resnext_bench.pipelines.shards.ranges import Ranges
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DaliSource:
-    """Proven files (relative to `root`) with their class numbers, and how to decode them."""
+    """Checked files (relative to `root`) with their class numbers, and how to decode them."""
 
     root: str
     files: Sequence[str]
@@ -25,37 +25,37 @@ class DaliSource:
     decode: Literal["cpu", "mixed"]
     threads: int
     skip_bad: bool = False
-    """Whether a file that turns bad is left out from then on; else it is an error."""
+    """Whether a file that turns bad is left out from then on; otherwise it is an error."""
     ranges: Ranges | None = None
-    """Where the samples lie in shards; None where each has a file of its own."""
+    """Places of the samples in shards; None where each has a file of its own."""
 
 
 class Feed:
-    """Orders of a rank's samples, and what has become of them."""
+    """The order of a rank's samples, and what became of them."""
 
     def __init__(self, spec: BatchSpec, source: DaliSource, held: int) -> None:
-        """`held` is how many batches' memory DALI may still look at."""
+        """Make a feed; DALI may still look at the memory of `held` batches."""
         self._source = source
         shards = source.ranges.counts() if source.ranges else ()
         self._orders = Orders(spec.share(len(source.files), shards))
         self._mapped = Mapped(source.root, source.ranges) if source.ranges else None
         self._held: deque[object] = deque(maxlen=held)
-        """Memory that DALI was given and did not copy."""
+        """Memory that DALI was given and has not copied."""
         self._begun: deque[list[Sample]] = deque()
-        """Batches that nobody has got yet, in order."""
+        """Batches that were not delivered yet, in order."""
 
     @property
     def is_mapped(self) -> bool:
-        """Whether it gives contents, not paths."""
+        """Whether it gives contents rather than paths."""
         return self._mapped is not None
 
     @property
     def begun(self) -> int:
-        """Batches that were asked for and that nobody has got yet."""
+        """Batches that were requested and not delivered yet."""
         return len(self._begun)
 
     def pull(self) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
-        """Contents, or paths as bytes, and labels [batch, 1], of the next batch."""
+        """Return contents, or paths as bytes, and labels [batch, 1], of the next batch."""
         order = next(self._orders)
         self._begun.append(order)
         labels = np.array([[self._source.labels[one.item]] for one in order], np.int64)
@@ -67,22 +67,22 @@ class Feed:
         return given, labels
 
     def given(self, index: int) -> NDArray[np.uint8]:
-        """What DALI is given of one sample: its content, or its path as bytes."""
+        """Return what DALI is given of one sample: its content, or its path as bytes."""
         if self._mapped:
             return self._mapped.bytes_of(index)
         path = os.path.join(self._source.root, self._source.files[index])  # noqa: PTH118
         return np.frombuffer(os.fsencode(path), np.uint8)
 
     def got(self) -> None:
-        """Somebody has the oldest batch."""
+        """Note that the oldest batch was delivered."""
         self._begun.popleft()
 
     def unmade(self) -> list[Sample]:
-        """Samples of the batches that nobody has got."""
+        """Return the samples of batches that were not delivered."""
         return [sample for order in self._begun for sample in order]
 
     def again_without(self, bad: set[int]) -> None:
-        """Give them once more, and never again those that are bad."""
+        """Feed these batches again, without the bad samples, from now on."""
         self._orders.bad |= bad
         self._orders.put_back([sample for sample in self.unmade() if sample.item not in bad])
         self._begun.clear()

@@ -1,8 +1,8 @@
-"""On a CPU: crops that DALI has decoded become batches, in threads beside DALI's.
+"""On a CPU, turns crops that DALI has decoded into batches, in threads besides DALI's.
 
-DALI decodes a crop faster than torchvision a picture, but its resize on a CPU takes 1.2 ms for what
-PyTorch's, of bytes with antialiasing, does in 0.16 ms. So DALI reads and decodes, and PyTorch
-resizes straight into the batch, and mirrors there.
+DALI decodes a crop faster than torchvision an image, but its resize on a CPU takes 1.2 ms where
+PyTorch's, of bytes with antialiasing, takes 0.16 ms. So DALI reads and decodes, and PyTorch resizes
+and mirrors right into the batch.
 """
 
 import queue
@@ -20,12 +20,12 @@ from resnext_bench.pipelines.images.pixels import resize_into
 CROPS_AHEAD: Final = 2
 """Batches of crops that DALI holds: one is finished while the next is decoded."""
 CROPS_A_THREAD: Final = 4
-"""Decoding threads that one that resizes keeps up with: 0.67 ms a crop against 0.17 ms."""
+"""Decoding threads per resizing thread: a crop takes 0.67 ms to decode and 0.17 ms to resize."""
 _LOOK_S: Final = 0.1
 
 
 class Finisher:
-    """Runs a pipeline of crops ahead of whoever takes batches, `spec.prefetch` of them."""
+    """Runs a pipeline of crops ahead of the consumer, by `spec.prefetch` batches."""
 
     def __init__(self, pipeline: Any, spec: BatchSpec, threads: int) -> None:
         self._pipeline, self._spec = pipeline, spec
@@ -37,9 +37,9 @@ class Finisher:
         self._thread.start()
 
     def take(self) -> Batch:
-        """The next batch: bytes [batch, 3, size, size] in NHWC memory, and labels [batch].
+        """Return the next batch: bytes [batch, 3, size, size] in NHWC memory, and labels [batch].
 
-        Raises what the pipeline ended with, after all batches that were made before.
+        After all finished batches, it raises the error that ended the pipeline.
         """
         found = self._ready.get()
         if isinstance(found, Exception):
@@ -84,10 +84,10 @@ class Finisher:
 
 
 def one_thread_each(workers: int) -> ThreadPoolExecutor:
-    """Threads in which PyTorch does not split its operations over others.
+    """Make threads in which PyTorch does not split its operations.
 
-    PyTorch keeps its number of threads for each thread, and gives those to come what was set last:
-    so all of them start here, and then the caller sets its own number once more.
+    PyTorch keeps its number of threads per thread, and new threads get the value that was set last:
+    so all of them start here, and then the caller sets its own number again.
     """
     own, met = torch.get_num_threads(), threading.Barrier(workers)
 
@@ -103,4 +103,4 @@ def one_thread_each(workers: int) -> ThreadPoolExecutor:
 
 
 def _nothing(_: int) -> None:
-    """Starts a thread."""
+    """Do nothing, which starts a thread."""

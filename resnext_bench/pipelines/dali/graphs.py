@@ -1,7 +1,8 @@
-"""What DALI does with a picture: graphs of its operators.
+"""What DALI does with an image: graphs of its operators.
 
-Training augmentation is the field's: a random crop of 8 to 100 % of the area and 3/4 to 4/3 in
-aspect, decoded alone, resized with antialiasing, mirrored half of the time.
+Training augmentation is the usual one: a random crop of 8 to 100 % of the area with an aspect ratio
+of 3/4 to 4/3, of which nothing else is decoded, resized with antialiasing, mirrored half of the
+time.
 """
 
 from collections.abc import Callable
@@ -12,39 +13,39 @@ from nvidia.dali import fn, pipeline_def, types
 from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
 
 Pull = Callable[[], Any]
-"""Gives paths or contents, and labels, of the next batch."""
+"""Returns paths or contents, and labels, of the next batch."""
 
 GIVEN: Final = "given"
-"""The input of `picture_graph`: a path, or content."""
+"""Name of the input of `picture_graph`: a path, or content."""
 
 _FLOATS = {"fp32": types.FLOAT, "fp16": types.FLOAT16}
 
 
 def is_rows(spec: BatchSpec) -> bool:
-    """Whether a GPU's graph gives NHWC rows: bytes always, floats where the model wants them."""
+    """Return whether a GPU's graph gives NHWC rows: for bytes always, for floats on demand."""
     return spec.pixels == "uint8" or spec.channels_last
 
 
 @pipeline_def  # type: ignore[untyped-decorator]
 def crops_graph(spec: BatchSpec, pull: Pull, *, mapped: bool) -> tuple[object, object, object]:
-    """On a CPU: crops as they were decoded, each of its own size, labels, and whom to mirror."""
+    """Build the CPU's graph: decoded crops of different sizes, labels, and which to mirror."""
     images, labels = crops(spec, "cpu", pull, mapped=mapped)
     return images, labels, coin()
 
 
 @pipeline_def  # type: ignore[untyped-decorator]
 def whole_graph(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[object, object]:
-    """On a GPU: bytes, or normalised floats in the layout of the model, and labels."""
+    """Build the GPU's graph: bytes, or normalised floats in the model's layout, and labels."""
     images, labels = crops(spec, decode, pull, mapped=mapped)
     # What the CPU decoded travels as bytes, a quarter of their size as floats.
     return finished(spec, images.gpu(), coin()), labels.gpu()
 
 
 def crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[Any, Any]:
-    """Crops as HWC bytes of each its own size, where they were decoded, and labels on the CPU.
+    """Return crops as HWC bytes of different sizes, where they were decoded, and labels on the CPU.
 
-    In "mixed" the dedicated JPEG decoder of a GPU that has one takes its share, its CUDA cores
-    the rest (DALI's hw_decoder_load); formats that it does not know are decoded by the CPU.
+    In "mixed" a GPU's dedicated JPEG decoder, if it has one, takes its share and its CUDA cores the
+    rest (DALI's hw_decoder_load); the CPU decodes formats that they do not support.
     """
     given, labels = fn.external_source(
         source=pull, num_outputs=2, dtype=[types.UINT8, types.INT64], ndim=[1, 1], no_copy=mapped
@@ -65,30 +66,30 @@ def crops(spec: BatchSpec, decode: str, pull: Pull, *, mapped: bool) -> tuple[An
 
 @pipeline_def  # type: ignore[untyped-decorator]
 def picture_graph(*, mapped: bool) -> object:
-    """One whole picture at a time, decoded on the CPU: to see whether DALI decodes it."""
+    """Build a graph of one whole image at a time, to see whether DALI decodes it on the CPU."""
     given = fn.external_source(name=GIVEN, dtype=types.UINT8, ndim=1)
     return fn.decoders.image(given if mapped else read(given), output_type=types.RGB, affine=False)
 
 
 def read(paths: Any) -> Any:
-    """What files hold.
+    """Read the files.
 
-    Read, not mapped: a file that somebody cuts short meanwhile is then a bad file, where a mapped
-    one ends the process.
+    They are not mapped: a file that is truncated meanwhile is then a bad file, where a mapped one
+    would end the process.
     """
     return fn.io.file.read(paths, dont_use_mmap=True)
 
 
 def coin() -> Any:
-    """Whom to mirror: half of the pictures."""
+    """Return which to mirror: half of the images."""
     return fn.random.coin_flip(probability=0.5)
 
 
 def finished(spec: BatchSpec, images: Any, mirror: object) -> Any:
-    """Crops resized with antialiasing and mirrored: bytes HWC, or floats normalised.
+    """Resize crops with antialiasing and mirror them: to HWC bytes, or normalised floats.
 
-    No kernel is there for the mirror or the layout alone: bytes are mirrored where they are
-    resized, floats where they are normalised, in the order of dimensions that the model wants.
+    No kernel runs only for the mirror or the layout: bytes are mirrored when they are resized,
+    floats when they are normalised, in the order of dimensions that the model needs.
     """
     size = (spec.image_size, spec.image_size)
     how = {"interp_type": types.INTERP_LINEAR, "antialias": True}

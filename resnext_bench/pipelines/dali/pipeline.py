@@ -1,9 +1,9 @@
 """JPEG files through NVIDIA DALI: read, decode, random crop, resize, mirror, normalise.
 
-DALI is told which files make the next batch, and reads them itself, in its threads: so its batches
-hold the same files as those of torchvision, and a file that turns bad can be found and left out.
-Of shards it is given the bytes themselves, as views of mapped memory that its decoders look into.
-On a GPU the whole graph is DALI's; on a CPU it decodes crops, of which
+DALI is given the files of the next batch, and reads them in its own threads: so its batches hold
+the same files as those of torchvision, and a file that turns bad can be found and left out. Of
+shards it is given the bytes themselves, as views of mapped memory that its decoders read. On a GPU
+the whole graph is DALI's; on a CPU it decodes crops, of which
 `resnext_bench/pipelines/dali/finishing.py` makes batches.
 """
 
@@ -34,28 +34,28 @@ from resnext_bench.pipelines.images.pixels import Normalise
 from resnext_bench.pipelines.names import printable
 
 _SAID: Final = re.compile(r"encountered:\s*(.+)")
-"""DALI's own words, which stand behind the trace of the graph."""
+"""DALI's own message, which follows the trace of the graph."""
 
 
 class Running(Protocol):
-    """A pipeline at work."""
+    """A running pipeline."""
 
     def take(self) -> Batch:
-        """The next batch, before it is normalised by PyTorch; RuntimeError of what DALI met."""
+        """Return the next batch before PyTorch normalises it; raise RuntimeError if DALI fails."""
 
     def close(self) -> None:
-        """End its threads; once more does nothing."""
+        """End its threads; a second call does nothing."""
 
 
 class DaliBatches:
-    """Endless batches of this rank's shard; every batch is full, epochs follow without a seam."""
+    """Endless batches of this rank's share; every batch is full, and epochs follow seamlessly."""
 
     def __init__(self, spec: BatchSpec, source: DaliSource) -> None:
         self._spec, self._source = spec, source
         self._feed = Feed(spec, source, held=_held_batches(spec))
         self._builds = 0
         self.left_out: list[str] = []
-        """Files that turned bad, or that DALI refuses, as they are told."""
+        """Files that turned bad, or that DALI refuses, as they are reported."""
         on_cpu = spec.device.type == "cpu"
         self._normalise = _normaliser(spec) if on_cpu and spec.pixels != "uint8" else None
         self._running = self._built()
@@ -79,7 +79,7 @@ class DaliBatches:
         self._running.close()
 
     def _built(self) -> Running:
-        """At work; its threads end with whom they make batches for, and before the interpreter."""
+        """Build and start it; its threads end with its owner, and before the interpreter."""
         running = self._begun()
         weakref.finalize(self, running.close)
         return running
@@ -102,9 +102,9 @@ class DaliBatches:
         return _OnGpu(whole_graph(spec, source.decode, self._feed.pull, mapped=mapped, **how), spec)
 
     def _mend(self, error: RuntimeError) -> None:
-        """Build the pipeline anew without what it failed at: DALI stops for good at one bad file.
+        """Rebuild the pipeline without what it failed at, as DALI stops for good at a bad file.
 
-        What nobody has got yet is begun once more.
+        Batches that were not delivered yet are started again.
         """
         unmade = {sample.item for sample in self._feed.unmade()}
         bad = self._damaged(unmade) or self._refused(unmade)
@@ -120,22 +120,22 @@ class DaliBatches:
         self._running = self._built()
 
     def _damaged(self, indices: set[int]) -> dict[int, str]:
-        """Those of the samples that do not decode as they did when they were checked."""
+        """Return the samples that no longer decode as they did when they were checked."""
         with strict_decoding():
             found = {index: self._verdict(index).why for index in sorted(indices)}
         return {
-            index: f"does not decode ({why}), but was sound when it was checked"
+            index: f"cannot be decoded ({why}), although it was good when it was checked"
             for index, why in found.items()
             if why
         }
 
     def _refused(self, indices: set[int]) -> dict[int, str]:
-        """Those that DALI alone does not decode."""
+        """Return the samples that only DALI cannot decode."""
         trial = Trial(mapped=self._feed.is_mapped)
         found = {index: trial.refusal(self._feed.given(index)) for index in sorted(indices)}
         return {
-            index: f"cannot be decoded by DALI ({said}), but by PIL, which checked it; convert it,"
-            " or use --pipeline torchvision or --bad-files skip"
+            index: f"cannot be decoded by DALI ({said}), although PIL can; convert it, or use "
+                "--pipeline torchvision or --bad-files skip"
             for index, said in found.items()
             if said
         }
@@ -148,14 +148,14 @@ class DaliBatches:
 
 
 class Trial:
-    """Samples through DALI's decoders one at a time, on the CPU: which of them does it refuse?"""
+    """Runs samples through DALI's decoders one at a time, on the CPU, to find those it refuses."""
 
     def __init__(self, *, mapped: bool) -> None:
         self._mapped = mapped
         self._graph = self._built()
 
     def refusal(self, given: NDArray[np.uint8]) -> str:
-        """What DALI says of a path, or of content; nothing where it decodes."""
+        """Return DALI's error for a path, or content; nothing where it decodes."""
         try:
             self._graph.run(**{GIVEN: [given]})
         except RuntimeError as error:
@@ -179,7 +179,7 @@ class Trial:
 
 
 class _OnGpu:
-    """DALI's own iterator, which goes on for ever."""
+    """DALI's own iterator, which never ends."""
 
     def __init__(self, graph: Any, spec: BatchSpec) -> None:
         self._is_rows = is_rows(spec)
@@ -189,7 +189,7 @@ class _OnGpu:
         )
 
     def take(self) -> Batch:
-        """In the layout of the model, or as NHWC rows."""
+        """Return a batch in the layout of the model, or as NHWC rows."""
         batch = next(self._iterator)[0]
         images = batch["images"]
         if self._is_rows:
@@ -197,20 +197,21 @@ class _OnGpu:
         return images, batch["labels"].view(-1)
 
     def close(self) -> None:
-        """DALI ends its threads with its pipeline."""
+        """Do nothing: DALI ends its threads with its pipeline."""
         self._iterator = None
 
 
 def _held_batches(spec: BatchSpec) -> int:
-    """How many batches' memory DALI may still look at.
+    """Return how many batches' memory DALI may still look at.
 
-    Those in its queues, one that was just got, and that of the one before, which a GPU may decode.
+    These are those in its queues, one that was just delivered, and the one before, which a GPU may
+    be decoding.
     """
     return 2 * max(spec.prefetch, CROPS_AHEAD) + 4
 
 
 def _normaliser(spec: BatchSpec) -> Normalise:
-    """On a CPU PyTorch's: 3 ms for 64 images of 224 px, where DALI's own operator takes 20 ms."""
+    """Return PyTorch's normaliser on a CPU: 3 ms for 64 images of 224 px, 20 ms with DALI's."""
     return Normalise(
         width=spec.image_size,
         device=torch.device("cpu"),

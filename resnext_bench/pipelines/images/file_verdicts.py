@@ -1,4 +1,4 @@
-"""The manifest in which verdicts on files are kept, one for each root."""
+"""Keeps verdicts on files in a manifest for each root."""
 
 import contextlib
 import hashlib
@@ -28,11 +28,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     width: int = 0
     height: int = 0
     kind: str = ""
-    """Format and mode, as "JPEG RGB"; of what is no picture what it seems to be, as "HTML"."""
+    """Format and mode, as "JPEG RGB"; for other files what they seem to be, as "HTML"."""
 
 
 Verdicts = dict[str, tuple[Stamp, Verdict]]
-"""By path relative to the root."""
+"""Verdicts by path relative to the root."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stamp(path: Path) -> Stamp:
-    """Size and time of change, or a stamp that no file has."""
+    """Return size and time of change, or a stamp that no file has."""
     try:
         status = path.stat()
     except OSError:
@@ -53,13 +53,13 @@ def stamp(path: Path) -> Stamp:
 
 
 def manifest_path(cache: Path, root: Path) -> Path:
-    """The manifest of a root, whichever path leads to it."""
+    """Return the manifest of a root, whichever path leads to it."""
     digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
     return cache / f"proof-{digest[:16]}.json"
 
 
 def load(cache: Path, root: Path) -> Verdicts:
-    """What is known; a manifest that is missing, damaged or of another version says nothing."""
+    """Load what is known; a missing, damaged or outdated manifest counts as empty."""
     try:
         manifest = msgspec.json.decode(manifest_path(cache, root).read_bytes(), type=Manifest)
     except (OSError, ValueError):
@@ -70,7 +70,7 @@ def load(cache: Path, root: Path) -> Verdicts:
 
 
 def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
-    """Replace the manifest in one step; where the cache cannot be written, nothing is kept."""
+    """Replace the manifest in one step; if the cache cannot be written, nothing is kept."""
     path = manifest_path(cache, root)
     kept = {storable(name): verdict for name, verdict in verdicts.items()}
     with contextlib.suppress(OSError):
@@ -81,6 +81,6 @@ def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write beside `path` and rename, so that no reader ever sees a part."""
+    """Write next to `path` and rename, so that no reader ever sees a part."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content)

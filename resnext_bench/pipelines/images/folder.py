@@ -1,4 +1,4 @@
-"""Folders of images, laid out as torchvision's ImageFolder: root/class/**/image."""
+"""Folders of images in the layout of torchvision's ImageFolder: root/class/**/image."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from resnext_bench.wording import nearest
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 DESCRIPTION = "dataset.json"
-"""What `pack` writes beside shards."""
+"""The description that `pack` writes next to shards."""
 LAYOUT = "expected one folder per class: {root}/CLASS/image.jpg"
 
 
@@ -32,18 +32,18 @@ class ImageFolder:
     ranges: Ranges | None = None
     """Where samples lie in shards, which are in order; None where each has a file of its own."""
     notes: tuple[str, ...] = ()
-    """What was taken to be meant."""
+    """How an ambiguous folder was interpreted."""
     split: str | None = None
-    """What must be named again to find the same under this root; mostly the root says it all."""
+    """The split to name to find the same under this root; usually empty."""
 
     def place(self, index: int) -> tuple[Path, Part | None]:
-        """The file that holds an image, and which part of it; None: all."""
+        """Return the file that holds an image, and which part of it; None: all of it."""
         if self.ranges is None:
             return self.root / self.files[index], None
         return self.root / self.ranges.path(index), self.ranges.part(index)
 
     def only(self, indices: Sequence[int]) -> "ImageFolder":
-        """Some of the images, in the order given; classes stay, so that labels keep theirs."""
+        """Return some of the images, in the order given; classes and labels do not change."""
         return replace(
             self,
             files=tuple(self.files[index] for index in indices),
@@ -53,7 +53,7 @@ class ImageFolder:
 
 
 def scan(root: Path) -> ImageFolder:
-    """List the images of each class; raises DataError where training could not use them."""
+    """List the images of each class; raise DataError where training could not use them."""
     classes = _classes(root)
     found = [
         (path, label)
@@ -70,7 +70,7 @@ def scan(root: Path) -> ImageFolder:
 
 
 def _classes(root: Path) -> tuple[str, ...]:
-    """The class folders of a root, sorted by name."""
+    """Return the class folders of a root, sorted by name."""
     require_folder(root)
     entries = entries_of(root)
     if classes := tuple(sorted(entry.name for entry in entries if is_folder(entry))):
@@ -93,11 +93,11 @@ def require_folder(root: Path) -> None:
         raise DataError(f"{root} is not a folder; {LAYOUT.format(root='FOLDER')}")
     near = _nearest(root)
     hint = f"did you mean {near}?" if near else LAYOUT.format(root="FOLDER")
-    raise DataError(f"no such folder: {root}; {hint}")
+    raise DataError(f"there is no folder {root}; {hint}")
 
 
 def _nearest(root: Path) -> Path | None:
-    """The folder beside `root` whose name is most like it."""
+    """Return the folder next to `root` whose name is most similar."""
     try:
         names = [path.name for path in root.parent.iterdir() if path.is_dir()]
     except OSError:
@@ -107,7 +107,7 @@ def _nearest(root: Path) -> Path | None:
 
 
 def _require_images(root: Path, classes: tuple[str, ...], found: list[tuple[str, int]]) -> None:
-    """Refuse classes without images, which would shift or starve labels unseen."""
+    """Refuse classes without images, which would silently shift labels or leave them unused."""
     labels = {label for _, label in found}
     empty = [name for label, name in enumerate(classes) if label not in labels]
     if not empty:
@@ -117,13 +117,13 @@ def _require_images(root: Path, classes: tuple[str, ...], found: list[tuple[str,
         raise DataError(f"no images in the {len(classes)} class folders of {root} ({kinds})")
     names = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
     raise DataError(
-        f"{len(empty)} of {len(classes)} class folders of {root} hold no image ({kinds}): {names};"
-        " remove them or add images"
+        f"{len(empty)} of {len(classes)} class folders of {root} hold no images ({kinds}): "
+        f"{names}; remove them or add images"
     )
 
 
 def _images(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """Relative paths of the images in one folder and all below it."""
+    """List relative paths of the images in a folder and everything below it."""
     here = identity(root / below)
     if here in above:  # a link to a folder that holds it would never end
         return
@@ -136,12 +136,12 @@ def _images(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterat
 
 
 def holds_image(root: Path, below: str) -> bool:
-    """Whether an image lies in a folder or anywhere below it."""
+    """Return whether there is an image in a folder or anywhere below it."""
     return any(True for _ in _images(root, below, frozenset({identity(root)})))
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, without hidden entries."""
+    """List the entries of a folder, without hidden ones."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
@@ -150,23 +150,23 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def identity(folder: Path) -> tuple[int, int]:
-    """What tells one folder from another whatever its path."""
+    """Return what identifies a folder, whatever its path."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
 
 def is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file that is named like an image."""
+    """Return whether an entry is a file that is named like an image."""
     return entry.name.lower().endswith(EXTENSIONS) and _is(entry.is_file)
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link that leads to one."""
+    """Return whether an entry is a folder, or a link to one."""
     return _is(entry.is_dir)
 
 
 def _is(what: Callable[[], bool]) -> bool:
-    """A link that leads to itself, or to where nobody may look, is neither."""
+    """Return whether the check holds; a circular or unreadable link is neither file nor folder."""
     try:
         return what()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a folder of images holds that is none: other files, and names that lead to no file."""
+"""Finds what else is in a folder of images: other files, and names that lead to no file."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ _KINDS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stray:
-    """A name like an image's that leads to no regular file; loaders never see it."""
+    """A name like an image's that is not a regular file; loaders never see it."""
 
     path: str
     why: Astray
@@ -40,17 +40,17 @@ class Stray:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leftovers:
-    """All that `scan` passes over, hidden names left out."""
+    """All that `scan` ignores, except hidden names."""
 
     by_extension: dict[str, int]
     """Files that are not named like images; without an extension: ""."""
     loose: int
-    """Images beside the class folders, which belong to no class."""
+    """Images next to the class folders, which belong to no class."""
     strays: tuple[Stray, ...]
 
 
 def leftovers(root: Path) -> Leftovers:
-    """Walk a folder as `scan` does and gather what that leaves out."""
+    """Walk a folder like `scan`, and collect what that leaves out."""
     extensions: Counter[str] = Counter()
     strays: list[Stray] = []
     loose = 0
@@ -72,9 +72,9 @@ def leftovers(root: Path) -> Leftovers:
 
 
 def beside_shards(folder: ImageFolder) -> Leftovers:
-    """What lies in a folder of shards: all but the shards and what `pack` writes with them.
+    """Return what is in a folder of shards, except the shards and what `pack` writes with them.
 
-    Shards of another split are no leftovers either.
+    Shards of another split are not leftovers either.
     """
     names = [
         entry.name
@@ -96,7 +96,7 @@ def beside_shards(folder: ImageFolder) -> Leftovers:
 def _walk(
     root: Path, below: str, above: frozenset[tuple[int, int]]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Whatever is no folder, with the path of its folder; links in circles are not followed."""
+    """Yield everything except folders, with its folder's path; circular links are not followed."""
     here = identity(root / below)
     if here in above:
         return
@@ -108,7 +108,7 @@ def _walk(
 
 
 def _stray(full: Path, path: str) -> Stray | None:
-    """What is wrong with a name like an image's; None for a regular file."""
+    """Return what is wrong with a name like an image's; None for a regular file."""
     try:
         mode = full.stat().st_mode
     except OSError as error:

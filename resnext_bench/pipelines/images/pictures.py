@@ -1,4 +1,4 @@
-"""What one file is by its content: a picture that decodes to its last pixel, or why it is none."""
+"""Examines one file by its content: an image that decodes to its last pixel, or why it is not."""
 
 import io
 import stat
@@ -16,16 +16,16 @@ from resnext_bench.pipelines.images.file_verdicts import Verdict, Why
 from resnext_bench.pipelines.shards.ranges import Part
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP")
-"""By content, as a GIF that is named .jpg opens in PIL but not in DALI."""
+"""Formats by content, as a GIF that is named .jpg opens in PIL but not in DALI."""
 MAX_PIXELS: Final = 178_956_970
-"""Above twice the size at which PIL warns it refuses; the decoded picture takes half a gigabyte."""
+"""Most pixels: PIL refuses above twice its warning size; a decoded image takes half a gigabyte."""
 # What PIL says of a cut file; the second is for WebP, whose decoder wants the whole at once.
 CUT_SIGNS: Final = ("truncated", "could not create decoder object")
 HEAD_BYTES: Final = 512
 _JPEGS: Final = {"MPO": "JPEG"}
-"""What PIL calls a JPEG with more pictures behind the first, as phones write it."""
+"""What PIL calls a JPEG that holds several images, as phones write it."""
 _DEEP: Final = ("I", "I;16")
-"""Modes of 16 bits a channel in files of `FORMATS`."""
+"""Modes of 16 bits per channel in files of `FORMATS`."""
 _SIGNS: Final = (
     (b"GIF8", "GIF"),
     (b"II*\0", "TIFF"),
@@ -39,13 +39,13 @@ _SIGNS: Final = (
 _MARKUP: Final = ((b"<svg", "SVG"), (b"<html", "HTML"), (b"<!doctype html", "HTML"))
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _EXIF: Final = 0x08
-"""A bit of the extended header of a WebP."""
+"""The Exif bit of a WebP's extended header."""
 _BRANDS: Final = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
 
 
 @contextmanager
 def strict_decoding() -> Iterator[None]:
-    """PIL as a proof needs it. Its settings are the process's, and the user's are put back."""
+    """Make PIL strict, as a proof needs it; its global settings are restored afterwards."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
     try:
@@ -57,7 +57,7 @@ def strict_decoding() -> Iterator[None]:
 
 
 def examine(path: Path, part: Part | None = None) -> Verdict:
-    """Decode a file, or a part of it, to the last pixel; say what it is or why that fails."""
+    """Decode a file, or a part of it, to the last pixel; return what it is or why that fails."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a FIFO would wait for ever
             return Verdict(why="no regular file")
@@ -75,14 +75,14 @@ def examine(path: Path, part: Part | None = None) -> Verdict:
 
 
 def _content(file: IO[bytes], part: Part) -> IO[bytes]:
-    """A part of a shard as a file of its own."""
+    """Return a part of a shard as a file of its own."""
     offset, length = part
     file.seek(offset)
     return io.BytesIO(file.read(length))
 
 
 def _decoded(image: ImageFile.ImageFile) -> Verdict:
-    """A picture whose header has been read."""
+    """Return the verdict on an image whose header has been read."""
     kind = f"{_JPEGS.get(str(image.format), image.format)} {image.mode}"
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -92,9 +92,9 @@ def _decoded(image: ImageFile.ImageFile) -> Verdict:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Three channels of 8 bits, turned as its Exif data says.
+    """Convert to three channels of 8 bits, rotated as the Exif data says.
 
-    Of 16 bits the upper 8 are taken, as torchvision does; PIL would make white of all above 255.
+    Of 16 bits the upper 8 are taken, as in torchvision; PIL would turn all above 255 white.
     """
     turned = ImageOps.exif_transpose(image)
     if turned.mode in _DEEP:
@@ -103,7 +103,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def looks_like(head: bytes) -> str:
-    """What a file that is no picture seems to be, by its first bytes."""
+    """Return what a file that is not an image seems to be, by its first bytes."""
     for sign, name in _SIGNS:
         if head.startswith(sign):
             return name
@@ -123,9 +123,9 @@ def looks_like(head: bytes) -> str:
 
 
 def has_exif_in_webp(content: bytes | memoryview) -> bool:
-    """Whether it begins as a WebP does that has Exif data (RFC 9649, 2.7).
+    """Return whether it begins like a WebP with Exif data (RFC 9649, 2.7).
 
-    Torchvision's decoder leaves a WebP as it lies, whatever its Exif data says.
+    Torchvision's decoder does not rotate a WebP, whatever its Exif data says.
     """
     head = bytes(memoryview(content)[:21])
     extended = head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X"
@@ -133,9 +133,9 @@ def has_exif_in_webp(content: bytes | memoryview) -> bool:
 
 
 def is_damaged_png(content: bytes | memoryview) -> bool:
-    """Whether it begins as a PNG does, and a part of it is cut or has another checksum.
+    """Return whether it is a PNG with a truncated part or a wrong checksum.
 
-    Torchvision's decoder dies of one. A part, after 4 bytes of length and 4 of name, ends in a
+    Torchvision's decoder crashes on one. A part, after 4 bytes of length and 4 of name, ends with a
     checksum of name and content (PNG specification, 5.3).
     """
     view = memoryview(content)
@@ -157,7 +157,7 @@ def is_damaged_png(content: bytes | memoryview) -> bool:
 
 
 def _why(error: Exception) -> Why:
-    """What an exception of the decoder says about its file."""
+    """Return what an exception of the decoder says about its file."""
     if isinstance(error, OSError) and error.errno is not None:
         return "unreadable"
     text = str(error).lower()

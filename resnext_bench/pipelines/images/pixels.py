@@ -1,7 +1,7 @@
-"""From a decoded picture to what a network takes: resized into a batch, and normalised.
+"""Turns a decoded image into what a network takes: resized into a batch, and normalised.
 
-Loaders make bytes, a quarter of the size of floats, and somebody normalises them – pixels scaled to
-0..1, less ImageNet's mean, over its spread: the loader at its end, or the model as its first
+Loaders make bytes, a quarter of the size of floats. They are normalised – scaled to 0..1, less
+ImageNet's mean, divided by its deviation – by the loader at its end, or by the model as its first
 operation.
 """
 
@@ -15,9 +15,9 @@ _RESIZE: Final = torch.ops.aten._upsample_bilinear2d_aa
 
 
 def resize_into(slot: torch.Tensor, picture: torch.Tensor, *, mirror: bool) -> None:
-    """Resize a picture [1, 3, height, width] of bytes into its place in a batch, and mirror it.
+    """Resize an image [1, 3, height, width] of bytes into its place in a batch, and mirror it.
 
-    Bilinear with antialiasing, as PIL and torchvision have it. The slot, [1, 3, size, size], is
+    It is bilinear with antialiasing, as in PIL and torchvision. The slot, [1, 3, size, size], is
     written in its own layout: torchvision's transforms make a tensor in NCHW, and copying that to
     NHWC takes 0.11 ms at 224 px, where all that stands here takes 0.17 ms.
     """
@@ -29,11 +29,11 @@ def resize_into(slot: torch.Tensor, picture: torch.Tensor, *, mirror: bool) -> N
 
 
 class Normalise:
-    """Bytes [n, 3, height, width] in NHWC memory as normalised floats, on one device.
+    """Turns bytes [n, 3, height, width] in NHWC memory into normalised floats, on one device.
 
-    Constants are repeated over a row of pixels, so that the memory is gone through as it lies: on a
-    CPU five times as fast as a constant for each channel (3.0 against 15.9 ms for 64 images of
-    224 px on one core).
+    Constants are repeated over a row of pixels, so that memory is traversed in order: on a CPU this
+    is five times as fast as a constant for each channel (3.0 against 15.9 ms for 64 images of 224
+    px on one core).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Normalise:
         self._dtype, self._layout = dtype, layout
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """In the layout and type that were asked for; computed in fp32."""
+        """Return floats in the requested layout and type; they are computed in fp32."""
         count, channels, height, width = images.shape
         rows = images.permute(0, 2, 3, 1).reshape(count * height, width * channels)
         found = rows.to(torch.float32)

@@ -1,4 +1,4 @@
-"""Proof that every file decodes completely: DALI stops for good at the first that does not."""
+"""Proves that every file decodes completely, as DALI stops for good at the first that does not."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -36,29 +36,29 @@ class BadFile:
     path: str
     why: Why
     seems: str = ""
-    """What a file that is no image seems to be."""
+    """What a file that is not an image seems to be."""
 
     @property
     def reason(self) -> str:
-        """In words: "not an image: HTML"."""
+        """The reason in words: "not an image: HTML"."""
         return f"{self.why}: {self.seems}" if self.seems else self.why
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """Which files of a folder decode; `decoded` of them were tried now, the others known."""
+    """Which files of a folder decode; `decoded` of them were tried now, the others were known."""
 
     good: ImageFolder
     bad: tuple[BadFile, ...]
     decoded: int
     verdicts: Mapping[str, Verdict]
-    """On every file."""
+    """Verdicts on every file."""
 
 
 def prove(
     folder: ImageFolder, *, cache: Path, workers: int, progress: Progress | None = None
 ) -> Proof:
-    """Decode each file that is new or changed since its last proof; the verdicts are kept."""
+    """Decode each file that is new or has changed since its last proof; verdicts are kept."""
     known = load(cache, folder.root)
     stamps = _stamps(folder)
     verdicts = {
@@ -76,7 +76,7 @@ def prove(
 
 
 def _stamps(folder: ImageFolder) -> dict[str, Stamp]:
-    """Of each file; of a sample in a shard that of the shard, as it was when it was indexed."""
+    """Return the stamp of each file; for a sample in a shard, the shard's when it was indexed."""
     if folder.ranges is None:
         return {path: stamp(folder.root / path) for path in folder.files}
     shards = folder.ranges.stamps
@@ -86,27 +86,29 @@ def _stamps(folder: ImageFolder) -> dict[str, Stamp]:
 
 
 def require_good(proof: Proof, *, skip: bool) -> ImageFolder:
-    """The folder to train on; bad files are an error unless they are to be skipped."""
+    """Return the folder to train on; bad files are an error unless they are to be skipped."""
     good, bad = proof.good, proof.bad
     if not good.files:
-        raise DataError(f"none of the {len(bad)} files under {good.root} decode: {_named(bad)}")
+        raise DataError(
+            f"none of the {len(bad)} files under {good.root} can be decoded: {_named(bad)}"
+        )
     if bad and not skip:
         total = len(good.files) + len(bad)
         raise DataError(
-            f"{len(bad)} of {total} files under {good.root} do not decode: {_named(bad)};"
-            " remove them or pass --bad-files skip"
+            f"{len(bad)} of {total} files under {good.root} cannot be decoded: {_named(bad)}; "
+            "remove them or pass --bad-files skip"
         )
     return good
 
 
 def _named(bad: Sequence[BadFile]) -> str:
-    """The first bad files in words."""
+    """Name the first bad files."""
     names = [f"{printable(file.path)} ({file.reason})" for file in bad[:NAMED_FILES]]
     return ", ".join(names + ["…"] * (len(bad) > NAMED_FILES))
 
 
 def _proof(folder: ImageFolder, verdicts: Mapping[str, Verdict], *, decoded: int) -> Proof:
-    """Part the folder by its verdicts; classes stay as they are, so that labels keep theirs."""
+    """Split the folder by its verdicts; classes stay as they are, so that labels do not change."""
     kept = [index for index, path in enumerate(folder.files) if verdicts[path].why is None]
     good = folder.only(kept)
     found = (_bad(path, verdicts[path]) for path in folder.files)
@@ -115,7 +117,7 @@ def _proof(folder: ImageFolder, verdicts: Mapping[str, Verdict], *, decoded: int
 
 
 def _bad(path: str, verdict: Verdict) -> BadFile | None:
-    """A file as a bad one, if it is."""
+    """Return a file as a bad one, if it is."""
     if verdict.why is None:
         return None
     seems = verdict.kind if verdict.why == "not an image" else ""
@@ -145,13 +147,13 @@ def _decode(
                 progress(done, len(todo))
     except BrokenProcessPool as error:
         raise DataError(
-            f"a process that decoded files under {folder.root} was killed after {done} of"
-            f" {len(todo)}; it may have run out of memory: try again with fewer workers"
+            f"a process that decoded files under {folder.root} was killed after {done} of "
+            f"{len(todo)} files, perhaps because memory ran out: try again with fewer workers"
         ) from error
 
 
 def _try_all(places: Sequence[tuple[str, Path, Part | None]]) -> list[tuple[str, Verdict]]:
-    """The verdicts on one chunk of files."""
+    """Return the verdicts on one chunk of files."""
     with strict_decoding():
         return [(name, _tried(path, part)) for name, path, part in places]
 
@@ -161,7 +163,7 @@ def _tried(path: Path, part: Part | None) -> Verdict:
 
 
 def _lasting(stamps: Mapping[str, Stamp], verdicts: Mapping[str, Verdict]) -> Verdicts:
-    """What holds for as long as a file keeps its stamp."""
+    """Return the verdicts that hold for as long as a file keeps its stamp."""
     return {
         path: (stamps[path], verdict)
         for path, verdict in verdicts.items()

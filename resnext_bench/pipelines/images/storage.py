@@ -1,8 +1,8 @@
-"""How fast files come off their storage: read with all cores, with and without the page cache.
+"""Measures how fast files can be read from storage, with and without the page cache.
 
-Cold means that this kernel's page cache holds nothing of the files, which is asked page by page
-with mincore: posix_fadvise is only a wish, and a memory file system cannot grant it. What a disk,
-a hypervisor or a file server keeps in caches of its own cannot be emptied from here.
+Cold means that this kernel's page cache holds nothing of the files, which is checked page by page
+with mincore: posix_fadvise is only a request, which a memory file system cannot fulfil. What a
+disk, a hypervisor or a file server has in its own caches cannot be dropped from here.
 """
 
 import ctypes
@@ -23,9 +23,9 @@ from resnext_bench.pipelines.images.folder import ImageFolder
 SAMPLE_BYTES: Final = 256 << 20
 SAMPLE_FILES: Final = 4096
 PIECE_BYTES: Final = 8 << 20
-"""Of a shard, which is read from front to back: as many pages as are read in a row."""
+"""Bytes of a shard that are read in a row, from front to back."""
 LIMIT_S: Final = 10.0
-"""A slow disk is known after so long."""
+"""Longest time to read: a slow disk is known by then."""
 COLD_RESIDENT: Final = 0.01
 WARM_RESIDENT: Final = 0.99
 
@@ -36,17 +36,17 @@ class Place(NamedTuple):
     path: Path
     begin: int = 0
     length: int | None = None
-    """None: all there is."""
+    """Length in bytes; None: the whole file."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """The size in bytes."""
         return self.path.stat().st_size if self.length is None else self.length
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """One pass over the sample; `read_bytes` is 0 where it would not have been what it is called.
+    """One pass over the sample; `read_bytes` is 0 where it would not have been cold or warm.
 
     `resident` is the part of the sample that lay in the page cache before it.
     """
@@ -58,13 +58,13 @@ class Reading:
 
     @property
     def bytes_per_s(self) -> float | None:
-        """None where nothing was measured."""
+        """The rate; None where nothing was measured."""
         return self.read_bytes / self.seconds if self.read_bytes and self.seconds else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Storage:
-    """What was read at all, by how many threads, and how fast."""
+    """What was read, by how many threads, and how fast."""
 
     files: int
     bytes: int
@@ -74,7 +74,7 @@ class Storage:
 
 
 def places_to_read(folder: ImageFolder) -> list[Place]:
-    """Whole files, or shards in pieces."""
+    """List the places to read: whole files, or shards in pieces."""
     if folder.ranges is None:
         return [Place(folder.root / path) for path in folder.files]
     return [
@@ -85,7 +85,7 @@ def places_to_read(folder: ImageFolder) -> list[Place]:
 
 
 def measure(places: Sequence[Place], *, threads: int) -> Storage:
-    """Read a sample of the places cold, then what there was time for once more, warm."""
+    """Read a sample of the places cold, then again warm what there was time for."""
     chosen = sample(places, seed=0)
     for path in dict.fromkeys(place.path for place in chosen):
         drop(path)
@@ -102,7 +102,7 @@ def measure(places: Sequence[Place], *, threads: int) -> Storage:
 
 
 def sample(places: Sequence[Place], *, seed: int) -> list[Place]:
-    """Places at random, up to a limit in number and in bytes, and at least one."""
+    """Choose places at random, up to a limit in number and bytes, and at least one."""
     chosen: list[Place] = []
     total = 0
     for index in np.random.default_rng([seed, 6]).permutation(len(places))[:SAMPLE_FILES]:
@@ -125,7 +125,7 @@ def drop(path: Path) -> None:
 
 
 def residency(places: Iterable[Place]) -> float:
-    """Which part of the pages of some places lies in the page cache."""
+    """Return which share of the pages of some places is in the page cache."""
     pages = resident = 0
     for place in places:
         count, inside = _resident_pages(place)
@@ -134,9 +134,9 @@ def residency(places: Iterable[Place]) -> float:
 
 
 def _resident_pages(place: Place) -> tuple[int, int]:
-    """Pages of a place, and how many of them are in memory.
+    """Return the pages of a place, and how many of them are in memory.
 
-    Of files of others the kernel says that all of them are: then nothing is called cold.
+    For other users' files the kernel says that all are: then nothing is called cold.
     """
     size = place.size
     if not size:
@@ -156,9 +156,9 @@ def _resident_pages(place: Place) -> tuple[int, int]:
 
 
 def read(places: Sequence[Place], *, threads: int, resident: float) -> tuple[Reading, list[Place]]:
-    """Read whole places, as a loader does, with several threads until the time is over.
+    """Read whole places like a loader, with several threads, until the time is over.
 
-    Also says which there was time for.
+    Also return which there was time for.
     """
     start = time.perf_counter()
 

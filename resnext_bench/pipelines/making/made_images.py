@@ -1,4 +1,4 @@
-"""The data set for users who name none: made from a seed, cached, and checked at each use."""
+"""The default data set: made from a seed, cached, and checked at each use."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ def ensure_made(
     workers: int,
     progress: Progress | None = None,
 ) -> Path:
-    """The root of the set under `cache`, made first unless it is there to its last byte."""
+    """Return the root of the set under `cache`; make it first unless it is complete."""
     root = cache / spec.folder_name
     if manifest.holds(root, spec, spec.images):
         return root
@@ -40,15 +40,15 @@ def ensure_made(
         if manifest.holds(root, spec, spec.images):  # another process put it there first
             return root
         raise Unwritable(
-            f"cannot make the data set in {root}: {error.strerror or error};"
-            " set RESNEXT_BENCH_CACHE to a folder that can be written, or pass --data PATH",
+            f"cannot make the data set in {root}: {error.strerror or error}; set "
+            "RESNEXT_BENCH_CACHE to a writable folder, or pass --data PATH",
             error,
             is_advice=True,
         ) from error
     except BrokenProcessPool as error:
         raise DataError(
-            f"a process that made the data set in {root} was killed;"
-            " it may have run out of memory: try again with fewer workers"
+            f"a process that made the data set in {root} was killed, perhaps because memory ran "
+            "out: try again with fewer workers"
         ) from error
     return root
 
@@ -66,7 +66,7 @@ def make(root: Path, spec: MadeSpec, *, workers: int, progress: Progress | None 
 
 
 def _shares(spec: MadeSpec) -> list[Sequence[int]]:
-    """Pictures of one class together, as what they are cut from takes longest to draw."""
+    """Group images by class, as what they are cut from takes longest to draw."""
     return [
         share
         for label in range(spec.classes)
@@ -75,12 +75,12 @@ def _shares(spec: MadeSpec) -> list[Sequence[int]]:
 
 
 def _write_chunk(root: Path, spec: MadeSpec, indices: Sequence[int]) -> list[MadeFile]:
-    """Draw and save some pictures."""
+    """Draw and save some images."""
     return [_write(root, spec, index) for index in indices]
 
 
 def _write(root: Path, spec: MadeSpec, index: int) -> MadeFile:
-    """Draw and save one picture; what it looks like depends on the spec and its index alone."""
+    """Draw and save one image; it depends on the spec and its index alone."""
     path = f"{class_names(spec.classes)[index % spec.classes]}/{index:06d}.jpg"
     rng = np.random.default_rng([spec.seed, 3, index])
     quality = int(rng.integers(spec.quality_low, spec.quality_high + 1))
@@ -92,7 +92,7 @@ def _write(root: Path, spec: MadeSpec, index: int) -> MadeFile:
 def _make_aside(
     cache: Path, root: Path, spec: MadeSpec, workers: int, progress: Progress | None
 ) -> None:
-    """Make the set in a folder of its own, so that a crash or a race leaves none half made."""
+    """Make the set in a folder of its own, so that no crash or race leaves a set half made."""
     cache.mkdir(parents=True, exist_ok=True)
     sweep(cache, _MAKING)
     with tempfile.TemporaryDirectory(dir=cache, prefix=_MAKING) as aside:
@@ -103,7 +103,7 @@ def _make_aside(
 
 
 def _install(fresh: Path, root: Path, old: Path) -> None:
-    """Put a fresh set in the place of what is there, if anything."""
+    """Replace what is there, if anything, with a new set."""
     if root.exists() or root.is_symlink():
         root.rename(old)
     fresh.rename(root)

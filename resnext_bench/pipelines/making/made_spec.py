@@ -1,4 +1,4 @@
-"""What the made data set is, without the means to draw it: a dry run names it in no time."""
+"""The specification of the made data set, without the code that draws it, for a fast dry run."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ CLASS_NAMES = ("indigo", "violet", "rose", "amber", "lime", "fern", "teal", "azu
 MAX_CLASSES = 1000
 USUAL_LONG_PX = 500
 LONG_PX = (64, 600)
-"""The usual longer side that can be asked for: more would not fit on what pictures are cut from."""
+"""Bounds of the typical longer side: more would not fit on what images are cut from."""
 
 
 def class_names(count: int) -> tuple[str, ...]:
-    """Hues by name while there are names for them."""
+    """Return names of classes: hues while there are names for them."""
     if count <= len(CLASS_NAMES):
         return CLASS_NAMES[:count]
     return tuple(f"class-{label:04d}" for label in range(count))
@@ -35,12 +35,13 @@ class MadeSpec:
             raise ValueError(f"made data: {self.classes} classes; 1 to {MAX_CLASSES} can be made")
         if self.images < self.classes:
             raise ValueError(
-                f"made data: {self.images} images for {self.classes} classes; each needs one"
+                f"made data: {self.images} images for {self.classes} classes; each needs at "
+                "least one"
             )
         if not 1 <= self.quality_low <= self.quality_high <= 100:
             raise ValueError(
-                f"made data: JPEG quality {self.quality_low} to {self.quality_high};"
-                " 1 to 100 is allowed, the lower one first"
+                f"made data: JPEG quality {self.quality_low} to {self.quality_high}; allowed are 1 "
+                "to 100, the lower value first"
             )
         if not LONG_PX[0] <= self.long_px <= LONG_PX[1]:
             raise ValueError(
@@ -50,7 +51,7 @@ class MadeSpec:
 
     @property
     def folder_name(self) -> str:
-        """A name that no other spec has."""
+        """Return a name that no other spec has."""
         quality = f"q{self.quality_low}-{self.quality_high}"
         size = "" if self.long_px == USUAL_LONG_PX else f"-{self.long_px}px"
         return f"made-v{self.version}-{self.images}x{self.classes}-s{self.seed}-{quality}{size}"

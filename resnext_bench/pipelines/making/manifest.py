@@ -1,4 +1,4 @@
-"""What was made and how it reads back: the manifest beside a made data set."""
+"""The manifest of a made data set: what was made, to be checked when it is read again."""
 
 import hashlib
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Manifest:
 
 
 def describe(root: Path, path: str) -> MadeFile:
-    """A file as it is now."""
+    """Describe a file as it is now."""
     content = (root / path).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return MadeFile(path=path, size_bytes=len(content), sha256=digest)
@@ -45,12 +45,12 @@ def write(root: Path, spec: object, files: Iterable[MadeFile]) -> None:
 
 
 def read(root: Path) -> Manifest:
-    """The manifest of a set that is there."""
+    """Read the manifest of an existing set."""
     return msgspec.json.decode((root / NAME).read_bytes(), type=Manifest)
 
 
 def holds(root: Path, spec: object, count: int) -> bool:
-    """Whether the set is there: this spec, `count` files, and each byte as it was written."""
+    """Return whether the set is complete: this spec, `count` files, each byte as written."""
     try:
         manifest = read(root)
         return (
@@ -64,6 +64,6 @@ def holds(root: Path, spec: object, count: int) -> bool:
 
 
 def _present(root: Path) -> set[str]:
-    """The files in the class folders: one too many would be trained on as well."""
+    """List the files in the class folders: one too many would be trained on as well."""
     found = (path for path in root.glob("*/*") if not path.name.startswith("."))
     return {path.relative_to(root).as_posix() for path in found}

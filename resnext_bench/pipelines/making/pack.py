@@ -1,4 +1,4 @@
-"""The good files of a folder as shards that are read from front to back, mixed once and for all."""
+"""Packs the good files of a folder into shards that are read in order, shuffled once."""
 
 import os
 from collections import Counter
@@ -39,7 +39,7 @@ _EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packed:
-    """What lies beside the shards; `classes[label]` is the name of a class."""
+    """The description next to the shards; `classes[label]` is the name of a class."""
 
     version: int
     format: Format
@@ -64,7 +64,7 @@ def pack(
 ) -> Packed:
     """Write the shards of the good files, their indices and dataset.json: all of them or none."""
     if taken(out):
-        raise DataError(f"{out} is there and not empty; name a folder that is not there yet")
+        raise DataError(f"{out} exists and is not empty; name a folder that does not exist yet")
     with aside(out) as fresh:
         samples = _watched(_samples(proof, seed, readers), len(proof.good.files), progress)
         extensions: Counter[str] = Counter()
@@ -99,7 +99,7 @@ def _shards(
     shard_bytes: int,
     extensions: Counter[str],
 ) -> Iterator[Shard]:
-    """Write samples to one shard after another; one ends before it would be too large."""
+    """Write samples to one shard after another; a shard ends before it would be too large."""
     number, writer = 0, kind(folder, 0)
     try:
         for sample in samples:
@@ -114,7 +114,7 @@ def _shards(
 
 
 def _samples(proof: Proof, seed: int, readers: int) -> Iterator[Sample]:
-    """The files in an order of the seed, some of them read ahead."""
+    """Yield the files in an order given by the seed, some of them read ahead."""
     order = np.random.default_rng([seed, 5]).permutation(len(proof.good.files)).tolist()
     with ThreadPoolExecutor(readers) as pool:
         for part in chunks(list(enumerate(order)), READ_AHEAD):
@@ -122,13 +122,14 @@ def _samples(proof: Proof, seed: int, readers: int) -> Iterator[Sample]:
 
 
 def _sample(proof: Proof, number: int, index: int) -> Sample:
-    """A file as it is, named by what it contains."""
+    """Return a file as it is, named by its content."""
     path = proof.good.files[index]
     try:
         content = (proof.good.root / path).read_bytes()
     except OSError as error:
         raise DataError(
-            f"cannot read {proof.good.root / path}: {error.strerror}; it was sound when checked"
+            f"cannot read {proof.good.root / path}: {error.strerror}; it was good when it was "
+            "checked"
         ) from error
     extension = _EXTENSIONS[proof.verdicts[path].kind.partition(" ")[0]]
     return Sample(

@@ -1,4 +1,4 @@
-"""Pictures with the statistics of photographs, in classes that a small network can tell apart.
+"""Paints images with the statistics of photographs, in classes a small network can learn.
 
 Each class has a hue and the direction and period of a coarse texture, which survive random crops,
 flips and scaling down to 64 pixels. Brightness falls off as 1/f, with edges, fine detail in places
@@ -28,7 +28,7 @@ NOISE_TILE_PX = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Canvas:
-    """What all pictures of one class are cut from, as one FFT per picture would be too slow."""
+    """What all images of a class are cut from, as one FFT per image would be too slow."""
 
     coarse: Plane
     detail: Plane
@@ -37,7 +37,7 @@ class Canvas:
 
 
 def field(rng: np.random.Generator, slope: float) -> Plane:
-    """Noise of unit deviation whose amplitude falls off as 1/f**slope; it wraps around."""
+    """Return noise of unit deviation whose amplitude falls off as 1/f**slope; it wraps around."""
     down = np.fft.fftfreq(CANVAS_PX)[:, None]
     across = np.fft.rfftfreq(CANVAS_PX)[None, :]
     frequency = np.hypot(down, across)
@@ -50,7 +50,7 @@ def field(rng: np.random.Generator, slope: float) -> Plane:
 
 
 def stripes(warp: Plane, angle_deg: float, period_px: float) -> Plane:
-    """Bands in one direction, bent by `warp`."""
+    """Return bands in one direction, bent by `warp`."""
     angle_rad = math.radians(angle_deg)
     at_px = np.arange(CANVAS_PX, dtype=np.float32)
     along_px = at_px[None, :] * math.cos(angle_rad) + at_px[:, None] * math.sin(angle_rad)
@@ -59,7 +59,7 @@ def stripes(warp: Plane, angle_deg: float, period_px: float) -> Plane:
 
 
 def patches(shape: Plane, rng: np.random.Generator) -> Plane:
-    """Flat regions with sharp borders, as objects have: the levels of a smooth field."""
+    """Return flat regions with sharp borders, like objects: the levels of a smooth field."""
     heights = rng.standard_normal(16).astype(np.float32)
     levels = np.clip(np.floor(shape * 2.5) + 8, 0, 15).astype(np.intp)
     flat: Plane = heights[levels]
@@ -68,7 +68,7 @@ def patches(shape: Plane, rng: np.random.Generator) -> Plane:
 
 @lru_cache(maxsize=2)
 def canvas(seed: int, label: int, classes: int) -> Canvas:
-    """The canvas of one class, from the seed alone."""
+    """Return the canvas of one class, from the seed alone."""
     rng = np.random.default_rng([seed, 0, label])
     smooth, rough, busy = field(rng, 1.9), field(rng, 1.48), field(rng, 1.3)
     grain = field(rng, 0.75)
@@ -86,15 +86,15 @@ def canvas(seed: int, label: int, classes: int) -> Canvas:
 
 @lru_cache(maxsize=2)
 def noise_tile(seed: int) -> Plane:
-    """Sensor noise to cut from: drawing it for each picture took half of the time."""
+    """Return sensor noise to cut from: drawing it for each image took half of the time."""
     rng = np.random.default_rng([seed, 1])
     return rng.standard_normal((NOISE_TILE_PX, NOISE_TILE_PX), dtype=np.float32)
 
 
 def size_px(rng: np.random.Generator, usual_px: int = USUAL_LONG_PX) -> tuple[int, int]:
-    """Width and height, spread about 500 by 375 as ImageNet's are, one in four upright.
+    """Draw width and height around 500 by 375, like ImageNet's, one in four upright.
 
-    Another usual longer side scales all of it.
+    Another typical longer side scales both.
     """
     long_px = int(np.clip(rng.normal(500, 50), *LONG_EDGE_PX) * usual_px / USUAL_LONG_PX)
     short_px = round(long_px / rng.choice(ASPECTS, p=ASPECT_ODDS) * rng.normal(1, 0.03))
@@ -102,7 +102,7 @@ def size_px(rng: np.random.Generator, usual_px: int = USUAL_LONG_PX) -> tuple[in
 
 
 def cut(rng: np.random.Generator, plane: Plane, width_px: int, height_px: int) -> Plane:
-    """A part of the plane at a random place, mirrored or not."""
+    """Cut a part of the plane at a random place, mirrored or not."""
     top = int(rng.integers(0, plane.shape[0] - height_px + 1))
     left = int(rng.integers(0, plane.shape[1] - width_px + 1))
     part = plane[top : top + height_px, left : left + width_px]
@@ -110,12 +110,12 @@ def cut(rng: np.random.Generator, plane: Plane, width_px: int, height_px: int) -
 
 
 def to_bytes(values: Plane) -> Image.Image:
-    """One channel, rounded and clipped."""
+    """Return one channel, rounded and clipped."""
     return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
 
 def picture(seed: int, index: int, classes: int, long_px: int = USUAL_LONG_PX) -> Image.Image:
-    """Picture `index` (its class is `index % classes`) in YCbCr, as JPEG stores it."""
+    """Paint image `index` (its class is `index % classes`) in YCbCr, as JPEG stores it."""
     rng = np.random.default_rng([seed, 2, index])
     source = canvas(seed, index % classes, classes)
     width_px, height_px = size_px(rng, long_px)

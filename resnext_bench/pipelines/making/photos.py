@@ -1,7 +1,7 @@
-"""A data set cut from photographs of the user's: as many pictures as wanted, in usual sizes.
+"""Cuts a data set from a user's photographs: any number of images, in typical sizes.
 
-Each picture is a part of one photograph, at least a quarter of the largest part of its shape,
-scaled down to its size with antialiasing, and never up. All of it follows from the seed.
+Each image is a part of one photograph, at least a quarter of the largest part of its shape, scaled
+down to its size with antialiasing, and never up. Everything follows from the seed.
 """
 
 import hashlib
@@ -52,13 +52,13 @@ class PhotoSpec:
     version: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what would leave a class without pictures."""
+        """Refuse what would leave a class without images."""
         if self.images < len(self.classes):
             raise ValueError(f"{self.images} images for {len(self.classes)} classes")
 
 
 def find(root: Path, classes: int | None, split: str | None = None) -> ImageFolder:
-    """The photographs under a folder: in their class folders, or shared out among `classes`."""
+    """Find the photographs under a folder: in class folders, or distributed over `classes`."""
     require_folder(root)
     taken = take_folder(root, split, holds_shards=lambda _: False)
     root = taken.root
@@ -71,19 +71,19 @@ def find(root: Path, classes: int | None, split: str | None = None) -> ImageFold
         return _split(root, loose, classes)
     if classes not in (None, len(folder.classes)):
         raise DataError(
-            f"{root} has {len(folder.classes)} class folders, not {classes};"
-            " leave out --classes, which is for photographs in no folders"
+            f"{root} has {len(folder.classes)} class folders, not {classes}; leave out --classes, "
+            "which is for photographs that are not in class folders"
         )
     return folder
 
 
 def _split(root: Path, files: Sequence[str], classes: int | None) -> ImageFolder:
-    """Photographs in no class folders, dealt out by name."""
+    """Distribute photographs that are not in class folders over classes, by name."""
     count = classes or min(SPLIT_CLASSES, len(files))
     if count > len(files):
         raise DataError(
-            f"{count} classes of the {len(files)} photographs in {root};"
-            " each class needs one of its own"
+            f"{count} classes cannot be made of the {len(files)} photographs in {root}; each class "
+            "needs one of its own"
         )
     return ImageFolder(
         root=root,
@@ -96,7 +96,7 @@ def _split(root: Path, files: Sequence[str], classes: int | None) -> ImageFolder
 def spec_of(
     photos: ImageFolder, *, images: int, seed: int, quality: int, long_px: int
 ) -> PhotoSpec:
-    """The spec of a set cut from these photographs as they are now."""
+    """Return the spec of a set cut from these photographs as they are now."""
     lines = [
         f"{label}\t{path}\t{stamp(photos.root / path)}"
         for path, label in zip(photos.files, photos.labels, strict=True)
@@ -135,7 +135,7 @@ def make(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """Some of the pictures that one photograph gives."""
+    """Some of the images that are cut from one photograph."""
 
     photo: str
     label: int
@@ -143,7 +143,7 @@ class Share:
 
 
 def _shares(photos: ImageFolder, images: int) -> list[Share]:
-    """Classes get pictures in turn, and within a class its photographs do."""
+    """Distribute images over classes in turn, and over the photographs of each class."""
     own: list[list[str]] = [[] for _ in photos.classes]
     for path, label in zip(photos.files, photos.labels, strict=True):
         own[label].append(path)
@@ -158,18 +158,20 @@ def _shares(photos: ImageFolder, images: int) -> list[Share]:
 
 
 def _cut(root: Path, source: Path, spec: PhotoSpec, share: Share) -> list[MadeFile]:
-    """Decode one photograph and write its pictures."""
+    """Decode one photograph and write its images."""
     with strict_decoding():
         try:
             with Image.open(source / share.photo) as file:
                 photo = as_rgb(file)
         except Exception as error:  # decoders raise nearly anything on damaged input
-            raise DataError(f"{source / share.photo} was sound when checked: {error}") from error
+            raise DataError(
+                f"{source / share.photo} was good when it was checked: {error}"
+            ) from error
         return [_write(root, photo, spec, share.label, index) for index in share.indices]
 
 
 def _write(root: Path, photo: Image.Image, spec: PhotoSpec, label: int, index: int) -> MadeFile:
-    """One picture, by its index alone."""
+    """Write one image, which depends on its index alone."""
     path = f"{spec.classes[label]}/{index:06d}{EXTENSIONS[0]}"
     part = picture(photo, np.random.default_rng([spec.seed, 4, index]), spec.long_px)
     part.save(root / path, "JPEG", quality=spec.quality)
@@ -177,7 +179,7 @@ def _write(root: Path, photo: Image.Image, spec: PhotoSpec, label: int, index: i
 
 
 def picture(photo: Image.Image, rng: np.random.Generator, long_px: int) -> Image.Image:
-    """A random part in a usual size and shape."""
+    """Cut a random part in a typical size and shape."""
     width, height = size_px(rng, long_px)
     fits = min(photo.width / width, photo.height / height)
     scale = fits * float(np.sqrt(rng.uniform(LEAST_AREA, 1)))

@@ -1,7 +1,7 @@
-"""Folders that appear whole or not at all: made beside their place, then renamed.
+"""Makes folders that appear complete or not at all: next to their place, then renamed.
 
-A folder that is there and empty stays what it is, as it may be a mount, which nothing replaces, or
-lie where nothing else can be written: there all is made inside it, and moved up at the end.
+An existing empty folder is kept, as it may be a mount, which cannot be replaced, or be the only
+writable place: everything is then made inside it, and moved up at the end.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ PATIENCE_S: Final = 30.0
 
 
 def taken(folder: Path) -> bool:
-    """Whether something is there that must not be replaced: all but an empty folder."""
+    """Return whether something is there that must not be replaced: all but an empty folder."""
     try:
         names = [entry.name for entry in folder.iterdir()]
     except FileNotFoundError:
@@ -35,13 +35,13 @@ def taken(folder: Path) -> bool:
 
 
 def lies_in(place: Path, folder: Path) -> bool:
-    """Whether a path leads into a folder, by whatever links and steps upwards."""
+    """Return whether a path leads into a folder, through whatever links and upward steps."""
     return _real(place).is_relative_to(_real(folder))
 
 
 @contextmanager
 def aside(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `folder` where the body ends well."""
+    """Yield a folder to write into, which becomes `folder` if the body succeeds."""
     place = _real(folder)
     is_there = place.is_dir()
     home = place if is_there else place.parent
@@ -65,13 +65,13 @@ def aside(folder: Path) -> Iterator[Path]:
         ) from error
     except BrokenProcessPool as error:
         raise DataError(
-            f"a process that made pictures for {folder} was killed;"
-            " it may have run out of memory: try again with --workers 1"
+            f"a process that made images for {folder} was killed, perhaps because memory ran out: "
+            "try again with --workers 1"
         ) from error
 
 
 def _real(path: Path) -> Path:
-    """Without links; unlike Path.resolve, links in circles are no error here."""
+    """Resolve links; unlike Path.resolve, circular links are not an error here."""
     return Path(os.path.realpath(path))
 
 
@@ -80,7 +80,7 @@ def _prefix(place: Path) -> str:
 
 
 def _move_up(fresh: Path, place: Path) -> None:
-    """Move all entries of a folder, or none; what was written last, and vouches for all, last."""
+    """Move all entries of a folder, or none; what was written last, and vouches for all, is last."""
     if taken(place):
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
     entries = sorted(fresh.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
@@ -95,7 +95,7 @@ def _move_up(fresh: Path, place: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder into which processes may still be writing what was asked of them last."""
+    """Remove a folder into which processes may still be writing."""
     until = time.monotonic() + PATIENCE_S
     while folder.exists() and time.monotonic() < until:
         shutil.rmtree(folder, ignore_errors=True)  # their next write then fails, and they end
@@ -104,7 +104,7 @@ def _remove(folder: Path) -> None:
 
 
 def sweep(parent: Path, prefix: str) -> None:
-    """Remove what killed processes left behind for the same folder."""
+    """Remove what killed processes have left behind for the same folder."""
     for left in parent.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > STALE_S:

@@ -1,4 +1,4 @@
-"""What the index of one shard says, whatever its format."""
+"""The index of one shard, whatever its format."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ from resnext_bench.wording import count_of
 
 NAMED: Final = 3
 MOST_CLASSES: Final = 1_000_000
-"""A class number beyond is no class number: a model of so many classes fits nowhere."""
+"""Most classes: a model with more would fit nowhere, so a larger number is not a class."""
 _PACKERS: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
@@ -23,7 +23,7 @@ _PACKERS: Final = (
 
 
 class Entry(NamedTuple):
-    """One sample: its name in the shard, where its bytes lie, and its class number."""
+    """One sample: its name in the shard, where its bytes are, and its class number."""
 
     name: str
     offset: int
@@ -32,19 +32,19 @@ class Entry(NamedTuple):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The samples of one shard from front to back."""
+    """The samples of one shard in order."""
 
     entries: tuple[Entry, ...]
     without_image: int
-    """Samples that hold none, and are passed over."""
+    """Samples without an image, which are skipped."""
     made_of: tuple[tuple[str, int], ...] = ()
-    """What samples consist of, the most frequent first, and how many of them do: "jpg;cls"."""
+    """What samples consist of, as "jpg;cls", with their numbers, the most frequent first."""
     of_tfds: int = 0
-    """Samples that were read by the names that TFDS gives its features."""
+    """Samples that were read by TFDS's names of features."""
 
 
 KINDS_KEPT: Final = 8
-"""Of what samples consist of: enough to see how a shard was written."""
+"""Kinds of samples that are kept: enough to see how a shard was written."""
 
 
 class Kinds:
@@ -55,14 +55,14 @@ class Kinds:
         self._counts: Counter[str] = Counter()
 
     def see(self, parts: Sequence[str]) -> None:
-        """One more sample of these parts; of very many kinds the later ones are not told apart."""
+        """Count a sample of these parts; of very many kinds the later ones are counted together."""
         word = self._mark.join([*parts[:MOST_PARTS], *(["…"] * (len(parts) > MOST_PARTS))])
         word = printable(word) if word in self._counts or len(self._counts) < 1000 else "others"
         self._counts[word] += 1
 
     @property
     def most(self) -> tuple[tuple[str, int], ...]:
-        """The most frequent."""
+        """Return the most frequent kinds."""
         return tuple(self._counts.most_common(KINDS_KEPT))
 
 
@@ -70,7 +70,7 @@ MOST_PARTS: Final = 6
 
 
 def found_words(made_of: Sequence[tuple[str, int]]) -> str:
-    """What samples consist of, in words: "found: jpg;json (12 samples), txt (1 sample)"."""
+    """Describe what samples consist of: "found: jpg;json (12 samples), txt (1 sample)"."""
     if not made_of:
         return "found: nothing that belongs to a sample"
     kinds = [f"{kind} ({count_of(count, 'sample')})" for kind, count in made_of[:NAMED]]
@@ -80,7 +80,7 @@ def found_words(made_of: Sequence[tuple[str, int]]) -> str:
 def require_plain(name: str, head: bytes) -> None:
     """Refuse a shard that is empty or compressed as a whole, of which no part can be read alone."""
     if not head:
-        raise DataError(f"{name} is empty: no byte of it was written")
+        raise DataError(f"{name} is empty")
     for sign, packer in _PACKERS:
         if head.startswith(sign):
             raise DataError(f"{name} is compressed ({packer}); unpack it, as images are already")
@@ -97,7 +97,7 @@ def require_labels(name: str, without: list[str], total: int, found: str, expect
 
 
 def require_label(name: str, sample: str, label: int) -> int:
-    """A class number as such."""
+    """Return a class number, checked."""
     if not 0 <= label < MOST_CLASSES:
         raise DataError(
             f"{name}: {sample} has the class number {label}; allowed are 0 to {MOST_CLASSES - 1:,}"
@@ -106,7 +106,7 @@ def require_label(name: str, sample: str, label: int) -> int:
 
 
 def unique(entries: list[Entry]) -> tuple[Entry, ...]:
-    """The same with names that are all different: what comes again is told apart by its place."""
+    """Return entries with unique names: a repeated name gets its place."""
     seen: set[str] = set()
     found = []
     for entry in entries:
@@ -119,5 +119,5 @@ def unique(entries: list[Entry]) -> tuple[Entry, ...]:
 
 
 def own_name(name: str) -> str:
-    """The name as the shard has it: the inverse of `unique`."""
+    """Return the name as the shard has it: the inverse of `unique`."""
     return re.sub(r" at byte \d+$", "", name)

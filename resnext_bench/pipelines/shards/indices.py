@@ -1,4 +1,4 @@
-"""Indices of shards, kept in the cache for as long as a shard keeps its size and time of change."""
+"""Indices of shards, cached for as long as a shard keeps its size and time of change."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,7 @@ from resnext_bench.pipelines.workers import over
 
 VERSION: Final = 2
 MANY_BYTES: Final = 4 << 30
-"""Shards of less together are indexed before other processes have started."""
+"""Shards with fewer bytes in all are indexed faster than other processes would start."""
 
 Index = Callable[[Path], Found]
 Progress = Callable[[int, int], None]
@@ -40,7 +40,7 @@ def index_all(
     workers: int,
     progress: Progress | None,
 ) -> list[tuple[Stamp, Found]]:
-    """Index each shard that is new or changed since it was; what was found may be kept."""
+    """Index each shard that is new or has changed; results may be cached."""
     known = _load(cache, root)
     stamps = {name: stamp(root / name) for name in names}
     found = {name: known[name] for name in names if known.get(name, (None,))[0] == stamps[name]}

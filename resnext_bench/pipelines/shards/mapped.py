@@ -1,4 +1,4 @@
-"""Shards in memory as the kernel maps them: nothing is read until a decoder looks at it."""
+"""Maps shards into memory: nothing is read until a decoder looks at it."""
 
 import ctypes
 import errno
@@ -20,8 +20,9 @@ from resnext_bench.pipelines.images.file_verdicts import Stamp, stamp
 from resnext_bench.pipelines.shards.ranges import Ranges
 
 PIECES_OPEN: Final = 3
-"""Pieces of an epoch whose shards stay mapped: one is used and the next is read, and where shards
-are small, chance deals more of them to some pieces."""
+"""Pieces of an epoch whose shards stay mapped: one is used and the next is read; where shards are
+small, some pieces happen to get more of them.
+"""
 _NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -33,18 +34,18 @@ _FAILED: Final = ctypes.c_void_p(-1).value
 
 
 class ShardChanged(DataError):
-    """A shard is not the one that was checked: nothing that is known of its samples holds."""
+    """A shard is not the one that was checked, so what is known of its samples is outdated."""
 
 
 class ShardUnreadable(ShardChanged):
-    """A shard cannot be opened, whether or not it has changed: it ends the run just so."""
+    """A shard cannot be opened, whether or not it has changed, which ends the run."""
 
 
 class FileMemory:
-    """A file as the kernel maps it, for as long as this or a view of it is kept.
+    """A mapped file, for as long as this object or a view of it exists.
 
-    Python's own mapping keeps a descriptor as well (until 3.13 each does), and a set of small
-    shards has more of them than a process may have descriptors.
+    Python's own mapping also keeps a descriptor (until 3.13), and a set of small shards has more
+    files than a process may have descriptors.
     """
 
     def __init__(self, descriptor: int, length: int) -> None:
@@ -56,45 +57,45 @@ class FileMemory:
         self._address = address
 
     def __del__(self) -> None:
-        """Give the addresses back."""
+        """Unmap the file."""
         if self._address:
             _LIBC.munmap(self._address, self._length)
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """By which numpy sees it, and keeps it for as long as it looks."""
+        """The interface through which numpy sees it, and keeps it alive."""
         data = (self._address, True)  # read-only
         return {"version": 3, "typestr": "|u1", "shape": (self._length,), "data": data}
 
     def view(self, begin: int, length: int) -> NDArray[np.uint8]:
-        """A part of it, not copied."""
+        """Return a part of it, without a copy."""
         return np.asarray(self)[begin : begin + length]
 
     def will_need(self, begin: int, length: int) -> None:
-        """Let the kernel begin to read a part of it."""
+        """Let the kernel start reading a part of it."""
         before = begin % mmap.PAGESIZE
         _LIBC.madvise(self._address + begin - before, length + before, mmap.MADV_WILLNEED)
 
 
 class Mapped:
-    """The shards of a set; what is given out stays valid when its shard is let go."""
+    """The mapped shards of a set; views stay valid when their shard is released."""
 
     def __init__(self, root: str, ranges: Ranges) -> None:
         self._root, self._ranges = Path(root), ranges
         self._shard = lru_cache(maxsize=most_open(ranges))(self._map)
         self._live: WeakValueDictionary[int, FileMemory] = WeakValueDictionary()
-        """All that is mapped: shards that were let go, too, while somebody looks at them."""
+        """All that is mapped, including released shards of which views exist."""
         for path, before in zip(ranges.paths, ranges.stamps, strict=True):
             _require_same(self._root / path, before)
 
     def bytes_of(self, index: int) -> NDArray[np.uint8]:
-        """A view of a sample's bytes."""
+        """Return a view of a sample's bytes."""
         return self._shard(self._ranges.shard[index]).view(*self._ranges.part(index))
 
     def will_need(self, order: Iterable[Sample]) -> None:
-        """Let the kernel begin to read what is told to come; about 10 us a sample.
+        """Let the kernel start reading a sample that will be needed; takes about 10 us.
 
-        A shard that has changed is an error when its bytes are asked for.
+        A shard that has changed is an error only when its bytes are needed.
         """
         for sample in order:
             if sample.soon >= 0:
@@ -103,7 +104,7 @@ class Mapped:
                     shard.will_need(*self._ranges.part(sample.soon))
 
     def _map(self, number: int) -> FileMemory:
-        """Checked whenever it is asked for anew; mapped only where it is not still."""
+        """Map a shard, unless it is mapped still; it is checked each time."""
         path, before = self._root / self._ranges.paths[number], self._ranges.stamps[number]
         _require_same(path, before)
         memory = self._live.get(number)
@@ -113,10 +114,10 @@ class Mapped:
 
 
 def most_open(ranges: Ranges) -> int:
-    """Shards to keep mapped: those in which the samples of a few pieces of an epoch lie.
+    """Return how many shards to keep mapped: those of a few pieces of an epoch.
 
-    What was read of a shard counts as memory of the process for as long; fewer would be opened and
-    closed for nearly each sample.
+    What was read of a shard counts as memory of the process for as long; with fewer, shards would
+    be opened and closed for nearly every sample.
     """
     counts = [count for count in ranges.counts() if count]
     runs = sum(-(-count // RUN) for count in counts)
@@ -142,5 +143,6 @@ def _require_same(path: Path, before: Stamp) -> None:
     if now[0] != before[0]:
         what = f"it had {before[0]} bytes, now {now[0]}" if now[0] >= 0 else "it is gone"
     raise ShardChanged(
-        f"{path} has changed since it was checked ({what}); start again when nobody writes to it"
+        f"{path} has changed since it was checked ({what}); start again when it is no longer "
+        "written to"
     )

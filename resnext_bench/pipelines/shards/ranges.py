@@ -1,4 +1,4 @@
-"""Samples that lie in shards: which shard, from which byte on, and how many bytes."""
+"""Samples in shards: which shard, from which byte on, and how many bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,36 +11,36 @@ Part = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranges:
-    """Where each sample lies; `shard[i]` indexes `paths` for sample i, which go from front to back.
+    """The place of each sample; `shard[i]` indexes `paths` for sample i; samples are in order.
 
-    Plain numbers, as they travel to the ranks in JSON and are taken one at a time.
+    These are plain numbers, as they go to the ranks in JSON and are read one at a time.
     """
 
     paths: tuple[str, ...]
-    """The shards, relative to their root."""
+    """Paths of the shards, relative to their root."""
     stamps: tuple[Stamp, ...]
-    """Of each shard as it was indexed."""
+    """The stamp of each shard as it was indexed."""
     shard: tuple[int, ...]
     offset: tuple[int, ...]
     length: tuple[int, ...]
 
     def part(self, index: int) -> Part:
-        """Of one sample in its shard."""
+        """Return the part of one sample in its shard."""
         return self.offset[index], self.length[index]
 
     def path(self, index: int) -> str:
-        """The shard of one sample."""
+        """Return the shard of one sample."""
         return self.paths[self.shard[index]]
 
     def counts(self) -> tuple[int, ...]:
-        """How many samples lie in each shard."""
+        """Return how many samples are in each shard."""
         found = [0] * len(self.paths)
         for shard in self.shard:
             found[shard] += 1
         return tuple(found)
 
     def only(self, indices: Iterable[int]) -> "Ranges":
-        """Some of the samples, in the order given; shards stay as they are."""
+        """Return some of the samples, in the order given; shards stay as they are."""
         kept = list(indices)
         return replace(
             self,

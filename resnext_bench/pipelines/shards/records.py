@@ -1,8 +1,8 @@
-"""TFRecord: where the samples lie in a file of tf.train.Example, read past the images.
+"""TFRecord: finds the samples in a file of tf.train.Example, skipping the images.
 
 A record is a length, its checksum, the data and its checksum. The data are protobuf, of which all
-legal forms are taken: fields in any order, unknown ones, numbers packed or not, parts that come
-twice and are joined.
+legal forms are accepted: fields in any order, unknown ones, numbers packed or not, and parts that
+occur twice and are joined.
 """
 
 import mmap
@@ -26,30 +26,30 @@ from resnext_bench.pipelines.shards.ranges import Part
 IMAGE: Final = b"image/encoded"
 LABEL: Final = b"image/class/label"
 TFDS: Final = (b"image", b"label")
-"""What TFDS calls them, whose class numbers begin at 0."""
+"""TFDS's names of the features; its class numbers begin at 0."""
 _LISTS: Final = {1: "bytes", 2: "floats", 3: "ints"}
-"""Of a Feature, by the number of the field."""
+"""Lists of a Feature, by the number of the field."""
 _HEAD: Final = struct.Struct("<QI")
 _TAIL_BYTES: Final = 4
 _MASK_DELTA: Final = 0xA282EAD8
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-"""Wire types; the others, groups, are long gone."""
+"""Wire types; the others, groups, are obsolete."""
 
 
 class _Malformed(ValueError):
-    """The bytes are no protobuf, or not of this message."""
+    """The bytes are not protobuf, or not of this message."""
 
 
 class _Field(NamedTuple):
     number: int
     wire: int
     begin: int
-    """Of the content; of a varint its value."""
+    """Where the content begins; for a varint its value."""
     end: int
 
 
 def index(path: Path) -> Found:
-    """The samples of a TFRecord file; raises DataError where it is none, or ends too early."""
+    """Index the samples of a TFRecord file; raise DataError if it is not one, or is truncated."""
     with path.open("rb") as file:
         if not _is_head(head := file.read(_HEAD.size)):  # a length may look like a packer's sign
             require_plain(str(path), head)
@@ -71,7 +71,7 @@ def _found(shard: str, view: mmap.mmap) -> Found:
                 kinds.see(_named(view, features))
         except _Malformed as error:
             raise DataError(
-                f"{shard}: {name} at byte {begin} is no tf.train.Example ({error})"
+                f"{shard}: {name} at byte {begin} is not a tf.train.Example ({error})"
             ) from error
         if image is None:
             without_image += 1
@@ -92,7 +92,7 @@ def _found(shard: str, view: mmap.mmap) -> Found:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum as a record has it: turned, so that sums over data with sums in it work."""
+    """Return the checksum of a record: masked, so that checksums of data with checksums work."""
     import google_crc32c  # noqa: PLC0415  (of all formats, TFRecord alone needs it)
 
     value: int = google_crc32c.value(data)
@@ -100,22 +100,28 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def _is_head(head: bytes) -> bool:
-    """Whether the length of a record has the checksum behind it."""
+    """Return whether the length of a record is followed by its checksum."""
     return len(head) == _HEAD.size and masked_crc32c(head[:8]) == _HEAD.unpack(head)[1]
 
 
 def _records(shard: str, view: mmap.mmap) -> Iterator[tuple[int, int]]:
-    """Where the data of each record begin and end."""
+    """Yield where the data of each record begin and end."""
     at, size = 0, len(view)
     while at < size:
         begin = at + _HEAD.size
         if begin > size:
-            raise DataError(_early(shard, at, f"{size - at} bytes are no head of a record"))
+            raise DataError(
+                _early(
+                    shard,
+                    at,
+                    (f"the remaining {size - at} bytes are too few for the head of a record"),
+                )
+            )
         length = _HEAD.unpack_from(view, at)[0]
         if not _is_head(view[at:begin]):
             raise DataError(
-                f"{shard}: the length of the record at byte {at} has a wrong checksum; the file is"
-                " damaged, or no TFRecord: write or copy it again"
+                f"{shard}: the length of the record at byte {at} has a wrong checksum; the file is "
+                "damaged or not a TFRecord file: write or copy it again"
             )
         at = begin + length + _TAIL_BYTES
         if at > size:
@@ -129,7 +135,7 @@ def _early(shard: str, at: int, what: str) -> str:
 
 
 def read_example(view: mmap.mmap | bytes, begin: int, end: int) -> tuple[Part | None, int | None]:
-    """Where the image lies in the view, and the class number; None for what is not there."""
+    """Return where the image is in the view, and the class number; None for what is missing."""
     return _chosen_of(view, _features(view, begin, end))
 
 
@@ -137,7 +143,7 @@ _Spans = list[tuple[int, int]]
 
 
 def _features(view: mmap.mmap | bytes, begin: int, end: int) -> dict[bytes, _Spans]:
-    """Where the values lie, by the names of the features; of one that comes again the last."""
+    """Return where values are, by names of features; for a repeated name, the last."""
     found = {}
     for features in _of(view, [(begin, end)], 1):
         for entry in _of(view, [features], 1):
@@ -151,14 +157,14 @@ def _features(view: mmap.mmap | bytes, begin: int, end: int) -> dict[bytes, _Spa
 def _chosen_of(
     view: mmap.mmap | bytes, features: dict[bytes, _Spans]
 ) -> tuple[Part | None, int | None]:
-    """By the usual names; by those of TFDS where its image is there and the usual one is not."""
+    """Choose the usual names, or TFDS's if its image is there and the usual one is not."""
     is_tfds = TFDS[0] in features and IMAGE not in features
     image, label = TFDS if is_tfds else (IMAGE, LABEL)
     return _first_bytes(view, features.get(image, [])), _first_int(view, features.get(label, []))
 
 
 def _named(view: mmap.mmap | bytes, features: dict[bytes, _Spans]) -> list[str]:
-    """The features of a record in words: "image (bytes)"."""
+    """Describe the features of a record: "image (bytes)"."""
     return [
         f"{name.decode(errors='replace')[:60]} ({_list_of(view, spans)})"
         for name, spans in sorted(features.items())
@@ -177,7 +183,7 @@ def _is(field: _Field, number: int) -> bool:
 def _of(
     view: mmap.mmap | bytes, spans: Iterable[tuple[int, int]], number: int
 ) -> Iterator[tuple[int, int]]:
-    """The spans of one field of a message, which may itself come in several spans."""
+    """Return the spans of one field of a message, which may itself have several spans."""
     for span in spans:
         for field in _fields(view, *span):
             if _is(field, number):
@@ -187,7 +193,7 @@ def _of(
 def _chosen(
     view: mmap.mmap | bytes, values: list[tuple[int, int]], number: int
 ) -> list[tuple[int, int]]:
-    """The lists of one kind in a Feature, which is of one kind alone: the last that is given."""
+    """Return the lists of the kind of a Feature, which has one kind: the last that is given."""
     kept: list[tuple[int, int]] = []
     for span in values:
         for field in _fields(view, *span):
@@ -199,13 +205,13 @@ def _chosen(
 
 
 def _first_bytes(view: mmap.mmap | bytes, values: list[tuple[int, int]]) -> Part | None:
-    """Of a BytesList."""
+    """Return the first bytes of a BytesList."""
     found = next(_of(view, _chosen(view, values, 1), 1), None)
     return (found[0], found[1] - found[0]) if found else None
 
 
 def _first_int(view: mmap.mmap | bytes, values: list[tuple[int, int]]) -> int | None:
-    """Of an Int64List, packed or not."""
+    """Return the first number of an Int64List, packed or not."""
     for span in _chosen(view, values, 3):
         for field in _fields(view, *span):
             if field.number != 1:
@@ -218,7 +224,7 @@ def _first_int(view: mmap.mmap | bytes, values: list[tuple[int, int]]) -> int | 
 
 
 def _fields(view: mmap.mmap | bytes, at: int, end: int) -> Iterator[_Field]:
-    """The fields of a message from front to back."""
+    """Yield the fields of a message in order."""
     while at < end:
         tag, at = _varint(view, at, end)
         number, wire = tag >> 3, tag & 7
@@ -239,7 +245,7 @@ def _fields(view: mmap.mmap | bytes, at: int, end: int) -> Iterator[_Field]:
 
 
 def _varint(view: mmap.mmap | bytes, at: int, end: int) -> tuple[int, int]:
-    """A number of 64 bits, and where it ends."""
+    """Read a number of 64 bits, and where it ends."""
     value = shift = 0
     while at < end and shift < 70:
         byte = view[at]

@@ -1,4 +1,4 @@
-"""Folders of shards: WebDataset's tar files or TFRecord files, as `pack` and others write them."""
+"""Reads folders of shards: WebDataset's tar files or TFRecord files, from `pack` or others."""
 
 import re
 from collections import Counter
@@ -42,7 +42,7 @@ class _Shard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Description(msgspec.Struct, frozen=True, kw_only=True):
-    """What is needed here of what `pack` writes."""
+    """The part of what `pack` writes that is needed here."""
 
     version: int
     format: Format
@@ -59,9 +59,9 @@ def scan_any(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ImageFolder:
-    """List the images of a folder, in class folders or in shards, whose indices the cache keeps.
+    """List the images of a folder, in class folders or in shards, whose indices are cached.
 
-    Of a root that holds splits, `split` is read, else train.
+    Of a root that holds splits, `split` is read, or train if it is empty.
     """
     _require_not_one(root)
     require_folder(root)
@@ -88,13 +88,13 @@ def scan_any(
 
 
 def scan_split(root: Path, split: str | None) -> ImageFolder:
-    """List the images of class folders; of a root that holds splits, those of one of them."""
+    """List the images of class folders, or of one split if the root holds splits."""
     require_folder(root)
     return scan_taken(take_folder(root, split, holds_shards))
 
 
 def holds_shards(folder: Path) -> bool:
-    """Whether shards lie in a folder, be they such as cannot be read."""
+    """Return whether there are shards in a folder, even unreadable ones."""
     try:
         return bool(shards_in(folder)[1])
     except DataError:
@@ -102,12 +102,12 @@ def holds_shards(folder: Path) -> bool:
 
 
 def is_shard(name: str) -> bool:
-    """Whether a file is called like a shard."""
+    """Return whether a file is named like a shard."""
     return _is_tar(name) or bool(_RECORD_NAME.search(name))
 
 
 def scan_taken(taken: Taken) -> ImageFolder:
-    """List the images of a folder, and say how it was chosen."""
+    """List the images of a folder, and note how it was chosen."""
     try:
         folder = _scanned(taken.root)
     except DataError as error:
@@ -119,13 +119,15 @@ def scan_taken(taken: Taken) -> ImageFolder:
 
 
 def _require_not_one(root: Path) -> None:
-    """Refuse a shard in the place of its folder."""
+    """Refuse a shard in place of its folder."""
     if (_is_tar(root.name) or _RECORD_NAME.search(root.name)) and root.is_file():
-        raise DataError(f"{root} is a shard, not a folder; name {root.parent}, where it lies")
+        raise DataError(
+            f"{root} is a shard, not a folder; name the folder that holds it, {root.parent}"
+        )
 
 
 def shards_in(root: Path) -> tuple[Format, list[str]]:
-    """The shards in a folder, by name; none where it holds none."""
+    """Return the shards in a folder, by name; empty where there are none."""
     files = sorted(entry.name for entry in entries_of(root) if entry.is_file())
     found: dict[Format, list[str]] = {
         "webdataset": [name for name in files if _is_tar(name)],
@@ -133,7 +135,7 @@ def shards_in(root: Path) -> tuple[Format, list[str]]:
     }
     if all(found.values()):
         both = " and ".join(f"{len(found[kind])} {_WORDS[kind]}" for kind in found)
-        raise DataError(f"{root} holds {both}; name a folder with those of one kind")
+        raise DataError(f"{root} holds {both}; name a folder with only one kind")
     for kind, names in found.items():
         if names:
             return kind, names
@@ -150,14 +152,15 @@ def _is_tar(name: str) -> bool:
 
 
 def _scanned(root: Path) -> ImageFolder:
-    """Class folders; where there are no such, shards may lie one folder below."""
+    """Scan class folders; if there are none, shards may be one folder below."""
     try:
         return scan(root)
     except DataError:
         for entry in sorted(entries_of(root), key=lambda entry: entry.name):
             if is_folder(entry) and shards_in(root / entry.name)[1]:
                 raise DataError(
-                    f"{root} holds no images, but {root / entry.name} holds shards: name that"
+                    f"{root} holds no images, but {root / entry.name} holds shards: name that "
+                    "folder"
                 ) from None
         raise
 
@@ -167,20 +170,20 @@ def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> No
     folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if holding := [name for name in folders if holds_image(root, name)]:
         raise DataError(
-            f"{root} holds {shards} and images in class folders ({holding[0]}), so it could mean"
-            " either; move one of them to a folder of its own"
+            f"{root} holds both {shards} and images in class folders ({holding[0]}); move one kind "
+            "to a folder of its own"
         )
 
 
 def _description(root: Path, names: Sequence[str]) -> _Description | None:
-    """What `pack` says of its shards, which must all be there and as long as they were."""
+    """Read what `pack` says about its shards, which must all be there, with the same size."""
     try:
         found = msgspec.json.decode((root / DESCRIPTION).read_bytes(), type=_Description)
     except (OSError, ValueError):  # none, or another program's
         return None
     written = {shard.name: shard.bytes for shard in found.shards}
     if odd := sorted(written.keys() ^ set(names)):
-        lies = "is not there" if odd[0] in written else "is not in it"
+        lies = "is missing" if odd[0] in written else "is not in the description"
         raise DataError(
             f"{root / DESCRIPTION} does not describe the shards beside it: {odd[0]} {lies}; copy or"
             " pack them again, or remove that file to read what is there"
@@ -232,7 +235,7 @@ def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) 
 
 
 def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
-    """What samples of all shards consist of, the most frequent first."""
+    """Return what samples of all shards consist of, the most frequent first."""
     counts: Counter[str] = Counter()
     for _, one in found:
         counts.update(dict(one.made_of))
@@ -240,7 +243,7 @@ def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
 
 
 def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
-    """A note of samples that hold more than one image, of which one is taken."""
+    """Return a note on samples that hold more than one image, of which one is used."""
     if format != "webdataset":
         return []
     kinds = [extension[1:] for extension in EXTENSIONS]
@@ -248,7 +251,7 @@ def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
         images = [kind for kind in kinds if kind in made_of.split(";")]
         if len(images) > 1:
             which = f"{count:,} samples hold" if count > 1 else "1 sample holds"
-            return [f"{which} several images ({made_of}): {images[0]} is taken"]
+            return [f"{which} several images ({made_of}): {images[0]} is used"]
     return []
 
 
@@ -257,7 +260,7 @@ def _classed(
     description: _Description | None,
     found: Sequence[tuple[Stamp, Found]],
 ) -> ImageFolder:
-    """With names of classes: those of `pack`, else the numbers."""
+    """Add names of classes: those of `pack`, else the numbers."""
     least, most = min(folder.labels), max(folder.labels)
     if description:
         if most >= len(description.classes):
@@ -273,7 +276,10 @@ def _classed(
         folder = replace(
             folder,
             labels=tuple(label - 1 for label in folder.labels),
-            notes=(*folder.notes, "class numbers begin at 1 in the shards: counted from there"),
+            notes=(
+                *folder.notes,
+                ("class numbers in the shards begin at 1, and are counted from there"),
+            ),
         )
         most -= 1
     return replace(folder, classes=tuple(str(label) for label in range(most + 1)))
@@ -281,4 +287,4 @@ def _classed(
 
 def _passed_over(found: Sequence[tuple[Stamp, Found]]) -> list[str]:
     count = sum(one.without_image for _, one in found)
-    return [f"samples without an image, passed over: {count:,}"] if count else []
+    return [f"samples without an image, which are skipped: {count:,}"] if count else []

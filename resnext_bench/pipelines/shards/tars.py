@@ -1,8 +1,8 @@
-"""WebDataset: where the samples lie in a tar file, by its headers alone.
+"""WebDataset: finds the samples in a tar file by its headers alone.
 
-A sample is what stands in a row under one key: the name of a member up to the first dot after its
-folder. KEY.jpg (or another kind of image) is the picture, KEY.cls its class number as text, which
-may also stand elsewhere in the file.
+A sample is the consecutive members with one key, which is the name of a member up to the first dot
+after its folder. KEY.jpg (or another kind of image) is the image, KEY.cls its class number as text,
+which may also be elsewhere in the file.
 """
 
 import os
@@ -28,7 +28,7 @@ from resnext_bench.pipelines.shards.found import (
 )
 
 _NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
-"""As WebDataset parts a name; what has no dot, or a hidden name, is no part of a sample."""
+"""How WebDataset splits a name; a name without a dot, or a hidden one, is not part of a sample."""
 _LABEL: Final = "cls"
 _LABEL_BYTES: Final = 64
 _KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
@@ -37,7 +37,7 @@ _KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
 class _Member(NamedTuple):
     key: str
     kind: str
-    """All after the first dot, in small letters."""
+    """All after the first dot, in lower case."""
     name: str
     offset: int
     length: int
@@ -48,11 +48,11 @@ _Sample = dict[str, _Member]
 _Places = defaultdict[str, deque[int]]
 _Members = defaultdict[str, deque[_Member]]
 _UNKNOWN: Final = -1
-"""A class number that is still to be found."""
+"""A class number that was not found yet."""
 
 
 def index(path: Path) -> Found:
-    """The samples of a tar file; raises DataError where it is none, or ends too early."""
+    """Index the samples of a tar file; raise DataError if it is not one, or is truncated."""
     with path.open("rb") as file:
         require_plain(str(path), file.read(8))
         file.seek(0)
@@ -63,7 +63,7 @@ def index(path: Path) -> Found:
             raise
         except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:  # of damage
             raise DataError(
-                f"{path} is no tar file, or ends too early ({error}); write or copy it again"
+                f"{path} is not a tar file, or ends too early ({error}); write or copy it again"
             ) from error
 
 
@@ -93,9 +93,9 @@ def _found(shard: str, file: BinaryIO) -> Found:
 
 
 def _pairs(waiting: _Places, lone: _Members) -> Iterator[tuple[int, _Member]]:
-    """Images without a class number, each with the number of its key that stands elsewhere.
+    """Pair images without a class number with the number of their key elsewhere.
 
-    In shards that were put together a key comes again: the first number goes to its first image.
+    In concatenated shards keys repeat: the first number goes to the first image.
     """
     for key, places in waiting.items():
         yield from zip(places, lone.get(key, ()), strict=False)
@@ -108,7 +108,7 @@ def _require_labelled(shard: str, entries: list[Entry], kinds: Kinds) -> None:
 
 
 def _members(shard: str, file: BinaryIO) -> Iterator[_Member]:
-    """The files in it that belong to samples, from front to back."""
+    """Yield the files that belong to samples, in order."""
     size = os.fstat(file.fileno()).st_size
     with tarfile.open(fileobj=file, mode="r:") as tar:
         while (info := tar.next()) is not None:
@@ -124,15 +124,15 @@ def _members(shard: str, file: BinaryIO) -> Iterator[_Member]:
 
 
 def _require_end(shard: str, file: BinaryIO, offset: int) -> None:
-    """Refuse what stops without the empty block that ends a tar file: tarfile would not mind."""
+    """Refuse a file without the empty block that ends a tar file, which tarfile accepts."""
     file.seek(offset)
     block = file.read(tarfile.BLOCKSIZE)
     if block == bytes(tarfile.BLOCKSIZE):
         return
     if len(block) < tarfile.BLOCKSIZE:
-        what = "it was cut, or never closed"
+        what = "it was truncated, or never closed"
     else:
-        what = "what follows is no header: it is damaged"
+        what = "what follows is not a header: it is damaged"
     raise DataError(f"{shard} ends too early, after {offset} bytes: {what}; write or copy it again")
 
 

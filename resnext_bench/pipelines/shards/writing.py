@@ -1,6 +1,6 @@
-"""Shards of samples: WebDataset's tar files and TFRecord files, each with the index DALI wants.
+"""Writes shards of samples, WebDataset's tar files or TFRecord files, with DALI's index.
 
-Both are written byte by byte from the samples alone: no clock, user or library has a part in them.
+Their bytes depend on the samples alone, not on a clock, user or library.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ END: Final = bytes(2 * BLOCK)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One picture as it lies in its file."""
+    """One image as it is in its file."""
 
     number: int
     content: bytes
@@ -29,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shard:
-    """A file as it was written, and its index beside it."""
+    """A file as it was written, and the index next to it."""
 
     name: str
     index: str
@@ -52,11 +52,11 @@ class ShardWriter(ABC):
 
     @property
     def images(self) -> int:
-        """How many samples are in it."""
+        """The number of samples in it."""
         return len(self._index)
 
     def add(self, sample: Sample, most_bytes: int) -> bool:
-        """Write one sample; False where the file would end beyond, unless it is the first."""
+        """Write one sample; return False if the file would be too large, unless it is the first."""
         begin, record = self.size, self._record(sample)
         end = begin + len(record)
         if self._index and end + len(self._end(end)) > most_bytes:
@@ -80,7 +80,7 @@ class ShardWriter(ABC):
         )
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file without completing it."""
         self._file.close()
 
     def _write(self, data: bytes) -> None:
@@ -89,7 +89,7 @@ class ShardWriter(ABC):
         self.size += len(data)
 
     def _end(self, size: int) -> bytes:
-        """What comes behind so many bytes of samples."""
+        """Return what follows this many bytes of samples."""
         return b""
 
     def _head(self) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ class TarWriter(ShardWriter):
         )
 
     def _line(self, sample: Sample, begin: int, length: int) -> str:
-        """As DALI's wds2idx writes it: extension, offset of the content, size and name of each."""
+        """Return a line as DALI's wds2idx writes it: extension, content offset, size and name."""
         label = str(sample.label)
         image = f"{sample.extension} {begin + BLOCK} {len(sample.content)} {self._name(sample)}"
         return f"{image} cls {begin + length - BLOCK} {len(label)} {sample.number:09d}.cls"
@@ -122,7 +122,7 @@ class TarWriter(ShardWriter):
         return f"{sample.number:09d}.{sample.extension}"
 
     def _end(self, size: int) -> bytes:
-        """As tar ends: two empty blocks, filled up to a record of 20."""
+        """Return the end of a tar file: two empty blocks, padded to a record of 20."""
         return END + bytes(-(size + len(END)) % tarfile.RECORDSIZE)
 
     def _head(self) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ class RecordWriter(ShardWriter):
 
 
 def example(content: bytes, label: int) -> bytes:
-    """A tf.train.Example in protobuf's encoding."""
+    """Return a tf.train.Example in protobuf's encoding."""
     features = {
         # Feature{bytes_list: BytesList{value}} and Feature{int64_list: Int64List{value}}, packed.
         b"image/encoded": _field(1, _field(1, content)),
@@ -162,7 +162,7 @@ def example(content: bytes, label: int) -> bytes:
 
 
 def _field(number: int, data: bytes) -> bytes:
-    """One that has a length."""
+    """Return a field with a length."""
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 

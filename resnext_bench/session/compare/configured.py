@@ -1,4 +1,4 @@
-"""Two configurations of ours as the sides of a comparison, by duet or by relaunching."""
+"""Two configurations as the sides of a comparison, by duet or by relaunching."""
 
 import math
 import shutil
@@ -32,9 +32,9 @@ from resnext_bench.session.turns.duet import Played, Score, play
 from resnext_bench.session.turns.residents import WORKER
 from resnext_bench.session.turns.room import NoRoom
 
-STEPS_UNUSED = "--steps has no part in a duet; --blocks and --block-steps say how long it lasts"
+STEPS_UNUSED = "--steps has no effect in a duet; --blocks and --block-steps set how long it lasts"
 QUIET_PERCENT = 1.0
-"""A side without the token that takes more of its cores than this is worth a note."""
+"""A side without the token that uses more than this share of its cores gets a note."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,27 +44,27 @@ class Configured:
     a: Recording
     b: Recording
     given: tuple[str, str]
-    """As the user named the sides."""
+    """The sides as the user named them."""
     design: Design
     may_relaunch: bool
-    """Whether to relaunch where memory cannot hold both sides, or to say so."""
+    """Whether to relaunch, rather than fail, where memory cannot hold both sides."""
     blocks: int
-    """Pairs of blocks of a duet session that count."""
+    """Counted pairs of blocks of a duet session."""
     steps_asked: int = 0
-    """Counted steps of a block, where the user says so."""
+    """Counted steps of a block, where the user sets them."""
     block_steps: int = 0
     """Counted steps of the next block; 0 until the first warm-up has shown how long a step is."""
     more_blocks: bool = False
     """Whether more pairs follow where they scatter."""
     modules: tuple[str, str] = (WORKER, WORKER)
     ends_s: float = math.inf
-    """When the budget is over, by the monotonic clock."""
+    """When the time is over, by the monotonic clock."""
     told: list[Note] = field(default_factory=list)
-    """Of all sessions together: why no duet was played, and how long blocks were made."""
+    """Notes on all sessions: why there was no duet, and how long blocks were made."""
     so_far: Lengths = field(default_factory=list)
-    """Pairs of blocks of the session that goes on."""
+    """Pairs of blocks of the session in progress."""
     least_steps: int = 0
-    """Of a block, before it was made to hold whole periods; 0 until it is known."""
+    """Steps of a block before it was made to hold whole periods; 0 until they are known."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Configured:
         return (*sentences(self.told), *((STEPS_UNUSED,) if unused else ()), *self._of_data())
 
     def _of_data(self) -> tuple[str, ...]:
-        """What the sides' folders were taken to mean."""
+        """Return how the sides' ambiguous folders were interpreted."""
         a, b = (run.setup.data.notes if run.setup.data else () for run in (self.a, self.b))
         if a == b:
             return a
@@ -83,23 +83,23 @@ class Configured:
 
     @property
     def images(self) -> tuple[int, int]:
-        """Of a step on all ranks; where they differ, times are those of an image."""
+        """Images per step on all ranks; where the sides differ, times are per image."""
         return self.a.config.global_batch_size, self.b.config.global_batch_size
 
     def sides(self) -> tuple[Side, Side]:
-        """Both configurations, with the runs that hold their sessions."""
+        """Return both configurations, with the runs that hold their sessions."""
         return self._side(self.a, self.given[0]), self._side(self.b, self.given[1])
 
     def differences(self) -> tuple[Difference, ...]:
-        """Fields of the resolved configurations that are not equal."""
+        """Return the fields in which the resolved configurations differ."""
         return differing(self.a.config, self.b.config)
 
     def environment(self) -> Environment:
-        """One for both, as they run side by side."""
+        """Return the environment of both, which run on the same machine."""
         return self.a.environment()
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
-        """One session of both sides."""
+        """Measure one session of both sides."""
         for run in (self.a, self.b):  # of a session that was cut
             shutil.rmtree(run.session_folder(number).path, ignore_errors=True)
         try:
@@ -117,7 +117,7 @@ class Configured:
 
     @contextmanager
     def _side_named(self, number: int) -> Iterator[None]:
-        """Say of a failure whose it is, as its log tells."""
+        """Name the side of a failure, which its log shows."""
         try:
             yield
         except SessionFailed as failed:
@@ -129,20 +129,20 @@ class Configured:
             raise
 
     def require_launchable(self) -> None:
-        """Launches are judged one by one, so their steps must be enough for that."""
+        """Refuse launches with too few steps, as each launch is judged alone."""
         for run, given in zip((self.a, self.b), self.given, strict=True):
             if run.config.steps < FEWEST_STEPS:
                 raise UsageError(
-                    f"{given or 'a side'}: --steps {run.config.steps} are too few to tell "
-                    f"whether a launch was steady; give {FEWEST_STEPS} or more"
+                    f"{given or 'a side'}: --steps {run.config.steps} is too few to tell whether a "
+                    f"launch was steady; give at least {FEWEST_STEPS}"
                 )
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
-        """Of both runs so far."""
+        """Return the sessions of both runs so far."""
         return tuple(self.a.sessions), tuple(self.b.sessions)
 
     def cut(self, order: Order) -> str:
-        """What the session that goes on has shown by now: of pairs of blocks, or of a launch."""
+        """Describe what the session in progress has shown so far: pairs of blocks, or a launch."""
         launches = (f"{name}: {run.cut}" for name, run in (("a", self.a), ("b", self.b)) if run.cut)
         return in_words(self.so_far, b_first=order == "ba") or ", ".join(launches)
 
@@ -194,10 +194,10 @@ class Configured:
         )
 
     def _lengthen(self, measured: Measured, number: int) -> None:
-        """Make later sessions no shorter than this one, and blocks as long as whole periods.
+        """Make later sessions no shorter than this one, and blocks whole periods long.
 
-        A session that is over as soon as its pairs agree would be the longer the more rare slow
-        steps it met, and those that met none would be too many.
+        If a session ended as soon as its pairs agree, those with rare slow steps would be longer,
+        and those without would be too many.
         """
         if self.more_blocks:
             self.blocks = max(self.blocks, len(measured.blocks_ms))
@@ -223,7 +223,7 @@ class Configured:
             cut=played.block_steps,
             judged=True,
             steady=True,
-            why="one side of a duet: judged against the other, block by block",
+            why="one side of a duet: compared with the other block by block",
         )
         a, b = (
             run.keep(result, steadiness, played.use, started)
@@ -295,7 +295,7 @@ def _pair(
 
 
 def found_of(sessions: tuple[Session, Session]) -> Found:
-    """What was found of both sides; what both have, but for shares, is said once, of the worse."""
+    """Return what was found of both sides; what both have is reported once, of the worse side."""
     a, b = map(facts_of, sessions)
     return Found(invalid=_merged(a.invalid, b.invalid), notes=_merged(a.notes, b.notes))
 
@@ -310,14 +310,14 @@ def _merged(a: Sequence[Note], b: Sequence[Note]) -> tuple[Note, ...]:
 
 
 def _worse(alike: Sequence[Note]) -> Note:
-    """The one of which there is more, as a note of all sides that have it."""
+    """Return the worse one, as a note on all sides that have it."""
     sides = {one.side for one in alike}
     worst = max(alike, key=lambda one: one.percent)
     return msgspec.structs.replace(worst, side="ab") if len(sides) > 1 else worst
 
 
 def differing(a: RunConfig, b: RunConfig) -> tuple[Difference, ...]:
-    """Fields that are not equal."""
+    """Return the fields in which two configurations differ."""
     fields_a, fields_b = msgspec.structs.asdict(a), msgspec.structs.asdict(b)
     return tuple(
         Difference(what=name.replace("_", "-"), a=word(fields_a[name]), b=word(fields_b[name]))

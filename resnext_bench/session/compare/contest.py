@@ -1,4 +1,4 @@
-"""The loop of a comparison: sessions of both sides until it can tell, or the budget ends."""
+"""The loop of a comparison: sessions of both sides until there is a verdict or the budget ends."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,26 +47,26 @@ from resnext_bench.reports.verdicts.notes import by_kind, facts_of
 from resnext_bench.version import own_version
 
 STATE: Final = "state.json"
-"""Beside the record: all that is needed to go on."""
+"""File next to the record with all that is needed to resume."""
 
 Tick = Callable[[int], None]
 """Called once or twice a second with the number of finished pairs of blocks."""
 
 
 class OutOfTime(Exception):
-    """The budget was over before a session was complete, and not the first one."""
+    """The time was over before a session was complete that was not the first."""
 
 
 class Source(Protocol):
-    """Where pairs come from."""
+    """Where a comparison's pairs come from."""
 
     @property
     def design(self) -> Design:
-        """How the sides take turns; known for certain after the first pair."""
+        """How the sides take turns; certain only after the first pair."""
 
     @property
     def images(self) -> tuple[int, int] | None:
-        """Of a step on both sides, where they are known."""
+        """Images per step of both sides, where they are known."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -74,68 +74,68 @@ class Source(Protocol):
 
     @property
     def told(self) -> Sequence[Note]:
-        """The part of it that sessions have shown, for going on later."""
+        """The notes that sessions have led to, for resuming."""
 
     def sides(self) -> tuple[Side, Side]:
-        """What is compared."""
+        """Return both sides."""
 
     def differences(self) -> tuple[Difference, ...]:
-        """What is not the same on both sides."""
+        """Return what differs between the sides."""
 
     def environment(self) -> Environment:
-        """The machine and software under both."""
+        """Return the machine and software of both sides."""
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
-        """One session of both sides."""
+        """Measure one session of both sides."""
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
-        """What the sides' own runs hold, for going on later; empty where they have none."""
+        """Return the sessions of the sides' own runs, for resuming; empty where they have none."""
 
     def cut(self, order: Order) -> str:
-        """What a session that goes on has shown by now, in words; empty where that is nothing."""
+        """Describe what the session in progress has shown so far; empty where that is nothing."""
 
     def close(self, status: Status, why: str) -> tuple[str, ...]:
-        """Write the sides' own records; return their ids."""
+        """Write the sides' own records, and return their ids."""
 
 
 class Display(Protocol):
-    """Whoever shows how far a comparison is."""
+    """What shows the progress of a comparison."""
 
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
     ) -> None:
-        """Both sides are known."""
+        """Called when both sides are known."""
 
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
-        """A session of both sides starts."""
+        """Called when a session of both sides starts."""
 
     def pairs(self, done: int) -> None:
-        """So many pairs of blocks of it are finished."""
+        """Called with the number of finished pairs of blocks."""
 
     def so_far(self, pair: Pair, judged: Judged, look: bool, unfinished: str = "") -> None:
-        """A session has ended; `look` tells whether the verdict was sought.
+        """Called when a session has ended; `look` says whether this was a look at the verdict.
 
-        `unfinished` says what became of one that the end of the time has cut off after `pair`.
+        `unfinished` says what became of a session that was cut off by the time limit after `pair`.
         """
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """A comparison as it stood after its last complete session."""
+    """The state of a comparison after its last complete session."""
 
     comparison: Comparison
     sessions: tuple[tuple[Session, ...], tuple[Session, ...]]
     elapsed_s: float
     ended: bool = False
-    """Whether that session was the last one, so that no more may follow."""
+    """Whether that session was the last one, after which no more may follow."""
     cut_at: int | None = None
-    """Index of the look that became the last one as the time was over."""
+    """Index of the look that became the last one because the time was over."""
     told: tuple[Note, ...] = ()
-    """What the source has noted of all sessions together."""
+    """What the source has noted about all sessions together."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Contest:
-    """One comparison in the making."""
+    """One comparison in progress."""
 
     source: Source
     limits: Limits
@@ -148,13 +148,13 @@ class Contest:
     elapsed_before_s: float = 0.0
     ended: bool = False
     cut_at: int | None = None
-    """Index of the look that became the last one as the time was over."""
+    """Index of the look that became the last one because the time was over."""
     record: Comparison | None = None
-    """Once it has ended."""
+    """The record, once the comparison has ended."""
     unfinished: str = ""
-    """What became of a session that the end of the time cut off."""
+    """What became of a session that was cut off by the time limit."""
     unsaved: str = ""
-    """Why the state after a session could not be kept."""
+    """Why the state after a session could not be stored."""
     _start: float = field(default_factory=time.monotonic)
     _looks: Looks = field(init=False)
 
@@ -165,9 +165,9 @@ class Contest:
             self._looks = self._looks.ended_at(self.cut_at, len(counted(self.pairs)))
 
     def run(self) -> Comparison:
-        """Measure until it is told or the budget ends; every end leaves a record.
+        """Measure until there is a verdict or the budget ends; every end leaves a record.
 
-        A failure of the ranks is told by it alone.
+        A failure of the ranks is reported by the record alone.
         """
         with suppress(SessionFailed), self.recorded():
             while not self.ended:
@@ -204,13 +204,13 @@ class Contest:
             self._finish()
 
     def _finish(self) -> None:
-        """Write the record of what went to its end."""
+        """Write the record of a comparison that was completed."""
         judged = self.judged()
         with undisturbed():
             self._close("invalid" if judged.word == "invalid" else "ok", judged.why)
 
     def _cut(self, error: OSError) -> NoReturn:
-        """Write the record, or show it at least, where the machine takes nothing more."""
+        """Write the record of an interrupted comparison, or show it if it cannot be written."""
         with undisturbed():
             self._close("interrupted", cannot_write(error))
         if self.pairs:
@@ -218,26 +218,26 @@ class Contest:
         raise error
 
     def _where(self) -> str:
-        """Where it was cut."""
+        """Say where it was interrupted."""
         done = len(self.pairs)
         return f"interrupted after {done} complete session{'s' * (done != 1)}"
 
     def _cut_session(self) -> str:
-        """What the session that was cut had shown; it does not count."""
+        """Say what the interrupted session had shown; it does not count."""
         number = len(self.pairs) + 1
         cut = self.source.cut(order_of(number))
-        return f"; session {number}, which was cut: {cut}" if cut else ""
+        return f"; the interrupted session {number}: {cut}" if cut else ""
 
     def _what_is_left(self) -> str:
         if self.limits.fixed:  # one half of an A/A: the other one would be missing
             return f"the sessions so far are in {self.folder}"
         if not self.pairs:
-            return "no session was complete, so there is nothing to go on with"
+            return "no session was complete, so there is nothing to resume"
         output = runs.option_for(self.folder.parent)
-        return f"go on with: resnext-bench compare --resume {self.folder.name}{output}"
+        return f"resume with: resnext-bench compare --resume {self.folder.name}{output}"
 
     def advance(self) -> None:
-        """Measure one more session, and see whether it was the last one."""
+        """Measure one more session, and decide whether it was the last."""
         number = len(self.pairs) + 1
         order = order_of(number)
         most = self.limits.max_sessions + len(self.pairs) - len(counted(self.pairs))
@@ -257,14 +257,14 @@ class Contest:
         self.display.so_far(self.pairs[-1], judged, look, self.unfinished)
 
     def judged(self) -> Judged:
-        """What the pairs say at the last look taken; before the first, as at that one."""
+        """Return the verdict at the last look taken; before the first, as at the first."""
         look = max(0, self.looks_taken - 1)
         return judge_pairs(
             self.pairs, self.source.design, self._looks, look, self.limits.margin_percent / 100
         )
 
     def _is_look(self, *, over: bool) -> bool:
-        """At the planned numbers of sessions; and once more when the budget is over.
+        """Return whether to look at the verdict: as planned, and when the budget is over.
 
         Time does not depend on what was measured, so the last look may come early.
         """
@@ -285,7 +285,7 @@ class Contest:
         return len(counted(self.pairs)) >= most or len(self.pairs) >= attempts
 
     def _ended_by(self, judged: Judged) -> End:
-        """Worked out from what was measured, so that a comparison killed at its end knows it too.
+        """Return what ended it, from what was measured, so that a killed comparison knows it too.
 
         The last look may find steps that were never steady: then it is the budget that ended it.
         """
@@ -314,7 +314,7 @@ class Contest:
         try:
             write_atomically(self.folder / STATE, msgspec.json.encode(state))
         except OSError as error:  # it goes on: only going on later is lost
-            self.unsaved = f"{cannot_write(error)}: it could not have been resumed"
+            self.unsaved = f"{cannot_write(error)}: the comparison could not have been resumed"
 
     def _close(self, status: Status, why: str, failure: Failure | None = None) -> None:
         children, lost = self._close_sides(status, why)
@@ -330,7 +330,7 @@ class Contest:
             raise NotKept(self.record, lost) from lost
 
     def _close_sides(self, status: Status, why: str) -> tuple[tuple[str, ...], OSError | None]:
-        """The sides' own records, as far as they can be written."""
+        """Write the sides' own records, as far as possible."""
         try:
             return self.source.close(status, why), None
         except NotKept as lost:
@@ -339,7 +339,7 @@ class Contest:
             return (), error
 
     def _files(self) -> tuple[File, ...]:
-        """What scripts left: step times and logs. Runs of our own list theirs themselves."""
+        """List what scripts left: step times and logs. Our own runs list their files themselves."""
         kinds = ("session-*/*.samples", "session-*/*.log")
         paths = (path for kind in kinds for path in sorted(self.folder.glob(kind)))
         return tuple(describe(path, self.folder) for path in paths if path.stat().st_size)
@@ -373,7 +373,7 @@ class Contest:
         )
 
     def _thresholds(self, a: Side) -> Thresholds:
-        """Of both sides; a's, where they differ."""
+        """Return the thresholds of both sides; a's, where they differ."""
         return (
             Thresholds(cores_lost_percent=a.resolved.max_cores_lost) if a.resolved else Thresholds()
         )
@@ -390,5 +390,5 @@ class Contest:
 
 
 def order_of(number: int) -> Order:
-    """ABBA over the sessions: an odd one begins with a, an even one with b."""
+    """Return the order of a session: ABBA, so that odd ones begin with a and even ones with b."""
     return "ab" if number % 2 else "ba"

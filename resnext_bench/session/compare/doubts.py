@@ -1,4 +1,4 @@
-"""Whether what a script has written can be step times in ns at all.
+"""Checks whether what a script has written can be step times in ns at all.
 
 A wrong unit is a factor of 1000. Nothing can be said for certain against such a number, but the
 wall clock, the other side and earlier launches can make it implausible; then it does not count.
@@ -15,15 +15,15 @@ from resnext_bench.reports.schema.comparison import Pair
 from resnext_bench.reports.schema.notes import Note, note
 
 LEAST_SHARE: Final = 0.002
-"""Of what a launch took: µs for ns make up 0.1 % at most, and some write twice."""
+"""Least share of a launch: µs instead of ns add up to 0.1 % at most, and some write twice."""
 MOST_SHARE: Final = 10.0
-"""Several ranks that all write reach their number; ps for ns reach more."""
+"""Most multiples of a launch: ranks that all write reach their number; ps instead of ns more."""
 LEAST_FACTOR: Final = 316.0
-"""From here on, up or down, a difference looks like another unit: the root of 10^5."""
+"""From this factor on, up or down, a difference looks like another unit: the root of 10^5."""
 
 
 def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[Note, ...]:
-    """Why a launch cannot count, judged by its own length alone."""
+    """Return why a launch cannot count, judged by its own length alone."""
     steps, sum_s = len(step_ns), sum(step_ns) / 1e9
     if sum_s < LEAST_SHARE * lasted_s:
         return (note("steps_too_short", steps=steps, sum_s=sum_s, lasted_s=lasted_s),)
@@ -35,14 +35,14 @@ def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[Note, ...
 def notes_of_launch(
     step_ns: Sequence[int], lasted_s: float, margin_percent: float
 ) -> tuple[Note, ...]:
-    """What does not keep a launch from counting, but should be known."""
+    """Return what does not keep a launch from counting, but should be known."""
     doubtful = lasted_s < sum(step_ns) / 1e9 <= MOST_SHARE * lasted_s
     exceed = (note("steps_exceed_launch"),) if doubtful else ()
     return (*exceed, *_coarse(step_ns, margin_percent))
 
 
 def _coarse(step_ns: Sequence[int], margin_percent: float) -> tuple[Note, ...]:
-    """A clock whose ticks are long beside the margin: 9 and 10 ms, or the same number always."""
+    """Find a clock whose ticks are too long for the margin: 9 and 10 ms, or always the same."""
     tick = int(np.gcd.reduce(np.array(step_ns, dtype=np.int64)))
     share = 100 * tick / median(step_ns)
     if share <= margin_percent / 2:
@@ -57,7 +57,7 @@ def _coarse(step_ns: Sequence[int], margin_percent: float) -> tuple[Note, ...]:
 def doubts_of_sides(
     typical_ms: tuple[float, float], sums_s: tuple[float, float], lasted_s: tuple[float, float]
 ) -> tuple[Note, ...]:
-    """Why both launches of a session cannot count: their units seem not to be the same.
+    """Return why both launches of a session cannot count: their units seem to differ.
 
     A change as large may be real. It is, where the shorter side's steps would not fit into its
     launch if they were as long as the other's.
@@ -70,7 +70,7 @@ def doubts_of_sides(
 
 
 def doubts_of_earlier(typical_ms: tuple[float, float], earlier: Sequence[Pair]) -> tuple[Note, ...]:
-    """Why a session cannot count that is nothing like the earlier ones of the same side."""
+    """Return why a session cannot count that is very unlike earlier ones of the same side."""
     told = []
     valid = [pair for pair in earlier if not pair.invalid]
     for place, name in enumerate("ab" if valid else ""):

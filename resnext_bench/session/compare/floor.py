@@ -1,4 +1,4 @@
-"""A/A: one configuration against itself, as a duet and relaunched, session by session in turn."""
+"""A/A: compares one configuration with itself, as a duet and relaunched, in turn."""
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -32,7 +32,7 @@ def measure_floor(
     command: tuple[str, ...],
     display: Display,
 ) -> tuple[Comparison, Comparison]:
-    """Take `sessions` of each design, in turn, so that the machine's drift is in both alike."""
+    """Take `sessions` of each design, in turn, so that the machine's drift affects both alike."""
     with measuring("doctor --aa"):
         return _measured(request, given, machine, sessions, limits, root, command, display)
 

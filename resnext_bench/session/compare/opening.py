@@ -1,4 +1,4 @@
-"""Opens a comparison of two configurations: new, or where a killed one stopped."""
+"""Opens a comparison of two configurations, new or resumed."""
 
 import shutil
 import time
@@ -36,30 +36,30 @@ from resnext_bench.whole import whole_folder
 
 
 class Display(contest.Display, Protocol):
-    """Whoever shows how far a comparison is."""
+    """What shows the progress of a comparison."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Data is being made or checked."""
+        """Called while data is being made or checked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """A comparison as asked for."""
+    """A comparison as requested."""
 
     a: Request
     b: Request
     given: tuple[str, str]
-    """As the user named the sides."""
+    """The sides as the user named them."""
     design: Wanted
     limits: Limits
     root: Path
     command: tuple[str, ...]
     modules: tuple[str, str] = (WORKER, WORKER)
-    """What the ranks of each side run; tests and campaigns slow one of them."""
+    """The module that the ranks of each side run; tests and campaigns slow one of them."""
 
 
 def compare(asked: Asked, machine: Machine, display: Display) -> Comparison:
-    """Measure both sides in turn until their difference is told, or the budget ends."""
+    """Measure both sides in turn until there is a verdict or the budget ends."""
     with measuring("compare"):
         return _compared(asked, machine, display)
 
@@ -105,7 +105,7 @@ def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> C
 
 
 def resume(folder: Path, machine: Machine, display: Display) -> Comparison:
-    """Go on with a comparison that was interrupted or killed, as if nothing had happened."""
+    """Resume a comparison that was interrupted or killed, as if nothing had happened."""
     _require_unfinished(folder)
     with measuring(f"compare --resume {folder.name}"):
         return _resumed(folder, machine, display)
@@ -117,7 +117,7 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
     if kept.limits.fixed:
         raise UsageError(
             f"{folder.name} is one half of a doctor --aa and cannot be resumed without the other; "
-            "start a new one"
+            "run doctor --aa again"
         )
     if kept.a.command:
         with reopened(kept, state.told, state.elapsed_s, folder, machine) as source:
@@ -126,13 +126,13 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
 
 
 def _require_unfinished(folder: Path) -> None:
-    """More sessions after the end would be a look that nobody has paid for."""
+    """Raise if it has ended: more sessions would be a look that was not planned for."""
     with suppress(StoreError):
         record = runs.load_kind(folder, COMPARE)
         if record.status in ("ok", "invalid"):
             raise UsageError(
-                f"{record.id} has ended ({record.verdict}), so there is nothing to go on with; "
-                "start a new comparison"
+                f"{record.id} has ended ({record.verdict}), so there is nothing to resume; start a "
+                "new comparison"
             )
 
 
@@ -182,12 +182,13 @@ def _longest_session(kept: Comparison) -> int:
 
 
 def read_state(folder: Path) -> State:
-    """What a comparison has written beside its record."""
+    """Read the state that a comparison has written next to its record."""
     try:
         return msgspec.json.decode((folder / contest.STATE).read_bytes(), type=State)
     except FileNotFoundError as error:
         raise UsageError(
-            f"{folder.name} cannot be resumed: it is no comparison, or no session of it ended"
+            f"{folder.name} cannot be resumed: it is not a comparison, or none of its sessions "
+            "was complete"
         ) from error
     except msgspec.MsgspecError as error:
         raise UsageError(f"{folder.name} cannot be resumed: {error}") from error
@@ -201,20 +202,19 @@ def _reopened(
     kept: Comparison,
     display: Display,
 ) -> Recording:
-    """A side's run as it stood after its last complete session."""
+    """Return a side's run as it was after its last complete session."""
     assert side.run is not None
     assert side.requested is not None
     data = prepare_data(side.requested, machine, display.preparing)
     resolved = resolve(side.requested, machine, data.facts if data else None)
     if resolved.config != side.resolved:
         raise UsageError(
-            f"{side.run} cannot be resumed here: its options now resolve to something else; "
+            f"{side.run} cannot be resumed here: its options now resolve to another configuration; "
             "start a new comparison"
         )
     if (record_of(data).digest if data else "") != side.data:
         raise UsageError(
-            f"{side.run} cannot be resumed: its images are not those they were; "
-            "start a new comparison"
+            f"{side.run} cannot be resumed: its images have changed; start a new comparison"
         )
     setup = Setup(
         folder=root / side.run,
@@ -250,19 +250,19 @@ _OF_MACHINE: Final = (
 
 
 def _require_same_software(kept: Comparison, source: Source) -> None:
-    """Sessions of another machine or other versions are another measurement.
+    """Raise if the machine or software has changed, which would be another measurement.
 
-    What only ranks can say of their versions is compared when the next session has ended.
+    Versions that only ranks know are compared when the next session has ended.
     """
     if kept.tool_version != own_version():
         raise UsageError(
-            f"{kept.id} cannot be resumed: resnext-bench {kept.tool_version} began it and this is "
-            f"{own_version()}; start a new comparison"
+            f"{kept.id} cannot be resumed: it was started by resnext-bench {kept.tool_version}, "
+            f"and this is {own_version()}; start a new comparison"
         )
     if any(pair.middle_log_ratio is None for pair in kept.pairs):
         raise UsageError(
-            f"{kept.id} cannot be resumed: its sessions count with their middle step, and now all "
-            "steps count; start a new comparison"
+            f"{kept.id} cannot be resumed: its sessions are judged by their median step, new ones "
+            "by all steps; start a new comparison"
         )
     then, now = (_comparable(one) for one in (kept.environment, source.environment()))
     # Of a script its own module asks git, in the folder where the script starts.
@@ -276,7 +276,7 @@ def _require_same_software(kept: Comparison, source: Source) -> None:
 
 
 def _comparable(environment: Environment) -> Environment:
-    """Without what names a scheduler's job: a new job on the same machine may go on."""
+    """Return the environment without a scheduler's job, as a new job on this machine may resume."""
     kept = {
         name: value
         for name, value in environment.variables.items()

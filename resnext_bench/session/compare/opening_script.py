@@ -1,4 +1,4 @@
-"""Opens a comparison of a user's script: new, or where a killed one stopped."""
+"""Opens a comparison of a user's script, new or resumed."""
 
 import shlex
 import shutil
@@ -38,23 +38,26 @@ from resnext_bench.whole import whole_folder
 REVISION: Final = "revision"
 WORKING_TREE: Final = "the working tree"
 """A side for which no revision is named."""
-AS_IS: Final = "--as-is: the scripts got the environment as it is, and no heap that keeps memory"
+AS_IS: Final = (
+    "--as-is: the scripts got the environment as it is, without the heap settings that keep freed "
+    "memory"
+)
 
 Sides = tuple[Side, Side]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskedScript:
-    """A comparison of scripts as asked for."""
+    """A comparison of scripts as requested."""
 
     script: tuple[str, ...]
-    """What both sides start with."""
+    """The command that both sides start with."""
     arguments: tuple[tuple[str, ...], tuple[str, ...]]
-    """What a and b append to it."""
+    """The arguments that a and b append to it."""
     revisions: tuple[str | None, str | None]
-    """Of the checkout in `folder`; none for the files as they are."""
+    """Revisions of the checkout in `folder`; none for the files as they are."""
     folder: Path
-    """Where the scripts start, absolute."""
+    """The absolute folder in which the scripts start."""
     limits: Limits
     root: Path
     command: tuple[str, ...]
@@ -62,7 +65,7 @@ class AskedScript:
 
 
 def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Comparison:
-    """Launch both sides in turn until their difference is told, or the budget ends."""
+    """Launch both sides in turn until there is a verdict or the budget ends."""
     sides = _sides(asked)
     with measuring("compare --script"):
         folder = runs.create(asked.root, "compare").absolute()
@@ -97,7 +100,7 @@ def compare_script(asked: AskedScript, machine: Machine, display: Display) -> Co
 def reopened(
     kept: Comparison, told: Sequence[Note], elapsed_s: float, folder: Path, machine: Machine
 ) -> Iterator[Scripted]:
-    """Both sides of a comparison as they were; raises where they cannot be the same any more."""
+    """Return both sides of a comparison as they were; raise if they are no longer the same."""
     sides, here = (kept.a, kept.b), _environment(machine, kept.a, kept.limits)
     for side in sides:
         _require_program(side)
@@ -131,7 +134,7 @@ def reopened(
 
 
 def _plan(kept: Comparison) -> Plan | None:
-    """How turns were taken in the sessions so far, if they were."""
+    """Return how turns were taken in the sessions so far, if they were."""
     launches = kept.pairs[0].launches if kept.pairs else None
     if kept.design != "duet" or launches is None:
         return None
@@ -144,12 +147,12 @@ def _plan(kept: Comparison) -> Plan | None:
 
 def _moved(kept: Comparison, what: str) -> UsageError:
     return UsageError(
-        f"{kept.id} cannot be resumed: {what} has changed since; start a new comparison"
+        f"{kept.id} cannot be resumed: {what} has changed since then; start a new comparison"
     )
 
 
 def _sides(asked: AskedScript) -> Sides:
-    """Both commands, with their revisions as commits; raises where one cannot be started."""
+    """Return both commands, with revisions as commits; raise if one cannot be started."""
     a, b = (
         _side(asked, arguments, revision, f"--{name}-rev")
         for name, arguments, revision in zip("ab", asked.arguments, asked.revisions, strict=True)
@@ -222,7 +225,7 @@ def _have_revisions(sides: Sides) -> bool:
 
 @contextmanager
 def _placed(sides: Sides, folder: Path) -> Iterator[tuple[Place, Place]]:
-    """Every side with its folder: a work tree for a revision, removed at any end."""
+    """Yield each side with its folder: a work tree for a revision, which is always removed."""
     with ExitStack() as stack:
         a, b = (
             Place(side=side, cwd=_cwd(stack, side, folder / f"tree-{name}"))
@@ -238,12 +241,12 @@ def _cwd(stack: ExitStack, side: Side, path: Path) -> Path:
 
 
 def _environment(machine: Machine, side: Side, limits: Limits) -> Environment:
-    """Less the versions of packages: the script may run in another environment than ours."""
+    """Return the environment without package versions: the script may run in another one."""
     found = fingerprint(machine, {}, Path(side.folder))
     heap = heap_variables(as_is=limits.as_is)
     return msgspec.structs.replace(found, versions={}, of_ranks=heap)
 
 
 def _has_files(folder: Path) -> bool:
-    """Whether a comparison went on until it left a record or a state."""
+    """Return whether a comparison has left a record or a state."""
     return any(path.is_file() for path in folder.rglob("*"))

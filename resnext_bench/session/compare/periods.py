@@ -1,4 +1,4 @@
-"""How long blocks are made where slow steps come in a rhythm, and what is said of it."""
+"""How long blocks are made where slow steps are periodic, and the note on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from resnext_bench.reports.schema.record import SlowSteps
 from resnext_bench.reports.stats.rhythm import whole_periods
 
 LONGEST_BLOCK_S: Final = 5.0
-"""A block is made as long as whole periods of slow steps up to here: longer ones meet less of the
-machine alike."""
+"""Blocks are made as long as whole periods of slow steps up to this length; the two sides of longer
+blocks would see less of the same moments.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +21,7 @@ class Fitted:
 
     steps: int
     note: Note | None = None
-    """Where they change, or should and must not."""
+    """A note where they change, or should change and must not."""
 
 
 def fit_blocks(
@@ -33,8 +34,8 @@ def fit_blocks(
 ) -> Fitted:
     """Fit blocks of `now` steps to the slow steps that `session` has shown.
 
-    They become the fewest steps from `least` on that hold whole periods, if that is `most` or
-    less. So a period that was seen by mistake is forgotten with the next one that is seen.
+    They become the fewest steps, from `least` to `most`, that hold whole periods. So a period that
+    was seen by mistake is forgotten when the next one is seen.
     """
     periods = sorted({one.every for one in slow if one and one.every})
     if not periods:
@@ -52,5 +53,5 @@ def fit_blocks(
 
 
 def most_steps(step_ms: float) -> int:
-    """Steps that a block may have on account of how long it lasts."""
+    """Return the most steps of a block, limited by how long it lasts."""
     return int(1e3 * LONGEST_BLOCK_S / step_ms) if step_ms > 0 else 0

@@ -1,7 +1,7 @@
-"""Revisions of a user's checkout, each in a work tree of its own while a comparison goes on.
+"""Revisions of a user's checkout, each in a work tree of its own during a comparison.
 
-The user's own files, index and branch are never touched: a work tree shares no more than the
-store of commits. One that a killed program has left is removed when the comparison goes on, or by
+The user's own files, index and branch are never touched: a work tree shares only the store of
+commits. One that a killed program has left behind is removed when the comparison is resumed, or by
 the user with `git worktree remove`.
 """
 
@@ -20,22 +20,22 @@ from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.host.process import undisturbed
 
 SHOWN: Final = 10
-"""Digits of a commit that are shown."""
+"""Number of digits of a commit that are shown."""
 _LOCATION: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
-"""Set where git itself started us, as in a hook: they would win over the folder we name."""
+"""Variables that git sets where it starts us, as in a hook, and that would override the folder."""
 
 
 class GitSaysNo(Exception):
-    """A git command failed; the text is git's own."""
+    """A git command failed; the text is git's message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkout:
-    """The user's checkout, seen from the folder of it that scripts start in."""
+    """The user's checkout, and the folder in it in which scripts start."""
 
     folder: Path
     prefix: str
-    """That folder below the checkout's root: "" or "sub/"."""
+    """That folder relative to the checkout's root: "" or "sub/"."""
 
     @property
     def is_dirty(self) -> bool:
@@ -44,26 +44,29 @@ class Checkout:
 
 
 def open_checkout(folder: Path) -> Checkout:
-    """The checkout that `folder` belongs to."""
+    """Return the checkout that `folder` belongs to."""
     try:
         prefix = _git(folder, "rev-parse", "--show-prefix")
     except GitSaysNo as error:
-        raise UsageError(f"{folder} is no git checkout ({error}); name one with --repo") from error
+        raise UsageError(
+            f"{folder} is not a git checkout ({error}); name one with --repo"
+        ) from error
     return Checkout(folder=folder, prefix=prefix)
 
 
 def commit_of(checkout: Checkout, revision: str, option: str) -> str:
-    """The full commit that `revision` names; `option` is for errors."""
+    """Return the full commit that `revision` names; `option` is for errors."""
     with suppress(GitSaysNo):
         if revision and not revision.startswith("-"):
             return _git(checkout.folder, "rev-parse", "--verify", f"{revision}^{{commit}}")
     raise UsageError(
-        f"{option} {revision}: no such revision in {checkout.folder}{_nearest(checkout, revision)}"
+        f"{option} {revision}: there is no such revision in "
+        f"{checkout.folder}{_nearest(checkout, revision)}"
     )
 
 
 def require_committed(checkout: Checkout, commit: str, program: str, option: str) -> None:
-    """Raise where the commit has no such folder, or no such program below it."""
+    """Raise if the commit has no such folder, or no such program below it."""
     paths = [checkout.prefix.rstrip("/")]
     if "/" in program and not program.startswith("/"):
         paths.append(posixpath.normpath(checkout.prefix + program))
@@ -72,13 +75,13 @@ def require_committed(checkout: Checkout, commit: str, program: str, option: str
             _git(checkout.folder, "cat-file", "-e", f"{commit}:{path}")
         except GitSaysNo:
             raise UsageError(
-                f"{option} {commit[:SHOWN]} has no {path}: a revision holds committed files alone; "
+                f"{option} {commit[:SHOWN]} has no {path}: a revision holds only committed files; "
                 "give an absolute path, or a command on PATH"
             ) from None
 
 
 def words_for(checkout: Checkout, given: str, commit: str) -> str:
-    """A revision, or for no commit the files as they are, with the commit that stands behind."""
+    """Describe a revision, or the files as they are, with the commit behind it."""
     if commit:
         return commit[:SHOWN] if commit.startswith(given) else f"{given} ({commit[:SHOWN]})"
     changes = " and uncommitted changes" if checkout.is_dirty else ""
@@ -87,7 +90,7 @@ def words_for(checkout: Checkout, given: str, commit: str) -> str:
 
 @contextmanager
 def work_tree(checkout: Checkout, commit: str, path: Path) -> Iterator[Path]:
-    """The commit's files below `path` for as long as the block lasts; gives the script's folder."""
+    """Check the commit out below `path` while the block lasts; yield the script's folder."""
     _remove(checkout, path)
     try:
         # The user's hooks are not run: they may do anything, here or in the user's own checkout.
@@ -96,14 +99,14 @@ def work_tree(checkout: Checkout, commit: str, path: Path) -> Iterator[Path]:
         _git(checkout.folder, *quiet, *add, str(path), commit)
         yield path / checkout.prefix
     except GitSaysNo as error:
-        raise CannotHere(f"git cannot check {commit[:SHOWN]} out below {path}: {error}") from error
+        raise CannotHere(f"git cannot check out {commit[:SHOWN]} below {path}: {error}") from error
     finally:
         with undisturbed():
             _remove(checkout, path)
 
 
 def _remove(checkout: Checkout, path: Path) -> None:
-    """Only this work tree: `git worktree prune` would also drop a user's on a disk not mounted."""
+    """Remove this work tree only: `git worktree prune` would drop those on unmounted disks."""
     with suppress(GitSaysNo):
         _git(checkout.folder, "worktree", "remove", "--force", "--force", str(path))
     shutil.rmtree(path, ignore_errors=True)
@@ -131,7 +134,7 @@ def _git(folder: Path, *arguments: str) -> str:
             check=False,
         )
     except FileNotFoundError as error:
-        raise CannotHere("git is needed to compare revisions, and is not on PATH") from error
+        raise CannotHere("comparing revisions needs git, which is not on PATH") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise GitSaysNo(lines[0].removeprefix("fatal: "))

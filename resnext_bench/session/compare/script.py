@@ -53,13 +53,13 @@ from resnext_bench.session.compare.doubts import (
 Wanted = Literal["auto", "duet", "relaunch"]
 
 LEAST_LIMIT_S: Final = 10.0
-"""A launch gets the rest of the budget, and never less than this."""
+"""Least time of a launch, which gets the rest of the budget."""
 _MOST_DIGITS: Final = 18
-"""Of a step in ns: thirty years."""
+"""Most digits of a step in ns: thirty years."""
 
 UNWATCHED: Final = (
-    "a script is judged by its own step times alone: GPUs are not watched, and cores that others "
-    "had are noted, no more"
+    "a script is judged by its own step times alone: GPUs are not watched, and CPU time lost to "
+    "other processes is only noted"
 )
 
 
@@ -73,23 +73,23 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launched:
-    """What one launch came to."""
+    """The result of one launch."""
 
     step_ms: NDArray[np.float64]
     """Steps [n] after the cut."""
     steadiness: Steady
     notes: tuple[Note, ...]
     sum_s: float = 0.0
-    """Of all steps, those that were cut included."""
+    """Sum of all steps, including those that were cut."""
     lasted_s: float = 0.0
-    """Of the launch, from its start to its end."""
+    """Length of the launch, from its start to its end."""
     invalid: tuple[Note, ...] = ()
-    """Why it cannot count."""
+    """Reasons why it cannot count."""
     faults: Faults | None = None
     step_faults: int | None = None
-    """Of the steps alone, where the script has told."""
+    """Page faults of the steps alone, where the script has reported them."""
     faults_per_step: float | None = None
-    """Seen from outside while it wrote step times."""
+    """Page faults per step, seen from outside while it wrote step times."""
 
 
 class BadSamples(Advised):
@@ -98,28 +98,28 @@ class BadSamples(Advised):
 
 @dataclass(kw_only=True, slots=True)
 class Scripted:
-    """Two commands of a user that take turns."""
+    """Two of a user's commands that take turns."""
 
     folder: Path
-    """Of the comparison, absolute."""
+    """The comparison's folder, absolute."""
     a: Place
     b: Place
     changes: tuple[Difference, ...]
     machine: Environment
     known: tuple[str, ...]
-    """What a reader of the verdict must know, whatever sessions show."""
+    """What a reader of the verdict must know, whatever the sessions show."""
     ends_s: float
-    """When the budget is over, by the monotonic clock."""
+    """When the time is over, by the monotonic clock."""
     as_is: bool = False
-    """Whether its environment is left alone."""
+    """Whether the environment is left unchanged."""
     margin_percent: float = 2.0
     told: list[Note] = field(default_factory=list)
-    """What sessions have shown of all of them together."""
+    """Notes that the sessions have led to."""
     earlier: list[Pair] = field(default_factory=list)
-    """Sessions so far: no launch can be nothing like the others of its side."""
+    """Sessions so far, with which each launch is compared."""
     design: Design = "relaunch"
     images: None = None
-    """Nobody knows how many a script's step has."""
+    """None: it is not known how many images a script's step has."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -127,15 +127,15 @@ class Scripted:
         return (*self.known, *sentences(self.told))
 
     def sides(self) -> tuple[Side, Side]:
-        """Both commands."""
+        """Return both commands."""
         return self.a.side, self.b.side
 
     def differences(self) -> tuple[Difference, ...]:
-        """Arguments or revisions."""
+        """Return the differing arguments or revisions."""
         return self.changes
 
     def environment(self) -> Environment:
-        """As it was when the comparison began."""
+        """Return the environment at the start of the comparison."""
         return self.machine
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
@@ -144,7 +144,7 @@ class Scripted:
         return self._in_turn(number, order, tick, {})
 
     def _clear(self, number: int) -> None:
-        """An empty folder for a session, and nothing left of a program that was killed."""
+        """Make an empty folder for a session, and end what a killed program has left."""
         end_left_over(self.folder)
         session = self._session(number)
         shutil.rmtree(session, ignore_errors=True)
@@ -169,7 +169,7 @@ class Scripted:
         return pair
 
     def _found(self, pair: Pair, a: Launched, b: Launched) -> Found:
-        """What must be known of a session, and every reason not to count it."""
+        """Return notes on a session, and every reason not to count it."""
         doubts = _of_both(a.invalid, b.invalid)
         if not doubts:
             sums, lasted = (a.sum_s, b.sum_s), (a.lasted_s, b.lasted_s)
@@ -181,11 +181,11 @@ class Scripted:
         return Found(invalid=doubts, unsteady=unsteady, notes=_of_both(a.notes, b.notes))
 
     def sessions(self) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
-        """None: a script leaves no runs."""
+        """Return nothing: a script leaves no runs."""
         return (), ()
 
     def cut(self, order: Order) -> str:
-        """How many steps each side has written in the session that goes on, and their mean."""
+        """Say how many steps each side has written in the session in progress, and their mean."""
         number = len(self.earlier) + 1
         found = [(name, _written_ms(self._session(number) / f"{name}.samples")) for name in order]
         return ", ".join(
@@ -195,7 +195,7 @@ class Scripted:
         )
 
     def close(self, status: Status, why: str) -> tuple[str, ...]:
-        """There is nothing beside the comparison's own record."""
+        """Do nothing: there is only the comparison's own record."""
         return ()
 
     def _launch(self, number: int, name: str, session: Path, tick: partial[None]) -> Launched:
@@ -223,7 +223,7 @@ class Scripted:
             raise failed(number, name, why, command.log) from error
 
     def _limit_s(self) -> float:
-        """How long a launch may take."""
+        """Return how long a launch may take."""
         return max(LEAST_LIMIT_S, self.ends_s - time.monotonic())
 
     def _command(self, name: str, session: Path) -> ScriptCommand:
@@ -238,11 +238,12 @@ class Scripted:
 
 
 def _unfinished(number: int, name: str, lasted_s: float, samples: Path) -> str:
-    """What is said of a launch that the end of the time has cut off."""
+    """Describe a launch that was cut off by the time limit."""
     steps = _steps_in(samples)
     return (
-        f"session {number} does not count: {name} had not ended after {duration(lasted_s)}, with "
-        f"{steps} step time{'s' * (steps != 1)} written, when --max-minutes was over, and was ended"
+        f"session {number} does not count: --max-minutes was over when {name} had run for "
+        f"{duration(lasted_s)} and written {steps} step time{'s' * (steps != 1)}, and it was "
+        "stopped"
     )
 
 
@@ -254,9 +255,9 @@ def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
     if code is None:
         steps = _steps_in(samples)
         raise BadSamples(
-            f"the script had not ended after {duration(limit_s)}, with {steps} step times "
-            "written, and was ended",
-            "--max-minutes bounds all launches together: raise it",
+            f"the script had not ended after {duration(limit_s)}, with {steps} step times written, "
+            "and was stopped",
+            "raise --max-minutes, which limits all launches together",
         )
     if code:
         raise BadSamples(f"the script {ended_words(code)}")
@@ -274,7 +275,7 @@ def _unsteady(found: Steady) -> tuple[Note, ...]:
 
 
 def failed(number: int, name: str, bad: Advised, log: Path) -> SessionFailed:
-    """What is raised when a side's launch in a session came to nothing."""
+    """Return the error of a side's failed launch."""
     whose = f"{name}, session {number}: "
     failure = Failure(
         rank=None, kind="script", what=f"{whose}{bad}", log=str(log), log_tail=tail(log)
@@ -283,30 +284,30 @@ def failed(number: int, name: str, bad: Advised, log: Path) -> SessionFailed:
 
 
 def read_samples(path: Path) -> list[int]:
-    """Step times in ns, as a script has appended them."""
+    """Read step times in ns, as a script has appended them."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         raise BadSamples(
-            f"the script ended well but wrote no step times to the file that ${SAMPLES_VARIABLE} "
-            "names (one a line, in ns)"
+            f"the script succeeded but wrote no step times to the file that ${SAMPLES_VARIABLE} "
+            "names (one per line, in ns)"
         ) from None
     for number, line in enumerate(lines, 1):
         if not _is_step(line.strip()):
             raise BadSamples(
                 f"line {number} of ${SAMPLES_VARIABLE} is {line[:60]!r}",
-                "a step time in ns is needed, a whole number above 0",
+                "a step time in ns is expected, a whole number above 0",
             )
     if len(lines) < FEWEST_STEPS:
         raise BadSamples(
             f"the script wrote {len(lines)} step times to ${SAMPLES_VARIABLE}",
-            f"{FEWEST_STEPS} at least are needed",
+            f"at least {FEWEST_STEPS} are needed",
         )
     return [int(line) for line in lines]
 
 
 def _written_ms(path: Path) -> list[float]:
-    """Whole lines of a file that a launch may still be writing, or has never made."""
+    """Read the whole lines of a file that a launch may still be writing, or never made."""
     try:
         lines = path.read_text(errors="replace").rpartition("\n")[0].split()
     except OSError:
@@ -324,10 +325,10 @@ def judged(
     others_percent: float = 0.0,
     margin_percent: float = 2.0,
 ) -> Launched:
-    """A launch's steps once they were steady, and doubts; `lasted_s` is all of the launch.
+    """Return a launch's steady steps, and doubts; `lasted_s` is the length of the launch.
 
-    `others_percent` is what others had of the cores: a note at most, as some of it may have been
-    the script's own.
+    `others_percent` is other processes' share of the cores: it is only noted, as some of it may
+    have been the script's own.
     """
     step_ms = np.array(step_ns, dtype=np.float64) / 1e6
     found = steady(step_ms)
@@ -345,7 +346,7 @@ def judged(
 
 
 def launch_of(launched: Launched) -> Launch:
-    """What the record holds of a launch."""
+    """Return what the record holds of a launch."""
     cut, faults = launched.steadiness.cut, launched.faults
     return Launch(
         steps=cut + len(launched.step_ms),
@@ -359,7 +360,7 @@ def launch_of(launched: Launched) -> Launch:
 
 
 def _faults_per_step(launched: Launched) -> float | None:
-    """What the script has told, else what was seen."""
+    """Return the page faults that the script has reported, else those that were seen."""
     steps = launched.steadiness.cut + len(launched.step_ms)
     if launched.step_faults is not None and steps:
         return round(launched.step_faults / steps, 1)

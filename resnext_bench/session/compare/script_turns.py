@@ -1,7 +1,7 @@
-"""One session of two scripts that take turns, block by block, as configurations do in a duet.
+"""One session of two scripts that take turns block by block, as configurations do in a duet.
 
-Nothing is known of a script but that it calls `resnext_bench.step()`: it runs as long as it likes.
-So turns go on until one side takes no more steps; then both run on freely to their ends.
+All that is known of a script is that it calls `resnext_bench.step()`: it runs as long as it likes.
+So turns continue until one side takes no more steps; then both run freely to their ends.
 """
 
 import os
@@ -30,26 +30,26 @@ from resnext_bench.session.turns.room import Free, lack_beside
 from resnext_bench.session.turns.stage import Stage, Turn
 
 FEWEST_TURNS: Final = 4
-"""Pairs of blocks that a session must have to count, one more going before them."""
+"""Fewest pairs of blocks of a session that counts, after a first pair that does not."""
 LEAST_WARM_UP: Final = 10
 HURRIED: Final = 0.8
-"""Steps in blocks that take less than this share of steps without pauses: the pause fed them."""
+"""Below this share of a step without pauses, the pause has sped steps in blocks up."""
 
 Tick = Callable[[int], None]
 """Called once or twice a second with the number of pairs finished."""
 
 
 class NoTurns(Advised, CannotHere):
-    """Both scripts cannot take turns here; launched in turn they can be compared."""
+    """The scripts cannot take turns here; launched in turn they can be compared."""
 
 
 class NeverCalled(NoTurns):
-    """A script does not know of turns, so nobody has asked for any."""
+    """A script never calls `step()`, so it has not asked for turns."""
 
     def __init__(self) -> None:
         super().__init__(
-            "it never called resnext_bench.step(): call it at the end of each step of your script, "
-            "after the device has been waited for, or use --design relaunch"
+            "it never called resnext_bench.step(): call it at the end of each step of your "
+            "script, after waiting for the device, or use --design relaunch"
         )
 
 
@@ -60,23 +60,23 @@ class Plan:
     warm_up: int
     """Steps of each side before its first block."""
     block_steps: int
-    """Counted steps of a block, which one dropped step precedes."""
+    """Counted steps of a block, after one dropped step."""
     most_pairs: int = MOST_PAIRS
-    """Pairs of blocks that count."""
+    """Most counted pairs of blocks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turns:
-    """What was played, in the order of the sides given."""
+    """What was measured, in the order of the sides given."""
 
     pairs: int
-    """Complete pairs that count, an even number; one more went before them."""
+    """Complete counted pairs, an even number, after one that does not count."""
     quiet_percent: float
     """CPU time of the side without the token, in per cent of the cores."""
 
 
 def planned(step_ms: NDArray[np.float64], cut: int, *, block_steps: int = 0) -> Plan | None:
-    """From the steps [n] of one launch; None where they are too few for turns."""
+    """Plan turns from the steps [n] of one launch; None where they are too few."""
     warm_up = max(cut, LEAST_WARM_UP)
     each = (len(step_ms) - warm_up) // (1 + FEWEST_PAIRS)
     if block_steps:
@@ -90,24 +90,24 @@ def planned(step_ms: NDArray[np.float64], cut: int, *, block_steps: int = 0) -> 
 
 
 def fewest_steps(block_steps: int = 0) -> int:
-    """Steps that a launch must have for turns."""
+    """Return the fewest steps of a launch that takes turns."""
     if block_steps:
         return LEAST_WARM_UP + (1 + FEWEST_TURNS) * (1 + block_steps)
     return LEAST_WARM_UP + (1 + FEWEST_PAIRS) * (1 + FEWEST_STEPS)
 
 
 def counted_steps(step_ns: Sequence[int], plan: Plan, pairs: int) -> NDArray[np.int64]:
-    """The counted steps of a side's blocks, the uncounted block first: [(1 + pairs) * steps]."""
+    """Return the steps of a side's blocks, the uncounted block first: [(1 + pairs) * steps]."""
     block = 1 + plan.block_steps
     rows = np.array(step_ns[plan.warm_up :][: (1 + pairs) * block], dtype=np.int64)
     return rows.reshape(1 + pairs, block)[:, 1:].ravel()
 
 
 def hurry(step_ns: Sequence[int], plan: Plan, pairs: int) -> float:
-    """Steps in blocks over the later half of warm-up, which had no pauses.
+    """Return steps in blocks relative to the later half of warm-up, which had no pauses.
 
-    By means and by medians, whichever says less: warm-up is short, and a burst of the machine's in
-    it is no loader.
+    Of means and medians the smaller effect is taken: warm-up is short, and a burst of the machine
+    in it is not a loader.
     """
     blocks = counted_steps(step_ns, plan, pairs)[plan.block_steps :]
     alone = step_ns[plan.warm_up // 2 : plan.warm_up]
@@ -121,7 +121,7 @@ def take_turns(
     gpus: int,
     tick: Tick,
 ) -> Turns:
-    """Start both, let them take turns until one has no more steps, and let both end by themselves.
+    """Start both, let them take turns until one has no more steps, and let both finish.
 
     The first one begins each ABBA quad. Raises NoTurns where they cannot, and Left or TooLong as
     sides do; whatever happens, nothing of them is left.
@@ -150,7 +150,7 @@ def take_turns(
 
 
 def _counted(played: Lengths) -> int:
-    """Whole quads: an odd pair would leave the cost of being second with one side."""
+    """Return whole quads: an odd pair would leave the cost of being second with one side."""
     whole = len(played) - 1
     return max(0, whole - whole % 2)
 
@@ -158,7 +158,7 @@ def _counted(played: Lengths) -> int:
 def _release(
     sides: tuple[TurningScript, TurningScript], ends_s: float, tick: Callable[[], None]
 ) -> None:
-    """Let both run on freely to their ends: nobody waits for a turn any more."""
+    """Let both run freely to their ends, without turns."""
     for side in sides:
         side.give(tokens.END)
     for side in sides:

@@ -1,7 +1,7 @@
-"""Scripts whose author calls `resnext_bench.step()`: they take turns, where that can be.
+"""Scripts that call `resnext_bench.step()`: they take turns, where that is possible.
 
-The first launch of side a shows whether it does, and how many steps it has. Where turns cannot be
-taken, and nobody insists on them, both sides are launched in turn as any other script.
+The first launch of side a shows whether it does, and how many steps it has. Where turns are neither
+possible nor required, both sides are launched in turn like any other script.
 """
 
 import os
@@ -55,11 +55,11 @@ from resnext_bench.session.compare.script_turns import (
 )
 
 QUIET_PERCENT: Final = 1.0
-"""A side without the token that takes more of the cores than this is worth a note."""
+"""A side without the token that uses more than this share of the cores gets a note."""
 
 
 class Unusable(Advised):
-    """What a side has written, or how long it went on, is of no use."""
+    """What a side has written, or how long it ran, is of no use."""
 
     def __init__(self, name: str, why: str, advice: str) -> None:
         super().__init__(why, advice)
@@ -67,7 +67,7 @@ class Unusable(Advised):
 
 
 def module_folder(folder: Path) -> Path:
-    """A folder of the comparison's that holds the module for scripts and nothing else."""
+    """Return the comparison's folder that holds only the module for scripts."""
     made = folder / "module"
     with writing(made):
         made.mkdir(exist_ok=True)
@@ -76,24 +76,24 @@ def module_folder(folder: Path) -> Path:
 
 
 def with_module(folder: Path) -> dict[str, str]:
-    """The variable by which a script finds the module, before whatever the user has in it."""
+    """Return the variable by which a script finds the module, in front of the user's value."""
     own = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": os.pathsep.join([str(folder), *([own] if own else [])])}
 
 
 @dataclass(kw_only=True, slots=True)
 class Stepping(Scripted):
-    """Two commands of a user that take turns block by block, if they call `step()`."""
+    """Two of a user's commands that take turns block by block, if they call `step()`."""
 
     wanted: Wanted = "auto"
     steps_asked: int = 0
-    """Counted steps of a block, where the user says so."""
+    """Counted steps of a block, where the user sets them."""
     least_steps: int = 0
-    """Of a block, before it was made to hold whole periods; 0 until it is known."""
+    """Steps of a block before it was made to hold whole periods; 0 until they are known."""
     most_pairs: int = 0
-    """Pairs of blocks of a session, where the user says so; else as many as there are."""
+    """Pairs of blocks of a session, where the user sets them; else as many as there are."""
     plan: Plan | None = None
-    """Once it is known that turns are taken."""
+    """How turns are taken, once it is known that they are."""
 
     def measure(self, number: int, order: Order, tick: Tick) -> Pair:
         """Let both take turns in one session, or launch each once."""
@@ -127,14 +127,14 @@ class Stepping(Scripted):
         kept: dict[str, Launched],
         reason: NoTurns | SessionFailed,
     ) -> Pair:
-        """From now on launch them in turn; what is known of the first side stands."""
+        """Launch the sides in turn from now on; what is known of the first one stands."""
         self.wanted, self.design, self.plan = "relaunch", "relaunch", None
         if not isinstance(reason, NeverCalled):
             self.told.append(note("launched_in_turn", why=reason.why))
         return self._in_turn(number, order, tick, kept)
 
     def _planned(self, number: int, name: str, tick: Tick, kept: dict[str, Launched]) -> Plan:
-        """From a first launch of a side; raises NoTurns."""
+        """Plan turns from a first launch of a side; raise NoTurns if there can be none."""
         session = self._session(number)
         launched = kept[name] = self._launch(number, name, session, partial(tick, 0))
         samples = self._command(name, session).samples
@@ -142,7 +142,7 @@ class Stepping(Scripted):
             raise NeverCalled
         if has_several_ranks(samples):
             raise NoTurns(
-                "it has several ranks, and those that do not hold the turn would go on computing",
+                "it has several ranks, and those without the token would go on computing",
                 "use --design relaunch",
             )
         cut, steps = launched.steadiness.cut, read_samples(samples)
@@ -150,8 +150,8 @@ class Stepping(Scripted):
         if plan is None:
             least = fewest_steps(self.steps_asked) + max(0, cut - 10)
             raise NoTurns(
-                f"its {len(steps)} steps are too few for turns, which take {least} at least",
-                "let it take more, or use --design relaunch",
+                f"its {len(steps)} steps are too few for turns, which take at least {least}",
+                "let it take more steps, or use --design relaunch",
             )
         return replace(plan, most_pairs=self.most_pairs or plan.most_pairs)
 
@@ -192,14 +192,14 @@ class Stepping(Scripted):
         return replace(command, variables=variables)
 
     def _steps(self, side: TurningScript, turns: Turns) -> list[int]:
-        """All that a side has written, which holds its blocks."""
+        """Return all steps that a side has written, including its blocks."""
         assert self.plan
         if turns.pairs < FEWEST_TURNS:
             raise Unusable(
                 side.name,
                 f"one side had no more steps after {turns.pairs} pairs of blocks of "
                 f"{self.plan.block_steps} steps",
-                f"{FEWEST_TURNS} at least are needed",
+                f"at least {FEWEST_TURNS} are needed",
             )
         try:
             return read_samples(side.script.command.samples)
@@ -207,14 +207,14 @@ class Stepping(Scripted):
             raise Unusable(side.name, error.why, error.advice) from error
 
     def _require_unhurried(self, steps: dict[str, list[int]], turns: Turns) -> None:
-        """Pauses feed a loader: its script is not what is measured in blocks."""
+        """Raise if pauses speed up a script, as those with a loader: blocks do not measure it."""
         assert self.plan
         for name, found in steps.items():
             share = hurry(found, self.plan, turns.pairs)
             if share < HURRIED and self.wanted == "auto" and not self.earlier:
                 raise NoTurns(
                     f"steps of {name} in blocks took {100 * (1 - share):.0f} % less than without "
-                    "pauses: something, such as a loader, works on while its side waits"
+                    "pauses: something, such as a loader, keeps working while its side waits"
                 )
 
     def _pair(
@@ -263,7 +263,7 @@ class Stepping(Scripted):
         return pair
 
     def _fit(self, measured: Measured, steps: int, number: int) -> None:
-        """Make later blocks as long as whole periods of slow steps, if a launch has so many."""
+        """Make later blocks as long as whole periods of slow steps, if launches are long enough."""
         assert self.plan
         self.least_steps = self.least_steps or self.plan.block_steps
         room = (steps - self.plan.warm_up) // (1 + FEWEST_TURNS) - 1
@@ -290,17 +290,17 @@ class Stepping(Scripted):
 
 
 def called_step(samples: Path) -> bool:
-    """Whether the script that has written these called `step()`."""
+    """Return whether the script that has written these called `step()`."""
     return Path(f"{samples}.by-step").exists()
 
 
 def has_several_ranks(samples: Path) -> bool:
-    """Whether more than one process called it, or torchrun's variables say so."""
+    """Return whether more than one process called it, or torchrun's variables say so."""
     return Path(f"{samples}.ranks").exists()
 
 
 def faults_of_steps(samples: Path) -> int | None:
-    """Page faults between its first call and its end, as `step()` leaves them."""
+    """Return the page faults between its first call and its end, as `step()` counts them."""
     try:
         return int(Path(f"{samples}.faults").read_text())
     except (OSError, ValueError):
@@ -308,7 +308,7 @@ def faults_of_steps(samples: Path) -> int | None:
 
 
 def as_result(step_ns: NDArray[np.int64]) -> SessionResult:
-    """Steps as one rank of our own would hand them over; of their parts nothing is known."""
+    """Return steps as one of our own ranks would report them; their parts are unknown."""
     steps = step_ns.tolist()
     columns = {name: steps if name == "step_ns" else [0] * len(steps) for name in COLUMNS}
     samples = Samples(
@@ -327,12 +327,12 @@ def as_result(step_ns: NDArray[np.int64]) -> SessionResult:
 
 
 def _words(bad: Left | TooLong | Unusable, session: Path, limit_s: float) -> Advised:
-    """What went wrong with a side."""
+    """Describe what went wrong with a side."""
     match bad:
         case Unusable():
             return bad
         case TooLong():
-            return Advised(f"it had not given its turn back, or ended, after {duration(limit_s)}")
+            return Advised(f"it had neither returned the token nor ended after {duration(limit_s)}")
         case Left(code=code) if code:
             return Advised(f"the script {ended_words(code)}")
     if called_step(session / f"{bad.name}.samples"):

@@ -1,4 +1,4 @@
-"""Two sets of stored runs as the sides of a comparison: nothing is measured."""
+"""Compares two sets of stored runs; nothing is measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ from resnext_bench.reports.verdicts.unpaired import judge_unpaired
 from resnext_bench.version import own_version
 
 NOWHERE: Final = "not-kept"
-"""The id of what has no folder."""
+"""The id of a comparison without a folder."""
 UNPAIRED: Final = (
-    "unpaired: what else changed on the machine between the runs is part of the difference"
+    "unpaired: whatever else changed on the machine between the runs is part of the difference"
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskedStored:
-    """A comparison of stored runs as asked for."""
+    """A comparison of stored runs as requested."""
 
     a: tuple[str, ...]
-    """Ids as the user gave them."""
+    """The ids as the user gave them."""
     b: tuple[str, ...]
     margin_percent: float
     root: Path
@@ -40,7 +40,7 @@ class AskedStored:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Set:
-    """One side: its runs, and the sessions of them that count."""
+    """One side: its runs, and their counted sessions."""
 
     name: str
     given: str
@@ -58,7 +58,7 @@ class _Set:
 
 
 def compare_stored(asked: AskedStored) -> Comparison:
-    """Judge b's sessions against a's, in one look, and leave a record of it."""
+    """Judge b's sessions against a's, in one look, and write a record."""
     a, b = (_read(name, wanted, asked.root) for name, wanted in (("a", asked.a), ("b", asked.b)))
     _require_comparable(a, b)
     folder = asked.root / NOWHERE
@@ -85,7 +85,7 @@ def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
             notes.append(f"{record.id} does not count: {record.why or 'invalid'}")
             continue
         if record.status == "interrupted":
-            notes.append(f"{record.id} was interrupted: its complete sessions count, {len(sound)}")
+            notes.append(f"{record.id} was interrupted: its {len(sound)} complete sessions count")
         sessions += sound
     return _Set(
         name=name,
@@ -97,7 +97,7 @@ def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
 
 
 def _meant(root: Path, wanted: str) -> list[Record]:
-    """The run of an id; where none has it, all runs that bear it as a tag."""
+    """Return the run of an id; where there is none, all runs with it as a tag."""
     try:
         return [runs.load_run(runs.find(root, wanted))]
     except StoreError:
@@ -111,13 +111,13 @@ def _require_comparable(a: _Set, b: _Set) -> None:
     ids = [record.id for record in (*a.records, *b.records)]
     twice = next((one for one in ids if ids.count(one) > 1), None)
     if twice:
-        raise UsageError(f"{twice} is named twice; every run can stand on one side, once")
+        raise UsageError(f"{twice} is named twice; name each run once, on one side")
     batches = {record.resolved.global_batch_size: record.id for record in (*a.records, *b.records)}
     if len(batches) > 1:
         found = ", ".join(f"{images} ({one})" for images, one in sorted(batches.items()))
         raise UsageError(
-            f"step times are not comparable: the runs differ in images a step, {found}; "
-            "compare runs of the same global batch size"
+            f"step times are not comparable: the runs differ in images per step, {found}; compare "
+            "runs of the same global batch size"
         )
 
 
@@ -172,7 +172,7 @@ def _notes(a: _Set, b: _Set) -> tuple[str, ...]:
 
 
 def _configuration(records: Sequence[Record]) -> RunConfig | None:
-    """The one that all have, but for the number of their sessions; None where there is none."""
+    """Return the configuration that all share, apart from the number of sessions, or None."""
     first = records[0].resolved
     same = (
         msgspec.structs.replace(record.resolved, sessions=first.sessions) == first

@@ -1,7 +1,7 @@
-"""The largest batch that fits: found by training with some, as no formula knows an allocator.
+"""Finds the largest batch that fits by trial training, as no formula knows an allocator.
 
-Two small batches tell what an image takes. From there on sizes are tried where memory should just
-be enough, until the largest that fitted and the smallest that did not are close.
+Two small batches show what an image takes. From there on, sizes are tried for which memory should
+just be enough, until the largest that fitted and the smallest that did not are close.
 """
 
 from collections.abc import Callable
@@ -29,37 +29,38 @@ AUTO: Final = "auto"
 FIRST, SECOND = 8, 32
 MOST: Final = 2**16
 FILLED: Final = 0.95
-"""Of the free memory: what is tried first, and all that is asked for on a CPU, where memory is
-everybody's and lack of it ends some process."""
+"""Share of the free memory to try first, and to use at most on a CPU, where all processes share
+memory and running out of it kills one of them.
+"""
 CLOSE: Final = 16
 """The answer is within one part in so many of the largest that fits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The largest batch, and all that were tried."""
+    """The largest batch, and all batches that were tried."""
 
     batch: int
     peak_gib: float
-    """What a rank held at most with it."""
+    """Peak memory of a rank with it."""
     limit_gib: float
     tried: tuple[int, ...]
 
     def told(self) -> str:
-        """As a note."""
+        """Return the result as a note."""
         tried = ", ".join(map(str, self.tried))
         return (
-            f"--batch-size auto: {self.batch} images take {self.peak_gib:.1f} of "
-            f"{self.limit_gib:.1f} GiB a rank, the largest batch that fits (tried {tried})"
+            f"--batch-size auto: {self.batch} images are the largest batch that fits; they take "
+            f"{self.peak_gib:.1f} of {self.limit_gib:.1f} GiB per rank (tried {tried})"
         )
 
 
 Probe = Callable[[int], float | None]
-"""Peak memory of a rank with so many images, GiB; None where it was not enough."""
+"""Returns the peak memory of a rank with this many images, GiB; None if they do not fit."""
 
 
 def largest_batch(probe: Probe, limit_gib: float) -> Found:
-    """Search by trying; raises CannotHere where not even one image fits."""
+    """Find the largest batch by trial; raise CannotHere if not even one image fits."""
     peaks: dict[int, float | None] = {}
 
     def fits(batch: int) -> bool:
@@ -71,8 +72,8 @@ def largest_batch(probe: Probe, limit_gib: float) -> Found:
     good = next((batch for batch in (FIRST, 4, 2, 1) if fits(batch)), 0)
     if not good:
         raise CannotHere(
-            f"--batch-size auto: not even one image fits into {limit_gib:.1f} GiB; "
-            "lower --image-size, or take a smaller --model"
+            f"--batch-size auto: not even one image fits into {limit_gib:.1f} GiB; lower "
+            "--image-size, or choose a smaller --model"
         )
     bad = 2 * good if good < FIRST else None
     while good < MOST and (bad is None or bad - good > max(1, good // CLOSE)):
@@ -84,7 +85,7 @@ def largest_batch(probe: Probe, limit_gib: float) -> Found:
 
 
 def _next(good: int, bad: int | None, peaks: dict[int, float], limit_gib: float) -> int:
-    """Where memory should just be enough, going by what the two largest took; else halfway."""
+    """Return the size for which memory should just be enough, judging by the two largest."""
     if bad is not None:
         return _even((good + bad) // 2, good, bad)
     if len(peaks) < 2:
@@ -98,17 +99,17 @@ def _next(good: int, bad: int | None, peaks: dict[int, float], limit_gib: float)
 
 
 def _even(batch: int, above: int, below: int) -> int:
-    """A multiple of 8, which tensor cores like, where there is one between the bounds."""
+    """Return a multiple of 8, which suits tensor cores, where there is one between the bounds."""
     rounded = batch // 8 * 8
     return rounded if above < rounded <= below else max(batch, above + 1)
 
 
 def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[Request, str]:
-    """The request with its "auto" replaced, and a note of how that was found."""
+    """Replace "auto" in a request; return it with a note of how the batch was found."""
     if "global_batch_size" in request:
         raise UsageError(
             f"--batch-size auto and --global-batch-size {request['global_batch_size']} exclude "
-            "each other; give one of them"
+            "each other; give only one of them"
         )
     tries: list[int] = []
 
@@ -127,7 +128,7 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
 
 
 def _limit_gib(request: Request, machine: Machine) -> float:
-    """What one rank may hold."""
+    """Return the memory that one rank may use, GiB."""
     if request.get("device", "cuda") == "cuda" and machine.gpus:
         return gpu_free_gib([gpu.index for gpu in machine.gpus])
     nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
@@ -160,6 +161,6 @@ def _peak_gib(request: Request, machine: Machine) -> float | None:
 
 
 def require_number(request: Request, why: str) -> None:
-    """Refuse "auto" where nothing may be tried."""
+    """Refuse "auto" where no trial training is possible."""
     if request.get("batch_size") == AUTO:
         raise UsageError(f"{flag('batch_size')} {AUTO}: {why}")

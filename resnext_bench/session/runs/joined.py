@@ -1,7 +1,7 @@
-"""The part of a rank that somebody else has started, and that is not the first one.
+"""What a rank other than the first does in a group that another launcher has started.
 
-It trains as the others do and hands over its samples. The first rank keeps the record, so nothing
-is left of this one's folder, unless it failed: then its log says why.
+It trains like the others and hands over its samples. The first rank writes the record, so this
+one's folder is removed, unless it failed: then its log says why.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ from resnext_bench.session.setup import Setup, set_up
 
 
 def take_part(request: Request, machine: Machine, member: Member, runs: Path) -> None:
-    """Train in every session of the first rank's run; raises RunFailed where this rank failed.
+    """Train in every session of the first rank's run; raise RunFailed if this rank fails.
 
     Traces stay on this node, in its own `runs` folder.
     """

@@ -1,4 +1,4 @@
-"""A run: the sessions of one configuration, one after another, and their record."""
+"""A run: measures the sessions of one configuration one after another, and writes their record."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,20 +35,20 @@ from resnext_bench.session.watching import watching
 from resnext_bench.wording import count_of
 
 TIMEOUT_S = 300.0
-"""Longest wait of one rank for another: above any first step, below any user's patience."""
+"""Longest wait of one rank for another: longer than any first step, shorter than users wait."""
 
 
 class Display(Protocol):
-    """Whoever shows how far a run is."""
+    """What shows the progress of a run."""
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Data is being made or checked."""
+        """Called while data is being made or checked."""
 
     def planned(self, config: RunConfig, choices: Sequence[Choice], folder: Path) -> None:
-        """The run has its configuration and its folder."""
+        """Called when the run has its configuration and its folder."""
 
     def session(self, number: int, total: int) -> None:
-        """A session starts."""
+        """Called when a session starts."""
 
     def progress(self, progress: Progress) -> None:
         """Called about twice a second while a session runs."""
@@ -64,10 +64,10 @@ def execute(
     member: Member | None = None,
     note: str = "",
 ) -> Record:
-    """Do what was asked and leave a record of it, whatever the end.
+    """Measure a request, and leave a record at any end.
 
-    Raises before the first process starts for what the user can mend; from then on every end is
-    a record with a status, also a failure and an interruption, which is raised again.
+    Before the first process starts, errors that the user can mend are raised; from then on every
+    end is a record with a status, also a failure and an interruption, which is raised again.
     """
     port = 0 if member else choose_port(int(request.get("port", 0)))
     told = display.preparing
@@ -80,7 +80,7 @@ def execute(
 
 
 def _held(stack: ExitStack, what: str) -> str:
-    """Hold the machine for as long as the stack lives; else return who holds it."""
+    """Hold the machine while the stack lives; if it is held already, return who holds it."""
     try:
         stack.enter_context(measuring(what))
     except NotHeld as refusal:
@@ -122,14 +122,14 @@ def _recorded(run: Recording, port: int, display: Display) -> Record:
 
 
 def _where(run: Recording, what: str) -> str:
-    """Where a run was cut."""
+    """Say where a run was interrupted."""
     if run.cut:
         return f"{what} after {run.cut}"
     return f"{what} after {count_of(len(run.sessions), 'complete session')}"
 
 
 def measure_session(run: Recording, number: int, port: int, tell: Listener) -> Session:
-    """Launch all ranks once, measure their window, and keep what it came to."""
+    """Launch all ranks once, measure their window, and keep the result."""
     folder = run.session_folder(number)
     setup = run.setup
     folder.create(setup.job(number, TIMEOUT_S), setup.data.images if setup.data else None)
@@ -150,9 +150,9 @@ def _began(at: datetime, listener: "_Listener", load: float | None) -> Started:
 
 @contextmanager
 def _kept_when_cut(run: Recording, number: int, began: Callable[[], Started]) -> Iterator[None]:
-    """Keep the steps that were finished, whatever ends the body before its ranks have told them.
+    """Keep the finished steps if the body ends before the ranks have handed them over.
 
-    Of a run that has complete sessions these stand for it alone.
+    If a run has complete sessions, only those count.
     """
     try:
         yield

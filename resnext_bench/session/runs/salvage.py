@@ -1,4 +1,4 @@
-"""What ranks had measured when their session was cut: their time stamps outlive them."""
+"""Recovers what ranks had measured when their session was interrupted: time stamps remain."""
 
 import math
 import platform
@@ -13,11 +13,11 @@ from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResu
 from resnext_bench.session.recording import Recording
 
 FEWEST: Final = 2
-"""Steps that are worth keeping."""
+"""Fewest steps that are worth keeping."""
 
 
 def open_files(run: Recording, number: int) -> list[RankFile] | None:
-    """The files of all ranks; None where one is missing, as those of other hosts."""
+    """Open the files of all ranks; return None where one is missing, as those of other hosts."""
     folder = run.session_folder(number)
     found = [RankFile.open(folder.rank_file(rank)) for rank in range(run.config.world_size)]
     files = [file for file in found if file]
@@ -25,7 +25,7 @@ def open_files(run: Recording, number: int) -> list[RankFile] | None:
 
 
 def cut_window(run: Recording, number: int) -> SessionResult | None:
-    """The steps that all ranks have finished of a window; None where they are too few."""
+    """Return the steps of a window that all ranks have finished; None where they are too few."""
     files = open_files(run, number)
     if not files or any(file.phase < Phase.TIMED or not file.window_start_ns for file in files):
         return None
@@ -36,7 +36,7 @@ def cut_window(run: Recording, number: int) -> SessionResult | None:
 
 
 def _durations(file: RankFile, done: int) -> dict[str, list[int]]:
-    """As the rank would have worked them out itself, from the host's clock."""
+    """Compute durations as the rank itself would have, from the host's clock."""
     rows = np.array(file.marks[file.warm_up : file.warm_up + done]) - file.window_start_ns
     marks = np.vstack([np.zeros((1, rows.shape[1]), dtype=np.int64), rows])
     return columns(marks, marks)
@@ -45,7 +45,7 @@ def _durations(file: RankFile, done: int) -> dict[str, list[int]]:
 def result_of(
     run: Recording, files: Sequence[RankFile], durations: Sequence[dict[str, list[int]]]
 ) -> SessionResult:
-    """These columns of all ranks, with nothing told of what nobody knows."""
+    """Return these columns of all ranks, with unknown facts left empty."""
     samples = tuple(
         _samples(run, file, columns_) for file, columns_ in zip(files, durations, strict=True)
     )
@@ -96,6 +96,6 @@ def _facts(run: Recording, rank: int) -> RankFacts:
 
 
 def doubts_of(run: Recording) -> tuple[Note, ...]:
-    """What must be said of a window that was cut."""
+    """Return the notes on a window that was interrupted."""
     on_gpu = run.config.device == "cuda"
     return note("unchecked"), *([note("host_clock")] if on_gpu else [])

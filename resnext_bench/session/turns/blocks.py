@@ -1,7 +1,7 @@
-"""The alternation loop of the house: blocks of sides in turn, and how long they last.
+"""The one alternation loop: blocks of sides in turn, and how long they last.
 
-Forth and then back – ABBA of two sides – and not ABAB: under a linear drift of the machine every
-side's share of it is then equal (ABAB gave 43 % false alarms where ABBA gave 0.1 %).
+The order is reversed each time – ABBA for two sides, not ABAB – so that a linear drift of the
+machine affects every side equally (ABAB gave 43 % false alarms where ABBA gave 0.1 %).
 """
 
 import math
@@ -10,30 +10,31 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 BLOCK_S: Final = 1.0
-"""A block lasts this long or longer, where the number of its steps is not given: see the bounds."""
+"""A block lasts at least this long where its number of steps is not given: see the bounds."""
 SHORT_STEPS: Final = 10
-"""On a CPU with synthetic batches a block is over after so many steps, if they last less.
+"""On a CPU with synthetic batches a block has at most this many steps.
 
-A neighbour's burst lasts a second or less: the shorter the blocks, the more alike both sides meet
-it. Not so with a loader, whose queue fills in the pauses, nor on a GPU, whose clocks change then.
+A burst of another tenant lasts a second or less: the shorter the blocks, the more equally both
+sides see it. This does not hold with a loader, whose queue fills in the pauses, nor on a GPU, whose
+clocks change then.
 """
 FEWEST_STEPS, MOST_STEPS = 3, 1000
 """Bounds of a block's steps where they follow from `BLOCK_S`."""
 FEWEST_PAIRS, MOST_PAIRS = 10, 200
-"""Pairs of a session, where their number is not given: more than the fewest where they scatter."""
+"""Pairs of a session where their number is not given: more than the fewest if they scatter."""
 FEWEST_WHEN_OVER: Final = 4
-"""Pairs of a session that the end of the time may not cut off: whole quads, and a scatter."""
+"""Fewest pairs of a session that the time limit ends: whole quads, enough to see their scatter."""
 MOST_ROWS: Final = 200_000
-"""Steps of a session for which there is room, whatever the number of pairs asked for."""
+"""Most steps of a session, whatever the number of pairs asked for."""
 KNOWN: Final = 0.0015
-"""Standard error of a session's log ratio that more pairs of blocks need not lower."""
+"""Standard error of a session's log ratio at which no more pairs of blocks are needed."""
 
 Block = Callable[[], float]
 """Runs one block of consecutive timed steps and returns its length in seconds."""
 Lengths = list[tuple[float, ...]]
-"""Of rounds: the length of each side's block, in the order of the sides, in s."""
+"""Lengths of rounds: each side's block, in the order of the sides, in s."""
 Judge = Callable[[Lengths], bool]
-"""Decides something from all rounds so far."""
+"""Decides a question from all rounds so far."""
 
 
 def _never(lengths: Lengths) -> bool:
@@ -48,12 +49,12 @@ def in_turn(
     over: Judge = _never,
     so_far: Lengths | None = None,
 ) -> Lengths:
-    """Run a block of every side in each of `rounds`, and then as long as `more` says so.
+    """Run a block of every side in each of `rounds`, and then for as long as `more` says.
 
-    The order is reversed from round to round: over two rounds every side stands in the middle of
-    the same time. It ends sooner where `over`, asked before each round and after the last one, says
-    that the time is over. `so_far`, empty at first, is filled as rounds end, for whoever must know
-    when something else cuts it.
+    The order is reversed from round to round, so that over two rounds every side is centred on the
+    same time. It ends early if `over`, asked before each round and after the last one, says that
+    the time is over. `so_far`, empty at first, collects rounds as they end, for callers that need
+    them if something else interrupts it.
     """
     lengths: Lengths = [] if so_far is None else so_far
     places = range(len(blocks))
@@ -64,9 +65,9 @@ def in_turn(
 
 
 def in_words(lengths: Lengths, *, b_first: bool) -> str:
-    """What the pairs of a session that was cut have shown; empty where none counts.
+    """Describe what the pairs of an interrupted session have shown; empty where none counts.
 
-    The first pair is left out, as ever. There is no interval: a session is the unit.
+    The first pair is left out, as always. There is no interval: a session is the unit.
     """
     counted = lengths[1:]
     if not counted:
@@ -78,19 +79,19 @@ def in_words(lengths: Lengths, *, b_first: bool) -> str:
 
 
 def block_length(step_ns: int, *, may_be_short: bool) -> int:
-    """Steps of a block, from the length of one: `BLOCK_S`, or `SHORT_STEPS` where it may be so."""
+    """Return the steps of a block, by step length: `BLOCK_S` long, or `SHORT_STEPS` if allowed."""
     steps = math.ceil(BLOCK_S * 1e9 / step_ns)
     return min(max(steps, FEWEST_STEPS), SHORT_STEPS if may_be_short else MOST_STEPS)
 
 
 def most_pairs(fewest: int, block_steps: int) -> int:
-    """Pairs of blocks that may count, where `fewest` were asked for."""
+    """Return the most pairs of blocks that may count, where `fewest` were asked for."""
     room = min(MOST_PAIRS, MOST_ROWS // (1 + block_steps) - 1)
     return max(fewest, room - room % 2)  # whole quads
 
 
 def well_known(lengths: Lengths) -> bool:
-    """Whether the mean log ratio of these pairs has a standard error of `KNOWN` or less.
+    """Return whether the mean log ratio of these pairs has a standard error of at most `KNOWN`.
 
     Only their spread is looked at, which says nothing about which side is faster; pairs of either
     order around their own mean, as what being second costs cancels over a quad. The mean, and not

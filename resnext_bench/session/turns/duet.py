@@ -1,4 +1,4 @@
-"""A duet: two sides stay resident and take turns, as long as their pairs of blocks scatter."""
+"""A duet: two sides stay resident and take turns, for longer where their pairs scatter."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,28 +39,28 @@ MEANS: Final = Means()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """How a duet session is played."""
+    """How long a duet session is, and how it is measured."""
 
     pairs: int
-    """Pairs of blocks that count; one more pair goes before them."""
+    """Counted pairs of blocks, after one that does not count."""
     block_steps: int
-    """Counted steps of a block, which one dropped step precedes; 0: chosen after warm-up."""
+    """Counted steps of a block, after one dropped step; 0: chosen after warm-up."""
     more: bool
-    """Whether more pairs follow while they scatter, for as long as building the sides took."""
+    """Whether more pairs follow while they scatter, for at most the time that building took."""
     check_memory: bool
     """Whether to build the second side only after the first has shown what it needs."""
     modules: tuple[str, str] = (WORKER, WORKER)
-    """What the ranks of each side run."""
+    """The module that the ranks of each side run."""
     ends_s: float = math.inf
-    """When the budget is over, by the monotonic clock: the session ends with the pairs it has."""
+    """When the time is over, by the monotonic clock: the session ends with the pairs it has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Played:
-    """One duet session."""
+    """The result of one duet session."""
 
     results: tuple[SessionResult, SessionResult]
-    """Of a and b; their first `block_steps` steps are the block that does not count."""
+    """Results of a and b; their first `block_steps` steps are the block that does not count."""
     block_steps: int
     use: GpuUse
     quiet_percent: float
@@ -82,9 +82,9 @@ def play(
     so_far: Lengths,
     means: Means = MEANS,
 ) -> Played:
-    """Launch both sides, let them take turns, and end them; `order` says who is first.
+    """Launch both sides, let them take turns, and end them; `order` says which is first.
 
-    `so_far` is filled with the pairs of blocks as they end, for what a cut session has shown.
+    `so_far` collects the pairs of blocks as they end, for a session that is interrupted.
     """
     sides, modules = ((a, b), score.modules) if order == "ab" else ((b, a), score.modules[::-1])
     with ExitStack() as stack:
@@ -139,7 +139,7 @@ def _build(
     *,
     check_memory: bool,
 ) -> None:
-    """Start both sides at once, or the second one only where there is room for it."""
+    """Start both sides, or with `check_memory` the second one only if there is room for it."""
     with no_room_told():
         require_shared_memory_for(*sides)
     if not check_memory:
@@ -158,17 +158,17 @@ def _room(score: Score) -> Room:
 
 
 def _most(score: Score) -> int:
-    """Pairs of blocks that may count."""
+    """Return the most pairs of blocks that may count."""
     if not score.more:
         return score.pairs
     return most_pairs(score.pairs, score.block_steps or MOST_STEPS)
 
 
 def _more(score: Score, clock: Callable[[], float], built_s: float) -> Judge:
-    """More pairs than asked for: while they scatter, and took less time than building the sides.
+    """Return whether more pairs follow: while they scatter and took less time than building.
 
-    Time shared out alike between launches and blocks is at most twice what the best division would
-    take, whichever of the two varies more.
+    Dividing time equally between launches and blocks costs at most twice the best division,
+    whichever of the two varies more.
     """
     begun = clock()
 
@@ -184,7 +184,7 @@ def _more(score: Score, clock: Callable[[], float], built_s: float) -> Judge:
 
 
 def _over(score: Score, clock: Callable[[], float]) -> Judge:
-    """When the budget's end may cut the session."""
+    """Return whether the end of the time may cut the session."""
 
     def over(lengths: Lengths) -> bool:
         counted = len(lengths) - 1
@@ -195,5 +195,5 @@ def _over(score: Score, clock: Callable[[], float]) -> Judge:
 
 
 def may_be_short(*configs: RunConfig) -> bool:
-    """Whether nothing but the ranks' own work is different after a pause; see `SHORT_STEPS`."""
+    """Return whether a pause changes nothing but the ranks' own work; see `SHORT_STEPS`."""
     return all(one.device == "cpu" and one.pipeline == "synthetic" for one in configs)

@@ -1,4 +1,4 @@
-"""Ranks of ours that stay alive and train in turn: how a side of them is started."""
+"""Starts sides of our own ranks, which stay alive and train in turn."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from resnext_bench.session.watching import watching
 
 WORKER: Final = "resnext_bench.worker.resident"
 TIMEOUT_S: Final = 3600.0
-"""A rank may wait for the token as long as other sides build and warm up."""
+"""Longest wait of a rank for the token, while other sides build and warm up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,13 +23,13 @@ class Room:
     """How many steps a side must have room for."""
 
     steps: int
-    """In all, without warm-up."""
+    """All steps, without warm-up."""
     block: int
-    """Of the longest block."""
+    """Steps of the longest block."""
 
 
 def resident(run: Setup, number: int, room: Room, module: str = WORKER) -> Resident:
-    """The processes of session `number`, about to be started by entering them."""
+    """Return the processes of session `number`, which start when they are entered."""
     folder = run.session_folder(number)
     job = run.job(number, TIMEOUT_S, room.steps, room.block)
     folder.create(job, run.data.images if run.data else None)
@@ -46,7 +46,7 @@ def resident(run: Setup, number: int, room: Room, module: str = WORKER) -> Resid
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Means:
-    """What a session of resident sides is played with; a test gives made ones."""
+    """What a session of resident sides needs; tests give their own."""
 
     build: Callable[[Setup, int, Room, str], Resident] = resident
     watching: Callable[[Sequence[int]], AbstractContextManager[GpuWatch]] = watching

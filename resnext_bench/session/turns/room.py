@@ -1,4 +1,4 @@
-"""Whether memory can hold sides that are alive at once."""
+"""Checks whether memory can hold several sides at once."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.setup import Setup
 
 SECOND_SIDE: Final = 1.25
-"""Memory the second side may need, over what the first one took, for the same images a step."""
+"""Memory that a second side may need, relative to the first, for the same images per step."""
 
 
 class NoRoom(Advised, CannotHere):
@@ -25,9 +25,9 @@ class NoRoom(Advised, CannotHere):
 
 @contextmanager
 def memory_sought(refusal: Callable[[str], CannotHere]) -> Iterator[None]:
-    """Where memory runs out in the body, raise what `refusal` makes of the failure's words.
+    """If memory runs out in the body, raise what `refusal` makes of the failure's message.
 
-    A side that finds no memory beside others is no failed run: alone it may have enough.
+    A side that finds no memory next to others is not a failed run: alone it may have enough.
     """
     try:
         yield
@@ -38,7 +38,7 @@ def memory_sought(refusal: Callable[[str], CannotHere]) -> Iterator[None]:
 
 
 def no_room(what: str) -> NoRoom:
-    """Refuse a second side that memory ran out for."""
+    """Refuse a second side for which memory ran out."""
     return NoRoom(
         f"memory cannot hold both sides ({what})",
         "use --design relaunch, or a smaller --batch-size",
@@ -47,7 +47,7 @@ def no_room(what: str) -> NoRoom:
 
 @contextmanager
 def no_room_told() -> Iterator[None]:
-    """Of two sides, shared memory may hold one after the other."""
+    """Advise to relaunch, as shared memory may hold two sides one after the other."""
     try:
         yield
     except NoSharedMemory as error:
@@ -56,23 +56,23 @@ def no_room_told() -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Free:
-    """What was free before the first side was started."""
+    """Memory that was free before the first side was started."""
 
     gpus: tuple[int, ...]
     """Indices of the GPUs that it uses."""
     gpu_gib: float
-    """Least free memory of these; infinite where it is not known."""
+    """Least free memory of these GPUs; infinite where it is not known."""
 
     @classmethod
     def look(cls, gpus: Sequence[int]) -> Self:
-        """Look at these GPUs now."""
+        """Return the memory that these GPUs have free now."""
         return cls(gpus=tuple(gpus), gpu_gib=gpu_free_gib(gpus))
 
 
 def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
-    """Say why a second side would not fit beside the first one, whose processes these are.
+    """Return why a second side would not fit next to the first one, whose processes these are.
 
-    It may take `share` of what the first one has taken, and a quarter more. Empty where it fits.
+    It may need `share` of what the first one has taken, and a quarter more. Empty where it fits.
     """
     share *= SECOND_SIDE
     left_gib = gpu_free_gib(before.gpus)
@@ -82,21 +82,21 @@ def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
     for what, needed, there in needs:
         if needed > there:
             return (
-                f"{what} cannot hold both sides: about {needed:.1f} GiB for the second one, "
+                f"{what} cannot hold both sides: the second one needs about {needed:.1f} GiB, and "
                 f"{there:.1f} GiB are free"
             )
     return ""
 
 
 def require_room(pids: Sequence[int], first: Setup, second: Setup, before: Free) -> None:
-    """Raise NoRoom when the second side, judged by the processes of the first, would not fit."""
+    """Raise NoRoom if the second side, judging by the processes of the first, would not fit."""
     share = max(1.0, _pixels(second) / _pixels(first))
     if lack := lack_beside(pids, before, share):
         raise NoRoom(lack, "use --design relaunch, or a smaller --batch-size")
 
 
 def require_shared_memory_for(*runs: Setup) -> None:
-    """Refuse sides whose batches shared memory cannot hold at once, as they are all alive."""
+    """Refuse resident sides whose batches shared memory cannot hold at once."""
     if why := lack_for(list(_demands(runs))):
         raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
 
@@ -112,7 +112,7 @@ def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:
 
 
 def gpu_free_gib(indices: Sequence[int]) -> float:
-    """Least free memory of these GPUs, GiB; infinite without one, and where it is not told."""
+    """Return the least free memory of these GPUs, GiB; infinite without one, or if not known."""
     with monitor() as found:
         if found is None or not indices:
             return math.inf
@@ -125,5 +125,5 @@ def gpu_free_gib(indices: Sequence[int]) -> float:
 
 
 def _pixels(run: Setup) -> int:
-    """What activations grow with."""
+    """Return what activations grow with."""
     return run.config.global_batch_size * run.config.image_size**2

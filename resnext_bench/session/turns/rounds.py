@@ -1,7 +1,7 @@
-"""Many sides that stay resident and take turns, so that all meet the same moments of the machine.
+"""Many sides that stay resident and take turns, so that all see the same moments of the machine.
 
-A duet of more than two: for tables in which each line is compared with one of them. One launch of
-all sides is one observation.
+This is a duet of more than two, for tables in which each line is compared with one of them. One
+launch of all sides is one observation.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,26 +27,28 @@ class Rounds:
     """One session of all sides."""
 
     step_ms: tuple[tuple[float, ...], ...]
-    """Mean step of each side's block [rounds][sides], without the round that does not count; last
-    come the turns of another kind."""
+    """Mean step of each side's block [rounds][sides], without the round that does not count; turns
+    of another kind come last.
+    """
     block_steps: tuple[int, ...]
     """Counted steps of a block of each side."""
     results: tuple[SessionResult, ...]
-    """Of each side; their first `block_steps` steps are those of the round that does not count."""
+    """Results of each side; the first `block_steps` steps are of the round that does not count."""
     quiet_percent: float
     """CPU time of the waiting sides together, in per cent of the cores of one."""
     built_s: tuple[float, ...]
-    """From the start of each side's processes to its first warm-up step."""
+    """Seconds from the start of each side's processes to its first warm-up step."""
 
 
 Tell = Callable[[str, int, int], None]
-"""Called with what is being done, how many of it are done, and of how many."""
+"""Called with the activity, how many items are done, and of how many."""
 
 
 Full = Callable[[Sequence[float]], Sequence[int]]
-"""Given the last ms/step of every side, those that begin with all the batches their loaders made
-in the pause: right where a loader is ahead of training, as its queue is then full all along. Turns
-of another kind come after all sides."""
+"""Returns, from the last ms/step of every side, the sides that begin with all the batches their
+loaders made in the pause. That is right where a loader is ahead of training, as its queue is then
+always full. Turns of another kind come after all sides.
+"""
 
 
 def play_rounds(
@@ -104,7 +106,7 @@ def play_rounds(
 
 
 def _fullness(full: Full, turns: Sequence[Turn]) -> Callable[[int, Sequence[float]], int]:
-    """The flag of turns that begin with a full queue."""
+    """Return the flag of turns that begin with a full queue."""
 
     def flags(place: int, last_s: Sequence[float]) -> int:
         last_ms = [1e3 * took / turn.steps for took, turn in zip(last_s, turns, strict=True)]

@@ -1,8 +1,8 @@
-"""A stage: sides that are built once stay alive and take turns in blocks of steps.
+"""A stage: sides that are built once, stay alive and take turns in blocks of steps.
 
-What the machine does to one side it does a moment later to the others, so their ratios are far
-quieter than any of them. Sides without the token must not disturb: their use of the CPU is
-measured. Nothing here knows what a side is: duets and rounds put ranks of ours on the stage, users'
+What the machine does to one side it does a moment later to the others, so their ratios are far less
+noisy than any of them. Sides without the token must not disturb: their use of the CPU is measured.
+Nothing here depends on what a side is: duets and rounds put our own ranks on the stage, and users'
 scripts and calls of this process take turns on it as well.
 """
 
@@ -25,14 +25,14 @@ from resnext_bench.session.recording import Started
 from resnext_bench.session.turns.blocks import Judge, Lengths, in_turn
 
 TICK_S: Final = 0.5
-"""Least time from one tick to the next between blocks that end before their answers are awaited."""
+"""Least time between ticks where blocks end before their answers are awaited."""
 
 
 class Side(Protocol):
-    """What takes turns: it works only while it holds the token."""
+    """One that takes turns: it works only while it holds the token."""
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the side."""
 
     def __exit__(
         self,
@@ -40,29 +40,29 @@ class Side(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it, whatever it does."""
+        """End the side, whatever it does."""
 
     def give(self, token: int) -> None:
-        """Pass it the token: the steps of a block with its flags, or a word of `tokens`."""
+        """Pass the token: the steps of a block with its flags, or a word of `tokens`."""
 
     def answer(self, sides: Sequence[Any], tick: Callable[[], None]) -> int:
-        """Wait until it gives the token back, with a word; that of a block is its length in ns.
+        """Wait until it gives the token back with a word; for a block, this is its length in ns.
 
         All `sides` must stay alive meanwhile. `tick` is called about twice a second.
         """
 
     def cpu_s(self) -> float:
-        """CPU time of all its processes so far, s."""
+        """Return the CPU time of all its processes so far, s."""
 
 
 S = TypeVar("S", bound=Side)
 
 
 class InProcess:
-    """A side that is a call of this process: it blocks everything else while it has its turn."""
+    """A side that is a call in this process: it blocks everything else during its turn."""
 
     def __init__(self, block_s: Callable[[int], float]) -> None:
-        """`block_s` does a block of so many steps and returns how long they took, s."""
+        """Make a side of `block_s`, which does a block of steps and returns its length, s."""
         self._block_s = block_s
         self._steps = 0
 
@@ -75,14 +75,14 @@ class InProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave what it holds to whoever made it."""
+        """Leave what it holds to its creator."""
 
     def give(self, token: int) -> None:
         """Remember how many steps the block has."""
         self._steps = token
 
     def answer(self, sides: Sequence[Any], tick: Callable[[], None]) -> int:
-        """Do the block; returns its length, ns."""
+        """Do the block, and return its length, ns."""
         return round(1e9 * self._block_s(self._steps))
 
     def cpu_s(self) -> float:
@@ -92,41 +92,42 @@ class InProcess:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What a side does when it is its turn."""
+    """What a side does in its turn."""
 
     side: int
-    """Its place on the stage."""
+    """The index of the side on the stage."""
     steps: int
     flags: int = 0
-    """Of its token."""
+    """Flags of its token."""
 
 
 Flags = Callable[[int, Sequence[float]], int]
-"""More flags of a token, from the place of a turn and how long the last block of each turn was, s;
-asked once all have had one."""
+"""Returns more flags of a token from the index of a turn and the length of the last block of each
+turn, s; asked once all have had one.
+"""
 
 
 def _nothing() -> None:
-    """Nobody watches."""
+    """Do nothing: nothing is watched."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Stage(Generic[S]):
-    """Sides in the order in which they play first."""
+    """Sides in the order of the first round."""
 
     stack: ExitStack
-    """What ends them."""
+    """The stack that ends them."""
     cores: int
-    """That a side has: waiting sides' use of the CPU is told in per cent of these."""
+    """Cores that a side has: waiting sides' use of the CPU is given in per cent of these."""
     tell: Callable[[int], None] = lambda blocks: None
-    """Called once or twice a second with the number of blocks played."""
+    """Called once or twice a second with the number of finished blocks."""
     watch: Callable[[], None] = _nothing
     """Called once or twice a second while a side works."""
     clock: Callable[[], float] = time.monotonic
     sides: list[S] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     warm_ns: list[int] = field(default_factory=list)
-    """Each side's answer to its warm-up: of ranks of ours a step, ns."""
+    """Each side's answer to its warm-up: for our own ranks a step, ns."""
     blocks: int = 0
     _in_a_round: int = 0
     _last_s: dict[int, float] = field(default_factory=dict)
@@ -135,7 +136,7 @@ class Stage(Generic[S]):
     _ticked_s: float = -math.inf
 
     def build(self, *starts: Callable[[], S], warm_up: int = tokens.WARM_UP) -> None:
-        """Start more sides at once, and have them warm up one after another.
+        """Start more sides at once, and let them warm up one after another.
 
         None warms up while another one is built: kernels are chosen in warm-up, and under the load
         of a build they would be others. Sides that are built sleep while others are.
@@ -166,7 +167,7 @@ class Stage(Generic[S]):
         so_far: Lengths | None = None,
         flags: Flags = lambda place, last_s: 0,
     ) -> Lengths:
-        """Play a block of every turn in each round, as `in_turn` does; returns their lengths, s."""
+        """Run a block of every turn in each round, as `in_turn` does; return their lengths, s."""
         self._ticked_s = -math.inf  # the first block is watched: there may be time for no other
         self._in_a_round = len(turns)
         blocks = [partial(self._play, place, turn, flags) for place, turn in enumerate(turns)]
@@ -174,9 +175,9 @@ class Stage(Generic[S]):
 
     @property
     def quiet_percent(self) -> float:
-        """How busy all waiting sides were, in per cent of the cores of one.
+        """Return how busy all waiting sides were, in per cent of the cores of one.
 
-        Without the first round, in which loaders still fill their queues.
+        The first round, in which loaders still fill their queues, is left out.
         """
         return 100 * self._waiting_cpu_s / max(self._waited_s * self.cores, 1e-9)
 
@@ -207,7 +208,7 @@ class Stage(Generic[S]):
         return self.sides[place].answer(self.sides, self._tick)
 
     def _is_due(self) -> bool:
-        """Whether half a second has passed unnoticed, as blocks were too short to wait for."""
+        """Return whether a tick is due, as blocks were too short to wait for."""
         now = self.clock()
         due = now - self._ticked_s >= TICK_S
         self._ticked_s = now if due else self._ticked_s

@@ -119,7 +119,9 @@ def test_what_differs_is_said_before_the_first_session(capsys: pytest.CaptureFix
 def test_a_thing_against_itself_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
     with CompareDisplay() as display:
         display.compared((Side(given=""), Side(given="")), (), LIMITS)
-    assert lines(capsys)[-1] == "nothing differs: A/A, which shows the machine's own noise"
+    assert lines(capsys)[-1] == (
+        "nothing differs: an A/A comparison, which shows the machine's own noise"
+    )
 
 
 def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +140,7 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
             display.so_far(last, judged(pairs), look)
     told = [line for line in lines(capsys) if line.startswith("session") and "duet" in line]
     assert told[:3] == [
-        "session 1, duet too few sessions to say anything yet",
+        "session 1, duet too few sessions so far to say anything",
         "session 2, duet does not count: a: the loss is not finite",
         "session 3, duet b +0.00 % too uncertain yet to say more",
     ]

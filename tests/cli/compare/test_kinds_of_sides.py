@@ -44,7 +44,7 @@ SCRIPT = ("--script", "python train.py")
         ([*SCRIPT, "--a-rev", "HEAD", "--b-rev", ""], '--b-rev "": a revision is needed'),
         (["--a", "nofile.toml", "--b", ""], "--a nofile.toml: No such file"),
         (["--a", "", "--b", "--sessions 3"], "sessions go on until it can tell"),
-        (["--a", "", "--b", "--port 3"], "--port is not part of a side; leave it out"),
+        (["--a", "", "--b", "--port 3"], "--port cannot be part of a side; leave it out"),
         (
             ["--a", "", "--b", "", "--blocks", "1000", "--block-steps", "100000"],
             "100,000,000 steps of a side",
@@ -107,4 +107,4 @@ def test_options_of_a_floor_that_is_not_asked_for(
     option: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, text = outcome(["doctor", option, value], monkeypatch, capsys)
-    assert (code, text) == (2, f"error: {option} is for measuring; add --aa")
+    assert (code, text) == (2, f"error: {option} has no effect without --aa; add --aa")

@@ -44,10 +44,10 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("--dry-run", "--dry-run is not part of a side"),
         ("--output /tmp", "--output is not part of a side"),
         ("--allow-unsure", "--allow-unsure is not part of a side"),
-        ("--help", "see run --help"),
+        ("--help", "run --help lists all options"),
         ("--batch-size", "--batch-size"),
         ("something", "something"),
-        ("--data 'half", "No closing quotation; quote it as in a shell"),
+        ("--data 'half", "No closing quotation; quote it as you would in a shell"),
     ],
 )
 def test_what_a_side_may_not_say(text: str, words: str) -> None:

@@ -59,14 +59,18 @@ def test_settings_of_a_request() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--rounds", "5", "--rounds 5: give an even number, as 6"),
+        ("--rounds", "5", "--rounds 5: give an even number, such as 6"),
         ("--rounds", "2", "--rounds 2: a whole number from 4"),
         ("--prefetch", "1,x", "--prefetch x: a whole number"),
         ("--loader-threads", "0", "--loader-threads 0: a whole number"),
         ("--pipeline", "ffcv", "--pipeline ffcv: choose from dali, torchvision"),
         ("--decode", "gpu", "--decode gpu: choose from cpu, mixed"),
         ("--decode", "mixed", "--decode mixed: no pipeline"),
-        ("--chart", "x.pdf", "--chart x.pdf: give a name that ends in .html, .svg, .png"),
+        (
+            "--chart",
+            "x.pdf",
+            "--chart x.pdf: give a file name that ends in one of .html, .svg, .png",
+        ),
         ("--chart", "/no/such/x.png", "no such folder: /no/such"),
         ("--chart", "/proc/x.html", "--chart /proc/x.html: cannot be written: No such file"),
         ("--batch-size", "auto", "--batch-size auto: a whole number"),

@@ -251,8 +251,14 @@ def test_an_empty_mount_is_filled(
         (("make", "x", "--images", "many"), "--images many: a whole number"),
         (("make", "x", "--images", "3", "--classes", "4"), "each class needs an image"),
         (("make", "x", "--classes", "1001"), "from 1 to 1,000"),
-        (("make", "x", "--size", "601"), "--size 601: a whole number from 64 to 600"),
-        (("make", "x", "--quality", "101"), "--quality 101: a whole number from 1 to 100"),
+        (
+            ("make", "x", "--size", "601"),
+            "--size 601: a whole number from 64 to 600",
+        ),
+        (
+            ("make", "x", "--quality", "101"),
+            "--quality 101: a whole number from 1 to 100",
+        ),
         (("make", "x", "--seed", "-1"), "--seed -1: a whole number"),
         (("make", "x", "--from", "sett"), "no such folder: sett; did you mean set?"),
         (("make", "x", "--from", "set", "--classes", "3"), "has 2 class folders, not 3"),

@@ -40,8 +40,8 @@ TURBO = finding("turbo", Severity.DISTURBS, "on", LONG)
 FINE = (
     *(finding(f"check {number}", Severity.FINE, "quiet as a mouse") for number in range(9)),
     finding("quota", Severity.HIDDEN, "no control groups"),
-    finding("steal", Severity.HIDDEN, "no counters of the cores"),
-    finding("other load", Severity.HIDDEN, "no counters of the cores"),
+    finding("steal", Severity.HIDDEN, "there are no counters of the cores"),
+    finding("other load", Severity.HIDDEN, "there are no counters of the cores"),
 )
 
 
@@ -81,16 +81,19 @@ def test_what_is_fine_takes_few_lines(width: int) -> None:
 
 def test_what_is_hidden_for_one_reason_shares_a_line() -> None:
     rows = cells(printed(condition(*FINE)).splitlines())
-    assert ["steal, other load", "no counters of the cores"] in rows
+    assert ["steal, other load", "there are no counters of the cores"] in rows
     assert ["quota", "no control groups"] in rows
 
 
 @pytest.mark.parametrize(
     ("findings", "words"),
     [
-        ((LOAD, TURBO), "Do not measure now: 1 thing would spoil it (1 core, watched for 1.0 s)"),
-        ((TURBO, TURBO), "Measure with care: 2 things disturb step times"),
-        ((TURBO,), "Measure with care: 1 thing disturbs step times"),
+        (
+            (LOAD, TURBO),
+            "Do not measure now: 1 thing would spoil measurements (1 core, watched for 1.0 s)",
+        ),
+        ((TURBO, TURBO), "Measure with caution: 2 things disturb step times"),
+        ((TURBO,), "Measure with caution: 1 thing disturbs step times"),
         (FINE, "Nothing here would spoil a measurement"),
     ],
 )

@@ -70,4 +70,4 @@ def test_where_too_few_sessions_count(
     first, second = error.splitlines()
     assert first.startswith("the noise floor is not known: 1 of 3 sessions (duet) count, and 3 are")
     assert first.endswith("the first reason: a: the loss is not finite")
-    assert second == "see what disturbs: resnext-bench doctor"
+    assert second == "resnext-bench doctor shows what disturbs measurements"

@@ -47,7 +47,9 @@ def test_models_alone_is_the_list(typed: Typed) -> None:
     assert typed(*asked) == typed("list", *asked)
     code, _, err = typed("--json", "show", "resnet50")
     assert code == 2
-    assert err == "error: --json stands before show; give it after: models show ... --json\n"
+    assert err == (
+        "error: --json stands before show; give it after the command: models show ... --json\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["resnext50_32x4d", "googlenet_root8", "alexnet"])
@@ -137,7 +139,7 @@ def test_nothing_of_the_data_sheet_is_left(typed: Typed) -> None:
 def test_a_device_of_ones_own(typed: Typed) -> None:
     own = ("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32", "--batch-size", "8")
     out = " ".join(typed("roofline", "resnet50", *own)[1].split())
-    assert "on a device of yours 8 images of 224 x 224, fp32, NHWC; 0.4 TFLOP/s and 30 GB/s" in out
+    assert "on your device 8 images of 224 x 224, fp32, NHWC; 0.4 TFLOP/s and 30 GB/s" in out
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,10 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("show", "resnet50", "--form", "d"), "--form d: a, b, c are allowed"),
         (("show", "alexnet", "--image-size", "224"), "takes images of 227 to 258 pixels, not 224"),
         (("show", "resnet50", "--image-size", "x"), "--image-size x: "),
-        (("list", "--image-size", "2"), "--image-size 2: a whole number from 32 to 4,096"),
+        (
+            ("list", "--image-size", "2"),
+            "--image-size 2: a whole number from 32 to 4,096",
+        ),
         (("roofline", "resnet50"), "give --device h200, or --tflops and --bandwidth"),
         (("roofline", "resnet50", "--device", "h20"), "did you mean h200?"),
         (

@@ -51,7 +51,10 @@ def test_a_plan_needs_no_cores(typed: Typed, monkeypatch: pytest.MonkeyPatch) ->
     code, out, err = typed(*PLAIN, "--nodes", 16, "--dry-run")
     assert (code, err) == (0, "")
     assert out.count("would run") == 16
-    assert "could not run it: 16 nodes x 1 processes = 16 ranks, but only" in out
+    assert (
+        "cannot run it: 16 nodes x 1 processes = 16 ranks, but each needs a CPU core of its "
+        "own and only"
+    ) in out
     code, out, err = typed(*PLAIN, "--nodes", 16)
     assert code == 5
     assert "each rank needs its own; lower --nodes or --nproc-per-node" in err

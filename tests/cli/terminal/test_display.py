@@ -49,13 +49,13 @@ def test_sessions_say_how_long_they_will_take(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with RunDisplay(look=lambda: "before it begins: much") as display:
+    with RunDisplay(look=lambda: "before the measurement: much") as display:
         display.planned(made_config(), (), Path("runs/x"))
         for number in (1, 2, 3):
             display.session(number, 3)
             now[0] += 20
     lines = capsys.readouterr().err.splitlines()
-    assert "note before it begins: much" in lines
+    assert "note before the measurement: much" in lines
     assert [line for line in lines if line.startswith("session")] == [
         "session 1 of 3: starting the ranks",
         "session 2 of 3, about 40 s left: starting the ranks",

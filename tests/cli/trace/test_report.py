@@ -79,7 +79,10 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
     [
         (("report", "missing.json"), "missing.json: no such file or folder"),
         (("report", "{trace}", "--top", "0"), "--top 0: a whole number of at least 1 is needed"),
-        (("report", "{trace}", "--rank", "7"), "--rank 7: the traces here are of ranks 0"),
+        (
+            ("report", "{trace}", "--rank", "7"),
+            "--rank 7: there is no such trace; there are traces of ranks 0",
+        ),
         (("report", "{trace}", "--rank", "x"), "--rank x: a whole number of at least 0"),
         (("query", "{trace}"), "give a question"),
         (("query", "{trace}", " "), "give a question"),
@@ -90,7 +93,10 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("open", "{folder}"), "no traces in it"),
         (("open", "{trace}", "--with", "x"), "--with x: choose from perfetto, tensorboard"),
         (("open", "{trace}", "--port", "x"), "--port x: a whole number from 0"),
-        (("open", "{trace}", "--port", "70000"), "--port 70000: a whole number from 0"),
+        (
+            ("open", "{trace}", "--port", "70000"),
+            "--port 70000: a whole number from 0",
+        ),
         (("report", "last", "--output", "{folder}"), "no runs in"),
     ],
 )

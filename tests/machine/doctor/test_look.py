@@ -25,17 +25,19 @@ def test_half_a_second_is_waited_for(tmp_path: Path) -> None:
 def test_who_measures_already_is_named(tmp_path: Path) -> None:
     holder = Holder(pid=4242, what="run theirs", since_s=0.0)
     look = begin_look(MadeKernel(tmp_path).sources(), sleep=lambda s: None, holder=lambda: holder)
-    assert look().startswith("before it begins: other measurement: run theirs (pid 4242) since ")
+    assert look().startswith(
+        "before the measurement: other measurement: run theirs (pid 4242) since "
+    )
 
 
 @pytest.mark.parametrize(
     ("severities", "words"),
     [
         ((), ""),
-        ((Severity.DISTURBS,), "before it begins: other load: much. That would disturb it; "),
+        ((Severity.DISTURBS,), "before the measurement: other load: much. That would disturb it; "),
         (
             (Severity.SPOILS, Severity.DISTURBS),
-            "before it begins: other load: much; other load: much. That would spoil it; ",
+            "before the measurement: other load: much; other load: much. That would spoil it; ",
         ),
     ],
 )

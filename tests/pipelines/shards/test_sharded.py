@@ -68,7 +68,7 @@ def test_shards_of_others_have_numbers_for_names(tmp_path: Path) -> None:
     folder = listed(tmp_path)
     assert folder.files == ("b-00.tar: y.png", "b-01.tar: x.jpg")
     assert (folder.labels, folder.classes) == ((0, 4), ("0", "1", "2", "3", "4"))
-    assert folder.notes == ("samples without an image, passed over: 1",)
+    assert folder.notes == ("samples without an image, which are skipped: 1",)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,8 @@ def test_folders_without_a_sample(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", [("1.txt", b"")])
     assert f"no image in the 1 tar files of {tmp_path}; found: txt (1 sample); exp" in say(tmp_path)
     assert say(tmp_path / "a.tar") == (
-        f"{tmp_path / 'a.tar'} is a shard, not a folder; name {tmp_path}, where it lies"
+        f"{tmp_path / 'a.tar'} is a shard, not a folder; name the folder that holds it, "
+        f"{tmp_path}, where it lies"
     )
 
 

@@ -125,7 +125,7 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
         "reasons_untold",
         {},
-        "the driver does not say what holds clocks down: throttling would go unseen",
+        "the driver does not report what holds clocks down: throttling would go unseen",
     ),
     (
         "gpus_unwatched",

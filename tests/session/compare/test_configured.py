@@ -22,7 +22,9 @@ from tests.reports.made_results import made_config, made_session
 from tests.session import made_duets
 from tests.session.made_duets import Stage, made_configured, made_recording, set_stage
 
-NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB", "use --design relaunch")
+NO_ROOM = NoRoom(
+    ("memory cannot hold both sides: the second one needs about 5.0 GiB"), "use --design relaunch"
+)
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ def test_without_room_for_both_it_relaunches_and_says_so(tmp_path: Path, stage: 
     source = made_configured(tmp_path, steps_asked=7)
     pairs = [source.measure(number, order, silent) for number, order in ((1, "ab"), (2, "ba"))]
     assert (source.design, source.block_steps) == ("relaunch", 0)
-    why = "memory cannot hold both sides: about 5.0 GiB"
+    why = "memory cannot hold both sides: the second one needs about 5.0 GiB"
     assert source.told == [note("relaunched", why=why)]
     assert stage.launched == [(1, "a"), (1, "b"), (2, "b"), (2, "a")]
     assert len(stage.played) == 1, "tried once"

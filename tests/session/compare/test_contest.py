@@ -362,7 +362,7 @@ def test_what_a_first_session_had_shown_is_told(tmp_path: Path, shows: str) -> N
         made.run()
     record = runs.load(made.folder)
     assert isinstance(record, Comparison)
-    cut = f"; session 1, which was cut: {shows}" if shows else ""
+    cut = f"; session 1: {shows}" if shows else ""
     assert record.why == f"interrupted after 0 complete sessions{cut}"
     assert (raised.value.record is None) == (not shows), "an empty table tells nothing"
 

@@ -24,7 +24,9 @@ from tests.session import made_duets
 from tests.session.made_duets import LAPTOP, SMALL, Stage, set_stage
 from tests.session.made_script import Silent
 
-NO_ROOM = NoRoom("memory cannot hold both sides: about 5.0 GiB", "use --design relaunch")
+NO_ROOM = NoRoom(
+    ("memory cannot hold both sides: the second one needs about 5.0 GiB"), "use --design relaunch"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +185,9 @@ def test_relaunches_stay_relaunches_and_say_why(tmp_path: Path, stage: Stage) ->
     folder = interrupted(tmp_path, stage, first=NO_ROOM)
     record = resume(folder, LAPTOP, Silent())
     assert record.design == "relaunch"
-    assert record.notes[0] == "relaunched, as memory cannot hold both sides: about 5.0 GiB"
+    assert record.notes[0] == (
+        "relaunched, as memory cannot hold both sides: the second one needs about 5.0 GiB"
+    )
     assert len(stage.played) == 1
     sides = [(1, "a"), (1, "b"), (2, "b"), (2, "a"), (3, "a"), (3, "b"), (4, "b"), (4, "a")]
     assert [launch for index, launch in enumerate(stage.launched) if index != 4] == sides
@@ -312,7 +316,7 @@ def test_the_way_to_go_on_is_told(
     (folder,) = tmp_path.iterdir()
     output = f" --output {tmp_path}" if elsewhere else ""
     assert str(stopped.value) == (
-        f"interrupted; go on with: resnext-bench compare --resume {folder.name}{output}"
+        f"interrupted; resume with: resnext-bench compare --resume {folder.name}{output}"
     )
 
 

@@ -77,7 +77,7 @@ def test_hooks_of_the_user_are_not_run(repo: Path, tmp_path: Path) -> None:
 
 def test_a_commit_that_cannot_be_checked_out(repo: Path, tmp_path: Path) -> None:
     with (
-        pytest.raises(CannotHere, match="git cannot check"),
+        pytest.raises(CannotHere, match="git cannot check out"),
         work_tree(open_checkout(repo), "0" * 40, tmp_path / "tree"),
     ):
         pass

@@ -142,7 +142,7 @@ def test_a_script_that_never_calls_it_is_launched_in_turn(tmp_path: Path, stage:
     ("changes", "words"),
     [
         ({"ranks": True}, "it has several ranks, and those that do not hold the turn"),
-        ({"steps": 50}, "its 50 steps are too few for turns, which take 54 at least"),
+        ({"steps": 50}, "its 50 steps are too few for turns, which take at least 54 at least"),
         ({"fed": 0.5}, "steps of a in blocks took 50 % less than without pauses"),
         ({"error": NoTurns("memory cannot hold both", "use --design relaunch")}, "memory cannot"),
         ({"error": Left("b", 1)}, "b, session 1: the script ended with exit code 1"),
@@ -175,7 +175,7 @@ def test_where_turns_cannot_be_taken_it_is_said_and_relaunched(
         ({"steps": 50}, UsageError, "--design duet: its 50 steps are too few .* let it take more"),
         ({"error": NoTurns("memory cannot hold both")}, NoTurns, "memory cannot hold both"),
         ({"error": Left("b", -9)}, SessionFailed, "b, session 1: the script was killed by SIGKILL"),
-        ({"pairs": 2}, SessionFailed, "4 at least are needed"),
+        ({"pairs": 2}, SessionFailed, "4 are needed"),
     ],
 )
 def test_who_insists_on_turns_is_told_why_not(
