@@ -183,10 +183,8 @@ def bench(
         typer.Argument(
             metavar="FOLDER",
             help=(
-                
-                    "Folder of images or shards, as for run --data (default: JPEGs generated from "
-                    "a seed)"
-                
+                "Folder of images or shards, as for run --data (default: JPEGs generated from "
+                "a seed)"
             ),
         ),
     ] = None,

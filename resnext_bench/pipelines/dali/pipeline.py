@@ -135,7 +135,7 @@ class DaliBatches:
         found = {index: trial.refusal(self._feed.given(index)) for index in sorted(indices)}
         return {
             index: f"cannot be decoded by DALI ({said}), although PIL can; convert it, or use "
-                "--pipeline torchvision or --bad-files skip"
+            "--pipeline torchvision or --bad-files skip"
             for index, said in found.items()
             if said
         }

@@ -80,7 +80,7 @@ def _prefix(place: Path) -> str:
 
 
 def _move_up(fresh: Path, place: Path) -> None:
-    """Move all entries of a folder, or none; what was written last, and vouches for all, is last."""
+    """Move all entries of a folder, or none; what was written last, and vouches for all, last."""
     if taken(place):
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
     entries = sorted(fresh.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
