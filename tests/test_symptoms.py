@@ -62,11 +62,14 @@ def test_what_stands_below_the_first_line_is_no_lack_of_memory() -> None:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("Critical error in pipeline:\nError in CPU operator", "decodes each file"),
+        ("Critical error in pipeline:\nError in CPU operator", "decodes each of the files"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--prefetch"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "--shm-size"),
-        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is", "a shard was cut"),
-        ("DataLoader worker (pid 7) is killed by signal: Killed.", "lacked memory"),
+        (
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is",
+            "a shard was truncated",
+        ),
+        ("DataLoader worker (pid 7) is killed by signal: Killed.", "ran out of memory"),
         ("DataLoader worker (pid(s) 7) exited unexpectedly", ""),
         (
             "Expected to have finished reduction in the prior iteration before starting a new one.",

@@ -89,7 +89,7 @@ def take_folder(root: Path, asked: str | None, holds_shards: Holds) -> Taken:
 
 def _taken(above: Path, splits: Mapping[str, str], name: str) -> Taken:
     what = f"the split {name} is used" if len(splits) < 2 else f"{name} is used"
-    of = "" if len(splits) < 2 else f" of {_listed(splits)}; --split chooses"
+    of = "" if len(splits) < 2 else f" of {_listed(splits)}; --split chooses another"
     return Taken(
         root=above / name, note=f"{what}{of} (in {printable(above)})", splits=tuple(splits)
     )

@@ -195,5 +195,5 @@ def _windows(
     if ceil and (count - 1) * stride >= size + padding:
         count -= 1
     if count < 1:
-        raise ValueError(f"the image is too small: {name} needs {kernel} pixels and gets {size}")
+        raise ValueError(f"the image is too small: {name} needs {kernel} pixels but gets {size}")
     return count

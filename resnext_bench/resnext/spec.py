@@ -160,4 +160,6 @@ def require_division(name: str, channels: int, groups: int) -> None:
     below = next((one for one in range(min(groups, channels), 0, -1) if channels % one == 0), 1)
     above = next((one for one in range(max(groups, 1), channels + 1) if channels % one == 0), 0)
     near = f"{below} or {above}" if above and above != below else str(below)
-    raise ValueError(f"{name}: {channels} channels do not divide into {groups} groups; take {near}")
+    raise ValueError(
+        f"{name}: {channels} channels cannot be divided into {groups} groups; use {near}"
+    )

@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
-            raise UsageError(f"--port {port}: {error}; 0 takes one that is free") from None
+            raise UsageError(f"--port {port}: {error}; give 0 to use any free port") from None
         self.traces = traces
         told = {"origin": origin, "traces": [_listed(trace) for trace in traces]}
         # "</" would end the script that the page holds it in.
@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The page, or the n-th trace; all else is not here."""
         if self.headers.get("Host") not in self._hosts():
             # Another site's name that leads here (DNS rebinding) must not read traces.
-            self.send_error(HTTPStatus.FORBIDDEN, "ask by the address that was printed")
+            self.send_error(HTTPStatus.FORBIDDEN, "use the address that was printed")
         elif self.path == "/":
             self._begin(len(self.server.page), "text/html; charset=utf-8")
             self.wfile.write(self.server.page)

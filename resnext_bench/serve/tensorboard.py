@@ -45,4 +45,4 @@ def serve(folder: Path, port: int) -> None:
             process.terminate()
             process.wait()
     if code:
-        raise RunFailed(f"tensorboard ended with code {code}; what it said stands above")
+        raise RunFailed(f"tensorboard ended with exit code {code}; see its output above")

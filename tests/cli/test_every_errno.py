@@ -251,7 +251,7 @@ def test_whatever_is_refused(
         DISK.is_asked = False
         out, err = capsys.readouterr()
         if place in NOT_NEEDED:
-            assert "it could not have been resumed" in " ".join(out.split()), place
+            assert "the comparison could not have been resumed" in " ".join(out.split()), place
             continue
         told = [line for line in err.splitlines() if line.startswith("error: ")]
         assert (code, len(told)) == (5, 1), (place, code, err)

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "r"
 
 
-TOLD = "train is taken of train and val; --split chooses another (in "
+TOLD = "train is used of train and val; --split chooses another (in "
 
 
 def test_check_and_pack(typed: Typed, root: Path) -> None:
@@ -54,7 +54,7 @@ def test_check_and_pack(typed: Typed, root: Path) -> None:
         "n01443537",
     ]
     _, out, _ = typed("data", "pack", root, "other", "--split", "val", "--json", "--workers", 1)
-    assert (json.loads(out)["images"], json.loads(out)["notes"][0][:12]) == (1, "val is taken")
+    assert (json.loads(out)["images"], json.loads(out)["notes"][0][:12]) == (1, "val is used ")
 
 
 def test_a_plan_of_a_run(typed: Typed, root: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_plan_of_a_run(typed: Typed, root: Path) -> None:
     _, out, _ = typed(*run, "--split", "val", "--json")
     told = json.loads(out)
     assert told["resolved"]["data"] == str(root / "val")
-    assert told["notes"][0].startswith("val is taken of train and val")
+    assert told["notes"][0].startswith("val is used of train and val")
     code, _, err = typed(*run, "--split", "test2")
     assert code == 2
     assert f"--split test2: {root} holds train and val; name one of these" in err

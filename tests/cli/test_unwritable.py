@@ -115,7 +115,7 @@ def test_a_comparison_that_cannot_be_kept_is_shown(
     out, err = capsys.readouterr()
     assert code == 5
     assert out.startswith("b is slower than a: a step takes 100 % longer")
-    assert "it could not have been resumed" in " ".join(out.split())
+    assert "the comparison could not have been resumed" in " ".join(out.split())
     assert len(err.splitlines()) == 1
 
 

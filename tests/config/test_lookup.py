@@ -106,11 +106,11 @@ def test_what_is_not_there(model: str, words: str, here: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "meant"),
     [
-        ("mynet.py:MyNet", "mynet:MyNet is meant"),
-        ("nets/small.py:Net", "nets.small:Net is meant"),
-        ("/home/me/mynet.py:Net", "mynet:Net is meant, started in /home/me"),
-        ("../mynet.py:Net", "mynet:Net is meant, started in .."),
-        ("mynet.py", "mynet:NAME is meant"),
+        ("mynet.py:MyNet", "mynet:MyNet"),
+        ("nets/small.py:Net", "nets.small:Net"),
+        ("/home/me/mynet.py:Net", "mynet:Net, started in /home/me"),
+        ("../mynet.py:Net", "mynet:Net, started in .."),
+        ("mynet.py", "mynet:NAME"),
     ],
 )
 def test_a_file_in_the_place_of_a_module(model: str, meant: str) -> None:

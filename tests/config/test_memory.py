@@ -29,14 +29,14 @@ def test_tensors_beyond_all_memory_are_refused() -> None:
     with pytest.raises(NoMemory) as refused:
         require(needed - 0.1, batch_size=64)
     assert str(refused.value) == (
-        f"--batch-size 64 of 224 x 224: the tensors of a rank take {needed:.1f} GiB by "
+        f"--batch-size 64 of 224 x 224: the tensors of a rank need {needed:.1f} GiB by "
         f"calculation, but this machine has {needed - 0.1:.1f}; give a smaller batch, or "
         "--batch-size auto"
     )
 
 
 def test_all_ranks_of_a_host_count() -> None:
-    with pytest.raises(NoMemory, match=r"the tensors of 2 ranks take 1\d\.\d GiB"):
+    with pytest.raises(NoMemory, match=r"the tensors of 2 ranks need 1\d\.\d GiB"):
         require(9.0, batch_size=64, nodes=2)
 
 
@@ -45,7 +45,7 @@ def test_of_a_gpu_its_own_memory_counts() -> None:
     gpu = Gpu(index=0, name="small", memory_gib=4.0, capability=(8, 0))
     machine = replace(LAPTOP, gpus=(gpu,))
     config = msgspec.structs.replace(config, device="cuda")
-    with pytest.raises(NoMemory, match=r"and the GPU has 4\.0"):
+    with pytest.raises(NoMemory, match=r"but the GPU has 4\.0"):
         require_memory(config, place_ranks(config, machine), machine)
 
 

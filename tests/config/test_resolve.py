@@ -238,7 +238,7 @@ def test_what_this_machine_cannot_do(
         ({"amp": False, "amp_dtype": "bf16"}, "--no-amp and --amp-dtype bf16 exclude each other"),
         ({"amp": True, "amp_dtype": "none"}, "--amp and --amp-dtype none exclude each other"),
         ({"pipeline": "synthetic", "decode": "cpu"}, "synthetic batches have no JPEGs"),
-        ({"pipeline": "synthetic", "data": "/x"}, "--data needs a pipeline that reads it"),
+        ({"pipeline": "synthetic", "data": "/x"}, "--data needs a pipeline that reads images"),
         ({"decode": "mixed"}, "--decode mixed: with --pipeline dali on cpu give cpu"),
         ({"decode": "none"}, "--decode none: with --pipeline dali on cpu give cpu"),
         (
@@ -341,7 +341,7 @@ def test_engines() -> None:
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"engine": "none", "nodes": 2}, "2 ranks would train apart"),
+        ({"engine": "none", "nodes": 2}, "2 ranks would train independently"),
         ({"engine": "ddp", "zero_stage": 1}, "--zero-stage is an option of --engine deepspeed"),
         ({"zero_stage": 0}, "the engine here is none"),
         (
@@ -425,9 +425,9 @@ def test_a_member_has_all_the_cores_it_was_given() -> None:
     [
         ({"nodes": 3}, "--nodes 3: torchrun has started 2 nodes x 2 ranks; leave the option out"),
         ({"nproc_per_node": 1}, "--nproc-per-node 1: torchrun has started"),
-        ({"launcher": "deepspeed"}, "--launcher deepspeed: torchrun has started this rank already"),
-        ({"port": 5}, "--port 5: torchrun has started this rank already"),
-        ({"engine": "none"}, "4 ranks would train apart"),
+        ({"launcher": "deepspeed"}, "--launcher deepspeed: torchrun has already started this rank"),
+        ({"port": 5}, "--port 5: torchrun has already started this rank"),
+        ({"engine": "none"}, "4 ranks would train independently"),
     ],
 )
 def test_what_the_launcher_has_decided_is_no_option(request_: Request, words: str) -> None:
@@ -534,7 +534,7 @@ def test_forms_of_a_block() -> None:
 @pytest.mark.parametrize("model", ["alexnet", "googlenet", "torchvision:resnet50"])
 def test_a_form_where_there_is_none(model: str) -> None:
     told = refused(UsageError, laptop(), model=model, form="b")
-    assert told.startswith(f"--form b: {model} has no blocks of ResNeXt; leave --form out")
+    assert told.startswith(f"--form b: {model} has no ResNeXt blocks; leave --form out")
 
 
 def test_a_form_that_is_none() -> None:

@@ -129,7 +129,10 @@ def test_several_sides_are_added_up() -> None:
 
 @pytest.mark.parametrize(
     ("size", "needed"),
-    [(64 * MIB, "may need 96.6 MiB: make /dev/shm larger"), (128 * MIB, "so others fill it")],
+    [
+        (64 * MIB, "may need 96.6 MiB: make /dev/shm larger"),
+        (128 * MIB, "so other processes have filled it"),
+    ],
 )
 def test_a_loader_that_finds_no_room(size: int, needed: str) -> None:
     told = full_words(demand(), there(size, free=0), "No space left on device")
@@ -157,7 +160,9 @@ def test_ranks_that_others_started_are_those_of_this_host(monkeypatch: pytest.Mo
 
 def test_where_nothing_can_be_shared(tmp_path: Path) -> None:
     told = lack_for([demand()], shared_memory(tmp_path / "shm"))
-    assert told.startswith(f"{tmp_path / 'shm'} is missing, and loader processes hand batches over")
+    assert told.startswith(
+        f"{tmp_path / 'shm'} is missing, but loader processes hand over their batches"
+    )
     assert "mount -t tmpfs" in told
 
 
@@ -176,5 +181,7 @@ def test_a_folder_too_long_for_sockets(
             return
         with pytest.raises(OSError, match="too long"):
             made.bind(path)
-        with pytest.raises(CannotHere, match=r"TMPDIR is 76 bytes long .* allow 75; set a shorter"):
+        with pytest.raises(
+            CannotHere, match=r"TMPDIR is 76 bytes long .* allow at most 75; set a shorter"
+        ):
             require_room_for_sockets()

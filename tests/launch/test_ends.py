@@ -145,7 +145,7 @@ def test_a_rank_that_torchrun_takes_for_done(tmp_path: Path) -> None:
     account(folder, 0, "RuntimeError", REFUSED, follows=True)
     folder.node_log(0).write_text(report(0, 101, 1))
     found = find_failure(folder, [1])
-    assert found.what.startswith("rank 1: ended in step 4 of 7, with its work not done, and torch")
+    assert found.what.startswith("rank 1: ended in step 4 of 7 before its work was done, and torch")
     assert found.kind == "exit"
 
 
@@ -192,7 +192,7 @@ def test_who_did_not_come_is_who_failed(tmp_path: Path) -> None:
     account(folder, 0, "RuntimeError", words, follows=True, cause="timeout")
     found = find_failure(folder, [1])
     assert found.rank == 1
-    assert found.what.startswith("rank 1: was stuck in step 5 of 7, and rank 0 waited for it in")
+    assert found.what.startswith("rank 1: was stuck in step 5 of 7, and rank 0 waited for it until")
     assert found.what.endswith('its last words: "waiting for a lock"')
     assert '  File "net.py", line 7 in forward' in found.log_tail
 

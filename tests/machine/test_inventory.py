@@ -136,7 +136,7 @@ def test_a_gpu_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     library = RecordedNvml(lost_at(0.0, gpu=1))
     monkeypatch.setattr(nvml, "session", library.session)
-    with pytest.raises(CannotHere, match="a GPU does not respond: GPU is lost; see nvidia-smi"):
+    with pytest.raises(CannotHere, match="a GPU does not respond: GPU is lost; look at nvidia-smi"):
         inspect()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert [gpu.name for gpu in inspect().gpus] == ["NVIDIA H200"]

@@ -126,10 +126,10 @@ def test_a_process_that_is_alone_launches_by_itself(variables: dict[str, str]) -
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        (TORCHRUN | {"RANK": "x"}, "RANK='x': the launcher of this rank should give a number"),
+        (TORCHRUN | {"RANK": "x"}, "RANK='x': the launcher of this rank should set a number"),
         (TORCHRUN | {"RANK": "6"}, "rank 6 of 6"),
-        (TORCHRUN | {"LOCAL_WORLD_SIZE": "4"}, "each node needs as many ranks"),
-        (SRUN | {"SLURM_STEP_TASKS_PER_NODE": "2,1"}, "srun has 2,1 tasks on its nodes"),
+        (TORCHRUN | {"LOCAL_WORLD_SIZE": "4"}, "all nodes must have the same number of ranks"),
+        (SRUN | {"SLURM_STEP_TASKS_PER_NODE": "2,1"}, "srun has started 2,1 tasks on its nodes"),
         ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, "LOCAL_WORLD"),
     ],
 )
@@ -149,12 +149,12 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
             {"RANK": "0", "WORLD_SIZE": "4"},
             (
                 r"RANK and WORLD_SIZE are set \(Kubeflow does\) but not LOCAL_RANK, "
-                r"LOCAL_WORLD_SIZE, MASTER_ADDR or MASTER_PORT: start it by torchrun, or unset RANK"
+                r"LOCAL_WORLD_SIZE, MASTER_ADDR or MASTER_PORT: start it with torchrun, or unset"
             ),
         ),
         (
             {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"},
-            r"but not LOCAL_RANK or LOCAL_WORLD_SIZE: start it by torchrun, or unset RANK and WOR",
+            r"but not LOCAL_RANK or LOCAL_WORLD_SIZE: start it with torchrun, or unset RANK",
         ),
         ({"WORLD_SIZE": "8"}, "WORLD_SIZE is set but not RANK, LOCAL_RANK, LOCAL_WORLD_SIZE,"),
         ({"LOCAL_RANK": "1"}, "LOCAL_RANK is set but not RANK, WORLD_SIZE,"),
@@ -172,11 +172,11 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
         ),
         (
             without(OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE"),
-            "but not OMPI_COMM_WORLD_LOCAL_SIZE: start it by mpirun",
+            "but not OMPI_COMM_WORLD_LOCAL_SIZE: start it with the mpirun",
         ),
         (
             {"PMI_RANK": "0", "PMI_SIZE": "2"},
-            "PMI_RANK and PMI_SIZE are set but not MPI_LOCALRANKID or MPI_LOCALNRANKS: start it by",
+            "PMI_RANK and PMI_SIZE are set but not MPI_LOCALRANKID or MPI_LOCALNRANKS: start it",
         ),
     ],
 )
@@ -210,5 +210,5 @@ def test_the_first_host_of_slurms_list(nodes: str, host: str) -> None:
 def test_commands_that_launch_ranks_must_be_started_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SRUN.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match="srun has started it 4 times"):
+    with pytest.raises(UsageError, match="srun has started the command 4 times"):
         require_alone("compare")

@@ -138,7 +138,7 @@ def test_shards_of_splits_in_folders(tmp_path: Path) -> None:
     folder = read(tmp_path)
     assert folder.files == ("0.tar: 1.jpg", "1.tar: 1.jpg")
     assert folder.notes == (
-        (f"train is taken of train and val; --split chooses another (in {tmp_path})"),
+        (f"train is used of train and val; --split chooses another (in {tmp_path})"),
     )
     assert read(tmp_path, "val").root == tmp_path / "val"
 

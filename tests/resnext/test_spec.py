@@ -53,10 +53,10 @@ def test_depth_of_cifar() -> None:
         ({"filter_groups": (1, 2)}, "one number for each of 4 stages"),
         (
             {"filter_groups": (3, 1, 1, 1)},
-            "128 channels do not divide into 3 groups; take 2 or 4",
+            "128 channels cannot be divided into 3 groups; use 2 or 4",
         ),
-        ({"filter_groups": (1, 1, 1, 0)}, "1024 channels do not divide into 0 groups; take 1"),
-        ({"filter_groups": (200, 1, 1, 1)}, "do not divide into 200 groups; take 128$"),
+        ({"filter_groups": (1, 1, 1, 0)}, "1024 channels cannot be divided into 0 groups; use 1"),
+        ({"filter_groups": (200, 1, 1, 1)}, "cannot be divided into 200 groups; use 128$"),
     ],
 )
 def test_spec_refuses_what_cannot_be_built(wrong: dict[str, object], told: str) -> None:
@@ -70,13 +70,13 @@ def test_spec_refuses_what_cannot_be_built(wrong: dict[str, object], told: str) 
     [
         (
             lambda: AlexNetSpec(groups=5),
-            "alexnet: 96 channels do not divide into 5 groups; take 4 or 6",
+            "alexnet: 96 channels cannot be divided into 5 groups; use 4 or 6",
         ),
         (lambda: AlexNetSpec(classes=0), "classes is 0"),
         (lambda: GoogLeNetSpec(classes=0), "classes is 0"),
         (
             lambda: GoogLeNetSpec(filter_groups=(1, 1, 32, 1)),
-            "inception4a: 208 channels do not divide into 32 groups; take 26 or 52",
+            "inception4a: 208 channels cannot be divided into 32 groups; use 26 or 52",
         ),
     ],
 )

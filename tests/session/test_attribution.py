@@ -102,7 +102,7 @@ def test_the_run_keeps_its_own_side(run: Recording, monkeypatch: pytest.MonkeyPa
         2e3 * run.config.global_batch_size / 35
     )
     notes = " ".join(record.notes)
-    assert "--steps has no part in --attribute" in notes
+    assert "--steps has no effect with --attribute" in notes
     assert "waiting sides used 5.0 % of a rank's cores" in notes
 
 

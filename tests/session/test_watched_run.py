@@ -290,7 +290,7 @@ def test_a_board_that_tells_little(played: Played) -> None:
     assert session.gpus is not None
     assert (record.status, session.notes) == ("ok", ())
     assert (session.gpus.sm_mhz, session.gpus.power_w, session.gpus.energy_j) == ((), (), ())
-    assert session.gpus.energy_by == "none: not told"
+    assert session.gpus.energy_by == "none: not reported"
     assert record.figures is not None
     assert record.figures.joules_per_image is None
     assert " GPU " not in text.partition("ms/step")[2].partition("data wait")[0]
@@ -312,7 +312,7 @@ def test_gpus_out_of_sight(played: Played) -> None:
     record, text = played(QUIET)
     assert record.figures is not None
     assert (record.status, record.figures.joules_per_image) == ("ok", None)
-    assert "note 1 of 2 GPUs were watched: throttling of others would go unseen" in text
+    assert "note only 1 of 2 GPUs were watched: throttling of the others would go unnoticed" in text
 
 
 def test_a_driver_that_answers_nothing(played: Played) -> None:
@@ -320,4 +320,4 @@ def test_a_driver_that_answers_nothing(played: Played) -> None:
     record, text = played(silent)
     assert (record.status, record.sessions[0].gpus) == ("ok", None)
     assert not list(played.root.rglob("gpus.parquet"))
-    assert "the GPUs were not watched: no answer of NVML in 20.0 s of window" in text
+    assert ("the GPUs were not watched: NVML did not answer during the window of 20.0 s") in text

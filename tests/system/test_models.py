@@ -66,7 +66,9 @@ def test_a_class_in_the_users_folder_which_has_a_bench_of_its_own(tmp_path: Path
     found = measured(tmp_path, "net:Net")
     assert found["weight_format"] == ""
     (note,) = (note for note in found["notes"] if "no gradient" in note)
-    assert note == "2 parameters get no gradient: the loss ignores them (spare.weight …)"
+    assert note == (
+        "2 parameters get no gradient, as the loss does not depend on them (spare.weight …)"
+    )
     listed = run("runs", "list", "--model", "net:", "--json", cwd=tmp_path)
     assert [one["id"] for one in json.loads(listed.stdout)] == [found["id"]]
 

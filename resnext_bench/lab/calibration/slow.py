@@ -1,6 +1,6 @@
 """What slow steps do to a verdict: those of one side, of both, and of the machine.
 
-The middle step does not see them; users pay for them. So a changed total must never be called the
+The median step does not see them; users pay for them. So a changed total must never be called the
 same, and slow steps that both sides have must not cost the verdict its power.
 """
 

@@ -29,7 +29,7 @@ ROWS = (
     ("2 % slower, duets of as many pairs as scatter asks for", r"\+2 %, .* on average.*: slower"),
     ("2 % slower, at the margin: same", r"\+2 % duet, .*: same"),
     ("25 % slower, at most 26 sessions: told after 4", r"\+25 %"),
-    ("99 % interval of the middle step, 5, 10 or 20 duets, covers", r"99 % .* duets, middle"),
+    ("99 % interval of the median step, 5, 10 or 20 duets, covers", r"99 % .* duets, middle"),
     ("the same, 10 relaunches", r"99 % .* relaunches, middle"),
     ("99 % interval of all steps, 5, 10 or 20 duets, covers", r"99 % .* duets, total"),
     ("the same, 10 relaunches", r"99 % .* relaunches, total"),

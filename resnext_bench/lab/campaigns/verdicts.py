@@ -156,7 +156,7 @@ def _options() -> argparse.Namespace:
 def _facts() -> Kept:
     return {
         "what": "verdicts of compare (duet) on one rank; slower-N: side b loses N % of each step; "
-        "effects: log ratios of all steps together and of the middle step, by session",
+        "effects: log ratios of all steps together and of the median step, by session",
         "date": today(),
         "hardware": hardware(whole=True),
         "versions": versions("resnext-bench", "torch", "numpy", "scipy"),

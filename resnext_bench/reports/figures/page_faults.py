@@ -65,6 +65,6 @@ def faults_words(found: Faults) -> str:
     per_cent = 100 * abs(found.share)
     more, fewer = ("b", "a") if found.share > 0 else ("a", "b")
     return (
-        f"a step of {more} has {abs(found.b - found.a):,.0f} page faults more than one of {fewer}, "
-        f"which may be {per_cent:.1f} % of its time: the heap's doing, or the code's"
+        f"a step of {more} has {abs(found.b - found.a):,.0f} more page faults than one of {fewer}, "
+        f"which may be {per_cent:.1f} % of its time: they may come from the heap or from the code"
     )

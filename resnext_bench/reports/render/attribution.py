@@ -1,4 +1,4 @@
-"""Is it the loader? The sides, what loading costs, and what would change it, on the terminal."""
+"""Renders an attribution: the sides, what loading costs, and what would change it."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 def sections(found: Attribution, config: RunConfig) -> Iterator[Section]:
-    """An attribution: the answer, the sides, the cost and its parts, the predictions."""
+    """Yield an attribution: the answer, the sides, the cost and its parts, the predictions."""
     yield Line(text=answer(found, config), tone="strong", is_headline=True)
     yield _sides(found, config)
     yield _costs(found)
@@ -28,18 +28,18 @@ def sections(found: Attribution, config: RunConfig) -> Iterator[Section]:
 
 
 def answer(found: Attribution, config: RunConfig) -> str:
-    """One sentence that says whether it is the loader."""
+    """Return a sentence that says whether it is the loader."""
     made, taken = (_rate(found, name, config) for name in ("loader", "synthetic"))
-    rates = f"{made:,.0f} images/s against {taken:,.0f} that training alone takes"
+    rates = f"{made:,.0f} images/s, and training alone takes {taken:,.0f}"
     cost = _cost(found)
     if found.bound == "loader":
-        return f"Is it the loader? Yes: it makes {rates}; {cost}."
+        return f"Is it the loader? Yes: it delivers {rates}; {cost}."
     if found.bound == "even":
-        return f"Is it the loader? As much as training: it makes {rates}; {cost}."
+        return f"Is it the loader? As much as training: it delivers {rates}; {cost}."
     if found.bound == "unsure":
         return (
-            f"Is it the loader? That cannot be told yet: it makes {rates}, give or take too much; "
-            f"{cost}. More --attribution-rounds would tell."
+            f"Is it the loader? Can't tell yet: it delivers {rates}, but with too much "
+            f"uncertainty; {cost}. Give more --attribution-rounds."
         )
     if found.cost_ms.low > 0:
         return f"Is it the loader? In part: it is ahead ({rates}), yet {cost}."
@@ -54,19 +54,19 @@ def _cost(found: Attribution) -> str:
     if low > 0:
         return f"loading makes a step {value:.1f} % longer"
     if high < 0:
-        return f"beside it a step came out {-value:.1f} % shorter, which is no loader's doing"
+        return f"with it a step was {-value:.1f} % shorter, which the loader cannot have caused"
     return f"loading makes a step at most {max(high, 0.1):.1f} % longer"
 
 
 def explanations(found: Attribution) -> Iterator[str]:
-    """Why both together take longer than the longer one alone."""
+    """Explain why both together take longer than the longer one alone."""
     training, loader = found.side("synthetic"), found.side("loader")
     assert training
     assert loader
     wanted = _wanted_cores(training, loader)
     if wanted > 1.05 * found.rank_cores:
         yield (
-            f"Contention: to keep pace with each other they want {wanted:.1f} of "
+            f"Contention: to keep pace with each other they need {wanted:.1f} of "
             f"{found.rank_cores} cores (alone, at full speed: training {training.cores:.1f}, "
             f"loader {loader.cores:.1f})."
         )
@@ -76,20 +76,20 @@ def explanations(found: Attribution) -> Iterator[str]:
 
 
 def _wanted_cores(training: SideTimes, loader: SideTimes) -> float:
-    """In a step as long as the longer of the two: the other one rests for a part of it."""
+    """Return the cores needed in a step of the longer one, of which the other idles for a part."""
     pair = (training, loader)
     longer = max(one.mean_ms.value for one in pair)
     return sum((one.cores or 0.0) * one.mean_ms.value for one in pair) / longer
 
 
 def predicted(one: Prediction) -> str:
-    """What another model or another loader would come to."""
+    """Say what another model or another loader would reach."""
     rate = one.images_per_s
     value = f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f})"
     if one.what == "model_twice_as_fast":
         return f"A model twice as fast would {_faster(one, value)}."
     threads = f"{one.loader_threads} loader thread{'s' * (one.loader_threads != 1)}"
-    return f"{threads} would give {value}: {_gain(one.gain_percent)}."
+    return f"{threads} would reach {value}: {_gain(one.gain_percent)}."
 
 
 def _faster(one: Prediction, value: str) -> str:
@@ -97,7 +97,7 @@ def _faster(one: Prediction, value: str) -> str:
         return f"be loader-bound at {value}"
     loses = _loss(one.loading_percent)
     if one.loader_bound is None:
-        return f"train {value}{loses}; whether the loader bounds it cannot be told"
+        return f"train {value}{loses}; it can't be told whether it would be loader-bound"
     return f"train {value}{loses}, {'but ' if loses else ''}not loader-bound yet"
 
 
@@ -109,7 +109,7 @@ def _loss(percent: Estimate | None) -> str:
 
 def _gain(percent: Estimate | None) -> str:
     if percent is None or not _is_sure(percent):
-        return "no difference that can be told"
+        return "no detectable difference"
     return f"{abs(percent.value):.1f} % {'more' if percent.value > 0 else 'less'}"
 
 
@@ -135,7 +135,7 @@ def _side(side: SideTimes, config: RunConfig) -> tuple[str, ...]:
 def _caption(found: Attribution) -> str:
     over = f"{found.replicates} {found.replicate}s"
     of = " of one launch" if found.replicate == "round" and len(found.sides[0].step_ms) == 1 else ""
-    return f"{found.confidence_percent:g} % intervals over {over}{of}; cores: busy, of a rank"
+    return f"{found.confidence_percent:g} % intervals over {over}{of}; cores: busy cores per rank"
 
 
 def _name(side: SideTimes) -> str:
@@ -146,9 +146,9 @@ def _name(side: SideTimes) -> str:
 
 def _costs(found: Attribution) -> Table:
     rows = (
-        ("cost of loading", found.cost_ms, "both less training alone"),
-        ("  exposed wait", found.wait_ms, "until the batch was there"),
-        ("  contention", found.contention_ms, "the rest of the step is longer"),
+        ("cost of loading", found.cost_ms, "both minus training alone"),
+        ("  exposed wait", found.wait_ms, "waiting until the batch is ready"),
+        ("  contention", found.contention_ms, "the rest of the step takes longer"),
     )
     return Table(
         columns=(

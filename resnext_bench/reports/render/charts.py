@@ -13,25 +13,26 @@ from resnext_bench.reports.store.files import writing
 
 SUFFIXES: Final = (".html", ".svg", ".png")
 FONT: Final = "Liberation Sans, Arial, sans-serif"
-"""The first comes with the renderer: text is as wide, and a picture the same, on any machine. The
-others are for who looks at it."""
+"""The first comes with the renderer, so that text is as wide, and an image the same, on any
+machine. The others are for viewers.
+"""
 _KNOWN: Final = "isValid(datum.low) && isValid(datum.high)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mark:
-    """A value with the interval it lies in."""
+    """A value with its interval."""
 
     group: str
-    """What is beside what: a model, a layer."""
+    """What marks are grouped by: a model, a layer."""
     series: str
-    """What is told apart by colour."""
+    """What is distinguished by colour."""
     value: float
     low: float | None = None
     high: float | None = None
     """None where nothing is known of its error."""
     panel: str = ""
-    """Panels stand beside each other."""
+    """The panel; panels are next to each other."""
 
 
 def save(chart: Any, path: Path) -> None:
@@ -42,14 +43,14 @@ def save(chart: Any, path: Path) -> None:
 
 
 def svg(chart: Any) -> str:
-    """A chart as text that is the same wherever and however often it is made."""
+    """Return a chart as text that is the same wherever and however often it is made."""
     text = StringIO()
     chart.save(text, format="svg")
     return text.getvalue().rstrip() + "\n"
 
 
 def bars(marks: Sequence[Mark], *, title: str, subtitle: str, unit: str, width: int = 480) -> Any:
-    """A bar for each mark, from zero, grouped, with its interval; groups in the order given."""
+    """Draw a bar for each mark, from zero, with its interval; groups are in the order given."""
     base, value = _grouped(marks), alt.X("value:Q", title=unit, scale=alt.Scale(zero=True))
     series = list(dict.fromkeys(mark.series for mark in marks))
     rows = base.mark_bar().encode(x=value, color=_color(series), opacity=_opacity())
@@ -65,7 +66,7 @@ def dots(
     reference: float | None = None,
     width: int = 200,
 ) -> Any:
-    """A dot for each mark on a logarithmic axis, with its interval; panels side by side.
+    """Draw a dot for each mark on a logarithmic axis, with its interval; panels side by side.
 
     `reference` is a value to be drawn as a line.
     """
@@ -85,7 +86,7 @@ def dots(
 
 
 def _grouped(marks: Sequence[Mark]) -> Any:
-    """Rows in which series lie below each other."""
+    """Return rows in which series are below each other."""
     groups, series = (
         list(dict.fromkeys(names))
         for names in ([mark.group for mark in marks], [mark.series for mark in marks])
@@ -108,7 +109,7 @@ def _color(series: Sequence[str]) -> Any:
 
 
 def _opacity() -> Any:
-    """A mark without an interval must not look like one with a narrow interval."""
+    """Return the opacity: a mark without an interval must not look like one with a narrow one."""
     return alt.condition(_KNOWN, alt.value(1.0), alt.value(0.4))
 
 
@@ -118,7 +119,7 @@ def _intervals(base: Any) -> Any:
 
 
 def _framed(layers: Any, marks: Sequence[Mark], title: str, subtitle: str, width: int) -> Any:
-    """With data, size and words; a panel for each name where there are several."""
+    """Add data, size and labels; there is a panel for each name where there are several."""
     panels = list(dict.fromkeys(mark.panel for mark in marks))
     rows = len({mark.group for mark in marks}) * len({mark.series for mark in marks})
     chart = layers.properties(
@@ -134,20 +135,20 @@ def _framed(layers: Any, marks: Sequence[Mark], title: str, subtitle: str, width
 
 
 def _values(mark: Mark) -> dict[str, object]:
-    """Rounded, so that a last digit that differs from machine to machine changes no picture."""
+    """Return rounded values, so that a last digit that differs by machine changes no image."""
     ends = {"value": mark.value, "low": mark.low, "high": mark.high}
     rounded = {name: None if end is None else float(f"{end:.6g}") for name, end in ends.items()}
     return {"group": mark.group, "series": mark.series, "panel": mark.panel, **rounded}
 
 
 def loader_chart(bench: LoaderBench) -> Any:
-    """Images/s over threads, a line for each pipeline, with intervals, and knees ringed."""
+    """Draw images/s over threads: a line for each pipeline, with intervals, and knees ringed."""
     rows = [_row(rate, bench) for rate in bench.threads]
     threads = sorted({rate.setting.loader_threads for rate in bench.threads})
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X(
             "threads:Q",
-            title="loader threads of a rank",
+            title="loader threads per rank",
             scale=alt.Scale(type="log", base=2, padding=24),
             axis=alt.Axis(values=threads),
         ),
@@ -163,7 +164,7 @@ def loader_chart(bench: LoaderBench) -> Any:
     )
     return alt.layer(lines, bars, points, knees).properties(
         title=alt.TitleParams(
-            f"Loaders alone: {bench.batch_size} x {bench.image_size} px a rank",
+            f"Loaders alone: {bench.batch_size} x {bench.image_size} px per rank",
             subtitle=f"{bench.hardware}; {bench.confidence_percent:g} % intervals; ringed: the "
             "fewest threads with 95 % of the best rate",
             anchor="start",
@@ -187,5 +188,5 @@ def _row(rate: LoaderRate, bench: LoaderBench) -> dict[str, object]:
 
 
 def label(setting: Setting) -> str:
-    """A pipeline and where it decodes."""
+    """Name a pipeline and where it decodes."""
     return f"{setting.pipeline}, decode {setting.decode}"

@@ -1,4 +1,4 @@
-"""A comparison on the terminal: the verdict first, then where the difference is, then doubts."""
+"""Renders a comparison: the verdict first, then where the difference is, then doubts."""
 
 import shlex
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ from resnext_bench.reports.schema.comparison import (
 )
 
 _WIDE_PERCENT = 1e6
-"""Where a bound says no more than that nothing is known yet."""
+"""A bound beyond this says only that nothing is known yet."""
 APART = 1.5
-"""From so many times on two figures of what can be detected are both told."""
+"""Ratio from which on both figures of what can be detected are shown."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",
@@ -38,7 +38,7 @@ _DESIGNS = {
 
 
 def sections(record: Comparison) -> Iterator[Section]:
-    """A whole comparison."""
+    """Yield a whole comparison."""
     yield Line(
         text=verdict_line(record),
         tone=tone_of(record.verdict),
@@ -65,13 +65,13 @@ def _result_rows(record: Comparison) -> Iterator[Row]:
 
 
 def _detectable(record: Comparison, every: float) -> str:
-    """Of a change that all steps have; of one in slow steps alone, where that takes far more."""
+    """Return the smallest detectable change, also of slow steps where that is far larger."""
     total, power = record.detectable_total_percent, "(95 % power)"
     if total is None or total < APART * every or total > _WIDE_PERCENT:
-        return f"changes from {short(every, 2)} % on {power}"
+        return f"changes of at least {short(every, 2)} % {power}"
     return (
-        f"a change that every step has from {short(every, 2)} % on, of slow steps alone from "
-        f"{short(total, 2)} % of all steps on {power}"
+        f"a change of every step of at least {short(every, 2)} %, one of slow steps alone of at "
+        f"least {short(total, 2)} % of all steps {power}"
     )
 
 
@@ -90,7 +90,7 @@ def _time_rows(record: Comparison) -> Iterator[Row]:
     if record.middle_ms:
         a, b = record.middle_ms
         of = " an image" if record.is_per_image else ""
-        yield "middle step", f"{_ms(a)} → {_ms(b)} ms{of} (median)"
+        yield "median step", f"{_ms(a)} → {_ms(b)} ms{of} (median)"
     if record.middle:
         yield "", _range(record.middle)
     for name, found in zip("ab", record.slow, strict=True):
@@ -102,7 +102,7 @@ def _time_rows(record: Comparison) -> Iterator[Row]:
 
 
 def _ms(value: float) -> str:
-    """As elsewhere, and three figures of what is short: an image of many, a wait for data."""
+    """Return ms as elsewhere, but three figures of short times, such as a wait for data."""
     return ms(value) if value >= 1 else f"{value:.3f}"
 
 
@@ -116,7 +116,7 @@ def _name(side: Side) -> str:
 
 
 def _equivalence(found: Range, margin: float) -> str:
-    """Why it is "same" although the interval above may reach further: another error is at stake."""
+    """Return the interval behind "same"; the one above may be wider, as it serves another test."""
     return (
         f"{found.low_percent:+.2f} to {found.high_percent:+.2f} %   "
         f"{found.confidence_percent:.4g} % interval, inside ±{margin:g} %"
@@ -131,7 +131,7 @@ def _range(change: Range) -> str:
 
 
 def _bound(percent: float) -> str:
-    """The upper end of an interval; two sessions that disagree have one of forty digits."""
+    """Return the upper end of an interval; with two sessions that disagree it has forty digits."""
     if percent < _WIDE_PERCENT:
         return f"{percent:+,.2f}"
     return f"beyond {_WIDE_PERCENT:+,.0f}"
@@ -155,7 +155,7 @@ def _phase(phase: PhaseChange) -> str:
 
 
 def _decimals(error: float) -> int:
-    """So many that two figures of the error are shown: no more is known of what it belongs to."""
+    """Return the decimals that show two figures of the error: more are not known of the value."""
     return min(max(1 - floor(log10(error)), 0), 4) if error > 0 else 2
 
 
@@ -176,7 +176,7 @@ def _how_rows(record: Comparison) -> Iterator[Row]:
         at_most = (
             f"at most {100 * max(faults.a, faults.b) * FAULT_US / 1e3 / _longest_ms(record):.1f} %"
         )
-        yield "page faults", f"{faults.a:,.0f} → {faults.b:,.0f} a step ({at_most} of its time)"
+        yield "page faults", f"{faults.a:,.0f} → {faults.b:,.0f} per step ({at_most} of its time)"
     quiet = [pair.quiet_percent for pair in record.pairs if pair.quiet_percent is not None]
     if quiet:
         yield "quiet", f"the waiting side used {max(quiet):.1f} % of its cores at most"
@@ -188,11 +188,11 @@ def _how_rows(record: Comparison) -> Iterator[Row]:
 
 
 def _launch_rows(record: Comparison) -> Iterator[Row]:
-    """What scripts were started with, and what it came to."""
+    """Yield what scripts were started with, and what it led to."""
     if record.limits.as_is:
         yield "heap", "as it is (--as-is)"
     elif record.a.command and record.environment.of_ranks:
-        yield "heap", "keeps freed memory, as that of our own ranks does"
+        yield "heap", "keeps freed memory, as for run"
     elif record.a.command:
         yield "heap", "by your own variables (MALLOC_…, LD_PRELOAD, GLIBC_TUNABLES)"
 
@@ -211,7 +211,7 @@ def _sessions(record: Comparison) -> str:
 
 
 def _block_steps(record: Comparison) -> str:
-    """Of the first session, and what became of it: blocks may be made whole periods long."""
+    """Return the steps of blocks in the first session, and later ones, if they were changed."""
     played = [pair.block_steps or record.limits.block_steps for pair in record.pairs]
     first, *others = played or [record.limits.block_steps]
     changed = sorted(set(others) - {first})
@@ -219,7 +219,7 @@ def _block_steps(record: Comparison) -> str:
 
 
 def _pairs_of_blocks(record: Comparison) -> str:
-    """So many were asked for, and more may have been played."""
+    """Return the pairs of blocks; more than requested may have been measured."""
     played = [len(pair.blocks_ms) for pair in record.pairs] or [record.limits.pairs]
     least, most = min(played), max(played)
     return f"{least}" if least == most else f"{least} to {most}"
@@ -233,7 +233,7 @@ def _remarks(record: Comparison) -> Iterator[Line]:
 
 
 def doubt_of(record: Comparison) -> str:
-    """Why there is no verdict, and the way out, in one line; empty where there is one."""
+    """Return why there is no verdict, and what to do, in one line; empty where there is one."""
     if COMPARE.outcomes(record) <= {"slower"}:
         return ""
     return "; ".join((verdict_line(record), *what_to_do(record)))

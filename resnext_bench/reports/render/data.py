@@ -1,4 +1,4 @@
-"""Data sets on the terminal: what was made, what a check found, what was packed."""
+"""Renders data sets: what was made, what a check found, what was packed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +24,9 @@ NAMED: Final = 5
 
 
 def print_made(console: Console, made: Made) -> None:
-    """A line or two."""
+    """Print what was made in a line or two."""
     source = "painted" if made.photos is None else f"cut from {count_of(made.photos, 'photograph')}"
-    done = "already there, to the last byte" if made.already_there else f"in {made.seconds:.1f} s"
+    done = "complete already" if made.already_there else f"in {made.seconds:.1f} s"
     console.print(
         Text.assemble(
             (f"{made.images:,} JPEGs", "bold green"),
@@ -40,7 +40,7 @@ def print_made(console: Console, made: Made) -> None:
 
 
 def print_packed(console: Console, packed: PackedSet) -> None:
-    """The shards in short, and what a reader has to know."""
+    """Print the shards in short, and what a reader has to know."""
     largest = max(packed.shards, key=lambda shard: shard.bytes)
     table = _table()
     table.add_row(
@@ -53,8 +53,8 @@ def print_packed(console: Console, packed: PackedSet) -> None:
     names = first if first == last else f"{first} to {last}"
     table.add_row("shards", f"{len(packed.shards)}: {names}")
     table.add_row("size", f"{size(packed.bytes)}, the largest shard {size(largest.bytes)}")
-    table.add_row("order", f"mixed by seed {packed.seed}")
-    table.add_row("beside them", "an index for DALI for each shard (.idx), dataset.json")
+    table.add_row("order", f"shuffled with seed {packed.seed}")
+    table.add_row("next to them", "an index for DALI for each shard (.idx), dataset.json")
     console.print(table)
     for line in (*_notes(packed.notes), *_left_out(packed.left_out)):
         console.print(line)
@@ -68,7 +68,7 @@ def _format(packed: PackedSet) -> str:
 
 
 def print_checked(console: Console, found: Checked) -> None:
-    """Figures first, then what is bad."""
+    """Print figures first, then what is bad."""
     table = _table()
     for name, value in _rows(found):
         table.add_row(name, value)
@@ -94,16 +94,16 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
         yield "formats", ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     if found.misnamed:
         named = ", ".join(f"{count:,} {kind}" for kind, count in found.misnamed.items())
-        yield "misnamed", f"{named} (read by content: no harm)"
+        yield "misnamed", f"{named} (files are read by content, so this does no harm)"
     if found.skipped:
         kinds = list(found.skipped.items())
         shown = ", ".join(
             f"{count:,} {name or 'without extension'}" for name, count in kinds[:NAMED]
         )
-        yield "no images", f"{shown}{', …' * (len(kinds) > NAMED)} (by extension, passed over)"
+        yield "no images", f"{shown}{', …' * (len(kinds) > NAMED)} (by extension, ignored)"
     if found.loose:
         beside = "shards" if found.shards else "class folders"
-        yield "loose", f"{found.loose:,} beside the {beside}, in no class (passed over)"
+        yield "loose", f"{found.loose:,} next to the {beside}, in no class (ignored)"
     yield from _size_rows(found)
     yield "classes", _balance(found)
     if found.storage:
@@ -157,11 +157,11 @@ def _pass(one: Pass, *, cold: bool) -> str:
     if one.bytes_per_s is None or one.images_per_s is None:
         stay = "pages stay in the cache" if cold else "pages do not stay in the cache"
         return f"cannot be measured here ({stay}: {one.resident_percent:.0f} %)"
-    return f"{one.bytes_per_s / 1e6:,.0f} MB/s: feeds {one.images_per_s:,.0f} images/s"
+    return f"{one.bytes_per_s / 1e6:,.0f} MB/s, enough for {one.images_per_s:,.0f} images/s"
 
 
 def _bad_lines(bad: Sequence[Bad]) -> Iterator[Text]:
-    """A line for each kind, and some of its files."""
+    """Yield a line for each kind, and some of its files."""
     kinds: dict[str, list[Bad]] = defaultdict(list)
     for file in bad:
         kinds[file.why].append(file)
@@ -182,9 +182,9 @@ def _verdict(found: Checked) -> Text:
     passed = len(found.bad) - stopping
     told = []
     if stopping:
-        told.append(f"stops at {stopping:,}, or leaves out as many with --bad-files skip")
+        told.append(f"stops because of {stopping:,}, or leaves them out with --bad-files skip")
     if passed:
-        told.append(f"passes over {passed:,}, where no regular file is")
+        told.append(f"ignores {passed:,} that are not regular files")
     return Text.assemble(
         (f"{len(found.bad):,} of {total:,} bad", "bold red"), f"; run {'; it '.join(told)}"
     )
@@ -205,12 +205,12 @@ def _left_out(bad: Sequence[Bad]) -> Iterator[Text]:
 
 def _loose(count: int) -> Iterator[Text]:
     if count:
-        text = f"{count_of(count, 'photograph')} beside the class folders"
+        text = f"{count_of(count, 'photograph')} next to the class folders"
         yield Text.assemble(("left out ", "yellow"), text)
 
 
 def size(value: float) -> str:
-    """Bytes in words, by powers of ten as storage is sold."""
+    """Return bytes in words, by powers of ten as storage is sold."""
     for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= one:
             return (

@@ -1,4 +1,4 @@
-"""The noise floor on the terminal: what this machine can show, and whether duets disturb."""
+"""Renders the noise floor: what this machine can show, and whether duets disturb."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,13 +8,13 @@ from resnext_bench.reports.schema.floor import Floor, Noise
 from resnext_bench.reports.verdicts.floor import CHANGES, DEFAULT_PLAN, SESSIONS
 
 _AS_COMPARE = (
-    "With 95 % power, at the last look of a compare of at most so many sessions; for 1, 2 and 5 %, "
-    f"of its default, {DEFAULT_PLAN.sessions[-1]}."
+    "With 95 % power, at the last look of a compare with at most this many sessions; for 1, 2 and "
+    f"5 %, with its default, {DEFAULT_PLAN.sessions[-1]}."
 )
 
 
 def floor_sections(floor: Floor) -> Iterator[Section]:
-    """Both designs side by side."""
+    """Yield both designs side by side."""
     designs = (floor.duet.design, floor.relaunch.design)
     yield Table(
         columns=(
@@ -22,7 +22,7 @@ def floor_sections(floor: Floor) -> Iterator[Section]:
             *(Column(name=design, is_number=True) for design in designs),
         ),
         groups=(tuple((name, *values) for name, values in _rows(floor)),),
-        title="The same against itself (A/A)",
+        title="One configuration compared with itself (A/A)",
         is_boxed=True,
     )
     yield Line(text=f"* {_AS_COMPARE}", tone="dim")
@@ -34,8 +34,9 @@ def floor_sections(floor: Floor) -> Iterator[Section]:
         if not _holds_zero(noise.effect):
             yield Line(
                 label="note",
-                text=f"{noise.design}: a thing is told from itself; look at what differs between "
-                "the first side and the second, and at the machine (doctor)",
+                text=f"{noise.design}: a difference was found although both sides are the same; "
+                "look at what differs between the first side and the second, and at the "
+                "machine (doctor)",
             )
 
 
@@ -47,10 +48,10 @@ def _rows(floor: Floor) -> Iterator[tuple[str, tuple[str, str]]]:
     yield "effect of order, 99 %", _both(_range(noise.order) for noise in sides)
     for count in SESSIONS:
         told = _both(f"{noise.detectable_percent[count]:.2g} %" for noise in sides)
-        yield f"smallest change told in {count} sessions*", told
+        yield f"smallest change detected in {count} sessions*", told
     for change in CHANGES:
         needed = _both(f"{noise.needed[change]:,}" for noise in sides)
-        yield f"sessions to tell {100 * change:g} %*", needed
+        yield f"sessions to detect {100 * change:g} %*", needed
 
 
 def _sessions(noise: Noise) -> str:
@@ -75,11 +76,11 @@ def _holds_zero(found: Range) -> bool:
 def _contamination(floor: Floor) -> str:
     found = floor.contamination
     told = (
-        "cannot be told from one that runs alone"
+        "is not detectably different from one that runs alone"
         if _holds_zero(found)
-        else f"is {found.percent:+.1f} % longer than one that runs alone; both sides share it"
+        else f"is {found.percent:+.1f} % longer than one that runs alone; this affects both sides"
     )
     return (
-        f"A step in a duet {told} ({_range(found)}, 99 %); the waiting side used "
-        f"{floor.quiet_percent:.1f} % of its cores at most."
+        f"A step in a duet {told} ({_range(found)}, 99 %); the waiting side used at most "
+        f"{floor.quiet_percent:.1f} % of its cores."
     )

@@ -1,4 +1,4 @@
-"""What was seen of the GPUs of a run, on one line."""
+"""Renders what was seen of a run's GPUs on one line."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from resnext_bench.reports.schema.record import Record
 
 
 def gpu_line(record: Record) -> str:
-    """As in `1,980 MHz (max 1,980)   650 W of 700   54 °C   0.35 J/image`; empty without a GPU."""
+    """Return a line such as `1,980 MHz (max 1,980)   650 W of 700   54 °C`; empty without a GPU."""
     seen = [session.gpus for session in record.sessions if session.gpus]
     if (figures := gpu_figures(seen)) is None:
         return ""
@@ -24,7 +24,7 @@ def gpu_line(record: Record) -> str:
 
 
 def _clock(figures: GpuFigures, boards: Sequence[Board]) -> str:
-    """Of the slowest GPU, and of the fastest where that is another."""
+    """Return the clock of the slowest GPU, and of the fastest where it differs."""
     if figures.sm_mhz is None:
         return ""
     most = max((board.sm_max_mhz for board in boards if board.sm_max_mhz), default=0)
@@ -34,7 +34,7 @@ def _clock(figures: GpuFigures, boards: Sequence[Board]) -> str:
 
 
 def _power(figures: GpuFigures, boards: Sequence[Board], used: set[int]) -> str:
-    """Of all GPUs together, of what they may take."""
+    """Return the power of all GPUs together, and their limit."""
     if figures.power_w is None:
         return ""
     limits = [board.power_limit_w for board in boards for index in board.gpus if index in used]

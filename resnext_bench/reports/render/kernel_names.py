@@ -14,17 +14,17 @@ _KNOWN: Final = (
 
 
 def short(name: str) -> str:
-    """Without arguments, namespaces and `void`; templates keep their first words."""
+    """Drop arguments, namespaces and `void` from a name; templates keep their first words."""
     for pattern, instead in _KNOWN:
         name = pattern.sub(instead, name)
     return _NOISE.sub("", _without_arguments(name)).strip() or name
 
 
 def fitting(names: Sequence[str], width: int) -> list[str]:
-    """Names in at most `width` characters each; different ones stay different if they can.
+    """Fit names into `width` characters each; different ones stay different if possible.
 
-    A name that is too long loses its end. Where others would then read like it, it loses its
-    middle, and goes on where it differs from them.
+    A name that is too long loses its end. If others would then look the same, it loses its middle,
+    and continues where it differs from them.
     """
     begins = dict.fromkeys(names, 0)
     while True:
@@ -42,7 +42,7 @@ def fitting(names: Sequence[str], width: int) -> list[str]:
 
 
 def _from(name: str, begin: int, width: int) -> str:
-    """As much of a name's beginning as there is room for beside what follows from `begin` on."""
+    """Return as much of a name's beginning as fits in front of what follows from `begin` on."""
     if len(name) <= width:
         return name
     tail = _cut(name[begin:], width // 2) if begin else ""
@@ -54,14 +54,14 @@ def _cut(name: str, width: int) -> str:
 
 
 def _alike(names: Sequence[str]) -> int:
-    """Characters that all begin with."""
+    """Return the number of characters with which all begin."""
     first, last = min(names), max(names)
     pairs = enumerate(zip(first, last, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
 
 
 def _word_before(name: str, at: int) -> int:
-    """Where the word begins that stands at a place."""
+    """Return where the word at a position begins."""
     while at and (name[at - 1].isalnum() or name[at - 1] == "_"):
         at -= 1
     return at

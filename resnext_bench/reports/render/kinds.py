@@ -1,4 +1,4 @@
-"""How each kind of record is drawn: where its renderer is, which is loaded when it is asked for.
+"""Finds the renderer of each kind of record, and loads it when it is needed.
 
 A comparison's needs numpy and scipy, and a list of runs has no use for it.
 """
@@ -15,19 +15,19 @@ from resnext_bench.reports.schema.kinds import Stored
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Renderer(Generic[R]):
-    """What there is to be said of a record."""
+    """What renders a record."""
 
     sections: Callable[[R], Iterator[Section]]
-    """All of it."""
+    """The sections of the whole record."""
     doubt: Callable[[R], str]
-    """Why its exit code is not 0, and the way out, in one line; empty where it is 0."""
+    """Why its exit code is not 0, and what to do, in one line; empty where it is 0."""
 
 
 RENDERERS: Final = {
     "run": "resnext_bench.reports.render.run",
     "compare": "resnext_bench.reports.render.comparison",
 }
-"""Modules, by kind of record; each has a RENDERER."""
+"""Modules by kind of record; each has a RENDERER."""
 
 
 def renderer_of(record: Stored) -> Renderer[Any]:

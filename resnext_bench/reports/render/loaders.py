@@ -1,4 +1,4 @@
-"""A sweep of loaders on the terminal: rates by threads, the knees, then prefetch."""
+"""Renders a sweep of loaders: rates by threads, the knees, then prefetch."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from resnext_bench.wording import count_of
 
 
 def sections(bench: LoaderBench) -> Iterator[Section]:
-    """A sweep."""
+    """Yield a sweep."""
     if bench.invalid:
         more = f"; {len(bench.invalid) - 1} more below" if len(bench.invalid) > 1 else ""
         yield Line(text=f"INVALID: {bench.invalid[0]}{more}", tone="bad", is_headline=True)
@@ -85,7 +85,7 @@ def _remarks(bench: LoaderBench) -> Iterator[Line]:
     count = len(bench.threads[0].rounds)
     yield Line(
         text=f"{bench.confidence_percent:g} % intervals over {count} rounds; knee: the fewest "
-        "threads with 95 % of the best rate; cores: busy, of a rank",
+        "threads with 95 % of the best rate; cores: busy cores per rank",
         tone="dim",
     )
     for reason in bench.invalid[1:]:

@@ -1,4 +1,4 @@
-"""Networks on the terminal: their list, the stages of one, and its floors on a device."""
+"""Renders networks: their list, the stages of one, and its roofline on a device."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -21,14 +21,14 @@ _POINTWISE: Final = {
 
 
 _OF_MODELS: Final = (
-    "For one image. G MACs: multiply-adds of the forward pass, the papers' FLOPs; GFLOP: two for "
-    "each; train: forward, input and weight gradients; MiB: what an image leaves for backward, in "
-    "fp32 and under bf16. Any depth, cardinality and width has a name of this kind: resnext-bench "
-    "models show NAME."
+    "For one image. G MACs: multiply-adds of the forward pass, the papers' FLOPs; GFLOP: two per "
+    "multiply-add; train: forward, input and weight gradients; MiB: what an image keeps for "
+    "backward, in fp32 and with bf16 autocast. Any depth, cardinality and width has a name like "
+    "these: resnext-bench models show NAME."
 )
 _FLOORS: Final = (
-    "A floor is the least time that a kernel can take: its FLOP at the device's rate, or its bytes "
-    "at the memory's, whichever is longer."
+    "A roofline bound is the least time that a kernel can take: its FLOP at the device's rate, or "
+    "its bytes at the memory's bandwidth, whichever is longer."
 )
 _PRODUCTS: Final = ("grouped convolutions", "other convolutions", "linear")
 
@@ -43,7 +43,9 @@ def models_sections(rows: Sequence[ModelRow], left_out: Sequence[str]) -> Iterat
     )
     yield Line(text=_OF_MODELS, tone="dim")
     if left_out:
-        yield Line(text=f"Not for {rows[0].image_size} px: {', '.join(left_out)}", tone="dim")
+        yield Line(
+            text=(f"Not available for {rows[0].image_size} px: {', '.join(left_out)}"), tone="dim"
+        )
 
 
 def _model_cells(row: ModelRow) -> tuple[str, ...]:
@@ -101,8 +103,8 @@ def _sheet_lines(sheet: ModelSheet) -> Iterator[Line]:
         f"{row.training_flop / 1e9:.2f} to train, {an_image}",
         "memory     ": f"{sheet.parameter_bytes / _MIB:.1f} MiB parameters, "
         f"{sheet.gradient_bytes / _MIB:.1f} gradients, {sheet.momentum_bytes / _MIB:.1f} momentum",
-        "an image   ": f"leaves {row.activation_bytes / _MIB:.1f} MiB for backward, "
-        f"{row.activation_bytes_mixed / _MIB:.1f} under autocast",
+        "an image   ": f"keeps {row.activation_bytes / _MIB:.1f} MiB for backward, "
+        f"{row.activation_bytes_mixed / _MIB:.1f} with autocast",
     }
     for label, text in lines.items():
         yield Line(label=label, label_tone="name", text=text)
@@ -139,14 +141,14 @@ def conclusion(found: Roofline) -> str:
         most = sorted(pointwise, key=lambda name: -pointwise[name])[:3]
         share = 100 * sum(pointwise[name] for name in most) / found.step_ms / 1e3
         return (
-            f"{_listed(most)} are {share:.0f} % of this floor, and all they do is to move maps: "
+            f"{_listed(most)} are {share:.0f} % of this time, and they only move feature maps: "
             "fuse those first."
         )
     most = sorted(products, key=lambda name: -products[name])[:1]
     share = 100 * counted / found.step_ms / 1e3
     return (
-        f"Products are {share:.0f} % of this floor, most of it in {most[0]}: their kernels and "
-        "types come first."
+        f"Products are {share:.0f} % of this time, most of it in {most[0]}: improve their kernels "
+        "and data types first."
     )
 
 
@@ -160,7 +162,7 @@ def _headline(found: Roofline) -> Iterator[Line]:
     what = f"{images} of {found.image_size} x {found.image_size}, {found.dtype}"
     form = "" if found.form == "c" else f", form ({found.form}),"
     layout = found.layout.upper()
-    title = f"floors of {found.model}{form} on {found.device}"
+    title = f"roofline of {found.model}{form} on {found.device}"
     yield Line(text=title, tone="strong", is_headline=True)
     yield Line(
         text=f"{what}, {layout}; {found.tflops:g} TFLOP/s and {found.gb_per_s:,g} GB/s "
@@ -212,8 +214,8 @@ def _by_kind(found: Roofline) -> Summary:
         (
             "products alone",
             (
-                f"{_ms(found.products_ms):>8} ms, so that MFU is at most {found.mfu_percent:.2g} % "
-                "with a kernel for each layer"
+                f"{_ms(found.products_ms):>8} ms, so MFU is at most {found.mfu_percent:.2g} % with "
+                "a kernel for each layer"
             ),
         ),
     ]

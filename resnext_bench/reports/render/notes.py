@@ -1,6 +1,6 @@
 """The words of notes, and of reasons why a session does not count.
 
-They are made here and stored beside the facts; whoever decides something asks the facts
+They are made here and stored next to the facts; decisions are made from the facts
 (`reports/schema/notes.py`).
 """
 
@@ -11,9 +11,9 @@ from resnext_bench.reports.figures.notes import OfKind
 from resnext_bench.reports.schema.notes import Found, Note
 
 MOST_LISTED: Final = 8
-"""Sessions named with a note."""
+"""Most sessions that are named with a note."""
 _OF_SESSION: Final[frozenset[str]] = frozenset({"unsteady", "waiting_side_busy", "hurried"})
-"""Kinds whose sentence in a pair begins with the number of its session."""
+"""Kinds whose sentence in a pair begins with the session's number."""
 
 
 class Sentences(TypedDict):
@@ -26,19 +26,19 @@ class Sentences(TypedDict):
 
 
 def sentences(notes: Iterable[Note]) -> tuple[str, ...]:
-    """Say each of them."""
+    """Return a sentence for each note."""
     return tuple(map(sentence, notes))
 
 
 def sentence(note: Note) -> str:
-    """Say what a note says, and of which side."""
+    """Return the sentence of a note, with its side."""
     words = WORDS.get(note.kind, note.kind)
     told = words.format_map(note.values) if isinstance(words, str) else words(note.values)
     return f"{' and '.join(note.side)}: {told}" if note.side else told
 
 
 def in_record(found: Found, session: int) -> Sentences:
-    """Say all that was found of a session, as its record holds it."""
+    """Return all that was found of a session, as its record holds it."""
 
     def told(notes: Sequence[Note]) -> tuple[str, ...]:
         return tuple(_of_session(one, session) for one in notes)
@@ -58,12 +58,12 @@ def _of_session(note: Note, session: int) -> str:
 
 
 def of_sessions(found: Iterable[OfKind]) -> list[str]:
-    """Say each kind once, with the sessions that have it."""
+    """Return a sentence for each kind, with the sessions that have it."""
     return [f"{_sessions(one.sessions)}: {sentence(one.first)}" for one in found]
 
 
 def of_lost_sessions(found: Iterable[OfKind]) -> list[str]:
-    """Say for each reason which sessions do not count because of it."""
+    """Return for each reason which sessions do not count because of it."""
     return [
         f"{_sessions(one.sessions)} {'do' if len(one.sessions) > 1 else 'does'} not count: "
         f"{sentence(one.first)}"
@@ -72,7 +72,7 @@ def of_lost_sessions(found: Iterable[OfKind]) -> list[str]:
 
 
 def _sessions(numbers: Sequence[int]) -> str:
-    """1, 2, 3 and 7; of many the first few."""
+    """List sessions as "1, 2, 3 and 7"; of many the first few."""
     if len(numbers) == 1:
         return f"session {numbers[0]}"
     listed, last = numbers[:-1], str(numbers[-1])
@@ -85,7 +85,7 @@ _Values = Mapping[str, Any]
 
 
 def _cores_lost(values: _Values) -> str:
-    """Who had them, told apart where the hypervisor had a part worth a word."""
+    """Say what had the lost cores, with the hypervisor apart where its share matters."""
     others, steal = round(values["others"]), round(values["steal"])
     whose = " to the hypervisor" if steal else " to other processes"
     if others and steal:
@@ -100,19 +100,19 @@ def _nothing_trained(values: _Values) -> str:
     told = f"none of its {values['trained']} parameters changed {first}"
     if values["by_decay"]:
         told = (
-            f"weight decay alone changed its {values['trained']} parameters, whose gradients "
-            f"are zero {first}"
+            f"only weight decay changed its {values['trained']} parameters, whose gradients are "
+            f"zero {first}"
         )
     return f"rank {values['rank']}: {told}: nothing was trained"
 
 
 def _unused(values: _Values) -> str:
     which = "1 parameter gets" if values["count"] == 1 else f"{values['count']} parameters get"
-    return f"{which} no gradient: the loss ignores them ({_first(values)})"
+    return f"{which} no gradient, as the loss does not depend on them ({_first(values)})"
 
 
 def _resting(how: str) -> Callable[[_Values], str]:
-    why = "gradients of zero, or too small to change a value, as of a bias before a norm"
+    why = "gradients are zero, or too small to change a value, like those of a bias before a norm"
     return lambda values: f"{_count(values)} {how} ({_some(values)}): {why}"
 
 
@@ -164,8 +164,8 @@ def _blocks_fitted(values: _Values) -> str:
 
 def _blocks_unfit(values: _Values) -> str:
     return (
-        f"{_slow_come(values)}, and blocks of {values['steps']} do not hold whole periods: "
-        f"--block-steps {values['wanted']} would"
+        f"{_slow_come(values)}, and blocks of {values['steps']} do not hold whole periods: use "
+        f"--block-steps {values['wanted']}"
     )
 
 
@@ -177,7 +177,7 @@ def _sum_of_steps(words: str) -> Callable[[_Values], str]:
 
 
 def _coarse(values: _Values) -> str:
-    told = "all steps are equally long"
+    told = "all steps have the same length"
     if values["lengths"] > 1:
         told = (
             f"all steps are multiples of {values['tick_ns']:,} ns, which is "
@@ -206,7 +206,7 @@ def _seconds(value: float) -> str:
 
 
 def _ms(value: float) -> str:
-    """In a unit that leaves no zeros to be counted."""
+    """Return a time in a unit that leaves no zeros to count."""
     for unit, size in (("s", 1e3), ("ms", 1.0), ("µs", 1e-3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -227,7 +227,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "ranks_differ": "the ranks' parameters differ: their gradients were not reduced",
     "parameters_unused": _unused,
     "parameters_idle": _resting("did not change"),
-    "parameters_decayed": _resting("changed by weight decay alone"),
+    "parameters_decayed": _resting("were only changed by weight decay"),
     "parameters_frozen": _frozen,
     "gradient_format": "weights are {weights}, gradients {gradients}",
     "files_left_out": _left_out,
@@ -237,36 +237,40 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "foreign_process": "another process used {percent:.0f} % of a GPU",
     "power_capped": "the power cap held clocks down for {percent:.0f} %",
     "reasons_untold": (
-        "the driver does not say what holds clocks down: throttling would go unseen"
+        "the driver does not report what holds clocks down: throttling would go unnoticed"
     ),
     "gpus_unwatched": (
-        "the GPUs were not watched: no answer of NVML in {window_s:.1f} s of window"
+        "the GPUs were not watched: NVML did not answer during the window of {window_s:.1f} s"
     ),
     "gpus_partly_watched": (
-        "{watched} of {devices} GPUs were watched: throttling of others would go unseen"
+        "only {watched} of {devices} GPUs were watched: throttling of the others would go unnoticed"
     ),
-    "unchecked": "nothing checked that it trained, nor who had the cores: its ranks did not end",
-    "host_clock": "times are the host's, which runs ahead of a GPU: those of the GPU were lost",
+    "unchecked": (
+        "neither training nor the use of the cores was checked, as its ranks did not finish"
+    ),
+    "host_clock": (
+        "times are the host's, which runs ahead of the GPU: the GPU's own times were lost"
+    ),
     "unsteady": "{why}",
     "waiting_side_busy": "the waiting side used {percent:.1f} % of its cores",
     "hurried": (
-        "steps in blocks took {percent:.0f} % less than without pauses: does a loader work on "
-        "while its side waits? (--design relaunch has no pauses)"
+        "steps in blocks took {percent:.0f} % less than without pauses: does a loader keep "
+        "working while its side waits? (--design relaunch has no pauses)"
     ),
     "relaunched": "relaunched, as {why}",
     "launched_in_turn": "launched in turn, as {why}",
     "blocks_fitted": _blocks_fitted,
     "blocks_unfit": _blocks_unfit,
-    "steps_too_short": _sum_of_steps("are they ns? (if they are, let it take more steps)"),
-    "steps_too_long": _sum_of_steps("are they ns, one line a step, of one rank?"),
+    "steps_too_short": _sum_of_steps("are they in ns? (if so, let the script take more steps)"),
+    "steps_too_long": _sum_of_steps("are they in ns, one line per step, from one rank?"),
     "steps_exceed_launch": (
-        "the steps add up to more than the launch took: are they ns, one line a step, and does "
-        "only one process write them?"
+        "the steps add up to more than the launch took: are they in ns, one line per step, and "
+        "does only one process write them?"
     ),
     "clock_too_coarse": _coarse,
     "sides_in_other_units": _other_units,
     "unlike_earlier": _unlike_earlier,
-    "others_busy": "others had {percent:.0f} % of the cores",
+    "others_busy": "other processes had {percent:.0f} % of the cores",
     "told": "{text}",
 }
-"""What is said of each `NoteKind`: a pattern, or a function of the values."""
+"""The sentence of each `NoteKind`: a pattern, or a function of the values."""

@@ -1,4 +1,4 @@
-"""A record on the terminal: figures first, then what they were taken under, then doubts."""
+"""Renders a run's record: figures first, then their conditions, then doubts."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,12 +16,13 @@ from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.schema.record import Failure, Figures, Record
 
 LEAST_OTHER = 0.005
-"""Share of a step from which on what lies between its parts has a row: the wait of a rank for
-the slowest one."""
+"""Share of a step from which on the time between its parts gets a row: a rank's wait for the
+slowest one.
+"""
 
 
 def sections(record: Record) -> Iterator[Section]:
-    """A whole record."""
+    """Yield a whole record."""
     if doubt := first_doubt(record):
         yield doubt
     if record.figures:
@@ -29,14 +30,14 @@ def sections(record: Record) -> Iterator[Section]:
     else:
         yield Line(text=record.id, label=record.resolved.model, label_tone="strong")
     if record.attribution and record.status == "invalid":
-        yield Line(text="Is it the loader? An invalid run cannot tell.", tone="strong")
+        yield Line(text="Is it the loader? Can't tell: the run is invalid.", tone="strong")
     elif record.attribution:
         yield from attribution_sections(record.attribution, record.resolved)
     yield from _remarks(record)
 
 
 def first_doubt(record: Record) -> Line | None:
-    """Why the figures below are not to be believed; None where they are."""
+    """Return why the figures below are not to be believed; None where they are."""
     if record.status == "invalid":
         reasons = list(dict.fromkeys(one for each in record.sessions for one in each.invalid))
         more = f"; {len(reasons) - 1} more below" if len(reasons) > 1 else ""
@@ -90,7 +91,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
         )
         yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
     if figures.peak_gib:  # not known of a window that was cut
-        yield "peak memory", f"{figures.peak_gib:.2f} GiB a rank{_memory_kind(record)}"
+        yield "peak memory", f"{figures.peak_gib:.2f} GiB per rank{_memory_kind(record)}"
     if record.cost and record.cost.mfu_percent is not None:
         yield "MFU", _mfu(record.cost)
     if line := gpu_line(record):
@@ -98,11 +99,11 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
 
 
 FEWEST_FOR_P95, FEWEST_FOR_P99 = 20, 100
-"""Steps below which a percentile is another name for the longest one."""
+"""Steps below which a percentile would just be the longest step."""
 
 
 def _longer_steps(figures: Figures) -> str:
-    """Percentiles, where there are steps enough for them, and the longest one instead of p99."""
+    """Return percentiles, where there are enough steps, and the longest one instead of p99."""
     told = []
     if figures.steps >= FEWEST_FOR_P95:
         told.append(f"p95 {words.ms(figures.step_ms_p95)}   ")
@@ -122,7 +123,7 @@ def _memory_kind(record: Record) -> str:
 
 
 def _mfu(cost: Cost) -> str:
-    """With what it divides by."""
+    """Return the MFU with the rate that it is relative to."""
     assert cost.mfu_percent is not None
     assert cost.peak_tflops is not None
     spread = f" ± {cost.peak_spread_percent:.0f} %" if cost.peak_spread_percent is not None else ""
@@ -155,7 +156,7 @@ def _condition_rows(record: Record) -> Iterator[Row]:
     if record.cost:
         form = f", form ({config.form})" if config.form != "c" else ""
         gflop = record.cost.training_gflop
-        each = f"{gflop:,.2f} GFLOP an image" if gflop >= 1 else f"{gflop:.3g} GFLOP an image"
+        each = f"{gflop:,.2f} GFLOP per image" if gflop >= 1 else f"{gflop:.3g} GFLOP per image"
         yield "network", f"{record.cost.parameters:,} parameters, {each}{form}"
     yield "ranks", words.ranks(config, record.topology)
     yield "each rank", words.resources(config, record.topology)
@@ -176,16 +177,16 @@ def _condition_rows(record: Record) -> Iterator[Row]:
 
 
 def _used(config: RunConfig) -> tuple[str, ...]:
-    """What the timed steps ran through, of all that is installed."""
+    """List the libraries that the timed steps used, of all that are installed."""
     library = config.model.partition(":")[0]
     return tuple(dict.fromkeys(("torch", "cudnn", config.pipeline, library, config.engine)))
 
 
 def _profiled(record: Record) -> str:
-    """What the profiler cost, and where its traces are."""
+    """Return what the profiler cost, and where its traces are."""
     figures, first = record.figures, record.profiled[0]
     step_ms = max(one.step_ms for one in record.profiled)
-    cost = f", {step_ms / figures.step_ms_mean:.2f} x the time of timed ones" if figures else ""
+    cost = (f", {step_ms / figures.step_ms_mean:.2f} x as long as timed ones") if figures else ""
     mib = sum(one.size for one in record.profiled) / 2**20
     traces = f"{len(record.profiled)} trace{'s' * (len(record.profiled) > 1)}, {mib:.1f} MiB"
     folder = first.trace.rpartition("/")[0]
@@ -215,7 +216,7 @@ def _in_turn(record: Record, found: Attribution) -> str:
     launches = len(record.sessions)
     times = f"{launches} x " if launches > 1 else ""
     blocks = f"{times}{record.resolved.attribution_rounds} blocks"
-    return f"{blocks}, in turn with {len(found.sides) - 1} other sides of this configuration"
+    return f"{blocks}, taking turns with {len(found.sides) - 1} other sides of this configuration"
 
 
 def _remarks(record: Record) -> Iterator[Line]:
@@ -231,7 +232,7 @@ def _remarks(record: Record) -> Iterator[Line]:
 
 
 def marks(record: Stored) -> Iterator[Line]:
-    """The user's tags and note."""
+    """Yield the user's tags and note."""
     if record.tags:
         yield Line(text=" ".join(f"#{tag}" for tag in record.tags), tone="name")
     if record.note:
@@ -239,7 +240,7 @@ def marks(record: Stored) -> Iterator[Line]:
 
 
 def failure_lines(failure: Failure) -> Iterator[Line]:
-    """What failed, and the end of its log."""
+    """Yield what failed, and the end of its log."""
     yield Line(label="FAILED", label_tone="bad", text=failure.what)
     if failure.log_tail:
         yield Line(text=f"the end of {failure.log}:", tone="dim")
@@ -247,16 +248,16 @@ def failure_lines(failure: Failure) -> Iterator[Line]:
 
 
 def doubt_of(record: Record) -> str:
-    """Why a run's exit code is not 0, and the way out, in one line; empty where it is."""
+    """Return why a run's exit code is not 0, and what to do, in one line; empty where it is 0."""
     if record.status == "failed":
         return f"failed: {record.why} ({record.id})"
     if record.status == "invalid":
-        way = "run it on a quiet machine, or --allow-invalid"
+        way = "run it on a quiet machine, or pass --allow-invalid"
         return f"invalid: {record.why}; {way} ({record.id})"
     never = [one for one in record.sessions if not one.steadiness.steady]
     if not never:
         return ""
-    way = "give more --steps or --warm-up, or --allow-unsure"
+    way = "give more --steps or --warm-up, or pass --allow-unsure"
     return f"{never[0].steadiness.why}; {way} ({record.id})"
 
 

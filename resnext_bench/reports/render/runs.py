@@ -1,4 +1,4 @@
-"""Many runs on the terminal: their list, two side by side, answers to questions, what would go."""
+"""Renders many runs: their list, two side by side, answers to queries, what would be removed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -25,11 +25,11 @@ _TONES: Final[dict[str, Tone]] = {
     "invalid": "bad",
 }
 _COLUMNS = ("run", "status", "dtype", "images/s", "per device", "ms/step", "data wait")
-"""Most important first: the last ones go where they do not fit."""
+"""Columns, the most important first: the last ones are dropped where they do not fit."""
 _FIGURES = {
     "images/s": "images_per_s",
     "ms/step": "step_ms_mean",
-    "middle step ms": "step_ms_p50",
+    "median step ms": "step_ms_p50",
     "data wait ms": "data_wait_ms",
     "forward ms": "forward_ms",
     "backward ms": "backward_ms",
@@ -38,11 +38,11 @@ _FIGURES = {
     "J/image": "joules_per_image",
 }
 _GPU_FIGURES = {"GPU MHz": "sm_mhz", "GPU W": "power_w", "GPU °C": "temperature_c"}
-"""What may explain the others: clocks follow power and heat."""
+"""Figures that may explain the others: clocks depend on power and heat."""
 
 
 def runs_sections(runs: Sequence[Stored | Unfinished]) -> Iterator[Section]:
-    """A line for each run, with as many figures as there is room for; then what was written."""
+    """Return a line for each run, with as many figures as fit; then the user's notes."""
     yield Table(
         columns=tuple(_column(index, name) for index, name in enumerate(_COLUMNS)),
         groups=(tuple(_row(run) for run in runs),),
@@ -76,7 +76,7 @@ def _row(run: Stored | Unfinished) -> tuple[str, ...]:
 
 
 def diff_sections(found: Diff, output: str = "") -> Iterator[Section]:
-    """What differs, and the figures of both without a verdict.
+    """Return what differs, and the figures of both without a verdict.
 
     `output` is the option, after a blank, with which the runs are found.
     """
@@ -91,9 +91,9 @@ def diff_sections(found: Diff, output: str = "") -> Iterator[Section]:
     groups = (*(tuple(map(_difference, part)) for part in parts), tuple(_figure_rows(found)))
     yield Table(columns=columns, groups=tuple(filter(None, groups)), is_boxed=True)
     if not found.configuration:
-        yield Line(text="The configurations are the same.")
+        yield Line(text="The configurations are identical.")
     if not found.environment:
-        yield Line(text="Machine, software and commit are the same.")
+        yield Line(text="Machine, software and commit are identical.")
     yield from _advice(found, output)
 
 
@@ -124,21 +124,26 @@ def _figure(value: float | None) -> str:
 
 def _advice(found: Diff, output: str) -> Iterator[Line]:
     if None in (found.figures_a, found.figures_b):
-        yield Line(text="A run without figures has nothing to compare.", tone="dim")
+        yield Line(text="One of the runs has no figures to compare.", tone="dim")
         return
-    how = "what their sessions can tell:"
+    how = "to judge their sessions, use:"
     command = f"  resnext-bench compare --a-runs {found.a} --b-runs {found.b}{output}"
     if min(found.sessions) < 2:
-        how = "one session a side says nothing about how much they vary; take both in turn:"
+        how = (
+            "a single session per side does not show how much sessions vary; measure both in turn:"
+        )
         command = '  resnext-bench compare --a "…" --b "…"'
-    yield Line(text=f"Measured apart, so this is no verdict; {how}", tone="dim")
+    yield Line(
+        text=(f"The runs were measured at different times, so this is not a verdict; {how}"),
+        tone="dim",
+    )
     yield Line(text=command, tone="dim", is_command=True)
 
 
 def print_answer(
     console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
-    """Show what a question brought: as a table, or where that is too wide, a block for each row."""
+    """Print the answer to a query as a table or, where that is too wide, a block for each row."""
     if not rows:
         console.print("no rows", style="dim")
         return
@@ -157,7 +162,7 @@ def print_answer(
 
 
 def _block(columns: Sequence[str], row: Sequence[object]) -> RichTable:
-    """A line for each column of one row."""
+    """Print a line for each column of one row."""
     block = RichTable(box=box.SIMPLE_HEAD, show_header=False, show_edge=False, pad_edge=False)
     block.add_column(style="cyan", no_wrap=True)
     block.add_column(overflow="fold")

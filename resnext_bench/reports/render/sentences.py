@@ -1,4 +1,4 @@
-"""What a comparison came to, in sentences: the verdict, what to do about none, what ended it."""
+"""Describes a comparison in sentences: the verdict, what to do without one, what ended it."""
 
 from math import ceil
 from typing import Final
@@ -9,22 +9,23 @@ from resnext_bench.reports.schema.comparison import Comparison, Range, Word
 from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25
-"""Share of the change by which the middle step's must differ from it to be told beside it."""
+"""Share of the change by which the median step's must differ to be reported as well."""
 FEWEST_SESSIONS = 4
-"""Of a comparison that may tell: the first look comes after so many."""
+"""Sessions of a comparison before its first look."""
 MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
 """What --max-sessions and --max-minutes allow."""
 SPARE = 1.1
-"""Of the time that is advised: no two sessions take the same."""
+"""Spare share of the advised time, as sessions differ in length."""
 LONG_MINUTES = 60.0
-"""From here on it is worth a thought whether fewer sessions could do."""
+"""Minutes from which on fewer sessions should be considered."""
 HOPELESS_SESSIONS, HOPELESS_TIMES = 200, 10
-"""From so many more sessions on, or so many times those there were to be, their number is no
-advice: whatever else would help is."""
+"""From this many more sessions on, or this many times the planned ones, their number is not useful
+advice; what else would help is.
+"""
 
 
 def verdict_line(record: Comparison) -> str:
-    """The verdict in one sentence: "b is slower than a: a step takes 9.3 % longer"."""
+    """Return the verdict in one sentence: "b is slower than a: a step takes 9.3 % longer"."""
     word = record.verdict
     if word is None:
         return f"no verdict: {record.why}"
@@ -53,19 +54,19 @@ _TONES: Final[dict[Word | None, Tone]] = {
 
 
 def tone_of(word: Word | None) -> Tone:
-    """Return the tone of a verdict: whatever is neither good nor bad is a warning."""
+    """Return the tone of a verdict: what is neither good nor bad is a warning."""
     return _TONES.get(word, "warning")
 
 
 def _changed(record: Comparison) -> str:
-    """By how much, of all steps together; and of the middle one where that is another story."""
+    """Say by how much all steps together change, and the median step where that differs."""
     one, change = "an image" if record.is_per_image else "a step", record.change
     if change is None:
         return f"{one} takes another time"
     if record.carried_by == "middle" and record.middle:
         scatter = f"{short(change.low_percent, 2, '+')} to {short(change.high_percent, 2, '+')} %"
         return (
-            f"the middle step takes {_size(record.middle)}; all steps together scatter more "
+            f"the median step takes {_size(record.middle)}; all steps together scatter more "
             f"({scatter})"
         )
     if not _is_another_story(record):
@@ -79,7 +80,7 @@ def _size(change: Range) -> str:
 
 
 def _is_another_story(record: Comparison) -> bool:
-    """Whether the middle step changes by something else than all steps, and it matters."""
+    """Return whether the median step changes by a notably different amount than all steps."""
     if not record.disagrees or record.change is None or record.middle is None:
         return False
     apart = abs(record.change.percent - record.middle.percent)
@@ -89,7 +90,7 @@ def _is_another_story(record: Comparison) -> bool:
 
 
 def _but_the_middle(record: Comparison) -> str:
-    """What the middle step does, and which steps are slow; empty where it agrees."""
+    """Say what the median step does, and which steps are slow; empty where it agrees."""
     if not _is_another_story(record):
         return ""
     most = max((found.cost_percent for found in record.slow if found), default=0.0)
@@ -104,15 +105,15 @@ def _but_the_middle(record: Comparison) -> str:
 def _middle(record: Comparison) -> str:
     margin = record.limits.margin_percent
     if record.middle and record.middle_verdict in ("faster", "slower"):
-        return f"the middle step takes {_size(record.middle)}"
+        return f"the median step takes {_size(record.middle)}"
     return {
-        "same": "the middle step is the same",
-        "negligible": f"the middle step changes by less than ±{margin:g} %",
-    }.get(record.middle_verdict or "", "of the middle step nothing can be told")
+        "same": "the median step is the same",
+        "negligible": f"the median step changes by less than ±{margin:g} %",
+    }.get(record.middle_verdict or "", "nothing can be said about the median step")
 
 
 def _known_so_far(record: Comparison) -> str:
-    """Where the middle step is known to be the same, and the rest is not."""
+    """Say that the median step is known to be the same, where the total is not known."""
     if record.middle_verdict not in ("same", "negligible") or not record.change:
         return ""
     return f": {_middle(record)}, but all steps together scatter too much"
@@ -123,24 +124,25 @@ def _more(record: Comparison) -> str:
     if not more or record.why:
         return f": {record.why}" if record.why else ""
     if is_hopeless(record):
-        return ": the sessions scatter too much for more of them to tell"
+        return ": the sessions scatter too much for more of them to help"
     sessions = f"{more:,} more session{'s' * (more > 1)}"
     if record.design == "unpaired":
-        return f"; about {sessions} of each side would tell (a rough guess)"
-    guess = "" if counting(record) >= PROMISED_FROM else ", a rough guess"
-    return f"; about {sessions} (≈ {duration(more * _session_s(record))}{guess}) would tell"
+        return f"; about {sessions} of each side would be enough (a rough estimate)"
+    guess = "" if counting(record) >= PROMISED_FROM else ", a rough estimate"
+    return f"; about {sessions} (≈ {duration(more * _session_s(record))}{guess}) would be enough"
 
 
 def is_hopeless(record: Comparison) -> bool:
-    """Whether more sessions are needed than anybody would wait for."""
+    """Return whether more sessions are needed than anybody would wait for."""
     most = min(HOPELESS_SESSIONS, HOPELESS_TIMES * max(FEWEST_SESSIONS, record.limits.max_sessions))
     return (record.sessions_more or 0) > most
 
 
 def what_to_do(record: Comparison) -> tuple[str, ...]:
-    """How to come to know more, where a comparison that was measured can't tell.
+    """Say what to do where a comparison that was measured can't tell.
 
-    One that has ended is not resumed, as nobody has paid for another look: it begins anew.
+    A comparison that has ended is not resumed, as another look was not planned for: it starts
+    again.
     """
     if record.verdict != "can't tell":
         return ()
@@ -156,20 +158,20 @@ def what_to_do(record: Comparison) -> tuple[str, ...]:
     options = _options(record, needed, seconds / 60)
     if options:
         # Below three sessions nobody knows how many it takes.
-        goal = "to tell" if record.sessions_more else "for a first look"
+        goal = "to get a verdict" if record.sessions_more else "for a first look"
         told.append(f"{goal}: compare again with {options} (≈ {duration(seconds)})")
     if not options or seconds / 60 > LONG_MINUTES:
         script = ", with longer launches of the script" if record.a.command else ""
         told.append(
-            "fewer sessions tell on a quieter machine (see resnext-bench doctor)"
-            f"{script}, or with a larger --margin"
+            f"fewer sessions are enough on a quieter machine (see resnext-bench doctor){script}, "
+            "or with a larger --margin"
         )
     return tuple(told)
 
 
 def _what_would_help(record: Comparison) -> tuple[str, ...]:
-    """Instead of sessions without end."""
-    told = ["a quieter machine (resnext-bench doctor says what disturbs this one)"]
+    """Say what would help instead of endless sessions."""
+    told = ["a quieter machine (resnext-bench doctor shows what disturbs this one)"]
     if record.design == "unpaired":
         told.append("one comparison that measures both sides in turn (compare --a --b)")
     elif record.a.command:
@@ -184,7 +186,7 @@ def _what_would_help(record: Comparison) -> tuple[str, ...]:
 
 
 def _against_faults(record: Comparison) -> str:
-    """How to have page faults alike."""
+    """Say how both sides can have the same page faults."""
     if record.limits.as_is:
         return "what would help: leave --as-is out, so that both sides keep freed memory"
     if not record.environment.of_ranks:
@@ -195,17 +197,17 @@ def _against_faults(record: Comparison) -> str:
     launches = [launch for pair in record.pairs for launch in pair.launches or ()]
     if any(launch.step_faults is None for launch in launches):
         return (
-            "what would help: call resnext_bench.step() after each step, which counts the page "
-            "faults of steps alone; or let the script take more steps"
+            "what would help: call resnext_bench.step() after each step, which counts only the "
+            "page faults of steps; or let the script take more steps"
         )
     return (
-        "what would help: let both sides have as many page faults in a step (memory taken once "
-        "and kept, no new processes), or judge this change by other means"
+        "what would help: let both sides have the same number of page faults per step (allocate "
+        "memory once and keep it, start no new processes), or judge this change by other means"
     )
 
 
 def _options(record: Comparison, needed: int, minutes: float) -> str:
-    """Those that must be raised; empty where that is not enough."""
+    """Return the options to raise; empty where that is not enough."""
     limits, most_minutes = record.limits, ceil(SPARE * minutes)
     if needed > MOST_SESSIONS or most_minutes > MOST_MINUTES:
         return ""
@@ -215,14 +217,14 @@ def _options(record: Comparison, needed: int, minutes: float) -> str:
 
 
 def what_ended_it(record: Comparison) -> str:
-    """Empty where that is told elsewhere: a failure, an interruption."""
+    """Say what ended it; empty where that is shown elsewhere: a failure, an interruption."""
     limits, sessions = record.limits, f"{len(record.pairs)} sessions"
     bad, unsteady = len(record.pairs) - counting(record), record.verdict == "never steady"
     told = {
         "": "",
         "told": "more sessions would change nothing" if unsteady else "the verdict was certain",
-        "sessions": f"--max-sessions {limits.max_sessions} reached",
-        "minutes": f"--max-minutes {limits.max_minutes:g} over",
+        "sessions": f"--max-sessions {limits.max_sessions} is reached",
+        "minutes": f"--max-minutes {limits.max_minutes:g} is over",
         "invalid": f"{bad} of {sessions} do not count",
     }[record.ended_by]
     if record.ended_by == "sessions" and limits.fixed:
@@ -233,7 +235,7 @@ def what_ended_it(record: Comparison) -> str:
 
 
 def counting(record: Comparison) -> int:
-    """Sessions that may enter the verdict."""
+    """Count sessions that may enter the verdict."""
     return sum(not pair.invalid for pair in record.pairs)
 
 

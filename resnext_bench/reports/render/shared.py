@@ -1,4 +1,4 @@
-"""What both sides of a comparison have in common, as far as a reader of its table needs it."""
+"""Describes what both sides of a comparison share, as far as readers need it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from resnext_bench.reports.schema.comparison import Comparison
 from resnext_bench.reports.schema.config import RunConfig
 
 Told = tuple[tuple[str, ...], Callable[[RunConfig], str]]
-"""Fields, and the words for them where they are equal on both sides."""
+"""Fields, and how to describe them where they are equal on both sides."""
 
 
 def _layout(config: RunConfig) -> str:
@@ -23,7 +23,7 @@ def _device(config: RunConfig) -> str:
 def _threads(config: RunConfig) -> str:
     if config.device == "cuda":
         return "on GPU"
-    return f"on CPU with {config.threads} thread{'s' * (config.threads > 1)} a rank"
+    return f"on CPU with {config.threads} thread{'s' * (config.threads > 1)} per rank"
 
 
 def _cudnn(config: RunConfig) -> str:
@@ -53,9 +53,9 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
         (("batch_size", "nodes", "nproc_per_node", "image_size"), words.batch),
         (
             ("batch_size", "image_size"),
-            lambda one: f"{one.batch_size} images of {one.image_size} x {one.image_size} a rank",
+            lambda one: f"{one.batch_size} images of {one.image_size} x {one.image_size} per rank",
         ),
-        (("batch_size",), lambda one: f"{one.batch_size} images a rank"),
+        (("batch_size",), lambda one: f"{one.batch_size} images per rank"),
         (("image_size",), lambda one: f"images of {one.image_size} x {one.image_size}"),
     ),
     (
@@ -68,7 +68,7 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
     (
         (("nodes", "nproc_per_node"), words.world),
         (("nodes",), words.nodes),
-        (("nproc_per_node",), lambda config: f"{words.ranks_each(config)} a node"),
+        (("nproc_per_node",), lambda config: f"{words.ranks_each(config)} per node"),
     ),
     ((("device", "threads"), _threads), (("device",), _device)),
     (
@@ -92,7 +92,7 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
 
 
 def shared(a: RunConfig, b: RunConfig) -> tuple[str, ...]:
-    """What both are, piece by piece: "resnext50_32x4d", "bf16 autocast, fp32 IEEE elsewhere"."""
+    """List what both share: "resnext50_32x4d", "bf16 autocast, fp32 IEEE elsewhere"."""
     return tuple(filter(None, (_first(alternatives, a, b) for alternatives in _TOLD)))
 
 
@@ -104,7 +104,7 @@ def _first(alternatives: Sequence[Told], a: RunConfig, b: RunConfig) -> str:
 
 
 def machine(record: Comparison) -> str:
-    """The devices in use, as far as that is known, and the version of PyTorch."""
+    """List the devices in use, as far as they are known, and the version of PyTorch."""
     torch = record.environment.versions.get("torch", "")
     return ", ".join([*_devices(record), *([f"torch {torch}"] if torch else [])])
 

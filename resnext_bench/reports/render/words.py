@@ -1,4 +1,4 @@
-"""Parts of a configuration in the field's words; console and pages share them."""
+"""Describes parts of a configuration in the field's terms, for console and pages."""
 
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
@@ -8,7 +8,7 @@ from resnext_bench.wording import count_of
 
 
 def precision(config: RunConfig) -> str:
-    """How numbers are held: "bf16 autocast, fp32 IEEE elsewhere"."""
+    """Describe the precision: "bf16 autocast, fp32 IEEE elsewhere"."""
     fp32 = "fp32 with TF32" if config.tf32 and config.device == "cuda" else "fp32 IEEE"
     if config.amp_dtype == "none":
         return fp32
@@ -17,18 +17,18 @@ def precision(config: RunConfig) -> str:
 
 
 def model(config: RunConfig) -> str:
-    """The network, with the form of its blocks where it is not the usual one."""
+    """Name the network, with the form of its blocks where it is not the usual one."""
     return config.model if config.form == "c" else f"{config.model}, form ({config.form})"
 
 
 def layout(config: RunConfig, weights: str) -> str:
-    """The memory format asked for and the one the weights were found in."""
+    """Name the requested memory format and that of the weights."""
     asked = "channels_last" if config.channels_last else "contiguous (NCHW)"
     return f"{asked}, weights {weights}" if weights else asked
 
 
 def cudnn(config: RunConfig) -> str:
-    """How cuDNN chooses its plans."""
+    """Describe how cuDNN chooses its plans."""
     if config.cudnn_benchmark:
         limit = config.cudnn_benchmark_limit
         benchmark = f"benchmark of {limit} plans" if limit else "benchmark of all plans"
@@ -38,7 +38,7 @@ def cudnn(config: RunConfig) -> str:
 
 
 def ranks(config: RunConfig, topology: Topology) -> str:
-    """Nodes, ranks and how they talk, e.g. `2 nodes x 1 rank, DDP over gloo`."""
+    """Describe nodes, ranks and their engine, e.g. `2 nodes x 1 rank, DDP over gloo`."""
     if topology.backend == "none":
         return f"{world(config)}, no DDP"
     emulated = ", emulated on one host" if topology.emulated else ""
@@ -46,20 +46,20 @@ def ranks(config: RunConfig, topology: Topology) -> str:
 
 
 def engine(config: RunConfig) -> str:
-    """Who averages gradients: "DDP", "DDP (static graph)", "DeepSpeed ZeRO 1"."""
+    """Name what averages gradients: "DDP", "DDP (static graph)", "DeepSpeed ZeRO 1"."""
     if config.engine == "deepspeed":
         return f"DeepSpeed ZeRO {config.zero_stage}{_told(bucket(config))}"
     choices = (
         bucket(config),
         "static graph" if config.static_graph else "",
         "gradients as bucket views" if config.gradient_as_bucket_view else "",
-        f"gradients by {config.ddp_comm_hook}" if config.ddp_comm_hook != "none" else "",
+        f"gradients compressed by {config.ddp_comm_hook}" if config.ddp_comm_hook != "none" else "",
     )
     return "" if config.engine == "none" else f"DDP{_told(*choices)}"
 
 
 def bucket(config: RunConfig) -> str:
-    """The size of buckets where it is not the usual one."""
+    """Return the size of buckets where it is not the usual one."""
     usual = config.bucket_mib in (None, USUAL_BUCKET_MIB)
     return "" if usual else f"buckets of {config.bucket_mib:g} MiB"
 
@@ -70,27 +70,27 @@ def _told(*choices: str) -> str:
 
 
 def compiled(config: RunConfig) -> str:
-    """How the model is compiled; empty where it is not."""
+    """Describe how the model is compiled; empty where it is not."""
     return "" if config.compile_mode == "none" else f"torch.compile, mode {config.compile_mode}"
 
 
 def world(config: RunConfig) -> str:
-    """Nodes and ranks: "2 nodes x 1 rank"."""
+    """Return nodes and ranks: "2 nodes x 1 rank"."""
     return f"{nodes(config)} x {ranks_each(config)}"
 
 
 def nodes(config: RunConfig) -> str:
-    """How many nodes."""
+    """Return the number of nodes."""
     return f"{config.nodes} node{'s' * (config.nodes > 1)}"
 
 
 def ranks_each(config: RunConfig) -> str:
-    """How many ranks on each of them."""
+    """Return the number of ranks on each node."""
     return f"{config.nproc_per_node} rank{'s' * (config.nproc_per_node > 1)}"
 
 
 def resources(config: RunConfig, topology: Topology) -> str:
-    """What each rank owns."""
+    """Describe what each rank owns."""
     place = topology.places[0]
     cores = f"{len(place.cores)} core{'s' * (len(place.cores) > 1)}"
     loaders = place.loader_threads
@@ -101,7 +101,7 @@ def resources(config: RunConfig, topology: Topology) -> str:
 
 
 def batch(config: RunConfig) -> str:
-    """Images of a step and their size."""
+    """Describe the images of a step and their size."""
     total = f" x {config.world_size} ranks = {config.global_batch_size}"
     return (
         f"{config.batch_size}{total if config.world_size > 1 else ''} images of "
@@ -110,7 +110,7 @@ def batch(config: RunConfig) -> str:
 
 
 def data(config: RunConfig, found: DataSet | None) -> str:
-    """Where the batches come from."""
+    """Describe where the batches come from."""
     if config.pipeline == "host":
         return "synthetic: one batch in pinned host memory, copied in each step"
     if found is None:
@@ -123,17 +123,17 @@ def data(config: RunConfig, found: DataSet | None) -> str:
 
 
 def pipeline(config: RunConfig) -> str:
-    """What makes the batches, by its name."""
+    """Name what makes the batches."""
     return {"dali": "DALI", "torchvision": "torchvision"}.get(config.pipeline, "synthetic batches")
 
 
 def decode(config: RunConfig) -> str:
-    """Where JPEGs are decoded."""
+    """Say where JPEGs are decoded."""
     return "decode on CPU" if config.decode == "cpu" else "decode on CPU and GPU (mixed)"
 
 
 def device(record: Record) -> str:
-    """The GPUs in use, or the processor."""
+    """Name the GPUs in use, or the processor."""
     if record.resolved.device == "cpu":
         return record.environment.cpu
     known = record.environment.gpus[0] if record.environment.gpus else "GPU"
@@ -142,12 +142,12 @@ def device(record: Record) -> str:
 
 
 def ms(value: float) -> str:
-    """Three figures that mean something: 0.123, 12.3, 1,234."""
+    """Return three significant figures: 0.123, 12.3, 1,234."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """How long something took, or will: "41 s", "9.3 min", "26 min", "3.5 h", "12 days"."""
+    """Return a duration: "41 s", "9.3 min", "26 min", "3.5 h", "12 days"."""
     minutes = seconds / 60
     for value, unit, most in (
         (seconds, "s", 90),
@@ -160,30 +160,32 @@ def duration(seconds: float) -> str:
 
 
 def short(value: float, digits: int, sign: str = "-") -> str:
-    """So many figures that mean something, and never an exponent."""
+    """Return this many significant figures, and never an exponent."""
     text = f"{value:{sign}.{digits}g}"
     return f"{value:{sign},.0f}" if "e+" in text else text
 
 
 def given_to(side: Side) -> str:
-    """What was asked of a side alone."""
+    """Return what was given to one side only."""
     return side.given or ("no options of its own" if side.requested else "the defaults")
 
 
 FAR_LONGER = 2.0
-"""A mean of slow steps says little of one that takes so many times as long."""
+"""A mean of slow steps says little about one that takes this many times as long."""
 
 
 def slow_steps(found: SlowSteps, of: str = "") -> str:
-    """Which steps are slow: "every 4th step of b takes 60.0 ms"."""
+    """Say which steps are slow: "every 4th step of b takes 60.0 ms"."""
     if found.every:
         return f"every {_ordinal(found.every)} step{of} takes {ms(found.slow_ms)} ms"
     share = 100 * found.slow / found.steps
     told = f"{share:.0f} %" if share >= 2 else f"{share:.1f} %"
     take = f"{told} of the steps{of} take {ms(found.slow_ms)} ms"
     if found.longest_ms and found.longest_ms >= FAR_LONGER * found.slow_ms:
-        return f"{take} on average, irregularly, the longest {ms(found.longest_ms)} ms"
-    return f"{take}, irregularly"
+        return (
+            f"{take} on average, at irregular intervals, and the longest {ms(found.longest_ms)} ms"
+        )
+    return f"{take}, at irregular intervals"
 
 
 def _ordinal(number: int) -> str:

@@ -99,7 +99,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """ln(b / a) of the time of all steps that count, per step or per image. Of the median step
     where `middle_log_ratio` is None: records from before it was told apart."""
     middle_log_ratio: float | None = None
-    """ln(b / a) of the middle step: a median over pairs of blocks, or of launches'."""
+    """ln(b / a) of the median step: a median over pairs of blocks, or of launches'."""
     blocks_ms: tuple[tuple[float, float], ...] = ()
     """Median step of each pair of blocks, a and b; empty for launches."""
     block_steps: int = 0
@@ -197,14 +197,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     change: Range | None
     """Time of all steps of b over a, less 1. The confidence allows for every look taken."""
     middle: Range | None = None
-    """The same of the middle step. None in records from before it was told apart, where `change`
-    and `step_ms` are those of the middle step."""
+    """The same of the median step. None in records from before it was told apart, where `change`
+    and `step_ms` are those of the median step."""
     carried_by: Literal["total", "middle"] = "total"
     """Which of both intervals made the verdict's word."""
     middle_verdict: Word | None = None
-    """What the middle step alone would be called."""
+    """What the median step alone would be called."""
     disagrees: bool = False
-    """Whether all steps together change by something else than the middle step, at 98 %."""
+    """Whether all steps together change by something else than the median step, at 98 %."""
     equivalence: Range | None = None
     """Of "same": the interval that lies within the margin, 1 - 2α of TOST at this look."""
     order_effect: Range | None

@@ -2,7 +2,7 @@
 
 All words are about b: it is faster, or slower, than a, by the time of all its steps together. Two
 estimates of that are judged side by side (`Effects`). The total is what users pay, and it scatters
-with every rare slow step, of the program or of the machine. The middle step scatters far less, and
+with every rare slow step, of the program or of the machine. The median step scatters far less, and
 is blind to all steps but the usual ones: it may carry a change that the total alone cannot tell,
 and it never makes two sides the same. "Never steady" and "invalid" say that sessions must not be
 judged at all; they come from whoever knows the sessions.
@@ -52,7 +52,7 @@ class Effects:
     total: Floats
     """Of the time of all steps."""
     middle: Floats
-    """Of the middle step: the median, or the median of blocks' medians."""
+    """Of the median step: the median, or the median of blocks' medians."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +65,14 @@ class Decision:
     interval: Interval
     """Of all steps together, at the confidence that this look has paid for."""
     middle: Interval
-    """Of the middle step, likewise. With all looks of the plan, both together err in 1 %."""
+    """Of the median step, likewise. With all looks of the plan, both together err in 1 %."""
     middle_word: Word
-    """What the middle step alone would be called."""
+    """What the median step alone would be called."""
     equivalence: Interval
     """What TOST asks for, of all steps together: where it lies within the margin, and nothing is
     a change, it is "same". Narrower: 1 - 2α of the error that "same" may make at this look."""
     rest: Interval
-    """By how much the total's change is larger than the middle step's, at `OFFSET_ALPHA`: what
+    """By how much the total's change is larger than the median step's, at `OFFSET_ALPHA`: what
     slow steps come to."""
     order: Interval | None
     """By how much the later side is slower; None where orders were not given."""
@@ -222,7 +222,7 @@ def _is_offset(found: _Found) -> bool:
 
 
 def _detectable_percent(found: _Found, alpha: float) -> tuple[float, float]:
-    """By the interval of the middle step, and by that of all together.
+    """By the interval of the median step, and by that of all together.
 
     A change that every step has is told by whichever tells it sooner.
     """
@@ -233,7 +233,7 @@ def _detectable_percent(found: _Found, alpha: float) -> tuple[float, float]:
 
 
 def _more(found: _Found, count: int, looks: Looks, look: int, margin_log: float) -> int | None:
-    """Sessions that would tell: of the middle step, or of the total where that is known already.
+    """Sessions that would tell: of the median step, or of the total where that is known already.
 
     A change that looks larger than the margin needs fewer; less a standard error, as it may only
     look so. The last look pays most: it is the one that further sessions lead to.

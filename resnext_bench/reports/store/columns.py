@@ -1,4 +1,4 @@
-"""The samples of a run as one Parquet file beside its record: a row for each step of each rank."""
+"""Writes the samples of a run as one Parquet file: a row for each step of each rank."""
 
 from collections.abc import Mapping, Sequence
 from errno import EIO
@@ -16,14 +16,14 @@ FILE = "samples.parquet"
 GPU_FILE = "gpus.parquet"
 
 GpuColumns = Mapping[str, Sequence[float | None]]
-"""What GPUs answered, a row for each GPU and moment; `gpu` and `reasons` are integers."""
+"""What GPUs reported, a row for each GPU and moment; `gpu` and `reasons` are integers."""
 _COUNTED = frozenset({"gpu", "reasons"})
 
 
 def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
     """Write all timed steps: session, rank, node, step, the columns in ns, and the loss.
 
-    Under another name first, so that no reader meets half a file.
+    It is written under another name first, so that no reader sees half a file.
     """
     table = {name: np.concatenate(parts) for name, parts in _parts(sessions).items()}
     kinds = {name: "DOUBLE" if one.dtype.kind == "f" else "BIGINT" for name, one in table.items()}
@@ -31,7 +31,7 @@ def write_columns(path: Path, sessions: Sequence[SessionResult]) -> None:
 
 
 def write_gpu_columns(path: Path, columns: GpuColumns) -> None:
-    """Write what GPUs answered in one session, where they answered anything."""
+    """Write what GPUs reported in one session, if anything."""
     if any(columns.values()):
         kinds = {name: "BIGINT" if name in _COUNTED else "DOUBLE" for name in columns}
         _write_parquet(path, {name: list(values) for name, values in columns.items()}, kinds)

@@ -1,6 +1,6 @@
-"""Two runs side by side: what was asked of them, what was around them, and their figures.
+"""Compares two runs side by side: configurations, surroundings, and figures.
 
-Nothing is judged: that is what `compare` is for.
+There is no verdict: that is what `compare` is for.
 """
 
 from resnext_bench.reports.schema.diff import Diff
@@ -10,12 +10,12 @@ from resnext_bench.reports.store.facts import configuration_facts, differences, 
 
 
 def diff(a: Record, b: Record) -> Diff:
-    """What is not the same in both."""
+    """Return what differs between two runs."""
     return Diff(
         a=a.id,
         b=b.id,
         invalid=tuple(
-            f"{name} is {one.status}: {one.why or 'no reason is in its record'}"
+            f"{name} is {one.status}: {one.why or 'its record gives no reason'}"
             for name, one in (("a", a), ("b", b))
             if one.status != "ok"
         ),

@@ -1,4 +1,4 @@
-"""What could explain that two runs differ: configuration, data, machine and software, as words."""
+"""Lists what could explain that two runs differ: configuration, data, machine and software."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,18 +19,18 @@ _BOARD: Final = {
     "persistence": ("GPU persistence", ""),
     "compute_mode": ("GPU compute mode", ""),
 }
-"""Settings of GPU boards that change speed, with the units they are told in."""
+"""Settings of GPU boards that change speed, with their units."""
 
 Facts = dict[str, str]
 
 
 def facts(record: Record) -> Facts:
-    """All that could change a number, by name."""
+    """Return all that could change a figure, by name."""
     return configuration_facts(record) | environment_facts(record)
 
 
 def configuration_facts(record: Record) -> Facts:
-    """What the run was told to do, and on which images."""
+    """Return the configuration of the run, and its images."""
     config = msgspec.structs.asdict(record.resolved)
     return {
         **{name.replace("_", "-"): word(value) for name, value in config.items()},
@@ -39,7 +39,7 @@ def configuration_facts(record: Record) -> Facts:
 
 
 def environment_facts(record: Record) -> Facts:
-    """Where and with what it ran."""
+    """Return the machine and the software."""
     environment = record.environment
     known = msgspec.structs.asdict(environment)
     git = environment.git or {}
@@ -55,7 +55,7 @@ def environment_facts(record: Record) -> Facts:
 
 
 def _board_facts(boards: Sequence[Board]) -> Facts:
-    """Settings of the boards, one after another where they are not alike."""
+    """Return the settings of the boards, one after another where they differ."""
     return {
         name: ", ".join(dict.fromkeys(_setting(getattr(board, field), unit) for board in boards))
         for field, (name, unit) in _BOARD.items()
@@ -66,13 +66,13 @@ def _board_facts(boards: Sequence[Board]) -> Facts:
 def _setting(value: object, unit: str) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return f"{value:,.0f}{unit}"
-    return "not told" if value in (None, "") else word(value)
+    return "not reported" if value in (None, "") else word(value)
 
 
 def differences(
     a: Sequence[Record], b: Sequence[Record], of: Callable[[Record], Facts] = facts
 ) -> tuple[Difference, ...]:
-    """Facts that are not the same in all runs of one side and all of the other."""
+    """Return facts that are not the same in all runs of one side and all of the other."""
     facts_a, facts_b = ([of(record) for record in side] for side in (a, b))
     texts = (
         (name, _together(facts_a, name), _together(facts_b, name))
@@ -82,13 +82,13 @@ def differences(
 
 
 def mixed(records: Sequence[Record]) -> list[str]:
-    """Names of the facts in which the records differ among themselves."""
+    """Return the names of the facts in which the records differ among themselves."""
     known = [facts(record) for record in records]
     return [name for name in _names(known) if len({one.get(name) for one in known}) > 1]
 
 
 def word(value: object) -> str:
-    """A field of a configuration as people write it."""
+    """Return a field of a configuration as people write it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Writing files so that no reader ever sees half of one."""
+"""Writes files so that no reader ever sees half of one."""
 
 import errno
 import hashlib
@@ -19,10 +19,10 @@ _OTHERS: Final = (errno.EIO, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ESTAL
 
 @contextmanager
 def writing(path: Path, option: str = "", verb: str = "write") -> Iterator[None]:
-    """Tell an error that the system has with the body as one of writing `path`.
+    """Raise a system error in the body as one of writing `path`.
 
-    Whatever writes does so in here: what cannot be written is then told by its own name, and is
-    never taken for a bug. `option` names another place.
+    All code that writes does so in here, so that what cannot be written is reported by its own name
+    and never taken for a bug. `option` names another place.
     """
     try:
         yield
@@ -37,9 +37,9 @@ def writing(path: Path, option: str = "", verb: str = "write") -> Iterator[None]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside `path`, flush to disk, then rename over it.
+    """Write next to `path`, flush to disk, then rename over it.
 
-    Raises Unwritten with the name of `path`, not of what lies beside it for a moment.
+    Raises Unwritten with the name of `path`, not of the temporary file next to it.
     """
     with writing(path):
         _write_beside(path, data)
@@ -52,19 +52,19 @@ def _write_beside(path: Path, data: bytes) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A file to be written in the place of `path`: it gets that name where the body ends well."""
+    """Yield a file to write, which gets the name `path` if the body succeeds."""
     with writing(path), whole_file(path) as temporary:
         yield temporary
 
 
 def open_log(path: Path) -> BinaryIO:
-    """A file to which processes append all that they say."""
+    """Open a file to which processes append their output."""
     with writing(path):
         return path.open("ab")
 
 
 def reserve(path: Path, size: int) -> None:
-    """Make a file of so many bytes that the disk then has, or raise Unwritten of its folder."""
+    """Make a file that reserves this many bytes on the disk, or raise Unwritten of its folder."""
     try:
         with writing(path.parent), path.open("wb") as stream:
             os.posix_fallocate(stream.fileno(), 0, size)
@@ -75,7 +75,7 @@ def reserve(path: Path, size: int) -> None:
 
 
 def require_room(folder: Path, size: int = 1 << 16) -> None:
-    """Raise Unwritten where the disk has no room for so many bytes in a folder."""
+    """Raise Unwritten where the disk has no room for this many bytes in a folder."""
     path = folder / ".room"
     try:
         reserve(path, size)
@@ -85,7 +85,7 @@ def require_room(folder: Path, size: int = 1 << 16) -> None:
 
 
 def make_temporary_folder() -> Path:
-    """A folder of our own among the temporary files."""
+    """Make a folder of our own among the temporary files."""
     try:
         return Path(tempfile.mkdtemp(prefix="resnext-bench-"))
     except OSError as error:
@@ -95,7 +95,7 @@ def make_temporary_folder() -> Path:
 
 @contextmanager
 def temporary_folder(*, kept_after: type[Exception] | None = None) -> Iterator[Path]:
-    """The same, for as long as the body takes; it stays after one error, if it is worth a look."""
+    """Make one for the duration of the body; it is kept after an error, if that is worth a look."""
     folder = make_temporary_folder()
     is_kept = False
     try:
@@ -109,7 +109,7 @@ def temporary_folder(*, kept_after: type[Exception] | None = None) -> Iterator[P
 
 
 def os_error(text: str, path: Path) -> Unwritten | None:
-    """Return the operating system's error that a library tells as text; None where it is none."""
+    """Return the operating system's error that a library reports as text, or None."""
     for number in (*FULL, *_OTHERS):
         if os.strerror(number) in text:
             return Unwritten(number, os.strerror(number), str(path))
@@ -117,7 +117,7 @@ def os_error(text: str, path: Path) -> Unwritten | None:
 
 
 def describe(path: Path, root: Path) -> File:
-    """Name, size in bytes and checksum of a file below `root`."""
+    """Return name, size in bytes and checksum of a file below `root`."""
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     return File(name=path.relative_to(root).as_posix(), size=len(data), sha256=digest)

@@ -1,4 +1,4 @@
-"""What the user writes on a run: tags and a note. All else in a record stays as it was written."""
+"""What users write on a run: tags and a note. All else in a record stays as it was written."""
 
 import fcntl
 import os
@@ -18,11 +18,12 @@ _TAG: Final = re.compile(r"[^\s,'\"]{1,64}")
 
 
 def tag(folder: Path, add: tuple[str, ...], remove: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Put tags on a run and take others away; the tags it has then, in order of arrival."""
+    """Put tags on a run and remove others; return those it then has, in order of arrival."""
     wrong = next((one for one in add if not _TAG.fullmatch(one)), None)
     if wrong is not None:
         raise StoreError(
-            f"tag {wrong!r}: up to 64 characters without space, comma or quote, as in nightly"
+            f"tag {wrong!r}: a tag has up to 64 characters without space, comma or quote, such "
+            "as nightly"
         )
     kept: list[str] = []
 
@@ -49,7 +50,7 @@ def note(folder: Path, text: str) -> None:
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the raw record, so that fields of versions to come are kept as they are."""
+    """Change the raw record, so that fields of later versions are kept as they are."""
     with _alone(folder):
         load(folder)  # is it a record that we can read?
         path = folder / RECORD
@@ -61,7 +62,7 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One editor at a time, so that none undoes the other's change."""
+    """Let one editor at a time change a record, so that none undoes another's change."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:

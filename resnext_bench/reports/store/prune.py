@@ -1,4 +1,4 @@
-"""Removing stored runs: only what was selected, never what is tagged or may still be running."""
+"""Removes stored runs: only what was selected, never what is tagged or may still be running."""
 
 import os
 import shutil
@@ -13,25 +13,26 @@ from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.store.runs import Unfinished
 
 QUIET_S: Final = 3600.0
-"""An unfinished run whose files did not change for so long is taken for dead. Ranks write a
-heartbeat all the time, and a resumable comparison its state after each session."""
+"""An unfinished run whose files did not change for this long is taken to be dead. Ranks write a
+heartbeat all the time, and a resumable comparison its state after each session.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pruning:
-    """What would go, and what would stay although it was selected."""
+    """What would be removed, and what would be kept although it was selected."""
 
     folders: tuple[Path, ...]
     size: int
-    """Bytes of all files to be removed."""
+    """The bytes of all files to be removed."""
     kept: tuple[tuple[str, str], ...]
-    """Ids, and why they stay."""
+    """Ids, and why they are kept."""
 
 
 def plan(
     root: Path, selected: Sequence[Stored | Unfinished], *, keep: int = 0, tagged: bool = False
 ) -> Pruning:
-    """Judge what was selected, oldest first; the newest `keep` of it stay."""
+    """Decide on what was selected, oldest first; the newest `keep` of it are kept."""
     ordered = sorted(selected, key=lambda one: one.id)
     newest = {one.id for one in ordered[max(0, len(ordered) - keep) :]} if keep else set()
     kept: list[tuple[str, str]] = []
@@ -62,7 +63,7 @@ def _why_kept(
 
 
 def remove(pruning: Pruning) -> None:
-    """Remove the folders. Each goes out of sight first, so that none is ever seen by halves."""
+    """Remove the folders. Each is renamed first, so that none is ever seen half removed."""
     for folder in pruning.folders:
         hidden = folder.with_name(f".removed-{folder.name}")
         with writing(folder, verb="remove"):
@@ -81,7 +82,7 @@ def _files(folder: Path) -> list[os.stat_result]:
 
 
 def _changed(folder: Path) -> float:
-    """When anything in it was last written, seconds since the epoch."""
+    """Return when anything in it was last written, in seconds since the epoch."""
     return max((one.st_mtime for one in _files(folder)), default=time.time())
 
 

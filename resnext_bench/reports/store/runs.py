@@ -1,4 +1,4 @@
-"""The runs folder is the database: one folder a run, `record.json` written last.
+"""The runs folder is the database: one folder per run, with `record.json` written last.
 
 No index exists, so none can be corrupted by a crash or by two writers on a shared file system.
 """
@@ -27,7 +27,7 @@ from resnext_bench.reports.store.files import write_atomically, writing
 RECORD: Final = "record.json"
 FOLDER_VARIABLE: Final = "RESNEXT_BENCH_RUNS"
 MOST_LETTERS: Final = 80
-"""Of a label in a folder's name, which file systems cut at 255; a model's path may be long."""
+"""Most letters of a label in a folder's name, of which file systems allow 255."""
 _ID: Final = re.compile(r"\d{8}-\d{6}-[\w.]+-[0-9a-f]{4}")
 
 
@@ -40,12 +40,12 @@ class Unfinished:
 
 
 def runs_folder(given: Path | None) -> Path:
-    """The folder named, else $RESNEXT_BENCH_RUNS, else `runs` in the current folder."""
+    """Return the named folder, else $RESNEXT_BENCH_RUNS, else `runs` in the current folder."""
     return given or Path(os.environ.get(FOLDER_VARIABLE) or "runs")
 
 
 def option_for(root: Path) -> str:
-    """What a command must be given to find the runs in `root`, after a blank; "" if nothing."""
+    """Return the option, after a blank, with which commands find the runs in `root`; may be ""."""
     if root.absolute() == runs_folder(None).absolute():
         return ""
     return f" --output {shlex.quote(str(root))}"
@@ -73,13 +73,13 @@ def _require_text(root: Path) -> None:
     """Refuse a folder whose name no record could hold: JSON has no bytes that are not UTF-8."""
     if "\ufffd" in (name := os.fsencode(root).decode(errors="replace")):
         raise StoreError(
-            f"cannot write runs to {name}: the name is not UTF-8, and records hold no other paths; "
-            f"name another folder with --output or ${FOLDER_VARIABLE}"
+            f"cannot write runs to {name}: the name is not valid UTF-8, and records can hold no "
+            f"other; name another folder with --output or ${FOLDER_VARIABLE}"
         )
 
 
 def _own_folder(root: Path, name: str) -> Path:
-    """A folder that no other run of the same second has; whoever makes it owns it."""
+    """Make a folder that no other run of the same second has; its creator owns it."""
     while True:
         folder = root / f"{name}-{secrets.token_hex(2)}"
         with contextlib.suppress(FileExistsError):
@@ -94,7 +94,7 @@ def save(folder: Path, record: Stored) -> None:
 
 
 def load(folder: Path) -> Stored:
-    """The record of one run's folder."""
+    """Load the record of one run's folder."""
     path = folder / RECORD
     try:
         data = path.read_bytes()
@@ -104,7 +104,7 @@ def load(folder: Path) -> Stored:
 
 
 def load_kind(folder: Path, wanted: Kind[R]) -> R:
-    """The record of one kind, and of no other."""
+    """Load a record of one kind, and refuse others."""
     record = load(folder)
     if isinstance(record, wanted.struct):
         return record
@@ -113,15 +113,17 @@ def load_kind(folder: Path, wanted: Kind[R]) -> R:
 
 
 def load_run(folder: Path) -> Record:
-    """The record of a run, and of nothing else."""
+    """Load the record of a run, and refuse other kinds."""
     return load_kind(folder, RUN)
 
 
 def scan(root: Path) -> Iterator[Stored | Unfinished]:
-    """Every run below `root`, oldest first. A damaged one is reported, never fatal."""
+    """Return every run below `root`, oldest first. A damaged one is reported, never fatal."""
     for folder in _folders(root):
         if not (folder / RECORD).exists():
-            yield Unfinished(id=folder.name, why="no record: running, or killed before its end")
+            yield Unfinished(
+                id=folder.name, why=("there is no record: it is still running, or was killed")
+            )
             continue
         try:
             yield load(folder)
@@ -130,13 +132,13 @@ def scan(root: Path) -> Iterator[Stored | Unfinished]:
 
 
 def find(root: Path, wanted: str) -> Path:
-    """The folder of the run whose id is, starts or ends with `wanted`; "last" is the newest.
+    """Return the folder of the run whose id is, starts or ends with `wanted`; "last" is the newest.
 
-    The runs of a comparison's sides lie in its folder; they are found by name, never as "last".
+    Runs of a comparison's sides are in its folder; they are found by name, never as "last".
     """
     names = [folder.name for folder in _folders(root)]
     if not names:
-        raise StoreError(f"no runs in {root.absolute()}; name their folder with --output")
+        raise StoreError(f"there are no runs in {root.absolute()}; name their folder with --output")
     if wanted == "last":
         return root / names[-1]
     found = [name for name in names if name.startswith(wanted) or name.endswith(wanted)]
@@ -149,7 +151,7 @@ def find(root: Path, wanted: str) -> Path:
 
 
 def _inside(root: Path, wanted: str) -> list[Path]:
-    """Runs that belong to a comparison."""
+    """Return the runs that belong to a comparison."""
     children = [child for folder in _folders(root) for child in _folders(folder)]
     return [path for path in children if path.name.startswith(wanted) or path.name.endswith(wanted)]
 
@@ -159,7 +161,7 @@ def _not_found(root: Path, wanted: str, found: list[str], names: list[str]) -> s
         return f"run {wanted!r} is ambiguous: {', '.join(found[:4])}; give more of the id"
     nearest = difflib.get_close_matches(wanted, names, n=1, cutoff=0.3)
     hint = f"the nearest is {nearest[0]}" if nearest else f"the newest is {names[-1]}"
-    return f"no run {wanted!r} in {root.absolute()}; {hint} (`runs list` shows them all)"
+    return f"there is no run {wanted!r} in {root.absolute()}; {hint} (`runs list` shows all)"
 
 
 def _folders(root: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Which stored runs are meant: by status, model, tag, age, or any condition in SQL."""
+"""Selects stored runs by status, model, tag, age, or any condition in SQL."""
 
 import difflib
 import re
@@ -21,7 +21,7 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Conditions that a run must all meet. None or empty: any will do."""
+    """Conditions, all of which a run must meet; None or empty: no condition."""
 
     status: str | None = None
     """A status, or the word of a verdict."""
@@ -34,15 +34,15 @@ class Selection:
     where: str | None = None
     """A condition in SQL over the columns of the table `runs`."""
     sort: str | None = None
-    """A column; a minus before it turns the order round."""
+    """A column; a minus in front reverses the order."""
     limit: int | None = None
-    """The newest so many; where sorted, the first so many."""
+    """Return only this many: the newest or, where sorted, the first."""
 
 
 def select(
     found: Sequence[Stored | Unfinished], chosen: Selection, root: Path
 ) -> list[Stored | Unfinished]:
-    """Those of `found` that are meant, in the order asked for: the oldest first, if none is."""
+    """Return those of `found` that are selected, in the requested order or oldest first."""
     by_id = {one.id: one for one in found}
     kept = [by_id[name] for name in _ids(found, chosen, root)]
     if chosen.limit is None:
@@ -104,7 +104,7 @@ def _order(sort: str | None) -> str:
 
 
 def moment_of(option: str, text: str, now: datetime | None = None) -> datetime:
-    """The moment (UTC, without a zone) that a date, a time or an age before now stands for."""
+    """Return the moment (UTC, without a zone) of a date, a time or an age before now."""
     now = now or datetime.now(UTC).replace(tzinfo=None)
     age = _AGE.fullmatch(text.strip())
     try:

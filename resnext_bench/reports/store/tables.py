@@ -1,4 +1,4 @@
-"""Stored records as SQL tables, so that questions across runs need no program.
+"""Stored records as SQL tables, so that queries over many runs need no program.
 
 `runs` has a row for each record, `sessions` for each launch of a run, `pairs` for each session of a
 comparison, `steps` for each step of each rank (read from the runs' Parquet files when asked).
@@ -36,7 +36,7 @@ _SQL_TYPES: Final = {
 
 
 def _sql_type(kind: Any) -> str:
-    """BIGINT for int, VARCHAR[] for tuple[str, ...], MAP for dict; None makes no difference."""
+    """Return the SQL type: BIGINT for int, VARCHAR[] for tuple[str, ...], MAP for dict."""
     if get_origin(kind) is Literal:
         return "VARCHAR"
     if isinstance(kind, UnionType):
@@ -57,13 +57,13 @@ STEPS: Final[Columns] = {
 
 
 def tables() -> dict[str, Columns]:
-    """Names of all tables, with their columns."""
+    """Return the names of all tables, with their columns."""
     own = {table.name: table.columns() for kind in KINDS.values() for table in kind.tables}
     return {"runs": _columns_of_runs(), **own, "steps": STEPS}
 
 
 def _columns_of_runs() -> Columns:
-    """What all records have, around what each kind has of its own; most of it runs."""
+    """Return the columns of all records, around those of each kind, which are mostly runs'."""
     others = [kind.columns() for kind in KINDS.values() if kind is not RUN]
     return {
         **dict.fromkeys(("id", "kind", "status", "verdict", "why"), str),
@@ -82,7 +82,7 @@ def _columns_of_runs() -> Columns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a question brought."""
+    """The answer to a query."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -91,7 +91,7 @@ class Answer:
 def ask(
     root: Path, found: Sequence[Stored | Unfinished], sql: str, values: Sequence[object] = ()
 ) -> Answer:
-    """Put a question to the records in `found`, which lie below `root`.
+    """Query the records in `found`, which are below `root`.
 
     `values` stand for ? in `sql`. A mistake in `sql` is a StoreError of one or two lines.
     """
@@ -108,11 +108,11 @@ def ask(
 
 _WRITES: Final = re.compile(r"\s*(copy|export)\b", re.IGNORECASE)
 _FILE: Final = re.compile(r'file \\?"([^"\\]+)')
-"""As DuckDB names it; some of its errors are quoted once more."""
+"""How DuckDB names a file; some of its errors are quoted again."""
 
 
 def refused(sql: str, error: duckdb.Error) -> OSError | StoreError:
-    """What DuckDB's error comes to: the disk's where the question writes, else the question's."""
+    """Return what DuckDB's error means: the disk's where the query writes, else the query's."""
     text = str(error)
     named = _FILE.search(text)
     path = Path(named[1] if named else "the file that COPY names")
@@ -122,7 +122,7 @@ def refused(sql: str, error: duckdb.Error) -> OSError | StoreError:
 
 
 def first_lines(text: str) -> str:
-    """The complaint and its hint, without the picture of the place."""
+    """Return the error and its hint, without the marked query."""
     lines = [line.strip() for line in text.partition("\nLINE ")[0].splitlines()]
     return "; ".join(line.rstrip("!") for line in lines if line)
 
@@ -159,7 +159,7 @@ def _table(
 
 
 def _steps_view(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    """The folder's name is the run's id. Nothing is read before it is asked for."""
+    """Return the view of steps, which is read on demand. The folder's name is the run's id."""
     if not files:
         columns = ", ".join(f"NULL::{_sql_type(kind)} AS {name}" for name, kind in STEPS.items())
         connection.execute(f"CREATE VIEW steps AS SELECT {columns} WHERE false")
@@ -194,5 +194,5 @@ def _common(found: Stored) -> Row:
 
 
 def _utc(stamp: str) -> str:
-    """Without its zone, which is always UTC: times with a zone would need another library."""
+    """Drop the zone, which is always UTC: times with a zone would need another library."""
     return stamp.removesuffix("+00:00").removesuffix("Z")

@@ -1,4 +1,4 @@
-"""Which trace files are meant: one named, those of a folder, those of a run."""
+"""Finds trace files: one by name, those of a folder, those of a run."""
 
 import platform
 import re
@@ -17,17 +17,17 @@ _RANK: Final = re.compile(r"rank[-_]?(\d{1,6})(?!\d)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraceFile:
-    """A trace, and whose it is."""
+    """A trace file, and its rank."""
 
     path: Path
     rank: int | None
-    """As the run's record says, else as the file's name does."""
+    """The rank by the run's record, else by the file's name."""
     doubt: str = ""
     """Why its run is not to be believed."""
 
 
 def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
-    """A file, a folder, or a run by its id (its beginning, its end, or: last) in `root`.
+    """Find a file, a folder's, or a run's by its id (or its beginning or end, or: last) in `root`.
 
     Raises StoreError, which says what was given and what to do, where there is no trace.
     """
@@ -39,19 +39,19 @@ def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
     if path.is_dir():
         return _of_run(path)
     if path.suffix in (".json", ".gz") or "/" in wanted:
-        raise StoreError(f"{wanted}: no such file or folder")
+        raise StoreError(f"{wanted}: there is no such file or folder")
     return _of_run(find(runs_folder(root), wanted))
 
 
 def _in_folder(folder: Path) -> tuple[TraceFile, ...]:
-    """Its own traces, else those of all folders inside; by PyTorch's names, else any JSON."""
+    """Return a folder's own traces, else those of all folders inside; by name, else any JSON."""
     for patterns in (_TRACE, _ANY):
         for deep in (False, True):
             found = [path for one in patterns for path in _matching(folder, one, deep=deep)]
             files = [path for path in found if path.name != RECORD and path.is_file()]
             if files:
                 return _sorted(TraceFile(path=path, rank=_rank(path)) for path in files)
-    raise StoreError(f"{folder}: no traces in it; they are named *.pt.trace.json or .json.gz")
+    raise StoreError(f"{folder} holds no traces; traces are named *.pt.trace.json or .json.gz")
 
 
 def _matching(folder: Path, pattern: str, *, deep: bool) -> Iterable[Path]:
@@ -59,7 +59,7 @@ def _matching(folder: Path, pattern: str, *, deep: bool) -> Iterable[Path]:
 
 
 def _of_run(folder: Path) -> tuple[TraceFile, ...]:
-    """As the record lists them; those of other hosts may not be here."""
+    """Return the traces that the record lists; those of other hosts may not be here."""
     record = load_run(folder)
     if not record.profiled:
         raise StoreError(
@@ -75,13 +75,13 @@ def _of_run(folder: Path) -> tuple[TraceFile, ...]:
         first = record.profiled[0]
         raise StoreError(
             f"{record.id}: its traces are not on {platform.node()}; rank {first.rank} wrote "
-            f"{first.trace} on {first.host}: copy it here, and name the file"
+            f"{first.trace} on {first.host}: copy the file here, and name it"
         )
     return _sorted(there)
 
 
 def _moved(trace: Path, folder: Path) -> Path:
-    """Where the run's folder was moved or copied, its traces were, too."""
+    """Return where a trace is after the run's folder was moved or copied."""
     beside = folder / trace.parent.name / trace.name
     return trace if trace.is_file() else beside
 

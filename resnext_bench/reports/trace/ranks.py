@@ -82,7 +82,7 @@ def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
     if missing:
         first = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         world = max(report.world_size or 0 for report in reports)
-        told.append(f"no trace here of {len(missing)} of {world} ranks: {first}")
+        told.append(f"traces of {len(missing)} of {world} ranks are missing: {first}")
     known = [report.rank for report in reports if report.rank is not None]
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
         told.append(f"several traces are of rank {', '.join(map(str, twice))}")
@@ -112,12 +112,14 @@ def _matched(talks: Sequence[Collectives]) -> tuple[list[CollectiveRow], list[st
     if len(talking) < 2:
         return [], []
     if len({one.names for one in talking}) > 1 or len(talking) < len(talks):
-        return [], ["ranks have different collectives: waiting and transfer cannot be told apart"]
+        return [], ["ranks have different collectives: waiting and transfer cannot be separated"]
     start = np.array([one.start for one in talking])
     end = np.array([one.end for one in talking])
     transfer = np.maximum(end.min(axis=0) - start.max(axis=0), 0)
     if (end.min(axis=0) < start.max(axis=0)).any():
-        note = "clocks of the ranks differ by more than a collective: transfer is told as 0 there"
+        note = (
+            "clocks of the ranks differ by more than a collective takes: its transfer is shown as 0"
+        )
         return _rows(talking, start, end, transfer), [note]
     return _rows(talking, start, end, transfer), []
 

@@ -179,20 +179,26 @@ def _warnings(analysis: Analysis) -> Iterator[str]:
     others = sorted(set(trace.device.device.tolist()) - {analysis.device})
     if others:
         told = ", ".join(str(one) for one in others[:8])
-        yield f"this is of device {analysis.device}, which worked most; left out: {told}"
+        yield (
+            f"this report is on device {analysis.device}, which did most of the work; left out: "
+            f"{told}"
+        )
     if not found.marked:
         yield (
             "no steps are marked (ProfilerStep#N): the time from the first work to the last is "
-            "taken as one; call profiler.step() after each step"
+            "taken as one step; call profiler.step() after each step"
         )
     elif not found.count:
-        yield "no step has work in the trace: nothing can be told of where its time went"
+        yield "no step has work in the trace: it is not possible to say where its time went"
     if found.missing > MISSING:
         yield (
-            f"up to {found.missing:.0%} of a step's launches have no kernel in the trace, in every "
-            "step: idle time is told too long"
+            f"in every step, up to {found.missing:.0%} of the launches have no kernel in the "
+            "trace: the idle time shown is too long"
         )
     if trace.on_device and (analysis.links.launch < 0).all():
-        yield "no launches are in the trace: work counts for the step in which it ran"
+        yield "there are no launches in the trace: work is assigned to the step in which it ran"
     if trace.resolution_ns > 1:
-        yield f"time stamps resolve {trace.resolution_ns:,.0f} ns: short kernels are told roughly"
+        yield (
+            f"time stamps have a resolution of {trace.resolution_ns:,.0f} ns: times of short "
+            "kernels are rough"
+        )

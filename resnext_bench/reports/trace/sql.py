@@ -37,7 +37,7 @@ _KINDS: Final = ("operator", "annotation", "launch", "kernel", "copy", "fill")
 
 
 def ask(analyses: Iterable[Analysis], sql: str) -> Answer:
-    """Put a question to the tables; a mistake in it is a StoreError of a line or two."""
+    """Query the tables; a mistake in the query is a StoreError of a line or two."""
     with duckdb.connect() as connection:
         _fill(connection, analyses)
         try:

@@ -121,7 +121,7 @@ def told_percent(percent: float) -> float | None:
 
 
 def effects_of(pairs: Sequence[Pair]) -> Effects:
-    """Return what sessions say; those from before the total was told have the middle step alone."""
+    """Return what sessions say; those from before the total was told have the median step alone."""
     totals = [pair.log_ratio for pair in pairs]
     middles = [
         pair.log_ratio if pair.middle_log_ratio is None else pair.middle_log_ratio for pair in pairs
@@ -225,7 +225,7 @@ def _common_drift(valid: Sequence[Pair]) -> str:
     a, b = (float(np.mean([each[side] for each in sides])) for side in (0, 1))
     if abs(a - b) <= ALIKE * max(abs(a), abs(b)):
         moved = f"{found.drift_percent:+.1f} %"
-        return f"step times move by {moved} within a session, of both sides alike"
+        return f"step times of both sides move alike by {moved} within a session"
     return f"step times move within a session: those of a by {a:+.1f} %, those of b by {b:+.1f} %"
 
 

@@ -29,7 +29,7 @@ class Measured:
     log_ratio: float
     """Of all steps together."""
     middle_log_ratio: float
-    """Of the middle step."""
+    """Of the median step."""
     blocks_ms: tuple[Both, ...]
     step_ms: Both
     middle_ms: Both

@@ -30,7 +30,7 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
     if few:
         return Judged(
             word="can't tell",
-            why=f"sessions that count: {few}; each side needs {FEWEST} at least",
+            why=f"sessions that count: {few}; each side needs at least {FEWEST}",
             decision=None,
             order_effect=None,
             phases={},

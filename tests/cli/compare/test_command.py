@@ -40,7 +40,7 @@ LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=20, pairs=10, blo
         ("--max-minutes", "inf", "a number from 0.1 to 10,000"),
         ("--blocks", "3", "a whole number from 4 to 1,000"),
         ("--blocks", "many", "a whole number from 4"),
-        ("--blocks", "11", "must be even, as blocks are played a b, b a"),
+        ("--blocks", "11", "must be even; blocks alternate a b, b a"),
         ("--block-steps", "1", "a whole number from 2 to 100,000"),
         ("--design", "trio", "choose from auto, duet, relaunch"),
     ],
@@ -142,7 +142,7 @@ def test_a_line_for_each_session(capsys: pytest.CaptureFixture[str]) -> None:
     assert told[:3] == [
         "session 1, duet too few sessions so far to say anything",
         "session 2, duet does not count: a: the loss is not finite",
-        "session 3, duet b +0.00 % too uncertain yet to say more",
+        "session 3, duet b +0.00 % too uncertain so far to say more",
     ]
     assert re.fullmatch(
         r"session 4, duet b \+5\.13 % 99\.8 % interval \+\d\.\d\d to \+\d\.\d\d", told[3]

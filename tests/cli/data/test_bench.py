@@ -65,13 +65,13 @@ def test_settings_of_a_request() -> None:
         ("--loader-threads", "0", "--loader-threads 0: a whole number"),
         ("--pipeline", "ffcv", "--pipeline ffcv: choose from dali, torchvision"),
         ("--decode", "gpu", "--decode gpu: choose from cpu, mixed"),
-        ("--decode", "mixed", "--decode mixed: no pipeline"),
+        ("--decode", "mixed", "--decode mixed: none"),
         (
             "--chart",
             "x.pdf",
             "--chart x.pdf: give a file name that ends in one of .html, .svg, .png",
         ),
-        ("--chart", "/no/such/x.png", "no such folder: /no/such"),
+        ("--chart", "/no/such/x.png", "there is no folder /no/such"),
         ("--chart", "/proc/x.html", "--chart /proc/x.html: cannot be written: No such file"),
         ("--batch-size", "auto", "--batch-size auto: a whole number"),
         ("--image-size", "7", "--image-size 7: a whole number from 32"),
@@ -139,6 +139,6 @@ def test_an_image_that_is_gone_is_told_before_measuring(
 ) -> None:
     assert under_test._sizes(data) == [3, 5]
     (tmp_path / "1.jpg").unlink()
-    with pytest.raises(UsageError, match=r"cannot read .*1.jpg any more: No such file"):
+    with pytest.raises(UsageError, match=r".*1.jpg can no longer be read: No such file"):
         bench_command(GIVEN)
     sweep.assert_not_called()

@@ -45,7 +45,7 @@ def test_tar_files(
     for words in (
         "good samples",
         "1 tar file",
-        "beside the shards",
+        "next to the shards",
         "a.tar: 3.png (SVG)",
         "1 piece",
     ):
@@ -72,5 +72,5 @@ def test_records(
     write_records(root / "train-00000-of-00001", [example(picture("JPEG"), 1)] * 2)
     assert checked(root, monkeypatch, json=False) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "1 TFRecord file; class numbers begin at 1 in the shards" in text
+    assert "1 TFRecord file; class numbers in the shards begin at 1" in text
     assert "All good" in text

@@ -124,8 +124,8 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
     ):
         assert part in out
     assert " ".join(out.split()).endswith(
-        "4 of 9 bad; run stops at 2, or leaves out as many with --bad-files skip; it passes over 2,"
-        " where no regular file is"
+        "4 of 9 bad; run stops at 2, or leaves them out with --bad-files skip; it passes over "
+        "2that are not regular files"
     )
     assert "from before" not in out
     assert "7 of all known from before" in typed("check", folder, "--no-read")[1]

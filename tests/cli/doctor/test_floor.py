@@ -42,8 +42,8 @@ def test_both_designs_side_by_side(
     }
     assert [one.strip() for one in rows["sessions"]] == ["3, 1 invalid", "4"]
     assert [one.strip() for one in rows["noise of a session (sd)"]] == ["1.01 %", "1.42 %"]
-    assert rows["sessions to tell 2 %*"][0].strip() == "10"
-    assert "at the last look of a compare of at most so many sessions" in " ".join(out.split())
+    assert rows["sessions to detect 2 %*"][0].strip() == "10"
+    assert "at the last look of a compare with at most this many sessions" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
 
 

@@ -41,7 +41,7 @@ def test_list_as_json(typed: Typed) -> None:
 
 def test_what_does_not_take_such_images_is_named(typed: Typed) -> None:
     out = " ".join(typed("list", "--image-size", "300")[1].split())
-    assert "Not for 300 px: alexnet, alexnet_ungrouped" in out
+    assert "Not available for 300 px: alexnet, alexnet_ungrouped" in out
     assert "Not for" not in typed("list")[1]
 
 
@@ -94,7 +94,7 @@ def test_floors(wide: Typed) -> None:
     [
         (
             ("--device", "h200"),
-            "ReLU, batch norm and addition are 62 % of this floor",
+            "ReLU, batch norm and addition are 62 % of this time",
         ),
         (("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32"), "Products are "),
     ],
@@ -102,7 +102,7 @@ def test_floors(wide: Typed) -> None:
 def test_what_floors_come_to(wide: Typed, device: tuple[str, ...], words: str) -> None:
     out = " ".join(wide("roofline", "resnext50_32x4d", *device)[1].split())
     assert words in out
-    assert "A floor is the least time that a kernel can take" in out
+    assert "A roofline bound is the least time that a kernel can take" in out
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_no_name_of_a_layer_is_cut(wide: Typed, name: str, batch: str) -> None:
 
 def test_floors_name_the_form(typed: Typed) -> None:
     asked = ("roofline", "resnext50_32x4d", "--device", "h200", "--form", "a")
-    assert "floors of resnext50_32x4d, form (a), on NVIDIA H200" in typed(*asked)[1]
+    assert "roofline of resnext50_32x4d, form (a), on NVIDIA H200" in typed(*asked)[1]
     found = json.loads(typed(*asked, "--json")[1])
     assert found["form"] == "a"
     assert found["mfu_percent"] == pytest.approx(100 * found["products_ms"] / found["step_ms"])
@@ -149,7 +149,7 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
     ("words", "told"),
     [
         (("show", "alexnett"), "NAME: unknown model 'alexnett'; did you mean alexnet?"),
-        (("show", "alexnet", "--form", "a"), "--form a: alexnet has no blocks of ResNeXt"),
+        (("show", "alexnet", "--form", "a"), "--form a: alexnet has no ResNeXt blocks"),
         (("show", "resnet50", "--form", "d"), "--form d: a, b, c are allowed"),
         (("show", "alexnet", "--image-size", "224"), "takes images of 227 to 258 pixels, not 224"),
         (("show", "resnet50", "--image-size", "x"), "--image-size x: "),
@@ -161,14 +161,14 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("roofline", "resnet50", "--device", "h20"), "did you mean h200?"),
         (
             ("roofline", "resnet50", "--device", "v100", "--dtype", "bf16"),
-            "--dtype bf16: NVIDIA V100 SXM2 has fp32, fp16 alone",
+            "--dtype bf16: NVIDIA V100 SXM2 has only fp32, fp16",
         ),
         (
             ("roofline", "resnet50", "--device", "h200", "--tflops", "1e300"),
             "--tflops 1e300: a num",
         ),
-        (("show", "timm/resnet50"), "NAME timm/resnet50: only networks of our own"),
-        (("show", "timm:resnet50"), "NAME timm:resnet50: only networks of our own"),
+        (("show", "timm/resnet50"), "NAME timm/resnet50: only this program's own networks"),
+        (("show", "timm:resnet50"), "NAME timm:resnet50: only this program's own networks"),
         (
             ("roofline", "resnet50", "--device", "h200", "--dtype", "int8"),
             "choose from fp32,",

@@ -57,7 +57,7 @@ def test_a_plan_needs_no_cores(typed: Typed, monkeypatch: pytest.MonkeyPatch) ->
     ) in out
     code, out, err = typed(*PLAIN, "--nodes", 16)
     assert code == 5
-    assert "each rank needs its own; lower --nodes or --nproc-per-node" in err
+    assert "may be used here; lower --nodes or --nproc-per-node" in err
 
 
 def test_what_this_machine_lacks_is_in_json(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_plan_needs_no_gpu_for_each_rank(typed: Typed, monkeypatch: pytest.Mon
     )
     code, out, _ = typed(*PLAIN, "--nproc-per-node", 8, "--dry-run")
     assert code == 0
-    assert "could not run it: --nproc-per-node 8: only 1 GPU here" in out
+    assert "cannot run it: --nproc-per-node 8: only 1 GPU here" in out
     code, _, err = typed(*PLAIN, "--nproc-per-node", 8)
     assert code == 5
     assert "only 1 GPU here; give at most 1 (" in err

@@ -69,7 +69,7 @@ def test_what_is_for_runs_says_what_it_is(typed: Typed, arguments: tuple[str, ..
 
 def test_it_is_tagged_and_removed(typed: Typed, root: Path) -> None:
     typed("tag", TALLY_ID, "base")
-    assert f"{TALLY_ID} stays: tagged base" in typed("prune", "--status", "odd", "--yes")[2]
+    assert f"{TALLY_ID} is kept: tagged base" in typed("prune", "--status", "odd", "--yes")[2]
     typed("tag", TALLY_ID, "base", "--remove")
     assert typed("prune", "--status", "odd", "--yes")[1] == f"{TALLY_ID}\n"
     assert [folder.name for folder in root.iterdir()] == [RUN_ID]

@@ -60,7 +60,7 @@ def test_the_difference_of_two_runs(typed: Typed) -> None:
     assert found["figures_a"] == found["figures_b"]
     _, out, _ = typed("diff", RUN_ID, OTHER)
     assert "+0.0 %" in out
-    assert "this is no verdict" in " ".join(out.split())
+    assert "this is not a verdict" in " ".join(out.split())
 
 
 def test_no_difference(typed: Typed, root: Path) -> None:
@@ -68,8 +68,8 @@ def test_no_difference(typed: Typed, root: Path) -> None:
     (root / twin).mkdir()
     runs.save(root / twin, made_record(id=twin))
     _, out, _ = typed("diff", RUN_ID, twin)
-    assert "The configurations are the same." in out
-    assert "Machine, software and commit are the same." in out
+    assert "The configurations are identical." in out
+    assert "Machine, software and commit are identical." in out
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_no_difference(typed: Typed, root: Path) -> None:
         (("diff", RUN_ID, COMPARISON_ID), "is a comparison, not a run"),
         (("diff", RUN_ID, "nothing"), "no run 'nothing'"),
         (("query", "selct"), 'syntax error at or near "selct"'),
-        (("query", ""), "no question"),
+        (("query", ""), "the query is empty"),
         (("list", "--limit", "none"), "--limit none: a whole number of at least 1 is needed"),
         (("list", "--where", "models = 'x'"), "--where models = 'x'"),
         (("tag", RUN_ID, "two words"), "tag 'two words'"),
         (("tag", RUN_ID, "base", "--remove"), "has no tag 'base'; it has none"),
-        (("prune",), "say which runs"),
-        (("prune", "--keep", "3"), "say which runs"),
+        (("prune",), "choose the runs"),
+        (("prune", "--keep", "3"), "choose the runs"),
         (("prune", "--status", "ok", "--keep", "-1"), "--keep -1: a whole number of at least 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -137,8 +137,8 @@ def test_pruning_shows_first_and_removes_when_told(typed: Typed, root: Path) -> 
     code, out, err = typed("prune", "--before", "2027-01-01")
     assert code == 0
     assert out.split() == sorted([RUN_ID, COMPARISON_ID])
-    assert f"{OTHER} stays: tagged base" in err
-    assert "nothing was removed: add --yes" in err
+    assert f"{OTHER} is kept: tagged base" in err
+    assert "nothing was removed yet: add --yes" in err
     assert len(list(root.iterdir())) == 3
     code, out, err = typed("prune", "--before", "2027-01-01", "--yes")
     assert "removed 2 runs" in err

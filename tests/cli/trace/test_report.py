@@ -36,7 +36,7 @@ def test_one_trace(typed: Typed, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     for word in ("where a step goes", "exposed communication", "idle by cause", "the first 1 of 2"):
         assert word in out
-    assert "ranks, ms in a step" not in out
+    assert "ranks, ms per step" not in out
 
 
 def test_json_alone(typed: Typed, tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "rank2.pt.trace.json.gz").write_bytes(b"")
     code, out, _ = typed("report", tmp_path)
     assert code == 0
-    assert "2 ranks, ms in a step" in out
+    assert "2 ranks, ms per step" in out
     assert "last to arrive" in out
     assert "the file is empty (0 bytes)" in out
-    assert "no trace here of 1 of 3 ranks: 2" in out
+    assert "traces of 1 of 3 ranks are missing: 2" in out
     assert "rank 1 of 3" in out, "the slowest is told in full"
     assert "rank 0 of 3" in typed("report", tmp_path, "--rank", "0")[1]
     told = json.loads(typed("report", tmp_path, "--json")[1])
@@ -77,7 +77,7 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("report", "missing.json"), "missing.json: no such file or folder"),
+        (("report", "missing.json"), "missing.json: there is no such file or folder"),
         (("report", "{trace}", "--top", "0"), "--top 0: a whole number of at least 1 is needed"),
         (
             ("report", "{trace}", "--rank", "7"),
@@ -89,8 +89,8 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("query", "{trace}", "SELECT 1", "--export", "csv"), "give a question"),
         (("query", "{trace}", "--export", "xlsx"), "--export xlsx: choose from parquet, csv"),
         (("query", "{trace}", "SELECT x FROM kernels"), 'Referenced column "x" not found'),
-        (("report", "{folder}"), "no traces in it"),
-        (("open", "{folder}"), "no traces in it"),
+        (("report", "{folder}"), "holds no traces"),
+        (("open", "{folder}"), "holds no traces"),
         (("open", "{trace}", "--with", "x"), "--with x: choose from perfetto, tensorboard"),
         (("open", "{trace}", "--port", "x"), "--port x: a whole number from 0"),
         (

@@ -51,7 +51,7 @@ def test_the_reason_stands_in_the_first_line() -> None:
     pairs = scripts(log(0.92), 10 * ONE_PERCENT, 4 * ONE_PERCENT)
     record = made_comparison(pairs, "relaunch")
     assert verdict_line(record).startswith(
-        "can't tell b from a: a step of a has 857 page faults more"
+        "can't tell b from a: a step of a has 857 more page faults"
     )
     (advice,) = what_to_do(record)
     assert advice.startswith("what would help: ")

@@ -123,7 +123,7 @@ def ahead(cost: Estimate) -> Attribution:
 
 def test_a_loader_that_is_ahead_and_costs_something() -> None:
     text = shown(ahead(estimate(4.0)))
-    assert "In part: it is ahead (800 images/s against 200 that training alone takes)" in text
+    assert "In part: it is ahead (800 images/s, and training alone takes 200)" in text
     assert "yet loading makes a step 5.0 % longer" in text
     assert "The loader alone would feed a model up to 4 times as fast." in text
     assert "Contention:" not in text, "at rest for most of a step"
@@ -142,14 +142,14 @@ def test_as_fast_as_training() -> None:
 
 def test_what_cannot_be_told_is_not_told() -> None:
     text = shown(made(bound="unsure", cost_ms=estimate(4.0, 40.0)))
-    assert "Is it the loader? That cannot be told yet: it makes 160 images/s" in text
-    assert "at most 55.0 % longer. More --attribution-rounds would tell." in text
+    assert "Is it the loader? Can't tell yet: it delivers 160 images/s" in text
+    assert "at most 55.0 % longer. Give more --attribution-rounds." in text
 
 
 def test_a_loader_makes_no_step_shorter() -> None:
     text = shown(ahead(estimate(-4.0)))
     assert "No: it is ahead" in text
-    assert "beside it a step came out 5.0 % shorter, which is no loader's doing" in text
+    assert "with it a step was 5.0 % shorter, which the loader cannot have caused" in text
 
 
 def test_a_model_that_is_slow_still() -> None:
@@ -163,7 +163,7 @@ def test_a_model_that_is_slow_still() -> None:
         made(predictions=(hindered,))
     )
     unsure = msgspec.structs.replace(first, loader_bound=None)
-    assert "(140 to 150); whether the loader bounds it cannot be told." in shown(
+    assert "(140 to 150); it can't be told whether it would be loader-bound." in shown(
         made(predictions=(unsure,))
     )
 

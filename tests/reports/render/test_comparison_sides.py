@@ -107,7 +107,10 @@ def test_stored_runs_show_their_sessions() -> None:
         (
             7,
             "",
-            "can't tell b from a; about 7 more sessions of each side would tell (a rough guess)",
+            (
+                "can't tell b from a; about 7 more sessions of each side would be enough (a rough "
+                "estimate)"
+            ),
         ),
         (None, "there is 1 of a", "can't tell b from a: there is 1 of a"),
     ],

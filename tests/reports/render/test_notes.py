@@ -16,7 +16,7 @@ from resnext_bench.reports.schema.notes import Found, NoteKind, note
 
 LOST = {"percent": 12.4, "others": 12.4, "steal": 0.0}
 TWO = {"count": 2, "first": "aux.b"}
-REST = "gradients of zero, or too small to change a value, as of a bias before a norm"
+REST = "gradients are zero, or too small to change a value, like those of a bias before a norm"
 SUM = {"steps": 60, "sum_s": 6e-4, "lasted_s": 0.9}
 CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
@@ -33,8 +33,8 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "nothing_trained",
         {"rank": 0, "trained": 2, "by_decay": True, "first": "fc.w"},
         (
-            "rank 0: weight decay alone changed its 2 parameters, whose gradients are zero "
-            "(fc.w …): nothing was trained"
+            "rank 0: only weight decay changed its 2 parameters, whose gradients are zero (fc.w "
+            "…): nothing was trained"
         ),
     ),
     (
@@ -48,11 +48,15 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "rank 0: batches repeat (7 distinct, at least 8 expected)",
     ),
     ("ranks_differ", {}, "the ranks' parameters differ: their gradients were not reduced"),
-    ("parameters_unused", TWO, "2 parameters get no gradient: the loss ignores them (aux.b …)"),
+    (
+        "parameters_unused",
+        TWO,
+        ("2 parameters get no gradient, as the loss does not depend on them (aux.b …)"),
+    ),
     (
         "parameters_unused",
         {"count": 1, "first": "b"},
-        "1 parameter gets no gradient: the loss ignores them (b)",
+        "1 parameter gets no gradient, as the loss does not depend on them (b)",
     ),
     (
         "parameters_idle",
@@ -62,7 +66,7 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
         "parameters_decayed",
         {"count": 2, "names": ("a", "b")},
-        f"2 parameters changed by weight decay alone (a, b): {REST}",
+        f"2 parameters were only changed by weight decay (a, b): {REST}",
     ),
     (
         "parameters_frozen",
@@ -125,27 +129,27 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
         "reasons_untold",
         {},
-        "the driver does not report what holds clocks down: throttling would go unseen",
+        "the driver does not report what holds clocks down: throttling would go unnoticed",
     ),
     (
         "gpus_unwatched",
         {"window_s": 1.25},
-        "the GPUs were not watched: no answer of NVML in 1.2 s of window",
+        "the GPUs were not watched: NVML did not answer during the window of 1.2 s",
     ),
     (
         "gpus_partly_watched",
         {"watched": 1, "devices": 2},
-        "1 of 2 GPUs were watched: throttling of others would go unseen",
+        "only 1 of 2 GPUs were watched: throttling of the others would go unnoticed",
     ),
     (
         "unchecked",
         {},
-        "nothing checked that it trained, nor who had the cores: its ranks did not end",
+        "neither training nor the use of the cores was checked, as its ranks did not finish",
     ),
     (
         "host_clock",
         {},
-        "times are the host's, which runs ahead of a GPU: those of the GPU were lost",
+        "times are the host's, which runs ahead of the GPU: the GPU's own times were lost",
     ),
     ("unsteady", {"why": "never steady: +0.1 % a step"}, "never steady: +0.1 % a step"),
     ("waiting_side_busy", {"percent": 1.6}, "the waiting side used 1.6 % of its cores"),
@@ -153,8 +157,8 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "hurried",
         {"percent": 50.0},
         (
-            "steps in blocks took 50 % less than without pauses: does a loader work on while its "
-            "side waits? (--design relaunch has no pauses)"
+            "steps in blocks took 50 % less than without pauses: does a loader keep working while "
+            "its side waits? (--design relaunch has no pauses)"
         ),
     ),
     ("relaunched", {"why": "memory is short"}, "relaunched, as memory is short"),
@@ -168,32 +172,32 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "blocks_unfit",
         {"periods": (3,), "steps": 5, "wanted": 6},
         (
-            "slow steps come every 3 steps, and blocks of 5 do not hold whole periods: "
-            "--block-steps 6 would"
+            "slow steps come every 3 steps, and blocks of 5 do not hold whole periods: use "
+            "--block-steps 6"
         ),
     ),
     (
         "steps_too_short",
         SUM,
         (
-            "all 60 steps add up to 600 µs of a launch that took 0.9 s: are they ns? (if they are, "
-            "let it take more steps)"
+            "all 60 steps add up to 600 µs of a launch that took 0.9 s: are they in ns? (if so, "
+            "let the script take more steps)"
         ),
     ),
     (
         "steps_too_long",
         SUM | {"sum_s": 600.0},
         (
-            "all 60 steps add up to 600 s of a launch that took 0.9 s: are they ns, one line a "
-            "step, of one rank?"
+            "all 60 steps add up to 600 s of a launch that took 0.9 s: are they in ns, one line "
+            "per step, from one rank?"
         ),
     ),
     (
         "steps_exceed_launch",
         {},
         (
-            "the steps add up to more than the launch took: are they ns, one line a step, and does "
-            "only one process write them?"
+            "the steps add up to more than the launch took: are they in ns, one line per step, "
+            "and does only one process write them?"
         ),
     ),
     (
@@ -207,7 +211,7 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
         "clock_too_coarse",
         {"tick_ns": 10, "percent": 100.0, "lengths": 1, "margin": 2.0},
-        "all steps are equally long: the clock is too coarse for a margin of 2 %",
+        "all steps have the same length: the clock is too coarse for a margin of 2 %",
     ),
     (
         "sides_in_other_units",
@@ -222,8 +226,8 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
             "all in ns?"
         ),
     ),
-    ("others_busy", {"percent": 31.4}, "others had 31 % of the cores"),
-    ("told", {"text": "the model gives {1,000} logits"}, "the model gives {1,000} logits"),
+    ("others_busy", {"percent": 31.4}, "other processes had 31 % of the cores"),
+    ("told", {"text": "the model returns {1,000} logits"}, "the model returns {1,000} logits"),
 ]
 
 
@@ -269,7 +273,7 @@ def test_a_pair_holds_the_facts_and_the_sentences() -> None:
 def test_notes_of_many_sessions_name_them(numbers: tuple[int, ...], which: str) -> None:
     found = [OfKind(first=note("others_busy", "a", percent=9.0), sessions=numbers)]
     do = "does" if len(numbers) == 1 else "do"
-    assert of_sessions(found) == [f"{which}: a: others had 9 % of the cores"]
+    assert of_sessions(found) == [f"{which}: a: other processes had 9 % of the cores"]
     assert of_lost_sessions(found) == [
-        f"{which} {do} not count: a: others had 9 % of the cores",
+        f"{which} {do} not count: a: other processes had 9 % of the cores",
     ]

@@ -132,7 +132,7 @@ def test_slow_steps_and_what_lies_between_the_parts() -> None:
     slow = SlowSteps(every=None, slow=4, steps=40, slow_ms=1250.0, cost_percent=19.46)
     text = shown(made_record(figures=made_figures(step_ms_mean=510.0, slow=slow)), 120)
     assert (
-        "slow steps 10 % of the steps take 1,250 ms, irregularly, "
+        "slow steps 10 % of the steps take 1,250 ms, at irregular intervals, "
         "which makes all steps together 19.5 % longer"
     ) in text
     assert "other 10.0 ms 2.0 %" in text
@@ -372,7 +372,7 @@ def test_what_the_profiler_cost_and_where_its_traces_are() -> None:
     figures = made_figures(step_ms_mean=100.0)
     record = made_record(profiled=traces, figures=figures)
     text = shown(record)
-    assert "3 more steps, 1.20 x the time of timed ones; 2 traces, 2.0 MiB" in text
+    assert "3 more steps, 1.20 x as long as timed ones; 2 traces, 2.0 MiB" in text
     assert "tensorboard --logdir /r/p" in text
     assert "profiled" not in shown(made_record())
 
@@ -409,16 +409,16 @@ COST = Cost(
 def test_what_the_network_costs() -> None:
     text = shown(made_record(cost=COST))
     assert "MFU 18.4 % of 1,979 TFLOP/s (989.4 TFLOP/s of bf16 each, its data sheet)" in text
-    assert "GiB a rank (resident set; tensors alone 12.35 by calculation)" in text
+    assert "GiB per rank (resident set; tensors alone 12.35 by calculation)" in text
     on_gpu = shown(made_record(cost=COST, resolved=made_config(device="cuda")))
-    assert "GiB a rank (allocated; 12.35 by calculation)" in on_gpu
-    assert "network 25,028,904 parameters, 25.15 GFLOP an image" in text
+    assert "GiB per rank (allocated; 12.35 by calculation)" in on_gpu
+    assert "network 25,028,904 parameters, 25.15 GFLOP per image" in text
     assert "form" not in text
 
 
 def test_a_form_is_told() -> None:
     text = shown(made_record(cost=COST, resolved=made_config(form="a")))
-    assert "25.15 GFLOP an image, form (a)" in text
+    assert "25.15 GFLOP per image, form (a)" in text
 
 
 def test_where_little_is_known_little_is_said() -> None:

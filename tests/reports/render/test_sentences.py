@@ -33,10 +33,10 @@ def unsure(
 @pytest.mark.parametrize(
     ("count", "more", "told"),
     [
-        (13, 7, "about 7 more sessions (≈ 7.0 min) would tell"),
-        (13, 1, "about 1 more session (≈ 60 s) would tell"),
-        (8, 7, "about 7 more sessions (≈ 7.0 min, a rough guess) would tell"),
-        (13, 130, "about 130 more sessions (≈ 2.2 h) would tell"),
+        (13, 7, "about 7 more sessions (≈ 7.0 min) would be enough"),
+        (13, 1, "about 1 more session (≈ 60 s) would be enough"),
+        (8, 7, "about 7 more sessions (≈ 7.0 min, a rough estimate) would be enough"),
+        (13, 130, "about 130 more sessions (≈ 2.2 h) would be enough"),
     ],
 )
 def test_how_many_more_would_tell_and_how_long_they_take(count: int, more: int, told: str) -> None:
@@ -45,8 +45,10 @@ def test_how_many_more_would_tell_and_how_long_they_take(count: int, more: int, 
 
 def test_sessions_that_do_not_count_take_time_too() -> None:
     record = unsure(10, 6, invalid=2, duration_s=1200.0, minutes=20.0, sessions=26)
-    assert "6 more sessions (≈ 10 min) would tell" in verdict_line(record)
-    assert what_to_do(record) == ("to tell: compare again with --max-minutes 30 (≈ 27 min)",)
+    assert "6 more sessions (≈ 10 min) would be enough" in verdict_line(record)
+    assert what_to_do(record) == (
+        "to get a verdict: compare again with --max-minutes 30 (≈ 27 min)",
+    )
 
 
 SLOW = SlowSteps(every=4, slow=250, steps=1000, slow_ms=60.0, cost_percent=124.3)
@@ -70,22 +72,22 @@ def test_all_steps_and_the_middle_one_in_the_first_line() -> None:
     twice, same, third = log(2.24), around(0, 0.001), around(log(1.03), 0.002)
     assert story(third, third) == "b is slower than a: a step takes 3 % longer"
     assert story(around(twice, 0.01), same, slow=(None, SLOW)) == (
-        "b is slower than a: all steps together take 124 % longer; the middle step is the same: "
+        "b is slower than a: all steps together take 124 % longer; the median step is the same: "
         "every 4th step of b takes 60.0 ms"
     )
     assert story(around(-twice, 0.01), same, slow=(SLOW, None)) == (
-        "b is faster than a: all steps together take 55.4 % less time; the middle step is the "
+        "b is faster than a: all steps together take 55.4 % less time; the median step is the "
         "same: every 4th step of a takes 60.0 ms"
     )
     hardly = msgspec.structs.replace(SLOW, cost_percent=1.2)
     assert "of b" not in story(around(-twice, 0.01), same, slow=(SLOW, hardly))
-    assert story(around(twice, 0.01), third).endswith("; the middle step takes 3 % longer")
+    assert story(around(twice, 0.01), third).endswith("; the median step takes 3 % longer")
     carried = story(list(log(1.03) + SPIKY), third)
     assert carried.startswith(
-        "b is slower than a: the middle step takes 3 % longer; all steps together scatter more (-"
+        "b is slower than a: the median step takes 3 % longer; all steps together scatter more (-"
     )
-    assert story(around(0, 0.001), third).startswith("b and a are the same, within ±2 %; the mid")
-    unsure = "can't tell b from a: the middle step is the same, but all steps together scatter too"
+    assert story(around(0, 0.001), third).startswith("b and a are the same, within ±2 %; the med")
+    unsure = "can't tell b from a: the median step is the same, but all steps together scatter too"
     assert story(list(SPIKY), same).startswith(unsure)
 
 
@@ -98,7 +100,7 @@ def test_all_steps_and_the_middle_one_in_the_first_line() -> None:
     ],
 )
 def test_the_options_that_must_be_raised(record: Comparison, advice: str) -> None:
-    assert what_to_do(record) == (f"to tell: compare again with {advice}",)
+    assert what_to_do(record) == (f"to get a verdict: compare again with {advice}",)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +113,14 @@ def test_two_sessions_say_nothing_of_how_many_it_takes(sessions: int, options: s
 
 
 QUIETER = (
-    "fewer sessions tell on a quieter machine (see resnext-bench doctor), or with a larger --margin"
+    "fewer sessions are enough on a quieter machine (see resnext-bench doctor), or with a "
+    "larger --margin"
 )
 
 
 def test_where_it_would_take_long_fewer_sessions_are_thought_of() -> None:
     assert what_to_do(unsure(13, 70)) == (
-        "to tell: compare again with --max-sessions 83 --max-minutes 92 (≈ 83 min)",
+        "to get a verdict: compare again with --max-sessions 83 --max-minutes 92 (≈ 83 min)",
         QUIETER,
     )
 
@@ -133,7 +136,7 @@ SCRIPT = Side(given="python train.py", command=("python", "train.py"))
 @pytest.mark.parametrize(
     ("count", "more", "changes", "words"),
     [
-        (26, 1583, {}, "says what disturbs this one); or a larger change, or a larger --margin"),
+        (26, 1583, {}, "shows what disturbs this one); or a larger change, or a larger --margin"),
         (26, 201, {"design": "relaunch"}, "turns block by block (--design duet); or a larger"),
         (4, 41, {"a": SCRIPT}, "a longer script; or a larger change"),
         (4, 41, {"a": SCRIPT, "design": "relaunch"}, "(call resnext_bench.step() after each step)"),
@@ -144,9 +147,9 @@ def test_sessions_without_end_are_no_advice(
     count: int, more: int, changes: dict[str, Any], words: str
 ) -> None:
     record = unsure(count, more, **changes)
-    assert verdict_line(record).endswith("too much for more of them to tell")
+    assert verdict_line(record).endswith("too much for more of them to help")
     (advice,) = what_to_do(record)
-    assert advice.startswith("what would help: a quieter machine (resnext-bench doctor says")
+    assert advice.startswith("what would help: a quieter machine (resnext-bench doctor shows")
     assert words in advice
     assert not any(figure.isdigit() for figure in verdict_line(record) + advice)
 
@@ -165,9 +168,9 @@ def test_no_advice_for_what_was_not_measured() -> None:
     [
         ("told", {"verdict": "slower"}, "the verdict was certain, after 13 min"),
         ("told", {"verdict": "never steady"}, "more sessions would change nothing, after 13 min"),
-        ("sessions", {}, "--max-sessions 13 reached, after 13 min"),
+        ("sessions", {}, "--max-sessions 13 is reached, after 13 min"),
         ("sessions", {"sessions": 14, "invalid": 5}, "18 sessions taken, 5 of which do not count"),
-        ("minutes", {"minutes": 12.5, "sessions": 26}, "--max-minutes 12.5 over, after 13 min"),
+        ("minutes", {"minutes": 12.5, "sessions": 26}, "--max-minutes 12.5 is over, after 13 min"),
         ("invalid", {"invalid": 8}, "8 of 21 sessions do not count, after 21 min"),
     ],
 )

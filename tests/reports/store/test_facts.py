@@ -32,7 +32,7 @@ def test_boards_that_are_not_alike() -> None:
     mixed = on(made_board(), made_board(power_limit_w=650.5, ecc=None))
     assert environment(on(made_board()), mixed) == {
         "GPU power limit": ("700 W", "700 W, 650 W"),
-        "GPU ECC": ("on", "on, not told"),
+        "GPU ECC": ("on", "on, not reported"),
     }
 
 

@@ -77,7 +77,7 @@ def test_oldest_first_and_bad_ones_reported(tmp_path: Path) -> None:
     assert isinstance(first, Record)
     assert isinstance(third, Record)
     assert (first.id, third.id) == (FIRST, THIRD)
-    why = "no record: running, or killed before its end"
+    why = "there is no record: it is still running, or was killed"
     assert unfinished == Unfinished(id=SECOND, why=why)
     assert isinstance(damaged, Unfinished)
     assert "record.json is not a record" in damaged.why
@@ -125,7 +125,7 @@ def test_find(tmp_path: Path, wanted: str, found: str) -> None:
     [
         ("20260301", f"run '20260301' is ambiguous: {FIRST}, {SECOND}; give more of the id"),
         ("20260302-090000-resnext101_32x4d_1n-e5f7", f"the nearest is {THIRD}"),
-        ("zzz", f"the newest is {THIRD} (`runs list` shows them all)"),
+        ("zzz", f"the newest is {THIRD} (`runs list` shows all)"),
     ],
 )
 def test_not_found(tmp_path: Path, wanted: str, words: str) -> None:
@@ -269,7 +269,7 @@ def test_runs_of_sides_can_be_ambiguous(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["caf\udce9", "\udcff/runs", "a\udc80b"])
 def test_a_folder_whose_name_is_no_text(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StoreError, match=r"the name is not UTF-8.*--output"):
+    with pytest.raises(StoreError, match=r"the name is not valid UTF-8.*--output"):
         runs.create(tmp_path / name, "m")
     assert not list(tmp_path.iterdir())
     assert runs.create(tmp_path / "größer", "m").is_dir()

@@ -43,7 +43,7 @@ def test_a_folder_of_folders_and_of_other_names(tmp_path: Path) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such file or folder"):
         trace_files(str(tmp_path / "x.json"), None)
-    with pytest.raises(StoreError, match="no traces in it"):
+    with pytest.raises(StoreError, match="holds no traces"):
         trace_files(str(tmp_path), None)
     with pytest.raises(StoreError, match="no runs in"):
         trace_files("last", tmp_path)

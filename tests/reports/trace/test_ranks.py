@@ -67,7 +67,7 @@ def test_ranks_are_sorted_and_missing_ones_told(tmp_path: Path) -> None:
     assert [one.rank for one in found.ranks] == [0, 3, 3]
     assert found.missing == [1, 2, 4]
     assert found.warnings[:2] == [
-        "no trace here of 3 of 5 ranks: 1, 2, 4",
+        "traces of 3 of 5 ranks are missing: 1, 2, 4",
         "several traces are of rank 3",
     ]
 

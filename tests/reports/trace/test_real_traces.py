@@ -56,7 +56,7 @@ def test_the_identity_holds_and_busy_is_the_union(name: str) -> None:
     assert [sum(one) for one in parts] == steps.step_ns
     assert sum(row.total_ns for row in found.idle) == sum(steps.idle_ns)
     assert found.warnings == [] or all(
-        "resolve" in one or "marked" in one for one in found.warnings
+        "resolution" in one or "marked" in one for one in found.warnings
     )
     if analysis.device is None:
         return
@@ -140,4 +140,4 @@ def test_a_missing_rank_is_told() -> None:
         [report(one) for one in analyses], [collectives(one) for one in analyses], whole=True
     )
     assert found.missing == [1, 3, 4, 5, 6, 7]
-    assert found.warnings == ["no trace here of 6 of 8 ranks: 1, 3, 4, 5, 6, 7"]
+    assert found.warnings == ["traces of 6 of 8 ranks are missing: 1, 3, 4, 5, 6, 7"]

@@ -69,7 +69,7 @@ def test_sessions_needed_by_hand() -> None:
     """The smallest n with ((t of 1 - α/2 + t of 95 %) · sd / log(1 + change))² at most n.
 
     α is the share of the last of 26 sessions, 26 of 4 + 6 + 10 + 16 + 26 hundredths of a per cent,
-    of which the middle step may spend four fifths.
+    of which the median step may spend four fifths.
     """
     alpha = 0.8 * 0.01 * 26 / 62
 

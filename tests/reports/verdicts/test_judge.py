@@ -164,7 +164,7 @@ def test_a_drift_of_both_sides_of_a_duet_is_told_and_cancels() -> None:
 @pytest.mark.parametrize(
     ("sides", "words"),
     [
-        ((-4.1, -3.9), "step times move by -4.0 % within a session, of both sides alike"),
+        ((-4.1, -3.9), "step times of both sides move alike by -4.0 % within a session"),
         (
             (0.1, -8.1),
             "step times move within a session: those of a by +0.1 %, those of b by -8.1 %",

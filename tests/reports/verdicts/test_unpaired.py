@@ -26,7 +26,7 @@ def test_welch_on_the_logarithms_of_all_steps_and_of_the_middle_one() -> None:
 
 
 def test_slow_steps_alone_are_a_change() -> None:
-    """The middle steps are the same; b's windows are 20 % longer."""
+    """The median steps are the same; b's windows are 20 % longer."""
     quiet = (100.0, 100.2, 99.9, 100.1)
     slow = [made_session(figures=figures_of_step(1.2 * step, step_ms_p50=step)) for step in quiet]
     judged = judge_unpaired(sessions(*quiet), slow, 0.02)

@@ -358,11 +358,11 @@ def test_what_a_first_session_had_shown_is_told(tmp_path: Path, shows: str) -> N
     made = contest(
         tmp_path, Made(effects=UNSURE, shows=shows, meanwhile=failing(KeyboardInterrupt(), 1))
     )
-    with pytest.raises(Interrupted, match="nothing to go on with") as raised:
+    with pytest.raises(Interrupted, match="nothing to resume") as raised:
         made.run()
     record = runs.load(made.folder)
     assert isinstance(record, Comparison)
-    cut = f"; session 1: {shows}" if shows else ""
+    cut = f"; the interrupted session 1: {shows}" if shows else ""
     assert record.why == f"interrupted after 0 complete sessions{cut}"
     assert (raised.value.record is None) == (not shows), "an empty table tells nothing"
 

@@ -85,19 +85,21 @@ def test_a_commit_that_cannot_be_checked_out(repo: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("revision", ["mian", "--all", ""])
 def test_an_unknown_revision_is_named(repo: Path, revision: str) -> None:
-    with pytest.raises(UsageError, match=f"--b-rev {revision}: no such revision") as raised:
+    with pytest.raises(
+        UsageError, match=f"--b-rev {revision}: there is no such revision"
+    ) as raised:
         commit_of(open_checkout(repo), revision, "--b-rev")
     assert revision != "mian" or "the nearest is main" in str(raised.value)
 
 
 def test_what_is_no_checkout(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is no git checkout .* --repo"):
+    with pytest.raises(UsageError, match=r"is not a git checkout .* --repo"):
         open_checkout(tmp_path)
 
 
 def test_where_git_is_not_there(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CannotHere, match="git is needed"):
+    with pytest.raises(CannotHere, match="comparing revisions needs git"):
         open_checkout(repo)
 
 

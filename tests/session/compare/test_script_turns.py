@@ -111,7 +111,7 @@ def test_a_bad_end_is_told_and_leaves_nothing(ends: dict[str, Any], error: type)
 def test_a_side_that_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "peak_resident_gib", lambda pids: 8.0)
     monkeypatch.setattr(room, "free_memory_gib", lambda: 9.9)
-    with pytest.raises(NoTurns, match=r"about 10\.0 GiB for the second one, 9\.9 GiB are free"):
+    with pytest.raises(NoTurns, match=r"about 10\.0 GiB, and 9\.9 GiB are free"):
         played(100, 100)
 
 

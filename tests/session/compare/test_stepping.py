@@ -141,13 +141,13 @@ def test_a_script_that_never_calls_it_is_launched_in_turn(tmp_path: Path, stage:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"ranks": True}, "it has several ranks, and those that do not hold the turn"),
-        ({"steps": 50}, "its 50 steps are too few for turns, which take at least 54 at least"),
+        ({"ranks": True}, "it has several ranks, and those without the token"),
+        ({"steps": 50}, "its 50 steps are too few for turns, which take at least 54"),
         ({"fed": 0.5}, "steps of a in blocks took 50 % less than without pauses"),
         ({"error": NoTurns("memory cannot hold both", "use --design relaunch")}, "memory cannot"),
         ({"error": Left("b", 1)}, "b, session 1: the script ended with exit code 1"),
         ({"error": Left("b", 0)}, "b, session 1: it took no more steps before its first block"),
-        ({"error": TooLong("a")}, "a, session 1: it had not given its turn back"),
+        ({"error": TooLong("a")}, "a, session 1: it had neither returned the token"),
         ({"error": OSError("no such program")}, "a, session 1: no such program"),
         ({"pairs": 2}, "a, session 1: one side had no more steps after 2 pairs of blocks of 9"),
     ],

@@ -93,7 +93,7 @@ def test_a_side_of_one_configuration_has_it(tmp_path: Path) -> None:
 def test_one_session_says_nothing(tmp_path: Path) -> None:
     record = compared(tmp_path, (stored(tmp_path, 100.0),), (stored(tmp_path, 100.0, 101.0),))
     assert (record.verdict, record.change, record.looks_taken) == ("can't tell", None, 0)
-    assert record.why == "sessions that count: 1 of a; each side needs 2 at least"
+    assert record.why == "sessions that count: 1 of a; each side needs at least 2"
 
 
 def test_invalid_runs_do_not_count(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match=r"--b-runs .* this run failed \(rank 1\)"):
         compared(tmp_path, (sound,), (failed,))
-    with pytest.raises(UsageError, match=r"not comparable: .* images a step, 16 .* 32 "):
+    with pytest.raises(UsageError, match=r"not comparable: .* images per step, 16 .* 32 "):
         compared(tmp_path, (sound,), (larger,))
     with pytest.raises(UsageError, match="is named twice"):
         compared(tmp_path, (sound,), (sound[-4:],))

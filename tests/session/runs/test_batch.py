@@ -84,7 +84,9 @@ def test_the_request_gets_a_number_and_the_reader_a_note(monkeypatch: pytest.Mon
     request = {"batch_size": "auto", "amp": True, "device": "cpu", "nodes": 2}
     found, note = with_largest_batch(request, laptop(), lambda what, *_: said.append(what))
     assert found == request | {"batch_size": 80}
-    assert note.startswith("--batch-size auto: 80 images take 9.0 of 10.0 GiB a rank, the largest")
+    assert note.startswith(
+        "--batch-size auto: 80 images are the largest batch that fits; they take 9.0"
+    )
     assert said[:2] == ["trying a batch of 8", "trying a batch of 32"]
     assert all(one["amp"] for one in asked)
 

@@ -58,7 +58,7 @@ def test_memory_for_the_second_side(
     memory["left"] = needed
     require_room(tmp_path, **second)
     memory["left"] = needed - 0.01
-    with pytest.raises(NoRoom, match=rf"memory .* about {needed:.1f} GiB for the second one"):
+    with pytest.raises(NoRoom, match=rf"memory .* about {needed:.1f} GiB, and"):
         require_room(tmp_path, **second)
 
 
@@ -68,7 +68,9 @@ def test_gpu_memory_is_judged_by_what_the_first_side_took(
     memory["gpu_left"] = 6.0  # of 10: it took 4, so the second one may take 5
     require_room(tmp_path, gpu_free=10.0)
     memory["gpu_left"] = 5.0  # it took 5, and 6.25 are not there
-    expected = r"GPU memory cannot hold both sides: about 6\.2 GiB .* 5\.0 GiB are free; use --des"
+    expected = (
+        r"GPU memory cannot hold both sides: .* about 6\.2 GiB, and 5\.0 GiB are free; use --des"
+    )
     with pytest.raises(NoRoom, match=expected):
         require_room(tmp_path, gpu_free=10.0)
 
@@ -79,7 +81,7 @@ def test_a_control_group_may_allow_less_than_the_machine_has(
     memory["allowed"] = 1.25
     require_room(tmp_path)
     memory["allowed"] = 1.24
-    with pytest.raises(NoRoom, match=r"about 1\.2 GiB for the second one, 1\.2 GiB are free"):
+    with pytest.raises(NoRoom, match=r"about 1\.2 GiB, and 1\.2 GiB are free"):
         require_room(tmp_path)
 
 

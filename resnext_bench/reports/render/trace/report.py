@@ -1,4 +1,4 @@
-"""A kernel-time report on the terminal: where a step goes, who takes it, what to doubt."""
+"""Renders a kernel-time report: where a step goes, what takes it, what to doubt."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
 FEWEST_OF_HALF = 8
-"""Steps that have a middle half worth a word."""
+"""Fewest steps with a middle half that is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
-    """All of one report, each table cut after `top` rows."""
+    """Yield one report, with each table cut after `top` rows."""
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes:
@@ -32,7 +32,7 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
 
 
 def ranks_sections(found: RanksReport) -> Iterator[Section]:
-    """All ranks, and what their collectives say of one another."""
+    """Yield all ranks, and what their collectives say about each other."""
     yield tables.ranks(found)
     if found.collectives:
         yield tables.collectives(found)
@@ -40,21 +40,21 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
 
 
 def warnings(told: Sequence[str]) -> Iterator[Line]:
-    """What to doubt, a line each."""
+    """Yield what to doubt, a line each."""
     yield from (Line(label="warning", text=warning) for warning in told)
 
 
 def _of_classes(report: TraceReport) -> Iterator[str]:
-    """What the table of classes does not say of itself."""
+    """Yield explanations of the table of classes."""
     forward, other = (
         sum(getattr(row, name) for row in report.classes) for name in ("forward_ns", "other_ns")
     )
     if other and not forward:
-        yield "other: outside backward and optimizer; this trace marks no forward pass"
+        yield "other: outside backward and optimizer; this trace does not mark a forward pass"
     elif other:
         yield "other: in none of these passes, such as data and copies to the device"
     if any(row.cls == "conv backward" for row in report.classes):
-        what = "of the input or of the weight, which the kernel does not tell"
+        what = "of the input or the weight, which the kernel's name does not say"
         yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 
@@ -64,7 +64,7 @@ def _summary(report: TraceReport) -> Summary:
 
 
 def _from_here(path: str) -> str:
-    """As short as it can be typed; it is not wrapped, so that it can be copied."""
+    """Return a path as short as it can be typed; it is not wrapped, so that it can be copied."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -99,7 +99,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
 
 
 def _spread(steps: Steps) -> str:
-    """The mean step, which is what its parts add up to, and how far steps lie apart."""
+    """Return the mean step, to which its parts add up, and the spread of steps."""
     step = np.array(steps.step_ns)
     low, median, high = np.percentile(step, [25, 50, 75])
     if len(step) == 1:
@@ -117,9 +117,9 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
     if report.device is not None:
-        told = f"kernels, copies and fills in sum; the device was busy for {busy} ms"
+        told = f"kernels, copies and fills in all; the device was busy for {busy} ms"
     else:
-        told = f"operators in sum; they and what they are annotated with ran for {busy} ms"
+        told = f"operators in all; they and their annotations ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
@@ -127,7 +127,7 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
         yield (
             "communication",
             (
-                f"{each(report, sums.communication_ns):>8} ms in sum; some ran for {busy} ms, "
+                f"{each(report, sums.communication_ns):>8} ms in all; it ran for {busy} ms, "
                 f"{exposed} ms of which were exposed"
             ),
         )
@@ -175,7 +175,10 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
             ),
         )
         if trust.by_time:
-            yield "", f"{trust.by_time:,} rows without a launch: counted where they ran"
+            yield (
+                "",
+                (f"{trust.by_time:,} rows without a launch, assigned to the step they ran in"),
+            )
     if trust.linked_layer:
         yield "layers", f"{100 * trust.linked_layer:.1f} % of the steps' work"
     if trust.dropped:

@@ -25,9 +25,9 @@ _TONES: Final[dict[str, Tone]] = {
 
 
 def classes(report: TraceReport) -> Table:
-    """A row for each class, by pass."""
+    """Return a row for each class, by pass."""
     heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
-    title = f"by class, ms in a step ({_count(report)})"
+    title = f"by class, ms per step ({_count(report)})"
     rows = [(_class_cells(report, row), row.cls) for row in report.classes]
     return _fitted(title, heads, ("", "class"), rows, spare=("", "count", "other"))
 
@@ -45,13 +45,13 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
 
 
 def kernels(report: TraceReport, top: int) -> Table:
-    """A row for each kernel; on a CPU for each operator by its own time."""
+    """Return a row for each kernel; on a CPU for each operator by its own time."""
     what = "kernel" if report.device is not None else "operator, by its own time"
     heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
     if report.tensor_cores:
         heads.append("tensor")
     rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
-    title = f"by {what}, ms in a step{_cut(report.kernels, top)}"
+    title = f"by {what}, ms per step{_cut(report.kernels, top)}"
     return _fitted(
         title,
         heads,
@@ -75,7 +75,7 @@ def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
 
 
 def convs(report: TraceReport, top: int) -> Table:
-    """A row for each shape and direction; on a CPU the kernel is the operator, and left out."""
+    """Return a row for each shape and direction; on a CPU without the kernel."""
     heads = ["ms", "share", "calls", "us: median", "TFLOP/s"]
     words = ["direction", "type, format", "shape"]
     spare = ["us: median", "calls", "share"]
@@ -86,7 +86,7 @@ def convs(report: TraceReport, top: int) -> Table:
         words.append("kernel")
         spare.insert(2, "kernel")
     rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
-    title = f"convolutions by shape and direction, ms in a step{_cut(report.convs, top)}"
+    title = f"convolutions by shape and direction, ms per step{_cut(report.convs, top)}"
     return _fitted(title, heads, words, rows, spare=spare)
 
 
@@ -116,7 +116,7 @@ def _tflops(value: float | None) -> str:
 
 
 def layout(report: TraceReport, top: int) -> Table:
-    """A row for each payer."""
+    """Return a row for each payer of layout transforms."""
     title = f"who pays for layout transforms{_cut(report.layout.rows, top)}"
     rows = [(_layout_cells(report, row), "") for row in report.layout.rows[:top]]
     heads = ("ms", "share", "count")
@@ -133,8 +133,8 @@ def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
 
 
 def ranks(found: RanksReport) -> Table:
-    """All ranks, a row each."""
-    title = f"{len(found.ranks)} ranks, ms in a step"
+    """Return a row for each rank."""
+    title = f"{len(found.ranks)} ranks, ms per step"
     heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
     rows = [(_rank_cells(report), "") for report in found.ranks]
     return _fitted(title, heads, ("on",), rows, spare=())
@@ -154,8 +154,8 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
 
 
 def collectives(found: RanksReport) -> Table:
-    """What the collectives of all ranks say of one another."""
-    title = "collectives over all ranks, ms of all together: the longest transfer; a rank's waiting"
+    """Return what the collectives of all ranks say about each other."""
+    title = "collectives over all ranks, ms in total: the longest transfer; the waiting of a rank"
     heads = ("count", "transfer", "waits: least", "most")
     rows = [(_collective_cells(found, row), "") for row in found.collectives]
     return _fitted(title, heads, ("last to arrive", "name"), rows, spare=("count",))
@@ -181,9 +181,9 @@ def _fitted(
     *,
     spare: Sequence[str] = (),
 ) -> Table:
-    """A table whose last column takes what is left of the line; `rows` are cells and class.
+    """Return a table whose last column takes the rest of the line; `rows` are cells and class.
 
-    Columns named in `spare` make room where that would be too little, the first one first.
+    Columns named in `spare` are dropped, in order, where that would be too little.
     """
     heads = [*numbers, *words]
     return Table(

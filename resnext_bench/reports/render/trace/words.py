@@ -4,23 +4,23 @@ from resnext_bench.reports.schema.trace import TraceReport
 
 
 def each(report: TraceReport, ns: int) -> str:
-    """Milliseconds in a step: the mean of the used ones."""
+    """Return milliseconds per step: the mean of the used ones."""
     return ms(ns / max(1, len(report.steps.step_ns)))
 
 
 def count_each(report: TraceReport, count: int) -> str:
-    """How many in a step."""
+    """Return how many per step."""
     mean = count / max(1, len(report.steps.step_ns))
     return f"{mean:,.0f}" if mean == round(mean) else f"{mean:,.1f}"
 
 
 def percent(share: float) -> str:
-    """A fraction of 1 in so many characters that columns align."""
+    """Return a fraction in per cent, padded so that columns align."""
     return f"{100 * share:5.1f} %"
 
 
 def ms(ns: float) -> str:
-    """Milliseconds from ns, with as many places as mean something."""
+    """Return milliseconds from ns, with as many places as are meaningful."""
     value = ns / 1e6
     if 0 < value < 0.0005:
         return "<0.001"
@@ -28,6 +28,6 @@ def ms(ns: float) -> str:
 
 
 def us(ns: float) -> str:
-    """Microseconds, likewise."""
+    """Return microseconds from ns, likewise."""
     value = ns / 1e3
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

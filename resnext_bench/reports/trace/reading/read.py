@@ -76,8 +76,8 @@ def _no_trace(source: Source, account: Account) -> str:
     if not source.size:
         return "the file is empty (0 bytes)"
     return (
-        f'no trace: none of its {account.size:,} bytes begins a "traceEvents" array, which '
-        "PyTorch's profiler writes (export_chrome_trace)"
+        f'not a trace: its {account.size:,} bytes hold no "traceEvents" array, which PyTorch\'s '
+        "profiler writes (export_chrome_trace)"
     )
 
 
@@ -279,11 +279,11 @@ def _resolution(origin: int, *, whole: bool) -> float:
 
 def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[str]:
     if source.damage:
-        yield f"{source.damage}; the report is of what was read before"
+        yield f"{source.damage}; the report covers what was read before"
     elif not account.closed:
         yield f"the file ends within its events, at byte {account.size:,}; the rest is missing"
     if account.broken_end:
-        yield "what stands behind the end of the events cannot be read: rows may be missing"
+        yield "the file cannot be read after the end of the events: rows may be missing"
     if account.unread:
         yield (
             f"{account.unread:,} rows cannot be read and are left out, the first at byte "
