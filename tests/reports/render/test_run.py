@@ -78,7 +78,7 @@ def test_rows_of_a_run_on_a_cpu() -> None:
     assert rows_shown(made_record()) == {
         "images/s": "32.0 16.0 on each of 2 devices",
         "ms/step": "mean 500 p50 498 p95 530 jitter 12.5",
-        "peak memory": "1.75 GiB a rank (resident set)",
+        "peak memory": "1.75 GiB per rank (resident set)",
         "data wait": "25.0 ms 5.0 %",
         "forward": "150 ms 30.0 %",
         "backward": "300 ms 60.0 %",
@@ -111,7 +111,7 @@ def test_rows_of_a_gpu_run_of_several_sessions() -> None:
         "cuDNN": "benchmark of 10 plans",
     }
     assert found["images/s"] == "8,000.2 1,000.0 on each of 8 devices"
-    assert found["peak memory"] == "1.75 GiB a rank (allocated)"
+    assert found["peak memory"] == "1.75 GiB per rank (allocated)"
     assert found["precision"] == "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere"
     assert found["data"].startswith("DALI, decode on CPU and GPU (mixed); ")
     assert found["measured"] == "2 x 40 steps after 10 of warm-up; 2 of 2 steady"
