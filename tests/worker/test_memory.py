@@ -29,7 +29,8 @@ def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of"
     assert lack_of_memory(torch.OutOfMemoryError(said), CONFIG) == (
         "out of GPU memory with 512 images of 64 x 64 per rank: at most 71.2 GiB were held, "
-        "0.50 GiB more were asked for, the GPU has 80.0 GiB; its tensors need 1.3 GiB by calculation"
+        "0.50 GiB more were asked for, the GPU has 80.0 GiB; its tensors need 1.3 GiB by "
+        "calculation"
     )
 
 
