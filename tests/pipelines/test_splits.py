@@ -102,7 +102,7 @@ def test_another_split_is_chosen(tmp_path: Path, asked: str, name: str) -> None:
     made(tmp_path, *ROOTS["three"])
     folder = read(tmp_path, asked)
     assert folder.root == tmp_path / name
-    assert folder.notes[0].startswith(f"{name} is taken of train, validation and test; --split")
+    assert folder.notes[0].startswith(f"{name} is used of train, validation and test; --split")
 
 
 def test_a_split_is_chosen_where_no_rule_sees_one(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_shards_of_splits_in_one_folder(tmp_path: Path) -> None:
     assert folder.notes == (
         "train is used of the shards of train and val; --split chooses another (2 of 3 shards)",
     )
-    assert beside_shards(folder).by_extension == {}, "another split's are no leftovers"
+    assert beside_shards(folder).by_extension == {}, "another split's are not leftovers"
     assert read(tmp_path, "validation").files == ("imagenet-val-0.tar: 1.jpg",)
     assert len(read(tmp_path, "none").files) == 3
     assert say(tmp_path, "test").endswith("holds shards of train and val")

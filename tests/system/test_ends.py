@@ -84,7 +84,7 @@ def test_a_failing_rank_is_named_with_the_end_of_its_log(tmp_path: Path) -> None
     failure = record(tmp_path / "second")["failure"]
     assert failure["rank"] in (0, 1)
     assert failure["log_tail"]
-    assert "was sound when it was checked" in " ".join(done.stdout.split())
+    assert "was good when it was checked" in " ".join(done.stdout.split())
     ends_clean(tmp_path)
 
 

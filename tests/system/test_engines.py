@@ -41,7 +41,9 @@ def test_all_reach_the_same_loss(tmp_path: Path) -> None:
         # steps from the usual start make 1 % of it on an AMD EPYC and 4 % on an Intel Xeon.
         assert losses(zero) == pytest.approx(losses(ddp), rel=1e-5 if stage == "0" else 6e-2), stage
         assert zero["weight_format"] == weights
-        assert any("channels-last was asked" in note for note in zero["notes"]) is (stage != "0")
+        assert any("channels-last was requested" in note for note in zero["notes"]) is (
+            stage != "0"
+        )
         assert zero["environment"]["versions"]["deepspeed"]
 
 

@@ -65,5 +65,5 @@ def test_a_shard_cut_while_it_is_read_is_told(photos: Path, tmp_path: Path) -> N
         os.truncate(tmp_path / "shards" / "shard-000000.tar", 0)
         program.communicate(timeout=60)
     assert program.returncode == 4
-    assert "killed by SIGBUS (a shard that was cut" in record(tmp_path / "runs")["failure"]["what"]
+    assert "killed by SIGBUS (a shard was truncated" in record(tmp_path / "runs")["failure"]["what"]
     wait_until(lambda: not left_over(tmp_path), seconds=20)

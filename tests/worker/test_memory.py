@@ -13,7 +13,7 @@ def test_a_cpu_that_cannot_give_as_much() -> None:
     with pytest.raises(RuntimeError) as error:
         torch.empty(2**50)
     line = lack_of_memory(error.value, CONFIG)
-    assert line.startswith("out of memory with 512 images of 64 x 64 a rank: ")
+    assert line.startswith("out of memory with 512 images of 64 x 64 per rank: at most ")
     assert "GiB were held, 4194304.00 GiB more were asked for, " in line
     assert line.endswith("GiB are free; its tensors need 1.3 GiB by calculation")
 
@@ -28,8 +28,9 @@ def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 80 * 2**30))
     said = "CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of"
     assert lack_of_memory(torch.OutOfMemoryError(said), CONFIG) == (
-        "out of GPU memory with 512 images of 64 x 64 a rank: 71.2 GiB were held, 0.50 GiB more "
-        "were asked for, the GPU has 80.0 GiB; its tensors need 1.3 GiB by calculation"
+        "out of GPU memory with 512 images of 64 x 64 per rank: at most 71.2 GiB were held, "
+        "0.50 GiB more were asked for, the GPU has 80.0 GiB; its tensors need 1.3 GiB by "
+        "calculation"
     )
 
 

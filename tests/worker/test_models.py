@@ -196,7 +196,7 @@ def test_the_users_own(nets: Path) -> None:
         ("Nets.smal", "no Nets.smal in {file}; the nearest is small"),
         ("built", "built is built already; name its class, or a function that builds it"),
         ("value", "value is an int and cannot be called"),
-        ("number", "gave an int instead of a torch.nn.Module"),
+        ("number", "returned an int instead of a torch.nn.Module"),
         ("bare", "has no parameters to train"),
     ],
 )
@@ -215,12 +215,12 @@ def test_modules_that_are_not_there(nets: Path) -> None:
     [
         (
             "untold",
-            "gave a tensor [2, 10] of float32 where logits [2, 1000] are needed; it is told",
+            "returned a tensor [2, 10] of float32 instead of logits [2, 1000]; a model is given",
         ),
         ("untold", "(it takes no num_classes, so it was called without); labels from 10 on would"),
         ("fewer", "(it was called with num_classes=1000); labels from 7 on would have no logit"),
         ("bound", "(its num_classes is bound by functools.partial); labels from 5 on"),
-        ("Dict", "gave a dict where logits [2, 1000] are needed"),
+        ("Dict", "returned a dict instead of logits [2, 1000]"),
     ],
 )
 def test_the_first_step_must_give_logits(nets: Path, model: str, words: str) -> None:
@@ -245,8 +245,8 @@ def test_more_logits_than_classes_train_with_a_note(nets: Path, model: str, call
     training = first_step_checked(training, config, notes.append)
     run_steps(training, HostClock(made_rank_file(nets, config)), Witness(9, CPU), 0, 1)
     (note,) = notes
-    assert note.startswith("the model gives 1")
-    assert "logits, but there are 8 classes: only labels below 8 are valid, and its last" in note
+    assert note.startswith("the model returns 1")
+    assert "logits, but there are 8 classes: only labels below 8 occur, and the last" in note
     assert called in note
 
 
@@ -273,7 +273,7 @@ def test_who_is_told_the_number_of_classes(nets: Path, model: str, logits: int) 
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ("Needy", "Needy needs classes, and is told no more than num_classes; name a function"),
+        ("Needy", "Needy needs classes, but only num_classes is passed; name a function"),
         ("needs_two", "needs_two needs width, and is told no more than num_classes"),
         ("hidden", "missing 1 required"),
     ],
@@ -300,7 +300,7 @@ def test_numbers_and_lists_are_no_logits(nets: Path, wrong: object) -> None:
     config = config_of("nets:Told")
     training = first_step_checked(made_training(config, build_model(config, CPU)), config)
     criterion: Callable[..., object] = training.criterion
-    with pytest.raises(ModelError, match="are needed"):
+    with pytest.raises(ModelError, match="instead of logits"):
         criterion(wrong, torch.zeros(2, dtype=torch.long))
 
 

@@ -185,8 +185,8 @@ def _description(root: Path, names: Sequence[str]) -> _Description | None:
     if odd := sorted(written.keys() ^ set(names)):
         lies = "is missing" if odd[0] in written else "is not in the description"
         raise DataError(
-            f"{root / DESCRIPTION} does not describe the shards beside it: {odd[0]} {lies}; copy or"
-            " pack them again, or remove that file to read what is there"
+            f"{root / DESCRIPTION} does not describe the shards next to it: {odd[0]} {lies}; copy "
+            "or pack them again, or remove that file to read what is there"
         )
     for name, size in written.items():
         there = (root / name).stat().st_size

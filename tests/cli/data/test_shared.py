@@ -74,9 +74,9 @@ def test_a_set_that_is_there_is_made_once(typed: Typed, tmp_path: Path) -> None:
     assert "painted from seed 0" in typed(*words)[1]
     with mock.patch.object(made_images, "make", side_effect=AssertionError):
         code, out, _ = typed(*words)
-    assert (code, "already there" in out) == (0, True)
+    assert (code, "complete already" in out) == (0, True)
     code, _, err = typed(*words, "--seed", 1)
-    assert (code, "is there and holds something else" in err) == (2, True)
+    assert (code, "exists and holds something else" in err) == (2, True)
     assert len(list((tmp_path / "made").glob("*/*.jpg"))) == 4
 
 
@@ -124,8 +124,8 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
     ):
         assert part in out
     assert " ".join(out.split()).endswith(
-        "4 of 9 bad; run stops at 2, or leaves them out with --bad-files skip; it passes over "
-        "2that are not regular files"
+        "4 of 9 bad; run stops because of 2, or leaves them out with --bad-files skip; it ignores "
+        "2 that are not regular files"
     )
     assert "from before" not in out
     assert "7 of all known from before" in typed("check", folder, "--no-read")[1]
@@ -142,7 +142,7 @@ def test_bad_files_by_kind_and_name(typed: Typed, folder: Path) -> None:
 def test_what_runs_pass_over_stops_none(typed: Typed, folder: Path) -> None:
     (folder / "many" / "gone.jpg").symlink_to("nowhere.jpg")
     code, out, _ = typed("check", folder, "--no-read")
-    assert (code, "1 of 7 bad; run passes over 1, where" in out, "stops" in out) == (1, True, False)
+    assert (code, "1 of 7 bad; run ignores 1 that" in out, "stops" in out) == (1, True, False)
 
 
 def test_names_beyond_some_are_in_json(typed: Typed, folder: Path) -> None:
@@ -173,7 +173,9 @@ def test_an_image_that_is_gone_is_told_before_measuring(typed: Typed, folder: Pa
     with mock.patch("resnext_bench.cli.data.check.leftovers", gone):
         code, out, err = typed("check", folder)
     assert (code, out) == (2, "")
-    assert "5.jpg any more: No such file or directory; leave the files alone" in err
+    assert (
+        "5.jpg can no longer be read: No such file or directory; leave the files unchanged" in err
+    )
     assert "reading the storage" not in err
 
 
@@ -221,7 +223,7 @@ def test_a_place_in_the_source_by_a_link_is_refused(
         assert (typed(*words)[0], (folder / "x").exists()) == (2, False)
     for words in (("make", "circle"), ("pack", "set", "circle")):
         code, _, err = typed(*words)
-        assert (code, "circle is there and" in err) == (2, True)
+        assert (code, "circle exists and" in err) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["make", "pack"])
@@ -249,27 +251,27 @@ def test_an_empty_mount_is_filled(
     [
         (("make", "x", "--images", "0"), "--images 0: a whole number from 1 to"),
         (("make", "x", "--images", "many"), "--images many: a whole number"),
-        (("make", "x", "--images", "3", "--classes", "4"), "each class needs an image"),
+        (("make", "x", "--images", "3", "--classes", "4"), "each class needs at least one image"),
         (("make", "x", "--classes", "1001"), "from 1 to 1,000"),
         (
             ("make", "x", "--size", "601"),
-            "--size 601: a whole number from 64 to 600",
+            "--size 601: without --from a whole number from 64",
         ),
         (
             ("make", "x", "--quality", "101"),
             "--quality 101: a whole number from 1 to 100",
         ),
         (("make", "x", "--seed", "-1"), "--seed -1: a whole number"),
-        (("make", "x", "--from", "sett"), "no such folder: sett; did you mean set?"),
+        (("make", "x", "--from", "sett"), "there is no folder sett; did you mean set?"),
         (("make", "x", "--from", "set", "--classes", "3"), "has 2 class folders, not 3"),
         (("make", "x", "--from", "set", "--images", "1"), "--images 1: set has 2 classes"),
         (("make", "set/x", "--from", "set"), "name a folder outside it"),
         (("make", "no/../set/x", "--from", "set"), "name a folder outside it"),
-        (("make", "set", "--images", "9"), "set is there and holds something else"),
-        (("check", "nowhere"), "no such folder: nowhere"),
+        (("make", "set", "--images", "9"), "set exists and holds something else"),
+        (("check", "nowhere"), "there is no folder nowhere"),
         (("check", "set/few"), "holds 2 images but no class folders"),
-        (("pack", "set", "set/x"), "set/x lies in set, which is packed"),
-        (("pack", "set", "no/../set/x"), "no/../set/x lies in set, which is packed"),
+        (("pack", "set", "set/x"), "set/x lies in set, the folder to pack"),
+        (("pack", "set", "no/../set/x"), "no/../set/x lies in set, the folder to pack"),
         (("pack", "set", "set2", "--format", "zip"), "choose from webdataset, tfrecord"),
         (("pack", "set", "set2", "--bad-files", "x"), "choose from stop, skip"),
         (("pack", "set", "set2", "--shard-mb", "0.5"), "--shard-mb 0.5: a whole number"),

@@ -194,8 +194,8 @@ def test_bad_files_are_named_three_at_most(data: ImageFolder, cache: Path) -> No
     with pytest.raises(DataError) as caught:
         require_good(prove(data, cache=cache, workers=1), skip=False)
     assert str(caught.value) == (
-        f"1 of 6 files under {data.root} do not decode: a/0.jpg (empty);"
-        " remove them or pass --bad-files skip"
+        f"1 of 6 files under {data.root} cannot be decoded: a/0.jpg (empty); remove them or pass "
+        "--bad-files skip"
     )
     for path in data.files[1:4]:
         (data.root / path).write_text("text")
@@ -207,7 +207,9 @@ def test_bad_files_are_named_three_at_most(data: ImageFolder, cache: Path) -> No
 def test_nothing_left_is_an_error_either_way(data: ImageFolder, cache: Path, skip: bool) -> None:
     for path in data.files:
         (data.root / path).write_bytes(b"")
-    with pytest.raises(DataError, match=r"none of the 6 files under .* decode: a/0.jpg \(empty\)"):
+    with pytest.raises(
+        DataError, match=r"none of the 6 files under .* can be decoded: a/0.jpg \(empty\)"
+    ):
         require_good(prove(data, cache=cache, workers=1), skip=skip)
 
 

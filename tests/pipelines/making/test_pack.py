@@ -251,5 +251,5 @@ def test_a_file_that_vanished_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_in_it_is_refused(proof: Proof, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    with pytest.raises(DataError, match="is there and not empty"):
+    with pytest.raises(DataError, match="exists and is not empty"):
         packed(proof, tmp_path, "webdataset")

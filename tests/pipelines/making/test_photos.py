@@ -118,7 +118,7 @@ def test_loose_photographs_are_dealt_out(tmp_path: Path) -> None:
     dealt = find(tmp_path, 2)
     assert (dealt.classes, dealt.labels) == (("class-0000", "class-0001"), (0, 1, 0, 1, 0))
     assert len(find(tmp_path, None).classes) == 5
-    with pytest.raises(DataError, match="6 classes of the 5 photographs"):
+    with pytest.raises(DataError, match="6 classes cannot be made of the 5 photographs"):
         find(tmp_path, 6)
 
 

@@ -158,7 +158,7 @@ def test_a_sample_that_turns_bad_is_left_out_or_named(shards: Wanted, loader: Lo
     with opened(loader, stopping) as batches, pytest.raises(DataError) as error:
         list(islice(batches, 18))
     assert str(shards.root / shards.files[7]) in str(error.value)
-    assert "does not decode" in str(error.value)
+    assert "cannot be decoded" in str(error.value)
     assert "\n" not in str(error.value)
 
 

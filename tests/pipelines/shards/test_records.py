@@ -210,9 +210,9 @@ def test_records_without_image_are_counted(tmp_path: Path) -> None:
             r"1 of 2 images in .* have no class number: record 1; .*image/class/label",
         ),
         (example(b"", 2**40), r"record 1 has the class number 1099511627776; allowed are 0 to"),
-        (b"\x0a\x05abc", r"record 1 at byte \d+ is no tf.train.Example \(a field of 5 bytes"),
-        (b"\x0b", r"is no tf.train.Example \(wire type 3\)"),
-        (b"\xff" * 12, r"is no tf.train.Example \(a number without an end\)"),
+        (b"\x0a\x05abc", r"record 1 at byte \d+ is not a tf.train.Example \(a field of 5 bytes"),
+        (b"\x0b", r"is not a tf.train.Example \(wire type 3\)"),
+        (b"\xff" * 12, r"is not a tf.train.Example \(a number without an end\)"),
     ],
 )
 def test_what_is_wrong_with_records_is_one_line(tmp_path: Path, data: bytes, message: str) -> None:

@@ -95,7 +95,7 @@ def say(root: Path) -> str:
 def test_what_could_mean_either_is_not_guessed(photos: Path, tmp_path: Path) -> None:
     shard = [("1.jpg", b"1"), ("1.cls", b"0")]
     write_tar(photos / "train-0.tar", shard)
-    assert "holds the shard train-0.tar and images in class folders (cat), so" in say(photos)
+    assert "holds both the shard train-0.tar and images in class folders (cat)" in say(photos)
     root = tmp_path / "root"
     (root / "indices").mkdir(parents=True)
     write_tar(root / "train-0.tar", shard)
@@ -120,8 +120,7 @@ def test_folders_without_a_sample(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", [("1.txt", b"")])
     assert f"no image in the 1 tar files of {tmp_path}; found: txt (1 sample); exp" in say(tmp_path)
     assert say(tmp_path / "a.tar") == (
-        f"{tmp_path / 'a.tar'} is a shard, not a folder; name the folder that holds it, "
-        f"{tmp_path}, where it lies"
+        f"{tmp_path / 'a.tar'} is a shard, not a folder; name the folder that holds it, {tmp_path}"
     )
 
 
@@ -147,7 +146,7 @@ def test_several_images_of_one_sample_are_told(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", [*members, ("1.cls", b"0")])
     folder = listed(tmp_path)
     assert folder.files == ("a.tar: 1.jpg",)
-    assert folder.notes == ("1 sample holds several images (png;jpg;cls): jpg is taken",)
+    assert folder.notes == ("1 sample holds several images (png;jpg;cls): jpg is used",)
 
 
 def record(features: dict[str, bytes | int | float]) -> bytes:
@@ -209,7 +208,7 @@ def test_shards_that_are_not_those_of_dataset_json(
     assert len(listed(out).files) == 15
     (tmp_path / "aside").rename(out / "dataset.json")
     second.rename(tmp_path / "elsewhere")
-    assert f"does not describe the shards beside it: {second.name} is not there" in say(out)
+    assert f"does not describe the shards next to it: {second.name} is missing" in say(out)
     (out / "dataset.json").write_text('{"labels": []}')
     assert len(listed(out).files) < 15, "another program's says nothing"
 

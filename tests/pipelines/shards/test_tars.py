@@ -156,8 +156,8 @@ def test_what_is_wrong_with_samples_is_one_line(
     [
         (b"", "is empty"),
         (b"\x1f\x8b" + bytes(600), r"is compressed \(gzip\)"),
-        (b"no tar" * 200, "is no tar file, or ends too early"),
-        (bytes(100), "is no tar file, or ends too early"),
+        (b"no tar" * 200, "is not a tar file, or ends too early"),
+        (bytes(100), "is not a tar file, or ends too early"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:

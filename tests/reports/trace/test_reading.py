@@ -49,8 +49,8 @@ def error(path: Path) -> str:
     ("data", "said"),
     [
         (b"", "the file is empty (0 bytes)"),
-        (b"hello", "none of its 5 bytes begins"),
-        (b'{"kind": "run", "id": 3}', "none of its 24 bytes begins"),
+        (b"hello", "its 5 bytes hold no"),
+        (b'{"kind": "run", "id": 3}', "its 24 bytes hold no"),
         (b'{"traceEvents": []}', "no events"),
         (b'{"traceEvents": [', "no events"),
         (b"[]", "no events"),
@@ -58,8 +58,8 @@ def error(path: Path) -> str:
         (b'{"traceEvents": [{"ph": "X", "cat": "ac2g", "name": "x", "ts": 1}]}', "1 rows, and"),
         (b"\x1f\x8b", "gzip data end too early, at byte 2"),
         (b"\x1f\x8bxxxxxxxxxxxxxxxxxxxx", "gzip data are damaged near byte 0"),
-        (b"\x00\x01\x02" * 100, "none of its 300 bytes begins"),
-        (b'"' + b"x" * 1000, "none of its 1,001 bytes begins"),
+        (b"\x00\x01\x02" * 100, "its 300 bytes hold no"),
+        (b'"' + b"x" * 1000, "its 1,001 bytes hold no"),
     ],
 )
 def test_what_is_no_trace(tmp_path: Path, data: bytes, said: str) -> None:
