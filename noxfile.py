@@ -11,49 +11,45 @@ FIDELITY = ("loop", "synthetic-1", "dali-1", "synthetic-2", "dali-2")
 WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
 
 
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Tests start hundreds of processes: what one of them has compiled the others read, even where the
+environment says that nothing is to be written."""
+PARALLEL = ("-n", WORKERS, "--dist", "loadfile")
+"""A file stays on one worker, so that what its tests share is made once."""
+
+
+def _pytest(session: nox.Session, *words: str, may_be_empty: bool = False) -> None:
+    codes = [0, 5] if may_be_empty else [0]
+    session.run("pytest", "-q", *words, env=COMPILED, success_codes=codes)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything but slow: first in parallel, then what starts processes, one after another."""
     chosen, launching = session.posargs or ["tests"], session.posargs or ["tests/system"]
-    none_chosen = [0, 5] if session.posargs else [0]
-    session.run(
-        "pytest",
-        "-q",
-        "-n",
-        WORKERS,
-        "--dist",
-        "loadfile",
-        "-m",
-        "not system and not slow and not gpu",
-        *chosen,
-        success_codes=none_chosen,
-    )
-    session.run("pytest", "-q", "-m", "system and not slow", *launching, success_codes=none_chosen)
+    some = bool(session.posargs)
+    kinds = "not system and not slow and not gpu"
+    _pytest(session, *PARALLEL, "-m", kinds, *chosen, may_be_empty=some)
+    _pytest(session, "-m", "system and not slow", *launching, may_be_empty=some)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """Under a minute, for daily work: no training, no loaders, no processes, fewer examples."""
     kinds = "not system and not slow and not gpu and not thorough"
-    session.run(
-        *("pytest", "-q", "-n", WORKERS, "--dist", "loadfile", "-m", kinds),
-        *("--hypothesis-profile", "quick", *(session.posargs or ["tests"])),
-    )
+    words = ("--hypothesis-profile", "quick", *(session.posargs or ["tests"]))
+    _pytest(session, *PARALLEL, "-m", kinds, *words)
 
 
 @nox.session
 def system(session: nox.Session) -> None:
-    """The slow tests of the program as its users run it; part of .ci/run.
+    """The slow tests, wherever they lie; part of .ci/run.
 
     Where Slurm, Open MPI or iproute2 is missing, tests that need it are skipped and say so.
     """
-    session.run(
-        "pytest",
-        "-q",
-        "-m",
-        "slow and not gpu",
-        *(session.posargs or ["tests/system", "tests/session"]),
-    )
+    chosen, some = session.posargs or ["tests"], bool(session.posargs)
+    _pytest(session, *PARALLEL, "-m", "slow and not system and not gpu", *chosen, may_be_empty=some)
+    _pytest(session, "-m", "slow and system and not gpu", *chosen, may_be_empty=some)
 
 
 @nox.session

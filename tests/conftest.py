@@ -9,6 +9,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Before torch is imported: two test processes with a thread for each core would fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -29,33 +30,53 @@ THOROUGH = (
 )
 """Folders and files whose tests train, decode or simulate: `nox -s quick` leaves them out."""
 
-settings.register_profile("quick", max_examples=15)
+# How long an example takes says nothing about whether it is right, and other tests run beside it.
+settings.register_profile("all", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=15)
+settings.load_profile("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long by where it lies."""
+    """Mark what takes long by where it lies, and see that none is left out of all commands.
+
+    `nox -s tests` looks for tests that start processes in tests/system alone.
+    """
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(THOROUGH):
             item.add_marker("thorough")
+        marks = {mark.name for mark in item.iter_markers()}
+        if "system" in marks and not marks & {"slow", "gpu"} and not place.startswith("system/"):
+            raise pytest.UsageError(f"{item.nodeid} starts processes: move it to tests/system")
+
+
+@pytest.fixture(scope="session")
+def _made_data(request: pytest.FixtureRequest) -> Path:
+    """Return where the made data set is kept from one test run to the next."""
+    return Path(request.config.cache.mkdir("made-data"))
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache(_made_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The made data set is made once for all test runs, not in the user's own cache."""
-    folder = request.config.cache.mkdir("made-data")
-    monkeypatch.setenv("RESNEXT_BENCH_CACHE", str(folder))
+    monkeypatch.setenv("RESNEXT_BENCH_CACHE", str(_made_data))
     for name in ("RESNEXT_BENCH_RUNS", "RESNEXT_BENCH_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 
 
+_NUMBERS = count()
+
+
 @pytest.fixture(autouse=True)
 def _own_lock(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Tests that measure nothing wait for no measurement on this machine, nor for one another."""
     if "system" not in request.keywords:
-        monkeypatch.setattr(lock, "LOCK", tmp_path.parent / f"{tmp_path.name}.lock")
+        file = tmp_path_factory.getbasetemp() / f"{next(_NUMBERS)}.lock"
+        monkeypatch.setattr(lock, "LOCK", file)
 
 
 @pytest.fixture(autouse=True)

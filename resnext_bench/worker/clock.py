@@ -1,6 +1,7 @@
 """Clocks of a rank: CUDA events where there is a GPU, the monotonic clock elsewhere."""
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Protocol
 
@@ -22,7 +23,8 @@ class Marker(Protocol):
 class HostClock:
     """For the CPU, where an operation is over when its call returns."""
 
-    def __init__(self, file: RankFile) -> None:
+    def __init__(self, file: RankFile, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._now_ns = now_ns
         # A plain view: storing through numpy.memmap itself costs three times as much.
         self._marks = file.marks.view(np.ndarray)
         self._file = file
@@ -30,15 +32,15 @@ class HostClock:
 
     def mark(self, step: int, mark: Mark) -> None:
         """One store into the rank file."""
-        self._marks[step, mark] = time.perf_counter_ns()
+        self._marks[step, mark] = self._now_ns()
 
     def start_window(self) -> None:
         """The CPU has no queue to wait for."""
-        self._start = self._file.window_start_ns = time.perf_counter_ns()
+        self._start = self._file.window_start_ns = self._now_ns()
 
     def stop_window(self) -> None:
         """The CPU has no queue to wait for."""
-        self._stop = time.perf_counter_ns()
+        self._stop = self._now_ns()
 
     @property
     def window_ns(self) -> int:

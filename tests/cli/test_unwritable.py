@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -274,24 +273,3 @@ def test_data_that_cannot_be_written(number: int) -> None:
     wrong = OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     assert isinstance(told(Unwritable("a file is in the way", wrong)), UsageError)
     assert isinstance(told(DataError("no images")), UsageError)
-
-
-CLOSED = """
-import os, sys
-for number in map(int, sys.argv.pop(1).split(",")):
-    os.close(number)
-os.execv(sys.executable, [sys.executable, "-m", "resnext_bench.cli.main", *sys.argv[1:]])
-"""
-
-
-@pytest.mark.system
-@pytest.mark.parametrize("closed", ["1", "0,1,2"])
-def test_streams_that_are_closed(closed: str) -> None:
-    """What was asked for is done; nothing that is opened takes what was meant for the stream."""
-    command = (sys.executable, "-c", CLOSED, closed)
-    for options, code in ((("--json",), 0), (("--nosuch",), 2)):
-        done = subprocess.run(
-            (*command, "models", "list", *options), capture_output=True, text=True, cwd=ROOT
-        )
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr

@@ -44,7 +44,7 @@ def test_what_is_read_is_within_bounds(text: str) -> None:
         assert 0.01 <= number("--x", 0.01, 50)(text) <= 50
 
 
-def test_words() -> None:
+def test_only_the_listed_words_are_read() -> None:
     read = one_of("--with", "a", "b")
     assert read("b") == "b"
     with pytest.raises(UsageError, match="--with c: choose from a, b"):

@@ -32,7 +32,7 @@ def chosen(**request: Any) -> RunConfig:
         ({"attribution_rounds": 0}, 0),
     ],
 )
-def test_rounds(request_: dict[str, Any], rounds: int) -> None:
+def test_rounds_follow_from_the_options(request_: dict[str, Any], rounds: int) -> None:
     assert chosen(**request_).attribution_rounds == rounds
 
 
@@ -49,7 +49,9 @@ def test_rounds(request_: dict[str, Any], rounds: int) -> None:
         ({"attribute": True, "profile": True}, "one at a time"),
     ],
 )
-def test_refused(request_: dict[str, Any], words: str) -> None:
+def test_options_of_attribution_that_contradict_each_other(
+    request_: dict[str, Any], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
         chosen(**request_)
 

@@ -238,7 +238,7 @@ def test_what_this_machine_cannot_do(
         ({"model": "resnext50_32x4"}, "did you mean resnext50_32x4d?"),
     ],
 )
-def test_contradictions(request_: dict[str, Any], words: str) -> None:
+def test_options_that_contradict_each_other_are_named(request_: dict[str, Any], words: str) -> None:
     assert words in refused(UsageError, laptop(), **request_)
     assert UsageError.exit_code == 2
 

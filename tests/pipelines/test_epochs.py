@@ -132,7 +132,7 @@ def of_shards(draw: st.DrawFn) -> Share:
 
 
 @mock.patch.multiple(epochs, RUN=3, PIECE=5)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(of_shards())
 def test_of_shards_epochs_are_as_of_files(share: Share) -> None:
     check_wrap(share)
@@ -142,7 +142,7 @@ def test_of_shards_epochs_are_as_of_files(share: Share) -> None:
 
 
 @mock.patch.multiple(epochs, RUN=3, PIECE=5)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(of_shards())
 def test_of_shards_each_sample_looks_the_same_whoever_reads_it(share: Share) -> None:
     alone = [one[:2] for one in islice(samples(replace(share, world_size=1)), 2 * share.count)]

@@ -13,6 +13,7 @@ from resnext_bench.resnext.layers import IMAGES, Layer
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import Architecture, names, parse
 from resnext_bench.resnext.spec import Form, ResNeXtSpec
+from tests.resnext.deep import deep_ones_slow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,12 +82,12 @@ def assert_alike(spec: Architecture, image_size: int) -> None:
     )
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", deep_ones_slow(names()))
 def test_every_listed_network_is_drawn_as_it_runs(name: str) -> None:
     assert_alike(parse(name), parse(name).image_size)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     name=st.sampled_from(
         [

@@ -11,6 +11,7 @@ from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import IMAGES, Layer, Map
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import names, parse
+from tests.resnext.deep import deep_ones_slow
 
 
 def counted(model: nn.Module, image_size: int) -> tuple[int, int]:
@@ -23,7 +24,7 @@ def counted(model: nn.Module, image_size: int) -> tuple[int, int]:
     return forward, counter.get_total_flops()
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", deep_ones_slow(names()))
 def test_forward_of_every_network(name: str) -> None:
     spec = parse(name)
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
@@ -32,7 +33,9 @@ def test_forward_of_every_network(name: str) -> None:
     assert counter.get_total_flops() == total.forward
 
 
-@pytest.mark.parametrize("name", ["resnet50", "resnet152", "googlenet", "alexnet_ungrouped"])
+@pytest.mark.parametrize(
+    "name", deep_ones_slow(["resnet50", "resnet152", "googlenet", "alexnet_ungrouped"])
+)
 def test_backward_without_groups(name: str) -> None:
     spec = parse(name)
     with torch.device("meta"):

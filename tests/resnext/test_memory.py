@@ -37,14 +37,16 @@ def assert_predicted(
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("name", ["resnext14_32x4d", "resnet50_root16", "googlenet"])
-@pytest.mark.parametrize("batch", [2, 8])
+@pytest.mark.parametrize("batch", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_peak_in_channels_last(name: str, batch: int, mixed: bool) -> None:
     """Exact for most; on small maps oneDNN spares one copy of a weight's gradient."""
     assert_predicted(name, 96, Setting(batch=batch, mixed=mixed))
 
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("name", ["resnext50_32x4d", "resnet26"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("resnext50_32x4d", marks=pytest.mark.slow), "resnet26"]
+)
 def test_peak_in_nchw(name: str, mixed: bool) -> None:
     """There oneDNN reorders what it needs, for a moment."""
     setting = Setting(batch=8, mixed=mixed)
@@ -57,18 +59,35 @@ def test_peak_in_nchw(name: str, mixed: bool) -> None:
         Setting(batch=2, optimizer="adamw"),
         Setting(batch=2, momentum=False),
         Setting(batch=2, weight_decay=False),
-        Setting(batch=2, momentum=False, weight_decay=False),
     ],
 )
-def test_peak_in_the_optimizer(setting: Setting) -> None:
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("resnext14_32x4d", 32), pytest.param("alexnet", 227, marks=pytest.mark.slow)],
+)
+def test_peak_in_the_optimizer(name: str, size: int, setting: Setting) -> None:
+    assert training_memory(draw(parse(name), size), setting).peak_in == "optimizer"
+    assert_predicted(name, size, setting, within=0.02)
+
+
+@pytest.mark.slow
+def test_peak_before_an_optimizer_that_makes_nothing() -> None:
+    setting = Setting(batch=2, momentum=False, weight_decay=False)
     assert_predicted("alexnet", 227, setting, within=0.02)
 
 
+BACKWARD_OF_NORM = Setting(batch=40)
+"""Its backward makes maps of its own: 40 images are enough for them to be the peak."""
+
+
+def test_local_response_norm_can_be_the_peak() -> None:
+    predicted = training_memory(draw(parse("alexnet"), 227), BACKWARD_OF_NORM)
+    assert predicted.peak_in == "backward norm2"
+
+
+@pytest.mark.slow
 def test_peak_in_local_response_norm() -> None:
-    """Its backward makes maps of its own: 40 images are enough for them to be the peak."""
-    setting = Setting(batch=40)
-    assert training_memory(draw(parse("alexnet"), 227), setting).peak_in == "backward norm2"
-    assert_predicted("alexnet", 227, setting, within=0.02)
+    assert_predicted("alexnet", 227, BACKWARD_OF_NORM, within=0.02)
 
 
 @pytest.mark.parametrize("form", ["a", "b"])

@@ -20,7 +20,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "secret.json").write_text("secret")
     traces = [TraceFile(path=tmp_path / name, rank=at or None) for at, name in enumerate(names)]
     with Server(traces, 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()

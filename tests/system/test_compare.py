@@ -84,7 +84,9 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)], ids=["ctrl-c", "term"]
 )
-def test_interrupted(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_an_interrupted_comparison_leaves_a_record(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     with started(*TINY, "--a", "", "--b", "--amp", *ENDLESS, cwd=tmp_path) as program:
         wait_until(lambda: bool(resident(tmp_path / "runs", 1)), 120)
         program.send_signal(number)
@@ -119,7 +121,7 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_relaunched(tmp_path: Path) -> None:
+def test_sides_are_relaunched_in_every_session(tmp_path: Path) -> None:
     both = f"{TINY[2]} --steps 10 --max-cores-lost 100"  # others may be busy meanwhile
     sides = ("--a", "", "--b", "--amp", "--design", "relaunch", "--max-sessions", "3")
     done = run(

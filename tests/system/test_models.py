@@ -38,6 +38,7 @@ def measured(folder: Path, model: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_form_of_ours_with_what_it_costs(tmp_path: Path) -> None:
     """The record's figures are the run's own: form, classes, MFU, memory."""
     done = run("run", "--model", "resnext14_4x4d", "--form", "b", *SHORT, "--json", cwd=tmp_path)
@@ -70,9 +71,8 @@ def test_a_class_in_the_users_folder_which_has_a_bench_of_its_own(tmp_path: Path
     assert [one["id"] for one in json.loads(listed.stdout)] == [found["id"]]
 
 
-@pytest.mark.parametrize(
-    "model", ["torchvision:resnet18", pytest.param("timm:resnet10t", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["torchvision:resnet18", "timm:resnet10t"])
 def test_a_library(tmp_path: Path, model: str) -> None:
     found = measured(tmp_path, model)
     assert found["weight_format"] == "NHWC"

@@ -136,7 +136,7 @@ def test_a_launch_ends_with_the_budget_and_its_least_time(
         b=place,
         changes=(),
         machine=made_record().environment,
-        notes=(),
+        known=(),
         ends_s=time.monotonic() - 1,
     )
     told = r"b, session 1: .* had not ended after 0 s, with 0 step times .*: raise it"

@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("pipeline", ["dali", "torchvision"])
+@pytest.mark.parametrize("pipeline", ["dali", pytest.param("torchvision", marks=pytest.mark.slow)])
 def test_packed_checked_trained(photos: Path, tmp_path: Path, pipeline: str) -> None:
     form = {"dali": "webdataset", "torchvision": "tfrecord"}[pipeline]
     variables = {"RESNEXT_BENCH_CACHE": str(tmp_path / "cache")}
@@ -56,6 +56,7 @@ def spoil(shards: Path) -> None:
         file.write(b"no picture" * 60)
 
 
+@pytest.mark.slow
 def test_a_shard_cut_while_it_is_read_is_told(photos: Path, tmp_path: Path) -> None:
     assert run("data", "pack", "photos", "shards", cwd=tmp_path).returncode == 0
     arguments = ("run", *SMALL, "--data", "shards", "--pipeline", "dali", "--steps", "100000")

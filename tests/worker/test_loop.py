@@ -131,13 +131,16 @@ def test_the_steps_tile_the_window(tmp_path: Path) -> None:
 
 
 def test_marks_by_hand(tmp_path: Path) -> None:
-    """Two steps with marks written by hand: the split is what one works out on paper."""
+    """Two steps at times chosen by hand: the split is what one works out on paper."""
     config = made_config(warm_up=1, steps=2)
-    file = made_rank_file(tmp_path, config)
-    clock = HostClock(file)
-    clock._start = 1000
-    file.marks[1] = (1100, 1150, 1400, 2000, 2100)
-    file.marks[2] = (2105, 2110, 2400, 3000, 3500)
+    times = (1000, 1100, 1150, 1400, 2000, 2100, 2105, 2110, 2400, 3000, 3500, 3600)
+    clock = HostClock(made_rank_file(tmp_path, config), iter(times).__next__)
+    clock.start_window()
+    for step in (1, 2):
+        for mark in Mark:
+            clock.mark(step, mark)
+    clock.stop_window()
+    assert clock.window_ns == 2600
     assert columns(clock.device_marks(range(1, 3)), clock.host_marks(range(1, 3))) == {
         "step_ns": [1100, 1400],
         "data_wait_ns": [150, 10],

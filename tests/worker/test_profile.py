@@ -154,7 +154,14 @@ def test_only_the_last_session_is_profiled(tmp_path: Path, monkeypatch: pytest.M
     assert calls == [2]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.ENOSPC,
+        pytest.param(errno.EDQUOT, marks=pytest.mark.slow),
+        pytest.param(errno.EIO, marks=pytest.mark.slow),
+    ],
+)
 def test_a_trace_that_cannot_be_written_costs_no_more(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

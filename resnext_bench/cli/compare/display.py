@@ -16,19 +16,21 @@ from resnext_bench.wording import count_of
 class CompareDisplay(RunDisplay):
     """A line for each session that has ended, and one that moves for the present one."""
 
-    def __init__(self, *, look: Callable[[], str] = str) -> None:
-        super().__init__(look=look)
+    def __init__(
+        self, *, look: Callable[[], str] = str, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(look=look, now_s=now_s)
         self._pairs = self._number = self._invalid = 0
         self._design: Design = "duet"
         self._order: Order = "ab"
-        self._most_minutes, self._began_s = 0.0, time.monotonic()
+        self._most_minutes = 0.0
 
     def compared(
         self, sides: tuple[Side, Side], differences: Sequence[Difference], limits: Limits
     ) -> None:
         """Both sides are resolved: print what differs between them."""
         self._pairs = 0 if limits.more_pairs else limits.pairs
-        self._most_minutes, self._began_s = limits.max_minutes, time.monotonic()
+        self._most_minutes, self._began_s = limits.max_minutes, self._now_s()
         for name, side in zip("ab", sides, strict=True):
             self.line(Text.assemble((name, "bold cyan"), f"  {given_to(side)}"))
         for difference in differences:
@@ -42,7 +44,7 @@ class CompareDisplay(RunDisplay):
     def contest(self, number: int, most: int, order: Order, design: Design) -> None:
         """A session of both sides starts."""
         self._number, self._order, self._design = number, order, design
-        used = (time.monotonic() - self._began_s) / 60
+        used = (self._now_s() - self._began_s) / 60
         budget = f", {used:.0f} of {self._most_minutes:g} min" if self._most_minutes else ""
         invalid = f" ({self._invalid} did not count)" if self._invalid else ""
         self._label = f"session {number} of at most {most}{invalid}{budget}: "

@@ -38,12 +38,20 @@ STILL_S, STILL_STEPS = 10.0, 5
 """Without a step for so long, or as long as so many usual ones, what was left says nothing."""
 REDRAW_S = 1.0
 """A redraw takes milliseconds of a core that a rank may be using: once a second is enough."""
+SELDOM_S = 15.0
+"""Where there is no terminal, the same line comes again no earlier, with another count."""
 
 
 class RunDisplay:
     """Progress of one run. A context manager, so that the cursor always comes back."""
 
-    def __init__(self, *, quiet: bool = False, look: Callable[[], str] = str) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        look: Callable[[], str] = str,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`look` gives what is seen of the machine, to be said before anything is measured."""
         self._console = progress_screen(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
@@ -51,7 +59,7 @@ class RunDisplay:
         self._task = self._progress.add_task("", total=None, count="", rate="")
         self._config: RunConfig | None = None
         self._label, self._said, self._drawn = "", "", 0.0
-        self._look, self._began_s = look, time.monotonic()
+        self._look, self._now_s, self._began_s = look, now_s, now_s()
 
     def __enter__(self) -> Self:
         if self._live:
@@ -77,7 +85,7 @@ class RunDisplay:
         self._console.print(Text.assemble(("Run folder ", "bold"), f"{folder}"))
         self.looked()
         self._console.print()
-        self._began_s = time.monotonic()
+        self._began_s = self._now_s()
 
     def looked(self) -> None:
         """Say what was seen of the machine, if anything."""
@@ -88,7 +96,7 @@ class RunDisplay:
         """A session starts."""
         left = ""
         if number > 1:
-            each_s = (time.monotonic() - self._began_s) / (number - 1)
+            each_s = (self._now_s() - self._began_s) / (number - 1)
             left = f", about {duration(each_s * (total - number + 1))} left"
         self._label = f"session {number} of {total}{left}: " if total > 1 else ""
         self.show("starting the ranks", 0, 0, "")
@@ -116,7 +124,7 @@ class RunDisplay:
     def show(self, what: str, done: int, total: int, rate: str) -> None:
         """Say what is going on; drawn now and then."""
         text = self._label + what
-        now = time.monotonic()
+        now = self._now_s()
         changed = text != self._said
         count = f"{done}/{total}" if total else ""
         if self._live and (changed or now - self._drawn >= REDRAW_S or 0 < total == done):
@@ -130,7 +138,7 @@ class RunDisplay:
                 rate=rate,
             )
             self._progress.refresh()
-        elif not self._live and (changed or now - self._drawn >= 15.0):
+        elif not self._live and (changed or now - self._drawn >= SELDOM_S):
             self._drawn, self._said = now, text
             self._console.print(
                 "  ".join(filter(None, (text, count, rate))), markup=False, highlight=False

@@ -1,6 +1,5 @@
 """Limits of a comparison, its exit codes, and what is shown while it goes on."""
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 import pytest
 
 from resnext_bench.cli.compare.display import CompareDisplay
+from resnext_bench.cli.terminal.display import SELDOM_S
 from resnext_bench.cli.terminal.outcome import Pardon, exit_code
 from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.comparison import Difference, Limits, Side
@@ -159,11 +159,12 @@ def test_a_duet_for_which_there_was_no_room_is_shown_as_what_it_became(
 
 def playing(capsys: pytest.CaptureFixture[str], limits: Limits, done: Sequence[int]) -> list[str]:
     sides = Side(given=""), Side(given="--amp")
-    with CompareDisplay() as display:
+    now = [0.0]
+    with CompareDisplay(now_s=lambda: now[0]) as display:
         display.compared(sides, (), limits)
         display.contest(1, 26, "ab", "duet")
         for count in done:
-            display._drawn = -math.inf  # as if a while had passed
+            now[0] += SELDOM_S
             display.pairs(count)
     return [line for line in lines(capsys) if line.startswith("session 1")]
 

@@ -66,7 +66,7 @@ SCRIPT = ("--script", "python train.py")
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_usage(
+def test_sides_that_do_not_go_together_are_named(
     arguments: list[str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -73,7 +73,7 @@ def test_settings_of_a_request() -> None:
         ("--image-size", "7", "--image-size 7: a whole number from 32"),
     ],
 )
-def test_refused(
+def test_wrong_values_of_bench_are_named(
     option: str,
     value: str,
     words: str,

@@ -269,7 +269,9 @@ def test_an_empty_mount_is_filled(
         (("pack", "set", "set2", "--shard-mb", "0.5"), "--shard-mb 0.5: a whole number"),
     ],
 )
-def test_nonsense(typed: Typed, folder: Path, words: tuple[str, ...], told: str) -> None:
+def test_wrong_arguments_are_told_in_a_line_and_make_nothing(
+    typed: Typed, folder: Path, words: tuple[str, ...], told: str
+) -> None:
     code, out, err = typed(*words)
     assert (code, out) == (2, "")
     assert told in err

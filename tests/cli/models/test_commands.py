@@ -9,20 +9,23 @@ from resnext_bench.resnext.names import names
 from tests.cli.typed import Typed
 
 
-@pytest.fixture(params=["80", "120"])
-def typed(
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Typed:
-    monkeypatch.setenv("COLUMNS", request.param)
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    monkeypatch.setenv("COLUMNS", "80")
     return Typed(monkeypatch, capsys, "models")
 
 
-def test_all_of_them(typed: Typed) -> None:
-    code, out, err = typed()
+@pytest.fixture(params=["80", "120"])
+def wide(request: pytest.FixtureRequest, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Commands in terminals of both widths, for what a narrow one would cut."""
+    monkeypatch.setenv("COLUMNS", request.param)
+    return typed
+
+
+def test_models_lists_every_network_with_its_cost(wide: Typed) -> None:
+    code, out, err = wide()
     assert (code, err) == (0, "")
-    assert typed("list")[1] == out
+    assert wide("list")[1] == out
     lines = out.splitlines()
     assert {line.split()[0] for line in lines[3 : 3 + len(names())]} == set(names())
     assert "…" not in out
@@ -51,10 +54,10 @@ def test_models_alone_is_the_list(typed: Typed) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnext50_32x4d", "googlenet_root8", "alexnet"])
-def test_one_in_full(typed: Typed, name: str) -> None:
-    code, out, err = typed("show", name)
+def test_one_in_full(wide: Typed, name: str) -> None:
+    code, out, err = wide("show", name)
     assert (code, err) == (0, "")
-    found = json.loads(typed("show", name, "--json")[1])
+    found = json.loads(wide("show", name, "--json")[1])
     assert f"{found['model']['parameters']:,}" in out
     assert "…" not in out
     for stage in found["stages"]:
@@ -67,8 +70,8 @@ def test_a_form(typed: Typed) -> None:
     assert "of 64 x 64" in out
 
 
-def test_floors(typed: Typed) -> None:
-    code, out, err = typed(
+def test_floors(wide: Typed) -> None:
+    code, out, err = wide(
         *("roofline", "resnext50_32x4d", "--device", "h200", "--bandwidth", "4300", "--top", "0")
     )
     assert (code, err) == (0, "")
@@ -78,9 +81,9 @@ def test_floors(typed: Typed) -> None:
     assert row.split()[2:6] == ["3", "95.6", "95.6", "95.6"]
     assert "more rows" not in out
     assert "FLOP/B" in out
-    cut = typed("roofline", "resnext50_32x4d", "--device", "h200", "--top", "3")[1]
+    cut = wide("roofline", "resnext50_32x4d", "--device", "h200", "--top", "3")[1]
     assert "50 more rows" in cut
-    found = json.loads(typed("roofline", "resnext50_32x4d", "--device", "h200", "--json")[1])
+    found = json.loads(wide("roofline", "resnext50_32x4d", "--device", "h200", "--json")[1])
     assert (found["batch"], found["dtype"], found["tflops"]) == (256, "bf16", 989.4)
 
 
@@ -94,8 +97,8 @@ def test_floors(typed: Typed) -> None:
         (("--tflops", "0.4", "--bandwidth", "30", "--dtype", "fp32"), "Products are "),
     ],
 )
-def test_what_floors_come_to(typed: Typed, device: tuple[str, ...], words: str) -> None:
-    out = " ".join(typed("roofline", "resnext50_32x4d", *device)[1].split())
+def test_what_floors_come_to(wide: Typed, device: tuple[str, ...], words: str) -> None:
+    out = " ".join(wide("roofline", "resnext50_32x4d", *device)[1].split())
     assert words in out
     assert "A floor is the least time that a kernel can take" in out
 
@@ -104,11 +107,11 @@ def test_what_floors_come_to(typed: Typed, device: tuple[str, ...], words: str) 
     ("name", "batch"),
     [("resnext101_32x16d", "256"), ("googlenet", "1024"), ("resnext50_32x4d", "256")],
 )
-def test_no_name_of_a_layer_is_cut(typed: Typed, name: str, batch: str) -> None:
+def test_no_name_of_a_layer_is_cut(wide: Typed, name: str, batch: str) -> None:
     asked = ("roofline", name, "--device", "h200", "--batch-size", batch, "--top", "0")
-    words = typed(*asked)[1].split()
+    words = wide(*asked)[1].split()
     shown = set(zip(words, words[1:], words[2:], strict=False))  # a line may break between two
-    for row in json.loads(typed(*asked, "--json")[1])["rows"]:
+    for row in json.loads(wide(*asked, "--json")[1])["rows"]:
         for side in ("reads", "gives"):
             assert tuple(row[side].split()) in shown, row[side]
 
@@ -181,7 +184,9 @@ def test_a_device_of_ones_own(typed: Typed) -> None:
         (("show", "resnet50_root3"), "did you mean resnet50_root"),
     ],
 )
-def test_nonsense(typed: Typed, words: tuple[str, ...], told: str) -> None:
+def test_wrong_names_and_values_are_told_in_a_line(
+    typed: Typed, words: tuple[str, ...], told: str
+) -> None:
     code, out, err = typed(*words)
     assert (code, out) == (2, "")
     assert told in err

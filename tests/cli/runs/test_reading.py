@@ -90,7 +90,9 @@ def test_no_difference(typed: Typed, root: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_mistakes(typed: Typed, root: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_arguments_are_named_and_change_no_record(
+    typed: Typed, root: Path, arguments: tuple[str, ...], words: str
+) -> None:
     before = {path: path.read_bytes() for path in root.rglob("*.json")}
     code, out, err = typed(*arguments)
     assert (code, out) == (2, "")

@@ -1,6 +1,5 @@
 """Progress where there is no terminal: plain lines, few of them, on standard error."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,12 +43,10 @@ def test_what_does_not_move_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-2] == "gathering"
 
 
-def test_sessions_say_how_long_they_will_take(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sessions_say_how_long_they_will_take(capsys: pytest.CaptureFixture[str]) -> None:
     now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with RunDisplay(look=lambda: "before it begins: much") as display:
+    looks = {"look": lambda: "before it begins: much", "now_s": lambda: now[0]}
+    with RunDisplay(**looks) as display:
         display.planned(made_config(), (), Path("runs/x"))
         for number in (1, 2, 3):
             display.session(number, 3)

@@ -94,7 +94,9 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("report", "last", "--output", "{folder}"), "no runs in"),
     ],
 )
-def test_mistakes(typed: Typed, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_arguments_are_named(
+    typed: Typed, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
     (tmp_path / "empty").mkdir()
     trace = str(made().write(tmp_path))
     given = [one.format(trace=trace, folder=tmp_path / "empty") for one in arguments]

@@ -19,7 +19,17 @@ from resnext_bench.reports.stats.effects import t_interval
 N = 200
 
 
-@pytest.mark.parametrize("case", CASES)
+LONG = {
+    *("slow-steps-as-long-as-needed", "no-change", "more-blocks"),
+    *("trends", "trends-of-more-blocks"),
+}
+"""Cases of seconds, each beside a shorter one of its kind."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case in LONG else ()) for case in CASES],
+)
 def test_no_promise_is_contradicted(case: str) -> None:
     found = figures_of(case, N)
     assert found
@@ -33,6 +43,10 @@ def test_a_look_after_every_session_would_be_noticed() -> None:
         for row in effects
     ]
     assert rate("naive", peeked, most=1.0).outcome == "missed"
+
+
+def test_long_cases_are_cases() -> None:
+    assert set(CASES) > LONG
 
 
 def test_outcomes_by_hand() -> None:

@@ -55,7 +55,7 @@ def test_a_new_file_and_the_same_again(
         (("--resume", "missing.json"), "missing.json: No such file or directory"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
+def test_wrong_options_are_told_in_a_line(
     visits: list[tuple[list[str], float]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

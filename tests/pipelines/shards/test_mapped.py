@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,16 @@ def shards(photos: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Want
     return found
 
 
+def each_once(webdataset: Loader, tfrecord: Loader) -> list[Any]:
+    """Return both formats with both loaders; all but the two given pairs are slow."""
+    quick = {"webdataset": webdataset, "tfrecord": tfrecord}
+    return [
+        pytest.param(kind, loader, marks=() if quick[kind] == loader else pytest.mark.slow)
+        for kind in FORMATS
+        for loader in LOADERS
+    ]
+
+
 def pictures(loader: Loader, of: Wanted, batches: int) -> list[tuple[int, bytes]]:
     with opened(loader, of) as made:
         found = [next(made) for _ in range(batches)]
@@ -63,8 +74,9 @@ def pictures(loader: Loader, of: Wanted, batches: int) -> list[tuple[int, bytes]
     ]
 
 
-@pytest.mark.parametrize("loader", LOADERS)
-@pytest.mark.parametrize("shards", FORMATS, indirect=True)
+@pytest.mark.parametrize(
+    ("shards", "loader"), each_once("torchvision", "dali"), indirect=["shards"]
+)
 def test_the_pictures_are_those_of_the_folder(photos: Path, shards: Wanted, loader: Loader) -> None:
     folder: ImageFolder = scan(photos)
     plain = Wanted(
@@ -82,8 +94,17 @@ def test_the_pictures_are_those_of_the_folder(photos: Path, shards: Wanted, load
         assert sorted(found[begin : begin + FILES]) == sorted(expected), "each once an epoch"
 
 
-@pytest.mark.parametrize("loader", LOADERS)
-@pytest.mark.parametrize("last", ["wrap", "drop", "pad"])
+@pytest.mark.parametrize(
+    ("last", "loader"),
+    [
+        ("wrap", "dali"),
+        ("wrap", "torchvision"),
+        ("drop", "dali"),
+        ("pad", "torchvision"),
+        pytest.param("drop", "torchvision", marks=pytest.mark.slow),
+        pytest.param("pad", "dali", marks=pytest.mark.slow),
+    ],
+)
 def test_samples_come_in_the_order_of_the_epochs(
     shards: Wanted, loader: Loader, last: LastBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,8 +141,9 @@ def spoil(of: Wanted, index: int, content: bytes) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-@pytest.mark.parametrize("loader", LOADERS)
-@pytest.mark.parametrize("shards", FORMATS, indirect=True)
+@pytest.mark.parametrize(
+    ("shards", "loader"), each_once("dali", "torchvision"), indirect=["shards"]
+)
 def test_a_sample_that_turns_bad_is_left_out_or_named(shards: Wanted, loader: Loader) -> None:
     numbered = {"labels": list(range(FILES)), "root": shards.root, "files": shards.files}
     skipping = Wanted(**numbered, ranges=shards.ranges, skip_bad=True)
@@ -151,8 +173,15 @@ def test_a_shard_that_changed_is_not_opened(shards: Wanted, loader: Loader) -> N
         pass
 
 
-@pytest.mark.parametrize("loader", LOADERS)
-@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize(
+    ("skip", "loader"),
+    [
+        (True, "dali"),
+        (False, "torchvision"),
+        pytest.param(True, "torchvision", marks=pytest.mark.slow),
+        pytest.param(False, "dali", marks=pytest.mark.slow),
+    ],
+)
 def test_a_shard_that_changes_before_its_turn_ends_the_run(
     shards: Wanted, loader: Loader, skip: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,7 @@ from resnext_bench.pipelines.shards.records import IMAGE, LABEL, index, read_exa
 from resnext_bench.pipelines.shards.writing import example
 from tests.pipelines.made_shards import indexed, write_records
 
-many = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+many = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _example_class() -> Any:

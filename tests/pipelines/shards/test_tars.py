@@ -15,9 +15,7 @@ from tests.pipelines.made_shards import indexed, write_tar
 FORMATS = {"pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT, "ustar": tarfile.USTAR_FORMAT}
 LONG = "train/" + "n" * 120 + "/" + "k" * 150
 
-same_folder = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_folder = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def contents(path: Path, found: Found) -> list[tuple[str, bytes, int]]:

@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from resnext_bench.reports.render.attribution import sections as attribution_sections
+from resnext_bench.reports.render.model import Line, Section, Table, rows_of
 from resnext_bench.reports.render.run import sections
 from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
 from resnext_bench.reports.schema.interval import Estimate
@@ -67,19 +69,51 @@ def shown(found: Attribution, width: int = 80) -> str:
     return " ".join(" ".join(drawn(sections(record), width)).split())
 
 
+def test_an_attribution_is_told_with_all_its_figures() -> None:
+    answer, together, step, *lines = attribution_of(made())
+    assert isinstance(answer, Line)
+    assert answer.text == (
+        "Is it the loader? Yes: it makes 160 images/s against 200 that training alone takes;"
+        " loading makes a step 56.2 % longer."
+    )
+    assert isinstance(together, Table)
+    assert rows_of(together) == [
+        ("training alone (synthetic)", "80.0", "200.0", "1.90"),
+        ("loader alone, 1 thread", "100", "160.0", "1.00"),
+        ("both: the run", "125", "128.0", "1.80"),
+        ("both, two batches a step", "220", "145.5", ""),
+        ("both, 2 threads", "106", "150.9", ""),
+    ]
+    assert together.caption.startswith("99 % intervals over 2 rounds of one launch; ")
+    assert isinstance(step, Table)
+    assert [row[:3] for row in rows_of(step)] == [
+        ("cost of loading", "45.0", "44.0 to 46.0"),
+        ("  exposed wait", "25.0", "24.0 to 26.0"),
+        ("  contention", "20.0", "19.0 to 21.0"),
+    ]
+    assert [line.text for line in lines if isinstance(line, Line)] == [
+        (
+            "Contention: to keep pace with each other they want 2.5 of 2 cores"
+            " (alone, at full speed: training 1.9, loader 1.0)."
+        ),
+        "A model twice as fast would be loader-bound at 145 images/s (140 to 150).",
+        "2 loader threads would give 150 images/s (145 to 155): 17.0 % more.",
+    ]
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_all_of_it(width: int) -> None:
+def test_lines_and_rows_are_whole_at_any_width(width: int) -> None:
     text = shown(made(), width)
-    assert "Is it the loader? Yes: it makes 160 images/s against 200 that training alone" in text
-    assert "loading makes a step 56.2 % longer" in text
-    assert "they want 2.5 of 2 cores (alone, at full speed: training 1.9, loader 1.0)" in text
-    assert "A model twice as fast would be loader-bound at 145 images/s (140 to 150)." in text
-    assert "2 loader threads would give 150 images/s (145 to 155): 17.0 % more." in text
-    assert "99 % intervals over 2 rounds of one launch" in text
-    assert "both, two batches a step 220 145.5" in text
-    assert "both, 2 threads 106 150.9" in text
-    for row in ("cost of loading 45.0 44.0 to 46.0", "exposed wait 25.0", "contention 20.0"):
-        assert row in text
+    for section in attribution_of(made()):
+        if isinstance(section, Line):
+            assert section.text in text
+        elif isinstance(section, Table) and section.columns[-1].is_number:
+            for row in rows_of(section):
+                assert " ".join(filter(None, row)) in text
+
+
+def attribution_of(found: Attribution) -> list[Section]:
+    return list(attribution_sections(found, made_config(attribution_rounds=2)))
 
 
 def ahead(cost: Estimate) -> Attribution:

@@ -11,7 +11,7 @@ from tests.reports.made_loaders import made_bench
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_all_of_it(width: int) -> None:
+def test_a_sweep_is_told_with_its_knees(width: int) -> None:
     lines = drawn(sections(made_bench()), width)
     text = " ".join(" ".join(lines).split())
     (row,) = (line for line in lines if line.startswith("dali cpu  ") and " 1,900 " in line)

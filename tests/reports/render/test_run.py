@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from resnext_bench.reports.render.model import Line, Summary, Value, text_of
 from resnext_bench.reports.render.run import first_doubt, sections
 from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.schema.cost import Cost
@@ -28,6 +29,8 @@ from tests.reports.made_results import (
 )
 
 WIDTHS = (60, 80, 120)
+BLOCKS = "█▉▊▋▌▍▎▏"
+"""What bars are drawn with."""
 GPU_ID = "20260302-090000-resnext101_32x16d_8n-e5f6"
 
 
@@ -59,50 +62,69 @@ def gpu_record() -> Record:
     )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_figures_are_all_there(width: int) -> None:
-    text = shown(made_record(), width)
-    for words in (
-        "resnext50_32x4d training on Example CPU @ 2.50GHz",
-        "images/s 32.0 16.0 on each of 2 devices",
-        "mean 500 p50 498 p95 530 jitter 12.5",
-        "1.75 GiB a rank (resident set)",
-        "data wait 25.0 ms 5.0 %",
-        "forward 150 ms 30.0 %",
-        "backward 300 ms 60.0 %",
-        "optimizer 25.0 ms 5.0 %",
-        "2 nodes x 1 rank, emulated on one host, DDP over gloo",
-        "8 x 2 ranks = 16 images of 128 x 128",
-        "bf16 autocast, fp32 IEEE elsewhere",
-        "channels_last, weights NHWC",
-        "DALI, decode on CPU; 512 made JPEGs in 8 classes",
-        "40 steps after 10 of warm-up; steady from the start (40 steps)",
-        "torch 2.15.0, dali 2.4.0, Python 3.11.7",
-        "note 2 nodes emulated on one host: no network between them",
-        RUN_ID,
-    ):
-        assert words in text
-    assert "INVALID" not in text
-    assert "cuDNN" not in text
-    assert "slow steps" not in text
-    assert "other" not in text, "the parts add up to the mean step"
+def rows_shown(record: Record) -> dict[str, str]:
+    """Return the rows of a record's summary by name, without the bars."""
+    (found,) = (section for section in sections(record) if isinstance(section, Summary))
+    return {name: plain(value) for group in found.groups for name, value in group}
 
 
+def plain(value: Value) -> str:
+    """Return a value's words with a space between them, and no bar."""
+    return " ".join(word for word in text_of(value).split() if not set(word) <= set(BLOCKS))
+
+
+def test_rows_of_a_run_on_a_cpu() -> None:
+    """Without cuDNN, slow steps, or a rest: the parts add up to the mean step."""
+    assert rows_shown(made_record()) == {
+        "images/s": "32.0 16.0 on each of 2 devices",
+        "ms/step": "mean 500 p50 498 p95 530 jitter 12.5",
+        "peak memory": "1.75 GiB a rank (resident set)",
+        "data wait": "25.0 ms 5.0 %",
+        "forward": "150 ms 30.0 %",
+        "backward": "300 ms 60.0 %",
+        "optimizer": "25.0 ms 5.0 %",
+        "ranks": "2 nodes x 1 rank, emulated on one host, DDP over gloo",
+        "each rank": "1 core, 1 compute + 1 loader threads",
+        "batch": "8 x 2 ranks = 16 images of 128 x 128",
+        "precision": "bf16 autocast, fp32 IEEE elsewhere",
+        "layout": "channels_last, weights NHWC",
+        "data": "DALI, decode on CPU; 512 made JPEGs in 8 classes",
+        "measured": "40 steps after 10 of warm-up; steady from the start (40 steps)",
+        "software": "torch 2.15.0, dali 2.4.0, Python 3.11.7",
+    }
+
+
+def test_title_caption_and_notes_of_a_run() -> None:
+    found, note = sections(made_record())
+    assert isinstance(found, Summary)
+    assert found.title == "resnext50_32x4d training on Example CPU @ 2.50GHz"
+    assert found.caption == RUN_ID
+    text = "2 nodes emulated on one host: no network between them"
+    assert note == Line(text=text, label="note")
+
+
+def test_rows_of_a_gpu_run_of_several_sessions() -> None:
+    found = rows_shown(gpu_record())
+    assert {name: found[name] for name in found if rows_shown(made_record()).get(name) is None} == {
+        "interval": "7,700.0 to 8,310.0 images/s (99 %, 2 sessions)",
+        "sessions": "7,900.0 to 8,100.5 images/s",
+        "cuDNN": "benchmark of 10 plans",
+    }
+    assert found["images/s"] == "8,000.2 1,000.0 on each of 8 devices"
+    assert found["peak memory"] == "1.75 GiB a rank (allocated)"
+    assert found["precision"] == "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere"
+    assert found["data"].startswith("DALI, decode on CPU and GPU (mixed); ")
+    assert found["measured"] == "2 x 40 steps after 10 of warm-up; 2 of 2 steady"
+    assert "training on 8 x Example GPU" in shown(gpu_record())
+
+
+@pytest.mark.parametrize("record", [made_record(), gpu_record()], ids=["CPU", "GPU"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_gpu_run_of_several_sessions(width: int) -> None:
-    text = shown(gpu_record(), width)
-    for words in (
-        "training on 8 x Example GPU",
-        "images/s 8,000.2 1,000.0 on each of 8 devices",
-        "7,700.0 to 8,310.0 images/s (99 %, 2 sessions)",
-        "7,900.0 to 8,100.5 images/s",
-        "(allocated)",
-        "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere",
-        "benchmark of 10 plans",
-        "decode on CPU and GPU (mixed)",
-        "2 x 40 steps after 10 of warm-up; 2 of 2 steady",
-    ):
-        assert words in text
+def test_rows_are_whole_at_any_width(record: Record, width: int) -> None:
+    text = shown(record, width)
+    for name, value in rows_shown(record).items():
+        assert f"{name} {value}" in text
+    assert record.id in text
 
 
 def test_slow_steps_and_what_lies_between_the_parts() -> None:

@@ -31,7 +31,7 @@ def cheapest(values: Floats, penalty: float, shortest: int) -> float:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float64, st.integers(4, 11), elements=st.floats(-10, 10)),
     st.floats(0.1, 30),

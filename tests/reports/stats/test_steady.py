@@ -136,7 +136,7 @@ def test_what_is_no_series_of_times_is_refused(wrong: Floats) -> None:
         steady(wrong)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([QUIET, SHARED, HOSTILE, TRENDING]),
@@ -151,7 +151,7 @@ def test_the_unit_of_time_changes_nothing(
     assert (before.cut, before.is_steady) == (after.cut, after.is_steady)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(1e-6, 1e9)))
 def test_any_series_gets_an_answer(step_ms: Floats) -> None:
     found = steady(step_ms)

@@ -48,7 +48,9 @@ def word(center: float, spread: float, margin: float = 0.02) -> str:
         (0.019, 0.002, "slower"),  # a change for certain, and 2 % cannot be excluded
     ],
 )
-def test_words(center: float, spread: float, expected: str) -> None:
+def test_the_verdict_follows_from_effect_and_spread(
+    center: float, spread: float, expected: str
+) -> None:
     assert word(center, spread) == expected
 
 

@@ -175,7 +175,7 @@ def test_a_folder_with_quotes_in_its_name(tmp_path: Path, root: Path) -> None:
         ("FROM nowhere", "Table with name nowhere does not exist"),
     ],
 )
-def test_mistakes_are_a_line(root: Path, sql: str, words: str) -> None:
+def test_wrong_sql_is_told_in_a_line(root: Path, sql: str, words: str) -> None:
     with pytest.raises(StoreError) as error:
         ask(root, list(runs.scan(root)), sql)
     assert words in str(error.value)

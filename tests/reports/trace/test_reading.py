@@ -236,7 +236,6 @@ ROWS = st.fixed_dictionaries(
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    deadline=None,
     max_examples=150,
 )
 @given(rows=st.lists(ROWS | st.dictionaries(KEYS, VALUES), max_size=12))
@@ -244,9 +243,7 @@ def test_any_rows_give_a_report_or_an_error(rows: list[object], tmp_path: Path) 
     _report_or_error(written(tmp_path, json.dumps({"traceEvents": rows}).encode()))
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(data=st.data())
 def test_damage_anywhere_gives_a_report_or_an_error(data: st.DataObject, tmp_path: Path) -> None:
     text = bytearray(made(4).text(indent=data.draw(st.sampled_from([None, 1]))).encode())

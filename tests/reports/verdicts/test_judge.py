@@ -36,7 +36,7 @@ from tests.reports.made_comparisons import (
         (0.0, 0.05, "can't tell"),
     ],
 )
-def test_words(center: float, spread: float, word: str) -> None:
+def test_pairs_are_judged_by_effect_and_spread(center: float, spread: float, word: str) -> None:
     found = judged(spread_around(center, spread))
     assert (found.word, found.why, found.is_final) == (word, "", word != "can't tell")
 

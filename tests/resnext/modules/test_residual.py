@@ -30,16 +30,31 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def pair() -> tuple[nn.Module, nn.Module]:
+@pytest.fixture(
+    scope="module",
+    params=["resnext26_32x4d", pytest.param("resnext50_32x4d", marks=pytest.mark.slow)],
+)
+def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
-    theirs = torchvision.models.resnext50_32x4d().double()
-    ours = build(parse("resnext50_32x4d")).double()
+    spec = parse(request.param)
+    assert isinstance(spec, ResNeXtSpec)
+    theirs = torchvision_resnet(spec).double()
+    ours = build(spec).double()
     for name, buffer in theirs.named_buffers():
         if name.endswith(("running_mean", "running_var")):
             buffer.uniform_(0.5, 1.5)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
+
+
+def torchvision_resnet(spec: ResNeXtSpec) -> nn.Module:
+    """Return torchvision's network of that many blocks, groups and channels in each."""
+    return torchvision.models.ResNet(
+        torchvision.models.resnet.Bottleneck,
+        list(spec.blocks),
+        groups=spec.cardinality,
+        width_per_group=spec.width,
+    )
 
 
 def through(model: nn.Module, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -95,22 +110,27 @@ def test_state_of_timm(name: str) -> None:
         assert shapes(build(parse(name))) == shapes(timm.create_model(name))
 
 
-@settings(max_examples=20, deadline=None)
-@given(
-    st.sampled_from([50, 101, 152]), st.integers(1, 40), st.integers(1, 40), st.sampled_from([64])
-)
+@settings(max_examples=20)
+@given(st.sampled_from([14, 26, 50]), st.integers(1, 40), st.integers(1, 40))
 def test_every_cardinality_and_width_as_torchvision(
-    depth: int, cardinality: int, width: int, size: int
+    depth: int, cardinality: int, width: int
 ) -> None:
-    spec = parse(f"resnext{depth}_{cardinality}x{width}d")
+    assert_as_torchvision(f"resnext{depth}_{cardinality}x{width}d")
+
+
+@pytest.mark.slow
+@settings(max_examples=10)
+@given(st.sampled_from([101, 152]), st.integers(1, 40), st.integers(1, 40))
+def test_deep_networks_as_torchvision(depth: int, cardinality: int, width: int) -> None:
+    assert_as_torchvision(f"resnext{depth}_{cardinality}x{width}d")
+
+
+def assert_as_torchvision(name: str, size: int = 64) -> None:
+    """Compare shapes, names, parameters and multiply-adds."""
+    spec = parse(name)
     assert isinstance(spec, ResNeXtSpec)
     with torch.device("meta"):
-        theirs = torchvision.models.ResNet(
-            torchvision.models.resnet.Bottleneck,
-            list(spec.blocks),
-            groups=cardinality,
-            width_per_group=width,
-        )
+        theirs = torchvision_resnet(spec)
         assert shapes(build(spec)) == shapes(theirs)
     assert sum(one.numel() for one in theirs.parameters()) == parameters(spec)
     with FlopCounterMode(display=False) as counter:

@@ -152,7 +152,7 @@ def test_it_never_looks_more_often_than_planned(tmp_path: Path) -> None:
     assert record.sessions_more
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.floats(-0.06, 0.06), min_size=10, max_size=10))
 def test_only_looks_end_it(
     tmp_path_factory: pytest.TempPathFactory, effects: Sequence[float]

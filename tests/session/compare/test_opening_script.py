@@ -196,7 +196,9 @@ def test_one_side_may_be_the_files_as_they_are(repo: Path, launches: Launches) -
     assert any("part of the working tree alone" in note for note in record.notes)
 
 
-def test_resumed(tmp_path: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_comparison_of_scripts_is_resumed(
+    tmp_path: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = interrupted(tmp_path, 2, monkeypatch)
     record = resume(folder, LAPTOP, Silent())
     assert [number for number, _, _ in launches] == [1, 1, 2, 2, 3, 3, 4, 4]

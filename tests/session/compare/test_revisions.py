@@ -118,7 +118,7 @@ def test_what_is_not_committed_is_said_before_the_start(repo: Path) -> None:
         require_committed(open_checkout(repo / "later"), commit, "python", "revision HEAD")
 
 
-def test_words(repo: Path) -> None:
+def test_a_revision_is_shown_by_name_and_commit(repo: Path) -> None:
     checkout = open_checkout(repo)
     commit = commit_of(checkout, "main", "--a-rev")
     short = commit[: revisions.SHOWN]

@@ -107,8 +107,8 @@ def test_more_pairs_where_they_scatter_and_the_launch_was_dear(
 ) -> None:
     scene = Scene()
     taken = cycle(lengths_s * 2 + lengths_s[::-1] + lengths_s[:1])
-    sides = both(scene, block_s=taken)
-    sides[0]._build_s = built_s
+    a = MadeSide(scene, "a", block_s=taken, build_s=built_s)
+    sides = [a, MadeSide(scene, "b", block_s=taken)]
     _, so_far = played(tmp_path, scene, sides, replace(SCORE, pairs=4, more=True))
     assert len(so_far) - 1 == pairs
 
@@ -175,7 +175,6 @@ def test_a_lost_gpu_ends_a_duet_by_its_name(
         library.now_s = 2.0
         failing(scene, what)(token)
 
-    a, b = both(scene)
-    b._ends = ends
+    sides = MadeSide(scene, "a"), MadeSide(scene, "b", ends=ends)
     with pytest.raises(SessionFailed, match=r"^GPU 0 was lost .* \(GPU is lost\); rank 0: Acc"):
-        Watched(monkeypatch, library)(tmp_path, scene, (a, b))
+        Watched(monkeypatch, library)(tmp_path, scene, sides)

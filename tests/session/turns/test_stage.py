@@ -125,8 +125,10 @@ def test_a_side_that_ends_ends_the_session() -> None:
         raise SessionFailed(Failure(rank=0, what="rank 0: killed", log="", log_tail=()))
 
     stage = staged(scene, MadeSide(scene, "a"), MadeSide(scene, "b", ends=ends))
-    with pytest.raises(SessionFailed, match="rank 0: killed"):
+    with pytest.raises(SessionFailed, match="rank 0: killed"), stage.stack:
         stage.take_turns(BOTH, 3)
+    assert scene.order == "ab", "no block is played after it"
+    assert scene.said[-2:] == ["b is gone", "a is gone"]
 
 
 def test_turns_of_another_kind_are_asked_for_by_flags() -> None:

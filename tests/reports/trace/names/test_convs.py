@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
@@ -122,7 +122,6 @@ def test_any_json_is_read(name: str, values: list[object]) -> None:
 small = st.integers(1, 3)
 
 
-@settings(deadline=None)
 @given(small, small, small, st.integers(3, 9), small, small, st.integers(0, 2), small)
 def test_sizes_and_flops_are_torchs(
     batch: int, groups: int, width: int, size: int, window: int, by: int, pad: int, gap: int

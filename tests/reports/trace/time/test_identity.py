@@ -47,7 +47,7 @@ def running(made: Made, kinds: Callable[[dict[str, Any]], bool]) -> set[int]:
     return {one for start, duration in spans for one in range(start, start + duration)}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=gpu_rows, steps=st.integers(0, 2))
 def test_on_a_device(rows: list[tuple[str, int, int, int]], steps: int, tmp_path: Path) -> None:
     made = made_on_gpu(rows, steps)
@@ -86,7 +86,7 @@ op_rows = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=op_rows)
 def test_on_a_cpu(rows: list[tuple[str, int, int, int]], tmp_path: Path) -> None:
     """On each thread time is communication while such a row runs there, else compute."""
