@@ -47,6 +47,17 @@ KINDS_KEPT: Final = 8
 """Kinds of samples that are kept: enough to see how a shard was written."""
 
 
+MOST_KINDS: Final = 1000
+"""Kinds that are counted one by one."""
+
+
+def _in_one_line(name: str) -> str:
+    """Return a name for people; names in a damaged file may hold anything, line breaks too."""
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in printable(name)
+    )
+
+
 class Kinds:
     """Counts what samples consist of."""
 
@@ -57,8 +68,9 @@ class Kinds:
     def see(self, parts: Sequence[str]) -> None:
         """Count a sample of these parts; of very many kinds the later ones are counted together."""
         word = self._mark.join([*parts[:MOST_PARTS], *(["…"] * (len(parts) > MOST_PARTS))])
-        word = printable(word) if word in self._counts or len(self._counts) < 1000 else "others"
-        self._counts[word] += 1
+        word = _in_one_line(word)
+        known = word in self._counts or len(self._counts) < MOST_KINDS
+        self._counts[word if known else "others"] += 1
 
     @property
     def most(self) -> tuple[tuple[str, int], ...]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resnext_bench.pipelines.errors import DataError
+from resnext_bench.pipelines.shards.found import Kinds
 from resnext_bench.pipelines.shards.records import IMAGE, LABEL, index, read_example
 from resnext_bench.pipelines.shards.writing import example
 from tests.pipelines.made_shards import indexed, write_records
@@ -253,3 +254,11 @@ def test_damage_gives_an_index_or_a_line(tmp_path: Path, place: int, change: int
         assert "wrong checksum" in why or "compressed" in why
     if found:
         assert all(0 <= one.offset <= one.offset + one.length <= len(data) for one in found.entries)
+
+
+def test_names_of_a_damaged_file_take_one_line() -> None:
+    kinds = Kinds(", ")
+    kinds.see(["image (bytes)", "la\nbel\x1b (int64)"])
+    assert kinds.most == (
+        ("image (bytes), la\N{REPLACEMENT CHARACTER}bel\N{REPLACEMENT CHARACTER} (int64)", 1),
+    )
