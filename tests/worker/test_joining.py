@@ -90,14 +90,14 @@ def test_a_rank_with_other_options_is_named(tmp_path: Path) -> None:
     port = choose_port(0)
     ranks = [made_rank(tmp_path, 0, port), made_rank(tmp_path, 1, port, batch_size=7)]
     for cards in met(ranks):
-        with pytest.raises(Disagreement, match=r"rank 1 on .* has --batch-size 7 where rank 0"):
+        with pytest.raises(Disagreement, match=r"rank 1 on .* has --batch-size 7, but rank 0"):
             require_same(cards)
 
 
 def test_images_may_lie_elsewhere_but_must_be_the_same() -> None:
     elsewhere = msgspec.structs.replace(CONFIG, data="/scratch/b")
     require_same([card(0, images="d1"), card(1, images="d1", config=elsewhere)])
-    with pytest.raises(Disagreement, match="has images d2 where rank 0 on a has d1"):
+    with pytest.raises(Disagreement, match="has images d2, but rank 0 on a has d1"):
         require_same([card(0, images="d1"), card(1, images="d2")])
 
 
@@ -111,7 +111,7 @@ def test_a_rank_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rank = made_rank(tmp_path, 0, choose_port(0))
     assert rank.job.meeting
     store = joining._store(rank.job.meeting, rank, 2)
-    with pytest.raises(Disagreement, match="rank 1 has not come"):
+    with pytest.raises(Disagreement, match="rank 1 has not connected"):
         joining._exchanged(store, card(0), 2)
 
 

@@ -274,7 +274,7 @@ def test_who_is_told_the_number_of_classes(nets: Path, model: str, logits: int) 
     ("model", "words"),
     [
         ("Needy", "Needy needs classes, but only num_classes is passed; name a function"),
-        ("needs_two", "needs_two needs width, and is told no more than num_classes"),
+        ("needs_two", "needs_two needs width, but only num_classes is passed"),
         ("hidden", "missing 1 required"),
     ],
 )

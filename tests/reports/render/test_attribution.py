@@ -73,7 +73,7 @@ def test_an_attribution_is_told_with_all_its_figures() -> None:
     answer, together, step, *lines = attribution_of(made())
     assert isinstance(answer, Line)
     assert answer.text == (
-        "Is it the loader? Yes: it makes 160 images/s against 200 that training alone takes;"
+        "Is it the loader? Yes: it delivers 160 images/s, and training alone takes 200;"
         " loading makes a step 56.2 % longer."
     )
     assert isinstance(together, Table)
@@ -93,11 +93,11 @@ def test_an_attribution_is_told_with_all_its_figures() -> None:
     ]
     assert [line.text for line in lines if isinstance(line, Line)] == [
         (
-            "Contention: to keep pace with each other they want 2.5 of 2 cores"
+            "Contention: to keep pace with each other they need 2.5 of 2 cores"
             " (alone, at full speed: training 1.9, loader 1.0)."
         ),
         "A model twice as fast would be loader-bound at 145 images/s (140 to 150).",
-        "2 loader threads would give 150 images/s (145 to 155): 17.0 % more.",
+        "2 loader threads would reach 150 images/s (145 to 155): 17.0 % more.",
     ]
 
 
