@@ -139,7 +139,7 @@ def test_a_launch_ends_with_the_budget_and_its_least_time(
         known=(),
         ends_s=time.monotonic() - 1,
     )
-    told = r"b, session 1: .* had not ended after 0 s, with 0 step times .*: raise it"
+    told = r"b, session 1: .* had not ended after 0 s, with 0 step times .*; raise --max-minutes"
     with pytest.raises(SessionFailed, match=told):
         source.measure(1, "ba", lambda done: None)
     with pytest.raises(OutOfTime, match=r"session 2 does not count: b had not ended after 0 s"):
