@@ -107,7 +107,7 @@ def test_a_lack_of_memory_is_one_line(tmp_path: Path) -> None:
     done = run("run", *SMALL, *most, "--model", "torchvision:resnet18", cwd=tmp_path)
     assert done.returncode == 4
     told = " ".join(done.stdout.split())
-    assert "FAILED rank 0: out of memory with 1000000 images of 4096 x 4096 a rank: " in told
+    assert "FAILED rank 0: out of memory with 1000000 images of 4096 x 4096 per rank: " in told
     assert told.endswith("or let run find it: --batch-size auto)")
 
 
