@@ -117,7 +117,10 @@ def test_under_srun(tmp_path: Path) -> None:
         lost, _ = launched(*srun, *RUN, cwd=tmp_path, **variables)
         assert "set MASTER_ADDR" in lost.stderr
         twice, _ = launched(*srun, *PROGRAM, "compare", cwd=tmp_path, **variables)
-        assert "compare starts its ranks itself, but srun has started the command 2 times" in twice.stderr
+        assert (
+            "compare starts its ranks itself, but srun has started the command 2 times"
+            in twice.stderr
+        )
         other = (*srun, "sh", "-c", f'exec {" ".join(RUN)} --output o --seed "$SLURM_PROCID"')
         unlike, _ = launched(*other, cwd=tmp_path, **variables, **LOCAL)
         assert "has --seed 1, but rank 0" in unlike.stderr

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.trace.kernels.device_work import Work, work
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
 from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.steps import Steps, steps
-from resnext_bench.reports.trace.work.device_work import Work, work
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from resnext_bench.reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport, Trust
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.idle import idle
+from resnext_bench.reports.trace.kernels import tables
+from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
+from resnext_bench.reports.trace.kernels.device_work import CORES, Work
+from resnext_bench.reports.trace.kernels.layout import layers, layout
+from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.identity import identity
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found
-from resnext_bench.reports.trace.work import tables
-from resnext_bench.reports.trace.work.calls import conv_calls, conv_rows
-from resnext_bench.reports.trace.work.device_work import CORES, Work
-from resnext_bench.reports.trace.work.layout import layers, layout
-from resnext_bench.reports.trace.work.tables import share
 
 _DROPPED: Final = re.compile(r"([A-Z][\w \-?]*?) = (\d+)")
 _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA events")

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import ClassRow, KernelRow
+from resnext_bench.reports.trace.kernels.device_work import CLASSES, CORES, Work
 from resnext_bench.reports.trace.reading.trace import Trace
 from resnext_bench.reports.trace.time.links import Pass
-from resnext_bench.reports.trace.work.device_work import CLASSES, CORES, Work
 
 
 def kernels(trace: Trace, work: Work, step_ns: int) -> list[KernelRow]:

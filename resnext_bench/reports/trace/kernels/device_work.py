@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.kernels.directions import resolved
 from resnext_bench.reports.trace.names.classes import (
     Class,
     Kernel,
@@ -17,7 +18,6 @@ from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, Pass
 from resnext_bench.reports.trace.time.nest import self_times
 from resnext_bench.reports.trace.time.steps import Steps
-from resnext_bench.reports.trace.work.directions import resolved
 
 CLASSES: tuple[Class, ...] = tuple(Class)
 CORES: tuple[TensorCore, ...] = tuple(TensorCore)

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import Layout, LayoutRow
+from resnext_bench.reports.trace.kernels.calls import Calls
+from resnext_bench.reports.trace.kernels.device_work import Work
+from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import Class
 from resnext_bench.reports.trace.names.convs import label
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
 from resnext_bench.reports.trace.time.links import LAYER, Links, matching, of_names
 from resnext_bench.reports.trace.time.nest import inherited
-from resnext_bench.reports.trace.work.calls import Calls
-from resnext_bench.reports.trace.work.device_work import Work
-from resnext_bench.reports.trace.work.tables import share
 
 
 def layers(trace: Trace, links: Links, row: Ids) -> Ids:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import ConvRow
+from resnext_bench.reports.trace.kernels.device_work import CLASSES, Work
+from resnext_bench.reports.trace.kernels.tables import grouped, share
 from resnext_bench.reports.trace.names.classes import Class
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.convs import Conv, label
@@ -15,8 +17,6 @@ from resnext_bench.reports.trace.names.convs import Kind as Direction
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
 from resnext_bench.reports.trace.time.nest import topmost
-from resnext_bench.reports.trace.work.device_work import CLASSES, Work
-from resnext_bench.reports.trace.work.tables import grouped, share
 
 _DIRECTIONS = {
     Class.CONV_FORWARD: Direction.FORWARD,
