@@ -54,8 +54,9 @@ def sections(condition: Condition) -> Iterator[Section]:
         pieces = tuple(f"{one.check} {one.value}" for one in fine)
         yield summary([("fine", Flow(pieces=pieces, separator=" ·"))])
     if hidden := _hidden(condition.findings):
-        rows = [(", ".join(checks), reason) for reason, checks in hidden.items()]
-        yield summary(rows, title="not visible here")
+        # Many checks may have one reason, and a table's first column does not fold.
+        rows = [("", f"{', '.join(checks)}: {reason}") for reason, checks in hidden.items()]
+        yield summary([("not visible here", rows[0][1]), *rows[1:]])
 
 
 def _in_full(finding: Finding) -> Iterator[Row]:

@@ -73,7 +73,7 @@ def test_what_calls_for_action_is_shown_in_full(width: int) -> None:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_what_is_fine_takes_few_lines(width: int) -> None:
     rows = [row[1] for row in cells(printed(condition(*FINE), width).splitlines())]
-    shown = rows[: rows.index("no control groups")]
+    shown = rows[: rows.index("quota: no control groups")]
     assert len(shown) < len(FINE)
     assert sum(line.count("quiet as a mouse") for line in shown) == 9, "none is torn apart"
     assert "\N{NO-BREAK SPACE}" not in "".join(rows)
@@ -81,8 +81,17 @@ def test_what_is_fine_takes_few_lines(width: int) -> None:
 
 def test_what_is_hidden_for_one_reason_shares_a_line() -> None:
     rows = cells(printed(condition(*FINE)).splitlines())
-    assert ["steal, other load", "there are no counters of the cores"] in rows
-    assert ["quota", "no control groups"] in rows
+    assert rows[-2:] == [
+        ["not visible here", "quota: no control groups"],
+        ["", "steal, other load: there are no counters of the cores"],
+    ]
+
+
+def test_many_checks_without_an_answer_leave_room_for_the_reason() -> None:
+    checks = [f"GPU question {number}" for number in range(9)]
+    unanswered = [finding(one, Severity.HIDDEN, "the driver does not report it") for one in checks]
+    text = " ".join(" ".join(row) for row in cells(printed(condition(*unanswered)).splitlines()))
+    assert f"{', '.join(checks)}: the driver does not report it" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
