@@ -72,7 +72,7 @@ class NotKept(CannotHere):
     """
 
     def __init__(self, record: object, error: OSError, *, kept: bool = False) -> None:
-        end = "what was measured is shown below" + ("" if kept else ", but not stored")
+        end = "what was measured is shown above" + ("" if kept else ", but not stored")
         super().__init__(f"{cannot_write(error)}; {end}")
         self.record = record
         self.error = error

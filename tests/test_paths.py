@@ -52,4 +52,6 @@ def test_how_paths_are_told() -> None:
 def test_no_file_of_ours_is_ignored() -> None:
     """What git ignores is not linted, and is not in the wheel."""
     ignored = ("git", "ls-files", "--cached", "--ignored", "--exclude-standard")
-    assert subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True).stdout == ""
+    assert (
+        subprocess.run(ignored, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""
+    )

@@ -1,8 +1,7 @@
 """The program's commands.
 
-Only options are declared here; code is imported when it is needed,
-so that `--help` stays as
-fast as an empty program's.
+Only options are declared here; code is imported when it is needed, so that `--help` stays as fast
+as an empty program's.
 """
 
 import contextlib

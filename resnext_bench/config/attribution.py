@@ -52,7 +52,7 @@ def _require(pick: Answers, values: dict[str, Any], rounds: int) -> None:
 def other_threads(config: RunConfig, cores: int) -> int:
     """Return the threads of a second loader to try: twice as many, or half if `cores` are taken.
 
-    None where a run does not measure what loading costs.
+    0 where a run does not measure what loading costs.
     """
     if not config.attribution_rounds:
         return 0

@@ -88,7 +88,7 @@ class Recorded:
 
 
 def make_room(parameters: int, steps: int) -> int:
-    """Allocate room for the profiled steps of a model of `model` bytes; return its bytes.
+    """Allocate room for the profiled steps of a model with `parameters` bytes; return its size.
 
     The profiler keeps a little for each operator, somewhere in the room that a freed gradient has
     left behind; the next gradient no longer fits there, and the heap has to grow. Resnext50 grew by

@@ -62,7 +62,7 @@ def test_a_run_that_cannot_be_kept_is_shown(
     assert line.startswith(
         f"error: cannot write {run.setup.folder / 'record.json'}: {os.strerror(broken)}"
     )
-    assert line.endswith("what was measured is shown below, but not stored")
+    assert line.endswith("what was measured is shown above, but not stored")
 
 
 @pytest.mark.parametrize("text", ["IO Error: Could not write file: No space left on device", "?"])
@@ -235,7 +235,7 @@ def test_what_helps_stands_in_the_message() -> None:
         "cannot write /data/x: No space left on device (free some space there, or name another "
         "folder)"
     )
-    assert str(NotKept(None, full)).endswith("what was measured is shown below, but not stored")
+    assert str(NotKept(None, full)).endswith("what was measured is shown above, but not stored")
 
 
 @pytest.mark.parametrize(

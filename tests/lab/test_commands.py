@@ -14,6 +14,12 @@ def made_app() -> typer.Typer:
     @app.command("compare")
     def of_another_name() -> None: ...
 
+    @inner.command()
+    def show_all() -> None: ...
+
+    @inner.command()
+    def make() -> None: ...
+
     app.add_typer(inner, name="data")
     return app
 
@@ -26,4 +32,4 @@ def test_groups_with_what_is_in_them() -> None:
     app = made_app()
     [(name, inside)] = groups_in(app)
     assert name == "data"
-    assert names_in(inside) == []
+    assert names_in(inside) == ["show-all", "make"]

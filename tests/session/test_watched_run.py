@@ -320,4 +320,6 @@ def test_a_driver_that_answers_nothing(played: Played) -> None:
     record, text = played(silent)
     assert (record.status, record.sessions[0].gpus) == ("ok", None)
     assert not list(played.root.rglob("gpus.parquet"))
-    assert ("the GPUs were not watched: NVML did not answer during the window of 20.0 s") in text
+    assert (
+        "the GPUs were not watched: the driver did not answer during the window of 20.0 s"
+    ) in text

@@ -31,7 +31,7 @@ def bytecode(sources: Sources, activity: Activity) -> Iterator[Finding]:
     yield Finding(
         check="bytecode",
         severity=Severity.NOTE,
-        value=f"{text}, and PYTHONDONTWRITEBYTECODE prevents that",
+        value=f"{text}, and PYTHONDONTWRITEBYTECODE keeps the others from being compiled",
         number=100 * share,
         unit="%",
         why=(

@@ -1,7 +1,8 @@
 """What can be asked about GPUs of any vendor: one implementation for each vendor's library.
 
 Every question may go unanswered (None) without costing the others, and none raises, but for the
-list of the GPUs. NVIDIA's is `nvml`; another vendor is another file, named in `VENDORS`.
+list of the GPUs and their `facts`. NVIDIA's is `nvml`; another vendor is another file, named in
+`VENDORS`.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -190,7 +190,7 @@ def _each(tracks: Sequence[Track], name: str, of: Callable[[Iterable[float]], fl
 
 
 def _if_any(numbers: Numbers) -> Numbers:
-    """Return None where all values are missing: records must stay small."""
+    """Return nothing where all values are zero or missing: records must stay small."""
     return numbers if any(numbers) else ()
 
 

@@ -32,9 +32,9 @@ class GpuWatch:
     tracks: list[Track] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     _bits: list[int] = field(default_factory=list)
-    """Combine the reasons of all GPUs at each moment, as ranks wait for the slowest."""
+    """The combined reasons of all GPUs at each moment, as ranks wait for the slowest."""
     _answers: int = 0
-    """Count moments at which any GPU answered."""
+    """Number of moments at which any GPU answered."""
     _start_s: float | None = None
     _since_us: int = 0
 

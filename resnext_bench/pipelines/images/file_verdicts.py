@@ -82,5 +82,5 @@ def save(cache: Path, root: Path, verdicts: Verdicts) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write next to `path` and rename, so that no reader ever sees a part."""
-    with whole_file(path) as temporary:
+    with whole_file(path, mode=0o600) as temporary:
         temporary.write_bytes(content)

@@ -107,7 +107,7 @@ def _core_s(facts: RankFacts) -> float:
 
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
-    """Apply every guard of DESIGN's "Invalid" to one session."""
+    """Find what makes one session invalid, and what a reader should know of it."""
     facts = result.facts
     loss = _cores_lost(result, limits)
     too_much = [one for one in loss if "limit" in one.values]

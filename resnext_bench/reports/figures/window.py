@@ -1,4 +1,4 @@
-"""From gathered samples to the numbers of a record: DESIGN's definitions, applied."""
+"""From gathered samples to the numbers of a record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,13 @@ class Window:
 def steadiness_of(result: SessionResult) -> Steadiness:
     """Judge the steps as a user feels them: each as long as its slowest rank."""
     found = steady(slowest_rank(_column(result, "step_ns")) / 1e6)
-    return Steadiness(cut=found.cut, judged=found.judged, steady=found.is_steady, why=found.why)
+    return Steadiness(
+        cut=found.cut,
+        judged=found.judged,
+        steady=found.is_steady,
+        why=found.why,
+        cause=found.cause,
+    )
 
 
 def window_of(result: SessionResult, cut: int, gpus: GpusSeen | None = None) -> Window:

@@ -240,7 +240,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
         "the driver does not report what holds clocks down: throttling would go unnoticed"
     ),
     "gpus_unwatched": (
-        "the GPUs were not watched: NVML did not answer during the window of {window_s:.1f} s"
+        "the GPUs were not watched: the driver did not answer during the window of {window_s:.1f} s"
     ),
     "gpus_partly_watched": (
         "only {watched} of {devices} GPUs were watched: throttling of the others would go unnoticed"

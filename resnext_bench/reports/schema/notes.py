@@ -72,11 +72,21 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def group(self) -> tuple[object, ...]:
-        """What notes of many sessions have in common that are told once.
+        """What notes of many sessions must have in common to be shown once, with the first's words.
 
-        `of` is which of several like things it is about, `text` what no kind stands for.
+        Everything but numbers counts: a power brake is no thermal slowdown. Of shares it counts
+        whose they are, not how large. `why` is a sentence with numbers in it; `of` names its cause.
         """
-        return self.kind, self.side, self.values.get("of"), self.values.get("text")
+        alike = {
+            name: value
+            for name, value in self.values.items()
+            if not isinstance(value, int | float) or isinstance(value, bool)
+        }
+        if "of" in alike:
+            alike.pop("why", None)
+        shares = (name for name in sorted(SHARES) if name in self.values)
+        takers = tuple(name for name in shares if round(self._number(name)))
+        return self.kind, self.side, takers, tuple(sorted(alike.items(), key=lambda one: one[0]))
 
     @property
     def but_for_shares(self) -> tuple[object, ...]:
@@ -87,7 +97,10 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def percent(self) -> float:
         """How much there was of it; 0 of what has no measure."""
-        found = self.values.get("percent")
+        return self._number("percent")
+
+    def _number(self, name: str) -> float:
+        found = self.values.get(name)
         return float(found) if isinstance(found, int | float) else 0.0
 
 

@@ -85,6 +85,8 @@ class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
     judged: bool
     steady: bool
     why: str
+    cause: str = ""
+    """What kept it from being steady: few_steps, jump, drift; empty in older records."""
 
 
 class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):

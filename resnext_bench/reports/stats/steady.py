@@ -13,6 +13,7 @@ level of false alarms, so short sessions should be judged together.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,9 @@ _MOST_CELLS = 1000
 _NEIGHBOURS = 9
 
 
+Cause = Literal["", "few_steps", "jump", "drift"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steady:
     """What a series of step times did."""
@@ -62,6 +66,8 @@ class Steady:
     """Whether there were steps enough to tell."""
     is_steady: bool
     """Judged, and found steady after the cut."""
+    cause: Cause
+    """What kept it from being steady; empty where nothing did."""
     why: str
     """One line for people."""
     trend: Trend | None
@@ -83,7 +89,7 @@ def steady(step_ms: Floats) -> Steady:
         raise ValueError("step times must be one row of finite positive numbers")
     if len(times) < FEWEST_STEPS:
         why = f"{len(times)} steps are too few to tell (at least {FEWEST_STEPS} are needed)"
-        return Steady(cut=0, judged=False, is_steady=False, why=why, trend=None)
+        return Steady(cut=0, judged=False, is_steady=False, cause="few_steps", why=why, trend=None)
     return _judged(np.log(times))
 
 
@@ -100,7 +106,7 @@ def _judged(log_times: Floats) -> Steady:
         return _never(whole)  # it rises in many small jumps
     if abs(jump) > LARGE_JUMP:
         why = f"never steady: step time jumps by {100 * np.expm1(jump):+.0f} % after the middle"
-        return Steady(cut=0, judged=True, is_steady=False, why=why, trend=whole)
+        return Steady(cut=0, judged=True, is_steady=False, cause="jump", why=why, trend=whole)
     cut = _warm_up(rest, starts)
     kept = fitted_trend(rest[cut:])
     if cut and kept.matters(SECOND_LOOK_ALPHA) and _is_slope(rest[cut:], *_stretches(rest[cut:])):
@@ -112,7 +118,7 @@ def _found(cut: int, steps: int, trend: Trend) -> Steady:
     why = f"steady from the start ({steps} steps)"
     if cut:
         why = f"steady after {cut} of {steps} steps"
-    return Steady(cut=cut, judged=True, is_steady=True, why=why, trend=trend)
+    return Steady(cut=cut, judged=True, is_steady=True, cause="", why=why, trend=trend)
 
 
 def _never(trend: Trend) -> Steady:
@@ -120,7 +126,7 @@ def _never(trend: Trend) -> Steady:
         f"never steady: step time moves by {trend.slope_percent_per_step:+.3g} % a step, "
         f"{trend.drift_percent:+.1f} % over the window"
     )
-    return Steady(cut=0, judged=True, is_steady=False, why=why, trend=trend)
+    return Steady(cut=0, judged=True, is_steady=False, cause="drift", why=why, trend=trend)
 
 
 def _later_half(log_times: Floats) -> Floats:

@@ -36,7 +36,7 @@ class Selection:
     sort: str | None = None
     """A column; a minus in front reverses the order."""
     limit: int | None = None
-    """Return only this many: the newest or, where sorted, the first."""
+    """How many at most: the newest or, where sorted, the first."""
 
 
 def select(

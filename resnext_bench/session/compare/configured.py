@@ -245,7 +245,7 @@ class Configured:
             of_launches(self.a.results[-1], self.b.results[-1], cuts[0], cuts[1])
         )
         unsteady = [
-            note("unsteady", side, why=session.steadiness.why)
+            note("unsteady", side, of=session.steadiness.cause, why=session.steadiness.why)
             for side, session in zip(SIDES, sessions, strict=True)
             if not session.steadiness.steady
         ]

@@ -271,7 +271,7 @@ def _of_both(a: Iterable[Note], b: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def _unsteady(found: Steady) -> tuple[Note, ...]:
-    return () if found.is_steady else (note("unsteady", why=found.why),)
+    return () if found.is_steady else (note("unsteady", of=found.cause, why=found.why),)
 
 
 def failed(number: int, name: str, bad: Advised, log: Path) -> SessionFailed:

@@ -117,7 +117,6 @@ def hurry(step_ns: Sequence[int], plan: Plan, pairs: int) -> float:
 def take_turns(
     sides: tuple[TurningScript, TurningScript],
     plan: Plan,
-    ends_s: float,
     gpus: int,
     tick: Tick,
 ) -> Turns:
@@ -145,7 +144,7 @@ def take_turns(
         except Left as left:
             if left.code:
                 raise
-        _release(sides, ends_s, lambda: tick(_counted(played)))
+        _release(sides, lambda: tick(_counted(played)))
     return Turns(pairs=_counted(played), quiet_percent=stage.quiet_percent)
 
 
@@ -155,14 +154,12 @@ def _counted(played: Lengths) -> int:
     return max(0, whole - whole % 2)
 
 
-def _release(
-    sides: tuple[TurningScript, TurningScript], ends_s: float, tick: Callable[[], None]
-) -> None:
+def _release(sides: tuple[TurningScript, TurningScript], tick: Callable[[], None]) -> None:
     """Let both run freely to their ends, without turns."""
     for side in sides:
         side.give(tokens.END)
     for side in sides:
-        code = side.script.wait(ends_s - time.monotonic(), tick)
+        code = side.script.wait(side.ends_s - time.monotonic(), tick)
         if code is None:
             raise TooLong(side.name)
         if code:

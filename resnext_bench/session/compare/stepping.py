@@ -163,7 +163,7 @@ class Stepping(Scripted):
         a, b = (self._turning(name, session, start + limit_s) for name in "ab")
         try:
             sides = (a, b) if order == "ab" else (b, a)
-            turns = take_turns(sides, self.plan, start + limit_s, len(self.machine.gpus), tick)
+            turns = take_turns(sides, self.plan, len(self.machine.gpus), tick)
             steps = {side.name: self._steps(side, turns) for side in (a, b)}
         except (Left, TooLong, Unusable) as bad:
             why = _words(bad, session, limit_s)

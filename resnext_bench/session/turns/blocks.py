@@ -37,7 +37,8 @@ Judge = Callable[[Lengths], bool]
 """Decides a question from all rounds so far."""
 
 
-def _never(lengths: Lengths) -> bool:
+def never(lengths: Lengths) -> bool:
+    """Decide against it, whatever the rounds were."""
     return False
 
 
@@ -45,8 +46,8 @@ def in_turn(
     blocks: Sequence[Block],
     rounds: int,
     *,
-    more: Judge = _never,
-    over: Judge = _never,
+    more: Judge = never,
+    over: Judge = never,
     so_far: Lengths | None = None,
 ) -> Lengths:
     """Run a block of every side in each of `rounds`, and then for as long as `more` says.

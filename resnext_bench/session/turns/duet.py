@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from resnext_bench.launch.resident import Resident
 from resnext_bench.reports.figures.validity import GpuUse
@@ -23,7 +22,7 @@ from resnext_bench.session.turns.blocks import (
     most_pairs,
     well_known,
 )
-from resnext_bench.session.turns.residents import WORKER, Means, Room
+from resnext_bench.session.turns.residents import MEANS, WORKER, Means, Room
 from resnext_bench.session.turns.room import (
     Free,
     memory_sought,
@@ -33,8 +32,6 @@ from resnext_bench.session.turns.room import (
     require_shared_memory_for,
 )
 from resnext_bench.session.turns.stage import Stage, Turn
-
-MEANS: Final = Means()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

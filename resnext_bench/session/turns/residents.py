@@ -51,3 +51,7 @@ class Means:
     build: Callable[[Setup, int, Room, str], Resident] = resident
     watching: Callable[[Sequence[int]], AbstractContextManager[GpuWatch]] = watching
     clock: Callable[[], float] = time.monotonic
+
+
+MEANS: Final = Means()
+"""The means of every session that is no test."""

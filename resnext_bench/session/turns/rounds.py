@@ -8,18 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 from resnext_bench import tokens
 from resnext_bench.launch.resident import Resident
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.blocks import MOST_STEPS, block_length
-from resnext_bench.session.turns.residents import WORKER, Means, Room
+from resnext_bench.session.turns.residents import MEANS, WORKER, Means, Room
 from resnext_bench.session.turns.room import require_shared_memory_for
 from resnext_bench.session.turns.stage import Stage, Turn
-
-MEANS: Final = Means()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ from resnext_bench import tokens
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.session.recording import Started
-from resnext_bench.session.turns.blocks import Judge, Lengths, in_turn
+from resnext_bench.session.turns.blocks import Judge, Lengths, in_turn, never
 
 TICK_S: Final = 0.5
 """Least time between ticks where blocks end before their answers are awaited."""
@@ -162,8 +162,8 @@ class Stage(Generic[S]):
         turns: Sequence[Turn],
         rounds: int,
         *,
-        more: Judge = lambda lengths: False,
-        over: Judge = lambda lengths: False,
+        more: Judge = never,
+        over: Judge = never,
         so_far: Lengths | None = None,
         flags: Flags = lambda place, last_s: 0,
     ) -> Lengths:

@@ -10,7 +10,7 @@ from tests.reports.made_comparisons import made_pair
 from tests.reports.made_results import made_session
 
 LOST = [
-    note("cores_lost", "a", percent=20.0 + number, others=20.0, steal=float(number), limit=20.0)
+    note("cores_lost", "a", percent=21.0 + number, others=20.0, steal=1.0 + number, limit=20.0)
     for number in range(3)
 ]
 
@@ -22,6 +22,45 @@ def test_notes_of_a_kind_are_one_though_their_values_differ() -> None:
         OfKind(first=LOST[0], sessions=(1, 2, 4)),
         OfKind(first=other_side, sessions=(2,)),
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            note("unsteady", "a", of="jump", why="step time jumps by +5 % after the middle"),
+            note("unsteady", "a", of="drift", why="step time moves by +5 % a step"),
+        ),
+        (
+            note("throttled", percent=5.0, reasons=("power brake",)),
+            note("throttled", percent=5.0, reasons=("hardware thermal slowdown",)),
+        ),
+        (
+            note("cores_lost", percent=30.0, others=30.0, steal=0.0),
+            note("cores_lost", percent=30.0, others=0.0, steal=30.0),
+        ),
+        (
+            note("nothing_trained", rank=0, trained=3, first="fc", by_decay=False),
+            note("nothing_trained", rank=0, trained=3, first="fc", by_decay=True),
+        ),
+        (
+            note("lost_gpu", gpu=0, after_s=1.0, said="GPU is lost"),
+            note("lost_gpu", gpu=0, after_s=1.0, said="GPU requires restart"),
+        ),
+    ],
+    ids=lambda each: each.kind,
+)
+def test_what_differs_in_more_than_numbers_is_shown_apart(one: Note, other: Note) -> None:
+    found = by_kind([(1, one), (2, other), (3, one)])
+    assert found == (OfKind(first=one, sessions=(1, 3)), OfKind(first=other, sessions=(2,)))
+
+
+def test_one_cause_is_shown_once_whatever_its_figures() -> None:
+    jumps = [
+        note("unsteady", "a", of="jump", why=f"step time jumps by {by} % after the middle")
+        for by in ("+7", "-9")
+    ]
+    assert by_kind(enumerate(jumps, 1)) == (OfKind(first=jumps[0], sessions=(1, 2)),)
 
 
 def test_what_no_kind_stands_for_goes_by_its_text() -> None:
@@ -36,7 +75,7 @@ def test_rewording_puts_nothing_apart(monkeypatch: pytest.MonkeyPatch, words: st
     before = by_kind(enumerate(LOST, 1))
     monkeypatch.setitem(WORDS, "cores_lost", words)
     assert by_kind(enumerate(LOST, 1)) == before
-    assert sentence(LOST[0]) != "a: 20 % of the ranks' cores were lost"
+    assert sentence(LOST[0]) != "a: 21 % of the ranks' cores were lost"
 
 
 def test_facts_are_kept_in_records() -> None:

@@ -134,7 +134,7 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
     (
         "gpus_unwatched",
         {"window_s": 1.25},
-        "the GPUs were not watched: NVML did not answer during the window of 1.2 s",
+        "the GPUs were not watched: the driver did not answer during the window of 1.2 s",
     ),
     (
         "gpus_partly_watched",

@@ -33,6 +33,7 @@ class Side:
         self.code_of_left: int | None = ends.get("left", 0)
         self.late: bool = ends.get("late", False)
         self.token = 0
+        self.ends_s = 1e9
         self.closed = False
         self.script = SimpleNamespace(wait=lambda *rest: self.code, pids=[])
 
@@ -63,7 +64,7 @@ def played(a_steps: int, b_steps: int, plan: Plan = PLAN, **ends: Any) -> tuple[
     given: list[tuple[str, int]] = []
     a, b = Side("a", a_steps, given), Side("b", b_steps, given, **ends)
     try:
-        found = script_turns.take_turns((a, b), plan, 1e9, 0, lambda done: None)  # type: ignore[arg-type]
+        found = script_turns.take_turns((a, b), plan, 0, lambda done: None)  # type: ignore[arg-type]
     finally:
         assert a.closed
     assert b.closed

@@ -105,8 +105,8 @@ class MadeSide:
         return self._block_s if isinstance(self._block_s, float) else next(self._block_s)
 
     def finish(self) -> SessionResult:
-        """Hand over twenty steps."""
-        return made_result(even_samples(0, [10] * 20))
+        """Hand over twenty steps, each as long as this side's are."""
+        return made_result(even_samples(0, [self._step_ns // 1_000_000] * 20))
 
 
 def made_means(scene: Scene, sides: Iterable[MadeSide], watch: GpuWatch | None = None) -> Means:

@@ -54,6 +54,17 @@ def test_order_decides_who_is_first(tmp_path: Path, order: Order, built: tuple[s
     assert (scene.rooms[0].steps, scene.rooms[0].block) == (3 * 8, 8), "one step of each is dropped"
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_each_side_gets_its_own_steps(tmp_path: Path, order: Order) -> None:
+    """Sides are built in the order of their turns; a's steps of 10 ms are a's in either."""
+    scene = Scene()
+    a = MadeSide(scene, "a", step_ns=10_000_000)
+    b = MadeSide(scene, "b", step_ns=20_000_000)
+    found, _ = played(tmp_path, scene, (a, b) if order == "ab" else (b, a), order=order)
+    first, second = (result.samples[0].step_ns[0] for result in found.results)
+    assert (first, second) == (10_000_000, 20_000_000)
+
+
 def test_what_each_side_took_to_start_is_its_own(tmp_path: Path) -> None:
     for order in ("ab", "ba"):
         scene = Scene()
