@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
+
 VERSION: Final = 1
 
 
@@ -36,7 +38,10 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
-    """The identity of each used step: the four parts add up to `step_ns` exactly."""
+    """The identity of each used step: the four parts add up to `step_ns` exactly.
+
+    All are empty in a report on the host alone (`TraceReport.alone`), where it is certain.
+    """
 
     number: list[int]
     step_ns: list[int]
@@ -48,6 +53,16 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """A copy or a fill ran and neither of them."""
     idle_ns: list[int]
     """Nothing ran."""
+
+
+NO_STEPS: Final = Steps(
+    number=[],
+    step_ns=[],
+    compute_ns=[],
+    exposed_communication_ns=[],
+    exposed_copy_ns=[],
+    idle_ns=[],
+)
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +173,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[LayoutRow]
 
 
+NO_LAYOUT: Final = Layout(total_ns=0, share_of_step=0.0, share_of_compute=0.0, rows=[])
+
+
 class TensorCores(msgspec.Struct, frozen=True, kw_only=True):
     """Time in convolutions, matrix products and attention by whether kernels use tensor cores."""
 
@@ -186,9 +204,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes, decompressed."""
     events: int
     on: str
-    """Name of the device, or `CPU`."""
+    """Name of the device, `CPU`, or `host alone` where a device's work is not in the trace."""
     device: int | None
-    """Number of the device that is reported on; None on a CPU."""
+    """Number of the device that is reported on; None on a CPU and for the host alone."""
     rank: int | None
     world_size: int | None
     backend: str | None
@@ -203,6 +221,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """None on a CPU."""
     idle: list[IdleRow]
     warnings: list[str]
+    alone: HostAlone | None = None
+    """Why this is a report on the host alone; None where it is not."""
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +253,8 @@ class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
     collectives: list[CollectiveRow]
     """Empty where ranks do not match, or have none."""
     warnings: list[str]
+    left_out: list[LeftOut] = []
+    """Files of the folder that this is not made of."""
 
 
 def schema() -> dict[str, object]:

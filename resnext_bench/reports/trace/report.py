@@ -1,6 +1,5 @@
 """The kernel-time report of one trace: each part is a module of its own, and here they meet."""
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -8,8 +7,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport, Trust
+from resnext_bench.reports.schema.trace import (
+    NO_LAYOUT,
+    NO_STEPS,
+    IdleRow,
+    Steps,
+    Sums,
+    TensorCores,
+    TraceReport,
+    Trust,
+)
+from resnext_bench.reports.schema.trace_files import HostAlone
+from resnext_bench.reports.trace.alone import host_alone, unread_told
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.header import device_name, distributed_info, text, whole_number
 from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
@@ -17,7 +28,7 @@ from resnext_bench.reports.trace.kernels.device_work import CORES, Work
 from resnext_bench.reports.trace.kernels.layout import layers, layout
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
-from resnext_bench.reports.trace.reading.trace import Ids, Trace
+from resnext_bench.reports.trace.reading.trace import Ids
 from resnext_bench.reports.trace.time.identity import identity
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
@@ -35,56 +46,37 @@ def report(analysis: Analysis) -> TraceReport:
     calls = conv_calls(trace, analysis.links, work)
     layer = layers(trace, analysis.links, work.row)
     distributed = distributed_info(trace.header)
-    told = _whole_number(distributed.get("rank"))
+    told = whole_number(distributed.get("rank"))
+    name = device_name(trace, device)
+    alone = host_alone(trace, name, _used(analysis.steps, on_host=True).length.tolist())
+    by_host = device is None and alone is not None
     return TraceReport(
         file=str(trace.path),
         size=trace.size,
         events=trace.events,
-        on=_name(trace, device),
+        on=_on(name, device, alone),
         device=device,
         rank=analysis.rank if told is None else told,
-        world_size=_whole_number(distributed.get("world_size")),
-        backend=_text(distributed.get("backend")),
+        world_size=whole_number(distributed.get("world_size")),
+        backend=text(distributed.get("backend")),
         trust=_trust(analysis, layer),
         sums=_sums(analysis, step_ns),
-        steps=_steps(analysis),
-        classes=tables.classes(work, step_ns),
+        steps=NO_STEPS if alone and alone.is_certain else _steps(analysis),
+        classes=[] if by_host else tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
-        convs=conv_rows(trace, work, calls, step_ns),
-        layout=layout(trace, work, calls, layer, step_ns),
+        convs=[] if by_host else conv_rows(trace, work, calls, step_ns),
+        layout=NO_LAYOUT if by_host else layout(trace, work, calls, layer, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
-        idle=_idle(analysis, step_ns),
-        warnings=[*trace.warnings, *_warnings(analysis)],
+        idle=[] if alone and alone.is_certain else _idle(analysis, step_ns),
+        warnings=[*_lead(alone), *trace.warnings, *_warnings(analysis, alone)],
+        alone=alone,
     )
 
 
-def _name(trace: Trace, device: int | None) -> str:
-    if device is None:
-        return "CPU"
-    told = trace.header.get("deviceProperties")
-    for one in told if isinstance(told, list) else []:
-        if isinstance(one, dict) and one.get("id") == device and _text(one.get("name")):
-            return str(one["name"])
-    return f"device {device}"
-
-
-def distributed_info(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`distributedInfo`, which some versions write as Python's text instead of JSON."""
-    told = header.get("distributedInfo")
-    if isinstance(told, str):
-        try:
-            told = ast.literal_eval(told)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _whole_number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _on(name: str, device: int | None, alone: HostAlone | None) -> str:
+    if device is not None:
+        return name or f"device {device}"
+    return "host alone" if alone else "CPU"
 
 
 def _trust(analysis: Analysis, layer: Ids) -> Trust:
@@ -134,8 +126,9 @@ def _sums(analysis: Analysis, step_ns: int) -> Sums:
     )
 
 
-def _used(found: Found) -> Windows:
-    return Windows(start=found.windows.start[found.used], end=found.windows.end[found.used])
+def _used(found: Found, *, on_host: bool = False) -> Windows:
+    windows = found.host if on_host else found.windows
+    return Windows(start=windows.start[found.used], end=windows.end[found.used])
 
 
 def _steps(analysis: Analysis) -> Steps:
@@ -174,7 +167,14 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
     return sorted(rows, key=lambda row: -row.total_ns)
 
 
-def _warnings(analysis: Analysis) -> Iterator[str]:
+def _lead(alone: HostAlone | None) -> list[str]:
+    return alone.warnings if alone and alone.is_certain else []
+
+
+def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:
+    yield from unread_told(analysis.trace, alone)
+    if alone and alone.is_certain:  # the rest is about steps, which are not told
+        return
     trace, found = analysis.trace, analysis.steps
     others = sorted(set(trace.device.device.tolist()) - {analysis.device})
     if others:

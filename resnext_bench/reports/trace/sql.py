@@ -15,6 +15,7 @@ from resnext_bench.reports.errors import OF_THE_ENVIRONMENT, StoreError
 from resnext_bench.reports.store.files import os_error, writing
 from resnext_bench.reports.store.tables import Answer, first_lines, refused
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.header import distributed_info
 from resnext_bench.reports.trace.kernels.device_work import (
     CLASSES,
     CORES,
@@ -23,7 +24,6 @@ from resnext_bench.reports.trace.kernels.device_work import (
 )
 from resnext_bench.reports.trace.kernels.layout import layers
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Rows, Trace
-from resnext_bench.reports.trace.report import distributed_info
 from resnext_bench.reports.trace.time.identity import communication, identity
 from resnext_bench.reports.trace.time.links import LAYER, Pass
 from resnext_bench.reports.trace.time.nest import self_times

@@ -2,33 +2,42 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import tables
+from resnext_bench.reports.render.trace import alone, tables
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
+_HOST_PARTS: Final = {
+    "compute": "in operators",
+    "exposed communication": "in communication",
+    "idle": "in neither",
+}
+"""What the parts of a step are called where only the host is known."""
 FEWEST_OF_HALF = 8
 """Fewest steps with a middle half that is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows."""
+    yield from alone.lead(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes:
         yield tables.classes(report)
         yield from (Line(text=line, tone="dim") for line in _of_classes(report))
         yield Line(text="")
+    if report.kernels:
         yield tables.kernels(report, top)
     if report.convs:
         yield tables.convs(report, top)
     if report.layout.rows:
         yield tables.layout(report, top)
-    yield from warnings(report.warnings)
+    yield from warnings(alone.rest(report))
 
 
 def ranks_sections(found: RanksReport) -> Iterator[Section]:
@@ -60,7 +69,7 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
 
 def _summary(report: TraceReport) -> Summary:
     groups = (part(report) for part in (_step_rows, _cause_rows, _trust_rows))
-    return summary(*groups, title=f"where a step goes on {report.on}{_rank(report)}")
+    return summary(*groups, title=f"{alone.title(report)}{_rank(report)}")
 
 
 def _from_here(path: str) -> str:
@@ -81,6 +90,7 @@ def _rank(report: TraceReport) -> str:
 def _step_rows(report: TraceReport) -> Iterator[Row]:
     steps = report.steps
     if not steps.step_ns:
+        yield from alone.host_step(report)
         return
     yield "step", _spread(steps)
     whole = sum(steps.step_ns)
@@ -93,9 +103,12 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     for name, part in parts.items():
         if name == "exposed communication" and not report.sums.communication_ns:
             continue
+        if report.alone and name == "exposed copy, fill":
+            continue
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
-        yield name, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
+        told = _HOST_PARTS[name] if report.alone else name
+        yield told, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
 
 
 def _spread(steps: Steps) -> str:

@@ -46,7 +46,8 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
 
 def kernels(report: TraceReport, top: int) -> Table:
     """Return a row for each kernel; on a CPU for each operator by its own time."""
-    what = "kernel" if report.device is not None else "operator, by its own time"
+    where = " on the host" if report.alone else ""
+    what = "kernel" if report.device is not None else f"operator{where}, by its own time"
     heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
     if report.tensor_cores:
         heads.append("tensor")

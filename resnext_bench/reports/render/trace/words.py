@@ -5,13 +5,18 @@ from resnext_bench.reports.schema.trace import TraceReport
 
 def each(report: TraceReport, ns: int) -> str:
     """Return milliseconds per step: the mean of the used ones."""
-    return ms(ns / max(1, len(report.steps.step_ns)))
+    return ms(ns / _steps(report))
 
 
 def count_each(report: TraceReport, count: int) -> str:
     """Return how many per step."""
-    mean = count / max(1, len(report.steps.step_ns))
+    mean = count / _steps(report)
     return f"{mean:,.0f}" if mean == round(mean) else f"{mean:,.1f}"
+
+
+def _steps(report: TraceReport) -> int:
+    """Return how many steps figures are of; a report on the host alone does not list them."""
+    return len(report.steps.step_ns) or max(1, report.trust.steps_used)
 
 
 def percent(share: float) -> str:

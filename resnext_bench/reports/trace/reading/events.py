@@ -28,6 +28,9 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     strides: msgspec.Raw = field(default=NOTHING, name="Input Strides")
     types: msgspec.Raw = field(default=NOTHING, name="Input type")
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
+    name: msgspec.Raw = NOTHING
+    """Of a process; rows that name one have neither category nor duration."""
+    labels: msgspec.Raw = NOTHING
 
 
 NO_ARGS: Final = Args()
@@ -46,3 +49,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 DECODER: Final = msgspec.json.Decoder(list[Event])
+LAX: Final = msgspec.json.Decoder(Event, strict=False)
+"""Of one event, whose numbers may be text."""
+RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
+"""Of events that are not looked into."""

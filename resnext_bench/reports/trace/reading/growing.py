@@ -21,6 +21,9 @@ class Growing:
         self._room: NDArray[Any] = np.empty(_FIRST, dtype)
         self._size = 0
 
+    def __len__(self) -> int:
+        return self._size
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the numbers."""
@@ -33,6 +36,16 @@ class Growing:
             self._room.resize(max(end, len(self._room) * 9 // 8), refcheck=False)
         self._room[self._size : end] = values
         self._size = end
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Those that there are so far, to be read and set; not to be kept."""
+        return self._room[: self._size]
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Drop all others."""
+        self._room = self._room[: self._size][which]
+        self._size = len(self._room)
 
     def taken(self) -> NDArray[Any]:
         """All of them; nothing is to be added any more."""

@@ -13,36 +13,21 @@ from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.reading.categories import (
+    ANNOTATIONS,
+    Doubt,
+    Meanings,
+    accelerator,
+)
 from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
 from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.undecided import Undecided
+from resnext_bench.reports.trace.reading.unread import Pile, on_device
 
-_HOST: Final = {
-    "cpu_op": Kind.OPERATOR,
-    "operator": Kind.OPERATOR,
-    "user_annotation": Kind.ANNOTATION,
-    "cuda_runtime": Kind.LAUNCH,
-    "cuda_driver": Kind.LAUNCH,
-    "runtime": Kind.LAUNCH,
-    "driver": Kind.LAUNCH,
-    "hip_runtime": Kind.LAUNCH,
-    "hip_driver": Kind.LAUNCH,
-    "xpu_runtime": Kind.LAUNCH,
-    "xpu_driver": Kind.LAUNCH,
-    "mtia_runtime": Kind.LAUNCH,
-    "privateuse1_runtime": Kind.LAUNCH,
-    "privateuse1_driver": Kind.LAUNCH,
-}
-"""Categories by kineto's names, old and new, in lower case."""
-_DEVICE: Final = {
-    "kernel": Kind.KERNEL,
-    "gpu_memcpy": Kind.COPY,
-    "memcpy": Kind.COPY,
-    "gpu_memset": Kind.FILL,
-    "memset": Kind.FILL,
-}
+_DEVICE: Final = (Kind.KERNEL, Kind.COPY, Kind.FILL)
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
@@ -75,6 +60,8 @@ def _no_trace(source: Source, account: Account) -> str:
         return source.damage
     if not source.size:
         return "the file is empty (0 bytes)"
+    if account.instead:
+        return f"not a trace but {account.instead}"
     return (
         f'not a trace: its {account.size:,} bytes hold no "traceEvents" array, which PyTorch\'s '
         "profiler writes (export_chrome_trace)"
@@ -90,6 +77,9 @@ class _Columns:
         self._names = _Numbers()
         self._threads = _Numbers()
         self._convs = _Numbers()
+        self._meanings = Meanings()
+        self._pile = Pile()
+        self._undecided = Undecided()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
@@ -101,11 +91,15 @@ class _Columns:
             groups[event.cat].append(event)
         for category, group in groups.items():
             self._categories[category] += len(group)
-            known = category.lower()
-            if known in _HOST:
-                self._add_host(_HOST[known], group)
-            elif known in _DEVICE:
-                self._add_device(_DEVICE[known], group)
+            match self._meanings[category]:
+                case Kind() as kind if kind in _DEVICE:
+                    self._add_device(kind, group)
+                case Kind() as kind:
+                    self._add_host(kind, group)
+                case Doubt.UNKNOWN:
+                    self._pile.add(category, group)
+                case Doubt.NOTIFIER | Doubt.GAUDI as doubt:
+                    self._add_undecided(doubt, group)
 
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -117,12 +111,19 @@ class _Columns:
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
 
-    def _add_device(self, kind: Kind, group: list[Event]) -> None:
+    def _add_undecided(self, doubt: Doubt, group: list[Event]) -> None:
+        first = len(self._device["start"])
+        group = self._add_device(Kind.KERNEL, group)
+        threads = [-1 if on_device(one) else self._threads[one.pid, one.tid] for one in group]
+        self._undecided.add(doubt, first, threads)
+
+    def _add_device(self, kind: Kind, group: list[Event]) -> list[Event]:
         group, start, duration = self._timed(group)
         self._common(self._device, kind, group, start, duration)
         self._put(self._device["device"], [_device(event) for event in group])
         self._put(self._device["external"], [_external(event) for event in group])
         self._put(self._device["stream"], [_stream(event) for event in group])
+        return group
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
         """Rows with a start and a duration; others are counted as odd."""
@@ -176,6 +177,7 @@ class _Columns:
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
+        self._settle()
         host, device = _in_host_order(self._host), _in_device_order(self._device)
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
@@ -196,7 +198,23 @@ class _Columns:
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
+            unread=self._pile.taken(),
+            accelerator=self._accelerator(),
         )
+
+    def _settle(self) -> None:
+        """Decide what could not be decided before all rows had come."""
+        threads, host = tuple(self._threads), self._host
+        names = tuple(self._names)
+        self._undecided.settle(host, self._device, names, threads, self._pile)
+        operator = host["kind"].values == Kind.OPERATOR
+        marks = np.array([bool(ANNOTATIONS.match(name)) for name in names] + [False])
+        host["kind"].values[operator & marks[host["name"].values]] = Kind.ANNOTATION
+
+    def _accelerator(self) -> str:
+        read = [one for one in self._categories if self._meanings[one] is not Doubt.QUIET]
+        told = map(accelerator, (*read, *self._pile.devices()))
+        return next(filter(None, told), "")
 
     def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
         """Each distinct one is parsed once; those that say too little are none."""
@@ -255,17 +273,22 @@ def _external(event: Event) -> int:
 def _device(event: Event) -> int:
     if event.args.device >= 0:
         return event.args.device
-    return event.pid if isinstance(event.pid, int) else -1
+    return event.pid if isinstance(event.pid, int) else _last_number(event.pid)
 
 
 def _stream(event: Event) -> int:
     for told in (event.args.stream, event.tid):
         if isinstance(told, int) and told != -1:
             return told
-        digits = str(told).rpartition(" ")[2]
-        if digits.isdecimal() and digits.isascii():
-            return int(digits)
+        if (number := _last_number(told)) >= 0:
+            return number
     return -1
+
+
+def _last_number(told: int | str | None) -> int:
+    """Of a text such as `stream 7` or `GPU 0`; -1: none."""
+    digits = str(told).rpartition(" ")[2]
+    return int(digits) if digits.isdecimal() and digits.isascii() else -1
 
 
 def _base_ns(header: Mapping[str, Any]) -> int:
@@ -278,10 +301,15 @@ def _resolution(origin: int, *, whole: bool) -> float:
 
 
 def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[str]:
-    if source.damage:
+    whole = account.closed and not account.broken_end
+    if source.damage and source.members and whole:
+        yield "bytes behind the end of the gzip data are ignored: the trace before them is whole"
+    elif source.damage:
         yield f"{source.damage}; the report covers what was read before"
     elif not account.closed:
         yield f"the file ends within its events, at byte {account.size:,}; the rest is missing"
+    if source.ignored:
+        yield f"{source.ignored:,} bytes behind the end of the gzip data are ignored"
     if account.broken_end:
         yield "the file cannot be read after the end of the events: rows may be missing"
     if account.unread:

@@ -1,12 +1,13 @@
 """The bytes of a trace file in chunks of bounded size, decompressed on the way.
 
 gzip is told by its first two bytes, not by the file's name. What can be read of a damaged file is
-handed out before the damage is told.
+handed out before the damage is told. A gzip file may have several members; bytes behind the last
+one that do not begin another are none of its data, and are told.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from isal import igzip_lib, isal_zlib
 
@@ -32,6 +33,10 @@ class Source:
         self.size = path.stat().st_size
         self.damage = ""
         """Why the bytes end before the file's own end; empty where they do not."""
+        self.members = 0
+        """Parts of a gzip file that ended as they should."""
+        self.ignored = 0
+        """Bytes of the file behind its gzip data, unless they are zeros."""
 
     def __iter__(self) -> Iterator[bytes]:
         with self._path.open("rb") as file:
@@ -48,27 +53,49 @@ class Source:
 
     def _inflated(self, file: BinaryIO) -> Iterator[bytes]:
         """All members of a gzip file, one after another."""
-        member = isal_zlib.decompressobj(wbits=31)
-        done = 0
+        member: _Member | None = _member()
+        rest, at = b"", 0  # what has been read and not inflated, and where in the file it begins
         for raw in self._read(file, _AT_ONCE):
-            rest, chunk = raw, b""
+            rest, chunk = rest + raw, b""
             while rest or len(chunk) == CHUNK:  # a full chunk may leave more inside
+                if member is None:
+                    kept = rest.lstrip(b"\0")  # padding is allowed behind a member
+                    at, rest, chunk = at + len(rest) - len(kept), kept, b""
+                    if len(rest) < len(_GZIP):
+                        break  # what follows tells
+                    if not rest.startswith(_GZIP):
+                        self.ignored = self.size - at
+                        return
+                    member = _member()
                 try:
                     chunk = member.decompress(rest, CHUNK)
                 except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub has no base
-                    where = done + len(raw) - len(rest)
-                    self.damage = f"gzip data are damaged near byte {where:,}: {_plain(error)}"
+                    self.damage = f"gzip data are damaged near byte {at:,}: {_plain(error)}"
                     return
                 if chunk:
                     yield chunk
-                rest = member.unconsumed_tail
+                left = member.unused_data if member.eof else member.unconsumed_tail
+                at, rest = at + len(rest) - len(left), left
                 if member.eof:
-                    rest = member.unused_data.lstrip(b"\0")  # padding is allowed behind a member
-                    if rest:
-                        member = isal_zlib.decompressobj(wbits=31)
-            done += len(raw)
-        if not member.eof:
-            self.damage = f"gzip data end too early, at byte {done:,}"
+                    member, self.members = None, self.members + 1
+        if member is not None:
+            self.damage = f"gzip data end too early, at byte {self.size:,}"
+        self.ignored = len(rest) if member is None else 0
+
+
+class _Member(Protocol):
+    """What decompresses one member of a gzip file."""
+
+    eof: bool
+    unused_data: bytes
+    unconsumed_tail: bytes
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _member() -> _Member:
+    found: _Member = isal_zlib.decompressobj(wbits=31)
+    return found
 
 
 def _plain(error: Exception) -> str:

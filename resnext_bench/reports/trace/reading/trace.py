@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.reading.unread import Unread
 
 Ns = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -103,6 +104,10 @@ class Trace:
     categories: Mapping[str, int]
     """Rows of each category, those that are dropped included."""
     warnings: tuple[str, ...]
+    unread: tuple[Unread, ...] = ()
+    """Rows with a duration that no figure is made of, as what they are is not known."""
+    accelerator: str = ""
+    """What kind of device its categories and processes speak of, such as `XPU`; empty: none."""
 
     @property
     def on_device(self) -> bool:

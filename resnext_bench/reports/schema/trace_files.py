@@ -1,0 +1,43 @@
+"""What a trace leaves out: a device's work that is not in it, files that were not reported on."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign that a device worked of which the trace holds no kernel."""
+
+    kind: Literal["launches", "copies", "rows", "backend", "annotations", "operators"]
+    """Calls that launch kernels; calls that copy; rows that are not understood; what only devices
+    have: a backend of communication, its annotations, operators."""
+    what: list[str]
+    """Their names, the most frequent first; of rows, process or category."""
+    count: int
+    duration_ns: int
+    """Of rows, all durations added up; else 0."""
+
+
+class HostAlone(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a report is on the host alone, although a device worked."""
+
+    accelerator: str
+    """Name of the device as far as the trace tells it; empty where it does not."""
+    evidence: list[Evidence]
+    """The surest first."""
+    is_certain: bool
+    """Whether calls or rows of the device show it: then no step is split into parts, as it would be
+    the host's and not the device's. Else the parts are those of the host's operators."""
+    host_step_ns: list[int]
+    """How long each used step took on the host."""
+    warnings: list[str]
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the folder that is not in the report."""
+
+    file: str
+    why: Literal["cycle", "recording", "run", "world", "rank", "name"]
+    """An earlier cycle of the same process; ranks recorded at another time; another run of ours; a
+    world of another size; a rank that is here already; a name by which traces are not found while
+    others have it."""

@@ -1,0 +1,185 @@
+"""Whether a device worked whose work the trace does not hold: then it is no trace of a CPU.
+
+The profiler records what the host calls without any permission, and what the device does only with
+it. A trace of launches without kernels looks like one of a CPU that was busy, and so does one whose
+device rows are in words that are not known here.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.schema.trace_files import Evidence, HostAlone
+from resnext_bench.reports.trace.header import distributed_info
+from resnext_bench.reports.trace.reading.trace import Kind, Trace
+from resnext_bench.reports.trace.reading.unread import Unread
+from resnext_bench.reports.trace.time.links import of_names
+
+_LAUNCH: Final = re.compile(
+    r"\w*launch(?!\w*(hostfunc|callback))|\w*(invoke|enqueue|submit)(kernel|tohardware)",
+    re.IGNORECASE,
+)
+_COPY: Final = re.compile(r"(cuda|hip|cu|musa|cn|tops|aclrt)_?Mem(cpy|set)\w*")
+_BEGIN: Final = re.compile(r"\w*StreamBeginCapture")
+_END: Final = re.compile(r"\w*StreamEndCapture")
+_BACKENDS: Final = ("nccl", "rccl", "xccl", "hccl", "cncl", "mccl", "eccl", "flagcx")
+"""Of torch.distributed, those that only move data of devices."""
+_ANNOTATION: Final = re.compile(rf"({'|'.join(_BACKENDS)}):\w")
+_OPERATOR: Final = re.compile(
+    r"aten::(_?cudnn_|_?miopen_|_?mps_|_flash_attention|_efficient_attention|"
+    r"_scaled_dot_product_(flash|efficient|cudnn)_attention(?!_for_cpu))"
+)
+"""Operators that only devices have; those of CPUs have names of their own."""
+_ERROR: Final = re.compile(r"\b(?:CUPTI|ROCTRACER|ROCPROFILER)_(?:STATUS_)?ERROR_\w+")
+_CERTAIN: Final = ("launches", "copies", "rows")
+_NAMED: Final = 3
+"""Names that a sentence tells."""
+
+
+def host_alone(trace: Trace, name: str, host_step_ns: list[int]) -> HostAlone | None:
+    """Return why the trace is on the host alone; None: kernels are in it, or no device worked.
+
+    `name`: the device, as far as it is known.
+    """
+    if (trace.device.kind == Kind.KERNEL).any():
+        return None
+    found = [one for one in _evidence(trace) if one.count]
+    if not found:
+        return None
+    certain = any(one.kind in _CERTAIN for one in found)
+    return HostAlone(
+        accelerator=name,
+        evidence=found,
+        is_certain=certain,
+        host_step_ns=host_step_ns,
+        warnings=list(_told(found, trace.header, certain=certain)),
+    )
+
+
+def unread_told(trace: Trace, alone: HostAlone | None) -> Iterator[str]:
+    """Yield what is left out as it is not understood, unless a report on the host alone says it."""
+    rows = [one for one in trace.unread if not (alone and one.of_device)]
+    for of_device, what in ((True, "of a device that are"), (False, "that are")):
+        mine = [one for one in rows if one.of_device == of_device]
+        if mine:
+            count = sum(one.count for one in mine)
+            yield f"{count:,} rows {what} not understood here are left out: {_listed(_names(mine))}"
+
+
+def _evidence(trace: Trace) -> Iterator[Evidence]:
+    host, calls = trace.host, trace.host.kind == Kind.LAUNCH
+    launches = _named(trace, _LAUNCH) & calls & ~_captured(trace)
+    yield _calls(trace, "launches", launches)
+    if not trace.on_device:
+        yield _calls(trace, "copies", _named(trace, _COPY) & calls)
+    rows = [one for one in trace.unread if one.of_device]
+    yield Evidence(
+        kind="rows",
+        what=_names(rows),
+        count=sum(one.count for one in rows),
+        duration_ns=sum(one.duration_ns for one in rows),
+    )
+    if trace.on_device:
+        return
+    backend = _backend(trace.header)
+    yield Evidence(kind="backend", what=[backend], count=int(bool(backend)), duration_ns=0)
+    yield _calls(trace, "annotations", _named(trace, _ANNOTATION) & (host.kind == Kind.ANNOTATION))
+    yield _calls(trace, "operators", _named(trace, _OPERATOR) & (host.kind == Kind.OPERATOR))
+
+
+def _named(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
+    """Whether each row of the host has a name that begins so."""
+    matches = of_names(trace.names, lambda name: 1 if pattern.match(name) else None)
+    return matches[trace.host.name] > 0
+
+
+def _calls(trace: Trace, kind: Any, which: NDArray[np.bool_]) -> Evidence:
+    """A call of the runtime and the one of the driver below it share a number: they are one."""
+    rows = np.flatnonzero(which)
+    key = trace.host.key[rows]
+    if kind in _CERTAIN:
+        _, first = np.unique(np.where(key > 0, key, -1 - np.arange(len(key))), return_index=True)
+        rows = rows[first]
+    names = Counter(trace.names[at] for at in trace.host.name[rows].tolist())
+    what = [name for name, _ in names.most_common(8)]
+    return Evidence(kind=kind, what=what, count=len(rows), duration_ns=0)
+
+
+def _captured(trace: Trace) -> NDArray[np.bool_]:
+    """Whether a graph was being captured when each row began: nothing is launched then."""
+    start = trace.host.start
+    begun, ended = (np.sort(start[_named(trace, one)]) for one in (_BEGIN, _END))
+    before = np.searchsorted(begun, start, side="right")
+    return before > np.searchsorted(ended, start, side="right")
+
+
+def _backend(header: Mapping[str, Any]) -> str:
+    told = str(distributed_info(header).get("backend", "")).lower()
+    return told if told in _BACKENDS else ""
+
+
+def _names(rows: list[Unread]) -> list[str]:
+    """What rows are called: by their category, else by their process."""
+    told = [
+        f"category {one.category}" if one.category else f"process '{one.process}'" for one in rows
+    ]
+    return list(dict.fromkeys(one if one != "process ''" else "no category" for one in told))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) -> Iterator[str]:
+    by_kind = {one.kind: one for one in found}
+    if launches := by_kind.get("launches"):
+        many = "1 launch" if launches.count == 1 else f"{launches.count:,} launches"
+        yield (
+            f"{many} ({_listed(launches.what)}), and no kernel in the trace: the device's work "
+            f"was not recorded, and what follows is the host alone; {_reasons(header)}"
+        )
+    elif copies := by_kind.get("copies"):
+        yield (
+            f"{copies.count:,} copies or fills ({_listed(copies.what)}), and no work of a device "
+            f"in the trace: it was not recorded, and what follows is the host alone; "
+            f"{_reasons(header)}"
+        )
+    if rows := by_kind.get("rows"):
+        yield (
+            f"{rows.count:,} rows of {_listed(rows.what)} are of a device that this report does "
+            "not understand: what follows is the host alone"
+        )
+    if not certain:
+        signs = "; ".join(_sign(one) for one in found)
+        yield (
+            f"a device worked ({signs}), and the trace holds none of its work: what follows is the "
+            "host alone; was the profiler asked for the device (ProfilerActivity.CUDA)?"
+        )
+
+
+def _sign(one: Evidence) -> str:
+    if one.kind == "backend":
+        return f"ranks talk by {_listed(one.what)}"
+    return f"{one.count:,} {one.kind} such as {one.what[0]}"
+
+
+def _reasons(header: Mapping[str, Any]) -> str:
+    """Why that happens: what the profiler itself says of it, else what is known to cause it."""
+    lines = [
+        line
+        for told in header.values()
+        for line in (told if isinstance(told, list) else [told])
+        if isinstance(line, str)
+    ]
+    if errors := dict.fromkeys(code for line in lines for code in _ERROR.findall(line)):
+        return f"the profiler says {_listed(list(errors))}"
+    return (
+        "possible reasons: the profiler may not read the device (CUPTI without permission), "
+        "another one holds it (DCGM, Nsight), it was not asked for (ProfilerActivity.CUDA), or all "
+        "kernels ran outside the recorded time (Out-of-range)"
+    )
