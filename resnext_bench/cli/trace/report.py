@@ -17,13 +17,22 @@ from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
 from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
+from resnext_bench.reports.schema.trace_files import LeftOut
 from resnext_bench.reports.store.runs import option_for
-from resnext_bench.reports.store.trace_files import TraceFile, trace_files
+from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
 from resnext_bench.reports.trace.reading.source import Progress as Watch
 from resnext_bench.reports.trace.reading.source import no_progress
+from resnext_bench.reports.trace.recordings import (
+    Recording,
+    last_cycles,
+    left_out_told,
+    recording,
+    together,
+)
 from resnext_bench.reports.trace.report import report
+from resnext_bench.wording import readable
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast for a progress bar."""
@@ -35,8 +44,10 @@ def report_command(
     wanted: str, top: int, rank: int | None, output: Path | None, form: Format
 ) -> int:
     """Read, report and print."""
-    files = trace_files(wanted, output)
-    found = read_reports(files, whole=not Path(wanted).is_file())
+    traces = find_traces(wanted, output)
+    files = traces.files
+    whole = not Path(wanted).is_file()
+    found = read_reports(files, whole=whole, folder=wanted, beside=traces.beside)
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
@@ -68,14 +79,19 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     show_sections((Line(text=""), *told, *rest), form)
 
 
-def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
-    """Report on all files; one that cannot be read is a warning if another can.
+def read_reports(
+    files: Sequence[TraceFile], *, whole: bool, folder: str = "", beside: Sequence[Path] = ()
+) -> RanksReport:
+    """Report on all files of one recording; one that cannot be read is a warning if another can.
 
-    `whole`: they are meant to be all ranks, so that it is told which are missing.
+    `whole`: they are meant to be all ranks, so that it is told which are missing. `beside`: files
+    of `folder` that were not taken for traces.
     """
     reports: list[TraceReport] = []
     talks: list[Collectives] = []
+    recorded: list[Recording] = []
     broken: list[str] = []
+    files, left = last_cycles(files)
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
@@ -85,10 +101,14 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
                 continue
         reports.append(report(analysis))
         talks.append(collectives(analysis))
+        recorded.append(recording(analysis, file))
     if not reports:
         raise TraceError("; ".join(broken))
-    found = ranks(reports, talks, whole=whole)
-    return msgspec.structs.replace(found, warnings=[*broken, *found.warnings])
+    kept, others = together(recorded)
+    left += [*others, *(LeftOut(file=readable(one), why="name") for one in beside)]
+    found = ranks([reports[at] for at in kept], [talks[at] for at in kept], whole=whole)
+    told = [*left_out_told(left, Path(folder)), *broken, *found.warnings]
+    return msgspec.structs.replace(found, warnings=told, left_out=left)
 
 
 def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
@@ -107,7 +127,7 @@ def _alone(found: RanksReport) -> bool:
 def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
     """Return the rank asked for, else the one with the longest steps."""
     if rank is None:
-        return max(found.ranks, key=lambda one: one.sums.step_ns / max(1, len(one.steps.number)))
+        return max(found.ranks, key=_step_ns)
     for one in found.ranks:
         if one.rank == rank:
             return one
@@ -115,10 +135,14 @@ def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
     raise UsageError(f"--rank {rank}: there is no such trace; there are traces of ranks {known}")
 
 
+def _step_ns(one: TraceReport) -> float:
+    return one.sums.step_ns / (len(one.steps.number) or max(1, one.trust.steps_used))
+
+
 @contextmanager
 def _watched(path: Path, number: int, of: int) -> Iterator[Watch]:
     """Show a bar on standard error for files that take more than a moment."""
-    if not sys.stderr.isatty() or path.stat().st_size < _SHORT:
+    if not sys.stderr.isatty() or _size(path) < _SHORT:
         yield no_progress
         return
     name = f"reading {path.name}" + (f" ({number} of {of})" if of > 1 else "")
@@ -126,3 +150,11 @@ def _watched(path: Path, number: int, of: int) -> Iterator[Watch]:
     with Progress(*columns, console=progress_screen(), transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda read, size: bar.update(task, completed=read, total=size)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file; 0 for one that cannot be read, which is told when it is."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

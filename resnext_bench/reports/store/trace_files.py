@@ -1,18 +1,33 @@
 """Finds trace files: one by name, those of a folder, those of a run."""
 
+import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.store.runs import RECORD, find, load_run, runs_folder
+from resnext_bench.wording import readable
 
-_TRACE: Final = ("*.pt.trace.json", "*.pt.trace.json.gz")
-_ANY: Final = ("*.json", "*.json.gz")
-_RANK: Final = re.compile(r"rank[-_]?(\d{1,6})(?!\d)")
+_TRACE: Final = (".pt.trace.json", ".pt.trace.json.gz")
+_ANY: Final = (".json", ".json.gz")
+_PACKED: Final = (".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".7z", ".tar", ".tgz", ".trace")
+_MARK: Final = b'"traceEvents"'
+_BEGINNING: Final = 1 << 12
+"""Bytes in which a trace of any name shows that it is one."""
+_MOST: Final = 20_000
+"""Files of a folder that are looked at."""
+_NUMBER: Final = r"[-_]?(\d{1,6})(?!\d)"
+_RANK: Final = re.compile(rf"(?:^|[^a-z]|global[-_]?)rank{_NUMBER}", re.IGNORECASE)
+_OTHER_RANK: Final = re.compile(
+    rf"(?:local|node|group|tp|pp|dp|ep|cp|sp|etp|dcp|pcp)[-_]?rank{_NUMBER}", re.IGNORECASE
+)
+"""Places in a part of the world, which are no ranks."""
+_WORKER: Final = re.compile(rf"^worker{_NUMBER}|[_-]r(\d{{1,6}})(?=\.)")
+_FOLDER: Final = re.compile(rf"rank{_NUMBER}$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +39,16 @@ class TraceFile:
     """The rank by the run's record, else by the file's name."""
     doubt: str = ""
     """Why its run is not to be believed."""
+    run: str = ""
+    """Folder of the run of ours in which it was found."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundTraces:
+    """Traces, and files of the same folder that could be some and were not taken."""
+
+    files: tuple[TraceFile, ...]
+    beside: tuple[Path, ...] = ()
 
 
 def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
@@ -31,31 +56,115 @@ def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
 
     Raises StoreError, which says what was given and what to do, where there is no trace.
     """
+    return find_traces(wanted, root).files
+
+
+def find_traces(wanted: str, root: Path | None) -> FoundTraces:
+    """Find them likewise, with what of a folder was not taken."""
     path = Path(wanted)
-    if path.is_file():
-        return (TraceFile(path=path, rank=_rank(path)),)
-    if path.is_dir() and not (path / RECORD).is_file():
+    what = _what(path)
+    if what == "file":
+        return FoundTraces(files=(TraceFile(path=path, rank=rank_of(path)),))
+    if what == "folder":
         return _in_folder(path)
-    if path.is_dir():
-        return _of_run(path)
+    if what == "run":
+        return FoundTraces(files=_of_run(path))
+    if what:
+        raise StoreError(f"{wanted}: {what}; a trace, a folder of traces or a run is needed")
     if path.suffix in (".json", ".gz") or "/" in wanted:
         raise StoreError(f"{wanted}: there is no such file or folder")
-    return _of_run(find(runs_folder(root), wanted))
+    return FoundTraces(files=_of_run(find(runs_folder(root), wanted)))
 
 
-def _in_folder(folder: Path) -> tuple[TraceFile, ...]:
+def _what(path: Path) -> str:
+    """Return what there is: file, folder, run or something else; empty: nothing."""
+    try:
+        if path.is_file():
+            return "file"
+        if path.is_dir():
+            return "run" if (path / RECORD).is_file() else "folder"
+    except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
+        return f"cannot be read: {_why(error)}"
+    if path.is_symlink():
+        return "a link that leads nowhere"
+    return "no regular file" if path.exists() else ""
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _in_folder(folder: Path) -> FoundTraces:
     """Return a folder's own traces, else those of all folders inside; by name, else any JSON."""
-    for patterns in (_TRACE, _ANY):
+    every = list(_walk(folder))
+    runs = {one.parent for one in every if one.name == RECORD}
+    for endings in (_TRACE, _ANY):
         for deep in (False, True):
-            found = [path for one in patterns for path in _matching(folder, one, deep=deep)]
-            files = [path for path in found if path.name != RECORD and path.is_file()]
+            named = [one for one in every if _is_named(one, endings)]
+            taken = [one for one in named if deep or one.parent == folder]
+            files = [one for one in taken if one.is_file()]
             if files:
-                return _sorted(TraceFile(path=path, rank=_rank(path)) for path in files)
-    raise StoreError(f"{folder} holds no traces; traces are named *.pt.trace.json or .json.gz")
+                found = (
+                    TraceFile(path=one, rank=rank_of(one), run=_run(one, runs)) for one in files
+                )
+                beside = tuple(_beside(every, {*files}, runs, folder))
+                return FoundTraces(files=_sorted(found), beside=beside)
+    raise StoreError(_nothing(folder, every))
 
 
-def _matching(folder: Path, pattern: str, *, deep: bool) -> Iterable[Path]:
-    return folder.rglob(pattern) if deep else folder.glob(pattern)
+def _nothing(folder: Path, every: Sequence[Path]) -> str:
+    told = f"{readable(folder)} holds no traces; traces are named *.pt.trace.json or .json.gz"
+    if there := [readable(one.name) for one in every if _could_be(one)]:
+        more = f" and {len(there) - 3} more" if len(there) > 3 else ""
+        told += f"; name one of these files to have it read: {', '.join(there[:3])}{more}"
+    return told
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield everything below a folder that is no folder; links to folders are not followed."""
+    seen = 0
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise StoreError(f"{readable(folder)}: cannot be read: {_why(error)}") from error
+    for here, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            seen += 1
+            if seen > _MOST:
+                return
+            yield Path(here) / name
+
+
+def _is_named(path: Path, endings: tuple[str, ...]) -> bool:
+    return path.name.endswith(endings) and path.name != RECORD
+
+
+def _run(path: Path, runs: set[Path]) -> str:
+    """Return the folder of our run that a trace is in; empty where it is in none."""
+    return next((str(one) for one in path.parents if one in runs), "")
+
+
+def _beside(
+    every: Iterable[Path], taken: set[Path], runs: set[Path], folder: Path
+) -> Iterator[Path]:
+    """Yield files that may be traces and were not taken; not those that a run of ours keeps."""
+    for one in every:
+        if one in taken or one.parent in runs:
+            continue
+        if _is_named(one, _TRACE) or (one.parent == folder and _could_be(one)):
+            yield one
+
+
+def _could_be(path: Path) -> bool:
+    """Whether a file has a name that traces have, packed or not, or begins as one."""
+    if path.name.endswith((*_ANY, *_PACKED)):
+        return True
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and _MARK in file.read(_BEGINNING)
+    except OSError:
+        return False
 
 
 def _of_run(folder: Path) -> tuple[TraceFile, ...]:
@@ -90,6 +199,11 @@ def _sorted(files: Iterable[TraceFile]) -> tuple[TraceFile, ...]:
     return tuple(sorted(files, key=lambda one: (-1 if one.rank is None else one.rank, one.path)))
 
 
-def _rank(path: Path) -> int | None:
-    match = _RANK.search(path.name)
-    return int(match[1]) if match else None
+def rank_of(path: Path) -> int | None:
+    """Return the rank in a file's name, else in that of its folder; None: none, or several."""
+    ranks = {int(one) for one in _RANK.findall(_OTHER_RANK.sub("", path.name))}
+    if not ranks:
+        ranks = {int(one or other) for one, other in _WORKER.findall(path.name)}
+    if not ranks and (match := _FOLDER.match(path.parent.name)):
+        ranks = {int(match[1])}
+    return ranks.pop() if len(ranks) == 1 else None

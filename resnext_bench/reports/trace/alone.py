@@ -18,6 +18,7 @@ from resnext_bench.reports.trace.header import distributed_info
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.reading.unread import Unread
 from resnext_bench.reports.trace.time.links import of_names
+from resnext_bench.wording import count_of
 
 _LAUNCH: Final = re.compile(
     r"\w*launch(?!\w*(hostfunc|callback))|\w*(invoke|enqueue|submit)(kernel|tohardware)",
@@ -63,11 +64,12 @@ def host_alone(trace: Trace, name: str, host_step_ns: list[int]) -> HostAlone | 
 def unread_told(trace: Trace, alone: HostAlone | None) -> Iterator[str]:
     """Yield what is left out as it is not understood, unless a report on the host alone says it."""
     rows = [one for one in trace.unread if not (alone and one.of_device)]
-    for of_device, what in ((True, "of a device that are"), (False, "that are")):
+    for of_device, what in ((True, " of a device"), (False, "")):
         mine = [one for one in rows if one.of_device == of_device]
         if mine:
-            count = sum(one.count for one in mine)
-            yield f"{count:,} rows {what} not understood here are left out: {_listed(_names(mine))}"
+            many = count_of(sum(one.count for one in mine), "row")
+            told = _listed(_names(mine))
+            yield f"{many}{what} left out, as what they are is not known here: {told}"
 
 
 def _evidence(trace: Trace) -> Iterator[Evidence]:
@@ -138,10 +140,11 @@ def _listed(names: list[str]) -> str:
 def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) -> Iterator[str]:
     by_kind = {one.kind: one for one in found}
     if launches := by_kind.get("launches"):
-        many = "1 launch" if launches.count == 1 else f"{launches.count:,} launches"
+        many = "launch" if launches.count == 1 else "launches"
         yield (
-            f"{many} ({_listed(launches.what)}), and no kernel in the trace: the device's work "
-            f"was not recorded, and what follows is the host alone; {_reasons(header)}"
+            f"{launches.count:,} {many} ({_listed(launches.what)}), and no kernel in the trace: "
+            "the device's work was not recorded, and what follows is the host alone; "
+            f"{_reasons(header)}"
         )
     elif copies := by_kind.get("copies"):
         yield (
@@ -150,9 +153,10 @@ def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) ->
             f"{_reasons(header)}"
         )
     if rows := by_kind.get("rows"):
+        many = "row is" if rows.count == 1 else "rows are"
         yield (
-            f"{rows.count:,} rows of {_listed(rows.what)} are of a device that this report does "
-            "not understand: what follows is the host alone"
+            f"{rows.count:,} {many} of a device that this report does not understand "
+            f"({_listed(rows.what)}): what follows is the host alone"
         )
     if not certain:
         signs = "; ".join(_sign(one) for one in found)

@@ -13,6 +13,7 @@ from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
 from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.steps import Steps, steps
+from resnext_bench.wording import readable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,7 +42,7 @@ def analyse(path: Path, progress: Progress = no_progress, rank: int | None = Non
 def of(trace: Trace, rank: int | None = None) -> Analysis:
     """Of a trace that has been read."""
     if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
-        raise TraceError(f"{trace.path}: {_nothing(trace)}")
+        raise TraceError(f"{readable(trace.path)}: {_nothing(trace)}")
     device = _device(trace)
     links = link(trace)
     found = steps(trace, links, device)

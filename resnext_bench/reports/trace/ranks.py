@@ -16,6 +16,7 @@ from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.time.identity import communication
 from resnext_bench.reports.trace.time.intervals import Ns
+from resnext_bench.wording import count_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,9 +71,10 @@ def _rank(report: TraceReport) -> int:
 
 
 def _missing(reports: Sequence[TraceReport]) -> list[int]:
+    """Ranks without a trace; where a trace does not tell its rank, nobody knows."""
     worlds = {report.world_size for report in reports if report.world_size}
     found = {report.rank for report in reports}
-    world = max(worlds, default=0)
+    world = 0 if None in found else max(worlds, default=0)
     return [rank for rank in range(min(world, 100_000)) if rank not in found]
 
 
@@ -84,6 +86,8 @@ def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
         world = max(report.world_size or 0 for report in reports)
         told.append(f"traces of {len(missing)} of {world} ranks are missing: {first}")
     known = [report.rank for report in reports if report.rank is not None]
+    if (unknown := len(reports) - len(known)) > 0 and len(reports) > 1:
+        told.append(f"{count_of(unknown, 'trace')} without a rank, in the trace or by its name")
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
         told.append(f"several traces are of rank {', '.join(map(str, twice))}")
     return told

@@ -33,6 +33,7 @@ from resnext_bench.reports.trace.time.identity import identity
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found
+from resnext_bench.wording import readable
 
 _DROPPED: Final = re.compile(r"([A-Z][\w \-?]*?) = (\d+)")
 _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA events")
@@ -51,7 +52,7 @@ def report(analysis: Analysis) -> TraceReport:
     alone = host_alone(trace, name, _used(analysis.steps, on_host=True).length.tolist())
     by_host = device is None and alone is not None
     return TraceReport(
-        file=str(trace.path),
+        file=readable(trace.path),
         size=trace.size,
         events=trace.events,
         on=_on(name, device, alone),

@@ -23,8 +23,8 @@ def title(report: TraceReport) -> str:
     """Return what the summary is about."""
     if not report.alone:
         return f"where a step goes on {report.on}"
-    device = f" of {report.alone.accelerator}" if report.alone.accelerator else ""
-    return f"what the host{device} did: the device's own work is not known"
+    device = f" ({report.alone.accelerator})" if report.alone.accelerator else ""
+    return f"what the host did; the work of its device{device} is not known"
 
 
 def host_step(report: TraceReport) -> Iterator[Row]:

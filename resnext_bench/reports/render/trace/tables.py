@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.kernel_names import short
+from resnext_bench.reports.render.kernel_names import distinct
 from resnext_bench.reports.render.model import Column, Table, Tone
 from resnext_bench.reports.render.trace.words import count_each, each, ms, percent, us
 from resnext_bench.reports.schema.trace import (
@@ -51,7 +51,11 @@ def kernels(report: TraceReport, top: int) -> Table:
     heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
     if report.tensor_cores:
         heads.append("tensor")
-    rows = [(_kernel_cells(report, row), row.cls) for row in report.kernels[:top]]
+    shown = report.kernels[:top]
+    names = distinct([row.name for row in shown])
+    rows = [
+        (_kernel_cells(report, row, name), row.cls) for row, name in zip(shown, names, strict=True)
+    ]
     title = f"by {what}, ms per step{_cut(report.kernels, top)}"
     return _fitted(
         title,
@@ -62,7 +66,7 @@ def kernels(report: TraceReport, top: int) -> Table:
     )
 
 
-def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
+def _kernel_cells(report: TraceReport, row: KernelRow, name: str) -> tuple[str, ...]:
     times = (row.median_ns, row.p95_ns, row.min_ns, row.max_ns)
     return (
         each(report, row.total_ns),
@@ -71,7 +75,7 @@ def _kernel_cells(report: TraceReport, row: KernelRow) -> tuple[str, ...]:
         *(us(ns) for ns in times),
         *((row.tensor_core,) if report.tensor_cores else ()),
         row.cls,
-        short(row.name),
+        name,
     )
 
 
@@ -86,12 +90,16 @@ def convs(report: TraceReport, top: int) -> Table:
     if report.device is not None:
         words.append("kernel")
         spare.insert(2, "kernel")
-    rows = [(_conv_cells(report, row), "") for row in report.convs[:top]]
+    shown = report.convs[:top]
+    kernels = distinct([row.kernel for row in shown])
+    rows = [
+        (_conv_cells(report, row, kernel), "") for row, kernel in zip(shown, kernels, strict=True)
+    ]
     title = f"convolutions by shape and direction, ms per step{_cut(report.convs, top)}"
     return _fitted(title, heads, words, rows, spare=spare)
 
 
-def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
+def _conv_cells(report: TraceReport, row: ConvRow, kernel: str) -> tuple[str, ...]:
     both = row.input_format
     if row.weight_format not in (row.input_format, "either"):
         both = f"{row.input_format}, weights {row.weight_format}"
@@ -106,7 +114,7 @@ def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
         row.direction,
         f"{row.dtype} {both}",
         row.shape,
-        *((short(row.kernel),) if report.device is not None else ()),
+        *((kernel,) if report.device is not None else ()),
     )
 
 
@@ -119,26 +127,37 @@ def _tflops(value: float | None) -> str:
 def layout(report: TraceReport, top: int) -> Table:
     """Return a row for each payer of layout transforms."""
     title = f"who pays for layout transforms{_cut(report.layout.rows, top)}"
-    rows = [(_layout_cells(report, row), "") for row in report.layout.rows[:top]]
+    shown = report.layout.rows[:top]
+    payers = distinct([row.payer for row in shown])
+    rows = [
+        (_layout_cells(report, row, payer), "") for row, payer in zip(shown, payers, strict=True)
+    ]
     heads = ("ms", "share", "count")
     return _fitted(title, heads, ("layer, convolution or operator",), rows)
 
 
-def _layout_cells(report: TraceReport, row: LayoutRow) -> tuple[str, ...]:
+def _layout_cells(report: TraceReport, row: LayoutRow, payer: str) -> tuple[str, ...]:
     return (
         each(report, row.total_ns),
         percent(row.share),
         count_each(report, row.count),
-        short(row.payer),
+        payer,
     )
 
 
 def ranks(found: RanksReport) -> Table:
     """Return a row for each rank."""
-    title = f"{len(found.ranks)} ranks, ms per step"
+    known = all(report.rank is not None for report in found.ranks)
+    title = f"{len(found.ranks)} {'ranks' if known else 'traces'}, ms per step{_absent(found)}"
     heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
     rows = [(_rank_cells(report), "") for report in found.ranks]
     return _fitted(title, heads, ("on",), rows, spare=())
+
+
+def _absent(found: RanksReport) -> str:
+    """Return how many ranks are not there, of how many."""
+    world = max((report.world_size or 0 for report in found.ranks), default=0)
+    return f" ({len(found.missing)} of {world} are missing)" if found.missing else ""
 
 
 def _rank_cells(report: TraceReport) -> tuple[str, ...]:
@@ -151,18 +170,34 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
         steps.exposed_copy_ns,
     )
     rank = "?" if report.rank is None else str(report.rank)
+    if report.alone and report.alone.is_certain:
+        return rank, *("" for _ in parts), report.on
     return rank, *(each(report, sum(part)) for part in parts), report.on
 
 
 def collectives(found: RanksReport) -> Table:
     """Return what the collectives of all ranks say about each other."""
-    title = "collectives over all ranks, ms in total: the longest transfer; the waiting of a rank"
+    title = (
+        f"collectives over {_over(found)}, ms in total: the longest transfer; the waiting of a rank"
+    )
     heads = ("count", "transfer", "waits: least", "most")
-    rows = [(_collective_cells(found, row), "") for row in found.collectives]
+    names = distinct([row.name for row in found.collectives])
+    rows = [
+        (_collective_cells(found, row, name), "")
+        for row, name in zip(found.collectives, names, strict=True)
+    ]
     return _fitted(title, heads, ("last to arrive", "name"), rows, spare=("count",))
 
 
-def _collective_cells(found: RanksReport, row: CollectiveRow) -> tuple[str, ...]:
+def _over(found: RanksReport) -> str:
+    """Return whose collectives were compared: what a missing rank did is not in the figures."""
+    here, world = len(found.ranks), max((one.world_size or 0 for one in found.ranks), default=0)
+    if world > here:
+        return f"the {here} of {world} ranks that are here"
+    return f"all {here} ranks" if world == here else f"the {here} ranks that are here"
+
+
+def _collective_cells(found: RanksReport, row: CollectiveRow, name: str) -> tuple[str, ...]:
     often = max(range(len(found.ranks)), key=lambda at: row.last_to_arrive[at])
     return (
         f"{row.count:,}",
@@ -170,7 +205,7 @@ def _collective_cells(found: RanksReport, row: CollectiveRow) -> tuple[str, ...]
         ms(min(row.waiting_ns)),
         ms(max(row.waiting_ns)),
         f"rank {found.ranks[often].rank}: {row.last_to_arrive[often]} of {row.count}",
-        short(row.name),
+        name,
     )
 
 

@@ -26,6 +26,7 @@ from resnext_bench.reports.trace.reading.source import Progress, Source, no_prog
 from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
 from resnext_bench.reports.trace.reading.undecided import Undecided
 from resnext_bench.reports.trace.reading.unread import Pile, on_device
+from resnext_bench.wording import readable
 
 _DEVICE: Final = (Kind.KERNEL, Kind.COPY, Kind.FILL)
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
@@ -49,9 +50,9 @@ def read(path: Path, progress: Progress = no_progress) -> Trace:
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
-        raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise TraceError(f"{readable(path)}: cannot be read: {error.strerror or error}") from None
     if not account.found:
-        raise TraceError(f"{path}: {_no_trace(source, account)}")
+        raise TraceError(f"{readable(path)}: {_no_trace(source, account)}")
     return rows.trace(path, account, source)
 
 

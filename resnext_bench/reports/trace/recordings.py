@@ -1,0 +1,255 @@
+"""Which files of a folder were recorded together, so that they are the ranks of one recording.
+
+A process whose schedule repeats writes a trace for each cycle (`HOST_PID.TIME.pt.trace.json`); a
+program that is started again writes more into the same folder. Neither are further ranks. The last
+cycle of each process counts, and of several recordings the one with most ranks, of equal ones the
+last; what else there is, is told.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from resnext_bench.reports.schema.trace_files import LeftOut
+from resnext_bench.reports.store.trace_files import TraceFile
+from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.header import distributed_info, whole_number
+from resnext_bench.reports.trace.reading.peek import peek
+from resnext_bench.reports.trace.reading.trace import Kind
+from resnext_bench.wording import readable
+
+_NAME: Final = re.compile(r"(.+)\.(\d{10}|\d{13}|\d{16}|\d{19})\.pt\.trace\.json(\.gz)?")
+"""Of torch.profiler's `tensorboard_trace_handler`: the process, and when it wrote (s to ns)."""
+_HOST: Final = re.compile(r"(.+)_\d+")
+_EPOCH_NS: Final = 1_300_000_000 * 10**9
+"""Times below (year 2011) count from something else, such as the start of a machine."""
+_APART_NS: Final = 3600 * 10**9
+"""Ranks of one recording begin within seconds; clocks of machines differ by minutes at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """When and by whom a trace was recorded."""
+
+    file: TraceFile
+    rank: int | None
+    world: int | None
+    process: int | str | None
+    start_ns: int
+    end_ns: int
+
+    @property
+    def on_clock(self) -> bool:
+        """Whether its times are those of a clock, to be compared with others."""
+        return self.start_ns > _EPOCH_NS
+
+
+def recording(analysis: Analysis, file: TraceFile) -> Recording:
+    """Return what tells a trace from those of other processes and times."""
+    trace, info = analysis.trace, distributed_info(analysis.trace.header)
+    rank = whole_number(info.get("rank"))
+    operators = trace.host.thread[trace.host.kind == Kind.OPERATOR]
+    ends = [int(rows.end.max()) for rows in (trace.host, trace.device) if len(rows)]
+    return Recording(
+        file=file,
+        rank=file.rank if rank is None else rank,
+        world=whole_number(info.get("world_size")),
+        process=trace.threads[operators[0]][0] if len(operators) else None,
+        start_ns=trace.origin_ns,
+        end_ns=trace.origin_ns + max(ends, default=0),
+    )
+
+
+def last_cycles(files: Sequence[TraceFile]) -> tuple[list[TraceFile], list[LeftOut]]:
+    """Keep the last cycle of each process, as far as names and beginnings of files tell."""
+    groups: dict[Hashable, list[TraceFile]] = defaultdict(list)
+    for file in files:
+        match = _NAME.fullmatch(file.path.name)
+        groups[(file.path.parent, match[1]) if match else file.path].append(file)
+    last = [file for group in groups.values() for file in _last_of(group)]
+    kept = [file for file in files if file in last]
+    return kept, [_left(file, "cycle") for file in files if file not in last]
+
+
+def _last_of(group: Sequence[TraceFile]) -> Iterator[TraceFile]:
+    """Yield the last file of each process, of files that are named after one."""
+    if len(group) == 1:
+        yield group[0]
+        return
+    processes: dict[Hashable, list[TraceFile]] = defaultdict(list)
+    for file in group:
+        head = peek(file.path)
+        rank = whole_number(distributed_info(head.header).get("rank"))
+        processes[file.rank if rank is None else rank, head.process].append(file)
+    for mine in processes.values():
+        yield max(mine, key=lambda one: _written_ns(one.path))
+
+
+def _written_ns(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    return int(match[2].ljust(19, "0")) if match else 0
+
+
+def _left(file: TraceFile, why: str) -> LeftOut:
+    return LeftOut(file=readable(file.path), why=why)  # type: ignore[arg-type]
+
+
+def together(found: Sequence[Recording]) -> tuple[list[int], list[LeftOut]]:
+    """Return which of them (places) are one recording, and why the others are left out."""
+    left: list[LeftOut] = []
+    kept = list(range(len(found)))
+    for why, split in _SPLITS:
+        groups = split([found[at] for at in kept])
+        if len(groups) < 2:
+            continue
+        best = max(groups, key=lambda group: _rank_of_group([found[kept[at]] for at in group]))
+        chosen = [kept[at] for at in best]
+        left += [_left(found[at].file, why) for at in kept if at not in chosen]
+        kept = chosen
+    return kept, [_named(one, found, kept) for one in left]
+
+
+Groups = list[list[int]]
+"""Places, of each group."""
+
+
+def _by(key: Callable[[Recording], Hashable]) -> Callable[[Sequence[Recording]], Groups]:
+    def split(found: Sequence[Recording]) -> Groups:
+        groups: dict[Hashable, list[int]] = defaultdict(list)
+        for at, one in enumerate(found):
+            groups[key(one)].append(at)
+        return list(groups.values())
+
+    return split
+
+
+def _by_world(found: Sequence[Recording]) -> Groups:
+    """Worlds of different sizes; where only some files tell it, there is one."""
+    worlds = {one.world for one in found if one.world}
+    return _by(lambda one: one.world)(found) if len(worlds) > 1 else [[*range(len(found))]]
+
+
+def _by_time(found: Sequence[Recording]) -> Groups:
+    """Recordings one after another, where times can tell them apart."""
+    order = sorted(range(len(found)), key=lambda at: found[at].start_ns)
+    groups: Groups = []
+    for at in order:
+        before = [found[other] for other in groups[-1]] if groups else []
+        if not before or _far(found[at], before) or any(_later(found[at], one) for one in before):
+            groups.append([])
+        groups[-1].append(at)
+    return groups
+
+
+def _later(one: Recording, other: Recording) -> bool:
+    """Whether one was recorded after the other, and by the same: they are two cycles, or runs."""
+    if one.start_ns < other.end_ns:
+        return False
+    if one.rank is not None and other.rank is not None:
+        return one.rank == other.rank
+    both = one.on_clock and other.on_clock
+    return both or (one.process is not None and one.process == other.process)
+
+
+def _far(one: Recording, others: Sequence[Recording]) -> bool:
+    end = max(other.end_ns for other in others)
+    clocks = one.on_clock and all(other.on_clock for other in others)
+    return clocks and one.start_ns > end + _APART_NS
+
+
+def _where_twice(key: Callable[[Recording], Hashable]) -> Callable[[Sequence[Recording]], Groups]:
+    """Split by a key where a rank is there twice, and each part then has it once."""
+
+    def split(found: Sequence[Recording]) -> Groups:
+        groups = _by(key)(found)
+        parts = [[found[at] for at in group] for group in groups]
+        solved = _twice(found) and not any(_twice(part) for part in parts)
+        return groups if solved else [[*range(len(found))]]
+
+    return split
+
+
+def _twice(found: Sequence[Recording]) -> bool:
+    ranks = [one.rank for one in found if one.rank is not None]
+    return len(set(ranks)) < len(ranks)
+
+
+def _first_of_rank(found: Sequence[Recording]) -> Groups:
+    """The first file of each rank, where nothing tells which belong together; then the others."""
+    seen: set[int] = set()
+    first: list[int] = []
+    others: list[int] = []
+    for at, one in enumerate(found):
+        again = one.rank is not None and one.rank in seen
+        (others if again else first).append(at)
+        seen |= {one.rank} if one.rank is not None else set()
+    return [first, others] if others else [first]
+
+
+def _host(one: Recording) -> Hashable:
+    match = _NAME.fullmatch(one.file.path.name)
+    stem = match[1] if match else one.file.path.name
+    host = _HOST.fullmatch(stem)
+    return host[1] if host else stem
+
+
+_SPLITS: Final[tuple[tuple[str, Callable[[Sequence[Recording]], Groups]], ...]] = (
+    ("run", _by(lambda one: one.file.run)),
+    ("world", _by_world),
+    ("recording", _by_time),
+    ("recording", _where_twice(lambda one: one.file.path.parent)),
+    ("recording", _where_twice(_host)),
+    ("rank", _first_of_rank),
+)
+"""From the surest to the last resort."""
+
+
+def _rank_of_group(group: Sequence[Recording]) -> tuple[int, int, list[str]]:
+    """Return what makes a recording the one to report: its ranks, when it was, its names."""
+    start = max(one.start_ns if one.on_clock else 0 for one in group)
+    return len(group), start, sorted(str(one.file.path) for one in group)
+
+
+def _named(one: LeftOut, found: Sequence[Recording], kept: Sequence[int]) -> LeftOut:
+    """Call it a cycle where the same process is in the report with another one."""
+    if one.why != "recording":
+        return one
+    (mine,) = (other for other in found if readable(other.file.path) == one.file)
+    same = any(_same_process(mine, found[at]) for at in kept)
+    return LeftOut(file=one.file, why="cycle" if same else "recording")
+
+
+def _same_process(one: Recording, other: Recording) -> bool:
+    if (one.rank, one.process) != (other.rank, other.process) or one.process is None:
+        return False
+    stems = [_NAME.fullmatch(file.path.name) for file in (one.file, other.file)]
+    return all(stems) and len({match[1] for match in stems if match}) == 1
+
+
+_WHY: Final = {
+    "cycle": "earlier cycles of the same processes",
+    "recording": "recorded at another time or by other processes",
+    "run": "of other runs",
+    "world": "of worlds of other sizes",
+    "rank": "of ranks that are here already, and nothing tells which of them belong together",
+    "name": "not read, as others here have the names of traces (*.pt.trace.json, else *.json)",
+}
+_SHOWN: Final = 4
+
+
+def left_out_told(left: Sequence[LeftOut], folder: Path) -> Iterator[str]:
+    """Yield a sentence for each reason, with the first files, as they are called in a folder."""
+    for why, words in _WHY.items():
+        names = [_within(Path(one.file), folder) for one in left if one.why == why]
+        if not names:
+            continue
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        many = "1 file is" if len(names) == 1 else f"{len(names)} files are"
+        yield f"{many} left out, {words}: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _within(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name
