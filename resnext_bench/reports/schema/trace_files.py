@@ -8,9 +8,10 @@ import msgspec
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """A sign that a device worked of which the trace holds no kernel."""
 
-    kind: Literal["launches", "copies", "rows", "backend", "annotations", "operators"]
+    kind: Literal["launches", "copies", "rows", "calls", "backend", "annotations", "operators"]
     """Calls that launch kernels; calls that copy; rows that are not understood; what only devices
-    have: a backend of communication, its annotations, operators."""
+    have: calls of the runtime of an accelerator, a backend of communication, its annotations,
+    operators."""
     what: list[str]
     """Their names, the most frequent first; of rows, process or category."""
     count: int

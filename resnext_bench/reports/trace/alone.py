@@ -36,7 +36,12 @@ _OPERATOR: Final = re.compile(
 )
 """Operators that only devices have; those of CPUs have names of their own."""
 _ERROR: Final = re.compile(r"\b(?:CUPTI|ROCTRACER|ROCPROFILER)_(?:STATUS_)?ERROR_\w+")
-_CERTAIN: Final = ("launches", "copies", "rows")
+_RUNTIME: Final = re.compile(r"(?!cuda|hip|cu_)[a-z0-9]+_(runtime|driver)$")
+"""Categories of calls that only a program with such a device makes; those of CUDA and HIP are made
+by programs on a CPU, too, as PyTorch asks them for devices."""
+_CALLS: Final = ("launches", "copies")
+_SIGNS: Final = ("calls", "backend", "annotations", "operators")
+"""What only devices have, though it shows none of their work."""
 _NAMED: Final = 3
 """Names that a sentence tells."""
 
@@ -51,14 +56,26 @@ def host_alone(trace: Trace, name: str, host_step_ns: list[int]) -> HostAlone | 
     found = [one for one in _evidence(trace) if one.count]
     if not found:
         return None
-    certain = any(one.kind in _CERTAIN for one in found)
     return HostAlone(
         accelerator=name,
         evidence=found,
-        is_certain=certain,
+        is_certain=any(_is_certain(one) for one in found),
         host_step_ns=host_step_ns,
-        warnings=list(_told(found, trace.header, certain=certain)),
+        warnings=list(_told(found, trace.header)),
     )
+
+
+def _is_certain(one: Evidence) -> bool:
+    """Whether it shows that work is missing: of calls one alone may have run after the trace."""
+    return one.kind == "rows" or (one.kind in _CALLS and one.count > 1)
+
+
+def unread_rows(trace: Trace) -> str:
+    """Return which rows are not understood, for an error; empty where all are."""
+    if not trace.unread:
+        return ""
+    many = count_of(sum(one.count for one in trace.unread), "row")
+    return f"{many} of {_listed(_names(list(trace.unread)))} are not understood here"
 
 
 def unread_told(trace: Trace, alone: HostAlone | None) -> Iterator[str]:
@@ -87,6 +104,8 @@ def _evidence(trace: Trace) -> Iterator[Evidence]:
     )
     if trace.on_device:
         return
+    runtimes = {one: many for one, many in trace.categories.items() if _RUNTIME.match(one.lower())}
+    yield Evidence(kind="calls", what=list(runtimes), count=sum(runtimes.values()), duration_ns=0)
     backend = _backend(trace.header)
     yield Evidence(kind="backend", what=[backend], count=int(bool(backend)), duration_ns=0)
     yield _calls(trace, "annotations", _named(trace, _ANNOTATION) & (host.kind == Kind.ANNOTATION))
@@ -103,7 +122,7 @@ def _calls(trace: Trace, kind: Any, which: NDArray[np.bool_]) -> Evidence:
     """A call of the runtime and the one of the driver below it share a number: they are one."""
     rows = np.flatnonzero(which)
     key = trace.host.key[rows]
-    if kind in _CERTAIN:
+    if kind in _CALLS:
         _, first = np.unique(np.where(key > 0, key, -1 - np.arange(len(key))), return_index=True)
         rows = rows[first]
     names = Counter(trace.names[at] for at in trace.host.name[rows].tolist())
@@ -137,7 +156,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) -> Iterator[str]:
+def _told(found: list[Evidence], header: Mapping[str, Any]) -> Iterator[str]:
     by_kind = {one.kind: one for one in found}
     if launches := by_kind.get("launches"):
         many = "launch" if launches.count == 1 else "launches"
@@ -158,7 +177,7 @@ def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) ->
             f"{rows.count:,} {many} of a device that this report does not understand "
             f"({_listed(rows.what)}): what follows is the host alone"
         )
-    if not certain:
+    if by_kind.keys() <= {*_SIGNS}:
         signs = "; ".join(_sign(one) for one in found)
         yield (
             f"a device worked ({signs}), and the trace holds none of its work: what follows is the "
@@ -169,7 +188,9 @@ def _told(found: list[Evidence], header: Mapping[str, Any], *, certain: bool) ->
 def _sign(one: Evidence) -> str:
     if one.kind == "backend":
         return f"ranks talk by {_listed(one.what)}"
-    return f"{one.count:,} {one.kind} such as {one.what[0]}"
+    if one.kind == "calls":
+        return f"{count_of(one.count, 'call')} in category {_listed(one.what)}"
+    return f"{count_of(one.count, one.kind.removesuffix('s'))} such as {one.what[0]}"
 
 
 def _reasons(header: Mapping[str, Any]) -> str:

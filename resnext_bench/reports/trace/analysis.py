@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.trace.alone import unread_rows
 from resnext_bench.reports.trace.kernels.device_work import Work, work
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
@@ -59,7 +60,7 @@ def of(trace: Trace, rank: int | None = None) -> Analysis:
 
 def _nothing(trace: Trace) -> str:
     many = f"{trace.events:,} rows" if trace.events else "no events"
-    told = "; ".join(trace.warnings)
+    told = "; ".join(filter(None, (unread_rows(trace), *trace.warnings)))
     return f"{many}, and neither kernels nor operators among them" + (f" ({told})" if told else "")
 
 

@@ -63,13 +63,17 @@ def report(analysis: Analysis) -> TraceReport:
         trust=_trust(analysis, layer),
         sums=_sums(analysis, step_ns),
         steps=NO_STEPS if alone and alone.is_certain else _steps(analysis),
-        classes=[] if by_host else tables.classes(work, step_ns),
+        classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
         convs=[] if by_host else conv_rows(trace, work, calls, step_ns),
         layout=NO_LAYOUT if by_host else layout(trace, work, calls, layer, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=[] if alone and alone.is_certain else _idle(analysis, step_ns),
-        warnings=[*_lead(alone), *trace.warnings, *_warnings(analysis, alone)],
+        warnings=[
+            *(alone.warnings if alone and alone.is_certain else ()),
+            *trace.warnings,
+            *_warnings(analysis, alone),
+        ],
         alone=alone,
     )
 
@@ -166,10 +170,6 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
         if ns
     ]
     return sorted(rows, key=lambda row: -row.total_ns)
-
-
-def _lead(alone: HostAlone | None) -> list[str]:
-    return alone.warnings if alone and alone.is_certain else []
 
 
 def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:

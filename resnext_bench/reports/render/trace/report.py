@@ -12,11 +12,7 @@ from resnext_bench.reports.render.trace import alone, tables
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
-_HOST_PARTS: Final = {
-    "compute": "in operators",
-    "exposed communication": "in communication",
-    "idle": "in neither",
-}
+_HOST_PARTS: Final = {"compute": "in operators", "idle": "in none"}
 """What the parts of a step are called where only the host is known."""
 FEWEST_OF_HALF = 8
 """Fewest steps with a middle half that is worth showing."""
@@ -27,7 +23,7 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
     yield from alone.lead(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
-    if report.classes:
+    if report.classes and not (report.alone and report.alone.is_certain):
         yield tables.classes(report)
         yield from (Line(text=line, tone="dim") for line in _of_classes(report))
         yield Line(text="")
@@ -107,7 +103,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
             continue
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
-        told = _HOST_PARTS[name] if report.alone else name
+        told = _HOST_PARTS.get(name, name) if report.alone else name
         yield told, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
 
 
@@ -125,7 +121,7 @@ def _spread(steps: Steps) -> str:
 
 def _cause_rows(report: TraceReport) -> Iterator[Row]:
     for number, row in enumerate(report.idle):
-        name = "" if number else "idle by cause"
+        name = "" if number else "in none, why" if report.alone else "idle by cause"
         yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)

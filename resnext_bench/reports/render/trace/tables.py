@@ -27,9 +27,13 @@ _TONES: Final[dict[str, Tone]] = {
 def classes(report: TraceReport) -> Table:
     """Return a row for each class, by pass."""
     heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
-    title = f"by class, ms per step ({_count(report)})"
+    title = f"by class{_where(report)}, ms per step ({_count(report)})"
     rows = [(_class_cells(report, row), row.cls) for row in report.classes]
     return _fitted(title, heads, ("", "class"), rows, spare=("", "count", "other"))
+
+
+def _where(report: TraceReport) -> str:
+    return " on the host" if report.alone and report.device is None else ""
 
 
 def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
@@ -46,8 +50,9 @@ def _class_cells(report: TraceReport, row: ClassRow) -> tuple[str, ...]:
 
 def kernels(report: TraceReport, top: int) -> Table:
     """Return a row for each kernel; on a CPU for each operator by its own time."""
-    where = " on the host" if report.alone else ""
-    what = "kernel" if report.device is not None else f"operator{where}, by its own time"
+    what = "kernel"
+    if report.device is None:
+        what = f"operator{_where(report)}, by its own time"
     heads = ["ms", "share", "count", "us: median", "p95", "min", "max"]
     if report.tensor_cores:
         heads.append("tensor")

@@ -17,7 +17,8 @@ from resnext_bench.reports.trace.reading.events import Event
 
 _NAME, _LABELS = "process_name", "process_labels"
 _DEVICE: Final = re.compile(
-    r"\b(hardware|ascend|hccl|device|accelerator|stream|[gnxht]pu|mtia|mlu|gcu|musa|dcu|ipu)s?\b",
+    r"\b(hardware|ascend|hccl|device|accelerator|stream|(?!cpu)[a-z]{1,2}pu|mtia|gaudi|neuron|mlu|"
+    r"gcu|dcu|musa|ai ?core)s?\b",
     re.IGNORECASE,
 )
 _DERIVED: Final = re.compile(r"overlap analysis|\bcpu\b", re.IGNORECASE)
@@ -94,7 +95,7 @@ class Pile:
                 process=self._process(pid),
                 count=count,
                 duration_ns=round(1000 * self._us[category, pid, marked]),
-                of_device=marked or self._is_device(pid),
+                of_device=marked or _speaks_of_device(category) or self._is_device(pid),
             )
             for (category, pid, marked), count in self._count.most_common()
         )
@@ -107,6 +108,10 @@ class Pile:
         return bool(
             _DEVICE.search(label) or _DEVICE.search(name) or _COMMUNICATION.fullmatch(name.strip())
         )
+
+
+def _speaks_of_device(category: str) -> bool:
+    return bool(_DEVICE.search(category.replace("_", " ")))
 
 
 def on_device(event: Event) -> bool:
