@@ -108,7 +108,7 @@ def _evidence(trace: Trace) -> Iterator[Evidence]:
     yield Evidence(kind="calls", what=list(runtimes), count=sum(runtimes.values()), duration_ns=0)
     backend = _backend(trace.header)
     yield Evidence(kind="backend", what=[backend], count=int(bool(backend)), duration_ns=0)
-    yield _calls(trace, "annotations", _named(trace, _ANNOTATION) & (host.kind == Kind.ANNOTATION))
+    yield _calls(trace, "annotations", _named(trace, _ANNOTATION) & ~calls)
     yield _calls(trace, "operators", _named(trace, _OPERATOR) & (host.kind == Kind.OPERATOR))
 
 

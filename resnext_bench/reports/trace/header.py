@@ -22,6 +22,11 @@ def device_name(trace: Trace, device: int | None) -> str:
     return trace.accelerator
 
 
+def devices_named(header: Mapping[str, Any]) -> list[str]:
+    """Return the names of the devices of the machine, each once."""
+    return sorted(set(_devices(header).values()))
+
+
 def _devices(header: Mapping[str, Any]) -> dict[object, str]:
     told = header.get("deviceProperties")
     known = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []

@@ -20,7 +20,13 @@ from resnext_bench.reports.schema.trace import (
 from resnext_bench.reports.schema.trace_files import HostAlone
 from resnext_bench.reports.trace.alone import host_alone, unread_told
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.header import device_name, distributed_info, text, whole_number
+from resnext_bench.reports.trace.header import (
+    device_name,
+    devices_named,
+    distributed_info,
+    text,
+    whole_number,
+)
 from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
@@ -177,6 +183,11 @@ def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:
     if alone and alone.is_certain:  # the rest is about steps, which are not told
         return
     trace, found = analysis.trace, analysis.steps
+    if analysis.device is None and not alone and (named := devices_named(trace.header)):
+        yield (
+            f"the trace names {', '.join(named[:4])}, and holds no work of a device: if the "
+            "program used it, this is its host's part alone"
+        )
     others = sorted(set(trace.device.device.tolist()) - {analysis.device})
     if others:
         told = ", ".join(str(one) for one in others[:8])

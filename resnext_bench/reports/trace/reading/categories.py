@@ -78,11 +78,11 @@ class Meanings(dict[str, Meaning]):
 
 ANNOTATIONS: Final = re.compile(
     r"ProfilerStep#|Optimizer\.\w+#|enumerate\(DataLoader\)|## .* ##$|\[param\||"
-    r"(DataParallel|DistributedDataParallel|FullyShardedDataParallel)\.|FSDP::|"
-    r"(nccl|gloo|mpi|ucc|xccl|hccl):\w"
+    r"(DataParallel|DistributedDataParallel|FullyShardedDataParallel)\.|FSDP::"
 )
-"""Names that PyTorch, c10d and we give to annotations. Before there was a category of their own
-(2021) they were operators, as some writers of traces have it to this day."""
+"""Names that PyTorch and we give to annotations. Before there was a category of their own (2021)
+they were operators, as some writers of traces have it to this day. (Spans of c10d, `nccl:...`, are
+communication in either.)"""
 
 _ACCELERATORS: Final = (
     (re.compile(r"\bascend\b|\bnpu\b|\bhccl\b"), "Ascend NPU"),
