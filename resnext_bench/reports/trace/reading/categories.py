@@ -6,6 +6,7 @@ that is neither is not guessed at: its rows are counted, and told.
 """
 
 import re
+from collections.abc import Container
 from enum import Enum, auto
 from typing import Final
 
@@ -83,6 +84,15 @@ ANNOTATIONS: Final = re.compile(
 """Names that PyTorch and we give to annotations. Before there was a category of their own (2021)
 they were operators, as some writers of traces have it to this day. (Spans of c10d, `nccl:...`, are
 communication in either.)"""
+_NO_OPERATOR: Final = re.compile(rf"{ANNOTATIONS.pattern}|(?!.*::|[a-z]+:\w)\w*\W")
+"""Names that neither the dispatcher gives (`aten::mm`, `detach_`) nor autograd (`ReluBackward0`)."""
+
+
+def annotations(categories: Container[str]) -> re.Pattern[str]:
+    """Return the names of operators that are annotations: in old traces also those of users."""
+    is_old = "Operator" in categories and "user_annotation" not in categories
+    return _NO_OPERATOR if is_old else ANNOTATIONS
+
 
 _ACCELERATORS: Final = (
     (re.compile(r"\bascend\b|\bnpu\b|\bhccl\b"), "Ascend NPU"),

@@ -14,10 +14,10 @@ from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
 from resnext_bench.reports.trace.reading.categories import (
-    ANNOTATIONS,
     Doubt,
     Meanings,
     accelerator,
+    annotations,
 )
 from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
@@ -209,7 +209,8 @@ class _Columns:
         names = tuple(self._names)
         self._undecided.settle(host, self._device, names, threads, self._pile)
         operator = host["kind"].values == Kind.OPERATOR
-        marks = np.array([bool(ANNOTATIONS.match(name)) for name in names] + [False])
+        is_mark = annotations(self._categories).match
+        marks = np.array([bool(is_mark(name)) for name in names] + [False])
         host["kind"].values[operator & marks[host["name"].values]] = Kind.ANNOTATION
 
     def _accelerator(self) -> str:
