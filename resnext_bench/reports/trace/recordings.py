@@ -99,17 +99,18 @@ def _left(file: TraceFile, why: str) -> LeftOut:
 
 def together(found: Sequence[Recording]) -> tuple[list[int], list[LeftOut]]:
     """Return which of them (places) are one recording, and why the others are left out."""
-    left: list[LeftOut] = []
+    left: list[tuple[int, str]] = []
     kept = list(range(len(found)))
     for why, split in _SPLITS:
         groups = split([found[at] for at in kept])
         if len(groups) < 2:
             continue
         best = max(groups, key=lambda group: _rank_of_group([found[kept[at]] for at in group]))
-        chosen = [kept[at] for at in best]
-        left += [_left(found[at].file, why) for at in kept if at not in chosen]
+        chosen = sorted(kept[at] for at in best)
+        left += [(at, why) for at in kept if at not in chosen]
         kept = chosen
-    return kept, [_named(one, found, kept) for one in left]
+    mine = [found[at] for at in kept]
+    return kept, [_left(found[at].file, _reason(why, found[at], mine)) for at, why in left]
 
 
 Groups = list[list[int]]
@@ -191,9 +192,8 @@ def _first_of_rank(found: Sequence[Recording]) -> Groups:
 
 def _host(one: Recording) -> Hashable:
     match = _NAME.fullmatch(one.file.path.name)
-    stem = match[1] if match else one.file.path.name
-    host = _HOST.fullmatch(stem)
-    return host[1] if host else stem
+    host = _HOST.fullmatch(match[1]) if match else None
+    return host[1] if host else None
 
 
 _SPLITS: Final[tuple[tuple[str, Callable[[Sequence[Recording]], Groups]], ...]] = (
@@ -213,13 +213,10 @@ def _rank_of_group(group: Sequence[Recording]) -> tuple[int, int, list[str]]:
     return len(group), start, sorted(str(one.file.path) for one in group)
 
 
-def _named(one: LeftOut, found: Sequence[Recording], kept: Sequence[int]) -> LeftOut:
+def _reason(why: str, one: Recording, kept: Sequence[Recording]) -> str:
     """Call it a cycle where the same process is in the report with another one."""
-    if one.why != "recording":
-        return one
-    (mine,) = (other for other in found if readable(other.file.path) == one.file)
-    same = any(_same_process(mine, found[at]) for at in kept)
-    return LeftOut(file=one.file, why="cycle" if same else "recording")
+    same = why == "recording" and any(_same_process(one, other) for other in kept)
+    return "cycle" if same else why
 
 
 def _same_process(one: Recording, other: Recording) -> bool:

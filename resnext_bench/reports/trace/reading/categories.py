@@ -85,7 +85,7 @@ ANNOTATIONS: Final = re.compile(
 they were operators, as some writers of traces have it to this day. (Spans of c10d, `nccl:...`, are
 communication in either.)"""
 _NO_OPERATOR: Final = re.compile(rf"{ANNOTATIONS.pattern}|(?!.*::|[a-z]+:\w)\w*\W")
-"""Names that neither the dispatcher gives (`aten::mm`, `detach_`) nor autograd (`ReluBackward0`)."""
+"""Names that the dispatcher does not give (`aten::mm`, `detach_`), nor autograd (`MmBackward0`)."""
 
 
 def annotations(categories: Container[str]) -> re.Pattern[str]:
