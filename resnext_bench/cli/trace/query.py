@@ -5,10 +5,12 @@ from pathlib import Path
 
 import msgspec
 
+from resnext_bench.cli.terminal.outcome import say
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.store.trace_files import trace_files
 from resnext_bench.reports.trace.analysis import Analysis, analyse
+from resnext_bench.reports.trace.recordings import last_cycles, left_out_told
 from resnext_bench.reports.trace.sql import ask, export
 
 
@@ -38,6 +40,11 @@ def query_command(
 
 
 def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
-    """Analyse one trace after another, so that only one is in memory at a time."""
-    files = trace_files(wanted, output)
+    """Analyse one trace after another, so that only one is in memory at a time.
+
+    Of each process the last cycle, as in `trace report`; what is left out is said.
+    """
+    files, left = last_cycles(trace_files(wanted, output))
+    for told in left_out_told(left, Path(wanted)):
+        say(told)
     return (analyse(file.path, rank=file.rank) for file in files)

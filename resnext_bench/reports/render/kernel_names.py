@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 _NOISE: Final = re.compile(
@@ -59,11 +59,16 @@ def fitting(names: Sequence[str], width: int) -> list[str]:
             break
     found = {name: _from(name, begin, width) for name, begin in begins.items()}
     for group in _look_alike(begins, width):
-        marks = [f"#{number}" for number, _ in enumerate(group, 1)]
-        if width > len(marks[-1]):
-            told = (_cut(name, width - len(marks[-1])) for name in group)
-            found |= dict(zip(group, map("".join, zip(told, marks, strict=True)), strict=True))
+        for name in group:
+            found[name] = _numbered(name, width, set(found.values()))
     return [found[name] for name in names]
+
+
+def _numbered(name: str, width: int, taken: Collection[str]) -> str:
+    """Return a name with the first number that makes it one of its own, if there is room for it."""
+    marks = (f"#{number}" for number in range(1, len(taken) + 2))
+    told = (_cut(name, width - len(mark)) + mark for mark in marks if len(mark) < width)
+    return next((one for one in told if one not in taken), _cut(name, width))
 
 
 def _look_alike(begins: dict[str, int], width: int) -> list[list[str]]:

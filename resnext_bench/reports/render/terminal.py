@@ -233,10 +233,10 @@ def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:
 
 
 def _taken(table: Table, shown: Sequence[int]) -> int:
-    """Characters of a line that these columns need, spaces between them included."""
+    """Characters of a line that these columns need, with the spaces between and at both ends."""
     rows = [tuple(_plain_text(column.name) for column in table.columns), *_plain_rows(table)]
     widths = (max(len(row[at]) for row in rows) for at in shown)
-    return sum(width + 2 for width in widths) + 2
+    return sum(width + 2 for width in widths) + 3
 
 
 def _grid(table: Table, shown: Sequence[int], *, gap: int) -> RichTable:

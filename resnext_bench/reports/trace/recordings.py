@@ -109,6 +109,9 @@ def together(found: Sequence[Recording]) -> tuple[list[int], list[LeftOut]]:
         chosen = sorted(kept[at] for at in best)
         left += [(at, why) for at in kept if at not in chosen]
         kept = chosen
+    again = [kept[at] for at in _again([found[at] for at in kept])]
+    left += [(at, "rank") for at in again]
+    kept = [at for at in kept if at not in again]
     mine = [found[at] for at in kept]
     return kept, [_left(found[at].file, _reason(why, found[at], mine)) for at, why in left]
 
@@ -178,16 +181,18 @@ def _twice(found: Sequence[Recording]) -> bool:
     return len(set(ranks)) < len(ranks)
 
 
-def _first_of_rank(found: Sequence[Recording]) -> Groups:
-    """The first file of each rank, where nothing tells which belong together; then the others."""
-    seen: set[int] = set()
-    first: list[int] = []
-    others: list[int] = []
-    for at, one in enumerate(found):
-        again = one.rank is not None and one.rank in seen
-        (others if again else first).append(at)
-        seen |= {one.rank} if one.rank is not None else set()
-    return [first, others] if others else [first]
+def _again(found: Sequence[Recording]) -> Iterator[int]:
+    """Yield all but the first of each rank, and what is more than the world has ranks."""
+    world = max((one.world or 0 for one in found), default=0) or len(found)
+    seen: set[int | None] = set()
+    taken = 0
+    for at in sorted(range(len(found)), key=lambda at: found[at].rank is None):
+        rank = found[at].rank
+        if (rank is not None and rank in seen) or taken >= world:
+            yield at
+        else:
+            seen.add(rank)
+            taken += 1
 
 
 def _host(one: Recording) -> Hashable:
@@ -202,9 +207,8 @@ _SPLITS: Final[tuple[tuple[str, Callable[[Sequence[Recording]], Groups]], ...]] 
     ("recording", _by_time),
     ("recording", _where_twice(lambda one: one.file.path.parent)),
     ("recording", _where_twice(_host)),
-    ("rank", _first_of_rank),
 )
-"""From the surest to the last resort."""
+"""From the surest on."""
 
 
 def _rank_of_group(group: Sequence[Recording]) -> tuple[int, int, list[str]]:
@@ -231,7 +235,7 @@ _WHY: Final = {
     "recording": "recorded at another time or by other processes",
     "run": "of other runs",
     "world": "of worlds of other sizes",
-    "rank": "of ranks that are here already, and nothing tells which of them belong together",
+    "rank": "more than the world has ranks, and nothing tells which of them belong together",
     "name": "not read, as others here have the names of traces (*.pt.trace.json, else *.json)",
 }
 _SHOWN: Final = 4

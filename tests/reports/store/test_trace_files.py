@@ -1,5 +1,6 @@
 """Which traces are meant by a file, a folder or a run."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.store import runs
-from resnext_bench.reports.store.trace_files import trace_files
+from resnext_bench.reports.store.trace_files import find_traces, rank_of, trace_files
 from tests.reports.made_results import RUN_ID, made_record
 
 
@@ -96,3 +97,119 @@ def test_a_run_that_is_invalid_says_so(tmp_path: Path) -> None:
     runs.save(tmp_path / record.id, record)
     (found,) = trace_files("last", tmp_path)
     assert found.doubt == "INVALID: 31 % were lost"
+
+
+@pytest.mark.parametrize(
+    ("name", "rank"),
+    [
+        ("rank3.json", 3),
+        ("rank_3.pt.trace.json.gz", 3),
+        ("host-rank-3.17.pt.trace.json", 3),
+        ("Rank3_trace.json", 3),
+        ("global_rank3.json", 3),
+        ("dp0_pp0_tp1_ep1_rank3.17.pt.trace.json.gz", 3),
+        ("node_rank1_rank3.json", 3),
+        ("trace_r3.json", 3),
+        ("worker3.1623143089861.pt.trace.json", 3),
+        ("worker3_step_12.1694128201545.pt.trace.json", 3),
+        ("rank3/host_1234.1700000000000.pt.trace.json", 3),
+        ("local_rank3.json", None),
+        ("tp_rank3.json", None),
+        ("resnet50_num_workers_3.json", None),
+        ("host_1234.1700000000000000000.pt.trace.json", None),
+        ("gpu-r3-node7.json", None),
+        ("frank3.json", None),
+        ("rank0_to_rank3.json", None),
+        ("1700000000-TP-3.trace.json.gz", None),
+        ("rank12345678.json", None),
+    ],
+)
+def test_ranks_in_names(name: str, rank: int | None) -> None:
+    assert rank_of(Path("/folder") / name) == rank
+
+
+def beside(folder: Path) -> set[str]:
+    return {one.name for one in find_traces(str(folder), None).beside}
+
+
+def test_what_else_is_there_is_found_whatever_it_is_called(tmp_path: Path) -> None:
+    touch(tmp_path / "rank0.pt.trace.json")
+    for name in ("other.json", "rank1.json.gz", "rank2.json.zst", "all.tar.gz", "old.zip"):
+        touch(tmp_path / name)
+    (tmp_path / "rank3").write_text('{"traceEvents": []}')
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "rank4.pt.trace.json").symlink_to(tmp_path / "nowhere")
+    touch(tmp_path / "deeper" / "rank5.pt.trace.json")
+    touch(tmp_path / "deeper" / "config.json")
+    assert names(tmp_path) == [("rank0.pt.trace.json", 0)]
+    expected = {"other.json", "rank1.json.gz", "rank2.json.zst", "all.tar.gz", "old.zip", "rank3"}
+    assert beside(tmp_path) == expected | {"rank4.pt.trace.json", "rank5.pt.trace.json"}
+
+
+def test_what_a_run_of_ours_keeps_is_not_told(tmp_path: Path) -> None:
+    touch(tmp_path / "run" / "profile" / "rank0.pt.trace.json")
+    for name in ("record.json", "state.json"):
+        touch(tmp_path / "run" / name)
+    assert names(tmp_path) == [("rank0.pt.trace.json", 0)]
+    assert beside(tmp_path) == set()
+    assert find_traces(str(tmp_path), None).files[0].run == str(tmp_path / "run")
+
+
+def test_a_folder_of_what_may_be_traces_says_so(tmp_path: Path) -> None:
+    touch(tmp_path / "rank0.json.zst")
+    (tmp_path / "rank1").write_text('{"traceEvents": []}')
+    with pytest.raises(StoreError, match=r"holds no traces.*: rank0\.json\.zst, rank1$"):
+        find_traces(str(tmp_path), None)
+
+
+def test_a_folder_that_is_called_like_a_file(tmp_path: Path) -> None:
+    touch(tmp_path / "rank0.pt.trace.json" / "rank1.pt.trace.json")
+    assert names(tmp_path) == [("rank1.pt.trace.json", 1)]
+    assert names(tmp_path / "rank0.pt.trace.json") == [("rank1.pt.trace.json", 1)]
+
+
+def test_links_that_lead_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    (tmp_path / "again").symlink_to(tmp_path)
+    for wanted in ("loop.json", "again/again/loop.json"):
+        with pytest.raises(StoreError, match="a link that leads nowhere"):
+            find_traces(str(tmp_path / wanted), None)
+    touch(tmp_path / "rank0.pt.trace.json")
+    assert names(tmp_path) == [("rank0.pt.trace.json", 0)]
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for wanted in (tmp_path / "pipe.json", "/dev/null"):
+        with pytest.raises(StoreError, match="no regular file"):
+            find_traces(str(wanted), None)
+    touch(tmp_path / "rank0.json")
+    assert names(tmp_path) == [("rank0.json", 0)]
+
+
+@pytest.mark.parametrize("wanted", ["a\0b.json", "x" * 300 + ".json", "/proc/1/nothing/x.json"])
+def test_names_that_no_file_can_have(wanted: str) -> None:
+    with pytest.raises(StoreError, match=r"cannot be read|no such file"):
+        find_traces(wanted, None)
+
+
+def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        find_traces(str(tmp_path), None)
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        find_traces(str(tmp_path), None)
+
+
+def test_names_of_any_bytes(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"a\xff\nrank0.pt.trace.json")
+    touch(odd)
+    assert names(tmp_path) == [(odd.name, 0)]
+    odd.rename(tmp_path / os.fsdecode(b"a\xff\n.json.zst"))
+    with pytest.raises(StoreError) as caught:
+        find_traces(str(tmp_path), None)
+    assert str(caught.value).endswith(r": a\xff\n.json.zst")

@@ -181,6 +181,13 @@ def test_times_that_are_of_no_clock(tmp_path: Path, base: int) -> None:
     assert chosen(tmp_path)[1] == {}
 
 
+def test_no_more_traces_than_the_world_has_ranks(tmp_path: Path) -> None:
+    for rank in (0, 1):
+        trace(BASE, rank, 2, pid=rank).write(tmp_path, f"a{rank}.json")
+    trace(BASE, pid=7).write(tmp_path, "0.json")
+    assert chosen(tmp_path) == (["a0.json", "a1.json"], {"0.json": "rank"})
+
+
 def at(folder: str, name: str, **more: Any) -> Recording:
     file = TraceFile(path=Path(folder) / name, rank=None, run=more.pop("run", ""))
     told = {"rank": None, "world": None, "process": 1, "start_ns": BASE, "end_ns": BASE + 1}
@@ -209,6 +216,7 @@ def test_what_is_reported_is_one_recording(found: Sequence[Recording]) -> None:
     ranks = [one.rank for one in mine if one.rank is not None]
     assert len(ranks) == len(set(ranks))
     assert len({one.world for one in mine} - {None}) <= 1
+    assert len(mine) <= max((one.world for one in mine if one.world), default=8)
     assert len({one.file.run for one in mine}) == 1
 
 
