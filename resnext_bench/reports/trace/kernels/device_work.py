@@ -88,7 +88,7 @@ def _classified(
     operator_row = _telling_operator(trace, links, rows)
     by = np.append(trace.host.name, np.int32(-1))[operator_row]
     number, convolutions = _convolutions(trace)
-    around = nearest(number[trace.host.name], links.parent, operator_row) if convolutions else -1
+    around = nearest(number[trace.host.name], links.parent, operator_row)
     any_ = bool(convolutions) or _convolves(trace)
     size = np.int64(len(trace.names) + 1)
     key = (name * size + by + 1) * (len(convolutions) + 1) + around + 1
@@ -99,7 +99,7 @@ def _classified(
             trace.names[name[at]],
             kind=Kind(int(kind[at])),
             by=trace.names[by[at]] if by[at] >= 0 else None,
-            convolution=convolutions[around[at]] if convolutions and around[at] >= 0 else "",
+            convolution=convolutions[around[at]] if around[at] >= 0 else "",
             convolutions=any_,
             optimizes=bool(passes[at] == Pass.OPTIMIZER),
         )
@@ -114,8 +114,9 @@ _GRAPH: Final = re.compile(r"\w*GraphLaunch")
 
 
 def _telling_operator(trace: Trace, links: Links, rows: NDArray[np.intp]) -> Ids:
-    """Rows of the operators that launched these; -1: none, or a captured graph, whose kernels are
-    those of many operators.
+    """Rows of the operators that launched these, -1: none.
+
+    A captured graph is launched by one operator, if by any, and its kernels are those of many.
     """
     graph = of_names(trace.names, lambda name: 1 if _GRAPH.match(name) else None) > 0
     launch = np.append(trace.host.name, np.int32(-1))[links.launch[rows]]
@@ -123,7 +124,7 @@ def _telling_operator(trace: Trace, links: Links, rows: NDArray[np.intp]) -> Ids
 
 
 def _convolutions(trace: Trace) -> tuple[Ids, list[str]]:
-    """A number for each name that is an operator of a convolution (-1: of none), and these names."""
+    """Number of each name that is a convolution's operator, -1: it is none; and these names."""
     found = [name for name in trace.names if is_convolution(name)]
     number = {name: at for at, name in enumerate(found)}
     return of_names(trace.names, number.get), found
@@ -181,7 +182,11 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
 
 def host_classes(trace: Trace, links: Links) -> NDArray[np.int8]:
     """Class (index) of each row of the host, as an operator of a CPU."""
-    of_name = np.array([CLASSES.index(operator(name)) for name in trace.names], dtype=np.int8)
+    here = np.bincount(trace.host.name, minlength=len(trace.names)) > 0
+    told = (
+        operator(name) if at else Class.OTHER for name, at in zip(trace.names, here, strict=True)
+    )
+    of_name = np.array([CLASSES.index(one) for one in told], dtype=np.int8)
     span = np.array([is_span(name) for name in trace.names], dtype=bool)
     cls = of_name[trace.host.name]
     words = (trace.host.kind == Kind.ANNOTATION) & ~span[trace.host.name]

@@ -53,7 +53,7 @@ def under(found: Kernel, operator: str, convolution: str = "") -> Kernel:
 
 
 def without_operator(found: Kernel, *, convolutions: bool) -> Kernel:
-    """Return what a kernel is of which no operator is known, in a trace with convolutions or not."""
+    """Return what a kernel without a known operator is, in a trace with convolutions or not."""
     if found.without_convolution and not convolutions:
         return replace(found, cls=found.without_convolution)
     return found

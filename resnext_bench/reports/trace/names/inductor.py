@@ -11,7 +11,7 @@ from typing import Final
 
 from resnext_bench.reports.trace.names.classes import Class, first, rows
 
-_FUSED: Final = re.compile(r"^(?:triton_([a-z]+)|.*\bcpp|.*_cpp|triton)_fused_?(.*?)(?:_?\d+)?$")
+_FUSED: Final = re.compile(r"^(?:triton_([a-z]+)|.*cpp|triton)_fused_?(.*?)(?:_?\d+)?$")
 _UNNAMED: Final = re.compile(r"^triton_[_\dcde]*\d[_\dcde]*$")
 _TEMPLATES: Final = rows(
     (r"attention", Class.ATTENTION),
@@ -29,17 +29,20 @@ _OPERATORS: Final = rows(
     (r"dropout|bernoulli|(?:^|_)rand|multinomial", Class.RANDOM),
     (r"cumsum|cumprod|_scan", Class.REDUCTION),
 )
-_COPIES: Final = frozenset(
-    ("to copy clone cat stack permute transpose t view unsafe slice split select squeeze unsqueeze "
-    "expand constant pad nd with sizes all gather in out").split()
+_COPIES: Final = (
+    "to copy clone cat stack permute transpose t view unsafe slice split select squeeze \
+unsqueeze expand constant pad nd with sizes all gather in out"
 )
-_FILLS: Final = frozenset("zero zeros ones full fill empty new like scalar tensor".split())
+_FILLS: Final = "zero zeros ones full fill empty new like scalar tensor"
+"""Words of which the names of such operators consist."""
 _REDUCING: Final = ("red", "per", "spl")
 _REDUCE: Final = re.compile(r"(?:^|_)(?:sum|mean|amax|amin|argmax|argmin|var|norm)_")
 
 
 def fused(name: str) -> Class | None:
     """Return the class of a kernel made by torch.compile; None of any other."""
+    if not name.startswith("triton_") and "cpp_fused" not in name:
+        return None
     if _UNNAMED.match(name):
         return Class.ELEMENTWISE
     match = _FUSED.match(name.removesuffix(".kd"))
@@ -52,9 +55,9 @@ def fused(name: str) -> Class | None:
     if found is not Class.OTHER:
         return found
     words = {word for word in operators.split("_") if word and not word.isdecimal()}
-    if words and words <= _COPIES:
+    if words and words <= set(_COPIES.split()):
         return Class.COPY
-    if words and words <= _FILLS:
+    if words and words <= set(_FILLS.split()):
         return Class.FILL
     reduces = kind in _REDUCING or (kind is None and _REDUCE.search(operators))
     return Class.REDUCTION if reduces else Class.ELEMENTWISE

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from resnext_bench.reports.trace.names.classes import CONVS, Class, Kernel, first, rows
-from resnext_bench.reports.trace.names.communication import is_communication
+from resnext_bench.reports.trace.names.communication import talks
 from resnext_bench.reports.trace.names.inductor import fused
 from resnext_bench.reports.trace.names.plain import head, plain
 from resnext_bench.reports.trace.names.tensor_cores import core
@@ -32,7 +32,7 @@ _LAYOUT: Final = (
     *rows((r"^batched_transpose_\d|generictranspose", Class.LAYOUT)),
 )
 _ATTENTION_CACHE: Final = (
-    r"(?:reshape|concat|quant)\w*_and_cache|concat_mla|copy_blocks|swap_blocks|req_to_token_pool|"
+    r"(?:reshape|concat|quant)\w*_and_cache|concat_mla|(?:add|remove)_?padding|copy_blocks|swap_blocks|req_to_token_pool|"
     r"^(?!.*(?:prefill|decode|attention|attn)).*(?:append|write|store|copy|update|set|insert|"
     r"gather|convert|transfer)\w*?(?:kv|cache)|kv_?cache_(?:write|copy|store|append|update)"
 )
@@ -49,7 +49,7 @@ _FLASH: Final = (
     r"(?<![a-z])sage_(?:fwd|bwd)|dot_do_o|convert_dq|prepare_varlen_num_blocks"
 )
 _LINEAR_ATTENTION: Final = (
-    r"delta_?rule|fused_recurrent|scaled_dot_kkt|recompute_w_u|chunk_(?:fwd|bwd)_kernel|"
+    r"delta_?rule|fused_recurrent|solve_tril|scaled_dot_kkt|recompute_w_u|chunk_(?:fwd|bwd)_kernel|"
     r"(?<![a-z])(?:gdn|kda|gla|wkv\d*)_|retention|deltarule"
 )
 _KERNELS: Final = _LAYOUT + rows(
@@ -68,7 +68,7 @@ _KERNELS: Final = _LAYOUT + rows(
     (
         (
             r"fprop|igemm_fwd|conv_fwd|naive_conv\w*_fwd|conv_depthwise2d_forward|_conv2d_forward|"
-            r"causal_conv1d_(?:fwd|update)|^(?:depthwise)?conv[23]d(?:v\d)?$"
+            r"causal_conv1d\w*_(?:fwd|update)|^(?:depthwise)?conv[23]d(?:v\d)?$"
         ),
         Class.CONV_FORWARD,
     ),
@@ -81,17 +81,17 @@ _KERNELS: Final = _LAYOUT + rows(
     ),
     (
         (
-            r"wgrad|igemm_wrw|bwd_weight|naive_conv\w*_wrw|conv\w*wrw|conv_depthwise2d_grad_weight|"
+            r"wgrad|igemm_wrw|bwd_weight|naive_conv\w*_wrw|c(?:on)?v\w*wrw|conv_depthwise2d_grad_weight|"
             r"conv\w*backward_(?:weight|filter)|conv[23]d\w*backpropfilter"
         ),
         Class.CONV_WEIGHT,
     ),
-    (r"causal_conv1d_bwd", Class.CONV_BACKWARD),
+    (r"causal_conv1d\w*_bwd", Class.CONV_BACKWARD),
     (
         (
             r"implicit_?gemm|implicit_convolve|explicit_convolve|convolve_|[shi]\d*cudnn|winograd|"
             r"(?<![a-z])conv(?=\dd|_)|convolution|fft\dd_[rc]2[rc]|flip_filter|im2(?:d2)?col|col2im|"
-            r"compute\w*offsetskernel|precompute_indices|miopensp3asm|asmconv|miopenconv|"
+            r"compute\w*offsetskernel|precompute_indices|miopensp3asm|asmconv|miopenc(?:on)?v|gen_conv|igemm_v\dr\d|"
             r"grouped_conv|depthwise"
         ),
         Class.CONV,
@@ -115,8 +115,10 @@ _KERNELS: Final = _LAYOUT + rows(
         Class.MATMUL,
     ),
     (
-        r"multinomial|samplingfrom|distribution_|dropout|philox|curand|(?<![a-z])rng|bernoulli|"
-        r"(?<!grid_)(?<![a-z])sampl|speculativesampl",
+        (
+            r"multinomial|samplingfrom|distribution_|dropout|philox|curand|(?<![a-z])rng|bernoulli|"
+            r"(?<!grid_)(?<!per_)(?<![a-z])sampl|speculativesampl"
+        ),
         Class.RANDOM,
     ),
     (r"rotary|rope(?![a-z]{3})", Class.ELEMENTWISE),
@@ -144,15 +146,18 @@ _KERNELS: Final = _LAYOUT + rows(
     ),
     (r"upsample|grid_sampler|triu|tril", Class.ELEMENTWISE),
     (
-        r"reduc|cumsum|cumprod|scan|arg(?:max|min)|lpnorm|(?<![a-z])cleanup|moe_sum|sum_kernel|"
-        r"(?<![a-z])mean|count_nonzero|_chunk_state|state_passing|selective_state|linalg_\w*norm",
+        (
+            r"reduc|cumsum|cumprod|scan|arg(?:max|min)|lpnorm|(?<![a-z])cleanup|moe_sum|sum_kernel|"
+            r"(?<![a-z])mean|count_nonzero|_chunk_state|state_passing|selective_state|"
+            r"linalg_\w*norm"
+        ),
         Class.REDUCTION,
     ),
     (r"quant|(?<!broad)(?<!multi)(?<!no_)cast|cvt_", Class.ELEMENTWISE),
     (
         (
             r"catarray|chunk_cat|copybuffer|memcpy|copy_(?:kernel|in|out)|addpadding|concat|"
-            r"split_with_sizes_copy|(?<![a-z])pad(?=_|\d|ding)|_pad\dd|transpos|tensormove|"
+            r"split_with_sizes_copy|(?<![a-z])pad(?=_|\d|ding)|_pad\dd|transpos|tensormove|roll_cuda|flip_kernel|"
             r"^(?:slice|split|pack|pad)[a-z]*\d?$|stridedslice"
         ),
         Class.COPY,
@@ -166,12 +171,13 @@ _KERNELS: Final = _LAYOUT + rows(
     ),
     (
         (
-            r"pointwise|op_?(?:generic_)?tensor|scalepackedtensor|epilogue::|elementwise|act_and_mul|"
+            r"pointwise|op_?(?:\dd|generic_)?tensor|scalepackedtensor|epilogue::|elementwise|act_and_mul|"
             r"silu|gelu|glu(?![a-z])|relu|sigmoid|tanh|softplus|swish|swiglu|activation|"
             r"(?<![a-z])d?(?:gated_)?act_kernel|gated_kernel|unary_kernel|neuronfwd|neuronbwd|"
-            r"add_?bias|bias_?add|residual|scal_kernel|axpy|clamp|convert|"
+            r"add_?bias|bias_?add|residual|scal_kernel|axpy|clamp|convert|element_?mul|"
+            r"(?<![a-z])(?:add|mul|sub|div|pow|scale|mask|amp)_\w*kernel|"
             r"^(?:adds?|subs?|muls?|divs?|realdiv|pows?|sqrt|rsqrt|exp|log|neg|abs|maximum|minimum|"
-            r"select|equal|greater|less|square|reciprocal|masked\w*|broadcast\w*)(?:v\d|grad)?$"
+            r"select|equal|greater|less|square|reciprocal|maskedfill|maskedscale)(?:v\d|grad)?$"
         ),
         Class.ELEMENTWISE,
     ),
@@ -211,6 +217,8 @@ _CONV_TEMPLATE: Final = rows(
 )
 _WORD: Final = re.compile(r"[a-z_][\w:]{3,}")
 _MOST_WORDS: Final = 8
+_ENOUGH: Final = 8000
+"""Characters of a name that are looked at; templates make names of many thousand more."""
 _LIBRARIES: Final = re.compile(r"(?:deep_gemm|fbgemm(?:_gpu)?|flash_attn)::")
 """Namespaces whose name is that of a class, of which they hold others besides."""
 
@@ -223,13 +231,13 @@ _GROUPS: Final = re.compile(r"_g(\d+)(?:_|$)|(grouped_direct|depthwise|grouped_c
 def kernel(name: str) -> Kernel:
     """Return what a device kernel's name says, whoever launched it."""
     told = plain(name)
-    own = _lower_head(told)
-    cls = _class(told, own)
+    own, whole = head(told).lower(), told[:_ENOUGH].lower()
+    cls = _class(told, own, whole)
     below = Class.CONV if _OF_CUBLAS.search(own) else Class.LAYOUT
     return Kernel(
         cls=cls,
-        tensor_core=core(told, cls),
-        grouped=_grouped(told) if cls in CONVS else None,
+        tensor_core=core(whole, cls),
+        grouped=_grouped(whole) if cls in CONVS else None,
         below_convolution=below if cls is Class.COPY and "transpos" in own else None,
         without_convolution=Class.COPY
         if cls is Class.LAYOUT and first(_SURE_LAYOUT, own) is Class.OTHER
@@ -237,16 +245,13 @@ def kernel(name: str) -> Kernel:
     )
 
 
-def _lower_head(name: str) -> str:
-    return _LIBRARIES.sub("", head(name).lower())
-
-
-def _class(name: str, told: str) -> Class:
-    if is_communication(name):
+def _class(name: str, told: str, whole: str) -> Class:
+    """By the name, its head and all of it; the latter two in lower case."""
+    if talks(told):
         return Class.COMMUNICATION
     if made := fused(name):
         return made
-    whole = name.lower()
+    told = _LIBRARIES.sub("", told)
     if _ELEMENTWISE_HEAD.search(told):
         return first(_FUNCTORS, whole)
     if _MANY_TENSORS in told:

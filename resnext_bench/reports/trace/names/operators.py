@@ -94,6 +94,9 @@ _OPERATORS: Final = _FRAMEWORK + rows(
     ),
 )
 
+_ENOUGH: Final = 1000
+"""Characters of a name that are looked at; an operator has some dozens."""
+
 
 def operator(name: str) -> Class:
     """Return what an operator does."""
@@ -101,4 +104,4 @@ def operator(name: str) -> Class:
         return Class.FRAMEWORK
     if is_communication(name):
         return Class.COMMUNICATION
-    return fused(name) or first(_OPERATORS, name)
+    return fused(name) or first(_OPERATORS, name[:_ENOUGH])

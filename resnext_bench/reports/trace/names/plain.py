@@ -35,12 +35,14 @@ _ENABLE_IF: Final = (
 """Return types of kernels that exist for some types only; a condition holds any signs."""
 _ACLNN: Final = re.compile(r"^(?:aclnn|Inner)[A-Z]\w*_(?=[A-Z]\w*$)")
 """Of Ascend: the call of the library; the kernel's type is what follows."""
+_ENOUGH: Final = 1000
+"""Characters of a name that its head is looked for in; templates make names of many thousand."""
 _LENGTHS: Final = re.compile(r"(\d{1,3})(?=[A-Za-z_])")
 
 
 def function(name: str) -> str:
     """Return a function's name without its return type, and without marks of the compiler."""
-    told = _COPY_OF_FUNCTION.sub("", name)
+    told = _COPY_OF_FUNCTION.sub("", name) if name.endswith(("]", ".kd")) else name
     if told.startswith(("std::enable_if", "typename std::")):
         for pattern in _ENABLE_IF:
             told, found = pattern.subn("", told, count=1)
@@ -53,7 +55,7 @@ def head(name: str) -> str:
     """Return a kernel's own name with its namespaces, before templates and arguments."""
     if name.startswith("_Z"):
         return _mangled_head(name)
-    told = _UNNAMED.sub("", function(name))
+    told = _UNNAMED.sub("", function(name[:_ENOUGH]))
     return _ACLNN.sub("", re.split(r"[<(]", told, maxsplit=1)[0].strip())
 
 

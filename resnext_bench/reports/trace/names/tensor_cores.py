@@ -16,23 +16,23 @@ _CORES: Final = tuple(
         # What goes before or after attention: sums, scales, casts.
         (
             (
-                r"(?i)dot_do_o|convert_dq|bwd_convert|bwd_?pre|bwd_?post|ograddoto|convertqgrad|"
+                r"dot_do_o|convert_dq|bwd_convert|bwd_?pre|bwd_?post|ograddoto|convertqgrad|"
                 r"combine|merge_?(?:attn_)?states|prepare_varlen|mla_reduce|splitkv_reduce"
             ),
             TensorCore.NO,
         ),
         (
             (
-                r"(?i)tensorop|wmma|wgmma|gmma|umma|tcgen05|hmma|imma|_tensor\d+x\d+x\d+|nvjet|"
+                r"tensorop|wmma|wgmma|gmma|umma|tcgen05|[dhi]mma|_tensor\d+x\d+x\d+|nvjet|"
                 r"[shid](?:884|1688|16816|161616|8816|16832)"
             ),
             TensorCore.YES,
         ),
-        (r"(?i)xdlops|_xdl_|gtcx|_MI\d+x\d+|mfma|mxgemm", TensorCore.YES),
+        (r"xdlops|_xdl_|gtcx|_mi\d+x\d+|mfma|mxgemm", TensorCore.YES),
         # Attention that is made for them alone.
         (
             (
-                r"(?i)flash_(?:fwd|bwd)|flashattn(?:fwd|bwd)|flashattention(?:forward|backward)sm|"
+                r"flash_(?:fwd|bwd)|flashattn(?:fwd|bwd)|flashattention(?:forward|backward)sm|"
                 r"compute_attn_ws|fmhasm\d|sm\d+fmha|(?<![a-z])attn_(?:fwd|bwd)|bwd_kernel_d[kq]|"
                 r"sage_(?:fwd|bwd)|qk_int\d*_sv|(?:batch|single)prefillwith|batchmla|kernel_mha|xqa|"
                 r"fmha_(?:fwd|bwd)_hd|fmha(?:fwd|bwd)\w*kernel|mla_dec|mla_a\d+w\d+|mqa_logits|"
@@ -40,34 +40,34 @@ _CORES: Final = tuple(
             ),
             TensorCore.YES,
         ),
-        (r"(?i)(?:batch|single)decodewith", TensorCore.NO),
-        (r"(?i)grouped_direct|depthwise|2d_c1_k1|causal_conv1d", TensorCore.NO),
+        (r"(?:batch|single)decodewith", TensorCore.NO),
+        (r"grouped_direct|depthwise|2d_c1_k1|causal_conv1d", TensorCore.NO),
         (r"xmma_\w*(?:tf32|f16|e4m3|e5m2|s8|i8)", TensorCore.YES),
         (
             (
                 r"xmma_\w*f32f32|simt|(?:maxwell|pascal|volta|turing|ampere)_h(?:gemm|cudnn)|"
-                r"(?<![a-zA-Z])g?[sdcz]gemm|[sd]cudnn|gemv|gemmSN|gemmk1|dot_kernel|dlops|_gemm_dl"
+                r"(?<![a-z])g?[sdcz]gemm|[sd]cudnn|gemv|gemmsn|gemmk1|dot_kernel|dlops|_gemm_dl"
             ),
             TensorCore.NO,
         ),
         (
             (
-                r"implicit_convolve|explicit_convolve|dgrad_engine|wgrad_alg|(?i:winograd|"
-                r"miopensp3asm|miopengcnasm)|fft\dd_|transpose_readWrite"
+                r"implicit_convolve|explicit_convolve|dgrad_engine|wgrad_alg|winograd|"
+                r"miopensp3asm|miopengcnasm|fft\dd_|transpose_readwrite"
             ),
             TensorCore.NO,
         ),
         (
             (
-                r"flip_filter|(?i:im2(?:d2)?col|col2im)|OffsetsKernel|precompute_indices|naive_conv|"
-                r"Cijk_\w*_TT\d+_\d+"
+                r"flip_filter|im2(?:d2)?col|col2im|offsetskernel|precompute_indices|naive_conv|"
+                r"cijk_\w*_tt\d+_\d+"
             ),
             TensorCore.NO,
         ),
         # Products by types that only they multiply, and those of libraries made for them.
         (
             (
-                rf"(?i)(?:^|_)(?:bmm|h?gemm)_{_TYPES}|{_TYPES}_?gemm|f4gemm|fmoe_{_TYPES}|"
+                rf"(?:^|_)(?:bmm|h?gemm)_{_TYPES}|{_TYPES}_?gemm|f4gemm|fmoe_{_TYPES}|"
                 rf"matmul_ogs\w*{_TYPES}|marlin|machete|deep_gemm::sm\d|fused_moe_kernel|"
                 r"blockscaled?_gemm|gemm\w*sm(?:90|100|103|120)|sm_?(?:90|100|120)\w*warp_?special|"
                 r"ck_tile::\w*(?:gemm|flatmm)\w*kernel|kernel_moe_gemm"
@@ -81,7 +81,7 @@ _PERHAPS: Final = re.compile(r"_chunk_(?:scan|state)|bmm_chunk|(?<![a-z])ssd_")
 
 
 def core(name: str, cls: Class) -> TensorCore:
-    """Return what a kernel's name says, of a kernel of this class."""
+    """Return what a kernel's name, in lower case, says of a kernel of this class."""
     if cls is Class.OTHER or _PERHAPS.search(name):
         return TensorCore.UNKNOWN
     if cls not in ELIGIBLE:

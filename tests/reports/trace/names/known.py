@@ -1,6 +1,5 @@
+# ruff: noqa: E501 - names are as long as they are
 """Names of kernels as traces of public projects show them, some shortened, and what they are."""
-
-from collections.abc import Iterator
 
 from resnext_bench.reports.trace.names.classes import Class, TensorCore
 
@@ -446,8 +445,9 @@ _TABLE: dict[tuple[Class, TensorCore], str] = {
 }
 
 
-def known() -> Iterator[tuple[str, Class, TensorCore]]:
-    """Yield each name with its class and what it says of tensor cores."""
-    for (cls, core), names in _TABLE.items():
-        for line in names.strip().splitlines():
-            yield line.strip(), cls, core
+KNOWN = [
+    (line.strip(), cls, core)
+    for (cls, core), names in _TABLE.items()
+    for line in names.strip().splitlines()
+]
+"""Each name with its class and what it says of tensor cores."""
