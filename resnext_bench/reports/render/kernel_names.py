@@ -7,7 +7,8 @@ from typing import Final
 from resnext_bench.reports.trace.names.plain import function, plain
 
 _NOISE: Final = re.compile(
-    r"at::native::|\(anonymous namespace\)::|at::cuda::|c10::(?=BFloat16|Half)|std::"
+    r"at::native::|ck::tensor_operation::device::|\(anonymous namespace\)::|at::cuda::|"
+    r"c10::(?=BFloat16|Half)|std::"
 )
 _KNOWN: Final = (
     (re.compile(r"^autograd::engine::evaluate_function: "), "autograd: "),
