@@ -25,7 +25,7 @@ LastBatch = Literal["wrap", "drop", "pad"]
 """What happens to the last samples of an epoch where they do not fill a batch of all ranks.
 
 - wrap: the next epoch goes on in the same batch. Every sample comes once an epoch, for ever.
-- drop: the last samples are left out; shuffling makes them others each time.
+- drop: the last samples are left out; shuffling makes them different ones each time.
 - pad: the batch is filled with samples from the start of the same epoch, which come twice.
 """
 

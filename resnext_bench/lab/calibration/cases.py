@@ -79,9 +79,10 @@ def _launches(
 
 
 def mann_whitney(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Ten launches of a, then ten of b, means of 100 log times; b "slower" at two-sided p < .05.
+    """Launch a ten times, then b ten times; count b as "slower" at two-sided p < .05.
 
-    This is the arrangement that gives the rates of record, false alarms and power alike.
+    Each launch counts with the mean of 100 log times. This is the arrangement that gives the
+    published rates, false alarms and power alike.
     """
     return [figure for name in PROFILES for figure in _mann_whitney(name, n, rng)]
 

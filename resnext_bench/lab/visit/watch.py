@@ -24,7 +24,7 @@ class Watched:
     """
 
     def __init__(self, strangers: frozenset[int] = frozenset()) -> None:
-        """`strangers` are the processes that were on the GPU before ours."""
+        """Make a watch; `strangers` are the processes that were on the GPU before ours."""
         self._strangers = strangers
         self.notes: list[str] = []
         self.seen: GpusSeen | None = None

@@ -23,11 +23,11 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True):
     """Effect of a thing compared with itself; its interval should hold 0."""
     order: Range | None
     detectable_percent: dict[int, float]
-    """Smallest change told from none with 95 % power, per cent, by the most sessions that `compare`
-    may take: at the last of the looks that it plans for so many."""
+    """Smallest change that is found with 95 % power, per cent, by the number of sessions: at the
+    last of the looks that `compare` plans for so many."""
     needed: dict[float, int]
-    """Number of sessions that a change of this fraction needs for 95 % power, at the last look of
-    `compare`'s default plan. Larger changes are found sooner."""
+    """Number of sessions with which a change of this fraction is found with 95 % power, at the last
+    look of `compare`'s default plan. Larger changes are found sooner."""
 
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True):
