@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from resnext_bench.reports.trace.names.plain import function, plain
+
 _NOISE: Final = re.compile(
-    r"^void |at::native::|\(anonymous namespace\)::|at::cuda::|c10::(?=BFloat16|Half)|std::"
+    r"at::native::|ck::tensor_operation::device::|\(anonymous namespace\)::|at::cuda::|"
+    r"c10::(?=BFloat16|Half)|std::"
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _KNOWN: Final = (
@@ -16,11 +19,11 @@ _KNOWN: Final = (
 
 
 def short(name: str) -> str:
-    """Drop arguments, namespaces and `void` from a name; templates keep their first words."""
+    """Drop arguments, namespaces and the return type from a name, which is demangled if need be."""
     name = _in_a_line(name)
     for pattern, instead in _KNOWN:
         name = pattern.sub(instead, name)
-    return _NOISE.sub("", _without_arguments(name)).strip() or name
+    return _NOISE.sub("", _without_arguments(function(plain(name)))).strip() or name
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -33,7 +36,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def _with_arguments(name: str) -> str:
-    return _NOISE.sub("", _in_a_line(name)).strip() or name
+    return _NOISE.sub("", function(plain(_in_a_line(name)))).strip() or name
 
 
 def _in_a_line(name: str) -> str:

@@ -36,9 +36,9 @@ class TraceFile:
 
     path: Path
     rank: int | None
-    """The rank by the run's record, else by the file's name."""
+    """Rank by the run's record, else by the file's name."""
     doubt: str = ""
-    """Why its run is not to be believed."""
+    """Reason why its run is not reliable."""
     run: str = ""
     """Folder of the run of ours in which it was found."""
 

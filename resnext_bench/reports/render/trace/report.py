@@ -15,7 +15,7 @@ from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 _HOST_PARTS: Final = {"compute": "in operators", "idle": "in none"}
 """What the parts of a step are called where only the host is known."""
 FEWEST_OF_HALF = 8
-"""Fewest steps with a middle half that is worth showing."""
+"""Fewest steps for which the middle half is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
