@@ -66,7 +66,7 @@ def host_alone(trace: Trace, name: str, host_step_ns: list[int]) -> HostAlone | 
 
 
 def _is_certain(one: Evidence) -> bool:
-    """Whether it shows that work is missing: of calls one alone may have run after the trace."""
+    """Return whether it shows that work is missing; one call alone may have run after the trace."""
     return one.kind == "rows" or (one.kind in _CALLS and one.count > 1)
 
 
@@ -113,13 +113,13 @@ def _evidence(trace: Trace) -> Iterator[Evidence]:
 
 
 def _named(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
-    """Whether each row of the host has a name that begins so."""
+    """Return whether each row of the host has a name that begins so."""
     matches = of_names(trace.names, lambda name: 1 if pattern.match(name) else None)
     return matches[trace.host.name] > 0
 
 
 def _calls(trace: Trace, kind: Any, which: NDArray[np.bool_]) -> Evidence:
-    """A call of the runtime and the one of the driver below it share a number: they are one."""
+    """Count calls; one of the runtime and the driver's below it share a number, and are one."""
     rows = np.flatnonzero(which)
     key = trace.host.key[rows]
     if kind in _CALLS:
@@ -131,7 +131,7 @@ def _calls(trace: Trace, kind: Any, which: NDArray[np.bool_]) -> Evidence:
 
 
 def _captured(trace: Trace) -> NDArray[np.bool_]:
-    """Whether a graph was being captured when each row began: nothing is launched then."""
+    """Return whether a graph was being captured when each row began: nothing is launched then."""
     start = trace.host.start
     begun, ended = (np.sort(start[_named(trace, one)]) for one in (_BEGIN, _END))
     before = np.searchsorted(begun, start, side="right")
@@ -144,7 +144,7 @@ def _backend(header: Mapping[str, Any]) -> str:
 
 
 def _names(rows: list[Unread]) -> list[str]:
-    """What rows are called: by their category, else by their process."""
+    """Return what rows are called: their category, else their process."""
     told = [
         f"category {one.category}" if one.category else f"process '{one.process}'" for one in rows
     ]
@@ -194,7 +194,7 @@ def _sign(one: Evidence) -> str:
 
 
 def _reasons(header: Mapping[str, Any]) -> str:
-    """Why that happens: what the profiler itself says of it, else what is known to cause it."""
+    """Return what the profiler itself says of the reason, else what is known to cause it."""
     lines = [
         line
         for told in header.values()

@@ -46,7 +46,7 @@ def _is_rocm(header: Mapping[str, Any]) -> bool:
 
 
 def distributed_info(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`distributedInfo`, which some versions write as Python's text instead of JSON."""
+    """Return `distributedInfo`, which some versions write as Python's text instead of JSON."""
     told = header.get("distributedInfo")
     if isinstance(told, str):
         try:

@@ -32,7 +32,7 @@ _APART_NS: Final = 3600 * 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """When and by whom a trace was recorded."""
+    """A trace: when it was recorded, and by whom."""
 
     file: TraceFile
     rank: int | None
@@ -43,7 +43,7 @@ class Recording:
 
     @property
     def on_clock(self) -> bool:
-        """Whether its times are those of a clock, to be compared with others."""
+        """Return whether its times are those of a clock, to be compared with others."""
         return self.start_ns > _EPOCH_NS
 
 
@@ -131,13 +131,13 @@ def _by(key: Callable[[Recording], Hashable]) -> Callable[[Sequence[Recording]],
 
 
 def _by_world(found: Sequence[Recording]) -> Groups:
-    """Worlds of different sizes; where only some files tell it, there is one."""
+    """Split by the size of the world; files that do not tell it belong to the only one there is."""
     worlds = {one.world for one in found if one.world}
     return _by(lambda one: one.world)(found) if len(worlds) > 1 else [[*range(len(found))]]
 
 
 def _by_time(found: Sequence[Recording]) -> Groups:
-    """Recordings one after another, where times can tell them apart."""
+    """Split into recordings that were made one after another, where times tell them apart."""
     order = sorted(range(len(found)), key=lambda at: found[at].start_ns)
     groups: Groups = []
     for at in order:
@@ -149,7 +149,7 @@ def _by_time(found: Sequence[Recording]) -> Groups:
 
 
 def _later(one: Recording, other: Recording) -> bool:
-    """Whether one was recorded after the other, and by the same: they are two cycles, or runs."""
+    """Return whether one came after the other, of the same rank: they are two cycles, or runs."""
     if one.start_ns < other.end_ns:
         return False
     if one.rank is not None and other.rank is not None:

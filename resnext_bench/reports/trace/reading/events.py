@@ -29,7 +29,7 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     types: msgspec.Raw = field(default=NOTHING, name="Input type")
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
     name: msgspec.Raw = NOTHING
-    """Of a process; rows that name one have neither category nor duration."""
+    """Name of a process, in rows that have neither category nor duration."""
     labels: msgspec.Raw = NOTHING
 
 

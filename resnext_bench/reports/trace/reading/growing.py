@@ -39,7 +39,7 @@ class Growing:
 
     @property
     def values(self) -> NDArray[Any]:
-        """Those that there are so far, to be read and set; not to be kept."""
+        """Return those that there are so far, to be read and set; not to be kept while it grows."""
         return self._room[: self._size]
 
     def keep(self, which: NDArray[np.bool_]) -> None:

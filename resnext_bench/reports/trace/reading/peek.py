@@ -21,13 +21,13 @@ class Head:
     """What a trace begins with; nothing of it where the file cannot be read."""
 
     header: Mapping[str, Any]
-    """Its fields before the events."""
+    """Fields before the events."""
     process: int | str | None
-    """The one that runs most operators; None: none among the first rows."""
+    """Process that runs most operators; None: none among the first rows."""
 
 
 def peek(path: Path) -> Head:
-    """Read the beginning."""
+    """Read the beginning of a file."""
     try:
         first = next(iter(Source(path)), b"")[:_ENOUGH]
     except OSError:

@@ -147,7 +147,7 @@ def _decode(piece: bytes, account: Account, behind: int) -> tuple[Sequence[Event
 
 
 def _loosely(piece: bytes) -> list[Event] | None:
-    """The events of a piece that is sound JSON, with numbers as text and the like; else None.
+    """Return the events of a piece that is sound JSON with numbers as text and the like; else None.
 
     Ascend's tools write times as text, Gaudi's `null` for arguments: in all events, so that to
     read each by itself in Python would take ten times as long.

@@ -288,7 +288,7 @@ def _stream(event: Event) -> int:
 
 
 def _last_number(told: int | str | None) -> int:
-    """Of a text such as `stream 7` or `GPU 0`; -1: none."""
+    """Return the number of a text such as `stream 7` or `GPU 0`; -1: none."""
     digits = str(told).rpartition(" ")[2]
     return int(digits) if digits.isdecimal() and digits.isascii() else -1
 

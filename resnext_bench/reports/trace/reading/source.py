@@ -52,7 +52,7 @@ class Source:
             yield chunk
 
     def _inflated(self, file: BinaryIO) -> Iterator[bytes]:
-        """All members of a gzip file, one after another."""
+        """Yield what all members of a gzip file hold, one after another."""
         member: _Member | None = _member()
         rest, at = b"", 0  # what has been read and not inflated, and where in the file it begins
         for raw in self._read(file, _AT_ONCE):

@@ -27,14 +27,14 @@ _Threads = Sequence[tuple[int | str | None, int | str | None]]
 
 
 class Undecided:
-    """Where among the rows of the device they are, and their threads on the host."""
+    """Places of such rows among those of the device, and their threads on the host."""
 
     def __init__(self) -> None:
         self._row, self._thread = Growing(np.int64), Growing(np.int32)
         self._doubt = Growing(np.int8)
 
     def add(self, doubt: Doubt, first: int, threads: Sequence[int]) -> None:
-        """Rows from `first` on; a thread of -1: the row itself names its device."""
+        """Add rows from `first` on; a thread of -1: the row itself names its device."""
         self._row.add(np.arange(first, first + len(threads), dtype=np.int64))
         self._thread.add(np.array(threads, dtype=np.int32))
         self._doubt.add(np.full(len(threads), _DOUBTS.index(doubt), dtype=np.int8))
@@ -71,7 +71,7 @@ class Undecided:
 
 
 def _kinds(device: _Columns, row: NDArray[np.int64], names: Sequence[str]) -> None:
-    """Copies and fills by their names: kineto's, and Gaudi's `Dma...`."""
+    """Tell copies and fills by their names: kineto's, and Gaudi's `Dma...`."""
     kind = np.array(
         [
             Kind.COPY if _COPY.match(name) else Kind.FILL if _FILL.match(name) else Kind.KERNEL
@@ -85,7 +85,7 @@ def _kinds(device: _Columns, row: NDArray[np.int64], names: Sequence[str]) -> No
 def _on_host(
     thread: NDArray[np.int32], host: _Columns, threads: _Threads, pile: Pile
 ) -> NDArray[np.bool_]:
-    """Whether each is of a process that runs operators, or that is called the CPU."""
+    """Return whether each is of a process that runs operators, or that is called the CPU."""
     operators = host["thread"].values[host["kind"].values == Kind.OPERATOR]
     running = {threads[at][0] for at in np.unique(operators).tolist()}
     on_host = np.array([pid in running or pile.is_host(pid) for pid, _ in threads] + [False])

@@ -32,12 +32,12 @@ class Unread:
     """Rows of one category in one process."""
 
     category: str
-    """Empty where the rows have none."""
+    """Their category; empty where the rows have none."""
     process: str
-    """Its name, and what the trace calls it besides; empty where it has neither."""
+    """Name of the process, and its label; empty where it has neither."""
     count: int
     duration_ns: int
-    """All durations added up."""
+    """All durations added up, ns."""
     of_device: bool
     """Whether they say that a device worked: by the process, a stream, or a device's number."""
 
@@ -51,7 +51,7 @@ class Pile:
         self._names: dict[Hashable, dict[str, str]] = {}
 
     def add(self, category: str, group: Sequence[Event]) -> None:
-        """Rows of a category that means nothing here; marks and arrows have no duration."""
+        """Add rows of a category that means nothing here; marks and arrows have no duration."""
         for event in group:
             if event.name in (_NAME, _LABELS) and math.isnan(event.dur):
                 self._name(event)
@@ -61,7 +61,7 @@ class Pile:
                 self._us[key] += event.dur if math.isfinite(event.dur) else 0
 
     def put(self, category: str, count: int, duration_ns: int) -> None:
-        """Rows that turned out to mean nothing, of a device that is known otherwise."""
+        """Add rows that turned out to mean nothing, of a device that is known otherwise."""
         self._count[category, None, True] += count
         self._us[category, None, True] += duration_ns / 1000
 
@@ -75,11 +75,11 @@ class Pile:
             self._names.setdefault(event.pid, {})[event.name] = told
 
     def is_host(self, pid: Hashable) -> bool:
-        """Whether the trace calls this process the CPU."""
+        """Return whether the trace calls this process the CPU."""
         return self._names.get(pid, {}).get(_LABELS, "").strip().upper() == "CPU"
 
     def devices(self) -> tuple[str, ...]:
-        """What the trace calls its processes that stand for devices."""
+        """Return what the trace calls its processes that stand for devices."""
         told = (one for pid, one in self._names.items() if self._is_device(pid))
         return tuple(dict.fromkeys(one.get(_LABELS) or one.get(_NAME, "") for one in told))
 
@@ -88,7 +88,7 @@ class Pile:
         return " ".join(told[one] for one in (_NAME, _LABELS) if told.get(one))
 
     def taken(self) -> tuple[Unread, ...]:
-        """All of them, the most first."""
+        """Return all of them, the most frequent first."""
         return tuple(
             Unread(
                 category=category,
@@ -115,6 +115,6 @@ def _speaks_of_device(category: str) -> bool:
 
 
 def on_device(event: Event) -> bool:
-    """Whether a row itself names a device or a stream on which it ran."""
+    """Return whether a row itself names a device or a stream on which it ran."""
     args = event.args
     return args.device >= 0 or (isinstance(args.stream, int) and args.stream >= 0)
