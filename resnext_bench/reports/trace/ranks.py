@@ -57,7 +57,10 @@ def ranks(
     """Side by side, by rank; `whole`: they are meant to be all of a run."""
     order = sorted(range(len(reports)), key=lambda at: (_rank(reports[at]), reports[at].file))
     reports, talks = [reports[at] for at in order], [talks[at] for at in order]
-    told, warnings = _matched(_in_common([one for one in talks if one.steps]))
+    common = _in_common([one for one in talks if one.steps])
+    told, warnings = _matched(common)
+    if len(talks) > 1 and any(one.names for one in talks) and not any(one.steps for one in common):
+        warnings = ["ranks have no step in common: waiting and transfer cannot be separated"]
     return RanksReport(
         ranks=list(reports),
         missing=_missing(reports) if whole else [],
@@ -103,6 +106,7 @@ def _of_steps(talk: Collectives, steps: frozenset[int]) -> Collectives:
     kept = np.flatnonzero(np.isin(talk.step, list(steps)))
     return replace(
         talk,
+        steps=steps,
         step=talk.step[kept],
         names=tuple(talk.names[at] for at in kept),
         start=talk.start[kept],

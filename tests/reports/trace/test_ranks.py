@@ -102,3 +102,21 @@ def test_collectives_of_steps_that_all_ranks_use(tmp_path: Path) -> None:
     assert [one.steps.number for one in found.ranks] == [[1], [0, 1]]
     (row,) = found.collectives
     assert (row.count, row.transfer_ns, row.last_to_arrive) == (1, 40_000, [0, 1])
+
+
+def test_ranks_without_a_step_in_common_say_so(tmp_path: Path) -> None:
+    made = [rank(number, [(10, 5)]) for number in (0, 1)]
+    made[1].rows[0]["name"] = "ProfilerStep#7"
+    found = side_by_side(tmp_path, *made)
+    assert found.collectives == []
+    assert found.warnings == [
+        "ranks have no step in common: waiting and transfer cannot be separated"
+    ]
+
+
+def test_ranks_that_nobody_tells_are_not_missing(tmp_path: Path) -> None:
+    made = [rank(number, [(10, 5)], world=4) for number in (0, 1)]
+    made[1].header["distributedInfo"].pop("rank")
+    found = side_by_side(tmp_path, *made)
+    assert found.missing == []
+    assert found.warnings == ["1 trace without a rank, in the trace or by its name"]
