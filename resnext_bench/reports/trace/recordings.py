@@ -19,7 +19,7 @@ from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.header import distributed_info, whole_number
 from resnext_bench.reports.trace.reading.peek import peek
 from resnext_bench.reports.trace.reading.trace import Kind
-from resnext_bench.wording import readable
+from resnext_bench.wording import count_of, readable
 
 _NAME: Final = re.compile(r"(.+)\.(\d{10}|\d{13}|\d{16}|\d{19})\.pt\.trace\.json(\.gz)?")
 """Of torch.profiler's `tensorboard_trace_handler`: the process, and when it wrote (s to ns)."""
@@ -232,11 +232,11 @@ def _same_process(one: Recording, other: Recording) -> bool:
 
 _WHY: Final = {
     "cycle": "earlier cycles of the same processes",
-    "recording": "recorded at another time or by other processes",
-    "run": "of other runs",
-    "world": "of worlds of other sizes",
+    "recording": "recorded at another time, or by other processes",
+    "run": "of another run",
+    "world": "of a world of another size",
     "rank": "more than the world has ranks, and nothing tells which of them belong together",
-    "name": "not read, as others here have the names of traces (*.pt.trace.json, else *.json)",
+    "name": "not read, as others are called *.pt.trace.json, or *.json",
 }
 _SHOWN: Final = 4
 
@@ -248,8 +248,8 @@ def left_out_told(left: Sequence[LeftOut], folder: Path) -> Iterator[str]:
         if not names:
             continue
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        many = "1 file is" if len(names) == 1 else f"{len(names)} files are"
-        yield f"{many} left out, {words}: {', '.join(names[:_SHOWN])}{more}"
+        many = count_of(len(names), "file")
+        yield f"{many} left out ({words}): {', '.join(names[:_SHOWN])}{more}"
 
 
 def _within(path: Path, folder: Path) -> str:

@@ -226,7 +226,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
         made.write(tmp_path, f"h_1.{1_700_000_000 + cycle}.pt.trace.json")
     _, left = last_cycles(find_traces(str(tmp_path), None).files)
     (told,) = left_out_told(left, tmp_path)
-    assert told.startswith("6 files are left out, earlier cycles of the same processes: h_1.17")
+    assert told.startswith("6 files left out (earlier cycles of the same processes): h_1.17")
     assert told.endswith(" and 2 more")
     assert str(tmp_path) not in told
 
