@@ -149,10 +149,11 @@ def _beside(
     every: Iterable[Path], taken: set[Path], runs: set[Path], folder: Path
 ) -> Iterator[Path]:
     """Yield files that may be traces and were not taken; not those that a run of ours keeps."""
+    near = {folder, *(one.parent for one in taken)}
     for one in every:
         if one in taken or one.parent in runs:
             continue
-        if _is_named(one, _TRACE) or (one.parent == folder and _could_be(one)):
+        if _is_named(one, _TRACE) or (one.parent in near and _could_be(one)):
             yield one
 
 

@@ -36,7 +36,7 @@ _OPERATOR: Final = re.compile(
 )
 """Operators that only devices have; those of CPUs have names of their own."""
 _ERROR: Final = re.compile(r"\b(?:CUPTI|ROCTRACER|ROCPROFILER)_(?:STATUS_)?ERROR_\w+")
-_RUNTIME: Final = re.compile(r"(?!cuda|hip|cu_)[a-z0-9]+_(runtime|driver)$")
+_RUNTIME: Final = re.compile(r"(?!cuda|hip|cu_)[a-z0-9]+_(runtime|driver)$|hpu_op$")
 """Categories of calls that only a program with such a device makes; those of CUDA and HIP are made
 by programs on a CPU, too, as PyTorch asks them for devices."""
 _CALLS: Final = ("launches", "copies")

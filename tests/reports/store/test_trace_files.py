@@ -146,6 +146,14 @@ def test_what_else_is_there_is_found_whatever_it_is_called(tmp_path: Path) -> No
     assert beside(tmp_path) == expected | {"rank4.pt.trace.json", "rank5.pt.trace.json"}
 
 
+def test_what_else_is_in_folders_inside(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "rank0.pt.trace.json")
+    for name in ("a/rank1.json", "top.json", "b/rank2.json"):
+        touch(tmp_path / name)
+    assert names(tmp_path) == [("rank0.pt.trace.json", 0)]
+    assert beside(tmp_path) == {"rank1.json", "top.json"}
+
+
 def test_what_a_run_of_ours_keeps_is_not_told(tmp_path: Path) -> None:
     touch(tmp_path / "run" / "profile" / "rank0.pt.trace.json")
     for name in ("record.json", "state.json"):

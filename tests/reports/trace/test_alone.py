@@ -233,3 +233,11 @@ def test_nothing_but_rows_of_a_device_that_is_not_understood(tmp_path: Path) -> 
     made.rows = [row for row in made.rows if row.get("cat") not in ("cpu_op", "user_annotation")]
     with pytest.raises(TraceError, match="4 rows of process 'Ascend Hardware' are not understood"):
         reported(made, tmp_path)
+
+
+def test_names_of_processes_in_rows_with_a_category(tmp_path: Path) -> None:
+    """Chrome's own format gives them one."""
+    made = ascend("Ascend Hardware")
+    for row in made.rows[:2]:
+        row["cat"] = "__metadata"
+    nothing_as_on_a_cpu(reported(made, tmp_path))

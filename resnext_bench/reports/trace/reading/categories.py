@@ -44,7 +44,7 @@ _NAMES: Final[dict[str, Meaning]] = {
             *("python_function", "python", "ac2g", "async", "fwdbwd", "flow", "overhead", "trace"),
             *("cpu_instant_event", "external_correlation", "cuda_event", "cuda_profiler_range"),
             *("mtia_insight", "mtia_counters", "mtia_workloadd", "gpu_pm_counter"),
-            *("xpu_scope_profiler", "mlu_notifier", "__metadata"),
+            *("xpu_scope_profiler", "mlu_notifier"),
             *("async_npu", "enqueue", "dequeue", "hosttodevice"),
         ),
         Doubt.QUIET,
