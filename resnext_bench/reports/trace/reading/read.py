@@ -121,9 +121,9 @@ class _Columns:
     def _add_device(self, kind: Kind, group: list[Event]) -> list[Event]:
         group, start, duration = self._timed(group)
         self._common(self._device, kind, group, start, duration)
-        self._put(self._device["device"], [_device(event) for event in group])
-        self._put(self._device["external"], [_external(event) for event in group])
-        self._put(self._device["stream"], [_stream(event) for event in group])
+        self._put(self._device["device"], _devices(group))
+        self._put(self._device["external"], _externals(group))
+        self._put(self._device["stream"], _streams(group))
         return group
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
@@ -155,8 +155,8 @@ class _Columns:
         self._put(columns["name"], [names[event.name] for event in group])
         columns["kind"].add(np.full(len(group), kind, dtype=np.int8))
         by_id = kind in (Kind.OPERATOR, Kind.ANNOTATION)
-        keys = map(_external, group) if by_id else (event.args.correlation for event in group)
-        self._put(columns["key"], list(keys))
+        keys = _externals(group) if by_id else [event.args.correlation for event in group]
+        self._put(columns["key"], keys)
 
     def _put(self, column: Growing, values: list[int]) -> None:
         try:
@@ -267,15 +267,32 @@ def _ns(us: NDArray[np.float64]) -> Ns:
     return whole.astype(np.int64) * 1000 + np.rint((us - whole) * 1000).astype(np.int64)
 
 
-def _external(event: Event) -> int:
-    args = event.args
-    return args.external if args.external >= 0 else args.external_before
+def _externals(group: Sequence[Event]) -> list[int]:
+    """Return the `External id` of each row, by its old name where the new one is not there."""
+    found = [event.args.external for event in group]
+    if min(found, default=0) >= 0:
+        return found
+    before = [event.args.external_before for event in group]
+    return [old if new < 0 else new for new, old in zip(found, before, strict=True)]
+
+
+def _devices(group: Sequence[Event]) -> list[int]:
+    """Return the number of each row's device: its own, else that of the process."""
+    found = [event.args.device for event in group]
+    return found if min(found, default=0) >= 0 else [_device(event) for event in group]
 
 
 def _device(event: Event) -> int:
     if event.args.device >= 0:
         return event.args.device
     return event.pid if isinstance(event.pid, int) else _last_number(event.pid)
+
+
+def _streams(group: Sequence[Event]) -> list[int]:
+    """Return the number of each row's stream: its own, else that of the thread."""
+    told = [event.args.stream for event in group]
+    found = [one for one in told if isinstance(one, int) and one != -1]
+    return found if len(found) == len(told) else [_stream(event) for event in group]
 
 
 def _stream(event: Event) -> int:
