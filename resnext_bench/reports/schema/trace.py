@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.trace_host import Advice, Host
+
 VERSION: Final = 1
 
 
@@ -202,6 +204,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     tensor_cores: TensorCores | None
     """None on a CPU."""
     idle: list[IdleRow]
+    host: Host
+    advice: list[Advice]
+    """What to change first; the largest possible gain first, at most three."""
     warnings: list[str]
 
 

@@ -28,6 +28,12 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     strides: msgspec.Raw = field(default=NOTHING, name="Input Strides")
     types: msgspec.Raw = field(default=NOTHING, name="Input type")
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
+    bytes: int | float | str | None = None
+    """Of a copy or a fill."""
+    grid: msgspec.Raw = NOTHING
+    block: msgspec.Raw = NOTHING
+    registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
+    shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
 
 
 NO_ARGS: Final = Args()
