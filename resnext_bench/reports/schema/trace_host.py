@@ -210,11 +210,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     waited_for: list[WaitedRow]
     """Most time first; they add up to the idle time."""
     streams: list[StreamRow]
-    """Busiest first."""
+    """Busiest first, at most 64."""
     copies: list[CopyRow]
     """Most time first."""
     threads: list[ThreadRow]
-    """Of a trace without a device; busiest first."""
+    """Of a trace without a device; busiest first, at most 64."""
     optimizer: OptimizerWork | None
     """None where the trace tells no optimizer's kernels."""
 

@@ -71,10 +71,12 @@ def _optimizer(analysis: Analysis, free: Gaps) -> OptimizerWork | None:
         work_ns=int(work.duration[mine].sum()),
         idle_ns=int(length[ended].sum()),
         style=_style(names),
-        name=next(
-            (found[1] for one in analysis.trace.names if (found := _OPTIMIZER.match(one))), ""
-        ),
+        name=_name(analysis.trace.names),
     )
+
+
+def _name(names: Sequence[str]) -> str:
+    return next((found[1] for name in names if (found := _OPTIMIZER.match(name))), "")
 
 
 def _style(names: set[str]) -> str:
