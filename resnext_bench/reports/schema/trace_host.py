@@ -124,7 +124,7 @@ class WaitedRow(msgspec.Struct, frozen=True, kw_only=True):
     """Idle time that ended with work of one operator."""
 
     operator: str
-    """The outermost one around the launch; else the call itself, or the kernel."""
+    """The outermost one around the launch, else the kernel itself; empty: not known."""
     count: int
     """Gaps."""
     total_ns: int

@@ -133,7 +133,7 @@ def _waited_for(report: TraceReport, top: int) -> Table:
             each(report, row.total_ns),
             percent(row.total_ns / max(1, report.sums.step_ns)),
             count_each(report, row.count),
-            short(row.operator) or "end of the step",
+            short(row.operator) or "unknown",
         )
         for row in rows
     ]

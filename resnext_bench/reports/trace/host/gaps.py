@@ -6,7 +6,7 @@ the trace names, which is Python or the framework.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from resnext_bench.reports.trace.host.rows import STEP, callers, name_at, used_w
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns
 from resnext_bench.reports.trace.time.intervals import Times
 from resnext_bench.reports.trace.time.intervals import gaps as free_times
-from resnext_bench.reports.trace.time.links import of_names
 
 LONGEST: Final = 5
 _NONE, _UNKNOWN = "none", "unknown"
@@ -59,24 +58,25 @@ def longest(analysis: Analysis, found: Gaps) -> list[GapRow]:
     """A row for each of the longest gaps."""
     length = found.times.end - found.times.start
     order = np.argsort(-length, kind="stable")[:LONGEST]
-    return [_row(analysis, found, int(one)) for one in order]
-
-
-def _row(analysis: Analysis, found: Gaps, at: int) -> GapRow:
-    start, end = int(found.times.start[at]), int(found.times.end[at])
-    ended_by = int(found.ended_by[at])
-    caused_by = _caused_by(analysis, ended_by)
-    did = _doing(analysis, caused_by, start, end)
-    return GapRow(
-        step=_step(analysis, start),
-        start_ns=start,
-        length_ns=end - start,
-        doing=name_at(analysis.trace, did.row),
-        doing_kind=did.kind,
-        doing_ns=did.ns,
-        operator=_around(analysis, did.row),
-        before=_before(analysis, ended_by),
-    )
+    starts, ends = found.times.start[order].tolist(), found.times.end[order].tolist()
+    threads = _threads(analysis, found.ended_by[order])
+    did = [_doing(analysis, *one) for one in zip(threads, starts, ends, strict=True)]
+    rows = np.array([one.row for one in did], dtype=np.int32)
+    around = callers(analysis.trace, analysis.links, rows)
+    before = _names_of_ends(analysis, found.ended_by[order])
+    return [
+        GapRow(
+            step=_step(analysis, start),
+            start_ns=start,
+            length_ns=end - start,
+            doing=name_at(analysis.trace, did[at].row),
+            doing_kind=did[at].kind,
+            doing_ns=did[at].ns,
+            operator=name_at(analysis.trace, around[at]) if around[at] != rows[at] else "",
+            before=_named(analysis, before[at]),
+        )
+        for at, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
 
 
 def _step(analysis: Analysis, moment: int) -> int | None:
@@ -86,55 +86,49 @@ def _step(analysis: Analysis, moment: int) -> int | None:
     return int(steps.numbers[which[0]]) if steps.marked and len(which) else None
 
 
-def _caused_by(analysis: Analysis, ended_by: int) -> int:
-    """Row of the host that launched what ended a gap; on a CPU that row itself; -1: not known."""
-    if ended_by < 0 or analysis.device is None:
+def _threads(analysis: Analysis, ended_by: Ids) -> list[int]:
+    """The thread that launched what ended each gap; -1: not known."""
+    thread = np.append(analysis.trace.host.thread, np.int32(-1))
+    found: list[int] = thread[_causes(analysis, ended_by)].tolist()
+    return found
+
+
+def _causes(analysis: Analysis, ended_by: Ids) -> Ids:
+    """Row of the host that launched what ended each gap; on a CPU that row itself; -1: unknown."""
+    if analysis.device is None:
         return ended_by
-    launch = int(analysis.links.launch[ended_by])
-    return launch if launch >= 0 else int(analysis.links.operator[ended_by])
+    launch, operator = analysis.links.launch[ended_by], analysis.links.operator[ended_by]
+    return np.where(ended_by < 0, np.int32(-1), np.where(launch >= 0, launch, operator))
 
 
-def _around(analysis: Analysis, row: int) -> str:
-    """The outermost operator around a row; empty where that is none, or the row itself."""
-    (around,) = callers(analysis.trace, analysis.links, np.array([row]))
-    return name_at(analysis.trace, int(around)) if around != row else ""
-
-
-def _before(analysis: Analysis, ended_by: int) -> str:
-    return str(_names_of_ends(analysis, np.array([ended_by], dtype=np.int32))[0])
+def _named(analysis: Analysis, name: int) -> str:
+    return analysis.trace.names[name] if name >= 0 else ""
 
 
 def waited_for(analysis: Analysis, found: Gaps) -> list[WaitedRow]:
     """A row for each operator whose work ended gaps, most time first."""
-    if not len(found.ended_by):
-        return []
-    length = found.times.end - found.times.start
     names, which, count = np.unique(
         _names_of_ends(analysis, found.ended_by), return_inverse=True, return_counts=True
     )
-    total = np.bincount(which, weights=length).astype(np.int64)
+    total = np.bincount(which, weights=found.times.end - found.times.start, minlength=len(names))
     rows = [
-        WaitedRow(operator=name, count=many, total_ns=ns)
-        for name, many, ns in zip(names.tolist(), count.tolist(), total.tolist(), strict=True)
+        WaitedRow(
+            operator=_named(analysis, name),
+            count=int(many),
+            total_ns=int(ns),
+        )
+        for name, many, ns in zip(names, count, total, strict=True)
     ]
     return sorted(rows, key=lambda row: (-row.total_ns, row.operator))
 
 
-def _names_of_ends(analysis: Analysis, ended_by: Ids) -> NDArray[Any]:
-    """Of each end of a gap the operator around its launch, else that call, else the kernel."""
-    trace, links = analysis.trace, analysis.links
-    names = np.array([*trace.names, ""], dtype=object)
-    if analysis.device is None:
-        cause = itself = ended_by
-        own = trace.host.name
-    else:
-        launch, operator = (np.append(one, np.int32(-1)) for one in (links.launch, links.operator))
-        cause = np.where(launch[ended_by] >= 0, launch[ended_by], operator[ended_by])
-        itself, own = ended_by, trace.device.name
-    outer = callers(trace, links, cause)
-    host_name = np.append(trace.host.name, np.int32(-1))
-    named = np.where(outer >= 0, host_name[outer], np.append(own, np.int32(-1))[itself])
-    return names[named]
+def _names_of_ends(analysis: Analysis, ended_by: Ids) -> Ids:
+    """Of each end of a gap the operator around its launch, else the kernel, as index of a name."""
+    trace = analysis.trace
+    own = (trace.host if analysis.device is None else trace.device).name
+    outer = callers(trace, analysis.links, _causes(analysis, ended_by))
+    itself = np.where(ended_by >= 0, own[ended_by], np.int32(-1))
+    return np.where(outer >= 0, trace.host.name[outer], itself)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +139,11 @@ class _Did:
     """Of the host; -1: nothing that the trace names."""
 
 
-def _doing(analysis: Analysis, caused_by: int, start: int, end: int) -> _Did:
-    if caused_by < 0:
+def _doing(analysis: Analysis, thread: int, start: int, end: int) -> _Did:
+    if thread < 0:
         return _Did(kind=_UNKNOWN, ns=0)
     host = analysis.trace.host
-    rows, overlap = _inside(analysis, int(host.thread[caused_by]), start, end)
+    rows, overlap = _inside(analysis, thread, start, end)
     own = _own(analysis.links.parent, rows, overlap)
     nameless = end - start - int(own.sum())
     most = np.flatnonzero(2 * overlap >= end - start)
@@ -178,8 +172,8 @@ def _inside(analysis: Analysis, thread: int, start: int, end: int) -> tuple[NDAr
     behind = first + np.searchsorted(host.start[first:behind], end)
     rows = np.arange(first, behind)
     rows = rows[host.end[first:behind] > start]
-    steps = of_names(trace.names, lambda name: 1 if STEP.match(name) else None) > 0
-    rows = rows[~steps[host.name[rows]]]
+    steps = [one for one in np.unique(host.name[rows]) if STEP.match(trace.names[one])]
+    rows = rows[~np.isin(host.name[rows], steps)]
     return rows, np.minimum(host.end[rows], end) - np.maximum(host.start[rows], start)
 
 

@@ -40,17 +40,20 @@ def callers(trace: Trace, links: Links, rows: NDArray[Any]) -> Ids:
     Autograd's operators only wrap others, and Python's may be anything: where none of a library is
     there it is the innermost of these. -1: no operator is around it. Steps are no operators.
     """
-    host = trace.host
-    library = of_names(trace.names, lambda name: 1 if _LIBRARY.match(name) else None) > 0
-    outer = np.full(len(rows), -1, dtype=np.int32)
-    inner = outer.copy()
-    step = of_names(trace.names, lambda name: 1 if STEP.match(name) else None) > 0
+    host, parent = trace.host, links.parent
     above = np.asarray(rows, dtype=np.int32)
+    outer = np.full(len(above), -1, dtype=np.int32)
+    if not len(host):
+        return outer
+    inner = outer.copy()
+    library = of_names(trace.names, lambda name: 1 if _LIBRARY.match(name) else None) > 0
+    step = of_names(trace.names, lambda name: 1 if STEP.match(name) else None) > 0
     while (above >= 0).any():
-        operator = (above >= 0) & (host.kind[above] == Kind.OPERATOR) & ~step[host.name[above]]
+        name = host.name[above]
+        operator = (above >= 0) & (host.kind[above] == Kind.OPERATOR) & ~step[name]
         inner = np.where(operator & (inner < 0), above, inner)
-        outer = np.where(operator & library[host.name[above]], above, outer)
-        above = np.append(links.parent, np.int32(-1))[above]
+        outer = np.where(operator & library[name], above, outer)
+        above = np.where(above >= 0, parent[above], np.int32(-1))
     return np.where(outer >= 0, outer, inner)
 
 

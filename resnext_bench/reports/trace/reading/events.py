@@ -30,10 +30,6 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
     bytes: int | float | str | None = None
     """Of a copy or a fill."""
-    grid: msgspec.Raw = NOTHING
-    block: msgspec.Raw = NOTHING
-    registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
-    shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
 
 
 NO_ARGS: Final = Args()
@@ -51,4 +47,22 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     args: Args = NO_ARGS
 
 
-DECODER: Final = msgspec.json.Decoder(list[Event])
+class DetailedArgs(Args, frozen=True, gc=False):
+    """What only questions ask for besides: it is not free to look for more fields."""
+
+    grid: msgspec.Raw = NOTHING
+    block: msgspec.Raw = NOTHING
+    registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
+    shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
+
+
+class DetailedEvent(Event, frozen=True, gc=False):
+    """One row with details."""
+
+    args: DetailedArgs = DetailedArgs()
+
+
+DECODERS: Final[dict[type[Event], msgspec.json.Decoder[list[Event]]]] = {
+    row: msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+    for row in (Event, DetailedEvent)
+}

@@ -23,7 +23,7 @@ from resnext_bench.reports.trace.reading.details import (
     texts,
     whole_numbers,
 )
-from resnext_bench.reports.trace.reading.events import Event
+from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
@@ -71,7 +71,8 @@ def read(path: Path, progress: Progress = no_progress, *, details: bool = False)
     """
     try:
         source = Source(path, progress)
-        account, rows = Account(), _Columns(details=details)
+        account = Account(row=DetailedEvent if details else Event)
+        rows = _Columns(details=details)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -138,7 +139,7 @@ class _Columns:
         self._put(self._device["device"], [_device(event) for event in group])
         self._put(self._device["external"], [_external(event) for event in group])
         self._put(self._device["stream"], [_stream(event) for event in group])
-        self._put(self._device["bytes"], [_bytes(event) for event in group])
+        self._device["bytes"].add(_bytes(kind, group))
         if self._details:
             for name in DEVICE_TEXTS:
                 self._put(self._device[name], numbered(group, name, self._texts))
@@ -291,9 +292,12 @@ def _stream(event: Event) -> int:
     return -1
 
 
-def _bytes(event: Event) -> int:
-    told = event.args.bytes
-    return told if isinstance(told, int) and told >= 0 else -1
+def _bytes(kind: Kind, group: Sequence[Event]) -> Ns:
+    """That each row moved; a kernel has none."""
+    if kind is Kind.KERNEL:
+        return np.full(len(group), -1, dtype=np.int64)
+    told = [event.args.bytes for event in group]
+    return np.array([one if isinstance(one, int) and 0 <= one < 2**63 else -1 for one in told])
 
 
 def _base_ns(header: Mapping[str, Any]) -> int:
