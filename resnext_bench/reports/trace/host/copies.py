@@ -43,6 +43,8 @@ def way(name: str) -> Way:
 
 def copies(analysis: Analysis) -> list[CopyRow]:
     """A row for each direction and kind of memory, most time first."""
+    if analysis.device is None:
+        return []
     return sorted(_rows(analysis), key=lambda row: (-row.total_ns, row.direction, row.memory))
 
 

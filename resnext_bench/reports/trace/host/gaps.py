@@ -127,8 +127,8 @@ def _names_of_ends(analysis: Analysis, ended_by: Ids) -> Ids:
     trace = analysis.trace
     own = (trace.host if analysis.device is None else trace.device).name
     outer = callers(trace, analysis.links, _causes(analysis, ended_by))
-    itself = np.where(ended_by >= 0, own[ended_by], np.int32(-1))
-    return np.where(outer >= 0, trace.host.name[outer], itself)
+    by_operator, itself = (np.append(names, np.int32(-1)) for names in (trace.host.name, own))
+    return np.where(outer >= 0, by_operator[outer], itself[ended_by])
 
 
 @dataclass(frozen=True, kw_only=True)

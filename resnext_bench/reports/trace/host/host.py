@@ -30,8 +30,7 @@ _ALONE: Final = "_SingleProcessDataLoaderIter"
 
 def host(analysis: Analysis) -> Host:
     """All of it."""
-    names, on_device = analysis.trace.names, analysis.device is not None
-    free = gaps(analysis)
+    names, free = analysis.trace.names, gaps(analysis)
     return Host(
         by_us=OURS in names,
         is_compiled=any(_COMPILED.match(name) for name in names),
@@ -43,10 +42,10 @@ def host(analysis: Analysis) -> Host:
         gaps_of_half=free.of_half,
         gaps=longest(analysis, free),
         waited_for=waited_for(analysis, free),
-        streams=streams(analysis) if on_device else [],
-        copies=copies(analysis) if on_device else [],
-        threads=[] if on_device else threads(analysis),
-        optimizer=_optimizer(analysis, free) if on_device else None,
+        streams=streams(analysis),
+        copies=copies(analysis),
+        threads=threads(analysis),
+        optimizer=None if analysis.device is None else _optimizer(analysis, free),
     )
 
 

@@ -19,6 +19,8 @@ MOST: Final = 64
 
 def streams(analysis: Analysis) -> list[StreamRow]:
     """A row for each stream that worked in the used steps, the busiest first."""
+    if analysis.device is None:
+        return []
     device, windows, work = analysis.trace.device, used_windows(analysis), analysis.work
     length = int(windows.length.sum())
     cls = np.full(len(device), len(CLASSES), dtype=np.int8)
@@ -54,7 +56,9 @@ def _busiest(mine: NDArray[np.intp], by: NDArray[Any], rows: Rows) -> NDArray[np
 
 
 def threads(analysis: Analysis) -> list[ThreadRow]:
-    """A row for each thread whose operators ran in the used steps, the busiest first."""
+    """A row for each thread whose operators ran in the used steps, where there is no device."""
+    if analysis.device is not None:
+        return []
     trace, windows = analysis.trace, used_windows(analysis)
     host, length = trace.host, int(windows.length.sum())
     used = np.append(analysis.steps.used, False)[analysis.steps.of_host]
