@@ -18,6 +18,8 @@ class AdviceKind(StrEnum):
     """How batches are loaded."""
     LAUNCHES = "launches"
     """That the host launches every kernel by itself."""
+    LATENCY = "latency"
+    """That kernels which are launched in time begin late."""
     LONG_GAPS = "long gaps"
     """What the host does in a few long gaps."""
     PYTHON = "python"

@@ -107,20 +107,23 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
             host_ns=host.loading_ns,
             alone=int(host.loads_alone),
         )
-    host_ns = causes.get(Cause.HOST, 0) + causes.get(Cause.LAUNCH, 0)
     python_ns = causes.get(Cause.NO_OPERATOR, 0)
     if python_ns >= _HALF * idle_ns > 0:
         yield _piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
-    if host.launches and host_ns >= _HALF * idle_ns > 0:
-        yield _of_host(report, idle_ns, host_ns)
+    host_ns, latency_ns = causes.get(Cause.HOST, 0), causes.get(Cause.LAUNCH, 0)
+    if host.launches and host_ns + latency_ns >= _HALF * idle_ns > 0:
+        yield _of_launches(report, idle_ns, host_ns, latency_ns)
 
 
-def _of_host(report: TraceReport, idle_ns: int, host_ns: int) -> Advice:
-    """The device waits for launches: for many of them, or for something between a few."""
+def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: int) -> Advice:
+    """The device waits for launches, for many or for something between a few; or after them."""
     host, launches = report.host, report.host.launches
     assert launches
-    longest = host.gaps[0]
+    how = {"graphs": launches.graphs, "compiled": int(host.is_compiled), "gaps": host.gap_count}
+    if latency_ns > host_ns:
+        return _piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
     if host.gaps_of_half <= _FEW_GAPS * max(1, len(report.steps.number)):
+        longest = host.gaps[0]
         return _piece(
             report,
             AdviceKind.LONG_GAPS,
@@ -138,8 +141,7 @@ def _of_host(report: TraceReport, idle_ns: int, host_ns: int) -> Advice:
         host_ns=host_ns,
         kernels=launches.kernels,
         median_ns=launches.median_ns,
-        graphs=launches.graphs,
-        compiled=int(host.is_compiled),
+        **how,
     )
 
 

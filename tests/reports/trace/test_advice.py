@@ -82,6 +82,15 @@ def test_launches_of_what_is_compiled_and_of_graphs(tmp_path: Path) -> None:
     assert (one.kind, one.evidence["compiled"], one.evidence["graphs"]) == (K.LAUNCHES, 1, 1)
 
 
+def test_kernels_that_begin_late_are_no_matter_of_the_host(tmp_path: Path) -> None:
+    """All are launched in the first 40 us, and 6 us pass between each two of them."""
+    made = step()
+    for at in range(1, 40):
+        made.kernel(TENSOR, 16.0 * at, 10, called=float(at))
+    one = only(made, tmp_path)
+    assert (one.kind, one.gain_ns) == (K.LATENCY, 39 * 6000)
+
+
 def test_a_few_long_gaps_are_no_matter_of_launches(tmp_path: Path) -> None:
     made = step().row("user_annotation", "## checkpoint ##", 20, 850)
     one = only(made.kernel(TENSOR, 900, 100), tmp_path)

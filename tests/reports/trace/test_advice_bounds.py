@@ -62,6 +62,7 @@ def played(doing: list[Deed], made: Made | None = None) -> int:
 
 BLAMED = {
     AdviceKind.LAUNCHES: ("launch", "work"),
+    AdviceKind.LATENCY: ("launch", "work"),
     AdviceKind.LONG_GAPS: ("launch", "work"),
     AdviceKind.LOADING: ("load",),
     AdviceKind.BLOCKING: ("wait",),

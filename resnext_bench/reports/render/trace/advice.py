@@ -113,6 +113,14 @@ def _fewer_launches(report: TraceReport, one: Advice) -> Text:
     return inline("launch fewer: ", compiled, ", or CUDA graphs: ", graphs)
 
 
+def _latency(report: TraceReport, one: Advice) -> str:
+    late, gaps = _ms(report, one, "latency_ns"), count_each(report, _number(one, "gaps"))
+    return (
+        f"Kernels that were launched in time begin late: {late} in {gaps} gaps per step, by "
+        "latency or for other streams."
+    )
+
+
 def _long_gaps(report: TraceReport, one: Advice) -> str:
     gaps = count_of(_number(one, "gaps"), "gap")
     longest = report.host.gaps[0]
@@ -274,6 +282,7 @@ def _option(report: TraceReport, ours: str, pytorch: str) -> Code:
 _Words = Callable[[TraceReport, Advice], Text | str]
 _SAID: Final[dict[AdviceKind, _Words]] = {
     AdviceKind.LAUNCHES: _launches,
+    AdviceKind.LATENCY: _latency,
     AdviceKind.LONG_GAPS: _long_gaps,
     AdviceKind.PYTHON: _python,
     AdviceKind.LOADING: _loading,
@@ -289,6 +298,7 @@ _SAID: Final[dict[AdviceKind, _Words]] = {
 """What a figure says."""
 _TODO: Final[dict[AdviceKind, _Words]] = {
     AdviceKind.LAUNCHES: _fewer_launches,
+    AdviceKind.LATENCY: _fewer_launches,
     AdviceKind.LONG_GAPS: _see_gaps,
     AdviceKind.PYTHON: _less_python,
     AdviceKind.LOADING: _load_faster,
