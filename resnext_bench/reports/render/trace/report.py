@@ -19,7 +19,7 @@ _CAUSES: Final = {
 }
 """What the causes of idle time mean, where their names do not say it."""
 FEWEST_OF_HALF = 8
-"""Fewest steps with a middle half that is worth showing."""
+"""Fewest steps for which the middle half is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
