@@ -21,7 +21,8 @@ from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind
 from resnext_bench.wording import count_of
 
-_TITLE: Final = "what to change first, with the most that each can save per step"
+_TITLE: Final = "what to change first"
+_GAINS: Final = ", with the most that each can save per step"
 
 
 def sections(report: TraceReport) -> Iterator[Section]:
@@ -30,7 +31,8 @@ def sections(report: TraceReport) -> Iterator[Section]:
         yield Line(text=_headline(report), tone="strong", is_headline=True)
     if report.advice:
         rows = (row for one in report.advice for row in _rows(report, one))
-        yield summary(rows, title=_TITLE)
+        gains = any(one.gain_ns for one in report.advice)
+        yield summary(rows, title=f"{_TITLE}{_GAINS if gains else ''}")
 
 
 def _headline(report: TraceReport) -> str:
@@ -45,8 +47,9 @@ def _headline(report: TraceReport) -> str:
     what = max(parts, key=lambda part: sum(parts[part]))
     step_ns, most_ns = sum(steps.step_ns), sum(parts[what])
     share = f"{100 * most_ns / step_ns:.0f} %"
+    whole = "a step" if report.trust.steps_marked else "the whole trace"
     return (
-        f"a step takes {each(report, step_ns)} ms; for {each(report, most_ns)} ms of it ({share}) "
+        f"{whole} takes {each(report, step_ns)} ms; for {each(report, most_ns)} ms of it ({share}) "
         f"{what}"
     )
 
