@@ -60,7 +60,7 @@ def _piece(
 
 
 def _doubts(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
-    """Reasons not to believe where the time went."""
+    """Yield reasons not to believe where the time went."""
     missing, launches = analysis.steps.missing, report.host.launches
     if report.device is None:
         if _launches_without_device(analysis):
@@ -116,7 +116,7 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
 
 
 def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: int) -> Advice:
-    """The device waits for launches, for many or for something between a few; or after them."""
+    """Return what the device waits for: many launches, something between a few, or their effect."""
     host, launches = report.host, report.host.launches
     assert launches
     how = {"graphs": launches.graphs, "compiled": int(host.is_compiled), "gaps": host.gap_count}
@@ -146,7 +146,7 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
 
 
 def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
-    """Allocations; copies to the device; other calls that wait.
+    """Yield what allocations, copies to the device and other calls that wait cost.
 
     A synchronisation that no operator asks for is left out in traces of ours: it ends each step of
     a profiled run.
@@ -178,7 +178,7 @@ def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
 
 
 def _only_to_device(rows: list[BlockingRow]) -> set[str]:
-    """Operators that copy to the device, and nowhere else."""
+    """Return operators that copy to the device, and nowhere else."""
     ways: dict[str, set[str]] = {}
     for row in rows:
         if row.copies:
@@ -225,7 +225,7 @@ def _optimizer(report: TraceReport) -> Iterator[Advice]:
 
 
 def _layout(report: TraceReport) -> Iterator[Advice]:
-    """Transforms, where the network is not in the format of its kernels already."""
+    """Yield what transforms cost, where the network is not in the format of its kernels already."""
     formats = {row.input_format for row in report.convs}
     first = any(one.startswith("NC") for one in formats)
     if report.layout.total_ns and (first or not formats or formats == {"unknown"}):
@@ -239,7 +239,7 @@ def _layout(report: TraceReport) -> Iterator[Advice]:
 
 
 def _precision(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
-    """Products in fp32 beside tensor cores that would take them."""
+    """Yield what is lost by products in fp32 beside tensor cores that would take them."""
     slow = [
         row
         for row in report.kernels
@@ -261,7 +261,7 @@ def _is_fp32(name: str) -> bool:
 
 
 def _cores(report: TraceReport, analysis: Analysis) -> set[str]:
-    """What the device's tensor cores take, as far as it is known: fp16, and tf32."""
+    """Return what the device's tensor cores take, as far as it is known: fp16, and tf32."""
     if known := recognised(report.on):
         return {
             kind for kind in ("tf32", "fp16") if known.tflops.get(kind, 0) > known.tflops["fp32"]
@@ -280,7 +280,7 @@ def _cores(report: TraceReport, analysis: Analysis) -> set[str]:
 
 
 def _fusion(report: TraceReport) -> Iterator[Advice]:
-    """Kernels that move memory between others, which a compiler makes part of these."""
+    """Yield what kernels cost that move memory between others and could be part of them."""
     if report.host.is_compiled:
         return
     by = {row.cls: row.total_ns for row in report.classes}

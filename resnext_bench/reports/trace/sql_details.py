@@ -18,7 +18,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 def of_kernels(analysis: Analysis) -> Columns:
-    """Of each row of the device: sizes, and the arguments of the operator that launched it."""
+    """Return, of each row of the device, sizes and the arguments of the operator that launched it."""
     trace, operator = analysis.trace, analysis.links.operator
     device, host = trace.device, trace.host
     told = device if isinstance(device, DetailedDevice) else None
@@ -38,7 +38,7 @@ def of_kernels(analysis: Analysis) -> Columns:
 
 
 def of_ops(analysis: Analysis) -> Columns:
-    """Of each row of the host: its number, that of its parent, and an operator's arguments."""
+    """Return, of each row of the host, its number, its parent's, and an operator's arguments."""
     trace, host = analysis.trace, analysis.trace.host
     told = host if isinstance(host, DetailedHost) else None
     none = np.full(len(host), -1, dtype=np.int32)
@@ -55,7 +55,7 @@ def of_ops(analysis: Analysis) -> Columns:
 
 
 def modules(analysis: Analysis, row: Ids) -> NDArray[Any]:
-    """Names of the modules that these rows of the host belong to; NULL where none is told."""
+    """Return names of the modules that these rows of the host belong to; NULL where none is told."""
     trace = analysis.trace
     found = [match[1] if (match := LAYER.match(name)) else None for name in trace.names]
     names = np.array([*found, None], dtype=object)
@@ -64,7 +64,7 @@ def modules(analysis: Analysis, row: Ids) -> NDArray[Any]:
 
 
 def known(values: NDArray[Any]) -> NDArray[Any]:
-    """Values with NULL where they are less than 0."""
+    """Return values with NULL where they are less than 0."""
     return np.ma.masked_array(values, mask=values < 0)
 
 

@@ -26,7 +26,7 @@ _BLOCKING: Final = re.compile(
 
 
 def blocking(analysis: Analysis) -> list[BlockingRow]:
-    """A row for each call, direction and operator, most time first; on a CPU nothing waits."""
+    """Return a row for each call, direction and operator, most time first; none on a CPU."""
     if analysis.device is None:
         return []
     trace, host = analysis.trace, analysis.trace.host
@@ -50,7 +50,7 @@ def blocking(analysis: Analysis) -> list[BlockingRow]:
 
 
 def _waits(analysis: Analysis) -> NDArray[np.bool_]:
-    """Calls that wait by their name; one of the driver inside one of the runtime is no other."""
+    """Return which calls wait by their name; one inside another call is not another one."""
     trace, parent = analysis.trace, analysis.links.parent
     named = of_names(trace.names, lambda name: 1 if _BLOCKING.match(name) else None) > 0
     call = trace.host.kind == Kind.LAUNCH
@@ -70,7 +70,7 @@ class _Copied:
     """Such a call returns once the memory has been read, or written."""
 
     def told(self, row: int) -> str:
-        """Direction of one row; empty where it copies nothing."""
+        """Return the direction of one row; empty where it copies nothing."""
         return self.directions[self.direction[row]] if self.direction[row] >= 0 else ""
 
 

@@ -30,7 +30,7 @@ class Way:
 
 
 def way(name: str) -> Way:
-    """Read it, in the words of CUPTI, roctracer and others."""
+    """Read a name, in the words of CUPTI, roctracer and others."""
     match = _SHORT.search(name) or _LONG.search(name)
     if match is None:
         return Way(direction=UNKNOWN, memory="")
@@ -42,7 +42,7 @@ def way(name: str) -> Way:
 
 
 def copies(analysis: Analysis) -> list[CopyRow]:
-    """A row for each direction and kind of memory, most time first."""
+    """Return a row for each direction and kind of memory, most time first."""
     if analysis.device is None:
         return []
     return sorted(_rows(analysis), key=lambda row: (-row.total_ns, row.direction, row.memory))

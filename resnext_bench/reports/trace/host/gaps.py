@@ -32,13 +32,13 @@ class Gaps:
 
     @property
     def of_half(self) -> int:
-        """How many of the longest make up half of them all."""
+        """Return how many of the longest make up half of them all."""
         longest = np.cumsum(np.sort(self.times.end - self.times.start)[::-1])
         return int(np.searchsorted(longest, longest[-1] / 2)) + 1 if len(longest) else 0
 
 
 def gaps(analysis: Analysis) -> Gaps:
-    """Find them."""
+    """Find all gaps, and what ends them."""
     trace = analysis.trace
     times = free_times(analysis.busy.any, used_windows(analysis))
     if analysis.device is None:
@@ -55,7 +55,7 @@ def gaps(analysis: Analysis) -> Gaps:
 
 
 def longest(analysis: Analysis, found: Gaps) -> list[GapRow]:
-    """A row for each of the longest gaps."""
+    """Return a row for each of the longest gaps."""
     length = found.times.end - found.times.start
     order = np.argsort(-length, kind="stable")[:LONGEST]
     starts, ends = found.times.start[order].tolist(), found.times.end[order].tolist()
@@ -87,14 +87,14 @@ def _step(analysis: Analysis, moment: int) -> int | None:
 
 
 def _threads(analysis: Analysis, ended_by: Ids) -> list[int]:
-    """The thread that launched what ended each gap; -1: not known."""
+    """Return the thread that launched what ended each gap; -1: not known."""
     thread = np.append(analysis.trace.host.thread, np.int32(-1))
     found: list[int] = thread[_causes(analysis, ended_by)].tolist()
     return found
 
 
 def _causes(analysis: Analysis, ended_by: Ids) -> Ids:
-    """Row of the host that launched what ended each gap; on a CPU that row itself; -1: unknown."""
+    """Return the row that launched what ended each gap, on a CPU that row itself; -1: unknown."""
     if analysis.device is None:
         return ended_by
     launch, operator = analysis.links.launch[ended_by], analysis.links.operator[ended_by]
@@ -106,7 +106,7 @@ def _named(analysis: Analysis, name: int) -> str:
 
 
 def waited_for(analysis: Analysis, found: Gaps) -> list[WaitedRow]:
-    """A row for each operator whose work ended gaps, most time first."""
+    """Return a row for each operator whose work ended gaps, most time first."""
     names, which, count = np.unique(
         _names_of_ends(analysis, found.ended_by), return_inverse=True, return_counts=True
     )
@@ -123,7 +123,7 @@ def waited_for(analysis: Analysis, found: Gaps) -> list[WaitedRow]:
 
 
 def _names_of_ends(analysis: Analysis, ended_by: Ids) -> Ids:
-    """Of each end of a gap the operator around its launch, else the kernel, as index of a name."""
+    """Return the name (index) of the operator around the launch that ended a gap, else of it."""
     trace = analysis.trace
     own = (trace.host if analysis.device is None else trace.device).name
     outer = callers(trace, analysis.links, _causes(analysis, ended_by))
@@ -166,7 +166,7 @@ def _did(analysis: Analysis, row: int, ns: int) -> _Did:
 
 
 def _inside(analysis: Analysis, thread: int, start: int, end: int) -> tuple[NDArray[np.intp], Ns]:
-    """Rows of a thread within a time, and how much of it each takes; steps are not meant."""
+    """Return rows of a thread within a time, without steps, and how much of it each takes."""
     trace, host = analysis.trace, analysis.trace.host
     first, behind = np.searchsorted(host.thread, [thread, thread + 1])
     behind = first + np.searchsorted(host.start[first:behind], end)
@@ -178,7 +178,7 @@ def _inside(analysis: Analysis, thread: int, start: int, end: int) -> tuple[NDAr
 
 
 def _own(parent: Ids, rows: NDArray[np.intp], overlap: Ns) -> Ns:
-    """Of each row's time that which no row directly below it takes, ns."""
+    """Return of each row's time that which no row directly below it takes, ns."""
     above = parent[rows]
     at = np.minimum(np.searchsorted(rows, above), max(len(rows) - 1, 0))
     inside = (above >= 0) & (rows[at] == above) if len(rows) else np.zeros(0, dtype=bool)

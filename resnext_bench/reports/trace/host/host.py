@@ -29,7 +29,7 @@ _ALONE: Final = "_SingleProcessDataLoaderIter"
 
 
 def host(analysis: Analysis) -> Host:
-    """All of it."""
+    """Return all of it."""
     names, free = analysis.trace.names, gaps(analysis)
     return Host(
         by_us=OURS in names,
@@ -50,14 +50,14 @@ def host(analysis: Analysis) -> Host:
 
 
 def _loading(analysis: Analysis) -> int:
-    """Within the used steps as the host had them."""
+    """Return for how long the host waited for batches, within its own used steps, ns."""
     steps = analysis.steps
     windows = Windows(start=steps.host.start[steps.used], end=steps.host.end[steps.used])
     return int(loading_times(analysis.trace).within(windows).sum())
 
 
 def _optimizer(analysis: Analysis, free: Gaps) -> OptimizerWork | None:
-    """Its kernels, and the gaps that they end."""
+    """Return what its kernels take, and the gaps that they end."""
     work = analysis.work
     mine = (work.passes == Pass.OPTIMIZER) & ~work.transfer
     if not mine.any():

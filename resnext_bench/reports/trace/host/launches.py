@@ -19,7 +19,7 @@ _SHORT_NS: Final = 10_000
 
 
 def launches(analysis: Analysis) -> Launches | None:
-    """All of it; None where no kernel ran in a used step."""
+    """Return all of it; None where no kernel ran in a used step."""
     trace, steps = analysis.trace, analysis.steps
     device, host = trace.device, trace.host
     mine = device.device == (-1 if analysis.device is None else analysis.device)
@@ -48,7 +48,7 @@ def launches(analysis: Analysis) -> Launches | None:
 
 
 def _per_kernel(launch: Ids, calls: Ids, launched: NDArray[np.intp], duration: Ns) -> Ns:
-    """Each kernel's part of its call, ns; 0 without a call."""
+    """Return each kernel's part of its call, ns; 0 without a call."""
     if not len(calls):
         return np.zeros(len(launch), dtype=np.int64)
     part = duration[calls] // launched
@@ -61,7 +61,7 @@ def _short(duration: Ns, which: NDArray[np.bool_]) -> Short:
 
 
 def _queue(analysis: Analysis, mine: NDArray[np.bool_], kernels: NDArray[np.intp]) -> Queue | None:
-    """`mine`: kernels of the device; of these `kernels` are of used steps."""
+    """Return the queue of `mine`, a device's kernels; `kernels` are those of used steps."""
     device, launch = analysis.trace.device, analysis.links.launch
     rows = np.flatnonzero(mine & (launch >= 0))
     timed = kernels[launch[kernels] >= 0]
@@ -83,7 +83,7 @@ def _queue(analysis: Analysis, mine: NDArray[np.bool_], kernels: NDArray[np.intp
 
 
 def _waiting(came: Ns, begun: Ns, windows: Windows) -> Ns:
-    """For how long, within the windows, as many as the place says were waiting, ns."""
+    """Return, by how many were waiting, for how long within the windows that was so, ns."""
     inside = union(windows.start, windows.end)
     moments = np.concatenate([came, begun])
     order = np.argsort(moments, kind="stable")

@@ -16,13 +16,13 @@ _LIBRARY: Final = re.compile(r"(?!autograd::|torch::autograd::)\w+::\w")
 
 
 def used_windows(analysis: Analysis) -> Windows:
-    """The used steps where their work ran."""
+    """Return the used steps where their work ran."""
     steps = analysis.steps
     return Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
 
 
 def in_used_steps(analysis: Analysis) -> NDArray[np.bool_]:
-    """Whether each row of the host begins in a used step.
+    """Return whether each row of the host begins in a used step.
 
     Where no steps are marked all of the host's rows are in the one there is; those from before its
     first work, such as the start of the driver, are not meant.
@@ -35,7 +35,7 @@ def in_used_steps(analysis: Analysis) -> NDArray[np.bool_]:
 
 
 def callers(trace: Trace, links: Links, rows: NDArray[Any]) -> Ids:
-    """The outermost operator of a library (aten::item) around each row, or the row itself.
+    """Return the outermost operator of a library (aten::item) around each row, or the row itself.
 
     Autograd's operators only wrap others, and Python's may be anything: where none of a library is
     there it is the innermost of these. -1: no operator is around it. Steps are no operators.
@@ -58,5 +58,5 @@ def callers(trace: Trace, links: Links, rows: NDArray[Any]) -> Ids:
 
 
 def name_at(trace: Trace, row: int) -> str:
-    """Name of a row of the host; empty for -1."""
+    """Return the name of a row of the host; empty for -1."""
     return trace.names[trace.host.name[row]] if row >= 0 else ""

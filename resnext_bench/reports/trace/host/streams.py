@@ -18,7 +18,7 @@ MOST: Final = 64
 
 
 def streams(analysis: Analysis) -> list[StreamRow]:
-    """A row for each stream that worked in the used steps, the busiest first."""
+    """Return a row for each stream that worked in the used steps, the busiest first."""
     if analysis.device is None:
         return []
     device, windows, work = analysis.trace.device, used_windows(analysis), analysis.work
@@ -47,7 +47,7 @@ def streams(analysis: Analysis) -> list[StreamRow]:
 
 
 def _busiest(mine: NDArray[np.intp], by: NDArray[Any], rows: Rows) -> NDArray[np.intp]:
-    """Those of these rows that belong to the streams or threads with most time."""
+    """Return those of these rows that belong to the streams or threads with most time."""
     _, which = np.unique(by[mine], return_inverse=True)
     time = np.bincount(which, weights=rows.duration[mine])
     kept = np.zeros(len(time), dtype=bool)
@@ -56,7 +56,7 @@ def _busiest(mine: NDArray[np.intp], by: NDArray[Any], rows: Rows) -> NDArray[np
 
 
 def threads(analysis: Analysis) -> list[ThreadRow]:
-    """A row for each thread whose operators ran in the used steps, where there is no device."""
+    """Return a row for each thread whose operators ran in used steps; none with a device."""
     if analysis.device is not None:
         return []
     trace, windows = analysis.trace, used_windows(analysis)

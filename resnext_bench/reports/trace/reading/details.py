@@ -45,19 +45,19 @@ class DetailedDevice(Device):
 
 
 def numbered(group: Sequence[Event], name: str, numbers: dict[bytes, int]) -> list[int]:
-    """The number of each row's text of this name; -1 where it has none."""
+    """Return the number of each row's text of this name; -1 where it has none."""
     raws = [bytes(getattr(event.args, name)) for event in group]
     return [numbers[raw] if raw and raw != _NULL else -1 for raw in raws]
 
 
 def whole_numbers(group: Sequence[Event], name: str) -> list[int]:
-    """The number that each row itself gives; -1 where it gives none."""
+    """Return the number that each row itself gives; -1 where it gives none."""
     raws = [bytes(getattr(event.args, name)) for event in group]
     return [int(raw) if raw.isdigit() else -1 for raw in raws]
 
 
 def texts(raws: Iterable[bytes]) -> tuple[str, ...]:
-    """Each distinct text as JSON without spaces, however the trace was indented."""
+    """Return each distinct text as JSON without spaces, however the trace was indented."""
     return tuple(_plain(raw) for raw in raws)
 
 
