@@ -18,7 +18,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 def of_kernels(analysis: Analysis) -> Columns:
-    """Return, of each row of the device, sizes and the arguments of the operator that launched it."""
+    """Return sizes of each row of the device, and arguments of the operator that launched it."""
     trace, operator = analysis.trace, analysis.links.operator
     device, host = trace.device, trace.host
     told = device if isinstance(device, DetailedDevice) else None
@@ -55,7 +55,7 @@ def of_ops(analysis: Analysis) -> Columns:
 
 
 def modules(analysis: Analysis, row: Ids) -> NDArray[Any]:
-    """Return names of the modules that these rows of the host belong to; NULL where none is told."""
+    """Return names of the modules of these rows of the host; NULL where none is told."""
     trace = analysis.trace
     found = [match[1] if (match := LAYER.match(name)) else None for name in trace.names]
     names = np.array([*found, None], dtype=object)
