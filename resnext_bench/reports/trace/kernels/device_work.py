@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.kernels.directions import resolved
+from resnext_bench.reports.trace.kernels.directions import Directed, directed, of_class
+from resnext_bench.reports.trace.kernels.transposes import without_matrices
 from resnext_bench.reports.trace.names.classes import (
     Class,
     Kernel,
@@ -43,6 +44,8 @@ class Work:
     """`Pass`; -1: not told."""
     row: Ids
     """Row of the host that it comes from: the operator around its launch, or on a CPU itself."""
+    direction: NDArray[np.int8]
+    """Of convolutions, an index into DIRECTIONS; -1: of none."""
 
     def of(self, *classes: Class) -> NDArray[np.bool_]:
         """Whether each row is of one of these classes."""
@@ -57,16 +60,17 @@ def work(trace: Trace, links: Links, steps: Steps, device: int | None) -> Work:
 def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
     used = np.append(steps.used, False)
     rows = np.flatnonzero((trace.device.device == device) & used[steps.of_device])
-    passes, cls, core = device_classes(trace, links, rows)
+    passes, found, core = _device_classes(trace, links, rows)
     return Work(
         name=trace.device.name[rows],
         duration=trace.device.duration[rows],
         step=steps.of_device[rows],
         transfer=trace.device.kind[rows] != Kind.KERNEL,
-        cls=cls,
+        cls=found.cls,
         core=core,
         passes=passes,
         row=links.operator[rows],
+        direction=found.direction,
     )
 
 
@@ -74,12 +78,20 @@ def device_classes(
     trace: Trace, links: Links, rows: NDArray[np.intp]
 ) -> tuple[Ids, NDArray[np.int8], NDArray[np.int8]]:
     """Pass (-1: not told), class and tensor core (indices) of these rows of the device."""
+    passes, found, core = _device_classes(trace, links, rows)
+    return passes, found.cls, core
+
+
+def _device_classes(
+    trace: Trace, links: Links, rows: NDArray[np.intp]
+) -> tuple[Ids, Directed, NDArray[np.int8]]:
     operator_row = links.operator[rows]
     around = np.where(operator_row >= 0, operator_row, links.launch[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
     name, kind = trace.device.name[rows], trace.device.kind[rows]
     cls, core = _classified(trace, name, kind, operator_row, passes)
-    return passes, resolved(trace, links, operator_row, cls), core
+    cls = without_matrices(trace, name, operator_row, cls)
+    return passes, directed(trace, links, rows, cls), core
 
 
 def _classified(
@@ -129,6 +141,7 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
         core=np.full(len(rows), CORES.index(TensorCore.NO), dtype=np.int8),
         passes=links.passes[rows],
         row=rows.astype(np.int32),
+        direction=of_class(cls[rows], both=True),
     )
 
 

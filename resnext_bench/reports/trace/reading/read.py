@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.names.conv_arguments import CALLS
-from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names import recorded
+from resnext_bench.reports.trace.names.arguments import Raw
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
@@ -45,7 +47,7 @@ _DEVICE: Final = {
 }
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
-    **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
+    **dict.fromkeys(("name", "thread", "sequence", "conv", "product", "device"), np.int32),
     "kind": np.int8,
 }
 _FARTHEST_US: Final = 9e15
@@ -89,7 +91,7 @@ class _Columns:
         self._device = _growing(Device)
         self._names = _Numbers()
         self._threads = _Numbers()
-        self._convs = _Numbers()
+        self._calls = _Numbers()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
@@ -114,8 +116,7 @@ class _Columns:
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         self._put(self._host["sequence"], [one.sequence for one in args])
-        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put(self._host["conv"], convs)
+        self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -166,13 +167,15 @@ class _Columns:
             self._odd["number beyond its range"] += 1
         column.add(array)
 
-    def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
-
-    def _convolution(self, event: Event) -> int:
-        args = event.args
-        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
-        return self._convs[event.name, *raw]
+    def _add_calls(self, group: list[Event], count: int) -> None:
+        """Numbers of the calls whose arguments are read; -1 for all others."""
+        conv, product = np.full((2, count), -1, dtype=np.int32)
+        for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
+            name = group[row].name
+            column = conv if name in recorded.CONVS else product
+            column[row] = self._calls[name, _raw(group[row])]
+        self._host["conv"].add(conv)
+        self._host["product"].add(product)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
@@ -181,7 +184,7 @@ class _Columns:
         origin = min(starts, default=0)
         for rows in (host, device):
             rows.start.__isub__(origin)
-        convs = self._read_convolutions(host)
+        convs, products = self._read_calls(host)
         return Trace(
             path=path,
             header=account.header,
@@ -192,20 +195,36 @@ class _Columns:
             names=tuple(self._names),
             threads=tuple(self._threads),
             convs=convs,
+            products=products,
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
         )
 
-    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], tuple[Product | Attention, ...]]:
         """Each distinct one is parsed once; those that say too little are none."""
-        found = [read_conv(*call) for call in self._convs]
-        known = with_outputs([one for one in found if one is not None])
-        numbers = np.cumsum([one is not None for one in found]) - 1
-        numbers[[one is None for one in found]] = -1
-        host.conv[:] = np.append(numbers, -1)[host.conv]
-        return known
+        found = [recorded.read(*call) for call in self._calls]
+        host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
+        others = [isinstance(one, Product | Attention) for one in found]
+        host.product[:] = _counted(others)[host.product]
+        return (
+            with_outputs([one for one in found if isinstance(one, Conv)]),
+            tuple(one for one in found if isinstance(one, Product | Attention)),
+        )
+
+
+def _raw(event: Event) -> Raw:
+    """What of an operator's arguments is looked at."""
+    args = event.args
+    inputs = b"" if event.name in recorded.WITHOUT_INPUTS else bytes(args.inputs)
+    return bytes(args.dims), bytes(args.strides), bytes(args.types), inputs
+
+
+def _counted(which: list[bool]) -> NDArray[np.int32]:
+    """A number for each that counts, from 0; -1 for all others, and behind them."""
+    counts = np.array([*which, False], dtype=bool)
+    return np.where(counts, np.cumsum(counts) - 1, -1).astype(np.int32)
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:

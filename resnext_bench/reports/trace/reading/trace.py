@@ -12,7 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.names.products import Product
 
 Ns = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -68,6 +70,8 @@ class Host(Rows):
     """Sequence number of autograd; -1: none."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
+    product: Ids
+    """Index into `Trace.products`; -1: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,8 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
+    products: tuple[Product | Attention, ...]
+    """Matrix products and attention."""
     events: int
     """Rows of any kind in the file."""
     size: int
