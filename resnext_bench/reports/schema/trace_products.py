@@ -17,7 +17,7 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
     k: int
     dtype: str
     layout: str
-    """How each factor lies in memory: N by rows, T by columns, ? not recorded."""
+    """How each factor lies in memory: N by rows, T by columns, ? neither or not recorded."""
     which: str = msgspec.field(name="pass")
     """forward, backward or optimizer; empty where the trace does not tell."""
     kernel: str

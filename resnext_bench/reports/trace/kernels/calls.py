@@ -22,6 +22,7 @@ from resnext_bench.reports.trace.names.convs import Kind as Direction
 from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
 
+_NUMBERS: Final = {one: number for number, one in enumerate(DIRECTIONS)}
 _MAIN: Final = (
     *(Class.CONV_FORWARD, Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD),
     Class.CONV,
@@ -88,10 +89,22 @@ def _directions(trace: Trace, work: Work, calls: Calls) -> NDArray[np.int8]:
     beside = inside & (direction < 0) & work.of(*_BESIDES)
     forward = of_names(trace.names, lambda name: 1 if "backward" not in name else None)
     is_forward = np.append(forward[trace.host.name] > 0, False)[calls.row]
-    direction[beside & is_forward] = DIRECTIONS.index(Direction.FORWARD)
+    direction[beside & is_forward] = _NUMBERS[Direction.FORWARD]
+    _wrappers(calls.row, direction)
     left = beside & ~is_forward
     direction[left] = _only_one(calls.row, direction)[left]
     return direction
+
+
+def _wrappers(call: Ids, direction: NDArray[np.int8]) -> None:
+    """Put operators of both gradients that have one of each inside to that of the weight.
+
+    Older versions of PyTorch have these on a CPU; their own time is that of a wrapper.
+    """
+    both = np.flatnonzero(direction == _NUMBERS[Direction.BACKWARD])
+    for one in (Direction.INPUT, Direction.WEIGHT) if both.size else ():
+        inside = np.isin(call[both], call[direction == _NUMBERS[one]])
+        direction[both[inside]] = _NUMBERS[one]
 
 
 def _only_one(call: Ids, direction: NDArray[np.int8]) -> NDArray[np.int8]:

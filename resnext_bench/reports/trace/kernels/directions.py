@@ -65,6 +65,8 @@ def directed(trace: Trace, links: Links, rows: NDArray[np.intp], cls: NDArray[np
         return Directed(cls=cls, direction=found)
     call = _backward_calls(trace, links, links.operator[rows], cls)
     mine = np.flatnonzero(call >= 0)
+    if not mine.size:
+        return Directed(cls=cls, direction=found)
     mine = mine[np.lexsort((_moments(trace, links, rows[mine]), call[mine]))]
     kernels = _kernels(trace, links, rows[mine], cls[mine])
     decided = _decided(trace, call[mine], kernels)
@@ -135,7 +137,7 @@ def _decided(trace: Trace, call: Ids, kernels: _Kernels) -> Directions:
 
     Calls that launched the same kernels, and were asked for the same, are decided once.
     """
-    begin = np.flatnonzero(np.append(True, np.diff(call) != 0)) if len(call) else np.empty(0, int)
+    begin = np.flatnonzero(np.append(True, np.diff(call) != 0))
     end = np.append(begin[1:], len(call))
     conv = np.append(trace.host.conv, np.int32(-1))[call[begin]]
     wanted = [*(one.gradients for one in trace.convs), None]  # of no convolution: the last

@@ -93,9 +93,10 @@ def _decided(call: Sequence[Launched], parts: list[_Part], wanted: Wanted | None
         return [Kind.INPUT if wanted[0] else Kind.WEIGHT] * len(parts)
     places = _places(_runs(call, parts, told), len(parts), wanted)
     sure = [place for place in places if _agrees(place, told, sure=True)]
-    if not sure:  # in no such order: each stands for itself
-        return [_DIRECTIONS.get(one, Kind.UNDETERMINED) for one in told]
     likely = [place for place in sure if _agrees(place, told, sure=False)]
+    each = [_DIRECTIONS.get(one, Kind.UNDETERMINED) for one in told]
+    if not sure or (not likely and {*each} == {Kind.INPUT, Kind.WEIGHT}):
+        return each  # both in turns, as image by image
     left = likely or sure
     if wanted is None and len(places) == 3 and places[1] in left:
         left = [places[1]]  # two ways to compute are two gradients

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,8 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
         main=work.of(*_MAIN)[mine],
     )
     parts = timed(launches)
-    product = _alike(trace.products)[trace.host.product[parts.call]]
+    at = np.searchsorted(trace.products.row, parts.call)
+    product = _alike(trace.products.distinct)[trace.products.which[at]]
     passes = links.passes[parts.call]
     found: list[ProductRow | AttentionRow] = []
     for group in grouped_by(parts, launches, product, passes):
@@ -63,7 +64,7 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
             step_ns=step_ns,
             peaks=peaks,
         )
-        found.append(one.row(trace.products[product[first]], _PASSES[passes[first] + 1]))
+        found.append(one.row(trace.products.distinct[product[first]], _PASSES[passes[first] + 1]))
     found.sort(key=lambda row: (-row.total_ns, row.shape, row.operator))
     return Products(
         products=[row for row in found if isinstance(row, ProductRow)],
@@ -77,13 +78,13 @@ def _calls(trace: Trace, links: Links, work: Work) -> Ids:
     Of calls within one another the innermost is one; the others only hand on, and what they launch
     besides, such as copies, is no product.
     """
-    host, parent = trace.host, links.parent
-    is_call = host.product >= 0
-    rows = np.flatnonzero(is_call).astype(np.int32)
-    outer = innermost(is_call, parent, parent[rows])
-    is_call[outer[outer >= 0]] = False
-    nearest = innermost(host.product >= 0, parent, work.row)
-    return np.where(np.append(is_call, False)[nearest], nearest, np.int32(-1))
+    parent, rows = links.parent, trace.products.row
+    listed = np.zeros(len(trace.host) + 1, dtype=bool)
+    listed[rows] = True
+    nearest = innermost(listed, parent, work.row)
+    outer = innermost(listed, parent, parent[rows])
+    listed[outer[outer >= 0]] = False
+    return np.where(listed[nearest], nearest, np.int32(-1))
 
 
 def _alike(products: Sequence[Product | Attention]) -> Ids:
@@ -113,7 +114,7 @@ class _One:
     @property
     def kernel(self) -> str:
         """Return the kernel that took most of the time."""
-        return self.trace.names[self.parts.name[self.group.parts[0]]]
+        return self.trace.names[int(self.parts.name[self.group.parts[0]])]
 
     def peak(self, dtype: str) -> float | None:
         """Return the most that numbers of a type can reach by these kernels."""

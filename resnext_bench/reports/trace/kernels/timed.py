@@ -52,7 +52,7 @@ def timed(work: Launches) -> Timed:
 
 
 def _longest(of: NDArray[np.intp], work: Launches, count: int) -> Ids:
-    """Return of each part the name that took longest; what is besides only where nothing else is."""
+    """Return of each part the name that took longest; of what is besides only where it is all."""
     size = np.int64(work.name.max(initial=0)) + 1
     key = of * size + work.name
     named, where = np.unique(key, return_inverse=True)

@@ -25,7 +25,7 @@ class Product:
     dtype: str
     """Two types where those of the factors differ."""
     layout: str
-    """How each factor lies in memory: N by rows, T by columns (transposed), ? not recorded."""
+    """How each factor lies in memory: N by rows, T by columns, ? neither or not recorded."""
 
     @property
     def flops(self) -> int:
@@ -72,7 +72,9 @@ def _matmul(left: Sizes, right: Sizes) -> tuple[_Matrix, _Matrix] | None:
     if len(right) == 2:
         return (1, prod(left[:-1]), left[-1]), (1, *right)
     batch = _broadcast(left[:-2], right[:-2])
-    return None if batch is None else ((batch, *left[-2:]), (batch, *right[-2:]))
+    if batch is None:
+        return None
+    return (batch, left[-2], left[-1]), (batch, right[-2], right[-1])
 
 
 def _grouped(left: Sizes, right: Sizes) -> tuple[_Matrix, _Matrix] | None:
@@ -88,7 +90,7 @@ def _grouped(left: Sizes, right: Sizes) -> tuple[_Matrix, _Matrix] | None:
 
 
 def _many(sizes: Sizes) -> _Matrix:
-    return (prod(sizes[:-2]), *sizes[-2:])
+    return prod(sizes[:-2]), sizes[-2], sizes[-1]
 
 
 def _broadcast(left: Sizes, right: Sizes) -> int | None:

@@ -19,7 +19,7 @@ from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Products, Rows, Trace
 
 _HOST: Final = {
     "cpu_op": Kind.OPERATOR,
@@ -47,7 +47,7 @@ _DEVICE: Final = {
 }
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
-    **dict.fromkeys(("name", "thread", "sequence", "conv", "product", "device"), np.int32),
+    **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,
 }
 _FARTHEST_US: Final = 9e15
@@ -169,13 +169,10 @@ class _Columns:
 
     def _add_calls(self, group: list[Event], count: int) -> None:
         """Numbers of the calls whose arguments are read; -1 for all others."""
-        conv, product = np.full((2, count), -1, dtype=np.int32)
+        found = np.full(count, -1, dtype=np.int32)
         for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
-            name = group[row].name
-            column = conv if name in recorded.CONVS else product
-            column[row] = self._calls[name, _raw(group[row])]
-        self._host["conv"].add(conv)
-        self._host["product"].add(product)
+            found[row] = self._calls[group[row].name, _raw(group[row])]
+        self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
@@ -202,15 +199,19 @@ class _Columns:
             warnings=tuple(_warnings(account, source, self._odd)),
         )
 
-    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], tuple[Product | Attention, ...]]:
-        """Each distinct one is parsed once; those that say too little are none."""
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], Products]:
+        """Each distinct one is parsed once; those that say too little are none.
+
+        Until here the column of convolutions numbers calls of any kind.
+        """
         found = [recorded.read(*call) for call in self._calls]
+        products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
+        row = np.flatnonzero(products >= 0).astype(np.int32)
         host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
-        others = [isinstance(one, Product | Attention) for one in found]
-        host.product[:] = _counted(others)[host.product]
-        return (
-            with_outputs([one for one in found if isinstance(one, Conv)]),
-            tuple(one for one in found if isinstance(one, Product | Attention)),
+        return with_outputs([one for one in found if isinstance(one, Conv)]), Products(
+            row=row,
+            which=products[row],
+            distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
         )
 
 

@@ -70,8 +70,6 @@ class Host(Rows):
     """Sequence number of autograd; -1: none."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
-    product: Ids
-    """Index into `Trace.products`; -1: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +80,17 @@ class Device(Rows):
     stream: Ns
     external: Ns
     """`External id`, which a row may share with an operator; -1: none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Products:
+    """Matrix products and attention, of which few rows of the host are any."""
+
+    row: Ids
+    """Rows of the host, in order."""
+    which: Ids
+    """Index into `distinct` of each of them."""
+    distinct: tuple[Product | Attention, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +109,7 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
-    products: tuple[Product | Attention, ...]
-    """Matrix products and attention."""
+    products: Products
     events: int
     """Rows of any kind in the file."""
     size: int
