@@ -72,6 +72,9 @@ class KernelRow(msgspec.Struct, frozen=True, kw_only=True):
     """One kernel (on a CPU one operator, by self time) in all used steps."""
 
     name: str
+    """As the trace has it."""
+    demangled: str | None = None
+    """As C++ writes it, where the trace has it mangled."""
     cls: str = msgspec.field(name="class")
     tensor_core: str
     """yes, no or unknown."""

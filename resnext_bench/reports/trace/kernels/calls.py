@@ -14,7 +14,7 @@ from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.kernels.timed import Launches, Timed, grouped_by, timed
-from resnext_bench.reports.trace.names.classes import Class
+from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_roles import algorithm
 from resnext_bench.reports.trace.names.convs import Conv, label
@@ -23,10 +23,6 @@ from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
 
 _NUMBERS: Final = {one: number for number, one in enumerate(DIRECTIONS)}
-_MAIN: Final = (
-    *(Class.CONV_FORWARD, Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD),
-    Class.CONV,
-)
 _BESIDES: Final = (Class.SPLIT_K, Class.FILL)
 """What a call launches besides and cannot do without."""
 
@@ -58,7 +54,7 @@ def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks
         part=direction[mine],
         name=work.name[mine],
         duration=work.duration[mine],
-        main=work.of(*_MAIN)[mine],
+        main=work.of(*CONVS)[mine],
     )
     parts = timed(launches)
     conv = _alike(trace.convs)[np.append(trace.host.conv, np.int32(-1))[parts.call]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from resnext_bench.reports.trace.kernels.autograd import accumulated_next
 from resnext_bench.reports.trace.kernels.climbing import innermost, outermost
 from resnext_bench.reports.trace.kernels.gradients import Launched, Wanted, directions
-from resnext_bench.reports.trace.names.classes import Class
+from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_roles import Role, Told, role, told
 from resnext_bench.reports.trace.names.convs import Kind
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
@@ -60,8 +60,7 @@ def of_class(cls: NDArray[np.int8], *, both: bool) -> Directions:
 def directed(trace: Trace, links: Links, rows: NDArray[np.intp], cls: NDArray[np.int8]) -> Directed:
     """Return directions of these rows, and their classes with what directions add to them."""
     found = of_class(cls, both=False)
-    backward = np.isin(cls, [_CLASSES[one] for one in (Class.CONV_BACKWARD, *_OF_CLASS)])
-    if not backward.any():
+    if not np.isin(cls, [_CLASSES[one] for one in CONVS]).any():
         return Directed(cls=cls, direction=found)
     call = _backward_calls(trace, links, links.operator[rows], cls)
     mine = np.flatnonzero(call >= 0)

@@ -15,17 +15,14 @@ from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.kernels.timed import Group, Launches, Timed, grouped_by, timed
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.attention import label as attention_label
-from resnext_bench.reports.trace.names.classes import Class
+from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.names.products import label as product_label
 from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, Pass
 
 _MAIN: Final = (Class.MATMUL, Class.ATTENTION, Class.OTHER)
-_APART: Final = (
-    *(Class.COPY, Class.LAYOUT, Class.COMMUNICATION, Class.FRAMEWORK, Class.CONV),
-    *(Class.CONV_FORWARD, Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD),
-)
+_APART: Final = (Class.COPY, Class.LAYOUT, Class.COMMUNICATION, Class.FRAMEWORK, *CONVS)
 """What a call launches, or has inside, that is no part of its product."""
 _PASSES: Final = ("", *(one.name.lower() for one in Pass))
 
