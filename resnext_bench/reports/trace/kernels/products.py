@@ -50,6 +50,7 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
     at = np.searchsorted(trace.products.row, parts.call)
     product = _alike(trace.products.distinct)[trace.products.which[at]]
     passes = links.passes[parts.call]
+    core = work.core[mine]
     found: list[ProductRow | AttentionRow] = []
     for group in grouped_by(parts, launches, product, passes):
         first = group.parts[0]
@@ -57,7 +58,7 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
             trace=trace,
             parts=parts,
             group=group,
-            core=work.core[mine],
+            core=core,
             step_ns=step_ns,
             peaks=peaks,
         )

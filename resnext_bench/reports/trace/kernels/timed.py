@@ -56,11 +56,10 @@ def _longest(of: NDArray[np.intp], work: Launches, count: int) -> Ids:
     size = np.int64(work.name.max(initial=0)) + 1
     key = of * size + work.name
     named, where = np.unique(key, return_inverse=True)
-    # A kernel counts before all that is besides, however short it is.
-    weight = work.duration + 1 + work.main * (np.int64(1) << 42)
-    total = _summed(where, weight, len(named))
+    total = _summed(where, work.duration, len(named))
+    beside = np.bincount(where, weights=work.main, minlength=len(named)) == 0
     part = named // size
-    order = np.lexsort((-total, part))
+    order = np.lexsort((-total, beside, part))
     first = np.flatnonzero(np.append(True, np.diff(part[order]) != 0)) if len(named) else order
     found = np.zeros(count, dtype=np.int32)
     found[part[order][first]] = named[order][first] % size
@@ -68,10 +67,8 @@ def _longest(of: NDArray[np.intp], work: Launches, count: int) -> Ids:
 
 
 def _summed(key: NDArray[np.intp], values: Ns, count: int) -> Ns:
-    """Return exact sums of whole numbers by key."""
-    found = np.zeros(count, dtype=np.int64)
-    np.add.at(found, key, values)
-    return found
+    """Return sums of whole numbers by key, which are exact up to 104 days."""
+    return np.bincount(key, weights=values, minlength=count).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.names import recorded
-from resnext_bench.reports.trace.names.arguments import Raw
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
 from resnext_bench.reports.trace.names.products import Product
@@ -50,6 +49,8 @@ _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,
 }
+_BETWEEN: Final = b"\0"
+"""Between raw arguments; JSON has no such byte."""
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
@@ -169,9 +170,13 @@ class _Columns:
 
     def _add_calls(self, group: list[Event], count: int) -> None:
         """Numbers of the calls whose arguments are read; -1 for all others."""
-        found = np.full(count, -1, dtype=np.int32)
+        found, calls = np.full(count, -1, dtype=np.int32), self._calls
         for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
-            found[row] = self._calls[group[row].name, _raw(group[row])]
+            name, args = group[row].name, group[row].args
+            told = [args.dims, args.strides, args.types]
+            if name not in recorded.WITHOUT_INPUTS:
+                told.append(args.inputs)
+            found[row] = calls[name, _BETWEEN.join(told)]
         self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
@@ -204,7 +209,7 @@ class _Columns:
 
         Until here the column of convolutions numbers calls of any kind.
         """
-        found = [recorded.read(*call) for call in self._calls]
+        found = [recorded.read(name, told.split(_BETWEEN)) for name, told in self._calls]
         products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
         row = np.flatnonzero(products >= 0).astype(np.int32)
         host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
@@ -213,13 +218,6 @@ class _Columns:
             which=products[row],
             distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
         )
-
-
-def _raw(event: Event) -> Raw:
-    """What of an operator's arguments is looked at."""
-    args = event.args
-    inputs = b"" if event.name in recorded.WITHOUT_INPUTS else bytes(args.inputs)
-    return bytes(args.dims), bytes(args.strides), bytes(args.types), inputs
 
 
 def _counted(which: list[bool]) -> NDArray[np.int32]:
