@@ -18,6 +18,8 @@ from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.kernels.device_work import CORES, Work
 from resnext_bench.reports.trace.kernels.layout import layers, layout
+from resnext_bench.reports.trace.kernels.peaks import peaks
+from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
@@ -44,11 +46,14 @@ def _without_advice(analysis: Analysis) -> TraceReport:
     layer = layers(trace, analysis.links, work.row)
     distributed = distributed_info(trace.header)
     told = _whole_number(distributed.get("rank"))
+    name = _name(trace, device)
+    most = peaks(name)
+    matrices = product_rows(trace, analysis.links, work, step_ns, most)
     return TraceReport(
         file=str(trace.path),
         size=trace.size,
         events=trace.events,
-        on=_name(trace, device),
+        on=name,
         device=device,
         rank=analysis.rank if told is None else told,
         world_size=_whole_number(distributed.get("world_size")),
@@ -58,7 +63,9 @@ def _without_advice(analysis: Analysis) -> TraceReport:
         steps=_steps(analysis),
         classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
-        convs=conv_rows(trace, work, calls, step_ns),
+        convs=conv_rows(trace, work, calls, step_ns, most),
+        products=matrices.products,
+        attention=matrices.attention,
         layout=layout(trace, work, calls, layer, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=_idle(analysis, step_ns),

@@ -8,7 +8,7 @@ import numpy as np
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import advice, host, tables
+from resnext_bench.reports.render.trace import advice, host, products, rates, tables
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -31,9 +31,11 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
         yield tables.classes(report)
         yield from (Line(text=line, tone="dim") for line in _of_classes(report))
         yield Line(text="")
+        yield from products.sections(report, top)
         yield tables.kernels(report, top)
     if report.convs:
         yield tables.convs(report, top)
+        yield from rates.spaced(rates.explained(report.convs[:top], report.on))
     if report.layout.rows:
         yield tables.layout(report, top)
     yield from host.sections(report, top)
@@ -63,7 +65,7 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
     elif other:
         yield "other: in none of these passes, such as data and copies to the device"
     if any(row.cls == "conv backward" for row in report.classes):
-        what = "of the input or the weight, which the kernel's name does not say"
+        what = "undetermined, of the input or the weight: neither names nor launches tell"
         yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 

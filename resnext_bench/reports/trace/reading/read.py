@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.names.conv_arguments import CALLS
-from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names import recorded
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.reading.details import (
     DEVICE_NUMBERS,
     DEVICE_TEXTS,
@@ -27,7 +28,7 @@ from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Products, Rows, Trace
 
 _HOST: Final = {
     "cpu_op": Kind.OPERATOR,
@@ -59,6 +60,8 @@ _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
     "kind": np.int8,
 }
+_BETWEEN: Final = b"\0"
+"""Between raw arguments; JSON has no such byte."""
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
@@ -103,7 +106,7 @@ class _Columns:
         self._texts = _Numbers()
         self._names = _Numbers()
         self._threads = _Numbers()
-        self._convs = _Numbers()
+        self._calls = _Numbers()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
@@ -128,10 +131,9 @@ class _Columns:
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         self._put(self._host["sequence"], [one.sequence for one in args])
-        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put(self._host["conv"], convs)
         for name in HOST_TEXTS if self._details else ():
             self._put(self._host[name], numbered(group, name, self._texts))
+        self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -188,13 +190,16 @@ class _Columns:
             self._odd["number beyond its range"] += 1
         column.add(array)
 
-    def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
-
-    def _convolution(self, event: Event) -> int:
-        args = event.args
-        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
-        return self._convs[event.name, *raw]
+    def _add_calls(self, group: list[Event], count: int) -> None:
+        """Numbers of the calls whose arguments are read; -1 for all others."""
+        found, calls = np.full(count, -1, dtype=np.int32), self._calls
+        for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
+            name, args = group[row].name, group[row].args
+            told = [args.dims, args.strides, args.types]
+            if name not in recorded.WITHOUT_INPUTS:
+                told.append(args.inputs)
+            found[row] = calls[name, _BETWEEN.join(told)]
+        self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
@@ -204,7 +209,7 @@ class _Columns:
         origin = min(starts, default=0)
         for rows in (host, device):
             rows.start.__isub__(origin)
-        convs = self._read_convolutions(host)
+        convs, products = self._read_calls(host)
         return Trace(
             path=path,
             header=account.header,
@@ -215,6 +220,7 @@ class _Columns:
             names=tuple(self._names),
             threads=tuple(self._threads),
             convs=convs,
+            products=products,
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
@@ -222,14 +228,26 @@ class _Columns:
             texts=texts(self._texts),
         )
 
-    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
-        """Each distinct one is parsed once; those that say too little are none."""
-        found = [read_conv(*call) for call in self._convs]
-        known = with_outputs([one for one in found if one is not None])
-        numbers = np.cumsum([one is not None for one in found]) - 1
-        numbers[[one is None for one in found]] = -1
-        host.conv[:] = np.append(numbers, -1)[host.conv]
-        return known
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], Products]:
+        """Each distinct one is parsed once; those that say too little are none.
+
+        Until here the column of convolutions numbers calls of any kind.
+        """
+        found = [recorded.read(name, told.split(_BETWEEN)) for name, told in self._calls]
+        products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
+        row = np.flatnonzero(products >= 0).astype(np.int32)
+        host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
+        return with_outputs([one for one in found if isinstance(one, Conv)]), Products(
+            row=row,
+            which=products[row],
+            distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
+        )
+
+
+def _counted(which: list[bool]) -> NDArray[np.int32]:
+    """A number for each that counts, from 0; -1 for all others, and behind them."""
+    counts = np.array([*which, False], dtype=bool)
+    return np.where(counts, np.cumsum(counts) - 1, -1).astype(np.int32)
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:

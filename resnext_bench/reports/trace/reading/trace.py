@@ -12,7 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.names.products import Product
 
 Ns = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -82,6 +84,17 @@ class Device(Rows):
     """That a copy or a fill moved; -1: not recorded."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Products:
+    """Matrix products and attention, of which few rows of the host are any."""
+
+    row: Ids
+    """Rows of the host, in order."""
+    which: Ids
+    """Index into `distinct` of each of them."""
+    distinct: tuple[Product | Attention, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trace:
     """What one file holds."""
@@ -98,6 +111,7 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
+    products: Products
     events: int
     """Rows of any kind in the file."""
     size: int
