@@ -47,4 +47,4 @@ def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
     files, left = last_cycles(trace_files(wanted, output))
     for told in left_out_told(left, Path(wanted)):
         say(told)
-    return (analyse(file.path, rank=file.rank) for file in files)
+    return (analyse(file.path, rank=file.rank, details=True) for file in files)

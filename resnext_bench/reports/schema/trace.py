@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
+from resnext_bench.reports.schema.trace_host import Advice, Host
+from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 
 VERSION: Final = 1
 
@@ -142,10 +144,14 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     input_format: str
     weight_format: str
     direction: str
+    """`forward`, `input gradient`, `weight gradient`, `backward` (both, on a CPU) or
+    `undetermined`."""
     kernel: str
     """Kernel that took most of the time."""
     kernels: int
-    """Number of distinct kernels, not counting layout transforms."""
+    """Number of distinct kernels, not counting layout transforms, fills and split-k reductions."""
+    algorithm: str
+    """Winograd or FFT, which need fewer FLOP than the direct algorithm; empty for all others."""
     calls: int
     total_ns: int
     share: float
@@ -153,8 +159,10 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     median_ns: float
     """Median time of a call."""
     tflops: float | None
-    """TFLOP/s of the median call, with groups counted correctly; None where a size is not
-    recorded."""
+    """TFLOP/s of the median call, with groups counted correctly and the FLOP of the direct
+    algorithm; None where a size is not recorded or the direction is undetermined."""
+    peak_tflops: float | None
+    """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""
     layout_ns: int
     """Time of layout transforms that the calls launched in addition."""
 
@@ -224,10 +232,17 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     classes: list[ClassRow]
     kernels: list[KernelRow]
     convs: list[ConvRow]
+    products: list[ProductRow]
+    """Matrix products; empty where the trace has no shapes."""
+    attention: list[AttentionRow]
+    """Calls of attention; likewise."""
     layout: Layout
     tensor_cores: TensorCores | None
     """Time by use of tensor cores; None on a CPU."""
     idle: list[IdleRow]
+    host: Host
+    advice: list[Advice]
+    """What to change first; the largest possible gain first, at most three."""
     warnings: list[str]
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""

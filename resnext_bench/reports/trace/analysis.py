@@ -32,12 +32,18 @@ class Analysis:
     work: Work
 
 
-def analyse(path: Path, progress: Progress = no_progress, rank: int | None = None) -> Analysis:
-    """Read a trace and find out all of it.
+def analyse(
+    path: Path,
+    progress: Progress = no_progress,
+    rank: int | None = None,
+    *,
+    details: bool = False,
+) -> Analysis:
+    """Read a trace and find out all of it; with `details` also what only questions ask for.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work.
     """
-    return of(read(path, progress), rank)
+    return of(read(path, progress, details=details), rank)
 
 
 def of(trace: Trace, rank: int | None = None) -> Analysis:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,8 @@ from resnext_bench.reports.schema.trace import (
     Trust,
 )
 from resnext_bench.reports.schema.trace_files import HostAlone
+from resnext_bench.reports.schema.trace_host import AdviceKind
+from resnext_bench.reports.trace.advice import advice
 from resnext_bench.reports.trace.alone import host_alone, unread_told
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.header import (
@@ -27,11 +30,14 @@ from resnext_bench.reports.trace.header import (
     text,
     whole_number,
 )
+from resnext_bench.reports.trace.host.host import host
 from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.kernels.device_work import CORES, Work
 from resnext_bench.reports.trace.kernels.layout import layers, layout
+from resnext_bench.reports.trace.kernels.peaks import peaks
+from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids
@@ -48,6 +54,14 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 
 def report(analysis: Analysis) -> TraceReport:
     """The report of a trace that has been analysed."""
+    found = _without_advice(analysis)
+    told = advice(found, analysis)
+    if found.alone:  # nothing is proposed for a device of which nothing is known
+        told = [one for one in told if one.kind is AdviceKind.UNTRUSTED]
+    return msgspec.structs.replace(found, advice=told)
+
+
+def _without_advice(analysis: Analysis) -> TraceReport:
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
@@ -57,11 +71,14 @@ def report(analysis: Analysis) -> TraceReport:
     name = device_name(trace, device)
     alone = host_alone(trace, name, _used(analysis.steps, on_host=True).length.tolist())
     by_host = device is None and alone is not None
+    on = _on(name, device, alone)
+    most = peaks(on)
+    matrices = product_rows(trace, analysis.links, work, step_ns, most)
     return TraceReport(
         file=readable(trace.path),
         size=trace.size,
         events=trace.events,
-        on=_on(name, device, alone),
+        on=on,
         device=device,
         rank=analysis.rank if told is None else told,
         world_size=whole_number(distributed.get("world_size")),
@@ -71,10 +88,14 @@ def report(analysis: Analysis) -> TraceReport:
         steps=NO_STEPS if alone and alone.is_certain else _steps(analysis),
         classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
-        convs=[] if by_host else conv_rows(trace, work, calls, step_ns),
+        convs=[] if by_host else conv_rows(trace, work, calls, step_ns, most),
+        products=[] if by_host else matrices.products,
+        attention=[] if by_host else matrices.attention,
         layout=NO_LAYOUT if by_host else layout(trace, work, calls, layer, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=[] if alone and alone.is_certain else _idle(analysis, step_ns),
+        host=host(analysis),
+        advice=[],
         warnings=[
             *(alone.warnings if alone and alone.is_certain else ()),
             *trace.warnings,

@@ -8,31 +8,40 @@ import numpy as np
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import alone, tables
+from resnext_bench.reports.render.trace import advice, alone, host, products, rates, tables
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
 _HOST_PARTS: Final = {"compute": "in operators", "idle": "in none"}
 """What the parts of a step are called where only the host is known."""
+_CAUSES: Final = {
+    "host between launches": "host late with the next launch",
+    "launch latency, dependency": "launched, but not begun yet",
+    "synchronisation": "host waits in a synchronisation",
+}
+"""What the causes of idle time mean, where their names do not say it."""
 FEWEST_OF_HALF = 8
 """Fewest steps for which the middle half is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows."""
-    yield from alone.lead(report)
+    yield from alone.lead(report) if report.alone else advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes and not (report.alone and report.alone.is_certain):
         yield tables.classes(report)
         yield from (Line(text=line, tone="dim") for line in _of_classes(report))
         yield Line(text="")
+        yield from products.sections(report, top)
     if report.kernels:
         yield tables.kernels(report, top)
     if report.convs:
         yield tables.convs(report, top)
+        yield from rates.spaced(rates.explained(report.convs[:top], report.on))
     if report.layout.rows:
         yield tables.layout(report, top)
+    yield from host.sections(report, top)
     yield from warnings(alone.rest(report))
 
 
@@ -59,7 +68,7 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
     elif other:
         yield "other: in none of these passes, such as data and copies to the device"
     if any(row.cls == "conv backward" for row in report.classes):
-        what = "of the input or the weight, which the kernel's name does not say"
+        what = "undetermined, of the input or the weight: neither names nor launches tell"
         yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 
@@ -91,12 +100,15 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     yield "step", _spread(steps)
     whole = sum(steps.step_ns)
     parts = {
-        "compute": steps.compute_ns,
-        "exposed communication": steps.exposed_communication_ns,
-        "exposed copy, fill": steps.exposed_copy_ns,
-        "idle": steps.idle_ns,
+        "compute": (steps.compute_ns, "operators run" if report.device is None else "kernels run"),
+        "exposed communication": (
+            steps.exposed_communication_ns,
+            "no operator runs" if report.alone else "no compute runs",
+        ),
+        "exposed copy, fill": (steps.exposed_copy_ns, "neither runs"),
+        "idle": (steps.idle_ns, "nothing runs"),
     }
-    for name, part in parts.items():
+    for name, (part, meaning) in parts.items():
         if name == "exposed communication" and not report.sums.communication_ns:
             continue
         if report.alone and name == "exposed copy, fill":
@@ -104,7 +116,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
         told = _HOST_PARTS.get(name, name) if report.alone else name
-        yield told, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
+        yield told, f"{mean:>8} ms {percent(share)}  {meaning:<15}  {bar(share, 14)}"
 
 
 def _spread(steps: Steps) -> str:
@@ -122,13 +134,14 @@ def _spread(steps: Steps) -> str:
 def _cause_rows(report: TraceReport) -> Iterator[Row]:
     for number, row in enumerate(report.idle):
         name = "" if number else "in none, why" if report.alone else "idle by cause"
-        yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
+        told = _CAUSES.get(row.cause, row.cause)
+        yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {told}"
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
     if report.device is not None:
-        told = f"kernels, copies and fills in all; the device was busy for {busy} ms"
+        told = f"kernels, copies and fills, added up; the device was busy for {busy} ms"
     else:
-        told = f"operators in all; they and their annotations ran for {busy} ms"
+        told = f"operators, added up; they and their annotations ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))

@@ -82,9 +82,8 @@ ANNOTATIONS: Final = re.compile(
     r"(DataParallel|DistributedDataParallel|FullyShardedDataParallel)\.|FSDP::"
 )
 """Names that PyTorch and we give to annotations. Before there was a category of their own (2021)
-they were operators, as some writers of traces have it to this day. (Spans of c10d, `nccl:...`, are
-communication in either.)"""
-_NO_OPERATOR: Final = re.compile(rf"{ANNOTATIONS.pattern}|(?!.*::|[a-z]+:\w)\w*\W")
+they were operators, as some writers of traces have it to this day."""
+_NO_OPERATOR: Final = re.compile(rf"{ANNOTATIONS.pattern}|(?!.*::)\w*\W")
 """Names that the dispatcher does not give (`aten::mm`, `detach_`), nor autograd (`MmBackward0`)."""
 
 

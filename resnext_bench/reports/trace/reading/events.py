@@ -31,6 +31,8 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     name: msgspec.Raw = NOTHING
     """Name of a process, in rows that have neither category nor duration."""
     labels: msgspec.Raw = NOTHING
+    bytes: int | float | str | None = None
+    """Of a copy or a fill."""
 
 
 NO_ARGS: Final = Args()
@@ -48,8 +50,28 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     args: Args = NO_ARGS
 
 
-DECODER: Final = msgspec.json.Decoder(list[Event])
-LAX: Final = msgspec.json.Decoder(Event, strict=False)
+class DetailedArgs(Args, frozen=True, gc=False):
+    """What only questions ask for besides: it is not free to look for more fields."""
+
+    grid: msgspec.Raw = NOTHING
+    block: msgspec.Raw = NOTHING
+    registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
+    shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
+
+
+class DetailedEvent(Event, frozen=True, gc=False):
+    """One row with details."""
+
+    args: DetailedArgs = DetailedArgs()
+
+
+DECODERS: Final[dict[type[Event], msgspec.json.Decoder[list[Event]]]] = {
+    row: msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+    for row in (Event, DetailedEvent)
+}
+LAX: Final[dict[type[Event], msgspec.json.Decoder[Event]]] = {
+    row: msgspec.json.Decoder(row, strict=False) for row in (Event, DetailedEvent)
+}
 """Of one event, whose numbers may be text."""
 RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
 """Of events that are not looked into."""

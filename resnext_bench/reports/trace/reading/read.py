@@ -10,43 +10,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.names.conv_arguments import CALLS
-from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names import recorded
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.reading.categories import (
     Doubt,
     Meanings,
     accelerator,
     annotations,
 )
-from resnext_bench.reports.trace.reading.events import Event
+from resnext_bench.reports.trace.reading.details import (
+    DEVICE_NUMBERS,
+    DEVICE_TEXTS,
+    HOST_TEXTS,
+    DetailedDevice,
+    DetailedHost,
+    numbered,
+    texts,
+    whole_numbers,
+)
+from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Products, Rows, Trace
 from resnext_bench.reports.trace.reading.undecided import Undecided
 from resnext_bench.reports.trace.reading.unread import Pile, on_device
 from resnext_bench.wording import readable
 
 _DEVICE: Final = (Kind.KERNEL, Kind.COPY, Kind.FILL)
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
-    **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
+    **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
+    **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
     "kind": np.int8,
 }
+_BETWEEN: Final = b"\0"
+"""Between raw arguments; JSON has no such byte."""
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
 
-def read(path: Path, progress: Progress = no_progress) -> Trace:
-    """The trace in a file, .json or .json.gz.
+def read(path: Path, progress: Progress = no_progress, *, details: bool = False) -> Trace:
+    """The trace in a file, .json or .json.gz; `details` are for questions, no report needs them.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's warnings.
     """
     try:
         source = Source(path, progress)
-        account, rows = Account(), _Columns()
+        account = Account(row=DetailedEvent if details else Event)
+        rows = _Columns(details=details)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -72,12 +87,14 @@ def _no_trace(source: Source, account: Account) -> str:
 class _Columns:
     """Columns while they grow."""
 
-    def __init__(self) -> None:
-        self._host = _growing(Host)
-        self._device = _growing(Device)
+    def __init__(self, *, details: bool) -> None:
+        self._types = (DetailedHost, DetailedDevice) if details else (Host, Device)
+        self._host, self._device = map(_growing, self._types)
+        self._details = details
+        self._texts = _Numbers()
         self._names = _Numbers()
         self._threads = _Numbers()
-        self._convs = _Numbers()
+        self._calls = _Numbers()
         self._meanings = Meanings()
         self._pile = Pile()
         self._undecided = Undecided()
@@ -109,8 +126,9 @@ class _Columns:
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         self._put(self._host["sequence"], [one.sequence for one in args])
-        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put(self._host["conv"], convs)
+        for name in HOST_TEXTS if self._details else ():
+            self._put(self._host[name], numbered(group, name, self._texts))
+        self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
 
     def _add_undecided(self, doubt: Doubt, group: list[Event]) -> None:
         first = len(self._device["start"])
@@ -124,6 +142,12 @@ class _Columns:
         self._put(self._device["device"], _devices(group))
         self._put(self._device["external"], _externals(group))
         self._put(self._device["stream"], _streams(group))
+        self._device["bytes"].add(_bytes(kind, group))
+        if self._details:
+            for name in DEVICE_TEXTS:
+                self._put(self._device[name], numbered(group, name, self._texts))
+            for name in DEVICE_NUMBERS:
+                self._put(self._device[name], whole_numbers(group, name))
         return group
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
@@ -168,23 +192,27 @@ class _Columns:
             self._odd["number beyond its range"] += 1
         column.add(array)
 
-    def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
-
-    def _convolution(self, event: Event) -> int:
-        args = event.args
-        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
-        return self._convs[event.name, *raw]
+    def _add_calls(self, group: list[Event], count: int) -> None:
+        """Numbers of the calls whose arguments are read; -1 for all others."""
+        found, calls = np.full(count, -1, dtype=np.int32), self._calls
+        for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
+            name, args = group[row].name, group[row].args
+            told = [args.dims, args.strides, args.types]
+            if name not in recorded.WITHOUT_INPUTS:
+                told.append(args.inputs)
+            found[row] = calls[name, _BETWEEN.join(told)]
+        self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
         self._settle()
-        host, device = _in_host_order(self._host), _in_device_order(self._device)
+        host = _in_host_order(self._types[0], self._host)
+        device = _in_device_order(self._types[1], self._device)
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
         for rows in (host, device):
             rows.start.__isub__(origin)
-        convs = self._read_convolutions(host)
+        convs, products = self._read_calls(host)
         return Trace(
             path=path,
             header=account.header,
@@ -195,12 +223,14 @@ class _Columns:
             names=tuple(self._names),
             threads=tuple(self._threads),
             convs=convs,
+            products=products,
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
             unread=self._pile.taken(),
             accelerator=self._accelerator(),
+            texts=texts(self._texts),
         )
 
     def _settle(self) -> None:
@@ -218,29 +248,41 @@ class _Columns:
         told = map(accelerator, (*read, *self._pile.devices()))
         return next(filter(None, told), "")
 
-    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
-        """Each distinct one is parsed once; those that say too little are none."""
-        found = [read_conv(*call) for call in self._convs]
-        known = with_outputs([one for one in found if one is not None])
-        numbers = np.cumsum([one is not None for one in found]) - 1
-        numbers[[one is None for one in found]] = -1
-        host.conv[:] = np.append(numbers, -1)[host.conv]
-        return known
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], Products]:
+        """Each distinct one is parsed once; those that say too little are none.
+
+        Until here the column of convolutions numbers calls of any kind.
+        """
+        found = [recorded.read(name, told.split(_BETWEEN)) for name, told in self._calls]
+        products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
+        row = np.flatnonzero(products >= 0).astype(np.int32)
+        host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
+        return with_outputs([one for one in found if isinstance(one, Conv)]), Products(
+            row=row,
+            which=products[row],
+            distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
+        )
+
+
+def _counted(which: list[bool]) -> NDArray[np.int32]:
+    """A number for each that counts, from 0; -1 for all others, and behind them."""
+    counts = np.array([*which, False], dtype=bool)
+    return np.where(counts, np.cumsum(counts) - 1, -1).astype(np.int32)
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:
     return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
 
-def _in_host_order(growing: Mapping[str, Growing]) -> Host:
+def _in_host_order(rows: type[Host], growing: Mapping[str, Growing]) -> Host:
     columns = {name: column.taken() for name, column in growing.items()}
     keys = (-columns["duration"], columns["start"], columns["thread"])
-    return Host(**_ordered(columns, np.lexsort(keys)))
+    return rows(**_ordered(columns, np.lexsort(keys)))
 
 
-def _in_device_order(growing: Mapping[str, Growing]) -> Device:
+def _in_device_order(rows: type[Device], growing: Mapping[str, Growing]) -> Device:
     columns = {name: column.taken() for name, column in growing.items()}
-    return Device(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+    return rows(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
 
 
 def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
@@ -308,6 +350,14 @@ def _last_number(told: int | str | None) -> int:
     """Return the number of a text such as `stream 7` or `GPU 0`; -1: none."""
     digits = str(told).rpartition(" ")[2]
     return int(digits) if digits.isdecimal() and digits.isascii() else -1
+
+
+def _bytes(kind: Kind, group: Sequence[Event]) -> Ns:
+    """That each row moved; a kernel has none."""
+    if kind is Kind.KERNEL:
+        return np.full(len(group), -1, dtype=np.int64)
+    told = [event.args.bytes for event in group]
+    return np.array([one if isinstance(one, int) and 0 <= one < 2**63 else -1 for one in told])
 
 
 def _base_ns(header: Mapping[str, Any]) -> int:

@@ -12,7 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.reading.unread import Unread
 
 Ns = NDArray[np.int64]
@@ -79,6 +81,19 @@ class Device(Rows):
     stream: Ns
     external: Ns
     """`External id`, which a row may share with an operator; -1: none."""
+    bytes: Ns
+    """That a copy or a fill moved; -1: not recorded."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Products:
+    """Matrix products and attention, of which few rows of the host are any."""
+
+    row: Ids
+    """Rows of the host, in order."""
+    which: Ids
+    """Index into `distinct` of each of them."""
+    distinct: tuple[Product | Attention, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +112,7 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
+    products: Products
     events: int
     """Rows of any kind in the file."""
     size: int
@@ -108,6 +124,8 @@ class Trace:
     """Rows with a duration that no figure is made of, as what they are is not known."""
     accelerator: str = ""
     """What kind of device its categories and processes speak of, such as `XPU`; empty: none."""
+    texts: tuple[str, ...] = ()
+    """Distinct texts of arguments, where the trace was read with details."""
 
     @property
     def on_device(self) -> bool:

@@ -99,5 +99,5 @@ def _to_host(
         host[name].add(device[name].values[row])
     host["kind"].add(np.full(len(row), Kind.LAUNCH, dtype=np.int8))
     host["thread"].add(thread)
-    for name in ("sequence", "conv"):
+    for name in host.keys() - {"start", "duration", "name", "key", "kind", "thread"}:
         host[name].add(np.full(len(row), -1, dtype=np.int32))
