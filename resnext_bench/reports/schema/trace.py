@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.trace_layers import Layers
+
 VERSION: Final = 1
 
 
@@ -30,7 +32,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     linked_step: float
     """Share of device time that belongs to a marked step, used or not."""
     linked_layer: float
-    """Share of time in used steps below a layer's name (`run --profile` writes them)."""
+    """Share of time in used steps that belongs to a module of the model."""
     by_time: int
     """Rows put into a step by when they ran, as their launch is not in the trace."""
 
@@ -202,6 +204,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     tensor_cores: TensorCores | None
     """None on a CPU."""
     idle: list[IdleRow]
+    layers: Layers | None = None
+    """None where it was asked to leave them out."""
     warnings: list[str]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.kernels.device_work import Work, work
+from resnext_bench.reports.trace.layers.places import Places, places
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
@@ -28,14 +29,22 @@ class Analysis:
     steps: Steps
     busy: Busy
     work: Work
+    places: Places
+    """In which module of the model each row of the host is."""
 
 
-def analyse(path: Path, progress: Progress = no_progress, rank: int | None = None) -> Analysis:
-    """Read a trace and find out all of it.
+def analyse(
+    path: Path,
+    progress: Progress = no_progress,
+    rank: int | None = None,
+    *,
+    layers: bool = True,
+) -> Analysis:
+    """Read a trace and find out all of it; without `layers` not what only modules are told by.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work.
     """
-    return of(read(path, progress), rank)
+    return of(read(path, progress, layers=layers), rank)
 
 
 def of(trace: Trace, rank: int | None = None) -> Analysis:
@@ -53,6 +62,7 @@ def of(trace: Trace, rank: int | None = None) -> Analysis:
         steps=found,
         busy=busy(trace, links, device),
         work=work(trace, links, found, device),
+        places=places(trace, links),
     )
 
 

@@ -1,7 +1,8 @@
 """The layout tax: time of kernels that only turn NCHW into NHWC or back, and who pays it."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import Layout, LayoutRow
 from resnext_bench.reports.trace.kernels.calls import Calls
@@ -9,36 +10,13 @@ from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import Class
 from resnext_bench.reports.trace.names.convs import label
-from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
-from resnext_bench.reports.trace.time.links import LAYER, Links, matching, of_names
-from resnext_bench.reports.trace.time.nest import inherited
+from resnext_bench.reports.trace.reading.trace import Trace
 
 
-def layers(trace: Trace, links: Links, row: Ids) -> Ids:
-    """Layers that these rows of the host are in, as indices into the trace's names; -1: not told.
-
-    A backward operator belongs to the layer whose forward has its autograd sequence number.
-    """
-    host = trace.host
-    marked = of_names(trace.names, lambda name: 1 if LAYER.match(name) else None)[host.name] > 0
-    own = np.where(marked & (host.kind == Kind.ANNOTATION), host.name, np.int32(-1))
-    layer = inherited(own, links.parent)
-    forward = np.flatnonzero((layer >= 0) & (host.sequence >= 0))
-    if len(forward):
-        layer = _with_backward(trace, links, layer, forward)
-    return np.append(layer, np.int32(-1))[row]
-
-
-def _with_backward(trace: Trace, links: Links, layer: Ids, forward: NDArray[np.intp]) -> Ids:
-    host = trace.host
-    forward = forward[np.lexsort((-host.start[forward], host.sequence[forward]))]
-    made_by = matching(host.sequence[forward], forward, host.sequence)
-    own = np.where(layer >= 0, layer, np.append(layer, np.int32(-1))[made_by])
-    return inherited(own.astype(np.int32), links.parent)
-
-
-def layout(trace: Trace, work: Work, calls: Calls, layer: Ids, step_ns: int) -> Layout:
-    """Sums, and a row for each payer, most first."""
+def layout(
+    trace: Trace, work: Work, calls: Calls, layer: Sequence[str], step_ns: int
+) -> Layout:
+    """Sums, and a row for each payer, most first; `layer`: of each row of work, "" for none."""
     mine = work.of(Class.LAYOUT)
     total = int(work.duration[mine].sum())
     computes = ~(work.of(Class.COMMUNICATION) | work.transfer)
@@ -59,11 +37,9 @@ def layout(trace: Trace, work: Work, calls: Calls, layer: Ids, step_ns: int) -> 
     )
 
 
-def _payer(trace: Trace, work: Work, calls: Calls, layer: Ids, row: int) -> str:
-    if layer[row] >= 0:
-        match = LAYER.match(trace.names[layer[row]])
-        assert match
-        return match[1]
+def _payer(trace: Trace, work: Work, calls: Calls, layer: Sequence[str], row: int) -> str:
+    if layer[row]:
+        return layer[row]
     if calls.conv[row] >= 0:
         return label(trace.convs[calls.conv[row]])
     operator = work.row[row]

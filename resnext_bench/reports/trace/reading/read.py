@@ -13,11 +13,20 @@ from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.reading import modules
 from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import (
+    Device,
+    Host,
+    Kind,
+    Modules,
+    Ns,
+    Rows,
+    Trace,
+)
 
 _HOST: Final = {
     "cpu_op": Kind.OPERATOR,
@@ -47,20 +56,21 @@ _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,
+    "forward_thread": np.int16,
 }
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
 
-def read(path: Path, progress: Progress = no_progress) -> Trace:
-    """The trace in a file, .json or .json.gz.
+def read(path: Path, progress: Progress = no_progress, *, layers: bool = True) -> Trace:
+    """The trace in a file, .json or .json.gz; without `layers` no rows that only tell modules.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's warnings.
     """
     try:
         source = Source(path, progress)
-        account, rows = Account(), _Columns()
+        account, rows = Account(), _Columns(layers=layers)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -84,9 +94,12 @@ def _no_trace(source: Source, account: Account) -> str:
 class _Columns:
     """Columns while they grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, layers: bool) -> None:
         self._host = _growing(Host)
         self._device = _growing(Device)
+        self._modules = _growing(Modules)
+        self._told = _Numbers()
+        self._layers = layers
         self._names = _Numbers()
         self._threads = _Numbers()
         self._convs = _Numbers()
@@ -106,6 +119,8 @@ class _Columns:
                 self._add_host(_HOST[known], group)
             elif known in _DEVICE:
                 self._add_device(_DEVICE[known], group)
+            elif known == modules.PYTHON and self._layers:
+                self._add_modules(modules.calls(group))
 
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -116,6 +131,22 @@ class _Columns:
         self._put(self._host["sequence"], [one.sequence for one in args])
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
+        self._put(self._host["forward_thread"], [one.forward_thread for one in args])
+        if kind is Kind.OPERATOR and self._layers:
+            self._add_modules(modules.placed(group))
+
+    def _add_modules(self, group: list[Event]) -> None:
+        if not group:
+            return
+        group, start, duration = self._timed(group)
+        told = [modules.told(event) for event in group]
+        columns, threads = self._modules, self._threads
+        columns["start"].add(start)
+        columns["duration"].add(duration)
+        self._put(columns["name"], [self._told[one] for one in told])
+        self._put(columns["kind"], [kind for kind, _ in told])
+        self._put(columns["key"], [-1] * len(group))
+        self._put(columns["thread"], [threads[event.pid, event.tid] for event in group])
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -176,10 +207,11 @@ class _Columns:
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
-        host, device = _in_host_order(self._host), _in_device_order(self._device)
+        host, device = Host(**_in_host_order(self._host)), _in_device_order(self._device)
+        told = Modules(**_in_host_order(self._modules))
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
-        for rows in (host, device):
+        for rows in (host, device, told):
             rows.start.__isub__(origin)
         convs = self._read_convolutions(host)
         return Trace(
@@ -196,6 +228,8 @@ class _Columns:
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
+            modules=told,
+            modules_told=modules.texts(self._told),
         )
 
     def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
@@ -212,10 +246,10 @@ def _growing(rows: type[Rows]) -> dict[str, Growing]:
     return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
 
-def _in_host_order(growing: Mapping[str, Growing]) -> Host:
+def _in_host_order(growing: Mapping[str, Growing]) -> dict[str, NDArray[Any]]:
     columns = {name: column.taken() for name, column in growing.items()}
     keys = (-columns["duration"], columns["start"], columns["thread"])
-    return Host(**_ordered(columns, np.lexsort(keys)))
+    return _ordered(columns, np.lexsort(keys))
 
 
 def _in_device_order(growing: Mapping[str, Growing]) -> Device:

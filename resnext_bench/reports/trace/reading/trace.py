@@ -1,13 +1,14 @@
 """One trace in memory: columns of what ran on the host and on the device, in integer nanoseconds.
 
-Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped.
+Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped. What tells
+the module that ran stands apart from the rows of the host, which nothing of it can disturb.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,12 @@ class Kind(IntEnum):
     """Memcpy of any direction."""
     FILL = 5
     """Memset."""
+    MODULE = 6
+    """A call of a module, as Python's profiler saw it: `nn.Module: Conv2d_3`."""
+    HIERARCHY = 7
+    """An operator that says which module of TorchScript it is in: `Module Hierarchy`."""
+    STACK = 8
+    """An operator that says which lines of Python called it: `Call stack`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ class Rows:
     start: Ns
     duration: Ns
     name: Ids
-    """Index into `Trace.names`."""
+    """Index into `Trace.names`; of modules into `Trace.modules_told`."""
     kind: NDArray[np.int8]
     key: Ns
     """Number that a kernel shares with the call that launched it (`correlation`); of an operator
@@ -68,6 +75,9 @@ class Host(Rows):
     """Sequence number of autograd; -1: none."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
+    forward_thread: NDArray[np.int16]
+    """Of a backward operator the thread of its forward, as autograd counts threads (from 1); 0: it
+    is a forward operator; -1: not told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +88,14 @@ class Device(Rows):
     stream: Ns
     external: Ns
     """`External id`, which a row may share with an operator; -1: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modules(Rows):
+    """What tells which module ran when, by thread and start, parents first."""
+
+    thread: Ids
+    """Index into `Trace.threads`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +121,22 @@ class Trace:
     categories: Mapping[str, int]
     """Rows of each category, those that are dropped included."""
     warnings: tuple[str, ...]
+    modules: Modules = field(default_factory=lambda: NO_MODULES)
+    """Empty where the trace tells none, or was read without."""
+    modules_told: tuple[str, ...] = ()
+    """What `Modules.name` is an index into: names of calls, hierarchies, stacks."""
 
     @property
     def on_device(self) -> bool:
         """Whether anything ran on a GPU."""
         return len(self.device) > 0
+
+
+NO_MODULES: Final = Modules(
+    start=np.empty(0, np.int64),
+    duration=np.empty(0, np.int64),
+    name=np.empty(0, np.int32),
+    kind=np.empty(0, np.int8),
+    key=np.empty(0, np.int64),
+    thread=np.empty(0, np.int32),
+)

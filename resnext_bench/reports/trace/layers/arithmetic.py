@@ -1,0 +1,210 @@
+"""FLOP and bytes of each module, and how much of its time is of kernels that they do not cover."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.kernels.device_work import CLASSES
+from resnext_bench.reports.trace.layers.known import NOTHING, Known, of_network, trained
+from resnext_bench.reports.trace.layers.places import Places, Source
+from resnext_bench.reports.trace.layers.recorded import Recorded, recorded
+from resnext_bench.reports.trace.layers.sums import CallCounts, summed
+from resnext_bench.reports.trace.layers.tree import Tree
+from resnext_bench.reports.trace.layers.work import Placed, origins
+from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class
+from resnext_bench.reports.trace.reading.trace import Ids, Ns
+
+MODEL: Final = "model"
+SHAPES: Final = "shapes"
+NONE: Final = "none"
+_GRADIENTS: Final = tuple(
+    CLASSES.index(one) for one in (Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD)
+)
+_COLUMNS: Final = (
+    "forward_flop",
+    "backward_flop",
+    "bytes",
+    "eligible_ns",
+    "uncounted_ns",
+    "unsized_ns",
+)
+
+
+class Amounts(TypedDict):
+    """What a module computes and moves, as fields of a row."""
+
+    forward_flop: int | None
+    backward_flop: int | None
+    uncounted_ns: int
+    bytes: int | None
+
+
+class Rates(TypedDict):
+    """How fast, likewise."""
+
+    tflops: float | None
+    gb_per_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arithmetic:
+    """Columns with a row for each module, without the modules below it."""
+
+    source: str
+    """Where FLOP are from."""
+    forward_flop: Ns
+    backward_flop: Ns
+    """What is computed again included."""
+    bytes: Ns
+    eligible_ns: Ns
+    """Time of convolutions, products and attention."""
+    uncounted_ns: Ns
+    """Of that the time of those whose FLOP are not known."""
+    unsized_ns: Ns
+    """Time of all kernels whose bytes are not known."""
+    shapes: Mapping[int, Mapping[int, int]]
+    """Of each module the FLOP of each shape, an index into `labels` and `dtypes`."""
+    labels: tuple[str, ...]
+    dtypes: tuple[str, ...]
+
+    def with_below(self, tree: Tree) -> "Arithmetic":
+        """Return the same with all modules below each."""
+        shapes = {node: dict(own) for node, own in self.shapes.items()}
+        for node in range(len(tree) - 1, -1, -1):
+            above = int(tree.above[node])
+            if above >= 0 and node in shapes:
+                into = shapes.setdefault(above, {})
+                for what, flop in shapes[node].items():
+                    into[what] = into.get(what, 0) + flop
+        return replace(
+            self,
+            shapes=shapes,
+            **{name: tree.summed(getattr(self, name)) for name in _COLUMNS},
+        )
+
+    def main_shape(self, node: int) -> tuple[str, str]:
+        """Return the shape with most FLOP and its type, both empty where none is recorded."""
+        own = self.shapes.get(node)
+        if not own:
+            return "", ""
+        what = max(own, key=lambda one: (own[one], -one))
+        return self.labels[what], self.dtypes[what]
+
+    def amounts(self, node: int) -> Amounts:
+        """Return FLOP and bytes, None where nothing, or of bytes not all, is known."""
+        uncounted, eligible = int(self.uncounted_ns[node]), int(self.eligible_ns[node])
+        counted = self.source != NONE and (uncounted < eligible or not uncounted)
+        sized = not self.unsized_ns[node] and self.bytes[node] > 0
+        return Amounts(
+            forward_flop=int(self.forward_flop[node]) if counted else None,
+            backward_flop=int(self.backward_flop[node]) if counted else None,
+            uncounted_ns=uncounted,
+            bytes=int(self.bytes[node]) if sized else None,
+        )
+
+    def rates(self, node: int, time: int) -> Rates:
+        """Return 10^12 FLOP/s and 10^9 bytes/s over a time in ns, where all of them are known."""
+        flop = int(self.forward_flop[node] + self.backward_flop[node])
+        moved = self.amounts(node)["bytes"]
+        counted = flop and not self.uncounted_ns[node] and time
+        return Rates(
+            tflops=flop / time / 1e3 if counted else None,
+            gb_per_s=moved / time if moved and time else None,
+        )
+
+
+def arithmetic(
+    analysis: Analysis, places: Places, put: Placed, calls: CallCounts, backward: Ns
+) -> Arithmetic:
+    """Find it: of a network of ours by its layers' names, of others by recorded shapes.
+
+    `backward`: time of each module's own backward, what is computed again included.
+    """
+    trace, work, count = analysis.trace, analysis.work, len(places.tree)
+    told = recorded(trace, analysis.links)
+    call = told.of_host[origins(analysis, work.itself)]
+    times = _times(told, call, work.cls)
+    counted, sized = (np.append((one >= 0) & (times > 0), False) for one in (told.flop, told.bytes))
+    eligible = work.of(*ELIGIBLE)
+    inside = put.module >= 0
+
+    def time(which: NDArray[np.bool_]) -> Ns:
+        return summed(put.module[which & inside], work.duration[which & inside], count)
+
+    flop, shapes = _by_shapes(analysis, places, told, times)
+    found = Arithmetic(
+        source=SHAPES if counted.any() else NONE,
+        forward_flop=flop[0],
+        backward_flop=flop[1],
+        bytes=flop[2],
+        shapes=shapes,
+        eligible_ns=time(eligible),
+        uncounted_ns=time(eligible & ~counted[call]),
+        unsized_ns=time(~sized[call]),
+        labels=told.labels,
+        dtypes=told.dtypes,
+    )
+    ours = trained(trace.header) if places.source is Source.LABELS else None
+    network = of_network(ours) if ours else None
+    return found if network is None else _by_network(found, places.tree, network, calls, backward)
+
+
+def _times(told: Recorded, call: Ids, cls: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Return how many directions each call computes; where it is not told its kernels tell it."""
+    has = np.zeros((len(_GRADIENTS), len(told.row) + 1), dtype=bool)
+    for at, one in enumerate(_GRADIENTS):
+        has[at, call[cls == one]] = True
+    by_kernels = np.where(has[2, :-1], -1, has[0, :-1].astype(np.int64) + has[1, :-1])
+    return np.where(told.times >= 0, told.times, by_kernels)
+
+
+def _by_shapes(
+    analysis: Analysis, places: Places, told: Recorded, times: NDArray[np.int64]
+) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[int, int]]]:
+    """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape."""
+    steps, count = analysis.steps, len(places.tree)
+    module = places.at[told.row]
+    used = (module >= 0) & np.append(steps.used, False)[steps.of_host[told.row]] & (times > 0)
+    counted, sized = used & (told.flop >= 0), used & (told.bytes >= 0)
+    back = places.node[told.row] >= 0
+
+    def flop(which: NDArray[np.bool_]) -> Ns:
+        return summed(module[which], (told.flop * times)[which], count)
+
+    shapes: dict[int, dict[int, int]] = {}
+    pairs = np.stack([module[used], told.what[used]], axis=1)
+    distinct, at = np.unique(pairs, axis=0, return_inverse=True)
+    amounts = summed(at.reshape(-1), np.maximum(told.flop * times, 0)[used], len(distinct))
+    for (one, what), amount in zip(distinct.tolist(), amounts.tolist(), strict=True):
+        shapes.setdefault(one, {})[what] = amount
+    moved = summed(module[sized], (told.bytes * times)[sized], count)
+    return (flop(counted & ~back), flop(counted & back), moved), shapes
+
+
+def _by_network(
+    found: Arithmetic, tree: Tree, network: Mapping[str, Known], calls: CallCounts, backward: Ns
+) -> Arithmetic:
+    """Return the same with FLOP and bytes of the network's layers in the place of recorded ones.
+
+    Layers that are no module, such as an addition, are a part of the module that they are in.
+    """
+    modules = {".".join(tree.path(node)): node for node in range(len(tree))}
+    known: dict[int, Known] = {}
+    for name, layer in network.items():
+        node = modules.get(name, modules.get(name.rpartition(".")[0]))
+        if node is not None:
+            known[node] = known.get(node, NOTHING) + layer
+    columns = {name: getattr(found, name).copy() for name in _COLUMNS}
+    for node, one in known.items():
+        times, again = int(calls.forward[node]), int(calls.again[node])
+        back = times if backward[node] else 0
+        columns["forward_flop"][node] = times * one.forward_flop
+        columns["backward_flop"][node] = back * one.backward_flop + again * one.forward_flop
+        moved = (times + again) * one.forward_bytes + back * one.backward_bytes
+        columns["bytes"][node] = moved
+        columns["uncounted_ns"][node] = columns["unsized_ns"][node] = 0
+    return replace(found, source=MODEL, **columns)

@@ -1,0 +1,81 @@
+"""A row of the report for each module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from resnext_bench.reports.schema.trace_layers import LayerRow
+from resnext_bench.reports.trace.kernels.tables import share
+from resnext_bench.reports.trace.layers.arithmetic import Arithmetic
+from resnext_bench.reports.trace.layers.places import Places
+from resnext_bench.reports.trace.layers.sums import CallCounts, Sums, classes_of
+from resnext_bench.resnext.devices import Device, recognised
+from resnext_bench.resnext.traffic import Dtype
+
+_TYPES: Final[Mapping[str, Dtype]] = {"fp32": "fp32", "bf16": "bf16", "fp16": "fp16"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """All that rows are made of."""
+
+    places: Places
+    own: Sums
+    total: Sums
+    calls: CallCounts
+    arithmetic: Arithmetic
+    on: str
+    """Name of the device."""
+    step_ns: int
+
+    def all(self) -> list[LayerRow]:
+        """Return a row for each module, in the order of `Tree.in_order`."""
+        tree, calls = self.places.tree, self.places.calls
+        first = np.full(len(tree), np.iinfo(np.int64).max)
+        known = calls.module >= 0
+        np.minimum.at(first, calls.module[known], calls.start[known])
+        order = tree.in_order(first)
+        number = {node: at for at, node in enumerate(order)}
+        figures = self.arithmetic.with_below(tree)
+        device = recognised(self.on)
+        return [self._row(node, number, figures, device) for node in order]
+
+    def _row(
+        self, node: int, number: Mapping[int, int], figures: Arithmetic, device: Device | None
+    ) -> LayerRow:
+        tree, counts, total = self.places.tree, self.places.counts_calls, self.total
+        path, above, time = tree.path(node), int(tree.above[node]), int(total.total[node])
+        shape, dtype = figures.main_shape(node)
+        return LayerRow(
+            name=self.places.name(node),
+            part=path[-1],
+            type=tree.kind[node],
+            depth=len(path),
+            above=number[above] if above >= 0 else None,
+            calls=int(self.calls.forward[node]) if counts else None,
+            calls_again=int(self.calls.again[node]) if counts else None,
+            total_ns=time,
+            own_ns=int(self.own.total[node]),
+            forward_ns=int(total.forward[node]),
+            backward_ns=int(total.backward[node]),
+            again_ns=int(total.again[node]),
+            share=share(time, self.step_ns),
+            idle_ns=int(total.idle[node]),
+            shape=shape,
+            shapes=len(figures.shapes.get(node, {})),
+            dtype=dtype,
+            **figures.amounts(node),
+            **figures.rates(node, time),
+            roof_tflops=self._roof(device, node, dtype),
+            roof_gb_per_s=device.gb_per_s if device else None,
+            classes=classes_of(total.classes[node]),
+        )
+
+    def _roof(self, device: Device | None, node: int, dtype: str) -> float | None:
+        """Return what a device computes at most; fp32 may have been TF32, on tensor cores."""
+        if device is None or dtype not in _TYPES:
+            return None
+        cores = 2 * self.total.on_cores[node] > self.total.eligible[node]
+        return device.tflops.get("tf32" if cores and dtype == "fp32" else _TYPES[dtype])
