@@ -55,10 +55,12 @@ class LayerRow(msgspec.Struct, frozen=True, kw_only=True):
     uncounted_ns: int
     """Time of convolutions, products and attention whose FLOP are not known."""
     bytes: int | None
-    """That must move if each kernel reads its operands and writes its results once; None where not
-    all of it is known."""
+    """That must move if each kernel reads its operands and writes its results once; None where
+    nothing of it is known."""
+    unsized_ns: int
+    """Time of kernels whose bytes are not known."""
     tflops: float | None
-    """10^12 FLOP/s: its FLOP over all of its time; None where some are unknown."""
+    """10^12 FLOP/s: the FLOP that are known over all of its time."""
     gb_per_s: float | None
     """10^9 bytes/s, likewise."""
     roof_tflops: float | None

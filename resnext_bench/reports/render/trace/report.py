@@ -8,6 +8,8 @@ import numpy as np
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
 from resnext_bench.reports.render.trace import tables
+from resnext_bench.reports.render.trace.layer_rows import Chosen
+from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -15,8 +17,8 @@ FEWEST_OF_HALF = 8
 """Fewest steps with a middle half that is worth showing."""
 
 
-def sections(report: TraceReport, top: int) -> Iterator[Section]:
-    """Yield one report, with each table cut after `top` rows."""
+def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Iterator[Section]:
+    """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes:
@@ -26,6 +28,7 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
         yield tables.kernels(report, top)
     if report.convs:
         yield tables.convs(report, top)
+    yield from layers(report, top, chosen or Chosen())
     if report.layout.rows:
         yield tables.layout(report, top)
     yield from warnings(report.warnings)

@@ -11,7 +11,7 @@ from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.kernels.device_work import CLASSES
 from resnext_bench.reports.trace.layers.known import NOTHING, Known, of_network, trained
 from resnext_bench.reports.trace.layers.places import Places, Source
-from resnext_bench.reports.trace.layers.recorded import Recorded, recorded
+from resnext_bench.reports.trace.layers.recorded import Recorded, Shape, recorded
 from resnext_bench.reports.trace.layers.sums import CallCounts, summed
 from resnext_bench.reports.trace.layers.tree import Tree
 from resnext_bench.reports.trace.layers.work import Placed, origins
@@ -41,6 +41,7 @@ class Amounts(TypedDict):
     backward_flop: int | None
     uncounted_ns: int
     bytes: int | None
+    unsized_ns: int
 
 
 class Rates(TypedDict):
@@ -66,10 +67,8 @@ class Arithmetic:
     """Of that the time of those whose FLOP are not known."""
     unsized_ns: Ns
     """Time of all kernels whose bytes are not known."""
-    shapes: Mapping[int, Mapping[int, int]]
-    """Of each module the FLOP of each shape, an index into `labels` and `dtypes`."""
-    labels: tuple[str, ...]
-    dtypes: tuple[str, ...]
+    shapes: Mapping[int, Mapping[Shape, int]]
+    """Of each module the FLOP of each shape."""
 
     def with_below(self, tree: Tree) -> "Arithmetic":
         """Return the same with all modules below each."""
@@ -91,28 +90,26 @@ class Arithmetic:
         own = self.shapes.get(node)
         if not own:
             return "", ""
-        what = max(own, key=lambda one: (own[one], -one))
-        return self.labels[what], self.dtypes[what]
+        return max(own, key=lambda one: (own[one], one))
 
     def amounts(self, node: int) -> Amounts:
-        """Return FLOP and bytes, None where nothing, or of bytes not all, is known."""
+        """Return FLOP and bytes, None where nothing of them is known."""
         uncounted, eligible = int(self.uncounted_ns[node]), int(self.eligible_ns[node])
         counted = self.source != NONE and (uncounted < eligible or not uncounted)
-        sized = not self.unsized_ns[node] and self.bytes[node] > 0
         return Amounts(
             forward_flop=int(self.forward_flop[node]) if counted else None,
             backward_flop=int(self.backward_flop[node]) if counted else None,
             uncounted_ns=uncounted,
-            bytes=int(self.bytes[node]) if sized else None,
+            bytes=int(self.bytes[node]) or None,
+            unsized_ns=int(self.unsized_ns[node]),
         )
 
     def rates(self, node: int, time: int) -> Rates:
-        """Return 10^12 FLOP/s and 10^9 bytes/s over a time in ns, where all of them are known."""
+        """Return 10^12 FLOP/s and 10^9 bytes/s over a time in ns, of those that are known."""
         flop = int(self.forward_flop[node] + self.backward_flop[node])
-        moved = self.amounts(node)["bytes"]
-        counted = flop and not self.uncounted_ns[node] and time
+        moved = int(self.bytes[node])
         return Rates(
-            tflops=flop / time / 1e3 if counted else None,
+            tflops=flop / time / 1e3 if flop and time else None,
             gb_per_s=moved / time if moved and time else None,
         )
 
@@ -145,8 +142,6 @@ def arithmetic(
         eligible_ns=time(eligible),
         uncounted_ns=time(eligible & ~counted[call]),
         unsized_ns=time(~sized[call]),
-        labels=told.labels,
-        dtypes=told.dtypes,
     )
     ours = trained(trace.header) if places.source is Source.LABELS else None
     network = of_network(ours) if ours else None
@@ -164,7 +159,7 @@ def _times(told: Recorded, call: Ids, cls: NDArray[np.int8]) -> NDArray[np.int64
 
 def _by_shapes(
     analysis: Analysis, places: Places, told: Recorded, times: NDArray[np.int64]
-) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[int, int]]]:
+) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, int]]]:
     """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape."""
     steps, count = analysis.steps, len(places.tree)
     module = places.at[told.row]
@@ -175,12 +170,13 @@ def _by_shapes(
     def flop(which: NDArray[np.bool_]) -> Ns:
         return summed(module[which], (told.flop * times)[which], count)
 
-    shapes: dict[int, dict[int, int]] = {}
+    shapes: dict[int, dict[Shape, int]] = {}
     pairs = np.stack([module[used], told.what[used]], axis=1)
     distinct, at = np.unique(pairs, axis=0, return_inverse=True)
     amounts = summed(at.reshape(-1), np.maximum(told.flop * times, 0)[used], len(distinct))
     for (one, what), amount in zip(distinct.tolist(), amounts.tolist(), strict=True):
-        shapes.setdefault(one, {})[what] = amount
+        own, shape = shapes.setdefault(one, {}), told.shapes[what]
+        own[shape] = own.get(shape, 0) + amount
     moved = summed(module[sized], (told.bytes * times)[sized], count)
     return (flop(counted & ~back), flop(counted & back), moved), shapes
 

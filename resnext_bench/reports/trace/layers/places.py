@@ -6,6 +6,7 @@ module computes again during the backward pass, as activation checkpointing has 
 the module within a row of autograd: it counts as a part of that module's backward.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -83,8 +84,22 @@ class Places:
 
     def name(self, module: int) -> str:
         """Return the path of a module, of instances with ` > ` between them."""
-        between = " > " if self.source is Source.PYTHON else "."
+        between = " > " if self.source in (Source.PYTHON, Source.STACKS) else "."
         return between.join(self.tree.path(module))
+
+    def short(self, modules: Ids) -> Sequence[str]:
+        """Return names of modules that are as short as they can be told apart; "" for -1.
+
+        The name of an instance is its own, unless several modules call it.
+        """
+        if self.source is not Source.PYTHON:
+            return self.names(modules).tolist()  # type: ignore[no-any-return]
+        counts = Counter(self.tree.part)
+        found = [
+            part if counts[part] == 1 else self.name(module)
+            for module, part in enumerate(self.tree.part)
+        ]
+        return np.array([*found, ""], dtype=object)[modules].tolist()  # type: ignore[no-any-return]
 
     def names(self, modules: Ids) -> NDArray[np.object_]:
         """Return the paths of modules; "" for -1."""

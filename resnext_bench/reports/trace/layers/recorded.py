@@ -16,6 +16,9 @@ from resnext_bench.reports.trace.time.nest import topmost
 _BYTES: Final = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2}
 UNKNOWN: Final = -1
 
+Shape = tuple[str, str]
+"""Sizes in words, and the type of the numbers."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recorded:
@@ -30,9 +33,8 @@ class Recorded:
     times: NDArray[np.int8]
     """Directions that the call computes: one forward, one or two gradients; -1: not told."""
     what: Ids
-    """Index into `labels` and `dtypes`."""
-    labels: tuple[str, ...]
-    dtypes: tuple[str, ...]
+    """Index into `shapes`."""
+    shapes: tuple[Shape, ...]
     of_host: Ids
     """For each row of the host, and -1 behind them, the call that it is a part of; -1: none."""
 
@@ -55,8 +57,7 @@ def recorded(trace: Trace, links: Links) -> Recorded:
         bytes=amounts[what, 1],
         times=np.where(back[host.name[row]] > 0, amounts[what, 2], 1).astype(np.int8),
         what=what,
-        labels=tuple(label(one) for one in trace.convs),
-        dtypes=tuple(one.dtype for one in trace.convs),
+        shapes=tuple((label(one), one.dtype) for one in trace.convs),
         of_host=np.append(of_host[top], np.int32(-1)),
     )
 
