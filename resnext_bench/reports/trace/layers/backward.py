@@ -63,7 +63,8 @@ def matched(trace: Trace, nodes: NDArray[np.bool_]) -> list[Matched]:
     found = []
     for told in np.unique(host.forward_thread[back]):
         rows = back[host.forward_thread[back] == told]
-        found.append(Matched(rows=rows, forward=_forward(trace, rows, made)))
+        if forward := _forward(trace, rows, made):
+            found.append(Matched(rows=rows, forward=forward))
     return found
 
 

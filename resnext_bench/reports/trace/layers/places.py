@@ -87,19 +87,19 @@ class Places:
         between = " > " if self.source in (Source.PYTHON, Source.STACKS) else "."
         return between.join(self.tree.path(module))
 
-    def short(self, modules: Ids) -> Sequence[str]:
+    def short(self, modules: Ids) -> NDArray[np.object_]:
         """Return names of modules that are as short as they can be told apart; "" for -1.
 
         The name of an instance is its own, unless several modules call it.
         """
         if self.source is not Source.PYTHON:
-            return self.names(modules).tolist()  # type: ignore[no-any-return]
+            return self.names(modules)
         counts = Counter(self.tree.part)
         found = [
             part if counts[part] == 1 else self.name(module)
             for module, part in enumerate(self.tree.part)
         ]
-        return np.array([*found, ""], dtype=object)[modules].tolist()  # type: ignore[no-any-return]
+        return np.array([*found, ""], dtype=object)[modules]
 
     def names(self, modules: Ids) -> NDArray[np.object_]:
         """Return the paths of modules; "" for -1."""

@@ -124,14 +124,19 @@ class _Columns:
 
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
-        args = [event.args for event in group]
         self._common(self._host, kind, group, start, duration)
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
+        if kind is Kind.LAUNCH:  # calls of the runtime are no operators
+            for name in ("sequence", "conv", "forward_thread"):
+                column = self._host[name]
+                column.add(np.full(len(group), -1, dtype=column.dtype))
+            return
+        args = [event.args for event in group]
         self._put(self._host["sequence"], [one.sequence for one in args])
+        self._put(self._host["forward_thread"], [one.forward_thread for one in args])
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
-        self._put(self._host["forward_thread"], [one.forward_thread for one in args])
         if kind is Kind.OPERATOR and self._layers:
             self._add_modules(modules.placed(group))
 
