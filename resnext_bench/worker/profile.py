@@ -1,9 +1,9 @@
 """The profiled pass: a few more steps of the same loop, after the timed ones and never among them.
 
 Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them are the
-parts that the table shows (`## forward ##`, ...) and each module with its name in the model, so that
-a reader of the trace can see where an operation belongs. Beside its events the trace says what was
-trained, so that its reader knows the arithmetic of networks that are ours.
+parts that the table shows (`## forward ##`, ...) and each module with its name in the model, so
+that a reader of the trace can see where an operation belongs. Beside its events the trace says what
+was trained, so that its reader knows the arithmetic of networks that are ours.
 """
 
 import os
@@ -233,9 +233,7 @@ def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
             handle.remove()
 
 
-def _modules(
-    module: nn.Module, name: str, seen: set[nn.Module]
-) -> Iterator[tuple[str, nn.Module]]:
+def _modules(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
     """List modules below this one, each once, except those that hooks would break or slow down.
 
     TorchScript's modules refuse hooks; a hook in a compiled module is compiled as well. The model

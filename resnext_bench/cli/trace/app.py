@@ -66,8 +66,8 @@ def report(
     """Where each step goes: compute, exposed communication, exposed copies, idle and why.
 
     Then kernels by class, by name, convolutions by shape and direction, modules of the model,
-    and who pays for layout transforms. On a CPU operators by their own time. Times are exact; docs/traces.md
-    says what each of them means.
+    and who pays for layout transforms. On a CPU operators by their own time. Times are exact;
+    docs/traces.md says what each of them means.
     """
     from resnext_bench.cli.trace.report import report_command
     from resnext_bench.reports.render.trace.layer_rows import Chosen

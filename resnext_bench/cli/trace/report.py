@@ -73,9 +73,7 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     show_sections((Line(text=""), *told, *rest), form)
 
 
-def read_reports(
-    files: Sequence[TraceFile], *, whole: bool, layers: bool = True
-) -> RanksReport:
+def read_reports(files: Sequence[TraceFile], *, whole: bool, layers: bool = True) -> RanksReport:
     """Report on all files; one that cannot be read is a warning if another can.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with

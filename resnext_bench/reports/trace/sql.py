@@ -207,4 +207,3 @@ def _known(values: NDArray[Any]) -> NDArray[Any]:
 def _name_of(trace: Trace, row: Ids) -> NDArray[Any]:
     """Names of rows of the host; empty where there is none."""
     return _words([*trace.names, ""])[np.append(trace.host.name, np.int32(-1))[row]]
-

@@ -238,9 +238,9 @@ def _at_least(unknown_ns: int) -> str:
 
 def _number(value: float) -> str:
     """Return a number with three digits, or all that stand before its point."""
-    if value >= 100:  # noqa: PLR2004  (digits)
+    if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004  (digits)
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _shape(one: Shown) -> str:
@@ -273,13 +273,13 @@ def _explained(found: Layers, shown: Sequence[Shown]) -> Iterator[str]:
     if told := _SOURCES.get(found.source):
         yield told
     if any(one.again_ns for one in shown):
-        yield "again: forward work of activation checkpoints that backward computes again, a part of it"
+        yield "again: what backward computes again of the forward pass (activation checkpoints)"
     if found.flop_from == "none":
         yield "FLOP: not recorded: profile with record_shapes=True"
     elif any(one.uncounted_ns and one.flop for one in shown):
         yield "≥: of some of its kernels the trace does not record shapes"
     if found.shared:
-        names = ", ".join(found.shared[:3]) + (", ..." if len(found.shared) > 3 else "")  # noqa: PLR2004
+        names = ", ".join(found.shared[:3]) + (", ..." if len(found.shared) > 3 else "")
         yield f"called by several modules, with a row in each: {names}"
     if found.compiled:
-        yield "parts of the model are compiled: modules in them are fused, and one row has all of it"
+        yield "parts of the model are compiled: a row has all of one, as its modules are fused"

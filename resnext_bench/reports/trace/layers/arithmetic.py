@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +79,10 @@ class Arithmetic:
                 into = shapes.setdefault(above, {})
                 for what, flop in shapes[node].items():
                     into[what] = into.get(what, 0) + flop
-        return replace(
-            self,
-            shapes=shapes,
-            **{name: tree.summed(getattr(self, name)) for name in _COLUMNS},
-        )
+        return self._with(shapes=shapes, **{n: tree.summed(getattr(self, n)) for n in _COLUMNS})
+
+    def _with(self, **columns: Any) -> "Arithmetic":
+        return replace(self, **columns)
 
     def main_shape(self, node: int) -> tuple[str, str]:
         """Return the shape with most FLOP and its type, both empty where none is recorded."""

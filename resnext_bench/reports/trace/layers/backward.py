@@ -40,10 +40,10 @@ class Matched:
 
 def is_node(trace: Trace) -> NDArray[np.bool_]:
     """Return for each row of the host whether autograd runs a node of its graph in it."""
-    named = of_names(trace.names, lambda name: 1 if _ENGINE.match(name) else None)
-    return (trace.host.forward_thread > 0) | (
-        (named[trace.host.name] > 0) & (trace.host.kind != Kind.LAUNCH)
-    )
+    host = trace.host
+    named = of_names(trace.names, lambda name: 1 if _ENGINE.match(name) else None)[host.name] > 0
+    nodes: NDArray[np.bool_] = (host.forward_thread > 0) | (named & (host.kind != Kind.LAUNCH))
+    return nodes
 
 
 def enclosing(own: NDArray[np.bool_], parent: Ids) -> Ids:
@@ -69,8 +69,7 @@ def matched(trace: Trace, nodes: NDArray[np.bool_]) -> list[Matched]:
 
 
 def _forward(trace: Trace, rows: NDArray[np.intp], made: NDArray[np.intp]) -> tuple[Ids, ...]:
-    """Return the operators by each of the threads that fit best; by all that fit, if none is told.
-    """
+    """Return the operators by each thread that fits best; where none is told, by all that fit."""
     host = trace.host
     fits: list[tuple[int, Ids]] = []
     for thread in np.unique(host.thread[made]):

@@ -28,9 +28,7 @@ def by_labels(tree: Growing, names: Sequence[str]) -> list[int]:
     return [tree.along(end) for end in ends]
 
 
-def by_paths(
-    tree: Growing, told: Sequence[Steps], again: Sequence[bool]
-) -> list[int]:
+def by_paths(tree: Growing, told: Sequence[Steps], again: Sequence[bool]) -> list[int]:
     """Return the module at the end of each path; what is computed again is looked for first.
 
     Such a path begins where the computation does, so that what is above must be known from others.
@@ -108,7 +106,7 @@ class Standing:
 
 def _nearest(tree: Growing, nodes: list[int], near: int) -> int:
     """Return the module that shares most of its path with another one; -1 of none, or of two."""
-    if len(nodes) < 2:  # noqa: PLR2004  (one or none)
+    if len(nodes) < 2:
         return nodes[0] if nodes else -1
     wanted = set(tree.lineage(near))
     shared = [len(wanted.intersection(tree.lineage(node))) for node in nodes]

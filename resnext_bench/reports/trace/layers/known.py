@@ -75,7 +75,9 @@ def of_network(told: Trained) -> Mapping[str, Known] | None:
     layout: Layout = "nhwc" if told.channels_last else "nchw"
     moved = traffic(layers, told.batch_size, dtype, layout)
     return {
-        layer.name: _known(layer, told.batch_size, own.forward, own.input_gradient + own.weight_gradient)
+        layer.name: _known(
+            layer, told.batch_size, own.forward, own.input_gradient + own.weight_gradient
+        )
         for layer, own in zip(layers, moved, strict=True)
     }
 

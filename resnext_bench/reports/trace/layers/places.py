@@ -219,7 +219,8 @@ class _Rows:
         node = np.maximum(self.node, 0)
         starts, ends = self.host.start[node], self.host.end[node]
         later = (start > starts) | ((start == starts) & (end <= ends))
-        return (self.around >= 0) & ((self.node < 0) | later)
+        found: NDArray[np.bool_] = (self.around >= 0) & ((self.node < 0) | later)
+        return found
 
     def places(self, module: Ids) -> tuple[Ids, Ids]:
         """Return the module of each row, and of each row of autograd its forward operator."""

@@ -91,7 +91,11 @@ def origins(analysis: Analysis, rows: NDArray[np.intp]) -> Ids:
 
 
 def _outside(
-    analysis: Analysis, places: Places, free: NDArray[np.intp], origin: Ids, backward: NDArray[np.bool_]
+    analysis: Analysis,
+    places: Places,
+    free: NDArray[np.intp],
+    origin: Ids,
+    backward: NDArray[np.bool_],
 ) -> NDArray[np.int8]:
     """Return what work is for that is in no module; what is asked first counts."""
     trace, work = analysis.trace, analysis.work

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,17 @@ class Modules(Rows):
     """Index into `Trace.threads`."""
 
 
+def _no_modules() -> Modules:
+    return Modules(
+        start=np.empty(0, np.int64),
+        duration=np.empty(0, np.int64),
+        name=np.empty(0, np.int32),
+        kind=np.empty(0, np.int8),
+        key=np.empty(0, np.int64),
+        thread=np.empty(0, np.int32),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trace:
     """What one file holds."""
@@ -121,7 +132,7 @@ class Trace:
     categories: Mapping[str, int]
     """Rows of each category, those that are dropped included."""
     warnings: tuple[str, ...]
-    modules: Modules = field(default_factory=lambda: NO_MODULES)
+    modules: Modules = field(default_factory=_no_modules)
     """Empty where the trace tells none, or was read without."""
     modules_told: tuple[str, ...] = ()
     """What `Modules.name` is an index into: names of calls, hierarchies, stacks."""
@@ -130,13 +141,3 @@ class Trace:
     def on_device(self) -> bool:
         """Whether anything ran on a GPU."""
         return len(self.device) > 0
-
-
-NO_MODULES: Final = Modules(
-    start=np.empty(0, np.int64),
-    duration=np.empty(0, np.int64),
-    name=np.empty(0, np.int32),
-    kind=np.empty(0, np.int8),
-    key=np.empty(0, np.int64),
-    thread=np.empty(0, np.int32),
-)

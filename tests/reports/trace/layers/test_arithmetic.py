@@ -73,7 +73,9 @@ def test_flop_of_a_network_of_ours_are_those_that_models_shows(model: str, tmp_p
         {TRAINED: told("alexnet")},
     ],
 )
-def test_other_networks_and_headers_are_none_of_ours(header: dict[str, Any], tmp_path: Path) -> None:
+def test_other_networks_and_headers_are_none_of_ours(
+    header: dict[str, Any], tmp_path: Path
+) -> None:
     """AlexNet does not take images of that size: whatever ran, it was something else."""
     known = trained(header)
     assert known is None or of_network(known) is None
@@ -88,7 +90,17 @@ def conv(groups: int = 1, dtype: str = "float") -> dict[str, Any]:
     return {
         "Input Dims": [[8, 64, 10, 10], [32, 64 // groups, 3, 3], [], [], [], [], [], [], []],
         "Input type": [dtype, dtype, "", "ScalarList", *["", "", "", "", ""]],
-        "Concrete Inputs": ["", "", "", "[2, 2]", "[1, 1]", "[1, 1]", "False", "[0, 0]", str(groups)],
+        "Concrete Inputs": [
+            "",
+            "",
+            "",
+            "[2, 2]",
+            "[1, 1]",
+            "[1, 1]",
+            "False",
+            "[0, 0]",
+            str(groups),
+        ],
     }
 
 
@@ -176,7 +188,9 @@ def test_what_a_layer_computes_again_counts_as_often(tmp_path: Path) -> None:
     """A layer of a network of ours under activation checkpoints."""
     made = Made(header={TRAINED: told("resnext14_32x4d")})
     made.row("user_annotation", "## conv1: Conv2d ##", 0, 10)
-    made.op("aten::conv2d", 1, 5, **{"Sequence number": 1, "Fwd thread id": 0}).kernel("k", 100, 1, 2)
+    made.op("aten::conv2d", 1, 5, **{"Sequence number": 1, "Fwd thread id": 0}).kernel(
+        "k", 100, 1, 2
+    )
     made.op("ConvolutionBackward0", 50, 40, BACKWARD, **{"Sequence number": 1, "Fwd thread id": 1})
     made.row("user_annotation", "## conv1: Conv2d ##", 60, 10, tid=BACKWARD)
     made.on_gpu("kernel", "k", 150, 2, made.launch(62, tid=BACKWARD))

@@ -34,7 +34,11 @@ def happen(model: Model, tree: list[object]) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(tree=st.lists(steps, min_size=1, max_size=4), source=st.sampled_from(SOURCES), back=st.integers(1, 5))
+@given(
+    tree=st.lists(steps, min_size=1, max_size=4),
+    source=st.sampled_from(SOURCES),
+    back=st.integers(1, 5),
+)
 def test_each_kernel_is_in_one_place(tree: list[object], source: Source, back: int) -> None:
     """Any modules within each other, called any number of times, forward and backward."""
     model = Model(source=source)
@@ -98,7 +102,9 @@ def test_a_number_that_stands_at_several_operators_is_that_of_the_last(tmp_path:
 def test_a_loss_is_in_no_module_and_its_backward_neither(tmp_path: Path) -> None:
     made = Made()
     called(made, "Net_0", 0, 10)
-    made.op("aten::mm", 1, 5, **{"Sequence number": 1, "Fwd thread id": 0}).kernel("gemm", 100, 7, 2)
+    made.op("aten::mm", 1, 5, **{"Sequence number": 1, "Fwd thread id": 0}).kernel(
+        "gemm", 100, 7, 2
+    )
     made.op("aten::nll_loss", 20, 5, **{"Sequence number": 2, "Fwd thread id": 0})
     made.kernel("nll_loss_forward", 120, 2, 21)
     for ts, number, node, us in ((40, 2, "NllLossBackward0", 3), (60, 1, "MmBackward0", 9)):

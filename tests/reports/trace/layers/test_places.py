@@ -18,10 +18,18 @@ from tests.reports.trace.layers.made_model import (
 from tests.reports.trace.made import BACKWARD, MAIN, Made
 
 
-def op(made: Made, name: str, ts: float, us: float, tid: int = MAIN, dur: float = 4, **told: Any) -> None:
+def op(
+    made: Made, name: str, ts: float, us: float, tid: int = MAIN, dur: float = 4, **told: Any
+) -> None:
     """An operator that launches a kernel of so many us."""
     made.op(name, ts, dur, tid, **told)
-    made.on_gpu("kernel", f"k{len(made.rows)}", 1000 + 100 * len(made.rows), us, made.launch(ts + 1, tid=tid))
+    made.on_gpu(
+        "kernel",
+        f"k{len(made.rows)}",
+        1000 + 100 * len(made.rows),
+        us,
+        made.launch(ts + 1, tid=tid),
+    )
 
 
 def seen(number: int, thread: int = 0) -> dict[str, int]:
@@ -111,7 +119,7 @@ def test_a_shared_module_computed_again_is_that_near_to_who_asks(tmp_path: Path)
 def test_a_thread_is_known_by_the_numbers_and_names_of_its_operators(tmp_path: Path) -> None:
     """Two threads use the same numbers; autograd names threads by numbers of its own."""
     made = Made()
-    for tid, module, kind, node in ((1, "A_0", "aten::mm", 5), (2, "B_0", "aten::relu", 9)):
+    for tid, module, kind in ((1, "A_0", "aten::mm"), (2, "B_0", "aten::relu")):
         called(made, module, 0, 50, tid)
         op(made, kind, 10, 1, tid, **seen(3))
     op(made, "ReluBackward0", 100, 4, BACKWARD, **seen(3, 9))
@@ -201,7 +209,13 @@ def test_stacks_of_old_profilers(tmp_path: Path) -> None:
     call = "torch/nn/modules/module.py(889): _call_impl"
     made = Made()
     for number in range(2):
-        frames = ["conv.py(395): forward", call, "net.py(7): forward", call, "train.py(9): <module>"]
+        frames = [
+            "conv.py(395): forward",
+            call,
+            "net.py(7): forward",
+            call,
+            "train.py(9): <module>",
+        ]
         args = {"Call stack": ";".join(frames), **seen(number)}
         made.row("Operator", "aten::conv2d", 20 * number, 10, args=args)
         made.kernel("k", 100 + 20 * number, 3, 20 * number + 2)
@@ -229,5 +243,8 @@ def test_rows_of_autograd(tmp_path: Path) -> None:
     for at, name in enumerate([*names, *others]):
         made.op(name, 10 * at, 5)
     trace = read(made.write(tmp_path))
-    told = {trace.names[name]: bool(one) for name, one in zip(trace.host.name, is_node(trace), strict=True)}
+    told = {
+        trace.names[name]: bool(one)
+        for name, one in zip(trace.host.name, is_node(trace), strict=True)
+    }
     assert told == dict.fromkeys(names, True) | dict.fromkeys(others, False)
