@@ -123,6 +123,8 @@ def arithmetic(
     trace, work, count = analysis.trace, analysis.work, len(places.tree)
     told = recorded(trace, analysis.links)
     call = told.of_host[origins(analysis, work.itself)]
+    if analysis.device is None:
+        call = np.where(call < 0, told.inside[work.itself], call)
     times = _times(told, call, work.cls)
     counted, sized = (np.append((one >= 0) & (times > 0), False) for one in (told.flop, told.bytes))
     eligible = work.of(*ELIGIBLE)

@@ -34,12 +34,22 @@ def by_paths(tree: Growing, told: Sequence[Steps], again: Sequence[bool]) -> lis
     Such a path begins where the computation does, so that what is above must be known from others.
     """
     found = [-1] * len(told)
+    told = _with_network(told)
     for late in (False, True):
         for number, (path, is_again) in enumerate(zip(told, again, strict=True)):
             if path and is_again == late:
                 above = _only(tree.named(path[0][0])) if late else None
                 found[number] = _follow(tree, path, above)
     return found
+
+
+def _with_network(told: Sequence[Steps]) -> Sequence[Steps]:
+    """Return the paths with the type of the network also where TorchScript leaves it out."""
+    networks = {path[0] for path in told if path and path[0][0].startswith("(")}
+    known = [one for one in networks if one[0] != paths.NETWORK]
+    if len(known) != 1:
+        return told
+    return [[*known, *path[1:]] if path[:1] == [(paths.NETWORK, "")] else path for path in told]
 
 
 def _follow(tree: Growing, path: Steps, above: int | None) -> int:

@@ -25,6 +25,10 @@ _STEP: Final = re.compile(r"([^.()]+)\(([^()]*)\)(?:::\w+)?")
 _TOP: Final = "TOP"
 _SELF: Final = "SELF"
 _UNKNOWN: Final = "UNKNOWN_TYPE"
+_DERIVED: Final = "::<backward op>"
+"""In a graph that TorchScript derives for backward no operator has a module."""
+NETWORK: Final = "(network)"
+"""The network itself, where its type is not told."""
 _CALLED: Final = "nn.Module: "
 _FRAME: Final = re.compile(r"(.*)\((\d+)\): (.+)")
 _MODULE_PY: Final = "torch/nn/modules/module.py"
@@ -60,10 +64,12 @@ def hierarchy(text: str) -> list[tuple[str, str]]:
     The network itself has no name and comes first, by its type in brackets.
     """
     found: list[tuple[str, str]] = []
+    if _DERIVED in text:
+        return found
     for name, kind in _STEP.findall(text):
         known = "" if kind == _UNKNOWN else kind
         if name.upper() == _TOP:
-            found = [(f"({known or 'network'})", known)]
+            found = [(f"({known})" if known else NETWORK, known)]
         elif name.upper() != _SELF and name not in _WRAPPERS:
             found.append((name, known))
     return found

@@ -37,6 +37,8 @@ class Recorded:
     shapes: tuple[Shape, ...]
     of_host: Ids
     """For each row of the host, and -1 behind them, the call that it is a part of; -1: none."""
+    inside: Ids
+    """For each row of the host that wraps calls (conv2d > convolution) one of them; -1: none."""
 
 
 def recorded(trace: Trace, links: Links) -> Recorded:
@@ -59,7 +61,20 @@ def recorded(trace: Trace, links: Links) -> Recorded:
         what=what,
         shapes=tuple((label(one), one.dtype) for one in trace.convs),
         of_host=np.append(of_host[top], np.int32(-1)),
+        inside=_wrapped(row, links.parent),
     )
+
+
+def _wrapped(row: Ids, parent: Ids) -> Ids:
+    """Return for each row of the host a call that lies in it; -1: none does."""
+    found = np.full(len(parent), -1, dtype=np.int32)
+    call, above = np.arange(len(row), dtype=np.int32), parent[row]
+    while (open_ := np.flatnonzero(above >= 0)).size:
+        call, above = call[open_], above[open_]
+        new = found[above] < 0
+        found[above[new]] = call[new]
+        call, above = call[new], parent[above[new]]
+    return found
 
 
 def _amounts(conv: Conv) -> tuple[int, int, int]:

@@ -200,3 +200,14 @@ def test_what_a_layer_computes_again_counts_as_often(tmp_path: Path) -> None:
     assert row.forward_flop == known.forward_flop
     assert row.backward_flop == known.backward_flop + known.forward_flop
     assert asdict(known)["forward_bytes"] > 0
+
+
+def test_wrappers_on_a_cpu_are_counted_with_what_they_wrap(tmp_path: Path) -> None:
+    """Each operator has its own time there; that of conv2d is what it costs to call convolution."""
+    made = Made()
+    called(made, "Conv2d_0", 0, 30)
+    made.op("aten::conv2d", 1, 20, **conv()).op("aten::convolution", 2, 15, **conv())
+    made.op("aten::mkldnn_convolution", 4, 10)
+    row = named(layers(made, tmp_path), "Conv2d_0")
+    assert (row.own_ns, row.uncounted_ns, row.unsized_ns) == (20_000, 0, 0)
+    assert row.tflops

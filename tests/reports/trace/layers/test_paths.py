@@ -55,6 +55,8 @@ def test_what_ddp_puts_before_names_goes_if_it_is_before_all(
             "TOP(ResNet).layer1(Sequential).0(Bottleneck)",
             [("(ResNet)", "ResNet"), ("layer1", "Sequential"), ("0", "Bottleneck")],
         ),
+        ("TOP()::<backward op>.::AD_sum_backward.", []),
+        ("TOP()::<forward op>.fc(Linear)::forward.", [("(network)", ""), ("fc", "Linear")]),
         ("TOP(UNKNOWN_TYPE)::forward.a(A)", [("(network)", ""), ("a", "A")]),
         ("", []),
         ("nothing of the kind", []),

@@ -248,3 +248,22 @@ def test_rows_of_autograd(tmp_path: Path) -> None:
         for name, one in zip(trace.host.name, is_node(trace), strict=True)
     }
     assert told == dict.fromkeys(names, True) | dict.fromkeys(others, False)
+
+
+def test_graphs_of_torchscript(tmp_path: Path) -> None:
+    """A part that is differentiated as a whole leaves out the type of the network."""
+    made = Made()
+    for at, (name, told) in enumerate(
+        (
+            ("aten::conv2d", "TOP(Net)::forward.stem(Conv2d)::forward."),
+            ("aten::linear", "TOP()::<forward op>.fc(Linear)::forward."),
+            ("aten::mm", "TOP()::<backward op>."),
+        )
+    ):
+        op(made, name, 10 * at, 1 + at, **{"Module Hierarchy": told})
+    found = layers(made, tmp_path)
+    assert {row.name: row.own_ns for row in found.rows if row.own_ns} == {
+        "(Net).stem": 1000,
+        "(Net).fc": 2000,
+    }
+    assert sum(outside(found).values()) == 3000
