@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.reports.schema.trace_layers import Layers
+from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 
 VERSION: Final = 1
 
@@ -72,6 +73,9 @@ class KernelRow(msgspec.Struct, frozen=True, kw_only=True):
     """One kernel (on a CPU one operator, by self time) in all used steps."""
 
     name: str
+    """As the trace has it."""
+    demangled: str | None = None
+    """As C++ writes it, where the trace has it mangled."""
     cls: str = msgspec.field(name="class")
     tensor_core: str
     """yes, no or unknown."""
@@ -123,10 +127,13 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     input_format: str
     weight_format: str
     direction: str
+    """forward, input gradient, weight gradient, backward (both, on a CPU) or undetermined."""
     kernel: str
     """The one that took most of the time."""
     kernels: int
-    """Distinct ones besides layout transforms."""
+    """Distinct ones, without layout transforms, fills and sums of a split k."""
+    algorithm: str
+    """Winograd or FFT, which need fewer FLOP than the direct one; empty for all others."""
     calls: int
     total_ns: int
     share: float
@@ -134,7 +141,10 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     median_ns: float
     """Of a call."""
     tflops: float | None
-    """10^12 FLOP/s of the median call, groups counted right; None where a size is not recorded."""
+    """10^12 FLOP/s of the median call, groups counted right, FLOP those of the direct algorithm;
+    None where a size is not recorded or the direction is undetermined."""
+    peak_tflops: float | None
+    """At most, by the device's data sheet, of this type; None where none is known."""
     layout_ns: int
     """Layout transforms that the call launched besides."""
 
@@ -200,6 +210,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     classes: list[ClassRow]
     kernels: list[KernelRow]
     convs: list[ConvRow]
+    products: list[ProductRow]
+    """Matrix products; empty where the trace has no shapes."""
+    attention: list[AttentionRow]
     layout: Layout
     tensor_cores: TensorCores | None
     """None on a CPU."""

@@ -15,6 +15,8 @@ from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.kernels.device_work import CORES, Work
 from resnext_bench.reports.trace.kernels.layout import layout
+from resnext_bench.reports.trace.kernels.peaks import peaks
+from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.layers.layers import layers_of
 from resnext_bench.reports.trace.layers.work import origins
@@ -36,14 +38,16 @@ def report(analysis: Analysis, *, layers: bool = True) -> TraceReport:
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
     module = analysis.places.of(origins(analysis, work.itself))
-    on = _name(trace, device)
     distributed = distributed_info(trace.header)
     told = _whole_number(distributed.get("rank"))
+    name = _name(trace, device)
+    most = peaks(name)
+    matrices = product_rows(trace, analysis.links, work, step_ns, most)
     return TraceReport(
         file=str(trace.path),
         size=trace.size,
         events=trace.events,
-        on=on,
+        on=name,
         device=device,
         rank=analysis.rank if told is None else told,
         world_size=_whole_number(distributed.get("world_size")),
@@ -53,11 +57,13 @@ def report(analysis: Analysis, *, layers: bool = True) -> TraceReport:
         steps=_steps(analysis),
         classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
-        convs=conv_rows(trace, work, calls, step_ns),
+        convs=conv_rows(trace, work, calls, step_ns, most),
+        products=matrices.products,
+        attention=matrices.attention,
         layout=layout(trace, work, calls, analysis.places.short(module), step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=_idle(analysis, step_ns),
-        layers=layers_of(analysis, on, step_ns) if layers else None,
+        layers=layers_of(analysis, most, step_ns) if layers else None,
         warnings=[*trace.warnings, *_warnings(analysis)],
     )
 

@@ -6,7 +6,7 @@ from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer
 from resnext_bench.lab.visit.pages.tables import introduced, table
 from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Code, Section, inline
-from resnext_bench.reports.trace.names.classes import kernel
+from resnext_bench.reports.trace.names.kernels import kernel
 
 _MOST = 110
 """Characters of a name; cuDNN's say most in their first words."""

@@ -238,6 +238,8 @@ def _at_least(unknown_ns: int) -> str:
 
 def _number(value: float) -> str:
     """Return a number with three digits, or all that stand before its point."""
+    if 0 < value < 0.005:
+        return "<0.01"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -8,22 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.kernels.device_work import CLASSES
+from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.layers.known import NOTHING, Known, of_network, trained
 from resnext_bench.reports.trace.layers.places import Places, Source
 from resnext_bench.reports.trace.layers.recorded import Recorded, Shape, recorded
 from resnext_bench.reports.trace.layers.sums import CallCounts, summed
 from resnext_bench.reports.trace.layers.tree import Tree
 from resnext_bench.reports.trace.layers.work import Placed, origins
-from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class
+from resnext_bench.reports.trace.names.classes import ELIGIBLE
+from resnext_bench.reports.trace.names.convs import Kind as Direction
 from resnext_bench.reports.trace.reading.trace import Ids, Ns
 
 MODEL: Final = "model"
 SHAPES: Final = "shapes"
 NONE: Final = "none"
-_GRADIENTS: Final = tuple(
-    CLASSES.index(one) for one in (Class.CONV_INPUT, Class.CONV_WEIGHT, Class.CONV_BACKWARD)
-)
+_TOLD: Final = tuple(DIRECTIONS.index(one) for one in (Direction.INPUT, Direction.WEIGHT))
+_OPEN: Final = tuple(DIRECTIONS.index(one) for one in (Direction.BACKWARD, Direction.UNDETERMINED))
 _COLUMNS: Final = (
     "forward_flop",
     "backward_flop",
@@ -32,6 +32,15 @@ _COLUMNS: Final = (
     "uncounted_ns",
     "unsized_ns",
 )
+
+
+Amount = tuple[int, int]
+"""FLOP, and those of them that are forward."""
+_NOTHING: Final = (0, 0)
+
+
+def _sum(one: Amount, other: Amount) -> Amount:
+    return one[0] + other[0], one[1] + other[1]
 
 
 class Amounts(TypedDict):
@@ -67,7 +76,7 @@ class Arithmetic:
     """Of that the time of those whose FLOP are not known."""
     unsized_ns: Ns
     """Time of all kernels whose bytes are not known."""
-    shapes: Mapping[int, Mapping[Shape, int]]
+    shapes: Mapping[int, Mapping[Shape, Amount]]
     """Of each module the FLOP of each shape."""
 
     def with_below(self, tree: Tree) -> "Arithmetic":
@@ -77,19 +86,22 @@ class Arithmetic:
             above = int(tree.above[node])
             if above >= 0 and node in shapes:
                 into = shapes.setdefault(above, {})
-                for what, flop in shapes[node].items():
-                    into[what] = into.get(what, 0) + flop
+                for what, amount in shapes[node].items():
+                    into[what] = _sum(into.get(what, _NOTHING), amount)
         return self._with(shapes=shapes, **{n: tree.summed(getattr(self, n)) for n in _COLUMNS})
 
     def _with(self, **columns: Any) -> "Arithmetic":
         return replace(self, **columns)
 
     def main_shape(self, node: int) -> tuple[str, str]:
-        """Return the shape with most FLOP and its type, both empty where none is recorded."""
+        """Return the shape with most FLOP and its type, both empty where none is recorded.
+
+        Of those with as many, as the products of a linear layer have, it is that of the forward.
+        """
         own = self.shapes.get(node)
         if not own:
             return "", ""
-        return max(own, key=lambda one: (own[one], one))
+        return max(own, key=lambda one: (*own[one], one))
 
     def amounts(self, node: int) -> Amounts:
         """Return FLOP and bytes, None where nothing of them is known."""
@@ -125,7 +137,7 @@ def arithmetic(
     call = told.of_host[origins(analysis, work.itself)]
     if analysis.device is None:
         call = np.where(call < 0, told.inside[work.itself], call)
-    times = _times(told, call, work.cls)
+    times = _times(told, call, work.direction)
     counted, sized = (np.append((one >= 0) & (times > 0), False) for one in (told.flop, told.bytes))
     eligible = work.of(*ELIGIBLE)
     inside = put.module >= 0
@@ -149,18 +161,22 @@ def arithmetic(
     return found if network is None else _by_network(found, places.tree, network, calls, backward)
 
 
-def _times(told: Recorded, call: Ids, cls: NDArray[np.int8]) -> NDArray[np.int64]:
+def _times(told: Recorded, call: Ids, direction: NDArray[np.int8]) -> NDArray[np.int64]:
     """Return how many directions each call computes; where it is not told its kernels tell it."""
-    has = np.zeros((len(_GRADIENTS), len(told.row) + 1), dtype=bool)
-    for at, one in enumerate(_GRADIENTS):
-        has[at, call[cls == one]] = True
-    by_kernels = np.where(has[2, :-1], -1, has[0, :-1].astype(np.int64) + has[1, :-1])
+
+    def has(*these: int) -> NDArray[np.bool_]:
+        found = np.zeros(len(told.row) + 1, dtype=bool)
+        found[call[np.isin(direction, these)]] = True
+        return found[:-1]
+
+    count = sum(has(one).astype(np.int64) for one in _TOLD)
+    by_kernels = np.where((count < len(_TOLD)) & has(*_OPEN), -1, count)
     return np.where(told.times >= 0, told.times, by_kernels)
 
 
 def _by_shapes(
     analysis: Analysis, places: Places, told: Recorded, times: NDArray[np.int64]
-) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, int]]]:
+) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, Amount]]]:
     """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape."""
     steps, count = analysis.steps, len(places.tree)
     module = places.at[told.row]
@@ -171,13 +187,13 @@ def _by_shapes(
     def flop(which: NDArray[np.bool_]) -> Ns:
         return summed(module[which], (told.flop * times)[which], count)
 
-    shapes: dict[int, dict[Shape, int]] = {}
-    pairs = np.stack([module[used], told.what[used]], axis=1)
-    distinct, at = np.unique(pairs, axis=0, return_inverse=True)
+    shapes: dict[int, dict[Shape, Amount]] = {}
+    keys = np.stack([module[used], told.what[used], back[used]], axis=1)
+    distinct, at = np.unique(keys, axis=0, return_inverse=True)
     amounts = summed(at.reshape(-1), np.maximum(told.flop * times, 0)[used], len(distinct))
-    for (one, what), amount in zip(distinct.tolist(), amounts.tolist(), strict=True):
+    for (one, what, is_back), amount in zip(distinct.tolist(), amounts.tolist(), strict=True):
         own, shape = shapes.setdefault(one, {}), told.shapes[what]
-        own[shape] = own.get(shape, 0) + amount
+        own[shape] = _sum(own.get(shape, _NOTHING), (amount, 0 if is_back else amount))
     moved = summed(module[sized], (told.bytes * times)[sized], count)
     return (flop(counted & ~back), flop(counted & back), moved), shapes
 

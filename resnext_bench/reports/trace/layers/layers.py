@@ -10,6 +10,7 @@ import numpy as np
 from resnext_bench.reports.schema.trace_layers import Layers, OutsideRow
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.kernels.device_work import CLASSES
+from resnext_bench.reports.trace.kernels.peaks import Peaks
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.layers.arithmetic import NONE, arithmetic
 from resnext_bench.reports.trace.layers.places import Places, Source
@@ -21,8 +22,8 @@ from resnext_bench.reports.trace.reading.trace import Ns, Trace
 _COMPILED: Final = re.compile(r"Torch-Compiled Region|CompiledFunction|.*CompiledFxGraph")
 
 
-def layers_of(analysis: Analysis, on: str, step_ns: int) -> Layers:
-    """Return all modules, and what is in none; `on`: the name of the device."""
+def layers_of(analysis: Analysis, peaks: Peaks, step_ns: int) -> Layers:
+    """Return all modules, and what is in none; `peaks`: of the device."""
     places, work = analysis.places, analysis.work
     if places.source is Source.NONE:
         return _not_recorded(analysis)
@@ -37,7 +38,7 @@ def layers_of(analysis: Analysis, on: str, step_ns: int) -> Layers:
         total=own.with_below(places.tree),
         calls=calls,
         arithmetic=arithmetic(analysis, places, put, calls, own.backward),
-        on=on,
+        peaks=peaks,
         step_ns=step_ns,
     )
     return Layers(

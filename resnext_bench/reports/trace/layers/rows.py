@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from resnext_bench.reports.schema.trace_layers import LayerRow
+from resnext_bench.reports.trace.kernels.device_work import CORES
+from resnext_bench.reports.trace.kernels.peaks import Peaks
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.layers.arithmetic import Arithmetic
 from resnext_bench.reports.trace.layers.places import Places
 from resnext_bench.reports.trace.layers.sums import CallCounts, Sums, classes_of
-from resnext_bench.resnext.devices import Device, recognised
-from resnext_bench.resnext.traffic import Dtype
-
-_TYPES: Final[Mapping[str, Dtype]] = {"fp32": "fp32", "bf16": "bf16", "fp16": "fp16"}
+from resnext_bench.reports.trace.names.classes import TensorCore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,8 +24,8 @@ class Rows:
     total: Sums
     calls: CallCounts
     arithmetic: Arithmetic
-    on: str
-    """Name of the device."""
+    peaks: Peaks
+    """Of the device."""
     step_ns: int
 
     def all(self) -> list[LayerRow]:
@@ -39,12 +37,9 @@ class Rows:
         order = tree.in_order(first)
         number = {node: at for at, node in enumerate(order)}
         figures = self.arithmetic.with_below(tree)
-        device = recognised(self.on)
-        return [self._row(node, number, figures, device) for node in order]
+        return [self._row(node, number, figures) for node in order]
 
-    def _row(
-        self, node: int, number: Mapping[int, int], figures: Arithmetic, device: Device | None
-    ) -> LayerRow:
+    def _row(self, node: int, number: Mapping[int, int], figures: Arithmetic) -> LayerRow:
         tree, counts, total = self.places.tree, self.places.counts_calls, self.total
         path, above, time = tree.path(node), int(tree.above[node]), int(total.total[node])
         shape, dtype = figures.main_shape(node)
@@ -68,14 +63,13 @@ class Rows:
             dtype=dtype,
             **figures.amounts(node),
             **figures.rates(node, time),
-            roof_tflops=self._roof(device, node, dtype),
-            roof_gb_per_s=device.gb_per_s if device else None,
+            roof_tflops=self._roof(node, dtype),
+            roof_gb_per_s=device.gb_per_s if (device := self.peaks.device) else None,
             classes=classes_of(total.classes[node]),
         )
 
-    def _roof(self, device: Device | None, node: int, dtype: str) -> float | None:
-        """Return what a device computes at most; fp32 may have been TF32, on tensor cores."""
-        if device is None or dtype not in _TYPES:
-            return None
-        cores = 2 * self.total.on_cores[node] > self.total.eligible[node]
-        return device.tflops.get("tf32" if cores and dtype == "fp32" else _TYPES[dtype])
+    def _roof(self, node: int, dtype: str) -> float | None:
+        """Return what the device computes at most; fp32 may have been TF32, on tensor cores."""
+        plain = self.total.plain[node] == self.total.eligible[node]
+        core = TensorCore.NO if plain else TensorCore.UNKNOWN
+        return self.peaks.of(dtype, np.array([CORES.index(core)], dtype=np.int8))

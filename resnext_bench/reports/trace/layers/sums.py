@@ -30,8 +30,8 @@ class Sums:
     """A column for each class."""
     eligible: Ns
     """Of convolutions, products and attention."""
-    on_cores: Ns
-    """Of those what ran on tensor cores."""
+    plain: Ns
+    """Of those what ran on no tensor cores, as is known."""
 
     def with_below(self, tree: Tree) -> "Sums":
         """Return the same with all modules below each."""
@@ -73,7 +73,7 @@ def sums(work: Work, put: Placed, idle: Ns, count: int) -> Sums:
         idle=of(idle, every),
         classes=summed(key, work.duration[inside], count * len(CLASSES)).reshape(count, -1),
         eligible=of(work.duration, eligible),
-        on_cores=of(work.duration, eligible & (work.core == CORES.index(TensorCore.YES))),
+        plain=of(work.duration, eligible & (work.core == CORES.index(TensorCore.NO))),
     )
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.layers.places import Places
-from resnext_bench.reports.trace.names.classes import Class, operator
+from resnext_bench.reports.trace.names.classes import Class
+from resnext_bench.reports.trace.names.operators import operator
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.intervals import Windows, gaps
 from resnext_bench.reports.trace.time.links import Pass, of_names

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.names.conv_arguments import CALLS
-from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names import recorded
+from resnext_bench.reports.trace.names.arguments import Raw
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.reading import modules
 from resnext_bench.reports.trace.reading.events import Event
 from resnext_bench.reports.trace.reading.growing import Growing
@@ -24,6 +26,7 @@ from resnext_bench.reports.trace.reading.trace import (
     Kind,
     Modules,
     Ns,
+    Products,
     Rows,
     Trace,
 )
@@ -102,7 +105,7 @@ class _Columns:
         self._layers = layers
         self._names = _Numbers()
         self._threads = _Numbers()
-        self._convs = _Numbers()
+        self._calls = _Numbers()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
@@ -135,8 +138,7 @@ class _Columns:
         args = [event.args for event in group]
         self._put(self._host["sequence"], [one.sequence for one in args])
         self._put(self._host["forward_thread"], [one.forward_thread for one in args])
-        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put(self._host["conv"], convs)
+        self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
         if kind is Kind.OPERATOR and self._layers:
             self._add_modules(modules.placed(group))
 
@@ -202,13 +204,12 @@ class _Columns:
             self._odd["number beyond its range"] += 1
         column.add(array)
 
-    def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
-
-    def _convolution(self, event: Event) -> int:
-        args = event.args
-        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
-        return self._convs[event.name, *raw]
+    def _add_calls(self, group: list[Event], count: int) -> None:
+        """Numbers of the calls whose arguments are read; -1 for all others."""
+        found = np.full(count, -1, dtype=np.int32)
+        for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
+            found[row] = self._calls[group[row].name, _raw(group[row])]
+        self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
@@ -218,7 +219,7 @@ class _Columns:
         origin = min(starts, default=0)
         for rows in (host, device, told):
             rows.start.__isub__(origin)
-        convs = self._read_convolutions(host)
+        convs, products = self._read_calls(host)
         return Trace(
             path=path,
             header=account.header,
@@ -229,6 +230,7 @@ class _Columns:
             names=tuple(self._names),
             threads=tuple(self._threads),
             convs=convs,
+            products=products,
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
@@ -237,14 +239,33 @@ class _Columns:
             modules_told=modules.texts(self._told),
         )
 
-    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
-        """Each distinct one is parsed once; those that say too little are none."""
-        found = [read_conv(*call) for call in self._convs]
-        known = with_outputs([one for one in found if one is not None])
-        numbers = np.cumsum([one is not None for one in found]) - 1
-        numbers[[one is None for one in found]] = -1
-        host.conv[:] = np.append(numbers, -1)[host.conv]
-        return known
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], Products]:
+        """Each distinct one is parsed once; those that say too little are none.
+
+        Until here the column of convolutions numbers calls of any kind.
+        """
+        found = [recorded.read(*call) for call in self._calls]
+        products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
+        row = np.flatnonzero(products >= 0).astype(np.int32)
+        host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
+        return with_outputs([one for one in found if isinstance(one, Conv)]), Products(
+            row=row,
+            which=products[row],
+            distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
+        )
+
+
+def _raw(event: Event) -> Raw:
+    """What of an operator's arguments is looked at."""
+    args = event.args
+    inputs = b"" if event.name in recorded.WITHOUT_INPUTS else bytes(args.inputs)
+    return bytes(args.dims), bytes(args.strides), bytes(args.types), inputs
+
+
+def _counted(which: list[bool]) -> NDArray[np.int32]:
+    """A number for each that counts, from 0; -1 for all others, and behind them."""
+    counts = np.array([*which, False], dtype=bool)
+    return np.where(counts, np.cumsum(counts) - 1, -1).astype(np.int32)
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:

@@ -13,7 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.names.products import Product
 
 Ns = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -90,6 +92,17 @@ class Device(Rows):
     """`External id`, which a row may share with an operator; -1: none."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Products:
+    """Matrix products and attention, of which few rows of the host are any."""
+
+    row: Ids
+    """Rows of the host, in order."""
+    which: Ids
+    """Index into `distinct` of each of them."""
+    distinct: tuple[Product | Attention, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Modules(Rows):
     """What tells which module ran when, by thread and start, parents first."""
@@ -125,6 +138,7 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
+    products: Products
     events: int
     """Rows of any kind in the file."""
     size: int
