@@ -27,11 +27,11 @@ from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.report import report
 
 _SHORT: Final = 20 << 20
-"""Files of up to this many bytes are read too fast for a progress bar."""
+"""Files of up to this many bytes are read too fast to need a progress bar."""
 _NAMES: Final = 8
 """Modules that are named where a pattern fits none."""
 _IN_SHORT: Final = 5
-"""Rows of each table in the short report at the end of a profiled run."""
+"""Number of rows of each table in the short report at the end of a profiled run."""
 
 
 def report_command(

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.kernels.autograd import accumulated_next
 from resnext_bench.reports.trace.kernels.climbing import innermost, outermost
+from resnext_bench.reports.trace.kernels.first_layers import of_weights
 from resnext_bench.reports.trace.kernels.gradients import Launched, Wanted, directions
 from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_roles import Role, Told, role, told
@@ -131,6 +131,15 @@ def _half(name: str) -> int | None:
     return next((one for pattern, one in _HALVES if pattern.match(name)), None)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Bounds:
+    """Where each call's kernels begin and end, and whether it is told what was asked for."""
+
+    begin: NDArray[np.intp]
+    end: NDArray[np.intp]
+    told: NDArray[np.bool_]
+
+
 def _decided(trace: Trace, call: Ids, kernels: _Kernels) -> Directions:
     """Return the direction of each kernel; rows are by call, and within it as they were launched.
 
@@ -149,7 +158,7 @@ def _decided(trace: Trace, call: Ids, kernels: _Kernels) -> Directions:
             known[key] = _of_call(kernels, slice(first, last), wanted[which])
         found[first:last] = known[key]
     told = np.array([wanted[one] is not None for one in conv.tolist()], dtype=bool)
-    _left_alone(trace, call, kernels, found, begin[~told], end[~told])
+    _left_alone(trace, call, kernels, found, _Bounds(begin=begin, end=end, told=told))
     return found
 
 
@@ -168,28 +177,21 @@ def _of_call(kernels: _Kernels, which: slice, wanted: Wanted | None) -> Directio
 
 
 def _left_alone(
-    trace: Trace,
-    call: Ids,
-    kernels: _Kernels,
-    found: Directions,
-    begin: NDArray[np.intp],
-    end: NDArray[np.intp],
+    trace: Trace, call: Ids, kernels: _Kernels, found: Directions, bounds: _Bounds
 ) -> None:
-    """Decide calls of one product alone that tell nothing: the first layer, mostly.
+    """Decide calls of one product alone that tell nothing, where it is that of the weight."""
 
-    Where weights are trained at all, and a leaf's gradient is added up right after the call, the
-    product is that of the weight: nothing else was computed.
-    """
-    weight, open_ = _NUMBERS[Kind.WEIGHT], _NUMBERS[Kind.UNDETERMINED]
-    if not (found == weight).any():
-        return
-    products = np.append(0, np.cumsum(kernels.role == Role.PRODUCT))
-    undetermined = np.append(0, np.cumsum(found == open_))
-    alone = (products[end] - products[begin] == 1) & (undetermined[end] > undetermined[begin])
-    begin, end = begin[alone], end[alone]
-    added = accumulated_next(trace, call[begin])
-    for first, last in zip(begin[added].tolist(), end[added].tolist(), strict=True):
-        found[first:last][found[first:last] == open_] = weight
+    def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        sums: NDArray[np.int64] = np.append(0, np.cumsum(which))
+        return sums[bounds.end] - sums[bounds.begin]
+
+    open_ = found == _NUMBERS[Kind.UNDETERMINED]
+    alone = ~bounds.told & (count(open_) > 0) & (count(kernels.role == Role.PRODUCT) == 1)
+    gradients = (found == _NUMBERS[one] for one in (Kind.INPUT, Kind.WEIGHT))
+    both = np.logical_and.reduce([count(one) > 0 for one in gradients])
+    for at in of_weights(trace, call[bounds.begin], alone, both):
+        which = slice(bounds.begin[at], bounds.end[at])
+        found[which][open_[which]] = _NUMBERS[Kind.WEIGHT]
 
 
 def _applied(

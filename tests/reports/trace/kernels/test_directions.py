@@ -132,6 +132,33 @@ def test_the_first_layer_by_what_autograd_does_next(
     assert found.get("conv weight gradient", 0) == 10 * trained + 10 * is_weight
 
 
+@pytest.mark.parametrize(
+    ("layers", "again", "expected"),
+    [
+        ([[DGRAD, WGRAD], [GEMM, OTHER_GEMM], [GEMM]], False, "weight"),
+        ([[DGRAD, WGRAD], [GEMM]], True, "weight"),
+        ([[DGRAD, WGRAD], [DGRAD], [GEMM]], False, "open"),
+        ([[GEMM], [DGRAD, WGRAD]], False, "open"),
+        ([[GEMM]], True, "open"),
+    ],
+)
+def test_the_first_layer_by_its_place(
+    tmp_path: Path, layers: list[list[str]], again: bool, expected: str
+) -> None:
+    """Where autograd's nodes are not recorded: the last call, behind those with both gradients."""
+    made, at = Made().step(0, 0, 3000), 10.0
+    for _ in range(1 + again):
+        made.op("aten::convolution", at, 20).kernel("fprop", at + 500, 1, called=at + 5)
+        for names in layers:
+            at += 50
+            made.op("aten::cudnn_convolution_backward", at, 40)
+            for number, name in enumerate(names):
+                made.kernel(name, at + 500 + 11 * number, 10, called=at + 10 + number)
+        at += 50
+    found = gradients(reported(made, tmp_path))
+    assert ("conv backward" in found) == (expected == "open")
+
+
 def test_a_second_derivative_has_calls_of_its_own(tmp_path: Path) -> None:
     made = Made().step(0, 0, 1000).op("aten::_convolution_double_backward", 5, 400)
     made.op("aten::convolution", 10, 80).kernel(OTHER_GEMM, 500, 10, called=20)
