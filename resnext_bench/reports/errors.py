@@ -12,6 +12,10 @@ class TraceError(StoreError):
     """A file is no trace, or nothing of it can be read; names the file and where it broke."""
 
 
+class SpanError(StoreError):
+    """The range that was asked for is not within a trace; says what is."""
+
+
 class Unwritten(OSError):
     """A file or a folder could not be written; its name is in `filename`."""
 

@@ -24,6 +24,7 @@ from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
 from resnext_bench.reports.trace.reading.source import Progress as Watch
 from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast for a progress bar."""
@@ -32,11 +33,16 @@ _IN_SHORT: Final = 5
 
 
 def report_command(
-    wanted: str, top: int, rank: int | None, output: Path | None, form: Format
+    wanted: str,
+    top: int,
+    rank: int | None,
+    output: Path | None,
+    form: Format,
+    span: Span | None = None,
 ) -> int:
-    """Read, report and print."""
+    """Read, report and print; `span`: on a range of each trace instead of its steps."""
     files = trace_files(wanted, output)
-    found = read_reports(files, whole=not Path(wanted).is_file())
+    found = read_reports(files, whole=not Path(wanted).is_file(), span=span)
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
@@ -44,6 +50,14 @@ def report_command(
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
     show_sections((*doubts, *sections_of(found, top, rank)), form)
     return 0
+
+
+def span_of(begin_ms: float | None, end_ms: float | None) -> Span | None:
+    """Return the range that was asked for; None: none was."""
+    if begin_ms is None and end_ms is None:
+        return None
+    start, end = (None if one is None else round(one * 1e6) for one in (begin_ms, end_ms))
+    return Span(start=start, end=end)
 
 
 def _doubts(files: Sequence[TraceFile]) -> list[str]:
@@ -68,7 +82,9 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     show_sections((Line(text=""), *told, *rest), form)
 
 
-def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
+def read_reports(
+    files: Sequence[TraceFile], *, whole: bool, span: Span | None = None
+) -> RanksReport:
     """Report on all files; one that cannot be read is a warning if another can.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing.
@@ -79,7 +95,7 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool) -> RanksReport:
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress, file.rank)
+                analysis = analyse(file.path, progress, file.rank, span)
             except TraceError as error:
                 broken.append(str(error))
                 continue

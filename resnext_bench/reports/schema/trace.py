@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
+
 VERSION: Final = 1
 
 
@@ -15,7 +17,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     steps_used: int
     steps_marked: int
-    """ProfilerStep rows on the host; 0: the whole trace is taken as one step."""
+    """Steps that were found; 0: the whole trace, or a range of it, is taken as one."""
+    steps_from: StepsFrom
+    """What tells where they begin and end."""
     excluded: list[str]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
@@ -33,6 +37,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Share of time in used steps below a layer's name (`run --profile` writes them)."""
     by_time: int
     """Rows put into a step by when they ran, as their launch is not in the trace."""
+    impossible: list[Impossible]
+    """Rows whose times cannot be, and what was done with them; figures are without those left out,
+    and with those cut or moved as they are then."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +62,12 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
     step_ns: int
     work_ns: int
-    """All durations added up; kernels that overlap count twice. On a CPU over all threads."""
+    """All durations added up; kernels that overlap count twice. On a CPU over all threads, each
+    moment of which counts once."""
     busy_ns: int
     """When anything ran: the union."""
     communication_ns: int
-    """Durations of communication added up."""
+    """Durations of communication added up; on a CPU with all that runs within it."""
     communication_busy_ns: int
     """When communication ran, exposed or not."""
     copy_ns: int
@@ -98,6 +106,8 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Of the steps' time."""
     forward_ns: int
+    """By names (`## forward ##`), else by autograd: an operator whose sequence number a later row
+    of the backward pass has is forward, with what lies below it and between such operators."""
     backward_ns: int
     optimizer_ns: int
     other_ns: int

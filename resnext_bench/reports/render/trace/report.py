@@ -8,6 +8,7 @@ import numpy as np
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
 from resnext_bench.reports.render.trace import tables
+from resnext_bench.reports.render.trace.time import at_most, steps_from
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -163,15 +164,17 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
         lag = trust.lag_steps or 0.0
         told = f"; the device trails the host by {lag:.1f} steps" if lag >= 0.1 else ""
         yield "steps", f"{trust.steps_used} of {trust.steps_marked} used{told}"
+    if trust.steps_from.kind != "profiler":
+        yield ("" if trust.steps_marked else "steps"), steps_from(trust.steps_from)
     for why in trust.excluded:
         yield "", f"left out: {why}"
     if report.device is not None:
         yield (
             "linked",
             (
-                f"{100 * trust.linked_launch:.1f} % of device time to its launch, "
-                f"{100 * trust.linked_operator:.1f} % to an operator, "
-                f"{100 * trust.linked_step:.1f} % to a step"
+                f"{at_most(trust.linked_launch)} of device time to its launch, "
+                f"{at_most(trust.linked_operator)} to an operator, "
+                f"{at_most(trust.linked_step)} to a step"
             ),
         )
         if trust.by_time:

@@ -43,10 +43,11 @@ _DEVICE: Final = {
     "gpu_memset": Kind.FILL,
     "memset": Kind.FILL,
 }
-_TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
+_TYPES: Final[Mapping[str, type[np.signedinteger[Any] | np.bool_]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,
+    "backward": np.bool_,
 }
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
@@ -114,6 +115,7 @@ class _Columns:
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         self._put(self._host["sequence"], [one.sequence for one in args])
+        self._host["backward"].add(np.array([one.forward_thread > 0 for one in args]))
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
 

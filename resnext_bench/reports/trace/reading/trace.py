@@ -66,6 +66,8 @@ class Host(Rows):
     """Index into `Trace.threads`."""
     sequence: Ids
     """Sequence number of autograd; -1: none."""
+    backward: NDArray[np.bool_]
+    """Whether the row names the thread of a forward operator (`Fwd thread id`): it is backward."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
 
