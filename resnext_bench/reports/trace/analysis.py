@@ -13,6 +13,7 @@ from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
 from resnext_bench.reports.trace.time.impossible import believed, near
+from resnext_bench.reports.trace.time.impossible_words import told_impossible
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.markers import without_markers
@@ -53,10 +54,13 @@ def analyse(
 
 def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
     """Of a trace that has been read."""
-    if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
+    if not _has_work(trace):
         raise TraceError(f"{trace.path}: {_nothing(trace)}")
     trace, far = near(without_markers(trace))
     trace, links, wrong = believed(trace, link(trace))
+    if not _has_work(trace):
+        told = "; ".join(told_impossible(one) for one in (*far, *wrong))
+        raise TraceError(f"{trace.path}: no work is left whose times can be ({told})")
     device = _device(trace)
     window: Windows | None = None
     if span is not None:
@@ -73,6 +77,10 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
         busy=busy(trace, links, device),
         work=work(trace, links, found, device),
     )
+
+
+def _has_work(trace: Trace) -> bool:
+    return trace.on_device or bool((trace.host.kind == Kind.OPERATOR).any())
 
 
 def _nothing(trace: Trace) -> str:

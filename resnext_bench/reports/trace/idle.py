@@ -82,8 +82,9 @@ def _host_times(trace: Trace, pattern: re.Pattern[str], *kinds: Kind) -> Times:
 
 
 def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Times, Times, Times]:
-    """Return of each gap the part before the call that ends it; gaps whose call is not known; and
-    gaps that no work ends.
+    """Return of each gap the part before the call that ends it, and gaps without such a call.
+
+    Those are gaps that end with work whose call is not known, and gaps that no work ends.
     """
     mine = np.flatnonzero(trace.device.device == device)
     # Of several that begin together one with a launch tells when the work was on its way.

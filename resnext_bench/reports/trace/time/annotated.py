@@ -13,6 +13,7 @@ rows of one thread whose names differ in numbers alone. Asked in this order:
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from resnext_bench.reports.schema.trace_time import StepsFrom
 from resnext_bench.reports.trace.names.classes import is_communication
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
-from resnext_bench.reports.trace.time.links import LAYER, Links, of_names
+from resnext_bench.reports.trace.time.links import LAYER, Links
 from resnext_bench.reports.trace.time.marks import Marks
 from resnext_bench.reports.trace.time.nest import inherited
 
@@ -203,7 +204,7 @@ def _numbers(names: Sequence[str]) -> tuple[int, ...]:
     ]
     if all(len(one) == 1 and one[0] < 10**9 for one in told):
         found = [one[0] for one in told]
-        if all(a < b for a, b in zip(found, found[1:], strict=False)):
+        if all(one < other for one, other in pairwise(found)):
             return tuple(found)
     return tuple(range(1, len(names) + 1))
 
@@ -286,7 +287,7 @@ def _alike(rows: Sequence[_Rows], work: _Work) -> Marks | None:
         start, end = marks.windows.start, marks.windows.end
         count = work.count(start, end)
         near = np.abs(count - np.median(count)) <= _ALIKE * np.median(count)
-        if len(start) >= 3 and near[:-1].all() and count.min() > 0:
-            if work.share(start, end) >= _MOST:
-                found.append((len(start), int(start[0]), marks))
+        even = len(start) >= 3 and bool(near[:-1].all()) and count.min() > 0
+        if even and work.share(start, end) >= _MOST:
+            found.append((len(start), int(start[0]), marks))
     return min(found, key=lambda one: one[:2])[2] if found else None

@@ -46,7 +46,8 @@ def of_autograd(host: Host, backward: NDArray[np.bool_]) -> NDArray[np.bool_]:
     threads[host.thread[host.backward]] = True
     outside = (host.kind == Kind.OPERATOR) & (host.sequence >= 0) & ~backward
     threads[host.thread[outside | (host.kind == Kind.ANNOTATION)]] = False
-    return threads[host.thread] & (host.kind == Kind.OPERATOR)
+    found: NDArray[np.bool_] = threads[host.thread] & (host.kind == Kind.OPERATOR)
+    return found
 
 
 def _last(host: Host, rows: NDArray[np.intp]) -> tuple[Ids, Ns]:
@@ -61,14 +62,16 @@ def _before(last: tuple[Ids, Ns], number: Ids, start: Ns) -> NDArray[np.bool_]:
     """Return which rows have a number of the backward pass that comes after them."""
     numbers, moments = last
     at = np.minimum(np.searchsorted(numbers, number), len(numbers) - 1)
-    return (numbers[at] == number) & (start < moments[at])
+    found: NDArray[np.bool_] = (numbers[at] == number) & (start < moments[at])
+    return found
 
 
 def _nodes(host: Host, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return of each thread and number the row that begins last: the one that left the node."""
     order = rows[np.lexsort((rows, host.sequence[rows], host.thread[rows]))]
     thread, number = host.thread[order], host.sequence[order]
-    return order[np.append((np.diff(thread) != 0) | (np.diff(number) != 0), True)]
+    last: NDArray[np.intp] = order[np.append((np.diff(thread) != 0) | (np.diff(number) != 0), True)]
+    return last
 
 
 def _widen(host: Host, parent: Ids, found: NDArray[np.bool_], nodes: NDArray[np.intp]) -> None:
@@ -94,4 +97,5 @@ def _behind_a_node(
     between = np.searchsorted(backward, host.start[rows]) - np.searchsorted(
         backward, host.start[node]
     )
-    return own & (between == 0)
+    found: NDArray[np.bool_] = own & (between == 0)
+    return found

@@ -97,16 +97,16 @@ def _left_out(start: Ns, kept: NDArray[np.bool_], on: Any) -> list[Impossible]:
 
 def _from_first(trace: Trace) -> Trace:
     """Let time 0 be that of the first row that is left."""
-    first = min(int(rows.start.min()) for rows in (trace.host, trace.device) if len(rows))
+    rows = [one for one in (trace.host, trace.device) if len(one)]
+    first = min(int(one.start.min()) for one in rows)
     origin = trace.origin_ns + first
     base = trace.header.get("baseTimeNanoseconds")
     stamped = origin - (base if isinstance(base, int) else 0)
     resolution = max(1.0, 1000 * float(np.spacing(stamped / 1000)))
-    host, device = (replace(one, start=one.start - first) for one in (trace.host, trace.device))
     return replace(
         trace,
-        host=host,
-        device=device,
+        host=replace(trace.host, start=trace.host.start - first),
+        device=replace(trace.device, start=trace.device.start - first),
         origin_ns=origin,
         resolution_ns=max(trace.resolution_ns, resolution),
     )

@@ -123,7 +123,8 @@ def _talks(trace: Trace, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return which are communication: of another stream than ROCm says, more likely than wrong."""
     told = of_names(trace.names, lambda name: 1 if is_communication(name) else None)
     device = trace.device
-    return (told[device.name[rows]] > 0) & (device.kind[rows] == Kind.KERNEL)
+    found: NDArray[np.bool_] = (told[device.name[rows]] > 0) & (device.kind[rows] == Kind.KERNEL)
+    return found
 
 
 def _contained(

@@ -123,8 +123,8 @@ def _whole(trace: Trace, device: int | None) -> Steps:
     else:
         mine = trace.device.take(trace.device.device == device)
         start, end = mine.start, mine.end
-    bounds = (start[:1] * 0, end[:1] * 0) if not len(start) else (start.min(), end.max())
-    window = Windows(start=np.atleast_1d(bounds[0]), end=np.atleast_1d(bounds[1]))
+    bounds = (int(start.min()), int(end.max())) if len(start) else (0, 0)
+    window = Windows(start=np.array(bounds[:1]), end=np.array(bounds[1:]))
     return _one(trace, window, StepsFrom(kind="whole"))
 
 
