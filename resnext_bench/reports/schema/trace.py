@@ -37,6 +37,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Share of time in used steps below a layer's name (`run --profile` writes them)."""
     by_time: int
     """Rows put into a step by when they ran, as their launch is not in the trace."""
+    earlier: int
+    """Rows in no step, as they began before the first of their stream whose launch is in the
+    trace: they were launched before it."""
     impossible: list[Impossible]
     """Rows whose times cannot be, and what was done with them; figures are without those left out,
     and with those cut or moved as they are then."""

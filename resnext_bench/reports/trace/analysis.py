@@ -12,7 +12,7 @@ from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
-from resnext_bench.reports.trace.time.impossible import believed, near
+from resnext_bench.reports.trace.time.impossible import believed, in_all, near
 from resnext_bench.reports.trace.time.impossible_words import told_impossible
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links, link
@@ -59,7 +59,7 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
     trace, far = near(without_markers(trace))
     trace, links, wrong = believed(trace, link(trace))
     if not _has_work(trace):
-        told = "; ".join(told_impossible(one) for one in (*far, *wrong))
+        told = "; ".join(told_impossible(one) for one in in_all([*far, *wrong]))
         raise TraceError(f"{trace.path}: no work is left whose times can be ({told})")
     device = _device(trace)
     window: Windows | None = None
@@ -71,7 +71,7 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
         trace=trace,
         rank=rank,
         device=device,
-        impossible=(*far, *wrong),
+        impossible=in_all([*far, *wrong]),
         links=links,
         steps=found,
         busy=busy(trace, links, device),

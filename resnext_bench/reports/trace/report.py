@@ -108,6 +108,7 @@ def _trust(analysis: Analysis, layer: Ids) -> Trust:
         linked_step=linked(found.of_device >= 0),
         linked_layer=share(int(work.duration[layer >= 0].sum()), int(work.duration.sum())),
         by_time=found.by_time,
+        earlier=found.earlier,
         impossible=list(analysis.impossible),
     )
 

@@ -120,7 +120,7 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
     if report.device is not None:
         told = f"kernels, copies and fills in all; the device was busy for {busy} ms"
     else:
-        told = f"operators in all; they and their annotations ran for {busy} ms"
+        told = f"operators in all; any of them ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
@@ -182,6 +182,8 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
                 "",
                 (f"{trust.by_time:,} rows without a launch, assigned to the step they ran in"),
             )
+        if trust.earlier:
+            yield "", f"{trust.earlier:,} rows launched before the trace, in no step"
     if trust.linked_layer:
         yield "layers", f"{100 * trust.linked_layer:.1f} % of the steps' work"
     if trust.dropped:

@@ -3,11 +3,13 @@
 `execute_context_3…` of a server, `step[DECODE bs=4]`, `train_step 12`, `Optimizer.step#SGD.step`:
 rows of one thread whose names differ in numbers alone. Asked in this order:
 
-1. Rows that hold most of the work themselves: a step lasts from one to the next. Of rows within
-   rows the outermost that repeat are steps; names that say so (step, iteration, execute_) go first.
+1. Rows that hold nearly all of the work themselves: a step lasts from one to the next. Of rows
+   within rows the outermost that repeat are steps; names that say so (step, iteration, execute_)
+   go first, if most of the work is in such steps.
 2. Several that take turns and hold most of the work together, such as forward and backward.
 3. Optimizer.step: it ends a step.
-4. Rows with the same number of launches from each of them to the next.
+4. Rows that hold most of the work themselves.
+5. Rows with the same number of launches from each of them to the next.
 """
 
 import re
@@ -24,11 +26,12 @@ from resnext_bench.reports.trace.names.classes import is_communication
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import LAYER, Links
-from resnext_bench.reports.trace.time.marks import Marks
+from resnext_bench.reports.trace.time.marks import Marks, opened
 from resnext_bench.reports.trace.time.nest import inherited
 
 _MOST: Final = 0.5
 """Share of the work that steps have to hold."""
+_NEARLY_ALL: Final = 0.9
 _ALIKE: Final = 0.1
 """By which numbers of launches may differ, of their median."""
 _LONGEST_TURN: Final = 64
@@ -83,9 +86,10 @@ def by_annotation(trace: Trace, links: Links, device: int | None) -> Marks | Non
     if not len(work.moment) or not rows:
         return None
     return (
-        _holding(rows, work)
+        _holding(rows, work, _NEARLY_ALL)
         or _in_turns(rows, work)
-        or _to_optimizer(rows, work)
+        or _to_optimizer(rows, work, int(trace.host.start.min()))
+        or _holding(rows, work, _MOST)
         or _alike(rows, work)
     )
 
@@ -144,18 +148,19 @@ def _label(name: str) -> str | None:
     return _NUMBER.sub("N", name)
 
 
-def _holding(rows: Sequence[_Rows], work: _Work) -> Marks | None:
-    """Return the outermost rows that hold most of the work themselves."""
-    found = [one for one in map(_each_first, rows) if _holds(one, work)]
+def _holding(rows: Sequence[_Rows], work: _Work, least: float) -> Marks | None:
+    """Return the outermost rows that hold at least this share of the work themselves."""
+    found = [one for one in map(_each_first, rows) if _holds(one, work, least)]
     if not found:
         return None
     best = max(found, key=lambda one: (_says_step(one), int((one.end - one.start).sum())))
     return _from_each(best, work)
 
 
-def _holds(rows: _Rows, work: _Work) -> bool:
-    end = _ends(rows, work) if _says_step(rows) else rows.end
-    return work.share(rows.start, end) >= _MOST
+def _holds(rows: _Rows, work: _Work, least: float) -> bool:
+    if _says_step(rows):
+        return work.share(rows.start, _ends(rows, work)) >= _MOST
+    return work.share(rows.start, rows.end) >= least
 
 
 def _says_step(rows: _Rows) -> bool:
@@ -258,7 +263,7 @@ def _after_optimizer(rows: Sequence[_Rows], turn: NDArray[np.intp]) -> int:
     return 0
 
 
-def _to_optimizer(rows: Sequence[_Rows], work: _Work) -> Marks | None:
+def _to_optimizer(rows: Sequence[_Rows], work: _Work, recorded: int) -> Marks | None:
     """Return steps that end with the optimizer's; the first if it is as long as the others."""
     found = [one for one in rows if _OPTIMIZER.match(one.label)]
     if not found:
@@ -270,12 +275,15 @@ def _to_optimizer(rows: Sequence[_Rows], work: _Work) -> Marks | None:
     median = float(np.median(count[1:]))
     if abs(int(count[0]) - median) > _ALIKE * median:  # the trace began within it
         start, end = start[1:], end[1:]
-    if work.share(start, end) < _MOST:
+        windows = Windows(start=start, end=end)
+    else:
+        windows = opened(Windows(start=start, end=end), recorded)
+    if work.share(windows.start, end) < _MOST:
         return None
     return Marks(
         source=StepsFrom(kind="annotation", name=best.label),
-        numbers=tuple(range(1, len(start) + 1)),
-        windows=Windows(start=start, end=end),
+        numbers=tuple(range(1, len(end) + 1)),
+        windows=windows,
     )
 
 

@@ -9,6 +9,7 @@ the clocks, and all times of the device are moved.
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,11 @@ from resnext_bench.reports.trace.time.overlaps import cut_overlaps
 TOLERANCE: Final = 10_000
 """ns; offsets of up to 9 us between the clocks of a host and its H200 were published. On the real
 traces of this project no kernel begins before its launch."""
+_MANY: Final = 10
+"""Rows that are early by at most `_LITTLE`: those are no single faults, but a clock."""
+_LITTLE: Final = 5 * TOLERANCE
+_DRIFT: Final = 1_000_000
+"""ns, by which a clock that is off may drift within a trace."""
 FAR: Final = 3_600_000_000_000
 """ns; no pause of a profiled program is as long, and no kernel."""
 
@@ -112,6 +118,22 @@ def _from_first(trace: Trace) -> Trace:
     )
 
 
+def in_all(told: list[Impossible]) -> tuple[Impossible, ...]:
+    """Return one for each kind, where a clock was moved twice with all of it."""
+    found: dict[tuple[str, str], Impossible] = {}
+    for one in told:
+        key = (one.kind, one.on)
+        found[key] = _both(found[key], one) if key in found else one
+    return tuple(found.values())
+
+
+def _both(one: Impossible, other: Impossible) -> Impossible:
+    rows, ns = (one.rows, other.rows), (one.largest_ns, other.largest_ns)
+    if one.kind == "clocks":
+        return msgspec.structs.replace(one, rows=max(rows), largest_ns=sum(ns))
+    return msgspec.structs.replace(one, rows=sum(rows), largest_ns=max(ns))
+
+
 def believed(trace: Trace, links: Links) -> tuple[Trace, Links, list[Impossible]]:
     """Return trace and links without what cannot be on the device."""
     if not trace.on_device:
@@ -180,13 +202,17 @@ def _behind(trace: Trace, links: Links, early: Ns, mine: NDArray[np.bool_]) -> i
 
     Work that waits in a queue begins late by any clock. What has nothing to wait for, as the work
     before it on its stream ended before its launch, begins at once: if most of that is too early,
-    the clocks differ.
+    the clocks differ. So they do where many rows are early by about as little.
     """
     rows = np.flatnonzero(mine & (links.launch >= 0))
     free = rows[_free(trace, links.launch, rows)]
+    wrong = early[rows][early[rows] > TOLERANCE]
+    if len(wrong) >= _MANY and wrong.max() <= _LITTLE:
+        return int(wrong.max())
     if 2 * int((early[free] > TOLERANCE).sum()) <= len(free):
         return 0
-    return int(np.percentile(early[free], 99, method="lower"))
+    most = float(np.percentile(early[free], 99, method="lower"))
+    return int(wrong[wrong <= most + _DRIFT].max(initial=0))
 
 
 def _free(trace: Trace, launch: Ids, rows: NDArray[np.intp]) -> NDArray[np.bool_]:

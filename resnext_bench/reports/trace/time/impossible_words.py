@@ -27,8 +27,8 @@ def told_impossible(found: Impossible) -> str:
             "kept as they are"
         ),
         "clocks": (
-            f"the clock of the device is behind the host's by {far}: most kernels would begin "
-            f"before they were launched; {rows} are moved by as much"
+            f"the clocks of device and host differ by {far}, as work would have begun before it "
+            f"was launched; {rows} are moved by as much"
         ),
     }[found.kind]
 

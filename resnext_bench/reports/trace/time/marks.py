@@ -45,6 +45,19 @@ def _number(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def opened(windows: Windows, recorded: int) -> Windows:
+    """Return windows with the first as long as the longest other one, as far as it was recorded.
+
+    When it began is told by nothing: its first launch comes later, as after loading a batch.
+    """
+    if len(windows.start) < 2:
+        return windows
+    start = windows.start.copy()
+    longest = int(windows.length[1:].max())
+    start[0] = min(int(start[0]), max(recorded, int(windows.end[0]) - longest))
+    return Windows(start=start, end=windows.end)
+
+
 def which(windows: Windows, moments: Ns) -> Ids:
     """Return the window that holds each moment; -1: none."""
     if not len(windows.start):

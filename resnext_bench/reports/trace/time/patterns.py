@@ -14,7 +14,7 @@ from resnext_bench.reports.schema.trace_time import StepsFrom
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links
-from resnext_bench.reports.trace.time.marks import Marks, which
+from resnext_bench.reports.trace.time.marks import Marks, opened, which
 
 _REPEATS: Final = 3
 """Fewest repetitions; two suffice for a long pattern that is nearly all of the trace."""
@@ -30,30 +30,35 @@ _CANDIDATES: Final = 3
 
 
 def by_pattern(trace: Trace, links: Links, device: int) -> Marks | None:
-    """Return the steps, with copies and fills in the pattern or else without them.
+    """Return the steps, with copies and fills in the pattern or without them: what holds more.
 
     They have to hold most of the device's time, too.
     """
     mine = trace.device.device == device
     time = trace.device.duration
+    best, most = None, _MOST * float(time[mine].sum())
     launched = mine & (links.launch >= 0)
     linked = 2 * launched.sum() >= mine.sum()
     moment = trace.host.start[links.launch] if linked else trace.device.start
+    seen = trace.host if linked else trace.device
+    recorded = (int(seen.start.min()), int(seen.end.max()) + 1)
     for chosen in (mine, mine & (trace.device.kind == Kind.KERNEL)):
         rows = np.flatnonzero(chosen & launched if linked else chosen)
         order = rows[np.lexsort((trace.device.start[rows], moment[rows]))]
-        ended = trace.host.end.max(initial=0) if linked else trace.device.end.max(initial=0)
-        found = _steps(trace.device.name[order], moment[order], int(ended) + 1)
+        found = _steps(trace.device.name[order], moment[order], recorded)
         if found is None:
             continue
         held = mine & (which(found.windows, moment) >= 0) & (launched if linked else mine)
-        if time[held].sum() >= _MOST * time[mine].sum():
-            return found
-    return None
+        if (total := float(time[held].sum())) >= most:
+            best, most = found, np.nextafter(total, np.inf)
+    return best
 
 
-def _steps(names: NDArray[Any], moment: Ns, ended: int) -> Marks | None:
-    """Return the steps of a sequence; its last one lasts until the next launch, if there is one."""
+def _steps(names: NDArray[Any], moment: Ns, recorded: tuple[int, int]) -> Marks | None:
+    """Return the steps of a sequence, which was recorded from one moment to another.
+
+    Its last one lasts until the next launch, if there is one.
+    """
     found = period(names)
     if found is None:
         return None
@@ -61,13 +66,14 @@ def _steps(names: NDArray[Any], moment: Ns, ended: int) -> Marks | None:
     if first:
         first, covered = _from_the_longest_gap(moment, first, length, covered)
     edges = first + length * np.arange(covered // length + 1)
-    moments = np.append(moment, ended)[edges]
+    moments = np.append(moment, recorded[1])[edges]
     if (np.diff(moments) <= 0).any():  # several repetitions within one launch, as of a graph
         return None
+    windows = Windows(start=moments[:-1], end=moments[1:])
     return Marks(
         source=StepsFrom(kind="pattern", launches=length),
         numbers=tuple(range(1, len(edges))),
-        windows=Windows(start=moments[:-1], end=moments[1:]),
+        windows=windows if first else opened(windows, recorded[0]),
     )
 
 

@@ -57,6 +57,8 @@ class Steps:
     """Step of each row of the device, by its launch; -1: none."""
     by_time: int
     """Rows of the device among them that have no launch in the trace: put where they ran."""
+    earlier: int
+    """Rows of the device without a launch that are work of before the trace."""
     missing: float
     """Largest share of launches without a kernel in the trace, of the steps that are used."""
 
@@ -105,6 +107,7 @@ def steps(trace: Trace, links: Links, device: int | None, span: Windows | None =
         of_host=of_host,
         of_device=np.empty(0, dtype=np.int32),
         by_time=0,
+        earlier=0,
         missing=0.0,
     )
 
@@ -142,6 +145,7 @@ def _one(trace: Trace, window: Windows, source: StepsFrom) -> Steps:
         else which(window, trace.host.start),
         of_device=np.zeros(len(trace.device), np.int32),
         by_time=0,
+        earlier=0,
         missing=0.0,
     )
 
@@ -183,6 +187,7 @@ def _on_device(
         of_host=of_host,
         of_device=step,
         by_time=int((by_time & (step >= 0)).sum()),
+        earlier=int(earlier.sum()),
         missing=float(missing[used].max(initial=0.0)),
     )
 
