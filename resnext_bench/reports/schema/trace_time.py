@@ -23,9 +23,12 @@ class StepsFrom(msgspec.Struct, frozen=True, kw_only=True):
 class Impossible(msgspec.Struct, frozen=True, kw_only=True):
     """Rows whose times cannot be, and what was done with them."""
 
-    kind: Literal["far", "before launch", "too long", "overlap", "mixed streams", "clocks"]
+    kind: Literal[
+        "far", "before launch", "out of order", "too long", "overlap", "mixed streams", "clocks"
+    ]
     """`far`: an hour or more from all others, such as at time 0. `before launch`: before the call
-    that launched it. `too long`: an hour or more. `overlap`: it runs on while later work of its
+    that launched it. `out of order`: while other work of its stream ran that was launched before
+    or after it. `too long`: an hour or more. `overlap`: it runs on while later work of its
     stream begins and ends. `mixed streams`: likewise, so often that one number must stand for
     several streams. `clocks`: the device's clock is behind the host's, so that most of the work
     begins before its launch."""

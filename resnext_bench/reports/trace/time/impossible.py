@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from resnext_bench.reports.schema.trace_time import Impossible
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links
+from resnext_bench.reports.trace.time.order import out_of_order
 from resnext_bench.reports.trace.time.overlaps import cut_overlaps
 
 TOLERANCE: Final = 10_000
@@ -144,6 +145,10 @@ def believed(trace: Trace, links: Links) -> tuple[Trace, Links, list[Impossible]
         told.append(_dropped("too long", trace.device.duration[long]))
         trace, links = _kept(trace, links, ~long)
     trace, links = _launched(trace, links, told)
+    by = out_of_order(trace, links)
+    if by.any():
+        told.append(_dropped("out of order", by[by > 0]))
+        trace, links = _kept(trace, links, by == 0)
     trace, links, cut = cut_overlaps(trace, links, TOLERANCE)
     return trace, links, [*told, *cut]
 

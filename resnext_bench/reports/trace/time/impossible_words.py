@@ -16,6 +16,10 @@ def told_impossible(found: Impossible) -> str:
             f"{rows} that begin before the call that launched them, by up to {far}, are left out: "
             "their times are wrong"
         ),
+        "out of order": (
+            f"{rows} that would have run out of the order of their stream, by up to {far}, are "
+            "left out: their times are wrong"
+        ),
         "too long": f"{rows} that last an hour or more (at most {far}) are left out",
         "overlap": (
             f"{rows} that run on, by up to {far}, while later work of their own stream runs are "

@@ -21,6 +21,7 @@ from resnext_bench.reports.schema.trace_time import Impossible
 from resnext_bench.reports.trace.names.classes import is_communication
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
+from resnext_bench.reports.trace.time.order import is_rocm
 
 _MOST: Final = 0.5
 """Share of a stream's rows; where more of them would have to be cut it is several streams."""
@@ -92,7 +93,7 @@ def _stream(
     trace: Trace, links: Links, rows: NDArray[np.intp], times: _Times, tolerance: int
 ) -> Iterator[Impossible]:
     """Cut the rows of one stream, and yield what was done."""
-    rocm = any(name.startswith("hip") for name in trace.names)
+    rocm = is_rocm(trace)
     talks = _talks(trace, rows) if rocm else np.zeros(len(rows), dtype=bool)
     before = _Times(start=times.start[rows], end=times.end[rows])
     after = _Times(start=before.start.copy(), end=before.end.copy())

@@ -125,6 +125,46 @@ def test_a_queue_hides_the_clock_but_not_a_wrong_row(tmp_path: Path) -> None:
     assert told(found) == [("before launch", "left out", 1)]
 
 
+@pytest.mark.parametrize("late", [1_500, 30_000_000, 1_000_000_000])
+def test_a_kernel_that_is_late_does_not_hide_the_steps_behind_it(
+    tmp_path: Path, late: float
+) -> None:
+    """A stream keeps the order of launches, and later ones ran long before."""
+    made = three_steps()
+    kernels(made)[2]["ts"] += late  # type: ignore[operator]
+    found = reported(made, tmp_path)
+    assert told(found) == [("out of order", "left out", 1)]
+    assert found.steps.step_ns == [610_000, 660_000, 660_000]
+
+
+def test_streams_of_rocm_may_be_several(tmp_path: Path) -> None:
+    """Work of one that waits for another is no fault, though both have one number."""
+    made = Made().step(0, 0, 1000)
+    made.on_gpu("kernel", "ncclDevKernel_Generic(x)", 5_000, 300, made.launch(5, name="hipLaunch"))
+    for one in range(10):
+        launch = made.launch(10 + one, name="hipLaunchKernel")
+        made.on_gpu("kernel", GEMM, 100 + 100 * one, 90, launch)
+    assert told(reported(made, tmp_path)) == []
+
+
+def test_a_kernel_that_is_early_in_a_long_queue(tmp_path: Path) -> None:
+    made = Made().step(0, 0, 1000)
+    for one in range(10):
+        made.kernel(GEMM, 5_000 + 1_000 * one, 1_000, called=10 + one)
+    kernels(made)[7].update(ts=6_200, dur=100)
+    found = reported(made, tmp_path)
+    assert told(found) == [("out of order", "left out", 1)]
+    assert found.sums.work_ns == 9_000_000
+
+
+def test_threads_may_launch_at_the_same_time(tmp_path: Path) -> None:
+    """A call that lasts longer than another may launch behind it."""
+    made = Made().step(0, 0, 9000)
+    made.on_gpu("kernel", GEMM, 8_000, 100, made.launch(10, dur=100))
+    made.on_gpu("kernel", GEMM, 200, 7_000, made.launch(20, dur=5, tid=9))
+    assert told(reported(made, tmp_path)) == []
+
+
 def test_kernels_of_days(tmp_path: Path) -> None:
     made = three_steps()
     kernels(made)[14].update(dur=86_400e6)
