@@ -115,7 +115,10 @@ class _Columns:
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         self._put(self._host["sequence"], [one.sequence for one in args])
-        self._host["backward"].add(np.array([one.forward_thread > 0 for one in args]))
+        backward = [one.forward_thread > 0 for one in args] if kind is Kind.OPERATOR else 0
+        self._host["backward"].add(
+            np.zeros(len(group), dtype=bool) | np.array(backward, dtype=bool)
+        )
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
 

@@ -50,6 +50,18 @@ def of_autograd(host: Host, backward: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
+def within(host: Host, these: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which rows are one of these, or begin while one of them runs on their thread."""
+    last = np.cumsum(these) - 1
+    rows = np.flatnonzero(these)
+    # Threads are laid out behind one another, as the rows are.
+    apart = int(host.end.max(initial=0)) + 1
+    reach = np.maximum.accumulate(host.end[rows] + host.thread[rows].astype(np.int64) * apart)
+    begins = host.start + host.thread.astype(np.int64) * apart
+    found: NDArray[np.bool_] = these | ((last >= 0) & (begins < reach[last]))
+    return found
+
+
 def _last(host: Host, rows: NDArray[np.intp]) -> tuple[Ids, Ns]:
     """Return each number of the backward pass, sorted, and when its last row begins."""
     order = rows[np.lexsort((host.start[rows], host.sequence[rows]))]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
-from resnext_bench.reports.trace.time.forward import forward, of_autograd
+from resnext_bench.reports.trace.time.forward import forward, of_autograd, within
 from resnext_bench.reports.trace.time.nest import inherited, parents
 
 LAYER: Final = re.compile(r"## ([\w.]+): (\w+) ##")
@@ -85,12 +85,14 @@ def _passes(trace: Trace, parent: Ids) -> Ids:
     own = of_names(trace.names, _pass)[host.name]
     own[(own < 0) & host.backward] = Pass.BACKWARD
     passes = inherited(own, parent)
-    own[of_autograd(host, passes == Pass.BACKWARD) & (passes < 0)] = Pass.BACKWARD
-    passes = inherited(own, parent)
+    between = of_autograd(host, passes == Pass.BACKWARD) & (passes < 0)
+    if between.any():
+        own[between] = Pass.BACKWARD
+        passes[within(host, between) & (passes < 0)] = Pass.BACKWARD
     told = forward(host, parent, passes == Pass.BACKWARD) & (passes < 0)
     if told.any():
         own[told] = Pass.FORWARD
-        passes = inherited(own, parent)
+        passes[within(host, told) & (passes < 0)] = Pass.FORWARD
     spans = np.flatnonzero((of_names(trace.names, _span)[host.name] > 0) & (passes < 0))
     outermost = np.flatnonzero((own >= 0) & (_at(passes, parent) < 0))
     if not spans.size or not outermost.size:
