@@ -25,6 +25,7 @@ from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
 from resnext_bench.reports.trace.reading.source import Progress as Watch
 from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast to need a progress bar."""
@@ -35,13 +36,24 @@ _IN_SHORT: Final = 5
 
 
 def report_command(
-    wanted: str, top: int, rank: int | None, chosen: Chosen, output: Path | None, form: Format
+    wanted: str,
+    top: int,
+    rank: int | None,
+    output: Path | None,
+    form: Format,
+    span: Span | None = None,
+    chosen: Chosen | None = None,
 ) -> int:
-    """Read, report and print."""
+    """Read, report and print.
+
+    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
+    """
+    chosen = chosen or Chosen()
     if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
         raise UsageError("--no-layers leaves modules out: give it without --module and --depth")
     files = trace_files(wanted, output)
-    found = read_reports(files, whole=not Path(wanted).is_file(), layers=chosen.is_wanted)
+    is_folder = not Path(wanted).is_file()
+    found = read_reports(files, whole=is_folder, span=span, layers=chosen.is_wanted)
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
@@ -49,6 +61,14 @@ def report_command(
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
     show_sections((*doubts, *sections_of(found, top, rank, chosen)), form)
     return 0
+
+
+def span_of(begin_ms: float | None, end_ms: float | None) -> Span | None:
+    """Return the range that was asked for; None: none was."""
+    if begin_ms is None and end_ms is None:
+        return None
+    start, end = (None if one is None else round(one * 1e6) for one in (begin_ms, end_ms))
+    return Span(start=start, end=end)
 
 
 def _doubts(files: Sequence[TraceFile]) -> list[str]:
@@ -73,7 +93,9 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     show_sections((Line(text=""), *told, *rest), form)
 
 
-def read_reports(files: Sequence[TraceFile], *, whole: bool, layers: bool = True) -> RanksReport:
+def read_reports(
+    files: Sequence[TraceFile], *, whole: bool, span: Span | None = None, layers: bool = True
+) -> RanksReport:
     """Report on all files; one that cannot be read is a warning if another can.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
@@ -85,7 +107,7 @@ def read_reports(files: Sequence[TraceFile], *, whole: bool, layers: bool = True
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress, file.rank, layers=layers)
+                analysis = analyse(file.path, progress, file.rank, span, layers=layers)
             except TraceError as error:
                 broken.append(str(error))
                 continue

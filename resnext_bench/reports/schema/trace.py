@@ -9,6 +9,7 @@ import msgspec
 
 from resnext_bench.reports.schema.trace_layers import Layers
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
+from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
 
 VERSION: Final = 1
 
@@ -18,7 +19,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     steps_used: int
     steps_marked: int
-    """Number of ProfilerStep rows on the host; if 0, the whole trace is taken as one step."""
+    """Steps that were found; 0: the whole trace, or a range of it, is taken as one."""
+    steps_from: StepsFrom
+    """What tells where they begin and end."""
     excluded: list[str]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
@@ -37,6 +40,12 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     by_time: int
     """Number of rows that were assigned to a step by the time at which they ran, as their launch is
     not in the trace."""
+    earlier: int
+    """Rows in no step, as they began before the first of their stream whose launch is in the
+    trace: they were launched before it."""
+    impossible: list[Impossible]
+    """Rows whose times cannot be, and what was done with them; figures are without those left out,
+    and with those cut or moved as they are then."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +68,12 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
     step_ns: int
     work_ns: int
-    """Durations of all work added up: overlapping kernels count twice; on a CPU, over all
-    threads."""
+    """Durations of all work added up: overlapping kernels count twice; on a CPU over all threads,
+    each moment of which counts once."""
     busy_ns: int
     """Time in which anything ran."""
     communication_ns: int
-    """Durations of communication added up."""
+    """Durations of communication added up; on a CPU with all that runs within it."""
     communication_busy_ns: int
     """Time in which communication ran, exposed or not."""
     copy_ns: int
@@ -106,6 +115,8 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Share of the steps' time."""
     forward_ns: int
+    """By names (`## forward ##`), else by autograd: an operator whose sequence number a later row
+    of the backward pass has is forward, with what lies below it and between such operators."""
     backward_ns: int
     optimizer_ns: int
     other_ns: int

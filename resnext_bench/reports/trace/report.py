@@ -23,6 +23,7 @@ from resnext_bench.reports.trace.layers.work import origins
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.identity import identity
+from resnext_bench.reports.trace.time.impossible_words import told_impossible
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found
@@ -107,6 +108,7 @@ def _trust(analysis: Analysis, module: Ids) -> Trust:
     return Trust(
         steps_used=found.count if found.marked else 0,
         steps_marked=len(found.numbers) if found.marked else 0,
+        steps_from=found.source,
         excluded=list(found.excluded),
         lag_steps=found.lag,
         resolution_ns=trace.resolution_ns,
@@ -116,6 +118,8 @@ def _trust(analysis: Analysis, module: Ids) -> Trust:
         linked_step=linked(found.of_device >= 0),
         linked_layer=share(int(work.duration[module >= 0].sum()), int(work.duration.sum())),
         by_time=found.by_time,
+        earlier=found.earlier,
+        impossible=list(analysis.impossible),
     )
 
 
@@ -193,10 +197,12 @@ def _warnings(analysis: Analysis) -> Iterator[str]:
             f"this report is on device {analysis.device}, which did most of the work; left out: "
             f"{told}"
         )
-    if not found.marked:
+    yield from map(told_impossible, analysis.impossible)
+    if found.source.kind == "whole":
         yield (
-            "no steps are marked (ProfilerStep#N): the time from the first work to the last is "
-            "taken as one step; call profiler.step() after each step"
+            "no steps are marked (no ProfilerStep#N, and no annotation and no launches repeat over "
+            "most of it): the time from the first work to the last is taken as one step; call "
+            "profiler.step() after each step, or give a range (--from, --to)"
         )
     elif not found.count:
         yield "no step has work in the trace: it is not possible to say where its time went"

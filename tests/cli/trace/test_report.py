@@ -40,6 +40,22 @@ def test_one_trace(typed: Typed, tmp_path: Path) -> None:
     assert "ranks, ms per step" not in out
 
 
+def test_a_range(typed: Typed, tmp_path: Path) -> None:
+    trace = made().write(tmp_path)
+    code, out, err = typed("report", trace, "--from", "0.02", "--to", "0.1205")
+    assert (code, err) == (0, "")
+    assert "the range from 0.020 to 0.120 ms" in out
+    told = json.loads(typed("report", trace, "--from", "0.1", "--json")[1])
+    assert told["trust"]["steps_from"] == {
+        "kind": "range",
+        "name": None,
+        "launches": None,
+        "from_ns": 100_000,
+        "to_ns": 300_000,
+    }
+    assert told["steps"]["step_ns"] == [200_000]
+
+
 def test_json_alone(typed: Typed, tmp_path: Path) -> None:
     code, out, err = typed("report", made().write(tmp_path), "--json")
     told = json.loads(out)
@@ -103,6 +119,12 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("report", "{trace}", "--depth", "0"), "--depth 0: a whole number of at least 1"),
         (("report", "{trace}", "--no-layers", "--depth", "1"), "--no-layers leaves modules out"),
         (("report", "{trace}", "--no-layers", "--module", "a"), "--no-layers leaves modules out"),
+        (("report", "{trace}", "--from", "x"), "--from x: a number from 0 to"),
+        (("report", "{trace}", "--to", "7"), "--to 7: rank0.pt.trace.json lasts 0.300 ms"),
+        (
+            ("report", "{trace}", "--from", "0.2", "--to", "0.1"),
+            "give moments from 0 to that, --from before --to",
+        ),
         (("query", "{trace}"), "give a question"),
         (("query", "{trace}", " "), "give a question"),
         (("query", "{trace}", "SELECT 1", "--export", "csv"), "give a question"),

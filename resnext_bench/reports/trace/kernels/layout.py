@@ -51,4 +51,4 @@ def _payer(trace: Trace, work: Work, calls: Calls, layer: Names, row: int) -> st
     if calls.conv[row] >= 0:
         return label(trace.convs[calls.conv[row]])
     operator = work.row[row]
-    return trace.names[trace.host.name[operator]] if operator >= 0 else "launch not in the trace"
+    return trace.names[trace.host.name[operator]] if operator >= 0 else "no operator in the trace"

@@ -126,7 +126,7 @@ class Arithmetic:
 
 
 def arithmetic(
-    analysis: Analysis, places: Places, put: Placed, calls: CallCounts, backward: Ns
+    analysis: Analysis, places: Places, put: Placed, calls: CallCounts | None, backward: Ns
 ) -> Arithmetic:
     """Find it: of a network of ours by its layers' names, of others by recorded shapes.
 
@@ -145,7 +145,9 @@ def arithmetic(
     def time(which: NDArray[np.bool_]) -> Ns:
         return summed(put.module[which & inside], work.duration[which & inside], count)
 
-    flop, shapes = _by_shapes(analysis, places, told, times)
+    ran = np.zeros(len(told.row) + 1, dtype=bool)
+    ran[call] = True
+    flop, shapes = _by_shapes(places, told, times, ran[:-1])
     found = Arithmetic(
         source=SHAPES if counted.any() else NONE,
         forward_flop=flop[0],
@@ -158,7 +160,9 @@ def arithmetic(
     )
     ours = trained(trace.header) if places.source is Source.LABELS else None
     network = of_network(ours) if ours else None
-    return found if network is None else _by_network(found, places.tree, network, calls, backward)
+    if network is None or calls is None:
+        return found
+    return _by_network(found, places.tree, network, calls, backward)
 
 
 def _times(told: Recorded, call: Ids, direction: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -175,12 +179,15 @@ def _times(told: Recorded, call: Ids, direction: NDArray[np.int8]) -> NDArray[np
 
 
 def _by_shapes(
-    analysis: Analysis, places: Places, told: Recorded, times: NDArray[np.int64]
+    places: Places, told: Recorded, times: NDArray[np.int64], ran: NDArray[np.bool_]
 ) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, Amount]]]:
-    """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape."""
-    steps, count = analysis.steps, len(places.tree)
+    """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape.
+
+    Of calls that `ran`: some of the work in the used steps is theirs.
+    """
+    count = len(places.tree)
     module = places.at[told.row]
-    used = (module >= 0) & np.append(steps.used, False)[steps.of_host[told.row]] & (times > 0)
+    used = (module >= 0) & ran & (times > 0)
     counted, sized = used & (told.flop >= 0), used & (told.bytes >= 0)
     back = places.node[told.row] >= 0
 

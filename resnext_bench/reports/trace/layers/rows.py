@@ -22,7 +22,8 @@ class Rows:
     places: Places
     own: Sums
     total: Sums
-    calls: CallCounts
+    calls: CallCounts | None
+    """None where they cannot be counted."""
     arithmetic: Arithmetic
     peaks: Peaks
     """Of the device."""
@@ -40,7 +41,7 @@ class Rows:
         return [self._row(node, number, figures) for node in order]
 
     def _row(self, node: int, number: Mapping[int, int], figures: Arithmetic) -> LayerRow:
-        tree, counts, total = self.places.tree, self.places.counts_calls, self.total
+        tree, calls, total = self.places.tree, self.calls, self.total
         path, above, time = tree.path(node), int(tree.above[node]), int(total.total[node])
         shape, dtype = figures.main_shape(node)
         return LayerRow(
@@ -49,8 +50,8 @@ class Rows:
             type=tree.kind[node],
             depth=len(path),
             above=number[above] if above >= 0 else None,
-            calls=int(self.calls.forward[node]) if counts else None,
-            calls_again=int(self.calls.again[node]) if counts else None,
+            calls=None if calls is None else int(calls.forward[node]),
+            calls_again=None if calls is None else int(calls.again[node]),
             total_ns=time,
             own_ns=int(self.own.total[node]),
             forward_ns=int(total.forward[node]),

@@ -77,11 +77,17 @@ def sums(work: Work, put: Placed, idle: Ns, count: int) -> Sums:
     )
 
 
-def calls_of(analysis: Analysis, places: Places) -> CallCounts:
-    """Count the calls that began on the host in a used step."""
+def calls_of(analysis: Analysis, places: Places) -> CallCounts | None:
+    """Count the calls that began on the host in a used step.
+
+    None where rows tell no calls, and in a range of time on a device, which trails the host.
+    """
     steps, calls = analysis.steps, places.calls
+    is_range = steps.source.kind == "range"
+    if not places.counts_calls or (is_range and analysis.device is not None):
+        return None
     used = calls.module >= 0
-    if steps.marked:
+    if steps.marked or is_range:
         at = np.searchsorted(steps.host.start, calls.start, side="right") - 1
         inside = (at >= 0) & (calls.start < steps.host.end[np.maximum(at, 0)])
         used = used & inside & steps.used[np.maximum(at, 0)]

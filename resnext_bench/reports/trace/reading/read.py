@@ -55,7 +55,7 @@ _DEVICE: Final = {
     "gpu_memset": Kind.FILL,
     "memset": Kind.FILL,
 }
-_TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
+_TYPES: Final[Mapping[str, type[np.signedinteger[Any] | np.bool_]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     "kind": np.int8,

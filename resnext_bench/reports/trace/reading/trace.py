@@ -79,7 +79,13 @@ class Host(Rows):
     """Index into `Trace.convs`; -1: no convolution."""
     forward_thread: NDArray[np.int16]
     """Of a backward operator the thread of its forward, as autograd counts threads (from 1); 0: it
-    is a forward operator; -1: not told."""
+    is a forward operator; -1: not told (`Fwd thread id`)."""
+
+    @property
+    def backward(self) -> NDArray[np.bool_]:
+        """Whether each row names the thread of a forward operator: it is backward."""
+        named: NDArray[np.bool_] = self.forward_thread > 0
+        return named
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,7 +141,7 @@ def test_the_rest_and_what_is_in_no_module(tmp_path: Path) -> None:
     assert names(sections) == ["stem: Tstem", "layer1: Tlayer1", "1 more module"]
     assert names(sections, 1) == [
         "all modules",
-        "other work in no module",
+        "other forward work in no module",
         "other backward work in no module",
     ]
     assert names(sections, 2) == ["all work, all idle time"]
