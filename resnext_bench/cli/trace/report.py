@@ -153,7 +153,8 @@ def _require_modules(report: TraceReport, chosen: Chosen) -> None:
         return
     modules = Modules(report.layers)
     if not modules.named(chosen.module):
-        names = [row.name for row in report.layers.rows]
+        rows = report.layers.rows
+        names = [row.part if " > " in row.name else row.name for row in rows]
         few = ", ".join(names[:_NAMES]) + (", ..." if len(names) > _NAMES else "")
         raise UsageError(f"--module {chosen.module}: fits no module; there are {few}")
 

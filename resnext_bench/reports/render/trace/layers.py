@@ -38,6 +38,7 @@ def layers(report: TraceReport, top: int, chosen: Chosen) -> Iterator[Section]:
         return
     if not found.rows:
         yield from (Line(text=line, tone="dim") for line in _not_recorded(found))
+        yield Line(text="")
         return
     modules = Modules(found)
     within = modules.every() if chosen.module is None else modules.named(chosen.module)
