@@ -12,6 +12,10 @@ class TraceError(StoreError):
     """A file is not a trace, or cannot be read at all; names the file and where it is damaged."""
 
 
+class SpanError(StoreError):
+    """The range that was asked for is not within a trace; says what is."""
+
+
 class Unwritten(OSError):
     """A file or a folder could not be written; its name is in `filename`."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.values import choice, whole
+from resnext_bench.cli.values import choice, number, whole
 
 trace_app = typer.Typer(
     help="Report where the time of a profiled run went, from any traces of PyTorch's profiler.",
@@ -40,20 +40,61 @@ def report(
             parser=whole("--rank", 0),
         ),
     ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Add modules up below those of level N, 1 being the outermost (default: the "
+            "deepest level with at most 25 rows)",
+            parser=whole("--depth", 1),
+        ),
+    ] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Show only modules of such names, as 'layer3.*' or '*.conv2', and their sum",
+        ),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers/--no-layers", help="Also report by module of the model")
+    ] = True,
+    begin: Annotated[
+        float | None,
+        typer.Option(
+            "--from",
+            metavar="MS",
+            help="Report on a range instead of steps: its beginning, in ms since the trace began",
+            parser=number("--from", 0, 1e9),
+        ),
+    ] = None,
+    end: Annotated[
+        float | None,
+        typer.Option(
+            "--to",
+            metavar="MS",
+            help="End of the range (default: the trace's)",
+            parser=number("--to", 0, 1e9),
+        ),
+    ] = None,
     output: opt.Output = None,
     json: opt.Json = False,
     markdown: opt.Markdown = False,
 ) -> None:
     """Where each step goes: compute, exposed communication, exposed copies, idle and why.
 
-    Then kernels by class, by name, convolutions by shape and direction, and who pays for
-    layout transforms. On a CPU operators by their own time. Times are exact; docs/traces.md
-    says what each of them means.
+    Then kernels by class, by name, convolutions by shape and direction, modules of the model,
+    and who pays for layout transforms. On a CPU operators by their own time. Steps are those
+    that the profiler marks, else annotations or launches that repeat, else the whole. Times are
+    exact; docs/traces.md says what each of them means.
     """
-    from resnext_bench.cli.trace.report import report_command
+    from resnext_bench.cli.trace.report import report_command, span_of
+    from resnext_bench.reports.render.trace.layer_rows import Chosen
 
     form = opt.form_of(json=json, markdown=markdown)
-    raise typer.Exit(report_command(what, top, rank, output, form))
+    chosen = Chosen(depth=depth, module=module, is_wanted=layers)
+    span = span_of(begin, end)
+    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))
 
 
 @trace_app.command()

@@ -15,6 +15,7 @@ from resnext_bench.cli.terminal.show import Format, show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
+from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules
 from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.schema.trace_files import LeftOut
@@ -32,29 +33,58 @@ from resnext_bench.reports.trace.recordings import (
     together,
 )
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from resnext_bench.wording import readable
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast to need a progress bar."""
+_NAMES: Final = 8
+"""Modules that are named where a pattern fits none."""
 _IN_SHORT: Final = 5
 """Number of rows of each table in the short report at the end of a profiled run."""
 
 
 def report_command(
-    wanted: str, top: int, rank: int | None, output: Path | None, form: Format
+    wanted: str,
+    top: int,
+    rank: int | None,
+    output: Path | None,
+    form: Format,
+    span: Span | None = None,
+    chosen: Chosen | None = None,
 ) -> int:
-    """Read, report and print."""
+    """Read, report and print.
+
+    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
+    """
+    chosen = chosen or Chosen()
+    if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
+        raise UsageError("--no-layers leaves modules out: give it without --module and --depth")
     traces = find_traces(wanted, output)
     files = traces.files
-    whole = not Path(wanted).is_file()
-    found = read_reports(files, whole=whole, folder=wanted, beside=traces.beside)
+    found = read_reports(
+        files,
+        whole=not Path(wanted).is_file(),
+        span=span,
+        layers=chosen.is_wanted,
+        folder=wanted,
+        beside=traces.beside,
+    )
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
-    show_sections((*doubts, *sections_of(found, top, rank)), form)
+    show_sections((*doubts, *sections_of(found, top, rank, chosen)), form)
     return 0
+
+
+def span_of(begin_ms: float | None, end_ms: float | None) -> Span | None:
+    """Return the range that was asked for; None: none was."""
+    if begin_ms is None and end_ms is None:
+        return None
+    start, end = (None if one is None else round(one * 1e6) for one in (begin_ms, end_ms))
+    return Span(start=start, end=end)
 
 
 def _doubts(files: Sequence[TraceFile]) -> list[str]:
@@ -80,12 +110,18 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
 
 
 def read_reports(
-    files: Sequence[TraceFile], *, whole: bool, folder: str = "", beside: Sequence[Path] = ()
+    files: Sequence[TraceFile],
+    *,
+    whole: bool,
+    span: Span | None = None,
+    layers: bool = True,
+    folder: str = "",
+    beside: Sequence[Path] = (),
 ) -> RanksReport:
     """Report on all files of one recording; one that cannot be read is a warning if another can.
 
-    `whole`: they are meant to be all ranks, so that it is told which are missing. `beside`: files
-    of `folder` that were not taken for traces.
+    `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
+    the modules of the model; `beside`: files of `folder` that were not taken for traces.
     """
     reports: list[TraceReport] = []
     talks: list[Collectives] = []
@@ -95,11 +131,11 @@ def read_reports(
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress, file.rank)
+                analysis = analyse(file.path, progress, file.rank, span, layers=layers)
             except TraceError as error:
                 broken.append(str(error))
                 continue
-        reports.append(report(analysis))
+        reports.append(report(analysis, layers=layers))
         talks.append(collectives(analysis))
         recorded.append(recording(analysis, file))
     if not reports:
@@ -111,11 +147,15 @@ def read_reports(
     return msgspec.structs.replace(found, warnings=told, left_out=left)
 
 
-def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
+def sections_of(
+    found: RanksReport, top: int, rank: int | None, chosen: Chosen | None = None
+) -> Iterator[Section]:
     """List several ranks in a table first, then one of them in full."""
+    one, chosen = _chosen(found, rank), chosen or Chosen()
+    _require_modules(one, chosen)
     if len(found.ranks) > 1:
         yield from ranks_sections(found)
-    yield from sections(_chosen(found, rank), top)
+    yield from sections(one, top, chosen)
     if len(found.ranks) == 1:
         yield from warnings(found.warnings)
 
@@ -137,6 +177,18 @@ def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
 
 def _step_ns(one: TraceReport) -> float:
     return one.sums.step_ns / (len(one.steps.number) or max(1, one.trust.steps_used))
+
+
+def _require_modules(report: TraceReport, chosen: Chosen) -> None:
+    """Raise UsageError, with names that there are, where a pattern fits no module."""
+    if chosen.module is None or report.layers is None or not report.layers.rows:
+        return
+    modules = Modules(report.layers)
+    if not modules.named(chosen.module):
+        rows = report.layers.rows
+        names = [row.part if " > " in row.name else row.name for row in rows]
+        few = ", ".join(names[:_NAMES]) + (", ..." if len(names) > _NAMES else "")
+        raise UsageError(f"--module {chosen.module}: fits no module; there are {few}")
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import msgspec
 
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
 from resnext_bench.reports.schema.trace_host import Advice, Host
+from resnext_bench.reports.schema.trace_layers import Layers
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
+from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
 
 VERSION: Final = 1
 
@@ -19,7 +21,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     steps_used: int
     steps_marked: int
-    """Number of ProfilerStep rows on the host; if 0, the whole trace is taken as one step."""
+    """Steps that were found; 0: the whole trace, or a range of it, is taken as one."""
+    steps_from: StepsFrom
+    """What tells where they begin and end."""
     excluded: list[str]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
@@ -34,11 +38,16 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     linked_step: float
     """Share of device time that belongs to a marked step, used or not; 1 on a CPU."""
     linked_layer: float
-    """Share of time in used steps that can be assigned to a named layer (`run --profile` writes the
-    names)."""
+    """Share of time in used steps that can be assigned to a module of the model."""
     by_time: int
     """Number of rows that were assigned to a step by the time at which they ran, as their launch is
     not in the trace."""
+    earlier: int
+    """Rows in no step, as they began before the first of their stream whose launch is in the
+    trace: they were launched before it."""
+    impossible: list[Impossible]
+    """Rows whose times cannot be, and what was done with them; figures are without those left out,
+    and with those cut or moved as they are then."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +83,12 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
     step_ns: int
     work_ns: int
-    """Durations of all work added up: overlapping kernels count twice; on a CPU, over all
-    threads."""
+    """Durations of all work added up: overlapping kernels count twice; on a CPU over all threads,
+    each moment of which counts once."""
     busy_ns: int
     """Time in which anything ran."""
     communication_ns: int
-    """Durations of communication added up."""
+    """Durations of communication added up; on a CPU with all that runs within it."""
     communication_busy_ns: int
     """Time in which communication ran, exposed or not."""
     copy_ns: int
@@ -121,6 +130,8 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Share of the steps' time."""
     forward_ns: int
+    """By names (`## forward ##`), else by autograd: an operator whose sequence number a later row
+    of the backward pass has is forward, with what lies below it and between such operators."""
     backward_ns: int
     optimizer_ns: int
     other_ns: int
@@ -243,6 +254,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     advice: list[Advice]
     """What to change first; the largest possible gain first, at most three."""
+    layers: Layers | None = None
+    """None where it was asked to leave them out."""
     warnings: list[str]
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""

@@ -7,7 +7,7 @@ device rows are in words that are not known here.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -46,19 +46,25 @@ _NAMED: Final = 3
 """Names that a sentence tells."""
 
 
-def host_alone(trace: Trace, name: str, host_step_ns: list[int]) -> HostAlone | None:
-    """Return why the trace is on the host alone; None: kernels are in it, or no device worked.
+def signs_of_device(trace: Trace) -> tuple[Evidence, ...]:
+    """Return what shows that a device worked, of a whole trace that has no kernel; else nothing."""
+    if (trace.device.kind == Kind.KERNEL).any():
+        return ()
+    return tuple(one for one in _evidence(trace) if one.count)
+
+
+def host_alone(
+    trace: Trace, found: Sequence[Evidence], name: str, host_step_ns: list[int]
+) -> HostAlone | None:
+    """Return why a report is on the host alone; None where nothing shows that a device worked.
 
     `name`: the device, as far as it is known.
     """
-    if (trace.device.kind == Kind.KERNEL).any():
-        return None
-    found = [one for one in _evidence(trace) if one.count]
     if not found:
         return None
     return HostAlone(
         accelerator=name,
-        evidence=found,
+        evidence=list(found),
         is_certain=any(_is_certain(one) for one in found),
         host_step_ns=host_step_ns,
         warnings=list(_told(found, trace.header)),
@@ -156,7 +162,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _told(found: list[Evidence], header: Mapping[str, Any]) -> Iterator[str]:
+def _told(found: Sequence[Evidence], header: Mapping[str, Any]) -> Iterator[str]:
     by_kind = {one.kind: one for one in found}
     if launches := by_kind.get("launches"):
         many = "launch" if launches.count == 1 else "launches"

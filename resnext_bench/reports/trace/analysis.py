@@ -6,13 +6,21 @@ from pathlib import Path
 import numpy as np
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.alone import unread_rows
+from resnext_bench.reports.schema.trace_files import Evidence
+from resnext_bench.reports.schema.trace_time import Impossible
+from resnext_bench.reports.trace.alone import signs_of_device, unread_rows
 from resnext_bench.reports.trace.kernels.device_work import Work, work
+from resnext_bench.reports.trace.layers.places import Places, places
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
+from resnext_bench.reports.trace.time.impossible import believed, in_all, near
+from resnext_bench.reports.trace.time.impossible_words import told_impossible
+from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links, link
+from resnext_bench.reports.trace.time.markers import without_markers
+from resnext_bench.reports.trace.time.spans import Span, cut, window_of
 from resnext_bench.reports.trace.time.steps import Steps, steps
 from resnext_bench.wording import readable
 
@@ -26,42 +34,70 @@ class Analysis:
     """As the file's name or the run's record says; it counts where the trace itself is silent."""
     device: int | None
     """The device that is looked at, the one that worked most; None: the CPU."""
+    impossible: tuple[Impossible, ...]
+    """Rows that were left out, cut or moved, as their times cannot be."""
     links: Links
     steps: Steps
     busy: Busy
     work: Work
+    places: Places
+    """In which module of the model each row of the host is."""
+    signs: tuple[Evidence, ...] = ()
+    """What shows that a device worked, where the whole trace has no kernel."""
 
 
 def analyse(
     path: Path,
     progress: Progress = no_progress,
     rank: int | None = None,
+    span: Span | None = None,
     *,
     details: bool = False,
+    layers: bool = True,
 ) -> Analysis:
-    """Read a trace and find out all of it; with `details` also what only questions ask for.
+    """Read a trace and find out all of it, or all of a range.
 
-    Raises TraceError, naming file and byte, where it is no trace or holds no work.
+    With `details` what only queries ask for is read as well; without `layers` what only tells
+    modules of the model is not.
+
+    Raises TraceError, naming file and byte, where it is no trace or holds no work, and SpanError
+    where the range is not within it.
     """
-    return of(read(path, progress, details=details), rank)
+    return of(read(path, progress, details=details, layers=layers), rank, span)
 
 
-def of(trace: Trace, rank: int | None = None) -> Analysis:
+def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
     """Of a trace that has been read."""
-    if not trace.on_device and not (trace.host.kind == Kind.OPERATOR).any():
+    if not _has_work(trace):
         raise TraceError(f"{readable(trace.path)}: {_nothing(trace)}")
+    trace, far = near(without_markers(trace))
+    trace, links, wrong = believed(trace, link(trace))
+    if not _has_work(trace):
+        told = "; ".join(told_impossible(one) for one in in_all([*far, *wrong]))
+        raise TraceError(f"{readable(trace.path)}: no work is left whose times can be ({told})")
     device = _device(trace)
-    links = link(trace)
-    found = steps(trace, links, device)
+    signs = signs_of_device(trace)
+    window: Windows | None = None
+    if span is not None:
+        window = window_of(trace, span)
+        trace, links = cut(trace, links, window, device)
+    found = steps(trace, links, device, window)
     return Analysis(
         trace=trace,
         rank=rank,
         device=device,
+        impossible=in_all([*far, *wrong]),
         links=links,
         steps=found,
         busy=busy(trace, links, device),
         work=work(trace, links, found, device),
+        places=places(trace, links),
+        signs=signs,
     )
+
+
+def _has_work(trace: Trace) -> bool:
+    return trace.on_device or bool((trace.host.kind == Kind.OPERATOR).any())
 
 
 def _nothing(trace: Trace) -> str:

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
-from resnext_bench.reports.trace.time.intervals import Times, Windows, gaps, union
+from resnext_bench.reports.trace.time.intervals import NO_TIME, Times, Windows, gaps, union
 from resnext_bench.reports.trace.time.links import Links, of_names
 
 
@@ -25,7 +26,9 @@ class Cause(StrEnum):
     SYNCHRONISATION = "synchronisation"
     HOST = "host between launches"
     LAUNCH = "launch latency, dependency"
-    UNKNOWN = "launch not in the trace"
+    UNKNOWN = "before work whose launch is not in the trace"
+    AFTER = "no more work until the end"
+    RUNTIME = "calls of the device's runtime"
     NO_OPERATOR = "no operator (Python, framework)"
 
 
@@ -47,9 +50,15 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
     free = gaps(analysis.busy.any, windows)
     loading = free & loading_times(trace)
     if device is None:
-        rest = free.length - loading.length
-        return {Cause.LOADING: loading.length, Cause.NO_OPERATOR: rest}
-    late, unknown = _host_late(trace, analysis.links, free, device)
+        calls = trace.host.take(trace.host.kind == Kind.LAUNCH)
+        runtime = (free & union(calls.start, calls.end)) - loading
+        rest = free.length - loading.length - runtime.length
+        return {
+            Cause.LOADING: loading.length,
+            Cause.RUNTIME: runtime.length,
+            Cause.NO_OPERATOR: rest,
+        }
+    late, unknown, after = _host_late(trace, analysis.links, free, device)
     waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
     late_loading = late & loading
     late_waiting = (late & waiting) - loading
@@ -58,8 +67,9 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
         Cause.LOADING: late_loading.length,
         Cause.SYNCHRONISATION: late_waiting.length,
         Cause.HOST: late.length - lost,
-        Cause.LAUNCH: free.length - late.length - unknown.length,
+        Cause.LAUNCH: free.length - late.length - unknown.length - after.length,
         Cause.UNKNOWN: unknown.length,
+        Cause.AFTER: after.length,
     }
 
 
@@ -76,20 +86,29 @@ def _host_times(trace: Trace, pattern: re.Pattern[str], *kinds: Kind) -> Times:
     return union(host.start[rows], host.end[rows])
 
 
-def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Times, Times]:
-    """Of each gap the part before the call that ends it; and gaps whose call is not known."""
+def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Times, Times, Times]:
+    """Return of each gap the part before the call that ends it, and gaps without such a call.
+
+    Those are gaps that end with work whose call is not known, and gaps that no work ends.
+    """
     mine = np.flatnonzero(trace.device.device == device)
-    start = trace.device.start[mine]
-    launch = links.launch[mine]
+    if not len(mine):
+        return NO_TIME, NO_TIME, free
+    # Of several that begin together one with a launch tells when the work was on its way.
+    mine = mine[np.lexsort((links.launch[mine] < 0, trace.device.start[mine]))]
+    start, launch = trace.device.start[mine], links.launch[mine]
     # A call that lasts is the host's own work, such as the loading of a module at the first use.
     host = trace.host
     came = np.where(host.duration > _LONG_CALL, host.end, host.start)
-    call = np.where(launch >= 0, np.append(came, 0)[launch], -1)
+    call = np.append(came, 0)[launch]
     at = np.searchsorted(start, free.end)  # the work that begins where the gap ends
     ends = np.minimum(at, len(start) - 1)
-    known = (at < len(start)) & (start[ends] == free.end) & (call[ends] >= 0)
+    ended = (at < len(start)) & (start[ends] == free.end)
+    known = ended & (launch[ends] >= 0)
     until = np.clip(call[ends], free.start, free.end)
-    return (
-        union(free.start[known], until[known]),
-        union(free.start[~known], free.end[~known]),
-    )
+
+    def of(which: NDArray[np.bool_]) -> Times:
+        return union(free.start[which], free.end[which])
+
+    late = union(free.start[known], until[known])
+    return late, of(ended & ~known), of(~ended)

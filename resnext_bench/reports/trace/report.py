@@ -35,13 +35,16 @@ from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.kernels.device_work import CORES, Work
-from resnext_bench.reports.trace.kernels.layout import layers, layout
+from resnext_bench.reports.trace.kernels.layout import layout
 from resnext_bench.reports.trace.kernels.peaks import peaks
 from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
+from resnext_bench.reports.trace.layers.layers import layers_of
+from resnext_bench.reports.trace.layers.work import origins
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids
 from resnext_bench.reports.trace.time.identity import identity
+from resnext_bench.reports.trace.time.impossible_words import told_impossible
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found
@@ -52,24 +55,26 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 """Of the counts that kineto writes into INFO those that are records lost."""
 
 
-def report(analysis: Analysis) -> TraceReport:
-    """The report of a trace that has been analysed."""
-    found = _without_advice(analysis)
+def report(analysis: Analysis, *, layers: bool = True) -> TraceReport:
+    """Return the report of an analysed trace; `layers`: with the modules of the model."""
+    found = _without_advice(analysis, layers=layers)
     told = advice(found, analysis)
     if found.alone:  # nothing is proposed for a device of which nothing is known
         told = [one for one in told if one.kind is AdviceKind.UNTRUSTED]
     return msgspec.structs.replace(found, advice=told)
 
 
-def _without_advice(analysis: Analysis) -> TraceReport:
+def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
-    layer = layers(trace, analysis.links, work.row)
+    module = analysis.places.of(origins(analysis, work.itself))
+    short = analysis.places.short(module)
     distributed = distributed_info(trace.header)
     told = whole_number(distributed.get("rank"))
     name = device_name(trace, device)
-    alone = host_alone(trace, name, _used(analysis.steps, on_host=True).length.tolist())
+    host_step_ns = _used(analysis.steps, on_host=True).length.tolist()
+    alone = host_alone(trace, analysis.signs, name, host_step_ns)
     by_host = device is None and alone is not None
     on = _on(name, device, alone)
     most = peaks(on)
@@ -83,7 +88,7 @@ def _without_advice(analysis: Analysis) -> TraceReport:
         rank=analysis.rank if told is None else told,
         world_size=whole_number(distributed.get("world_size")),
         backend=text(distributed.get("backend")),
-        trust=_trust(analysis, layer),
+        trust=_trust(analysis, module),
         sums=_sums(analysis, step_ns),
         steps=NO_STEPS if alone and alone.is_certain else _steps(analysis),
         classes=tables.classes(work, step_ns),
@@ -91,11 +96,12 @@ def _without_advice(analysis: Analysis) -> TraceReport:
         convs=[] if by_host else conv_rows(trace, work, calls, step_ns, most),
         products=[] if by_host else matrices.products,
         attention=[] if by_host else matrices.attention,
-        layout=NO_LAYOUT if by_host else layout(trace, work, calls, layer, step_ns),
+        layout=NO_LAYOUT if by_host else layout(trace, work, calls, short, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=[] if alone and alone.is_certain else _idle(analysis, step_ns),
         host=host(analysis),
         advice=[],
+        layers=layers_of(analysis, most, step_ns) if layers and not by_host else None,
         warnings=[
             *(alone.warnings if alone and alone.is_certain else ()),
             *trace.warnings,
@@ -111,7 +117,7 @@ def _on(name: str, device: int | None, alone: HostAlone | None) -> str:
     return "host alone" if alone else "CPU"
 
 
-def _trust(analysis: Analysis, layer: Ids) -> Trust:
+def _trust(analysis: Analysis, module: Ids) -> Trust:
     trace, links, found, work = analysis.trace, analysis.links, analysis.steps, analysis.work
     duration = trace.device.duration
 
@@ -121,6 +127,7 @@ def _trust(analysis: Analysis, layer: Ids) -> Trust:
     return Trust(
         steps_used=found.count if found.marked else 0,
         steps_marked=len(found.numbers) if found.marked else 0,
+        steps_from=found.source,
         excluded=list(found.excluded),
         lag_steps=found.lag,
         resolution_ns=trace.resolution_ns,
@@ -128,8 +135,10 @@ def _trust(analysis: Analysis, layer: Ids) -> Trust:
         linked_launch=linked(links.launch >= 0),
         linked_operator=linked(links.operator >= 0),
         linked_step=linked(found.of_device >= 0),
-        linked_layer=share(int(work.duration[layer >= 0].sum()), int(work.duration.sum())),
+        linked_layer=share(int(work.duration[module >= 0].sum()), int(work.duration.sum())),
         by_time=found.by_time,
+        earlier=found.earlier,
+        impossible=list(analysis.impossible),
     )
 
 
@@ -201,6 +210,7 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
 
 def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:
     yield from unread_told(analysis.trace, alone)
+    yield from map(told_impossible, analysis.impossible)
     if alone and alone.is_certain:  # the rest is about steps, which are not told
         return
     trace, found = analysis.trace, analysis.steps
@@ -216,10 +226,11 @@ def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:
             f"this report is on device {analysis.device}, which did most of the work; left out: "
             f"{told}"
         )
-    if not found.marked:
+    if found.source.kind == "whole":
         yield (
-            "no steps are marked (ProfilerStep#N): the time from the first work to the last is "
-            "taken as one step; call profiler.step() after each step"
+            "no steps are marked (no ProfilerStep#N, and no annotation and no launches repeat over "
+            "most of it): the time from the first work to the last is taken as one step; call "
+            "profiler.step() after each step, or give a range (--from, --to)"
         )
     elif not found.count:
         yield "no step has work in the trace: it is not possible to say where its time went"

@@ -11,6 +11,7 @@ from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.store import runs
 from tests.cli.typed import Typed
 from tests.reports.made_results import made_record
+from tests.reports.render.trace.test_layers import network
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -39,11 +40,42 @@ def test_one_trace(typed: Typed, tmp_path: Path) -> None:
     assert "ranks, ms per step" not in out
 
 
+def test_a_range(typed: Typed, tmp_path: Path) -> None:
+    trace = made().write(tmp_path)
+    code, out, err = typed("report", trace, "--from", "0.02", "--to", "0.1205")
+    assert (code, err) == (0, "")
+    assert "the range from 0.020 to 0.120 ms" in out
+    told = json.loads(typed("report", trace, "--from", "0.1", "--json")[1])
+    assert told["trust"]["steps_from"] == {
+        "kind": "range",
+        "name": None,
+        "launches": None,
+        "from_ns": 100_000,
+        "to_ns": 300_000,
+    }
+    assert told["steps"]["step_ns"] == [200_000]
+
+
 def test_json_alone(typed: Typed, tmp_path: Path) -> None:
     code, out, err = typed("report", made().write(tmp_path), "--json")
     told = json.loads(out)
     assert (code, err, told["kind"], told["rank"]) == (0, "", "trace", 0)
     assert len(told["kernels"]) == 2
+
+
+def test_modules(typed: Typed, tmp_path: Path) -> None:
+    trace = network().made.write(tmp_path)
+    assert "by module" in typed("report", trace)[1]
+    assert "by module" not in typed("report", trace, "--no-layers")[1]
+    code, out, _ = typed("report", trace, "--module", "layer1.*", "--depth", "3")
+    assert code == 0
+    assert "layer1.0.conv1" in out
+    assert "layer2.0.conv1" not in out
+    told = json.loads(typed("report", trace, "--json", "--module", "layer1.*")[1])
+    assert {row["name"] for row in told["layers"]["rows"]} > {"layer1.0", "layer2.0", "stem"}
+    code, out, err = typed("report", trace, "--module", "layer9")
+    assert (code, out) == (2, "")
+    assert "--module layer9: fits no module; there are stem, layer1" in err
 
 
 def test_an_invalid_run_says_so_first(typed: Typed, tmp_path: Path) -> None:
@@ -84,6 +116,15 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
             "--rank 7: there is no such trace; there are traces of ranks 0",
         ),
         (("report", "{trace}", "--rank", "x"), "--rank x: a whole number of at least 0"),
+        (("report", "{trace}", "--depth", "0"), "--depth 0: a whole number of at least 1"),
+        (("report", "{trace}", "--no-layers", "--depth", "1"), "--no-layers leaves modules out"),
+        (("report", "{trace}", "--no-layers", "--module", "a"), "--no-layers leaves modules out"),
+        (("report", "{trace}", "--from", "x"), "--from x: a number from 0 to"),
+        (("report", "{trace}", "--to", "7"), "--to 7: rank0.pt.trace.json lasts 0.300 ms"),
+        (
+            ("report", "{trace}", "--from", "0.2", "--to", "0.1"),
+            "give moments from 0 to that, --from before --to",
+        ),
         (("query", "{trace}"), "give a question"),
         (("query", "{trace}", " "), "give a question"),
         (("query", "{trace}", "SELECT 1", "--export", "csv"), "give a question"),

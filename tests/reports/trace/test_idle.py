@@ -46,3 +46,25 @@ def test_a_launch_that_lasts_is_work_of_the_host(tmp_path: Path) -> None:
         "host between launches": 495_000,
         "launch latency, dependency": 5_000,
     }
+
+
+def test_work_without_a_launch_ends_a_gap_whose_cause_is_unknown(tmp_path: Path) -> None:
+    """Though nearly all of the device's time is linked: it is one short kernel."""
+    made = Made().step(0, 0, 600).kernel(GEMM, 0, 20, called=0)
+    made.on_gpu("kernel", GEMM, 220, 0.01).kernel(GEMM, 300, 200, called=290)
+    found = report(analyse(made.write(tmp_path)))
+    assert {row.cause: row.total_ns for row in found.idle} == {
+        "before work whose launch is not in the trace": 200_000,
+        "host between launches": 69_990,
+        "launch latency, dependency": 10_000,
+    }
+    assert 0.9999 < found.trust.linked_launch < 1
+
+
+def test_of_rows_that_begin_together_one_with_a_launch_ends_the_gap(tmp_path: Path) -> None:
+    made = Made().step(0, 0, 600).kernel(GEMM, 0, 20, called=0)
+    made.on_gpu("kernel", GEMM, 220, 5, stream=9).kernel(GEMM, 220, 100, called=200)
+    assert causes(made, tmp_path) == {
+        "host between launches": 180_000,
+        "launch latency, dependency": 20_000,
+    }

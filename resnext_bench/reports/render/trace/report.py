@@ -9,6 +9,9 @@ import numpy as np
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
 from resnext_bench.reports.render.trace import advice, alone, host, products, rates, tables
+from resnext_bench.reports.render.trace.layer_rows import Chosen
+from resnext_bench.reports.render.trace.layers import layers
+from resnext_bench.reports.render.trace.time import at_most, steps_from
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -24,8 +27,8 @@ FEWEST_OF_HALF = 8
 """Fewest steps for which the middle half is worth showing."""
 
 
-def sections(report: TraceReport, top: int) -> Iterator[Section]:
-    """Yield one report, with each table cut after `top` rows."""
+def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Iterator[Section]:
+    """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     yield from alone.lead(report) if report.alone else advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
@@ -39,6 +42,7 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
     if report.convs:
         yield tables.convs(report, top)
         yield from rates.spaced(rates.explained(report.convs[:top], report.on))
+    yield from layers(report, top, chosen or Chosen())
     if report.layout.rows:
         yield tables.layout(report, top)
     yield from host.sections(report, top)
@@ -142,6 +146,7 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
         told = f"kernels, copies and fills, added up; the device was busy for {busy} ms"
     else:
         told = f"operators, added up; they and their annotations ran for {busy} ms"
+        told = f"operators in all; any of them ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
@@ -185,15 +190,17 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
         lag = trust.lag_steps or 0.0
         told = f"; the device trails the host by {lag:.1f} steps" if lag >= 0.1 else ""
         yield "steps", f"{trust.steps_used} of {trust.steps_marked} used{told}"
+    if trust.steps_from.kind != "profiler":
+        yield ("" if trust.steps_marked else "steps"), steps_from(trust.steps_from)
     for why in trust.excluded:
         yield "", f"left out: {why}"
     if report.device is not None:
         yield (
             "linked",
             (
-                f"{100 * trust.linked_launch:.1f} % of device time to its launch, "
-                f"{100 * trust.linked_operator:.1f} % to an operator, "
-                f"{100 * trust.linked_step:.1f} % to a step"
+                f"{at_most(trust.linked_launch)} of device time to its launch, "
+                f"{at_most(trust.linked_operator)} to an operator, "
+                f"{at_most(trust.linked_step)} to a step"
             ),
         )
         if trust.by_time:
@@ -201,6 +208,8 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
                 "",
                 (f"{trust.by_time:,} rows without a launch, assigned to the step they ran in"),
             )
+        if trust.earlier:
+            yield "", f"{trust.earlier:,} rows launched before the trace, in no step"
     if trust.linked_layer:
         yield "layers", f"{100 * trust.linked_layer:.1f} % of the steps' work"
     if trust.dropped:

@@ -14,8 +14,9 @@ from resnext_bench.reports.trace.names.context import is_convolution, under, wit
 from resnext_bench.reports.trace.names.kernels import kernel
 from resnext_bench.reports.trace.names.operators import operator
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns, Trace
+from resnext_bench.reports.trace.time.host_work import host_work
 from resnext_bench.reports.trace.time.links import Links, Pass, of_names
-from resnext_bench.reports.trace.time.nest import nearest, self_times
+from resnext_bench.reports.trace.time.nest import nearest
 from resnext_bench.reports.trace.time.steps import Steps
 
 CLASSES: tuple[Class, ...] = tuple(Class)
@@ -29,7 +30,7 @@ class Work:
     name: Ids
     """Index into the trace's names."""
     duration: Ns
-    """ns; on a CPU without the time of operators inside."""
+    """ns; on a CPU without the time of operators inside, with that of calls of the runtime."""
     step: Ids
     """Index into the steps."""
     transfer: NDArray[np.bool_]
@@ -173,17 +174,16 @@ def _kernel(
 
 
 def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
-    """Operators by their own time, and spans of communication, which are annotations."""
+    """Operators by their own time, and spans of communication with all that lies within them."""
     host = trace.host
     cls = host_classes(trace, links)
-    talks = cls == CLASSES.index(Class.COMMUNICATION)
-    used = np.append(steps.used, False)[steps.of_host]
-    rows = np.flatnonzero(
-        used & ((host.kind == Kind.OPERATOR) | (talks & (host.kind == Kind.ANNOTATION)))
-    )
+    found = host_work(host, cls == CLASSES.index(Class.COMMUNICATION))
+    cls[found.row[found.talks]] = CLASSES.index(Class.COMMUNICATION)
+    used = np.append(steps.used, False)[steps.of_host[found.row]]
+    rows = found.row[used]
     return Work(
         name=host.name[rows],
-        duration=self_times(host, links.parent)[rows],
+        duration=found.duration[used],
         step=steps.of_host[rows],
         transfer=np.zeros(len(rows), dtype=bool),
         cls=cls[rows],

@@ -77,20 +77,13 @@ class Meanings(dict[str, Meaning]):
         return found
 
 
-ANNOTATIONS: Final = re.compile(
-    r"ProfilerStep#|Optimizer\.\w+#|enumerate\(DataLoader\)|## .* ##$|\[param\||"
-    r"(DataParallel|DistributedDataParallel|FullyShardedDataParallel)\.|FSDP::"
-)
-"""Names that PyTorch and we give to annotations. Before there was a category of their own (2021)
-they were operators, as some writers of traces have it to this day."""
-_NO_OPERATOR: Final = re.compile(rf"{ANNOTATIONS.pattern}|(?!.*::)\w*\W")
+NO_OPERATOR: Final = re.compile(r"(?!.*::)\w*\W")
 """Names that the dispatcher does not give (`aten::mm`, `detach_`), nor autograd (`MmBackward0`)."""
 
 
-def annotations(categories: Container[str]) -> re.Pattern[str]:
-    """Return the names of operators that are annotations: in old traces also those of users."""
-    is_old = "Operator" in categories and "user_annotation" not in categories
-    return _NO_OPERATOR if is_old else ANNOTATIONS
+def has_no_annotations(categories: Container[str]) -> bool:
+    """Return whether a trace is of a time (until 2021) when annotations were operators, too."""
+    return "Operator" in categories and "user_annotation" not in categories
 
 
 _ACCELERATORS: Final = (

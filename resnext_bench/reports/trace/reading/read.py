@@ -14,11 +14,13 @@ from resnext_bench.reports.trace.names import recorded
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
 from resnext_bench.reports.trace.names.products import Product
+from resnext_bench.reports.trace.reading import modules
 from resnext_bench.reports.trace.reading.categories import (
+    NO_OPERATOR,
     Doubt,
     Meanings,
     accelerator,
-    annotations,
+    has_no_annotations,
 )
 from resnext_bench.reports.trace.reading.details import (
     DEVICE_NUMBERS,
@@ -34,7 +36,16 @@ from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Products, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import (
+    Device,
+    Host,
+    Kind,
+    Modules,
+    Ns,
+    Products,
+    Rows,
+    Trace,
+)
 from resnext_bench.reports.trace.reading.undecided import Undecided
 from resnext_bench.reports.trace.reading.unread import Pile, on_device
 from resnext_bench.wording import readable
@@ -45,6 +56,7 @@ _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
     "kind": np.int8,
+    "forward_thread": np.int16,
 }
 _BETWEEN: Final = b"\0"
 """Between raw arguments; JSON has no such byte."""
@@ -52,8 +64,13 @@ _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
 
-def read(path: Path, progress: Progress = no_progress, *, details: bool = False) -> Trace:
-    """The trace in a file, .json or .json.gz; `details` are for questions, no report needs them.
+def read(
+    path: Path, progress: Progress = no_progress, *, details: bool = False, layers: bool = True
+) -> Trace:
+    """Return the trace in a file, .json or .json.gz.
+
+    `details` are for queries, no report needs them; without `layers` rows that only tell modules
+    are left out.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's warnings.
@@ -61,7 +78,7 @@ def read(path: Path, progress: Progress = no_progress, *, details: bool = False)
     try:
         source = Source(path, progress)
         account = Account(row=DetailedEvent if details else Event)
-        rows = _Columns(details=details)
+        rows = _Columns(details=details, layers=layers)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -87,11 +104,14 @@ def _no_trace(source: Source, account: Account) -> str:
 class _Columns:
     """Columns while they grow."""
 
-    def __init__(self, *, details: bool) -> None:
+    def __init__(self, *, details: bool, layers: bool) -> None:
         self._types = (DetailedHost, DetailedDevice) if details else (Host, Device)
         self._host, self._device = map(_growing, self._types)
         self._details = details
         self._texts = _Numbers()
+        self._modules = _growing(Modules)
+        self._told = _Numbers()
+        self._layers = layers
         self._names = _Numbers()
         self._threads = _Numbers()
         self._calls = _Numbers()
@@ -114,6 +134,8 @@ class _Columns:
                     self._add_device(kind, group)
                 case Kind() as kind:
                     self._add_host(kind, group)
+                case Doubt.QUIET if category == modules.PYTHON and self._layers:
+                    self._add_modules(modules.calls(group))
                 case Doubt.UNKNOWN:
                     self._pile.add(category, group)
                 case Doubt.NOTIFIER | Doubt.GAUDI as doubt:
@@ -121,14 +143,35 @@ class _Columns:
 
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
-        args = [event.args for event in group]
         self._common(self._host, kind, group, start, duration)
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
-        self._put(self._host["sequence"], [one.sequence for one in args])
         for name in HOST_TEXTS if self._details else ():
             self._put(self._host[name], numbered(group, name, self._texts))
+        if kind is Kind.LAUNCH:  # calls of the runtime are no operators
+            for name in ("sequence", "conv", "forward_thread"):
+                column = self._host[name]
+                column.add(np.full(len(group), -1, dtype=column.dtype))
+            return
+        args = [event.args for event in group]
+        self._put(self._host["sequence"], [one.sequence for one in args])
+        self._put(self._host["forward_thread"], [one.forward_thread for one in args])
         self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
+        if kind is Kind.OPERATOR and self._layers:
+            self._add_modules(modules.placed(group))
+
+    def _add_modules(self, group: list[Event]) -> None:
+        if not group:
+            return
+        group, start, duration = self._timed(group)
+        told = [modules.told(event) for event in group]
+        columns, threads = self._modules, self._threads
+        columns["start"].add(start)
+        columns["duration"].add(duration)
+        self._put(columns["name"], [self._told[one] for one in told])
+        self._put(columns["kind"], [kind for kind, _ in told])
+        self._put(columns["key"], [-1] * len(group))
+        self._put(columns["thread"], [threads[event.pid, event.tid] for event in group])
 
     def _add_undecided(self, doubt: Doubt, group: list[Event]) -> None:
         first = len(self._device["start"])
@@ -206,11 +249,12 @@ class _Columns:
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
         self._settle()
-        host = _in_host_order(self._types[0], self._host)
-        device = _in_device_order(self._types[1], self._device)
+        host = self._types[0](**_in_host_order(self._host))
+        device = self._types[1](**_in_device_order(self._device))
+        told = Modules(**_in_host_order(self._modules))
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
-        for rows in (host, device):
+        for rows in (host, device, told):
             rows.start.__isub__(origin)
         convs, products = self._read_calls(host)
         return Trace(
@@ -231,6 +275,8 @@ class _Columns:
             unread=self._pile.taken(),
             accelerator=self._accelerator(),
             texts=texts(self._texts),
+            modules=told,
+            modules_told=modules.texts(self._told),
         )
 
     def _settle(self) -> None:
@@ -238,10 +284,10 @@ class _Columns:
         threads, host = tuple(self._threads), self._host
         names = tuple(self._names)
         self._undecided.settle(host, self._device, names, threads, self._pile)
-        operator = host["kind"].values == Kind.OPERATOR
-        is_mark = annotations(self._categories).match
-        marks = np.array([bool(is_mark(name)) for name in names] + [False])
-        host["kind"].values[operator & marks[host["name"].values]] = Kind.ANNOTATION
+        if has_no_annotations(self._categories):
+            marks = np.array([bool(NO_OPERATOR.match(name)) for name in names] + [False])
+            operator = host["kind"].values == Kind.OPERATOR
+            host["kind"].values[operator & marks[host["name"].values]] = Kind.ANNOTATION
 
     def _accelerator(self) -> str:
         read = [one for one in self._categories if self._meanings[one] is not Doubt.QUIET]
@@ -274,15 +320,15 @@ def _growing(rows: type[Rows]) -> dict[str, Growing]:
     return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
 
-def _in_host_order(rows: type[Host], growing: Mapping[str, Growing]) -> Host:
+def _in_host_order(growing: Mapping[str, Growing]) -> dict[str, NDArray[Any]]:
     columns = {name: column.taken() for name, column in growing.items()}
     keys = (-columns["duration"], columns["start"], columns["thread"])
-    return rows(**_ordered(columns, np.lexsort(keys)))
+    return _ordered(columns, np.lexsort(keys))
 
 
-def _in_device_order(rows: type[Device], growing: Mapping[str, Growing]) -> Device:
+def _in_device_order(growing: Mapping[str, Growing]) -> dict[str, NDArray[Any]]:
     columns = {name: column.taken() for name, column in growing.items()}
-    return rows(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+    return _ordered(columns, np.argsort(columns["start"], kind="stable"))
 
 
 def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:

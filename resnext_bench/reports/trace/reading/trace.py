@@ -1,10 +1,11 @@
 """One trace in memory: columns of what ran on the host and on the device, in integer nanoseconds.
 
-Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped.
+Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped. What tells
+the module that ran stands apart from the rows of the host, which nothing of it can disturb.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +34,12 @@ class Kind(IntEnum):
     """Memcpy of any direction."""
     FILL = 5
     """Memset."""
+    MODULE = 6
+    """A call of a module, as Python's profiler saw it: `nn.Module: Conv2d_3`."""
+    HIERARCHY = 7
+    """An operator that says which module of TorchScript it is in: `Module Hierarchy`."""
+    STACK = 8
+    """An operator that says which lines of Python called it: `Call stack`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ class Rows:
     start: Ns
     duration: Ns
     name: Ids
-    """Index into `Trace.names`."""
+    """Index into `Trace.names`; of modules into `Trace.modules_told`."""
     kind: NDArray[np.int8]
     key: Ns
     """Number that a kernel shares with the call that launched it (`correlation`); of an operator
@@ -71,6 +78,15 @@ class Host(Rows):
     """Sequence number of autograd; -1: none."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
+    forward_thread: NDArray[np.int16]
+    """Of a backward operator the thread of its forward, as autograd counts threads (from 1); 0: it
+    is a forward operator; -1: not told (`Fwd thread id`)."""
+
+    @property
+    def backward(self) -> NDArray[np.bool_]:
+        """Whether each row names the thread of a forward operator: it is backward."""
+        named: NDArray[np.bool_] = self.forward_thread > 0
+        return named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +110,25 @@ class Products:
     which: Ids
     """Index into `distinct` of each of them."""
     distinct: tuple[Product | Attention, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modules(Rows):
+    """What tells which module ran when, by thread and start, parents first."""
+
+    thread: Ids
+    """Index into `Trace.threads`."""
+
+
+def _no_modules() -> Modules:
+    return Modules(
+        start=np.empty(0, np.int64),
+        duration=np.empty(0, np.int64),
+        name=np.empty(0, np.int32),
+        kind=np.empty(0, np.int8),
+        key=np.empty(0, np.int64),
+        thread=np.empty(0, np.int32),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +161,10 @@ class Trace:
     """What kind of device its categories and processes speak of, such as `XPU`; empty: none."""
     texts: tuple[str, ...] = ()
     """Distinct texts of arguments, where the trace was read with details."""
+    modules: Modules = field(default_factory=_no_modules)
+    """Empty where the trace tells none, or was read without."""
+    modules_told: tuple[str, ...] = ()
+    """What `Modules.name` is an index into: names of calls, hierarchies, stacks."""
 
     @property
     def on_device(self) -> bool:

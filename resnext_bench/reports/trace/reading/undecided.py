@@ -100,4 +100,4 @@ def _to_host(
     host["kind"].add(np.full(len(row), Kind.LAUNCH, dtype=np.int8))
     host["thread"].add(thread)
     for name in host.keys() - {"start", "duration", "name", "key", "kind", "thread"}:
-        host[name].add(np.full(len(row), -1, dtype=np.int32))
+        host[name].add(np.full(len(row), -1, dtype=host[name].dtype))

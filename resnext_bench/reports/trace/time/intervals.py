@@ -41,8 +41,10 @@ class Times:
         )
 
     def __and__(self, other: "Times") -> "Times":
-        """What lies in both."""
-        return self - (self - other)
+        """What lies in both: the edges of each that lie inside the other."""
+        start = [self.start[other._holds(self.start)], other.start[self._strictly(other.start)]]
+        end = [self.end[other._holds(self.end - 1)], other.end[self._strictly(other.end)]]
+        return Times(start=np.sort(np.concatenate(start)), end=np.sort(np.concatenate(end)))
 
     def __sub__(self, other: "Times") -> "Times":
         """What lies in this set alone: its edges outside the other, and the other's inside it."""

@@ -16,10 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
+from resnext_bench.reports.trace.time.forward import forward, of_autograd, within
 from resnext_bench.reports.trace.time.nest import inherited, parents
-
-LAYER: Final = re.compile(r"## ([\w.]+): (\w+) ##")
-"""How `run --profile` writes a layer's forward into the trace: its name and its type."""
 
 
 class Pass(IntEnum):
@@ -77,11 +75,21 @@ def link(trace: Trace) -> Links:
 def _passes(trace: Trace, parent: Ids) -> Ids:
     """`Pass` of each row of the host: its own, else that of the nearest row above.
 
-    Spans of gloo lie on threads of their own, below nothing: theirs is that in which they begin.
+    Where names leave it open, sequence numbers may tell the forward pass. Spans of gloo lie on
+    threads of their own, below nothing: theirs is that in which they begin.
     """
     host = trace.host
     own = of_names(trace.names, _pass)[host.name]
+    own[(own < 0) & host.backward] = Pass.BACKWARD
     passes = inherited(own, parent)
+    between = of_autograd(host, passes == Pass.BACKWARD) & (passes < 0)
+    if between.any():
+        own[between] = Pass.BACKWARD
+        passes[within(host, between) & (passes < 0)] = Pass.BACKWARD
+    told = forward(host, parent, passes == Pass.BACKWARD) & (passes < 0)
+    if told.any():
+        own[told] = Pass.FORWARD
+        passes[within(host, told) & (passes < 0)] = Pass.FORWARD
     spans = np.flatnonzero((of_names(trace.names, _span)[host.name] > 0) & (passes < 0))
     outermost = np.flatnonzero((own >= 0) & (_at(passes, parent) < 0))
     if not spans.size or not outermost.size:

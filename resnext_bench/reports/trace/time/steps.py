@@ -2,9 +2,14 @@
 
 A GPU trails the host, on a real trace by 1.8 steps, so that the host's window of a step holds the
 kernels of another one. Work belongs to the step during which it was launched. On the device a step
-lasts from the end of the last kernel of the step before to the end of its own last kernel, so that
-steps tile the time; the first begins with the host's step, or when the device has finished what
-came before. On a CPU a step is what the profiler says it is.
+lasts from the end of the last work of the step before to the end of its own last work, so that
+steps tile the time. Copies and fills are work like kernels. A copy of the next batch, which some
+step launches ahead on a stream of its own, is that step's: if it is still running when the next
+step's kernels begin, the step lasts until the copy ends, and the next one begins there.
+
+The first step begins with the host's step, or when the device has finished what came before: work
+that was launched before the step, or has no launch in the trace and began before all that has one
+on its stream (a stream keeps the order of launches). On a CPU a step is what marks it.
 """
 
 import re
@@ -14,25 +19,32 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.trace_time import StepsFrom
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids, Kind, Trace
+from resnext_bench.reports.trace.time.annotated import by_annotation
 from resnext_bench.reports.trace.time.intervals import Ns, Windows
 from resnext_bench.reports.trace.time.links import Links, of_names
+from resnext_bench.reports.trace.time.marks import Marks, by_profiler, which
+from resnext_bench.reports.trace.time.patterns import by_pattern
 
-_STEP: Final = re.compile(r"ProfilerStep#(\d{1,9})$")
 _LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|LaunchCooperative)")
 MISSING: Final = 0.01
 """Share of a step's launches without a kernel in the trace from which on it is not used."""
+_HIDDEN: Final = "all of its work ran while that of an earlier step was still running"
+LONGEST: Final = 1000
+"""A step that lasts as many times the median is not used: something else went on."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Steps:
-    """The steps of a trace; where the profiler marked none, the whole trace as one."""
+    """The steps of a trace; where nothing marks any, the whole trace as one."""
 
-    marked: bool
+    source: StepsFrom
+    """What tells where they begin and end."""
     numbers: tuple[int, ...]
-    """As the profiler counts; 0 for a whole trace."""
+    """As the profiler counts, or the annotations, or from 1; 0 for a whole trace or a range."""
     host: Windows
-    """What the profiler marked on the host."""
+    """What is marked on the host."""
     windows: Windows
     """Where the step's work ran: on the device if there is one, else as on the host."""
     used: NDArray[np.bool_]
@@ -45,8 +57,15 @@ class Steps:
     """Step of each row of the device, by its launch; -1: none."""
     by_time: int
     """Rows of the device among them that have no launch in the trace: put where they ran."""
+    earlier: int
+    """Rows of the device without a launch that are work of before the trace."""
     missing: float
     """Largest share of launches without a kernel in the trace, of the steps that are used."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether there is more than the whole trace, or a range of it."""
+        return self.source.kind in ("profiler", "annotation", "pattern")
 
     @property
     def count(self) -> int:
@@ -62,139 +81,178 @@ class Steps:
         return float((behind[self.used] / np.maximum(self.host.length[self.used], 1)).max())
 
 
-def steps(trace: Trace, links: Links, device: int | None) -> Steps:
-    """Find them; on a device they last as long as its own work does."""
-    numbers, marked = _marked(trace.host, trace.names)
-    of_host = _which(marked, trace.host.start)
-    if not numbers:
+def steps(trace: Trace, links: Links, device: int | None, span: Windows | None = None) -> Steps:
+    """Return them; on a device they last as long as their own work does.
+
+    `span`: the one window that was asked for; the trace has been cut to it.
+    """
+    if span is not None:
+        source = StepsFrom(kind="range", from_ns=int(span.start[0]), to_ns=int(span.end[0]))
+        return _one(trace, span, source)
+    found = _marks(trace, links, device)
+    if found is None:
         return _whole(trace, device)
-    if not trace.on_device:
-        used = marked.length > 0
-        return Steps(
-            marked=True,
-            numbers=numbers,
-            host=marked,
-            windows=marked,
-            used=used,
-            excluded=_why(numbers, used, {}),
-            of_host=of_host,
-            of_device=np.empty(0, dtype=np.int32),
-            by_time=0,
-            missing=0.0,
-        )
-    return _on_device(trace, links, trace.device.device == device, numbers, marked, of_host)
+    of_host = which(found.windows, trace.host.start)
+    if device is not None:
+        return _on_device(trace, links, trace.device.device == device, found, of_host)
+    used = found.windows.length > 0
+    used, reasons = _of_usual_length(found.windows, used)
+    return Steps(
+        source=found.source,
+        numbers=found.numbers,
+        host=found.windows,
+        windows=found.windows,
+        used=used,
+        excluded=_why(found.numbers, used, reasons),
+        of_host=of_host,
+        of_device=np.empty(0, dtype=np.int32),
+        by_time=0,
+        earlier=0,
+        missing=0.0,
+    )
 
 
-def _marked(host: Host, names: tuple[str, ...]) -> tuple[tuple[int, ...], Windows]:
-    """Rows named ProfilerStep#N; on several threads those of the one that has most."""
-    number = of_names(names, _number)[host.name]
-    rows = np.flatnonzero((number >= 0) & (host.kind != Kind.LAUNCH))
-    if len(rows):
-        threads, counts = np.unique(host.thread[rows], return_counts=True)
-        rows = rows[host.thread[rows] == threads[counts.argmax()]]
-    start, end = host.start[rows], host.end[rows]
-    end = np.minimum(end, np.append(start[1:], end[-1:]))  # one that overlaps the next ends there
-    return tuple(number[rows].tolist()), Windows(start=start, end=end)
-
-
-def _number(name: str) -> int | None:
-    match = _STEP.match(name)
-    return int(match[1]) if match else None
-
-
-def _which(windows: Windows, moments: Ns) -> Ids:
-    """The window that holds each moment; -1: none."""
-    if not len(windows.start):
-        return np.full(len(moments), -1, dtype=np.int32)
-    at = np.searchsorted(windows.start, moments, side="right") - 1
-    inside = (at >= 0) & (moments < windows.end[np.maximum(at, 0)])
-    return np.where(inside, at, -1).astype(np.int32)
+def _marks(trace: Trace, links: Links, device: int | None) -> Marks | None:
+    """Return what marks steps: the profiler, annotations, or launches that repeat."""
+    found = by_profiler(trace.host, trace.names) or by_annotation(trace, links, device)
+    return found or (None if device is None else by_pattern(trace, links, device))
 
 
 def _whole(trace: Trace, device: int | None) -> Steps:
-    """The time from the first work to the last."""
-    mine = trace.device.take(trace.device.device == device)
-    rows = mine if trace.on_device else _of_kind(trace.host, Kind.OPERATOR)
-    start = np.array([rows.start.min(initial=2**62)]) if len(rows) else np.zeros(1, np.int64)
-    end = np.array([rows.end.max(initial=0)]) if len(rows) else np.zeros(1, np.int64)
-    window = Windows(start=start, end=end)
-    every = np.zeros(len(trace.host), np.int32)
-    on_device = np.zeros(len(trace.device), np.int32)
+    """Return the time from the first work to the last as one step."""
+    if device is None:
+        host = trace.host.take(trace.host.kind == Kind.OPERATOR)
+        start, end = host.start, host.end
+    else:
+        mine = trace.device.take(trace.device.device == device)
+        start, end = mine.start, mine.end
+    bounds = (int(start.min()), int(end.max())) if len(start) else (0, 0)
+    window = Windows(start=np.array(bounds[:1]), end=np.array(bounds[1:]))
+    return _one(trace, window, StepsFrom(kind="whole"))
+
+
+def _one(trace: Trace, window: Windows, source: StepsFrom) -> Steps:
+    """Return this window as the only step; all that is left of the device belongs to it."""
     return Steps(
-        marked=False,
+        source=source,
         numbers=(0,),
         host=window,
         windows=window,
         used=window.length > 0,
         excluded=(),
-        of_host=every,
-        of_device=on_device,
+        of_host=np.zeros(len(trace.host), np.int32)
+        if source.kind == "whole"
+        else which(window, trace.host.start),
+        of_device=np.zeros(len(trace.device), np.int32),
         by_time=0,
+        earlier=0,
         missing=0.0,
     )
 
 
-def _of_kind(host: Host, kind: Kind) -> Host:
-    return host.take(host.kind == kind)
-
-
 def _on_device(
-    trace: Trace,
-    links: Links,
-    mine: NDArray[np.bool_],
-    numbers: tuple[int, ...],
-    marked: Windows,
-    of_host: Ids,
+    trace: Trace, links: Links, mine: NDArray[np.bool_], marks: Marks, of_host: Ids
 ) -> Steps:
-    """`mine`: rows of the device that is reported on."""
-    device = trace.device
+    """Return the steps of the device that is reported on, whose rows are `mine`."""
+    device, numbers = trace.device, marks.numbers
     origin = np.where(links.launch >= 0, links.launch, links.operator)
     step = np.append(of_host, np.int32(-1))[origin]
-    # Where nothing is linked, all that is known is when a kernel ran.
-    linked = mine & (step >= 0)
-    windows = marked
-    if linked.any():
-        windows = _device_windows(device.take(mine), step[mine], marked)
     unlinked = origin < 0
-    step = np.where(unlinked, _which(windows, device.start), step).astype(np.int32)
+    earlier = unlinked & mine & _first_of_their_stream(device, ~unlinked & mine)
+    # Where nothing is linked, all that is known is when a kernel ran.
+    windows = marks.windows
+    if (mine & (step >= 0)).any():
+        called = np.append(trace.host.start, 0)[origin]
+        before = mine & (earlier | (~unlinked & (called < marks.windows.start[0])))
+        windows = _device_windows(device.take(mine), step[mine], before[mine], marks.windows)
+    by_time = unlinked & ~earlier
+    step = np.where(by_time, which(windows, device.start), step).astype(np.int32)
     missing = _missing(trace, of_host, len(numbers))
     works = np.bincount(step[mine & (step >= 0)], minlength=len(numbers)) > 0
-    whole = works & (windows.length > 0) & (missing <= MISSING)
-    used = whole if whole.any() else works & (windows.length > 0)
-    reasons = {
+    lasts = works & (windows.length > 0)
+    whole = lasts & (missing <= MISSING)
+    used, reasons = _of_usual_length(windows, whole if whole.any() else lasts)
+    lost = {
         at: f"{missing[at]:.0%} of its launches have no kernel in the trace"
-        for at in np.flatnonzero(works & ~used).tolist()
+        for at in np.flatnonzero(lasts & ~used).tolist()
     }
+    hidden = dict.fromkeys(np.flatnonzero(works & ~lasts).tolist(), _HIDDEN)
     return Steps(
-        marked=True,
+        source=marks.source,
         numbers=numbers,
-        host=marked,
+        host=marks.windows,
         windows=windows,
         used=used,
-        excluded=_why(numbers, used, reasons),
+        excluded=_why(numbers, used, {**lost, **hidden, **reasons}),
         of_host=of_host,
         of_device=step,
-        by_time=int((unlinked & (step >= 0)).sum()),
+        by_time=int((by_time & (step >= 0)).sum()),
+        earlier=int(earlier.sum()),
         missing=float(missing[used].max(initial=0.0)),
     )
 
 
-def _device_windows(device: Device, step: Ids, marked: Windows) -> Windows:
-    """From the last kernel of the step before to the last one of the step, ns."""
+def _first_of_their_stream(device: Device, linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which rows begin before all rows of their stream that have a launch in the trace."""
+    found = np.zeros(len(device), dtype=bool)
+    for number in np.unique(device.device[linked]):
+        own = linked & (device.device == number)
+        streams, first = np.unique(device.stream[own], return_index=True)
+        begins = device.start[own][first]  # rows are in the order of their beginnings
+        at = np.minimum(np.searchsorted(streams, device.stream), len(streams) - 1)
+        same = (streams[at] == device.stream) & (device.device == number)
+        found |= same & (device.start < begins[at])
+    return found
+
+
+def _device_windows(
+    device: Device, step: Ids, before: NDArray[np.bool_], marked: Windows
+) -> Windows:
+    """Return for each step the time from the last work of the one before to its own last work.
+
+    `before`: rows that are known to be work of before the first step.
+    """
     count = len(marked.start)
-    worker = device.kind == Kind.KERNEL
     mine = step >= 0
-    chosen = mine & worker if (mine & worker).any() else mine
     end = np.full(count, np.iinfo(np.int64).min)
-    np.maximum.at(end, step[chosen], device.end[chosen])
+    np.maximum.at(end, step[mine], device.end[mine])
     end = np.maximum.accumulate(end)
-    first = int(np.flatnonzero(np.bincount(step[chosen], minlength=count))[0])
+    first = int(step[mine].min())
     begin = np.append(end[:1], end[:-1])
-    own = device.start[step == first].min()
-    before = device.end[(step != first) & (device.end <= own)].max(initial=0)
-    begin[first] = min(own, max(marked.start[first], before))
+    begin[first] = _beginning(device, step == first, before, step, int(marked.start[first]))
+    begin[first] = min(begin[first], end[first])
     begin[:first] = end[:first] = begin[first]
     return Windows(start=begin, end=end)
+
+
+def _beginning(
+    device: Device, first: NDArray[np.bool_], before: NDArray[np.bool_], step: Ids, marked: int
+) -> int:
+    """Return when the first step begins: as the host's, or once the device has done the rest.
+
+    Earlier work counts on streams on which the step has work, as that had to wait for it there,
+    and wherever it ended before all work of the step.
+    """
+    own = int(device.start[first].min())
+    waited = before & np.isin(device.stream, np.unique(device.stream[first]))
+    waited |= (step < 0) & (device.end <= own)
+    return max(min(own, marked), int(device.end[waited].max(initial=0)))
+
+
+def _of_usual_length(
+    windows: Windows, used: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], dict[int, str]]:
+    """Return which of these steps are not thousands of times as long as the others, and why."""
+    if used.sum() < 3:
+        return used, {}
+    length = windows.length
+    median = max(1.0, float(np.median(length[used])))
+    odd = used & (length > LONGEST * median)
+    reasons = {
+        at: f"it lasts {length[at] / median:,.0f} times as long as the median step"
+        for at in np.flatnonzero(odd).tolist()
+    }
+    return used & ~odd, reasons
 
 
 def _missing(trace: Trace, of_host: Ids, count: int) -> NDArray[np.float64]:

@@ -1,0 +1,66 @@
+"""A range of a trace instead of its steps: what lies across an edge is cut there."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.errors import SpanError
+from resnext_bench.reports.trace.reading.trace import Ns, Rows, Trace
+from resnext_bench.reports.trace.time.intervals import Windows
+from resnext_bench.reports.trace.time.links import Links
+
+Some = TypeVar("Some", bound=Rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Moments since the first row of a trace, ns; None: its beginning, its end."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+def window_of(trace: Trace, span: Span) -> Windows:
+    """Return the range within this trace.
+
+    Raises SpanError, which says what is allowed, where it is not.
+    """
+    last = max(int(rows.end.max(initial=0)) for rows in (trace.host, trace.device))
+    start = 0 if span.start is None else span.start
+    end = last if span.end is None else span.end
+    if not 0 <= start < end <= last:
+        asked = " ".join(
+            f"{option} {moment / 1e6:g}"
+            for option, moment in (("--from", span.start), ("--to", span.end))
+            if moment is not None
+        )
+        raise SpanError(
+            f"{asked}: {trace.path.name} lasts {last / 1e6:,.3f} ms; give moments from 0 to that, "
+            "--from before --to"
+        )
+    return Windows(start=np.array([start]), end=np.array([end]))
+
+
+def cut(trace: Trace, links: Links, window: Windows, device: int | None) -> tuple[Trace, Links]:
+    """Return the trace with only what runs within the window: of the device, else of the host.
+
+    Calls before the window stay, as they may have launched what runs in it.
+    """
+    low, high = int(window.start[0]), int(window.end[0])
+    if device is None:
+        return replace(trace, host=_clipped(trace.host, low, high)), links
+    rows = trace.device
+    kept = (rows.end > low) & (rows.start < high)
+    kept |= (rows.duration == 0) & (rows.start == low)
+    links = replace(links, launch=links.launch[kept], operator=links.operator[kept])
+    return replace(trace, device=_clipped(rows.take(kept), low, high)), links
+
+
+def _clipped(rows: Some, low: int, high: int) -> Some:
+    """Return rows with those that lie across an edge shortened."""
+    inside: NDArray[np.bool_] = (rows.end > low) & (rows.start < high)
+    start: Ns = np.where(inside, np.maximum(rows.start, low), rows.start)
+    end: Ns = np.where(inside, np.minimum(rows.end, high), rows.end)
+    return replace(rows, start=start, duration=end - start)
