@@ -75,7 +75,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
     name = device_name(trace, device)
     host_step_ns = _used(analysis.steps, on_host=True).length.tolist()
     alone = host_alone(trace, analysis.signs, name, host_step_ns)
-    by_host = device is None and alone is not None
+    by_host, certain = device is None and alone is not None, alone is not None and alone.is_certain
     on = _on(name, device, alone)
     most = peaks(on)
     matrices = product_rows(trace, analysis.links, work, step_ns, most)
@@ -90,7 +90,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         backend=text(distributed.get("backend")),
         trust=_trust(analysis, module),
         sums=_sums(analysis, step_ns),
-        steps=NO_STEPS if alone and alone.is_certain else _steps(analysis),
+        steps=NO_STEPS if certain else _steps(analysis),
         classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
         convs=[] if by_host else conv_rows(trace, work, calls, step_ns, most),
@@ -98,10 +98,10 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         attention=[] if by_host else matrices.attention,
         layout=NO_LAYOUT if by_host else layout(trace, work, calls, short, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
-        idle=[] if alone and alone.is_certain else _idle(analysis, step_ns),
+        idle=[] if certain else _idle(analysis, step_ns),
         host=host(analysis),
         advice=[],
-        layers=layers_of(analysis, most, step_ns) if layers and not by_host else None,
+        layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
         warnings=[
             *(alone.warnings if alone and alone.is_certain else ()),
             *trace.warnings,
