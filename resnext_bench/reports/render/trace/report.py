@@ -107,7 +107,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
         "compute": (steps.compute_ns, "operators run" if report.device is None else "kernels run"),
         "exposed communication": (
             steps.exposed_communication_ns,
-            "no operator runs" if report.alone else "no compute runs",
+            "no operator" if report.alone else "no compute runs",
         ),
         "exposed copy, fill": (steps.exposed_copy_ns, "neither runs"),
         "idle": (steps.idle_ns, "nothing runs"),
