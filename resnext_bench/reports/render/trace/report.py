@@ -83,7 +83,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     steps = report.steps
     if not steps.step_ns:
         return
-    yield "step", _spread(steps)
+    yield "range" if report.trust.steps_from.kind == "range" else "step", _spread(steps)
     whole = sum(steps.step_ns)
     parts = {
         "compute": steps.compute_ns,
