@@ -26,7 +26,7 @@ Part = Literal["train", "load"]
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
-    """Where ranks meet that another launcher has started."""
+    """The place where ranks meet that another launcher has started."""
 
     address: str
     port: int
@@ -54,7 +54,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ""
     """The runs folder of this rank's node, where its traces stay."""
     meeting: Meeting | None = None
-    """None where the program has launched the ranks itself: then their variables say it."""
+    """Where the ranks meet; None where the program has launched them, and their variables say
+    it."""
     block_room: int = 0
     """The most steps of one block, including the dropped one; 0 where there are no blocks."""
     part: Part = "train"

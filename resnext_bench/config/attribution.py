@@ -8,7 +8,8 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import RunConfig
 
 ROUNDS: Final = 10
-"""Rounds for an interval of some per cent of the cost; a minute where steps are short."""
+"""Number of rounds with which the interval is some per cent of the cost; they take a minute if
+steps are short."""
 
 
 def choose_attribution(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:

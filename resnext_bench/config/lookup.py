@@ -19,7 +19,7 @@ from resnext_bench.errors import UsageError
 
 _REGISTERED: Final = re.compile(r"^@register_model\b(?:.|\n)*?^def (\w+)\(", re.MULTILINE)
 _FEWEST: Final = 50
-"""Fewest models that a library has if it was read correctly; from fewer nothing is concluded."""
+"""Fewest models in a library that was read correctly; from fewer nothing is concluded."""
 _MADE_LATER: Final = re.compile(
     r"\bglobals\(\)|\bexec\(|\bsys\.modules\b|\bsetattr\(|^\s*global\s"
     # One that ends the program while it is imported has more to say than that a name is missing.

@@ -22,7 +22,8 @@ INSTALL: Final = {"torchvision": "install the extra train", "timm": "pip install
 OURS: Final = frozenset({"resnext_bench"})
 """Our own package, which a worker imports whatever lies in the user's folder."""
 LAB: Final = "resnext_bench.lab"
-"""Where a checkout has the models of our own campaigns; they are named as a user's are."""
+"""Package in a checkout that has the models of our own campaigns; they are named as a user's
+are."""
 
 _NAME: Final = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _WITHOUT_COLON: Final = re.compile(r"(torchvision|timm)[./](.+)")

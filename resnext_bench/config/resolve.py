@@ -31,7 +31,7 @@ FEWEST_CLASSES = 2
 """Fewest classes of a head: with one class the loss is always 0 and nothing is trained."""
 
 CPU_PIXELS = 128
-"""Side of an image on a CPU, for a step of about a second."""
+"""Edge of the images on a CPU, pixels, with which a step takes about a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,7 +195,8 @@ def _image_size(pick: Answers, values: dict[str, Any]) -> int:
 
 
 PROFILED_STEPS = 3
-"""Steps enough to see what repeats; traces of ResNeXt grow by some MB per step."""
+"""Number of profiled steps: enough to see what repeats, as traces of ResNeXt grow by some MB per
+step."""
 
 
 def _profile_steps(pick: Answers) -> int:

@@ -18,11 +18,11 @@ from resnext_bench.wording import count_of
 
 _PAGE: Final = 4096
 _LABEL: Final = 8
-"""Bytes."""
+"""Bytes of a label."""
 _LOCK_PAGES: Final = (8, 3)
 """Pages taken by a DataLoader's own locks, and by those of each of its processes."""
 _SMALL: Final = 2**20
-"""Bytes of a batch that takes only some ms to make."""
+"""Bytes of a small batch, which takes only some ms to make."""
 _SIZES: Final = (16, 32, 64, 128, 256, 512)
 """Sizes in MiB that a user would type; above them, whole GiB."""
 
@@ -30,9 +30,9 @@ _SIZES: Final = (16, 32, 64, 128, 256, 512)
 SOCKET_PATH: Final = 107
 """Maximum length of a socket's path in bytes, on Linux (unix(7))."""
 _SOCKET_NAME: Final = "/pymp-12345678/listener-12345678"
-"""Length of the names that multiprocessing gives sockets in the folder for temporary files."""
+"""A name of the length that multiprocessing gives sockets in the folder for temporary files."""
 _MOST_TOLD: Final = 2
-"""Most sides whose loaders are listed one by one."""
+"""Largest number of sides whose loaders are listed one by one."""
 
 
 class NoSharedMemory(CannotHere):
@@ -44,15 +44,15 @@ class Demand:
     """The loaders of one kind on this host, and what they may hold at once."""
 
     loaders: int
-    """DataLoaders: one for each rank here."""
+    """Number of DataLoaders: one for each rank here."""
     processes: int
-    """Processes of each loader."""
+    """Number of processes of each loader."""
     prefetch: int
     batch_size: int
     image_size: int
     on_gpu: bool
     trained_on: bool
-    """Whether a step trains on the memory that was handed over itself: bytes, on a CPU."""
+    """Whether a step trains directly on the memory that was handed over: for bytes, on a CPU."""
 
     @property
     def batch_bytes(self) -> int:
@@ -62,7 +62,7 @@ class Demand:
 
     @property
     def batches(self) -> int:
-        """Batches in flight at once for one rank.
+        """Number of batches in flight at once for one rank.
 
         On a CPU all batches that were ordered wait in shared memory, besides those in use. On a GPU
         a thread of the rank moves each into pinned memory as soon as it is there.
@@ -71,7 +71,7 @@ class Demand:
 
     @property
     def in_use(self) -> int:
-        """Batches that the rank has taken and not yet released.
+        """Number of batches that the rank has taken and not yet released.
 
         A small batch is made faster than the one before it is released.
         """

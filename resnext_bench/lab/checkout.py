@@ -1,4 +1,4 @@
-"""The checkout that the lab works in: its pages and results are files beside the package."""
+"""The checkout in which the lab works: its pages and results are files beside the package."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a program of the lab keeps: one JSON, under the conditions that it was measured in."""
+"""The results of a program of the lab: one JSON file, with the conditions of its measurement."""
 
 import argparse
 import json
@@ -17,11 +17,11 @@ from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.store.files import write_atomically
 
 Kept = dict[str, Any]
-"""The JSON as it is read: what it holds is the business of the program that wrote it."""
+"""Content of the JSON file; only the program that wrote it knows its structure."""
 
 
 def parser_for(program: str, doc: str | None) -> argparse.ArgumentParser:
-    """Return the parser of a program of the lab, which keeps what it measures in `--json`."""
+    """Return the parser of a program of the lab, which stores its results in `--json`."""
     parser = argparse.ArgumentParser(
         prog=f"python -m resnext_bench.lab.{program}",
         description=doc,
@@ -37,7 +37,7 @@ def count_by_case(cases: Sequence[str]) -> dict[str, int]:
 
 
 def read(path: Path | None) -> Kept | None:
-    """Return what was kept before; None where there is nothing yet."""
+    """Return what was stored before; None where there is nothing yet."""
     if path is None or not path.exists():
         return None
     found: Kept = json.loads(path.read_text())
@@ -45,7 +45,7 @@ def read(path: Path | None) -> Kept | None:
 
 
 def read_same(path: Path | None, facts: Kept) -> Kept | None:
-    """Return what was kept before under the same conditions: others are not to be mixed in.
+    """Return what was stored before under the same conditions, which must not be mixed with others.
 
     The day may differ. Raises SystemExit where anything else does.
     """
@@ -64,7 +64,7 @@ def read_result(name: str) -> Kept:
 
 
 def store(path: Path | None, kept: Kept, *, indent: int | None = 1) -> None:
-    """Write all of it at once, so that whatever cuts the program leaves a whole file."""
+    """Write all of it at once, so that an interruption leaves a whole file."""
     if path is not None:
         write_atomically(path, json.dumps(kept, indent=indent).encode() + b"\n")
 
@@ -82,8 +82,8 @@ def this_second() -> str:
 def hardware(*, whole: bool = False) -> str:
     """Return the processor and the cores that may be used.
 
-    With `whole` all of its cores: a program that says for each case how many it had, and that can
-    go on under `taskset`, is still on the same machine there.
+    With `whole`, return all of its cores: a program that states for each case how many it had, and
+    can go on under `taskset`, is still on the same machine there.
     """
     machine = inspect()
     return f"{machine.cpu_name}, {os.cpu_count() if whole else machine.usable_cores} cores"

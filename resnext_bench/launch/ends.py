@@ -37,7 +37,7 @@ class Exit:
     """The rank in torchrun's numbering; -1 where it does not say."""
     pid: int
     code: int
-    """-N for signal N."""
+    """Exit code of the process; -N for signal N."""
 
 
 def exits(folder: SessionFolder) -> list[Exit]:

@@ -105,7 +105,7 @@ class _Launch:
         return self.launcher is not None and self.launcher.is_direct
 
     def unexplained(self) -> list[int]:
-        """The ranks that have neither done their work nor reported why not."""
+        """Return the ranks that have neither done their work nor reported why not."""
         return [
             rank
             for rank, file in self.ranks.items()
@@ -151,7 +151,7 @@ def _launch_of(folder: SessionFolder, exit_codes: Sequence[int | None]) -> _Laun
 
 
 def _launcher(folder: SessionFolder) -> Launcher | None:
-    """What started the ranks, where the session's files tell it."""
+    """Return what started the ranks; None where the session's files do not say it."""
     try:
         return LAUNCHERS[folder.read_job().config.launcher]
     except CannotHere:

@@ -11,7 +11,7 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 FEWEST_STEPS: Final = 5
-"""Fewest steps between the first look and the last for a figure of faults per step."""
+"""Fewest steps between the first look and the last that allow a figure of faults per step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,7 @@ class Look:
     """The state of a launch at one moment."""
 
     steps: int
-    """Step times written so far."""
+    """Number of step times written so far."""
     faults: Mapping[int, int]
     """Minor and major page faults of each process of the launch that lives, by its id."""
 

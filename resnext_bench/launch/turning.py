@@ -69,7 +69,7 @@ class TurningScript:
         self._holder.close()
 
     def cpu_s(self) -> float:
-        """CPU time of all its processes so far."""
+        """Return the CPU time of all its processes so far, s."""
         return cpu_seconds(self.script.pids)
 
     def give(self, steps: int) -> None:

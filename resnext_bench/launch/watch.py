@@ -28,12 +28,12 @@ class Progress:
 
     phase: Phase
     done: int
-    """Finished steps of the present phase."""
+    """Number of finished steps of the present phase."""
     total: int
     rate: float
     """Steps per second over the last few steps; 0 while unknown."""
     still_s: float = 0.0
-    """For how long nothing has moved."""
+    """Seconds in which nothing has moved."""
 
 
 Listener = Callable[[Progress], None]

@@ -18,7 +18,8 @@ Pixels = Literal["uint8", "fp32", "fp16"]
 FLOATS = {"fp32": torch.float32, "fp16": torch.float16}
 
 PREFETCHED = 2
-"""Batches that a loader keeps ready in each of its stages; DALI's own default depth."""
+"""Number of batches that a loader keeps ready in each of its stages, which is also DALI's
+default."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,9 +43,10 @@ class BatchSpec:
     prefetch: int = PREFETCHED
     last_batch: LastBatch = "wrap"
     area: tuple[float, float] = (0.08, 1.0)
-    """Least and most of an image's area in a crop, as in every published ResNeXt's training."""
+    """Smallest and largest share of an image's area in a crop, as in every published ResNeXt's
+    training."""
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    """Least and most aspect ratio (width over height) of a crop."""
+    """Smallest and largest aspect ratio (width over height) of a crop."""
 
     @property
     def memory_format(self) -> torch.memory_format:

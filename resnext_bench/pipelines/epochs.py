@@ -22,19 +22,18 @@ import torch
 from resnext_bench.pipelines.errors import DataError
 
 LastBatch = Literal["wrap", "drop", "pad"]
-"""What becomes of an epoch's rest that fills no batch of all ranks.
+"""What happens to the last samples of an epoch where they do not fill a batch of all ranks.
 
-- wrap: the next epoch goes on in the same batch. Every sample once an epoch, for ever.
-- drop: the rest is left out; shuffling makes it another one each time.
-- pad: the last batch is filled with samples from the start of the same epoch, which come twice.
+- wrap: the next epoch goes on in the same batch. Every sample comes once an epoch, for ever.
+- drop: the last samples are left out; shuffling makes them different ones each time.
+- pad: the batch is filled with samples from the start of the same epoch, which come twice.
 """
 
 PIECE: Final = 4096
-"""Samples that become Python numbers at once, as a large epoch would stall a step. For shards, they
-are also shuffled together.
-"""
+"""Number of samples that become Python numbers at once, as a whole large epoch would stall a step.
+Samples in shards are also shuffled in pieces of this size."""
 RUN: Final = 256
-"""Samples of a shard that stay together, unless it has fewer."""
+"""Number of samples of a shard that stay together, unless it has fewer."""
 
 
 class Sample(NamedTuple):
@@ -44,7 +43,8 @@ class Sample(NamedTuple):
     seed: int
     """Seed of its augmentation, where the loader draws it in Python."""
     soon: int = -1
-    """A sample in a shard that the rank will need a piece later, so that reading can begin."""
+    """A sample in a shard that the rank will need a piece later, so that reading can begin; -1 for
+    none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,8 @@ class Share:
     world_size: int = 1
     last: LastBatch = "wrap"
     shards: tuple[int, ...] = ()
-    """Samples in each shard, one shard after another; empty: they are in files of their own."""
+    """Numbers of samples in each shard, one shard after another; empty where samples have files of
+    their own."""
 
     def __post_init__(self) -> None:
         """Refuse a share that does not fill a single batch."""
@@ -208,7 +209,7 @@ class Orders:
         return [self._next() for _ in range(self._share.batch_size)]
 
     def put_back(self, taken: list[Sample]) -> None:
-        """Yield these again, before all others."""
+        """Put samples back, to be yielded again before all others."""
         self._back.extendleft(reversed(taken))
 
     def _next(self) -> Sample:

@@ -8,7 +8,7 @@ class DataError(ValueError):
 class Unwritable(DataError):
     """Data cannot be written where it should be; `cause` is the system's error.
 
-    `is_advice`: the message says what to do.
+    `is_advice` is true where the message says what to do.
     """
 
     def __init__(self, message: str, cause: OSError, *, is_advice: bool = False) -> None:

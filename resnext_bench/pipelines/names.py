@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 _ODD: Final = re.compile("[\0\udc80-\udcff]")
-"""What Python has in place of bytes that are not UTF-8, and what marks them in JSON."""
+"""Characters that Python puts in place of bytes that are not UTF-8, and the one that marks them in
+JSON."""
 _STORED: Final = re.compile("\0([0-9a-f]{2})")
 
 

@@ -24,7 +24,7 @@ _WORDS: Final = {
     "eval": r"eval(?:uation)?",
     "extra": r"extra|unlabell?ed",
 }
-"""Names of splits; those on the same line are of one kind."""
+"""Patterns of the names of splits; names that match the same pattern are of one kind."""
 _KINDS: Final = {
     kind: re.compile(
         rf"(?:(?:imagenet|ilsvrc)\d*[-_](?:img[-_])?)?(?:{words})"
@@ -54,7 +54,7 @@ class Taken:
     root: Path
     note: str = ""
     split: str | None = None
-    """The split to name to read the same of this folder."""
+    """Split that names the same images of this root; None where the root needs no name."""
     splits: tuple[str, ...] = ()
     """All splits of the root."""
 

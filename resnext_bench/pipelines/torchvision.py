@@ -36,7 +36,7 @@ Made = tuple[torch.Tensor, torch.Tensor, list[tuple[int, str]]]
 """Bytes [batch, 3, size, size] in NHWC memory, labels [batch], and samples that do not decode."""
 
 NO_SAMPLE: Final = -1
-"""In place of a sample's number: the problem affects all of them."""
+"""Stands in place of a sample's number where a problem affects all samples."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ class TorchvisionSource:
     labels: Sequence[int]
     processes: int
     begin: Callable[[], None]
-    """Called first in each process."""
+    """Function that is called first in each process."""
     skip_bad: bool = False
     """Whether a file that turns bad is left out from then on; otherwise it is an error."""
     ranges: Ranges | None = None

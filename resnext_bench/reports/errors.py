@@ -1,4 +1,4 @@
-"""What can go wrong when reading what was stored, and when storing it."""
+"""Errors of reading and of writing stored runs and traces."""
 
 import errno
 from typing import Final
@@ -9,7 +9,7 @@ class StoreError(ValueError):
 
 
 class TraceError(StoreError):
-    """A file is no trace, or nothing of it can be read; names the file and where it broke."""
+    """A file is not a trace, or cannot be read at all; names the file and where it is damaged."""
 
 
 class SpanError(StoreError):
@@ -21,11 +21,12 @@ class Unwritten(OSError):
 
     verb = "write"
     option = ""
-    """What names another place for it."""
+    """Option or variable with which another place can be named."""
 
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""A disk, a quota or a limit that is used up, and one that takes nothing: only writing meets it."""
+"""Errors of a disk, a quota or a limit that is used up, or of a read-only disk: only writing has
+them."""
 OF_THE_ENVIRONMENT: Final = frozenset(
     {
         *(*FULL, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.EMFILE, errno.ENFILE),
@@ -33,4 +34,5 @@ OF_THE_ENVIRONMENT: Final = frozenset(
         *(errno.EHOSTDOWN, errno.EREMOTEIO, errno.ENOLCK, errno.EBUSY),
     }
 )
-"""What a file system, a quota or a device says: no fault of the program, nor of an option."""
+"""Errors of a file system, a quota or a device, which are no fault of the program or of an
+option."""

@@ -23,15 +23,15 @@ class Flops:
 
     @property
     def total(self) -> int:
-        """Of one training step."""
+        """The FLOP of one training step."""
         return self.forward + self.input_gradient + self.weight_gradient
 
 
 def flops(layer: Layer) -> Flops:
-    """FLOP of a layer on one image.
+    """Return the FLOP of a layer on one image.
 
-    Both gradients cost what the forward does, whatever the groups: each multiplies every weight
-    with every place it is used at once. Nobody computes the gradient of the image itself.
+    Each gradient costs as much as the forward pass, whatever the groups: it multiplies every weight
+    with every place where it is used, once. The gradient of the image itself is never computed.
     """
     forward = FLOP_PER_MULTIPLY_ADD * layer.multiply_adds
     return Flops(
@@ -42,7 +42,7 @@ def flops(layer: Layer) -> Flops:
 
 
 def total_flops(layers: Iterable[Layer]) -> Flops:
-    """FLOP of all layers on one image, by direction."""
+    """Return the FLOP of all layers on one image, by direction."""
     each = [flops(layer) for layer in layers]
     return Flops(
         forward=sum(one.forward for one in each),

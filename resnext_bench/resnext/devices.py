@@ -1,7 +1,7 @@
-"""What devices can do at most, from their makers' data sheets (no torch).
+"""The most that devices can do, from their makers' data sheets (no torch).
 
-Rates are of dense products (vendors also print twice as much, for half of the weights zero), with
-sums in fp32, at boost clock. A run rarely reaches more than 90 % of either figure.
+Rates are those of dense products (vendors also print twice as much, for weights of which half are
+zero), with sums in fp32, at boost clock. A run rarely reaches more than 90 % of either figure.
 """
 
 import re
@@ -14,17 +14,17 @@ from resnext_bench.wording import nearest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
-    """A device at its best."""
+    """A device, with the most that it can do."""
 
     key: str
-    """As --device takes it."""
+    """Key by which --device names it."""
     name: str
     tflops: dict[Dtype, float]
-    """Dense TFLOP/s by type; a type that is not there is not supported."""
+    """Dense TFLOP/s by type; a type that is missing is not supported."""
     gb_per_s: float
-    """Of its memory, 10^9 bytes a second."""
+    """Bandwidth of its memory, 10^9 bytes/s."""
     pattern: str
-    """Of the names under which CUDA or ROCm know it."""
+    """Regular expression for the names by which CUDA or ROCm knows it."""
     source: str
 
 
@@ -36,7 +36,7 @@ def _device(
     pattern: str,
     source: str,
 ) -> Device:
-    """`rates` are of fp32, tf32, bf16 and fp16; 0 where there is none."""
+    """Return a device; `rates` are for fp32, tf32, bf16 and fp16, 0 for types without one."""
     kinds: tuple[Dtype, ...] = ("fp32", "tf32", "bf16", "fp16")
     return Device(
         key=key,
@@ -138,14 +138,14 @@ DEVICES: Final[tuple[Device, ...]] = (
 
 
 _PART: Final = re.compile(r"\bMIG\b|\bGRID\b|-\d+[ABCQ]\b")
-"""In names of slices: "NVIDIA H200 MIG 1g.18gb", "NVIDIA A10-24Q", "GRID T4-16Q"."""
+"""What only names of slices contain: "NVIDIA H200 MIG 1g.18gb", "NVIDIA A10-24Q", "GRID T4-16Q"."""
 
 
 _ALIASES: Final = {"a100-80gb": "a100"}
 
 
 class UnknownDevice(ValueError):
-    """Raised for a key that is none; says which there are and what to do without one."""
+    """Raised for an unknown key; lists the known ones, and suggests the nearest."""
 
     def __init__(self, given: str) -> None:
         keys = [device.key for device in DEVICES]
@@ -155,7 +155,7 @@ class UnknownDevice(ValueError):
 
 
 def described(key: str) -> Device:
-    """The device of a key, or raise UnknownDevice."""
+    """Return the device with a key, or raise UnknownDevice."""
     wanted = _ALIASES.get(key.lower(), key.lower())
     found = next((device for device in DEVICES if device.key == wanted), None)
     if found is None:
@@ -164,9 +164,9 @@ def described(key: str) -> Device:
 
 
 def recognised(name: str) -> Device | None:
-    """The device that CUDA or ROCm calls so; None where no data sheet is known for certain.
+    """Return the device that CUDA or ROCm knows by a name; None if its data sheet is uncertain.
 
-    A part of one, by MIG or as a virtual GPU, has less than its data sheet says.
+    Slices of a device, by MIG or as a virtual GPU, have less than its data sheet says.
     """
     if _PART.search(name):
         return None

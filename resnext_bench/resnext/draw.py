@@ -1,4 +1,4 @@
-"""Every architecture drawn as a list of layers at an image size (no torch).
+"""Draws every architecture as a list of layers at an image size (no torch).
 
 Names are those of the modules in `resnext_bench.resnext.modules`, which are torchvision's where
 torchvision has the network.
@@ -11,7 +11,7 @@ from resnext_bench.resnext.spec import BlockSpec, ResNeXtSpec
 
 
 def draw(spec: Architecture, image_size: int) -> tuple[Layer, ...]:
-    """Return all layers for square images of so many pixels.
+    """Return all layers for square images with this edge in pixels.
 
     Raises ValueError where the network cannot take them.
     """
@@ -63,7 +63,7 @@ def _block(drawing: Drawing, name: str, block: BlockSpec, entering: int) -> int:
 def _reduced(
     drawing: Drawing, prefix: str, block: BlockSpec, entering: int, channels: int, groups: int
 ) -> int:
-    """1x1 and 3x3, each with batch norm and ReLU."""
+    """Add a 1x1 and a 3x3, each with batch norm and ReLU."""
     first, second = block.strides
     x = drawing.conv(f"{prefix}conv1", entering, channels, stride=first)
     x = drawing.same(f"{prefix}relu1", "relu", drawing.same(f"{prefix}bn1", "norm", x))
@@ -72,7 +72,7 @@ def _reduced(
 
 
 def _paths(drawing: Drawing, name: str, block: BlockSpec, entering: int) -> int:
-    """Figure 3(a): paths summed; 3(b): paths concatenated before one 1x1."""
+    """Add the paths of a block: summed (figure 3(a)), or concatenated before one 1x1 (3(b))."""
     ends: list[int] = []
     total = -1
     for path in range(block.groups):
@@ -89,7 +89,7 @@ def _paths(drawing: Drawing, name: str, block: BlockSpec, entering: int) -> int:
 
 
 ALEXNET_EDGE = 6
-"""Of the last map; the first linear layer is made for it."""
+"""Edge of the last map, for which the first linear layer is made."""
 
 
 def _alexnet(drawing: Drawing, spec: AlexNetSpec) -> None:
@@ -150,6 +150,6 @@ def _activated(
     stride: int = 1,
     groups: int = 1,
 ) -> int:
-    """A convolution with a bias, and ReLU."""
+    """Add a convolution with a bias, and ReLU."""
     x = drawing.conv(name, reads, channels, kernel, stride=stride, groups=groups, bias=True)
     return drawing.same(f"{name}.relu", "relu", x)

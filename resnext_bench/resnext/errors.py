@@ -1,4 +1,4 @@
-"""What a user can get wrong about a model, said so that the next try works."""
+"""What a user can get wrong about a model, in words that help the next try."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from resnext_bench.wording import nearest
 
 _NEAR: Final = 0.75
-"""Similarity from which a known name may have been meant; vgg16 is near to none."""
+"""Least similarity of a known name that may have been meant; vgg16 is near to none."""
 
 
 class UnknownModel(ValueError):
-    """Raised when a name belongs to no architecture; says what was given and what is near."""
+    """Raised when a name belongs to no architecture; gives the name and the nearest known one."""
 
     def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
         """Look for a known name that may have been meant."""
@@ -19,5 +19,5 @@ class UnknownModel(ValueError):
         super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
 
     def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:
-        """Cross a process boundary as its message: the arguments differ from `args`."""
+        """Cross a process boundary as a message, as the arguments differ from `args`."""
         return ValueError, (str(self),)

@@ -1,4 +1,4 @@
-"""Layers as data: what each reads and gives at one image size, in the order they run (no torch).
+"""Layers as data: what each reads and returns at one image size, in order (no torch).
 
 A network is a list of layers. Each names the layers it reads by their place in the list, so that
 sizes, arithmetic, traffic and the life of every tensor follow from the list alone.
@@ -20,23 +20,23 @@ Kind = Literal[
     "add",
     "concat",
 ]
-"""`norm` is batch norm, `lrn` local response norm, `mean_pool` averages the whole map; `relu`
-and `add` work in place, on the first map they read."""
+"""Kinds of layers. `norm` is batch norm, `lrn` local response norm, `mean_pool` averages the whole
+map; `relu` and `add` work in place, on the first map they read."""
 
 IMAGES: Final = -1
-"""The place of the network's input."""
+"""Place of the network's input."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Map:
-    """A feature map of one image: channels and the edge of its square, pixels."""
+    """A feature map of one image: its channels, and the edge of its square in pixels."""
 
     channels: int
     size: int
 
     @property
     def elements(self) -> int:
-        """Values of one image."""
+        """The number of values for one image."""
         return self.channels * self.size**2
 
 
@@ -45,12 +45,12 @@ class Layer:
     """One layer at one image size, for one image."""
 
     name: str
-    """As in the module tree."""
+    """Name in the module tree."""
     kind: Kind
     reads: tuple[int, ...]
-    """Places of the layers whose output it reads."""
+    """Places of the layers whose outputs it reads."""
     entering: Map
-    """The first map it reads."""
+    """First map that it reads."""
     leaving: Map
     kernel: int = 1
     stride: int = 1
@@ -59,7 +59,7 @@ class Layer:
 
     @property
     def weights(self) -> int:
-        """Values of the weight; a group sees only its share of the input channels."""
+        """The number of weights; a group sees only its share of the input channels."""
         if self.kind == "norm":
             return self.leaving.channels
         if self.kind not in ("conv", "linear"):
@@ -69,32 +69,32 @@ class Layer:
 
     @property
     def parameters(self) -> int:
-        """Trained values, biases included; batch norm has a scale and a shift a channel."""
+        """The number of trained values, with biases; two per channel for batch norm."""
         biases = self.leaving.channels if self.bias or self.kind == "norm" else 0
         return self.weights + biases
 
     @property
     def multiply_adds(self) -> int:
-        """Of one forward pass of one image; 0 for all but convolutions and linear layers."""
+        """Multiply-adds of one image's forward pass; 0 except in convolutions and linear layers."""
         if self.kind not in ("conv", "linear"):
             return 0
         return self.weights * self.leaving.size**2
 
     @property
     def has_input_gradient(self) -> bool:
-        """Whether backward computes the gradient of what it reads; nobody needs the images'."""
+        """Whether backward computes the gradient of its input, which is not needed for images."""
         return IMAGES not in self.reads
 
 
 @dataclass(kw_only=True, slots=True)
 class Drawing:
-    """A list of layers in the making; every method appends one and returns its place."""
+    """A growing list of layers; every method but `map_of` appends one and returns its place."""
 
     images: Map
     layers: list[Layer] = field(default_factory=list)
 
     def map_of(self, place: int) -> Map:
-        """What the layer at a place gives."""
+        """Return the output of the layer at a place."""
         return self.images if place == IMAGES else self.layers[place].leaving
 
     def conv(
@@ -109,7 +109,7 @@ class Drawing:
         padding: int | None = None,
         bias: bool = False,
     ) -> int:
-        """A convolution; the padding is half the kernel if not given."""
+        """Append a convolution; the default of the padding is half the kernel."""
         around = kernel // 2 if padding is None else padding
         size = _windows(name, self.map_of(reads).size, kernel, stride, around)
         return self._append(
@@ -127,7 +127,7 @@ class Drawing:
         )
 
     def linear(self, name: str, reads: int, channels: int) -> int:
-        """A linear layer with a bias, over all values of a map."""
+        """Append a linear layer with a bias, over all values of a map."""
         return self._append(
             Layer(
                 name=name,
@@ -142,7 +142,7 @@ class Drawing:
     def max_pool(
         self, name: str, reads: int, *, stride: int = 2, padding: int = 0, ceil: bool = False
     ) -> int:
-        """A 3x3 max-pool."""
+        """Append a 3x3 max-pool."""
         entering = self.map_of(reads)
         size = _windows(name, entering.size, 3, stride, padding, ceil=ceil)
         return self._append(
@@ -158,18 +158,18 @@ class Drawing:
         )
 
     def mean_pool(self, name: str, reads: int) -> int:
-        """The mean of each channel."""
+        """Append the mean of each channel."""
         entering = self.map_of(reads)
         return self._one(
             name, "mean_pool", (reads,), entering, Map(channels=entering.channels, size=1)
         )
 
     def same(self, name: str, kind: Kind, *reads: int) -> int:
-        """A layer that gives a map like the one it reads: norm, relu, lrn, dropout, add."""
+        """Append a layer whose output has its input's shape: norm, relu, lrn, dropout, add."""
         return self._one(name, kind, reads, self.map_of(reads[0]), self.map_of(reads[0]))
 
     def concat(self, name: str, reads: Sequence[int]) -> int:
-        """Maps of one size, their channels one after the other."""
+        """Append the channels of several maps of one size, one after another."""
         maps = [self.map_of(place) for place in reads]
         leaving = Map(channels=sum(one.channels for one in maps), size=maps[0].size)
         return self._one(name, "concat", tuple(reads), maps[0], leaving)
@@ -189,7 +189,7 @@ class Drawing:
 def _windows(
     name: str, size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False
 ) -> int:
-    """How many windows fit along an edge; with `ceil` a last one that begins inside does too."""
+    """Return how many windows fit along an edge; with `ceil`, a last one need only begin inside."""
     room = size + 2 * padding - kernel
     count = (-(-room // stride) if ceil else room // stride) + 1
     if ceil and (count - 1) * stride >= size + padding:

@@ -1,15 +1,15 @@
-"""How much memory a training step takes: the life of every tensor, played through (no torch).
+"""Calculates the memory of a training step by following the life of every tensor (no torch).
 
-The forward pass keeps what backward will read; backward frees it and makes gradients; the
-optimizer needs its own. Which tensor lives when follows from the list of layers and from what
-PyTorch's autograd saves for each kind of layer ("derivatives.yaml" of its source):
+The forward pass keeps what backward will read; backward frees it and makes gradients; the optimizer
+needs its own. Which tensor lives when follows from the list of layers and from what PyTorch's
+autograd saves for each kind of layer ("derivatives.yaml" of its source):
 
 - a convolution and a linear layer save their input, batch norm its input, ReLU its output;
 - max-pool saves its input and an int64 for every output; dropout its mask;
-- local response norm saves three maps beside its input;
+- local response norm saves three maps in addition to its input;
 - additions and concatenations save nothing; ReLU and additions work in place.
 
-Under autocast, maps have two bytes a value, but those of local response norm, which autocast
+Under autocast, maps have two bytes a value, except those of local response norm, which autocast
 computes in fp32; each weight has a two-byte copy until its convolution's backward. Assumed: eager
 PyTorch, gradients set to none after each step, state of the optimizer and of batch norm in fp32.
 Left out: workspaces of cuDNN and oneDNN, the CUDA context, what the allocator cannot use, and the
@@ -27,59 +27,61 @@ from resnext_bench.resnext.widths import FP32, map_widths
 INT64: Final = 8
 
 _LRN_BACKWARD: Final = 3
-"""Maps that its division makes on the way to the two gradients it passes on."""
+"""Number of maps that the division of local response norm makes on the way to its two gradients."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """How a network is trained, as far as memory goes."""
+    """The settings of training that memory depends on."""
 
     batch: int
-    """Images a rank."""
+    """Images per rank."""
     mixed: bool = False
-    """Autocast in bf16 or fp16."""
+    """Whether autocast is used, in bf16 or fp16."""
     optimizer: str = "sgd"
-    """By its name in `optimizers`."""
+    """Name of the optimizer in `optimizers`."""
     momentum: bool = True
     weight_decay: bool = True
     on_gpu: bool = False
-    """There the optimizer works on all parameters at once, and a convolution's weight gradient
-    is written where it stays; oneDNN passes it on through two copies."""
+    """Whether training runs on a GPU. There the optimizer works on all parameters at once, and a
+    convolution's weight gradient is written where it stays; oneDNN passes it on through two
+    copies."""
     pixel_bytes: int = FP32
-    """What each value of an image takes for as long as the step lasts; bytes and their normalised
-    floats together."""
+    """Bytes that each value of an image takes for the whole step; for pixels in bytes, together
+    with their normalised floats."""
     casts_images: bool = True
-    """Whether autocast makes a copy of the images: not of those that have its type already."""
+    """Whether autocast makes a copy of the images; it makes none if they have its type already."""
     buckets: Literal["none", "beside", "views"] = "none"
-    """Where DDP keeps gradients: in buckets beside them, or in buckets that they are views of."""
+    """Place of DDP's buckets: none, beside the gradients, or with the gradients as views of
+    them."""
 
     @property
     def width(self) -> int:
-        """Bytes of a value that a convolution or linear layer gives."""
+        """Bytes of a value in the output of a convolution or linear layer."""
         return 2 if self.mixed else FP32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Bytes of one rank in steady training."""
+    """The bytes of one rank in steady training."""
 
     parameters: int
-    """With batch norm's running statistics."""
+    """Bytes of the parameters and batch norm's running statistics."""
     gradients: int
-    """With DDP's buckets, which stay from step to step."""
+    """Bytes of the gradients and of DDP's buckets beside them, which stay from step to step."""
     optimizer: int
     images: int
-    """The batch."""
+    """Bytes of the batch."""
     activations: int
-    """What the forward pass leaves for backward, with two-byte copies of weights."""
+    """Bytes that the forward pass leaves for backward, with two-byte copies of weights."""
     peak: int
-    """The most that is alive at once: less than the sum, as activations go while gradients come."""
+    """Most bytes in use at once: less than the sum, as activations go while gradients come."""
     peak_in: str
-    """Where that is: "forward LAYER", "backward LAYER" or "optimizer"."""
+    """Where the peak is: "forward LAYER", "backward LAYER" or "optimizer"."""
 
 
 def training_memory(layers: Sequence[Layer], setting: Setting) -> Memory:
-    """Play one training step through."""
+    """Return the memory of a training step, by following it from layer to layer."""
     step = _Step(layers=layers, setting=setting, widths=map_widths(layers, setting.width))
     fixed = _parameters(layers) + _optimizer(layers, setting) + _images(layers, setting)
     buckets = _trained(layers) if setting.buckets != "none" else 0
@@ -120,7 +122,7 @@ def _images(layers: Sequence[Layer], setting: Setting) -> int:
 
 @dataclass(kw_only=True, slots=True)
 class _Held:
-    """Bytes that several may hold; they go with the last."""
+    """Bytes with any number of holders, which are freed with the last of them."""
 
     size: int
     holders: int = 0
@@ -128,51 +130,52 @@ class _Held:
 
 @dataclass(kw_only=True, slots=True)
 class _Step:
-    """What is alive, and the most that ever was."""
+    """The bytes in use during a step, and their peak."""
 
     layers: Sequence[Layer]
     setting: Setting
     widths: dict[int, int]
-    """Bytes of a value of each layer's output, by place."""
+    """Bytes of a value in each layer's output, by place."""
     live: int = 0
     peak: int = 0
     peak_in: str = ""
     maps: dict[int, _Held] = field(default_factory=dict)
-    """The memory of each layer's output, by place; layers that work in place share it."""
+    """Memory of each layer's output, by place; layers that work in place share that of their
+    input."""
     saved: list[list[_Held]] = field(default_factory=list)
     """What each layer keeps for its backward."""
 
     def take(self, size: int, where: str) -> None:
-        """Bytes that are alive from now on."""
+        """Add bytes that are in use from now on."""
         self.live += size
         if self.live > self.peak:
             self.peak, self.peak_in = self.live, where
 
     def pass_through(self, size: int, where: str) -> None:
-        """Bytes that are alive for a moment."""
+        """Add bytes that are in use for a moment."""
         self.take(size, where)
         self.live -= size
 
     def hold(self, held: _Held, where: str) -> _Held:
-        """One holder more; the first brings it to life."""
+        """Add a holder; the first one takes the bytes."""
         if not held.holders:
             self.take(held.size, where)
         held.holders += 1
         return held
 
     def drop(self, held: _Held) -> None:
-        """One holder less."""
+        """Remove a holder; the last one frees the bytes."""
         held.holders -= 1
         if not held.holders:
             self.live -= held.size
 
     def leaving(self, place: int) -> _Held:
-        """The batch's map that a layer gives, or its gradient."""
+        """Return the output of a layer for the whole batch, or its gradient."""
         elements = self.setting.batch * self.layers[place].leaving.elements
         return _Held(size=elements * self.widths[place])
 
     def forward(self) -> None:
-        """Each map lives until its last reader has run, longer where it is saved."""
+        """Follow the forward pass: a map lives until its last reader has run, longer if saved."""
         last = {read: place for place, layer in enumerate(self.layers) for read in layer.reads}
         for place, layer in enumerate(self.layers):
             where = f"forward {layer.name}"
@@ -205,7 +208,7 @@ class _Step:
                 return []
 
     def _casts(self, layer: Layer) -> list[_Held]:
-        """Two-byte copies of the parameters, and of a map that is in fp32."""
+        """Return two-byte copies of the parameters, and of the input where that is in fp32."""
         parameters = _Held(size=self.setting.width * layer.parameters)
         (read,) = layer.reads
         if read == IMAGES and not self.setting.casts_images:
@@ -216,7 +219,7 @@ class _Step:
         return [parameters, _Held(size=elements * self.setting.width)]
 
     def backward(self) -> None:
-        """In reverse: a gradient lives until the layer it belongs to has run."""
+        """Follow the backward pass: a gradient lives until the layer it belongs to has run."""
         last = len(self.layers) - 1
         gradients: dict[int, _Held] = {}
         gradients[last] = self.hold(self.leaving(last), "loss")
@@ -235,7 +238,7 @@ class _Step:
                 self.drop(held)
 
     def _pass_on(self, gradients: dict[int, _Held], read: int, gradient: _Held, where: str) -> None:
-        """What several layers read gets the sum of their gradients, in place where it may."""
+        """Pass a gradient on to a layer; those of all its readers are added up."""
         there = gradients.get(read)
         self.hold(gradient, where)
         if there is None:
@@ -247,7 +250,7 @@ class _Step:
         self.drop(gradient)
 
     def _parameter_gradients(self, layer: Layer, where: str) -> None:
-        """They end in fp32; on the way there are copies of the convolution's own width."""
+        """Make gradients of parameters in fp32, through copies in the convolution's own type."""
         kept = FP32 * layer.parameters
         if layer.kind == "norm":
             self.take(kept, where)
@@ -261,7 +264,7 @@ class _Step:
             self.live -= kept
 
     def update(self) -> None:
-        """Copies of a parameter, one after the other or, on a GPU, of all at once."""
+        """Make copies of parameters: of one after another or, on a GPU, of all at once."""
         if self.setting.on_gpu:
             size = FP32 * sum(layer.parameters for layer in self.layers)
         else:

@@ -1,4 +1,4 @@
-"""What a name means: from `resnext50_32x4d` to an architecture (no torch)."""
+"""Names of architectures: from `resnext50_32x4d` to its description (no torch)."""
 
 import re
 from collections.abc import Callable
@@ -20,13 +20,14 @@ BLOCKS: Final[dict[int, tuple[int, ...]]] = {
     152: (3, 8, 36, 3),
     200: (3, 24, 36, 3),
 }
-"""Blocks of each stage by depth. 29 is CIFAR's; 14 and 26 are of no paper, but quick."""
+"""Number of blocks in each stage by depth. 29 is CIFAR's; 14 and 26 are from no paper, but
+quick."""
 CIFAR_DEPTHS: Final = frozenset({29})
 ROOTS: Final[dict[int, tuple[int, int, int, int]]] = {
     root: (root, max(1, root // 2), max(1, root // 4), max(1, root // 8))
     for root in (1, 2, 4, 8, 16, 32, 64)
 }
-"""Deep Roots: filter groups by stage, halved where the width doubles; 1 is their "orig"."""
+"""Filter groups of Deep Roots by stage, halved where the width doubles; 1 is their "orig"."""
 GOOGLENET_ROOTS: Final = (2, 4, 8, 16)
 
 PATTERN: Final = (
@@ -59,7 +60,7 @@ _KNOWN: Final = (
 
 
 def names() -> tuple[str, ...]:
-    """Return the well-known members, for lists and suggestions; `parse` takes many more."""
+    """Return the well-known names, for lists and suggestions; `parse` accepts many more."""
     return _KNOWN
 
 
@@ -76,7 +77,7 @@ def parse(name: str) -> Architecture:
 
 
 def formed(name: str, form: Form, classes: int) -> Architecture:
-    """The architecture of a name with its blocks in one of their forms, and so many classes."""
+    """Return the architecture of a name with its blocks in one form, and this number of classes."""
     spec = parse(name)
     if isinstance(spec, ResNeXtSpec):
         return replace(spec, form=form, classes=classes)

@@ -1,4 +1,4 @@
-"""What optimizers keep and move, by name: memory, traffic and learning rates follow from it."""
+"""What each optimizer keeps and moves; memory, traffic and learning rates follow from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,43 +7,43 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Update:
-    """How an update is made."""
+    """The way in which an update is made."""
 
     weight_decay: bool
     momentum: bool
     is_at_once: bool
-    """Whether it works on all parameters at once, as on a GPU, and not on one after another."""
+    """Whether all parameters are updated at once, as on a GPU, and not one after another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Optimizer:
-    """One optimizer of torch.optim, as far as its costs go."""
+    """One optimizer of torch.optim, with what its costs depend on."""
 
     states: int
-    """Tensors of a parameter's size that it keeps for each."""
+    """Number of tensors that it keeps for each parameter, of its size."""
     has_momentum: bool
-    """Whether its state is momentum, which may be switched off: then it keeps none."""
+    """Whether its state is momentum, which can be switched off; without it there is no state."""
     moved_values: int
-    """Values that an update in one kernel reads and writes for each parameter."""
+    """Number of values per parameter that an update in one kernel reads and writes."""
     copies: Callable[["Update"], int]
-    """Tensors of a parameter's size that an update makes for a moment, at most."""
+    """Returns how many tensors of a parameter's size an update makes for a moment, at most."""
     rate_share: float
-    """Of the learning rate that is usual with SGD."""
+    """Usual learning rate, as a share of that with SGD."""
     any_gradient_moves: bool
     """Whether a parameter moves by about the learning rate however small its gradient is."""
 
 
 def _sgd_copies(update: Update) -> int:
-    """Weight decay and Nesterov's momentum make one of the gradient each.
+    """Return the number of copies: of the gradient, one for weight decay and one for momentum.
 
-    Where all parameters are updated at once, Nesterov's is added in place (PyTorch 2.11 to 2.15,
-    torch/optim/sgd.py, _multi_tensor_sgd).
+    Where all parameters are updated at once, Nesterov's momentum is added in place, without a copy
+    (PyTorch 2.11 to 2.15, torch/optim/sgd.py, _multi_tensor_sgd).
     """
     return int(update.weight_decay) + int(update.momentum and not update.is_at_once)
 
 
 def _adamw_copies(update: Update) -> int:
-    """One of its second state's root, and one by one another that divides it."""
+    """Return the number of copies: the second state's root and, one by one, what it divides."""
     return 1 if update.is_at_once else 2
 
 
@@ -67,4 +67,4 @@ OPTIMIZERS: Final = {
         any_gradient_moves=True,
     ),
 }
-"""By the word that `--optimizer` takes."""
+"""Optimizers by the word that `--optimizer` takes."""

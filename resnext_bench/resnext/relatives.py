@@ -10,8 +10,8 @@ class AlexNetSpec:
     """The original AlexNet (Krizhevsky et al., NIPS 2012, figure 2) as one network.
 
     Its two towers are two filter groups of conv2, conv4 and conv5; with `groups=1` they see each
-    other everywhere. Images are 227 x 227, without which 11x11/4 does not give the paper's 55
-    (its text says 224).
+    other everywhere. Images are 227 x 227, as 11x11/4 gives the paper's 55 only with them (its text
+    says 224).
     """
 
     name: str = "alexnet"
@@ -20,7 +20,7 @@ class AlexNetSpec:
     image_size: int = 227
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
+        """Raise ValueError for what cannot be built."""
         if self.classes < 1:
             raise ValueError(f"{self.name}: classes is {self.classes}, at least 1 is needed")
         require_division(self.name, 96, self.groups)
@@ -33,17 +33,17 @@ class Inception:
 
     name: str
     direct: int
-    """1x1."""
+    """Width of the branch that is a single 1x1."""
     reduce3: int
     out3: int
     reduce5: int
     out5: int
     pool: int
-    """1x1 after the 3x3 max-pool."""
+    """Width of the 1x1 after the 3x3 max-pool."""
 
     @property
     def channels(self) -> int:
-        """What its branches give together."""
+        """Channels of all branches together."""
         return self.direct + self.out3 + self.out5 + self.pool
 
 
@@ -77,16 +77,17 @@ INCEPTIONS: tuple[tuple[Inception, ...], ...] = (
         _module("inception5b", 384, 192, 384, 48, 128, 128),
     ),
 )
-"""By stage; a 3x3/2 max-pool stands between stages (GoogLeNet, arXiv 1409.4842, table 1)."""
+"""Modules by stage; a 3x3/2 max-pool stands between stages (GoogLeNet, arXiv 1409.4842, table
+1)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoogLeNetSpec:
     """GoogLeNet (arXiv 1409.4842, table 1): true 5x5, biases, local response norm, no batch norm.
 
-    `filter_groups` are Deep Roots' (arXiv 1605.06489): of the 3x3 and 5x5 of conv2 and of the
-    stages 3, 4 and 5. The two auxiliary classifiers, which the paper adds in training, are left
-    out: they would cost 6,379,728 parameters more.
+    `filter_groups` are those of Deep Roots (arXiv 1605.06489): for the 3x3 of conv2, and for the
+    3x3 and 5x5 of the stages 3, 4 and 5. The two auxiliary classifiers, which the paper adds in
+    training, are left out: they would add 6,379,728 parameters.
     """
 
     name: str = "googlenet"
@@ -95,7 +96,7 @@ class GoogLeNetSpec:
     image_size: int = 224
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
+        """Raise ValueError for what cannot be built."""
         if self.classes < 1:
             raise ValueError(f"{self.name}: classes is {self.classes}, at least 1 is needed")
         require_division(self.name, 64, self.filter_groups[0])

@@ -17,41 +17,41 @@ Bound = Literal["compute", "memory"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roof:
-    """What a device gives at most."""
+    """The highest rates of a device."""
 
     flop_per_s: float
     bytes_per_s: float
 
     @property
     def ridge(self) -> float:
-        """FLOP a byte from which on products are the limit."""
+        """FLOP/byte above which products are the limit."""
         return self.flop_per_s / self.bytes_per_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """One direction of one layer, for a whole batch."""
+    """The work of one direction of one layer, for a whole batch."""
 
     flop: int
     bytes: int
 
     @property
     def intensity(self) -> float:
-        """FLOP a byte; 0 where nothing is moved."""
+        """FLOP/byte; 0 where nothing is moved."""
         return self.flop / self.bytes if self.bytes else 0.0
 
     def seconds(self, roof: Roof) -> float:
-        """Its floor."""
+        """Return the least time that a device needs for it, s."""
         return max(self.flop / roof.flop_per_s, self.bytes / roof.bytes_per_s)
 
     def bound(self, roof: Roof) -> Bound:
-        """What its floor is made of."""
+        """Return what limits it on a device: its products or its bytes."""
         return "compute" if self.intensity > roof.ridge else "memory"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerWork:
-    """A layer in its three directions."""
+    """The work of a layer in its three directions."""
 
     layer: Layer
     forward: Work
@@ -60,18 +60,18 @@ class LayerWork:
 
     @property
     def directions(self) -> tuple[Work, Work, Work]:
-        """Forward, input gradient, weight gradient."""
+        """The three directions: forward, input gradient, weight gradient."""
         return self.forward, self.input_gradient, self.weight_gradient
 
     def seconds(self, roof: Roof) -> float:
-        """Floors of all directions, one after the other."""
+        """Return the least time of all directions, one after another, s."""
         return sum(work.seconds(roof) for work in self.directions)
 
 
 def layer_work(
     layers: Sequence[Layer], batch: int, dtype: Dtype, layout: Layout = "nhwc"
 ) -> tuple[LayerWork, ...]:
-    """FLOP and bytes of every layer, in their order."""
+    """Return FLOP and bytes of every layer, in their order."""
     found = []
     for layer, moved in zip(layers, traffic(layers, batch, dtype, layout), strict=True):
         products = flops(layer)
@@ -91,5 +91,5 @@ def layer_work(
 
 
 def optimizer_work(layers: Sequence[Layer]) -> Work:
-    """One update of all parameters by SGD; its arithmetic is not counted."""
+    """Return the work of one update of all parameters by SGD; its arithmetic is not counted."""
     return Work(flop=0, bytes=optimizer_traffic(layers, "sgd"))

@@ -1,7 +1,7 @@
 """Residual networks as data: the template of ResNeXt's table 1 and what its relatives change.
 
-Two rules make every member (arXiv 1611.05431, section 3.1): blocks of one stage share their
-sizes, and where the map is halved, the width doubles. No torch here.
+Two rules make every member (arXiv 1611.05431, section 3.1): blocks of one stage share their sizes,
+and where the map is halved, the width doubles. This needs no torch.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Form = Literal["a", "b", "c"]
-"""How a block is built (figure 3): paths summed, paths concatenated, one grouped convolution."""
+"""Forms of a block (figure 3): paths summed, paths concatenated, one grouped convolution."""
 StridePlace = Literal["3x3", "1x1"]
-"""Which convolution of a block halves the map: ResNeXt's 3x3, or the first 1x1 of ResNet v1."""
+"""Places where a block may halve the map: the 3x3 as in ResNeXt, the first 1x1 as in ResNet v1."""
 
 STEM_CHANNELS = 64
 BOTTLENECK_CHANNELS = 256
@@ -26,7 +26,8 @@ class Stem:
     stride: int = 2
     pool: bool = True
     bias: bool = False
-    """Only the Caffe model of ResNet-50 has one, which Deep Roots counts."""
+    """Whether the convolution has a bias, as only in the Caffe model of ResNet-50 behind Deep
+    Roots."""
 
 
 IMAGENET_STEM = Stem()
@@ -39,7 +40,7 @@ class BlockSpec:
 
     in_channels: int
     group_channels: int
-    """Of the 3x3, all groups together."""
+    """Width of the 3x3 convolution, all groups together."""
     out_channels: int
     groups: int
     stride: int
@@ -49,12 +50,12 @@ class BlockSpec:
 
     @property
     def projects(self) -> bool:
-        """Whether the shortcut is a 1x1 projection: only where the shape changes."""
+        """Whether the shortcut is a 1x1 projection, which it is only where the shape changes."""
         return self.shortcut and (self.stride != 1 or self.in_channels != self.out_channels)
 
     @property
     def strides(self) -> tuple[int, int]:
-        """Of the first 1x1 and of the 3x3."""
+        """Strides of the first 1x1 and of the 3x3."""
         return (self.stride, 1) if self.stride_place == "1x1" else (1, self.stride)
 
     @property
@@ -77,16 +78,16 @@ class ResNeXtSpec:
     width: int
     classes: int = 1000
     image_size: int = 224
-    """What the paper trains with, pixels."""
+    """Edge of the images that the paper trains with, pixels."""
     stem: Stem = IMAGENET_STEM
     stride_place: StridePlace = "3x3"
     form: Form = "c"
     shortcuts: bool = True
     filter_groups: tuple[int, ...] | None = None
-    """Groups of the 3x3 by stage, at unchanged width (Deep Roots); None: the cardinality."""
+    """Groups of the 3x3 by stage, at unchanged width (Deep Roots); None for the cardinality."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built, before torch sees it."""
+        """Raise ValueError for what cannot be built, before torch sees it."""
         positive = {"cardinality": self.cardinality, "width": self.width, "classes": self.classes}
         for field, value in positive.items():
             if value < 1:
@@ -114,26 +115,26 @@ class ResNeXtSpec:
 
     @property
     def depth(self) -> int:
-        """Layers with weights, as the papers count them: stem, three a block, classifier."""
+        """Layers with weights, as the papers count them: stem, three for each block, classifier."""
         return 3 * sum(self.blocks) + 2
 
     @property
     def group_channels(self) -> tuple[int, ...]:
-        """Channels of the grouped 3x3 per stage: C x d, doubled from stage to stage."""
+        """Channels of the grouped 3x3 by stage: C x d, doubled from stage to stage."""
         return tuple(self.cardinality * self.width << stage for stage in range(len(self.blocks)))
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Groups of the 3x3 per stage."""
+        """Groups of the 3x3 by stage."""
         return self.filter_groups or (self.cardinality,) * len(self.blocks)
 
     @property
     def out_channels(self) -> tuple[int, ...]:
-        """Channels each stage hands on: 256, 512, 1024, 2048."""
+        """Channels of each stage's output: 256, 512, 1024, 2048."""
         return tuple(BOTTLENECK_CHANNELS << stage for stage in range(len(self.blocks)))
 
     def stages(self) -> Iterator[tuple[BlockSpec, ...]]:
-        """Yield the blocks of each stage; its first one halves the picture, but for stage one."""
+        """Yield the blocks of each stage; the first of them halves the map, except in stage one."""
         entering = self.stem.channels
         for stage, count in enumerate(self.blocks):
             out = self.out_channels[stage]
@@ -154,7 +155,7 @@ class ResNeXtSpec:
 
 
 def require_division(name: str, channels: int, groups: int) -> None:
-    """Refuse groups that do not divide the channels, with the nearest that do."""
+    """Raise ValueError for groups that do not divide the channels, and give the nearest that do."""
     if groups >= 1 and channels % groups == 0:
         return
     below = next((one for one in range(min(groups, channels), 0, -1) if channels % one == 0), 1)

@@ -1,12 +1,12 @@
-"""Bytes that a training step moves, layer by layer, under a stated model of caches (no torch).
+"""The bytes that a training step moves, layer by layer, under a stated model of caches (no torch).
 
 The model: a kernel reads each operand from memory once and writes each result once, and nothing
-stays in a cache from one kernel to the next. That is a floor for the kernel, not for a fusion of
-several. Each layer is a kernel of its own, as in eager PyTorch. Batch norm's two passes over its
-input count as one. Under autocast a map that is in fp32, as images and what local response norm
-gives, is read by a kernel that writes the narrow copy which a convolution reads. In NCHW a
-convolution in bf16 or fp16 also transposes each map on its way in and out, as cuDNN's tensor-core
-kernels work in NHWC: a map is then moved three times.
+stays in a cache from one kernel to the next. That is a floor for the kernel, but not for a fusion
+of several. Each layer is a kernel of its own, as in eager PyTorch. Batch norm's two passes over its
+input count as one. Under autocast a map in fp32, as of images and of local response norm, is read
+by a kernel that writes the narrow copy which a convolution reads. In NCHW a convolution in bf16 or
+fp16 also transposes each map on its way in and out, as cuDNN's tensor-core kernels work in NHWC: a
+map is then moved three times.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Dtype = Literal["fp32", "tf32", "bf16", "fp16"]
 Layout = Literal["nhwc", "nchw"]
 
 WIDTH: Final[dict[Dtype, int]] = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2}
-"""Bytes of a value of a feature map; parameters are fp32 always, with copies under autocast."""
+"""Bytes of a value of a feature map; parameters are always fp32, with copies under autocast."""
 _INDEX: Final = 8
 _MASK: Final = 1
 _TRANSPOSED: Final = 3
@@ -29,7 +29,7 @@ _TRANSPOSED: Final = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traffic:
-    """Bytes of one layer by direction, for a whole batch."""
+    """The bytes that one layer moves, by direction, for a whole batch."""
 
     forward: int
     input_gradient: int
@@ -39,7 +39,7 @@ class Traffic:
 def traffic(
     layers: Sequence[Layer], batch: int, dtype: Dtype, layout: Layout = "nhwc"
 ) -> tuple[Traffic, ...]:
-    """Bytes of every layer, in their order."""
+    """Return the bytes that every layer moves, in their order."""
     readers = _readers(layers)
     widths = map_widths(layers, WIDTH[dtype])
     found = []
@@ -62,12 +62,12 @@ def traffic(
 
 
 def optimizer_traffic(layers: Sequence[Layer], optimizer: str) -> int:
-    """Bytes that an update of all parameters reads and writes in one kernel."""
+    """Return the bytes that an update of all parameters reads and writes in one kernel."""
     return OPTIMIZERS[optimizer].moved_values * FP32 * sum(layer.parameters for layer in layers)
 
 
 def _readers(layers: Sequence[Layer]) -> list[int]:
-    """How many layers read each one's output."""
+    """Return how many layers read the output of each layer."""
     counts = [0] * len(layers)
     for layer in layers:
         for read in {*layer.reads} - {IMAGES}:
@@ -76,7 +76,10 @@ def _readers(layers: Sequence[Layer]) -> list[int]:
 
 
 def _products(layer: Layer, batch: int, dtype: Dtype, layout: Layout, reads: int) -> Traffic:
-    """A convolution or linear layer; `reads` are the bytes of a value before any cast."""
+    """Return the traffic of a convolution or linear layer.
+
+    `reads` are the bytes of an input's value before any cast.
+    """
     width = WIDTH[dtype]
     copied = (reads + width) * batch * layer.entering.elements if reads != width else 0
     transposed = layer.kind == "conv" and layout == "nchw" and width < FP32
@@ -93,7 +96,7 @@ def _products(layer: Layer, batch: int, dtype: Dtype, layout: Layout, reads: int
 
 
 def _pointwise(layer: Layer, batch: int, reads: int, gives: int) -> Traffic:
-    """All that only moves, in bytes of a value as it reads and gives them."""
+    """Return the traffic of a layer without products; `reads`, `gives` are bytes of a value."""
     entering = batch * reads * layer.entering.elements
     leaving = batch * gives * layer.leaving.elements
     parameters = FP32 * layer.parameters

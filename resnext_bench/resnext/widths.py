@@ -1,4 +1,4 @@
-"""Bytes of a value of each map, which precision and layers decide (no torch)."""
+"""Bytes of a value in each map, by precision and layers (no torch)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,9 +9,10 @@ FP32: Final = 4
 
 
 def map_widths(layers: Sequence[Layer], product: int) -> dict[int, int]:
-    """By place, images included, where convolutions and linear layers give `product` bytes.
+    """Return the bytes of a value in each map by its place, images included.
 
-    Autocast computes local response norm in fp32; all else keeps the width of what it reads.
+    Convolutions and linear layers return `product` bytes. Autocast computes local response norm in
+    fp32; all other layers keep the width of their input.
     """
     widths = {IMAGES: FP32}
     for place, layer in enumerate(layers):

@@ -1,8 +1,8 @@
-"""Hand traces to Perfetto's page in the user's browser, from a server that only this machine sees.
+"""Hands traces to Perfetto's page in the user's browser, from a server that only this machine sees.
 
-Perfetto takes a trace by a message between windows, once it has answered PING with PONG ("Deep
+Perfetto takes a trace in a message between windows, after it has answered PING with PONG ("Deep
 linking to the Perfetto UI" in its documentation). Nothing is uploaded: the browser reads the trace
-from here and gives it to the other window.
+from here and passes it to the other window.
 """
 
 import shutil
@@ -27,7 +27,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, traces: Sequence[TraceFile], port: int, origin: str = ORIGIN) -> None:
-        """`port` 0: any that is free; `origin` is where Perfetto's page is."""
+        """Make a server; `port` 0 is any that is free, `origin` is where Perfetto's page is."""
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://{HOST}:{self.server_port}/"
 
 
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """The page, or the n-th trace; all else is not here."""
+        """Send the page, or the n-th trace, or 404 for anything else."""
         if self.headers.get("Host") not in self._hosts():
             # Another site's name that leads here (DNS rebinding) must not read traces.
             self.send_error(HTTPStatus.FORBIDDEN, "use the address that was printed")
@@ -93,11 +93,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def handle(self) -> None:
-        """A reader that goes away is no error."""
+        """Ignore a reader that goes away, which is no error."""
         try:
             super().handle()
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
     def log_message(self, format: str, *values: object) -> None:
-        """The terminal is the user's."""
+        """Log nothing: the terminal is the user's."""

@@ -1,4 +1,4 @@
-"""TensorBoard on a folder of traces, as a process that ends with us."""
+"""Runs TensorBoard on a folder of traces, as a process that ends with this one."""
 
 import importlib.util
 import subprocess
@@ -13,7 +13,7 @@ HOST = "127.0.0.1"
 
 
 def require() -> None:
-    """TensorBoard and its plugin are there, or it is said what to install."""
+    """Raise an error that says what to install, if TensorBoard or its plugin is missing."""
     for module in ("tensorboard", "torch_tb_profiler"):
         if importlib.util.find_spec(module) is None:
             raise CannotHere(
@@ -32,7 +32,7 @@ def link(traces: Sequence[TraceFile], folder: Path) -> None:
 
 
 def serve(folder: Path, port: int) -> None:
-    """Run it until it ends or the user does; `port` 0 takes any that is free."""
+    """Run TensorBoard until it ends or the user ends it; `port` 0 takes any that is free."""
     command = (
         *(sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)),
         *("--host", HOST, "--port", str(port)),

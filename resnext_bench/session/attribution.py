@@ -63,7 +63,7 @@ def attributed_session(run: Recording, number: int, tell: Tell) -> Sides:
 
 
 def turn_rounds(setup: Setup, real: SideRounds, step_ms: Mapping[SideName, Floats]) -> Sides:
-    """Of turns of other kinds only the lengths of their blocks are known."""
+    """Return the times of turns of other kinds, for which only the lengths of blocks are known."""
     threads = {"double": setup.config.loader_threads, "other_threads": setup.other_threads}
     return {
         name: SideRounds(

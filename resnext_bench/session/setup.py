@@ -101,7 +101,7 @@ class Setup:
         return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
 
     def gpu_indices(self) -> list[int]:
-        """The GPUs in use, by their index among the visible ones."""
+        """Return the GPUs in use, by their index among the visible ones."""
         names = {place.device for place in self.topology.places if place.device != "cpu"}
         return sorted(int(name.partition(":")[2]) for name in names)
 

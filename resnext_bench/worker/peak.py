@@ -14,9 +14,10 @@ from resnext_bench.worker.precision import AMP_DTYPES
 EDGE_CPU, EDGE_GPU = 1024, 8192
 """Size of the matrices: large enough that memory does not matter, small enough to be quick."""
 LEAST, SECONDS = 5, 0.3
-"""Fewest products, and the time for more: the best of them counts."""
+"""Fewest products, and seconds for more; the best of them counts."""
 PARTS: Final = 3
-"""Parts of that time, each with a best product of its own: the spread is how far they differ."""
+"""Number of parts of that time, each with a best product of its own; the spread is how far they
+differ."""
 WARM_UP: Final = 2
 
 

@@ -121,6 +121,7 @@ def test_a_script_that_fails(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_elsewhere(tmp_path: Path) -> None:
     """Complete sessions are kept, what was running is ended and measured again."""
     command = script(tmp_path, LASTS)
@@ -164,6 +165,7 @@ def test_an_interruption_ends_the_script_and_all_it_started(tmp_path: Path) -> N
     assert json.loads(path.read_text())["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_two_revisions_and_a_dirty_checkout(tmp_path: Path) -> None:
     command = ("--script", f"{sys.executable} train.py", "--max-sessions", "4")
     with slow_and_fast(tmp_path) as repo:

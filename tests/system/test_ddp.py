@@ -44,6 +44,7 @@ def rank_main(rank: int, store: str, out: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_halves_are_a_whole(tmp_path: Path) -> None:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     mp.spawn(rank_main, args=(str(tmp_path / "store"), str(tmp_path)), nprocs=2)

@@ -21,6 +21,7 @@ KIT = (sys.executable, "-m", "resnext_bench.lab.visit", "--device", "cpu")
 ROOT = visit.ROOT
 
 
+@pytest.mark.slow
 def test_parts_that_die_break_and_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visit, "MODULE", "tests.lab.visit.made_part")
     monkeypatch.setattr(visit, "WORTH_S", 0.5)

@@ -30,7 +30,7 @@ _OF_MEASURING: Final = ("design", *_OF_BLOCKS)
 _OF_BUDGET: Final = ("margin", "max_sessions", "max_minutes")
 _AGREED: Final = "was fixed before the first session; --resume keeps its value"
 _MOST_STEPS: Final = 2_000_000
-"""The times of this many steps take 100 MB for each rank."""
+"""Largest number of steps: their times take 100 MB for each rank."""
 
 
 def compare_command(given: Mapping[str, Any]) -> int:

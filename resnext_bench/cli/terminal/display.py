@@ -32,14 +32,15 @@ _PHASES = {
     Phase.DONE: "gathering",
 }
 MOST_CHOICES = 5
-"""Lines of choices before a run: what was chosen for this machine comes first."""
+"""Largest number of lines of choices before a run; those made for this machine come first."""
 _FIRST = ("device", "batch-size", "image-size", "threads", "nproc-per-node", "pipeline", "data")
 STILL_S, STILL_STEPS = 10.0, 5
-"""After this many seconds, or usual step times, without a step, the time left is unknown."""
+"""Numbers of seconds and of usual step times without a step, after which the time left is
+unknown."""
 REDRAW_S = 1.0
-"""A redraw takes milliseconds of a core that a rank may be using: once a second is enough."""
+"""Seconds between redraws, each of which takes milliseconds of a core that a rank may be using."""
 SELDOM_S = 15.0
-"""Where there is no terminal, the same line comes again no earlier, with another count."""
+"""Seconds between lines that differ only in their count, where there is no terminal."""
 
 
 class RunDisplay:
@@ -52,7 +53,7 @@ class RunDisplay:
         look: Callable[[], str] = str,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`look` gives what is seen of the machine, to be said before anything is measured."""
+        """Make a display; `look` returns what was seen of the machine, to be shown first."""
         self._console = progress_screen(quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._progress = _progress_bar(self._console)

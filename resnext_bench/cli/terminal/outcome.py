@@ -14,9 +14,9 @@ class Pardon:
     """Outcomes that the user accepts, so that they do not make the exit code 3."""
 
     unsure: bool = False
-    """Steps that never became steady, and verdicts "can't tell"."""
+    """Whether steps that never became steady, and verdicts "can't tell", are accepted."""
     invalid: bool = False
-    """Figures that are not to be believed."""
+    """Whether unreliable figures are accepted."""
 
 
 def conclude(record: Stored, form: Format, pardon: Pardon) -> int:

@@ -31,7 +31,7 @@ _NEAREST: Final = {
 
 _SPACES: Final = re.compile("( {2,})")
 _CUT: Final = re.compile("…(?= *[│|])")
-"""What Rich prints for the rest of a cell: there is no room for three points."""
+"""Mark that Rich prints for the rest of a cell where there is no room for three points."""
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

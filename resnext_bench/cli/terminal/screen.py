@@ -17,10 +17,10 @@ class Screen(Console):
 
 
 def screen() -> Console:
-    """Standard output."""
+    """Return a console on standard output."""
     return Screen(highlight=False)
 
 
 def progress_screen(*, quiet: bool = False) -> Console:
-    """Standard error, where progress and remarks go."""
+    """Return a console on standard error, for progress and remarks."""
     return Screen(file=sys.stderr, quiet=quiet)

@@ -27,9 +27,9 @@ from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.time.spans import Span
 
 _SHORT: Final = 20 << 20
-"""Files of up to this many bytes are read too fast for a progress bar."""
+"""Files of up to this many bytes are read too fast to need a progress bar."""
 _IN_SHORT: Final = 5
-"""Rows of each table in the short report at the end of a profiled run."""
+"""Number of rows of each table in the short report at the end of a profiled run."""
 
 
 def report_command(

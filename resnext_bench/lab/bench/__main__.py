@@ -26,7 +26,7 @@ LOOP = Plan(pairs=100, steps=200, tiny=True)
 
 
 def main() -> int:
-    """Run the cases one after another; what costs too much outweighs what cannot be told."""
+    """Run the cases one after another; a cost above its limit outweighs a case that can't tell."""
     options = options_of()
     checks = {"startup": _startup, "loop": _loop, "monitor": _monitor} | dict.fromkeys(
         CASES, _fidelity
@@ -49,14 +49,14 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _case(name: str) -> str:
-    """Return a case that there is; `choices` would refuse an empty list in Python 3.11."""
+    """Return the name of a known case; `choices` would refuse an empty list in Python 3.11."""
     if name not in ALL:
         raise argparse.ArgumentTypeError(f"{name}: no such case; choose from {', '.join(ALL)}")
     return name
 
 
 def _startup(case: str, options: argparse.Namespace) -> int:
-    """More pairs where twenty do not show it: for some seconds a neighbour may slow one side."""
+    """Measure start-up, with more pairs if twenty miss the limit: a neighbour may slow one side."""
     pairs: Pairs = []
     for more in (20, 80):
         pairs += startup_pairs(more)
@@ -69,7 +69,7 @@ def _startup(case: str, options: argparse.Namespace) -> int:
 
 
 def _loop(case: str, options: argparse.Namespace) -> int:
-    """The loop alone: one linear layer, so that what we add is not lost in the noise."""
+    """Measure the loop alone, with one linear layer, so that its cost is not lost in the noise."""
     found = cost_of(_sessions(case, LOOP, options), LOOP.steps)
     print(
         f"{case:<12}our loop adds {found.estimate_us:.1f} us to a step, 99 % {found.low_us:.1f} to "
@@ -96,7 +96,7 @@ def _fidelity(case: str, options: argparse.Namespace) -> int:
 
 
 def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Pairs]:
-    """As many sessions as asked for; those of an earlier run that was cut come first."""
+    """Return as many sessions as requested, those of an earlier run that was cut first."""
     facts = _facts(options)
     kept = read_same(options.json, facts) or {}
     sessions: list[Pairs] = kept.setdefault("sessions", {}).setdefault(case, [])
@@ -108,7 +108,7 @@ def _sessions(case: str, plan: Plan, options: argparse.Namespace) -> list[Pairs]
 
 
 def _so_far(sessions: dict[str, list[Pairs]]) -> Kept:
-    """Return the sessions of all cases, and what they say where there are enough of them."""
+    """Return the sessions of all cases, and what follows where there are enough of them."""
     enough = {case: found for case, found in sessions.items() if len(found) > 1}
     said = {
         case: asdict(cost_of(found, LOOP.steps) if case == "loop" else ratio_of(found))

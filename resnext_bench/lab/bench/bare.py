@@ -1,4 +1,4 @@
-"""Training as a user would write it by hand; imports nothing of ours."""
+"""Training as a user would write it by hand; imports nothing from this package."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 def noise(
     size: int, batch: int, classes: int, device: str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The same normalised noise for ever."""
+    """Yield the same normalised noise for ever."""
     images = torch.randn(batch, 3, size, size).to(device, memory_format=torch.channels_last)
     labels = torch.randint(classes, (batch,)).to(device)
     while True:
@@ -20,7 +20,7 @@ def noise(
 
 
 def network(blocks: list[int], groups: int, classes: int, width: int = 4) -> ResNet:
-    """ResNeXt as torchvision has it."""
+    """Return ResNeXt as torchvision builds it."""
     return ResNet(Bottleneck, blocks, num_classes=classes, groups=groups, width_per_group=width)
 
 
@@ -32,7 +32,7 @@ def training(
     dtype: torch.dtype = torch.bfloat16,
     layout: torch.memory_format = torch.channels_last,
 ) -> Callable[[int], None]:
-    """A function that trains for so many steps, in mixed precision where `dtype` asks for it."""
+    """Return a function that trains for a number of steps, in mixed precision by `dtype`."""
     model = model.to(device, memory_format=layout)  # type: ignore[call-overload]  # not in stubs
     model = DistributedDataParallel(model) if world > 1 else model
     optimizer = torch.optim.SGD(model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)

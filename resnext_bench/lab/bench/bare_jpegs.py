@@ -1,4 +1,4 @@
-"""JPEG batches as a user of DALI would write them by hand; imports nothing of ours."""
+"""JPEG batches as a user of DALI would write them by hand; imports nothing from this package."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def batches(
     world: int,
     threads: int,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Normalised floats [batch, 3, size, size], and labels."""
+    """Yield normalised floats [batch, 3, size, size], and labels."""
     pipe = pipeline(root, files, labels, size, rank, world, batch_size=batch, num_threads=threads)
     mean = torch.tensor([124.0, 116.0, 104.0]).repeat(size)
     std = torch.tensor([58.0, 57.0, 57.0]).repeat(size)

@@ -1,7 +1,7 @@
 """A watch in a process of its own, as the launching program is: `python -m ... RANK_FILE`.
 
-It looks DOSE times as often as a run's watch while the rank trains; while the other side of a duet
-has the token, at nothing. It may use every core of the machine, and loads no torch.
+It looks DOSE times as often as a run's watch while the rank trains, and at nothing while the other
+side of a duet has the token. It may use every core of the machine, and loads no torch.
 """
 
 import os
@@ -16,13 +16,15 @@ from resnext_bench.machine.host.process import die_with_parent
 from resnext_bench.rankfile import Mark, RankFile
 
 DOSE: Final = 20
-"""A core is then at work for a fifth of the time: what a duet can see on a noisy machine."""
+"""How many times as often as in a run the watch looks: a core is then busy for a fifth of the time,
+which a duet can see on a noisy machine."""
 FRESH_S: Final = 0.05
-"""A rank whose last step is older has not got the token; a step of `small` takes 4 ms."""
+"""Age of a rank's last step, s, above which it does not have the token; a step of `small` takes 4
+ms."""
 
 
 def watch(path: Path) -> None:
-    """Until the rank ends."""
+    """Watch until the rank ends."""
     found = made_watch()
     found.start()
     while True:
@@ -32,7 +34,7 @@ def watch(path: Path) -> None:
 
 
 def is_training(path: Path, now_ns: int) -> bool:
-    """Whether the rank has ended a step a moment ago."""
+    """Return whether the rank has just ended a step."""
     file = RankFile.open(path)
     if file is None or not file.steps_done:
         return False

@@ -29,7 +29,7 @@ from resnext_bench.reports.schema.config import Request
 from resnext_bench.session.data import prepare_data
 
 CASES = ("synthetic-1", "dali-1", "synthetic-2", "dali-2")
-"""Pipeline and number of ranks."""
+"""Cases, named by pipeline and number of ranks."""
 
 
 def session_pairs(case: str, plan: Plan, over: Request | None = None) -> Pairs:
@@ -89,7 +89,7 @@ def _launched(request: Request, plan: Plan, folder: SessionFolder, display: RunD
 
 
 def _watched(processes: Processes, folder: SessionFolder, display: RunDisplay) -> list[int | None]:
-    """As a run is watched, drawing only during our side's blocks, so that it pays for it."""
+    """Watch as for a run, drawing only during our side's blocks, which bear the cost."""
     while None in (codes := processes.exit_codes) and not any(codes):
         file = RankFile.open(folder.rank_file(0))
         if file and file.phase is Phase.TIMED:

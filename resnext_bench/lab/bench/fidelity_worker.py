@@ -43,7 +43,7 @@ def measure(rank: Rank) -> None:
 
 
 def timed_block(train: Callable[[int], None], steps: int) -> float:
-    """The first step of a block meets cold caches and is not counted."""
+    """Return the time of a block without its first step, which meets cold caches."""
     train(1)
     settle()
     start = time.perf_counter()
@@ -60,7 +60,7 @@ def settle() -> None:
 
 
 def our_side(rank: Rank, plan: Plan) -> Block:
-    """The shipped worker's set-up and loop, with its marks and proofs."""
+    """Return the shipped worker's set-up and loop, with its marks and proofs."""
     training = set_up(rank, Progress(rank.file))
     if plan.tiny:
         network = tiny(rank, plan)
@@ -84,7 +84,7 @@ def our_side(rank: Rank, plan: Plan) -> Block:
 
 
 def clock_of(rank: Rank, plan: Plan, device: torch.device) -> HostClock:
-    """The shipped one; on a CPU it can be made to lose a share of each step."""
+    """Return the shipped clock; on a CPU it can be made to lose a share of each step."""
     if device.type == "cuda":
         return clock_for(device, rank.file, window=1 + plan.steps)
     clock = SlowClock(rank.file)
@@ -93,27 +93,27 @@ def clock_of(rank: Rank, plan: Plan, device: torch.device) -> HostClock:
 
 
 class Pace(nn.Module):
-    """Sleeps in each forward: a step whose length no other load on the machine changes much."""
+    """Sleeps in each forward pass: the length of a step then hardly depends on other load."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.seconds = seconds
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The same images, later."""
+        """Return the same images after the sleep."""
         time.sleep(self.seconds)
         return images
 
 
 def tiny(rank: Rank, plan: Plan) -> nn.Module:
-    """One linear layer over mean colours, after a sleep where the plan has one."""
+    """Return one linear layer over mean colours, after a sleep where the plan has one."""
     classes = rank.job.config.classes
     paced = [Pace(plan.pace_s)] if plan.pace_s else []
     return nn.Sequential(*paced, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, classes))
 
 
 def bare_side(rank: Rank, plan: Plan) -> Block:
-    """The same network and batches with a loop written by hand."""
+    """Return the same network and batches with a loop written by hand."""
     config = rank.job.config
     size, batch, world = config.image_size, config.batch_size, config.world_size
     torch.manual_seed(config.seed)

@@ -1,4 +1,4 @@
-"""Ratio of two sides from sessions, with its 99 % interval and what it says."""
+"""The ratio of two sides over sessions, with its 99 % interval and a verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ import numpy as np
 from scipy import stats
 
 Pairs = list[tuple[float, float]]
-"""Blocks of one session in turn: (ours, the other's), in s."""
+"""Times of the blocks of one session in turn, s: (ours, the other's)."""
 Verdict = Literal["within", "outside", "can't tell"]
 MARGIN = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Ours over the other side's; a session is one replicate."""
+    """The ratio of our side over the other one; a session is one replicate."""
 
     estimate: float
     low: float
     high: float
     sessions: int
     detectable_percent: float
-    """Smallest effect that this many sessions tell from none with 95 % power."""
+    """Smallest effect that this many sessions distinguish from none with 95 % power, per cent."""
 
     @property
     def verdict(self) -> Verdict:
-        """What the interval says of the margin."""
+        """What the interval says about the margin."""
         if self.low >= 1 - MARGIN and self.high <= 1 + MARGIN:
             return "within"
         if self.low > 1 + MARGIN or self.high < 1 - MARGIN:
@@ -44,7 +44,7 @@ class Cost:
 
 
 def cost_of(sessions: Sequence[Pairs], steps: int) -> Cost:
-    """Median difference of a session's blocks over their steps, Student's t over the sessions."""
+    """Return the median difference of blocks per step, by Student's t over the sessions."""
     costs = np.array(
         [np.median([(ours - other) * 1e6 / steps for ours, other in pairs]) for pairs in sessions]
     )
@@ -54,7 +54,7 @@ def cost_of(sessions: Sequence[Pairs], steps: int) -> Cost:
 
 
 def ratio_of(sessions: Sequence[Pairs]) -> Ratio:
-    """Median of the log ratios in a session, Student's t over the sessions."""
+    """Return the median of the log ratios in a session, by Student's t over sessions."""
     logs = np.array(
         [np.median([np.log(ours / other) for ours, other in pairs]) for pairs in sessions]
     )

@@ -1,7 +1,7 @@
-"""JPEG batches as scripts for ImageNet have them; imports nothing of ours.
+"""JPEG batches as in scripts for ImageNet; imports nothing from this package.
 
-Both give normalised floats [batch, 3, size, size] in channels_last and labels, cropped, resized
-with antialiasing and mirrored as ours are.
+Both functions yield normalised floats [batch, 3, size, size] in channels_last, and labels; images
+are cropped, resized with antialiasing and mirrored as in this package.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @pipeline_def  # type: ignore[untyped-decorator]  # DALI has no types
 def whole(root: str, files: Sequence[str], labels: Sequence[int], size: int) -> Any:
-    """All of DALI's own operators."""
+    """Use DALI's own operators for everything."""
     jpegs, label = fn.readers.file(
         file_root=root, files=files, labels=labels, random_shuffle=True, name="reader"
     )
@@ -46,14 +46,14 @@ def dali_batches(
     batch: int,
     workers: int,
 ) -> Batches:
-    """As a user of DALI has them."""
+    """Yield batches as users of DALI make them."""
     graph = whole(root, files, labels, size, batch_size=batch, num_threads=workers, device_id=None)
     for loaded in DALIGenericIterator([graph], ["images", "labels"], size=-1):
         yield loaded[0]["images"].permute(0, 3, 1, 2), loaded[0]["labels"].view(-1).long()
 
 
 class Pictures(Dataset[tuple[torch.Tensor, int]]):
-    """torchvision's decoder and transforms, a picture at a time."""
+    """Torchvision's decoder and transforms, one picture at a time."""
 
     def __init__(self, root: str, files: Sequence[str], labels: Sequence[int], size: int) -> None:
         self.root, self.files, self.labels = root, files, labels
@@ -83,7 +83,7 @@ def torchvision_batches(
     batch: int,
     workers: int,
 ) -> Batches:
-    """As a user of torchvision has them."""
+    """Yield batches as users of torchvision make them."""
     loader = DataLoader(
         Pictures(root, files, labels, size),
         batch_size=batch,

@@ -1,14 +1,14 @@
-"""What watching the GPUs costs: CPU time of the watch itself, and a duet with and without it.
+"""The cost of watching the GPUs: CPU time of the watch itself, and a duet with and without it.
 
-The watch runs in the launching program, twice a second. What it costs there is CPU time: the
-questions, each of which enters the driver, and some Python around them. Where there is a GPU its
-own driver is asked. Elsewhere a made one (`slow_nvml`) takes 1 ms for each question, all of it
-computing: an assumption, and a hard one, as power and clocks are answered by a processor on the
-board, for which the host mostly waits.
+The watch runs in the launching program, twice a second. Its cost there is CPU time: the queries,
+each of which enters the driver, and some Python around them. Where there is a GPU, its own driver
+is queried. Elsewhere a simulated one (`slow_nvml`) takes 1 ms for each query, all of it computing:
+a pessimistic assumption, as power and clocks are answered by a processor on the board, for which
+the host mostly waits.
 
 The duet has the watch beside the ranks of side b alone, with a core to spare, as there is beside a
-GPU. It looks DOSE times as often there as in a run, and what a step takes longer is divided by
-that: what two samples a second cost would be lost in the noise of a shared machine. Ranks that use
+GPU. It looks DOSE times as often there as in a run, and the increase of a step is divided by that:
+the cost of two samples a second would be lost in the noise of a shared machine. Ranks that use
 every core lose at most what the watch takes of these: the first figure.
 """
 
@@ -43,17 +43,17 @@ class Cost:
 
     gpus: int
     core_percent: float
-    """Of one core."""
+    """CPU time, per cent of one core."""
 
     def of_cores(self, cores: int) -> float:
-        """Of so many, in per cent."""
+        """Return the CPU time in per cent of this number of cores."""
         return self.core_percent / cores
 
 
 def cost_of(
     watch: GpuWatch, samples: int, cpu_clock: Callable[[], float] = time.process_time
 ) -> Cost:
-    """Take `samples` samples, one after another."""
+    """Return the cost of `samples` samples, taken one after another."""
     watch.note_residents()
     watch.start()
     before = cpu_clock()
@@ -64,7 +64,7 @@ def cost_of(
 
 
 def own_cost(samples: int = 40) -> tuple[str, Cost]:
-    """Of the watch on this machine, and whose answers it took."""
+    """Return the cost of the watch on this machine, after the name of the driver that answered."""
     gpus = [gpu.index for gpu in inspect().gpus]
     with monitor() as found:
         if found is not None and gpus:
@@ -73,7 +73,7 @@ def own_cost(samples: int = 40) -> tuple[str, Cost]:
 
 
 def compared(limits: Limits = LIMITS) -> Comparison:
-    """Side b has the watch beside it."""
+    """Return a comparison in which side b has the watch beside it."""
     return duet(
         SMALL,
         SMALL,
@@ -83,7 +83,7 @@ def compared(limits: Limits = LIMITS) -> Comparison:
 
 
 def check() -> int:
-    """Print both figures; 0 where both are under the limit, 1 where one is not, 3: can't tell."""
+    """Print both figures; return 0 if both are under the limit, 1 if one is not, 3 if unknown."""
     cores = inspect().usable_cores
     source, cost = own_cost()
     share = cost.of_cores(cores)
@@ -98,7 +98,7 @@ def check() -> int:
 
 
 def told(record: Comparison) -> tuple[str, int]:
-    """What the duet says, and the exit code."""
+    """Return what the duet says, and the exit code."""
     change = record.change
     if change is None:
         return f"{record.verdict or record.status}: {record.why}", 3

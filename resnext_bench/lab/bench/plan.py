@@ -1,4 +1,4 @@
-"""What a fidelity session does; handed from the benchmark to its workers."""
+"""The plan of a fidelity session, which the benchmark passes to its workers."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,18 @@ OPTIONS_FILE = "fidelity.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long a session is, and which sides it has."""
+    """The length of a session, and its sides."""
 
     pairs: int
-    """Pairs of blocks in a session, after one pair of warm-up."""
+    """Number of pairs of blocks in a session, after one pair of warm-up."""
     steps: int
-    """Timed steps of a block; one more goes before them."""
+    """Number of timed steps in a block; one more precedes them."""
     inject: float = 0.0
-    """Share of a step that our side is made to lose."""
+    """Share of each step that our side is made to lose."""
     bare_first: bool = False
-    """Build the bare side first, in case it matters what lies where in memory."""
+    """Whether the bare side is built first, in case the layout of memory matters."""
     tiny: bool = False
-    """One linear layer instead of the network: shows what the loop itself costs."""
+    """Whether the network is a single linear layer, which shows the cost of the loop itself."""
     pace_s: float = 0.0
-    """Sleep of the tiny network's forward: steps of a known length on any machine, however slow."""
+    """Sleep in each forward pass of the tiny network, s, which makes steps of a known length on any
+    machine."""

@@ -1,4 +1,4 @@
-"""A driver that takes its time for every answer, for machines without a GPU."""
+"""A driver that takes time for every answer, for machines without a GPU."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ _ANSWERS: Final[dict[str, Any]] = {
 
 
 class SlowNvml:
-    """Answers anything; `spend` is how time passes before, `pids` are on it from the start."""
+    """Answers anything, after `spend`; the processes `pids` are on it from the start."""
 
     def __init__(self, spend: Callable[[], None], pids: Sequence[int] = ()) -> None:
         self._spend = spend
@@ -34,13 +34,13 @@ class SlowNvml:
 
 
 def spin() -> None:
-    """Compute for as long as a question takes."""
+    """Compute for as long as a query takes."""
     until = time.perf_counter() + QUESTION_S
     while time.perf_counter() < until:
         pass
 
 
 def made_watch(spend: Callable[[], None] = spin, pids: Sequence[int] = ()) -> GpuWatch:
-    """A watch over one made GPU."""
+    """Return a watch over one simulated GPU."""
     gpu = nvml.Gpu(library=SlowNvml(spend, pids), handle="gpu")
     return GpuWatch(tracks=[Track(gpu=gpu, index=0)])

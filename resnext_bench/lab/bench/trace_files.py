@@ -1,4 +1,4 @@
-"""Large traces, made by repeating a real one: times, numbers of launches and steps go on."""
+"""Makes large traces by repeating a real one; times, numbers of launches and steps continue."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def _moved(event: dict[str, Any], number: int, span: float) -> dict[str, Any]:
 
 
 def _text(event: dict[str, Any]) -> str:
-    """In kineto's way: some fields a line, the arguments below."""
+    """Return an event as kineto writes it: some fields per line, the arguments below."""
     args = event.pop("args", None)
     head = json.dumps(event)[1:-1].replace(', "ts"', ',\n    "ts"')
     if args is None:

@@ -35,7 +35,7 @@ SOURCES: Final = {
     "A100, without": ("a100-resnet50-ddp2-rank0.pt.trace.json.gz", 25),
 }
 LARGE: Final = 4
-"""Times as long again: about 1 GB."""
+"""How many times as long the large trace is: about 1 GB."""
 _BEGIN: Final = """
 import sys, time
 from pathlib import Path
@@ -45,7 +45,7 @@ def end(began):
     peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
     print(taken, int(peak) / 1024)
 """
-"""ru_maxrss would begin at what the process that started this one has."""
+"""Beginning of each measured program; ru_maxrss would start at the value of the parent process."""
 PROGRAMS: Final = {
     "floor": """
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
@@ -77,7 +77,7 @@ end(began)
 
 
 def main() -> None:
-    """Measure each of the sources, and keep and tell what there is."""
+    """Measure each of the sources, and store and print the results."""
     parser = parser_for("bench.traces", __doc__)
     parser.add_argument("--traces", type=Path, default=os.environ.get("RESNEXT_BENCH_TRACES"))
     parser.add_argument("--peer", type=Path)
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Ratios on a file of 250 MB, and the memory of four of them."""
+    """Return ratios on a file of 250 MB, and the memory for one four times as large."""
     source, times = SOURCES[name]
     programs = ["floor", "report", *(["peer"] if options.peer else [])]
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(program: str, path: Path, peer: Path | None) -> tuple[float, float]:
-    """CPU seconds and peak MiB of one process."""
+    """Return CPU seconds and peak MiB of one process."""
     python = str(peer) if program == "peer" else sys.executable
     done = subprocess.run(
         (python, "-c", _BEGIN + PROGRAMS[program], str(path)),
@@ -136,7 +136,7 @@ def run(program: str, path: Path, peer: Path | None) -> tuple[float, float]:
 
 
 def told(row: dict[str, Any]) -> str:
-    """One line."""
+    """Describe a row in one line."""
     peer = f", 1/{median(row['under_peer']):.1f} of HTA" if row["under_peer"] else ""
     return (
         f"{row['trace']}: {row['events']:,} events, {row['mb']:.0f} MB: "

@@ -2,8 +2,8 @@
 
     python -m resnext_bench.lab.calibration [--n N] [--json FILE] [--only NAME]
 
-Exit code 0 unless a 95 % bound contradicts a goal, then 1. With --json, finished cases are kept in
-FILE as they come, and a calibration that was cut goes on from there.
+Exit code 0 unless a 95 % bound contradicts a goal, then 1. With --json, finished cases are stored
+in FILE as they come, and a calibration that was cut goes on from there.
 """
 
 import argparse
@@ -21,13 +21,13 @@ SEED = 0
 
 
 def figures_of(case: str, n: int) -> list[Figure]:
-    """Simulate one case `n` times, seeded by its name, so that others may come and go."""
+    """Simulate one case `n` times; the seed is its name, so that it does not depend on others."""
     rng = np.random.default_rng([SEED, zlib.crc32(case.encode())])
     return CASES[case](max(n // 5, 1) if case in SLOW else n, rng)
 
 
 def main() -> int:
-    """Simulate what is not there yet, show all of it, and tell whether a goal was missed."""
+    """Simulate what is missing, show everything, and return whether a goal was missed."""
     options = _options()
     facts = _facts(options.n)
     kept = read_same(options.json, facts) or facts | {"cases": {}}

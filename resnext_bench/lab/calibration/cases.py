@@ -62,10 +62,10 @@ Floats = NDArray[np.float64]
 Case = Callable[[int, np.random.Generator], list[Figure]]
 
 MANN_WHITNEY: Final = {"quiet": (13, 100), "shared": (18, 66), "hostile": (20, 35)}
-"""False alarms and power in % that statistics of record give for 10 launches against 10."""
+"""False alarms and power in % that are published for 10 launches against 10."""
 BOOST: Final = -0.04
 BOOSTED: Final = 0.3
-"""A processor 4 % faster for the first 30 % of a launch's steps, then throttled."""
+"""Share of a launch's steps for which a processor is 4 % faster, before it throttles."""
 
 
 def _launches(
@@ -79,9 +79,10 @@ def _launches(
 
 
 def mann_whitney(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Ten launches of a, then ten of b, means of 100 log times; b "slower" at two-sided p < .05.
+    """Launch a ten times, then b ten times; count b as "slower" at two-sided p < .05.
 
-    This is the arrangement that gives the rates of record, false alarms and power alike.
+    Each launch counts with the mean of 100 log times. This is the arrangement that gives the
+    published rates, false alarms and power alike.
     """
     return [figure for name in PROFILES for figure in _mann_whitney(name, n, rng)]
 
@@ -101,7 +102,7 @@ def _mann_whitney(name: str, n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def no_change(n: int, rng: np.random.Generator) -> list[Figure]:
-    """A against A, all looks: any word for a change is false, negligible too."""
+    """Compare a with a at all looks: any word for a change is false, "negligible" too."""
     found = []
     for name, profile in PROFILES.items():
         for budget in BUDGETS[name]:
@@ -121,7 +122,7 @@ def no_change(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
-    """B slower by exactly the margin: to be found, and not to be called the same."""
+    """Make b slower by exactly the margin, which must be found, and not called the same."""
     found = []
     for name, profile in PROFILES.items():
         for budget in BUDGETS[name]:
@@ -133,7 +134,7 @@ def two_per_cent(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Sessions as long as their own scatter asks for: no verdict may come of stopping then."""
+    """Let sessions be as long as their own scatter asks for: stopping then may make no verdict."""
     found = []
     for name, budget in (("quiet", 10), ("shared", 10), ("hostile", 26)):
         compared, pairs = as_long_as_needed(PROFILES[name], n, budget, rng)
@@ -147,7 +148,7 @@ def more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
-    """The same looks with equal shares of the error, which is the plan that was not taken."""
+    """Share the error equally over the looks, which is the plan that was not adopted."""
     plan = plan_looks(26)
     looks = len(plan.sessions)
     equal = Looks(
@@ -159,7 +160,7 @@ def equal_shares(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def large(n: int, rng: np.random.Generator) -> list[Figure]:
-    """B slower by 25 %: told at the first look."""
+    """Make b slower by 25 %, which must be found at the first look."""
     found = []
     for name, profile in PROFILES.items():
         compared = duets(profile, n, 26, rng).slower_by(0.25)
@@ -169,9 +170,9 @@ def large(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def coverage(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Intervals of 99 % of a fixed number of sessions hold the truth, which is 0.
+    """Check that 99 % intervals of a fixed number of sessions hold the truth, which is 0.
 
-    Of all steps together they hold it oftener where single steps take many times the usual: one
+    Those of all steps together hold it more often where single steps take many times the usual: one
     such session widens its interval by more than it moves it.
     """
     found = []
@@ -193,7 +194,7 @@ def coverage(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def sessions_to_come(n: int, rng: np.random.Generator) -> list[Figure]:
-    """The N that sessions so far ask for, within 2x of the N that the true sd asks for."""
+    """Check that the sessions still needed, by those so far, are within 2x of the true number."""
     found = []
     for name, profile in PROFILES.items():
         effects = duets(profile, n, 20, rng).middle
@@ -203,7 +204,7 @@ def sessions_to_come(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def _within_twice(effects: Floats, name: str, count: int, margin_sds: float) -> Figure:
-    """Judge at a margin of so many standard deviations of a session's effect.
+    """Judge at a margin of this many standard deviations of a session's effect.
 
     One is 2 % on a hostile machine, and needs some 20 sessions; a quarter needs some 300.
     """
@@ -218,7 +219,7 @@ def _within_twice(effects: Floats, name: str, count: int, margin_sds: float) -> 
 
 
 def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Reports of 24 comparisons without a change, 10 sessions each: any alarm is false."""
+    """Simulate reports of 24 comparisons without a change, 10 sessions each: any alarm is false."""
     effects = duets(SHARED, 24 * n, 10, rng).middle
     p = np.array([t_interval(row, 0.99).p for row in effects]).reshape(n, 24)
     controlled = {"Benjamini-Hochberg q = .05": benjamini_hochberg, "Holm .05": holm}
@@ -231,7 +232,7 @@ def matrix(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def warm_up(n: int, rng: np.random.Generator) -> list[Figure]:
-    """What 4 % boost-then-throttle leaves in a launch's median, once cut by `steady`."""
+    """Measure how far a boost of 4 %, then throttled, shifts a launch's median after `steady`."""
     found = []
     for (name, profile), steps in product(PROFILES.items(), (100, 200, 300)):
         goal = 0.2 if name == "shared" else None
@@ -250,7 +251,7 @@ def warm_up(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def _left(noise: Floats, boost: Floats) -> float | None:
-    """Return what a launch's median is off by; None where it is called never steady."""
+    """Return by how much a launch's median is off; None where it is called never steady."""
     found = steady(np.exp(noise + boost))
     if found.never_steady:
         return None
@@ -259,7 +260,7 @@ def _left(noise: Floats, boost: Floats) -> float | None:
 
 
 def _duet_left(profile: Profile, n: int, rng: np.random.Generator) -> Floats:
-    """Both sides of a duet run on the one processor while it is boosted; nothing is cut."""
+    """Return the shift of a duet, whose sides share the boosted processor; nothing is cut."""
     times = duet_sessions(profile, n, rng)
     boosted = times.copy()
     boosted[:, :, :3] += BOOST
@@ -274,7 +275,7 @@ class _Steadiness:
 
 
 def trends(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Never steady, judged once where a comparison of up to 26 sessions ends, both sides."""
+    """Give both sides a trend; never steady is judged once, at the end of up to 26 sessions."""
     found = []
     for name, profile in (PROFILES | {"trending": TRENDING}).items():
         judged = [_steadiness(profile, rng) for _ in range(n)]
@@ -288,7 +289,7 @@ def trends(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def trends_between(n: int, rng: np.random.Generator) -> list[Figure]:
-    """One side of a duet moves by 0.01 % a step, or none does; judged once, at the end."""
+    """Move one side of a duet by 0.01 % a step, or neither; it is judged once, at the end."""
     found = []
     for name, profile in PROFILES.items():
         alarms = [_moves(profile, 0.0, rng) for _ in range(n)]
@@ -299,7 +300,7 @@ def trends_between(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def trends_of_more_blocks(n: int, rng: np.random.Generator) -> list[Figure]:
-    """The same where sessions go on for as long as they scatter, so that lengths differ."""
+    """Do the same with sessions that go on for as long as they scatter, so that lengths differ."""
     found = []
     for name, profile in PROFILES.items():
         alarms = [_moves_over_lengths(profile, rng) for _ in range(n)]
@@ -382,4 +383,5 @@ SLOW: Final = (
     "coverage-of-totals",
     "estimators",
 )
-"""Cases that judge single launches or many comparisons at once: simulated a fifth as often."""
+"""Cases that judge single launches or many comparisons at once; they are simulated a fifth as
+often."""

@@ -1,6 +1,6 @@
-"""Simulated comparisons: what sessions on a made machine come to, and which word they end in.
+"""Simulated comparisons: the effects of sessions on a simulated machine, and their verdict.
 
-A comparison is a row of duet sessions, of 10 pairs of blocks of 10 steps unless said otherwise,
+A comparison is a row of duet sessions, of 10 pairs of blocks of 10 steps unless stated otherwise,
 ABBA, on one noise of the machine. It goes on from look to look of its plan until `decide` has a
 word for it.
 """
@@ -26,26 +26,26 @@ from resnext_bench.session.turns.blocks import well_known
 
 Floats = NDArray[np.float64]
 Change = Callable[[Floats], Floats]
-"""What is done to log times [sessions, 2, pairs, steps]: slow steps, a boost."""
+"""Changes log times [sessions, 2, pairs, steps], as by slow steps or a boost."""
 
 MARGIN: Final = 0.02
 PROFILES: Final = {"quiet": QUIET, "shared": SHARED, "hostile": HOSTILE}
 BUDGETS: Final = {"quiet": (10,), "shared": (10, 26), "hostile": (26,)}
-"""Most sessions a comparison may take, on each kind of machine."""
+"""Largest numbers of sessions that a comparison may take, on each kind of machine."""
 FEWEST_PAIRS, LONGEST_PAIRS = 10, 100
-"""Pairs of blocks of a session that goes on while they scatter, up to ten times as long."""
+"""Fewest and most pairs of blocks in a session that goes on while they scatter."""
 _AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compared:
-    """Comparisons: log ratios b over a, [comparisons, sessions] each."""
+    """Log ratios b over a of several comparisons, [comparisons, sessions] each."""
 
     total: Floats
     middle: Floats
 
     def slower_by(self, fraction: float) -> "Compared":
-        """The same, were every step of b so much longer."""
+        """Return the same with every step of b longer by a fraction."""
         more = np.log1p(fraction)
         return Compared(total=self.total + more, middle=self.middle + more)
 
@@ -53,7 +53,7 @@ class Compared:
         return len(self.total)
 
     def one(self, index: int, sessions: int | None = None) -> Effects:
-        """One comparison, or its first sessions."""
+        """Return one comparison, or its first sessions."""
         return Effects(total=self.total[index, :sessions], middle=self.middle[index, :sessions])
 
 
@@ -68,7 +68,7 @@ def effects_of(times: Floats) -> tuple[Floats, Floats]:
 
 
 def unchanged(times: Floats) -> Floats:
-    """Return them as they are."""
+    """Return log times as they are."""
     return times
 
 
@@ -82,7 +82,7 @@ def duets(
     pairs: int = FEWEST_PAIRS,
     effects: Callable[[Floats], tuple[Floats, Floats]] = effects_of,
 ) -> Compared:
-    """Return `n` comparisons of so many sessions; a against a, but for the change."""
+    """Return `n` comparisons of this many sessions, a against a except for the change."""
     left, found = n * sessions, []
     while left > 0:
         count = min(left, max(_AT_ONCE * FEWEST_PAIRS // pairs, 1))
@@ -119,9 +119,9 @@ def as_long_as_needed(
     *,
     change: Change = unchanged,
 ) -> tuple[Compared, float]:
-    """Return comparisons whose sessions go on while they scatter, and their mean pairs.
+    """Return comparisons whose sessions go on while they scatter, and their mean number of pairs.
 
-    As the program does it: no session is shorter than those before it.
+    As in the program, no session is shorter than those before it.
     """
     found, played = [], []
     for _ in range(n):
@@ -135,7 +135,7 @@ def as_long_as_needed(
 
 
 def pairs_needed(sums: Floats) -> int:
-    """Pairs of a session whose blocks [2, pairs] last so long: as many as it would take."""
+    """Return the number of pairs that a session would take with blocks this long [2, pairs]."""
     return _pairs_needed(sums, FEWEST_PAIRS)
 
 
@@ -183,5 +183,5 @@ def words(compared: Compared, budget: int, orders: Floats | None = None) -> NDAr
 
 
 def changes(said: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Return which words tell of a change."""
+    """Return which words [n] stand for a change."""
     return np.isin(said, ("faster", "slower", "negligible"))

@@ -12,7 +12,7 @@ Outcome = Literal["shown", "open", "missed", "no goal"]
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """In per cent, over `n` simulations; a goal is a range that the truth should lie in."""
+    """A figure in per cent over `n` simulations; a goal is a range where the truth should lie."""
 
     what: str
     value: float
@@ -24,7 +24,7 @@ class Figure:
 
     @property
     def outcome(self) -> Outcome:
-        """Shown: all of the bound meets the goal; missed: none of it does; open: some of it."""
+        """Whether the bound meets the goal: all of it (shown), none (missed), or some (open)."""
         if self.least is None and self.most is None:
             return "no goal"
         least, most = self._goal
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def row(self) -> dict[str, object]:
-        """The figure as it is kept."""
+        """The figure as it is stored."""
         rounded = {name: round(getattr(self, name), 4) for name in ("value", "low", "high")}
         return asdict(self) | rounded | {"outcome": self.outcome}
 

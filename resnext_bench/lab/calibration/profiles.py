@@ -1,6 +1,6 @@
 """Step times as machines produce them: AR(1) noise, launch offsets, spikes, neighbours' bursts.
 
-Effects are on log time; sizes are fractions of a step, lengths are steps.
+Effects are on log time; sizes are fractions of a step, lengths are numbers of steps.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """What one kind of machine does to a step's time."""
+    """What one kind of machine does to the time of a step."""
 
     ar: float
     ar_sd: float
@@ -45,19 +45,20 @@ TRENDING = Profile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slow:
-    """Slow steps of a program's own: each takes `ratio` times as long."""
+    """Slow steps of a program's own, which take `ratio` times as long as the others."""
 
     ratio: float
     every: int = 0
-    """They come every so many steps, from a random one on in each session; 0: at random."""
+    """Number of steps from one to the next, from a random one on in each session; 0 for random
+    places."""
     share: float = 0.0
-    """Probability of a step to be slow, where they come at random."""
+    """Probability of a step to be slow, if they come at random."""
     both: bool = False
-    """Of both sides, else of b alone."""
+    """Whether both sides have them, or only b."""
 
     @property
     def adds(self) -> float:
-        """By how much all steps together take longer, a fraction."""
+        """By how much all steps together take longer, as a fraction."""
         return (self.ratio - 1) * (1 / self.every if self.every else self.share)
 
 
@@ -98,7 +99,7 @@ def _ar(profile: Profile, steps: int, rng: np.random.Generator) -> Floats:
 
 
 def _bursting(profile: Profile, steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return whether a neighbour is at work, exponential lengths, started in equilibrium."""
+    """Return whether a neighbour is busy, in bursts of exponential length, from equilibrium on."""
     busy = np.zeros(steps, dtype=np.bool_)
     if profile.burst_size == 0:
         return busy
@@ -113,7 +114,7 @@ def _bursting(profile: Profile, steps: int, rng: np.random.Generator) -> NDArray
 
 
 def machine_noises(profile: Profile, series: int, steps: int, rng: np.random.Generator) -> Floats:
-    """Return what a machine does to whoever runs on it, [series, steps]: all but the launch."""
+    """Return what a machine does to any program, [series, steps]: all noise but the launch's."""
     shape = (series, steps)
     spikes = rng.exponential(profile.spike_mean, shape) * (rng.random(shape) < profile.spike_p)
     inner = rng.normal(0, profile.ar_sd * np.sqrt(1 - profile.ar**2), shape)
@@ -146,8 +147,8 @@ def duet_sessions(
 ) -> Floats:
     """Return log times [sessions, 2, pairs, steps] of a and b taking turns, ABBA.
 
-    One noise of the machine for both; each side has its own launch and its own trend. A session
-    takes the time of two launches, so two steps of the machine's drift fall within it.
+    Both have one noise of the machine, and each its own launch and its own trend. A session takes
+    the time of two launches, so two steps of the machine's drift fall within it.
     """
     half = pairs * steps
     rise = np.minimum(np.arange(2 * half) / half, 1), np.maximum(np.arange(2 * half) / half - 1, 0)
@@ -164,7 +165,7 @@ def duet_sessions(
 def _many_bursting(
     profile: Profile, shape: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return whether a neighbour is at work, geometric lengths, started in equilibrium."""
+    """Return whether a neighbour is busy, in bursts of geometric length, from equilibrium on."""
     busy = np.zeros(shape, dtype=np.bool_)
     if profile.burst_size == 0:
         return busy

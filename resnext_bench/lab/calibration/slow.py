@@ -1,7 +1,7 @@
-"""What slow steps do to a verdict: those of one side, of both, and of the machine.
+"""The effect of slow steps on a verdict: those of one side, of both, and of the machine.
 
-The median step does not see them; users pay for them. So a changed total must never be called the
-same, and slow steps that both sides have must not cost the verdict its power.
+The median step does not see them, but users pay for them. So a changed total must never be called
+the same, and slow steps on both sides must not cost the verdict its power.
 """
 
 from typing import Final
@@ -37,7 +37,7 @@ OWN: Final = {
     "2 % at random x 10": Slow(ratio=10, share=0.02),
     "every 200th x 20": Slow(ratio=20, every=200),
 }
-"""Of one side alone: each makes all steps together 3 to 125 % longer."""
+"""Slow steps of one side alone; they make all steps together 3 to 125 % longer."""
 SHARED_BY_BOTH: Final = {
     "every 4th x 6": Slow(ratio=6, every=4, both=True),
     "every 10th x 3": Slow(ratio=3, every=10, both=True),
@@ -45,13 +45,14 @@ SHARED_BY_BOTH: Final = {
     "30 % at random x 1.5": Slow(ratio=1.5, share=0.3, both=True),
 }
 OUTLIER: Final = 100.0
-"""How long a single step of one session takes, in usual steps."""
+"""Length of a single step of one session, in usual steps."""
 WINSORISED: Final = 0.01
-"""Share of the longest steps that one of the estimators not taken counts as the next longest."""
+"""Share of the longest steps that the winsorised estimator, which was not adopted, replaces by the
+next longest."""
 
 
 def slow_steps_of_one(n: int, rng: np.random.Generator) -> list[Figure]:
-    """B has slow steps, and its usual step is a's: never "same", and slower where it can tell."""
+    """Give b slow steps and a's usual step: never "same", and slower where it can be told."""
     found = []
     for name, profile in PROFILES.items():
         budget = BUDGETS[name][-1]
@@ -65,7 +66,7 @@ def slow_steps_of_one(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def slow_steps_of_both(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Both sides have the same slow steps: no change is told of none, and 2 % are found."""
+    """Give both sides the same slow steps: no change may be found then, but 2 % must be."""
     found = []
     for name, profile in PROFILES.items():
         budget = BUDGETS[name][0]
@@ -82,7 +83,7 @@ def slow_steps_of_both(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def one_outlier(n: int, rng: np.random.Generator) -> list[Figure]:
-    """One step of one session of one side takes 100 times the usual: the machine's doing."""
+    """Make one step of one session of one side 100 times as long, as a machine may."""
     found = []
     for name, profile in PROFILES.items():
         budget = BUDGETS[name][0]
@@ -96,7 +97,7 @@ def one_outlier(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def _with_outlier(compared: Compared, rng: np.random.Generator) -> Compared:
-    """Sessions are of 100 steps a side, so one side's sum grows by that of 99 more."""
+    """Return sessions with an outlier: of 100 steps, one side's sum grows by that of 99 more."""
     n, sessions = compared.total.shape
     total = compared.total.copy()
     sign = rng.choice((-1.0, 1.0), n)
@@ -105,7 +106,7 @@ def _with_outlier(compared: Compared, rng: np.random.Generator) -> Compared:
 
 
 def slow_steps_as_long_as_needed(n: int, rng: np.random.Generator) -> list[Figure]:
-    """The same with sessions as long as their scatter asks for, as the program plays them."""
+    """Do the same with sessions as long as their scatter asks for, as in the program."""
     found = []
     for name, profile in PROFILES.items():
         budget = BUDGETS[name][0]
@@ -120,7 +121,7 @@ def slow_steps_as_long_as_needed(n: int, rng: np.random.Generator) -> list[Figur
 
 
 def coverage_of_totals(n: int, rng: np.random.Generator) -> list[Figure]:
-    """Intervals of 99 % of all steps together hold the change that slow steps make."""
+    """Check that 99 % intervals of all steps together hold the change by slow steps."""
     found = []
     cases: dict[str, Slow] = {
         "b every 4th x 6": OWN["every 4th x 6"],
@@ -146,7 +147,7 @@ def _holds(effects: Floats, truth: float) -> bool:
 
 
 def estimators(n: int, rng: np.random.Generator) -> list[Figure]:
-    """What else a session could count with: the middle alone, the total alone, winsorised."""
+    """Try other estimators of a session: the median alone, the total alone, winsorised."""
     found = []
     for name, budget in (("quiet", 10), ("shared", 10), ("hostile", 26)):
         profile = PROFILES[name]
@@ -168,7 +169,7 @@ def estimators(n: int, rng: np.random.Generator) -> list[Figure]:
 
 
 def _kinds(compared: Compared) -> dict[str, Compared]:
-    """Totals and winsorised totals lie side by side in `total`, as complex numbers would."""
+    """Return the estimators by name; `total` holds the winsorised totals as imaginary parts."""
     plain, winsorised = compared.total.real, compared.total.imag
     return {
         "middle": Compared(total=compared.middle, middle=compared.middle),

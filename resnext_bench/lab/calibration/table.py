@@ -84,7 +84,7 @@ def _line(promise: str, pattern: str, figures: list[dict[str, Any]]) -> str:
 
 
 def _badness(row: dict[str, Any]) -> float:
-    """Towards or beyond the bound of the goal; where there is none, high is good unless bias."""
+    """Return how bad a figure is: by its goal; without a goal, high is good except for bias."""
     least, most, value = row["least"], row["most"], row["value"]
     if least is not None and most is not None:
         return float(abs(value - (least + most) / 2))

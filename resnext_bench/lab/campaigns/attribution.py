@@ -1,12 +1,12 @@
-"""Whether `run --attribute` is right where it is hard: step and loader are nearly as long.
+"""Whether `run --attribute` is right where it is hard: step and loader take nearly as long.
 
     python -m resnext_bench.lab.campaigns.attribution [--rounds N] [--json FILE] [--only WORDS]
 
-Models whose step is 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
-Beside the sides of an attribution, what its two predictions speak of is played as runs of their
-own: the model with half the work, and the loader with the other number of threads. All sides take
-turns, so that predicted and measured meet the same machine. Finished cases are kept, and a campaign
-that was cut goes on.
+The models have a step of 1.2 and 0.8 times the loader's, asleep or busy on a core, on both loaders.
+In addition to the sides of an attribution, its two predictions are measured as runs of their own:
+the model with half the work, and the loader with the other number of threads. All sides take turns,
+so that predicted and measured meet the same machine. Finished cases are stored, and a campaign that
+was cut goes on from there.
 """
 
 import argparse
@@ -58,7 +58,7 @@ WITHIN: Final = 0.10
 
 
 def main() -> None:
-    """Play the cases that are still missing."""
+    """Measure the cases that are still missing."""
     options = _options()
     kept = read(options.json) or _nothing_yet(options.rounds)
     for name, request, kind, ratio in _cases():
@@ -79,7 +79,7 @@ def _cases() -> list[tuple[str, Request, str, float]]:
 
 
 def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, Any]:
-    """Predicted and measured images/s of one case."""
+    """Return the predicted and measured images/s of one case."""
     with tempfile.TemporaryDirectory(prefix="attribution-") as root:
         loader_ms, rest_ms = _calibrated(request, Path(root))
         step_ms = ratio * loader_ms
@@ -116,14 +116,14 @@ def _case(request: Request, kind: str, ratio: float, rounds: int) -> dict[str, A
 
 
 def _calibrated(request: Request, root: Path) -> tuple[float, float]:
-    """Ms of a batch of the loader alone, and of a step that does no work."""
+    """Return the ms of a batch of the loader alone, and of a step that does no work."""
     sides = sides_of(_opened(request | {"model": model_of("sleeping", 0)}, root))
     found = _played({name: sides[name] for name in ("loader", "synthetic")}, 4)
     return found["loader"].step_ms.mean(), found["synthetic"].step_ms.mean()
 
 
 def model_of(kind: str, work_ms: float) -> str:
-    """Return the name of the model whose step does so much work on this machine."""
+    """Return the name of the model whose step does this much work on this machine."""
     if kind == "sleeping":
         return f"resnext_bench.lab.campaigns.paced:sleeping.us_{max(0, round(1e3 * work_ms))}"
     torch.set_num_threads(1)
@@ -141,7 +141,7 @@ def _opened(request: Request, root: Path) -> Setup:
 
 
 def _played(sides: Mapping[str, Setup], rounds: int) -> dict[str, SideRounds]:
-    """Let all sides take turns, with the turns of other kinds where the real one is there."""
+    """Let all sides take turns, with the real side's other kinds of turns if there is one."""
     also = turns_of(sides["real"]) if "real" in sides else {}
     names = [*sides, *also]
     full = full_in(names)
@@ -163,7 +163,7 @@ def _played(sides: Mapping[str, Setup], rounds: int) -> dict[str, SideRounds]:
 
 
 def full_in(names: Sequence[str]) -> Callable[[Sequence[float]], Sequence[int]]:
-    """Whose queues are full, as an attribution has it: each by its own loader and training."""
+    """Return a function that finds full queues as an attribution does, by loader and training."""
 
     def full(last_ms: Sequence[float]) -> list[int]:
         last = dict(zip(names, last_ms, strict=True))
@@ -184,7 +184,7 @@ def _of_attribution(found: Mapping[str, SideRounds]) -> Sides:
 
 
 def table(cases: dict[str, Any]) -> str:
-    """Markdown: a line for each case, what was told beside what a run of its own came to."""
+    """Return Markdown with a line for each case: the prediction beside the measurement."""
     head = "| loader, model, step over loader | model twice as fast | 2 threads |\n|---|---|---|\n"
     return head + "\n".join(f"| {name} | {_pairs(case)} |" for name, case in cases.items())
 

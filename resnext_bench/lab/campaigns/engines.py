@@ -1,8 +1,8 @@
-"""What each engine costs: one `compare` against DDP each, by the shipped duets.
+"""The cost of each engine: one `compare` against DDP each, by the shipped duets.
 
     python -m resnext_bench.lab.campaigns.engines [CASE ...] [--json FILE]
 
-Prints a table for the docs. With --json every finished comparison is kept in FILE, and what is
+Prints a table for the docs. With --json every finished comparison is stored in FILE, and what is
 there already is not measured again.
 """
 
@@ -53,7 +53,7 @@ LIMITS: Final = Limits(
 
 
 def main() -> None:
-    """Compare what is not compared yet, and print the table."""
+    """Measure the comparisons that are still missing, and print the table."""
     parser = parser_for("campaigns.engines", __doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE")
     options = parser.parse_args()
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Markdown, one line for each comparison."""
+    """Return Markdown with a line for each comparison."""
     head = "| | verdict | a step takes | interval | images/s, a to b | sessions |\n"
     head += "|---|---|---|---|---|---|\n"
     return head + "\n".join(_line(case, row) for case, row in rows.items())

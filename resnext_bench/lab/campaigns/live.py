@@ -1,4 +1,4 @@
-"""What a real step holds: every allocation and release of torch's CPU allocator, as profiled."""
+"""The memory of a real step: every allocation and release of torch's CPU allocator, as profiled."""
 
 import gc
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from resnext_bench.resnext.names import Architecture
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
-    """Bytes of tensors that are alive in a training step that others came before."""
+    """Bytes of live tensors in a training step that is not the first."""
 
     at_rest: int
-    """Between steps: parameters, running statistics, optimizer, the batch."""
+    """Bytes between steps: parameters, running statistics, optimizer, and the batch."""
     peak: int
 
 
@@ -59,7 +59,7 @@ def _optimizer(model: nn.Module, setting: Setting) -> torch.optim.Optimizer:
 
 
 def _changes(step: Callable[[], None]) -> list[int]:
-    """Bytes taken (positive) and given back, in order."""
+    """Return the bytes that were taken (positive) and given back, in order."""
     with torch.profiler.profile(profile_memory=True) as profiler:
         step()
     assert profiler.profiler is not None

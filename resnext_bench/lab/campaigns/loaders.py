@@ -1,11 +1,11 @@
-"""How fast loaders load where nobody trains: all resident, in turn, on the same files and cores.
+"""Rates of loaders without training: all stay loaded, in turn, on the same files and cores.
 
     python -m resnext_bench.lab.campaigns.loaders [--data FOLDER] [--rounds N] [--json FILE]
 
 Each line is images/s of a block of batches, after as many as a loader holds ready were thrown away;
-`decode` is DALI's own decode + crop + resize, without mirror and normalisation; `by hand` is what
-scripts have (jpegs_by_hand.py), in fp32. Prints ratios of the same round with 99 % intervals.
-`nox -s campaign -- loaders` writes docs/results/loaders.json, and `nox -s docs` the table.
+`decode` is DALI's own decode + crop + resize, without mirror and normalisation; `by hand` is as in
+users' scripts (jpegs_by_hand.py), in fp32. Prints ratios within a round with 99 % intervals. `nox
+-s campaign -- loaders` writes docs/results/loaders.json, and `nox -s docs` the table.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from resnext_bench.session.turns.blocks import Block, in_turn
 
 BATCH, SIZE, WORKERS, PREFETCH = 64, 224, 2, 2
 READY: Final = 2 * PREFETCH + 2
-"""Batches thrown away before a block: more than any of the loaders holds ready."""
+"""Number of batches thrown away before a block: more than any of the loaders holds ready."""
 BLOCK: Final = 10
 RATIOS: Final = (
     ("dali fp32", "torchvision fp32"),
@@ -99,7 +99,7 @@ def _files(folder: ImageFolder) -> dict[str, Any]:
 
 
 def _nothing() -> None:
-    """Its processes end with this one."""
+    """Do nothing: the processes end with this one."""
 
 
 def _spec(pixels: Pixels) -> BatchSpec:

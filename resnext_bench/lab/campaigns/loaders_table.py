@@ -1,4 +1,4 @@
-"""The table of docs/pipelines.md on loaders, from docs/results/loaders.json; without DALI."""
+"""The table of docs/pipelines.md on loaders, from docs/results/loaders.json; it needs no DALI."""
 
 from typing import Any, Final
 
@@ -13,11 +13,11 @@ SIDES: Final = {
     "torchvision uint8": "torchvision, uint8",
     "decode": "DALI by hand, decode + crop + resize alone",
 }
-"""With the words of the table."""
+"""Sides and their names in the table."""
 
 
 def table(found: dict[str, Any]) -> str:
-    """Markdown: a line for each side, with what it is compared with."""
+    """Return Markdown with a line for each side, and what it is compared with."""
     rates = dict(zip(found["sides"], np.median(found["images_per_s"], axis=0), strict=True))
     lines = ["| | images/s | times as fast |", "|---|---|---|"]
     for name, rate in rates.items():
@@ -28,12 +28,12 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _compared(pair: str, ratio: dict[str, float]) -> tuple[str, str]:
-    """Of whom it is, and the words."""
+    """Return the side that a ratio belongs to, and the ratio in words."""
     one, other = pair.split(" / ")
     interval = f"{ratio['low']:.2f} to {ratio['high']:.2f}"
     return one, f"{ratio['estimate']:.2f} ({interval}) of {_short(other)}"
 
 
 def _short(name: str) -> str:
-    """Beside one of the same type."""
+    """Return the name of a side without its type, for a comparison within one type."""
     return SIDES[name].partition(",")[0]

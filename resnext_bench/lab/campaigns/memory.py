@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _apart(case: dict[str, Any]) -> dict[str, float]:
-    """Measured in a process that holds nothing else."""
+    """Return a case measured in a process that holds nothing else."""
     module = "resnext_bench.lab.campaigns.memory_case"
     command = (sys.executable, "-m", module, json.dumps(case))
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -53,7 +53,7 @@ def _apart(case: dict[str, Any]) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: a line for each network, precision and layout; figures by batch."""
+    """Return Markdown with a line for each network, precision and layout; figures are by batch."""
     head = "| network | precision | layout | predicted, MiB | measured | error | resident set |\n"
     head += "|---|---|---|---|---|---|---|\n"
     groups = itertools.groupby(
@@ -76,7 +76,7 @@ def _line(key: tuple[str, bool, bool], rows: list[dict[str, Any]]) -> str:
 
 
 def _error(row: dict[str, Any]) -> str:
-    """In per cent; what rounds to nothing has no sign of its own."""
+    """Return the error in per cent; one that rounds to nothing has no sign."""
     percent = 100 * (row["predicted_mib"] / row["measured_mib"] - 1)
     return f"{round(percent, 1) + 0.0:+.1f}"
 

@@ -1,8 +1,8 @@
 """Models whose step is as long as their name says, for checks of what loading costs.
 
 `--model resnext_bench.lab.campaigns.paced:sleeping.us_40000` waits 40 ms and leaves its core to
-others, as one who waits for a GPU; `busy.times_300` of the same module multiplies matrices, 300
-times, on one core.
+others, like a process that waits for a GPU; `busy.times_300` of the same module multiplies
+matrices, 300 times, on one core.
 """
 
 import time
@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 SIDE = 160
-"""Of a matrix: it stays in a core's own cache."""
+"""Edge of a matrix, which fits into a core's own cache."""
 
 
 class _Paced(nn.Module):
-    """Logits that are its only parameter, after so much work."""
+    """A model whose logits are its only parameter, returned after some work."""
 
     def __init__(self, work: Callable[[], None], num_classes: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class _Paced(nn.Module):
         self._work = work
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits [batch, classes]; images have no part in them but to be there."""
+        """Return logits [batch, classes]; they do not depend on the images."""
         self._work()
         return self.logits.expand(len(images), -1)
 
@@ -47,7 +47,7 @@ class _Family:
 
 
 def multiplied(times: int) -> Callable[[], None]:
-    """Work of so many products of matrices, in one thread where PyTorch has one."""
+    """Return work of this many matrix products, in one thread where PyTorch has one."""
     a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
     out = torch.empty(SIDE, SIDE)
 

@@ -1,11 +1,11 @@
-"""Scripts of a user's own, slower by one operation or not at all: how often does `compare` err?
+"""Users' scripts, one slower by an operation or not at all: how often does `compare` err?
 
     python -m resnext_bench.lab.campaigns.scripts [slower=20] [same=10] [--json FILE]
 
 The script allocates and frees arrays of 1.5 MB in each step, as eager training does; in `slower`
-side b does 16 operations instead of 15. Started by the shipped `compare --script` with ten
-sessions at most. With --json every finished comparison is kept in FILE, and a campaign that was
-cut goes on from there.
+side b does 16 operations instead of 15. It is run by the shipped `compare --script` with at most
+ten sessions. With --json every finished comparison is stored in FILE, and a campaign that was cut
+goes on from there.
 """
 
 import argparse
@@ -51,7 +51,7 @@ WANTED = ("slower=20", "same=10")
 
 
 def compared(case: str) -> dict[str, Any]:
-    """One comparison, as a user starts it; returns its record."""
+    """Return the record of one comparison, started as users start it."""
     a, b = OPERATIONS[case]
     with tempfile.TemporaryDirectory(prefix="scripts-") as folder:
         (Path(folder) / "train.py").write_text(SCRIPT)
@@ -73,7 +73,7 @@ def compared(case: str) -> dict[str, Any]:
 
 
 def row_of(record: dict[str, Any]) -> dict[str, object]:
-    """What of a comparison is kept."""
+    """Return what is stored of a comparison."""
     change = record["change"] or {}
     return {
         "verdict": record["verdict"] or record["status"],
@@ -94,7 +94,7 @@ def row_of(record: dict[str, Any]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Take what is still missing, cases in turn."""
+    """Measure what is still missing, cases in turn."""
     options = _options()
     wanted = count_by_case(options.cases)
     facts = _facts()

@@ -1,4 +1,4 @@
-"""The worker of `small`, made to lose a share of each step: what a duet must find."""
+"""The worker of `small`, made to lose a share of each step, which a duet must find."""
 
 import os
 import time
@@ -12,7 +12,7 @@ SHARE_VARIABLE = "RESNEXT_BENCH_TEST_SLOWDOWN"
 
 
 class SlowClock(HostClock):
-    """Loses a share of each step, so that a benchmark that cannot see it is found out."""
+    """Loses a share of each step, which exposes a benchmark that cannot see it."""
 
     share = 0.0
     last_ns = 0
@@ -31,13 +31,13 @@ class SlowClock(HostClock):
         self.last_ns = time.perf_counter_ns()
 
     def start_window(self) -> None:
-        """Count from here, as what lies before is no step."""
+        """Start counting here, as what precedes is not a step."""
         super().start_window()
         self.last_ns = time.perf_counter_ns()
 
 
 def run_slowed(rank: Rank) -> None:
-    """Follow the token with the small network, by a clock that loses the share asked for."""
+    """Follow the token with the small network, by a clock that loses the requested share."""
     clock = SlowClock(rank.file)
     clock.share = float(os.environ[SHARE_VARIABLE])
     run_small(rank, clock)

@@ -21,7 +21,7 @@ def run_small(rank: Rank, clock: HostClock | None = None) -> None:
 
 
 def build_small(config: RunConfig, device: torch.device) -> nn.Module:
-    """One stage of one block, whatever was asked for."""
+    """Return one stage of one block, whatever the configuration."""
     spec = ResNeXtSpec(
         name=config.model,
         blocks=(1,),

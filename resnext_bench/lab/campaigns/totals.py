@@ -7,20 +7,20 @@ from resnext_bench.resnext.names import Architecture
 
 
 def convolutions(spec: Architecture, image_size: int) -> list[Layer]:
-    """All, in the order the network runs."""
+    """Return all convolutions in the order in which the network runs them."""
     return [layer for layer in draw(spec, image_size) if layer.kind == "conv"]
 
 
 def parameters(spec: Architecture) -> int:
-    """Trained values, batch norm and biases included."""
+    """Return the number of trained values, with batch norm and biases."""
     return sum(layer.parameters for layer in draw(spec, spec.image_size))
 
 
 def multiply_adds(spec: Architecture, image_size: int) -> int:
-    """Of one forward pass of one image: the papers' "FLOPs"."""
+    """Return the multiply-adds of one image's forward pass, which the papers call "FLOPs"."""
     return sum(layer.multiply_adds for layer in draw(spec, image_size))
 
 
 def training_flops(spec: Architecture, image_size: int) -> int:
-    """To train on one image. ResNeXt-50 32x4d at 224 pixels: 25.15 GFLOP."""
+    """Return the FLOP to train on one image. ResNeXt-50 32x4d at 224 pixels: 25.15 GFLOP."""
     return total_flops(draw(spec, image_size)).total

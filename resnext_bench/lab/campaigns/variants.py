@@ -56,14 +56,14 @@ SIDES: Final[tuple[Request, ...]] = (
     {"model": "resnext50_32x4d", "form": "b"},
     {"model": "resnext50_32x4d", "form": "a"},
 )
-"""The first is what all are compared with."""
+"""Networks that take turns; all are compared with the first."""
 ROUNDS: Final = 4
 BLOCK_STEPS: Final = 3
 CONFIDENCE: Final = 0.99
 
 
 def main() -> None:
-    """Play the sessions that are still missing, and print the table."""
+    """Measure the sessions that are still missing, and print the table."""
     options = _options()
     kept = read(options.json) or _nothing_yet()
     while len(kept["sessions"]) < options.sessions:
@@ -98,7 +98,7 @@ def _session(number: int) -> dict[str, Any]:
 
 
 def table(kept: dict[str, Any]) -> str:
-    """Markdown: a line for each network."""
+    """Return Markdown with a line for each network."""
     sound = [one for one in kept["sessions"] if not one["invalid"]]
     head = "| network | G MACs | ms/step | a step takes | interval | for its FLOP |\n"
     head += "|---|---|---|---|---|---|\n"
@@ -123,7 +123,7 @@ def _line(place: int, side: Request, sessions: list[dict[str, Any]]) -> str:
 
 
 def _effect(rounds: list[list[float]], place: int) -> float:
-    """The median over rounds of the log ratio to the first side of the same round."""
+    """Return the median over rounds of the log ratio to the first side of the same round."""
     return statistics.median(math.log(row[place] / row[0]) for row in rounds)
 
 

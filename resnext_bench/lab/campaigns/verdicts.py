@@ -50,7 +50,8 @@ LIMITS = Limits(
     margin_percent=2, max_sessions=26, max_minutes=12, pairs=10, more_pairs=True, block_steps=10
 )
 CASES = {"aa": 0.0, "slower-0": 1e-9, "slower-2": 0.02, "slower-5": 0.05}
-"""Of `slower-0` the loss is nothing, and what remains is what losing itself costs."""
+"""Share of each step that side b loses, by case. In `slower-0` it loses next to nothing, which
+shows the cost of the losing itself."""
 WANTED = ("aa=50", "slower-2=20", "slower-5=20")
 
 
@@ -62,7 +63,7 @@ class Silent:
 
 
 def duet(a: Request, b: Request, limits: Limits, modules: tuple[str, str]) -> Comparison:
-    """One comparison in a folder of its own; `modules` are what the ranks of each side run."""
+    """Return one comparison in its own folder; `modules` are what the ranks of each side run."""
     with tempfile.TemporaryDirectory(prefix="duet-") as folder:
         asked = Asked(
             a=a,
@@ -78,14 +79,14 @@ def duet(a: Request, b: Request, limits: Limits, modules: tuple[str, str]) -> Co
 
 
 def compared(share: float, limits: Limits = LIMITS) -> Comparison:
-    """One comparison; side b loses `share` of each step."""
+    """Return one comparison in which side b loses `share` of each step."""
     os.environ[SHARE_VARIABLE] = str(share)
     losing = "resnext_bench.lab.campaigns.slowed" if share else "resnext_bench.lab.campaigns.small"
     return duet(SMALL, SMALL, limits, ("resnext_bench.lab.campaigns.small", losing))
 
 
 def main() -> None:
-    """Take what is still missing, cases in turn, and print what the verdicts were."""
+    """Measure what is still missing, cases in turn, and print the verdicts."""
     options = _options()
     facts = _facts()
     kept = read_same(options.json, facts) or facts | {"comparisons": {}}
@@ -103,9 +104,9 @@ def main() -> None:
 
 
 def next_case(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
-    """The case of which the smallest share is done; None when all are.
+    """Return the case of which the smallest share is done; None when all are done.
 
-    Invalid ones are listed and not counted: other work spoiled them, and they say so themselves.
+    Invalid comparisons are listed but not counted: other work on the machine spoiled them.
     """
     done = {case: sum(row["verdict"] != "invalid" for row in found[case]) for case in wanted}
     shares = {case: done[case] / n for case, n in wanted.items() if n}

@@ -23,7 +23,7 @@ from resnext_bench.reports.schema.upgrade import schema
 
 
 def pages() -> dict[Path, str]:
-    """Every generated page with its text."""
+    """Return every generated page with its text."""
     return {
         DOCS / "record.schema.json": _printed(schema()),
         DOCS / "trace.schema.json": _printed(trace_schema()),
@@ -39,7 +39,7 @@ def pages() -> dict[Path, str]:
 
 
 def _architectures() -> str:
-    """The page as it is, with the tables of what was measured, and of what there is, renewed."""
+    """Return the page as it is, with the tables of measurements and of architectures renewed."""
     return _renewed(
         "architectures.md",
         variants=variants.table(read_result("variants")),
@@ -49,7 +49,7 @@ def _architectures() -> str:
 
 
 def _renewed(page: str, **made: str) -> str:
-    """A page with the text between its marks replaced."""
+    """Return a page with the text between its marks replaced."""
     text = (DOCS / page).read_text()
     for name, table in made.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
@@ -78,7 +78,7 @@ def _command_line() -> str:
 
 
 def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Every command there is, groups before what is in them, as they were registered."""
+    """Return every command, groups before what is in them, in the order of registration."""
     found = [path, *((*path, name) for name in names_in(group))]
     for name, inside in groups_in(group):
         found += commands(inside, (*path, name))

@@ -25,7 +25,7 @@ projects (HolisticTraceAnalysis, TraceLens, param); what each figure means: [tra
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A part of the page: what is to be seen, and the commands that show it."""
+    """A part of the page: what it shows, and the commands for it."""
 
     title: str
     text: str
@@ -85,7 +85,7 @@ OWN: Final = Example(
 
 
 def part(example: Example, where: Path) -> str:
-    """Its section of the page, from a folder that has the traces."""
+    """Return the part's section of the page, from a folder that holds the traces."""
     shown = "\n".join(_shown(command, where) for command in example.commands)
     return f"\n## {example.title}\n\n{example.text}\n\n{shown}"
 
@@ -111,7 +111,7 @@ def _output(command: Sequence[str], where: Path) -> str:
 
 
 def own(page: Path = PAGE) -> str:
-    """The last part as it was measured."""
+    """Return the last part of the page, as it was measured."""
     return page.read_text().partition(f"\n## {OWN.title}\n")[2]
 
 

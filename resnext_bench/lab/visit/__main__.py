@@ -1,4 +1,4 @@
-"""Every GPU fact in one short visit: what it does, and its options, are in `command.py`.
+"""Measures every GPU fact in one short visit: `command.py` says what it does, and its options.
 
 `nox -s gpu` starts it, or `python -m resnext_bench.lab.visit` where nox is missing.
 """
@@ -12,7 +12,7 @@ NEEDED: Final = ("torch", "msgspec", "numpy", "scipy", "rich", "typer", "isal", 
 
 
 def main() -> int:
-    """Start the visit, or say which packages it lacks."""
+    """Start the visit, or say which packages are missing."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         print(

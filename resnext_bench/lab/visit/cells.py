@@ -33,7 +33,7 @@ from resnext_bench.worker.witness import Witness
 Compiler = Literal["eager", "compile", "max-autotune"]
 Source = Literal["ours", "torchvision", "timm"]
 Train = Callable[[int], None]
-"""Trains for so many steps."""
+"""Trains for a number of steps."""
 TYPED: Final[dict[str, tuple[Dtype, bool]]] = {
     "bf16 NHWC": ("bf16", True),
     "bf16 NCHW": ("bf16", False),
@@ -41,13 +41,13 @@ TYPED: Final[dict[str, tuple[Dtype, bool]]] = {
     "TF32 NHWC": ("tf32", True),
     "fp32 NHWC": ("fp32", True),
 }
-"""Type of products and convolutions, and whether memory is channels-last."""
+"""Type of products and convolutions, and whether memory is channels-last, by name."""
 EXACT: Final = "fp32 NHWC"
 MODES: Final = {"eager": "none", "compile": "default", "max-autotune": "max-autotune"}
 MOST_STEPS: Final = 4096
-"""Of a block: there is a mark and a loss for each."""
+"""Largest number of steps in a block; there is a mark and a loss for each."""
 POISON_SHARE: Final = 0.25
-"""Of free memory that holds NaN before the checked step."""
+"""Share of the free memory that holds NaN before the checked step."""
 _MACHINE: Final = Machine(
     cores=(0,), physical_cores=1, usable_cores=1, memory_gib=16.0, gpus=(), cpu_name=""
 )
@@ -55,18 +55,18 @@ _MACHINE: Final = Machine(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """What is trained, and how."""
+    """A network and the way in which it is trained."""
 
     model: str
     batch: int
     typed: str = "bf16 NHWC"
-    """A name of `TYPED`."""
+    """Type and layout: a name in `TYPED`."""
     compiler: Compiler = "eager"
     source: Source = "ours"
 
     @property
     def dtype(self) -> Dtype:
-        """Of products and convolutions."""
+        """The type of products and convolutions."""
         return TYPED[self.typed][0]
 
     @property
@@ -81,17 +81,18 @@ class Ready:
 
     side: Side
     first_s: float
-    """To the end of the first step: building, compiling, and what cuDNN chose for it.
+    """Seconds to the end of the first step: building, compiling, and cuDNN's search.
 
-    A contest's first cell of a type searches for the others, too.
+    The first cell of a type in a contest searches for the others, too.
     """
     step: Step
-    """One before any update, by what is then timed: all is compiled, chosen and recorded."""
+    """A step before any update, by the same code that is then timed: compiled, chosen and
+    recorded."""
     module: nn.Module
 
 
 def config_of(cell: Cell, kind: Kind, image_size: int) -> RunConfig:
-    """What `run` would train with the same settings on one device."""
+    """Return the configuration that `run` would train with these settings on one device."""
     dtype = cell.dtype
     request: Request = {
         "model": cell.model,
@@ -118,9 +119,9 @@ def _kind_of(device: torch.device) -> Kind:
 
 
 def exact_step(cell: Cell, device: torch.device, image_size: int) -> Step:
-    """The first step of the same network on the same batch in fp32, as IEEE has it.
+    """Return the first step of the same network on the same batch in IEEE fp32.
 
-    In NCHW and without a search, so that it is made of other kernels than any cell.
+    It is in NCHW and without a search, so that it consists of other kernels than any cell.
     """
     plain = Cell(model=cell.model, batch=cell.batch, typed=EXACT)
     config = config_of(plain, _kind_of(device), image_size)
@@ -131,7 +132,7 @@ def exact_step(cell: Cell, device: torch.device, image_size: int) -> Step:
 
 
 def prepare(cell: Cell, device: torch.device, image_size: int, block_s: float) -> Ready:
-    """Build it, check its first step, and find how many steps fill a block."""
+    """Build a cell, check its first step, and find how many steps fill a block."""
     config = config_of(cell, _kind_of(device), image_size)
     precision.apply(config)
     start = time.perf_counter()
@@ -163,19 +164,19 @@ def _poisoned(device: torch.device) -> None:
 
 
 def _ours(config: RunConfig, device: torch.device) -> tuple[nn.Module, nn.Module, Train]:
-    """By the harness: its engine, its loop with all marks and proofs."""
+    """Return the network in the harness's own training: its engine, and its loop with all marks."""
     training = harnessed(config, device)
     return training.engine.model, training.module, looped(training, device)
 
 
 def harnessed(config: RunConfig, device: torch.device) -> Training:
-    """As a rank puts it together, around the batch that all cells see."""
+    """Return the training as a rank assembles it, around the batch that all cells see."""
     batches = repeat(batch_of(config, device))
     return assemble(config, calm(build_model(config, device)), batches, device)
 
 
 def looped(training: Training, device: torch.device) -> Train:
-    """The harness's loop; it keeps its marks in a file as in a run."""
+    """Return the harness's loop; it keeps its marks in a file as in a run."""
     with tempfile.TemporaryDirectory(prefix="gpu-kit-") as folder:
         path = Path(folder) / "rank-0.bin"
         file = RankFile.create(path, rank=0, pid=0, warm_up=0, steps=MOST_STEPS)
@@ -191,7 +192,7 @@ def looped(training: Training, device: torch.device) -> Train:
 def _theirs(
     cell: Cell, config: RunConfig, device: torch.device
 ) -> tuple[nn.Module, nn.Module, Train]:
-    """By a loop written by hand, from the parameters that ours starts with."""
+    """Return the network in a hand-written loop, with the parameters that ours starts with."""
     model = network(cell.source, cell.model, config.classes)
     model.load_state_dict(calm(build_model(config, torch.device("cpu"))).state_dict())
     layout = torch.channels_last if cell.channels_last else torch.contiguous_format
@@ -201,7 +202,7 @@ def _theirs(
 
 
 def network(source: Source, name: str, classes: int) -> nn.Module:
-    """The same network by torchvision's or timm's own classes, which name all of ours."""
+    """Return the same network as torchvision's or timm's own class builds it."""
     spec = residual(name)
     model: nn.Module
     if source == "torchvision":
@@ -227,7 +228,7 @@ def _images(batch: int, size: int, classes: int) -> Batch:
 
 
 def batch_of(config: RunConfig, device: torch.device) -> Batch:
-    """Noise as normalised photos are, the same for all cells of one size."""
+    """Return a batch of noise like normalised photos, the same for all cells of one size."""
     images, labels = _images(config.batch_size, config.image_size, config.classes)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     return images.to(device).contiguous(memory_format=layout), labels.to(device)

@@ -1,4 +1,4 @@
-"""Whether a kernel that is timed is right: against float64, into memory full of NaN."""
+"""Checks whether a kernel that is timed is right: against float64, into memory full of NaN."""
 
 from typing import Any, Final, Literal
 
@@ -19,32 +19,33 @@ ROUNDING: Final[dict[Dtype, float]] = {
 }
 """Largest relative error of rounding once: half a unit in the last of 8, 11, 11 and 24 bits.
 
-TF32 is given twice that, as tensor cores may cut instead of rounding.
+TF32 is allowed twice that, as tensor cores may truncate instead of rounding.
 """
 WITHIN: Final = 4.0
-"""Roundings by which the norm of a sum may be off where its terms and its result are rounded."""
+"""Number of roundings by which the norm of a sum may be off where its terms and result are
+rounded."""
 LONG_SUM: Final = 512.0
-"""The same in fp32, where sums are rounded too, at each of up to 800,000 terms."""
+"""Number of roundings in fp32, where sums are rounded too, at each of up to 800,000 terms."""
 
 
 def limit(dtype: Dtype) -> float:
-    """Largest ||found - exact|| / ||exact|| of a product or convolution that is right."""
+    """Return the largest ||found - exact|| / ||exact|| of a correct product or convolution."""
     return (LONG_SUM if dtype == "fp32" else WITHIN) * ROUNDING[dtype]
 
 
 def off(found: torch.Tensor, exact: torch.Tensor) -> float:
-    """||found - exact|| / ||exact||, both of one shape; NaN where any value is."""
+    """Return ||found - exact|| / ||exact|| of two tensors of one shape; NaN where any value is."""
     exact = exact.double()
     return float((found.double() - exact).norm() / exact.norm())
 
 
 def is_right(error: float, dtype: Dtype) -> bool:
-    """False for NaN."""
+    """Return whether an error is within the limit; False for NaN."""
     return error <= limit(dtype)
 
 
 def set_precision(dtype: Dtype) -> None:
-    """TF32 for products and convolutions where the type is that, IEEE fp32 otherwise."""
+    """Use TF32 for products and convolutions if the type is tf32, otherwise IEEE fp32."""
     backends: Any = torch.backends  # its stubs do not know fp32_precision
     told = "tf32" if dtype == "tf32" else "ieee"
     backends.fp32_precision = told
@@ -53,19 +54,19 @@ def set_precision(dtype: Dtype) -> None:
 
 
 def keep_memory() -> None:
-    """Leave what is free to the allocator when cuDNN has searched.
+    """Let the allocator keep free memory after cuDNN has searched.
 
-    PyTorch gives it all back to the driver then, which takes time in every search, and what is free
-    would no longer hold what `poison` wrote there.
+    Otherwise PyTorch returns all of it to the driver, which takes time in every search, and free
+    memory would no longer hold what `poison` wrote there.
     """
     if torch.cuda.is_available():
         torch._C._cudnn_set_conv_benchmark_empty_cache(False)
 
 
 def poison(device: torch.device, bytes_: int) -> None:
-    """Fill memory with NaN and give it back: what is allocated next lies there, as far as it fits.
+    """Fill memory with NaN and free it: what is allocated next lies there, as far as it fits.
 
-    A kernel that leaves a part of its result unwritten, or reads what nobody wrote, then shows it.
+    This exposes a kernel that leaves a part of its result unwritten, or reads unwritten memory.
     """
     filled = torch.full((bytes_ // 4,), float("nan"), device=device)
     del filled

@@ -27,14 +27,16 @@ MODES: Final[dict[str, tuple[bool, int]]] = {
     "limit 10": (True, 10),
     "no limit": (True, 0),
 }
-"""torch.backends.cudnn.benchmark and benchmark_limit; off: the first plan of cuDNN's heuristics."""
+"""torch.backends.cudnn.benchmark and benchmark_limit by the name of the mode; "off" is the first
+plan of cuDNN's heuristics."""
 CACHES: Final = 4
-"""Times the L2 cache that the tensors in turn fill, so that none is in it when it is its turn."""
+"""How many times the sets of tensors fill the L2 cache, so that a set is no longer in it when its
+turn comes."""
 MOST_CALLS: Final = 200
 TRIES: Final = 3
 
 Call = Callable[[int], torch.Tensor]
-"""Computes the result from the tensors of that number, in turn."""
+"""Computes the result from the set of tensors with this number."""
 
 
 @dataclass(kw_only=True)
@@ -43,26 +45,26 @@ class Choice:
 
     call: Call
     thread: ThreadPoolExecutor
-    """Where the choice was made and is remembered."""
+    """Thread in which the choice was made and is remembered."""
     search_s: float
-    """Of the first call: cuDNN plans, builds, and with benchmark on tries."""
+    """Seconds of the first call, in which cuDNN plans, builds and, with benchmark on, tries."""
     off: float
-    """Relative distance of the result from float64's."""
+    """Relative distance of the result from that in float64."""
     has_nan: bool
-    """The result, in memory that was full of NaN."""
+    """Whether the result has NaN, which filled its memory before."""
     into_nan: bool
-    """Whether the memory was: the allocator may have taken another piece of it."""
+    """Whether its memory was full of NaN; the allocator may have taken another piece."""
     graph: torch.cuda.CUDAGraph | None = None
-    """Calls in a row as a CUDA graph; None where that failed, and on a CPU."""
+    """CUDA graph of calls in a row; None where that failed, and on a CPU."""
     calls: int = 1
-    """Of a block."""
+    """Number of calls in a block."""
     why: str = ""
-    """Of there being no graph on a GPU."""
+    """Reason why there is no graph on a GPU."""
     kernels: list[tuple[str, float]] = field(default_factory=list)
-    """Of one call: names, and ns."""
+    """Names of the kernels of one call, and their times in ns."""
 
     def run(self, times: int) -> None:
-        """So many blocks of calls, without the host's time between them where there is a graph."""
+        """Run blocks of calls, without the host's time between the calls where there is a graph."""
         if self.graph is not None:
             for _ in range(times):
                 self.graph.replay()
@@ -70,11 +72,11 @@ class Choice:
         self.thread.submit(_calls, self.call, times * self.calls).result()
 
     def side(self, name: str) -> Side:
-        """To be timed: one block at a time, and its calls."""
+        """Return a side to be timed, one block at a time."""
         return Side(name=name, train=self.run, count=1, units=self.calls)
 
     def told(self) -> dict[str, Any]:
-        """What is kept of it."""
+        """Return what results keep of the choice."""
         return {
             "search_s": round(self.search_s, 4),
             "off": self.off,
@@ -87,7 +89,7 @@ class Choice:
 
 
 def calls_of(asked: Problem, direction: Direction, layout: torch.memory_format) -> Call:
-    """Calls that take their tensors from several sets in turn."""
+    """Return calls that take their tensors from several sets in turn."""
     layer, device = asked.layer, asked.images.device
     tensors = [
         one.contiguous(memory_format=layout) for one in (asked.images, asked.weight, asked.gradient)
@@ -115,7 +117,7 @@ def calls_of(asked: Problem, direction: Direction, layout: torch.memory_format) 
 
 
 def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
-    """How many, for the caches to have forgotten one by its next turn."""
+    """Return the number of sets with which the caches have forgotten one by its next turn."""
     if device.type == "cpu":
         return 1
     cache = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 64 * 2**20)
@@ -125,7 +127,7 @@ def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
 def choose(
     call: Call, mode: str, exact: torch.Tensor, block_s: float, pool: "_POOL_HANDLE | None" = None
 ) -> Choice:
-    """Have cuDNN choose, check what comes of it, and make it ready; raises what torch raises."""
+    """Have cuDNN choose, check the result, and make it ready; raises what torch raises."""
     thread = ThreadPoolExecutor(1)
     return thread.submit(_chosen, call, mode, exact, block_s, pool, thread).result()
 
@@ -184,7 +186,7 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
 
 
 def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
-    """A result whose memory was full of NaN before, if the allocator can be led to that."""
+    """Return a result whose memory was full of NaN before, and whether that succeeded."""
     result = call(0)
     held = []
     for _ in range(TRIES):
@@ -200,16 +202,17 @@ def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
 
 @cache
 def _capturing() -> torch.cuda.Stream:
-    """One stream for all: in a pool, memory is used again on the stream that it was freed on."""
+    """Return one stream for all: a pool reuses memory on the stream on which it was freed."""
     return torch.cuda.Stream()
 
 
 def _captured(
     call: Call, times: int, pool: "_POOL_HANDLE | None"
 ) -> tuple[torch.cuda.CUDAGraph, torch.Tensor]:
-    """Calls as a graph, and what the last of them gives when replayed over NaN.
+    """Return calls as a graph, and the result of the last one when replayed over NaN.
 
-    By hand: `torch.cuda.graph` empties caches each time, for 0.1 s or more.
+    The graph is captured by hand, as `torch.cuda.graph` empties caches each time, for 0.1 s or
+    more.
     """
     graph = torch.cuda.CUDAGraph()
     stream = _capturing()
@@ -228,7 +231,7 @@ def _captured(
 
 
 def name_kernels(choices: Sequence[Choice]) -> None:
-    """Profile one call of each, all in one pass; a spinning kernel stands between them."""
+    """Profile one call of each choice, all in one pass, with a spinning kernel between them."""
     activities = [torch.profiler.ProfilerActivity.CUDA]
     with torch.profiler.profile(activities=activities) as profiler:
         for choice in choices:

@@ -1,11 +1,11 @@
 """`python -m resnext_bench.lab.visit`: every GPU fact in one short visit.
 
-First the tests that need a GPU, then measurements in order of value, each part in a box of time,
-into one JSON that is written as they go. Needs torch 2.11 or later, msgspec, isal, duckdb and
-scipy; uses pytest, DALI, timm, nvidia-ml-py and cuDNN's frontend where they are there.
+First the tests that need a GPU, then measurements in order of value, each part in a box of time.
+The results go to one JSON file, which is written as they come. Needs torch 2.11 or later, msgspec,
+isal, duckdb and scipy; uses pytest, DALI, timm, nvidia-ml-py and cuDNN's frontend if installed.
 
-Exit code 0 also where time ended it (--resume FILE goes on); 1 where a test failed or a result was
-wrong; 4 where a task failed; 5 without a GPU.
+Exit code 0 also if time ran out (--resume FILE goes on); 1 if a test failed or a result was wrong;
+4 if a task failed; 5 without a GPU.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from resnext_bench.lab.visit.results import Book, Facts, Results, Visit, now
 from resnext_bench.lab.visit.visit import visit
 
 MOST: Final = 8
-"""Faults that are listed."""
+"""Largest number of faults that are listed."""
 KEPT: Final = RESULTS / "gpu"
-"""Where results are shown from, by `nox -s docs`."""
+"""Folder of the results that `nox -s docs` shows."""
 
 
 def main() -> int:
-    """Pay the visit; Ctrl-C and SIGTERM end it with what there is by then."""
+    """Carry out the visit; Ctrl-C and SIGTERM end it with the results so far."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _options()
     try:
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _book(options: argparse.Namespace) -> Book:
-    """A new file, or the one that is gone on with."""
+    """Return a new file of results, or the one that is continued."""
     before = Book.open(options.resume) if options.resume else None
     facts, revision = read_facts(options.device)
     this = Visit(started=now(), minutes=options.minutes, revision=revision)
@@ -72,7 +72,7 @@ def _book(options: argparse.Namespace) -> Book:
 
 
 def _path(facts: Facts) -> Path:
-    """Of a GPU where `nox -s docs` finds it; a miniature is not kept."""
+    """Return where `nox -s docs` finds a GPU's results; a miniature's file is temporary."""
     name = re.sub(r"[^a-z0-9]+", "-", facts.device.lower()).strip("-")
     if facts.is_miniature:
         return Path(tempfile.mkdtemp(prefix="gpu-kit-")) / f"{name}.json"
@@ -80,7 +80,7 @@ def _path(facts: Facts) -> Path:
 
 
 def _end(book: Book) -> int:
-    """Say what there is, what is left, and what went wrong."""
+    """Print what was done, what is left, and what went wrong; return the exit code."""
     results = book.results
     tasks = [
         (name, key, task)

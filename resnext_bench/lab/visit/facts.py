@@ -1,4 +1,4 @@
-"""What is measured here, and with what: hardware and versions, without names of hosts or users."""
+"""The hardware and versions of a measurement, without names of hosts or users."""
 
 import json
 import platform
@@ -18,8 +18,8 @@ from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import inspect
 
 _SAME: Final = ("python", "torch", "cuda", "cudnn", "triton")
-"""Versions that must not differ. Hosts, patches of the driver and packages beside may: a visit says
-with its own facts where they do."""
+"""Versions that must not differ. Hosts, patches of the driver and other packages may: where they
+do, a visit has facts of its own."""
 _ALSO: Final = ("resnext-bench", "pytest", "nvidia-cudnn-frontend", "nvidia-ml-py")
 _ASKED: Final = """
 import json, torch
@@ -31,9 +31,9 @@ print(json.dumps({"name": name, "versions": versions()}))
 
 
 def read_facts(kind: Kind) -> tuple[Facts, str]:
-    """Of this machine, and the revision of the sources; "" where that is not known.
+    """Return the facts of this machine, and the revision of the sources; "" where it is not known.
 
-    Raises CannotHere where a GPU is wanted and there is none.
+    Raises CannotHere where a GPU is requested and there is none.
     """
     told = _ask_torch()
     if kind == "cuda" and not told["name"]:
@@ -59,7 +59,7 @@ def read_facts(kind: Kind) -> tuple[Facts, str]:
 
 
 def require_same(before: Facts, now: Facts) -> None:
-    """Refuse to mix results of two devices or of two versions; raises UsageError."""
+    """Raise UsageError rather than mix results of two devices or of two versions."""
     for name, was, found in _compared(before, now):
         if was != found:
             raise UsageError(
@@ -69,7 +69,7 @@ def require_same(before: Facts, now: Facts) -> None:
 
 
 def _compared(before: Facts, now: Facts) -> Iterator[tuple[str, object, object]]:
-    """What must be the same, of both."""
+    """Yield the names of what must be the same, with both values."""
     for name in ("device", "kind", "boards"):
         yield name, getattr(before, name), getattr(now, name)
     for name in _SAME:
@@ -77,7 +77,7 @@ def _compared(before: Facts, now: Facts) -> Iterator[tuple[str, object, object]]
 
 
 def _ask_torch() -> dict[str, Any]:
-    """In a process of its own: one that has asked CUDA anything stays on the GPU."""
+    """Ask torch in a process of its own: one that has asked CUDA anything stays on the GPU."""
     done = subprocess.run(
         (sys.executable, "-c", _ASKED), capture_output=True, text=True, check=False
     )

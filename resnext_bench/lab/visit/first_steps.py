@@ -1,7 +1,7 @@
-"""Whether a training step is right: its loss and gradients beside those of fp32.
+"""Checks whether a training step is right, by its loss and gradients in comparison with fp32.
 
 All cells start from the same parameters and see the same batch. A setting that is fast and wrong is
-no result.
+not a result.
 """
 
 import math
@@ -17,33 +17,34 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker.precision import AMP_DTYPES
 
 LOSS_OFF: Final = 0.01
-"""Largest relative distance of the first loss from that in fp32 which is right."""
+"""Largest relative distance of a correct first loss from that in fp32."""
 GRADIENT_OFF: Final[dict[Dtype, float]] = {"fp32": 0.05, "tf32": 0.35, "fp16": 0.35, "bf16": 0.7}
-"""The same of one weight's gradient, as a norm; one that a kernel got wrong is off by 1 or more.
+"""Largest relative distance of a correct gradient of a weight from that in fp32, as a norm; a wrong
+one is off by 1 or more.
 
 On a CPU the worst weight of four networks was off by 0.20 to 0.37 in bf16, 0.07 to 0.13 in fp16.
 """
 CALM: Final = 0.1
-"""Scale that the last norm of each block starts with.
+"""Scale with which the last norm of each block starts.
 
-With 1, what rounding changes in one block is amplified by all behind it: gradients of ResNeXt-50 in
-bf16 then have as good as nothing in common with those in fp32 (distance 1.3), right as they are.
+With 1, the changes by rounding in one block are amplified by all that follow: correct gradients of
+ResNeXt-50 in bf16 then have next to nothing in common with those in fp32 (distance 1.3).
 """
 SCALE: Final = 1024.0
-"""Of the loss in the checked step: in fp16 small gradients would be zero without it."""
+"""Scale of the loss in the checked step, without which small gradients would be zero in fp16."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """Loss and gradients of one batch, before any update."""
+    """The loss and gradients of one batch, before any update."""
 
     loss: float
     gradients: dict[str, torch.Tensor]
-    """In fp32, by the parameter's name."""
+    """Gradients in fp32, by the parameter's name."""
 
 
 def calm(module: nn.Module) -> nn.Module:
-    """The same network with its residual branches scaled down (`CALM`)."""
+    """Return the same network with its residual branches scaled down (`CALM`)."""
     with torch.no_grad():
         for name, one in module.named_parameters():
             if name.endswith("bn3.weight"):
@@ -52,7 +53,7 @@ def calm(module: nn.Module) -> nn.Module:
 
 
 def first_step(model: nn.Module, module: nn.Module, config: RunConfig, batch: Batch) -> Step:
-    """One step of `model`, as the loop calls it, on the parameters of `module`; no update."""
+    """Return a step of `model`, as the loop calls it, on the parameters of `module`; no update."""
     images, labels = batch
     dtype = AMP_DTYPES.get(config.amp_dtype)
     with torch.autocast(config.device, dtype or torch.bfloat16, enabled=dtype is not None):
@@ -68,7 +69,7 @@ def first_step(model: nn.Module, module: nn.Module, config: RunConfig, batch: Ba
 
 
 def distances(found: Step, exact: Step) -> dict[str, float]:
-    """How far a step is from that in fp32: its loss, and the worst weight's gradient."""
+    """Return how far a step is from that in fp32: its loss, and the worst gradient of a weight."""
     apart = [
         float((found.gradients[name] - one).norm() / one.norm())
         if name in found.gradients
@@ -81,13 +82,13 @@ def distances(found: Step, exact: Step) -> dict[str, float]:
 
 
 def marks(module: nn.Module) -> list[float]:
-    """A sum of each trained tensor, by which training shows."""
+    """Return a sum of each trained tensor, by which training can be seen."""
     with torch.no_grad():
         return [float(one.double().sum()) for one in module.parameters() if one.requires_grad]
 
 
 def untrained(before: list[float], module: nn.Module) -> str:
-    """What is wrong with a network that has trained meanwhile; empty where nothing is."""
+    """Return what is wrong with a network that was trained since; empty where nothing is."""
     after = marks(module)
     if not all(map(math.isfinite, after)):
         return "its parameters are no numbers any more after timing"
@@ -96,12 +97,12 @@ def untrained(before: list[float], module: nn.Module) -> str:
 
 
 def is_right(dtype: Dtype, off: dict[str, float]) -> bool:
-    """False for NaN."""
+    """Return whether all distances are within their limits; False for NaN."""
     return off["loss"] <= LOSS_OFF and off["gradient"] <= GRADIENT_OFF[dtype]
 
 
 def words(name: str, off: dict[str, float]) -> str:
-    """What is wrong, for a reader."""
+    """Describe what is wrong."""
     return (
         f"{name}: first step off by {off['loss']:.1e} (loss) and {off['gradient']:.1e} (worst "
         "weight's gradient) of fp32's"

@@ -1,7 +1,7 @@
-"""Grouped convolutions by hand in float64: what a library's kernels are checked against.
+"""Grouped convolutions by hand in float64, with which a library's kernels are compared.
 
-Each tap of the window is a product of small matrices over all places at once, so that nothing of
-cuDNN has a part in it.
+Each tap of the window is a product of small matrices over all places at once, so that no part of
+cuDNN is involved.
 """
 
 from collections.abc import Iterator
@@ -15,29 +15,30 @@ from resnext_bench.resnext.layers import Layer
 Direction = Literal["forward", "input gradient", "weight gradient"]
 DIRECTIONS: Final[tuple[Direction, ...]] = ("forward", "input gradient", "weight gradient")
 _SLICE: Final = 2**26
-"""Values of a slice of the batch: what float64 takes beside the tensors themselves stays small."""
+"""Number of values in a slice of the batch, which limits the memory that float64 takes in
+addition."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """Tensors of one convolution, and its shape."""
+    """The tensors of one convolution, and its shape."""
 
     layer: Layer
     images: torch.Tensor
-    """[batch, channels, size, size]."""
+    """Input of the convolution: [batch, channels, size, size]."""
     weight: torch.Tensor
-    """[out channels, channels / groups, kernel, kernel]."""
+    """Weights: [out channels, channels / groups, kernel, kernel]."""
     gradient: torch.Tensor
-    """Of what it gives: [batch, out channels, out size, out size]."""
+    """Gradient of the output: [batch, out channels, out size, out size]."""
 
     @property
     def padding(self) -> int:
-        """Half the kernel, as everywhere in the family."""
+        """Padding: half the kernel, as everywhere in the family."""
         return self.layer.kernel // 2
 
 
 def problem(layer: Layer, batch: int, dtype: torch.dtype, device: torch.device) -> Problem:
-    """Noise; weights are scaled so that what is given has the variance of what is read."""
+    """Return noise; weights are scaled so that the output has the variance of the input."""
     draw = torch.Generator(device).manual_seed(0)
     width = layer.entering.channels // layer.groups
 
@@ -55,7 +56,7 @@ def problem(layer: Layer, batch: int, dtype: torch.dtype, device: torch.device) 
 
 
 def exact(asked: Problem, direction: Direction) -> torch.Tensor:
-    """The result in float64, from the values as they are in their own type."""
+    """Return the result in float64, from the values as they are in their own type."""
     if direction == "forward":
         return torch.cat([_forward(asked, *pair) for pair in _slices(asked)])
     if direction == "input gradient":
@@ -65,7 +66,7 @@ def exact(asked: Problem, direction: Direction) -> torch.Tensor:
 
 
 def _slices(asked: Problem) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Images and gradients, some of the batch at a time, in float64."""
+    """Yield images and gradients, a slice of the batch at a time, in float64."""
     count = max(1, _SLICE // asked.images[0].numel())
     for one, other in zip(asked.images.split(count), asked.gradient.split(count), strict=True):
         yield one.double(), other.double()
@@ -76,7 +77,7 @@ def _padded(asked: Problem, images: torch.Tensor) -> torch.Tensor:
 
 
 def _taps(asked: Problem) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """Row and column of each tap, and its weights [groups, out, in] in float64."""
+    """Yield row and column of each tap, and its weights [groups, out, in] in float64."""
     layer = asked.layer
     weight = asked.weight.double().unflatten(0, (layer.groups, -1))
     for row in range(layer.kernel):
@@ -85,7 +86,7 @@ def _taps(asked: Problem) -> Iterator[tuple[int, int, torch.Tensor]]:
 
 
 def _seen(asked: Problem, padded: torch.Tensor, row: int, column: int) -> torch.Tensor:
-    """What a tap sees at all places, a view: [batch, groups, in, out size, out size]."""
+    """Return what a tap sees at all places, as a view: [batch, groups, in, out size, out size]."""
     layer = asked.layer
     length = layer.stride * (layer.leaving.size - 1) + 1
     rows = slice(row, row + length, layer.stride)

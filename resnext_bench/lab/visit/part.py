@@ -1,10 +1,10 @@
-"""One part of the kit, in a process of its own: what breaks CUDA here breaks it for no other part.
+"""Runs one part of the kit in a process of its own: if it breaks CUDA, no other part is affected.
 
     python -m resnext_bench.lab.visit.part NAME FILE --device cuda|cpu --deadline SECONDS [--again]
 
-Started by `visit.py`; SECONDS are of the monotonic clock. With --again it leaves what failed before
-alone. Exit code 4 where the device answers no more: the rest of the part can be tried in another
-process.
+`visit.py` starts it; SECONDS are by the monotonic clock. With --again it does not retry what has
+failed before. Exit code 4 means that the device no longer answers: the rest of the part can be
+tried in another process.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What a visit to a GPU measures, in order of value, and how its minutes are shared out.
+"""What a visit to a GPU measures, in order of value, and how its time is divided.
 
 Every part has a box: the moment by which it must be over. Boxes are counted from the start of the
-visit, so what one part leaves unused is the next one's, and what the last one leaves goes to those
-that were cut.
+visit, so that time left over by one part is available to the next, and what the last one leaves to
+those that were cut.
 """
 
 import difflib
@@ -15,13 +15,13 @@ from resnext_bench.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One of the parts of the kit; each runs in a process of its own."""
+    """One part of the kit, which runs in a process of its own."""
 
     name: str
-    """As --only takes it."""
+    """Name that --only takes."""
     what: str
     share: float
-    """Of the visit's time."""
+    """Share of the visit's time."""
 
 
 PARTS: Final = (
@@ -36,7 +36,7 @@ MINUTES: Final = 8.0
 
 
 def chosen(only: Sequence[str]) -> tuple[Part, ...]:
-    """The parts of these names in their own order, or all of them; raises UsageError."""
+    """Return the parts with these names in their own order, or all parts; raises UsageError."""
     names = [part.name for part in PARTS]
     for name in only:
         if name not in names:
@@ -47,7 +47,7 @@ def chosen(only: Sequence[str]) -> tuple[Part, ...]:
 
 
 def boxes(parts: Sequence[Part], seconds: float) -> list[float]:
-    """Seconds after the start by which each part must be over; the last at the end of all."""
+    """Return the seconds after the start by which each part must be over, the last at the end."""
     whole = sum(part.share for part in parts)
     ends, so_far = [], 0.0
     for part in parts:

@@ -1,4 +1,4 @@
-"""The program as its users run it, from a checkout that need not be installed."""
+"""Runs the program as its users do, from a checkout that need not be installed."""
 
 import json
 import os
@@ -15,18 +15,18 @@ COMMAND: Final = (sys.executable, "-m", "resnext_bench.cli.main")
 STDOUT: Final = "stdout"
 STDERR: Final = "stderr"
 SPARE_S: Final = 2.0
-"""Left of the box when a command that goes on for too long is ended."""
+"""Seconds of the box that are left when a command that takes too long is ended."""
 UNSURE: Final = 3
-"""Exit code of what cannot tell; there is a record of it."""
+"""Exit code of a command that can't tell; it still gives a record."""
 INTERRUPTED: Final = 130
 
 
 class Failed(RuntimeError):
-    """Raised where a command gave no record; the text is its last words."""
+    """Raised where a command gave no record; the text is the last thing that it wrote."""
 
 
 def recorded(*arguments: str, box: Box) -> dict[str, Any]:
-    """The record that a command prints with --json; runs in a folder that is then removed.
+    """Return the record that a command prints with --json, run in a temporary folder.
 
     Raises TimeUp where the box ends first, and Failed.
     """
@@ -43,14 +43,14 @@ def recorded(*arguments: str, box: Box) -> dict[str, Any]:
 
 
 def _reason(said: str) -> str:
-    """The line with the error, else the last one that says anything."""
+    """Return the line with the error, else the last one with any words."""
     lines = [line.strip("│ ") for line in said.splitlines() if any(map(str.isalpha, line))]
     errors = [line for line in lines if "error:" in line or line.startswith("interrupted")]
     return (errors or lines or [""])[-1]
 
 
 def _ended(arguments: tuple[str, ...], folder: Path, seconds: float) -> int:
-    """Run it; what does not end in time is interrupted as by Ctrl-C, so that it cleans up."""
+    """Run a command; if it does not end in time, interrupt it as by Ctrl-C: it cleans up then."""
     with (folder / STDOUT).open("w") as told, (folder / STDERR).open("w") as said:
         process = subprocess.Popen(
             (*COMMAND, *arguments, "--json"),

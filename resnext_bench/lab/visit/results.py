@@ -1,7 +1,7 @@
-"""The one file of a visit: written after every task, so that whatever cuts it leaves the rest.
+"""The one file of a visit, written after every task, so that an interruption loses nothing else.
 
 Numbers are kept as they were measured (seconds of blocks, rounds by sides); rates, ratios and
-intervals are made of them where they are shown, by `resnext_bench.lab.visit.pages`.
+intervals are calculated where they are shown, by `resnext_bench.lab.visit.pages`.
 """
 
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from resnext_bench.reports.store.files import write_atomically
 
 VERSION: Final = 1
 CONFIDENCE: Final = 0.99
-"""Of all intervals that are made of a visit's numbers."""
+"""Confidence of all intervals calculated from a visit's numbers."""
 
 State = Literal["running", "done", "cut", "failed", "skipped"]
 
@@ -25,24 +25,24 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that was measured, or why it was not."""
 
     state: State
-    """`cut`: its time was over, `found` holds what there was by then. `running` in a file that
-    nobody writes any more: the visit was ended then."""
+    """State of the task. `cut`: its time was over, and `found` holds what there was by then.
+    `running` in a file that nobody writes any more: the visit ended at that moment."""
     date: str
-    """When it ended, or began if it has not; ISO 8601, UTC."""
+    """When it ended, or began if it has not ended; ISO 8601, UTC."""
     seconds: float = 0.0
     why: str = ""
-    """Of a failure, a cut, or of having been left out."""
+    """Reason for a failure, a cut, or being left out."""
     notes: tuple[str, ...] = ()
-    """What a reader must know: clocks that moved, checks that failed."""
+    """What a reader should know: clocks that moved, checks that failed."""
     wrong: tuple[str, ...] = ()
-    """Results that were not what they should be: nothing timed with them is to be believed."""
+    """Results that were wrong: nothing that was timed with them can be believed."""
     seen: GpusSeen | None = None
     """The GPU while it was timed; None where nobody could ask."""
     found: dict[str, Any] = {}
 
     @property
     def gave_trouble(self) -> bool:
-        """It failed, or its process was ended under it: not to be tried twice in one visit."""
+        """Whether it failed, or its process was ended in it: one visit does not retry it."""
         return self.state == "failed" or (self.state == "cut" and bool(self.why))
 
     @property
@@ -55,12 +55,12 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The tasks of a part, and those that were planned and not reached."""
 
     planned: tuple[str, ...] = ()
-    """Keys of all its tasks in their order."""
+    """Keys of all its tasks in order."""
     tasks: dict[str, Task] = {}
     why: str = ""
-    """Why it ended before it had done what was planned."""
+    """Why it ended before it had done all that was planned."""
     broke: bool = False
-    """Its process ended as it should not have."""
+    """Whether its process ended abnormally."""
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """Keys of what is still to be done and has given no trouble so far."""
+        """Keys of what is still to be done and has caused no trouble so far."""
         trouble = {key for key, task in self.tasks.items() if task.gave_trouble}
         return tuple(key for key in self.left if key not in trouble)
 
@@ -78,7 +78,7 @@ class PartResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it was measured, and with what."""
+    """The hardware and software of a measurement."""
 
     device: str
     """Name of the GPU, or of the processor."""
@@ -88,13 +88,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     memory_gib: float
     kernel: str
     versions: dict[str, str]
-    """Of Python, packages, driver and libraries."""
+    """Versions of Python, packages, driver and libraries."""
     boards: tuple[Board, ...] = ()
     """Limits and settings of the GPUs, without their serial numbers."""
 
     @property
     def is_miniature(self) -> bool:
-        """On a CPU the kit shows that it works, and says nothing of GPUs."""
+        """Whether this is a CPU, on which the kit only shows that it works, and measures no GPU."""
         return self.kind == "cpu"
 
 
@@ -104,9 +104,10 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     started: str
     minutes: float
     revision: str
-    """Of the sources: a commit, with + where files were changed."""
+    """Revision of the sources: a commit, with + where files were changed."""
     facts: Facts | None = None
-    """Where they differ from those of the first visit: another host, a patch of the driver."""
+    """Facts, where they differ from those of the first visit, as by another host or patch of the
+    driver."""
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,24 +125,24 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, PartResult] = {}
 
     def part(self, name: str) -> PartResult:
-        """A part; empty where it was not begun."""
+        """Return a part; it is empty where it was not begun."""
         return self.parts.get(name, PartResult())
 
     def told(self, name: str, kind: str = "") -> dict[str, Task]:
-        """What a part has to show, by key; of the tasks whose keys begin with `kind`."""
+        """Return the tasks of a part with results, by key; `kind` is how the keys begin."""
         tasks = self.part(name).tasks.items()
         return {key: task for key, task in tasks if task.is_told and key.startswith(kind)}
 
 
 class Book:
-    """The results on disk. Only one process writes at a time: the part that runs, or its parent."""
+    """The results on disk. One process writes at a time: the part that runs, or its parent."""
 
     def __init__(self, path: Path, results: Results) -> None:
         self.path, self.results = path, results
 
     @classmethod
     def open(cls, path: Path) -> "Book":
-        """A file that is there; raises UsageError where it is none of ours."""
+        """Open an existing file; raises UsageError if the kit has not written it."""
         try:
             return cls(path, msgspec.json.decode(path.read_bytes(), type=Results))
         except OSError as error:
@@ -160,22 +161,22 @@ class Book:
         self.results = msgspec.structs.replace(self.results, parts=parts)
 
     def plan(self, name: str, keys: tuple[str, ...]) -> None:
-        """What a part is going to do; tasks done before stay."""
+        """Set what a part is going to do; tasks that were done before remain."""
         part = msgspec.structs.replace(self.results.part(name), planned=keys, why="", broke=False)
         self.put_part(name, part)
         self.store()
 
     def put(self, name: str, key: str, task: Task) -> None:
-        """Keep a task, on disk."""
+        """Store a task, on disk."""
         part = self.results.part(name)
         tasks = part.tasks | {key: task}
         self.put_part(name, msgspec.structs.replace(part, tasks=tasks))
         self.store()
 
     def stop(self, name: str, why: str, *, broke: bool = False, over: bool = False) -> None:
-        """A part has ended by itself, or was ended: what was running is cut short.
+        """Note that a part has ended, by itself or from outside; a running task is cut short.
 
-        `over`: by the end of the visit, which is no fault of the task.
+        `over` means by the end of the visit, which is no fault of the task.
         """
         part = self.results.part(name)
         tasks = {
@@ -187,11 +188,11 @@ class Book:
 
 
 def _stopped(task: Task, why: str) -> Task:
-    """Without a reason it is cut, whatever it had found, and is tried again like any other."""
+    """Return a stopped task: without a reason it is cut, even with no results, to be retried."""
     state: State = "cut" if task.found or not why else "failed"
     return msgspec.structs.replace(task, state=state, why=why)
 
 
 def now() -> str:
-    """Return the moment in ISO 8601, UTC, to the second."""
+    """Return the current time in ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""How large everything is: on a GPU, and in the miniature that shows that the kit works."""
+"""The sizes of all measurements: on a GPU, and in the miniature that shows that the kit works."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,26 +12,26 @@ class Sizes:
     """What is measured, and for how long."""
 
     models: tuple[str, ...]
-    """The first is the one that most is asked of; of each pair of `taxed` both are among them."""
+    """Models; most is measured of the first. They include both of each pair in `taxed`."""
     taxed: tuple[tuple[str, str], ...]
-    """ResNeXt and the ResNet of about as many FLOP: what grouping costs."""
+    """Pairs of ResNeXt and the ResNet with about as many FLOP, which show the cost of grouping."""
     compiled: tuple[str, ...]
-    """Those that are compiled, too."""
+    """Models that are also compiled."""
     image_size: int
     batches: tuple[int, ...]
-    """Images of a step; the first is asked more of."""
+    """Numbers of images in a step; more is measured of the first."""
     block_s: float
-    """A timed block lasts about as long."""
+    """Approximate length of a timed block, s."""
     rounds: int
-    """Blocks of each side."""
+    """Number of blocks of each side."""
     copy_bytes: int
-    """Of the buffer that is copied; far more than any cache holds."""
+    """Size of the buffer that is copied, bytes; far more than any cache holds."""
     edge: int
-    """Of the square matrices that are multiplied."""
+    """Edge of the square matrices that are multiplied."""
     load_s: float
-    """Of the load under which the clocks are looked at."""
+    """Length of the load under which the clocks are observed, s."""
     conv_model: str
-    """Whose grouped convolutions are taken one by one."""
+    """Model whose grouped convolutions are measured one by one."""
     conv_size: int
     conv_batch: int
     conv_block_s: float
@@ -39,7 +39,7 @@ class Sizes:
     """How often cuDNN is asked to choose anew."""
     profiled_steps: int
     sessions: int
-    """Of fidelity, and of a thing against itself."""
+    """Number of sessions of fidelity, and of a thing compared with itself."""
 
 
 FULL: Final = Sizes(
@@ -83,5 +83,5 @@ MINIATURE: Final = Sizes(
 
 
 def sizes_for(kind: Kind) -> Sizes:
-    """In full on a GPU."""
+    """Return the full sizes for a GPU, and the miniature for a CPU."""
     return FULL if kind == "cuda" else MINIATURE

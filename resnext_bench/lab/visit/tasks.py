@@ -1,4 +1,4 @@
-"""What a part is made of: tasks in order, each done if there is time for it, and kept at once."""
+"""The tasks of a part, in order: each is done if there is time for it, and stored at once."""
 
 import time
 import traceback
@@ -19,19 +19,19 @@ class Skip(Exception):
 
 
 class TimeUp(Exception):
-    """Raised by a task that its box ended before it had anything to keep."""
+    """Raised by a task whose box ended before it had anything to store."""
 
 
 class Broken(Exception):
-    """Raised when the device answers no more: only a new process can go on."""
+    """Raised when the device no longer answers: only a new process can go on."""
 
 
 @dataclass(kw_only=True)
 class Findings:
-    """What a task has found so far; whatever happens to it, that is kept."""
+    """What a task has found so far, which is stored whatever happens to it."""
 
     keep: Callable[[], None] = lambda: None
-    """Write it to disk; for between blocks, never inside one."""
+    """Writes the findings to disk; to be called between blocks, never inside one."""
     before: dict[str, Any] = field(default_factory=dict)
     """What an earlier try of this task had found when it was cut."""
     found: dict[str, Any] = field(default_factory=dict)
@@ -42,24 +42,25 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """Where a part stands: what it may use, and until when."""
+    """What a part may use, and until when."""
 
     kind: Kind
     sizes: Sizes
     deadline: float
-    """On the monotonic clock, which all processes of a machine share."""
+    """Moment by which it must be over, on the monotonic clock, which all processes of a machine
+    share."""
     traces: Path
     """Folder for traces."""
     strangers: frozenset[int] = frozenset()
     """Processes that were on the GPU before this one."""
 
     def room_s(self, cuda: float, cpu: float) -> float:
-        """What a task is taken to need, in full and in miniature."""
+        """Return the time that a task is expected to need, in full or in miniature, s."""
         return cuda if self.kind == "cuda" else cpu
 
     @property
     def left_s(self) -> float:
-        """Seconds until its end."""
+        """Seconds until the end of the box."""
         return self.deadline - time.monotonic()
 
 
@@ -68,26 +69,26 @@ class Planned:
     """A task to be done."""
 
     key: str
-    """"kind/...": tasks of a kind take about as long as each other."""
+    """Key of the form "kind/...": tasks of a kind take about as long as one another."""
     run: Callable[[Findings], None]
     room_s: float
-    """What it is taken to need until one of its kind was done."""
+    """Time that it is expected to need until one of its kind was done, s."""
     kind: str = ""
-    """Of which it is, where its key does not say so."""
+    """Kind of the task, where its key does not begin with it."""
 
     @property
     def of(self) -> str:
-        """Its kind."""
+        """The kind of the task."""
         return self.kind or self.key.partition("/")[0]
 
 
 def carry_out(
     name: str, book: Book, box: Box, planned: Sequence[Planned], *, again: bool = False
 ) -> None:
-    """Do what is left of a part, in order, as far as its time goes.
+    """Do what is left of a part, in order, as far as its time allows.
 
-    What does not fit any more is left out, so that a shorter one behind it still has its turn.
-    `again`: what failed is left alone. Raises Broken where no task can be done any more.
+    What no longer fits is left out, so that a shorter task after it still has its turn. With
+    `again`, what has failed is not retried. Raises Broken where no task can be done any more.
     """
     book.plan(name, tuple(one.key for one in planned))
     part = book.results.part(name)
@@ -112,7 +113,7 @@ def carry_out(
 
 
 def _took(part: PartResult, planned: Sequence[Planned]) -> dict[str, float]:
-    """Seconds of the longest of each kind that was done before, by whatever process."""
+    """Return the time of the longest task of each kind that was done before, in any process."""
     took: dict[str, float] = {}
     for one in planned:
         task = part.tasks.get(one.key)
@@ -122,7 +123,7 @@ def _took(part: PartResult, planned: Sequence[Planned]) -> dict[str, float]:
 
 
 def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Task:
-    """Do one task, and keep it whatever its end; `known` are errors told before."""
+    """Do one task, and store it however it ends; `known` are errors that were already printed."""
     start = time.monotonic()
     earlier = book.results.part(name).tasks.get(one.key)
     before = earlier.found if earlier else {}
@@ -163,18 +164,18 @@ def _done(name: str, book: Book, box: Box, one: Planned, known: set[str]) -> Tas
 
 
 def _rounds(found: dict[str, Any]) -> int:
-    """Of blocks that were timed; what is not timed has one as soon as there is anything."""
+    """Return the number of rounds that were timed; 1 for untimed results, 0 for none."""
     return len(found["seconds"]) if "seconds" in found else 1 if found else 0
 
 
 def _ending(task: Task) -> str:
-    """What became of it, where that is not all well."""
+    """Describe how a task ended, unless all is well."""
     words = "" if task.state == "done" else f"  {task.state}{': ' if task.why else ''}{task.why}"
     return words.partition("\n")[0] + (f"  WRONG: {task.wrong[0]}" if task.wrong else "")
 
 
 def _answers(kind: Kind) -> bool:
-    """Whether the device still works: after an illegal access it never does in this process."""
+    """Return whether the device still works: after an illegal access it fails for this process."""
     if kind == "cpu":
         return True
     import torch  # noqa: PLC0415  (a part without a device needs none)
@@ -187,10 +188,10 @@ def _answers(kind: Kind) -> bool:
 
 
 def rounded(rows: Sequence[Sequence[float]], digits: int = 7) -> list[list[float]]:
-    """Seconds as they are kept: a tenth of a microsecond is less than clocks tell."""
+    """Return seconds as they are stored: a tenth of a microsecond is less than clocks resolve."""
     return [[round(one, digits) for one in row] for row in rows]
 
 
 def plain(struct: msgspec.Struct) -> Any:
-    """A record's part as it goes into a file."""
+    """Return a part of a record as it goes into a file."""
     return msgspec.to_builtins(struct)

@@ -1,4 +1,4 @@
-"""A plugin of pytest: says how each test ended on a line of its own, as soon as it has.
+"""A plugin of pytest that reports how each test ended on a line of its own, as soon as it has.
 
 `pytest -p resnext_bench.lab.visit.telling`; the lines go to the descriptor that $TELLING names.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def pytest_runtest_logreport(report: Any) -> None:
-    """A test has three phases; its call tells how it ended, unless another one fails or skips."""
+    """Write how a test ended: by its call, or by another phase if that one fails or skips."""
     if report.when == "call" or report.outcome != "passed":
         why = ""
         if report.outcome == "skipped" and isinstance(report.longrepr, tuple):

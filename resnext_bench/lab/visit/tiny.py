@@ -15,7 +15,7 @@ class Tiny(nn.Module):
         self.fc = nn.Linear(16, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits [batch, classes] of images [batch, 3, size, size]."""
+        """Map images [batch, 3, size, size] to logits [batch, classes]."""
         maps = torch.relu(self.bn2(self.conv2(self.conv1(images))))
         logits: torch.Tensor = self.fc(maps.mean((2, 3)))
         return logits

@@ -1,7 +1,7 @@
 """Sides that take turns: timed blocks, forth and back, cut where time is over.
 
-A block is some calls in a row between two moments at which the device has nothing left to do. What
-is kept of it is its length; what that comes to is worked out where it is shown.
+A block is a number of calls in a row between two moments at which the device has nothing left to
+do. Its length is stored; what follows from it is calculated where it is shown.
 """
 
 import math
@@ -20,7 +20,7 @@ from resnext_bench.session.turns.stage import InProcess, Stage, Turn
 
 Call = Callable[[], object]
 BACK: Final = 2
-"""Rounds, forth and back: less says nothing about a drift."""
+"""Number of rounds, forth and back; fewer say nothing about a drift."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,23 +29,23 @@ class Side:
 
     name: str
     train: Callable[[int], object]
-    """Do it so many times."""
+    """Function that does it a number of times."""
     count: int
-    """Times of a block."""
+    """Number of times in a block."""
     units: float
     """Images, bytes or FLOP of one time."""
     before: Call = lambda: None
-    """Settings of this side, made before its block."""
+    """Function that makes this side's settings before its block."""
 
 
 def settle(device: torch.device) -> None:
-    """Wait until nothing is left to do; a CPU never has anything left."""
+    """Wait until the device has nothing left to do, as is always so on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def timed(side: Side, device: torch.device, count: int) -> float:
-    """Seconds of one block of so many times. One more meets cold caches, and is not counted."""
+    """Return the seconds of one block; a time before it, with cold caches, does not count."""
     side.before()
     side.train(1)
     settle(device)
@@ -56,7 +56,7 @@ def timed(side: Side, device: torch.device, count: int) -> float:
 
 
 def times_in(train: Callable[[int], object], seconds: float, device: torch.device) -> int:
-    """How often it is done in so many seconds; at least twice."""
+    """Return how often it can be done in this many seconds; at least twice."""
     settle(device)
     start = time.perf_counter()
     train(2)
@@ -68,9 +68,9 @@ def times_in(train: Callable[[int], object], seconds: float, device: torch.devic
 def take_turns(
     sides: Sequence[Side], unit: str, box: Box, findings: Findings, device: torch.device
 ) -> None:
-    """Time blocks of all sides in turn, and keep them: sides, units of a block, seconds.
+    """Time blocks of all sides in turn, and store sides, units of a block, and seconds.
 
-    Says that it was cut where its box ended first; one pair of rounds there always is.
+    If the box ends first, the results say that they were cut; there is at least one pair of rounds.
     """
     findings.found |= {
         "unit": unit,
@@ -87,7 +87,7 @@ def take_turns(
 
 
 def _kept(box: Box, findings: Findings) -> Judge:
-    """Keep every pair of rounds, and say that the time is over where the next one has none."""
+    """Return a function that stores every pair of rounds, and ends where the next has no time."""
     since = [time.monotonic()]
 
     def over(seconds: Lengths) -> bool:

@@ -1,7 +1,7 @@
 """A visit: every part in turn, each in a process of its own and in its box of time.
 
-A part watches its own time. If it does not end by then, it is ended from here; what it had kept by
-then stays. Loads no torch: the GPU belongs to the part that runs.
+A part watches its own time. If it does not end in time, it is ended from here; what it has stored
+by then remains. This module loads no torch: the GPU belongs to the part that runs.
 """
 
 import os
@@ -26,15 +26,15 @@ OVERRUN: Final = 0.25
 OVERRUN_S: Final = 10.0
 """Share of its box, and seconds at most, by which a task that was begun in time may exceed it."""
 ENDS_S: Final = 3.0
-"""What a process gets to end by itself."""
+"""Seconds that a process gets to end by itself."""
 WORTH_S: Final = 5.0
-"""With less time than that nothing is begun."""
+"""Seconds below which nothing is begun any more."""
 RESTARTS: Final = 3
-"""Of a part whose device answered no more."""
+"""Number of restarts of a part whose device no longer answered."""
 
 
 def visit(book: Book, parts: Sequence[Part], kind: Kind, seconds: float) -> None:
-    """Measure what is left to be measured; raises Interrupted after keeping what there is."""
+    """Measure what is left to be measured; raises Interrupted after storing the results so far."""
     start = time.monotonic()
     end = start + seconds
     for part, box_s in zip(parts, boxes(parts, seconds), strict=True):
@@ -48,9 +48,9 @@ def visit(book: Book, parts: Sequence[Part], kind: Kind, seconds: float) -> None
 def _run(
     part: Part, book: Book, kind: Kind, deadline: float, end: float, *, again: bool = False
 ) -> None:
-    """One part, once more in a new process where the device broke under it.
+    """Run one part, and again in a new process where the device stopped working.
 
-    `again`: what failed before in this visit is left alone.
+    With `again`, what has failed before in this visit is not retried.
     """
     for attempt in range(1 + RESTARTS):
         left = deadline - time.monotonic()
@@ -76,7 +76,7 @@ def _run(
 
 
 def _ended(part: Part, book: Book, options: Sequence[str], latest: float) -> int | None:
-    """Exit code of a part; None where it had to be ended."""
+    """Return the exit code of a part; None where it had to be ended."""
     with _started(part, book, options) as process:
         try:
             return process.wait(max(0.0, latest - time.monotonic()))
@@ -92,7 +92,7 @@ def _ended(part: Part, book: Book, options: Sequence[str], latest: float) -> int
 
 @contextmanager
 def _started(part: Part, book: Book, options: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Leaving the block leaves no process behind."""
+    """Start the process of a part; leaving the block ends it and all that it started."""
     command = (sys.executable, "-m", MODULE, part.name, str(book.path.absolute()), *options)
     with undisturbed():  # a signal in here would leave a process that nobody knows
         process = subprocess.Popen(
@@ -110,10 +110,10 @@ def _started(part: Part, book: Book, options: Sequence[str]) -> Iterator[subproc
 
 
 def environment(kind: Kind) -> dict[str, str]:
-    """Of parts, and of all that they start. A checkout need not be installed.
+    """Return the environment of parts and all that they start; a checkout need not be installed.
 
-    On a GPU memory is to be had in any size; on a CPU one thread is enough for a miniature, and
-    waits for no core that other work has.
+    On a GPU the allocator's segments can grow; on a CPU one thread is enough for a miniature, and
+    does not wait for cores that other work has.
     """
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     own = {
@@ -124,7 +124,7 @@ def environment(kind: Kind) -> dict[str, str]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """It and all that it started and left in its group."""
+    """End a process, and all that it started and left in its group."""
     for sig in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None or sig == signal.SIGKILL:
             try:
@@ -138,12 +138,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reread(book: Book) -> None:
-    """What the part has written."""
+    """Read what the part has written."""
     book.results = Book.open(book.path).results
 
 
 def _died(code: int | None) -> bool:
-    """By a signal that nobody here sent."""
+    """Return whether a process was ended by a signal that nobody here sent."""
     return code is not None and code < 0
 
 

@@ -1,4 +1,4 @@
-"""The GPU's clocks while something is timed: steady, or a note says that they were not."""
+"""Watches the GPU's clocks while something is timed, and adds a note if they were not steady."""
 
 import threading
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.machine import GpusSeen, known
 
 STEADY_PERCENT: Final = 3.0
-"""Clocks that move by more between the least and the most of their samples are not steady."""
+"""Largest move of steady clocks between the least and the most of their samples, per cent."""
 
 
 class Watched:
-    """Looks twice a second from a thread while blocks are timed, and puts all of it together.
+    """Looks twice a second from a thread while blocks are timed, and sums up what it saw.
 
     A look takes the thread a fraction of a millisecond, most of it outside Python (a visit measures
-    it); blocks of every side meet it alike.
+    it); it affects blocks of every side alike.
     """
 
     def __init__(self, strangers: frozenset[int] = frozenset()) -> None:
-        """`strangers` are the processes that were on the GPU before ours."""
+        """Make a watch; `strangers` are the processes that were on the GPU before ours."""
         self._strangers = strangers
         self.notes: list[str] = []
         self.seen: GpusSeen | None = None
@@ -53,7 +53,7 @@ class Watched:
 
 
 def strangers() -> frozenset[int]:
-    """Processes on the first visible GPU; to be asked before this one uses it."""
+    """Return the processes on the first visible GPU; to be called before this process uses it."""
     with monitor() as found:
         tracks = open_watch(found, _visible()).tracks
         return frozenset(pid for track in tracks for pid in track.gpu.residents() or ())
@@ -73,7 +73,7 @@ def _visible() -> list[int]:
 
 
 def told(use: GpuUse) -> Iterator[str]:
-    """Notes on what the samples say, one for each thing amiss."""
+    """Yield notes on the samples, one for each thing that is wrong."""
     seen = use.seen
     if seen is None:
         yield "the driver told nothing of the clocks"

@@ -15,7 +15,7 @@ SAMPLE_S: Final = 1.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _LEAST_CORE_PERCENT: Final = 1.0
-"""One tick per second: less cannot be seen."""
+"""Least visible share of a core, per cent: one tick per second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

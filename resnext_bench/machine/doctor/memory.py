@@ -10,7 +10,7 @@ from resnext_bench.machine.host.sources import Sources, read, read_number, read_
 _SWAPPING_MIB_S: Final = 1.0
 _LOW_PERCENT: Final = 10.0
 _LOW_GIB: Final = 2.0
-"""About what one rank of a small model needs, including its loader."""
+"""Memory that one rank of a small model needs with its loader, GiB, approximately."""
 _EAGER: Final = 10
 """Swappiness above which the kernel swaps long before memory runs short."""
 _KIB_PER_GIB: Final = 2**20

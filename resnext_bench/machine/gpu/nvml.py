@@ -13,7 +13,7 @@ SM_CLOCK: Final = 1
 MEMORY_CLOCK: Final = 2
 """Kinds of clock (nvmlClockType_t)."""
 CORE_TEMPERATURE: Final = 0
-"""The one sensor that all boards have (nvmlTemperatureSensors_t)."""
+"""Number of the one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _NEVER: Final = frozenset({3, 13})
 """NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND, after which asking again is useless."""
 _GONE: Final = frozenset({15, 16})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Where answers come from, so that tests can make up a machine."""
+    """The sources of answers about a machine, which tests can make up."""
 
     proc: Path
     sys: Path

@@ -13,7 +13,7 @@ from nvidia.dali import fn, pipeline_def, types
 from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, BatchSpec
 
 Pull = Callable[[], Any]
-"""Returns paths or contents, and labels, of the next batch."""
+"""Returns paths or contents of the next batch, and its labels."""
 
 GIVEN: Final = "given"
 """Name of the input of `picture_graph`: a path, or content."""

@@ -14,7 +14,7 @@ from resnext_bench.whole import whole_file
 VERSION = 3
 
 Stamp = tuple[int, int]
-"""Size in bytes and time of change in nanoseconds."""
+"""Size in bytes and time of change in nanoseconds, by which a file is known to be unchanged."""
 
 Why = Literal[
     "truncated", "not an image", "empty", "unreadable", "too large", "no regular file", "error"
@@ -22,7 +22,7 @@ Why = Literal[
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What decoding a file showed; `why` is None where it succeeded."""
+    """The result of decoding a file; `why` is None where it succeeded."""
 
     why: Why | None = None
     width: int = 0
@@ -36,7 +36,7 @@ Verdicts = dict[str, tuple[Stamp, Verdict]]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds; `root` is there for people who read it."""
+    """The content of the manifest; `root` is there for people who read it."""
 
     version: int
     root: str

@@ -26,15 +26,15 @@ class ImageFolder:
     root: Path
     classes: tuple[str, ...]
     files: tuple[str, ...]
-    """Paths relative to the root; of samples in shards "SHARD: NAME"."""
+    """Paths relative to the root, or "SHARD: NAME" for samples in shards."""
     labels: tuple[int, ...]
     format: Format = "folder"
     ranges: Ranges | None = None
-    """Where samples lie in shards, which are in order; None where each has a file of its own."""
+    """Places of the samples in shards, in order; None where each has a file of its own."""
     notes: tuple[str, ...] = ()
     """How an ambiguous folder was interpreted."""
     split: str | None = None
-    """The split to name to find the same under this root; usually empty."""
+    """Split that names the same images under this root; None where the root needs no name."""
 
     def place(self, index: int) -> tuple[Path, Part | None]:
         """Return the file that holds an image, and which part of it; None: all of it."""

@@ -25,7 +25,7 @@ SAMPLE_FILES: Final = 4096
 PIECE_BYTES: Final = 8 << 20
 """Bytes of a shard that are read in a row, from front to back."""
 LIMIT_S: Final = 10.0
-"""Longest time to read: a slow disk is known by then."""
+"""Longest time to read, s; by then a slow disk is known to be slow."""
 COLD_RESIDENT: Final = 0.01
 WARM_RESIDENT: Final = 0.99
 

@@ -13,7 +13,8 @@ from resnext_bench.wording import count_of
 
 NAMED: Final = 3
 MOST_CLASSES: Final = 1_000_000
-"""Most classes: a model with more would fit nowhere, so a larger number is not a class."""
+"""Largest number of classes: no memory holds a model with more, so a larger number is not a
+class."""
 _PACKERS: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
@@ -38,7 +39,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     without_image: int
     """Samples without an image, which are skipped."""
     made_of: tuple[tuple[str, int], ...] = ()
-    """What samples consist of, as "jpg;cls", with their numbers, the most frequent first."""
+    """What samples consist of, such as "jpg;cls", with their numbers, the most frequent first."""
     of_tfds: int = 0
     """Samples that were read by TFDS's names of features."""
 

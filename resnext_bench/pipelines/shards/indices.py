@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file in the cache holds."""
+    """The content of a file in the cache."""
 
     version: int
     shards: dict[str, tuple[Stamp, Found]]

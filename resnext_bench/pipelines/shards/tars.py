@@ -28,7 +28,8 @@ from resnext_bench.pipelines.shards.found import (
 )
 
 _NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
-"""How WebDataset splits a name; a name without a dot, or a hidden one, is not part of a sample."""
+"""Splits a name as WebDataset does; a name without a dot, or a hidden one, is not part of a
+sample."""
 _LABEL: Final = "cls"
 _LABEL_BYTES: Final = 64
 _KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
@@ -37,7 +38,7 @@ _KINDS: Final = tuple(extension[1:] for extension in EXTENSIONS)
 class _Member(NamedTuple):
     key: str
     kind: str
-    """All after the first dot, in lower case."""
+    """Everything after the first dot, in lower case."""
     name: str
     offset: int
     length: int
@@ -48,7 +49,7 @@ _Sample = dict[str, _Member]
 _Places = defaultdict[str, deque[int]]
 _Members = defaultdict[str, deque[_Member]]
 _UNKNOWN: Final = -1
-"""A class number that was not found yet."""
+"""Class number of a sample whose own was not found yet."""
 
 
 def index(path: Path) -> Found:

@@ -1,15 +1,15 @@
-"""Is it the loader? What loading costs a step, and what another model or loader would come to.
+"""Works out what loading costs a step, and the rate of another model or loader.
 
-Sides of one configuration take turns: training on a batch that is there (synthetic, s ms a step),
-the loader alone (l ms a batch), and both together (real, r ms). The cost of loading is r - s,
-exactly the sum of two parts: what the data wait grew by, and what the rest of a step grew by, as
-both want the same cores, memory and GPU.
+Sides of one configuration take turns: training on a batch that is already there (synthetic, s ms a
+step), the loader alone (l ms a batch), and both together (real, r ms). The cost of loading is r -
+s, exactly the sum of two parts: the increase of the data wait, and the increase of the rest of the
+step, as both want the same cores, memory and GPU.
 
-What loading would come to beside a model twice as fast, and with another number of threads, is
-measured too: the former by steps that take two batches and train on one, which are two steps of
-such a model, but for their order. A model of two processes that slow each other down by one factor,
-found from s, l and r, was up to 19 % off: a loader in a burst slows training down, and is itself
-hardly slowed.
+What loading would cost a model twice as fast, or with another number of threads, is measured too:
+the former by steps that take two batches and train on one, which equal two steps of such a model
+except for their order. A model of two processes that slow each other down by one factor, found from
+s, l and r, was up to 19 % off: a loader in a burst slows training down, and is itself hardly
+slowed.
 """
 
 import math
@@ -36,32 +36,33 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.99
 EVEN: Final = 1.05
-"""Loader and training take as long where the interval of their ratio lies within this of 1."""
+"""Loader and training are called even where the interval of the ratio of their times lies within
+this factor of 1."""
 FEWEST_SESSIONS: Final = 3
-"""From so many on a session is one replicate; of fewer, each round is."""
+"""Least number of sessions that are one replicate each; with fewer, each round is one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SideRounds:
-    """One side of one session."""
+    """The times of one side in the rounds of one session."""
 
     loader_threads: int
     block_steps: int
     step_ms: Floats
-    """[rounds]"""
+    """Mean step of each block [rounds], ms."""
     wait_ms: Floats
-    """[rounds]"""
+    """Mean data wait of each block [rounds], ms."""
     cores: float | None
-    """Busy, of a rank; None where that was not counted."""
+    """Number of cores that a rank keeps busy; None where that was not counted."""
 
 
 Sides = Mapping[SideName, SideRounds]
 
 
 def side_rounds(result: SessionResult, block_steps: int, loader_threads: int) -> SideRounds:
-    """What a side came to in each round; the first one does not count.
+    """Return a side's times in each round; the first round does not count.
 
-    A block is as long as its slowest rank: without gradients to exchange nobody waits for it.
+    A block takes as long as its slowest rank: without gradients to exchange, no rank waits for it.
     """
     steps = _blocks(result, "step_ns", block_steps)
     waits = _blocks(result, "data_wait_ns", block_steps)
@@ -76,14 +77,14 @@ def side_rounds(result: SessionResult, block_steps: int, loader_threads: int) ->
 
 
 def _blocks(result: SessionResult, column: str, block_steps: int) -> Floats:
-    """Mean of a column in each block, ms [ranks, rounds]."""
+    """Return the mean of a column in each block, ms [ranks, rounds]."""
     rows = np.array([getattr(samples, column) for samples in result.samples], dtype=np.float64)
     means: Floats = rows.reshape(len(rows), -1, block_steps)[:, 1:].mean(axis=2) / 1e6
     return means
 
 
 def attribute(sessions: Sequence[Sides], *, images: int, rank_cores: int) -> Attribution:
-    """Cost, parts and predictions from all sessions; `images` are those of a step on all ranks."""
+    """Return cost, parts and predictions; `images` are those of a step on all ranks."""
     over = _Over(sessions=sessions)
     synthetic, loader, real = (over.column(name) for name in ("synthetic", "loader", "real"))
     waits = over.column("real", "wait_ms") - over.column("synthetic", "wait_ms")
@@ -105,7 +106,7 @@ def attribute(sessions: Sequence[Sides], *, images: int, rank_cores: int) -> Att
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Over:
-    """What sessions measured, as one value for each replicate."""
+    """What the sessions measured, as one value for each replicate."""
 
     sessions: Sequence[Sides]
 
@@ -114,18 +115,18 @@ class _Over:
         return len(self.sessions) >= FEWEST_SESSIONS
 
     def column(self, name: SideName, what: str = "step_ms") -> Floats:
-        """Of a side [replicates], ms."""
+        """Return a column of one side [replicates], ms."""
         rounds = [getattr(sides[name], what) for sides in self.sessions]
         if self.by_session:
             return np.array([each.mean() for each in rounds])
         return np.concatenate(rounds)
 
     def cores(self, name: SideName) -> float:
-        """Cores in use, mean over sessions."""
+        """Return the number of cores in use, mean over sessions."""
         return float(np.mean([sides[name].cores or 0.0 for sides in self.sessions]))
 
     def times(self, name: SideName) -> SideTimes:
-        """A side as the record keeps it."""
+        """Return a side as the record holds it."""
         found = [sides[name] for sides in self.sessions]
         return SideTimes(
             name=name,
@@ -138,7 +139,7 @@ class _Over:
 
 
 def _predictions(over: _Over, images: int) -> Iterator[Prediction]:
-    """What was measured in other turns of the real side, as rates."""
+    """Yield the rates that the real side's other turns measured."""
     sides, alone, double = over.sessions[0], over.column("synthetic"), over.column("double")
     yield Prediction(
         what="model_twice_as_fast",
@@ -164,7 +165,7 @@ def _rate(images: int, step_ms: Floats) -> Estimate:
 
 
 def _percent(effects: Floats) -> Estimate:
-    """Of effects on a logarithmic scale."""
+    """Return the mean of logarithmic effects, and its interval, in per cent."""
     return estimate_of(t_interval(effects, CONFIDENCE), to_percent)
 
 
@@ -177,7 +178,10 @@ def _bound(synthetic: Floats, loader: Floats) -> Bound:
 
 
 def _estimate(values: Floats) -> Estimate:
-    """Mean and Student's t interval of one value a replicate; equal ends where all are equal."""
+    """Return the mean and Student's t interval of values, one for each replicate.
+
+    The ends are equal where all values are.
+    """
     count, mean = len(values), float(values.mean())
     spread = t_interval(values, CONFIDENCE)
     half = (spread.high - spread.low) / 2 if count > 1 else 0.0

@@ -1,4 +1,4 @@
-"""From a configuration to what it costs by calculation, and to MFU."""
+"""Calculates the cost of a configuration, and MFU."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from resnext_bench.resnext.traffic import Dtype
 
 
 def layers_of(config: RunConfig) -> tuple[Layer, ...] | None:
-    """The network as a run trains it; None where it is not ours."""
+    """Return the layers of the network as a run trains it; None for others' networks."""
     if ":" in config.model:
         return None
     spec = formed(config.model, config.form, config.classes)
@@ -23,7 +23,10 @@ def layers_of(config: RunConfig) -> tuple[Layer, ...] | None:
 
 
 def predicted_memory(config: RunConfig) -> Memory | None:
-    """Tensors of a rank; None where that is not known: others' networks, DeepSpeed, compiled."""
+    """Return the predicted tensors of a rank.
+
+    None where they are not known: for others' networks, and with DeepSpeed or torch.compile.
+    """
     layers = layers_of(config)
     if layers is None or config.engine == "deepspeed" or config.compile_mode != "none":
         return None
@@ -43,7 +46,10 @@ def predicted_memory(config: RunConfig) -> Memory | None:
 
 
 def _pixel_bytes(config: RunConfig) -> int:
-    """Under autocast the first convolution keeps a copy of its own, which counts as activation."""
+    """Return the bytes that each pixel value takes for the whole step.
+
+    Under autocast the first convolution keeps a copy of its own, which counts as activation.
+    """
     if config.pixels == "uint8":
         return 1 if config.amp_dtype != "none" else 1 + 4
     return 2 if config.pixels == "fp16" else 4
@@ -52,9 +58,10 @@ def _pixel_bytes(config: RunConfig) -> int:
 def cost_of(
     config: RunConfig, results: Sequence[SessionResult], images_per_s: float | None, devices: int
 ) -> Cost | None:
-    """The cost of a run; `images_per_s` of all its `devices` together.
+    """Return the cost of a run; `images_per_s` are those of all its `devices` together.
 
-    Of a network of ours by calculation, of others as a rank has counted it; None where it has not.
+    It is calculated for networks of this program, and counted by a rank for others; None where the
+    rank has not counted it.
     """
     size = _size(config, results)
     if size is None:
@@ -77,7 +84,7 @@ def cost_of(
 
 
 def _size(config: RunConfig, results: Sequence[SessionResult]) -> tuple[int, int] | None:
-    """Parameters, and FLOP to train on one image."""
+    """Return the number of parameters, and the FLOP to train on one image."""
     layers = layers_of(config)
     if layers is not None:
         return sum(layer.parameters for layer in layers), total_flops(layers).total
@@ -90,9 +97,9 @@ def _size(config: RunConfig, results: Sequence[SessionResult]) -> tuple[int, int
 def _peak(
     config: RunConfig, results: Sequence[SessionResult], devices: int
 ) -> tuple[float | None, str, float | None]:
-    """Of all devices together: the data sheet's where there is one, else what was measured.
+    """Return the peak rate of all devices in TFLOP/s, its source, and its spread in per cent.
 
-    With where it is from, and by how much per cent a measured one scatters.
+    It is the data sheet's where there is one, else measured; only a measured one has a spread.
     """
     dtype = _dtype(config)
     device = recognised(results[-1].device_name) if config.device == "cuda" else None

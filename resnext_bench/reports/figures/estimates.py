@@ -1,4 +1,4 @@
-"""From an interval on a logarithmic scale to what is saved of it."""
+"""Converts intervals to what is stored of them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from resnext_bench.reports.stats.effects import Interval
 
 
 def estimate_of(found: Interval, scale: Callable[[float], float]) -> Estimate:
-    """Return an interval on another scale, which a growing function leads to."""
+    """Return an interval on another scale; `scale` is an increasing function."""
     return Estimate(
         value=float(scale(found.estimate)),
         low=float(scale(found.low)),

@@ -1,4 +1,4 @@
-"""How fast loaders load where nobody trains, and from how many threads on more do not pay."""
+"""The rates of loaders without training, and the number of threads beyond which more do not pay."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,11 +14,11 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.99
 KNEE: Final = 0.95
-"""Share of the best rate that the knee reaches."""
+"""Share of the best rate that the knee must reach."""
 
 
 def rate_of(setting: Setting, step_ms: Floats, images: int, cores: float) -> LoaderRate:
-    """A setting's rate from ms of a batch [rounds], of `images` on all ranks."""
+    """Return the rate of a setting from ms of a batch [rounds]; it has `images` on all ranks."""
     rates = 1e3 * images / step_ms
     found = t_interval(np.log(rates), CONFIDENCE)
     return LoaderRate(
@@ -30,7 +30,7 @@ def rate_of(setting: Setting, step_ms: Floats, images: int, cores: float) -> Loa
 
 
 def knees_of(rates: Sequence[LoaderRate]) -> tuple[Knee, ...]:
-    """The knee of each pipeline and place of decoding, by the means over rounds."""
+    """Return the knee of each pipeline and place of decoding, by the means over rounds."""
     kinds = dict.fromkeys(rate.setting.kind for rate in rates)
     return tuple(_knee([rate for rate in rates if rate.setting.kind == kind]) for kind in kinds)
 

@@ -1,4 +1,4 @@
-"""Notes of many sessions, put together by what they are about."""
+"""Groups the notes of many sessions by what they are about."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from resnext_bench.reports.schema.record import Session
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfKind:
-    """What several sessions were found to have in common."""
+    """A note that several sessions have in common."""
 
     first: Note
-    """As the first of them has it."""
+    """The note of the first of these sessions."""
     sessions: tuple[int, ...]
 
 
 def by_kind(notes: Iterable[tuple[int, Note]]) -> tuple[OfKind, ...]:
-    """Put together notes of one kind, each with the number of its session."""
+    """Group notes by kind, each with the numbers of its sessions."""
     found: dict[tuple[object, ...], tuple[Note, list[int]]] = {}
     for number, one in notes:
         found.setdefault(one.group, (one, []))[1].append(number)
@@ -29,7 +29,7 @@ def by_kind(notes: Iterable[tuple[int, Note]]) -> tuple[OfKind, ...]:
 
 
 def facts_of(session: Session | Pair) -> Found:
-    """Return what was found of a session; of older records no more is known than the sentences."""
+    """Return what was found about a session; older records hold only sentences."""
     if session.facts is not None:
         return session.facts
     unsteady = session.unsteady if isinstance(session, Pair) else ()

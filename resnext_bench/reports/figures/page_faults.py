@@ -1,4 +1,4 @@
-"""Page faults of scripts: how much of a change they may be, and when they leave none to be told."""
+"""The page faults of scripts: how much of a change they explain, and when they forbid a verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,38 +9,40 @@ import numpy as np
 from resnext_bench.reports.schema.comparison import Pair
 
 FAULT_US: Final = 0.7
-"""What a page fault with the clearing of its page takes at most, most of the time: 0.25 us on
-bare metal, 0.5 to 0.7 in virtual machines."""
+"""Most time that a page fault usually takes, clearing of the page included: 0.25 us on bare metal,
+0.5 to 0.7 us in virtual machines."""
 LEAST_SHARE: Final = 0.005
-"""Of a step: fewer faults than that change no verdict."""
+"""Share of a step's time; page faults that take less change no verdict."""
 HALF: Final = 0.5
-"""Share of a change that faults must be able to account for, to leave it untold."""
+"""Share of a change; where page faults may explain that much, there is no verdict."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Faults:
-    """Page faults of a step on both sides, over all sessions that tell them."""
+    """Page faults of a step on both sides, mean over all sessions that report them."""
 
     a: float
     b: float
     share: float
-    """What b's more of them may take at most, of a step of a's; below 0 where it has fewer."""
+    """Most time that the additional page faults of b may take, as a share of a's step; negative
+    where b has fewer."""
     scatter: float
-    """How far launches of one side lie apart, likewise: the larger of both standard deviations."""
+    """Scatter between launches of one side, as the same share: the larger of both standard
+    deviations."""
 
     @property
     def matter(self) -> bool:
-        """Whether they may bias a verdict, or hide a change."""
+        """Whether page faults may bias a verdict, or hide a change."""
         return max(abs(self.share), self.scatter) >= LEAST_SHARE
 
     def account_for(self, log_ratio: float) -> bool:
-        """Whether such a change of b's steps may be theirs by half or more."""
+        """Return whether page faults may explain half or more of a change of b's steps."""
         same_way = self.share * log_ratio > 0
         return self.matter and same_way and abs(self.share) >= HALF * abs(log_ratio)
 
 
 def faults_of(pairs: Sequence[Pair]) -> Faults | None:
-    """Return what launches of scripts tell of their page faults; None where they do not."""
+    """Return what launches of scripts report of their page faults; None where they report none."""
     seen = [
         (one.launches[0].faults_per_step, one.launches[1].faults_per_step, one.step_ms[0])
         for one in pairs
@@ -61,7 +63,7 @@ def faults_of(pairs: Sequence[Pair]) -> Faults | None:
 
 
 def faults_words(found: Faults) -> str:
-    """Say why faults leave no verdict: which side has more of them, and what they may take."""
+    """Say why page faults forbid a verdict: which side has more, and how long they may take."""
     per_cent = 100 * abs(found.share)
     more, fewer = ("b", "a") if found.share > 0 else ("a", "b")
     return (

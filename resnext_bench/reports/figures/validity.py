@@ -1,4 +1,4 @@
-"""Whether a window may be believed: the guards of a session, applied to what was gathered."""
+"""Decides whether a window may be believed, by the guards of its session."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,31 +12,32 @@ from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.reports.schema.samples import RankFacts, SessionResult
 
 LEAST_CORE_S = 1.0
-"""Core-seconds below which the kernel's ticks of 10 ms say too little about who had the cores."""
+"""Core-seconds below which the kernel's ticks of 10 ms say too little about the use of the
+cores."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuUse:
-    """What was seen of the GPUs during the window, over all of them; zeros on CPU."""
+    """What was observed of all GPUs in the window; zeros on a CPU."""
 
     samples: int = 0
-    """Moments at which a GPU answered; 0 means that nobody watched."""
+    """Number of moments at which a GPU answered; 0 means that nobody watched."""
     tells_reasons: bool = True
-    """Whether the driver says what holds the clocks down."""
+    """Whether the driver reports what holds the clocks down."""
     throttled_percent: float = 0.0
     reasons: tuple[str, ...] = ()
     power_capped_percent: float = 0.0
     foreign_percent: float = 0.0
-    """Highest mean use of a GPU by processes that were there before the ranks."""
+    """Highest mean use of a GPU by processes that were there before the ranks, per cent."""
     lost_gpus: tuple[Note, ...] = ()
-    """Those that went away."""
+    """Notes on GPUs that were lost."""
     seen: GpusSeen | None = None
-    """GPU by GPU."""
+    """Observations of each GPU."""
     moments: Mapping[str, list[float | None]] = field(default_factory=dict)
-    """Their answers as columns, a row for each GPU and moment."""
+    """The GPUs' answers in columns, with a row for each GPU and moment."""
 
     def shared(self) -> "GpuUse":
-        """The same for one side of a duet: what the boards took, both took together."""
+        """Return the same for one side of a duet, without energy: both sides used the boards."""
         if self.seen is None:
             return self
         why = "none: both sides of a duet share the GPUs"
@@ -45,28 +46,28 @@ class GpuUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CoresLost:
-    """Shares of the ranks' cores that they did not have, in per cent."""
+    """Shares of the ranks' cores that the ranks did not have, in per cent."""
 
     others: float = 0.0
-    """To other processes."""
+    """Share taken by other processes, per cent."""
     steal: float = 0.0
-    """To the hypervisor."""
+    """Share taken by the hypervisor, per cent."""
 
     @property
     def percent(self) -> float:
-        """Both together."""
+        """Both shares together, per cent."""
         return self.others + self.steal
 
 
 def cores_lost_percent(result: SessionResult) -> float:
-    """Largest share over hosts of the ranks' cores that others or the hypervisor had."""
+    """Return the largest share over hosts of the ranks' cores taken by others or the hypervisor."""
     return cores_lost(result).percent
 
 
 def cores_lost(result: SessionResult) -> CoresLost:
-    """Of the host that lost most, who had its ranks' cores.
+    """Return who took the ranks' cores, for the host that lost most.
 
-    Summed over a host's ranks, as a process of the launcher may stand on any of their cores.
+    Ranks of a host are added up, as a process of the launcher may run on any of their cores.
     """
     hosts = {samples.host for samples in result.samples}
     shares = []
@@ -81,11 +82,11 @@ def cores_lost(result: SessionResult) -> CoresLost:
 def _lost_on_host(facts: Sequence[RankFacts]) -> CoresLost | None:
     """Return what ranks lost on one host; None where nothing was counted.
 
-    Where the kernel tells how long threads waited, that; else what others had of the cores,
-    whether the ranks wanted them or not. Threads of one rank wait for one another too, so no more
-    counts than others have used. It is a share of the time that the ranks ran or waited, and of
-    one core's at least: a single thread that had half of a core has lost half, however many cores
-    are its rank's.
+    Where the kernel reports how long threads waited, this counts; otherwise what others had of the
+    cores, whether the ranks wanted them or not. Threads of one rank wait for one another too, so no
+    more counts than others have used. It is a share of the time for which the ranks ran or waited,
+    but at least of one core's: a single thread that had half of a core has lost half, however many
+    cores its rank has.
     """
     others = sum(max(0.0, one.core_busy_s - one.cpu_busy_s) for one in facts)
     steal = sum(one.core_steal_s for one in facts)
@@ -102,12 +103,12 @@ def _lost_on_host(facts: Sequence[RankFacts]) -> CoresLost | None:
 
 
 def _core_s(facts: RankFacts) -> float:
-    """Core-seconds that a rank could have had."""
+    """Return the core-seconds that a rank could have had."""
     return len(facts.affinity) * facts.counted_s
 
 
 def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
-    """Find what makes one session invalid, and what a reader should know of it."""
+    """Return what makes one session invalid, and what a reader should know of it."""
     facts = result.facts
     loss = _cores_lost(result, limits)
     too_much = [one for one in loss if "limit" in one.values]
@@ -125,7 +126,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
 
 
 def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
-    """What is worth a note; it names the limit where there is more than that."""
+    """Return a note if enough cores were lost; it has a limit if they exceed that."""
     if sum(map(_core_s, result.facts)) < LEAST_CORE_S:
         return []
     lost = cores_lost(result)
@@ -136,7 +137,7 @@ def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
 
 
 def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
-    """Reasons to doubt that the window was training at all."""
+    """Yield reasons to doubt that the window was training at all."""
     for one in facts:
         if not one.losses_finite:
             yield note("loss_not_finite", rank=one.rank)
@@ -164,7 +165,7 @@ def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
 
 
 def _is_idle(one: RankFacts) -> bool:
-    """Whether no parameter changed at all, but by weight decay."""
+    """Return whether no parameter changed, except by weight decay."""
     resting = len(one.parameters_unchanged) + len(one.parameters_decayed)
     return 0 < resting == one.parameters_trained
 
@@ -178,7 +179,7 @@ def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
 
 
 def _unseen(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
-    """What held the clocks down by right, or may have done so unseen."""
+    """Yield what held the clocks down as intended, or may have done so unnoticed."""
     if gpu.power_capped_percent > limits.throttled_percent:
         yield note("power_capped", percent=gpu.power_capped_percent)
     if gpu.samples and not gpu.tells_reasons:
@@ -186,13 +187,13 @@ def _unseen(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
 
 
 def _unused(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
-    """All ranks have the same model, so one speaks for all."""
+    """Yield a note on unused parameters. All ranks have the same model: one speaks for all."""
     if names := facts[0].parameters_unused:
         yield note("parameters_unused", count=len(names), first=names[0])
 
 
 def _idle(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
-    """Parameters that stay as they are for a good reason, by name."""
+    """Yield notes on parameters that have a good reason not to change."""
     first = facts[0]
     if not _is_idle(first):
         yield from _of_parameters("parameters_idle", first.parameters_idle)
@@ -201,7 +202,7 @@ def _idle(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
 
 
 NAMED: Final = 3
-"""Parameters named in a note."""
+"""Number of parameters that a note names."""
 
 
 def _of_parameters(kind: NoteKind, names: tuple[str, ...]) -> Iterator[Note]:
@@ -210,7 +211,7 @@ def _of_parameters(kind: NoteKind, names: tuple[str, ...]) -> Iterator[Note]:
 
 
 def _left_out(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
-    """Files that one rank or another could not read any more."""
+    """Yield a note on files that any rank could no longer read."""
     if files := sorted({file for one in facts for file in one.files_left_out}):
         yield note("files_left_out", count=len(files), first=files[0])
 

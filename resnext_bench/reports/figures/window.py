@@ -1,4 +1,4 @@
-"""From gathered samples to the numbers of a record."""
+"""Turns gathered samples into the figures of a record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ Table = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """One session's window after the cut: columns as tables [ranks, steps] in ns."""
+    """One session's window after the cut, with columns as tables [ranks, steps] in ns."""
 
     columns: dict[str, Table]
     window_s: float
-    """Of the longest rank."""
+    """Length of the window on the longest rank, s."""
     peak_gib: float
     cores_lost: CoresLost
     energy_j: float | None = None
-    """Of all GPUs; None where it is not known of all of them."""
+    """Energy of all GPUs, J; None unless it is known of all of them."""
 
 
 def steadiness_of(result: SessionResult) -> Steadiness:
-    """Judge the steps as a user feels them: each as long as its slowest rank."""
+    """Judge the steps as a user sees them: each takes as long as its slowest rank."""
     found = steady(slowest_rank(_column(result, "step_ns")) / 1e6)
     return Steadiness(
         cut=found.cut,
@@ -44,11 +44,11 @@ def steadiness_of(result: SessionResult) -> Steadiness:
 
 
 def window_of(result: SessionResult, cut: int, gpus: GpusSeen | None = None) -> Window:
-    """The window less its first `cut` steps.
+    """Return the window without its first `cut` steps.
 
-    Those steps' own time is taken off each rank's window, so that the end of the window, the
-    wait for the device, stays inside. GPUs are asked twice a second, so their first and last
-    answers lie inside the window: its energy is their mean power over that time, times its length.
+    The time of those steps is subtracted from each rank's window, so that the wait for the device
+    at its end stays inside. GPUs are sampled twice a second, so that their first and last answers
+    lie inside the window: its energy is their mean power over that time, times its length.
     """
     names = ("step_ns", "data_wait_ns", "forward_ns", "backward_ns", "optimizer_ns", "next_ns")
     dropped = _column(result, "step_ns")[:, :cut].sum(axis=1)
@@ -65,7 +65,7 @@ def window_of(result: SessionResult, cut: int, gpus: GpusSeen | None = None) -> 
 
 
 def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> Figures:
-    """The figures of one window, or of several as if they followed one another."""
+    """Return the figures of one window, or of several as if they followed one another."""
     joined = {
         name: np.hstack([window.columns[name] for window in windows]) for name in windows[0].columns
     }
@@ -114,9 +114,10 @@ def _joules_per_image(windows: Sequence[Window], images: int) -> float | None:
 
 
 def interval_of(sessions: Sequence[Session], confidence: float = 0.99) -> Interval | None:
-    """Images/s by Student's t on the logarithms of the sessions' rates; None below two sessions.
+    """Return the interval of images/s over sessions; None below two sessions.
 
-    A run's own figure is all images over all time, so it need not lie in the middle.
+    It is Student's t on the logarithms of the sessions' rates. A run's own figure is all images
+    over all time, so it need not lie in the middle.
     """
     if len(sessions) < 2:
         return None
@@ -139,7 +140,7 @@ def _column(result: SessionResult, name: str) -> Table:
 def slow_steps_of(
     step_ms: NDArray[np.float64], places: NDArray[np.int64] | None = None
 ) -> SlowSteps | None:
-    """Return the slow steps among [n], as the record holds them; None where they cost nothing."""
+    """Return the slow steps among [n] for the record; None where they cost next to nothing."""
     found = find_rhythm(step_ms, places)
     if found is None:
         return None

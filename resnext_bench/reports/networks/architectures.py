@@ -1,6 +1,6 @@
-"""What there is to train, in numbers: a line for each network, and the stages of one.
+"""The networks that can be trained, in numbers: a line for each network, and the stages of one.
 
-All follows from the architecture alone; nothing is built or run.
+All of it follows from the architecture alone; nothing is built or run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from resnext_bench.resnext.spec import BlockSpec, ResNeXtSpec
 
 
 def model_row(spec: Architecture, image_size: int | None = None) -> ModelRow:
-    """The line of one network; for the paper's image size if none is given."""
+    """Return the line of one network, by default for the paper's image size."""
     size = image_size or spec.image_size
     layers = draw(spec, size)
     flop = total_flops(layers)
@@ -34,7 +34,7 @@ def model_row(spec: Architecture, image_size: int | None = None) -> ModelRow:
 
 
 def _an_image(layers: Sequence[Layer], *, mixed: bool) -> int:
-    """What one image more leaves for backward; copies of weights are there anyway."""
+    """Return the bytes that one more image leaves for backward, without copies of weights."""
     one, two = (
         training_memory(layers, Setting(batch=batch, mixed=mixed)).activations for batch in (1, 2)
     )
@@ -42,7 +42,7 @@ def _an_image(layers: Sequence[Layer], *, mixed: bool) -> int:
 
 
 def model_rows(names: Iterable[str], image_size: int | None = None) -> tuple[ModelRow, ...]:
-    """A line each; networks that do not take images of the given size are left out."""
+    """Return a line for each network; those that do not take images of this size are left out."""
     found = []
     for name in names:
         try:
@@ -54,7 +54,7 @@ def model_rows(names: Iterable[str], image_size: int | None = None) -> tuple[Mod
 
 
 def model_sheet(spec: Architecture, image_size: int | None = None) -> ModelSheet:
-    """The sheet of one network."""
+    """Return the sheet of one network."""
     size = image_size or spec.image_size
     layers = draw(spec, size)
     memory = training_memory(layers, Setting(batch=1))
@@ -69,7 +69,7 @@ def model_sheet(spec: Architecture, image_size: int | None = None) -> ModelSheet
 
 
 def about(spec: Architecture) -> str:
-    """Where a network is from, and what it has of its own."""
+    """Describe where a network is from, and what is special about it."""
     match spec:
         case AlexNetSpec():
             towers = "two filter groups" if spec.groups == 2 else "no filter groups"
@@ -105,7 +105,7 @@ def _residual_kind(spec: ResNeXtSpec) -> str:
 
 
 def _resnet_kind(spec: ResNeXtSpec) -> str:
-    """The paper halves the map in the first 1x1; what is known as v1.5 does in the 3x3."""
+    """Describe a ResNet: v1 halves the map in the first 1x1 as the paper does, v1.5 in the 3x3."""
     listed = spec.depth in (50, 101, 152)
     where = "table 1" if listed else f"the template of table 1; {spec.depth} layers are not in it"
     version, place = ("v1", "first 1x1") if spec.stride_place == "1x1" else ("v1.5", "3x3")
@@ -113,7 +113,7 @@ def _resnet_kind(spec: ResNeXtSpec) -> str:
 
 
 def _stages(spec: Architecture, layers: Sequence[Layer]) -> Iterable[StageRow]:
-    """Rows begin where a layer with weights or a pool has another first name."""
+    """Yield rows, which begin where a layer with weights or a pool has a new first name."""
     groups: list[list[Layer]] = []
     for layer in layers:
         begins = layer.kind in ("conv", "linear", "max_pool", "mean_pool")
@@ -143,7 +143,7 @@ def _block_stages(spec: Architecture) -> tuple[tuple[BlockSpec, ...], ...]:
 
 
 def _block_lines(block: BlockSpec) -> tuple[str, ...]:
-    """As in table 1 and figure 3 of the paper."""
+    """Return the layers of a block, as in table 1 and figure 3 of the paper."""
     c, inner, out = block.groups, block.group_channels, block.out_channels
     if block.form == "c":
         groups = f", C={c}" if c > 1 else ""
@@ -158,7 +158,7 @@ _BRANCHES: Final = (("direct",), ("reduce3", "conv3"), ("reduce5", "conv5"), ("p
 
 
 def _branches(group: Sequence[Layer]) -> tuple[str, ...]:
-    """An Inception module by its branches, all else layer by layer."""
+    """Return an Inception module by its branches, and anything else layer by layer."""
     if not group[0].name.startswith("inception"):
         return _lines(group)
     by_name = {layer.name.partition(".")[2]: layer for layer in group}
@@ -166,7 +166,7 @@ def _branches(group: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def _lines(group: Sequence[Layer]) -> tuple[str, ...]:
-    """Every product and pool of a row."""
+    """Return the convolutions, linear layers and pools of a row."""
     found = []
     for layer in group:
         match layer.kind:

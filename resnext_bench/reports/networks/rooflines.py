@@ -22,7 +22,7 @@ def roofline(
     device: str,
     source: str,
 ) -> Roofline:
-    """The table of a network's layers at one image size."""
+    """Return the table of a network's layers at one image size."""
     work = layer_work(layers, batch, dtype, layout)
     optimizer = optimizer_work(layers)
     step_s = sum(one.seconds(roof) for one in work) + optimizer.seconds(roof)
@@ -51,7 +51,7 @@ def roofline(
 
 
 def _rows(work: Iterable[LayerWork], roof: Roof) -> Iterable[FloorRow]:
-    """Those alike together, in the order in which the first of them stands."""
+    """Yield a row for all layers that are alike, in the order of the first of them."""
     alike: dict[tuple[object, ...], list[LayerWork]] = {}
     for one in work:
         layer = one.layer

@@ -13,9 +13,8 @@ from resnext_bench.reports.store.files import writing
 
 SUFFIXES: Final = (".html", ".svg", ".png")
 FONT: Final = "Liberation Sans, Arial, sans-serif"
-"""The first comes with the renderer, so that text is as wide, and an image the same, on any
-machine. The others are for viewers.
-"""
+"""Fonts. The first comes with the renderer, so that text has the same width, and an image is the
+same, on any machine; the others are for viewers."""
 _KNOWN: Final = "isValid(datum.low) && isValid(datum.high)"
 
 
@@ -24,15 +23,15 @@ class Mark:
     """A value with its interval."""
 
     group: str
-    """What marks are grouped by: a model, a layer."""
+    """Name by which marks are grouped, such as a model or a layer."""
     series: str
-    """What is distinguished by colour."""
+    """Name that is distinguished by colour."""
     value: float
     low: float | None = None
     high: float | None = None
-    """None where nothing is known of its error."""
+    """Upper end of the interval; None where the error is not known."""
     panel: str = ""
-    """The panel; panels are next to each other."""
+    """Panel that holds the mark; panels are next to each other."""
 
 
 def save(chart: Any, path: Path) -> None:

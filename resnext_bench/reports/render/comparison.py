@@ -27,9 +27,9 @@ from resnext_bench.reports.schema.comparison import (
 )
 
 _WIDE_PERCENT = 1e6
-"""A bound beyond this says only that nothing is known yet."""
+"""Bounds beyond this, in per cent, say only that nothing is known yet."""
 APART = 1.5
-"""Ratio from which on both figures of what can be detected are shown."""
+"""Ratio above which both figures of what can be detected are shown."""
 _DESIGNS = {
     "duet": "duet: both sides resident, in alternating blocks",
     "relaunch": "relaunched in turn (ABBA)",

@@ -4,8 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from resnext_bench.reports.trace.names.plain import function, plain
+
 _NOISE: Final = re.compile(
-    r"^void |at::native::|\(anonymous namespace\)::|at::cuda::|c10::(?=BFloat16|Half)|std::"
+    r"at::native::|ck::tensor_operation::device::|\(anonymous namespace\)::|at::cuda::|"
+    r"c10::(?=BFloat16|Half)|std::"
 )
 _KNOWN: Final = (
     (re.compile(r"^autograd::engine::evaluate_function: "), "autograd: "),
@@ -14,10 +17,10 @@ _KNOWN: Final = (
 
 
 def short(name: str) -> str:
-    """Drop arguments, namespaces and `void` from a name; templates keep their first words."""
+    """Drop arguments, namespaces and the return type from a name, which is demangled if need be."""
     for pattern, instead in _KNOWN:
         name = pattern.sub(instead, name)
-    return _NOISE.sub("", _without_arguments(name)).strip() or name
+    return _NOISE.sub("", _without_arguments(function(plain(name)))).strip() or name
 
 
 def fitting(names: Sequence[str], width: int) -> list[str]:

@@ -1,7 +1,7 @@
-"""Draws reports and pages as Markdown, fit to be pasted into a pull request.
+"""Draws reports and pages as Markdown that can be pasted into a pull request.
 
-GitHub's flavour: what was found stands first and strong, tables are pipe tables, and nothing of it
-can be taken for markup.
+It is GitHub's flavour: results are first and bold, tables are pipe tables, and no text can be taken
+for markup.
 """
 
 import html
@@ -36,14 +36,14 @@ _ESCAPED: Final = re.compile(r"([\\`*_\[\]<>|#~])")
 _BARS: Final = re.compile(r"\s*[█▏▎▍▌▋▊▉]+\s*$")
 _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Line breaks of all kinds among them."""
+"""Control characters, with line breaks of all kinds."""
 _SPACES: Final = re.compile(r"\s{2,}")
 _ADDRESS: Final = "/:?#@!$&'*+,;=%~"
-"""Signs that an address keeps; brackets and spaces would end it."""
+"""Signs that are kept in an address; brackets and spaces would end it."""
 
 
 def markdown(sections: Iterable[Section]) -> str:
-    """The whole report, which ends with a line break."""
+    """Return the whole report, which ends with a line break."""
     blocks: list[str] = []
     output: list[str] = []
     for section in sections:
@@ -82,13 +82,13 @@ def _block(section: Section) -> str:
 
 
 def _code(lines: Sequence[str]) -> str:
-    """Somebody's output, in a fence longer than any in it."""
+    """Return another program's output, in a fence longer than any in it."""
     fence = "`" * max(3, 1 + max(map(_ticks, lines)))
     return "\n".join([f"{fence}text", *lines, fence])
 
 
 def _ticks(text: str) -> int:
-    """The most backticks in a row."""
+    """Return the most backticks in a row."""
     return max(map(len, re.findall(r"`+", text)), default=0)
 
 
@@ -140,14 +140,14 @@ def _footnotes(notes: Footnotes) -> Iterator[str]:
 
 
 def _fold(fold: Fold) -> Iterator[str]:
-    """The lines between blank ones: HTML ends at a blank line, and Markdown goes on behind it."""
+    """Yield the lines, to be separated by blank ones, at which HTML ends and Markdown goes on."""
     yield f"<details><summary>{html.escape(fold.summary, quote=False)}</summary>"
     yield markdown(fold.sections).rstrip("\n")
     yield "</details>"
 
 
 def _cell(words: Words) -> str:
-    """In one line, without bars, and with the gaps that align figures on a terminal closed."""
+    """Return the words in one line, without bars, and with the gaps for alignment closed."""
     if isinstance(words, Text):
         return "".join(map(_piece_of_cell, words.pieces)).strip()
     plain = _BARS.sub("", words).strip()
@@ -155,7 +155,7 @@ def _cell(words: Words) -> str:
 
 
 def _piece_of_cell(piece: Piece) -> str:
-    """A bar ends a cell even within backticks, and cannot be escaped there behind a backslash."""
+    """Return a piece of a cell; code with a bar needs HTML, as a bar even ends a code span."""
     if isinstance(piece, Code) and "|" in piece.text:
         return f"<code>{escaped(piece.text)}</code>"
     return _piece(piece)
@@ -179,7 +179,7 @@ def _piece(piece: Piece) -> str:
 
 
 def _code_span(text: str) -> str:
-    """Code within a line, between more backticks than there are in it."""
+    """Return code within a line, between more backticks than there are in it."""
     plain = _CONTROLS.sub(" ", text)
     fence, gap = "`" * (_ticks(plain) + 1), " " if "`" in plain else ""
     return f"{fence}{gap}{plain}{gap}{fence}"
@@ -190,5 +190,5 @@ def _link(text: str, to: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that means nothing but itself."""
+    """Return text without any characters that Markdown would interpret."""
     return _ESCAPED.sub(r"\\\1", _CONTROLS.sub(" ", text))

@@ -1,7 +1,7 @@
-"""What reports and pages are made of, and not a word on how it is drawn.
+"""The parts of reports and pages, and not a word on how they are drawn.
 
-A report is lines, summaries and tables; a page has headings, paragraphs, lists, pictures and folded
-parts as well. A console (`terminal`) and Markdown (`markdown`) draw the same sections.
+A report consists of lines, summaries and tables; a page also has headings, paragraphs, lists,
+pictures and folded parts. A console (`terminal`) and Markdown (`markdown`) draw the same sections.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Tone = Literal["plain", "strong", "good", "warning", "bad", "name", "dim", "aside", "apart"]
-"""What a reader should feel at first sight; colours on a terminal."""
+"""What a reader should notice at first sight; a terminal shows it by colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Something to be typed or looked up as it stands: a command, an option, a name."""
+    """Text to be typed or looked up as it stands: a command, an option, a name."""
 
     text: str
 
@@ -28,11 +28,11 @@ class Strong:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Words that lead elsewhere."""
+    """Words that lead to another place."""
 
     text: str
     to: str = field(kw_only=True)
-    """An address, or a path from the page's own folder."""
+    """Address, or path from the page's own folder."""
 
 
 Piece = str | Code | Strong | Link
@@ -40,7 +40,7 @@ Piece = str | Code | Strong | Link
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """Words of which some are code, strong or a link; `inline` makes it."""
+    """Words, some of which are code, strong or a link; `inline` makes it."""
 
     pieces: tuple[Piece, ...]
 
@@ -55,31 +55,31 @@ Words = str | Text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A sentence of its own."""
+    """A sentence that stands alone."""
 
     text: str
     tone: Tone = "plain"
     label: str = ""
-    """A word before it that says what it is: note, INVALID, FAILED."""
+    """Word before it that says what it is: note, INVALID, FAILED."""
     label_tone: Tone = "warning"
     is_headline: bool = False
-    """Whether it says what all of the report comes to."""
+    """Whether it sums up the whole report."""
     is_command: bool = False
-    """Whether it is there to be copied, so that it must not be folded."""
+    """Whether it is to be copied, so that it must not be wrapped."""
     is_output: bool = False
-    """Whether it is somebody else's output, with the colours that it has."""
+    """Whether it is another program's output, with its colours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flow:
-    """A list whose pieces stay whole."""
+    """A list whose pieces are not broken."""
 
     pieces: tuple[str, ...]
     separator: str = ","
 
     @property
     def text(self) -> str:
-        """All of it in one line."""
+        """All pieces in one line."""
         return f"{self.separator} ".join(self.pieces)
 
 
@@ -92,7 +92,7 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """Both."""
+        """The figure and what belongs to it."""
         return self.value + self.rest
 
 
@@ -117,16 +117,16 @@ class Column:
     is_number: bool = False
     tone: Tone = "plain"
     may_fold: bool = False
-    """Whether its values may take several lines; else they stay whole."""
+    """Whether its values may take several lines; otherwise they are not broken."""
     goes: int = 0
-    """In which order it is left out where there is no room: 1 is the first to go; 0 stays."""
+    """Rank in which it is left out where there is no room: 1 goes first; 0 stays."""
     is_name: bool = False
-    """Whether it takes what is left of a line, its values cut so that they still read apart."""
+    """Whether it takes the rest of a line, with its values cut so that they still differ."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """Columns with a name each; rows may be in groups."""
+    """A table with named columns, whose rows may be in groups."""
 
     columns: tuple[Column, ...]
     groups: tuple[tuple[tuple[Words, ...], ...], ...]
@@ -134,18 +134,18 @@ class Table:
     caption: str = ""
     is_boxed: bool = False
     tones: dict[tuple[int, str], Tone] = field(default_factory=dict)
-    """By column and words of a cell."""
+    """Tones by column and words of a cell."""
     row_tones: tuple[Tone, ...] = ()
-    """Of all rows in their order, where they have one."""
+    """Tones of all rows in their order, where they have any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heading:
-    """What the sections below it are about."""
+    """The title of the sections below it."""
 
     text: str
     level: int
-    """1 for a whole page; parts of a part have higher ones."""
+    """Level of the heading: 1 for a whole page; parts of a part have higher ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,14 +157,14 @@ class Paragraph:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bullets:
-    """A list in no order of its own."""
+    """A list in no particular order."""
 
     items: tuple[Words, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footnotes:
-    """Notes on the section above, whose cells name them as [1], [2]: their places here."""
+    """Notes on the section above, whose cells refer to them by their places here: [1], [2]."""
 
     texts: tuple[Words, ...]
 
@@ -174,14 +174,14 @@ class Picture:
     """A picture in a file of its own."""
 
     path: str
-    """From the page's own folder."""
+    """Path from the page's own folder."""
     alternative: str
-    """What to read where it cannot be seen."""
+    """Text for readers who cannot see it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fold:
-    """Sections that most readers need not see; shown where nothing can be folded."""
+    """Sections that most readers need not see; they are shown where nothing can be folded."""
 
     summary: str
     sections: "tuple[Section, ...]"
@@ -191,7 +191,7 @@ Section = Line | Summary | Table | Heading | Paragraph | Bullets | Footnotes | P
 
 
 def inline(*parts: Piece | Text) -> Text:
-    """One text of all parts; words side by side become one piece, so that equal texts are equal."""
+    """Return one text of all parts; adjacent words become one piece: equal texts are equal then."""
     pieces: list[Piece] = []
     for part in parts:
         for piece in part.pieces if isinstance(part, Text) else (part,):
@@ -203,22 +203,22 @@ def inline(*parts: Piece | Text) -> Text:
 
 
 def joined(parts: Sequence[Piece | Text], between: str) -> Text:
-    """One text of all parts with the same words between them."""
+    """Return one text of all parts, with the same words between them."""
     first, *others = parts or ("",)
     return inline(first, *(piece for part in others for piece in (between, part)))
 
 
 def summary(*groups: Iterable[Row], title: str = "", caption: str = "") -> Summary:
-    """A summary of the groups that have a row."""
+    """Return a summary of the groups that have a row."""
     kept = tuple(rows for group in groups if (rows := tuple(group)))
     return Summary(groups=kept, title=title, caption=caption)
 
 
 def text_of(value: Value) -> str:
-    """A value in one line."""
+    """Return a value in one line."""
     return value if isinstance(value, str) else value.text
 
 
 def rows_of(table: Table) -> Sequence[tuple[Words, ...]]:
-    """All rows, in their order."""
+    """Return all rows in their order."""
     return [row for group in table.groups for row in group]

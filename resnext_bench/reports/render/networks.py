@@ -34,7 +34,7 @@ _PRODUCTS: Final = ("grouped convolutions", "other convolutions", "linear")
 
 
 def models_sections(rows: Sequence[ModelRow], left_out: Sequence[str]) -> Iterator[Section]:
-    """A line for each network; `left_out` do not take images of that size."""
+    """Yield a line for each network; `left_out` do not take images of that size."""
     sizes = ("forward\nGFLOP", "train\nGFLOP", "fp32\nMiB", "bf16\nMiB")
     numbers = ("px", "parameters", "G MACs", *sizes)
     yield Table(
@@ -62,7 +62,7 @@ def _model_cells(row: ModelRow) -> tuple[str, ...]:
 
 
 def sheet_sections(sheet: ModelSheet) -> Iterator[Section]:
-    """The paper's table of one network, and what it takes."""
+    """Yield the paper's table of one network, and what it needs."""
     row = sheet.model
     yield Line(label=row.name, label_tone="strong", text=f" {sheet.about}")
     stages = tuple(
@@ -111,7 +111,7 @@ def _sheet_lines(sheet: ModelSheet) -> Iterator[Line]:
 
 
 def roofline_sections(found: Roofline, top: int | None) -> Iterator[Section]:
-    """A row for each kind of layer, and what they come to."""
+    """Yield a row for each kind of layer, and their totals."""
     yield from _headline(found)
     rows = sorted(found.rows, key=lambda row: -row.total_us)
     heads = ("us", "%", "x", "fwd", "dgrad", "wgrad", "FLOP/B")
@@ -132,7 +132,7 @@ def roofline_sections(found: Roofline, top: int | None) -> Iterator[Section]:
 
 
 def conclusion(found: Roofline) -> str:
-    """What the table of kinds says, in a sentence."""
+    """Sum up the table of kinds in a sentence."""
     totals = _totals(found)
     pointwise = {name: us for name, us in totals.items() if name in _POINTWISE.values()}
     products = {name: us for name, us in totals.items() if name in _PRODUCTS}
@@ -184,7 +184,7 @@ def _floor_cells(row: FloorRow, found: Roofline) -> tuple[str, ...]:
 
 
 def _ms(value: float) -> str:
-    """Three places, or three figures of what is short."""
+    """Return ms with three places, or with three figures for short times."""
     return f"{value:,.3f}" if value >= 0.1 else f"{value:.3g}"
 
 
@@ -201,7 +201,7 @@ def _named(row: FloorRow) -> str:
 
 
 def _by_kind(found: Roofline) -> Summary:
-    """What each kind of work takes at least, and what follows for a run."""
+    """Return the least time of each kind of work, and what follows for a run."""
     totals = _totals(found) | {"optimizer (sgd, momentum)": found.optimizer_us}
     kinds = [
         (name, _kind_words(us, us / found.step_ms / 1e3))
@@ -227,7 +227,7 @@ def _kind_words(us: float, share: float) -> str:
 
 
 def _totals(found: Roofline) -> dict[str, float]:
-    """Microseconds of all layers of each kind."""
+    """Return the microseconds of all layers by kind."""
     totals: dict[str, float] = {}
     for row in found.rows:
         totals[_kind(row)] = totals.get(_kind(row), 0.0) + row.total_us

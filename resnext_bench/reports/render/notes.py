@@ -11,13 +11,13 @@ from resnext_bench.reports.figures.notes import OfKind
 from resnext_bench.reports.schema.notes import Found, Note
 
 MOST_LISTED: Final = 8
-"""Most sessions that are named with a note."""
+"""Largest number of sessions that a note names."""
 _OF_SESSION: Final[frozenset[str]] = frozenset({"unsteady", "waiting_side_busy", "hurried"})
 """Kinds whose sentence in a pair begins with the session's number."""
 
 
 class Sentences(TypedDict):
-    """Fields of a pair."""
+    """The fields of a pair that hold sentences."""
 
     facts: Found
     invalid: tuple[str, ...]

@@ -16,9 +16,8 @@ from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.schema.record import Failure, Figures, Record
 
 LEAST_OTHER = 0.005
-"""Share of a step from which on the time between its parts gets a row: a rank's wait for the
-slowest one.
-"""
+"""Share of a step above which the time between its parts gets a row: a rank's wait for the slowest
+one."""
 
 
 def sections(record: Record) -> Iterator[Section]:
@@ -99,7 +98,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
 
 
 FEWEST_FOR_P95, FEWEST_FOR_P99 = 20, 100
-"""Steps below which a percentile would just be the longest step."""
+"""Numbers of steps below which a percentile would just be the longest step."""
 
 
 def _longer_steps(figures: Figures) -> str:

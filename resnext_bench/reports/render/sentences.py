@@ -9,19 +9,18 @@ from resnext_bench.reports.schema.comparison import Comparison, Range, Word
 from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25
-"""Share of the change by which the median step's must differ to be reported as well."""
+"""Share of the change by which that of the median step must differ to be reported as well."""
 FEWEST_SESSIONS = 4
-"""Sessions of a comparison before its first look."""
+"""Number of sessions of a comparison before its first look."""
 MOST_SESSIONS, MOST_MINUTES = 1000, 10_000
-"""What --max-sessions and --max-minutes allow."""
+"""Largest values of --max-sessions and --max-minutes."""
 SPARE = 1.1
 """Spare share of the advised time, as sessions differ in length."""
 LONG_MINUTES = 60.0
-"""Minutes from which on fewer sessions should be considered."""
+"""Number of minutes above which fewer sessions should be considered."""
 HOPELESS_SESSIONS, HOPELESS_TIMES = 200, 10
-"""From this many more sessions on, or this many times the planned ones, their number is not useful
-advice; what else would help is.
-"""
+"""Number of further sessions, and multiple of the planned ones, above which the number is not
+useful advice, but other means are."""
 
 
 def verdict_line(record: Comparison) -> str:

@@ -88,7 +88,8 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
         (("pipeline",), words.pipeline),
     ),
 )
-"""In the order of the line; of the alternatives of one thing, the first that is equal is said."""
+"""Descriptions in the order of the line; of the alternatives for one thing, the first that is equal
+on both sides is shown."""
 
 
 def shared(a: RunConfig, b: RunConfig) -> tuple[str, ...]:

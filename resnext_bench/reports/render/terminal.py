@@ -51,13 +51,13 @@ STYLES: Final[dict[Tone, str]] = {
 }
 _LABELS: Final[dict[Tone, str]] = STYLES | {"warning": "yellow"}
 _HEADINGS: Final = {1: "bold underline", 2: "bold"}
-"""By level; those further down are underlined."""
+"""Styles by level; deeper headings are underlined."""
 _SET_APART: Final = (Heading, Paragraph, Bullets, Picture, Fold)
-"""Sections of pages, which a blank line parts from what stands before them."""
+"""Sections of pages that are separated by a blank line from what precedes them."""
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _UNBOUNDED: Final = 10_000
 _LEAST_NAME, _SHORTEST_NAME = 24, 8
-"""Characters that a name needs to be of use, and those that it is given in any case."""
+"""Characters that a name needs to be useful, and those that it always gets."""
 
 
 def draw(console: Console, sections: Iterable[Section]) -> None:
@@ -94,7 +94,7 @@ def _prose(section: Heading | Paragraph | Bullets | Footnotes | Picture) -> Rend
 
 
 def _listed(items: Iterable[tuple[str, Words]]) -> RichTable:
-    """Items whose lines all begin behind their marks."""
+    """Return items whose lines all begin after their marks."""
     grid = RichTable.grid(padding=(0, 1, 0, 0))
     for mark, words in items:
         grid.add_row(RichText(mark), _said(words))
@@ -123,7 +123,7 @@ def _piece(piece: Piece) -> RichText:
 
 
 def _plain_rows(table: Table) -> list[tuple[str, ...]]:
-    """Cells as they will stand there, to be counted and cut."""
+    """Return the cells as they will be shown, to be counted and cut."""
     return [tuple(map(_plain_text, row)) for row in rows_of(table)]
 
 
@@ -172,7 +172,7 @@ def _value(value: Value) -> RenderableType:
 
 
 class _Flowing:
-    """A list in lines that end with its separator."""
+    """A list in lines, each of which ends with its separator."""
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
@@ -192,7 +192,7 @@ class _Flowing:
 
 
 def _fitting(console: Console, table: Table) -> RichTable:
-    """The widest that fits: first its gaps shrink, then columns go that may, in their order."""
+    """Return the widest table that fits: first gaps shrink, then optional columns go in order."""
     if any(column.is_name for column in table.columns):
         return _with_name(table, console.width)
     unbounded = console.options.update(max_width=_UNBOUNDED)
@@ -208,13 +208,13 @@ def _fitting(console: Console, table: Table) -> RichTable:
 
 
 def _going(table: Table) -> list[int]:
-    """Columns that may be left out, the first to go first."""
+    """Return the columns that may be left out, the first to go first."""
     ranked = [(column.goes, at) for at, column in enumerate(table.columns) if column.goes]
     return [at for _, at in sorted(ranked)]
 
 
 def _with_name(table: Table, width: int) -> RichTable:
-    """A table whose last column, of those that fit, takes what is left of the line."""
+    """Return a table whose last column, of those that fit, takes the rest of the line."""
     rows, shown, going = _plain_rows(table), list(range(len(table.columns))), _going(table)
     while (left := width - _taken(table, shown[:-1])) < _needs(rows, shown[-1]) and going:
         shown.remove(going.pop(0))
@@ -228,12 +228,12 @@ def _with_name(table: Table, width: int) -> RichTable:
 
 
 def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:
-    """Characters that a column needs to be of use: all, but of long names the beginning."""
+    """Return the characters that a column needs to be useful: for long names, the beginning."""
     return min(_LEAST_NAME, max((len(row[at]) for row in rows), default=0))
 
 
 def _taken(table: Table, shown: Sequence[int]) -> int:
-    """Characters of a line that these columns need, spaces between them included."""
+    """Return the characters of a line that these columns need, with the spaces between them."""
     rows = [tuple(_plain_text(column.name) for column in table.columns), *_plain_rows(table)]
     widths = (max(len(row[at]) for row in rows) for at in shown)
     return sum(width + 2 for width in widths) + 2
@@ -281,7 +281,7 @@ def _add(grid: RichTable, column: Column, *, is_first: bool, min_width: int | No
 
 
 def _plain(text: str) -> RichText | None:
-    """Text that is no markup, where there is any."""
+    """Return text that is not markup; None for an empty one."""
     return RichText(text) if text else None
 
 

@@ -171,7 +171,7 @@ def given_to(side: Side) -> str:
 
 
 FAR_LONGER = 2.0
-"""A mean of slow steps says little about one that takes this many times as long."""
+"""Ratio to the mean of slow steps above which the longest one is mentioned."""
 
 
 def slow_steps(found: SlowSteps, of: str = "") -> str:

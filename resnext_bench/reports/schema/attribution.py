@@ -1,4 +1,4 @@
-"""What loading costs a run: its sides in turn, the cost split in two, and what would change it."""
+"""The cost of loading in a run: its sides, its two parts, and what would change it."""
 
 from typing import Literal
 
@@ -7,63 +7,64 @@ import msgspec
 from resnext_bench.reports.schema.interval import Estimate
 
 SideName = Literal["synthetic", "loader", "copy", "real", "other_threads", "double"]
-"""Of the last two "double" is "real" with two batches a step, one of which is trained on, and
+"""Names of the sides. "double" is "real" with two batches in each step, one of which is trained on;
 "other_threads" is "real" with another number of loader threads."""
 Bound = Literal["loader", "training", "even", "unsure"]
 
 
 class SideTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """One side, block by block."""
+    """The times of one side, block by block."""
 
     name: SideName
     loader_threads: int
-    """Of a rank; 0 where nothing is loaded."""
+    """Loader threads of a rank; 0 where nothing is loaded."""
     step_ms: tuple[tuple[float, ...], ...]
-    """Mean step of each block [sessions][rounds], of the rank that took longest."""
+    """Mean step of each block [sessions][rounds], ms, on the rank that took longest."""
     wait_ms: tuple[tuple[float, ...], ...]
-    """Its data wait, mean over ranks."""
+    """Data wait of each block [sessions][rounds], ms: mean over ranks."""
     cores: float | None
-    """Cores that a rank's processes keep busy; None where that was not counted."""
+    """Number of cores that a rank's processes keep busy; None where that was not counted."""
     mean_ms: Estimate
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """What training would come to if one thing were different, measured."""
+    """The measured rate of training with one thing changed."""
 
     what: Literal["model_twice_as_fast", "loader_threads"]
     loader_threads: int
     images_per_s: Estimate
     loader_bound: bool | None = None
-    """Beside a model twice as fast: whether the loader alone takes longer than that; None where the
-    interval of their ratio holds 1."""
+    """For a model twice as fast: whether the loader alone takes longer than such a model; None
+    where the interval of the ratio of their times holds 1."""
     loading_percent: Estimate | None = None
-    """Beside a model twice as fast: images/s more than without loading; less is negative."""
+    """For a model twice as fast: by how many per cent images/s are higher than without loading;
+    negative where they are lower."""
     gain_percent: Estimate | None = None
-    """With other threads: images/s more than the run's."""
+    """For another number of threads: by how many per cent images/s are higher than the run's."""
 
 
 class Attribution(msgspec.Struct, frozen=True, kw_only=True):
-    """Cost of loading = real - synthetic = exposed wait + contention, ms of a step."""
+    """The cost of loading: real - synthetic = exposed wait + contention, in ms of a step."""
 
     confidence_percent: float
     replicate: Literal["round", "session"]
-    """What the intervals are over."""
+    """The unit of replication behind the intervals."""
     replicates: int
     block_steps: tuple[int, ...]
-    """Counted steps of a block of each side."""
+    """Number of counted steps in a block, for each side."""
     sides: tuple[SideTimes, ...]
     rank_cores: int
-    """Cores that a rank may use."""
+    """Number of cores that a rank may use."""
     cost_ms: Estimate
     wait_ms: Estimate
-    """Data wait, less that of synthetic batches."""
+    """Data wait of real batches less that of synthetic ones, ms."""
     contention_ms: Estimate
-    """By how much forward, backward and update are longer beside a loader."""
+    """By how many ms forward, backward and update take longer beside a loader."""
     bound: Bound
-    """Which takes longer alone; where the interval of their ratio holds 1, even if it lies within
-    5 % of it, else unsure."""
+    """Which of loading and training alone takes longer. Where the interval of the ratio of their
+    times holds 1, "even" if the whole interval lies within 5 % of 1, else "unsure"."""
     predictions: tuple[Prediction, ...]
 
     def side(self, name: SideName) -> SideTimes | None:
-        """A side by its name."""
+        """Return the side with a name; None where there is none."""
         return next((side for side in self.sides if side.name == name), None)

@@ -1,6 +1,6 @@
-"""The words that options of training may be: of the schema, and of the command line before it.
+"""The words that options of training may take, for the schema and for the command line.
 
-Nothing is imported here but typing, so that `--help` costs no more than it must.
+Nothing is imported here but typing, so that `--help` stays fast.
 """
 
 from typing import Final, Literal
@@ -12,10 +12,11 @@ CompileMode = Literal[
 ]
 Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AskedLauncher = Literal["torchrun", "deepspeed"]
-"""The others follow from where ranks stand."""
+"""Launchers that a user can ask for; the others are chosen by the program."""
 AmpDtype = Literal["none", "bf16", "fp16"]
 PipelineName = Literal["synthetic", "host", "torchvision", "dali"]
-"""`synthetic` is one batch on the device, `host` one in pinned memory that each step copies."""
+"""Pipelines. `synthetic` is one batch on the device, `host` one in pinned memory that each step
+copies."""
 SYNTHETIC: Final = ("synthetic", "host")
 """Pipelines that read no images."""
 Decode = Literal["none", "cpu", "mixed"]

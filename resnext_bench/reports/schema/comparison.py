@@ -1,4 +1,4 @@
-"""The record of a comparison: two sides, pairs of sessions, and what they say together."""
+"""The record of a comparison: two sides, pairs of sessions, and the verdict on them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,19 +23,19 @@ Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
 Order = Literal["ab", "ba"]
 End = Literal["", "told", "sessions", "minutes", "invalid"]
-"""What ended a comparison: it could tell, its sessions or its time were used up, or too many
-sessions were invalid. Empty where something else did, or nothing was measured."""
+"""What ended a comparison: it had a verdict, its sessions or its minutes were used up, or too many
+sessions were invalid. Empty where something else ended it, or nothing was measured."""
 
 PHASES: Final = ("data_wait", "forward", "backward", "optimizer", "other")
-"""Parts of a step; they add up to it. "other" is no phase of a rank: what lies between its parts,
-and the wait for a slower rank."""
+"""Parts of a step; they add up to it. "other" is not a phase of a rank, but the time between its
+parts and the wait for a slower rank."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two things compared."""
 
     given: str
-    """As the user named it: options, a file, a command, a revision, ids of runs."""
+    """What the user named: options, a file, a command, a revision, or ids of runs."""
     run: str | None = None
     """Id of the run that holds this side's sessions; None for a script or stored runs."""
     requested: dict[str, Option] | None = None
@@ -44,91 +44,97 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     data: str = ""
     """Digest of the list of images; empty for synthetic batches, scripts and stored runs."""
     command: tuple[str, ...] = ()
-    """Of a user's script."""
+    """Command of a user's script."""
     revision: str = ""
     """Commit of the user's checkout that the script ran in; empty for the files as they were."""
     folder: str = ""
-    """Where the script was started, or the folder of the checkout that its revision is of."""
+    """Folder in which the script was started, or the checkout that its revision belongs to."""
     runs: tuple[str, ...] = ()
-    """Stored runs taken together."""
+    """Ids of the stored runs that are taken together."""
     sessions: int | None = None
-    """Sessions of stored runs that count."""
+    """Number of sessions of stored runs that count."""
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """A straight line through a session, on logarithms, in per cent."""
+    """The slope of a straight line through the logarithms of a session's step times."""
 
     slope_percent: float
-    """Per step."""
+    """Slope per step, per cent."""
     error_percent: float
-    """Standard error of the slope."""
+    """Standard error of the slope, per cent per step."""
     moved_percent: float
-    """What the slope adds up to over the session."""
+    """Change over the whole session by the slope, per cent."""
     sides_percent: tuple[float, float] | None = None
-    """The same of each side, where it is a mean of both; None in older records."""
+    """Change over the whole session of each side, per cent, where `moved_percent` is a mean of
+    both; None in older records."""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """What a script's launch wrote."""
+    """What a script wrote in one launch, and its page faults."""
 
     steps: int
-    """Step times in all."""
+    """Number of step times in all."""
     cut: int
-    """The first of them, dropped as warm-up."""
+    """Number of step times that were dropped from the front as warm-up."""
     faults_per_step: float | None = None
-    """Page faults of a step, of all its processes; None where they were not seen."""
+    """Page faults per step: those that the script reports of itself, else those seen in all
+    processes that lived from the first look to the last; None where neither is known."""
     lasted_s: float | None = None
-    """From its start to its end; None in records of old."""
+    """Time from the start of the launch to its end, s; None in older records."""
     minor_faults: int | None = None
-    """Page faults without a disk, start-up included, of all its processes that were waited for."""
+    """Page faults that needed no disk, start-up included, of all its processes that were waited
+    for."""
     major_faults: int | None = None
-    """Page faults that read a disk."""
+    """Page faults that read from a disk."""
     step_faults: int | None = None
-    """Page faults without a disk from the first step to the last, of the process that takes them;
-    known of scripts that call `resnext_bench.step()`."""
+    """Page faults that needed no disk, from the first step to the last, of the process that takes
+    the steps; known only for scripts that call `resnext_bench.step()`."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """One session of both sides: the unit of replication."""
+    """One session of both sides, which is the unit of replication."""
 
     number: int
     order: Order
-    """Which side was first: in each ABBA quad of blocks (duet), or launched first."""
+    """Which side came first: in each ABBA quad of blocks (duet), or in launching (relaunch)."""
     started: str
     log_ratio: float
-    """ln(b / a) of the time of all steps that count, per step or per image. Of the median step
-    where `middle_log_ratio` is None: records from before it was told apart."""
+    """ln(b / a) of the time of all steps that count, per step or per image. In older records, where
+    `middle_log_ratio` is None, ln(b / a) of the median step."""
     middle_log_ratio: float | None = None
-    """ln(b / a) of the median step: a median over pairs of blocks, or of launches'."""
+    """ln(b / a) of the median step: the median over pairs of blocks, or the ratio of the launches'
+    medians."""
     blocks_ms: tuple[tuple[float, float], ...] = ()
-    """Median step of each pair of blocks, a and b; empty for launches."""
+    """Median step of each pair of blocks, ms, a and b; empty for launches."""
     block_steps: int = 0
-    """Counted steps of each block; 0 for launches, and in records from before it was kept."""
+    """Number of counted steps in each block; 0 for launches, and in older records."""
     step_ms: tuple[float, float]
-    """Mean step of a and of b; per image where the comparison is."""
+    """Mean step of a and of b, ms; per image where the comparison is per image."""
     middle_ms: tuple[float, float] | None = None
-    """Median step of a and of b, likewise."""
+    """Median step of a and of b, ms; per image where the comparison is per image."""
     slow: tuple[SlowSteps | None, SlowSteps | None] = (None, None)
     """Slow steps of a and of b."""
     phases_ms: dict[str, tuple[float, float]] = {}
-    """Mean of each part of a step, a and b, which add up to the mean step; per image where the
-    comparison is. "other" is what lies between the parts: waiting for the slowest rank."""
+    """Mean time of each part of a step, ms, a and b; the parts add up to the mean step. Per image
+    where the comparison is per image. "other" is the time between the parts: waiting for the
+    slowest rank."""
     drift: Drift | None = None
-    """Of the steps of both sides, on average: shared by a duet, where it cancels."""
+    """Drift of the steps, mean over both sides; in a duet both share it, so that it cancels."""
     quiet_percent: float | None = None
-    """Duet: CPU time of the side without the token, per cent of its cores."""
+    """In a duet: CPU time of the side without the token, per cent of its cores."""
     invalid: tuple[str, ...] = ()
     launches: tuple[Launch, Launch] | None = None
-    """Of a script, a and b."""
+    """The launches of a script, a and b."""
     unsteady: tuple[str, ...] = ()
-    """Relaunch: what did not settle."""
+    """In a relaunch: what did not settle."""
     notes: tuple[str, ...] = ()
     facts: Found | None = None
-    """Invalid, unsteady and notes as kinds with values; None in older records."""
+    """The content of `invalid`, `unsteady` and `notes` as kinds with values; None in older
+    records."""
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
-    """A change in per cent of a, with the interval that holds it with the given confidence."""
+    """A change in per cent of a, with its interval at the given confidence."""
 
     percent: float
     low_percent: float
@@ -146,7 +152,7 @@ class PhaseChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is not the same on both sides."""
+    """One thing that differs between the sides."""
 
     what: str
     a: str
@@ -154,36 +160,37 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What was agreed before the first session, so that no look at the data could change it."""
+    """What was fixed before the first session, so that no look at the data could change it."""
 
     margin_percent: float
     max_sessions: int
     max_minutes: float
     pairs: int
-    """Pairs of blocks of a session."""
+    """Number of pairs of blocks in a session."""
     block_steps: int
-    """As asked for; 0 where their number was left to us, so that it follows from the steps."""
+    """Number of steps in a block, as requested; 0 where it was left open and follows from the
+    steps."""
     more_pairs: bool = False
-    """Whether more pairs of blocks follow where they scatter."""
+    """Whether more pairs of blocks are taken where they scatter."""
     as_is: bool = False
-    """Whether scripts were started with the user's environment untouched."""
+    """Whether scripts were started with the user's environment unchanged."""
     fixed: bool = False
-    """Whether to take all sessions and look once, at the end."""
+    """Whether all sessions are taken, with a single look at the end."""
     looks: tuple[int, ...] = ()
-    """Numbers of sessions at which the verdict is sought."""
+    """Numbers of sessions after which a verdict is sought."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Two sides compared. Written last and by rename, as every record."""
+    """A comparison of two sides. As every record, it is written last and by rename."""
 
     version: int = VERSION
     id: str
     kind: Literal["compare"] = "compare"
     status: Status
     why: str
-    """One sentence; empty when ok."""
+    """Reason for the status, in one sentence; empty when ok."""
     verdict: Word | None
-    """b against a; None when nothing could be judged."""
+    """Verdict on b against a; None when nothing could be judged."""
     tool_version: str
     created: str
     duration_s: float
@@ -195,34 +202,37 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
     environment: Environment
     change: Range | None
-    """Time of all steps of b over a, less 1. The confidence allows for every look taken."""
+    """Change of the time of all steps, b over a less 1. Its confidence allows for every look
+    taken."""
     middle: Range | None = None
-    """The same of the median step. None in records from before it was told apart, where `change`
-    and `step_ms` are those of the median step."""
+    """Change of the median step, b over a less 1. None in older records, where `change` and
+    `step_ms` are those of the median step."""
     carried_by: Literal["total", "middle"] = "total"
-    """Which of both intervals made the verdict's word."""
+    """Which of the two intervals decided the verdict."""
     middle_verdict: Word | None = None
-    """What the median step alone would be called."""
+    """Verdict that the median step alone would give."""
     disagrees: bool = False
-    """Whether all steps together change by something else than the median step, at 98 %."""
+    """Whether the change of all steps together differs from that of the median step, at 98 %."""
     equivalence: Range | None = None
-    """Of "same": the interval that lies within the margin, 1 - 2α of TOST at this look."""
+    """For the verdict "same": the interval that lies within the margin, 1 - 2α of TOST at this
+    look."""
     order_effect: Range | None
-    """What being second costs: the later block (duet) or launch over the earlier one."""
+    """Cost of being second: the later block (duet) or launch over the earlier one, less 1."""
     detectable_percent: float | None
-    """Smallest change of every step that so many sessions tell from none with 95 % power."""
+    """Smallest change of every step that so many sessions distinguish from none with 95 % power."""
     detectable_total_percent: float | None = None
-    """The same of a change that is in some steps alone, as slow ones; None in older records."""
+    """Smallest such change that is in some steps alone, such as slow ones; None in older
+    records."""
     sessions_more: int | None
-    """About so many more would tell; promised from ten sessions on."""
+    """About how many more sessions would give a verdict; reliable from ten sessions on."""
     looks_taken: int
     ended_by: End = ""
     images: tuple[int, int] | None = None
-    """Of a step of all ranks, a and b; where they differ, all times are those of one image."""
+    """Images in a step of all ranks, a and b; where they differ, all times are per image."""
     step_ms: tuple[float, float] | None
-    """Geometric mean over sessions of their mean steps, a and b."""
+    """Geometric mean over sessions of their mean steps, ms, a and b."""
     middle_ms: tuple[float, float] | None = None
-    """Geometric mean over sessions of their median steps, a and b."""
+    """Geometric mean over sessions of their median steps, ms, a and b."""
     slow: tuple[SlowSteps | None, SlowSteps | None] = (None, None)
     """Slow steps of a and of b, over all sessions that count."""
     phases: dict[str, PhaseChange]
@@ -233,12 +243,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    """The user's own, as is the note."""
+    """Tags that the user has given, as the note is."""
     note: str = ""
 
     @property
     def is_per_image(self) -> bool:
-        """Whether times are those of an image, as the sides' steps have not equally many."""
+        """Whether times are per image, as steps of the sides have different numbers of images."""
         return self.images is not None and self.images[0] != self.images[1]
 
 
@@ -253,7 +263,7 @@ _OUTCOMES: Final[dict[Word | None, Outcome]] = {
     "never steady": "unsure",
     None: "unsure",
 }
-"""Of verdicts that are not fine."""
+"""Outcomes of the verdicts that are not fine."""
 
 
 def _outcomes(record: Comparison) -> frozenset[Outcome]:

@@ -1,22 +1,27 @@
-"""What a run's network costs, and the rate that its training is measured by."""
+"""The cost of a run's network, and the peak rate by which its training is measured."""
 
 import msgspec
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Exact where it is arithmetic: by calculation for networks of ours, counted for others."""
+    """The cost of a network: calculated exactly for the program's own, counted for others."""
 
     parameters: int
     training_gflop: float
-    """To train on one image: forward, input and weight gradients, each group for itself."""
+    """GFLOP of training on one image: forward, input and weight gradients, each group for
+    itself."""
     predicted_gib: float | None
-    """Peak of a rank's tensors; None under DeepSpeed and torch.compile, whose are not known."""
+    """Peak size of a rank's tensors, GiB; None under DeepSpeed and torch.compile, where it is not
+    known."""
     peak_tflops: float | None = None
-    """What all devices of the run can do together; None where no window was completed."""
+    """Most TFLOP/s that all devices of the run can do together; None where no window was
+    completed."""
     peak_source: str = ""
-    """Where that is from: a data sheet, or a matrix product measured right after the window."""
+    """Source of `peak_tflops`: a data sheet, or a matrix product measured right after the
+    window."""
     peak_spread_percent: float | None = None
-    """By how much the measured rate and its repetition differ, half of it, in per cent; None for a
-    data sheet's."""
+    """Half the range of the measured peak rate, per cent of the best: over parts of one measurement
+    or over sessions, whichever is larger. None for a data sheet's rate."""
     mfu_percent: float | None = None
-    """Model FLOPs utilisation: images/s x FLOP of an image, in per cent of that."""
+    """Model FLOPs utilisation: images/s times the FLOP of an image, in per cent of
+    `peak_tflops`."""

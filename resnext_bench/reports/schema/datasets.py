@@ -1,4 +1,4 @@
-"""What is said of a data set: how it was made, what is good and bad in it, how it was packed."""
+"""Reports on data sets: how one was made, what is good and bad in it, and how it was packed."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from resnext_bench.reports.schema.record import DataFormat
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """A set that was made, or that was there to its last byte."""
+    """A data set that was made, or that was already there and complete to the last byte."""
 
     folder: str
     images: int
@@ -14,15 +14,15 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     seed: int
     photos: int | None
-    """How many photographs it was cut from; None where it was painted."""
+    """Number of photographs that it was cut from; None where it was painted."""
     left_out: list["Bad"]
     """Photographs that do not decode."""
     loose: int
-    """Photographs beside class folders, which are left out."""
+    """Number of photographs next to class folders, which are left out."""
     already_there: bool
     seconds: float
     notes: list[str] = []
-    """What the folder of photographs was taken to mean."""
+    """How the folder of photographs was interpreted."""
 
 
 class Bad(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +31,11 @@ class Bad(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     why: str
     seems: str
-    """What it is instead, as far as that is seen: "HTML", "12000 x 20000", "FIFO"."""
+    """What the file seems to be instead, if that can be seen: "HTML", "12000 x 20000", "FIFO"."""
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """How a size is distributed over the good pictures."""
+    """The distribution of a size over the good pictures."""
 
     p5: float
     median: float
@@ -44,14 +44,14 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassCount(msgspec.Struct, frozen=True, kw_only=True):
-    """A class and its good pictures."""
+    """A class and the number of its good pictures."""
 
     name: str
     images: int
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """All classes, and three of them by size."""
+    """The number of classes, and the smallest, median and largest of them."""
 
     classes: int
     smallest: ClassCount
@@ -60,20 +60,20 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
-    """Reading the sample once. Without figures where the page cache was not as the name says."""
+    """One reading of the sample; without figures if the page cache was not in that state."""
 
     resident_percent: float
-    """Of the sample's pages, in the page cache before it."""
+    """Share of the sample's pages that were in the page cache before this pass, per cent."""
     files: int
     bytes: int
     seconds: float
     bytes_per_s: float | None
     images_per_s: float | None
-    """What that feeds: by the mean size of all good files."""
+    """Images/s that this rate can feed, by the mean size of all good files."""
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
-    """Whole files, read by several threads at once."""
+    """The rate of reading whole files, or pieces of shards, with several threads at once."""
 
     files: int
     bytes: int
@@ -83,22 +83,23 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder of images, in full."""
+    """The full check of a folder of images."""
 
     folder: str
     good: int
     decoded_now: int
     known_before: int
-    """Files whose verdicts were kept; what is no file at all is neither."""
+    """Number of files with a stored verdict. What is not a regular file is counted neither here nor
+    in `decoded_now`."""
     bad: list[Bad]
     skipped: dict[str, int]
-    """Files by extension that are not named like images, and are no part of the set."""
+    """Number of files by extension that are not named like images and do not belong to the set."""
     loose: int
-    """Images beside the class folders, which belong to no class."""
+    """Number of images next to the class folders, which belong to no class."""
     kinds: dict[str, int]
-    """Good pictures by format and mode: "JPEG RGB"."""
+    """Number of good pictures by format and mode, such as "JPEG RGB"."""
     misnamed: dict[str, int]
-    """Good pictures whose name says another format: "PNG named .jpg"."""
+    """Number of good pictures named like another format, such as "PNG named .jpg"."""
     width: Spread | None
     height: Spread | None
     megapixels: Spread | None
@@ -109,11 +110,11 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     format: DataFormat = "folder"
     shards: int = 0
     notes: list[str] = []
-    """What the folder was taken to mean."""
+    """How the folder was interpreted."""
 
 
 class ShardRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard."""
+    """One shard of a packed set."""
 
     name: str
     index: str
@@ -123,7 +124,7 @@ class ShardRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackedSet(msgspec.Struct, frozen=True, kw_only=True):
-    """The shards of a set."""
+    """A packed set and its shards."""
 
     folder: str
     out: str
@@ -137,4 +138,4 @@ class PackedSet(msgspec.Struct, frozen=True, kw_only=True):
     shards: list[ShardRow]
     seconds: float
     notes: list[str] = []
-    """What the folder was taken to mean."""
+    """How the folder was interpreted."""

@@ -1,4 +1,4 @@
-"""What `runs diff` found."""
+"""The result of `runs diff`."""
 
 import msgspec
 
@@ -8,12 +8,12 @@ from resnext_bench.reports.schema.record import Figures
 
 
 class Diff(msgspec.Struct, frozen=True, kw_only=True):
-    """Run b against run a."""
+    """The differences of run b from run a."""
 
     a: str
     b: str
     invalid: tuple[str, ...]
-    """Why figures of a or of b are not to be believed."""
+    """Reasons why figures of a or of b are not reliable."""
     configuration: tuple[Difference, ...]
     environment: tuple[Difference, ...]
     figures_a: Figures | None
@@ -21,4 +21,4 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     gpus_a: GpuFigures | None
     gpus_b: GpuFigures | None
     sessions: tuple[int, int]
-    """Complete ones of a and of b."""
+    """Number of complete sessions of a and of b."""

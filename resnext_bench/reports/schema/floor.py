@@ -1,4 +1,4 @@
-"""What `doctor --aa` found: the noise floor of a machine."""
+"""The result of `doctor --aa`: the noise floor of a machine."""
 
 import msgspec
 
@@ -6,35 +6,37 @@ from resnext_bench.reports.schema.comparison import Design, Range
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
-    """What one design shows on this machine."""
+    """The noise of one design on this machine."""
 
     id: str
-    """Of the stored comparison."""
+    """Id of the stored comparison."""
     design: Design
     notes: tuple[str, ...]
-    """What disturbed its sessions, each kind once, with their number."""
+    """What disturbed its sessions, each kind once, with the number of sessions."""
     sessions: int
-    """Those that count."""
+    """Number of sessions that count."""
     invalid: int
     sd_percent: float
-    """Standard deviation of a session's effect, less that of order where sessions are launches."""
+    """Standard deviation of a session's effect, per cent; in relaunches, without the effect of
+    order."""
     effect: Range
-    """Of a thing against itself: should hold 0."""
+    """Effect of a thing compared with itself; its interval should hold 0."""
     order: Range | None
     detectable_percent: dict[int, float]
-    """Smallest change told from none with 95 % power, by the most sessions that `compare` may
-    take: at the last of the looks that it plans for so many."""
+    """Smallest change that is found with 95 % power, per cent, by the number of sessions: at the
+    last of the looks that `compare` plans for so many."""
     needed: dict[float, int]
-    """Sessions for a change of this fraction with 95 % power, at the last look of `compare`'s
-    default plan. Large changes are told sooner."""
+    """Number of sessions with which a change of this fraction is found with 95 % power, at the last
+    look of `compare`'s default plan. Larger changes are found sooner."""
 
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True):
-    """Both designs, and whether a duet disturbs what it measures."""
+    """The noise of both designs, and whether a duet disturbs what it measures."""
 
     duet: Noise
     relaunch: Noise
     contamination: Range
-    """Step time in a duet over that alone, less 1. Both sides share it, so it cancels there."""
+    """Step time in a duet over that of a launch alone, less 1. Both sides share it, so it
+    cancels."""
     quiet_percent: float
-    """Most that the waiting side used of its cores."""
+    """Largest share of its cores that the waiting side used, per cent."""

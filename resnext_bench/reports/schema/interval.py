@@ -1,8 +1,8 @@
-"""A figure with the interval that it lies in, as it is saved.
+"""A figure with its interval, as it is stored.
 
-Two intervals in records have other names in JSON, which stay: a comparison's `Range`, in per cent
-and with its confidence, and the `Interval` of a run's images/s, which has no middle, as the run's
-own figure is all images over all time. All three are taken from one thing, the `Interval` of
+Two other intervals in records keep their names in JSON: a comparison's `Range`, in per cent and
+with its confidence, and the `Interval` of a run's images/s, which has no middle, as the run's own
+figure is all images over all time. All three are made from the `Interval` of
 `resnext_bench.reports.stats.effects`.
 """
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A mean over rounds or sessions, and the interval that holds the truth."""
+    """A mean over rounds or sessions, and its confidence interval."""
 
     value: float
     low: float

@@ -1,7 +1,7 @@
-"""What a kind of record says of itself, so that lists, questions and exit codes need not ask which.
+"""Describes a kind of record, so that lists, queries and exit codes need not know which it is.
 
-Each kind has an entry in the file of its schema, and `kinds` names them all. What is drawn of it is
-said in `resnext_bench.reports.render.kinds`, as a schema knows nothing of drawing.
+Each kind has an entry in the file of its schema, and `kinds` names them all. How a kind is shown is
+defined in `resnext_bench.reports.render.kinds`, as a schema knows nothing of rendering.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,23 +13,23 @@ import msgspec
 R = TypeVar("R")
 Raw = dict[str, Any]
 Row = dict[str, Any]
-"""Values by the name of their column; what is left out is NULL."""
+"""Values by the names of their columns; a missing one is NULL."""
 Columns = Mapping[str, Any]
-"""Names of columns, and the types of Python of what is in them: `datetime` stands for a moment that
-is written as ISO 8601 in UTC."""
+"""Names of columns, and the Python types of their values: `datetime` stands for a moment that is
+written as ISO 8601 in UTC."""
 Outcome = Literal["failed", "invalid", "unsure", "slower"]
-"""What makes an exit code other than 0."""
+"""Outcomes that make an exit code other than 0."""
 FINE: Final[frozenset[Outcome]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """A record in a list of many."""
+    """What a list of many records shows of one."""
 
     word: str
-    """Its status, or the word of its verdict."""
+    """Its status, or its verdict."""
     what: str
-    """Its type of number if it trains, else what kind of record it is."""
+    """Number type for a run, which trains; kind of record for others."""
     images_per_s: float | None = None
     images_per_s_per_device: float | None = None
     step_ms: float | None = None
@@ -38,36 +38,37 @@ class Listing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table(Generic[R]):
-    """A table in SQL of which a record has several rows."""
+    """An SQL table that has several rows for each record."""
 
     name: str
     columns: Callable[[], Columns]
-    """Asked for when a question is: listing runs costs nothing of it."""
+    """Returns the columns; called only for a query, so that listing runs does not pay for it."""
     rows: Callable[[R], Iterator[Row]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Generic[R]):
-    """One kind of record."""
+    """Everything that differs from one kind of record to another."""
 
     name: str
-    """As in the field `kind` of its records."""
+    """Value of the field `kind` in its records."""
     noun: str
-    """As in "... is a comparison"."""
+    """Noun with its article, as in "... is a comparison"."""
     struct: type[R]
     listing: Callable[[R], Listing]
     outcomes: Callable[[R], frozenset[Outcome]]
-    """`FINE` where nothing is wrong."""
+    """Returns the outcomes of a record; `FINE` where nothing is wrong."""
     verdicts: tuple[str, ...] = ()
-    """Words that its verdict may be, beside those of its status."""
+    """Words that its verdict may be, besides those of its status."""
     columns: Callable[[], Columns] = dict
-    """What its row in the table `runs` has and rows of others do not."""
+    """Returns the columns of the table `runs` that only this kind has."""
     row: Callable[[R], Row] = lambda _: {}
-    """Their values, and any of the columns that all kinds share."""
+    """Returns the values of these columns, and of any that all kinds share."""
     tables: tuple[Table[R], ...] = ()
-    """Tables of its own."""
+    """SQL tables that only this kind has."""
     upgrades: tuple[Callable[[Raw], Raw], ...] = ()
-    """From version 1 to 2, from 2 to 3, and so on, of raw records before they are typed."""
+    """Functions that bring raw records, before they are typed, from version 1 to 2, from 2 to 3,
+    and so on."""
 
     @property
     def version(self) -> int:
@@ -76,5 +77,5 @@ class Kind(Generic[R]):
 
 
 def fields_of(struct: type[msgspec.Struct], *, without: Collection[str] = ()) -> dict[str, Any]:
-    """Columns named and typed after fields, so that what a later version adds is one by itself."""
+    """Return columns named and typed after fields, so that each new field becomes a column."""
     return {name: kind for name, kind in get_type_hints(struct).items() if name not in without}

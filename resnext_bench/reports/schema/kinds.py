@@ -1,7 +1,7 @@
-"""The kinds of record there are.
+"""The kinds of record that exist.
 
-A new one is a file beside this one, with an entry that is named here, and a renderer that is named
-in `resnext_bench.reports.render.kinds`.
+A new one needs a file beside this one, an entry in it that is named here, and a renderer that is
+named in `resnext_bench.reports.render.kinds`.
 """
 
 from typing import Any, Final, Protocol, TypeGuard
@@ -14,35 +14,35 @@ KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (RUN, COMPARE)
 
 
 class Stored(Protocol):
-    """Whatever a run's folder may hold: the fields that records of all kinds have."""
+    """The fields that records of all kinds have."""
 
     @property
     def id(self) -> str:
-        """The name of its folder."""
+        """The name of the record's folder."""
 
     @property
     def kind(self) -> str:
-        """The name of its kind."""
+        """The name of the record's kind."""
 
     @property
     def status(self) -> Status:
-        """How it ended."""
+        """How the run or comparison ended."""
 
     @property
     def why(self) -> str:
-        """Why it ended so, in one sentence; empty when ok."""
+        """Reason for the status, in one sentence; empty when ok."""
 
     @property
     def created(self) -> str:
-        """When it began: UTC, ISO 8601."""
+        """The moment of its start: UTC, ISO 8601."""
 
     @property
     def duration_s(self) -> float:
-        """From its beginning to its end."""
+        """Time from start to end, s."""
 
     @property
     def tool_version(self) -> str:
-        """The version of this program that wrote it."""
+        """The version of this program that wrote the record."""
 
     @property
     def environment(self) -> Environment:
@@ -54,18 +54,18 @@ class Stored(Protocol):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The user's own."""
+        """Tags that the user has given."""
 
     @property
     def note(self) -> str:
-        """The user's own."""
+        """Note that the user has written."""
 
 
 def kind_of(record: Stored) -> Kind[Any]:
-    """Return what its kind says of itself."""
+    """Return the description of a record's kind."""
     return KINDS[record.kind]
 
 
 def is_record(value: object) -> TypeGuard[Stored]:
-    """Whether it is a record of any kind."""
+    """Return whether a value is a record of any kind."""
     return isinstance(value, tuple(kind.struct for kind in KINDS.values()))

@@ -1,4 +1,4 @@
-"""What `data bench` found: rates of loaders where nobody trains."""
+"""The result of `data bench`: rates of loaders without training."""
 
 import msgspec
 
@@ -7,29 +7,29 @@ from resnext_bench.reports.schema.interval import Estimate
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """One way to load."""
+    """One setting of a loader."""
 
     pipeline: PipelineName
     decode: Decode
     loader_threads: int
-    """Of a rank."""
+    """Loader threads of a rank."""
     prefetch: int
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What its threads and queues belong to."""
+        """Pipeline and place of decoding, for which the best threads and prefetch are sought."""
         return self.pipeline, self.decode
 
 
 class LoaderRate(msgspec.Struct, frozen=True, kw_only=True):
-    """Images/s of all ranks together; settings of one table took turns."""
+    """The rate of a loader, for all ranks together; the settings of one table took turns."""
 
     setting: Setting
     rounds: tuple[float, ...]
     """Images/s of each round."""
     images_per_s: Estimate
     cores: float
-    """Cores that a rank's loader keeps busy."""
+    """Number of cores that a rank's loader keeps busy."""
 
 
 class Knee(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,25 +37,25 @@ class Knee(msgspec.Struct, frozen=True, kw_only=True):
 
     setting: Setting
     of_best: float
-    """Its rate over the best one."""
+    """Its rate as a fraction of the best one."""
     most_threads: int
-    """The most that were tried."""
+    """Most threads that were tried."""
 
     @property
     def is_inside(self) -> bool:
-        """Whether more threads were tried and did not pay; else the knee lies beyond."""
+        """Whether more threads were tried without gain; otherwise the knee may lie beyond them."""
         return self.setting.loader_threads < self.most_threads
 
 
 class LoaderBench(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep of threads, then of prefetch at the knees."""
+    """A sweep over numbers of threads, then over prefetch at each knee."""
 
     folder: str
     images: int
     mean_bytes: int
-    """Of an image file."""
+    """Mean size of an image file, bytes."""
     batch_size: int
-    """Of a rank."""
+    """Batch size of a rank."""
     image_size: int
     ranks: int
     rank_cores: int
@@ -68,7 +68,7 @@ class LoaderBench(msgspec.Struct, frozen=True, kw_only=True):
     threads: tuple[LoaderRate, ...]
     knees: tuple[Knee, ...]
     prefetch: tuple[LoaderRate, ...]
-    """At each knee; empty where one depth alone was asked for."""
+    """Rates at each knee by prefetch; empty where a single depth was requested."""
     notes: tuple[str, ...]
     invalid: tuple[str, ...]
-    """Why some of it cannot be believed."""
+    """Reasons why some of the figures are not reliable."""

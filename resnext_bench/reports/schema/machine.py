@@ -1,73 +1,75 @@
-"""What a record says of the machine beside its names: GPU boards, and what was seen of them."""
+"""The GPU boards in a record, and what was observed of them."""
 
 from collections.abc import Iterable
 
 import msgspec
 
 Numbers = tuple[float | None, ...]
-"""One for each GPU; None where its driver does not say, empty where none of them does."""
+"""One value for each GPU; None where its driver does not report it, empty where no driver does."""
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """GPUs with the same settings. None: the driver does not say."""
+    """GPUs with the same settings. None stands for what the driver does not report."""
 
     gpus: tuple[int, ...]
-    """As nvidia-smi counts, whatever CUDA_VISIBLE_DEVICES leaves visible."""
+    """Indices in nvidia-smi, whatever CUDA_VISIBLE_DEVICES leaves visible."""
     uuids: tuple[str, ...] = ()
-    """In the same order: a board keeps its own wherever it is plugged in."""
+    """UUIDs in the same order; a board keeps its own wherever it is plugged in."""
     name: str = ""
     sm_max_mhz: int | None = None
     memory_max_mhz: int | None = None
     power_limit_w: float | None = None
-    """In force, whoever set it."""
+    """Power limit in force, whoever has set it, W."""
     default_limit_w: float | None = None
     ecc: bool | None = None
     persistence: bool | None = None
     mig: bool | None = None
     compute_mode: str = ""
-    """"default", "exclusive process" or "prohibited"."""
+    """One of "default", "exclusive process" and "prohibited"; empty where it is not known."""
 
 
 class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The GPUs of a session in its window, asked twice a second: a value for each in every list.
+    """A session's GPUs as seen twice a second in its window, in lists with a value for each GPU.
 
-    In columns, as a record of many sessions on eight GPUs stays small so.
+    They are stored in columns to keep a record of many sessions on eight GPUs small.
     """
 
     index: tuple[int, ...]
-    """As nvidia-smi counts."""
+    """Indices in nvidia-smi."""
     samples: tuple[int, ...]
-    """Moments at which it answered."""
+    """Number of moments at which the GPU answered."""
     watched_s: Numbers = ()
-    """From the first of them to the last."""
+    """Time from the first of these moments to the last, s."""
     sm_mhz: Numbers = ()
-    """Clock of the multiprocessors: median, least and most of the samples."""
+    """Clock of the multiprocessors, MHz: median of the samples; the least and the most follow."""
     sm_least_mhz: Numbers = ()
     sm_most_mhz: Numbers = ()
     memory_mhz: Numbers = ()
-    """Median."""
+    """Clock of the memory, MHz: median of the samples."""
     power_w: Numbers = ()
-    """Of the whole board: mean, and most of the samples."""
+    """Power of the whole board, W: mean of the samples; the peak follows."""
     power_peak_w: Numbers = ()
     temperature_c: Numbers = ()
-    """The hottest sample."""
+    """Highest temperature of the samples, °C."""
     use_percent: Numbers = ()
-    """Mean share of time in which any kernel ran, as nvidia-smi shows it: says nothing of how full
-    the GPU was."""
+    """Mean share of time in which any kernel ran, per cent, as nvidia-smi shows it; it does not say
+    how full the GPU was."""
     energy_j: Numbers = ()
-    """Of the whole board over `watched_s`."""
+    """Energy of the whole board over `watched_s`, J."""
     energy_by: str = ""
-    """"counter", "power samples" (integrated), or why there is none."""
+    """Source of the energy: "counter", "power samples" (integrated), or the reason for its
+    absence."""
     reasons_percent: dict[str, Numbers] = {}
-    """Share of the samples in which something held the clocks down, by reason; those seen."""
+    """Share of the samples in which something held the clocks down, per cent, by reason; only
+    reasons that occurred."""
     foreign_percent: Numbers = ()
-    """Mean use by processes that were there before the ranks."""
+    """Mean use by processes that were there before the ranks, per cent."""
     lost: dict[str, str] = {}
-    """GPUs that went away, by index, and what the driver said."""
+    """GPUs that were lost, by index, with the driver's message."""
 
     @property
     def mean_power_w(self) -> float | None:
-        """Of all GPUs together, from their energy; None where one of them does not tell it."""
+        """Mean power of all GPUs together, W, from their energy; None where that is incomplete."""
         if not self.energy_j or None in (*self.energy_j, *self.watched_s):
             return None
         pairs = zip(self.energy_j, self.watched_s, strict=True)
@@ -75,24 +77,24 @@ class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def known(numbers: Numbers) -> list[float]:
-    """Those that the driver told."""
+    """Return the values that the drivers reported."""
     return [number for number in numbers if number is not None]
 
 
 class GpuFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of GPUs in a session, or in several, in few numbers. None: no driver says."""
+    """A summary of the GPUs of one or more sessions. None stands for what no driver reports."""
 
     sm_mhz: float | None
-    """Median clock of the slowest GPU, for which the ranks of the others wait."""
+    """Median clock of the slowest GPU, MHz; the ranks on the others wait for it."""
     sm_fastest_mhz: float | None
     power_w: float | None
-    """Of all GPUs together, mean over sessions."""
+    """Power of all GPUs together, W: mean over sessions."""
     temperature_c: float | None
-    """Of the hottest."""
+    """Temperature of the hottest GPU, °C."""
 
 
 def gpu_figures(seen: Iterable[GpusSeen | None]) -> GpuFigures | None:
-    """Sum up the sessions in which GPUs were seen; None where there are none."""
+    """Summarise the sessions whose GPUs were observed; return None where there are none."""
     if not (found := [one for one in seen if one]):
         return None
     clocks = [clock for one in found for clock in known(one.sm_mhz)]

@@ -15,14 +15,14 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     image_size: int
     parameters: int
     multiply_adds: int
-    """Of the forward pass: the papers' "FLOPs"."""
+    """Multiply-adds of the forward pass, which the papers call "FLOPs"."""
     forward_flop: int
-    """Two for each multiply-add."""
+    """FLOP of the forward pass: two for each multiply-add."""
     training_flop: int
     activation_bytes: int
-    """What one image leaves for backward, in fp32."""
+    """Bytes that one image leaves for the backward pass in fp32."""
     activation_bytes_mixed: int
-    """The same under autocast."""
+    """Bytes that one image leaves for the backward pass under autocast."""
 
 
 class StageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +30,11 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     size: int
-    """Edge of its output, pixels."""
+    """Edge of the output, pixels."""
     lines: tuple[str, ...]
-    """What it is made of, as the papers write it."""
+    """Its layers, as the papers write them."""
     times: int
-    """How often that follows itself."""
+    """How many times `lines` follow one another."""
     parameters: int
     multiply_adds: int
 
@@ -44,37 +44,37 @@ class ModelSheet(msgspec.Struct, frozen=True, kw_only=True):
 
     model: ModelRow
     about: str
-    """Paper, table and what is special, in a line."""
+    """Paper, table and special features of the network, in one line."""
     stages: tuple[StageRow, ...]
     parameter_bytes: int
-    """In fp32, with batch norm's statistics."""
+    """Bytes of the parameters in fp32, with the statistics of batch norm."""
     gradient_bytes: int
     momentum_bytes: int
 
 
 class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Layers that are alike; times are of one of them."""
+    """Layers that are alike; unless stated otherwise, times are those of one of them."""
 
     kind: Kind
     shape: str
-    """Kernel and groups: "3x3 g32"; empty where there is none."""
+    """Kernel and groups, such as "3x3 g32"; empty for layers without a kernel."""
     reads: str
-    """Channels and edge of what it reads: "128 @ 56"."""
+    """Channels and edge of the input, such as "128 @ 56"."""
     gives: str
     layers: tuple[str, ...]
     flop_per_byte: float
-    """Arithmetic intensity of all directions together."""
+    """Arithmetic intensity of all directions together, FLOP/byte."""
     forward_us: float
     input_gradient_us: float
     weight_gradient_us: float
     total_us: float
-    """All directions of all."""
+    """Time of all these layers in all directions, us."""
     bound: Bound
-    """Of most of its time."""
+    """What limits these layers for most of their time."""
 
 
 class Roofline(msgspec.Struct, frozen=True, kw_only=True):
-    """Floors of one training step."""
+    """The floors of one training step."""
 
     model: str
     form: Form
@@ -89,11 +89,11 @@ class Roofline(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[FloorRow, ...]
     optimizer_us: float
     step_ms: float
-    """Every kernel at its floor, one after the other."""
+    """Time of a step with every kernel at its floor, one after another, ms."""
     images_per_s: float
     products_ms: float
-    """The step's FLOP at the device's rate: what MFU is measured by."""
+    """Time of the step's FLOP at the device's peak rate, ms; MFU is measured by it."""
     memory_bound_percent: float
-    """Of the step's floor."""
+    """Share of the step's floor that memory limits, per cent."""
     mfu_percent: float
-    """The most that one kernel for each layer can reach."""
+    """Highest MFU that one kernel for each layer can reach, per cent."""

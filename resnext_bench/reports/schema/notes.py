@@ -1,7 +1,7 @@
-"""What is amiss with a session, or should be known of it, as facts: a kind, and values.
+"""What is wrong with a session, or should be known of it, as facts: a kind, and values.
 
-Code goes by these. The sentences that records hold beside them are for readers; they are made in
-`reports/render/notes.py`, and nobody reads them back.
+Code depends only on these facts. The sentences that records hold next to them are for readers; they
+are made in `reports/render/notes.py`, and no code reads them back.
 """
 
 from typing import Final, Literal
@@ -57,25 +57,26 @@ Which = Literal["", "a", "b", "ab"]
 SIDES: Final[tuple[Which, Which]] = ("a", "b")
 
 SHARES: Final = frozenset({"percent", "others", "steal"})
-"""Values that say how much of something there was, the worst first in `percent`."""
+"""Names of values that say how much of something there was; `percent` decides what is worst."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One fact of a session."""
+    """One fact about a session."""
 
     kind: str
-    """A `NoteKind`; records of later versions may hold more."""
+    """Kind of the note: a `NoteKind`, or a word that only later versions know."""
     side: Which = ""
-    """Of a comparison's two sides; empty where it is of both together, or of a run."""
+    """Side of a comparison that the note is about; empty for both together, and for runs."""
     values: dict[str, Value] = {}
-    """By name: what the sentence needs, and what code asks for."""
+    """Values by name: those that the sentence needs, and those that code asks for."""
 
     @property
     def group(self) -> tuple[object, ...]:
-        """What notes of many sessions must have in common to be shown once, with the first's words.
+        """What notes of many sessions must share to be shown once, in the words of the first.
 
-        Everything but numbers counts: a power brake is no thermal slowdown. Of shares it counts
-        whose they are, not how large. `why` is a sentence with numbers in it; `of` names its cause.
+        Everything but numbers counts: a power brake is not a thermal slowdown. For shares, it
+        counts whose they are, not how large they are. `why` is a sentence with numbers in it, and
+        is left out where `of` names its cause.
         """
         alike = {
             name: value
@@ -90,13 +91,13 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def but_for_shares(self) -> tuple[object, ...]:
-        """What two notes have in common that differ in nothing but how much there was."""
+        """What two notes have in common if they differ only in how much there was."""
         kept = {name: value for name, value in self.values.items() if name not in SHARES}
         return self.kind, frozenset(kept.items())
 
     @property
     def percent(self) -> float:
-        """How much there was of it; 0 of what has no measure."""
+        """How much of it there was, per cent; 0 for kinds without a measure."""
         return self._number("percent")
 
     def _number(self, name: str) -> float:
@@ -105,16 +106,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was found of a session."""
+    """Everything that was found about a session."""
 
     invalid: tuple[Note, ...] = ()
-    """Why it does not count."""
+    """Reasons why the session does not count."""
     unsteady: tuple[Note, ...] = ()
-    """What did not settle; told of comparisons."""
+    """What did not settle; only for sessions of comparisons."""
     notes: tuple[Note, ...] = ()
-    """What does not keep it from counting."""
+    """What a reader should know, although the session counts."""
 
 
 def note(kind: NoteKind, side: Which = "", /, **values: Value) -> Note:
-    """Make a note of a kind that is known here."""
+    """Return a note of a kind that this version knows."""
     return Note(kind=kind, side=side, values=values)

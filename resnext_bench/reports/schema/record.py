@@ -1,4 +1,4 @@
-"""The versioned record of a run: what stays when the terminal is closed."""
+"""The versioned record of a run."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -49,33 +49,34 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     versions: dict[str, str]
     variables: dict[str, str]
-    """The caller's environment variables that change speed, by allow-list."""
+    """The caller's environment variables that change speed, by a list of allowed names."""
     git: dict[str, str] | None
     """Commit, branch, remote (without credentials) and whether the user's folder was dirty."""
     of_ranks: dict[str, str] = {}
-    """Of the same variables, those that the launcher sets for the ranks, as node 0 gets them."""
+    """Those of the same variables that the launcher sets for the ranks, as node 0 gets them."""
     boards: tuple[Board, ...] = ()
-    """The visible GPUs with their settings, those alike together."""
+    """The visible GPUs, grouped by their settings."""
     hypervisor: str = ""
-    """Under which the machine runs, as far as it shows; empty on bare metal."""
+    """Hypervisor of the machine, as far as can be seen; empty on bare metal."""
     container: str = ""
-    """Kind of container, as far as it shows."""
+    """Kind of container, as far as can be seen."""
 
 
 class DataSet(msgspec.Struct, frozen=True, kw_only=True):
-    """The images a run read."""
+    """The images that a run read."""
 
     root: str
     images: int
     classes: int
     digest: str
-    """Of the list of files and labels, and of places in shards, not of their bytes."""
+    """Digest of the list of files and labels, and of places in shards, but not of the files'
+    bytes."""
     left_out: int
-    """Files that do not decode, left out by --bad-files skip."""
+    """Number of files that do not decode and were left out by --bad-files skip."""
     made: bool
-    """True for the data set that the program made itself."""
+    """Whether the program made the data set itself."""
     format: DataFormat = "folder"
-    """Files in class folders, or shards: tar files or TFRecord files."""
+    """Format: files in class folders, or shards, which are tar files or TFRecord files."""
 
 
 class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,28 +87,29 @@ class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
     steady: bool
     why: str
     cause: str = ""
-    """What kept it from being steady: few_steps, jump, drift; empty in older records."""
+    """What kept it from being steady: few_steps, jump or drift; empty in older records."""
 
 
 class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """Steps that stand out, where they lengthen all steps together by 1 % or more."""
+    """The slow steps, if they lengthen all steps together by 1 % or more."""
 
     every: int | None
-    """They come every so many steps; None where they come irregularly."""
+    """Number of steps from one slow step to the next; None where they come irregularly."""
     slow: int
-    """Slow steps."""
+    """Number of slow steps."""
     steps: int
-    """All steps that count."""
+    """Number of all steps that count."""
     slow_ms: float
-    """Mean of the slow ones; per step even where times are per image."""
+    """Mean of the slow steps, ms; per step even where times are per image."""
     longest_ms: float | None = None
-    """Of the longest one; None in older records."""
+    """Longest step, ms; None in older records."""
     cost_percent: float
-    """By how much they lengthen all steps together, were they like the rest otherwise."""
+    """By how many per cent the slow steps lengthen all steps together, compared with the other
+    steps."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of one window, or of several sessions' windows taken together.
+    """The figures of one window, or of several sessions' windows taken together.
 
     Throughput is all images over the longest rank's window; a step's time is the maximum over
     ranks; the split is the mean over ranks and steps, so its parts add up to the mean step.
@@ -123,60 +125,62 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     step_ms_p95: float
     step_ms_p99: float
     step_ms_max: float | None = None
-    """The longest step; None in older records."""
+    """Longest step, ms; None in older records."""
     step_ms_jitter: float
-    """1.4826 x the median absolute deviation."""
+    """Jitter of the steps, ms: 1.4826 times the median absolute deviation."""
     slow: SlowSteps | None = None
-    """Steps that stand out; None where they cost less than 1 %, and in older records."""
+    """Slow steps; None where they cost less than 1 %, and in older records."""
     data_wait_ms: float
     forward_ms: float
     backward_ms: float
     optimizer_ms: float
     next_ms: float
-    """Host time blocked in the pipeline's next(), mean; not part of the sum."""
+    """Mean host time blocked in the pipeline's next(), ms; not part of the sum."""
     peak_gib: float
-    """Largest peak of a rank."""
+    """Largest peak memory of a rank, GiB."""
     cores_lost_percent: float
-    """Share of the ranks' cores taken by others or by the hypervisor during the window."""
+    """Share of the ranks' cores taken by others or by the hypervisor in the window, per cent."""
     others_percent: float | None = None
-    """The part of it that other processes had; of the host, and the session, that lost most."""
+    """Share of it taken by other processes, per cent, on the host and in the session that lost
+    most."""
     steal_percent: float | None = None
-    """The part that the hypervisor had."""
+    """Share of it taken by the hypervisor, per cent."""
     joules_per_image: float | None = None
-    """Energy of the whole boards of all GPUs; None on a CPU, and where not all GPUs tell it."""
+    """Energy of the whole boards of all GPUs per image, J; None on a CPU, and where not all GPUs
+    report it."""
 
     @property
     def parts_ms(self) -> float:
-        """The four parts of a step together."""
+        """The four parts of a step together, ms."""
         return self.data_wait_ms + self.forward_ms + self.backward_ms + self.optimizer_ms
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One start-to-exit of the process group."""
+    """One session: the process group from its start to its exit."""
 
     number: int
     started: str
     launch_s: float
-    """From the start of the processes to the first warm-up step."""
+    """Time from the start of the processes to the first warm-up step, s."""
     figures: Figures
     steadiness: Steadiness
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
     facts: Found | None = None
-    """The same as kinds with values; None in older records."""
+    """The content of `invalid` and `notes` as kinds with values; None in older records."""
     first_loss: float | None
-    """Mean over ranks of the window's first step; None where it is not finite."""
+    """Loss of the window's first step, mean over ranks; None where it is not finite."""
     last_loss: float | None
     load_1min: float | None = None
-    """The host's load average of one minute before the ranks started."""
+    """The host's load average over one minute, before the ranks started."""
     gpus: GpusSeen | None = None
-    """None on a CPU, and where NVML gave no answer."""
+    """The GPUs in the window; None on a CPU, and where NVML gave no answer."""
     steps_asked: int | None = None
-    """Of a session that was cut: the steps that there should have been; None of a whole one."""
+    """Number of steps requested, for a session that was cut short; None for a complete one."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """What a figure may be, going by its sessions; a session is one replicate."""
+    """The interval of a figure over sessions, each of which is one replicate."""
 
     low: float
     high: float
@@ -185,14 +189,17 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits behind the words invalid and note, as they were for this record."""
+    """Limits above which a session is invalid or gets a note, as they were for this record."""
 
     throttled_percent: float = 1.0
-    """Share of the window with hardware slowdown, thermal or power-brake reasons: invalid."""
+    """Largest share of the window with hardware slowdown, thermal or power-brake reasons, per cent;
+    above it a session is invalid."""
     foreign_gpu_percent: float = 5.0
-    """Use of a GPU by processes that were there before the ranks: invalid."""
+    """Largest use of a GPU by processes that were there before the ranks, per cent; above it a
+    session is invalid."""
     cores_lost_percent: float = 25.0
-    """Share of the ranks' cores lost to others or to steal: invalid."""
+    """Largest share of the ranks' cores lost to others or to the hypervisor, per cent; above it a
+    session is invalid."""
     cores_lost_note_percent: float = 5.0
 
 
@@ -214,36 +221,46 @@ FailureKind = Literal[
 ]
 """How something failed.
 
-An error of the program that ran; memory, shared memory or a GPU's only place that was lacking; a
-GPU that went away; SIGKILL, which the kernel sends when memory runs out, or what looks like it;
-another signal; an end without an account; an error of communication, as another rank's end brings
-it; a rank that did not come in time; no progress for long; no result at the end; a user's script.
-Empty in older records."""
+- error: an error of the program that ran.
+- out_of_memory, shared_memory: too little memory, or shared memory.
+- gpu_busy: a GPU that admits a single process was taken.
+- lost_gpu: a GPU was lost.
+- killed: SIGKILL, which the kernel sends when memory runs out, or what looks like it.
+- signal: another signal.
+- exit: a process ended itself, or ended without reporting why.
+- communication: an error of communication, such as the end of another rank causes.
+- timeout: a rank did not arrive in time, for which another one waited.
+- stuck: no progress for long.
+- no_result: no result at the end.
+- script: a user's script failed.
+
+It is empty in older records.
+"""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rank failed first, how, and the end of its log."""
+    """The rank that failed first, how it failed, and the end of its log."""
 
     rank: int | None
     kind: str = ""
-    """A `FailureKind`, by which code goes; records of later versions may hold more."""
+    """Kind of the failure: a `FailureKind`, or a word that only later versions know."""
     what: str
     log: str
     log_tail: tuple[str, ...]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. Written last and by rename, so a folder without it is an unfinished run."""
+    """A run. Written last and by rename, so that a folder without it is an unfinished run."""
 
     version: int = VERSION
     id: str
     kind: Literal["run"]
     status: Status
     why: str
-    """One sentence; empty when ok."""
+    """Reason for the status, in one sentence; empty when ok."""
     tool_version: str
     created: str
-    """UTC, ISO 8601."""
+    """Moment of the start: UTC, ISO 8601."""
     duration_s: float
     command: tuple[str, ...]
     requested: dict[str, Option]
@@ -252,29 +269,30 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     topology: Topology
     environment: Environment
     data: DataSet | None
-    """None for synthetic batches."""
+    """The data set; None for synthetic batches."""
     thresholds: Thresholds
     device_name: str = ""
-    """The GPU, or the processor, as the worker found it; empty where nothing ran."""
+    """Name of the GPU or processor, as the worker found it; empty where nothing ran."""
     weight_format: str
-    """Of the convolution weights as trained, read from strides; empty where there are none."""
+    """Memory format of the convolution weights as trained, read from their strides; empty where
+    there are none."""
     figures: Figures | None
-    """Over all sessions; none when no window was completed."""
+    """Figures over all sessions; None where no window was completed."""
     interval: Interval | None = None
-    """Of images/s over the sessions (Student's t on their logarithms); None below two."""
+    """Interval of images/s over the sessions (Student's t on their logarithms); None below two."""
     sessions: tuple[Session, ...]
     notes: tuple[str, ...]
     failure: Failure | None = None
     profiled: tuple[Profiled, ...] = ()
-    """By rank; empty where no pass was profiled."""
+    """Profiled passes by rank; empty where none was profiled."""
     cost: Cost | None = None
-    """None for networks that are not ours, and in records of before it was known."""
+    """Cost of the network; None where it is not known, and in older records."""
     attribution: Attribution | None = None
-    """What loading costs; None where it was not asked for."""
+    """Cost of loading; None where it was not requested."""
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    """The user's own, as is the note."""
+    """Tags that the user has given, as the note is."""
     note: str = ""
 
 
@@ -306,7 +324,7 @@ def _outcomes(record: Record) -> frozenset[Outcome]:
 
 
 _OF_A_SESSION: Final = frozenset({"images", "window_s", "steps"})
-"""Figures whose names mean something else, or nothing, across sessions."""
+"""Names of figures that mean something else, or nothing, across sessions."""
 _SLOW: Final[Columns] = {"slow_every": int, "slow_cost_percent": float}
 _GPU_NUMBERS: Final = ("sm_mhz", "power_w", "temperature_c", "joules")
 
@@ -376,7 +394,7 @@ def _session_rows(record: Record) -> Iterator[Row]:
 
 
 def _gpus(seen: GpusSeen, figures: Figures) -> Row:
-    """Energy is that of the window, as images/s is."""
+    """Return a session's columns of GPUs; energy is that of the window, as images/s is."""
     each = figures.joules_per_image
     found = gpu_figures([seen])
     return {

@@ -1,4 +1,4 @@
-"""What a trace says: the content of `trace report`, in the console and as `--json` alike.
+"""The content of `trace report`, which the console and `--json` both show.
 
 All times are integer nanoseconds unless a name says otherwise; shares are fractions of 1.
 """
@@ -13,91 +13,96 @@ VERSION: Final = 1
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the trace the figures rest on."""
+    """How complete the trace is on which the figures rest."""
 
     steps_used: int
     steps_marked: int
-    """Steps that were found; 0: the whole trace, or a range of it, is taken as one."""
+    """Number of steps that were found; if 0, the whole trace, or a range of it, is taken as one."""
     steps_from: StepsFrom
-    """What tells where they begin and end."""
+    """What tells where steps begin and end."""
     excluded: list[str]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
     resolution_ns: float
-    """Of the time stamps."""
+    """Resolution of the time stamps, ns."""
     dropped: dict[str, int]
-    """Records that kineto itself says it dropped, by its own words."""
+    """Numbers of records that kineto reports as dropped, by its own words for the reasons."""
     linked_launch: float
-    """Share of device time whose launch is in the trace; on a CPU 1."""
+    """Share of device time whose launch is in the trace; 1 on a CPU."""
     linked_operator: float
-    """Share of device time whose operator is."""
+    """Share of device time whose operator is in the trace; 1 on a CPU."""
     linked_step: float
-    """Share of device time that belongs to a marked step, used or not."""
+    """Share of device time that belongs to a marked step, used or not; 1 on a CPU."""
     linked_layer: float
-    """Share of time in used steps below a layer's name (`run --profile` writes them)."""
+    """Share of time in used steps that can be assigned to a named layer (`run --profile` writes the
+    names)."""
     by_time: int
-    """Rows put into a step by when they ran, as their launch is not in the trace."""
+    """Number of rows that were assigned to a step by the time at which they ran, as their launch is
+    not in the trace."""
     earlier: int
-    """Rows in no step, as they began before the first of their stream whose launch is in the
-    trace: they were launched before it."""
+    """Number of rows in no step, as they began before the first row of their stream whose launch is
+    in the trace: they were launched before it."""
     impossible: list[Impossible]
-    """Rows whose times cannot be, and what was done with them; figures are without those left out,
-    and with those cut or moved as they are then."""
+    """Rows whose times cannot be, and what was done with them; figures are without those that were
+    left out."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
-    """The identity of each used step: the four parts add up to `step_ns` exactly."""
+    """The split of each used step: the four parts add up to `step_ns` exactly."""
 
     number: list[int]
     step_ns: list[int]
     compute_ns: list[int]
-    """At least one kernel ran that is no communication; on a CPU an operator."""
+    """Time in which at least one kernel other than communication ran; on a CPU, an operator."""
     exposed_communication_ns: list[int]
-    """Communication ran and no such kernel."""
+    """Time in which communication ran, but no other kernel."""
     exposed_copy_ns: list[int]
-    """A copy or a fill ran and neither of them."""
+    """Time in which a copy or a fill ran, but neither communication nor any other kernel."""
     idle_ns: list[int]
-    """Nothing ran."""
+    """Time in which nothing ran."""
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
-    """Over all used steps: what is added up, and what of it is the time it took."""
+    """Sums over all used steps: durations added up, and the time that they took together."""
 
     step_ns: int
     work_ns: int
-    """All durations added up; kernels that overlap count twice. On a CPU over all threads, each
-    moment of which counts once."""
+    """Durations of all work added up: overlapping kernels count twice; on a CPU, over all threads,
+    each moment of which counts once."""
     busy_ns: int
-    """When anything ran: the union."""
+    """Time in which anything ran."""
     communication_ns: int
     """Durations of communication added up; on a CPU with all that runs within it."""
     communication_busy_ns: int
-    """When communication ran, exposed or not."""
+    """Time in which communication ran, exposed or not."""
     copy_ns: int
     """Durations of Memcpy and Memset added up."""
 
 
 class KernelRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One kernel (on a CPU one operator, by self time) in all used steps."""
+    """One kernel in all used steps; on a CPU one operator, by self time."""
 
     name: str
+    """As the trace has it."""
+    demangled: str | None = None
+    """As C++ writes it, where the trace has it mangled."""
     cls: str = msgspec.field(name="class")
     tensor_core: str
-    """yes, no or unknown."""
+    """One of yes, no and unknown."""
     count: int
     total_ns: int
     share: float
-    """Of the steps' time."""
+    """Share of the steps' time."""
     median_ns: float
     p95_ns: int
-    """Nearest rank."""
+    """95th percentile by the nearest rank."""
     min_ns: int
     max_ns: int
     mean_ns: float
     std_ns: float
-    """Of the events themselves, not of sums; with n - 1, 0 for one event."""
+    """Standard deviation of the single events, with n - 1 degrees of freedom; 0 for one event."""
     operator: str
-    """That launched most of its time; empty where none is known."""
+    """Operator that launched most of the kernel's time; empty where none is known."""
 
 
 class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,14 +112,14 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     total_ns: int
     share: float
-    """Of the steps' time."""
+    """Share of the steps' time."""
     forward_ns: int
     """By names (`## forward ##`), else by autograd: an operator whose sequence number a later row
     of the backward pass has is forward, with what lies below it and between such operators."""
     backward_ns: int
     optimizer_ns: int
     other_ns: int
-    """In no pass that the trace tells."""
+    """Time in no pass that the trace shows."""
 
 
 class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,44 +140,46 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     weight_format: str
     direction: str
     kernel: str
-    """The one that took most of the time."""
+    """Kernel that took most of the time."""
     kernels: int
-    """Distinct ones besides layout transforms."""
+    """Number of distinct kernels, not counting layout transforms."""
     calls: int
     total_ns: int
     share: float
-    """Of the steps' time."""
+    """Share of the steps' time."""
     median_ns: float
-    """Of a call."""
+    """Median time of a call."""
     tflops: float | None
-    """10^12 FLOP/s of the median call, groups counted right; None where a size is not recorded."""
+    """TFLOP/s of the median call, with groups counted correctly; None where a size is not
+    recorded."""
     layout_ns: int
-    """Layout transforms that the call launched besides."""
+    """Time of layout transforms that the calls launched in addition."""
 
 
 class LayoutRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Who pays for layout transforms."""
+    """Layout transforms by what causes them."""
 
     payer: str
-    """A layer where the trace names it, else a convolution's shape, else an operator."""
+    """A layer where the trace names it, else a convolution's shape, else an operator; "launch not
+    in the trace" where there is none of them."""
     count: int
     total_ns: int
     share: float
-    """Of the steps' time."""
+    """Share of the steps' time."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """The layout tax: kernels that only turn NCHW into NHWC or back."""
+    """The layout tax: kernels that only convert NCHW to NHWC or back."""
 
     total_ns: int
     share_of_step: float
     share_of_compute: float
-    """Of the durations of all kernels that are no communication."""
+    """Share of the durations of all kernels other than communication, copies and fills."""
     rows: list[LayoutRow]
 
 
 class TensorCores(msgspec.Struct, frozen=True, kw_only=True):
-    """Time in convolutions, matrix products and attention by whether kernels use tensor cores."""
+    """Time in convolutions, matrix products and attention, by whether kernels use tensor cores."""
 
     eligible_ns: int
     used_ns: int
@@ -186,7 +193,7 @@ class IdleRow(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
     total_ns: int
     share: float
-    """Of the steps' time."""
+    """Share of the steps' time."""
 
 
 class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +203,7 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     file: str
     size: int
-    """Bytes, decompressed."""
+    """Size of the trace, bytes, decompressed."""
     events: int
     on: str
     """Name of the device, or `CPU`."""
@@ -213,26 +220,26 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     convs: list[ConvRow]
     layout: Layout
     tensor_cores: TensorCores | None
-    """None on a CPU."""
+    """Time by use of tensor cores; None on a CPU."""
     idle: list[IdleRow]
     warnings: list[str]
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):
-    """All collectives of one name over all ranks that were read."""
+    """All collectives of one name, over all ranks that were read."""
 
     name: str
     count: int
-    """On each rank."""
+    """Number of collectives on each rank."""
     transfer_ns: int
-    """At most: from the last arrival to the first end, added up."""
+    """Upper bound of the transfer time: from the last arrival to the first end, added up."""
     waiting_ns: list[int]
-    """The rest of each rank's time, in the order of the reports."""
+    """Rest of each rank's time in these collectives, in the order of the reports."""
     shortest_ns: int
     longest_ns: int
-    """Of one collective on one rank."""
+    """Longest time of one collective on one rank."""
     last_to_arrive: list[int]
-    """How often each rank was the last."""
+    """How often each rank was the last to arrive, in the order of the reports."""
 
 
 class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,11 +251,11 @@ class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
     missing: list[int]
     """Ranks of the world without a trace."""
     collectives: list[CollectiveRow]
-    """Empty where ranks do not match, or have none."""
+    """Collectives by name; empty where the ranks' do not match, or where there are none."""
     warnings: list[str]
 
 
 def schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of what `trace report --json` prints: one rank's report, or several."""
+    """Return the JSON Schema (2020-12) of `trace report --json`: one rank's report, or several."""
     schemas, components = msgspec.json.schema_components((TraceReport, RanksReport))
     return {"anyOf": list(schemas), "$defs": components}

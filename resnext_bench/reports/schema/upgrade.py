@@ -1,4 +1,4 @@
-"""Reads records, and brings those of older versions to the present one before they are typed."""
+"""Reads records, and converts those of older versions before they are typed."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ OLDEST: Final = 1
 
 
 def decode(data: bytes, source: str) -> Stored:
-    """The record in `data`; `source` names it in errors. Fields of later versions are ignored."""
+    """Return the record in `data`, which errors call `source`; unknown fields are ignored."""
     try:
         raw = msgspec.json.decode(data, type=Raw)
         version, kind = _version(raw, source), KINDS.get(str(raw.get("kind")))
@@ -57,6 +57,6 @@ def _upgraded(raw: Raw, version: int, kind: Kind[Any]) -> Raw:
 
 
 def schema() -> dict[str, object]:
-    """JSON Schema (2020-12) of a record of any kind."""
+    """Return the JSON Schema (2020-12) of a record of any kind."""
     schemas, components = msgspec.json.schema_components(kind.struct for kind in KINDS.values())
     return {"anyOf": list(schemas), "$defs": components}

@@ -1,9 +1,9 @@
-"""A change between two sides, from one value a session, with the interval it lies in.
+"""A change between two sides with its interval, from one value for each session.
 
-Everything is on the logarithm of the step time, b over a: 0 is no change, above 0 b is slower.
-So the two sides can be swapped, and times scaled, without changing what is said. A session is
+Everything is on the logarithm of the step time, b over a: at 0 there is no change, above 0 b is
+slower. So the two sides can be swapped, and times scaled, without changing the result. A session is
 one replicate, never a step or a rank (Georges et al. 2007; Kalibera and Jones 2013). Sums are
-exact, so the order in which sessions are given changes not even the last digit.
+exact, so that the order of the sessions changes not even the last digit.
 """
 
 from dataclasses import dataclass
@@ -20,41 +20,41 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """An estimate, and the range that holds the truth with the given confidence; log ratios."""
+    """An estimate with its interval at the given confidence, as log ratios."""
 
     estimate: float
     low: float
     high: float
     error: float
-    """Standard error of the estimate; infinite where nothing is known of it."""
+    """Standard error of the estimate; infinite where it is not known."""
     df: float
-    """Degrees of freedom of its error; 0 where nothing is known of it."""
+    """Degrees of freedom of the error; 0 where it is not known."""
     confidence: float
 
     @property
     def is_known(self) -> bool:
-        """Whether there were sessions enough for an error; else the interval is infinite."""
+        """Whether there were enough sessions for an error; otherwise the interval is infinite."""
         return self.df > 0
 
     @property
     def p(self) -> float:
-        """Two-sided probability of such a change where there is none."""
+        """Two-sided probability of such an estimate if there is no change."""
         return (
             float(2 * special.stdtr(self.df, -abs(self.estimate) / self.error)) if self.df else 1.0
         )
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether there is a change."""
+        """Whether there is a change at this confidence."""
         return self.low > 0 or self.high < 0
 
     def within(self, margin_log: float) -> bool:
-        """Whether all of it lies inside ±margin."""
+        """Return whether all of the interval lies inside ±margin."""
         return -margin_log < self.low and self.high < margin_log
 
 
 def session_effect(block_log_ratios: Floats) -> float:
-    """Return what a session says: the median of its blocks' log ratios [pairs]."""
+    """Return the effect of a session: the median of its blocks' log ratios [pairs]."""
     return float(np.median(checked(block_log_ratios, 1)))
 
 
@@ -84,9 +84,9 @@ def ordered_interval(
     """Return the effect, and that of order, by least squares of effects [sessions] on orders.
 
     An order is +1 where a was first, -1 where b was: the second number says by how much the later
-    side is slower. With two orders, least squares is half the sum and half the difference of
-    their means; one degree of freedom is spent. Where there are fewer than three sessions, or one
-    order alone, the two cannot be told apart: both intervals are infinite.
+    side is slower. With two orders, least squares is half the sum and half the difference of their
+    means; it costs one degree of freedom. Where there are fewer than three sessions, or only one
+    order, the two cannot be separated: both intervals are infinite.
     """
     values, signs = checked(effects, 1), np.asarray(orders, dtype=np.float64)
     if signs.shape != values.shape or not np.isin(signs, (-1.0, 1.0)).all():
@@ -136,7 +136,7 @@ def interval(estimate: float, error: float, df: float, confidence: float) -> Int
 
 
 def checked(values: Floats, least: int) -> Floats:
-    """Return values [n] as an array, after a look whether they are finite and enough."""
+    """Return values [n] as an array if they are finite and enough; raise ValueError if not."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) < least or not np.isfinite(array).all():
         raise ValueError(f"one row of at least {least} finite values is needed")

@@ -1,20 +1,22 @@
-"""When a comparison may look at its verdict, and what each look costs.
+"""Plans when a comparison looks at its verdict, and the error that each look may spend.
 
-Who looks after every session finds something in the end: false alarms of 6 % where 1 % was meant.
-So the looks are planned before the first session and share the error between them (Bonferroni,
-which holds however the looks depend on one another; Lan and DeMets 1983 for the idea). A look's
-share is proportional to its sessions: early looks are for large effects, which any share shows,
-and with equal shares a 2 % effect on a hostile machine is told in 95.3 % instead of 97.2 %.
+Looking after every session finds something in the end: false alarms of 6 % where 1 % was meant. So
+the looks are planned before the first session and share the error between them (Bonferroni, which
+holds however the looks depend on one another; Lan and DeMets 1983 for the idea). A look's share is
+proportional to its sessions: early looks are for large effects, which any share shows, and with
+equal shares a 2 % effect on a hostile machine is found in 95.3 % instead of 97.2 % of comparisons.
 """
 
 from dataclasses import dataclass
 from math import log
 
 FIRST, GROWTH = 4, 1.6
-"""Sessions before the first look, and from a look to the next: large effects end early."""
+"""Number of sessions before the first look, and its growth from look to look: large effects end a
+comparison early."""
 
 ALPHA, SAME_ALPHA = 0.01, 0.05
-"""Errors a whole comparison may make: a change where there is none, "same" where it is ±δ."""
+"""Errors that a whole comparison may make: a change where there is none, and "same" where the
+change is as large as the margin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,17 +24,18 @@ class Looks:
     """The plan of one comparison."""
 
     sessions: tuple[int, ...]
-    """Counts at which a look is taken; the last is the most sessions there may be."""
+    """Numbers of sessions at which a look is taken; the last is the largest number there may be."""
     alphas: tuple[float, ...]
-    """Two-sided error each look may spend; they add up to what the whole may."""
+    """Two-sided error that each look may spend; together they are what the whole comparison may
+    spend."""
     same_alphas: tuple[float, ...]
-    """Error each look may spend on "same", shared out alike."""
+    """Error that each look may spend on "same", shared out in the same way."""
 
     def ended_at(self, look: int, sessions: int | None = None) -> "Looks":
-        """Return the plan that ends with this look, which is given all the error still unspent.
+        """Return the plan that ends with this look, which gets all the error that is not yet spent.
 
-        For a comparison whose time runs out: it may look earlier than planned, after `sessions`,
-        as time does not depend on what they said.
+        It is for a comparison whose time runs out: it may look earlier than planned, after
+        `sessions`, as time does not depend on the results.
         """
         last = self.sessions[look] if sessions is None else sessions
         return Looks(
@@ -45,8 +48,8 @@ class Looks:
 def plan_looks(max_sessions: int, alpha: float = ALPHA, *, same_alpha: float = SAME_ALPHA) -> Looks:
     """Return the looks of a comparison of at most `max_sessions`.
 
-    At 26: after 4, 6, 10, 16 and 26 sessions. Up to five there is but one, at the end; a single
-    session can tell nothing, and is allowed nevertheless.
+    With 26, they are after 4, 6, 10, 16 and 26 sessions. Up to five there is only one, at the end;
+    a single session can decide nothing, and is allowed nevertheless.
     """
     if max_sessions < 1:
         raise ValueError(f"{max_sessions} sessions at most: at least one is needed")

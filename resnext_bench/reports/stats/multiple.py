@@ -1,4 +1,4 @@
-"""Many comparisons at once: 24 cells without a change at p < .05 alarm in 71 % of reports."""
+"""Corrects for many comparisons: 24 cells without a change give p < .05 in 71 % of reports."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,19 +8,20 @@ Floats = NDArray[np.float64]
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """Return p values [cells] adjusted so that of those below q, a share of q is false.
+    """Return p values [cells] adjusted so that a share q of those below q is false.
 
-    For a matrix that is looked through; cells independent or positively dependent (Benjamini
-    and Hochberg 1995).
+    For a matrix that is searched for changes; the cells must be independent or positively dependent
+    (Benjamini and Hochberg 1995).
     """
     adjusted: Floats = false_discovery_control(_checked(p), method="bh")
     return adjusted
 
 
 def holm(p: Floats) -> Floats:
-    """Return p values [cells] adjusted so that any false one below α has probability α.
+    """Return p values [cells] adjusted so that the probability of any false one below α is α.
 
-    For a hard gate; holds however the cells depend on one another (Holm 1979).
+    For a gate that must not fail by chance; it holds however the cells depend on one another (Holm
+    1979).
     """
     values = _checked(p)
     ranked = np.argsort(values, kind="stable")

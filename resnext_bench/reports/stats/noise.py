@@ -1,4 +1,4 @@
-"""How noisy a series of log times is, once spikes and autocorrelation are allowed for."""
+"""The noise of a series of log times, with spikes and autocorrelation allowed for."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +6,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MAD_TO_SD = 1.4826
-"""The median absolute deviation times this is the standard deviation of a normal sample."""
+"""Factor from the median absolute deviation to the standard deviation of a normal sample."""
 
 LEAST_SD = 1e-4
-"""Log times are not trusted below 0.01 %: clocks are coarse, and equal steps have no noise."""
+"""Least standard deviation of log times, 0.01 %: clocks are coarse, and equal steps have no
+noise."""
 
 PRIOR_AR, PRIOR_STEPS = 0.7, 10
-"""What a shared machine shows, counted as ten steps: a short series says little about it."""
+"""Autocorrelation assumed beforehand, as on a shared machine, with the weight of so many steps: a
+short series says little about its own."""
 
 _MAX_AR = 0.9
 
@@ -25,8 +27,8 @@ def robust_sd(values: Floats) -> float:
 def ar_of_residuals(residuals: Floats, fitted: int) -> float:
     """Return the lag-1 autocorrelation of [n] residuals, 0 to 0.9, corrected for its bias.
 
-    Short series understate it by about (1 + fitted + (2 + fitted)·φ)/n (Kendall 1954 for a
-    fitted mean); what is left uncorrected would pass for change points.
+    Short series understate it by about (1 + fitted + (2 + fitted)·φ)/n (Kendall 1954 for a fitted
+    mean); without the correction, they would show false change points.
     """
     power = float(residuals @ residuals)
     if power == 0.0:
@@ -39,9 +41,9 @@ def ar_of_residuals(residuals: Floats, fitted: int) -> float:
 
 
 def long_run_variance(residuals: Floats, fitted: int) -> float:
-    """Return the variance a mean of k values has, times k, were [n] residuals AR(1).
+    """Return k times the variance of a mean of k values, if [n] residuals are AR(1).
 
-    `fitted` counts the parameters already taken out of the residuals.
+    `fitted` is the number of parameters already taken out of the residuals.
     """
     ar = ar_of_residuals(residuals, fitted)
     variance = float(residuals @ residuals) / max(len(residuals) - fitted, 1)

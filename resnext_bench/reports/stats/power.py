@@ -1,4 +1,4 @@
-"""What so many sessions can show, and how many would show more."""
+"""What a number of sessions can show, and how many sessions would show more."""
 
 from math import ceil, isinf
 
@@ -9,16 +9,16 @@ from resnext_bench.reports.stats.looks import ALPHA
 POWER = 0.95
 
 PROMISED_FROM = 10
-"""Sessions whose scatter says within a factor of two how many are needed, in 84 of 100 cases.
+"""Number of sessions from which the sessions needed are known within a factor of two.
 
-From five it is 65: the variance of so few is off by more than that too often.
+Their scatter says so in 84 of 100 cases; with five sessions, only in 65.
 """
 
 
 def smallest_detectable(error: float, alpha: float, df: float, power: float = POWER) -> float:
-    """Return the change, as a log ratio, told from none with `power` at two-sided `alpha`.
+    """Return the smallest change, as a log ratio, found with `power` at two-sided `alpha`.
 
-    By the noncentral t, as exact as the error is; infinite where nothing is known of it.
+    It is by the noncentral t, and as exact as the error; infinite where the error is not known.
     """
     if df <= 0 or isinf(error):
         return float("inf")
@@ -29,9 +29,9 @@ def smallest_detectable(error: float, alpha: float, df: float, power: float = PO
 def sessions_in_all(
     sd: float, margin_log: float, alpha: float = ALPHA, power: float = POWER
 ) -> int:
-    """Return the sessions that tell a change of ±margin: ((t + t)·sd/margin)², two at least.
+    """Return how many sessions show a change of ±margin: ((t + t)·sd/margin)², at least two.
 
-    The quantiles are of the t that so many sessions have, so it is solved from below.
+    The quantiles are of the t with so many sessions, so the number is increased until it is enough.
     """
     if not (sd >= 0 and margin_log > 0):
         raise ValueError(f"sd {sd}, margin {margin_log}: both must be numbers, the margin above 0")
@@ -45,9 +45,9 @@ def sessions_in_all(
 def sessions_needed(
     sd: float, done: int, margin_log: float, alpha: float = ALPHA, power: float = POWER
 ) -> int:
-    """Return about how many sessions more than `done` tell a change of ±margin, one at least.
+    """Return about how many sessions more than `done` show a change of ±margin, at least one.
 
-    To be relied on from `PROMISED_FROM` sessions on; a rough guess before.
+    It is reliable from `PROMISED_FROM` sessions on, and a rough guess before.
     """
     return max(sessions_in_all(sd, margin_log, alpha, power) - done, 1)
 

@@ -1,4 +1,4 @@
-"""Cut a series into stretches of one level each: optimal partitioning, least squares."""
+"""Cuts a series into stretches of one level each: optimal partitioning, least squares."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,11 @@ Floats = NDArray[np.float64]
 
 
 def segment_starts(values: Floats, penalty: float, shortest: int = 3) -> list[int]:
-    """Return where each level of [n] values begins, 0 first, all stretches >= `shortest`.
+    """Return where each level of [n] values begins, 0 first; stretches have >= `shortest` values.
 
-    Minimises the squared distance to the levels plus `penalty` for each stretch (Jackson
-    et al. 2005). Exact, O(n²) additions in n vector operations: for up to about 1000 values.
+    The squared distance to the levels plus `penalty` for each stretch is least (Jackson et al.
+    2005). It is exact, and takes O(n²) additions in n vector operations: for up to about 1000
+    values.
     """
     n = len(values)
     if n < 2 * shortest:

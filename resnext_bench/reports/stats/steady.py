@@ -1,15 +1,15 @@
-"""Where a series of step times becomes steady, or that it never does.
+"""Finds where a series of step times becomes steady, or that it never does.
 
-Three things are told apart on log times: a level (steady), a level after others (warm-up,
-cut away) and a slope or a late jump (never steady). Spikes are pulled in first, and noise is
-scaled by its long-run variance: neighbouring steps resemble each other on every real machine,
-and a method that takes them as independent finds change points in plain noise.
+Three things are told apart on log times: a level (steady), a level after others (warm-up, cut away)
+and a slope or a late jump (never steady). Spikes are pulled in first, and noise is scaled by its
+long-run variance: neighbouring steps resemble each other on every real machine, and a method that
+takes them as independent finds change points in plain noise.
 
-Simulated with the noise profiles of the tests, "never steady" in % of fresh series of
-30 / 100 / 300 steps: quiet 0.9 / 0.4 / 0.0, shared 1.6 / 0.9 / 0.4, and with a trend of
-0.01 % a step on quiet 1 / 42 / 100 (85 at 150 steps, 96 at 200). A 1 % drift over 100 steps
-is hardly larger than the noise: a test that knew the noise exactly would find 70 % at this
-level of false alarms, so short sessions should be judged together.
+Simulated with the noise profiles of the tests, "never steady" in % of fresh series of 30 / 100 /
+300 steps: quiet 0.9 / 0.4 / 0.0, shared 1.6 / 0.9 / 0.4, and with a trend of 0.01 % a step on quiet
+1 / 42 / 100 (85 at 150 steps, 96 at 200). A 1 % drift over 100 steps is hardly larger than the
+noise: a test that knew the noise exactly would find 70 % at this level of false alarms, so short
+sessions should be judged together.
 """
 
 from dataclasses import dataclass
@@ -26,28 +26,32 @@ from resnext_bench.reports.stats.trend import Trend, detrended, fitted_trend
 Floats = NDArray[np.float64]
 
 FEWEST_STEPS = 10
-"""Below this nothing can be said."""
+"""Least number of steps that can be judged."""
 
 REACH_SD = 4.0
-"""Log times are pulled back to this many robust standard deviations around their neighbours."""
+"""Distance from their neighbours, in robust standard deviations, to which spikes are pulled
+back."""
 
 PENALTY = 2.5
 """Cost of one more level, in units of log(steps) times the long-run variance."""
 
 STEP_BONUS = 2.5
-"""A step is placed where it fits best: a slope may fit worse by this many noise variances."""
+"""By how many noise variances a slope may fit worse than a jump, which is placed where it fits
+best."""
 
 LEVEL_TOLERANCE = 0.003
-"""A first stretch this near the later level (0.3 %) is no warm-up."""
+"""Distance from the later level (0.003 is 0.3 %) within which a first stretch is no warm-up."""
 
 TREND_ALPHA = 0.005
 """Two-sided level of the slope test."""
 
 SECOND_LOOK_ALPHA = 0.001
-"""Level behind a cut warm-up: a second look at the same series must not double the alarms."""
+"""Two-sided level of the slope test after a warm-up was cut: a second look at the same series must
+not double the false alarms."""
 
 LARGE_JUMP = 0.06
-"""A jump by more than 6 % after the middle: more than a neighbour's burst, so not steady."""
+"""Jump after the middle (0.06 is 6 %) above which a series is not steady: it is more than a burst
+of a neighbour on the machine."""
 
 _MOST_CELLS = 1000
 _NEIGHBOURS = 9
@@ -58,31 +62,32 @@ Cause = Literal["", "few_steps", "jump", "drift"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steady:
-    """What a series of step times did."""
+    """Whether and where a series of step times became steady."""
 
     cut: int
-    """Steps to drop at the front, at most half; 0 where it never became steady."""
+    """Number of steps to drop at the front, at most half; 0 where it never became steady."""
     judged: bool
-    """Whether there were steps enough to tell."""
+    """Whether there were enough steps to judge."""
     is_steady: bool
-    """Judged, and found steady after the cut."""
+    """Whether it was judged, and found steady after the cut."""
     cause: Cause
     """What kept it from being steady; empty where nothing did."""
     why: str
-    """One line for people."""
+    """One line that explains the result."""
     trend: Trend | None
-    """The slope of what is left after the cut, or that found; None where it was not judged."""
+    """Slope of what is left after the cut, or the one that was found; None where it was not
+    judged."""
 
     @property
     def never_steady(self) -> bool:
-        """Judged and found never to be steady: the result must not be used for a verdict."""
+        """Whether it was judged and never found steady: then it must not be used for a verdict."""
         return self.judged and not self.is_steady
 
 
 def steady(step_ms: Floats) -> Steady:
-    """Judge a series of step times [steps]; any unit of time, as only ratios count.
+    """Judge a series of step times [steps] in any unit of time, as only ratios count.
 
-    Give the slowest rank's time of each step, or one rank's; all must be finite and positive.
+    Pass the slowest rank's time of each step, or one rank's; all must be finite and positive.
     """
     times = np.asarray(step_ms, dtype=np.float64)
     if times.ndim != 1 or not (np.isfinite(times).all() and (times > 0).all()):
@@ -134,7 +139,7 @@ def _later_half(log_times: Floats) -> Floats:
 
 
 def _leading_outliers(log_times: Floats) -> int:
-    """Count the few first steps far off, too few for a stretch: autotuning, allocation."""
+    """Count the first steps far off, too few for a stretch, as by autotuning or allocation."""
     later = _later_half(log_times)
     reach = REACH_SD * max(robust_sd(later), LEVEL_TOLERANCE)
     inside = np.abs(log_times[:_NEIGHBOURS] - np.median(later)) <= reach
@@ -142,14 +147,14 @@ def _leading_outliers(log_times: Floats) -> int:
 
 
 def _pulled_in(log_times: Floats) -> Floats:
-    """Pull spikes in towards their neighbours' median, so that levels and slopes stay."""
+    """Pull spikes in towards their neighbours' median, which keeps levels and slopes."""
     around = median_filter(log_times, _NEIGHBOURS, mode="mirror")
     reach = REACH_SD * max(robust_sd(log_times - around), LEAST_SD)
     return np.clip(log_times, around - reach, around + reach)
 
 
 def _stretches(values: Floats) -> tuple[list[int], float]:
-    """Return where levels begin, and the long-run variance they were weighed with."""
+    """Return where levels begin, and the long-run variance with which they were found."""
     variance = max(long_run_variance(detrended(_later_half(values)), 2), LEAST_SD**2)
     size = -(-len(values) // _MOST_CELLS)
     cells = len(values) // size
@@ -161,7 +166,7 @@ def _stretches(values: Floats) -> tuple[list[int], float]:
 
 
 def _is_slope(values: Floats, starts: list[int], variance: float) -> bool:
-    """Whether a slope tells the series better than levels do, many or just two."""
+    """Return whether a slope fits the series better than levels do, many or just two."""
     line = float(np.sum(detrended(values) ** 2)) - STEP_BONUS * variance
     many = float(np.sum((values - levels(values, starts)) ** 2))
     price = PENALTY * float(np.log(len(values))) * variance * max(len(starts) - 2, 0)
@@ -175,7 +180,7 @@ def _late_jump(values: Floats, starts: list[int]) -> float:
 
 
 def _warm_up(values: Floats, starts: list[int]) -> int:
-    """Count steps of first stretches whose level is not yet that of the later half."""
+    """Count the steps of the first stretches whose level is not yet that of the later half."""
     level = levels(values, starts)
     later = float(np.median(_later_half(values)))
     for start in starts:

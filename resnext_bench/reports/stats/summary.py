@@ -1,8 +1,8 @@
-"""What a measured window comes to: throughput, step times, and where the step went.
+"""Sums up a measured window: throughput, step times, and the parts of a step.
 
-Arrays are [ranks, steps] unless said otherwise. Nothing here is a mean of rates: a rate is
-work over time, and both are totalled before they are divided. Warm-up is for the caller to
-cut first (`resnext_bench.reports.stats.steady`): a function here counts every step it is given.
+Arrays are [ranks, steps] unless stated otherwise. Nothing here is a mean of rates: a rate is work
+over time, and both are added up before they are divided. The caller cuts warm-up first
+(`resnext_bench.reports.stats.steady`): a function here counts every step that it is given.
 """
 
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ NS_PER_MS = 1e6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepTimes:
-    """How long steps took, in ms, each step as long as its slowest rank."""
+    """The distribution of step times, in ms, each step as long as its slowest rank."""
 
     mean_ms: float
     p50_ms: float
     p95_ms: float
     p99_ms: float
     jitter_ms: float
-    """1.4826·MAD: the standard deviation, but for outliers."""
+    """1.4826·MAD: the standard deviation without outliers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseSplit:
-    """Where a rank's mean step goes, in ms; what its parts leave of it lies between them."""
+    """The parts of a rank's mean step, in ms; the rest of it lies between them."""
 
     step_ms: float
     data_wait_ms: float
@@ -59,11 +59,11 @@ def slowest_rank(step_ns: ArrayLike) -> Floats:
 
 
 def throughput(images: int, window_s_per_rank: ArrayLike, *, devices: int) -> Throughput:
-    """Return all images of the window, of all ranks, over the longest rank's window [ranks].
+    """Return the images of all ranks in the window over the longest rank's window [ranks].
 
-    A mean of per-iteration rates hides slow steps (a first step of 10 s leaves 1198 images/s
-    where 625 is true, DeepLearningExamples); ranks' throughputs averaged make eight report
-    one; a volume over the mean step is too large by the number of steps (optimum-benchmark).
+    A mean of per-iteration rates hides slow steps (a first step of 10 s leaves 1198 images/s where
+    625 is true, DeepLearningExamples); a mean of ranks' throughputs makes eight ranks report that
+    of one; a volume over the mean step is too large by the number of steps (optimum-benchmark).
     """
     windows = np.asarray(window_s_per_rank, dtype=np.float64)
     if windows.ndim != 1 or windows.size == 0 or not _positive(windows):
@@ -77,7 +77,7 @@ def throughput(images: int, window_s_per_rank: ArrayLike, *, devices: int) -> Th
 def step_times(step_ns: ArrayLike) -> StepTimes:
     """Return mean, percentiles and spread of the slowest rank's steps, from [ranks, steps] ns.
 
-    Percentiles interpolate linearly. A mean above p99 is a sign of warm-up counted (14 of 36
+    Percentiles interpolate linearly. A mean above p99 is a sign that warm-up was counted (14 of 36
     published rows of DeepLearningExamples).
     """
     step_ms = slowest_rank(step_ns) / NS_PER_MS
@@ -99,10 +99,10 @@ def phase_split(
     backward_ns: ArrayLike,
     optimizer_ns: ArrayLike,
 ) -> PhaseSplit:
-    """Return the mean over ranks and steps of each part and of the whole, all [ranks, steps] ns.
+    """Return the mean over ranks and steps of each part and of the whole, from [ranks, steps] ns.
 
-    Means, as medians or maxima of parts do not add up to a step. `step_ms` is the ranks' own
-    mean step, so it may lie below the mean of the slowest rank's steps.
+    Means are used, as medians or maxima of parts do not add up to a step. `step_ms` is the ranks'
+    own mean step, so it may lie below the mean of the slowest rank's steps.
     """
     step = _table(step_ns)
     given = (data_wait_ns, forward_ns, backward_ns, optimizer_ns)
@@ -123,7 +123,7 @@ def phase_split(
 
 
 def _table(step_ns: ArrayLike) -> Floats:
-    """Return the steps as [ranks, steps], refused where a maximum or a sum would lie."""
+    """Return the steps as [ranks, steps]; raise ValueError if a maximum or sum would be wrong."""
     table = np.asarray(step_ns, dtype=np.float64)
     if table.ndim != 2 or table.size == 0 or not _positive(table):
         raise ValueError("steps must be a table [ranks, steps] of positive nanoseconds")

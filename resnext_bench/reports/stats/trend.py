@@ -14,7 +14,8 @@ from resnext_bench.reports.stats.noise import LEAST_SD, long_run_variance
 Floats = NDArray[np.float64]
 
 LEAST_DRIFT = 0.005
-"""A slope that moves the window by less than 0.5 % harms no comparison at a 2 % margin."""
+"""Least change over a window that matters: a slope below 0.5 % harms no comparison at a 2 %
+margin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,19 +24,19 @@ class Trend:
 
     slope_percent_per_step: float
     error_percent_per_step: float
-    """Standard error of the slope, autocorrelation included."""
+    """Standard error of the slope, with autocorrelation allowed for."""
     drift_percent: float
-    """What the slope adds up to from the window's first step to its last."""
+    """Change by the slope from the window's first step to its last, per cent."""
     p: float
     """Two-sided probability of such a slope in steady noise."""
 
     def matters(self, alpha: float) -> bool:
-        """Whether the slope is both beyond chance and large enough to bias a result."""
+        """Return whether the slope is both beyond chance and large enough to bias a result."""
         return self.p < alpha and abs(self.drift_percent) > 100 * LEAST_DRIFT
 
 
 def detrended(values: Floats) -> Floats:
-    """Return what a straight line leaves of [n] values."""
+    """Return [n] values without their straight line."""
     index = np.arange(len(values)) - (len(values) - 1) / 2
     left: Floats = values - values.mean() - index * (index @ values) / (index @ index)
     return left
@@ -60,32 +61,32 @@ def fitted_trend(values: Floats) -> Trend:
 
 
 POOLED_ALPHA = 0.005
-"""Two-sided level of a trend pooled over sessions; it leaves room for `most_unsteady`."""
+"""Two-sided level for a trend pooled over sessions; it leaves room for `most_unsteady`."""
 
 PRIOR_SESSIONS = 8
-"""The sessions' own errors are believed as much as the scatter of nine sessions' slopes."""
+"""Weight of the sessions' own errors: that of the scatter of nine sessions' slopes."""
 
 PRIOR_OF_RATIOS = 16
-"""The same for ratios of blocks, which are nearly independent: their own errors say more."""
+"""The same weight for ratios of blocks, which are nearly independent: their own errors say more."""
 
 FEWEST_RATIOS = 3
-"""Pairs of blocks through which a line leaves something to judge it by."""
+"""Least number of pairs of blocks with which the fit of a line can be judged."""
 
 UNSTEADY_SHARE = 0.2
-"""Share of sessions found never steady that a hostile machine explains: 10 % of its launches."""
+"""Share of sessions, never steady, that a hostile machine explains: 10 % of its launches."""
 
 UNSTEADY_ALPHA = 0.002
-"""False alarms of `most_unsteady`, a comparison, on such a machine."""
+"""Rate of false alarms of `most_unsteady` on such a machine, for each comparison."""
 
 
 def pooled_trend(slopes: Floats, errors: Floats | None = None) -> Interval:
     """Return the slope that sessions have in common, from slopes [sessions] in any unit.
 
-    One session's slope is lost in its noise. Without errors [sessions], Student's t over the
-    slopes: it needs some ten sessions to see a trend of 0.01 % a step. With them, the mean
-    weighted by inverse variance, and its error scaled by the slopes' scatter around it (Birge
-    1932) moderated towards 1 (Smyth 2004): bursts make errors too small, four sessions are too
-    few to say by how much. Simulated in `resnext_bench.lab.calibration`.
+    A single session's slope is lost in its noise. Without errors [sessions], this is Student's t
+    over the slopes, which needs some ten sessions to see a trend of 0.01 % a step. With errors, it
+    is the mean weighted by inverse variance, and its error is scaled by the slopes' scatter around
+    it (Birge 1932), moderated towards 1 (Smyth 2004): bursts make errors too small, and four
+    sessions are too few to say by how much. Simulated in `resnext_bench.lab.calibration`.
     """
     confidence = 1 - POOLED_ALPHA
     if errors is None:
@@ -104,7 +105,7 @@ def pooled_trend(slopes: Floats, errors: Floats | None = None) -> Interval:
 def session_trend(sides: Sequence[Trend]) -> Trend:
     """Return the trend of one session from those of its sides, which ran in turn.
 
-    Their noise is the machine's and partly the same, so the mean's error is the mean error.
+    Their noise is the machine's and partly the same, so the mean's error is the mean of the errors.
     """
     slope = fmean(side.slope_percent_per_step for side in sides)
     error = fmean(side.error_percent_per_step for side in sides)
@@ -120,8 +121,8 @@ def session_trend(sides: Sequence[Trend]) -> Trend:
 def trend_over_sessions(trends: Sequence[Trend]) -> Trend:
     """Return the trend of a comparison from those of its sessions, at least one.
 
-    `matters(POOLED_ALPHA)` then says that it never was steady. To be asked once, at the look
-    that ends a comparison: asking at each look would add false alarms.
+    If `matters(POOLED_ALPHA)`, the comparison was never steady. Ask it once, at the look that ends
+    a comparison: asking at each look would add false alarms.
     """
     slopes = np.array([trend.slope_percent_per_step for trend in trends])
     errors = np.array([trend.error_percent_per_step for trend in trends])
@@ -138,10 +139,11 @@ def trend_over_sessions(trends: Sequence[Trend]) -> Trend:
 def trend_of_ratios(ratios: Sequence[Floats]) -> Trend:
     """Return how b moves against a within sessions, from each one's log ratios [pairs] of blocks.
 
-    For a duet, where what the machine does to both sides cancels. A step is a pair of blocks
-    here; sessions may differ in how many they have, and count by the squared distances of their
-    pairs from the middle. Judged like `trend_over_sessions`, but all sessions share one noise, as
-    ten pairs are too few to know a session's own. The drift is that of a session of mean length.
+    For a duet, where what the machine does to both sides cancels. A step is a pair of blocks here;
+    sessions may differ in their number of pairs, and have the weight of the squared distances of
+    their pairs from the middle. It is judged like `trend_over_sessions`, but all sessions share one
+    noise, as ten pairs are too few to know a session's own. The drift is that of a session of mean
+    length.
     """
     sessions = [checked(one, FEWEST_RATIOS) for one in ratios]
     if not sessions:
@@ -165,10 +167,10 @@ def trend_of_ratios(ratios: Sequence[Floats]) -> Trend:
 
 
 def most_unsteady(sessions: int) -> int:
-    """Return how many of so many sessions may be never steady, each by itself.
+    """Return how many of these sessions may be never steady, each by itself.
 
-    A session counts when one of its sides is. More than this and the comparison is never steady:
-    a hostile machine alone would come to it in less than 0.2 %.
+    A session is never steady if one of its sides is. With more such sessions the comparison is
+    never steady: a hostile machine alone would cause that in less than 0.2 %.
     """
     counts = np.arange(sessions + 1)
     beyond = special.bdtrc(counts, sessions, UNSTEADY_SHARE)

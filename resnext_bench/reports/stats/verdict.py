@@ -1,11 +1,11 @@
-"""The verdict on two sides: what intervals allow one to say, and no more.
+"""The verdict on two sides: what the intervals allow to say, and no more.
 
 All words are about b: it is faster, or slower, than a, by the time of all its steps together. Two
 estimates of that are judged side by side (`Effects`). The total is what users pay, and it scatters
 with every rare slow step, of the program or of the machine. The median step scatters far less, and
-is blind to all steps but the usual ones: it may carry a change that the total alone cannot tell,
+is blind to all steps but the usual ones: it may carry a change that the total alone cannot show,
 and it never makes two sides the same. "Never steady" and "invalid" say that sessions must not be
-judged at all; they come from whoever knows the sessions.
+judged at all; these words come from the caller, who knows the sessions.
 """
 
 from dataclasses import dataclass, field
@@ -34,66 +34,69 @@ Floats = NDArray[np.float64]
 Carrier = Literal["total", "middle"]
 
 TOTAL_SHARE: Final = 0.2
-"""Of the error that a look may spend on changes, what the total spends; the middle has the rest.
+"""The total's share of the error that a look may spend on changes; the middle has the rest.
 
 The errors of both add up (Bonferroni). The middle gets more, as it carries the small changes: a
-change of the total alone is a matter of slow steps, which are large. (Simulated: with a half each,
-2 % on a hostile machine is found in 93 % of comparisons, with a fifth in 97 %.)
+change of the total alone is due to slow steps, which are large. (Simulated: with a half each, 2 %
+on a hostile machine is found in 93 % of comparisons, with a fifth for the total in 97 %.)
 """
 MIDDLE_SHARE: Final = 1 - TOTAL_SHARE
 OFFSET_ALPHA: Final = 0.02
-"""Two-sided level at which the rest of the steps is seen to offset a change of the middle one."""
+"""Two-sided level at which the other steps are seen to offset a change of the median one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effects:
-    """Log ratios b over a [sessions], of paired sessions."""
+    """Log ratios [sessions] of paired sessions, b over a; or log times of one side's sessions."""
 
     total: Floats
-    """Of the time of all steps."""
+    """Effect on the time of all steps."""
     middle: Floats
-    """Of the median step: the median, or the median of blocks' medians."""
+    """Effect on the median step: the median, or the median of blocks' medians."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """What sessions say of b against a at one look."""
+    """The decision on b against a at one look."""
 
     word: Word
     carried_by: Carrier
-    """Which of both intervals made the word; "total" where none did."""
+    """Which of both intervals decided the word; "total" where neither did."""
     interval: Interval
-    """Of all steps together, at the confidence that this look has paid for."""
+    """Interval of all steps together, at the confidence that this look has paid for."""
     middle: Interval
-    """Of the median step, likewise. With all looks of the plan, both together err in 1 %."""
+    """Interval of the median step, at the confidence that this look has paid for. Over all looks of
+    the plan, both together err in 1 %."""
     middle_word: Word
-    """What the median step alone would be called."""
+    """Word that the median step alone would get."""
     equivalence: Interval
-    """What TOST asks for, of all steps together: where it lies within the margin, and nothing is
-    a change, it is "same". Narrower: 1 - 2α of the error that "same" may make at this look."""
+    """Interval of all steps together for TOST: where it lies within the margin, and nothing is a
+    change, the word is "same". It is narrower: 1 - 2α of the error that "same" may make at this
+    look."""
     rest: Interval
-    """By how much the total's change is larger than the median step's, at `OFFSET_ALPHA`: what
-    slow steps come to."""
+    """By how much the total's change is larger than the median step's, at `OFFSET_ALPHA`: the part
+    of slow steps."""
     order: Interval | None
     """By how much the later side is slower; None where orders were not given."""
     detectable_percent: float
-    """Smallest change of every step that so many sessions tell with 95 % power, at this look."""
+    """Smallest change of every step that so many sessions find with 95 % power at this look, per
+    cent."""
     detectable_total_percent: float
-    """The same of a change that is in some steps alone, so that the total must tell it."""
+    """The same for a change that is only in some steps, so that the total must show it."""
     sessions: int
     more: int | None
-    """About so many more sessions would tell a change of the margin, or the larger one that was
-    seen, less its standard error; None where no more are needed, or below three."""
+    """About how many more sessions would show a change: the margin, or the larger one that was
+    seen, less its standard error. None where no more are needed, or below three sessions."""
 
     @property
     def disagrees(self) -> bool:
-        """Whether all steps together say something else than the middle one."""
+        """Whether all steps together change by something else than the median step does."""
         return self.rest.excludes_zero
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
-    """Intervals at one look, and what lies behind them."""
+    """The intervals at one look, and what else they rest on."""
 
     total: Interval
     middle: Interval
@@ -114,8 +117,8 @@ def decide(
 ) -> Decision:
     """Judge paired effects at the look with index `look`; `margin` is a fraction.
 
-    Orders [sessions], +1 where a was first and -1 where b was, are a nuisance term of a relaunch
-    and merely reported of a duet. One session, or a relaunch in one order alone, can't tell.
+    Orders [sessions], +1 where a was first and -1 where b was, are corrected for in a relaunch, and
+    only reported of a duet. One session, or a relaunch in a single order, can't tell.
     """
     if relaunch and orders is None:
         raise ValueError("a relaunch is judged with the orders of its sessions")
@@ -133,8 +136,8 @@ def decide(
 def decide_unpaired(a: Effects, b: Effects, margin: float) -> Decision:
     """Judge two sets of sessions measured apart, log times [n] and [m], in one look at 99 %.
 
-    Whatever the machine did between the sets is in the change, and in no interval: the wider
-    Welch interval allows for their scatter alone. `sessions` counts those of the smaller set.
+    What the machine did between the sets is in the change, but in no interval: the wider Welch
+    interval allows for their scatter alone. `sessions` is the number in the smaller set.
     """
     fewer = min(len(a.total), len(b.total))
     looks = one_look(fewer)
@@ -163,7 +166,7 @@ def _paired(
 
 
 def _inner_mean(values: Floats) -> float:
-    """Return the mean of [sessions] less the highest and the lowest; of all, below three."""
+    """Return the mean of [sessions] without the highest and the lowest; of all, below three."""
     ordered = np.sort(checked(values, 1))
     kept = ordered[1:-1] if len(ordered) > 2 else ordered
     return fsum(kept) / len(kept)
@@ -210,11 +213,11 @@ def _word_alone(found: Interval, same_alpha: float, margin_log: float) -> Word:
 
 
 def _is_offset(found: _Found) -> bool:
-    """Whether the other steps may take away what the middle one shows.
+    """Return whether the other steps may take away the change that the median one shows.
 
-    Either they are seen to, over the sessions, or all steps together point the other way in most
-    sessions. One session is left out at either end: a single step of 100 times the usual, which
-    any machine may have, must not hide what every step shows.
+    Either they are seen to do so, over the sessions, or all steps together point the other way in
+    most sessions. The highest and the lowest session are left out: a single step of 100 times the
+    usual, which any machine may have, must not hide what every step shows.
     """
     sign = 1.0 if found.middle.estimate > 0 else -1.0
     seen = found.rest.df > 0 and max(sign * found.rest.low, sign * found.rest.high) < 0
@@ -222,9 +225,9 @@ def _is_offset(found: _Found) -> bool:
 
 
 def _detectable_percent(found: _Found, alpha: float) -> tuple[float, float]:
-    """By the interval of the median step, and by that of all together.
+    """Return the change found by the median step, and that found by all steps together.
 
-    A change that every step has is told by whichever tells it sooner.
+    A change of every step is found by whichever of the two is more sensitive.
     """
     return (
         to_percent(smallest_detectable(found.middle.error, MIDDLE_SHARE * alpha, found.middle.df)),
@@ -233,10 +236,11 @@ def _detectable_percent(found: _Found, alpha: float) -> tuple[float, float]:
 
 
 def _more(found: _Found, count: int, looks: Looks, look: int, margin_log: float) -> int | None:
-    """Sessions that would tell: of the median step, or of the total where that is known already.
+    """Return about how many more sessions would show a change.
 
-    A change that looks larger than the margin needs fewer; less a standard error, as it may only
-    look so. The last look pays most: it is the one that further sessions lead to.
+    They are for the median step, or for the total if the median is known to be the same. A change
+    that looks larger than the margin needs fewer; it counts less a standard error, as it may only
+    look so. The last look has most of the error: it is the one that further sessions lead to.
     """
     known = tost(found.middle, margin_log) < looks.same_alphas[look] if found.middle.df else False
     wanted = found.total if known else found.middle

@@ -1,4 +1,4 @@
-"""What users write on a run: tags and a note. All else in a record stays as it was written."""
+"""What users write on a run: tags and a note. Everything else in a record never changes."""
 
 import fcntl
 import os

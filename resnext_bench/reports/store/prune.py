@@ -13,9 +13,8 @@ from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.store.runs import Unfinished
 
 QUIET_S: Final = 3600.0
-"""An unfinished run whose files did not change for this long is taken to be dead. Ranks write a
-heartbeat all the time, and a resumable comparison its state after each session.
-"""
+"""Seconds without a change of its files after which an unfinished run is taken to be dead. Ranks
+write a heartbeat all the time, and a resumable comparison its state after each session."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +23,9 @@ class Pruning:
 
     folders: tuple[Path, ...]
     size: int
-    """The bytes of all files to be removed."""
+    """Bytes of all files to be removed."""
     kept: tuple[tuple[str, str], ...]
-    """Ids, and why they are kept."""
+    """Ids of runs that are kept, and the reasons."""
 
 
 def plan(

@@ -27,7 +27,7 @@ from resnext_bench.reports.store.files import write_atomically, writing
 RECORD: Final = "record.json"
 FOLDER_VARIABLE: Final = "RESNEXT_BENCH_RUNS"
 MOST_LETTERS: Final = 80
-"""Most letters of a label in a folder's name, of which file systems allow 255."""
+"""Largest number of letters of a label in a folder's name; file systems allow 255 in all."""
 _ID: Final = re.compile(r"\d{8}-\d{6}-[\w.]+-[0-9a-f]{4}")
 
 

@@ -21,22 +21,22 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Conditions, all of which a run must meet; None or empty: no condition."""
+    """Conditions, all of which a run must meet; None or empty for no condition."""
 
     status: str | None = None
-    """A status, or the word of a verdict."""
+    """Status, or the word of a verdict."""
     model: str | None = None
-    """The beginning of the model's name."""
+    """Beginning of the model's name."""
     tags: tuple[str, ...] = ()
     since: str | None = None
-    """A moment (UTC), or an age: "90m", "12h", "7d", "2w"."""
+    """Moment (UTC), or age: "90m", "12h", "7d", "2w"."""
     before: str | None = None
     where: str | None = None
-    """A condition in SQL over the columns of the table `runs`."""
+    """Condition in SQL over the columns of the table `runs`."""
     sort: str | None = None
-    """A column; a minus in front reverses the order."""
+    """Column to sort by; a minus in front reverses the order."""
     limit: int | None = None
-    """How many at most: the newest or, where sorted, the first."""
+    """Largest number of runs: the newest or, where sorted, the first."""
 
 
 def select(

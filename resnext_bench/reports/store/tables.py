@@ -108,7 +108,7 @@ def ask(
 
 _WRITES: Final = re.compile(r"\s*(copy|export)\b", re.IGNORECASE)
 _FILE: Final = re.compile(r'file \\?"([^"\\]+)')
-"""How DuckDB names a file; some of its errors are quoted again."""
+"""Finds the file that DuckDB names; some of its errors are quoted again."""
 
 
 def refused(sql: str, error: duckdb.Error) -> OSError | StoreError:

@@ -21,9 +21,9 @@ class TraceFile:
 
     path: Path
     rank: int | None
-    """The rank by the run's record, else by the file's name."""
+    """Rank by the run's record, else by the file's name."""
     doubt: str = ""
-    """Why its run is not to be believed."""
+    """Reason why its run is not reliable."""
 
 
 def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:

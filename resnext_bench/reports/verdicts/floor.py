@@ -1,4 +1,4 @@
-"""The noise floor of a machine: what comparisons of a thing with itself say that it can show."""
+"""The noise floor of a machine, from comparisons of a thing with itself."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,13 +26,14 @@ Floats = NDArray[np.float64]
 SESSIONS = (5, 10, 20)
 CHANGES = (0.01, 0.02, 0.05)
 FEWEST = 3
-"""Sessions of a design that must count: below, noise and the effect of order are not known."""
+"""Fewest sessions of a design that must count: with less, noise and effect of order are not
+known."""
 DEFAULT_PLAN = plan_looks(26)
-"""The looks of `compare`, unless it is told otherwise."""
+"""The looks of `compare` by default."""
 
 
 class TooFew(ValueError):
-    """Too few sessions count; the text says how many, and why."""
+    """Too few sessions count; the message says how many, and why."""
 
 
 Say = Callable[[Note], str]
@@ -40,9 +41,9 @@ Say = Callable[[Note], str]
 
 
 def floor_of(duet: Comparison, relaunch: Comparison, say: Say) -> Floor:
-    """Work it out from an A/A comparison of each design, taken in turn.
+    """Return the noise floor from an A/A comparison of each design, taken in turn.
 
-    Raises TooFew where less than `FEWEST` sessions of one of them count.
+    Raises TooFew where fewer than `FEWEST` sessions of one of them count.
     """
     for record in (duet, relaunch):
         _require_enough(record)
@@ -103,7 +104,7 @@ def _noise(record: Comparison, say: Say) -> Noise:
 
 
 def _notes(record: Comparison, say: Say) -> tuple[str, ...]:
-    """What disturbed its sessions, each kind once."""
+    """Return what disturbed the sessions, each kind once."""
     found = ((pair.number, facts_of(pair)) for pair in record.pairs)
     kinds = by_kind(
         (number, one)
@@ -117,7 +118,7 @@ def _notes(record: Comparison, say: Say) -> tuple[str, ...]:
 
 
 def _effect(valid: Sequence[Pair], design: Design) -> Interval:
-    """As `compare` judges it: in launches the effect of order is a term of its own."""
+    """Return the effect as `compare` judges it; in a relaunch, the effect of order is separate."""
     effects = effects_of(valid).middle
     if design != "relaunch":
         return t_interval(effects, CONFIDENCE)
@@ -126,7 +127,7 @@ def _effect(valid: Sequence[Pair], design: Design) -> Interval:
 
 
 def _levels(record: Comparison) -> Floats:
-    """Log of the typical step of each session, both sides taken together."""
+    """Return the logarithm of the typical step of each session, mean over both sides."""
     pairs = counted(record.pairs)
     levels: Floats = np.log([pair.middle_ms or pair.step_ms for pair in pairs]).mean(axis=1)
     return levels

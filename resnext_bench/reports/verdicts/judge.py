@@ -1,4 +1,4 @@
-"""From counted pairs to a verdict, and to every figure that stands beside it."""
+"""Judges counted pairs: the verdict, and every figure beside it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -37,38 +37,38 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.99
 MOST_INVALID = 3
-"""So many invalid sessions, and a third of all, end a comparison: something is at fault."""
+"""Number of invalid sessions that ends a comparison, if they are a third of all."""
 ALIKE = 0.5
-"""Share of the larger one within which two sides' drifts are called alike."""
+"""Share of the larger drift within which the drifts of two sides are called alike."""
 LEAST_ERROR_PERCENT = 1e-9
-"""A slope without any error would outweigh all others."""
+"""Least standard error of a slope, per cent per step: one without any would outweigh all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """What the pairs so far say."""
+    """The verdict on the pairs so far, and the figures beside it."""
 
     word: Word
     why: str
-    """For "never steady" and "invalid": what was seen."""
+    """What was seen, for "never steady" and "invalid", and where page faults forbid a verdict."""
     decision: Decision | None
-    """None below two counted pairs."""
+    """Decision of the statistics; None below two counted pairs."""
     order_effect: Range | None
     phases: dict[str, PhaseChange]
     step_ms: tuple[float, float] | None
     middle_ms: tuple[float, float] | None
     slow: tuple[SlowSteps | None, SlowSteps | None]
     drift: str
-    """How both sides' steps move within a session, where they do."""
+    """How the steps of both sides move within a session; empty where they do not."""
 
     @property
     def is_final(self) -> bool:
-        """Whether more sessions would change nothing."""
+        """Whether more sessions would not change the word."""
         return self.word != "can't tell"
 
 
 def counted(pairs: Sequence[Pair]) -> list[Pair]:
-    """Pairs that may enter a verdict."""
+    """Return the pairs that may enter a verdict."""
     return [pair for pair in pairs if not pair.invalid]
 
 
@@ -93,7 +93,7 @@ def judge_pairs(
 
 
 def range_of(interval: Interval) -> Range:
-    """In per cent, for the record."""
+    """Return an interval in per cent, as the record holds it."""
     return Range(
         percent=to_percent(interval.estimate),
         low_percent=to_percent(interval.low),
@@ -103,25 +103,28 @@ def range_of(interval: Interval) -> Range:
 
 
 def told_range(interval: Interval) -> Range | None:
-    """In per cent; None where it holds everything: two launches say nothing, JSON no infinity."""
+    """Return an interval in per cent; None if it is infinite, for which JSON has no number.
+
+    The interval of two launches, for example, is infinite.
+    """
     found = range_of(interval)
     return found if isfinite(found.high_percent) else None
 
 
 def told_equivalence(judged: Judged) -> Range | None:
-    """The interval that made it "same"; None with any other word."""
+    """Return the interval that made the verdict "same"; None for any other word."""
     if judged.word != "same" or judged.decision is None:
         return None
     return told_range(judged.decision.equivalence)
 
 
 def told_percent(percent: float) -> float | None:
-    """A figure as the record holds it: None where it is infinite."""
+    """Return a figure as the record holds it: None where it is infinite."""
     return percent if isfinite(percent) else None
 
 
 def effects_of(pairs: Sequence[Pair]) -> Effects:
-    """Return what sessions say; those from before the total was told have the median step alone."""
+    """Return the effects of sessions; in older records, the median step is also the total."""
     totals = [pair.log_ratio for pair in pairs]
     middles = [
         pair.log_ratio if pair.middle_log_ratio is None else pair.middle_log_ratio for pair in pairs
@@ -194,7 +197,7 @@ def _word(
 
 
 def _unsteady(valid: Sequence[Pair]) -> str:
-    """More launches that did not settle than a hostile machine explains."""
+    """Return what was seen if more launches did not settle than a hostile machine explains."""
     found = [pair for pair in valid if pair.unsteady]
     if len(found) <= most_unsteady(len(valid)):
         return ""
@@ -202,7 +205,7 @@ def _unsteady(valid: Sequence[Pair]) -> str:
 
 
 def _drift(valid: Sequence[Pair], design: Design) -> str:
-    """A slope over all sessions: of b over a in a duet, of both sides' steps in launches."""
+    """Describe a slope over all sessions: of b over a in a duet, of both sides in a relaunch."""
     if design == "relaunch":
         return _common_drift(valid)
     if min(len(pair.blocks_ms) for pair in valid) < FEWEST_RATIOS:
@@ -214,7 +217,7 @@ def _drift(valid: Sequence[Pair], design: Design) -> str:
 
 
 def _common_drift(valid: Sequence[Pair]) -> str:
-    """How the sides' steps move within a session; in a duet what they share cancels."""
+    """Describe how the sides' steps move within a session; in a duet their common part cancels."""
     slopes = [_trend(pair.drift) for pair in valid if pair.drift]
     found = trend_over_sessions(slopes) if slopes else None
     if found is None or not found.matters(POOLED_ALPHA):
@@ -249,7 +252,7 @@ def _order_effect(valid: Sequence[Pair], design: Design, decision: Decision | No
 
 
 def _later_block(pair: Pair) -> float | None:
-    """How much longer the later block of a pair is, as a log ratio; ABBA cancels it elsewhere."""
+    """Return how much longer the later block of a pair is, as a log ratio; else ABBA cancels it."""
     if len(pair.blocks_ms) < 2:
         return None
     ratios = np.array([np.log(b / a) for a, b in pair.blocks_ms])
@@ -274,9 +277,9 @@ def _phases(valid: Sequence[Pair]) -> dict[str, PhaseChange]:
 def split_step(parts: dict[str, Floats], step_ms: tuple[float, float]) -> dict[str, PhaseChange]:
     """Return each part's share of the steps of a and b, and the interval of its change.
 
-    `parts` are means of each session [sessions, 2] in ms. They add up to sessions' mean steps, of
-    which `step_ms` is the geometric mean, as the change is one of logarithms; each part keeps its
-    share of it, so that what is printed adds up.
+    `parts` are means of each session [sessions, 2] in ms. They add up to the sessions' mean steps.
+    `step_ms` is the geometric mean of these, as the change is one of logarithms; each part keeps
+    its share of it, so that the printed figures add up.
     """
     sums = sum(values.mean(axis=0) for values in parts.values())
     return {phase: _phase(values, np.array(step_ms) / sums) for phase, values in parts.items()}
@@ -294,7 +297,7 @@ def _phase(values: Floats, scale: Floats) -> PhaseChange:
 
 
 def _geometric(sides: Iterable[tuple[float, float]]) -> tuple[float, float] | None:
-    """Geometric, as the change is a mean of log ratios: else the two would not agree."""
+    """Return geometric means, which agree with the change as a mean of log ratios."""
     values = list(sides)
     if not values:
         return None
@@ -311,9 +314,9 @@ def pooled_slow_of(
 
 
 def pooled_slow(found: Sequence[SlowSteps | None]) -> SlowSteps | None:
-    """Return the slow steps of all sessions of a side; None where most sessions have none.
+    """Return the slow steps of all sessions of a side; None where at least half have none.
 
-    They have a rhythm where most of the sessions that have slow steps tell the same one.
+    They have a rhythm where most of the sessions with slow steps have the same one.
     """
     known = [one for one in found if one is not None]
     if 2 * len(known) <= len(found):

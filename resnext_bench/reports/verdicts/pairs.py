@@ -1,4 +1,4 @@
-"""From what two sides gathered in one session to the pair that a comparison counts."""
+"""Turns what two sides gathered in one session into the pair that a comparison counts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ Floats = NDArray[np.float64]
 Both = tuple[float, float]
 
 FEWEST_FOR_SLOPE = 5
-"""Values through which a line is worth drawing."""
+"""Fewest values through which a line is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """Figures of one session of both sides; a before b in every tuple."""
+    """Figures of one session of both sides, a before b in every tuple."""
 
     log_ratio: float
-    """Of all steps together."""
+    """ln(b / a) of all steps together."""
     middle_log_ratio: float
-    """Of the median step."""
+    """ln(b / a) of the median step."""
     blocks_ms: tuple[Both, ...]
     step_ms: Both
     middle_ms: Both
@@ -38,7 +38,7 @@ class Measured:
     drift: Drift | None
 
     def per_image(self, images: tuple[int, int]) -> "Measured":
-        """The same, of the time per image, for sides whose steps have so many images."""
+        """Return the same per image, for sides whose steps have these numbers of images."""
         a, b = images
         return replace(
             self,
@@ -51,10 +51,10 @@ class Measured:
 
 
 def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
-    """A session of alternating blocks; the first block of each side is not counted.
+    """Return the figures of alternating blocks; the first block of each side does not count.
 
     The session counts with the ratio of all steps together, each as long as its slowest rank, and
-    beside it with the median of the log ratios of the blocks' median steps.
+    also with the median of the log ratios of the blocks' median steps.
     """
     kept = tuple(_steps_ms(side)[block_steps:] for side in (a, b))
     blocks = tuple(np.median(side.reshape(-1, block_steps), axis=1) for side in kept)
@@ -75,13 +75,13 @@ def of_duet(a: SessionResult, b: SessionResult, block_steps: int) -> Measured:
 
 
 def of_launches(a: SessionResult, b: SessionResult, cut_a: int, cut_b: int) -> Measured:
-    """A launch of each side, both cut where they became steady."""
+    """Return the figures of a launch of each side, each cut where it became steady."""
     kept = _steps_ms(a)[cut_a:], _steps_ms(b)[cut_b:]
     return replace(of_steps(*kept), phases_ms=_phases_ms(a, b, cut_a, cut_b))
 
 
 def of_steps(a_ms: Floats, b_ms: Floats) -> Measured:
-    """A launch of each side of which the steps alone are known, [n] and [m]."""
+    """Return the figures of a launch of each side from step times alone, [n] and [m]."""
     middle = _both(np.median, a_ms, b_ms)
     return Measured(
         log_ratio=total_effect(a_ms, b_ms),
@@ -96,12 +96,15 @@ def of_steps(a_ms: Floats, b_ms: Floats) -> Measured:
 
 
 def total_effect(a_ms: Floats, b_ms: Floats) -> float:
-    """Return the log ratio of the mean steps: of all time over all steps, b over a."""
+    """Return the log ratio of the mean steps, b over a: of all time over all steps."""
     return log(float(b_ms.mean()) / float(a_ms.mean()))
 
 
 def drift_of(*sides_ms: Floats) -> Drift | None:
-    """How the steps [n] of both sides move within a session, on average; None where too few."""
+    """Return how the steps [n] of both sides move within a session, on average.
+
+    None where there are too few steps.
+    """
     if min(len(steps) for steps in sides_ms) < FEWEST_FOR_SLOPE:
         return None
     trends = [fitted_trend(np.log(steps)) for steps in sides_ms]
@@ -131,7 +134,7 @@ def _phases_ms(
 
 
 def _parts_ms(result: SessionResult, cut: int) -> dict[str, float]:
-    """Mean of each part over steps and ranks, and what is left of the mean step."""
+    """Return the mean of each part over steps and ranks, and the rest of the mean step."""
     parts = {phase: _mean_ms(result, phase, cut) for phase in PHASES if phase != "other"}
     step_ms = float(_steps_ms(result)[cut:].mean())
     return {**parts, "other": step_ms - sum(parts.values())}

@@ -1,4 +1,4 @@
-"""From two sets of sessions that were measured apart to a verdict."""
+"""Judges two sets of sessions that were measured apart."""
 
 from collections.abc import Sequence
 from statistics import geometric_mean
@@ -15,14 +15,14 @@ from resnext_bench.reports.verdicts.judge import CONFIDENCE, Judged, pooled_slow
 Floats = NDArray[np.float64]
 
 FEWEST = 2
-"""Sessions of a side: one says nothing about how much they vary."""
+"""Fewest sessions of a side: a single one does not show how much they vary."""
 
 
 def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) -> Judged:
     """Judge b against a by each session's steps; `margin` is a fraction of the step time.
 
-    There are no pairs, so what the machine did between the two sets is in the interval only as
-    far as it is in their spread too.
+    There are no pairs: what the machine did between the two sets is in the interval only as far as
+    it is in their own spread.
     """
     few = " and ".join(
         f"{len(side)} of {name}" for name, side in (("a", a), ("b", b)) if len(side) < FEWEST
@@ -58,7 +58,10 @@ def judge_unpaired(a: Sequence[Session], b: Sequence[Session], margin: float) ->
 
 
 def _effects(sessions: Sequence[Session]) -> Effects:
-    """Log times: of all steps, as the window's length over its steps, and of the middle one."""
+    """Return the logarithms of the sessions' times: of the mean step, and of the median step.
+
+    The mean step is the length of the window over its steps.
+    """
     figures = [session.figures for session in sessions]
     return Effects(
         total=np.log([1e3 * one.window_s / one.steps for one in figures]),
@@ -75,7 +78,7 @@ def _slow(sessions: Sequence[Session]) -> SlowSteps | None:
 
 
 def _unsteady(a: Sequence[Session], b: Sequence[Session]) -> str:
-    """What was seen, where more than half of a side's sessions never settled."""
+    """Return what was seen where more than half of a side's sessions never settled."""
     for name, side in (("a", a), ("b", b)):
         whys = [session.steadiness.why for session in side if not session.steadiness.steady]
         if 2 * len(whys) > len(side):
@@ -86,7 +89,7 @@ def _unsteady(a: Sequence[Session], b: Sequence[Session]) -> str:
 def _phases(
     a: Sequence[Session], b: Sequence[Session], step_ms: tuple[float, float]
 ) -> dict[str, PhaseChange]:
-    """Each part keeps its share of the step, so that what is printed adds up."""
+    """Return the parts, each with its share of the step, so that the printed figures add up."""
     parts = {phase: (_part_ms(a, phase), _part_ms(b, phase)) for phase in PHASES}
     scale = [
         step / sum(float(both[side].mean()) for both in parts.values())

@@ -10,15 +10,16 @@ from resnext_bench.resnext.draw import ALEXNET_EDGE
 from resnext_bench.resnext.relatives import AlexNetSpec
 
 LRN: Final = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2.0}
-"""Of the paper: k=2, n=5, alpha=1e-4, beta=0.75; torch divides alpha by the size."""
+"""Local response norm of the paper: k=2, n=5, alpha=1e-4, beta=0.75; torch divides alpha by the
+size."""
 
 
 class AlexNet(nn.Module):
     """Five convolutions and three linear layers (Krizhevsky et al., NIPS 2012, section 3.5).
 
-    Follows the paper: local response norm after conv1 and conv2, overlapping 3x3/2 pools, dropout
-    of one half before fc7 and fc8. Departs from it in having its two towers in one network,
-    conv2, conv4 and conv5 with two filter groups, and in taking images of 227 pixels.
+    It follows the paper: local response norm after conv1 and conv2, overlapping 3x3/2 pools,
+    dropout of one half before fc7 and fc8. It departs from it in having its two towers in one
+    network, conv2, conv4 and conv5 with two filter groups, and in taking images of 227 pixels.
     """
 
     def __init__(self, spec: AlexNetSpec) -> None:
@@ -51,7 +52,10 @@ class AlexNet(nn.Module):
         return logits
 
     def _draw(self) -> None:
-        """Section 5: normal, std 0.01; biases 1 in conv2, conv4, conv5, fc6 and fc7, else 0."""
+        """Draw the weights as in section 5: normal, std 0.01.
+
+        Biases are 1 in conv2, conv4, conv5, fc6 and fc7, and 0 elsewhere.
+        """
         ones = (self.conv2, self.conv4, self.conv5, self.fc6, self.fc7)
         for layer in self.children():
             if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -1,7 +1,7 @@
 """The block of ResNeXt in its three equivalent forms, figure 3 of arXiv 1611.05431.
 
-Forms (a) and (b) compute what one grouped convolution does with C times as many kernels: what
-that costs is why form (c) exists.
+Forms (a) and (b) compute with C times as many kernels what form (c) computes with one grouped
+convolution: their cost is the reason for form (c).
 """
 
 import torch
@@ -12,7 +12,7 @@ from resnext_bench.resnext.spec import BlockSpec
 
 
 def block_module(block: BlockSpec) -> nn.Module:
-    """The module of the block's form."""
+    """Return the module of a block in its form."""
     return Bottleneck(block) if block.form == "c" else PathBottleneck(block)
 
 
@@ -84,7 +84,7 @@ class PathBottleneck(nn.Module):
 
 
 class Path(nn.Module):
-    """One of the C transformations: 1x1 and 3x3 and, in form (a), 1x1 back to full width."""
+    """One of the C transformations: 1x1, 3x3 and, in form (a), a 1x1 back to full width."""
 
     def __init__(self, block: BlockSpec) -> None:
         """Build one path of d channels."""
@@ -113,7 +113,7 @@ def _conv(entering: int, leaving: int, kernel: int, stride: int = 1, groups: int
 
 
 def _projection(block: BlockSpec) -> nn.Sequential | None:
-    """The shortcut's 1x1 where the shape changes, else nothing."""
+    """Return the shortcut's 1x1 if the shape changes, else None."""
     if not block.projects:
         return None
     return nn.Sequential(

@@ -1,4 +1,4 @@
-"""From an architecture to its module."""
+"""Builds the module of an architecture."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from resnext_bench.resnext.spec import ResNeXtSpec
 def build(spec: Architecture, *, classes: int | None = None) -> nn.Module:
     """Return the network with fresh weights; `classes` replaces the spec's own number.
 
-    Shapes: images [batch, 3, h, w] to logits [batch, classes].
+    It maps images [batch, 3, h, w] to logits [batch, classes].
     """
     wanted = spec if classes is None else replace(spec, classes=classes)
     match wanted:

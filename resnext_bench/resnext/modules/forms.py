@@ -1,7 +1,7 @@
-"""Weights of one form of ResNeXt as those of another.
+"""Converts weights of one form of ResNeXt to those of another.
 
-Path i of C holds rows i·d to (i+1)·d of the grouped form's first 1x1, group i of its 3x3, the
-same channels of both batch norms and, in form (a), the same columns of its last 1x1.
+Path i of C holds rows i·d to (i+1)·d of the grouped form's first 1x1, group i of its 3x3, the same
+channels of both batch norms and, in form (a), the same columns of its last 1x1.
 """
 
 import re
@@ -22,15 +22,15 @@ _PATH: Final = re.compile(r"(layer\d+\.\d+)\.paths\.(\d+)\.(\w+)\.(\w+)")
 def converted(state: Mapping[str, Tensor], spec: ResNeXtSpec, target: Form) -> State:
     """Return a `state_dict` of any form of `spec` as one of the form `target`.
 
-    Values are copied, none computed: whatever goes by a parameter's name, as its momentum does,
-    converts as well.
+    Values are copied, none is computed: anything with the name of a parameter, such as its
+    momentum, converts as well.
     """
     grouped = _joined(state)
     return grouped if target == "c" else _split(grouped, spec, target)
 
 
 def _joined(state: Mapping[str, Tensor]) -> State:
-    """As form (c); the names of the other forms' paths tell that they are theirs."""
+    """Return the weights in form (c); other forms are recognised by the names of their paths."""
     found: State = {}
     paths: dict[str, list[tuple[int, Tensor]]] = {}
     for name, value in state.items():
@@ -59,10 +59,10 @@ def _split(grouped: State, spec: ResNeXtSpec, form: Form) -> State:
 
 
 def _pieces(value: Tensor, groups: int, axis: int) -> tuple[Tensor, ...]:
-    """Batch norm's count of batches is one number, and every path's own."""
+    """Return the pieces for the paths; batch norm's count of batches is the same for all."""
     return value.chunk(groups, axis) if value.dim() else (value,) * groups
 
 
 def _axis(name: str) -> int:
-    """The last 1x1 reads the paths' channels, all else gives them."""
+    """Return the axis of the paths' channels: the last 1x1 reads them, all others write them."""
     return 1 if ".conv3." in name else 0

@@ -9,7 +9,7 @@ from torch.nn import functional
 from resnext_bench.resnext.relatives import INCEPTIONS, GoogLeNetSpec, Inception
 
 LRN: Final = {"size": 5, "alpha": 1e-4, "beta": 0.75}
-"""The paper names none; these are of the Caffe model that followed it."""
+"""Local response norm: the paper gives no values; these are from the later Caffe model."""
 
 
 def _conv(
@@ -23,10 +23,10 @@ def _relu(x: Tensor) -> Tensor:
 
 
 class InceptionModule(nn.Module):
-    """Four branches of one map, concatenated (arXiv 1409.4842, figure 2b)."""
+    """Four branches from one map, concatenated (arXiv 1409.4842, figure 2b)."""
 
     def __init__(self, module: Inception, entering: int, groups: int) -> None:
-        """Build the branches; `groups` are of the 3x3 and the 5x5."""
+        """Build the branches; `groups` are those of the 3x3 and the 5x5."""
         super().__init__()
         self.direct = _conv(entering, module.direct)
         self.reduce3 = _conv(entering, module.reduce3)
@@ -48,7 +48,7 @@ class InceptionModule(nn.Module):
 class GoogLeNet(nn.Module):
     """Table 1 of arXiv 1409.4842: 22 layers with weights, true 5x5, biases, no batch norm.
 
-    Departs from the paper in leaving out the two auxiliary classifiers. With filter groups it is
+    It departs from the paper in leaving out the two auxiliary classifiers. With filter groups it is
     Deep Roots' (arXiv 1605.06489), which groups the 3x3 and 5x5 alike.
     """
 
@@ -85,7 +85,10 @@ class GoogLeNet(nn.Module):
 
 
 def _draw(module: nn.Module) -> None:
-    """The paper names no way; as the Caffe model: Xavier, biases 0.2, the classifier's 0."""
+    """Draw the weights as in the Caffe model, as the paper gives no way.
+
+    It is Xavier with biases of 0.2, and 0 for the classifier's.
+    """
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         assert module.bias is not None

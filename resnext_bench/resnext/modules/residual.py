@@ -1,7 +1,7 @@
 """ResNeXt, ResNet and their relatives as modules.
 
-Named as torchvision and timm name theirs, so that a `state_dict` of form (c) loads into theirs
-and back.
+Their names are those of torchvision and timm, so that a `state_dict` of form (c) can be loaded
+there, and theirs here.
 """
 
 import math
@@ -49,7 +49,7 @@ class ResNeXt(nn.Module):
 
 
 def _draw(module: nn.Module) -> None:
-    """Draw convolutions as the paper's code: normal, std √(2/(k²·out channels))."""
+    """Draw convolutions as in the paper's code: normal, std √(2/(k²·out channels))."""
     if isinstance(module, nn.Conv2d):
         fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
         nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))

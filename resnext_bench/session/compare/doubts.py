@@ -15,11 +15,13 @@ from resnext_bench.reports.schema.comparison import Pair
 from resnext_bench.reports.schema.notes import Note, note
 
 LEAST_SHARE: Final = 0.002
-"""Least share of a launch: µs instead of ns add up to 0.1 % at most, and some write twice."""
+"""Least share of a launch that its step times must fill: µs instead of ns add up to 0.1 % at most,
+and some write twice."""
 MOST_SHARE: Final = 10.0
-"""Most multiples of a launch: ranks that all write reach their number; ps instead of ns more."""
+"""Largest multiple of a launch that step times may add up to: ranks that all write reach their
+number, ps instead of ns more."""
 LEAST_FACTOR: Final = 316.0
-"""From this factor on, up or down, a difference looks like another unit: the root of 10^5."""
+"""Factor, up or down, from which on a difference looks like another unit: the root of 10^5."""
 
 
 def doubts_of_launch(step_ns: Sequence[int], lasted_s: float) -> tuple[Note, ...]:

@@ -37,7 +37,7 @@ from resnext_bench.whole import whole_folder
 
 REVISION: Final = "revision"
 WORKING_TREE: Final = "the working tree"
-"""A side for which no revision is named."""
+"""Name of a side for which no revision is given."""
 AS_IS: Final = (
     "--as-is: the scripts got the environment as it is, without the heap settings that keep freed "
     "memory"

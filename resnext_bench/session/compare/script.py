@@ -53,7 +53,7 @@ from resnext_bench.session.compare.doubts import (
 Wanted = Literal["auto", "duet", "relaunch"]
 
 LEAST_LIMIT_S: Final = 10.0
-"""Least time of a launch, which gets the rest of the budget."""
+"""Least time limit of a launch, s, even where less of the budget is left."""
 _MOST_DIGITS: Final = 18
 """Most digits of a step in ns: thirty years."""
 

@@ -33,7 +33,7 @@ FEWEST_TURNS: Final = 4
 """Fewest pairs of blocks of a session that counts, after a first pair that does not."""
 LEAST_WARM_UP: Final = 10
 HURRIED: Final = 0.8
-"""Below this share of a step without pauses, the pause has sped steps in blocks up."""
+"""Share of a step without pauses below which the pauses have sped up steps in blocks."""
 
 Tick = Callable[[int], None]
 """Called once or twice a second with the number of pairs finished."""
@@ -106,7 +106,7 @@ def counted_steps(step_ns: Sequence[int], plan: Plan, pairs: int) -> NDArray[np.
 def hurry(step_ns: Sequence[int], plan: Plan, pairs: int) -> float:
     """Return steps in blocks relative to the later half of warm-up, which had no pauses.
 
-    Of means and medians the smaller effect is taken: warm-up is short, and a burst of the machine
+    The smaller effect of means and medians is taken: warm-up is short, and a burst of the machine
     in it is not a loader.
     """
     blocks = counted_steps(step_ns, plan, pairs)[plan.block_steps :]

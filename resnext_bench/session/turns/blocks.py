@@ -10,22 +10,23 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 BLOCK_S: Final = 1.0
-"""A block lasts at least this long where its number of steps is not given: see the bounds."""
+"""Least length of a block, s, where its number of steps is not given: see the bounds."""
 SHORT_STEPS: Final = 10
-"""On a CPU with synthetic batches a block has at most this many steps.
+"""Largest number of steps in a block on a CPU with synthetic batches.
 
 A burst of another tenant lasts a second or less: the shorter the blocks, the more equally both
 sides see it. This does not hold with a loader, whose queue fills in the pauses, nor on a GPU, whose
 clocks change then.
 """
 FEWEST_STEPS, MOST_STEPS = 3, 1000
-"""Bounds of a block's steps where they follow from `BLOCK_S`."""
+"""Bounds of a block's number of steps where it follows from `BLOCK_S`."""
 FEWEST_PAIRS, MOST_PAIRS = 10, 200
-"""Pairs of a session where their number is not given: more than the fewest if they scatter."""
+"""Bounds of a session's number of pairs where it is not given: more than the fewest if they
+scatter."""
 FEWEST_WHEN_OVER: Final = 4
 """Fewest pairs of a session that the time limit ends: whole quads, enough to see their scatter."""
 MOST_ROWS: Final = 200_000
-"""Most steps of a session, whatever the number of pairs asked for."""
+"""Largest number of steps in a session, whatever the number of pairs requested."""
 KNOWN: Final = 0.0015
 """Standard error of a session's log ratio at which no more pairs of blocks are needed."""
 

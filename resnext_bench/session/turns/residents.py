@@ -54,4 +54,4 @@ class Means:
 
 
 MEANS: Final = Means()
-"""The means of every session that is no test."""
+"""Means of every session outside tests."""

@@ -78,13 +78,13 @@ def test_the_layout_tax_of_an_a100() -> None:
 
 
 def test_the_layout_tax_of_an_mi300() -> None:
-    """24.7 % in batched transposes and casts of sub-tensors; there are other transposes besides."""
+    """20.7 % in batched transposes; casts of sub-tensors after split-k products are none of it."""
     found = reported(MI300)
     computing = found.layout.total_ns / found.layout.share_of_compute
-    told = ("batched_transpose", "SubTensorOpWithCast")
+    told = "batched_transpose"
     known = sum(row.total_ns for row in found.kernels if row.name.startswith(told))
-    assert round(100 * known / computing, 1) == 24.7
-    assert round(100 * found.layout.share_of_compute, 1) == 25.9
+    assert round(100 * known / computing, 1) == 20.7
+    assert round(100 * found.layout.share_of_compute, 1) == 21.9
 
 
 def test_the_lag_of_an_mi300() -> None:
@@ -130,6 +130,10 @@ def test_sequence_numbers_tell_the_forward_pass_of_a_v100() -> None:
 
 
 def test_all_kernels_of_real_traces_have_a_class() -> None:
+    """Of the A100's tensor cores nothing is unknown: mangled names are demangled."""
+    cores = reported(A100).tensor_cores
+    assert cores
+    assert cores.unknown_ns == 0
     for name in (A100, MI300, V100):
         found = reported(name)
         assert {row.cls for row in found.classes} & {"other", "conv"} == set()

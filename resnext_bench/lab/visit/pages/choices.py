@@ -1,4 +1,4 @@
-"""How cuDNN chooses: off, limit 10 and no limit beside each other, and whether it chooses alike."""
+"""How cuDNN chooses with off, limit 10 and no limit, and whether it chooses the same again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -35,7 +35,7 @@ Sum = Callable[[Sequence[float]], float]
 
 
 def choices(found: Sequence[Layer]) -> Iterator[Section]:
-    """Yield its tables; nothing where there is one mode alone, as on a CPU."""
+    """Yield the tables; nothing where there is a single mode, as on a CPU."""
     totals = [row for typed in _types(found) for row in _totals(typed, found)]
     if not totals:
         return
@@ -50,7 +50,7 @@ def _types(found: Sequence[Layer]) -> list[str]:
 
 
 def _totals(typed: str, found: Sequence[Layer]) -> Iterator[tuple[str, ...]]:
-    """A line for each layout, over what all modes have."""
+    """Yield a line for each layout, over all cases that every mode has."""
     for layout in LAYOUTS:
         cells = [
             (one, sides)
@@ -80,13 +80,13 @@ def _ms(counts: Sequence[int], times: Sequence[Sequence[float]], how: Sum) -> st
 
 
 def _search(sides: Iterator[tuple[Side, ...]]) -> str:
-    """Of one choice of each, on average over choices made anew."""
+    """Return the total time of a search: a mean over choices made anew for each case."""
     told = [[side.search_s for side in each if side.search_s is not None] for each in sides]
     return number(sum(float(np.mean(each)) for each in told if each)) if any(told) else NONE
 
 
 def _gains(found: Sequence[Layer]) -> Iterator[Section]:
-    """Yield where a mode pays most: ratios of times, by the middle one of a mode's choices."""
+    """Yield where a mode gains most: ratios of times, by the choice of median speed."""
     rows = []
     for one in found:
         for direction in DIRECTIONS:
@@ -105,7 +105,7 @@ def _gains(found: Sequence[Layer]) -> Iterator[Section]:
 
 
 def _middle(one: Layer, direction: str, layout: str, mode: str) -> Side | None:
-    """Of a mode's choices the one of median speed, the slower of two."""
+    """Return a mode's choice of median speed, the slower of two."""
     times = {
         side: time.estimate
         for side in one.of(direction, layout, mode)
@@ -141,7 +141,7 @@ def _stability(found: Sequence[Layer]) -> Iterator[Section]:
 
 
 def _control(cases: Sequence["_Case"]) -> str:
-    """What worst over best is by chance: extremes of the same kernel."""
+    """Return the ratio of worst to best by chance: between choices of the same kernel."""
     same = [case[2].estimate for case in cases if case[1] == 1]
     if not same:
         return ""
@@ -152,7 +152,7 @@ def _control(cases: Sequence["_Case"]) -> str:
 
 
 _Case = tuple[tuple[str, ...], int, Figure, int]
-"""What it is, distinct kernels, worst over best, choices."""
+"""A case, its number of distinct kernels, the ratio of worst to best, and its number of choices."""
 
 
 def _cases(one: Layer) -> Iterator[_Case]:

@@ -21,11 +21,11 @@ _FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """One task of training that has something to show."""
+    """One task of training that has results to show."""
 
     batch: int
     model: str = ""
-    """Empty where models took turns."""
+    """Name of the model; empty where models took turns."""
     typed: str = ""
     """Type and layout; empty where these took turns."""
     task: Task
@@ -33,12 +33,12 @@ class Contest:
 
     @property
     def size(self) -> int:
-        """Edge of the images; 0 where that is not told."""
+        """Edge of the images, pixels; 0 where it is not known."""
         return int(self.task.found.get("image_size", 0))
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """In their order: timed, wrong or left out."""
+        """Names of the sides in order, whether timed, wrong or left out."""
         left_out = self.task.found.get("left_out", {})
         return tuple(dict.fromkeys((*self.task.found.get("sides", ()), *self.cells, *left_out)))
 
@@ -49,7 +49,7 @@ class Contest:
         return cells
 
     def told(self, side: str) -> Words:
-        """Images/s, or why there are none."""
+        """Return images/s of a side, or why there are none."""
         if side in wrong_sides(self.task):
             return inline(Strong("wrong"))
         if why := self.task.found.get("left_out", {}).get(side):
@@ -58,7 +58,7 @@ class Contest:
 
 
 def contests(results: Results, kind: str) -> list[Contest]:
-    """Of one kind, the larger batch first."""
+    """Return the contests of one kind, those with the larger batch first."""
     found = [
         Contest(task=task, timed=timed(task, results.confidence), **fields)
         for key, task in results.told("training", f"{kind}/").items()
@@ -68,7 +68,7 @@ def contests(results: Results, kind: str) -> list[Contest]:
 
 
 def _fields(kind: str, key: str) -> dict[str, Any]:
-    """What a key says; empty where it is of another shape."""
+    """Return what a key says; empty for a key of another shape."""
     values, names = key.split("/")[1:], _FIELDS[kind]
     if len(values) != len(names):
         return {}
@@ -78,7 +78,7 @@ def _fields(kind: str, key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """Images/s of one model in one setting."""
+    """The images/s of one model in one setting."""
 
     model: str
     batch: int
@@ -88,7 +88,7 @@ class Reached:
 
 
 def reached(results: Results) -> Iterator[Reached]:
-    """Every model, batch and setting once: from the contest of types, else from that of models."""
+    """Yield every model, batch and setting once: from a contest of types, else of models."""
     seen: set[tuple[str, int, str]] = set()
     for kind in ("types", "fp32", "models"):
         for contest in contests(results, kind):

@@ -88,7 +88,7 @@ def _wrong(one: Layer) -> list[str]:
 
 
 def _launched(one: Layer) -> list[str]:
-    """Of a short kernel the time of its launch is a part worth a word."""
+    """Return a remark if choices were timed with their launches, which matter for short kernels."""
     told = [
         choice["graph"]
         for choice in one.task.found.get("choices", {}).values()
@@ -111,7 +111,7 @@ def _over(one: Layer, side: Side | None, floor: float | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Lost:
-    """Time of a step that one shape spends over its floor in one direction, in its best layout."""
+    """The time of a step that one shape loses over its floor in one direction, at best."""
 
     typed: str
     layer: str
@@ -122,7 +122,7 @@ class Lost:
 
 
 def worst(results: Results) -> Lost | None:
-    """Where the grouped convolutions of the first type lose most."""
+    """Return where the grouped convolutions of the first type lose most."""
     found, bandwidth = layers(results), Roofs.of(results).bytes_per_s
     lost = [
         one for layer in found if layer.typed == found[0].typed for one in _lost(layer, bandwidth)

@@ -1,4 +1,4 @@
-"""What a device gives: bandwidth, matrix products, and clocks under load, beside its data sheet."""
+"""The rates of a device beside its data sheet: bandwidth, matrix products, clocks under load."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -32,7 +32,7 @@ _HEAD: Final = ("", "measured", "data sheet", "share", "off float64")
 
 
 def device(results: Results) -> Iterator[Section]:
-    """Yield what it gives, beside its data sheet."""
+    """Yield the measured rates beside those of the data sheet."""
     yield from headed("What the device gives", _parts(results))
 
 
@@ -82,7 +82,7 @@ def _products(results: Results, roofs: Roofs, notes: Notes) -> Iterator[tuple[st
 
 
 def _load(results: Results) -> Iterator[Section]:
-    """Yield clocks, power and temperature while it multiplied."""
+    """Yield clocks, power and temperature during matrix products."""
     task = results.told("device").get("load")
     if task is None or task.seen is None:
         return

@@ -1,4 +1,4 @@
-"""Where and when something was measured, with what, and how its tests ended."""
+"""Where, when and with what something was measured, and how its tests ended."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -34,7 +34,7 @@ _ALWAYS: Final = frozenset({"driver", "CUDA", "cuDNN", "torch"})
 
 
 def about(results: Results) -> Summary:
-    """The hardware, the software, the days."""
+    """Return the hardware, the software and the days."""
     facts = results.facts
     visits = "; ".join(
         f"{visit.started[:10]}, {visit.minutes:g} min, revision {visit.revision or NONE}"
@@ -53,7 +53,7 @@ def about(results: Results) -> Summary:
 
 
 def rounds_of(results: Results) -> str:
-    """`6 rounds`, or the least and the most of them."""
+    """Return the number of rounds: `6 rounds`, or the least and the most."""
     counts = {
         rounds(task)
         for part in results.parts.values()
@@ -100,7 +100,7 @@ def _of(value: float | None, unit: str) -> str:
 
 
 def _software(facts: Facts) -> str:
-    """Versions; of what is needed on a GPU also that they are not told."""
+    """Return versions; for those that matter on a GPU, also that they are not known."""
     told = []
     for name, keys in _VERSIONS.items():
         found = next((facts.versions[key] for key in keys if facts.versions.get(key)), "")

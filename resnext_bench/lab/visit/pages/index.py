@@ -1,4 +1,4 @@
-"""docs/results/README.md: every file of results, what it is of, and how to take it again."""
+"""docs/results/README.md: every file of results, its content, and how to measure it again."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ CAMPAIGN: Final = (
     "scripts",
     "fidelity",
 )
-"""What `nox -s campaign` takes by name."""
+"""Names that `nox -s campaign` takes."""
 _COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in CAMPAIGN} | {
     "traces": "nox -s bench -- traces --json docs/results/traces.json"
 }
@@ -85,7 +85,7 @@ def _gpu(name: str, results: Results) -> tuple[Words, ...]:
 
 
 def _dates(found: Any) -> Iterator[str]:
-    """Every date in it, however deep."""
+    """Yield every date in a file, at any depth."""
     if isinstance(found, dict):
         for name, value in found.items():
             if name == "date" and isinstance(value, str):
@@ -103,7 +103,7 @@ def _span(dates: list[str]) -> str:
 
 
 def _count(found: Mapping[str, Any]) -> str:
-    """Its own n, else how many sessions are listed."""
+    """Return the file's own n, else the number of sessions in it."""
     if isinstance(found.get("n"), int):
         return f"{found['n']:,}"
     sessions = found.get("sessions")
@@ -116,7 +116,7 @@ def _count(found: Mapping[str, Any]) -> str:
 
 
 def _told_in(path: Path) -> Words:
-    """Pages that link to the file."""
+    """Return links to the pages that link to the file."""
     named = f"results/{path.name}"
     pages = [page for page in sorted(path.parents[1].glob("*.md")) if named in page.read_text()]
     return joined([Link(page.name, to=f"../{page.name}") for page in pages] or [NONE], ", ")

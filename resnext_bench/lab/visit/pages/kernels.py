@@ -35,9 +35,9 @@ _FAMILIES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "linear": (("matrix product",), ("linear",)),
     "optimizer": (("optimizer",), ()),
 }
-"""Classes of kernels, and the kinds of layers that they compute."""
+"""Classes of kernels, and the kinds of layers that they compute, by family."""
 _LEAST_SHARE: Final = 0.005
-"""Of a step, for a class to have a line of its own."""
+"""Least share of a step with which a class has a line of its own."""
 
 _HEAD: Final = (
     *("model", "setting", "batch", "ms/step", "under the profiler", "idle", "layout tax"),
@@ -61,35 +61,35 @@ class Profile:
 
     @property
     def batch(self) -> int:
-        """Images of a step; 0 where it is not known."""
+        """Images in a step; 0 where it is not known."""
         return int(self.task.found.get("batch", 0))
 
     @property
     def step_ms(self) -> float | None:
-        """Of the profiled steps, by the trace."""
+        """Mean of the profiled steps by the trace, ms; None where it is not known."""
         total = self.report.get("sums", {}).get("step_ns")
         used = self.report.get("trust", {}).get("steps_used")
         return total / used / 1e6 if total and used else None
 
     @property
     def classes(self) -> dict[str, float]:
-        """Share of the step by class; all of it where kernels do not overlap, with idle."""
+        """Shares of the step by class; with idle they add up to 1 if kernels do not overlap."""
         return {row["class"]: row["share"] for row in self.report.get("classes", ())}
 
     @property
     def idle(self) -> dict[str, float]:
-        """Share of the step in which nothing ran, by cause."""
+        """Shares of the step in which nothing ran, by cause."""
         return {row["cause"]: row["share"] for row in self.report.get("idle", ())}
 
     def floor(self, roofs: Roofs) -> Roofline | None:
-        """Of such a step."""
+        """Return the floors of such a step; None where they are not known."""
         dtype, _ = typed(self.task.found.get("type", ""))
         known = dtype is not None and self.batch
         return roofs.floor(self.model, self.batch, dtype, self.size) if dtype and known else None
 
 
 def profiles(results: Results) -> list[Profile]:
-    """Of every model that was profiled and is to be believed; images as large as in training."""
+    """Return the profile of every model, except where something was wrong."""
     size = sizes_for(results.facts.kind).image_size
     return [
         Profile(model=model, task=task, size=int(task.found.get("image_size", size)))
@@ -100,7 +100,7 @@ def profiles(results: Results) -> list[Profile]:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What a family of kernels takes beyond its floor, ms of a step."""
+    """The time that a family of kernels takes beyond its floor, ms of a step."""
 
     family: str
     took_ms: float
@@ -108,12 +108,12 @@ class Loss:
 
     @property
     def lost_ms(self) -> float:
-        """What is beyond the floor."""
+        """The time beyond the floor, ms."""
         return self.took_ms - self.floor_ms
 
 
 def losses(one: Profile, roofs: Roofs) -> list[Loss]:
-    """By family, the largest first; empty where floors are not known."""
+    """Return the losses of all families, the largest first; empty where floors are not known."""
     floor, step_ms = one.floor(roofs), one.step_ms
     if floor is None or step_ms is None or not one.classes:
         return []
@@ -166,7 +166,7 @@ def _tensor_cores(found: Mapping[str, int] | None) -> str:
 
 
 def _by_class(found: Sequence[Profile]) -> Iterator[Section]:
-    """Yield shares of the step; what idles below what runs."""
+    """Yield shares of the step by class, then those of idle time."""
     told = [_wide(found, lambda one: one.classes, ""), _wide(found, lambda one: one.idle, "idle: ")]
     rows = [row for rows in told for row in rows]
     yield from table(("share of the step", *(inline(Code(one.model)) for one in found)), rows)

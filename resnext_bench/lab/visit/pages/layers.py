@@ -22,16 +22,16 @@ class Side:
     direction: str
     layout: str
     mode: str
-    """off, limit 10 or no limit: of cuDNN's benchmark. On a CPU the library."""
+    """Mode of cuDNN's benchmark: off, limit 10 or no limit. On a CPU, the library."""
     kernels: tuple[str, ...]
-    """Names, longest first; empty where they are not told."""
+    """Names of the kernels, longest first; empty where they are not known."""
     search_s: float | None
     off: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """All that was timed of one shape."""
+    """All timings of one shape."""
 
     typed: str
     name: str
@@ -40,18 +40,18 @@ class Layer:
 
     @cached_property
     def sides(self) -> tuple[Side, ...]:
-        """Those to be believed."""
+        """Sides that can be believed."""
         choices = self.task.found.get("choices", {})
         found = (_side(name, choices.get(name, {})) for name in self.timed.sides)
         return tuple(side for side in found if side)
 
     @property
     def count(self) -> int:
-        """Layers of this shape in the network."""
+        """Number of layers with this shape in the network."""
         return max(1, len(self.task.found.get("layer", {}).get("names", ())))
 
     def of(self, direction: str, layout: str, mode: str | None = None) -> tuple[Side, ...]:
-        """Sides of one direction and layout, of one mode or of all."""
+        """Return the sides of one direction and layout, for one mode or for all."""
         return tuple(
             side
             for side in self.sides
@@ -59,28 +59,28 @@ class Layer:
         )
 
     def best(self, direction: str, layout: str) -> Side | None:
-        """The fastest of all choices in all modes."""
+        """Return the fastest of all choices in all modes."""
         sides = {side.name: side for side in self.of(direction, layout)}
         name = self.timed.fastest(tuple(sides)) if sides else None
         return sides[name] if name else None
 
     def seconds(self, side: Side | None) -> Figure | None:
-        """Of one call."""
+        """Return the seconds of one call."""
         rate = self.timed.rate(side.name) if side else None
         return rate.inverse if rate else None
 
     def ratio(self, side: Side | None, other: Side | None) -> Figure | None:
-        """Time of one over that of another in the same round: above 1, the first is slower."""
+        """Return the time of one over that of another, by rounds: above 1, the first is slower."""
         return self.timed.ratio(other.name, side.name) if side and other else None
 
     def floor_s(self, direction: str, bytes_per_s: float | None) -> float | None:
-        """Each operand moved once at the measured copy bandwidth."""
+        """Return the time to move each operand once at the measured copy bandwidth, s."""
         moved = self.task.found.get("bytes", {}).get(direction)
         return moved / bytes_per_s if moved and bytes_per_s else None
 
 
 def layers(results: Results) -> list[Layer]:
-    """In the order in which they were measured."""
+    """Return the layers in the order in which they were measured."""
     found = []
     for key, task in results.told("convs").items():
         typed, _, name = key.partition("/")
@@ -91,7 +91,7 @@ def layers(results: Results) -> list[Layer]:
 
 
 def cells(found: Layer) -> Iterator[tuple[str, str, Side]]:
-    """Direction, layout and the best side of each that has one."""
+    """Yield each direction and layout with its best side, if it has one."""
     for direction in DIRECTIONS:
         for layout in LAYOUTS:
             if best := found.best(direction, layout):
@@ -99,7 +99,7 @@ def cells(found: Layer) -> Iterator[tuple[str, str, Side]]:
 
 
 def _side(name: str, choice: Mapping[str, Any]) -> Side | None:
-    """By what is told of the choice, else by its name; None where neither says what it is."""
+    """Return a side by the facts of its choice, else by its name; None if neither says enough."""
     parts = _SIDE.fullmatch(name)
     words = [choice.get(word) for word in ("direction", "layout", "mode")]
     if parts:

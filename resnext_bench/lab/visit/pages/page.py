@@ -1,6 +1,6 @@
 """docs/results/gpu.md and the pictures beside it, from all files that the kit has written.
 
-Reads JSON alone: no torch, and nothing is measured.
+It only reads JSON: no torch, and nothing is measured.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ _MINIATURE: Final = inline(
 
 
 def pages(folder: Path) -> dict[Path, str]:
-    """What is written under docs/results: the page on GPUs, its pictures, and the index."""
+    """Return what is written under docs/results: the page on GPUs, its pictures, and the index."""
     found = {path.stem: Book.open(path).results for path in sorted((folder / "gpu").glob("*.json"))}
     made = {name: pictures(results) for name, results in found.items()}
     drawn = {
@@ -65,14 +65,14 @@ def pages(folder: Path) -> dict[Path, str]:
 
 
 def page(found: Mapping[str, Results], made: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """The page on all results, by the names of their files; `made` are their pictures."""
+    """Return the page on all results, by the names of their files; `made` are their pictures."""
     return markdown(sections(found, made or {}))
 
 
 def sections(
     found: Mapping[str, Results], made: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Section]:
-    """Yield the page: each file's results, what others have published, and how to take them."""
+    """Yield the page: each file's results, what others have published, and how to measure."""
     yield Heading(text="Results on GPUs", level=1)
     yield Paragraph(text=_WRITTEN)
     if all(results.facts.is_miniature for results in found.values()):
@@ -84,7 +84,10 @@ def sections(
 
 
 def of_file(name: str, results: Results, drawn: Sequence[str] = ()) -> Iterator[Section]:
-    """Yield all of one file, real GPUs with three sentences first; `drawn` are its pictures."""
+    """Yield the results of one file; `drawn` are its pictures.
+
+    For a real GPU they begin with three sentences.
+    """
     file = f"gpu/{name}.json"
     yield Heading(text=f"{results.facts.device}, {results.date}", level=2)
     if results.facts.is_miniature:
@@ -105,6 +108,6 @@ def of_file(name: str, results: Results, drawn: Sequence[str] = ()) -> Iterator[
 
 
 def _picture(name: str, which: str, drawn: Sequence[str]) -> Iterator[Section]:
-    """Yield the picture where it was drawn."""
+    """Yield the picture, if it was drawn."""
     if which in drawn:
         yield Picture(path=f"gpu/{name}-{which}.svg", alternative=which)

@@ -11,13 +11,13 @@ from resnext_bench.lab.visit.results import Results
 
 
 def pictures(results: Results) -> dict[str, str]:
-    """SVG by what it shows: `training`, `convs`; those there are figures for."""
+    """Return SVG by what it shows, `training` and `convs`, where there are figures for it."""
     made = {"training": _training(results), "convs": _convs(results)}
     return {name: picture for name, picture in made.items() if picture}
 
 
 def _where(results: Results) -> str:
-    """The device, the day, and what it is worth."""
+    """Return the device, the day, and how far it can be relied on."""
     small = " (miniature: says nothing of GPUs)" if results.facts.is_miniature else ""
     return (
         f"{results.facts.device}{small}, {results.date}; {100 * results.confidence:g} % intervals"
@@ -25,7 +25,7 @@ def _where(results: Results) -> str:
 
 
 def _training(results: Results) -> str:
-    """Every model and batch by type and layout, eager."""
+    """Return a chart of every model and batch by type and layout, eager."""
     found = list(reached(results))
     if not found:
         return ""
@@ -45,7 +45,7 @@ def _training(results: Results) -> str:
 
 
 def _convs(results: Results) -> str:
-    """Of the first type that was measured."""
+    """Return a chart of the first type that was measured."""
     found, bandwidth = layers(results), Roofs.of(results).bytes_per_s
     points = [
         point
@@ -76,12 +76,12 @@ _Point = tuple[str, str, str, Figure]
 
 
 def _ends(found: Figure) -> dict[str, Any]:
-    """Of an interval that tells something."""
+    """Return the ends of an interval, if they say something."""
     return dict(zip(("low", "high"), found.ends, strict=True)) if found.ends else {}
 
 
 def _points(layer: Layer, bandwidth: float | None) -> Iterator[_Point]:
-    """Layer, direction, layout, and the time over the floor with its interval."""
+    """Yield layer, direction, layout, and the time over the floor with its interval."""
     for direction, layout, best in cells(layer):
         seconds, floor = layer.seconds(best), layer.floor_s(direction, bandwidth)
         if seconds and floor:

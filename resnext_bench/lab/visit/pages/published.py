@@ -11,27 +11,27 @@ from resnext_bench.lab.visit.results import Results
 from resnext_bench.reports.render.model import Code, Heading, Paragraph, Section, Words, inline
 
 PAPER_TAX: Final = 0.95 / 0.70
-"""Seconds of a mini-batch of ResNeXt-101 over ResNet-101, Xie et al. 2017."""
+"""Ratio of the seconds of a mini-batch, ResNeXt-101 over ResNet-101, by Xie et al. 2017."""
 _NVIDIA: Final = "NVIDIA DeepLearningExamples, NGC 21.03"
 _TIMM: Final = "timm's results, PyTorch 1.12"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Published:
-    """One figure."""
+    """One published figure."""
 
     source: str
     hardware: str
     model: str
-    """As here."""
+    """Name of the model in this program."""
     precision: str
-    """`AMP`: fp16 by autocast."""
+    """Precision; `AMP` is fp16 by autocast."""
     layout: str = ""
     batch: int = 0
-    """Of one GPU; 0 where it is not told."""
+    """Batch of one GPU; 0 where it is not given."""
     images_per_s: float = 0.0
     on_eight: float = 0.0
-    """Images/s of eight GPUs together; 0 where that is not told."""
+    """Images/s of eight GPUs together; 0 where it is not given."""
 
 
 def _nvidia(hardware: str, model: str, precision: str, *numbers: float) -> Published:
@@ -94,7 +94,7 @@ _DIFFERS: Final = (
 
 
 def published(found: Sequence[Results]) -> Iterator[Section]:
-    """Yield the table; beside a figure what real GPUs made of the same model here."""
+    """Yield the table; beside each figure, what real GPUs reached with the same model here."""
     real = [results for results in found if not results.facts.is_miniature]
     own = [(results.facts.device, list(reached(results))) for results in real]
     here = any(_own(one, own) for one in FIGURES)
@@ -118,7 +118,7 @@ def _row(one: Published) -> tuple[Words, ...]:
 
 
 def _own(one: Published, own: Sequence[tuple[str, list[Reached]]]) -> str:
-    """The nearest setting of each device: same model, layout and type, batch if there is one."""
+    """Return the nearest setting of each device: same model, layout and type, batch if possible."""
     told = []
     for device, cells in own:
         alike = [cell for cell in cells if cell.model == one.model and _is_like(one, cell.typed)]
@@ -135,5 +135,5 @@ def _is_like(one: Published, typed: str) -> bool:
 
 
 def _rank(typed: str) -> int:
-    """fp16 first, as AMP was that."""
+    """Return the order of types: fp16 first, which is what AMP meant."""
     return 0 if typed.startswith("fp16") else 1

@@ -1,4 +1,4 @@
-"""Which kernels the fastest choices ran, by their names."""
+"""The kernels that the fastest choices ran, by name."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,14 +6,14 @@ from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer
 from resnext_bench.lab.visit.pages.tables import introduced, table
 from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Code, Section, inline
-from resnext_bench.reports.trace.names.classes import kernel
+from resnext_bench.reports.trace.names.kernels import kernel
 
 _MOST = 110
-"""Characters of a name; cuDNN's say most in their first words."""
+"""Most characters of a name that are shown; names of cuDNN's say most in their first words."""
 
 
 def ran(found: Sequence[Layer]) -> Iterator[Section]:
-    """Yield a line for each kernel, with what it is the fastest for; nothing where none is told."""
+    """Yield a line for each kernel, with what it is the fastest for; nothing if none is known."""
     users: dict[tuple[str, str], list[str]] = {}
     for one in found:
         for layout in LAYOUTS:

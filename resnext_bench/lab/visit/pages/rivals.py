@@ -1,4 +1,4 @@
-"""Ours beside torchvision and timm, and eager beside compiled, in the same rounds."""
+"""Networks of ours beside those of torchvision and timm, and eager beside compiled, by rounds."""
 
 from collections.abc import Callable, Iterator
 from typing import Final

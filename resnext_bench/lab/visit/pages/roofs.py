@@ -1,4 +1,4 @@
-"""What a device gives at most, as measured and as its data sheet says, and floors under it."""
+"""The highest rates of a device, as measured and by its data sheet, and the floors that follow."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,12 +20,12 @@ DTYPES: Final[tuple[Dtype, ...]] = ("fp32", "tf32", "bf16", "fp16")
 
 
 def sheet_of(device: str) -> Device | None:
-    """The data sheet of a device by the name that CUDA gives it."""
+    """Return the data sheet of a device by the name that CUDA gives it."""
     return recognised(device)
 
 
 def typed(text: str) -> tuple[Dtype | None, str]:
-    """`TF32 NHWC` is tf32 and NHWC; without a layout NHWC is meant."""
+    """Return type and layout: `TF32 NHWC` is tf32 and NHWC, which is also the default layout."""
     first, _, layout = text.partition(" ")
     dtype = next((one for one in DTYPES if one == first.lower()), None)
     return dtype, layout or "NHWC"
@@ -33,17 +33,17 @@ def typed(text: str) -> tuple[Dtype | None, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Roofs:
-    """Of one device."""
+    """The highest rates of one device."""
 
     bytes_per_s: float | None
-    """Of a copy, read and written; None where it was not measured, or was wrong."""
+    """Bytes/s of a copy, read and written; None where it was not measured, or was wrong."""
     measured: dict[str, float]
     """FLOP/s of matrix products by type."""
     sheet: Device | None
 
     @classmethod
     def of(cls, results: Results) -> "Roofs":
-        """From the part on the device."""
+        """Return the rates from the results of the part `device`."""
         told = results.told("device")
         copy, products = told.get("copy"), told.get("products")
         moved = timed(copy, results.confidence).rate("copy") if copy and not copy.wrong else None
@@ -56,7 +56,7 @@ class Roofs:
         )
 
     def peak(self, dtype: Dtype) -> tuple[float, str] | None:
-        """FLOP/s that MFU divides by, and where it is from: the data sheet, else measured."""
+        """Return the FLOP/s that MFU divides by, and their source: data sheet, else measured."""
         if self.sheet and dtype in self.sheet.tflops:
             return 1e12 * self.sheet.tflops[dtype], "data sheet"
         if dtype in self.measured:
@@ -64,7 +64,7 @@ class Roofs:
         return None
 
     def floor(self, model: str, batch: int, dtype: Dtype, size: int) -> Roofline | None:
-        """Of a training step in NHWC under both measured roofs; None where one is missing."""
+        """Return a training step's floors in NHWC under both measured rates; None without one."""
         if not layers_of(model, size) or self.bytes_per_s is None or dtype not in self.measured:
             return None
         roof = Roof(flop_per_s=self.measured[dtype], bytes_per_s=self.bytes_per_s)
@@ -73,7 +73,7 @@ class Roofs:
 
 @cache
 def layers_of(model: str, size: int) -> tuple[Layer, ...]:
-    """The network as it is trained; empty where the name is none of ours."""
+    """Return the network as it is trained; empty for a name that this program does not know."""
     try:
         return draw(parse(model), size)
     except ValueError:
@@ -96,6 +96,6 @@ def _floor(model: str, size: int, batch: int, dtype: Dtype, roof: Roof) -> Roofl
 
 
 def training_flop(model: str, size: int) -> int | None:
-    """FLOP of an image, forward and backward."""
+    """Return the FLOP of an image, forward and backward; None for an unknown name."""
     layers = layers_of(model, size)
     return total_flops(layers).total if layers else None

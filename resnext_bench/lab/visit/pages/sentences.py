@@ -1,4 +1,4 @@
-"""Three sentences on a GPU, each only where its parts are there and intervals tell."""
+"""Three sentences on a GPU, each only if its parts exist and intervals allow it."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def sentences(results: Results) -> Iterator[Section]:
 
 
 def fastest_setting(results: Results) -> Text | None:
-    """Which type and layout wins, on which model and batch; None where none took turns."""
+    """Return which type and layout wins, on which model and batch; None where none took turns."""
     found = [one for one in contests(results, "types") if len(one.timed.sides) > 1]
     if not found:
         return None
@@ -59,9 +59,10 @@ def _led(leaders: tuple[str, ...], where: list[tuple[Text, Figure | None]]) -> T
 
 
 def ahead(one: Contest) -> tuple[tuple[str, ...], Figure | None]:
-    """The fastest side with those not told from it, and its lead over the next; None for all.
+    """Return the fastest sides and their lead over the next one; all sides and None if none leads.
 
-    As it is compared with each of the others, their intervals share what may be wrong (Bonferroni).
+    The fastest sides are the first one and those that intervals do not separate from it. As it is
+    compared with each of the others, their intervals share the error (Bonferroni).
     """
     best = one.timed.fastest()
     others = [side for side in one.timed.sides if side != best]
@@ -76,7 +77,7 @@ def ahead(one: Contest) -> tuple[tuple[str, ...], Figure | None]:
 
 
 def share_of_floor(results: Results) -> Text | None:
-    """The fastest setting of each model at its larger batch; None where floors are not known."""
+    """Return the fastest setting of each model by its share of the floor; None without floors."""
     shares = dict(_best_shares(results))
     if not shares:
         return None
@@ -98,7 +99,7 @@ def _best_shares(results: Results) -> Iterator[tuple[Text, float]]:
 
 
 def first_to_attack(results: Results) -> Text | None:
-    """What loses most time over its floor, in the first model profiled; None if unknown."""
+    """Return what loses most time over its floor, in the first model profiled; None if unknown."""
     roofs = Roofs.of(results)
     told = next(((one, lost) for one in profiles(results) if (lost := losses(one, roofs))), None)
     conv = worst(results)

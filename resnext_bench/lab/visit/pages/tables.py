@@ -1,4 +1,4 @@
-"""Tables with their notes, and what stands above them only where they are there."""
+"""Tables with their notes, and headings that appear only with what they introduce."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -32,18 +32,18 @@ def table(
 
 
 def footnotes(notes: Notes) -> Iterator[Section]:
-    """Yield what the notes say; nothing where there are none."""
+    """Yield the texts of the notes; nothing where there are none."""
     if told := notes.told():
         yield Footnotes(texts=told)
 
 
 def headed(text: str, sections: Iterable[Section]) -> Iterator[Section]:
-    """Yield a heading and its sections; nothing where there are none."""
+    """Yield a heading and its sections; nothing where there are no sections."""
     yield from _below(Heading(text=text, level=3), sections)
 
 
 def introduced(words: Words, sections: Iterable[Section]) -> Iterator[Section]:
-    """Yield a paragraph and what it introduces; nothing where that is not there."""
+    """Yield a paragraph and what it introduces; nothing where there is nothing to introduce."""
     yield from _below(Paragraph(text=words), sections)
 
 

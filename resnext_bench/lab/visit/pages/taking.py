@@ -1,4 +1,4 @@
-"""How results of a GPU are taken, and what their figures are made of."""
+"""How results of a GPU are measured, and how their figures are calculated."""
 
 from typing import Final
 

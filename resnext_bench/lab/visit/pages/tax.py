@@ -1,4 +1,4 @@
-"""What grouping costs: ResNeXt beside the ResNet of about as many FLOP, in the same rounds."""
+"""The cost of grouping: ResNeXt beside the ResNet of about as many FLOP, in the same rounds."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _HEAD = ("ResNeXt / ResNet", "setting", "batch", "time of an image", "for its FL
 
 
 def tax(results: Results) -> Iterator[Section]:
-    """Yield the time of an image of one over that of the other."""
+    """Yield the time of an image in ResNeXt over that in ResNet."""
     pairs = sizes_for(results.facts.kind).taxed
     rows = (
         row

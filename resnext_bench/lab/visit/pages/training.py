@@ -1,4 +1,4 @@
-"""Training: images/s by setting and by model, and how much of the device that is."""
+"""Training: images/s by setting and by model, and the share of the device's peak."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -22,7 +22,7 @@ from resnext_bench.reports.render.model import Code, Paragraph, Section, Words, 
 
 
 def training(results: Results) -> Iterator[Section]:
-    """Yield all that is known of it; nothing where nothing is."""
+    """Yield all results of training; nothing where there are none."""
     parts = (
         by_setting(results),
         by_model(results),
@@ -42,7 +42,7 @@ def by_setting(results: Results) -> Iterator[Section]:
 
 
 def _ratios(found: Sequence[Contest]) -> Iterator[Section]:
-    """Yield settings over the first one that all contests have, paired by rounds."""
+    """Yield the ratios of settings to the first one that all contests have, paired by rounds."""
     sides = list(dict.fromkeys(side for one in found for side in one.timed.sides))
     base = next((side for side in sides if all(side in one.timed.sides for one in found)), None)
     others = [side for side in sides if side != base]
@@ -69,7 +69,7 @@ def by_model(results: Results) -> Iterator[Section]:
 def _wide(
     found: Sequence[Contest], what: str, name: Callable[[Contest], str | Code]
 ) -> Iterator[Section]:
-    """Yield a line for each contest, a column for each side."""
+    """Yield a line for each contest, with a column for each side."""
     notes = Notes()
     sides = list(dict.fromkeys(side for one in found for side in one.sides))
     rows = (
@@ -117,21 +117,21 @@ def _share(one: Reached | None, roofs: Roofs) -> str:
 
 
 def mfu(one: Reached, roofs: Roofs) -> float | None:
-    """Share of the peak that products alone would need; None where a part is not known."""
+    """Return the share of the peak that products alone would need; None if a part is not known."""
     dtype, _ = typed(one.typed)
     flop, peak = training_flop(one.model, one.size), roofs.peak(dtype) if dtype else None
     return one.rate.estimate * flop / peak[0] if flop and peak else None
 
 
 def floor_share(one: Reached, roofs: Roofs) -> float | None:
-    """The step's floor over the step; None where a roof was not measured."""
+    """Return the floor of a step over its time; None where a rate was not measured."""
     dtype, _ = typed(one.typed)
     floor = roofs.floor(one.model, one.batch, dtype, one.size) if dtype else None
     return one.rate.estimate / floor.images_per_s if floor else None
 
 
 def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
-    """Of the types in use, and where each is from."""
+    """Return the peaks of the types in use, and their sources."""
     dtypes = [dtype for one in found if (dtype := typed(one.typed)[0])]
     told = [
         f"{dtype} {number(peak[0] / 1e12)} TFLOP/s ({peak[1]})"
@@ -142,7 +142,7 @@ def _peaks(found: Iterable[Reached], roofs: Roofs) -> str:
 
 
 def checked(results: Results) -> Iterator[Section]:
-    """Yield how far the first steps were from fp32's, at most."""
+    """Yield how far the first steps were from those in fp32, at most."""
     most: dict[str, dict[str, float]] = {}
     for kind in ("types", "fp32", "models", "compilers", "autotune", "peers"):
         for contest in contests(results, kind):

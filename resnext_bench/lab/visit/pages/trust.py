@@ -1,4 +1,4 @@
-"""What the harness itself costs, and what it can tell."""
+"""What the harness itself costs, and how small a change it can show."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from resnext_bench.lab.visit.results import Results
 from resnext_bench.reports.render.model import Section, summary
 
 LOOP = "loop"
-"""A case with a network of one layer: what the loop adds to any step, in µs."""
+"""Case with a network of a single layer: what the loop adds to any step, in µs."""
 
 
 def trust(results: Results) -> Iterator[Section]:
-    """Yield a line for each thing that was asked."""
+    """Yield a line for each question that was asked."""
     notes = Notes()
     rows = [(f"{name}{notes.mark(marks)}", one_line(text)) for name, text, marks in _lines(results)]
     if rows:
@@ -95,7 +95,7 @@ def _dali(_: str, found: Mapping[str, Any]) -> str:
 
 
 def _figures(found: Mapping[str, Any]) -> str:
-    """Of a record, whether its figures stand in it or below it; none of one that does not count."""
+    """Return a record's figures, whether they are in it or below it, or why it does not count."""
     if found.get("status", "ok") != "ok":
         return f"{found['status']}: {found.get('why') or NONE}"
     figures = found if "images_per_s" in found else found.get("figures") or {}

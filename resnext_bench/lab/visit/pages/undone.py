@@ -1,4 +1,4 @@
-"""What is not there, and why; and what was wrong, first of all."""
+"""What was not measured, and why; and, first of all, what was wrong."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from resnext_bench.reports.render.model import (
 
 _TESTS = "tests"
 _MOST = 6
-"""Keys of one line; of more only how many there are."""
+"""Most keys that a line names; of more it only gives the number."""
 _UNTOLD = "no reason is told"
 
 
 def wrong(results: Results) -> Iterator[Section]:
-    """Yield results that were not what they should be; nothing timed with them is shown."""
+    """Yield results that were wrong; nothing that was timed with them is shown."""
     rows = tuple(
         f"{name}, {key}: {one_line(why)}"
         for name, part in results.parts.items()
@@ -49,7 +49,7 @@ def undone(results: Results) -> Iterator[Section]:
 
 
 def _part(name: str, part: PartResult | None) -> Iterator[tuple[Words, ...]]:
-    """Those alike together: what is left of many contests is one line."""
+    """Yield lines that put the same together: what is left of many contests is one line."""
     if part is None:
         yield name, "all of it", "not begun", NONE
         return
@@ -68,7 +68,7 @@ def _part(name: str, part: PartResult | None) -> Iterator[tuple[Words, ...]]:
 
 
 def _kinds(keys: list[str]) -> str:
-    """How many of each kind of task."""
+    """Return how many there are of each kind of task."""
     counts = Counter(key.partition("/")[0] for key in keys)
     return ", ".join(f"{count} of {kind}" for kind, count in counts.items())
 

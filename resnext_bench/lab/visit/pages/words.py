@@ -16,7 +16,7 @@ _NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def number(value: float, digits: int = 4) -> str:
-    """So many figures that mean something, three places at most: 1,950, 312.4, 1.312."""
+    """Return a number with its significant digits, at most three places: 1,950, 312.4, 1.312."""
     return f"{value:,.{_places(value, digits)}f}"
 
 
@@ -27,7 +27,7 @@ def _places(value: float, digits: int) -> int:
 
 
 def figure(found: Figure | None, digits: int = 4) -> str:
-    """`1,950 (1,942 to 1,958)`; – for the interval where it tells nothing, or for all of it."""
+    """Return `1,950 (1,942 to 1,958)`; – is an interval that says nothing, or no figure."""
     if found is None:
         return NONE
     places = _places(found.estimate, digits)
@@ -38,17 +38,17 @@ def figure(found: Figure | None, digits: int = 4) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Of a share of one."""
+    """Return a share of one in per cent."""
     return NONE if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
 
 
 def error(value: float | None) -> str:
-    """A relative error: `1.7e-03`."""
+    """Return a relative error: `1.7e-03`."""
     return NONE if value is None else f"{value:.1e}"
 
 
 def listed(words: Sequence[Piece | Text], most: int = 6) -> Text:
-    """`a, b and c`, and how many more."""
+    """Return a list, `a, b and c`, and how many more there are."""
     if len(words) > most:
         return inline(joined(words[:most], ", "), f" and {len(words) - most} more")
     *first, last = words or ("",)
@@ -56,18 +56,18 @@ def listed(words: Sequence[Piece | Text], most: int = 6) -> Text:
 
 
 def one_line(text: str) -> str:
-    """Somebody else's words without their line breaks and indentation."""
+    """Return a foreign text without its line breaks and indentation."""
     return " ".join(text.split())
 
 
 @dataclass(kw_only=True)
 class Notes:
-    """Numbered notes below a table; those that differ in numbers alone share one, with ranges."""
+    """Numbered notes below a table; those that differ only in numbers share one, with ranges."""
 
     groups: dict[str, list[list[str]]] = field(default_factory=dict)
 
     def mark(self, texts: Iterable[str]) -> str:
-        """` [1, 2]`, to be put behind what they belong to; empty for none."""
+        """Return ` [1, 2]`, to be placed after what the notes belong to; empty for none."""
         numbers = sorted({self._number(one_line(text)) for text in texts})
         return f" [{', '.join(map(str, numbers))}]" if numbers else ""
 
@@ -77,7 +77,7 @@ class Notes:
         return list(self.groups).index(pattern) + 1
 
     def told(self) -> tuple[str, ...]:
-        """All of them by their numbers, from 1."""
+        """Return all notes in the order of their numbers, from 1."""
         return tuple(map(self._told, self.groups))
 
     def _told(self, pattern: str) -> str:
@@ -86,13 +86,13 @@ class Notes:
 
 
 def _range(numbers: Sequence[str]) -> str:
-    """Least and most of those at one place."""
+    """Return the least and the most of the numbers at one place."""
     order = sorted(set(numbers), key=lambda one: float(one.replace(",", "")))
     return order[0] if len(order) == 1 else f"{order[0]}–{order[-1]}"
 
 
 def remarks(task: Task) -> list[str]:
-    """What a reader must know of a task's figures."""
+    """Return what a reader should know of a task's figures."""
     n = rounds(task)
     told = f" after {n} round{'s' * (n > 1)}" if n else ""
     cut = [f"cut{told}: {task.why or 'its time was over'}"] if task.state == "cut" else []

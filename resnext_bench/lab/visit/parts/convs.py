@@ -25,28 +25,28 @@ from resnext_bench.resnext.names import parse
 LAYOUTS: Final = {"NHWC": torch.channels_last, "NCHW": torch.contiguous_format}
 OVER: Final = "its time was over"
 FOR_TURNS: Final = 1.0
-"""Seconds that a round of all choices takes at most."""
+"""Most seconds that a round of all choices takes."""
 ON_CPU: Final = "oneDNN"
-"""The one way there is on a CPU, which knows no benchmark."""
+"""Name of the only mode on a CPU, where there is no benchmark."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
-    """Layers of a network that are the same convolution."""
+    """The layers of a network that are the same convolution."""
 
     layer: Layer
     names: tuple[str, ...]
 
     @property
     def key(self) -> str:
-        """Channels, edge, and stride where it is not 1: "128@56", "256@56/2"."""
+        """Channels, edge, and stride if it is not 1: "128@56", "256@56/2"."""
         layer = self.layer
         stride = f"/{layer.stride}" if layer.stride > 1 else ""
         return f"{layer.entering.channels}@{layer.entering.size}{stride}"
 
 
 def tasks(box: Box) -> list[Planned]:
-    """By type, and within one in the order of the network."""
+    """Return the tasks by type, and within a type in the order of the network."""
     keep_memory()
     return [
         Planned(
@@ -61,7 +61,7 @@ def tasks(box: Box) -> list[Planned]:
 
 
 def shapes(sizes: Sizes) -> list[Shape]:
-    """Grouped convolutions of the network, those alike together."""
+    """Return the grouped convolutions of the network, with those alike in one shape."""
     alike: dict[tuple[object, ...], list[Layer]] = {}
     for layer in draw(parse(sizes.conv_model), sizes.conv_size):
         if layer.groups > 1:
@@ -99,7 +99,7 @@ def _named(made: dict[str, Choice], findings: Findings) -> None:
 
 
 def _facts(shape: Shape, dtype: Dtype, sizes: Sizes) -> dict[str, Any]:
-    """Shape, bytes and FLOP of a call: each operand once, so a floor for any kernel."""
+    """Return shape, bytes and FLOP of a call; bytes count each operand once, which is a floor."""
     layer, batch = shape.layer, sizes.conv_batch
     maps = batch * (layer.entering.elements + layer.leaving.elements)
     width = TYPES[dtype].itemsize
@@ -121,9 +121,9 @@ def _facts(shape: Shape, dtype: Dtype, sizes: Sizes) -> dict[str, Any]:
 
 
 def _made(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> Iterator[tuple[str, Choice]]:
-    """Every choice that can be made in time, checked; why others are not is kept.
+    """Yield every choice that can be made in time, checked; the reasons for the others are stored.
 
-    One of each kind for all directions and layouts comes before another of the same.
+    One of each mode for all directions and layouts comes before another of the same mode.
     """
     device = torch.device(box.kind)
     asked = problem(shape.layer, box.sizes.conv_batch, TYPES[dtype], device)
@@ -155,12 +155,12 @@ def _made(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> Iterator[
 
 
 def _turns_s(box: Box) -> float:
-    """What is left for the blocks of all that was chosen."""
+    """Return the time that is left for the blocks of all choices, s."""
     return box.room_s(FOR_TURNS * (1 + box.sizes.rounds), 0)
 
 
 def _choices(box: Box) -> Sequence[tuple[str, int]]:
-    """How cuDNN is asked, and how often: heuristics always answer the same."""
+    """Return how cuDNN is asked, and how often: heuristics always answer the same."""
     if box.kind == "cpu":
         return [(ON_CPU, 1)]
     again = [

@@ -1,4 +1,4 @@
-"""What the device is, and what it gives: clocks, bandwidth, matrix products."""
+"""The device and its rates: clocks, bandwidth, matrix products."""
 
 import base64
 import time
@@ -13,7 +13,7 @@ from resnext_bench.lab.visit.tasks import Box, Findings, Planned, Skip
 from resnext_bench.lab.visit.turns import Call, Side, settle, take_turns, times_in
 
 ROWS: Final = 64
-"""Of a product that are compared with float64."""
+"""Number of rows of a product that are compared with float64."""
 _TOLD: Final = (
     *("name", "total_memory", "multi_processor_count", "L2_cache_size", "warp_size"),
     *("major", "minor", "clock_rate", "memory_clock_rate", "memory_bus_width"),
@@ -21,7 +21,7 @@ _TOLD: Final = (
 
 
 def tasks(box: Box) -> list[Planned]:
-    """In order of value."""
+    """Return the tasks in order of value."""
     device = torch.device(box.kind)
     return [
         Planned(key="facts", run=lambda f: _facts(f, device), room_s=box.room_s(1, 0.2)),
@@ -42,7 +42,7 @@ def _facts(findings: Findings, device: torch.device) -> None:
 
 
 def _copy(box: Box, findings: Findings, device: torch.device) -> None:
-    """Bytes read and written; of noise, as memory may compress what repeats."""
+    """Time copies of noise in bytes read and written; memory may compress what repeats."""
     count = box.sizes.copy_bytes // 4
     source = torch.randn(count, device=device)
     target = torch.full_like(source, float("nan"))
@@ -80,7 +80,7 @@ def _require_copied(findings: Findings, source: torch.Tensor, target: torch.Tens
 
 
 def _products(box: Box, findings: Findings, device: torch.device) -> None:
-    """Square matrices of noise: a GPU that multiplies constants draws less power."""
+    """Time products of square matrices of noise: with constants a GPU draws less power."""
     findings.found |= {"edge": box.sizes.edge, "off": {}}
     sides = [_product(dtype, box, findings, device) for dtype in TYPES]
     take_turns(sides, "FLOP", box, findings, device)
@@ -111,7 +111,7 @@ def _product(dtype: Dtype, box: Box, findings: Findings, device: torch.device) -
 
 
 def _load(box: Box, findings: Findings, device: torch.device) -> None:
-    """What the driver tells while the GPU has as much to do as it can take."""
+    """Store what the driver reports while the GPU is fully busy."""
     edge = box.sizes.edge
     a, b = (torch.randn(edge, edge, device=device).to(torch.bfloat16) for _ in range(2))
     _busy(a, b, box.sizes.load_s / 4)  # or the first look would find it idle
@@ -121,7 +121,7 @@ def _load(box: Box, findings: Findings, device: torch.device) -> None:
 
 
 def _busy(a: torch.Tensor, b: torch.Tensor, seconds: float) -> tuple[int, float]:
-    """Multiply for so long; returns how often, and the time it took."""
+    """Multiply for a number of seconds; return how often, and the time it took."""
     products, begun = 0, time.monotonic()
     while time.monotonic() - begun < seconds:
         torch.mm(a, b)
@@ -131,7 +131,7 @@ def _busy(a: torch.Tensor, b: torch.Tensor, seconds: float) -> tuple[int, float]
 
 
 def _properties(findings: Findings, device: torch.device) -> None:
-    """The description by which cuDNN's frontend plans without a GPU."""
+    """Store the description by which cuDNN's frontend can plan without a GPU."""
     if device.type != "cuda":
         raise Skip("a GPU's properties, and this is none")
     if find_spec("cudnn") is None:

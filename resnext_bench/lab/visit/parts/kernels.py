@@ -1,6 +1,6 @@
 """Where the time of a step goes: the kernel-time report of each model in bf16, NHWC.
 
-A timed block comes first, so that the profiled steps beside it say what the profiler costs.
+A timed block comes first, so that the profiled steps beside it show the cost of the profiler.
 """
 
 from functools import partial
@@ -25,11 +25,11 @@ TYPED: Final = "bf16 NHWC"
 KERNELS: Final = 15
 CONVS: Final = 40
 PAYERS: Final = 8
-"""Rows of a report that are kept, by time; the trace has all of them."""
+"""Number of rows of a report that are kept, by time; the trace has all of them."""
 
 
 def tasks(box: Box) -> list[Planned]:
-    """A report for each model."""
+    """Return a report as a task for each model."""
     keep_memory()
     room_s = box.room_s(30, 3)
     return [
@@ -85,7 +85,7 @@ def _profiled(model: str, box: Box, findings: Findings, training: Training) -> N
 
 
 def _short(found: TraceReport) -> TraceReport:
-    """The rows that matter; its file by name alone."""
+    """Return a report with only its main rows, and only the name of its file."""
     grouped = [conv for conv in found.convs if conv.groups > 1]
     others = [conv for conv in found.convs if conv.groups <= 1]
     layout = replace(found.layout, rows=found.layout.rows[:PAYERS])

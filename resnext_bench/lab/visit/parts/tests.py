@@ -1,4 +1,4 @@
-"""The tests that need a GPU, by pytest in a process of its own, each outcome kept as it comes."""
+"""The tests that need a GPU, by pytest in a process of its own; outcomes are stored at once."""
 
 import json
 import os
@@ -19,16 +19,19 @@ COMMAND: Final = (
     *("-m", "gpu", "-p", "resnext_bench.lab.visit.telling", "tests/gpu"),
 )
 SPARE_S: Final = 2.0
-"""Left of the box for pytest to end in."""
+"""Seconds of the box that are left for pytest to end."""
 
 
 def tasks(box: Box) -> list[Planned]:
-    """One: they share the start of pytest."""
+    """Return a single task, as all tests share the start of pytest."""
     return [Planned(key="pytest", run=lambda findings: _run(box, findings), room_s=ROOM_S)]
 
 
 def _run(box: Box, findings: Findings) -> None:
-    """All that did not pass in an earlier try: passed, failed with why, skipped by reason."""
+    """Run all tests that did not pass in an earlier try, and store their outcomes.
+
+    These are those that passed, those that failed with the reason, and those skipped by reason.
+    """
     if find_spec("pytest") is None:
         raise Skip("pytest is not installed")
     passed: list[str] = list(findings.before.get("passed", ()))
@@ -59,7 +62,7 @@ def _run(box: Box, findings: Findings) -> None:
 
 @contextmanager
 def _started(passed: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
-    """Pytest without those that have passed, and the lines that its plugin writes."""
+    """Start pytest without the tests that have passed; yield it, and the lines of its plugin."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
         (*COMMAND, *(f"--deselect={test}" for test in passed)),

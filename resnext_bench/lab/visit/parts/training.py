@@ -1,7 +1,7 @@
 """Images/s of training: by type and layout, by model, beside other libraries, by compiler.
 
-Each task is a contest of cells that take turns. They are in order of value: for the first model
-and the larger batch everything, then the rest.
+Each task is a contest of cells that take turns. They are in order of value: for the first model and
+the larger batch everything, then the rest.
 """
 
 import gc
@@ -34,14 +34,14 @@ ROOMS_S: Final = {
     "compilers": (60, 25),
     "autotune": (200, 10),
 }
-"""What contests are taken to need, in full and in miniature."""
+"""Seconds that contests are expected to need, in full and in miniature."""
 
 Exact = dict[tuple[str, int], Step]
-"""The first step in fp32 by model and batch."""
+"""First steps in fp32 by model and batch."""
 
 
 def tasks(box: Box) -> list[Planned]:
-    """Every contest, in order of value."""
+    """Return every contest as a task, in order of value."""
     keep_memory()
     exact: Exact = {}
 
@@ -53,7 +53,7 @@ def tasks(box: Box) -> list[Planned]:
 
 
 def contests(box: Box) -> Iterator[tuple[str, dict[str, Cell]]]:
-    """Keys and cells by the names of their sides; some come twice."""
+    """Yield keys and cells by the names of their sides; some contests come twice."""
     models, compiled = box.sizes.models, box.sizes.compiled
     first, (large, *_) = models[0], box.sizes.batches
     yield from (_types("types", first, large), _peers(first, large, BEST))
@@ -78,7 +78,10 @@ def contests(box: Box) -> Iterator[tuple[str, dict[str, Cell]]]:
 
 
 def _types(kind: str, model: str, batch: int) -> tuple[str, dict[str, Cell]]:
-    """Two contests, as steps in fp32 take several times as long: both have the first type."""
+    """Return a contest of types; fp32's is separate, as its steps take several times as long.
+
+    Both contests have the first type.
+    """
     return f"{kind}/{model}/{batch}", {
         typed: Cell(model=model, batch=batch, typed=typed) for typed in TYPES[kind]
     }
@@ -98,7 +101,7 @@ def _peers(model: str, batch: int, typed: str) -> tuple[str, dict[str, Cell]]:
 
 
 def _compiler(kind: str, model: str, batch: int, typed: str) -> tuple[str, dict[str, Cell]]:
-    """Two contests, as tuning takes minutes and the rest should not wait for it."""
+    """Return a contest of a compiler; tuning has its own, as it takes minutes."""
     compiler = COMPILERS[kind]
     cell = Cell(model=model, batch=batch, typed=typed)
     cells: dict[str, Cell] = {"eager": cell, compiler: replace(cell, compiler=compiler)}
@@ -106,7 +109,10 @@ def _compiler(kind: str, model: str, batch: int, typed: str) -> tuple[str, dict[
 
 
 def time_contest(cells: dict[str, Cell], box: Box, exact: Exact, findings: Findings) -> None:
-    """Prepare the cells that can be, let them take turns, and see that all of them trained."""
+    """Prepare the cells, let them take turns, and check that all of them trained.
+
+    Those that cannot be prepared are left out.
+    """
     device = torch.device(box.kind)
     torch._dynamo.reset()
     # A network that silently falls back to eager would be timed as compiled.
@@ -130,7 +136,7 @@ def time_contest(cells: dict[str, Cell], box: Box, exact: Exact, findings: Findi
 def _readied(
     cells: dict[str, Cell], box: Box, findings: Findings, exact: Exact
 ) -> Iterator[tuple[str, Ready]]:
-    """Those that can be prepared, each checked against fp32; why the others cannot is kept."""
+    """Yield those that can be prepared, checked against fp32; the others' reasons are stored."""
     for name, cell in cells.items():
         if why := _missing(cell):
             findings.found["left_out"][name] = why
@@ -148,13 +154,16 @@ def _readied(
 
 
 def _missing(cell: Cell) -> str:
-    """Why a cell cannot be built here; empty where it can."""
+    """Return why a cell cannot be built here; empty where it can."""
     is_missing = cell.source == "timm" and find_spec("timm") is None
     return "timm is not installed" if is_missing else ""
 
 
 def _checked(cell: Cell, box: Box, exact: Exact) -> tuple[Ready | None, dict[str, float], str]:
-    """A cell and its distances; or None and why: what one side cannot do is not the others' end."""
+    """Return a cell and its distances from fp32, or None and why it failed.
+
+    A side that fails must not end the others.
+    """
     device, size = torch.device(box.kind), box.sizes.image_size
     key = (cell.model, cell.batch)
     try:
@@ -182,7 +191,7 @@ def _told(cell: Cell, one: Ready, off: dict[str, float]) -> dict[str, object]:
 
 
 def _swept(device: torch.device) -> None:
-    """Give back what is no longer used, the pools of CUDA graphs too."""
+    """Free what is no longer used, with the pools of CUDA graphs."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""What the harness costs, and what it can tell: fidelity, monitor, a duet, two nodes, DALI.
+"""What the harness costs, and what it can show: fidelity, monitor, a duet, two nodes, DALI.
 
 Profilers are not here: the part `kernels` times each model before it profiles it.
 """
@@ -24,14 +24,14 @@ ROOMS_S: Final = {
     "duet": (60, 15),
     "dali": (35, 16),
 }
-"""What tasks are taken to need, in full and in miniature."""
+"""Seconds that tasks are expected to need, in full and in miniature."""
 LAUNCH_S: Final = 12.0
-"""Of the box that a comparison leaves: a session that was begun is ended."""
+"""Seconds of the box that a comparison leaves, as a session that was begun is finished."""
 FEWEST: Final = 1
-"""Sessions of a comparison beside those of the sizes: one has no scatter."""
+"""Number of sessions of a comparison beyond that of the sizes, as a single one has no scatter."""
 PLANS: Final = {"cuda": Plan(pairs=12, steps=20), "cpu": Plan(pairs=2, steps=2)}
 LARGE: Final[Request] = {"model": "resnext50_32x4d", "image_size": 224, "batch_size": 128}
-"""A step as users train; the other case is one so small that the host is what takes its time."""
+"""A step as in users' training; in the other case it is so small that the host takes the time."""
 LIGHT: Final[dict[Kind, tuple[str, ...]]] = {
     "cuda": ("--model", "resnext50_32x4d", "--batch-size", "64"),
     "cpu": ("--model", "resnext14_4x4d", "--image-size", "32", "--batch-size", "2"),
@@ -44,11 +44,11 @@ KEPT: Final = (
     *("id", "kind", "status", "verdict", "why", "change", "pairs", "step_ms", "images", "ended"),
     *("figures", "notes", "cost", "duration_s"),
 )
-"""Of a record; configuration and machine are the kit's own."""
+"""Fields of a record that are stored; configuration and machine are the kit's own."""
 
 
 def tasks(box: Box) -> list[Planned]:
-    """In order of value."""
+    """Return the tasks in order of value."""
 
     def planned(key: str, run: Callable[[Findings], None]) -> Planned:
         return Planned(key=key, run=run, room_s=box.room_s(*ROOMS_S[key.partition("/")[0]]))
@@ -70,7 +70,7 @@ def tasks(box: Box) -> list[Planned]:
 
 
 def _fidelity(over: Request, box: Box, findings: Findings) -> None:
-    """The shipped loop beside one by hand, in one process each launch."""
+    """Time the shipped loop beside a hand-written one, in one process for each launch."""
     plan = PLANS[box.kind]
     findings.found |= {"steps": plan.steps, "pairs": plan.pairs, "sessions": []}
     longest = 0.0
@@ -86,7 +86,7 @@ def _fidelity(over: Request, box: Box, findings: Findings) -> None:
 
 
 def _monitor(findings: Findings) -> None:
-    """CPU time of the watch beside a run; a made driver answers where there is none."""
+    """Measure the CPU time of the watch during a run; without a driver, one is simulated."""
     source, cost = own_cost()
     cores = inspect().usable_cores
     findings.found |= {
@@ -98,7 +98,7 @@ def _monitor(findings: Findings) -> None:
 
 
 def _nodes(box: Box, findings: Findings) -> None:
-    """Two emulated nodes, which share the one GPU: that it works, and no scaling."""
+    """Run two emulated nodes on the one GPU: it shows that they work, not how they scale."""
     options = ("--nodes", "2", "--nproc-per-node", "1", "--amp", "--pipeline", "synthetic")
     findings.found["record"] = _short(
         recorded("run", *options, *_device(box), *LIGHT[box.kind], *STEPS[box.kind], box=box)
@@ -106,7 +106,7 @@ def _nodes(box: Box, findings: Findings) -> None:
 
 
 def _dali(decode: str, box: Box, findings: Findings) -> None:
-    """Training fed by DALI with JPEGs of the made set, decoded on the CPU or by the GPU too."""
+    """Train with DALI on JPEGs of the made set, decoded on the CPU or also by the GPU."""
     if find_spec("nvidia.dali") is None:
         raise Skip("DALI is not installed")
     if decode == "mixed" and box.kind == "cpu":
@@ -119,7 +119,7 @@ def _dali(decode: str, box: Box, findings: Findings) -> None:
 
 
 def _duet(box: Box, findings: Findings) -> None:
-    """A thing against itself: what `compare` can tell here in so much time."""
+    """Compare a thing with itself: what `compare` can show here in so much time."""
     both = " ".join((*LIGHT[box.kind], "--pipeline", "synthetic", "--amp", *_device(box)))
     minutes = max(0.1, (box.left_s - LAUNCH_S) / 60)
     limits = ("--max-minutes", f"{minutes:.2f}", "--max-sessions", str(FEWEST + box.sizes.sessions))

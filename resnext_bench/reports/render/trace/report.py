@@ -13,7 +13,7 @@ from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
 FEWEST_OF_HALF = 8
-"""Fewest steps with a middle half that is worth showing."""
+"""Fewest steps for which the middle half is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:

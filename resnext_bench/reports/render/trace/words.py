@@ -28,6 +28,6 @@ def ms(ns: float) -> str:
 
 
 def us(ns: float) -> str:
-    """Return microseconds from ns, likewise."""
+    """Return microseconds from ns, with as many places as are meaningful."""
     value = ns / 1e3
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

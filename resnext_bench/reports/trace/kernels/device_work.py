@@ -1,22 +1,22 @@
 """What ran in the used steps, a row each: kernels, or on a CPU operators by their own time."""
 
+import re
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.kernels.directions import resolved
-from resnext_bench.reports.trace.names.classes import (
-    Class,
-    Kernel,
-    TensorCore,
-    kernel,
-    operator,
-    under,
-)
+from resnext_bench.reports.trace.names.classes import CONVS, Class, Kernel, TensorCore
+from resnext_bench.reports.trace.names.communication import is_span
+from resnext_bench.reports.trace.names.context import is_convolution, under, without_operator
+from resnext_bench.reports.trace.names.kernels import kernel
+from resnext_bench.reports.trace.names.operators import operator
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns, Trace
 from resnext_bench.reports.trace.time.host_work import host_work
-from resnext_bench.reports.trace.time.links import Links, Pass
+from resnext_bench.reports.trace.time.links import Links, Pass, of_names
+from resnext_bench.reports.trace.time.nest import nearest
 from resnext_bench.reports.trace.time.steps import Steps
 
 CLASSES: tuple[Class, ...] = tuple(Class)
@@ -77,21 +77,33 @@ def device_classes(
     operator_row = links.operator[rows]
     around = np.where(operator_row >= 0, operator_row, links.launch[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
-    name, kind = trace.device.name[rows], trace.device.kind[rows]
-    cls, core = _classified(trace, name, kind, operator_row, passes)
+    cls, core = _classified(trace, links, rows, passes)
     return passes, resolved(trace, links, operator_row, cls), core
 
 
 def _classified(
-    trace: Trace, name: Ids, kind: NDArray[np.int8], operator_row: Ids, passes: Ids
+    trace: Trace, links: Links, rows: NDArray[np.intp], passes: Ids
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Class and tensor core of each row: asked once for each kernel, operator and pass."""
+    """Class and tensor core of each row: asked once for each kernel and what is around it."""
+    name, kind = trace.device.name[rows], trace.device.kind[rows]
+    operator_row = _telling_operator(trace, links, rows)
     by = np.append(trace.host.name, np.int32(-1))[operator_row]
+    number, convolutions = _convolutions(trace)
+    around = nearest(number[trace.host.name], links.parent, operator_row)
+    any_ = bool(convolutions) or _convolves(trace)
     size = np.int64(len(trace.names) + 1)
-    key = ((name * size + by + 1) * 4 + passes + 1) * 8 + kind
+    key = (name * size + by + 1) * (len(convolutions) + 1) + around + 1
+    key = (key * 4 + passes + 1) * 8 + kind
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     found = [
-        _kernel(trace, int(name[at]), int(by[at]), int(passes[at]), Kind(int(kind[at])))
+        _kernel(
+            trace.names[name[at]],
+            kind=Kind(int(kind[at])),
+            by=trace.names[by[at]] if by[at] >= 0 else None,
+            convolution=convolutions[around[at]] if around[at] >= 0 else "",
+            convolutions=any_,
+            optimizes=bool(passes[at] == Pass.OPTIMIZER),
+        )
         for at in first
     ]
     cls = np.array([CLASSES.index(one.cls) for one in found], dtype=np.int8)
@@ -99,16 +111,53 @@ def _classified(
     return cls[which], core[which]
 
 
-def _kernel(trace: Trace, name: int, by: int, passes: int, kind: Kind) -> Kernel:
+_GRAPH: Final = re.compile(r"\w*GraphLaunch")
+
+
+def _telling_operator(trace: Trace, links: Links, rows: NDArray[np.intp]) -> Ids:
+    """Rows of the operators that launched these, -1: none.
+
+    A captured graph is launched by one operator, if by any, and its kernels are those of many.
+    """
+    graph = of_names(trace.names, lambda name: 1 if _GRAPH.match(name) else None) > 0
+    launch = np.append(trace.host.name, np.int32(-1))[links.launch[rows]]
+    return np.where(graph[launch], np.int32(-1), links.operator[rows])
+
+
+def _convolutions(trace: Trace) -> tuple[Ids, list[str]]:
+    """Number of each name that is a convolution's operator, -1: it is none; and these names."""
+    found = [name for name in trace.names if is_convolution(name)]
+    number = {name: at for at, name in enumerate(found)}
+    return of_names(trace.names, number.get), found
+
+
+def _convolves(trace: Trace) -> bool:
+    """Whether any kernel of the trace is a convolution's by its name."""
+    names = np.flatnonzero(np.bincount(trace.device.name, minlength=1))
+    return any(kernel(trace.names[one]).cls in CONVS for one in names)
+
+
+def _kernel(
+    name: str,
+    *,
+    kind: Kind,
+    by: str | None,
+    convolution: str,
+    convolutions: bool,
+    optimizes: bool,
+) -> Kernel:
     if kind is Kind.COPY:
         return Kernel(cls=Class.COPY, tensor_core=TensorCore.NO, grouped=None)
     if kind is Kind.FILL:
         return Kernel(cls=Class.FILL, tensor_core=TensorCore.NO, grouped=None)
-    found = kernel(trace.names[name])
-    launcher = trace.names[by] if by >= 0 else ""
-    refined = under(found, launcher)
-    optimizes = passes == Pass.OPTIMIZER and refined.cls is Class.ELEMENTWISE
-    return replace(refined, cls=Class.OPTIMIZER) if optimizes else refined
+    found = kernel(name)
+    if by is None:
+        found = without_operator(found, convolutions=convolutions)
+    else:
+        found = under(found, by, convolution)
+    if optimizes and found.cls is Class.ELEMENTWISE:
+        return replace(found, cls=Class.OPTIMIZER)
+    return found
 
 
 def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
@@ -128,13 +177,21 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
         core=np.full(len(rows), CORES.index(TensorCore.NO), dtype=np.int8),
         passes=links.passes[rows],
         row=rows.astype(np.int32),
+        itself=rows,
     )
 
 
 def host_classes(trace: Trace, links: Links) -> NDArray[np.int8]:
     """Class (index) of each row of the host, as an operator of a CPU."""
-    of_name = np.array([CLASSES.index(operator(name)) for name in trace.names], dtype=np.int8)
+    here = np.bincount(trace.host.name, minlength=len(trace.names)) > 0
+    told = (
+        operator(name) if at else Class.OTHER for name, at in zip(trace.names, here, strict=True)
+    )
+    of_name = np.array([CLASSES.index(one) for one in told], dtype=np.int8)
+    span = np.array([is_span(name) for name in trace.names], dtype=bool)
     cls = of_name[trace.host.name]
+    words = (trace.host.kind == Kind.ANNOTATION) & ~span[trace.host.name]
+    cls[words & (cls == CLASSES.index(Class.COMMUNICATION))] = CLASSES.index(Class.FRAMEWORK)
     optimizes = links.passes == Pass.OPTIMIZER
     cls[optimizes & (cls == CLASSES.index(Class.ELEMENTWISE))] = CLASSES.index(Class.OPTIMIZER)
     return cls

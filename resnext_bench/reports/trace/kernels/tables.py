@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import ClassRow, KernelRow
 from resnext_bench.reports.trace.kernels.device_work import CLASSES, CORES, Work
+from resnext_bench.reports.trace.names.plain import plain
 from resnext_bench.reports.trace.reading.trace import Trace
 from resnext_bench.reports.trace.time.links import Pass
 
@@ -26,9 +27,12 @@ def grouped(key: NDArray[Any]) -> list[NDArray[np.intp]]:
 
 def _kernel_row(trace: Trace, work: Work, rows: NDArray[np.intp], step_ns: int) -> KernelRow:
     duration, first = np.sort(work.duration[rows]), rows[0]
+    name = trace.names[work.name[first]]
+    told = plain(name)
     total = int(duration.sum())
     return KernelRow(
-        name=trace.names[work.name[first]],
+        name=name,
+        demangled=told if told != name else None,
         cls=CLASSES[work.cls[first]],
         tensor_core=CORES[work.core[first]],
         count=len(rows),

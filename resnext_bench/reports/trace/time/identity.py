@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.names.classes import is_communication
+from resnext_bench.reports.trace.names.communication import is_communication, is_span
 from resnext_bench.reports.trace.reading.trace import Host, Kind, Rows, Trace
 from resnext_bench.reports.trace.time.intervals import NO_TIME, Ns, Times, Windows, union
 from resnext_bench.reports.trace.time.links import Links, of_names
@@ -71,7 +71,12 @@ def busy(trace: Trace, links: Links, device: int | None) -> Busy:
     """When a device was busy, or without one the host."""
     told = communication(trace)
     if device is None:
-        return _on_host(trace.host, links, told)
+        spans = of_names(trace.names, lambda name: 1 if is_span(name) else 0) > 0
+        host = trace.host
+        talks = (told[host.name] & (host.kind == Kind.OPERATOR)) | (
+            spans[host.name] & (host.kind == Kind.ANNOTATION)
+        )
+        return _on_host(host, links, talks)
     rows = trace.device.take(trace.device.device == device)
     kernel = rows.kind == Kind.KERNEL
     talks = told[rows.name] & kernel
@@ -86,10 +91,9 @@ def _of(rows: Rows, which: NDArray[np.bool_]) -> Times:
     return union(rows.start[which], rows.end[which])
 
 
-def _on_host(host: Host, links: Links, told: NDArray[np.bool_]) -> Busy:
+def _on_host(host: Host, links: Links, talks: NDArray[np.bool_]) -> Busy:
     """Operators, without the time in which communication is the innermost one of its thread."""
     operator = host.kind == Kind.OPERATOR
-    talks = told[host.name] & (operator | (host.kind == Kind.ANNOTATION))
     operator &= ~_inside(host, links, operator)
     talkative = np.zeros(host.thread.max(initial=0) + 1, dtype=bool)
     talkative[host.thread[talks]] = True

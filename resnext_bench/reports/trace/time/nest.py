@@ -48,6 +48,17 @@ def inherited(own: NDArray[np.int32], parent: Ids) -> NDArray[np.int32]:
     return value
 
 
+def nearest(own: NDArray[np.int32], parent: Ids, rows: Ids) -> NDArray[np.int32]:
+    """What `inherited` gives for these rows alone (-1: no row, no value), without all others."""
+    none = np.int32(-1)
+    own, parent = np.append(own, none), np.append(parent, none)
+    value, above = own[rows], parent[rows]
+    while (open_ := np.flatnonzero((value < 0) & (above >= 0))).size:
+        value[open_] = own[above[open_]]
+        above[open_] = parent[above[open_]]
+    return value
+
+
 def topmost(own: NDArray[np.int32], parent: Ids) -> NDArray[np.int32]:
     """The value of the outermost row that has one, among a row and all above it; -1: none has."""
     value, above = own.copy(), parent.copy()

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_time import Impossible
-from resnext_bench.reports.trace.names.classes import is_communication
+from resnext_bench.reports.trace.names.communication import is_communication
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
 from resnext_bench.reports.trace.time.order import is_rocm

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnext_bench.reports.trace.reading.trace import Host
-from resnext_bench.reports.trace.time.nest import inherited, parents, self_times, topmost
+from resnext_bench.reports.trace.time.nest import inherited, nearest, parents, self_times, topmost
 
 rows = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 12)), max_size=24
@@ -59,6 +59,10 @@ def test_values_from_above(found: list[tuple[int, int, int]], data: st.DataObjec
     told = [[own[one] for one in way if own[one] >= 0] or [-1] for way in line]
     tree = parents(host(found))
     assert inherited(values, tree).tolist() == [one[0] for one in told]
+    some = np.array([*range(len(found)), -1], dtype=np.int32)[::-2]
+    assert nearest(values, tree, some).tolist() == [
+        told[row][0] if row >= 0 else -1 for row in some
+    ]
     assert topmost(values, tree).tolist() == [one[-1] for one in told]
 
 
