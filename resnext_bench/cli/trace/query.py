@@ -40,4 +40,4 @@ def query_command(
 def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
     """Analyse one trace after another, so that only one is in memory at a time."""
     files = trace_files(wanted, output)
-    return (analyse(file.path, rank=file.rank) for file in files)
+    return (analyse(file.path, rank=file.rank, details=True) for file in files)

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
 
 VERSION: Final = 1
@@ -222,6 +223,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     tensor_cores: TensorCores | None
     """Time by use of tensor cores; None on a CPU."""
     idle: list[IdleRow]
+    host: Host
+    advice: list[Advice]
+    """What to change first; the largest possible gain first, at most three."""
     warnings: list[str]
 
 

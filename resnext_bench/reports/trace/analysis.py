@@ -43,13 +43,17 @@ def analyse(
     progress: Progress = no_progress,
     rank: int | None = None,
     span: Span | None = None,
+    *,
+    details: bool = False,
 ) -> Analysis:
     """Read a trace and find out all of it, or all of a range.
+
+    With `details` also what only questions ask for.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work, and SpanError
     where the range is not within it.
     """
-    return of(read(path, progress), rank, span)
+    return of(read(path, progress, details=details), rank, span)
 
 
 def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:

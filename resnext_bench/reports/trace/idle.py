@@ -48,7 +48,7 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
     trace, steps, device = analysis.trace, analysis.steps, analysis.device
     windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
     free = gaps(analysis.busy.any, windows)
-    loading = free & _host_times(trace, _LOADING, Kind.ANNOTATION, Kind.OPERATOR)
+    loading = free & loading_times(trace)
     if device is None:
         calls = trace.host.take(trace.host.kind == Kind.LAUNCH)
         runtime = (free & union(calls.start, calls.end)) - loading
@@ -71,6 +71,11 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
         Cause.UNKNOWN: unknown.length,
         Cause.AFTER: after.length,
     }
+
+
+def loading_times(trace: Trace) -> Times:
+    """When the host waited for a batch."""
+    return _host_times(trace, _LOADING, Kind.ANNOTATION, Kind.OPERATOR)
 
 
 def _host_times(trace: Trace, pattern: re.Pattern[str], *kinds: Kind) -> Times:

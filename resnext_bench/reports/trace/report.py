@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import IdleRow, Steps, Sums, TensorCores, TraceReport, Trust
+from resnext_bench.reports.trace.advice import advice
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.host.host import host
 from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
@@ -31,6 +34,11 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 
 def report(analysis: Analysis) -> TraceReport:
     """The report of a trace that has been analysed."""
+    found = _without_advice(analysis)
+    return msgspec.structs.replace(found, advice=advice(found, analysis))
+
+
+def _without_advice(analysis: Analysis) -> TraceReport:
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
@@ -55,6 +63,8 @@ def report(analysis: Analysis) -> TraceReport:
         layout=layout(trace, work, calls, layer, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=_idle(analysis, step_ns),
+        host=host(analysis),
+        advice=[],
         warnings=[*trace.warnings, *_warnings(analysis)],
     )
 

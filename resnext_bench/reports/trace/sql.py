@@ -24,11 +24,10 @@ from resnext_bench.reports.trace.kernels.device_work import (
 from resnext_bench.reports.trace.kernels.layout import layers
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Rows, Trace
 from resnext_bench.reports.trace.report import distributed_info
+from resnext_bench.reports.trace.sql_details import Columns, known, of_kernels, of_ops
 from resnext_bench.reports.trace.time.identity import communication, identity
 from resnext_bench.reports.trace.time.links import LAYER, Pass
 from resnext_bench.reports.trace.time.nest import self_times
-
-Columns = dict[str, NDArray[Any]]
 
 TABLES: Final = ("kernels", "ops", "steps", "collectives")
 FORMATS: Final = {"parquet": "(FORMAT parquet, COMPRESSION zstd)", "csv": "(FORMAT csv, HEADER)"}
@@ -115,10 +114,11 @@ def _kernels(analysis: Analysis) -> Columns:
         "pass": _words(_PASSES)[passes + 1],
         "device": device.device,
         "stream": device.stream,
-        "correlation": _known(device.key),
+        "correlation": known(device.key),
         "operator": _name_of(trace, operator),
         "layer": _layers(trace, layer),
         "launch_ns": np.ma.masked_array(_at(trace.host.start, links.launch), mask=links.launch < 0),
+        **of_kernels(analysis),
     }
 
 
@@ -138,7 +138,8 @@ def _ops(analysis: Analysis) -> Columns:
         "thread": thread[host.thread],
         "parent": _name_of(trace, links.parent),
         "layer": _layers(trace, layer),
-        "sequence": _known(host.sequence),
+        "sequence": known(host.sequence),
+        **of_ops(analysis),
     }
 
 
@@ -198,10 +199,6 @@ def _words(words: Iterable[str]) -> NDArray[Any]:
 
 def _at(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
     return np.append(values, 0)[rows]
-
-
-def _known(values: NDArray[Any]) -> NDArray[Any]:
-    return np.ma.masked_array(values, mask=values < 0)
 
 
 def _name_of(trace: Trace, row: Ids) -> NDArray[Any]:

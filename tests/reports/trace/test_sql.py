@@ -128,3 +128,78 @@ def test_a_rank_without_rows_beside_one_that_has_some(tmp_path: Path) -> None:
 def test_ranks_are_told_by_their_files_where_traces_do_not(tmp_path: Path) -> None:
     path = Made().step(0, 0, 100).kernel(GEMM, 20, 10).write(tmp_path)
     assert ask([analyse(path, rank=3)], "SELECT rank FROM kernels").rows == ((3,),)
+
+
+SHAPES = {
+    "Input Dims": [[8, 4], [4, 2]],
+    "Input type": ["float", "float"],
+    "Input Strides": [[4, 1], [2, 1]],
+    "Concrete Inputs": ["", "1"],
+}
+
+
+def detailed() -> Made:
+    made = Made().step(0, 0, 100).row("user_annotation", "## fc: Linear ##", 1, 20)
+    made.op("aten::linear", 2, 10).op("aten::mm", 3, 8, **SHAPES).kernel(GEMM, 30, 5, called=4.0)
+    made.rows[-1]["args"] |= {
+        "grid": [16, 1, 2],
+        "block": [128, 1, 1],
+        "registers per thread": 40,
+        "shared memory": 4096,
+    }
+    made.on_gpu("gpu_memcpy", "Memcpy HtoD (Pinned -> Device)", 50, 2, made.launch(48))
+    made.rows[-1]["args"]["bytes"] = 5000
+    return made
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_sizes_of_kernels_and_arguments_of_their_operators(
+    tmp_path: Path, indent: int | None
+) -> None:
+    """However the trace is indented, a text is the same."""
+    one = analyse(detailed().write(tmp_path, indent=indent), details=True)
+    answer = ask(
+        [one],
+        "SELECT bytes, grid, block, registers, shared_memory, shapes, types, module FROM kernels "
+        "ORDER BY start_ns",
+    )
+    assert answer.rows == (
+        (None, "[16,1,2]", "[128,1,1]", 40, 4096, "[[8,4],[4,2]]", '["float","float"]', "fc"),
+        (5000, None, None, None, None, None, None, None),
+    )
+
+
+def test_operators_with_arguments_and_parents(tmp_path: Path) -> None:
+    one = analyse(detailed().write(tmp_path), details=True)
+    answer = ask(
+        [one],
+        "SELECT o.shapes, o.strides, o.types, o.inputs, o.module, p.name, count(k.op) FROM ops o "
+        "JOIN ops p ON p.op = o.parent_op LEFT JOIN kernels k ON k.op = o.op "
+        "WHERE o.name = 'aten::mm' GROUP BY ALL",
+    )
+    told = ("[[8,4],[4,2]]", "[[4,1],[2,1]]", '["float","float"]', '["","1"]', "fc")
+    assert answer.rows == ((*told, "aten::linear", 1),)
+
+
+def test_shapes_can_be_taken_apart(tmp_path: Path) -> None:
+    one = analyse(detailed().write(tmp_path), details=True)
+    sql = "SELECT (shapes->'$[0][1]')::INT FROM ops WHERE shapes IS NOT NULL"
+    assert ask([one], sql).rows == ((4,),)
+
+
+def test_a_report_keeps_no_details(tmp_path: Path) -> None:
+    plain = analyse(detailed().write(tmp_path))
+    assert plain.trace.texts == ()
+    assert ask([plain], "SELECT DISTINCT grid, shapes FROM kernels").rows == ((None, None),)
+    full = analyse(detailed().write(tmp_path), details=True)
+    assert report(full) == report(plain)
+
+
+@pytest.mark.parametrize("odd", ["many", None, [], {"a": 1}, 2.5, -1])
+def test_odd_details_are_null(tmp_path: Path, odd: object) -> None:
+    made = detailed()
+    for row in made.rows:
+        if row["name"] == GEMM:
+            row["args"] |= {"registers per thread": odd, "shared memory": odd}
+    answer = ask([analyse(made.write(tmp_path), details=True)], "SELECT registers FROM kernels")
+    assert answer.rows == ((None,), (None,))

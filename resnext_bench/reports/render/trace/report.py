@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import tables
+from resnext_bench.reports.render.trace import advice, host, tables
 from resnext_bench.reports.render.trace.time import at_most, steps_from
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
+_CAUSES: Final = {
+    "host between launches": "host late with the next launch",
+    "launch latency, dependency": "launched, but not begun yet",
+    "synchronisation": "host waits in a synchronisation",
+}
+"""What the causes of idle time mean, where their names do not say it."""
 FEWEST_OF_HALF = 8
 """Fewest steps for which the middle half is worth showing."""
 
 
 def sections(report: TraceReport, top: int) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows."""
+    yield from advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes:
@@ -29,6 +37,7 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
         yield tables.convs(report, top)
     if report.layout.rows:
         yield tables.layout(report, top)
+    yield from host.sections(report, top)
     yield from warnings(report.warnings)
 
 
@@ -86,17 +95,17 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     yield "range" if report.trust.steps_from.kind == "range" else "step", _spread(steps)
     whole = sum(steps.step_ns)
     parts = {
-        "compute": steps.compute_ns,
-        "exposed communication": steps.exposed_communication_ns,
-        "exposed copy, fill": steps.exposed_copy_ns,
-        "idle": steps.idle_ns,
+        "compute": (steps.compute_ns, "operators run" if report.device is None else "kernels run"),
+        "exposed communication": (steps.exposed_communication_ns, "no compute runs"),
+        "exposed copy, fill": (steps.exposed_copy_ns, "neither runs"),
+        "idle": (steps.idle_ns, "nothing runs"),
     }
-    for name, part in parts.items():
+    for name, (part, meaning) in parts.items():
         if name == "exposed communication" and not report.sums.communication_ns:
             continue
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
-        yield name, f"{mean:>8} ms {100 * share:5.1f} %  {bar(share)}"
+        yield name, f"{mean:>8} ms {percent(share)}  {meaning:<15}  {bar(share, 14)}"
 
 
 def _spread(steps: Steps) -> str:
@@ -114,13 +123,14 @@ def _spread(steps: Steps) -> str:
 def _cause_rows(report: TraceReport) -> Iterator[Row]:
     for number, row in enumerate(report.idle):
         name = "" if number else "idle by cause"
-        yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {row.cause}"
+        told = _CAUSES.get(row.cause, row.cause)
+        yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {told}"
     sums = report.sums
     busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
     if report.device is not None:
-        told = f"kernels, copies and fills in all; the device was busy for {busy} ms"
+        told = f"kernels, copies and fills, added up; the device was busy for {busy} ms"
     else:
-        told = f"operators in all; any of them ran for {busy} ms"
+        told = f"operators, added up; any of them ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))

@@ -43,6 +43,8 @@ class Work:
     """`Pass`; -1: not told."""
     row: Ids
     """Row of the host that it comes from: the operator around its launch, or on a CPU itself."""
+    itself: NDArray[np.intp]
+    """Row of the device, or on a CPU of the host, that it is."""
 
     def of(self, *classes: Class) -> NDArray[np.bool_]:
         """Whether each row is of one of these classes."""
@@ -67,6 +69,7 @@ def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
         core=core,
         passes=passes,
         row=links.operator[rows],
+        itself=rows,
     )
 
 

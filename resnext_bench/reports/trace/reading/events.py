@@ -29,6 +29,8 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     strides: msgspec.Raw = field(default=NOTHING, name="Input Strides")
     types: msgspec.Raw = field(default=NOTHING, name="Input type")
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
+    bytes: int | float | str | None = None
+    """Of a copy or a fill."""
 
 
 NO_ARGS: Final = Args()
@@ -46,4 +48,22 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     args: Args = NO_ARGS
 
 
-DECODER: Final = msgspec.json.Decoder(list[Event])
+class DetailedArgs(Args, frozen=True, gc=False):
+    """What only questions ask for besides: it is not free to look for more fields."""
+
+    grid: msgspec.Raw = NOTHING
+    block: msgspec.Raw = NOTHING
+    registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
+    shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
+
+
+class DetailedEvent(Event, frozen=True, gc=False):
+    """One row with details."""
+
+    args: DetailedArgs = DetailedArgs()
+
+
+DECODERS: Final[dict[type[Event], msgspec.json.Decoder[list[Event]]]] = {
+    row: msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+    for row in (Event, DetailedEvent)
+}

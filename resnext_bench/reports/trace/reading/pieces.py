@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from resnext_bench.reports.trace.reading.events import DECODER, Event
+from resnext_bench.reports.trace.reading.events import DECODERS, Event
 
 _ARRAY: Final = re.compile(rb'"traceEvents"\s*:\s*\[')
 _BARE: Final = re.compile(rb"\s*\[")
@@ -37,6 +37,8 @@ _SCANNER: Final = json.JSONDecoder()
 class Account:
     """What a file turned out to be; filled while its pieces are read."""
 
+    row: type[Event] = Event
+    """What its rows are read as."""
     header: dict[str, Any] = field(default_factory=dict)
     """All fields beside the events, from before and behind them."""
     found: bool = False
@@ -132,7 +134,7 @@ def _events(stream: Iterator[bytes], buffer: bytes, account: Account) -> Iterato
 def _decode(piece: bytes, account: Account, behind: int) -> tuple[Sequence[Event], bytes]:
     """The events of a piece behind which so many bytes have come, and what is left over of it."""
     try:
-        return DECODER.decode(b"[%b]" % piece), b""
+        return DECODERS[account.row].decode(b"[%b]" % piece), b""
     except (*_BROKEN, RecursionError):
         return _scan(piece, account, account.size - behind - len(piece), last=False)
 
@@ -153,7 +155,7 @@ def _scan(
             if not last and len(text) - at < _LARGEST:
                 return found, text[at:]  # perhaps cut within an event: the next piece will tell
             end = _next_event(text, at + 1)
-        event = _event(value)
+        event = _event(value, account.row)
         if event is None:
             account.unread += 1
             if account.first_unread is None:
@@ -190,21 +192,21 @@ def _next_event(text: bytes, at: int) -> int:
     return match.end() if match else len(text)
 
 
-def _event(value: Any) -> Event | None:
+def _event(value: Any, row: type[Event]) -> Event | None:
     """A row that is not quite as it should be, with all of it that can be used."""
     if not isinstance(value, dict):
         return None
     if not isinstance(value.get("args", {}), dict):
         value = {**value, "args": {}}
     try:
-        return msgspec.convert(value, Event, strict=False)
+        return msgspec.convert(value, row, strict=False)
     except UnicodeEncodeError:  # half of a surrogate pair, which no text can hold
         return None
     except (msgspec.ValidationError, RecursionError):
-        return _without_args(value)
+        return _without_args(value, row)
 
 
-def _without_args(value: dict[str, Any]) -> Event | None:
+def _without_args(value: dict[str, Any], row: type[Event]) -> Event | None:
     number = {key: value[key] for key in ("ts", "dur") if isinstance(value.get(key), int | float)}
     text = {
         key: value[key].encode("utf-8", "replace").decode()
@@ -213,7 +215,7 @@ def _without_args(value: dict[str, Any]) -> Event | None:
     }
     if not number or not text:
         return None
-    return Event(
+    return row(
         cat=text.get("cat", ""),
         name=text.get("name", ""),
         ts=_float(number.get("ts")),

@@ -13,7 +13,17 @@ from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
-from resnext_bench.reports.trace.reading.events import Event
+from resnext_bench.reports.trace.reading.details import (
+    DEVICE_NUMBERS,
+    DEVICE_TEXTS,
+    HOST_TEXTS,
+    DetailedDevice,
+    DetailedHost,
+    numbered,
+    texts,
+    whole_numbers,
+)
+from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
@@ -44,8 +54,9 @@ _DEVICE: Final = {
     "memset": Kind.FILL,
 }
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any] | np.bool_]]] = {
-    **dict.fromkeys(("start", "duration", "key", "external", "stream"), np.int64),
+    **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
+    **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
     "kind": np.int8,
     "backward": np.bool_,
 }
@@ -53,15 +64,16 @@ _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
 
-def read(path: Path, progress: Progress = no_progress) -> Trace:
-    """The trace in a file, .json or .json.gz.
+def read(path: Path, progress: Progress = no_progress, *, details: bool = False) -> Trace:
+    """The trace in a file, .json or .json.gz; `details` are for questions, no report needs them.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's warnings.
     """
     try:
         source = Source(path, progress)
-        account, rows = Account(), _Columns()
+        account = Account(row=DetailedEvent if details else Event)
+        rows = _Columns(details=details)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -85,9 +97,11 @@ def _no_trace(source: Source, account: Account) -> str:
 class _Columns:
     """Columns while they grow."""
 
-    def __init__(self) -> None:
-        self._host = _growing(Host)
-        self._device = _growing(Device)
+    def __init__(self, *, details: bool) -> None:
+        self._types = (DetailedHost, DetailedDevice) if details else (Host, Device)
+        self._host, self._device = map(_growing, self._types)
+        self._details = details
+        self._texts = _Numbers()
         self._names = _Numbers()
         self._threads = _Numbers()
         self._convs = _Numbers()
@@ -121,6 +135,8 @@ class _Columns:
         )
         convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
         self._put(self._host["conv"], convs)
+        for name in HOST_TEXTS if self._details else ():
+            self._put(self._host[name], numbered(group, name, self._texts))
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -128,6 +144,12 @@ class _Columns:
         self._put(self._device["device"], [_device(event) for event in group])
         self._put(self._device["external"], [_external(event) for event in group])
         self._put(self._device["stream"], [_stream(event) for event in group])
+        self._device["bytes"].add(_bytes(kind, group))
+        if self._details:
+            for name in DEVICE_TEXTS:
+                self._put(self._device[name], numbered(group, name, self._texts))
+            for name in DEVICE_NUMBERS:
+                self._put(self._device[name], whole_numbers(group, name))
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:
         """Rows with a start and a duration; others are counted as odd."""
@@ -181,7 +203,8 @@ class _Columns:
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
-        host, device = _in_host_order(self._host), _in_device_order(self._device)
+        host = _in_host_order(self._types[0], self._host)
+        device = _in_device_order(self._types[1], self._device)
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
         for rows in (host, device):
@@ -201,6 +224,7 @@ class _Columns:
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
+            texts=texts(self._texts),
         )
 
     def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
@@ -217,15 +241,15 @@ def _growing(rows: type[Rows]) -> dict[str, Growing]:
     return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
 
-def _in_host_order(growing: Mapping[str, Growing]) -> Host:
+def _in_host_order(rows: type[Host], growing: Mapping[str, Growing]) -> Host:
     columns = {name: column.taken() for name, column in growing.items()}
     keys = (-columns["duration"], columns["start"], columns["thread"])
-    return Host(**_ordered(columns, np.lexsort(keys)))
+    return rows(**_ordered(columns, np.lexsort(keys)))
 
 
-def _in_device_order(growing: Mapping[str, Growing]) -> Device:
+def _in_device_order(rows: type[Device], growing: Mapping[str, Growing]) -> Device:
     columns = {name: column.taken() for name, column in growing.items()}
-    return Device(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+    return rows(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
 
 
 def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
@@ -271,6 +295,14 @@ def _stream(event: Event) -> int:
         if digits.isdecimal() and digits.isascii():
             return int(digits)
     return -1
+
+
+def _bytes(kind: Kind, group: Sequence[Event]) -> Ns:
+    """That each row moved; a kernel has none."""
+    if kind is Kind.KERNEL:
+        return np.full(len(group), -1, dtype=np.int64)
+    told = [event.args.bytes for event in group]
+    return np.array([one if isinstance(one, int) and 0 <= one < 2**63 else -1 for one in told])
 
 
 def _base_ns(header: Mapping[str, Any]) -> int:

@@ -80,6 +80,8 @@ class Device(Rows):
     stream: Ns
     external: Ns
     """`External id`, which a row may share with an operator; -1: none."""
+    bytes: Ns
+    """That a copy or a fill moved; -1: not recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,8 @@ class Trace:
     categories: Mapping[str, int]
     """Rows of each category, those that are dropped included."""
     warnings: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    """Distinct texts of arguments, where the trace was read with details."""
 
     @property
     def on_device(self) -> bool:
