@@ -47,6 +47,8 @@ def gaps(analysis: Analysis) -> Gaps:
     else:
         rows = np.flatnonzero(trace.device.device == analysis.device)
         start = trace.device.start[rows]
+    if not len(rows):  # as in a range in which nothing ran
+        return Gaps(times=times, ended_by=np.full(len(times.end), -1, dtype=np.int32))
     order = np.argsort(start, kind="stable")
     at = np.searchsorted(start[order], times.end)
     last = np.minimum(at, len(rows) - 1)
@@ -97,7 +99,10 @@ def _causes(analysis: Analysis, ended_by: Ids) -> Ids:
     """Return the row that launched what ended each gap, on a CPU that row itself; -1: unknown."""
     if analysis.device is None:
         return ended_by
-    launch, operator = analysis.links.launch[ended_by], analysis.links.operator[ended_by]
+    launch, operator = (
+        np.append(rows, np.int32(-1))[ended_by]
+        for rows in (analysis.links.launch, analysis.links.operator)
+    )
     return np.where(ended_by < 0, np.int32(-1), np.where(launch >= 0, launch, operator))
 
 
