@@ -1,8 +1,9 @@
 """The profiled pass: a few more steps of the same loop, after the timed ones and never among them.
 
 Each rank writes one trace. Its steps are the profiler's own (`ProfilerStep#N`); inside them are the
-parts that the table shows (`## forward ##`, ...) and each layer with its name in the model, so that
-a reader of the trace can see where an operation belongs.
+parts that the table shows (`## forward ##`, ...) and each module with its name in the model, so
+that a reader of the trace can see where an operation belongs. Beside its events the trace says what
+was trained, so that its reader knows the arithmetic of networks that are ours.
 """
 
 import os
@@ -22,8 +23,10 @@ from torch.profiler import ProfilerActivity, record_function, schedule, tensorbo
 from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.rankfile import Mark
 from resnext_bench.reports.errors import Unwritten
+from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import Profiled, RankFacts
 from resnext_bench.reports.store.files import writing
+from resnext_bench.reports.trace.layers.known import TRAINED, Trained
 from resnext_bench.worker import group
 from resnext_bench.worker.entry import Rank
 from resnext_bench.worker.loop import run_steps
@@ -67,6 +70,7 @@ def profile(rank: Rank, training: Training) -> Profiled:
         name=f"{platform.node()}-rank{rank.rank}",
         active=config.profile_steps,
         compiled=config.compile_mode != "none",
+        trained=trained(config),
     )
     return Profiled(
         rank=rank.rank,
@@ -75,6 +79,20 @@ def profile(rank: Rank, training: Training) -> Profiled:
         size=recorded.trace.stat().st_size,
         steps=config.profile_steps,
         step_ms=recorded.step_ms,
+    )
+
+
+def trained(config: RunConfig) -> Trained:
+    """Return what a trace says about its training."""
+    return Trained(
+        model=config.model,
+        form=config.form,
+        classes=config.classes,
+        image_size=config.image_size,
+        batch_size=config.batch_size,
+        amp_dtype=config.amp_dtype,
+        tf32=config.tf32,
+        channels_last=config.channels_last,
     )
 
 
@@ -108,7 +126,15 @@ def make_room(parameters: int, steps: int) -> int:
     return size
 
 
-def record(training: Training, *, folder: Path, name: str, active: int, compiled: bool) -> Recorded:
+def record(
+    training: Training,
+    *,
+    folder: Path,
+    name: str,
+    active: int,
+    compiled: bool,
+    trained: Trained | None = None,
+) -> Recorded:
     """Keep `active` steps of this rank as a gzipped trace in `folder`, named after `name`."""
     profiler = torch.profiler.profile(
         activities=_activities(training.device),
@@ -116,6 +142,8 @@ def record(training: Training, *, folder: Path, name: str, active: int, compiled
         record_shapes=True,
         on_trace_ready=tensorboard_trace_handler(str(folder), worker_name=name, use_gzip=True),
     )
+    if trained is not None:
+        profiler.preset_metadata_json(TRAINED, msgspec.json.encode(trained).decode())
     steps = WAIT + WARM_UP + active
     clock = Parts(profiler, training.device)
     before = set(folder.glob("*"))
@@ -190,14 +218,14 @@ class Parts:
 
 @contextmanager
 def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
-    """Name every layer's forward in the trace; compiled layers are fused."""
+    """Name the forward of every module in the trace; compiled layers are fused."""
     handles = []
-    layers = () if compiled else _layers(module, "", set())
-    for name, layer in layers:
-        stack = ExitStack()
-        label = f"## {name}: {type(layer).__name__} ##"
-        handles.append(layer.register_forward_pre_hook(_opening(stack, label)))
-        handles.append(layer.register_forward_hook(_closing(stack), always_call=True))
+    modules = () if compiled else _modules(module, "", set())
+    for name, one in modules:
+        open_: list[record_function] = []
+        label = f"## {name}: {type(one).__name__} ##"
+        handles.append(one.register_forward_pre_hook(_opening(open_, label)))
+        handles.append(one.register_forward_hook(_closing(open_), always_call=True))
     try:
         yield
     finally:
@@ -205,19 +233,19 @@ def _named(module: nn.Module, *, compiled: bool) -> Iterator[None]:
             handle.remove()
 
 
-def _layers(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
-    """List modules without children, each once, except those that hooks would break or slow down.
+def _modules(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """List modules below this one, each once, except those that hooks would break or slow down.
 
-    TorchScript's modules refuse hooks; a hook in a compiled module is compiled as well.
+    TorchScript's modules refuse hooks; a hook in a compiled module is compiled as well. The model
+    itself has no name: the part `forward` is all of it.
     """
     if module in seen or _is_closed(module):
         return
     seen.add(module)
-    children = list(module.named_children())
-    if not children:
+    if name:
         yield name, module
-    for child, below in children:
-        yield from _layers(below, f"{name}.{child}" if name else child, seen)
+    for child, below in module.named_children():
+        yield from _modules(below, f"{name}.{child}" if name else child, seen)
 
 
 def _is_closed(module: nn.Module) -> bool:
@@ -228,15 +256,20 @@ def _is_closed(module: nn.Module) -> bool:
     return in_place or type(module).__name__ == "OptimizedModule"
 
 
-def _opening(stack: ExitStack, label: str) -> Any:
-    def before(layer: nn.Module, arguments: object) -> None:
-        stack.enter_context(record_function(label))
+def _opening(open_: list[record_function], label: str) -> Any:
+    def before(module: nn.Module, arguments: object) -> None:
+        range_ = record_function(label)
+        range_.__enter__()
+        open_.append(range_)
 
     return before
 
 
-def _closing(stack: ExitStack) -> Any:
-    def after(layer: nn.Module, arguments: object, output: object) -> None:
-        stack.close()
+def _closing(open_: list[record_function]) -> Any:
+    """Return a hook that ends the range begun last: a module may call itself."""
+
+    def after(module: nn.Module, arguments: object, output: object) -> None:
+        if open_:  # else a hook before ours has failed
+            open_.pop().__exit__(None, None, None)
 
     return after

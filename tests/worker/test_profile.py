@@ -17,6 +17,11 @@ from torch import nn
 from resnext_bench.launch.commands import KEEP_MEMORY
 from resnext_bench.launch.watch import read_result
 from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.report import report
+from resnext_bench.resnext.cost import flops, total_flops
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.names import parse
 from resnext_bench.worker import profile as under_test
 from resnext_bench.worker import session
 from resnext_bench.worker.entry import Rank
@@ -72,6 +77,44 @@ def test_operations_stand_inside_their_layer(found: tuple[Profiled, Any]) -> Non
     convs = named(events, "aten::conv2d")
     assert all(any(inside(conv, layer) for conv in convs) for layer in layers)
     assert convs[0]["args"]["Input Dims"]  # shapes are recorded
+
+
+def test_modules_have_the_flop_of_the_network(found: tuple[Profiled, Any], tmp_path: Path) -> None:
+    """Those of its own arithmetic, and the same by recorded shapes, to the last one."""
+    told, _ = found
+    config = made_config()
+    drawn = draw(parse(config.model), config.image_size)
+    for is_told in (True, False):
+        path = Path(told.trace) if is_told else without_network(Path(told.trace), tmp_path)
+        layers = report(analyse(path)).layers
+        assert layers
+        assert layers.flop_from == ("model" if is_told else "shapes")
+        rows = {row.name: row for row in layers.rows}
+        times = STEPS * config.batch_size
+        for layer in drawn:
+            if layer.multiply_adds and (layer.kind == "conv" or is_told):
+                one = flops(layer)
+                assert rows[layer.name].forward_flop == times * one.forward
+                back = one.input_gradient + one.weight_gradient
+                assert rows[layer.name].backward_flop == times * back
+        if is_told:
+            top = [row for row in layers.rows if row.above is None]
+            every = sum((row.forward_flop or 0) + (row.backward_flop or 0) for row in top)
+            assert every == times * total_flops(drawn).total
+        own = sum(row.own_ns for row in layers.rows)
+        assert own + sum(row.total_ns for row in layers.outside) == layers.work_ns
+        assert rows["layer1.0"].type == "Bottleneck"
+        assert all(row.calls == STEPS for row in layers.rows)
+
+
+def without_network(trace: Path, folder: Path) -> Path:
+    """The same trace of a network that is not known."""
+    with gzip.open(trace) as file:
+        told = json.load(file)
+    assert told.pop("resnext_bench")["model"] == "resnext14_4x4d"
+    path = folder / "other.pt.trace.json"
+    path.write_text(json.dumps(told))
+    return path
 
 
 def test_what_is_told_of_it(found: tuple[Profiled, Any]) -> None:

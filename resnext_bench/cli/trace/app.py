@@ -40,6 +40,25 @@ def report(
             parser=whole("--rank", 0),
         ),
     ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Add modules up below those of level N, 1 being the outermost (default: the "
+            "deepest level with at most 25 rows)",
+            parser=whole("--depth", 1),
+        ),
+    ] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Show only modules of such names, as 'layer3.*' or '*.conv2', and their sum",
+        ),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers/--no-layers", help="Also report by module of the model")
+    ] = True,
     begin: Annotated[
         float | None,
         typer.Option(
@@ -64,15 +83,18 @@ def report(
 ) -> None:
     """Where each step goes: compute, exposed communication, exposed copies, idle and why.
 
-    Then kernels by class, by name, convolutions by shape and direction, and who pays for
-    layout transforms. On a CPU operators by their own time. Steps are those that the profiler
-    marks, else annotations or launches that repeat, else the whole. Times are exact;
-    docs/traces.md says what each of them means.
+    Then kernels by class, by name, convolutions by shape and direction, modules of the model,
+    and who pays for layout transforms. On a CPU operators by their own time. Steps are those
+    that the profiler marks, else annotations or launches that repeat, else the whole. Times are
+    exact; docs/traces.md says what each of them means.
     """
     from resnext_bench.cli.trace.report import report_command, span_of
+    from resnext_bench.reports.render.trace.layer_rows import Chosen
 
     form = opt.form_of(json=json, markdown=markdown)
-    raise typer.Exit(report_command(what, top, rank, output, form, span_of(begin, end)))
+    chosen = Chosen(depth=depth, module=module, is_wanted=layers)
+    span = span_of(begin, end)
+    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))
 
 
 @trace_app.command()

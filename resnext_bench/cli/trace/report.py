@@ -15,6 +15,7 @@ from resnext_bench.cli.terminal.show import Format, show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
+from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules
 from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.store.runs import option_for
@@ -28,6 +29,8 @@ from resnext_bench.reports.trace.time.spans import Span
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast to need a progress bar."""
+_NAMES: Final = 8
+"""Modules that are named where a pattern fits none."""
 _IN_SHORT: Final = 5
 """Number of rows of each table in the short report at the end of a profiled run."""
 
@@ -39,16 +42,24 @@ def report_command(
     output: Path | None,
     form: Format,
     span: Span | None = None,
+    chosen: Chosen | None = None,
 ) -> int:
-    """Read, report and print; `span`: on a range of each trace instead of its steps."""
+    """Read, report and print.
+
+    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
+    """
+    chosen = chosen or Chosen()
+    if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
+        raise UsageError("--no-layers leaves modules out: give it without --module and --depth")
     files = trace_files(wanted, output)
-    found = read_reports(files, whole=not Path(wanted).is_file(), span=span)
+    is_folder = not Path(wanted).is_file()
+    found = read_reports(files, whole=is_folder, span=span, layers=chosen.is_wanted)
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
-    show_sections((*doubts, *sections_of(found, top, rank)), form)
+    show_sections((*doubts, *sections_of(found, top, rank, chosen)), form)
     return 0
 
 
@@ -83,11 +94,12 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
 
 
 def read_reports(
-    files: Sequence[TraceFile], *, whole: bool, span: Span | None = None
+    files: Sequence[TraceFile], *, whole: bool, span: Span | None = None, layers: bool = True
 ) -> RanksReport:
     """Report on all files; one that cannot be read is a warning if another can.
 
-    `whole`: they are meant to be all ranks, so that it is told which are missing.
+    `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
+    the modules of the model.
     """
     reports: list[TraceReport] = []
     talks: list[Collectives] = []
@@ -95,11 +107,11 @@ def read_reports(
     for number, file in enumerate(files, 1):
         with _watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress, file.rank, span)
+                analysis = analyse(file.path, progress, file.rank, span, layers=layers)
             except TraceError as error:
                 broken.append(str(error))
                 continue
-        reports.append(report(analysis))
+        reports.append(report(analysis, layers=layers))
         talks.append(collectives(analysis))
     if not reports:
         raise TraceError("; ".join(broken))
@@ -107,11 +119,15 @@ def read_reports(
     return msgspec.structs.replace(found, warnings=[*broken, *found.warnings])
 
 
-def sections_of(found: RanksReport, top: int, rank: int | None) -> Iterator[Section]:
+def sections_of(
+    found: RanksReport, top: int, rank: int | None, chosen: Chosen | None = None
+) -> Iterator[Section]:
     """List several ranks in a table first, then one of them in full."""
+    one, chosen = _chosen(found, rank), chosen or Chosen()
+    _require_modules(one, chosen)
     if len(found.ranks) > 1:
         yield from ranks_sections(found)
-    yield from sections(_chosen(found, rank), top)
+    yield from sections(one, top, chosen)
     if len(found.ranks) == 1:
         yield from warnings(found.warnings)
 
@@ -129,6 +145,18 @@ def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
             return one
     known = ", ".join(str(one.rank) for one in found.ranks)
     raise UsageError(f"--rank {rank}: there is no such trace; there are traces of ranks {known}")
+
+
+def _require_modules(report: TraceReport, chosen: Chosen) -> None:
+    """Raise UsageError, with names that there are, where a pattern fits no module."""
+    if chosen.module is None or report.layers is None or not report.layers.rows:
+        return
+    modules = Modules(report.layers)
+    if not modules.named(chosen.module):
+        rows = report.layers.rows
+        names = [row.part if " > " in row.name else row.name for row in rows]
+        few = ", ".join(names[:_NAMES]) + (", ..." if len(names) > _NAMES else "")
+        raise UsageError(f"--module {chosen.module}: fits no module; there are {few}")
 
 
 @contextmanager

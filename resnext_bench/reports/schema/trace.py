@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from resnext_bench.reports.schema.trace_host import Advice, Host
+from resnext_bench.reports.schema.trace_layers import Layers
+from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
 
 VERSION: Final = 1
@@ -35,8 +37,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     linked_step: float
     """Share of device time that belongs to a marked step, used or not; 1 on a CPU."""
     linked_layer: float
-    """Share of time in used steps that can be assigned to a named layer (`run --profile` writes the
-    names)."""
+    """Share of time in used steps that can be assigned to a module of the model."""
     by_time: int
     """Number of rows that were assigned to a step by the time at which they ran, as their launch is
     not in the trace."""
@@ -140,10 +141,14 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     input_format: str
     weight_format: str
     direction: str
+    """`forward`, `input gradient`, `weight gradient`, `backward` (both, on a CPU) or
+    `undetermined`."""
     kernel: str
     """Kernel that took most of the time."""
     kernels: int
-    """Number of distinct kernels, not counting layout transforms."""
+    """Number of distinct kernels, not counting layout transforms, fills and split-k reductions."""
+    algorithm: str
+    """Winograd or FFT, which need fewer FLOP than the direct algorithm; empty for all others."""
     calls: int
     total_ns: int
     share: float
@@ -151,8 +156,10 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     median_ns: float
     """Median time of a call."""
     tflops: float | None
-    """TFLOP/s of the median call, with groups counted correctly; None where a size is not
-    recorded."""
+    """TFLOP/s of the median call, with groups counted correctly and the FLOP of the direct
+    algorithm; None where a size is not recorded or the direction is undetermined."""
+    peak_tflops: float | None
+    """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""
     layout_ns: int
     """Time of layout transforms that the calls launched in addition."""
 
@@ -219,6 +226,10 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     classes: list[ClassRow]
     kernels: list[KernelRow]
     convs: list[ConvRow]
+    products: list[ProductRow]
+    """Matrix products; empty where the trace has no shapes."""
+    attention: list[AttentionRow]
+    """Calls of attention; likewise."""
     layout: Layout
     tensor_cores: TensorCores | None
     """Time by use of tensor cores; None on a CPU."""
@@ -226,6 +237,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     host: Host
     advice: list[Advice]
     """What to change first; the largest possible gain first, at most three."""
+    layers: Layers | None = None
+    """None where it was asked to leave them out."""
     warnings: list[str]
 
 

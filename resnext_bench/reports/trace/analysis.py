@@ -8,6 +8,7 @@ import numpy as np
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace_time import Impossible
 from resnext_bench.reports.trace.kernels.device_work import Work, work
+from resnext_bench.reports.trace.layers.places import Places, places
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
@@ -36,6 +37,8 @@ class Analysis:
     steps: Steps
     busy: Busy
     work: Work
+    places: Places
+    """In which module of the model each row of the host is."""
 
 
 def analyse(
@@ -45,15 +48,17 @@ def analyse(
     span: Span | None = None,
     *,
     details: bool = False,
+    layers: bool = True,
 ) -> Analysis:
     """Read a trace and find out all of it, or all of a range.
 
-    With `details` also what only questions ask for.
+    With `details` what only queries ask for is read as well; without `layers` what only tells
+    modules of the model is not.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work, and SpanError
     where the range is not within it.
     """
-    return of(read(path, progress, details=details), rank, span)
+    return of(read(path, progress, details=details, layers=layers), rank, span)
 
 
 def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
@@ -80,6 +85,7 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
         steps=found,
         busy=busy(trace, links, device),
         work=work(trace, links, found, device),
+        places=places(trace, links),
     )
 
 

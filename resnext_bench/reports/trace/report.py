@@ -17,8 +17,12 @@ from resnext_bench.reports.trace.idle import idle
 from resnext_bench.reports.trace.kernels import tables
 from resnext_bench.reports.trace.kernels.calls import conv_calls, conv_rows
 from resnext_bench.reports.trace.kernels.device_work import CORES, Work
-from resnext_bench.reports.trace.kernels.layout import layers, layout
+from resnext_bench.reports.trace.kernels.layout import layout
+from resnext_bench.reports.trace.kernels.peaks import peaks
+from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
+from resnext_bench.reports.trace.layers.layers import layers_of
+from resnext_bench.reports.trace.layers.work import origins
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.identity import identity
@@ -32,39 +36,45 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 """Of the counts that kineto writes into INFO those that are records lost."""
 
 
-def report(analysis: Analysis) -> TraceReport:
-    """The report of a trace that has been analysed."""
-    found = _without_advice(analysis)
+def report(analysis: Analysis, *, layers: bool = True) -> TraceReport:
+    """Return the report of an analysed trace; `layers`: with the modules of the model."""
+    found = _without_advice(analysis, layers=layers)
     return msgspec.structs.replace(found, advice=advice(found, analysis))
 
 
-def _without_advice(analysis: Analysis) -> TraceReport:
+def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
     trace, device, work = analysis.trace, analysis.device, analysis.work
     step_ns = int(_used(analysis.steps).length.sum())
     calls = conv_calls(trace, analysis.links, work)
-    layer = layers(trace, analysis.links, work.row)
+    module = analysis.places.of(origins(analysis, work.itself))
     distributed = distributed_info(trace.header)
     told = _whole_number(distributed.get("rank"))
+    name = _name(trace, device)
+    most = peaks(name)
+    matrices = product_rows(trace, analysis.links, work, step_ns, most)
     return TraceReport(
         file=str(trace.path),
         size=trace.size,
         events=trace.events,
-        on=_name(trace, device),
+        on=name,
         device=device,
         rank=analysis.rank if told is None else told,
         world_size=_whole_number(distributed.get("world_size")),
         backend=_text(distributed.get("backend")),
-        trust=_trust(analysis, layer),
+        trust=_trust(analysis, module),
         sums=_sums(analysis, step_ns),
         steps=_steps(analysis),
         classes=tables.classes(work, step_ns),
         kernels=tables.kernels(trace, work, step_ns),
-        convs=conv_rows(trace, work, calls, step_ns),
-        layout=layout(trace, work, calls, layer, step_ns),
+        convs=conv_rows(trace, work, calls, step_ns, most),
+        products=matrices.products,
+        attention=matrices.attention,
+        layout=layout(trace, work, calls, analysis.places.short(module), step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=_idle(analysis, step_ns),
         host=host(analysis),
         advice=[],
+        layers=layers_of(analysis, most, step_ns) if layers else None,
         warnings=[*trace.warnings, *_warnings(analysis)],
     )
 
@@ -98,7 +108,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _trust(analysis: Analysis, layer: Ids) -> Trust:
+def _trust(analysis: Analysis, module: Ids) -> Trust:
     trace, links, found, work = analysis.trace, analysis.links, analysis.steps, analysis.work
     duration = trace.device.duration
 
@@ -116,7 +126,7 @@ def _trust(analysis: Analysis, layer: Ids) -> Trust:
         linked_launch=linked(links.launch >= 0),
         linked_operator=linked(links.operator >= 0),
         linked_step=linked(found.of_device >= 0),
-        linked_layer=share(int(work.duration[layer >= 0].sum()), int(work.duration.sum())),
+        linked_layer=share(int(work.duration[module >= 0].sum()), int(work.duration.sum())),
         by_time=found.by_time,
         earlier=found.earlier,
         impossible=list(analysis.impossible),

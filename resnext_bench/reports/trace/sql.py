@@ -21,12 +21,12 @@ from resnext_bench.reports.trace.kernels.device_work import (
     device_classes,
     host_classes,
 )
-from resnext_bench.reports.trace.kernels.layout import layers
+from resnext_bench.reports.trace.layers.work import origins
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Rows, Trace
 from resnext_bench.reports.trace.report import distributed_info
 from resnext_bench.reports.trace.sql_details import Columns, known, of_kernels, of_ops
 from resnext_bench.reports.trace.time.identity import communication, identity
-from resnext_bench.reports.trace.time.links import LAYER, Pass
+from resnext_bench.reports.trace.time.links import Pass
 from resnext_bench.reports.trace.time.nest import self_times
 
 TABLES: Final = ("kernels", "ops", "steps", "collectives")
@@ -106,7 +106,9 @@ def _kernels(analysis: Analysis) -> Columns:
     trace, links = analysis.trace, analysis.links
     device, operator = trace.device, links.operator
     passes, classes, cores = device_classes(trace, links, np.arange(len(device)))
-    layer = layers(trace, links, operator)
+    rows = np.arange(len(device))
+    place = analysis.places.of(origins(analysis, rows) if len(device) else operator)
+    module = analysis.places.names(place)
     return {
         **_common(analysis, device, analysis.steps.of_device),
         "class": _words(CLASSES)[classes],
@@ -116,7 +118,8 @@ def _kernels(analysis: Analysis) -> Columns:
         "stream": device.stream,
         "correlation": known(device.key),
         "operator": _name_of(trace, operator),
-        "layer": _layers(trace, layer),
+        "layer": module,
+        "module": module,
         "launch_ns": np.ma.masked_array(_at(trace.host.start, links.launch), mask=links.launch < 0),
         **of_kernels(analysis),
     }
@@ -128,7 +131,7 @@ def _ops(analysis: Analysis) -> Columns:
     host = trace.host
     process = np.array([str(one[0]) for one in trace.threads], dtype=object)
     thread = np.array([str(one[1]) for one in trace.threads], dtype=object)
-    layer = layers(trace, links, np.arange(len(host), dtype=np.int32))
+    module = analysis.places.names(analysis.places.at)
     return {
         **_common(analysis, host, analysis.steps.of_host),
         "self_ns": self_times(host, links.parent),
@@ -137,7 +140,8 @@ def _ops(analysis: Analysis) -> Columns:
         "process": process[host.thread],
         "thread": thread[host.thread],
         "parent": _name_of(trace, links.parent),
-        "layer": _layers(trace, layer),
+        "layer": module,
+        "module": module,
         "sequence": known(host.sequence),
         **of_ops(analysis),
     }
@@ -204,8 +208,3 @@ def _at(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
 def _name_of(trace: Trace, row: Ids) -> NDArray[Any]:
     """Names of rows of the host; empty where there is none."""
     return _words([*trace.names, ""])[np.append(trace.host.name, np.int32(-1))[row]]
-
-
-def _layers(trace: Trace, layer: Ids) -> NDArray[Any]:
-    found = [match[1] if (match := LAYER.match(name)) else "" for name in trace.names]
-    return _words([*found, ""])[layer]

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.kernels.layout import layers
 from resnext_bench.reports.trace.reading.details import DetailedDevice, DetailedHost
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
-from resnext_bench.reports.trace.time.links import LAYER
 
 Columns = dict[str, NDArray[Any]]
 
@@ -32,7 +30,6 @@ def of_kernels(analysis: Analysis) -> Columns:
         "shared_memory": known(none if told is None else told.shared),
         "shapes": _texts(trace, none if has is None else _at(has.dims, operator)),
         "types": _texts(trace, none if has is None else _at(has.types, operator)),
-        "module": modules(analysis, operator),
         "op": known(operator),
     }
 
@@ -48,19 +45,9 @@ def of_ops(analysis: Analysis) -> Columns:
         "types": _texts(trace, none if told is None else told.types),
         "strides": _texts(trace, none if told is None else told.strides),
         "inputs": _texts(trace, none if told is None else told.inputs),
-        "module": modules(analysis, rows),
         "op": rows,
         "parent_op": known(analysis.links.parent),
     }
-
-
-def modules(analysis: Analysis, row: Ids) -> NDArray[Any]:
-    """Return names of the modules of these rows of the host; NULL where none is told."""
-    trace = analysis.trace
-    found = [match[1] if (match := LAYER.match(name)) else None for name in trace.names]
-    names = np.array([*found, None], dtype=object)
-    named: NDArray[Any] = names[layers(trace, analysis.links, row)]
-    return named
 
 
 def known(values: NDArray[Any]) -> NDArray[Any]:

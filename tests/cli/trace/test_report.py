@@ -11,6 +11,7 @@ from resnext_bench.reports.schema.samples import Profiled
 from resnext_bench.reports.store import runs
 from tests.cli.typed import Typed
 from tests.reports.made_results import made_record
+from tests.reports.render.trace.test_layers import network
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -62,6 +63,21 @@ def test_json_alone(typed: Typed, tmp_path: Path) -> None:
     assert len(told["kernels"]) == 2
 
 
+def test_modules(typed: Typed, tmp_path: Path) -> None:
+    trace = network().made.write(tmp_path)
+    assert "by module" in typed("report", trace)[1]
+    assert "by module" not in typed("report", trace, "--no-layers")[1]
+    code, out, _ = typed("report", trace, "--module", "layer1.*", "--depth", "3")
+    assert code == 0
+    assert "layer1.0.conv1" in out
+    assert "layer2.0.conv1" not in out
+    told = json.loads(typed("report", trace, "--json", "--module", "layer1.*")[1])
+    assert {row["name"] for row in told["layers"]["rows"]} > {"layer1.0", "layer2.0", "stem"}
+    code, out, err = typed("report", trace, "--module", "layer9")
+    assert (code, out) == (2, "")
+    assert "--module layer9: fits no module; there are stem, layer1" in err
+
+
 def test_an_invalid_run_says_so_first(typed: Typed, tmp_path: Path) -> None:
     trace = made().write(tmp_path)
     one = Profiled(rank=0, host="", trace=str(trace), size=2, steps=3, step_ms=5.0)
@@ -100,6 +116,9 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
             "--rank 7: there is no such trace; there are traces of ranks 0",
         ),
         (("report", "{trace}", "--rank", "x"), "--rank x: a whole number of at least 0"),
+        (("report", "{trace}", "--depth", "0"), "--depth 0: a whole number of at least 1"),
+        (("report", "{trace}", "--no-layers", "--depth", "1"), "--no-layers leaves modules out"),
+        (("report", "{trace}", "--no-layers", "--module", "a"), "--no-layers leaves modules out"),
         (("report", "{trace}", "--from", "x"), "--from x: a number from 0 to"),
         (("report", "{trace}", "--to", "7"), "--to 7: rank0.pt.trace.json lasts 0.300 ms"),
         (

@@ -1,5 +1,7 @@
 """What real traces are known to say; the identity holds in each of them."""
 
+import gzip
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import numpy as np
 import pytest
 
 from resnext_bench.reports.schema.trace import TraceReport
-from resnext_bench.reports.trace.analysis import analyse, of
+from resnext_bench.reports.trace.analysis import Analysis, analyse, of
+from resnext_bench.reports.trace.kernels.climbing import outermost
+from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.trace import Kind
@@ -152,6 +156,61 @@ def test_formats_and_types_of_real_convolutions() -> None:
     assert {(row.dtype, row.input_format, row.groups) for row in rows} == {("bf16", "NCHW", 1)}
     assert all(row.tflops for row in rows)
     assert sum(row.calls for row in rows if row.direction == "forward") >= 117
+
+
+def directions(analysis: Analysis) -> dict[str, int]:
+    """Kernels of each direction of convolutions."""
+    of = analysis.work.direction
+    return {one: int((of == number).sum()) for number, one in enumerate(DIRECTIONS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "firsts"), [(A100, 159, 3), (MI300, 60, 3), (V100, 318, 6)]
+)
+def test_a_backward_call_has_at_most_one_gradient_of_each(
+    name: str, calls: int, firsts: int
+) -> None:
+    """The first layer has that of the weight alone; nothing is undetermined."""
+    analysis = analyse(real_trace(name))
+    work, names = analysis.work, np.array(analysis.trace.names)
+    backward = np.char.find(names[analysis.trace.host.name], "convolution_backward") > 0
+    call = outermost(backward, analysis.links.parent, work.row)
+    mine = (call >= 0) & (work.direction >= 0)
+    found = Counter(
+        tuple(sorted({DIRECTIONS[one] for one in work.direction[mine & (call == row)]}))
+        for row in np.unique(call[mine])
+    )
+    both = ("input gradient", "weight gradient")
+    assert found == {both: calls - firsts, ("weight gradient",): firsts}
+
+
+def test_directions_do_not_rest_on_operators_of_one_gradient(tmp_path: Path) -> None:
+    """The V100's trace has them; without them each kernel gets the same direction."""
+    raw = gzip.decompress(real_trace(V100).read_bytes())
+    for half in (b"input", b"weight"):
+        raw = raw.replace(
+            b'"aten::cudnn_convolution_backward_' + half, b'"aten::cudnn_convolution_backward'
+        )
+    path = tmp_path / "trace.json"
+    path.write_bytes(raw.replace(b'"Input Dims"', b'"Nothing"'))
+    plain, hidden = analyse(real_trace(V100)), analyse(path)
+    assert (plain.work.direction == hidden.work.direction).all()
+    assert (plain.work.cls == hidden.work.cls).all()
+    assert directions(hidden)["undetermined"] == 0
+
+
+def test_products_of_real_traces() -> None:
+    """The classifier of a ResNet-18 by its sizes; those of a recommender by their number."""
+    assert [(row.shape, row.layout, row.which) for row in reported(MI300).products] == [
+        ("10x512x1000", "NN", "backward"),
+        ("1000x512x10", "TN", "backward"),
+        ("10x1000x512", "NT", "forward"),
+    ]
+    rank = reported("v100x8-dlrm/rank0.pt.trace.json.gz")
+    assert sum(row.calls for row in rank.products) == 23
+    of_class = sum(row.total_ns for row in rank.classes if row.cls == "matrix product")
+    assert sum(row.total_ns for row in rank.products) >= of_class
+    assert {row.dtype for row in rank.products} == {"fp32"}
 
 
 def test_waiting_and_transfer_of_eight_ranks() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import advice, host, tables
+from resnext_bench.reports.render.trace import advice, host, products, rates, tables
+from resnext_bench.reports.render.trace.layer_rows import Chosen
+from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.render.trace.time import at_most, steps_from
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
@@ -23,8 +25,8 @@ FEWEST_OF_HALF = 8
 """Fewest steps for which the middle half is worth showing."""
 
 
-def sections(report: TraceReport, top: int) -> Iterator[Section]:
-    """Yield one report, with each table cut after `top` rows."""
+def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Iterator[Section]:
+    """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     yield from advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
@@ -32,9 +34,12 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
         yield tables.classes(report)
         yield from (Line(text=line, tone="dim") for line in _of_classes(report))
         yield Line(text="")
+        yield from products.sections(report, top)
         yield tables.kernels(report, top)
     if report.convs:
         yield tables.convs(report, top)
+        yield from rates.spaced(rates.explained(report.convs[:top], report.on))
+    yield from layers(report, top, chosen or Chosen())
     if report.layout.rows:
         yield tables.layout(report, top)
     yield from host.sections(report, top)
@@ -64,7 +69,7 @@ def _of_classes(report: TraceReport) -> Iterator[str]:
     elif other:
         yield "other: in none of these passes, such as data and copies to the device"
     if any(row.cls == "conv backward" for row in report.classes):
-        what = "of the input or the weight, which the kernel's name does not say"
+        what = "undetermined, of the input or the weight: neither names nor launches tell"
         yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 

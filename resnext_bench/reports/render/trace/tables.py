@@ -6,6 +6,7 @@ from typing import Final
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Column, Table, Tone
+from resnext_bench.reports.render.trace.rates import rate
 from resnext_bench.reports.render.trace.words import count_each, each, ms, percent, us
 from resnext_bench.reports.schema.trace import (
     ClassRow,
@@ -100,19 +101,13 @@ def _conv_cells(report: TraceReport, row: ConvRow) -> tuple[str, ...]:
         percent(row.share),
         count_each(report, row.calls),
         us(row.median_ns),
-        _tflops(row.tflops),
+        rate(row),
         *(layout if any(one.layout_ns for one in report.convs) else ()),
         row.direction,
         f"{row.dtype} {both}",
         row.shape,
         *((short(row.kernel),) if report.device is not None else ()),
     )
-
-
-def _tflops(value: float | None) -> str:
-    if value is None:
-        return "?"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def layout(report: TraceReport, top: int) -> Table:

@@ -1,30 +1,29 @@
 """Convolutions of a trace: which call each kernel belongs to, a table by shape and direction."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import ConvRow
-from resnext_bench.reports.trace.kernels.device_work import CLASSES, Work
-from resnext_bench.reports.trace.kernels.tables import grouped, share
-from resnext_bench.reports.trace.names.classes import Class
+from resnext_bench.reports.trace.kernels.climbing import outermost
+from resnext_bench.reports.trace.kernels.device_work import Work
+from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
+from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
+from resnext_bench.reports.trace.kernels.tables import share
+from resnext_bench.reports.trace.kernels.timed import Launches, Timed, grouped_by, timed
+from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
+from resnext_bench.reports.trace.names.conv_roles import algorithm
 from resnext_bench.reports.trace.names.convs import Conv, label
 from resnext_bench.reports.trace.names.convs import Kind as Direction
-from resnext_bench.reports.trace.reading.trace import Ids, Trace
+from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
-from resnext_bench.reports.trace.time.nest import topmost
 
-_DIRECTIONS = {
-    Class.CONV_FORWARD: Direction.FORWARD,
-    Class.CONV_INPUT: Direction.INPUT,
-    Class.CONV_WEIGHT: Direction.WEIGHT,
-    Class.CONV_BACKWARD: Direction.BACKWARD,
-}
-_BESIDES = (Class.SPLIT_K, Class.FILL)
+_NUMBERS: Final = {one: number for number, one in enumerate(DIRECTIONS)}
+_BESIDES: Final = (Class.SPLIT_K, Class.FILL)
 """What a call launches besides and cannot do without."""
 
 
@@ -41,81 +40,115 @@ class Calls:
 def conv_calls(trace: Trace, links: Links, work: Work) -> Calls:
     """Operators nest (conv2d > convolution > _convolution > cudnn_convolution): see `CALLS`."""
     host = trace.host
-    call = of_names(trace.names, lambda name: 1 if name in CALLS else None)[host.name] > 0
-    own = np.where(call & (host.conv >= 0), np.arange(len(host), dtype=np.int32), np.int32(-1))
-    row = np.append(topmost(own, links.parent), np.int32(-1))[work.row]
+    is_call = of_names(trace.names, lambda name: 1 if name in CALLS else None)[host.name] > 0
+    row = outermost(is_call & (host.conv >= 0), links.parent, work.row)
     return Calls(row=row, conv=np.append(host.conv, np.int32(-1))[row])
 
 
-def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int) -> list[ConvRow]:
+def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks) -> list[ConvRow]:
     """A row for each shape, direction and main kernel, most time first."""
-    timed: dict[tuple[Conv, Direction, str], list[_Timed]] = defaultdict(list)
-    for one in _calls(trace, work, calls):
-        timed[one.conv, one.direction, one.main].append(one)
-    rows = [_row(*key, group, step_ns) for key, group in timed.items()]
+    direction = _directions(trace, work, calls)
+    mine = np.flatnonzero(direction >= 0)
+    launches = Launches(
+        call=calls.row[mine],
+        part=direction[mine],
+        name=work.name[mine],
+        duration=work.duration[mine],
+        main=work.of(*CONVS)[mine],
+    )
+    parts = timed(launches)
+    conv = _alike(trace.convs)[np.append(trace.host.conv, np.int32(-1))[parts.call]]
+    layout = _layout(work, calls, parts)
+    core = work.core[mine]
+    rows = []
+    for group in grouped_by(parts, launches, conv, parts.part):
+        ns, first = parts.ns[group.parts], group.parts[0]
+        rows.append(
+            _row(
+                trace.convs[conv[first]],
+                DIRECTIONS[parts.part[first]],
+                names=[trace.names[parts.name[first]], *(trace.names[one] for one in group.names)],
+                ns=ns,
+                step_ns=step_ns,
+                layout_ns=int(layout[group.parts].sum()),
+                peaks=peaks,
+                core=core[group.rows],
+            )
+        )
     return sorted(rows, key=lambda row: (-row.total_ns, row.shape, row.direction))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Timed:
-    """What one call took in one direction."""
-
-    conv: Conv
-    direction: Direction
-    main: str
-    kernels: frozenset[str]
-    ns: int
-    layout_ns: int
-
-
-def _calls(trace: Trace, work: Work, calls: Calls) -> Iterator[_Timed]:
-    """Each call once for each direction that its kernels took."""
-    mine = np.flatnonzero(calls.row >= 0)
-    for at in grouped(calls.row[mine]):
-        rows = mine[at]
-        yield from _directions(trace, work, trace.convs[calls.conv[rows[0]]], rows)
+def _directions(trace: Trace, work: Work, calls: Calls) -> NDArray[np.int8]:
+    """Directions of all that belongs to a call's products; -1: of nothing that does."""
+    inside = calls.row >= 0
+    direction = np.where(inside, work.direction, np.int8(-1)).astype(np.int8)
+    beside = inside & (direction < 0) & work.of(*_BESIDES)
+    forward = of_names(trace.names, lambda name: 1 if "backward" not in name else None)
+    is_forward = np.append(forward[trace.host.name] > 0, False)[calls.row]
+    direction[beside & is_forward] = _NUMBERS[Direction.FORWARD]
+    _wrappers(calls.row, direction)
+    left = beside & ~is_forward
+    direction[left] = _only_one(calls.row, direction)[left]
+    return direction
 
 
-def _directions(trace: Trace, work: Work, conv: Conv, rows: NDArray[np.intp]) -> Iterator[_Timed]:
-    cls = [CLASSES[one] for one in work.cls[rows]]
-    layout = int(work.duration[rows][[one is Class.LAYOUT for one in cls]].sum())
-    by: dict[Direction, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row, one in zip(rows, cls, strict=True):
-        if one in _DIRECTIONS:
-            by[_DIRECTIONS[one]][trace.names[work.name[row]]] += int(work.duration[row])
-    besides = int(work.duration[rows][[one in _BESIDES for one in cls]].sum())
-    if {Direction.INPUT, Direction.WEIGHT} <= by.keys():
-        # A helper whose name tells neither is no gradient of its own.
-        besides += sum(by.pop(Direction.BACKWARD, {}).values())
-    for at, (direction, kernels) in enumerate(_with_besides(by, besides).items()):
-        yield _Timed(
-            conv=conv,
-            direction=direction,
-            main=max(kernels, key=lambda name: kernels[name]),
-            kernels=frozenset(kernels),
-            ns=sum(kernels.values()),
-            layout_ns=0 if at else layout,  # told once, of the first direction
-        )
+def _wrappers(call: Ids, direction: NDArray[np.int8]) -> None:
+    """Put operators of both gradients that have one of each inside to that of the weight.
 
-
-def _with_besides(
-    by: dict[Direction, dict[str, int]], besides: int
-) -> dict[Direction, dict[str, int]]:
-    """Split-k reductions, fills and helpers count for the weight gradient, which has most of them.
-
-    Where there is none, for the direction that takes longest. They go to its longest kernel.
+    Older versions of PyTorch have these on a CPU; their own time is that of a wrapper.
     """
-    if not besides or not by:
-        return by
-    longest = max(by, key=lambda one: sum(by[one].values()))
-    kernels = by[Direction.WEIGHT if Direction.WEIGHT in by else longest]
-    kernels[max(kernels, key=lambda name: kernels[name])] += besides
-    return by
+    both = np.flatnonzero(direction == _NUMBERS[Direction.BACKWARD])
+    for one in (Direction.INPUT, Direction.WEIGHT) if both.size else ():
+        inside = np.isin(call[both], call[direction == _NUMBERS[one]])
+        direction[both[inside]] = _NUMBERS[one]
 
 
-def _row(conv: Conv, direction: Direction, main: str, group: list[_Timed], step_ns: int) -> ConvRow:
-    median = float(np.median([one.ns for one in group]))
-    total = sum(one.ns for one in group)
+def _only_one(call: Ids, direction: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The direction of each row's call where it has one alone; else that of nothing."""
+    size = int(call.max(initial=-1)) + 2
+    least, most = np.full(size, 127, np.int8), np.full(size, -1, np.int8)
+    known = direction >= 0
+    np.minimum.at(least, call[known], direction[known])
+    np.maximum.at(most, call[known], direction[known])
+    return np.where(least == most, most, np.int8(-1))[call]
+
+
+def _alike(convs: Sequence[Conv]) -> Ids:
+    """For each convolution the first one that is equal; they differ in arguments not looked at."""
+    first: dict[Conv, int] = {}
+    return np.array([first.setdefault(one, at) for at, one in enumerate(convs)] + [-1], np.int32)
+
+
+def _layout(work: Work, calls: Calls, parts: Timed) -> Ns:
+    """Layout transforms of each part's call, told once: of the part whose kernels began first."""
+    found = np.zeros(len(parts.call), dtype=np.int64)
+    if not len(parts.call):
+        return found
+    begins = np.full(len(parts.call), len(parts.of), dtype=np.intp)
+    np.minimum.at(begins, parts.of, np.arange(len(parts.of)))
+    order = np.lexsort((begins, parts.call))
+    first = order[np.append(True, np.diff(parts.call[order]) != 0)]
+    mine = np.flatnonzero(work.of(Class.LAYOUT) & (calls.row >= 0))
+    at = np.searchsorted(parts.call[first], calls.row[mine])
+    at = np.minimum(at, len(first) - 1)
+    known = parts.call[first[at]] == calls.row[mine]
+    np.add.at(found, first[at[known]], work.duration[mine[known]])
+    return found
+
+
+def _row(
+    conv: Conv,
+    direction: Direction,
+    *,
+    names: Sequence[str],
+    ns: Ns,
+    step_ns: int,
+    layout_ns: int,
+    peaks: Peaks,
+    core: NDArray[np.int8],
+) -> ConvRow:
+    """The row of calls that are alike; the first name is that of the main kernel."""
+    median, total = float(np.median(ns)), int(ns.sum())
     flops = conv.flops(direction)
     return ConvRow(
         shape=label(conv),
@@ -131,12 +164,14 @@ def _row(conv: Conv, direction: Direction, main: str, group: list[_Timed], step_
         input_format=conv.input_format,
         weight_format=conv.weight_format,
         direction=direction,
-        kernel=main,
-        kernels=len(frozenset().union(*(one.kernels for one in group))),
-        calls=len(group),
+        kernel=names[0],
+        kernels=len(names) - 1,
+        algorithm=next(filter(None, map(algorithm, names)), ""),
+        calls=len(ns),
         total_ns=total,
         share=share(total, step_ns),
         median_ns=median,
-        tflops=flops / median / 1e3 if flops and median else None,
-        layout_ns=sum(one.layout_ns for one in group),
+        tflops=rate(flops, median),
+        peak_tflops=peaks.of(conv.dtype, core),
+        layout_ns=layout_ns,
     )

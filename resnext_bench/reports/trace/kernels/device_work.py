@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.kernels.directions import resolved
+from resnext_bench.reports.trace.kernels.directions import Directed, directed, of_class
 from resnext_bench.reports.trace.names.classes import CONVS, Class, Kernel, TensorCore
 from resnext_bench.reports.trace.names.communication import is_span
 from resnext_bench.reports.trace.names.context import is_convolution, under, without_operator
@@ -45,6 +45,8 @@ class Work:
     """Row of the host that it comes from: the operator around its launch, or on a CPU itself."""
     itself: NDArray[np.intp]
     """Row of the device, or on a CPU of the host, that it is."""
+    direction: NDArray[np.int8]
+    """Of convolutions, an index into DIRECTIONS; -1: of none."""
 
     def of(self, *classes: Class) -> NDArray[np.bool_]:
         """Whether each row is of one of these classes."""
@@ -59,17 +61,18 @@ def work(trace: Trace, links: Links, steps: Steps, device: int | None) -> Work:
 def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
     used = np.append(steps.used, False)
     rows = np.flatnonzero((trace.device.device == device) & used[steps.of_device])
-    passes, cls, core = device_classes(trace, links, rows)
+    passes, found, core = _device_classes(trace, links, rows)
     return Work(
         name=trace.device.name[rows],
         duration=trace.device.duration[rows],
         step=steps.of_device[rows],
         transfer=trace.device.kind[rows] != Kind.KERNEL,
-        cls=cls,
+        cls=found.cls,
         core=core,
         passes=passes,
         row=links.operator[rows],
         itself=rows,
+        direction=found.direction,
     )
 
 
@@ -77,11 +80,18 @@ def device_classes(
     trace: Trace, links: Links, rows: NDArray[np.intp]
 ) -> tuple[Ids, NDArray[np.int8], NDArray[np.int8]]:
     """Pass (-1: not told), class and tensor core (indices) of these rows of the device."""
+    passes, found, core = _device_classes(trace, links, rows)
+    return passes, found.cls, core
+
+
+def _device_classes(
+    trace: Trace, links: Links, rows: NDArray[np.intp]
+) -> tuple[Ids, Directed, NDArray[np.int8]]:
     operator_row = links.operator[rows]
     around = np.where(operator_row >= 0, operator_row, links.launch[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
     cls, core = _classified(trace, links, rows, passes)
-    return passes, resolved(trace, links, operator_row, cls), core
+    return passes, directed(trace, links, rows, cls), core
 
 
 def _classified(
@@ -181,6 +191,7 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
         passes=links.passes[rows],
         row=rows.astype(np.int32),
         itself=rows,
+        direction=of_class(cls[rows], both=True),
     )
 
 

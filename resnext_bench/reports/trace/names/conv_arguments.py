@@ -6,22 +6,20 @@ the convolution are below it, layout transforms included. Backward it is
 `aten::convolution_backward`, in older versions of PyTorch one operator of each library.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
-from resnext_bench.reports.trace.names.convs import Conv, Sizes, memory_format
+from resnext_bench.reports.trace.names.arguments import Arguments, Sizes
+from resnext_bench.reports.trace.names.convs import Conv, memory_format
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
     """Where in its arguments an operator has what; None: nowhere."""
 
-    input: int | None
-    weight: int | None
+    input: int
+    weight: int
     gradient: int | None = None
     stride: int
     padding: int
@@ -30,7 +28,6 @@ class _Places:
     transposed: int | None = None
     output_padding: int | None = None
     wanted: int | None = None
-    gradients: tuple[bool, bool] = (True, True)
 
 
 def _of_library(**places: Any) -> _Places:
@@ -73,15 +70,6 @@ _PLACES: Final[Mapping[str, _Places]] = {
 CALLS: Final = frozenset(_PLACES)
 """Operators that are a call of a convolution each."""
 
-_TYPES: Final = {
-    "c10::BFloat16": "bf16",
-    "c10::Half": "fp16",
-    "float": "fp32",
-    "double": "fp64",
-    "": "unknown",
-}
-_INTEGER: Final = re.compile(r"-?\d{1,9}")
-
 
 def read(name: str, dims: bytes, strides: bytes, types: bytes, inputs: bytes) -> Conv | None:
     """The call in the arguments of one operator, as raw JSON; None where they say too little.
@@ -92,40 +80,10 @@ def read(name: str, dims: bytes, strides: bytes, types: bytes, inputs: bytes) ->
     places = _PLACES.get(name)
     if places is None:
         return None
-    arguments = _Arguments(*map(_list, (dims, strides, types, inputs)))
-    return _conv(places, arguments)
+    return _conv(places, Arguments.read((dims, strides, types, inputs)))
 
 
-@dataclass(frozen=True)
-class _Arguments:
-    dims: Sequence[Any]
-    strides: Sequence[Any]
-    types: Sequence[Any]
-    inputs: Sequence[Any]
-
-    def sizes(self, place: int | None) -> Sizes | None:
-        """Of a tensor."""
-        return _sizes(_at(self.dims, place), least=0)
-
-    def format(self, place: int | None) -> str:
-        """Of a tensor in memory."""
-        return memory_format(self.sizes(place), _sizes(_at(self.strides, place), least=0))
-
-    def type(self, place: int | None) -> str:
-        """Of a tensor's numbers."""
-        told = _at(self.types, place)
-        return _TYPES.get(told, told) if isinstance(told, str) else "unknown"
-
-    def numbers(self, place: int | None) -> Sizes | None:
-        """A list of whole numbers or of truths, which the profiler writes as text."""
-        told = _at(self.inputs, place)
-        if not isinstance(told, str):
-            return None
-        found = told.replace("True", "1").replace("False", "0")
-        return tuple(int(one) for one in _INTEGER.findall(found)) or None
-
-
-def _conv(places: _Places, given: _Arguments) -> Conv | None:
+def _conv(places: _Places, given: Arguments) -> Conv | None:
     data, weight = given.sizes(places.input), given.sizes(places.weight)
     if not data or not weight or len(data) != len(weight) or not 3 <= len(data) <= 5:
         return None
@@ -149,13 +107,16 @@ def _conv(places: _Places, given: _Arguments) -> Conv | None:
         out=gradient[2:]
         if gradient and len(gradient) == len(data)
         else _out(places, given, data[2:], weight[2:], stride, transposed=transposed),
-        dtype=_both(given.type(places.input), given.type(places.weight)),
-        input_format=given.format(places.input),
-        weight_format=given.format(places.weight),
-        gradients=(bool(wanted[0]), bool(wanted[1]))
-        if wanted and len(wanted) == 3
-        else (True, True),
+        dtype=given.types_of(places.input, places.weight),
+        input_format=_format(given, places.input),
+        weight_format=_format(given, places.weight),
+        gradients=(bool(wanted[0]), bool(wanted[1])) if wanted and len(wanted) == 3 else None,
     )
+
+
+def _format(given: Arguments, place: int) -> str:
+    """Return how a tensor lies in memory."""
+    return memory_format(given.sizes(place), given.steps(place))
 
 
 def _groups(data: Sizes, weight: Sizes, told: Sizes | None, *, transposed: bool) -> int | None:
@@ -170,7 +131,7 @@ def _groups(data: Sizes, weight: Sizes, told: Sizes | None, *, transposed: bool)
 
 def _out(
     places: _Places,
-    given: _Arguments,
+    given: Arguments,
     size: Sizes,
     window: Sizes,
     stride: Sizes | None,
@@ -191,27 +152,3 @@ def _spread(numbers: Sizes | None, dimensions: int) -> Sizes | None:
     if numbers is not None and len(numbers) == 1:
         return numbers * dimensions
     return numbers if numbers is not None and len(numbers) == dimensions else None
-
-
-def _both(one: str, other: str) -> str:
-    return one if one == other else f"{one}×{other}"
-
-
-def _list(raw: bytes) -> Sequence[Any]:
-    try:
-        found = msgspec.json.decode(raw) if raw else []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []
-    return found if isinstance(found, list) else []
-
-
-def _at(values: Sequence[Any], place: int | None) -> Any:
-    return values[place] if place is not None and place < len(values) else None
-
-
-def _sizes(value: Any, least: int) -> Sizes | None:
-    """A list of whole numbers that a tensor may have."""
-    if not isinstance(value, list) or not value:
-        return None
-    good = all(type(one) is int and least <= one < 1 << 40 for one in value)
-    return tuple(value) if good else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import prod
 
-Sizes = tuple[int, ...]
+from resnext_bench.reports.trace.names.arguments import Sizes
 
 
 class Kind(StrEnum):
@@ -16,7 +16,9 @@ class Kind(StrEnum):
     INPUT = "input gradient"
     WEIGHT = "weight gradient"
     BACKWARD = "backward"
-    """Both gradients in one operator or kernel."""
+    """Both gradients in one operator."""
+    UNDETERMINED = "undetermined"
+    """A gradient of the input or of the weight: neither names nor the order of launches tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,21 +42,27 @@ class Conv:
     input_format: str
     """NHWC, NCHW, either (one channel or one pixel), other, or unknown (no strides recorded)."""
     weight_format: str
-    gradients: tuple[bool, bool]
-    """Of input and weight, which a backward call was asked for; both where it is not told."""
+    gradients: tuple[bool, bool] | None
+    """Of input and weight, which a backward call was asked for; None where it is not told."""
 
     def flops(self, kind: Kind) -> int | None:
         """FLOP of the call in one direction, a multiplication and an addition being two.
 
         2 N x out x filters x (channels / groups) x window: the same number in each direction; the
-        bias is left out. None where the output's size is not known.
+        bias is left out. None where the output's size is not known, or which gradients these are.
         """
         places = self.size if self.transposed else self.out
-        if places is None:
+        times = self._times(kind)
+        if places is None or times is None:
             return None
         per_place = self.channels // self.groups * self.filters * prod(self.window)
-        times = sum(self.gradients) if kind is Kind.BACKWARD else 1
         return 2 * self.batch * prod(places) * per_place * times
+
+    def _times(self, kind: Kind) -> int | None:
+        """Return how many of the three directions' products one of them is."""
+        if kind is Kind.BACKWARD:
+            return None if self.gradients is None else sum(self.gradients)
+        return None if kind is Kind.UNDETERMINED else 1
 
 
 def with_outputs(convs: Sequence[Conv]) -> tuple[Conv, ...]:

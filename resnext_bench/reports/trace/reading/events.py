@@ -24,13 +24,15 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     external: int = field(default=-1, name="External id")
     external_before: int = field(default=-1, name="external id")
     sequence: int = field(default=-1, name="Sequence number")
-    forward_thread: int = field(default=0, name="Fwd thread id")
+    forward_thread: int = field(default=-1, name="Fwd thread id")
     dims: msgspec.Raw = field(default=NOTHING, name="Input Dims")
     strides: msgspec.Raw = field(default=NOTHING, name="Input Strides")
     types: msgspec.Raw = field(default=NOTHING, name="Input type")
     inputs: msgspec.Raw = field(default=NOTHING, name="Concrete Inputs")
     bytes: int | float | str | None = None
     """Of a copy or a fill."""
+    hierarchy: msgspec.Raw = field(default=NOTHING, name="Module Hierarchy")
+    stack: msgspec.Raw = field(default=NOTHING, name="Call stack")
 
 
 NO_ARGS: Final = Args()

@@ -203,6 +203,10 @@ def _event(value: Any, row: type[Event]) -> Event | None:
     except UnicodeEncodeError:  # half of a surrogate pair, which no text can hold
         return None
     except (msgspec.ValidationError, RecursionError):
+        pass
+    try:  # arguments that are kept as they are written can only be read from text
+        return msgspec.json.decode(msgspec.json.encode(value), type=row, strict=False)
+    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError, OverflowError):
         return _without_args(value, row)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.trace.names.conv_arguments import CALLS
-from resnext_bench.reports.trace.names.conv_arguments import read as read_conv
+from resnext_bench.reports.trace.names import recorded
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
+from resnext_bench.reports.trace.names.products import Product
+from resnext_bench.reports.trace.reading import modules
 from resnext_bench.reports.trace.reading.details import (
     DEVICE_NUMBERS,
     DEVICE_TEXTS,
@@ -27,7 +29,16 @@ from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
-from resnext_bench.reports.trace.reading.trace import Device, Host, Kind, Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import (
+    Device,
+    Host,
+    Kind,
+    Modules,
+    Ns,
+    Products,
+    Rows,
+    Trace,
+)
 
 _HOST: Final = {
     "cpu_op": Kind.OPERATOR,
@@ -53,19 +64,26 @@ _DEVICE: Final = {
     "gpu_memset": Kind.FILL,
     "memset": Kind.FILL,
 }
-_TYPES: Final[Mapping[str, type[np.signedinteger[Any] | np.bool_]]] = {
+_TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
     "kind": np.int8,
-    "backward": np.bool_,
+    "forward_thread": np.int16,
 }
+_BETWEEN: Final = b"\0"
+"""Between raw arguments; JSON has no such byte."""
 _FARTHEST_US: Final = 9e15
 """Time stamps beyond this (year 2255) do not fit into 64 bits of ns."""
 
 
-def read(path: Path, progress: Progress = no_progress, *, details: bool = False) -> Trace:
-    """The trace in a file, .json or .json.gz; `details` are for questions, no report needs them.
+def read(
+    path: Path, progress: Progress = no_progress, *, details: bool = False, layers: bool = True
+) -> Trace:
+    """Return the trace in a file, .json or .json.gz.
+
+    `details` are for queries, no report needs them; without `layers` rows that only tell modules
+    are left out.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's warnings.
@@ -73,7 +91,7 @@ def read(path: Path, progress: Progress = no_progress, *, details: bool = False)
     try:
         source = Source(path, progress)
         account = Account(row=DetailedEvent if details else Event)
-        rows = _Columns(details=details)
+        rows = _Columns(details=details, layers=layers)
         for events in pieces(source, account):
             rows.add(events)
     except OSError as error:
@@ -97,14 +115,17 @@ def _no_trace(source: Source, account: Account) -> str:
 class _Columns:
     """Columns while they grow."""
 
-    def __init__(self, *, details: bool) -> None:
+    def __init__(self, *, details: bool, layers: bool) -> None:
         self._types = (DetailedHost, DetailedDevice) if details else (Host, Device)
         self._host, self._device = map(_growing, self._types)
         self._details = details
         self._texts = _Numbers()
+        self._modules = _growing(Modules)
+        self._told = _Numbers()
+        self._layers = layers
         self._names = _Numbers()
         self._threads = _Numbers()
-        self._convs = _Numbers()
+        self._calls = _Numbers()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
@@ -121,22 +142,40 @@ class _Columns:
                 self._add_host(_HOST[known], group)
             elif known in _DEVICE:
                 self._add_device(_DEVICE[known], group)
+            elif known == modules.PYTHON and self._layers:
+                self._add_modules(modules.calls(group))
 
     def _add_host(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
-        args = [event.args for event in group]
         self._common(self._host, kind, group, start, duration)
         threads = self._threads
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
-        self._put(self._host["sequence"], [one.sequence for one in args])
-        backward = [one.forward_thread > 0 for one in args] if kind is Kind.OPERATOR else 0
-        self._host["backward"].add(
-            np.zeros(len(group), dtype=bool) | np.array(backward, dtype=bool)
-        )
-        convs = [-1] * len(group) if kind is not Kind.OPERATOR else self._convolutions(group)
-        self._put(self._host["conv"], convs)
         for name in HOST_TEXTS if self._details else ():
             self._put(self._host[name], numbered(group, name, self._texts))
+        if kind is Kind.LAUNCH:  # calls of the runtime are no operators
+            for name in ("sequence", "conv", "forward_thread"):
+                column = self._host[name]
+                column.add(np.full(len(group), -1, dtype=column.dtype))
+            return
+        args = [event.args for event in group]
+        self._put(self._host["sequence"], [one.sequence for one in args])
+        self._put(self._host["forward_thread"], [one.forward_thread for one in args])
+        self._add_calls(group if kind is Kind.OPERATOR else [], len(group))
+        if kind is Kind.OPERATOR and self._layers:
+            self._add_modules(modules.placed(group))
+
+    def _add_modules(self, group: list[Event]) -> None:
+        if not group:
+            return
+        group, start, duration = self._timed(group)
+        told = [modules.told(event) for event in group]
+        columns, threads = self._modules, self._threads
+        columns["start"].add(start)
+        columns["duration"].add(duration)
+        self._put(columns["name"], [self._told[one] for one in told])
+        self._put(columns["kind"], [kind for kind, _ in told])
+        self._put(columns["key"], [-1] * len(group))
+        self._put(columns["thread"], [threads[event.pid, event.tid] for event in group])
 
     def _add_device(self, kind: Kind, group: list[Event]) -> None:
         group, start, duration = self._timed(group)
@@ -193,23 +232,27 @@ class _Columns:
             self._odd["number beyond its range"] += 1
         column.add(array)
 
-    def _convolutions(self, group: list[Event]) -> list[int]:
-        return [self._convolution(event) if event.name in CALLS else -1 for event in group]
-
-    def _convolution(self, event: Event) -> int:
-        args = event.args
-        raw = (bytes(args.dims), bytes(args.strides), bytes(args.types), bytes(args.inputs))
-        return self._convs[event.name, *raw]
+    def _add_calls(self, group: list[Event], count: int) -> None:
+        """Numbers of the calls whose arguments are read; -1 for all others."""
+        found, calls = np.full(count, -1, dtype=np.int32), self._calls
+        for row in [row for row, event in enumerate(group) if event.name in recorded.CALLS]:
+            name, args = group[row].name, group[row].args
+            told = [args.dims, args.strides, args.types]
+            if name not in recorded.WITHOUT_INPUTS:
+                told.append(args.inputs)
+            found[row] = calls[name, _BETWEEN.join(told)]
+        self._host["conv"].add(found)
 
     def trace(self, path: Path, account: Account, source: Source) -> Trace:
         """All of it, in order."""
-        host = _in_host_order(self._types[0], self._host)
-        device = _in_device_order(self._types[1], self._device)
+        host = self._types[0](**_in_host_order(self._host))
+        device = self._types[1](**_in_device_order(self._device))
+        told = Modules(**_in_host_order(self._modules))
         starts = [int(rows.start.min()) for rows in (host, device) if len(rows)]
         origin = min(starts, default=0)
-        for rows in (host, device):
+        for rows in (host, device, told):
             rows.start.__isub__(origin)
-        convs = self._read_convolutions(host)
+        convs, products = self._read_calls(host)
         return Trace(
             path=path,
             header=account.header,
@@ -220,36 +263,51 @@ class _Columns:
             names=tuple(self._names),
             threads=tuple(self._threads),
             convs=convs,
+            products=products,
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
             warnings=tuple(_warnings(account, source, self._odd)),
             texts=texts(self._texts),
+            modules=told,
+            modules_told=modules.texts(self._told),
         )
 
-    def _read_convolutions(self, host: Host) -> tuple[Conv, ...]:
-        """Each distinct one is parsed once; those that say too little are none."""
-        found = [read_conv(*call) for call in self._convs]
-        known = with_outputs([one for one in found if one is not None])
-        numbers = np.cumsum([one is not None for one in found]) - 1
-        numbers[[one is None for one in found]] = -1
-        host.conv[:] = np.append(numbers, -1)[host.conv]
-        return known
+    def _read_calls(self, host: Host) -> tuple[tuple[Conv, ...], Products]:
+        """Each distinct one is parsed once; those that say too little are none.
+
+        Until here the column of convolutions numbers calls of any kind.
+        """
+        found = [recorded.read(name, told.split(_BETWEEN)) for name, told in self._calls]
+        products = _counted([isinstance(one, Product | Attention) for one in found])[host.conv]
+        row = np.flatnonzero(products >= 0).astype(np.int32)
+        host.conv[:] = _counted([isinstance(one, Conv) for one in found])[host.conv]
+        return with_outputs([one for one in found if isinstance(one, Conv)]), Products(
+            row=row,
+            which=products[row],
+            distinct=tuple(one for one in found if isinstance(one, Product | Attention)),
+        )
+
+
+def _counted(which: list[bool]) -> NDArray[np.int32]:
+    """A number for each that counts, from 0; -1 for all others, and behind them."""
+    counts = np.array([*which, False], dtype=bool)
+    return np.where(counts, np.cumsum(counts) - 1, -1).astype(np.int32)
 
 
 def _growing(rows: type[Rows]) -> dict[str, Growing]:
     return {one.name: Growing(_TYPES[one.name]) for one in fields(rows)}
 
 
-def _in_host_order(rows: type[Host], growing: Mapping[str, Growing]) -> Host:
+def _in_host_order(growing: Mapping[str, Growing]) -> dict[str, NDArray[Any]]:
     columns = {name: column.taken() for name, column in growing.items()}
     keys = (-columns["duration"], columns["start"], columns["thread"])
-    return rows(**_ordered(columns, np.lexsort(keys)))
+    return _ordered(columns, np.lexsort(keys))
 
 
-def _in_device_order(rows: type[Device], growing: Mapping[str, Growing]) -> Device:
+def _in_device_order(growing: Mapping[str, Growing]) -> dict[str, NDArray[Any]]:
     columns = {name: column.taken() for name, column in growing.items()}
-    return rows(**_ordered(columns, np.argsort(columns["start"], kind="stable")))
+    return _ordered(columns, np.argsort(columns["start"], kind="stable"))
 
 
 def _ordered(columns: dict[str, NDArray[Any]], order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:

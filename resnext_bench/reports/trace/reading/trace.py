@@ -1,10 +1,11 @@
 """One trace in memory: columns of what ran on the host and on the device, in integer nanoseconds.
 
-Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped.
+Rows that no figure needs (flow arrows, Python frames, marks) are counted and dropped. What tells
+the module that ran stands apart from the rows of the host, which nothing of it can disturb.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
+from resnext_bench.reports.trace.names.products import Product
 
 Ns = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -30,6 +33,12 @@ class Kind(IntEnum):
     """Memcpy of any direction."""
     FILL = 5
     """Memset."""
+    MODULE = 6
+    """A call of a module, as Python's profiler saw it: `nn.Module: Conv2d_3`."""
+    HIERARCHY = 7
+    """An operator that says which module of TorchScript it is in: `Module Hierarchy`."""
+    STACK = 8
+    """An operator that says which lines of Python called it: `Call stack`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +48,7 @@ class Rows:
     start: Ns
     duration: Ns
     name: Ids
-    """Index into `Trace.names`."""
+    """Index into `Trace.names`; of modules into `Trace.modules_told`."""
     kind: NDArray[np.int8]
     key: Ns
     """Number that a kernel shares with the call that launched it (`correlation`); of an operator
@@ -66,10 +75,17 @@ class Host(Rows):
     """Index into `Trace.threads`."""
     sequence: Ids
     """Sequence number of autograd; -1: none."""
-    backward: NDArray[np.bool_]
-    """Whether the row names the thread of a forward operator (`Fwd thread id`): it is backward."""
     conv: Ids
     """Index into `Trace.convs`; -1: no convolution."""
+    forward_thread: NDArray[np.int16]
+    """Of a backward operator the thread of its forward, as autograd counts threads (from 1); 0: it
+    is a forward operator; -1: not told (`Fwd thread id`)."""
+
+    @property
+    def backward(self) -> NDArray[np.bool_]:
+        """Whether each row names the thread of a forward operator: it is backward."""
+        named: NDArray[np.bool_] = self.forward_thread > 0
+        return named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +98,36 @@ class Device(Rows):
     """`External id`, which a row may share with an operator; -1: none."""
     bytes: Ns
     """That a copy or a fill moved; -1: not recorded."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Products:
+    """Matrix products and attention, of which few rows of the host are any."""
+
+    row: Ids
+    """Rows of the host, in order."""
+    which: Ids
+    """Index into `distinct` of each of them."""
+    distinct: tuple[Product | Attention, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modules(Rows):
+    """What tells which module ran when, by thread and start, parents first."""
+
+    thread: Ids
+    """Index into `Trace.threads`."""
+
+
+def _no_modules() -> Modules:
+    return Modules(
+        start=np.empty(0, np.int64),
+        duration=np.empty(0, np.int64),
+        name=np.empty(0, np.int32),
+        kind=np.empty(0, np.int8),
+        key=np.empty(0, np.int64),
+        thread=np.empty(0, np.int32),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +146,7 @@ class Trace:
     threads: tuple[tuple[int | str | None, int | str | None], ...]
     """Process and thread, as the trace names them."""
     convs: tuple[Conv, ...]
+    products: Products
     events: int
     """Rows of any kind in the file."""
     size: int
@@ -109,6 +156,10 @@ class Trace:
     warnings: tuple[str, ...]
     texts: tuple[str, ...] = ()
     """Distinct texts of arguments, where the trace was read with details."""
+    modules: Modules = field(default_factory=_no_modules)
+    """Empty where the trace tells none, or was read without."""
+    modules_told: tuple[str, ...] = ()
+    """What `Modules.name` is an index into: names of calls, hierarchies, stacks."""
 
     @property
     def on_device(self) -> bool:

@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_time import StepsFrom
+from resnext_bench.reports.trace.layers.paths import LABEL
 from resnext_bench.reports.trace.names.communication import is_communication
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
-from resnext_bench.reports.trace.time.links import LAYER, Links
+from resnext_bench.reports.trace.time.links import Links
 from resnext_bench.reports.trace.time.marks import Marks, opened
 from resnext_bench.reports.trace.time.nest import inherited
 
@@ -139,7 +140,7 @@ def _repeating(trace: Trace) -> Iterator[_Rows]:
 
 def _label(name: str) -> str | None:
     """Return a name without its numbers; None of what is no part of a step, or a layer."""
-    if _NO_STEP.match(name) or LAYER.match(name) or is_communication(name):
+    if _NO_STEP.match(name) or LABEL.match(name) or is_communication(name):
         return None
     if name.startswith("execute_"):
         return "execute_…"

@@ -114,6 +114,7 @@ def _from_first(trace: Trace) -> Trace:
         trace,
         host=replace(trace.host, start=trace.host.start - first),
         device=replace(trace.device, start=trace.device.start - first),
+        modules=replace(trace.modules, start=trace.modules.start - first),
         origin_ns=origin,
         resolution_ns=max(trace.resolution_ns, resolution),
     )

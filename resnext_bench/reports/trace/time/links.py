@@ -19,9 +19,6 @@ from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
 from resnext_bench.reports.trace.time.forward import forward, of_autograd, within
 from resnext_bench.reports.trace.time.nest import inherited, parents
 
-LAYER: Final = re.compile(r"## ([\w.]+): (\w+) ##")
-"""How `run --profile` writes a layer's forward into the trace: its name and its type."""
-
 
 class Pass(IntEnum):
     """Which part of training a row belongs to."""

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.names.communication import is_span
 from resnext_bench.reports.trace.reading.trace import Host, Kind, Trace
 from resnext_bench.reports.trace.time.links import of_names
 
@@ -24,16 +23,12 @@ _MARKER: Final = re.compile(
 
 def without_markers(trace: Trace) -> Trace:
     """Return the trace with operators that only mark something as annotations."""
-    marks = of_names(trace.names, _marks)[:-1] > 0
+    marks = of_names(trace.names, lambda name: 1 if _MARKER.match(name) else None)[:-1] > 0
     if not marks.any():
         return trace
     host = trace.host
     rows = (host.kind == Kind.OPERATOR) & marks[host.name]
     return replace(trace, host=_annotated(host, np.flatnonzero(rows))) if rows.any() else trace
-
-
-def _marks(name: str) -> int | None:
-    return 1 if _MARKER.match(name) or is_span(name) else None
 
 
 def _annotated(host: Host, rows: NDArray[np.intp]) -> Host:

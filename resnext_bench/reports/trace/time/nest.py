@@ -5,13 +5,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.reading.trace import Host, Ids, Ns
+from resnext_bench.reports.trace.reading.trace import Host, Ids, Modules, Ns
 
 _AT_ONCE: Final = 1 << 17
 """Rows that are looked at in one go, so that what is needed besides stays small."""
 
 
-def parents(host: Host) -> Ids:
+def parents(host: Host | Modules) -> Ids:
     """The row that encloses each row, the innermost one; -1: none. Parents come before children.
 
     A row belongs to the last one on its thread that has begun before it and has not ended: rows

@@ -62,10 +62,21 @@ def test_a_gradient_that_was_not_asked_for_is_none(tmp_path: Path) -> None:
     assert row.tflops == pytest.approx(FLOPS / 40e6)
 
 
-def test_two_that_say_nothing_are_both(tmp_path: Path) -> None:
-    (row,) = backward(tmp_path, (MATMUL, 40), (MATMUL + "_", 40))
-    assert row.direction == "backward"
-    assert row.tflops == pytest.approx(2 * FLOPS / 80e6)
+def test_of_two_that_say_nothing_the_first_is_the_input_gradient(tmp_path: Path) -> None:
+    """As PyTorch computes them."""
+    one, two = backward(tmp_path, (MATMUL, 40), (MATMUL + "_", 50))
+    assert (one.direction, one.total_ns) == ("input gradient", 40_000)
+    assert (two.direction, two.total_ns) == ("weight gradient", 50_000)
+    assert two.tflops == pytest.approx(FLOPS / 50e6)
+
+
+def test_of_three_that_say_nothing_the_second_is_undetermined(tmp_path: Path) -> None:
+    found = backward(tmp_path, (MATMUL, 40), (MATMUL + "_", 40), (MATMUL + "__", 40))
+    assert {row.direction: row.tflops and round(row.tflops, 3) for row in found} == {
+        "input gradient": round(FLOPS / 40e6, 3),
+        "undetermined": None,
+        "weight gradient": round(FLOPS / 40e6, 3),
+    }
 
 
 def test_helpers_and_reductions_belong_to_the_weight_gradient(tmp_path: Path) -> None:

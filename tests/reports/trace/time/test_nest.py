@@ -24,7 +24,7 @@ def host(found: list[tuple[int, int, int]]) -> Host:
         key=none.astype(np.int64),
         thread=thread.astype(np.int32),
         sequence=none,
-        backward=none > 0,
+        forward_thread=none.astype(np.int16),
         conv=none,
     )
 
