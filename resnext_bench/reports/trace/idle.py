@@ -92,7 +92,6 @@ def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Ti
     Those are gaps that end with work whose call is not known, and gaps that no work ends.
     """
     mine = np.flatnonzero(trace.device.device == device)
-    # Of several that begin together one with a launch tells when the work was on its way.
     if not len(mine):
         return NO_TIME, NO_TIME, free
     # Of several that begin together one with a launch tells when the work was on its way.
