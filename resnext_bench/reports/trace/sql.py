@@ -119,7 +119,7 @@ def _kernels(analysis: Analysis) -> Columns:
         "correlation": known(device.key),
         "operator": _name_of(trace, operator),
         "layer": module,
-        "module": module,
+        "module": _or_null(module),
         "launch_ns": np.ma.masked_array(_at(trace.host.start, links.launch), mask=links.launch < 0),
         **of_kernels(analysis),
     }
@@ -141,7 +141,7 @@ def _ops(analysis: Analysis) -> Columns:
         "thread": thread[host.thread],
         "parent": _name_of(trace, links.parent),
         "layer": module,
-        "module": module,
+        "module": _or_null(module),
         "sequence": known(host.sequence),
         **of_ops(analysis),
     }
@@ -203,6 +203,11 @@ def _words(words: Iterable[str]) -> NDArray[Any]:
 
 def _at(values: NDArray[Any], rows: Ids) -> NDArray[Any]:
     return np.append(values, 0)[rows]
+
+
+def _or_null(texts: NDArray[Any]) -> NDArray[Any]:
+    found: NDArray[Any] = np.where(texts == "", None, texts)  # type: ignore[call-overload]
+    return found
 
 
 def _name_of(trace: Trace, row: Ids) -> NDArray[Any]:

@@ -47,7 +47,7 @@ def gaps(analysis: Analysis) -> Gaps:
     else:
         rows = np.flatnonzero(trace.device.device == analysis.device)
         start = trace.device.start[rows]
-    if not len(rows):  # as in a range in which nothing ran
+    if not len(rows):
         return Gaps(times=times, ended_by=np.full(len(times.end), -1, dtype=np.int32))
     order = np.argsort(start, kind="stable")
     at = np.searchsorted(start[order], times.end)
@@ -99,11 +99,10 @@ def _causes(analysis: Analysis, ended_by: Ids) -> Ids:
     """Return the row that launched what ended each gap, on a CPU that row itself; -1: unknown."""
     if analysis.device is None:
         return ended_by
-    launch, operator = (
-        np.append(rows, np.int32(-1))[ended_by]
-        for rows in (analysis.links.launch, analysis.links.operator)
-    )
-    return np.where(ended_by < 0, np.int32(-1), np.where(launch >= 0, launch, operator))
+    links = analysis.links
+    cause = np.where(links.launch >= 0, links.launch, links.operator)
+    found: Ids = np.append(cause, np.int32(-1))[ended_by]  # -1 is the last one: unknown
+    return found
 
 
 def _named(analysis: Analysis, name: int) -> str:

@@ -99,8 +99,8 @@ def test_a_cpu_launches_nothing(tmp_path: Path) -> None:
 )
 def test_the_queue_is_what_is_counted_at_every_moment(rows: list[tuple[int, int, int]]) -> None:
     made = Made()
-    for at, (called, wait, duration) in enumerate(rows):  # on one stream they could not overlap
-        made.kernel(GEMM, called + wait, duration, called=float(called), stream=at)
+    for stream, (called, wait, duration) in enumerate(rows):  # one stream runs one after another
+        made.kernel(GEMM, called + wait, duration, called=float(called), stream=stream)
     with TemporaryDirectory() as folder:
         queue = found(made, Path(folder)).queue
     first = min(called + wait for called, wait, _ in rows)
