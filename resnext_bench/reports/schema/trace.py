@@ -21,9 +21,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     steps_used: int
     steps_marked: int
-    """Steps that were found; 0: the whole trace, or a range of it, is taken as one."""
+    """Number of steps that were found; if 0, the whole trace, or a range of it, is taken as one."""
     steps_from: StepsFrom
-    """What tells where they begin and end."""
+    """What tells where steps begin and end."""
     excluded: list[str]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
@@ -43,11 +43,11 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Number of rows that were assigned to a step by the time at which they ran, as their launch is
     not in the trace."""
     earlier: int
-    """Rows in no step, as they began before the first of their stream whose launch is in the
-    trace: they were launched before it."""
+    """Number of rows in no step, as they began before the first row of their stream whose launch is
+    in the trace: they were launched before it."""
     impossible: list[Impossible]
-    """Rows whose times cannot be, and what was done with them; figures are without those left out,
-    and with those cut or moved as they are then."""
+    """Rows whose times cannot be, and what was done with them; figures are without those that were
+    left out."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
     step_ns: int
     work_ns: int
-    """Durations of all work added up: overlapping kernels count twice; on a CPU over all threads,
+    """Durations of all work added up: overlapping kernels count twice; on a CPU, over all threads,
     each moment of which counts once."""
     busy_ns: int
     """Time in which anything ran."""

@@ -2,16 +2,19 @@
 
 import gzip
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from resnext_bench.reports.schema.trace import TraceReport
-from resnext_bench.reports.trace.analysis import Analysis, analyse
+from resnext_bench.reports.trace.analysis import Analysis, analyse, of
 from resnext_bench.reports.trace.kernels.climbing import outermost
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.reading.read import read
+from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.real import real_trace
 
@@ -101,6 +104,33 @@ def test_the_lag_of_an_mi300() -> None:
     inside = (device.start >= found.host.start[1]) & (device.start < found.host.end[1])
     assert device.duration[inside].sum() / 1e6 == pytest.approx(13.9, abs=0.05)
     assert device.duration[found.of_device == 1].sum() / 1e6 == pytest.approx(22.9, abs=0.05)
+
+
+@pytest.mark.parametrize("name", [A100, MI300, V100])
+def test_steps_are_found_without_the_profilers_marks(name: str) -> None:
+    """By annotations, by the optimizer, and where the trace has neither by launches that repeat."""
+    trace = real_trace(name)
+    read_, whole = read(trace), analyse(trace)
+    names = np.array(["ProfilerStep" in one for one in read_.names])
+    steps = names[read_.host.name]
+    optimizer = np.array([one.startswith("Optimizer.step") for one in read_.names])
+    marks = read_.host.kind == Kind.ANNOTATION
+    marks |= optimizer[read_.host.name]
+    expected = whole.steps.windows.length[whole.steps.used]
+    for left_out, kind in ((steps, "annotation"), (steps | marks, "pattern")):
+        host = read_.host.take(np.flatnonzero(~left_out))
+        found = of(replace(read_, host=host)).steps
+        assert found.source.kind == kind
+        assert found.windows.length[1:].tolist() == expected[1:].tolist()
+        assert found.windows.length[0] == pytest.approx(expected[0], rel=0.01)
+
+
+def test_sequence_numbers_tell_the_forward_pass_of_a_v100() -> None:
+    """All of its kernels are in one pass, but for copies of batches and what adds up the loss."""
+    found = reported(V100)
+    other = {row.cls: row.other_ns for row in found.classes if row.other_ns}
+    assert max(other, key=lambda one: other[one]) == "copy"
+    assert sum(other.values()) < 0.02 * found.sums.work_ns
 
 
 def test_all_kernels_of_real_traces_have_a_class() -> None:

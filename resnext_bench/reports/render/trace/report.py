@@ -101,7 +101,7 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     if not steps.step_ns:
         yield from alone.host_step(report)
         return
-    yield "step", _spread(steps)
+    yield "range" if report.trust.steps_from.kind == "range" else "step", _spread(steps)
     whole = sum(steps.step_ns)
     parts = {
         "compute": (steps.compute_ns, "operators run" if report.device is None else "kernels run"),
@@ -145,8 +145,7 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
     if report.device is not None:
         told = f"kernels, copies and fills, added up; the device was busy for {busy} ms"
     else:
-        told = f"operators, added up; they and their annotations ran for {busy} ms"
-        told = f"operators in all; any of them ran for {busy} ms"
+        told = f"operators, added up; any of them ran for {busy} ms"
     yield "work", f"{work:>8} ms of {told}"
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))

@@ -10,18 +10,18 @@ def steps_from(found: StepsFrom) -> str:
     """Return what tells where steps begin and end."""
     match found.kind:
         case "annotation":
-            return f"by the program's annotation {found.name}; none of the profiler's are marked"
+            return f"told by the annotation {found.name}; there is no ProfilerStep in the trace"
         case "pattern":
             return (
-                f"by {found.launches:,} launches that repeat exactly; neither the profiler nor "
-                "annotations mark steps"
+                f"told by {found.launches:,} launches that repeat exactly; neither ProfilerStep "
+                "nor annotations tell any"
             )
         case "range":
             return f"none: the range from {ms(found.from_ns or 0)} to {ms(found.to_ns or 0)} ms"
         case "whole":
             return "none: the whole trace is taken as one"
         case "profiler":
-            return "by the profiler (ProfilerStep#N)"
+            return "told by the profiler (ProfilerStep#N)"
 
 
 def at_most(share: float) -> str:

@@ -4,35 +4,33 @@ from resnext_bench.reports.schema.trace_time import Impossible
 
 
 def told_impossible(found: Impossible) -> str:
-    """Return how many rows, what is wrong with them, what was done, and what that means."""
+    """Return how many rows, what was done with them, and what is wrong with them."""
     rows = f"{found.rows:,} row{'s' * (found.rows != 1)} of the {found.on}"
     far = _length(found.largest_ns)
     return {
         "far": (
-            f"{rows} without a time, or hours to decades away from all others (at most {far}), "
-            "are left out: the profiler could not time them"
+            f"{rows} left out: without a time, or hours to decades away from all others (up to "
+            f"{far}), as the profiler could not time them"
         ),
         "before launch": (
-            f"{rows} that begin before the call that launched them, by up to {far}, are left out: "
-            "their times are wrong"
+            f"{rows} left out: a beginning before that of the call that launched it, by up to {far}"
         ),
         "out of order": (
-            f"{rows} that would have run out of the order of their stream, by up to {far}, are "
-            "left out: their times are wrong"
+            f"{rows} left out: a time out of the order in which the work of its stream was "
+            f"launched, by up to {far}"
         ),
-        "too long": f"{rows} that last an hour or more (at most {far}) are left out",
+        "too long": f"{rows} left out: a duration of an hour or more, up to {far}",
         "overlap": (
-            f"{rows} that run on, by up to {far}, while later work of their own stream runs are "
-            "cut where that begins: a stream does one thing after another"
+            f"{rows} cut, by up to {far}: a duration that runs on while later work of the same "
+            "stream runs, which does one thing after another"
         ),
         "mixed streams": (
             f"{rows} overlap others of their own stream, by up to {far}: the trace gives several "
-            "streams one number, or wrong durations; which of them is undetermined, and they are "
-            "kept as they are"
+            "streams one number, or wrong durations; which is undetermined, and nothing was cut"
         ),
         "clocks": (
             f"the clocks of device and host differ by {far}, as work would have begun before it "
-            f"was launched; {rows} are moved by as much"
+            f"was launched: {rows} moved by as much"
         ),
     }[found.kind]
 

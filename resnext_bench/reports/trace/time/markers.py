@@ -15,9 +15,10 @@ from resnext_bench.reports.trace.reading.trace import Host, Kind, Trace
 from resnext_bench.reports.trace.time.links import of_names
 
 _MARKER: Final = re.compile(
-    r"ProfilerStep#\d+$|enumerate\(DataLoader\)|\w*DataLoader\w*\.|Optimizer\.(step|zero_grad)#|"
-    r"## .+ ##$|(Distributed)?DataParallel\.forward$|PyTorch Profiler|(nccl|gloo|mpi|ucc):"
+    r"ProfilerStep#\d+$|enumerate\(|\w*Data(Loader|Pipe)\w*[.#]|Optimizer\.\w+#|## .+ ##$|"
+    r"(Distributed)?DataParallel\.forward$|PyTorch Profiler"
 )
+"""Fewer than names.markers knows: wrappers of torch.compile have kernels and sequence numbers."""
 
 
 def without_markers(trace: Trace) -> Trace:

@@ -14,7 +14,7 @@ from resnext_bench.reports.schema.trace_time import StepsFrom
 from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links
-from resnext_bench.reports.trace.time.marks import Marks, opened, which
+from resnext_bench.reports.trace.time.marks import Marks, which
 
 _REPEATS: Final = 3
 """Fewest repetitions; two suffice for a long pattern that is nearly all of the trace."""
@@ -25,6 +25,8 @@ _FEWEST: Final = 9
 """Launches that a pattern has to cover with all of its repetitions."""
 _MOST: Final = 0.5
 """Share of the launches, and of their time, that a pattern has to cover."""
+_HEAD: Final = 0.1
+"""Of a period; with so little before it the first step is the program's first."""
 _CANDIDATES: Final = 3
 """Distances that are looked at for each length of what repeats."""
 
@@ -69,11 +71,16 @@ def _steps(names: NDArray[Any], moment: Ns, recorded: tuple[int, int]) -> Marks 
     moments = np.append(moment, recorded[1])[edges]
     if (np.diff(moments) <= 0).any():  # several repetitions within one launch, as of a graph
         return None
-    windows = Windows(start=moments[:-1], end=moments[1:])
+    begins = moments[:-1].copy()
+    if first <= _HEAD * length:  # it came after a pause, too, as long as those of the others
+        pauses = np.diff(moment)[edges[1:-1] - 1]
+        begins[0] = max(recorded[0], int(begins[0] - pauses.max(initial=0)))
+    else:
+        begins[0] = min(int(begins[0]), int(moment[first - 1]) + 1)
     return Marks(
         source=StepsFrom(kind="pattern", launches=length),
         numbers=tuple(range(1, len(edges))),
-        windows=windows if first else opened(windows, recorded[0]),
+        windows=Windows(start=begins, end=moments[1:]),
     )
 
 
@@ -86,6 +93,8 @@ def period(names: NDArray[Any]) -> tuple[int, int, int] | None:
             continue
         if best is None or (covered, -length) > (best[2], -best[1]):
             best = first, length, covered
+            if covered >= _ALL * len(names):
+                break
     return best
 
 

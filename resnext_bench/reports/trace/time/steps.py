@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_time import StepsFrom
+from resnext_bench.reports.trace.names.communication import is_span
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids, Kind, Trace
 from resnext_bench.reports.trace.time.annotated import by_annotation
 from resnext_bench.reports.trace.time.intervals import Ns, Windows
@@ -121,7 +122,9 @@ def _marks(trace: Trace, links: Links, device: int | None) -> Marks | None:
 def _whole(trace: Trace, device: int | None) -> Steps:
     """Return the time from the first work to the last as one step."""
     if device is None:
-        host = trace.host.take(trace.host.kind == Kind.OPERATOR)
+        span = of_names(trace.names, lambda name: 1 if is_span(name) else None) > 0
+        span = span[trace.host.name] & (trace.host.kind == Kind.ANNOTATION)
+        host = trace.host.take((trace.host.kind == Kind.OPERATOR) | span)
         start, end = host.start, host.end
     else:
         mine = trace.device.take(trace.device.device == device)

@@ -80,6 +80,15 @@ def test_communication_within_communication_counts_once(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("cat", ["cpu_op", "user_annotation"])
+def test_a_trace_may_begin_and_end_with_communication(tmp_path: Path, cat: str) -> None:
+    made = Made().op("aten::mm", 100, 40)
+    for start in (0, 200):
+        made.row(cat, "hccl:all_reduce", start, 50)
+    found = reported(made, tmp_path)
+    assert (found.steps.step_ns, found.steps.exposed_communication_ns) == ([250_000], [100_000])
+
+
 def test_spans_of_gloo_that_overlap_count_once(tmp_path: Path) -> None:
     """All are queued at about the same time, and end one after another or within another."""
     made = Made().step(0, 0, 2000).op("aten::mm", 1500, 40)
