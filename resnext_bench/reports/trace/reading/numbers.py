@@ -10,7 +10,7 @@ from resnext_bench.reports.trace.reading.trace import Kind, Ns
 
 
 def whole_ns(us: NDArray[np.float64]) -> Ns:
-    """Return whole ns from decimal us: exact to 2**43 us (101 days), as whole and rest are taken apart.
+    """Return whole ns from decimal us: exact to 2**43 us (101 days), as the rest is taken apart.
 
     Kineto's base time keeps its stamps below three months (ChromeTraceBaseTime).
     """
