@@ -34,6 +34,13 @@ from resnext_bench.reports.trace.reading.details import (
 )
 from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
+from resnext_bench.reports.trace.reading.numbers import (
+    bytes_of,
+    devices,
+    externals,
+    streams,
+    whole_ns,
+)
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
 from resnext_bench.reports.trace.reading.source import Progress, Source, no_progress
 from resnext_bench.reports.trace.reading.trace import (
@@ -182,10 +189,10 @@ class _Columns:
     def _add_device(self, kind: Kind, group: list[Event]) -> list[Event]:
         group, start, duration = self._timed(group)
         self._common(self._device, kind, group, start, duration)
-        self._put(self._device["device"], _devices(group))
-        self._put(self._device["external"], _externals(group))
-        self._put(self._device["stream"], _streams(group))
-        self._device["bytes"].add(_bytes(kind, group))
+        self._put(self._device["device"], devices(group))
+        self._put(self._device["external"], externals(group))
+        self._put(self._device["stream"], streams(group))
+        self._device["bytes"].add(bytes_of(kind, group))
         if self._details:
             for name in DEVICE_TEXTS:
                 self._put(self._device[name], numbered(group, name, self._texts))
@@ -203,7 +210,7 @@ class _Columns:
             self._odd["no time"] += int((~usable & ~(dur < 0)).sum())
             group = [event for event, good in zip(group, usable, strict=True) if good]
             ts, dur = ts[usable], dur[usable]
-        start, duration = _ns(ts), _ns(dur)
+        start, duration = whole_ns(ts), whole_ns(dur)
         if self._whole:
             self._whole = not ((start % 1000).any() or (duration % 1000).any())
         return group, start, duration
@@ -222,7 +229,7 @@ class _Columns:
         self._put(columns["name"], [names[event.name] for event in group])
         columns["kind"].add(np.full(len(group), kind, dtype=np.int8))
         by_id = kind in (Kind.OPERATOR, Kind.ANNOTATION)
-        keys = _externals(group) if by_id else [event.args.correlation for event in group]
+        keys = externals(group) if by_id else [event.args.correlation for event in group]
         self._put(columns["key"], keys)
 
     def _put(self, column: Growing, values: list[int]) -> None:
@@ -344,66 +351,6 @@ class _Numbers(dict[Any, int]):
     def __missing__(self, key: Any) -> int:
         number = self[key] = len(self)
         return number
-
-
-def _ns(us: NDArray[np.float64]) -> Ns:
-    """Whole ns from decimal us: exact to 2**43 us (101 days), as whole and rest are taken apart.
-
-    Kineto's base time keeps its stamps below three months (ChromeTraceBaseTime).
-    """
-    whole = np.floor(us)
-    return whole.astype(np.int64) * 1000 + np.rint((us - whole) * 1000).astype(np.int64)
-
-
-def _externals(group: Sequence[Event]) -> list[int]:
-    """Return the `External id` of each row, by its old name where the new one is not there."""
-    found = [event.args.external for event in group]
-    if min(found, default=0) >= 0:
-        return found
-    before = [event.args.external_before for event in group]
-    return [old if new < 0 else new for new, old in zip(found, before, strict=True)]
-
-
-def _devices(group: Sequence[Event]) -> list[int]:
-    """Return the number of each row's device: its own, else that of the process."""
-    found = [event.args.device for event in group]
-    return found if min(found, default=0) >= 0 else [_device(event) for event in group]
-
-
-def _device(event: Event) -> int:
-    if event.args.device >= 0:
-        return event.args.device
-    return event.pid if isinstance(event.pid, int) else _last_number(event.pid)
-
-
-def _streams(group: Sequence[Event]) -> list[int]:
-    """Return the number of each row's stream: its own, else that of the thread."""
-    told = [event.args.stream for event in group]
-    found = [one for one in told if isinstance(one, int) and one != -1]
-    return found if len(found) == len(told) else [_stream(event) for event in group]
-
-
-def _stream(event: Event) -> int:
-    for told in (event.args.stream, event.tid):
-        if isinstance(told, int) and told != -1:
-            return told
-        if (number := _last_number(told)) >= 0:
-            return number
-    return -1
-
-
-def _last_number(told: int | str | None) -> int:
-    """Return the number of a text such as `stream 7` or `GPU 0`; -1: none."""
-    digits = str(told).rpartition(" ")[2]
-    return int(digits) if digits.isdecimal() and digits.isascii() else -1
-
-
-def _bytes(kind: Kind, group: Sequence[Event]) -> Ns:
-    """That each row moved; a kernel has none."""
-    if kind is Kind.KERNEL:
-        return np.full(len(group), -1, dtype=np.int64)
-    told = [event.args.bytes for event in group]
-    return np.array([one if isinstance(one, int) and 0 <= one < 2**63 else -1 for one in told])
 
 
 def _base_ns(header: Mapping[str, Any]) -> int:
