@@ -88,10 +88,12 @@ def _time(ns: float) -> str:
 def _gaps(report: TraceReport) -> Table:
     host = report.host
     what = "nothing runs on the device" if report.device is not None else "no operator runs"
+    half = "one of them makes" if host.gaps_of_half == 1 else f"{host.gaps_of_half:,} of them make"
     title = (
-        f"the longest of {host.gap_count:,} gaps in which {what}; half of the idle time lies in "
-        f"{host.gaps_of_half:,} of them"
+        f"the longest of {host.gap_count:,} gaps in which {what}; {half} up half of the idle time"
     )
+    if host.gap_count == 1:
+        title = f"the one gap in which {what}"
     marked = any(row.step is not None for row in host.gaps)
     columns = (
         *_numbers("ms", "at ms"),
