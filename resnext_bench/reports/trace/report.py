@@ -99,7 +99,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         layout=NO_LAYOUT if by_host else layout(trace, work, calls, short, step_ns),
         tensor_cores=_tensor_cores(work) if device is not None else None,
         idle=[] if certain else _idle(analysis, step_ns),
-        host=host(analysis),
+        host=host(analysis, idles=not certain),
         advice=[],
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
         warnings=[

@@ -128,7 +128,7 @@ def test_odd_rows_are_told_and_the_rest_is_right(tmp_path: Path) -> None:
     assert found.kernels == plain.kernels
     told = "; ".join(found.warnings)
     assert "cannot be read and are left out, the first at byte" in told
-    assert "1 rows with negative duration" in told
+    assert "1 row with negative duration" in told
 
 
 def test_duplicate_ids_take_the_first_launch(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from resnext_bench.reports.schema.trace_host import GapRow, WaitedRow
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.host.rows import STEP, callers, name_at, used_windows
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns
-from resnext_bench.reports.trace.time.intervals import Times
+from resnext_bench.reports.trace.time.intervals import NO_TIME, Times
 from resnext_bench.reports.trace.time.intervals import gaps as free_times
 
 LONGEST: Final = 5
@@ -35,6 +35,9 @@ class Gaps:
         """Return how many of the longest make up half of them all."""
         longest = np.cumsum(np.sort(self.times.end - self.times.start)[::-1])
         return int(np.searchsorted(longest, longest[-1] / 2)) + 1 if len(longest) else 0
+
+
+NO_GAPS: Final = Gaps(times=NO_TIME, ended_by=np.empty(0, dtype=np.int32))
 
 
 def gaps(analysis: Analysis) -> Gaps:

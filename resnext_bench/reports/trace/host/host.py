@@ -10,7 +10,7 @@ from resnext_bench.reports.schema.trace_host import Host, OptimizerWork
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.host.blocking import blocking
 from resnext_bench.reports.trace.host.copies import copies
-from resnext_bench.reports.trace.host.gaps import Gaps, gaps, longest, waited_for
+from resnext_bench.reports.trace.host.gaps import NO_GAPS, Gaps, gaps, longest, waited_for
 from resnext_bench.reports.trace.host.launches import launches
 from resnext_bench.reports.trace.host.streams import streams, threads
 from resnext_bench.reports.trace.idle import loading_times
@@ -28,9 +28,9 @@ _OPTIMIZER: Final = re.compile(r"Optimizer\.step#(\w+)\.step")
 _ALONE: Final = "_SingleProcessDataLoaderIter"
 
 
-def host(analysis: Analysis) -> Host:
-    """Return all of it."""
-    names, free = analysis.trace.names, gaps(analysis)
+def host(analysis: Analysis, *, idles: bool = True) -> Host:
+    """Return all of it; no gaps where it is not known when the device idles (`idles`)."""
+    names, free = analysis.trace.names, gaps(analysis) if idles else NO_GAPS
     return Host(
         by_us=OURS in names,
         is_compiled=any(_COMPILED.match(name) for name in names),

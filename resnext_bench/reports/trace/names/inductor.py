@@ -19,6 +19,7 @@ _TEMPLATES: Final = rows(
     (r"(?<![a-z])(?:add|badd|b)?b?mm(?![a-z])|linear", Class.MATMUL),
 )
 _OPERATORS: Final = rows(
+    (r"(?:^|_)(?:adamw?|sgd|adagrad|adadelta|rmsprop|lamb)(?:_|$)", Class.OPTIMIZER),
     (r"(?:batch|layer|group|instance|rms)_?norm", Class.NORM),
     (r"pool\d?d?", Class.POOLING),
     (r"softmax|nll_loss|cross_entropy|mse_loss|smooth_l1|huber|kl_div", Class.LOSS),

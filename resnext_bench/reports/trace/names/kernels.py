@@ -102,7 +102,7 @@ _KERNELS: Final = _LAYOUT + rows(
     (
         (
             r"(?:get|prepare|compute|build)_?\w*(?:expert|problem|group)\w*(?:start|data|arg|size|"
-            r"offset|map|count)|moe_?align|moe_?sort|expertprefixsum|expandinputrows|routing"
+            r"offset|map|count)|src2dst|seg_indptr|moe_?align|moe_?sort|expertprefixsum|expandinputrows|routing"
         ),
         Class.INDEXING,
     ),

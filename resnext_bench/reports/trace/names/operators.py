@@ -22,7 +22,8 @@ _FRAMEWORK: Final = rows(
         (
             r"::(?:empty\w*|new_empty\w*|resize\w*|set_|detach_?|view\w*|_unsafe_view|as_strided\w*|"
             r"expand\w*|permute|t_?|transpose_?|swapaxes|movedim|slice|select|diagonal|"
-            r"_?reshape\w*|narrow|unsqueeze_?|squeeze_?|alias|unbind|split(?!\w*copy)\w*|tensor_split|"
+            r"_?reshape\w*|narrow|unsqueeze_?|squeeze_?|alias|unbind|"
+            r"split(?!\w*copy)(?!_embedding)\w*|tensor_split|_fused_sdp_choice|"
             r"flatten|item|_local_scalar_dense|lift_fresh|result_type|is_nonzero|chunk|unflatten\w*|"
             r"flatten_dense_tensors|_nested\w*|numpy_T|conj|resolve_(?:conj|neg)|"
             r"broadcast_tensors|_has_compatible_shallow_copy_type|record_stream|is_pinned|"

@@ -207,7 +207,7 @@ class _Columns:
         usable = (np.abs(ts) < _FARTHEST_US) & (dur >= 0) & (dur < _FARTHEST_US)
         if not usable.all():
             self._odd["negative duration"] += int((dur < 0).sum())
-            self._odd["no time"] += int((~usable & ~(dur < 0)).sum())
+            self._odd["no time, or a duration that cannot be,"] += int((~usable & ~(dur < 0)).sum())
             group = [event for event, good in zip(group, usable, strict=True) if good]
             ts, dur = ts[usable], dur[usable]
         start, duration = whole_ns(ts), whole_ns(dur)
@@ -381,4 +381,5 @@ def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Itera
         )
     for what, count in odd.items():
         if count:
-            yield f"{count:,} rows with {what} are left out"
+            rows = "1 row with {0} is" if count == 1 else f"{count:,} rows with {{0}} are"
+            yield f"{rows.format(what)} left out"

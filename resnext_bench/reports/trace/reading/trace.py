@@ -111,6 +111,12 @@ class Products:
     """Index into `distinct` of each of them."""
     distinct: tuple[Product | Attention, ...]
 
+    def of_rows(self, kept: NDArray[np.bool_]) -> Self:
+        """Return those of the rows of the host that are kept, numbered as these are then."""
+        mine = kept[self.row]
+        number = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+        return replace(self, row=number[self.row[mine]], which=self.which[mine])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Modules(Rows):

@@ -49,8 +49,10 @@ def near(trace: Trace) -> tuple[Trace, list[Impossible]]:
         told.append(moved)
     told += _left_out(host.start, of_host == main, "host")
     told += _left_out(device.start, of_device == main, "device")
-    host, device = host.take(of_host == main), device.take(of_device == main)
-    return _from_first(replace(trace, host=host, device=device)), told
+    kept = of_host == main
+    products = trace.products.of_rows(kept)
+    host, device = host.take(kept), device.take(of_device == main)
+    return _from_first(replace(trace, host=host, device=device, products=products)), told
 
 
 def _edges(starts: Ns) -> Ns:

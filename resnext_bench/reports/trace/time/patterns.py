@@ -72,11 +72,10 @@ def _steps(names: NDArray[Any], moment: Ns, recorded: tuple[int, int]) -> Marks 
     if (np.diff(moments) <= 0).any():  # several repetitions within one launch, as of a graph
         return None
     begins = moments[:-1].copy()
-    if first <= _HEAD * length:  # it came after a pause, too, as long as those of the others
-        pauses = np.diff(moment)[edges[1:-1] - 1]
-        begins[0] = max(recorded[0], int(begins[0] - pauses.max(initial=0)))
-    else:
-        begins[0] = min(int(begins[0]), int(moment[first - 1]) + 1)
+    # It came after a pause, too, as long as those of the others at most.
+    pauses = np.diff(moment)[edges[1:-1] - 1]
+    before = recorded[0] if first <= _HEAD * length else int(moment[first - 1]) + 1
+    begins[0] = min(int(begins[0]), max(before, int(begins[0] - pauses.max(initial=0))))
     return Marks(
         source=StepsFrom(kind="pattern", launches=length),
         numbers=tuple(range(1, len(edges))),

@@ -32,6 +32,7 @@ _LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|LaunchCooperative
 MISSING: Final = 0.01
 """Share of a step's launches without a kernel in the trace from which on it is not used."""
 _HIDDEN: Final = "all of its work ran while that of an earlier step was still running"
+_NEVER: Final = np.iinfo(np.int64).max
 LONGEST: Final = 1000
 """A step that lasts as many times the median is not used: something else went on."""
 
@@ -162,14 +163,17 @@ def _on_device(
     step = np.append(of_host, np.int32(-1))[origin]
     unlinked = origin < 0
     earlier = unlinked & mine & _first_of_their_stream(device, ~unlinked & mine)
+    by_time = unlinked & ~earlier
     # Where nothing is linked, all that is known is when a kernel ran.
     windows = marks.windows
     if (mine & (step >= 0)).any():
         called = np.append(trace.host.start, 0)[origin]
-        before = mine & (earlier | (~unlinked & (called < marks.windows.start[0])))
-        windows = _device_windows(device.take(mine), step[mine], before[mine], marks.windows)
-    by_time = unlinked & ~earlier
-    step = np.where(by_time, which(windows, device.start), step).astype(np.int32)
+        called = np.where(earlier, np.int64(-1), np.where(unlinked, _NEVER, called))[mine]
+        windows = _device_windows(device.take(mine), step[mine], called, marks.windows)
+        step = np.where(by_time, _when(device.start, windows, marks.windows), step).astype(np.int32)
+        windows = _device_windows(device.take(mine), step[mine], called, marks.windows)
+    else:
+        step = np.where(by_time, which(windows, device.start), step).astype(np.int32)
     missing = _missing(trace, of_host, len(numbers))
     works = np.bincount(step[mine & (step >= 0)], minlength=len(numbers)) > 0
     lasts = works & (windows.length > 0)
@@ -195,6 +199,18 @@ def _on_device(
     )
 
 
+def _when(start: Ns, windows: Windows, marked: Windows) -> Ids:
+    """Return the step of work whose launch is not in the trace, by when it begins; -1: none.
+
+    That is the step whose other work ends next, but none that the host had not begun by then: it
+    was launched before. So work after all that is linked may still be that of the last step.
+    """
+    at_most = which(marked, start)
+    found = which(windows, start)
+    late = (start >= windows.end.max()) | (found > at_most)
+    return np.where(late & (at_most >= 0), at_most, found)
+
+
 def _first_of_their_stream(device: Device, linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which rows begin before all rows of their stream that have a launch in the trace."""
     found = np.zeros(len(device), dtype=bool)
@@ -208,12 +224,11 @@ def _first_of_their_stream(device: Device, linked: NDArray[np.bool_]) -> NDArray
     return found
 
 
-def _device_windows(
-    device: Device, step: Ids, before: NDArray[np.bool_], marked: Windows
-) -> Windows:
+def _device_windows(device: Device, step: Ids, called: Ns, marked: Windows) -> Windows:
     """Return for each step the time from the last work of the one before to its own last work.
 
-    `before`: rows that are known to be work of before the first step.
+    `called`: when each row was launched; work of no step that was launched before a step, be it
+    before the first one or between two, is not in that step's time.
     """
     count = len(marked.start)
     mine = step >= 0
@@ -222,9 +237,17 @@ def _device_windows(
     end = np.maximum.accumulate(end)
     first = int(step[mine].min())
     begin = np.append(end[:1], end[:-1])
+    before = (step < 0) & (called < marked.start[first])
     begin[first] = _beginning(device, step == first, before, step, int(marked.start[first]))
     begin[first] = min(begin[first], end[first])
     begin[:first] = end[:first] = begin[first]
+    between = (step < 0) & (called >= marked.start[first])
+    follows = np.searchsorted(marked.start, called, side="right")
+    for number in np.unique(follows[between & (follows < count)]).tolist():
+        own = step == number
+        if own.any():
+            ends = _ends(device, own, between & (follows == number), step)
+            begin[number] = min(max(int(begin[number]), ends), int(end[number]))
     return Windows(start=begin, end=end)
 
 
@@ -237,9 +260,16 @@ def _beginning(
     and wherever it ended before all work of the step.
     """
     own = int(device.start[first].min())
-    waited = before & np.isin(device.stream, np.unique(device.stream[first]))
-    waited |= (step < 0) & (device.end <= own)
-    return max(min(own, marked), int(device.end[waited].max(initial=0)))
+    ends = _ends(device, first, before, step)
+    ends = max(ends, int(device.end[(step < 0) & (device.end <= own)].max(initial=0)))
+    return max(min(own, marked), ends)
+
+
+def _ends(device: Device, own: NDArray[np.bool_], before: NDArray[np.bool_], step: Ids) -> int:
+    """Return when what was launched before a step has ended, as far as the step had to wait."""
+    waited = before & np.isin(device.stream, np.unique(device.stream[own]))
+    waited |= before & (device.end <= int(device.start[own].min()))
+    return int(device.end[waited].max(initial=0))
 
 
 def _of_usual_length(

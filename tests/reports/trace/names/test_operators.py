@@ -21,7 +21,7 @@ OPERATORS = {
     Class.ATTENTION: """
         aten::scaled_dot_product_attention aten::_scaled_dot_product_flash_attention_for_cpu
         aten::_scaled_dot_product_efficient_attention_backward aten::_flash_attention_forward
-        aten::_efficient_attention_forward aten::_fused_sdp_choice flash_attn::_flash_attn_forward
+        aten::_efficient_attention_forward flash_attn::_flash_attn_forward
         aten::_scaled_dot_product_cudnn_attention xformers::efficient_attention_forward_cutlass
         vllm::unified_attention_with_output
     """,
@@ -52,6 +52,7 @@ OPERATORS = {
     Class.INDEXING: """
         aten::index_select aten::embedding_dense_backward aten::sort fbgemm::permute_2D_sparse_data
         fbgemm::permute_pooled_embs_auto_grad aten::bucketize
+        fbgemm::split_embedding_codegen_lookup_sgd_function
     """,
     Class.COMMUNICATION: """
         gloo:all_reduce c10d::allreduce_ _c10d_functional::all_gather_into_tensor hccl:all_to_all
@@ -61,7 +62,7 @@ OPERATORS = {
     Class.FRAMEWORK: """
         aten::empty_strided aten::view aten::split_with_sizes aten::record_stream
         quantized::linear_prepack ConvolutionBackward0 torch::autograd::AccumulateGrad
-        ProfilerStep#3 Optimizer.step#SGD.step
+        ProfilerStep#3 Optimizer.step#SGD.step aten::_fused_sdp_choice
     """,
     Class.OTHER: "mine::operator",
 }

@@ -263,3 +263,19 @@ def test_a_step_thousands_of_times_as_long_is_left_out(tmp_path: Path) -> None:
     assert found.steps.number == [0, 1, 3]
     (why,) = found.trust.excluded
     assert why == "step 2: it lasts 9,000 times as long as the median step"
+
+
+@pytest.mark.parametrize("odd", [1, 5])
+def test_products_keep_their_shapes_beside_rows_without_a_time(tmp_path: Path, odd: int) -> None:
+    """Rows of the host that are left out leave the others with other numbers."""
+    made = Made()
+    for at in range(odd):
+        made.op("aten::add", at, 1)
+    for number, edge in enumerate((64, 128, 4096)):
+        at = 4e12 + 1000 * number
+        made.op("aten::mm", at, 50, **{"Input Dims": [[edge, 32], [32, edge]]})
+        made.kernel(f"ampere_sgemm_{edge}", at + 100, 20, called=at + 10)
+    found = reported(made, tmp_path)
+    assert {(row.m, row.n, row.k, row.kernel) for row in found.products} == {
+        (edge, edge, 32, f"ampere_sgemm_{edge}") for edge in (64, 128, 4096)
+    }

@@ -366,3 +366,18 @@ def test_annotations_of_other_threads_are_left_alone(tmp_path: Path) -> None:
         mark(made, "writer", 100 * at, 95, tid=BACKWARD)
         work(made, 100 * at + 2, 4, different=True)
     assert told(reported(made, tmp_path)) == ("annotation", "train_step N", 3)
+
+
+@pytest.mark.parametrize("before", [1, 60])
+def test_the_first_of_repeating_launches_does_not_hold_the_pause_before(
+    tmp_path: Path, before: int
+) -> None:
+    made = Made()
+    for at in range(before):
+        made.kernel(f"warm_{at}", at * 10.0 + 5, 3)
+    for number in range(8):
+        for one in range(12):
+            made.kernel(f"kernel_{one}", 5e6 + number * 1000 + one * 20 + 5, 10)
+    found = reported(made, tmp_path)
+    assert found.trust.steps_from.kind == "pattern"
+    assert max(found.steps.step_ns) <= 1_100_000

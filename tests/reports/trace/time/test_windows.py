@@ -178,3 +178,43 @@ def test_identities_with_whatever_rows(
     assert (windows.end[:-1] <= windows.start[1:]).all()
     assert (np.diff(analysis.trace.device.start) >= 0).all()
     assert (analysis.trace.device.duration >= 0).all()
+
+
+ADD = "void at::native::vectorized_elementwise_kernel<4, at::native::AddFunctor<float>>(x)"
+
+
+def test_work_without_a_launch_after_all_others_is_of_the_last_step(tmp_path: Path) -> None:
+    made = Made().step(1, 0, 1000)
+    for at in (30, 60, 90):
+        made.kernel(ADD, at, 20, called=at - 10)
+    made.on_gpu("kernel", ADD, 600, 200)
+    found = reported(made, tmp_path)
+    assert sum(found.steps.compute_ns) == 260_000
+    assert found.trust.by_time == 1
+    assert found.sums.work_ns == found.sums.busy_ns == 260_000
+
+
+def test_it_is_of_no_step_that_the_host_had_not_begun(tmp_path: Path) -> None:
+    """Each step ends with a copy whose launch is missing; by the time alone the next one has it."""
+    made = Made()
+    for number in range(2):
+        at = number * 1000
+        made.step(number, at, 1000).kernel(ADD, at + 30, 20, called=at + 10)
+        made.on_gpu("gpu_memcpy", "Memcpy DtoH", at + 400, 300)
+    found = reported(made, tmp_path)
+    assert found.steps.exposed_copy_ns == [300_000, 300_000]
+    assert found.steps.step_ns == [700_000, 1_000_000]
+
+
+@pytest.mark.parametrize("launches", [1, 3])
+def test_work_launched_between_two_steps_is_in_neither(tmp_path: Path, launches: int) -> None:
+    made = Made()
+    for number in range(3):
+        at = number * 1000
+        made.step(number, at, 600).kernel(ADD, at + 30, 100, called=at + 10)
+        for one in range(launches):
+            made.kernel(ADD, at + 700 + 60 * one, 50, called=at + 650 + one)
+    found = reported(made, tmp_path)
+    assert found.sums.work_ns == found.sums.busy_ns == 300_000
+    assert found.steps.step_ns[0] == 130_000
+    assert found.steps.step_ns[1:] == [380_000 - 60_000 * (launches - 1)] * 2
