@@ -45,7 +45,7 @@ def test_a_range(typed: Typed, tmp_path: Path) -> None:
     code, out, err = typed("report", trace, "--from", "0.02", "--to", "0.1205")
     assert (code, err) == (0, "")
     assert out.startswith("in the range from 0.02 to 0.1205 ms the device ")
-    assert "per step" not in out.partition("where the range goes")[2]
+    assert "per step" not in out.partition("where the time in the range goes")[2]
     told = json.loads(typed("report", trace, "--from", "0.1", "--json")[1])
     assert told["trust"]["steps_from"] == {
         "kind": "range",

@@ -9,7 +9,7 @@ from resnext_bench.reports.schema.trace import TraceReport
 
 _WAITS: Final = {
     "data loading": "waits for data for",
-    "synchronisation": "is empty while the host waits in a synchronisation for",
+    "synchronisation": "does nothing while the host synchronises for",
     "host between launches": "waits for the host for",
     "launch latency, dependency": "waits for launched work to start for",
 }

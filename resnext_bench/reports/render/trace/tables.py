@@ -37,6 +37,8 @@ _TONES: Final[dict[str, Tone]] = {
 
 _NOTHING: Final = 0.0005
 """Share of the steps' time that is shown as 0.0 %."""
+_LITTLE: Final = 0.01
+"""Share of all work below which such a class has no row of its own."""
 ALIKE: Final = "#1, #2: different kernels whose short names are alike; in full: --json"
 
 
@@ -44,20 +46,21 @@ def classes(report: TraceReport) -> Table:
     """Return a row for each class, by pass; those that take next to nothing share the last one."""
     heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
     title = f"by class{_where(report)}, ms {per(report)}{of_steps(report)}"
-    rows = [(_class_cells(report, row), row.cls) for row in _worth_a_row(report.classes)]
+    rows = [(_class_cells(report, row), row.cls) for row in _worth_a_row(report)]
     spare, notes = ("", "count", "other"), tuple(_of_classes(report))
     return _fitted(title, heads, ("", "class"), rows, spare=spare, notes=notes)
 
 
-def _worth_a_row(rows: Sequence[ClassRow]) -> list[ClassRow]:
-    """Return the rows, those shown as 0.0 % added up to one where there are several."""
-    small = [row for row in rows if row.share < _NOTHING]
-    if len(small) < 2 or len(small) == len(rows):
-        return list(rows)
+def _worth_a_row(report: TraceReport) -> list[ClassRow]:
+    """Return the rows, those of next to nothing added up to one where there are several."""
+    little = _LITTLE * report.sums.work_ns
+    small = [row for row in report.classes if row.share < _NOTHING and row.total_ns < little]
+    if len(small) < 2:
+        return report.classes
     times = ("count", "total_ns", "share", "forward_ns", "backward_ns", "optimizer_ns", "other_ns")
     sums = {name: sum(getattr(row, name) for row in small) for name in times}
     rest = msgspec.structs.replace(small[0], cls=f"{len(small)} more classes", **sums)
-    return [*(row for row in rows if row.share >= _NOTHING), rest]
+    return [*(row for row in report.classes if row not in small), rest]
 
 
 def _of_classes(report: TraceReport) -> Iterator[Note]:

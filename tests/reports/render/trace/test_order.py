@@ -58,6 +58,10 @@ def test_classes_of_next_to_nothing_share_a_row(tmp_path: Path) -> None:
         "2 more classes",
     ]
     assert rows_of(table)[-1][0] == "0.001"
+    idle = msgspec.structs.replace(more.sums, work_ns=5_000)
+    shown = list(sections(msgspec.structs.replace(more, sums=idle)))
+    (table,) = (one for one in shown if isinstance(one, Table) and one.title.startswith("by class"))
+    assert len(rows_of(table)) == 4, "where all work is little, it is told"
 
 
 @pytest.mark.parametrize(("top", "count"), [(None, 5), (7, 7)])
