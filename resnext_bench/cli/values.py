@@ -33,8 +33,11 @@ def _int(text: str) -> int | None:
         return None
 
 
-def number(option: str, low: float, high: float) -> Callable[[str | float], float]:
-    """Make a reader of a number within bounds."""
+def number(
+    option: str, low: float, high: float, *, what: str = ""
+) -> Callable[[str | float], float]:
+    """Make a reader of a number within bounds; `what`: what is said of those that are none."""
+    needed = what or f"a number from {low:,g} to {high:,g} is needed"
 
     def read(text: str | float) -> float:
         try:
@@ -42,7 +45,7 @@ def number(option: str, low: float, high: float) -> Callable[[str | float], floa
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            raise UsageError(f"{option} {text}: a number from {low:,g} to {high:,g} is needed")
+            raise UsageError(f"{option} {text}: {needed}")
         return value
 
     return read

@@ -1,6 +1,7 @@
 """The commands of `trace`. Only options are declared here, as in `main`."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +12,14 @@ trace_app = typer.Typer(
     help="Report where the time of a profiled run went, from any traces of PyTorch's profiler.",
     no_args_is_help=True,
 )
+
+_LONGEST_MS: Final = 1e9
+
+
+def _moment(option: str) -> Callable[[str | float], float]:
+    """Make a reader of a moment of a trace."""
+    return number(option, 0, _LONGEST_MS, what="ms since the trace began, 0 or more")
+
 
 Wanted = Annotated[
     str,
@@ -25,13 +34,14 @@ Wanted = Annotated[
 def report(
     what: Wanted,
     top: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
-            help="Number of rows in each table; --json has all of them",
+            help="Number of rows in each table (default: 15, in small ones 5; of gaps there are "
+            "at most 5); --json has all of them",
             parser=whole("--top", 1),
         ),
-    ] = 15,
+    ] = None,
     rank: Annotated[
         int | None,
         typer.Option(
@@ -65,7 +75,7 @@ def report(
             "--from",
             metavar="MS",
             help="Report on a range instead of steps: its beginning, in ms since the trace began",
-            parser=number("--from", 0, 1e9),
+            parser=_moment("--from"),
         ),
     ] = None,
     end: Annotated[
@@ -74,7 +84,7 @@ def report(
             "--to",
             metavar="MS",
             help="End of the range (default: the trace's)",
-            parser=number("--to", 0, 1e9),
+            parser=_moment("--to"),
         ),
     ] = None,
     output: opt.Output = None,

@@ -18,6 +18,8 @@ def query_command(
     wanted: str, sql: str | None, form: str | None, to: str, output: Path | None, *, as_json: bool
 ) -> int:
     """Answer the question, or export the tables."""
+    if sql is not None and sql.strip() and form is not None:
+        raise UsageError("trace query: give a question or --export, not both")
     if (sql is None or not sql.strip()) == (form is None):
         raise UsageError(
             'trace query: give a question, as in "SELECT * FROM steps", or --export parquet|csv'

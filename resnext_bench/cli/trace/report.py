@@ -16,6 +16,8 @@ from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
 from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules
+from resnext_bench.reports.render.trace.layers import WITH_MODULES
+from resnext_bench.reports.render.trace.recordings import mixed
 from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.schema.trace_files import LeftOut
@@ -46,7 +48,7 @@ _IN_SHORT: Final = 5
 
 def report_command(
     wanted: str,
-    top: int,
+    top: int | None,
     rank: int | None,
     output: Path | None,
     form: Format,
@@ -60,6 +62,8 @@ def report_command(
     chosen = chosen or Chosen()
     if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
         raise UsageError("--no-layers leaves modules out: give it without --module and --depth")
+    if chosen.module is not None and not chosen.module.strip():
+        raise UsageError(f"--module '{chosen.module}': an empty pattern")
     traces = find_traces(wanted, output)
     files = traces.files
     found = read_reports(
@@ -70,6 +74,7 @@ def report_command(
         folder=wanted,
         beside=traces.beside,
     )
+    _require_modules(_chosen(found, rank), chosen)
     if form == "json":
         found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
@@ -148,11 +153,12 @@ def read_reports(
 
 
 def sections_of(
-    found: RanksReport, top: int, rank: int | None, chosen: Chosen | None = None
+    found: RanksReport, top: int | None, rank: int | None, chosen: Chosen | None = None
 ) -> Iterator[Section]:
     """List several ranks in a table first, then one of them in full."""
     one, chosen = _chosen(found, rank), chosen or Chosen()
     _require_modules(one, chosen)
+    yield from mixed(found)
     if len(found.ranks) > 1:
         yield from ranks_sections(found)
     yield from sections(one, top, chosen)
@@ -171,7 +177,12 @@ def _chosen(found: RanksReport, rank: int | None) -> TraceReport:
     for one in found.ranks:
         if one.rank == rank:
             return one
-    known = ", ".join(str(one.rank) for one in found.ranks)
+    ranks = sorted(one.rank for one in found.ranks if one.rank is not None)
+    if not ranks:
+        raise UsageError(f"--rank {rank}: no trace here tells its rank")
+    if len(ranks) == 1:
+        raise UsageError(f"--rank {rank}: the only rank here is {ranks[0]}")
+    known = ", ".join(map(str, ranks))
     raise UsageError(f"--rank {rank}: there is no such trace; there are traces of ranks {known}")
 
 
@@ -180,8 +191,13 @@ def _step_ns(one: TraceReport) -> float:
 
 
 def _require_modules(report: TraceReport, chosen: Chosen) -> None:
-    """Raise UsageError, with names that there are, where a pattern fits no module."""
-    if chosen.module is None or report.layers is None or not report.layers.rows:
+    """Raise UsageError where there are no modules, or, with names, where a pattern fits none."""
+    asked = f"--module {chosen.module}" if chosen.module is not None else f"--depth {chosen.depth}"
+    if chosen.module is None and chosen.depth is None:
+        return
+    if report.layers is None or not report.layers.rows:
+        raise UsageError(f"{asked}: this trace names no modules; profile with {WITH_MODULES}")
+    if chosen.module is None:
         return
     modules = Modules(report.layers)
     if not modules.named(chosen.module):

@@ -128,6 +128,8 @@ def _table(table: Table) -> Iterator[str]:
         yield f"| {' | '.join(row[at] for at in shown)} |"
     if table.caption:
         yield from ("", escaped(table.caption))
+    for note in table.notes:
+        yield from ("", escaped(note.text))
 
 
 def _rule(column: Column) -> str:

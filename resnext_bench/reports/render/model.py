@@ -125,6 +125,15 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """A line below a table that explains some of its columns."""
+
+    text: str
+    columns: tuple[str, ...] = ()
+    """It is shown with any of these; if there are none, always."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
     """A table with named columns, whose rows may be in groups."""
 
@@ -137,6 +146,9 @@ class Table:
     """Tones by column and words of a cell."""
     row_tones: tuple[Tone, ...] = ()
     """Tones of all rows in their order, where they have any."""
+    notes: tuple[Note, ...] = ()
+    alike: str = ""
+    """What is said where names that are cut had to be numbered (#1, #2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

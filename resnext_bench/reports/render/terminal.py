@@ -1,5 +1,6 @@
 """Draws reports and pages on a terminal, whatever its width."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -56,6 +57,7 @@ _SET_APART: Final = (Heading, Paragraph, Bullets, Picture, Fold)
 """Sections of pages that are separated by a blank line from what precedes them."""
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _UNBOUNDED: Final = 10_000
+_NUMBERED: Final = re.compile(r"#\d+$")
 _LEAST_NAME, _SHORTEST_NAME = 24, 8
 """Characters that a name needs to be useful, and those that it always gets."""
 
@@ -71,7 +73,7 @@ def draw(console: Console, sections: Iterable[Section]) -> None:
             case Summary():
                 console.print(_summary(section))
             case Table():
-                console.print(_fitting(console, section))
+                _print_table(console, section)
             case Fold():
                 console.print(RichText(section.summary, style="bold"))
                 draw(console, section.sections)
@@ -191,8 +193,25 @@ class _Flowing:
         return Measurement(max(map(len, text.split()), default=0), len(text))
 
 
-def _fitting(console: Console, table: Table) -> RichTable:
-    """Return the widest table that fits: first gaps shrink, then optional columns go in order."""
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table, and below it the notes on what is shown of it."""
+    drawn, shown, numbered = _fitting(console, table)
+    console.print(drawn)
+    names = {_plain_text(table.columns[at].name) for at in shown}
+    notes = [one.text for one in table.notes if not one.columns or names & set(one.columns)]
+    if numbered and table.alike:
+        notes.append(table.alike)
+    for note in notes:
+        console.print(RichText(note, style=STYLES["dim"]))
+    if notes:
+        console.print()
+
+
+def _fitting(console: Console, table: Table) -> tuple[RichTable, list[int], bool]:
+    """Return the widest table that fits, its columns, and whether names had to be numbered.
+
+    First gaps shrink, then optional columns go in order.
+    """
     if any(column.is_name for column in table.columns):
         return _with_name(table, console.width)
     unbounded = console.options.update(max_width=_UNBOUNDED)
@@ -204,7 +223,7 @@ def _fitting(console: Console, table: Table) -> RichTable:
             break
         shown.remove(going.pop(0))
         drawn = _grid(table, shown, gap=0)
-    return drawn
+    return drawn, shown, False
 
 
 def _going(table: Table) -> list[int]:
@@ -213,18 +232,22 @@ def _going(table: Table) -> list[int]:
     return [at for _, at in sorted(ranked)]
 
 
-def _with_name(table: Table, width: int) -> RichTable:
-    """Return a table whose last column, of those that fit, takes the rest of the line."""
+def _with_name(table: Table, width: int) -> tuple[RichTable, list[int], bool]:
+    """Return likewise a table whose last column, of those that fit, takes the rest of the line."""
     rows, shown, going = _plain_rows(table), list(range(len(table.columns))), _going(table)
     while (left := width - _taken(table, shown[:-1])) < _needs(rows, shown[-1]) and going:
         shown.remove(going.pop(0))
     last = shown[-1]
-    names = fitting([row[last] for row in rows], max(left, _SHORTEST_NAME))
+    whole = [row[last] for row in rows]
+    names = fitting(whole, max(left, _SHORTEST_NAME))
+    numbered = any(
+        name != full and _NUMBERED.search(name) for name, full in zip(names, whole, strict=True)
+    )
     cut = tuple(
         (*row[:last], name, *row[last + 1 :])
         for row, name in zip(rows_of(table), names, strict=True)
     )
-    return _grid(replace(table, groups=(cut,)), shown, gap=1)
+    return _grid(replace(table, groups=(cut,)), shown, gap=1), shown, numbered
 
 
 def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:

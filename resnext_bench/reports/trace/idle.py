@@ -3,6 +3,8 @@
 A gap ends with work that some call launched. Until that call came the host was late: it was
 loading data, or waiting in a synchronisation, or else too slow with everything that lies between
 launches. From the call on the work was on its way: launch latency, or an event of another stream.
+A gap that no work ends, such as the last one of a range, is loading or waiting as far as the host
+did that in it.
 The parts of all gaps add up to the idle time exactly.
 """
 
@@ -63,13 +65,15 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
     late_loading = late & loading
     late_waiting = (late & waiting) - loading
     lost = late_loading.length + late_waiting.length
+    after_loading = after & loading
+    after_waiting = (after & waiting) - loading
     return {
-        Cause.LOADING: late_loading.length,
-        Cause.SYNCHRONISATION: late_waiting.length,
+        Cause.LOADING: late_loading.length + after_loading.length,
+        Cause.SYNCHRONISATION: late_waiting.length + after_waiting.length,
         Cause.HOST: late.length - lost,
         Cause.LAUNCH: free.length - late.length - unknown.length - after.length,
         Cause.UNKNOWN: unknown.length,
-        Cause.AFTER: after.length,
+        Cause.AFTER: after.length - after_loading.length - after_waiting.length,
     }
 
 

@@ -31,6 +31,15 @@ from resnext_bench.reports.trace.time.nest import self_times
 
 TABLES: Final = ("kernels", "ops", "steps", "collectives")
 FORMATS: Final = {"parquet": "(FORMAT parquet, COMPRESSION zstd)", "csv": "(FORMAT csv, HEADER)"}
+_CHANGES: Final = (
+    duckdb.StatementType.DELETE,
+    duckdb.StatementType.UPDATE,
+    duckdb.StatementType.INSERT,
+    duckdb.StatementType.DROP,
+    duckdb.StatementType.ALTER,
+)
+_MAKES: Final = duckdb.StatementType.CREATE
+_HINT: Final = f"tables: {', '.join(TABLES)}; columns: DESCRIBE kernels"
 _PASSES: Final = ("", *(one.name.lower() for one in Pass))
 _KINDS: Final = ("operator", "annotation", "launch", "kernel", "copy", "fill")
 
@@ -38,14 +47,30 @@ _KINDS: Final = ("operator", "annotation", "launch", "kernel", "copy", "fill")
 def ask(analyses: Iterable[Analysis], sql: str) -> Answer:
     """Query the tables; a mistake in the query is a StoreError of a line or two."""
     with duckdb.connect() as connection:
-        _fill(connection, analyses)
         try:
+            _require_question(connection, sql)
+            _fill(connection, analyses)
             connection.execute(sql)
             rows = connection.fetchall()
         except duckdb.Error as error:
-            raise refused(sql, error) from error
+            raise _refused(sql, error) from error
         names = tuple(one[0] for one in connection.description or ())
     return Answer(columns=names, rows=tuple(rows))
+
+
+def _require_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise StoreError where a statement would only change tables that nobody sees afterwards."""
+    kinds = [one.type for one in connection.extract_statements(sql)]
+    if any(kind in _CHANGES for kind in kinds) or (kinds and kinds[-1] == _MAKES):
+        raise StoreError("only questions: the tables are in memory, and changes of them are lost")
+
+
+def _refused(sql: str, error: duckdb.Error) -> OSError | StoreError:
+    """Return what DuckDB's error means; where it does not understand, with what there is."""
+    found = refused(sql, error)
+    if isinstance(error, duckdb.ParserException | duckdb.CatalogException):
+        return StoreError(f"{found}; {_HINT}")
+    return found
 
 
 def export(analyses: Iterable[Analysis], folder: Path, form: str) -> list[Path]:

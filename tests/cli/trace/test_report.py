@@ -44,7 +44,8 @@ def test_a_range(typed: Typed, tmp_path: Path) -> None:
     trace = made().write(tmp_path)
     code, out, err = typed("report", trace, "--from", "0.02", "--to", "0.1205")
     assert (code, err) == (0, "")
-    assert "the range from 0.020 to 0.120 ms" in out
+    assert out.startswith("in the range from 0.02 to 0.1205 ms the device ")
+    assert "per step" not in out.partition("where the time in the range goes")[2]
     told = json.loads(typed("report", trace, "--from", "0.1", "--json")[1])
     assert told["trust"]["steps_from"] == {
         "kind": "range",
@@ -113,21 +114,30 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("report", "{trace}", "--top", "0"), "--top 0: a whole number of at least 1 is needed"),
         (
             ("report", "{trace}", "--rank", "7"),
-            "--rank 7: there is no such trace; there are traces of ranks 0",
+            "--rank 7: the only rank here is 0",
         ),
         (("report", "{trace}", "--rank", "x"), "--rank x: a whole number of at least 0"),
         (("report", "{trace}", "--depth", "0"), "--depth 0: a whole number of at least 1"),
         (("report", "{trace}", "--no-layers", "--depth", "1"), "--no-layers leaves modules out"),
         (("report", "{trace}", "--no-layers", "--module", "a"), "--no-layers leaves modules out"),
-        (("report", "{trace}", "--from", "x"), "--from x: a number from 0 to"),
-        (("report", "{trace}", "--to", "7"), "--to 7: rank0.pt.trace.json lasts 0.300 ms"),
+        (("report", "{trace}", "--from", "x"), "--from x: ms since the trace began, 0 or more"),
+        (("report", "{trace}", "--from", "-5"), "--from -5: ms since the trace began, 0 or more"),
+        (("report", "{trace}", "--to", "7"), "--to 7: the trace ends at 0.300 ms"),
+        (("report", "{trace}", "--from", "7"), "--from 7: the trace ends at 0.300 ms"),
+        (("report", "{trace}", "--module", ""), "--module '': an empty pattern"),
+        (("report", "{trace}", "--module", "a"), "--module a: this trace names no modules"),
+        (("report", "{trace}", "--depth", "3"), "--depth 3: this trace names no modules"),
+        (("report", "{trace}", "--json", "--depth", "3"), "this trace names no modules"),
         (
             ("report", "{trace}", "--from", "0.2", "--to", "0.1"),
             "give moments from 0 to that, --from before --to",
         ),
         (("query", "{trace}"), "give a question"),
         (("query", "{trace}", " "), "give a question"),
-        (("query", "{trace}", "SELECT 1", "--export", "csv"), "give a question"),
+        (("query", "{trace}", "SELECT 1", "--export", "csv"), "or --export, not both"),
+        (("query", "{trace}", "DELETE FROM kernels"), "only questions: the tables are in memory"),
+        (("query", "{trace}", "SELEC 1"), "tables: kernels, ops, steps, collectives; columns: "),
+        (("query", "{trace}", "SELECT 1 FROM runs"), "tables: kernels, ops, steps, collectives"),
         (("query", "{trace}", "--export", "xlsx"), "--export xlsx: choose from parquet, csv"),
         (("query", "{trace}", "SELECT x FROM kernels"), 'Referenced column "x" not found'),
         (("report", "{folder}"), "holds no traces"),

@@ -1,5 +1,7 @@
 """A report drawn on terminals of any width."""
 
+import pytest
+
 from resnext_bench.reports.render.model import (
     Bullets,
     Code,
@@ -10,6 +12,7 @@ from resnext_bench.reports.render.model import (
     Heading,
     Line,
     Link,
+    Note,
     Paragraph,
     Picture,
     Strong,
@@ -127,3 +130,30 @@ def test_texts_in_tables_are_measured_as_they_are_shown() -> None:
     assert shown[0].split() == ["name", "more"]
     assert shown[2].startswith("report (reports/of/a/run.md)")
     assert "│ at │ report (reports/of/a/run.md) │" in shown
+
+
+def test_notes_go_with_their_columns() -> None:
+    table = Table(
+        columns=(
+            Column(name="ms", is_number=True),
+            Column(name="again", is_number=True, goes=1),
+            Column(name="name", is_name=True),
+        ),
+        groups=(("1.00", "2.00", "a long name of a module"),),
+        notes=(
+            Note(text="again: a second time", columns=("again",)),
+            Note(text="ms: one or other", columns=("ms", "GB/s")),
+            Note(text="always"),
+        ),
+    )
+    wide = Table(columns=table.columns, groups=(table.groups,), notes=table.notes)
+    assert drawn([wide], 80)[-4:] == ["again: a second time", "ms: one or other", "always", ""]
+    assert drawn([wide], 34)[-3:] == ["ms: one or other", "always", ""]
+
+
+@pytest.mark.parametrize(("width", "is_told"), [(80, False), (12, True)])
+def test_numbered_names_are_explained(width: int, is_told: bool) -> None:
+    both = ((one, other) for one in "abc" for other in "abc")
+    names = tuple((f"{'x' * 20}{one}{'y' * 20}{other}",) for one, other in both)
+    table = Table(columns=(Column(name="name", is_name=True),), groups=(names,), alike="#: alike")
+    assert ("#: alike" in drawn([table], width)) is is_told

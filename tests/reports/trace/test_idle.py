@@ -6,6 +6,7 @@ import pytest
 
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from tests.reports.trace.made import Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -68,3 +69,26 @@ def test_of_rows_that_begin_together_one_with_a_launch_ends_the_gap(tmp_path: Pa
         "host between launches": 180_000,
         "launch latency, dependency": 20_000,
     }
+
+
+@pytest.mark.parametrize(
+    ("category", "name", "cause"),
+    [
+        (
+            "user_annotation",
+            "enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__",
+            "data loading",
+        ),
+        ("cuda_runtime", "cudaDeviceSynchronize", "synchronisation"),
+    ],
+)
+def test_a_gap_that_the_end_of_a_range_cuts(
+    tmp_path: Path, category: str, name: str, cause: str
+) -> None:
+    made = gap().row(category, name, 30, 400)
+    found = report(analyse(made.write(tmp_path), span=Span(start=20_000, end=330_000)))
+    assert {row.cause: row.total_ns for row in found.idle} == {
+        cause: 300_000,
+        "no more work until the end": 10_000,
+    }
+    assert (found.host.gaps[0].doing, found.host.gaps[0].before) == (name, "")

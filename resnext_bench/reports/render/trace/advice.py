@@ -9,13 +9,13 @@ from typing import Final
 from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import (
     Code,
-    Line,
     Row,
     Section,
     Text,
     inline,
     summary,
 )
+from resnext_bench.reports.render.trace.headline import headline
 from resnext_bench.reports.render.trace.words import count_each, each, percent, us
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind
@@ -27,31 +27,11 @@ _GAINS: Final = ", with the most that each can save per step"
 
 def sections(report: TraceReport) -> Iterator[Section]:
     """Yield what a step comes to in one sentence, and what to change."""
-    if any(report.steps.step_ns):
-        yield Line(text=_headline(report), tone="strong", is_headline=True)
+    yield from headline(report)
     if report.advice:
         rows = (row for one in report.advice for row in _rows(report, one))
         gains = any(one.gain_ns for one in report.advice)
         yield summary(rows, title=f"{_TITLE}{_GAINS if gains else ''}")
-
-
-def _headline(report: TraceReport) -> str:
-    """Return how long a step takes, and which part takes most of it."""
-    steps, on_device = report.steps, report.device is not None
-    parts = {
-        "the device computes" if on_device else "operators run": steps.compute_ns,
-        "nothing runs but communication": steps.exposed_communication_ns,
-        "nothing runs but copies": steps.exposed_copy_ns,
-        "the device does nothing" if on_device else "no operator runs": steps.idle_ns,
-    }
-    what = max(parts, key=lambda part: sum(parts[part]))
-    step_ns, most_ns = sum(steps.step_ns), sum(parts[what])
-    share = f"{100 * most_ns / step_ns:.0f} %"
-    whole = "a step" if report.trust.steps_marked else "the whole trace"
-    return (
-        f"{whole} takes {each(report, step_ns)} ms; for {each(report, most_ns)} ms of it ({share}) "
-        f"{what}"
-    )
 
 
 def _rows(report: TraceReport, one: Advice) -> Iterator[Row]:

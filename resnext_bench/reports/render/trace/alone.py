@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from resnext_bench.reports.render.model import Line, Row
-from resnext_bench.reports.render.trace.words import ms
+from resnext_bench.reports.render.trace.words import ms, per, period
 from resnext_bench.reports.schema.trace import TraceReport
 
 
@@ -22,7 +22,8 @@ def rest(report: TraceReport) -> list[str]:
 def title(report: TraceReport) -> str:
     """Return what the summary is about."""
     if not report.alone:
-        return f"where a step goes on {report.on}"
+        what = "a step" if period(report) == "step" else f"the time {per(report)}"
+        return f"where {what} goes on {report.on}"
     device = f" ({report.alone.accelerator})" if report.alone.accelerator else ""
     return f"what the host did; the work of its device{device} is not known"
 

@@ -5,22 +5,22 @@ from typing import Final
 
 from resnext_bench.reports.render.kernel_names import fitting, short
 from resnext_bench.reports.render.model import Column, Row, Section, Table, summary
-from resnext_bench.reports.render.trace.words import count_each, each, ms, percent, us
+from resnext_bench.reports.render.trace.words import count_each, each, ms, per, percent, period, us
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import BlockingRow, CopyRow, GapRow, Launches
 
-_IN_SHORT: Final = 5
-"""Rows of a table that only adds to others."""
 _IDLE: Final = 0.03
 """Share of the steps' time from which on idle time is worth a table."""
-_LONGEST_NAME: Final = 24
-"""Characters of a name beside another one."""
+_LONGEST_NAME: Final = 16
+"""Characters of a name beside a more important one."""
+_BOTH_NAMES: Final = 44
+"""Characters of two names in a narrow line."""
 _LEAST: Final = 1e-3
 """Share of the steps' time below which a row of calls is left out in the console."""
 
 
-def sections(report: TraceReport, top: int) -> Iterator[Section]:
-    """Yield what is known of the host; tables that have no rows are left out."""
+def waiting(report: TraceReport, few: int) -> Iterator[Section]:
+    """Yield how the host kept the device busy, and where it did not; `few`: rows of a table."""
     host = report.host
     if host.launches:
         rows = _launch_rows(report, host.launches)
@@ -29,10 +29,15 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
         if host.gaps:
             yield _gaps(report)
         if host.waited_for:
-            yield _waited_for(report, top)
+            yield _waited_for(report, few)
+
+
+def rest(report: TraceReport, top: int, few: int) -> Iterator[Section]:
+    """Yield what else is known of the host; tables that have no rows are left out."""
+    host = report.host
     blocking = [row for row in host.blocking if row.total_ns >= _LEAST * report.sums.step_ns]
     if blocking:
-        yield _blocking(report, blocking, top)
+        yield _blocking(report, blocking, few)
     if len(host.streams) > 1:
         yield _streams(report, top)
     if host.copies:
@@ -44,9 +49,9 @@ def sections(report: TraceReport, top: int) -> Iterator[Section]:
 def _launch_rows(report: TraceReport, launches: Launches) -> Iterator[Row]:
     if queue := launches.queue:
         yield (
-            "waiting kernels",
+            "launch queue",
             (
-                f"none for {100 * queue.empty:.1f} % of the time; median {queue.median:,}, "
+                f"empty for {100 * queue.empty:.1f} % of the time; median {queue.median:,}, "
                 f"at most {queue.most:,}"
             ),
         )
@@ -59,7 +64,7 @@ def _launch_rows(report: TraceReport, launches: Launches) -> Iterator[Row]:
         yield (
             "launch calls",
             (
-                f"{count_each(report, launches.calls)} per step{graphs}, median "
+                f"{count_each(report, launches.calls)} {per(report)}{graphs}, median "
                 f"{us(launches.call_median_ns)} us, {each(report, launches.calls_ns)} ms in all"
             ),
         )
@@ -96,57 +101,59 @@ def _gaps(report: TraceReport) -> Table:
         title = f"the one gap in which {what}"
     marked = any(row.step is not None for row in host.gaps)
     columns = (
-        *_numbers("ms", "at ms"),
+        *_numbers("ms", "at, ms"),
         *(_numbers("step") if marked else ()),
-        *_numbers("in it"),
-        *_words("until", "the host was in"),
+        Column(name="host was in"),
+        *_numbers("for, ms"),
+        *_words("ended by"),
     )
-    until = fitting([short(row.before) for row in host.gaps], _LONGEST_NAME)
+    none = "range end" if period(report) == "range" else ""
+    ends = [short(row.before) or none for row in host.gaps]
+    room = _BOTH_NAMES - min(_LONGEST_NAME, max(map(len, ends)))
+    doing = fitting([_doing(row) for row in host.gaps], room)
     cells = [
-        (*_gap_numbers(row, marked=marked), name, _doing(row))
-        for row, name in zip(host.gaps, until, strict=True)
+        (
+            ms(row.length_ns),
+            ms(row.start_ns),
+            *(("" if row.step is None else str(row.step),) if marked else ()),
+            did,
+            ms(row.doing_ns) if row.doing_kind != "unknown" else "",
+            end,
+        )
+        for row, did, end in zip(host.gaps, doing, ends, strict=True)
     ]
     return _table(title, columns, cells)
-
-
-def _gap_numbers(row: GapRow, *, marked: bool) -> tuple[str, ...]:
-    return (
-        ms(row.length_ns),
-        ms(row.start_ns),
-        *(("" if row.step is None else str(row.step),) if marked else ()),
-        ms(row.doing_ns) if row.doing_kind != "unknown" else "",
-    )
 
 
 def _doing(row: GapRow) -> str:
     match row.doing_kind:
         case "none":
-            return "no operator (Python, framework)"
+            return "Python, framework"
         case "unknown":
             return "?"
     inside = f" of {short(row.operator)}" if row.operator else ""
     return f"{short(row.doing)}{inside}"
 
 
-def _waited_for(report: TraceReport, top: int) -> Table:
-    rows = report.host.waited_for[: min(top, _IN_SHORT)]
+def _waited_for(report: TraceReport, few: int) -> Table:
+    rows = report.host.waited_for[:few]
+    none = "none in the range" if period(report) == "range" else "unknown"
     cells = [
         (
             each(report, row.total_ns),
             percent(row.total_ns / max(1, report.sums.step_ns)),
             count_each(report, row.count),
-            short(row.operator) or "unknown",
+            short(row.operator) or none,
         )
         for row in rows
     ]
-    title = (
-        f"idle time by the operator that ended it, ms per step{_cut(report.host.waited_for, rows)}"
-    )
+    cut = _cut(report.host.waited_for, rows)
+    title = f"idle time by the operator that ended it, ms {per(report)}{cut}"
     return _table(title, (*_numbers("ms", "share", "gaps"), *_words("operator")), cells)
 
 
-def _blocking(report: TraceReport, found: list[BlockingRow], top: int) -> Table:
-    rows = found[: min(top, _IN_SHORT)]
+def _blocking(report: TraceReport, found: list[BlockingRow], few: int) -> Table:
+    rows = found[:few]
     cells = [
         (
             each(report, row.total_ns),
@@ -156,7 +163,7 @@ def _blocking(report: TraceReport, found: list[BlockingRow], top: int) -> Table:
         )
         for row in rows
     ]
-    title = f"calls in which the host waits for the device, ms per step{_cut(found, rows)}"
+    title = f"calls in which the host waits for the device, ms {per(report)}{_cut(found, rows)}"
     return _table(title, (*_numbers("ms", "count"), *_words("call", "made by")), cells)
 
 
@@ -173,7 +180,7 @@ def _streams(report: TraceReport, top: int) -> Table:
         )
         for row in rows
     ]
-    title = f"streams, ms per step{_cut(report.host.streams, rows)}"
+    title = f"streams, ms {per(report)}{_cut(report.host.streams, rows)}"
     columns = (*_numbers("stream", "busy", "share", "idle", "rows"), *_words("mostly"))
     return _table(title, columns, cells)
 
@@ -181,7 +188,7 @@ def _streams(report: TraceReport, top: int) -> Table:
 def _copies(report: TraceReport) -> Table:
     columns = (*_numbers("ms", "count", "MB", "GB/s"), *_words("copies"))
     cells = [_copy_cells(report, row) for row in report.host.copies]
-    return _table("copies by direction, per step", columns, cells)
+    return _table(f"copies by direction, {per(report)}", columns, cells)
 
 
 def _copy_cells(report: TraceReport, row: CopyRow) -> tuple[str, ...]:
@@ -216,7 +223,7 @@ def _threads(report: TraceReport, top: int) -> Table:
         )
         for row in rows
     ]
-    title = f"threads with operators, ms per step{_cut(report.host.threads, rows)}"
+    title = f"threads with operators, ms {per(report)}{_cut(report.host.threads, rows)}"
     return _table(
         title, (*_numbers("busy", "share", "idle", "operators"), *_words("thread")), cells
     )

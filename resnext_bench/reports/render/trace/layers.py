@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from resnext_bench.reports.render.model import Column, Line, Section, Table, Words
+from resnext_bench.reports.render.model import Column, Line, Note, Section, Table, Words
 from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules, Shown, common
-from resnext_bench.reports.render.trace.words import count_each, each, percent
+from resnext_bench.reports.render.trace.words import count_each, each, of_steps, per, percent
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_layers import Layers
 
@@ -25,6 +25,9 @@ _OUTSIDE: Final = {
     "other backward": "other backward work in no module",
     "CUDA graph": "CUDA graphs, whose modules are not recorded",
 }
+WITH_MODULES: Final = (
+    "resnext-bench run ... --profile, or torch.profiler.profile(with_stack=True, ...)"
+)
 _SPARE: Final = (
     *("calls", "GB/s", "kernels", "idle", "GFLOP", "shape", "again", "share", "TFLOP/s", "GFLOP/s"),
 )
@@ -34,7 +37,7 @@ _SPARE: Final = (
 def layers(report: TraceReport, top: int, chosen: Chosen) -> Iterator[Section]:
     """Yield the table, cut after `top` rows, and what explains it; or how to record modules."""
     found = report.layers
-    if found is None or not chosen.is_wanted:
+    if found is None or not chosen.is_wanted or (found.rows and not found.work_ns):
         return
     if not found.rows:
         yield from (Line(text=line, tone="dim") for line in _not_recorded(found))
@@ -45,14 +48,10 @@ def layers(report: TraceReport, top: int, chosen: Chosen) -> Iterator[Section]:
     depth = chosen.depth or modules.readable(within)
     shown = modules.shown(depth, within)
     yield _Drawn(report, found, shown, top, chosen).table()
-    yield from (Line(text=line, tone="dim") for line in _explained(found, shown))
-    yield Line(text="")
 
 
 def _not_recorded(found: Layers) -> Iterator[str]:
-    ours = "resnext-bench run ... --profile"
-    theirs = "torch.profiler.profile(with_stack=True, ...)"
-    yield f"by module: not recorded: profile with modules ({ours}, or {theirs})"
+    yield f"by module: not recorded: profile with modules ({WITH_MODULES})"
     if found.compiled:
         yield "parts of the model are compiled: their modules are fused, and no profiler tells them"
 
@@ -65,7 +64,7 @@ class _Drawn:
     ) -> None:
         self._report, self._layers, self._chosen = report, found, chosen
         self._shown, self._rest = shown[:top], shown[top:]
-        self._prefix = common(one.path for one in self._shown if not one.is_itself)
+        self._prefix = common(one.path for one in shown if not one.is_itself)
         rates = [rate for one in self._shown if (rate := _tflops(one)) is not None]
         self._is_slow = bool(rates) and max(rates) < _SMALL
         self._heads = [
@@ -101,15 +100,23 @@ class _Drawn:
             ),
             groups=tuple(groups),
             title=self._title(),
+            notes=(*_explained(self._layers, (*self._shown, *self._rest)), *self._of_peaks()),
         )
 
+    def _of_peaks(self) -> Iterator[Note]:
+        """Yield what the second figure of a rate is, where there is one."""
+        rates = {
+            self._unit: any(" of " in self._rate(one) for one in self._shown),
+            "GB/s": any(" of " in self._moved(one) for one in self._shown),
+        }
+        if columns := tuple(name for name, of in rates.items() if of):
+            yield Note(text="of: the data sheet's peak", columns=columns)
+
     def _title(self) -> str:
-        steps = len(self._report.steps.step_ns)
         where = f" in {_BETWEEN.join(self._prefix)}" if self._prefix else ""
         every = len(self._shown) + len(self._rest)
         cut = f", the first {len(self._shown)} of {every}" if self._rest else ""
-        mean = f"mean of {steps} steps" if steps > 1 else "one step"
-        return f"by module{where}, ms per step ({mean}){cut}"
+        return f"by module{where}, ms {per(self._report)}{of_steps(self._report)}{cut}"
 
     def _cells(self, figures: dict[str, str]) -> tuple[Words, ...]:
         return tuple(figures.get(name, "") for name in (*self._heads, *self._words))
@@ -203,7 +210,7 @@ class _Drawn:
     def _all(self) -> Iterator[dict[str, str]]:
         if self._chosen.module is None:
             idle = sum(self._report.steps.idle_ns)
-            yield {**self._times(self._layers.work_ns, idle), "module": "all work, all idle time"}
+            yield {**self._times(self._layers.work_ns, idle), "module": "all work"}
 
     def _summed(self, these: Sequence[Shown], name: str) -> dict[str, str]:
         total = sum(one.total_ns for one in these)
@@ -269,20 +276,23 @@ _SOURCES: Final = {
 }
 
 
-def _explained(found: Layers, shown: Sequence[Shown]) -> Iterator[str]:
+def _explained(found: Layers, shown: Sequence[Shown]) -> Iterator[Note]:
     """Yield what a reader may ask about names, columns and rows."""
     if any(one.is_itself for one in shown):
-        yield "itself: what a module does outside the modules in it"
+        yield Note(text="itself: what a module does outside the modules in it")
     if told := _SOURCES.get(found.source):
-        yield told
+        yield Note(text=told)
     if any(one.again_ns for one in shown):
-        yield "again: what backward computes again of the forward pass (activation checkpoints)"
+        told = "again: what backward computes again of the forward pass (activation checkpoints)"
+        yield Note(text=told, columns=("again",))
     if found.flop_from == "none":
-        yield "FLOP: not recorded: profile with record_shapes=True"
+        yield Note(text="FLOP: not recorded: profile with record_shapes=True")
     elif any(one.uncounted_ns and one.flop for one in shown):
-        yield "≥: of some of its kernels the trace does not record shapes"
+        told = "≥: of some of its kernels the trace does not record shapes"
+        yield Note(text=told, columns=("GFLOP", "TFLOP/s", "GFLOP/s", "GB/s"))
     if found.shared:
         names = ", ".join(found.shared[:3]) + (", ..." if len(found.shared) > 3 else "")
-        yield f"called by several modules, with a row in each: {names}"
+        yield Note(text=f"called by several modules, with a row in each: {names}")
     if found.compiled:
-        yield "parts of the model are compiled: a row has all of one, as its modules are fused"
+        told = "parts of the model are compiled: a row has all of one, as its modules are fused"
+        yield Note(text=told)

@@ -7,7 +7,7 @@ from typing import Final
 from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.trace.rates import explained, rate, spaced
-from resnext_bench.reports.render.trace.words import count_each, each, percent, us
+from resnext_bench.reports.render.trace.words import count_each, each, per, percent, us
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 
@@ -47,7 +47,7 @@ def _products(report: TraceReport, rows: Sequence[ProductRow]) -> Table:
         "kernel": [short(row.kernel) for row in rows],
     }
     several = ", b of them" if any(row.batch > 1 for row in rows) else ""
-    title = f"matrix products, M x N x K{several}, ms per step{_cut(rows, report.products)}"
+    title = f"matrix products, M x N x K{several}, ms {per(report)}{_cut(rows, report.products)}"
     return _table(report, title, columns)
 
 
@@ -61,9 +61,8 @@ def _attention(report: TraceReport, rows: Sequence[AttentionRow]) -> Table:
         "shape": [row.shape for row in rows],
         "kernel": [short(row.kernel) for row in rows],
     }
-    title = (
-        f"attention: batch n, heads h, lengths, width d; ms per step{_cut(rows, report.attention)}"
-    )
+    what = "attention: batch n, heads h, lengths, width d"
+    title = f"{what}; ms {per(report)}{_cut(rows, report.attention)}"
     return _table(report, title, columns)
 
 

@@ -12,30 +12,52 @@ from resnext_bench.reports.render.trace import advice, alone, host, products, ra
 from resnext_bench.reports.render.trace.layer_rows import Chosen
 from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.render.trace.time import at_most, steps_from
-from resnext_bench.reports.render.trace.words import each, ms, percent
+from resnext_bench.reports.render.trace.words import each, ms, percent, period, span
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
-_HOST_PARTS: Final = {"compute": "in operators", "idle": "in none"}
+_HOST_PARTS: Final = {"compute": "in operators", "idle": "outside operators"}
 """What the parts of a step are called where only the host is known."""
 _CAUSES: Final = {
     "host between launches": "host late with the next launch",
-    "launch latency, dependency": "launched, but not begun yet",
+    "launch latency, dependency": "launched, not started yet",
     "synchronisation": "host waits in a synchronisation",
+    "no operator (Python, framework)": "Python, framework",
 }
 """What the causes of idle time mean, where their names do not say it."""
+_IN_RANGE: Final = {"no more work until the end": "no more work in the range"}
+_BAR_AND_MEANING: Final = 29
+"""Characters of a part's meaning and its bar together, beside the longest name of a part."""
+_MOSTLY_IDLE: Final = 0.5
+"""Share of the steps' time from which on the host, which the device waits for, is told first."""
+TOP: Final = 15
+"""Rows of a table unless it is told how many."""
+_FEW: Final = 5
+"""Likewise of a table that only adds to others."""
+_OUTSIDE: Final = "Out-of-range"
+"""What kineto calls records outside the window that it was asked to record."""
 FEWEST_OF_HALF = 8
 """Fewest steps for which the middle half is worth showing."""
 
 
-def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Iterator[Section]:
+def sections(
+    report: TraceReport, top: int | None = None, chosen: Chosen | None = None
+) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
+    few, top = top or _FEW, top or TOP
     yield from alone.lead(report) if report.alone else advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
+    waiting, work = list(host.waiting(report, few)), list(_work(report, top, few, chosen))
+    is_idle = sum(report.steps.idle_ns) >= _MOSTLY_IDLE * report.sums.step_ns
+    yield from (*waiting, *work) if is_idle else (*work, *waiting)
+    yield from host.rest(report, top, few)
+    yield from warnings(alone.rest(report))
+
+
+def _work(report: TraceReport, top: int, few: int, chosen: Chosen | None) -> Iterator[Section]:
+    """Yield the tables of what ran."""
     if report.classes and not (report.alone and report.alone.is_certain):
         yield tables.classes(report)
-        yield from (Line(text=line, tone="dim") for line in _of_classes(report))
-        yield Line(text="")
         yield from products.sections(report, top)
     if report.kernels:
         yield tables.kernels(report, top)
@@ -44,9 +66,7 @@ def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Ite
         yield from rates.spaced(rates.explained(report.convs[:top], report.on))
     yield from layers(report, top, chosen or Chosen())
     if report.layout.rows:
-        yield tables.layout(report, top)
-    yield from host.sections(report, top)
-    yield from warnings(alone.rest(report))
+        yield tables.layout(report, few)
 
 
 def ranks_sections(found: RanksReport) -> Iterator[Section]:
@@ -60,20 +80,6 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
 def warnings(told: Sequence[str]) -> Iterator[Line]:
     """Yield what to doubt, a line each."""
     yield from (Line(label="warning", text=warning) for warning in told)
-
-
-def _of_classes(report: TraceReport) -> Iterator[str]:
-    """Yield explanations of the table of classes."""
-    forward, other = (
-        sum(getattr(row, name) for row in report.classes) for name in ("forward_ns", "other_ns")
-    )
-    if other and not forward:
-        yield "other: outside backward and optimizer; this trace does not mark a forward pass"
-    elif other:
-        yield "other: in none of these passes, such as data and copies to the device"
-    if any(row.cls == "conv backward" for row in report.classes):
-        what = "undetermined, of the input or the weight: neither names nor launches tell"
-        yield f"conv backward: {what if report.device is not None else 'both gradients at once'}"
 
 
 def _summary(report: TraceReport) -> Summary:
@@ -101,26 +107,32 @@ def _step_rows(report: TraceReport) -> Iterator[Row]:
     if not steps.step_ns:
         yield from alone.host_step(report)
         return
-    yield "range" if report.trust.steps_from.kind == "range" else "step", _spread(steps)
+    yield period(report), _length(report)
     whole = sum(steps.step_ns)
     parts = {
         "compute": (steps.compute_ns, "operators run" if report.device is None else "kernels run"),
         "exposed communication": (
             steps.exposed_communication_ns,
-            "no operator" if report.alone else "no compute runs",
+            "only communication runs",
         ),
-        "exposed copy, fill": (steps.exposed_copy_ns, "neither runs"),
-        "idle": (steps.idle_ns, "nothing runs"),
+        "exposed copy, fill": (steps.exposed_copy_ns, "only copies or fills run"),
+        "idle": (steps.idle_ns, "no operator runs" if report.device is None else "nothing runs"),
     }
+    hidden = {"exposed communication"} if not report.sums.communication_ns else set()
+    hidden |= {"exposed copy, fill"} if report.alone else set()
+    parts = {name: part for name, part in parts.items() if name not in hidden}
+    width = max(len(meaning) for _, meaning in parts.values())
+    bars = _BAR_AND_MEANING - width + (3 if "exposed communication" in hidden else 0)
     for name, (part, meaning) in parts.items():
-        if name == "exposed communication" and not report.sums.communication_ns:
-            continue
-        if report.alone and name == "exposed copy, fill":
-            continue
         share = sum(part) / whole
         mean = ms(sum(part) / len(part))
         told = _HOST_PARTS.get(name, name) if report.alone else name
-        yield told, f"{mean:>8} ms {percent(share)}  {meaning:<15}  {bar(share, 14)}"
+        yield told, f"{mean:>8} ms {percent(share)}  {meaning:<{width}}  {bar(share, bars)}"
+
+
+def _length(report: TraceReport) -> str:
+    told = f", {span(report)}" if period(report) == "range" else ""
+    return f"{_spread(report.steps)}{told}"
 
 
 def _spread(steps: Steps) -> str:
@@ -137,37 +149,44 @@ def _spread(steps: Steps) -> str:
 
 def _cause_rows(report: TraceReport) -> Iterator[Row]:
     for number, row in enumerate(report.idle):
-        name = "" if number else "in none, why" if report.alone else "idle by cause"
-        told = _CAUSES.get(row.cause, row.cause)
+        name = "" if number else "why outside" if report.alone else "idle by cause"
+        in_range = _IN_RANGE if period(report) == "range" else {}
+        told = in_range.get(row.cause) or _CAUSES.get(row.cause, row.cause)
         yield name, f"{each(report, row.total_ns):>8} ms {percent(row.share)}  {told}"
     sums = report.sums
-    busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
-    if report.device is not None:
-        told = f"kernels, copies and fills, added up; the device was busy for {busy} ms"
-    else:
-        told = f"operators, added up; any of them ran for {busy} ms"
-    yield "work", f"{work:>8} ms of {told}"
+    yield "work", _work_told(report)
     if sums.communication_ns:
         exposed = each(report, sum(report.steps.exposed_communication_ns))
+        whole = each(report, sums.communication_ns)
         busy = each(report, sums.communication_busy_ns)
-        yield (
-            "communication",
-            (
-                f"{each(report, sums.communication_ns):>8} ms in all; it ran for {busy} ms, "
-                f"{exposed} ms of which were exposed"
-            ),
-        )
+        ran = "" if busy == whole else f"; it ran for {busy} ms"
+        part = "all of it" if exposed == whole else f"{exposed} ms of which were"
+        told = f"{whole:>8} ms in all{ran}, {part} exposed"
+        yield "communication", told
     if report.layout.total_ns:
-        tax = report.layout
+        tax, whole = report.layout, period(report)
         yield (
             "layout tax",
             (
-                f"{each(report, tax.total_ns):>8} ms {percent(tax.share_of_step)} of the step, "
+                f"{each(report, tax.total_ns):>8} ms {percent(tax.share_of_step)} of the {whole}, "
                 f"{100 * tax.share_of_compute:.1f} % of the kernels' time"
             ),
         )
     if report.tensor_cores and report.tensor_cores.eligible_ns:
         yield "tensor cores", _tensor_cores(report)
+
+
+def _work_told(report: TraceReport) -> str:
+    """Return the durations of all work, and how long any of it ran where that is less."""
+    sums, on_device = report.sums, report.device is not None
+    what = "device work" if on_device else "operator"
+    if not sums.work_ns:
+        where = "any step" if period(report) == "step" else f"this {period(report)}"
+        return f"no {what} in {where}"
+    busy, work = each(report, sums.busy_ns), each(report, sums.work_ns)
+    told = "kernels, copies and fills, added up" if on_device else "operators, added up"
+    ran = f"the device was busy for {busy} ms" if on_device else f"any of them ran for {busy} ms"
+    return f"{work:>8} ms of {told}" + ("" if busy == work else f"; {ran}")
 
 
 def _tensor_cores(report: TraceReport) -> str:
@@ -189,11 +208,11 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
         lag = trust.lag_steps or 0.0
         told = f"; the device trails the host by {lag:.1f} steps" if lag >= 0.1 else ""
         yield "steps", f"{trust.steps_used} of {trust.steps_marked} used{told}"
-    if trust.steps_from.kind != "profiler":
+    if trust.steps_from.kind not in ("profiler", "range"):
         yield ("" if trust.steps_marked else "steps"), steps_from(trust.steps_from)
     for why in trust.excluded:
         yield "", f"left out: {why}"
-    if report.device is not None:
+    if report.device is not None and report.sums.work_ns:
         yield (
             "linked",
             (
@@ -210,8 +229,18 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
         if trust.earlier:
             yield "", f"{trust.earlier:,} rows launched before the trace, in no step"
     if trust.linked_layer:
-        yield "layers", f"{100 * trust.linked_layer:.1f} % of the steps' work"
-    if trust.dropped:
-        lost = ", ".join(f"{name} = {count:,}" for name, count in trust.dropped.items())
-        yield "dropped", f"by the profiler itself: {lost}"
+        whose = "steps'" if period(report) == "step" else f"{period(report)}'s"
+        yield "layers", f"{100 * trust.linked_layer:.1f} % of the {whose} work"
+    yield from _lost(trust.dropped)
     yield "read", f"{report.events:,} events, {report.size / 2**20:,.1f} MiB"
+
+
+def _lost(dropped: dict[str, int]) -> Iterator[Row]:
+    """Yield what the profiler did not write; records of before and after are no loss."""
+    outside = {name: count for name, count in dropped.items() if name.endswith(_OUTSIDE)}
+    if outside:
+        many = sum(outside.values())
+        yield "outside", f"{many:,} records outside the recorded window ({_OUTSIDE})"
+    if lost := {name: count for name, count in dropped.items() if name not in outside}:
+        told = ", ".join(f"{name} = {count:,}" for name, count in lost.items())
+        yield "dropped", f"by the profiler itself: {told}"

@@ -1,13 +1,23 @@
 """Tables of a kernel-time report: classes, kernels, convolutions, layout transforms, ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import msgspec
 
 from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.kernel_names import distinct
-from resnext_bench.reports.render.model import Column, Table, Tone
+from resnext_bench.reports.render.model import Column, Note, Table, Tone
 from resnext_bench.reports.render.trace.rates import rate
-from resnext_bench.reports.render.trace.words import count_each, each, ms, percent, us
+from resnext_bench.reports.render.trace.words import (
+    count_each,
+    each,
+    ms,
+    of_steps,
+    per,
+    percent,
+    us,
+)
 from resnext_bench.reports.schema.trace import (
     ClassRow,
     CollectiveRow,
@@ -25,12 +35,48 @@ _TONES: Final[dict[str, Tone]] = {
 }
 
 
+_NOTHING: Final = 0.0005
+"""Share of the steps' time that is shown as 0.0 %."""
+_LITTLE: Final = 0.01
+"""Share of all work below which such a class has no row of its own."""
+ALIKE: Final = "#1, #2: different kernels whose short names are alike; in full: --json"
+
+
 def classes(report: TraceReport) -> Table:
-    """Return a row for each class, by pass."""
+    """Return a row for each class, by pass; those that take next to nothing share the last one."""
     heads = ("ms", "share", "forward", "backward", "optimizer", "other", "count")
-    title = f"by class{_where(report)}, ms per step ({_count(report)})"
-    rows = [(_class_cells(report, row), row.cls) for row in report.classes]
-    return _fitted(title, heads, ("", "class"), rows, spare=("", "count", "other"))
+    title = f"by class{_where(report)}, ms {per(report)}{of_steps(report)}"
+    rows = [(_class_cells(report, row), row.cls) for row in _worth_a_row(report)]
+    spare, notes = ("", "count", "other"), tuple(_of_classes(report))
+    return _fitted(title, heads, ("", "class"), rows, spare=spare, notes=notes)
+
+
+def _worth_a_row(report: TraceReport) -> list[ClassRow]:
+    """Return the rows, those of next to nothing added up to one where there are several."""
+    little = _LITTLE * report.sums.work_ns
+    small = [row for row in report.classes if row.share < _NOTHING and row.total_ns < little]
+    if len(small) < 2:
+        return report.classes
+    times = ("count", "total_ns", "share", "forward_ns", "backward_ns", "optimizer_ns", "other_ns")
+    sums = {name: sum(getattr(row, name) for row in small) for name in times}
+    rest = msgspec.structs.replace(small[0], cls=f"{len(small)} more classes", **sums)
+    return [*(row for row in report.classes if row not in small), rest]
+
+
+def _of_classes(report: TraceReport) -> Iterator[Note]:
+    """Yield explanations of the table of classes."""
+    forward, other = (
+        sum(getattr(row, name) for row in report.classes) for name in ("forward_ns", "other_ns")
+    )
+    told = "in none of these passes, such as data and copies to the device"
+    if not forward:
+        told = "outside backward and optimizer; this trace does not mark a forward pass"
+    if other:
+        yield Note(text=f"other: {told}", columns=("other",))
+    if any(row.cls == "conv backward" for row in report.classes):
+        what = "undetermined, of the input or the weight: neither names nor launches tell"
+        told = what if report.device is not None else "both gradients at once"
+        yield Note(text=f"conv backward: {told}")
 
 
 def _where(report: TraceReport) -> str:
@@ -62,7 +108,7 @@ def kernels(report: TraceReport, top: int) -> Table:
     rows = [
         (_kernel_cells(report, row, name), row.cls) for row, name in zip(shown, names, strict=True)
     ]
-    title = f"by {what}, ms per step{_cut(report.kernels, top)}"
+    title = f"by {what}, ms {per(report)}{_cut(report.kernels, top)}"
     return _fitted(
         title,
         heads,
@@ -101,7 +147,7 @@ def convs(report: TraceReport, top: int) -> Table:
     rows = [
         (_conv_cells(report, row, kernel), "") for row, kernel in zip(shown, kernels, strict=True)
     ]
-    title = f"convolutions by shape and direction, ms per step{_cut(report.convs, top)}"
+    title = f"convolutions by shape and direction, ms {per(report)}{_cut(report.convs, top)}"
     return _fitted(title, heads, words, rows, spare=spare)
 
 
@@ -148,8 +194,9 @@ def _layout_cells(report: TraceReport, row: LayoutRow, payer: str) -> tuple[str,
 def ranks(found: RanksReport) -> Table:
     """Return a row for each rank."""
     known = all(report.rank is not None for report in found.ranks)
-    title = f"{len(found.ranks)} {'ranks' if known else 'traces'}, ms per step{_absent(found)}"
-    heads = ("rank", "step", "compute", "idle", "exposed: communication", "copy")
+    many = f"{len(found.ranks)} {'ranks' if known else 'traces'}"
+    title = f"{many}, ms {per(found.ranks[0])}{_absent(found)}"
+    heads = ("rank", "step", "compute", "idle", "exposed comm.", "exposed copy")
     rows = [(_rank_cells(report), "") for report in found.ranks]
     return _fitted(title, heads, ("on",), rows, spare=())
 
@@ -177,9 +224,7 @@ def _rank_cells(report: TraceReport) -> tuple[str, ...]:
 
 def collectives(found: RanksReport) -> Table:
     """Return what the collectives of all ranks say about each other."""
-    title = (
-        f"collectives over {_over(found)}, ms in total: the longest transfer; the waiting of a rank"
-    )
+    title = f"collectives of {_over(found)}, ms in total: transfer at most, waiting of a rank"
     heads = ("count", "transfer", "waits: least", "most")
     names = distinct([row.name for row in found.collectives])
     rows = [
@@ -216,6 +261,7 @@ def _fitted(
     rows: Sequence[tuple[tuple[str, ...], str]],
     *,
     spare: Sequence[str] = (),
+    notes: tuple[Note, ...] = (),
 ) -> Table:
     """Return a table whose last column takes the rest of the line; `rows` are cells and class.
 
@@ -235,13 +281,10 @@ def _fitted(
         groups=(tuple(cells for cells, _ in rows),),
         title=title,
         row_tones=tuple(_TONES.get(cls, "plain") for _, cls in rows),
+        notes=notes,
+        alike=ALIKE,
     )
 
 
 def _cut(rows: Sequence[object], top: int) -> str:
     return f", the first {top} of {len(rows)}" if len(rows) > top else ""
-
-
-def _count(report: TraceReport) -> str:
-    steps = len(report.steps.step_ns)
-    return f"mean of {steps} steps" if steps > 1 else "one step"

@@ -9,9 +9,36 @@ def each(report: TraceReport, ns: int) -> str:
 
 
 def count_each(report: TraceReport, count: int) -> str:
-    """Return how many per step."""
+    """Return how many per step, as a whole number from ten on."""
     mean = count / _steps(report)
-    return f"{mean:,.0f}" if mean == round(mean) else f"{mean:,.1f}"
+    return f"{mean:,.0f}" if mean == round(mean) or mean >= 10 else f"{mean:,.1f}"
+
+
+def period(report: TraceReport) -> str:
+    """Return what the figures are of: a step, the range that was asked for, or the whole trace."""
+    kind = report.trust.steps_from.kind
+    return {"range": "range", "whole": "trace"}.get(kind, "step")
+
+
+def per(report: TraceReport) -> str:
+    """Return "per step", or "in the range" or "in the trace" where nothing is a mean of steps."""
+    name = period(report)
+    return "per step" if name == "step" else f"in the {name}"
+
+
+def span(report: TraceReport) -> str:
+    """Return from when to when a range is, as short as it was typed."""
+    found = report.trust.steps_from
+    begin, end = (f"{round((ns or 0) / 1e6, 6):.12g}" for ns in (found.from_ns, found.to_ns))
+    return f"from {begin} to {end} ms"
+
+
+def of_steps(report: TraceReport) -> str:
+    """Return of how many steps figures are the mean, in parentheses; nothing without steps."""
+    if period(report) != "step":
+        return ""
+    steps = _steps(report)
+    return f" (mean of {steps} steps)" if steps > 1 else " (one step)"
 
 
 def _steps(report: TraceReport) -> int:

@@ -1,10 +1,12 @@
 """The longest times in which nothing ran, and what the host did in them.
 
-A gap ends with work that a thread launched: that thread is looked at. What it did is the innermost
+A gap ends with work that a thread launched: that thread is looked at; where a range ends first, the
+one that launches next. What it did is the innermost
 row that takes at least half of the gap; else the name with most time of its own; else nothing that
 the trace names, which is Python or the framework.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +19,10 @@ from resnext_bench.reports.trace.host.rows import STEP, callers, name_at, used_w
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns
 from resnext_bench.reports.trace.time.intervals import NO_TIME, Times
 from resnext_bench.reports.trace.time.intervals import gaps as free_times
+from resnext_bench.reports.trace.time.links import of_names
 
 LONGEST: Final = 5
+_LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|GraphLaunch)")
 _NONE, _UNKNOWN = "none", "unknown"
 
 
@@ -64,7 +68,7 @@ def longest(analysis: Analysis, found: Gaps) -> list[GapRow]:
     length = found.times.end - found.times.start
     order = np.argsort(-length, kind="stable")[:LONGEST]
     starts, ends = found.times.start[order].tolist(), found.times.end[order].tolist()
-    threads = _threads(analysis, found.ended_by[order])
+    threads = _threads(analysis, found.ended_by[order], found.times.end[order])
     did = [_doing(analysis, *one) for one in zip(threads, starts, ends, strict=True)]
     rows = np.array([one.row for one in did], dtype=np.int32)
     around = callers(analysis.trace, analysis.links, rows)
@@ -91,10 +95,22 @@ def _step(analysis: Analysis, moment: int) -> int | None:
     return int(steps.numbers[which[0]]) if steps.marked and len(which) else None
 
 
-def _threads(analysis: Analysis, ended_by: Ids) -> list[int]:
+def _threads(analysis: Analysis, ended_by: Ids, end: Ns) -> list[int]:
     """Return the thread that launched what ended each gap; -1: not known."""
     thread = np.append(analysis.trace.host.thread, np.int32(-1))
-    found: list[int] = thread[_causes(analysis, ended_by)].tolist()
+    cause = np.where(ended_by < 0, _next_launch(analysis, end), _causes(analysis, ended_by))
+    found: list[int] = thread[cause].tolist()
+    return found
+
+
+def _next_launch(analysis: Analysis, moment: Ns) -> Ids:
+    """Return the row of the host that launches next, from each moment on; -1: none."""
+    host, names = analysis.trace.host, analysis.trace.names
+    named = of_names(names, lambda name: 1 if _LAUNCH.match(name) else None)[host.name] > 0
+    rows = np.flatnonzero(named & (host.kind == Kind.LAUNCH))
+    rows = rows[np.argsort(host.start[rows], kind="stable")]
+    at = np.searchsorted(host.start[rows], moment)
+    found: Ids = np.append(rows, -1).astype(np.int32)[at]
     return found
 
 

@@ -31,8 +31,12 @@ def window_of(trace: Trace, span: Span) -> Windows:
     start = 0 if span.start is None else span.start
     end = last if span.end is None else span.end
     if not 0 <= start < end <= last:
+        for option, moment in (("--from", start), ("--to", end)):
+            if moment > last:
+                told = f"the trace ends at {last / 1e6:,.3f} ms"
+                raise SpanError(f"{option} {moment / 1e6:.12g}: {told}")
         asked = " ".join(
-            f"{option} {moment / 1e6:g}"
+            f"{option} {moment / 1e6:.12g}"
             for option, moment in (("--from", span.start), ("--to", span.end))
             if moment is not None
         )

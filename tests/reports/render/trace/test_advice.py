@@ -92,12 +92,6 @@ def test_why_a_trace_is_not_to_be_trusted(tmp_path: Path, reason: str) -> None:
     assert " ms " not in text.partition("what to change first")[2]
 
 
-def test_the_first_line_names_the_largest_part(tmp_path: Path) -> None:
-    found = reported(tmp_path, ours=False)
-    first = drawn(sections(found), 120)[0]
-    assert first == "a step takes 0.975 ms; for 0.819 ms of it (84 %) the device does nothing"
-
-
 def test_without_advice_there_is_no_box(tmp_path: Path) -> None:
     found = msgspec.structs.replace(reported(tmp_path, ours=False), advice=[])
     assert len(list(sections(found))) == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.reports.render.trace.host import sections
+from resnext_bench.reports.render.trace.report import sections
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
@@ -33,10 +33,11 @@ def reported(folder: Path) -> TraceReport:
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_it_fits_and_figures_are_whole(tmp_path: Path, width: int) -> None:
-    shown = drawn(sections(reported(tmp_path), 15), width)
+    found = reported(tmp_path)
+    shown = drawn(sections(found), width, uncut=found.file)
     text = "\n".join(shown)
     for whole in (
-        "waiting kernels",
+        "launch queue",
         "launch to start",
         "nothing runs on the device",
         "cudaStreamSynchronize",
@@ -47,22 +48,24 @@ def test_it_fits_and_figures_are_whole(tmp_path: Path, width: int) -> None:
         "DataLoader",
     ):
         assert whole in text
-    tables = text.partition("the longest of")[2]
+    tables = text.partition("the longest of")[2].partition("by class")[0]
     figures = [word for line in tables.splitlines() for word in line.split()[:3]]
     assert not [word for word in figures if word[:1].isdigit() and "…" in word]
 
 
 def test_a_busy_device_has_no_table_of_gaps(tmp_path: Path) -> None:
     made = Made().step(0, 0, 2000).kernel(GEMM, 0, 900, called=0.0).kernel(GEMM, 910, 90)
-    text = "\n".join(drawn(sections(report(analyse(made.write(tmp_path))), 15), 100))
-    assert "waiting kernels" in text
+    found = report(analyse(made.write(tmp_path)))
+    text = "\n".join(drawn(sections(found), 100, uncut=found.file))
+    assert "launch queue" in text
     assert "the longest of" not in text
 
 
 def test_a_cpu_has_threads(tmp_path: Path) -> None:
     made = Made().step(0, 0, 100).op("aten::add", 0, 30).op("aten::mul", 80, 20)
     made.op("aten::mm", 60, 10, BACKWARD)
-    text = "\n".join(drawn(sections(report(analyse(made.write(tmp_path))), 15), 100))
+    found = report(analyse(made.write(tmp_path)))
+    text = "\n".join(drawn(sections(found), 100, uncut=found.file))
     assert "threads with operators" in text
     assert "no operator runs" in text
-    assert "waiting kernels" not in text
+    assert "launch queue" not in text

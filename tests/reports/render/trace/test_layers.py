@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from resnext_bench.reports.render.model import Line, Section, Table, rows_of
+from resnext_bench.reports.render.model import Line, Note, Section, Table, rows_of
 from resnext_bench.reports.render.trace.layer_rows import MOST, Chosen, Modules, common
 from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.schema.trace import TraceReport
@@ -51,7 +51,9 @@ def names(sections: list[Section], group: int = 0) -> list[str]:
 
 
 def lines(sections: list[Section]) -> str:
-    return "\n".join(one.text for one in sections if isinstance(one, Line))
+    """Return what stands below the table, or instead of it."""
+    notes = (note for one in sections if isinstance(one, Table) for note in one.notes)
+    return "\n".join(one.text for one in (*notes, *sections) if isinstance(one, Line | Note))
 
 
 def column(found: Table, name: str) -> list[str]:
@@ -136,6 +138,13 @@ def test_instances_and_what_they_are_in(tmp_path: Path) -> None:
         assert names(drawn(found, module=pattern))
 
 
+def test_the_title_tells_what_all_rows_are_in(tmp_path: Path) -> None:
+    found = reported(network().made, tmp_path)
+    assert table(drawn(found, module="layer1.*", depth=3)).title.startswith("by module in layer1,")
+    assert table(drawn(found, module="layer1.0.*")).title.startswith("by module in layer1 > 0,")
+    assert table(drawn(found, top=1, depth=3)).title.startswith("by module, ms")
+
+
 def test_the_rest_and_what_is_in_no_module(tmp_path: Path) -> None:
     sections = drawn(reported(network().made, tmp_path), top=2, depth=1)
     assert names(sections) == ["stem: Tstem", "layer1: Tlayer1", "1 more module"]
@@ -144,7 +153,7 @@ def test_the_rest_and_what_is_in_no_module(tmp_path: Path) -> None:
         "other forward work in no module",
         "other backward work in no module",
     ]
-    assert names(sections, 2) == ["all work, all idle time"]
+    assert names(sections, 2) == ["all work"]
     assert "the first 2 of 3" in table(sections).title
 
 
