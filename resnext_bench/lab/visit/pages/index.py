@@ -22,8 +22,7 @@ from resnext_bench.reports.render.model import (
 
 CAMPAIGN: Final = (
     *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
-    "scripts",
-    "fidelity",
+    *("scripts", "fidelity", "trace_figures"),
 )
 """Names that `nox -s campaign` takes."""
 _COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in CAMPAIGN} | {
