@@ -12,6 +12,7 @@ from resnext_bench.reports.render.trace import advice, alone, host, products, ra
 from resnext_bench.reports.render.trace.layer_rows import Chosen
 from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.render.trace.time import at_most, steps_from
+from resnext_bench.reports.render.trace.waits import waits
 from resnext_bench.reports.render.trace.words import each, ms, percent
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -29,7 +30,11 @@ FEWEST_OF_HALF = 8
 
 def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
-    yield from alone.lead(report) if report.alone else advice.sections(report)
+    if report.alone:
+        yield from alone.lead(report)
+        yield advice.none_given(report)
+    else:
+        yield from advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     if report.classes and not (report.alone and report.alone.is_certain):
@@ -54,6 +59,7 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
     yield tables.ranks(found)
     if found.collectives:
         yield tables.collectives(found)
+        yield from waits(found)
     yield from warnings(found.warnings)
 
 
