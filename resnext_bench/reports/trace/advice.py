@@ -16,6 +16,7 @@ from resnext_bench.reports.trace.advice_piece import piece
 from resnext_bench.reports.trace.advice_ranks import of_communication, of_ddp
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.host.cores import tensor_cores
+from resnext_bench.reports.trace.host.to_device import is_batch, to_device
 from resnext_bench.reports.trace.idle import Cause
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Kind
@@ -34,8 +35,6 @@ _MANY_KERNELS: Final = 8
 """Per step: fewer are an optimizer that updates many parameters at once."""
 _LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|GraphLaunch)")
 _ALLOCATION: Final = re.compile(r"\w*(Malloc|Free|Alloc)")
-_BATCHES: Final = re.compile(r"$|aten::(to|_to_copy|copy_|cuda|pin_memory)$")
-"""Who copies what a program hands over, such as batches; others copy what they need themselves."""
 _WAITS: Final = (AdviceKind.ALLOCATION, AdviceKind.HOST_TENSORS, AdviceKind.BLOCKING)
 _FP32: Final = re.compile(r"sgemm|scudnn|f32f32|\bfloat\b|simt_s|Cijk_\w+_SB_")
 _FP16: Final = re.compile(r"(?i)half|bf16|bfloat|f16|hgemm|hcudnn")
@@ -83,7 +82,7 @@ def _all(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     yield from of_communication(report, analysis)
     if report.device is None:
         return
-    yield from _of_blocking(report, idle_ns)
+    yield from _of_blocking(report, analysis, idle_ns)
     yield from of_ddp(report, analysis)
     yield from _optimizer(report)
     if not idles:
@@ -145,7 +144,7 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
     )
 
 
-def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
+def _of_blocking(report: TraceReport, analysis: Analysis, idle_ns: int) -> Iterator[Advice]:
     """Yield what allocations, copies to the device and other calls that wait cost.
 
     A synchronisation that no operator asks for is left out in traces of ours: it ends each step of
@@ -156,14 +155,16 @@ def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
     kinds: dict[AdviceKind, list[BlockingRow]] = {}
     for row in rows:
         kinds.setdefault(_kind(row, copied), []).append(row)
-    to_device = [row for row in report.host.copies if row.direction == "HtoD"]
-    exposed = sum(report.steps.exposed_copy_ns)
-    exposed = min(exposed, sum(row.total_ns for row in to_device))
+    exposed_ns, copies = sum(report.steps.exposed_copy_ns), to_device(analysis)
+    copied_ns = {
+        AdviceKind.COPIES: min(exposed_ns, copies.batches_ns),
+        AdviceKind.HOST_TENSORS: min(exposed_ns, copies.tensors_ns),
+    }
     for kind in (*_WAITS, AdviceKind.COPIES):
         these = kinds.get(kind, [])
-        also = exposed if kind is AdviceKind.COPIES else 0
+        also = copied_ns.get(kind, 0)
         total_ns = sum(row.total_ns for row in these)
-        if total_ns or also:
+        if total_ns or (also and kind is AdviceKind.COPIES):
             yield piece(
                 report,
                 kind,
@@ -173,7 +174,7 @@ def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
                 count=sum(row.count for row in these),
                 total_ns=total_ns,
                 exposed_ns=also,
-                pageable=sum(row.count for row in to_device if row.memory == "pageable"),
+                pageable=copies.pageable,
             )
 
 
@@ -191,7 +192,7 @@ def _kind(row: BlockingRow, copied: set[str]) -> AdviceKind:
         return AdviceKind.ALLOCATION
     if row.operator not in copied or not (row.operator or row.copies):
         return AdviceKind.BLOCKING
-    return AdviceKind.COPIES if _BATCHES.match(row.operator) else AdviceKind.HOST_TENSORS
+    return AdviceKind.COPIES if is_batch(row.operator) else AdviceKind.HOST_TENSORS
 
 
 def _optimizer(report: TraceReport) -> Iterator[Advice]:

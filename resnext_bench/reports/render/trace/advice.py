@@ -34,13 +34,9 @@ def sections(report: TraceReport) -> Iterator[Section]:
     yield from advised(report)
 
 
-def none_given(report: TraceReport) -> Line:
+def none_given() -> Line:
     """Return why nothing is proposed where a trace holds the host alone."""
-    certain = report.alone is None or report.alone.is_certain
-    why = "the device's work is not in the trace"
-    if not certain:
-        why = "whether a device worked is not certain, and its work is not in the trace"
-    return Line(text=f"no advice on what to change first: {why}")
+    return Line(text="no advice on what to change first: the device's work is not in the trace")
 
 
 def advised(report: TraceReport) -> Iterator[Section]:
@@ -110,12 +106,15 @@ def _launches(report: TraceReport, one: Advice) -> str:
             f"{took}."
         )
     if not operators:
-        return f"The device waits for the host, which launches {many} kernels per step in {took}."
+        return (
+            f"The device waits for the host, which launches {many} kernels per step one by one; "
+            f"the calls take {took}."
+        )
     in_them = number(one, "operators_ns")
     return (
         f"The device waits for the host, which runs {count_each(report, operators)} operators per "
         f"step in {each(report, in_them)} ms ({us(in_them / operators)} us each; {many} launch "
-        f"calls take {took}). The profiler slows it: compare a step without."
+        f"calls take {took}). The profiler itself slows the host: compare with a step without it."
     )
 
 

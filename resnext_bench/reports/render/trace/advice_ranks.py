@@ -56,8 +56,7 @@ def buffers(report: TraceReport, one: Advice) -> str:
     count = count_each(report, number(one, "count"))
     return (
         f"Before the model's forward pass DDP sends its buffers ({count} broadcasts per step): it "
-        f"takes the host {of_ms(report, one, 'host_ns')}, and the device idles for "
-        f"{of_ms(report, one, 'idle_ns')} of them{_alone(report, one)}."
+        f"takes {_took(report, one)}."
     )
 
 
@@ -71,8 +70,7 @@ def bucket_view(report: TraceReport, one: Advice) -> str:
     count = count_each(report, number(one, "count"))
     return (
         f"DDP copies gradients between its buckets and parameters one by one ({count} per step): "
-        f"it takes the host {of_ms(report, one, 'host_ns')}, and the device idles for "
-        f"{of_ms(report, one, 'idle_ns')} of them{_alone(report, one)}."
+        f"it takes {_took(report, one)}."
     )
 
 
@@ -81,7 +79,11 @@ def view_buckets(report: TraceReport, one: Advice) -> Text:
     return inline(option(report, "--gradient-as-bucket-view", "gradient_as_bucket_view=True"))
 
 
-def _alone(report: TraceReport, one: Advice) -> str:
-    if not number(one, "alone_ns"):
-        return ""
-    return f"; for {of_ms(report, one, 'alone_ns')} nothing else runs on it"
+def _took(report: TraceReport, one: Advice) -> str:
+    """Return what the host and the device lose by it."""
+    told = f"the host {of_ms(report, one, 'host_ns')}"
+    if number(one, "idle_ns"):
+        told += f", and the device idles for {of_ms(report, one, 'idle_ns')} of them"
+    if number(one, "alone_ns"):
+        told += f"; for {of_ms(report, one, 'alone_ns')} nothing else runs on the device"
+    return told

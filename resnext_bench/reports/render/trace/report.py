@@ -32,7 +32,7 @@ def sections(report: TraceReport, top: int, chosen: Chosen | None = None) -> Ite
     """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     if report.alone:
         yield from alone.lead(report)
-        yield advice.none_given(report)
+        yield advice.none_given()
     else:
         yield from advice.sections(report)
     yield _summary(report)

@@ -30,15 +30,12 @@ class Collective(StrEnum):
 
 _KINDS: Final = tuple(Collective)
 _PATTERNS: Final = {
-    Collective.ALL_REDUCE: re.compile(
-        r"all_?reduce|shot_?reduce|cross_device_reduce", re.IGNORECASE
-    ),
-    Collective.ALL_TO_ALL: re.compile(
-        r"all_?to_?all|all2all|send_?recv|:(i?send|i?recv)", re.IGNORECASE
-    ),
-    Collective.GATHER: re.compile(r"all_?gather|reduce_?scatter", re.IGNORECASE),
-    Collective.BROADCAST: re.compile(r"broadcast", re.IGNORECASE),
+    Collective.ALL_REDUCE: re.compile(r"all_?reduce|shot_?reduce|cross_device_reduce"),
+    Collective.ALL_TO_ALL: re.compile(r"all_?to_?all|all2all|send_?recv|:i?(send|recv)"),
+    Collective.GATHER: re.compile(r"all_?gather|reduce_?scatter"),
+    Collective.BROADCAST: re.compile(r"broadcast"),
 }
+"""In lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +81,5 @@ def _kinds(analysis: Analysis, name: Ids, by: Ids) -> Ids:
 
 
 def _kind(name: str) -> int | None:
-    return next((_KINDS.index(one) for one, told in _PATTERNS.items() if told.search(name)), None)
+    told = name.lower()
+    return next((_KINDS.index(one) for one, what in _PATTERNS.items() if what.search(told)), None)

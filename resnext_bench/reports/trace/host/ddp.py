@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.host.rows import in_used_steps, used_windows
-from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
+from resnext_bench.reports.trace.reading.trace import Host, Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import Times, gaps, union
 from resnext_bench.reports.trace.time.links import of_names
 from resnext_bench.reports.trace.time.nest import inherited
@@ -98,8 +98,23 @@ def copies_of_gradients(analysis: Analysis) -> Beside | None:
     if not rows.any():
         return None
     rows &= in_used_steps(analysis)
-    span = union(host.start[rows], host.end[rows])
-    return _beside(analysis, rows, span, int(rows.sum())) if rows.any() else None
+    if not rows.any():
+        return None
+    return _beside(analysis, rows, _together(host, np.flatnonzero(rows)), int(rows.sum()))
+
+
+def _together(host: Host, rows: NDArray[np.intp]) -> Times:
+    """Return when these rows run, with what lies between those that follow one another at once.
+
+    That is the loop around them, and what the profiler takes to note them down.
+    """
+    before, after = rows[:-1], rows[1:]
+    follows = (host.thread[before] == host.thread[after]) & (
+        host.start[after - 1] < host.end[before]
+    )
+    begun = host.start[rows]
+    begun[1:] = np.where(follows, np.minimum(host.end[before], begun[1:]), begun[1:])
+    return union(begun, host.end[rows])
 
 
 def _named(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
