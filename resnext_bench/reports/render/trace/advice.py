@@ -200,10 +200,11 @@ def _read_less(report: TraceReport, one: Advice) -> Text:
 
 def _host_tensors(report: TraceReport, one: Advice) -> str:
     took, who = of_ms(report, one, "total_ns"), short(str(one.evidence["operator"]))
-    call = one.evidence["call"]
+    call = str(one.evidence["call"])
+    after = " after the copy" if "Synchronize" in call else ""
     return (
         f"{who} is given a tensor of the host and copies it to the device: the host waits {took}, "
-        f"most of all in {call} after the copy, until the device has got so far."
+        f"most of all in {call}{after}, until the device has got so far."
     )
 
 

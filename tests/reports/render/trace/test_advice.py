@@ -156,6 +156,8 @@ def test_an_index_is_named_as_such(tmp_path: Path) -> None:
     other = advised(found, kind, operator="aten::where")
     assert "on the device" in other
     assert "pin_memory" not in other
+    assert "cudaStreamSynchronize after the copy" in other
+    assert "after the copy" not in advised(found, kind, call="cudaMemcpyAsync")
 
 
 def test_operators_are_counted_where_there_are_any(tmp_path: Path) -> None:
