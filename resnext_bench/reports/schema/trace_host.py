@@ -29,9 +29,16 @@ class AdviceKind(StrEnum):
     ALLOCATION = "allocation"
     """Calls that allocate or free memory of the device."""
     COPIES = "copies"
-    """Copies to the device, which the host waits for or nothing overlaps."""
+    """Copies of batches to the device, which the host waits for or nothing overlaps."""
+    HOST_TENSORS = "host tensors"
+    """Tensors of the host, such as an index, that operators of the device are given: each call
+    copies them, and waits."""
     COMMUNICATION = "communication"
     """What communication is not overlapped with."""
+    BUFFERS = "buffers"
+    """That DistributedDataParallel sends the model's buffers before each forward pass."""
+    BUCKET_VIEW = "bucket view"
+    """That DistributedDataParallel copies gradients out of the buckets which it reduces."""
     LAYOUT = "layout"
     """The memory format of tensors."""
     PRECISION = "precision"
@@ -87,6 +94,15 @@ class Launches(msgspec.Struct, frozen=True, kw_only=True):
     under_10_us: Short
     under_call: Short
     """Shorter than the call that launched them; a graph's call counts in equal parts."""
+
+
+class Operators(msgspec.Struct, frozen=True, kw_only=True):
+    """Operators in used steps, on threads that launch kernels."""
+
+    count: int
+    """Those within others included."""
+    busy_ns: int
+    """When one of them or more ran."""
 
 
 class BlockingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +214,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Whether kernels of inductor, or its graphs, are in it."""
     launches: Launches | None
     """None on a CPU, or where no kernel ran."""
+    operators: Operators | None = None
+    """None on a CPU, or where none is in the trace."""
     blocking: list[BlockingRow]
     """Most time first."""
     loading_ns: int

@@ -12,14 +12,16 @@ from typing import Final
 
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind, BlockingRow
+from resnext_bench.reports.trace.advice_piece import piece
+from resnext_bench.reports.trace.advice_ranks import of_communication, of_ddp
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.host.cores import tensor_cores
+from resnext_bench.reports.trace.host.to_device import is_batch, to_device
 from resnext_bench.reports.trace.idle import Cause
-from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.time.links import of_names
 from resnext_bench.reports.trace.time.steps import MISSING
-from resnext_bench.resnext.devices import recognised
 
 MOST: Final = 3
 LEAST: Final = 0.03
@@ -33,6 +35,7 @@ _MANY_KERNELS: Final = 8
 """Per step: fewer are an optimizer that updates many parameters at once."""
 _LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|GraphLaunch)")
 _ALLOCATION: Final = re.compile(r"\w*(Malloc|Free|Alloc)")
+_WAITS: Final = (AdviceKind.ALLOCATION, AdviceKind.HOST_TENSORS, AdviceKind.BLOCKING)
 _FP32: Final = re.compile(r"sgemm|scudnn|f32f32|\bfloat\b|simt_s|Cijk_\w+_SB_")
 _FP16: Final = re.compile(r"(?i)half|bf16|bfloat|f16|hgemm|hcudnn")
 _FUSABLE: Final = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
@@ -51,27 +54,19 @@ def advice(report: TraceReport, analysis: Analysis) -> list[Advice]:
     return sorted(worth, key=lambda one: (-one.gain_ns, one.kind))[:MOST]
 
 
-def _piece(
-    report: TraceReport, kind: AdviceKind, gain_ns: int, **evidence: int | float | str
-) -> Advice:
-    step_ns = report.sums.step_ns
-    gain_ns = min(gain_ns, step_ns)
-    return Advice(kind=kind, gain_ns=gain_ns, share=share(gain_ns, step_ns), evidence=evidence)
-
-
 def _doubts(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     """Yield reasons not to believe where the time went."""
     missing, launches = analysis.steps.missing, report.host.launches
     if report.device is None:
         if _launches_without_device(analysis):
-            yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="no kernels")
+            yield piece(report, AdviceKind.UNTRUSTED, 0, reason="no kernels")
         return
     if missing > MISSING:
-        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="missing", missing=missing)
+        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="missing", missing=missing)
     if launches and not launches.calls:
-        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="no launches")
+        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="no launches")
     elif launches and launches.linked < _TRUSTED:
-        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="unlinked", linked=launches.linked)
+        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="unlinked", linked=launches.linked)
 
 
 def _launches_without_device(analysis: Analysis) -> bool:
@@ -84,10 +79,11 @@ def _all(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     idle_ns = sum(report.steps.idle_ns)
     idles = idle_ns >= _HALF * report.sums.step_ns
     yield from _of_idle(report, idle_ns)
-    yield from _communication(report)
+    yield from of_communication(report, analysis)
     if report.device is None:
         return
-    yield from _of_blocking(report, idle_ns)
+    yield from _of_blocking(report, analysis, idle_ns)
+    yield from of_ddp(report, analysis)
     yield from _optimizer(report)
     if not idles:
         yield from _layout(report)
@@ -99,7 +95,7 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
     host, causes = report.host, {row.cause: row.total_ns for row in report.idle}
     loading = causes.get(Cause.LOADING, 0)
     if loading >= LEAST * report.sums.step_ns:
-        yield _piece(
+        yield piece(
             report,
             AdviceKind.LOADING,
             min(idle_ns, max(loading, host.loading_ns)),
@@ -109,7 +105,7 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
         )
     python_ns = causes.get(Cause.NO_OPERATOR, 0)
     if python_ns >= _HALF * idle_ns > 0:
-        yield _piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
+        yield piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
     host_ns, latency_ns = causes.get(Cause.HOST, 0), causes.get(Cause.LAUNCH, 0)
     if host.launches and host_ns + latency_ns >= _HALF * idle_ns > 0:
         yield _of_launches(report, idle_ns, host_ns, latency_ns)
@@ -121,10 +117,10 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
     assert launches
     how = {"graphs": launches.graphs, "compiled": int(host.is_compiled), "gaps": host.gap_count}
     if latency_ns > host_ns:
-        return _piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
+        return piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
     if host.gaps_of_half <= _FEW_GAPS * max(1, len(report.steps.number)):
         longest = host.gaps[0]
-        return _piece(
+        return piece(
             report,
             AdviceKind.LONG_GAPS,
             idle_ns,
@@ -134,18 +130,21 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
             doing=longest.doing,
             doing_kind=longest.doing_kind,
         )
-    return _piece(
+    return piece(
         report,
         AdviceKind.LAUNCHES,
         idle_ns,
         host_ns=host_ns,
         kernels=launches.kernels,
         median_ns=launches.median_ns,
+        calls_ns=launches.calls_ns,
+        operators=host.operators.count if host.operators else 0,
+        operators_ns=host.operators.busy_ns if host.operators else 0,
         **how,
     )
 
 
-def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
+def _of_blocking(report: TraceReport, analysis: Analysis, idle_ns: int) -> Iterator[Advice]:
     """Yield what allocations, copies to the device and other calls that wait cost.
 
     A synchronisation that no operator asks for is left out in traces of ours: it ends each step of
@@ -156,15 +155,17 @@ def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
     kinds: dict[AdviceKind, list[BlockingRow]] = {}
     for row in rows:
         kinds.setdefault(_kind(row, copied), []).append(row)
-    to_device = [row for row in report.host.copies if row.direction == "HtoD"]
-    exposed = sum(report.steps.exposed_copy_ns)
-    exposed = min(exposed, sum(row.total_ns for row in to_device))
-    for kind in (AdviceKind.ALLOCATION, AdviceKind.COPIES, AdviceKind.BLOCKING):
+    exposed_ns, copies = sum(report.steps.exposed_copy_ns), to_device(analysis)
+    copied_ns = {
+        AdviceKind.COPIES: min(exposed_ns, copies.batches_ns),
+        AdviceKind.HOST_TENSORS: min(exposed_ns, copies.tensors_ns),
+    }
+    for kind in (*_WAITS, AdviceKind.COPIES):
         these = kinds.get(kind, [])
-        also = exposed if kind is AdviceKind.COPIES else 0
+        also = copied_ns.get(kind, 0)
         total_ns = sum(row.total_ns for row in these)
-        if total_ns or also:
-            yield _piece(
+        if total_ns or (also and kind is AdviceKind.COPIES):
+            yield piece(
                 report,
                 kind,
                 min(idle_ns, total_ns) + also,
@@ -173,7 +174,7 @@ def _of_blocking(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
                 count=sum(row.count for row in these),
                 total_ns=total_ns,
                 exposed_ns=also,
-                pageable=sum(row.count for row in to_device if row.memory == "pageable"),
+                pageable=copies.pageable,
             )
 
 
@@ -189,19 +190,9 @@ def _only_to_device(rows: list[BlockingRow]) -> set[str]:
 def _kind(row: BlockingRow, copied: set[str]) -> AdviceKind:
     if _ALLOCATION.match(row.call):
         return AdviceKind.ALLOCATION
-    return AdviceKind.COPIES if row.operator in copied else AdviceKind.BLOCKING
-
-
-def _communication(report: TraceReport) -> Iterator[Advice]:
-    exposed = sum(report.steps.exposed_communication_ns)
-    if exposed:
-        yield _piece(
-            report,
-            AdviceKind.COMMUNICATION,
-            exposed,
-            total_ns=report.sums.communication_busy_ns,
-            world=report.world_size or 0,
-        )
+    if row.operator not in copied or not (row.operator or row.copies):
+        return AdviceKind.BLOCKING
+    return AdviceKind.COPIES if is_batch(row.operator) else AdviceKind.HOST_TENSORS
 
 
 def _optimizer(report: TraceReport) -> Iterator[Advice]:
@@ -211,7 +202,7 @@ def _optimizer(report: TraceReport) -> Iterator[Advice]:
     can_fuse = work.name in _FUSABLE
     many = work.kernels > _MANY_KERNELS * max(1, len(report.steps.number))
     if can_fuse or (many and work.style == "single"):
-        yield _piece(
+        yield piece(
             report,
             AdviceKind.OPTIMIZER,
             work.work_ns + work.idle_ns,
@@ -229,7 +220,7 @@ def _layout(report: TraceReport) -> Iterator[Advice]:
     formats = {row.input_format for row in report.convs}
     first = any(one.startswith("NC") for one in formats)
     if report.layout.total_ns and (first or not formats or formats == {"unknown"}):
-        yield _piece(
+        yield piece(
             report,
             AdviceKind.LAYOUT,
             report.layout.total_ns,
@@ -245,38 +236,20 @@ def _precision(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
         for row in report.kernels
         if row.cls in ELIGIBLE and row.tensor_core == TensorCore.NO and _is_fp32(row.name)
     ]
-    cores = _cores(report, analysis)
-    if slow and cores:
-        yield _piece(
+    cores = tensor_cores(report, analysis)
+    if slow and cores.any:
+        yield piece(
             report,
             AdviceKind.PRECISION,
             sum(row.total_ns for row in slow),
             eligible_ns=report.tensor_cores.eligible_ns if report.tensor_cores else 0,
-            tf32=int("tf32" in cores),
+            tf32=int(cores.tf32),
+            type=cores.half,
         )
 
 
 def _is_fp32(name: str) -> bool:
     return bool(_FP32.search(name)) and not _FP16.search(name)
-
-
-def _cores(report: TraceReport, analysis: Analysis) -> set[str]:
-    """Return what the device's tensor cores take, as far as it is known: fp16, and tf32."""
-    if known := recognised(report.on):
-        return {
-            kind for kind in ("tf32", "fp16") if known.tflops.get(kind, 0) > known.tflops["fp32"]
-        }
-    told = analysis.trace.header.get("deviceProperties")
-    majors = [
-        one.get("computeMajor")
-        for one in (told if isinstance(told, list) else [])
-        if isinstance(one, dict) and one.get("id") == report.device
-    ]
-    is_nvidia = re.search(r"NVIDIA|Tesla|Quadro|GeForce|RTX|TITAN", report.on)
-    if is_nvidia and not re.search(r"GTX", report.on) and majors and isinstance(majors[0], int):
-        return {kind for kind, least in {"fp16": 7, "tf32": 8}.items() if majors[0] >= least}
-    used = report.tensor_cores.used_ns if report.tensor_cores else 0
-    return {"fp16"} if used else set()
 
 
 def _fusion(report: TraceReport) -> Iterator[Advice]:
@@ -286,7 +259,7 @@ def _fusion(report: TraceReport) -> Iterator[Advice]:
     by = {row.cls: row.total_ns for row in report.classes}
     elementwise, norm = by.get(Class.ELEMENTWISE, 0), by.get(Class.NORM, 0)
     if elementwise + norm:
-        yield _piece(
+        yield piece(
             report,
             AdviceKind.FUSION,
             elementwise + norm,

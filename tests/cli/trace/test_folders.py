@@ -39,7 +39,7 @@ def test_two_cycles_of_one_process(typed: Typed, tmp_path: Path) -> None:
         made(None, at_s=cycle).write(tmp_path, name)
     code, out, _ = typed("report", tmp_path)
     assert code == 0
-    assert "ranks" not in out
+    assert "ranks, ms per step" not in out
     assert "host_1234.1700000009000000000.pt.trace.json" in out
     assert "1 file left out (earlier cycles of the same processes): host_1234.1700000000" in out
     told = json.loads(typed("report", tmp_path, "--json")[1])

@@ -73,6 +73,15 @@ def test_launches_one_by_one(tmp_path: Path) -> None:
     assert one.kind is K.LAUNCHES
     assert one.gain_ns == sum(found.steps.idle_ns)
     assert (one.evidence["median_ns"], one.evidence["kernels"]) == (4000, 40)
+    assert (one.evidence["operators"], one.evidence["calls_ns"]) == (0, 40_000)
+
+
+def test_operators_of_threads_that_launch(tmp_path: Path) -> None:
+    """One within another counts, but its time once; threads that launch nothing do not count."""
+    made = launched_late().op("aten::linear", 20, 15).op("aten::addmm", 21, 10)
+    made.op("aten::add", 50, 20).op("aten::stack", 50, 900, tid=300)
+    one = only(made, tmp_path)
+    assert (one.evidence["operators"], one.evidence["operators_ns"]) == (3, 35_000)
 
 
 def test_launches_of_what_is_compiled_and_of_graphs(tmp_path: Path) -> None:
@@ -226,6 +235,30 @@ def test_layout_of_what_is_in_that_format_already(
 def test_products_off_the_tensor_cores(tmp_path: Path, name: str) -> None:
     one = only(busy(name, 400, A100), tmp_path)
     assert (one.kind, one.gain_ns, one.evidence["tf32"]) == (K.PRECISION, 400_000, 1)
+    assert one.evidence["type"] == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("name", "major", "tensor", "told"),
+    [
+        ("Tesla V100-SXM2-32GB", None, False, "fp16"),
+        ("Tesla V100-DGXS-32GB", 7, False, "fp16"),
+        ("Quadro RTX 6000", None, True, "fp16"),
+        ("NVIDIA RTX A6000", 8, False, "bf16"),
+        ("AMD Instinct MI300X", None, False, "bf16"),
+        ("Some accelerator", None, True, ""),
+    ],
+)
+def test_types_of_tensor_cores(
+    tmp_path: Path, name: str, major: int | None, tensor: bool, told: str
+) -> None:
+    """Volta and Turing know no bf16; of devices without a data sheet the header tells."""
+    header = {"deviceProperties": [{"id": 0, "name": name, "computeMajor": major}]}
+    made = busy(SGEMM, 400, header)
+    if not tensor:
+        made = Made(header=dict(header)).step(0, 0, 1000).kernel(SGEMM, 0, 1000, called=0.0)
+    one = only(made, tmp_path)
+    assert (one.kind, one.evidence["type"]) == (K.PRECISION, told)
 
 
 def test_no_tensor_cores_no_advice_to_use_them(tmp_path: Path) -> None:

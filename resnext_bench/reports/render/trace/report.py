@@ -12,6 +12,7 @@ from resnext_bench.reports.render.trace import advice, alone, host, products, ra
 from resnext_bench.reports.render.trace.layer_rows import Chosen
 from resnext_bench.reports.render.trace.layers import layers
 from resnext_bench.reports.render.trace.time import at_most, steps_from
+from resnext_bench.reports.render.trace.waits import waits
 from resnext_bench.reports.render.trace.words import each, ms, percent, period, span
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
 
@@ -44,7 +45,11 @@ def sections(
 ) -> Iterator[Section]:
     """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     few, top = top or _FEW, top or TOP
-    yield from alone.lead(report) if report.alone else advice.sections(report)
+    if report.alone:
+        yield from alone.lead(report)
+        yield advice.none_given()
+    else:
+        yield from advice.sections(report)
     yield _summary(report)
     yield Line(text=_from_here(report.file), tone="dim", is_command=True)
     waiting, work = list(host.waiting(report, few)), list(_work(report, top, few, chosen))
@@ -74,6 +79,7 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
     yield tables.ranks(found)
     if found.collectives:
         yield tables.collectives(found)
+        yield from waits(found)
     yield from warnings(found.warnings)
 
 

@@ -12,6 +12,7 @@ from resnext_bench.reports.trace.host.blocking import blocking
 from resnext_bench.reports.trace.host.copies import copies
 from resnext_bench.reports.trace.host.gaps import NO_GAPS, Gaps, gaps, longest, waited_for
 from resnext_bench.reports.trace.host.launches import launches
+from resnext_bench.reports.trace.host.operators import operators
 from resnext_bench.reports.trace.host.streams import streams, threads
 from resnext_bench.reports.trace.idle import loading_times
 from resnext_bench.reports.trace.time.intervals import Windows
@@ -35,6 +36,7 @@ def host(analysis: Analysis, *, idles: bool = True) -> Host:
         by_us=OURS in names,
         is_compiled=any(_COMPILED.match(name) for name in names),
         launches=launches(analysis),
+        operators=operators(analysis),
         blocking=blocking(analysis),
         loading_ns=_loading(analysis),
         loads_alone=any(_ALONE in name for name in names),

@@ -9,6 +9,7 @@ import pytest
 from resnext_bench.config.options import OPTIONS
 from resnext_bench.reports.render.model import Summary, text_of
 from resnext_bench.reports.render.trace.advice import sections
+from resnext_bench.reports.render.trace.report import sections as whole
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind
 from resnext_bench.reports.trace.analysis import analyse
@@ -22,13 +23,16 @@ EVIDENCE: dict[str, int | float | str] = {
     **dict.fromkeys(
         ("idle_ns", "host_ns", "latency_ns", "total_ns", "exposed_ns", "work_ns"), 40_000
     ),
+    **dict.fromkeys(("operators", "backward", "ddp", "fsdp"), 0),
+    **dict.fromkeys(("operators_ns", "calls_ns", "ended_ns", "alone_ns"), 20_000),
+    **{"collective": "all-reduce", "collective_ns": 300_000, "type": ""},
     **dict.fromkeys(("eligible_ns", "elementwise_ns", "norm_ns", "longest_ns"), 30_000),
     **{"gaps": 1, "kernels": 40, "count": 3, "median_ns": 4000.0, "share_of_compute": 0.1},
     **{"doing": "aten::copy_", "doing_kind": "operator", "name": "SGD", "style": "single"},
     **{"call": "cudaStreamSynchronize", "operator": "aten::item", "world": 8},
     **{"reason": "unlinked", "linked": 0.4, "missing": 0.2},
 }
-SWITCHES = ("graphs", "compiled", "alone", "fusable", "tf32", "pageable")
+SWITCHES = ("graphs", "compiled", "alone", "fusable", "tf32", "pageable", "operators", "fsdp")
 
 
 def reported(folder: Path, *, ours: bool) -> TraceReport:
@@ -90,6 +94,89 @@ def test_why_a_trace_is_not_to_be_trusted(tmp_path: Path, reason: str) -> None:
     text = "\n".join(drawn(sections(found), 120))
     assert "too incomplete for advice" in text
     assert " ms " not in text.partition("what to change first")[2]
+
+
+def advised(found: TraceReport, kind: AdviceKind, **evidence: int | str) -> str:
+    text = " ".join(drawn(sections(with_advice(found, kind, **evidence)), 120))
+    return " ".join(text.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("collective", "switches", "told", "not_told"),
+    [
+        ("all-reduce", ("ddp", "backward"), "bucket_cap_mb", "async_op"),
+        ("all-reduce", ("ddp",), "folder", "bucket_cap_mb"),
+        ("all-reduce", ("backward",), "folder", "bucket_cap_mb"),
+        ("all-to-all", ("ddp", "backward"), "async_op", "bucket_cap_mb"),
+        ("all-gather, reduce-scatter", ("fsdp",), "forward_prefetch", "bucket_cap_mb"),
+        ("all-gather, reduce-scatter", (), "folder", "forward_prefetch"),
+        ("broadcast", ("ddp",), "broadcast_buffers", "bucket_cap_mb"),
+        ("other", ("ddp", "backward"), "folder", "bucket_cap_mb"),
+    ],
+)
+def test_remedies_go_by_the_collective(
+    tmp_path: Path, collective: str, switches: tuple[str, ...], told: str, not_told: str
+) -> None:
+    found = reported(tmp_path, ours=False)
+    on = dict.fromkeys(switches, 1)
+    text = advised(found, AdviceKind.COMMUNICATION, collective=collective, **on)
+    assert told in text
+    assert not_told not in text
+    mixed = advised(
+        found, AdviceKind.COMMUNICATION, collective=collective, collective_ns=100_000, **on
+    )
+    assert "folder" in mixed
+    assert "bucket_cap_mb" not in mixed
+
+
+def test_what_ddp_takes_an_option_for(tmp_path: Path) -> None:
+    buffers, view = AdviceKind.BUFFERS, AdviceKind.BUCKET_VIEW
+    found = reported(tmp_path, ours=False)
+    assert "broadcast_buffers=False" in advised(found, buffers)
+    assert "gradient_as_bucket_view=True" in advised(found, view)
+    assert "--gradient-as-bucket-view" in advised(reported(tmp_path, ours=True), view)
+
+
+def test_types_by_what_the_device_has(tmp_path: Path) -> None:
+    found, kind = reported(tmp_path, ours=False), AdviceKind.PRECISION
+    assert "torch.float16) with GradScaler" in advised(found, kind, type="fp16")
+    assert "torch.bfloat16)" in advised(found, kind, type="bf16")
+    assert "float16" not in advised(found, kind, type="")
+
+
+def test_an_index_is_named_as_such(tmp_path: Path) -> None:
+    found, kind = reported(tmp_path, ours=False), AdviceKind.HOST_TENSORS
+    assert "keep the index on the device" in advised(found, kind, operator="aten::index_put_")
+    other = advised(found, kind, operator="aten::where")
+    assert "on the device" in other
+    assert "pin_memory" not in other
+    assert "cudaStreamSynchronize after the copy" in other
+    assert "after the copy" not in advised(found, kind, call="cudaMemcpyAsync")
+
+
+def test_operators_are_counted_where_there_are_any(tmp_path: Path) -> None:
+    found, kind = reported(tmp_path, ours=False), AdviceKind.LAUNCHES
+    assert "40 operators per step in 0.020 ms (0.5 us each" in advised(found, kind, operators=40)
+    assert "launches 39 kernels per step one by one; the calls take 0.039 ms" in advised(
+        found, kind
+    )
+
+
+def test_why_loading_could_save_more_than_the_device_waits(tmp_path: Path) -> None:
+    found, kind = reported(tmp_path, ours=False), AdviceKind.LOADING
+    told = advised(found, kind, host_ns=70_000, idle_ns=60_000, alone=1)
+    assert "the host 0.070 ms per step in the training process itself" in told
+    assert "idles for 0.060 ms of them" in told
+    assert "0.060 ms for batches" in advised(found, kind, host_ns=0, idle_ns=60_000)
+
+
+def test_the_host_alone_gets_no_advice(tmp_path: Path) -> None:
+    made = Made().step(0, 0, 100).op("aten::add", 0, 10)
+    made.launch(1)
+    found = report(analyse(made.op("aten::mul", 80, 20).write(tmp_path)))
+    assert found.alone
+    lines = drawn(whole(found, 3), 120)
+    assert sum("no advice" in line for line in lines) == 1
 
 
 def test_without_advice_there_is_no_box(tmp_path: Path) -> None:
