@@ -22,10 +22,10 @@ from resnext_bench.reports.render.model import (
 
 CAMPAIGN: Final = (
     *("calibration", "verdicts", "engines", "variants", "memory", "loaders", "attribution"),
-    *("scripts", "fidelity", "trace_figures"),
+    *("scripts", "fidelity"),
 )
-"""Names that `nox -s campaign` takes."""
-_COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in CAMPAIGN} | {
+"""Names that `nox -s campaign` takes without being asked for one."""
+_COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in (*CAMPAIGN, "trace_figures")} | {
     "traces": "nox -s bench -- traces --json docs/results/traces.json"
 }
 _HEAD: Final = ("file", "what", "hardware", "taken", "n", "told in", "taken again by")
