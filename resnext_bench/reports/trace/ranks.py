@@ -62,15 +62,11 @@ def ranks(
     order = sorted(range(len(reports)), key=lambda at: (_rank(reports[at]), reports[at].file))
     reports, talks = [reports[at] for at in order], [talks[at] for at in order]
     common = _in_common([one for one in talks if one.steps])
-    apart = _apart_ns(talks)
-    told, warnings = ([], [_other_times(apart)]) if apart > 0 else _matched(common)
-    if (
-        apart <= 0
-        and len(talks) > 1
-        and any(one.names for one in talks)
-        and not any(one.steps for one in common)
-    ):
+    told, warnings = _matched(common)
+    if len(talks) > 1 and any(one.names for one in talks) and not any(one.steps for one in common):
         warnings = ["ranks have no step in common: waiting and transfer cannot be separated"]
+    if apart := _apart_ns(talks):
+        told, warnings = [], [_other_times(apart)]
     return RanksReport(
         ranks=list(reports),
         missing=_missing(reports) if whole else [],
@@ -114,8 +110,8 @@ def _apart_ns(talks: Sequence[Collectives]) -> int:
     talking = [one for one in talks if one.names]
     if len(talking) < 2 or any(one.recorded[0] <= EPOCH_NS for one in talking):
         return 0
-    starts, ends = zip(*(one.recorded for one in talking), strict=True)
-    return max(0, max(starts) - min(ends))
+    last = max(one.recorded[0] for one in talking)
+    return max(0, last - min(one.recorded[1] for one in talking))
 
 
 def _other_times(apart: int) -> str:

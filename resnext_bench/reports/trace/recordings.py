@@ -201,8 +201,10 @@ def _rank_of_group(group: Sequence[Recording]) -> tuple[int, int, list[str]]:
 
 def _reason(why: str, one: Recording, kept: Sequence[Recording]) -> str:
     """Call it a cycle where the same process is in the report with another one."""
-    same = why == "recording" and any(_same_process(one, other) for other in kept)
-    return "cycle" if same else why
+    same = [other for other in kept if why == "recording" and _same_process(one, other)]
+    if not same:
+        return why
+    return "later" if all(one.start_ns > other.start_ns for other in same) else "cycle"
 
 
 def _same_process(one: Recording, other: Recording) -> bool:
