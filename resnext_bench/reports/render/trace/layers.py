@@ -282,7 +282,7 @@ def _explained(found: Layers, shown: Sequence[Shown]) -> Iterator[str]:
     elif any(one.uncounted_ns and one.flop for one in shown):
         yield "≥: of some of its kernels the trace does not record shapes"
     if any(one.cut_ns for one in shown):
-        yield "calls that are cut by the range: no rate (their FLOP and time are left out of it)"
+        yield "cut by the range: no rate; FLOP (≥) and rates are without these calls"
     if found.shared:
         names = ", ".join(found.shared[:3]) + (", ..." if len(found.shared) > 3 else "")
         yield f"called by several modules, with a row in each: {names}"
