@@ -20,7 +20,6 @@ from resnext_bench.reports.render.trace.layers import WITH_MODULES
 from resnext_bench.reports.render.trace.recordings import mixed
 from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
-from resnext_bench.reports.schema.trace_files import LeftOut
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
 from resnext_bench.reports.trace.analysis import analyse
@@ -31,12 +30,12 @@ from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
     left_out_told,
+    not_taken,
     recording,
     together,
 )
 from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.time.spans import Span
-from resnext_bench.wording import readable
 
 _SHORT: Final = 20 << 20
 """Files of up to this many bytes are read too fast to need a progress bar."""
@@ -146,7 +145,7 @@ def read_reports(
     if not reports:
         raise TraceError("; ".join(broken))
     kept, others = together(recorded)
-    left += [*others, *(LeftOut(file=readable(one), why="name") for one in beside)]
+    left += [*others, *map(not_taken, beside)]
     found = ranks([reports[at] for at in kept], [talks[at] for at in kept], whole=whole)
     told = [*left_out_told(left, Path(folder)), *broken, *found.warnings]
     return msgspec.structs.replace(found, warnings=told, left_out=left)

@@ -168,10 +168,13 @@ class ConvRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Share of the steps' time."""
     median_ns: float
-    """Median time of a call."""
+    """Median time of a call; of those that a range does not cut if there are any."""
+    cut_calls: int = 0
+    """Calls of which the range has a part: they have no rate."""
     tflops: float | None
     """TFLOP/s of the median call, with groups counted correctly and the FLOP of the direct
-    algorithm; None where a size is not recorded or the direction is undetermined."""
+    algorithm; None where a size is not recorded, the direction is undetermined, or the range
+    cuts all calls."""
     peak_tflops: float | None
     """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""
     layout_ns: int

@@ -38,7 +38,8 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the folder that is not in the report."""
 
     file: str
-    why: Literal["cycle", "recording", "run", "world", "rank", "name"]
-    """An earlier cycle of the same process; ranks recorded at another time; another run of ours; a
-    world of another size; a rank that is here already; a name by which traces are not found while
-    others have it."""
+    why: Literal["cycle", "recording", "run", "world", "rank", "twice", "name", "later", "hidden"]
+    """An earlier cycle of the same process, or a later one that others lack; ranks recorded at
+    another time; another run of ours; a world of another size; more files than the world has ranks;
+    a rank that is here already (twice); a name by which traces are not found while others have it;
+    a hidden file."""

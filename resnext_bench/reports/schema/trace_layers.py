@@ -59,8 +59,11 @@ class LayerRow(msgspec.Struct, frozen=True, kw_only=True):
     nothing of it is known."""
     unsized_ns: int
     """Time of kernels whose bytes are not known."""
+    cut_ns: int = 0
+    """Time of convolutions and products of which the range has a part: neither they nor this time
+    are in FLOP, bytes and rates."""
     tflops: float | None
-    """10^12 FLOP/s: the FLOP that are known over all of its time."""
+    """10^12 FLOP/s: the FLOP that are known over all of its time but `cut_ns`."""
     gb_per_s: float | None
     """10^9 bytes/s, likewise."""
     roof_tflops: float | None

@@ -35,9 +35,12 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Share of the steps' time."""
     median_ns: float
-    """Median time of a call."""
+    """Median time of a call; of those that a range does not cut if there are any."""
+    cut_calls: int = 0
+    """Calls of which the range has a part: they have no rate."""
     tflops: float | None
-    """TFLOP/s of the median call; None where it took no time."""
+    """TFLOP/s of the median call; None where it took no time,
+    or the range cuts all calls."""
     peak_tflops: float | None
     """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""
 
@@ -82,9 +85,11 @@ class AttentionRow(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     """Share of the steps' time."""
     median_ns: float
-    """Median time of a call."""
+    """Median time of a call; of those that a range does not cut if there are any."""
+    cut_calls: int = 0
+    """Calls of which the range has a part: they have no rate."""
     tflops: float | None
     """TFLOP/s of the median call: 4 B H Sq Sk D forward, half of it if causal, backward 2.5 times
-    that; None where lengths are not recorded or more is masked."""
+    that; None where lengths are not recorded, more is masked, or the range cuts all calls."""
     peak_tflops: float | None
     """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""

@@ -137,7 +137,12 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_named(path: Path, endings: tuple[str, ...]) -> bool:
-    return path.name.endswith(endings) and path.name != RECORD
+    return path.name.endswith(endings) and path.name != RECORD and not is_hidden(path)
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether it is a hidden file, as those that are being copied are: never taken for a rank."""
+    return path.name.startswith(".")
 
 
 def _run(path: Path, runs: set[Path]) -> str:

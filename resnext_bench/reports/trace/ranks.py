@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from resnext_bench.reports.schema.trace import CollectiveRow, RanksReport, TraceReport
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.reading.trace import Kind
+from resnext_bench.reports.trace.recordings import EPOCH_NS, recorded_ns
 from resnext_bench.reports.trace.time.identity import communication
 from resnext_bench.reports.trace.time.intervals import Ns
 from resnext_bench.wording import count_of
@@ -31,6 +32,8 @@ class Collectives:
     start: Ns
     """Since the epoch where the trace tells, so that ranks can be compared, ns."""
     end: Ns
+    recorded: tuple[int, int]
+    """From the first row of the trace to the end of the last, likewise."""
 
 
 def collectives(analysis: Analysis) -> Collectives:
@@ -48,6 +51,7 @@ def collectives(analysis: Analysis) -> Collectives:
         names=tuple(trace.names[one] for one in rows.name),
         start=rows.start + trace.origin_ns,
         end=rows.end + trace.origin_ns,
+        recorded=recorded_ns(trace),
     )
 
 
@@ -61,6 +65,8 @@ def ranks(
     told, warnings = _matched(common)
     if len(talks) > 1 and any(one.names for one in talks) and not any(one.steps for one in common):
         warnings = ["ranks have no step in common: waiting and transfer cannot be separated"]
+    if apart := _apart_ns(talks):
+        told, warnings = [], [_other_times(apart)]
     return RanksReport(
         ranks=list(reports),
         missing=_missing(reports) if whole else [],
@@ -94,6 +100,25 @@ def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
         told.append(f"several traces are of rank {', '.join(map(str, twice))}")
     return told
+
+
+def _apart_ns(talks: Sequence[Collectives]) -> int:
+    """Return how long after the end of one trace another begins; 0: all overlap, or tell no clock.
+
+    Only where there is something to match.
+    """
+    talking = [one for one in talks if one.names]
+    if len(talking) < 2 or any(one.recorded[0] <= EPOCH_NS for one in talking):
+        return 0
+    last = max(one.recorded[0] for one in talking)
+    return max(0, last - min(one.recorded[1] for one in talking))
+
+
+def _other_times(apart: int) -> str:
+    return (
+        f"ranks were recorded at different times, by their clocks ({apart / 1e9:,.3g} s from the "
+        "end of one trace to the beginning of another): their collectives are not matched"
+    )
 
 
 def _in_common(talks: Sequence[Collectives]) -> list[Collectives]:

@@ -1,9 +1,9 @@
 """Which files of a folder were recorded together, so that they are the ranks of one recording.
 
-A process whose schedule repeats writes a trace for each cycle (`HOST_PID.TIME.pt.trace.json`); a
-program that is started again writes more into the same folder. Neither are further ranks. The last
-cycle of each process counts, and of several recordings the one with most ranks, of equal ones the
-last; what else there is, is told.
+A process whose schedule repeats writes a trace for each cycle (see `cycles`); a program that is
+started again writes more into the same folder. Neither are further ranks. The last cycle that all
+processes have counts, and of several recordings the one with most ranks, of equal ones the last;
+what else there is, is told.
 """
 
 import re
@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.reports.schema.trace_files import LeftOut
-from resnext_bench.reports.store.trace_files import TraceFile
+from resnext_bench.reports.store.trace_files import TraceFile, is_hidden
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.cycles import NAME, cycles
 from resnext_bench.reports.trace.header import distributed_info, whole_number
-from resnext_bench.reports.trace.reading.peek import peek
-from resnext_bench.reports.trace.reading.trace import Kind
+from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.wording import count_of, readable
 
-_NAME: Final = re.compile(r"(.+)\.(\d{10}|\d{13}|\d{16}|\d{19})\.pt\.trace\.json(\.gz)?")
-"""Of torch.profiler's `tensorboard_trace_handler`: the process, and when it wrote (s to ns)."""
 _HOST: Final = re.compile(r"(.+)_\d+")
-_EPOCH_NS: Final = 1_300_000_000 * 10**9
+EPOCH_NS: Final = 1_300_000_000 * 10**9
 """Times below (year 2011) count from something else, such as the start of a machine."""
 _APART_NS: Final = 3600 * 10**9
 """Ranks of one recording begin within seconds; clocks of machines differ by minutes at most."""
@@ -44,7 +42,7 @@ class Recording:
     @property
     def on_clock(self) -> bool:
         """Return whether its times are those of a clock, to be compared with others."""
-        return self.start_ns > _EPOCH_NS
+        return self.start_ns > EPOCH_NS
 
 
 def recording(analysis: Analysis, file: TraceFile) -> Recording:
@@ -52,45 +50,28 @@ def recording(analysis: Analysis, file: TraceFile) -> Recording:
     trace, info = analysis.trace, distributed_info(analysis.trace.header)
     rank = whole_number(info.get("rank"))
     operators = trace.host.thread[trace.host.kind == Kind.OPERATOR]
-    ends = [int(rows.end.max()) for rows in (trace.host, trace.device) if len(rows)]
+    start, end = recorded_ns(trace)
     return Recording(
         file=file,
         rank=file.rank if rank is None else rank,
         world=whole_number(info.get("world_size")),
         process=trace.threads[operators[0]][0] if len(operators) else None,
-        start_ns=trace.origin_ns,
-        end_ns=trace.origin_ns + max(ends, default=0),
+        start_ns=start,
+        end_ns=end,
     )
 
 
+def recorded_ns(trace: Trace) -> tuple[int, int]:
+    """Return when the first row of a trace began and the last one ended, by its clock."""
+    ends = [int(rows.end.max()) for rows in (trace.host, trace.device) if len(rows)]
+    return trace.origin_ns, trace.origin_ns + max(ends, default=0)
+
+
 def last_cycles(files: Sequence[TraceFile]) -> tuple[list[TraceFile], list[LeftOut]]:
-    """Keep the last cycle of each process, as far as names and beginnings of files tell."""
-    groups: dict[Hashable, list[TraceFile]] = defaultdict(list)
-    for file in files:
-        match = _NAME.fullmatch(file.path.name)
-        groups[(file.path.parent, match[1]) if match else file.path].append(file)
-    last = [file for group in groups.values() for file in _last_of(group)]
-    kept = [file for file in files if file in last]
-    return kept, [_left(file, "cycle") for file in files if file not in last]
-
-
-def _last_of(group: Sequence[TraceFile]) -> Iterator[TraceFile]:
-    """Yield the last file of each process, of files that are named after one."""
-    if len(group) == 1:
-        yield group[0]
-        return
-    processes: dict[Hashable, list[TraceFile]] = defaultdict(list)
-    for file in group:
-        head = peek(file.path)
-        rank = whole_number(distributed_info(head.header).get("rank"))
-        processes[file.rank if rank is None else rank, head.process].append(file)
-    for mine in processes.values():
-        yield max(mine, key=lambda one: _written_ns(one.path))
-
-
-def _written_ns(path: Path) -> int:
-    match = _NAME.fullmatch(path.name)
-    return int(match[2].ljust(19, "0")) if match else 0
+    """Keep the last cycle that all processes have, as far as names and beginnings of files tell."""
+    found = cycles(files)
+    kept = [file for file in files if file not in found]
+    return kept, [_left(file, found[file]) for file in files if file in found]
 
 
 def _left(file: TraceFile, why: str) -> LeftOut:
@@ -110,8 +91,9 @@ def together(found: Sequence[Recording]) -> tuple[list[int], list[LeftOut]]:
         left += [(at, why) for at in kept if at not in chosen]
         kept = chosen
     again = [kept[at] for at in _again([found[at] for at in kept])]
-    left += [(at, "rank") for at in again]
     kept = [at for at in kept if at not in again]
+    there = {found[at].rank for at in kept} - {None}
+    left += [(at, "twice" if found[at].rank in there else "rank") for at in again]
     mine = [found[at] for at in kept]
     return kept, [_left(found[at].file, _reason(why, found[at], mine)) for at, why in left]
 
@@ -196,7 +178,7 @@ def _again(found: Sequence[Recording]) -> Iterator[int]:
 
 
 def _host(one: Recording) -> Hashable:
-    match = _NAME.fullmatch(one.file.path.name)
+    match = NAME.fullmatch(one.file.path.name)
     host = _HOST.fullmatch(match[1]) if match else None
     return host[1] if host else None
 
@@ -219,23 +201,33 @@ def _rank_of_group(group: Sequence[Recording]) -> tuple[int, int, list[str]]:
 
 def _reason(why: str, one: Recording, kept: Sequence[Recording]) -> str:
     """Call it a cycle where the same process is in the report with another one."""
-    same = why == "recording" and any(_same_process(one, other) for other in kept)
-    return "cycle" if same else why
+    same = [other for other in kept if why == "recording" and _same_process(one, other)]
+    if not same:
+        return why
+    return "later" if all(one.start_ns > other.start_ns for other in same) else "cycle"
 
 
 def _same_process(one: Recording, other: Recording) -> bool:
     if (one.rank, one.process) != (other.rank, other.process) or one.process is None:
         return False
-    stems = [_NAME.fullmatch(file.path.name) for file in (one.file, other.file)]
+    stems = [NAME.fullmatch(file.path.name) for file in (one.file, other.file)]
     return all(stems) and len({match[1] for match in stems if match}) == 1
+
+
+def not_taken(file: Path) -> LeftOut:
+    """Return a file of the folder that was not taken for a trace."""
+    return LeftOut(file=readable(file), why="hidden" if is_hidden(file) else "name")
 
 
 _WHY: Final = {
     "cycle": "earlier cycles of the same processes",
+    "later": "later cycles, which not all of the processes have",
     "recording": "recorded at another time, or by other processes",
     "run": "of another run",
     "world": "of a world of another size",
     "rank": "more than the world has ranks, and nothing tells which of them belong together",
+    "twice": "the same rank twice",
+    "hidden": "hidden",
     "name": "not read, as others are called *.pt.trace.json, or *.json",
 }
 _SHOWN: Final = 4

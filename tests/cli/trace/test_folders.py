@@ -110,6 +110,14 @@ def test_what_else_is_in_a_folder_is_named(typed: Typed, tmp_path: Path) -> None
     assert "record.json.lock" not in out
 
 
+def test_hidden_files_are_named(typed: Typed, tmp_path: Path) -> None:
+    made(0).write(tmp_path, "r0.json")
+    made(1).write(tmp_path, ".r1.json")
+    _, out, _ = typed("report", tmp_path)
+    assert "1 file left out (hidden): .r1.json" in out
+    assert "traces of 1 of 2 ranks are missing: 1" in out
+
+
 def test_a_folder_of_json_that_is_no_trace(typed: Typed, tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text('{"a": 1}')

@@ -146,6 +146,14 @@ def test_what_else_is_there_is_found_whatever_it_is_called(tmp_path: Path) -> No
     assert beside(tmp_path) == expected | {"rank4.pt.trace.json", "rank5.pt.trace.json"}
 
 
+def test_hidden_files_are_no_ranks(tmp_path: Path) -> None:
+    """What `rsync` has not finished, and what macOS lays beside each file."""
+    for name in ("r0.json", ".r1.json", "._r0.json"):
+        touch(tmp_path / name)
+    assert [name for name, _ in names(tmp_path)] == ["r0.json"]
+    assert beside(tmp_path) == {".r1.json", "._r0.json"}
+
+
 def test_what_else_is_in_folders_inside(tmp_path: Path) -> None:
     touch(tmp_path / "a" / "rank0.pt.trace.json")
     for name in ("a/rank1.json", "top.json", "b/rank2.json"):

@@ -120,3 +120,16 @@ def test_ranks_that_nobody_tells_are_not_missing(tmp_path: Path) -> None:
     found = side_by_side(tmp_path, *made)
     assert found.missing == []
     assert found.warnings == ["1 trace without a rank, in the trace or by its name"]
+
+
+def test_ranks_of_different_times_are_not_matched(tmp_path: Path) -> None:
+    """Their steps have the same numbers, as each program counts from 0."""
+    found = side_by_side(tmp_path, rank(0, [(10, 5)]), rank(1, [(10, 5)], base=60 * 10**9))
+    assert found.collectives == []
+    (told,) = found.warnings
+    assert told.startswith("ranks were recorded at different times, by their clocks (60 s from")
+
+
+def test_ranks_that_overlap_by_a_little_are_matched(tmp_path: Path) -> None:
+    found = side_by_side(tmp_path, rank(0, [(990, 5)]), rank(1, [(10, 5)], base=980_000))
+    assert found.collectives[0].transfer_ns == 5000

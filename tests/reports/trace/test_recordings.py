@@ -170,7 +170,30 @@ def test_a_copy_of_a_rank(tmp_path: Path) -> None:
     """Nothing tells which of them is the one: the first, and no more ranks than the world has."""
     for name, rank in (("rank0.json", 0), ("rank1.json", 1), ("x-rank1-copy.json", 1)):
         trace(BASE, rank, 2).write(tmp_path, name)
-    assert chosen(tmp_path) == (["rank0.json", "rank1.json"], {"x-rank1-copy.json": "rank"})
+    assert chosen(tmp_path) == (["rank0.json", "rank1.json"], {"x-rank1-copy.json": "twice"})
+
+
+def test_the_same_rank_packed_and_not(tmp_path: Path) -> None:
+    for name, rank in (("r0.json", 0), ("r0.json.gz", 0), ("r1.json", 1)):
+        trace(BASE, rank, 2).write(tmp_path, name)
+    kept, left = chosen(tmp_path)
+    assert (kept, left) == (["r0.json", "r1.json"], {"r0.json.gz": "twice"})
+
+
+def test_a_cycle_that_only_one_rank_has(tmp_path: Path) -> None:
+    for rank, cycle in ((0, 0), (0, 1), (1, 0)):
+        name = f"host_{rank}.{1_700_000_000_000 + 60_000 * cycle + rank}.pt.trace.json"
+        trace(BASE + cycle * 60 * SECOND, rank, 2, pid=rank).write(tmp_path, name)
+    kept, left = chosen(tmp_path)
+    assert kept == [f"host_{rank}.170000000000{rank}.pt.trace.json" for rank in (0, 1)]
+    assert left == {"host_0.1700000060000.pt.trace.json": "later"}
+
+
+def test_files_of_one_cycle_more_by_names_of_users(tmp_path: Path) -> None:
+    for rank, cycle in ((0, 0), (0, 1), (1, 0)):
+        made = trace(BASE + cycle * 60 * SECOND, rank, 2, pid=rank)
+        made.write(tmp_path, f"r{rank}_{cycle}.json")
+    assert chosen(tmp_path) == (["r0_0.json", "r1_0.json"], {"r0_1.json": "recording"})
 
 
 @pytest.mark.parametrize("base", [0, 5 * SECOND])

@@ -43,7 +43,13 @@ class Shown:
     idle_ns: int
     flop: int | None
     uncounted_ns: int
+    cut_ns: int
     classes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rated_ns(self) -> int:
+        """Return the time that rates are over: without calls that the range cuts."""
+        return self.total_ns - self.cut_ns
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,7 @@ def _whole(row: LayerRow, path: tuple[str, ...], *, is_leaf: bool) -> Shown:
         idle_ns=row.idle_ns,
         flop=_flop(row),
         uncounted_ns=row.uncounted_ns,
+        cut_ns=row.cut_ns,
         classes={one.cls: one.total_ns for one in row.classes},
     )
 
@@ -149,6 +156,7 @@ def _itself(row: LayerRow, below: Sequence[LayerRow], path: tuple[str, ...]) -> 
         idle_ns=row.idle_ns - sum(one.idle_ns for one in below),
         flop=flop,
         uncounted_ns=row.uncounted_ns - sum(one.uncounted_ns for one in below),
+        cut_ns=row.cut_ns - sum(one.cut_ns for one in below),
         classes={cls: ns for cls, ns in classes.items() if ns},
     )
 

@@ -154,7 +154,7 @@ class _Drawn:
         if not one.flop:
             return ""
         mean = one.flop / max(1, len(self._report.steps.step_ns)) / 1e9
-        return _at_least(one.uncounted_ns) + _number(mean)
+        return _at_least(one.uncounted_ns + one.cut_ns) + _number(mean)
 
     def _rate(self, one: Shown) -> str:
         rate = _tflops(one)
@@ -216,7 +216,7 @@ class _Drawn:
         total = sum(one.total_ns for one in these)
         flop = sum(one.flop or 0 for one in these)
         steps = max(1, len(self._report.steps.step_ns))
-        uncounted = sum(one.uncounted_ns for one in these)
+        uncounted = sum(one.uncounted_ns + one.cut_ns for one in these)
         return {
             **self._times(total, sum(one.idle_ns for one in these)),
             "forward": self._each(sum(one.forward_ns for one in these)),
@@ -228,14 +228,14 @@ class _Drawn:
 
 
 def _tflops(one: Shown) -> float | None:
-    """Return 10^12 FLOP/s over all of its time, if most of its convolutions and products count."""
-    if not one.flop or not one.total_ns or one.uncounted_ns > _ENOUGH * one.total_ns:
+    """Return 10^12 FLOP/s over its time, if most of its convolutions and products count."""
+    if not one.flop or not one.rated_ns or one.uncounted_ns > _ENOUGH * one.rated_ns:
         return None
-    return one.flop / one.total_ns / 1e3
+    return one.flop / one.rated_ns / 1e3
 
 
 def _gb_per_s(one: Shown) -> float | None:
-    if one.is_itself or one.row.unsized_ns > _ENOUGH * one.total_ns:
+    if one.is_itself or one.row.unsized_ns > _ENOUGH * one.rated_ns:
         return None
     return one.row.gb_per_s
 
@@ -289,6 +289,9 @@ def _explained(found: Layers, shown: Sequence[Shown]) -> Iterator[Note]:
         yield Note(text="FLOP: not recorded: profile with record_shapes=True")
     elif any(one.uncounted_ns and one.flop for one in shown):
         told = "≥: of some of its kernels the trace does not record shapes"
+        yield Note(text=told, columns=("GFLOP", "TFLOP/s", "GFLOP/s", "GB/s"))
+    if any(one.cut_ns for one in shown):
+        told = "cut by the range: no rate; FLOP (≥) and rates are without these calls"
         yield Note(text=told, columns=("GFLOP", "TFLOP/s", "GFLOP/s", "GB/s"))
     if found.shared:
         names = ", ".join(found.shared[:3]) + (", ..." if len(found.shared) > 3 else "")

@@ -13,6 +13,8 @@ _MEANS: Final = {
     "+": "by less than a tenth, as clocks may be higher than in the data sheet",
 }
 """Marks of rates above the peak."""
+_CUT: Final = "cut"
+"""In the place of a rate."""
 _CLOCKS: Final = 1.1
 """A device whose clocks are higher than in its data sheet is above its peak by less than this."""
 
@@ -27,6 +29,14 @@ class Rated(Protocol):
     @property
     def peak_tflops(self) -> float | None:
         """Return the most by the data sheet, if known."""
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls the row is of."""
+
+    @property
+    def cut_calls(self) -> int:
+        """Return how many of them the range cuts."""
 
     @property
     def dtype(self) -> str:
@@ -45,11 +55,12 @@ def tflops(value: float | None) -> str:
 
 def rate(row: Rated) -> str:
     """Return a row's rate, with a mark where it is above the peak of its type."""
-    return tflops(row.tflops) + _mark(row)
+    return _CUT if _is_cut(row) else tflops(row.tflops) + _mark(row)
 
 
 def explained(rows: Iterable[Rated], device: str) -> Iterator[Line]:
     """Yield a line for each mark that these rows have."""
+    rows = list(rows)
     peaks: dict[str, set[str]] = {}
     for row in rows:
         if mark := _mark(row):
@@ -57,12 +68,19 @@ def explained(rows: Iterable[Rated], device: str) -> Iterator[Line]:
     for mark, told in sorted(peaks.items()):
         above = f"{mark} above the peak of {device} ({', '.join(sorted(told))})"
         yield Line(text=f"{above}: {_MEANS[mark]}", tone="dim")
+    if any(map(_is_cut, rows)):
+        yield Line(text=f"{_CUT} by the range: no rate", tone="dim")
 
 
 def spaced(lines: Iterable[Line]) -> Iterator[Line]:
     """Yield lines below a table, with an empty one behind them if there are any."""
     told = list(lines)
     yield from [*told, Line(text="")] if told else []
+
+
+def _is_cut(row: Rated) -> bool:
+    """Return whether the range has only parts of a row's calls."""
+    return 0 < row.calls == row.cut_calls
 
 
 def _mark(row: Rated) -> str:

@@ -13,7 +13,7 @@ from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
 from resnext_bench.reports.trace.kernels.tables import share
-from resnext_bench.reports.trace.kernels.timed import Launches, Timed, grouped_by, timed
+from resnext_bench.reports.trace.kernels.timed import Launches, Timed, grouped_by, timed, usual
 from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_roles import algorithm
@@ -35,14 +35,18 @@ class Calls:
     """Row of the host; -1: none, or its arguments say too little."""
     conv: Ids
     """Index into the trace's convolutions; -1 likewise."""
+    cut: Ids
+    """Calls that the range cuts, rows of the host."""
 
 
 def conv_calls(trace: Trace, links: Links, work: Work) -> Calls:
     """Operators nest (conv2d > convolution > _convolution > cudnn_convolution): see `CALLS`."""
     host = trace.host
     is_call = of_names(trace.names, lambda name: 1 if name in CALLS else None)[host.name] > 0
-    row = outermost(is_call & (host.conv >= 0), links.parent, work.row)
-    return Calls(row=row, conv=np.append(host.conv, np.int32(-1))[row])
+    told = is_call & (host.conv >= 0)
+    row = outermost(told, links.parent, work.row)
+    cut = outermost(told, links.parent, links.cut)
+    return Calls(row=row, conv=np.append(host.conv, np.int32(-1))[row], cut=cut)
 
 
 def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks) -> list[ConvRow]:
@@ -60,6 +64,7 @@ def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks
     conv = _alike(trace.convs)[np.append(trace.host.conv, np.int32(-1))[parts.call]]
     layout = _layout(work, calls, parts)
     core = work.core[mine]
+    cut = np.isin(parts.call, calls.cut)
     rows = []
     for group in grouped_by(parts, launches, conv, parts.part):
         ns, first = parts.ns[group.parts], group.parts[0]
@@ -69,6 +74,7 @@ def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks
                 DIRECTIONS[parts.part[first]],
                 names=[trace.names[parts.name[first]], *(trace.names[one] for one in group.names)],
                 ns=ns,
+                cut=cut[group.parts],
                 step_ns=step_ns,
                 layout_ns=int(layout[group.parts].sum()),
                 peaks=peaks,
@@ -142,13 +148,14 @@ def _row(
     *,
     names: Sequence[str],
     ns: Ns,
+    cut: NDArray[np.bool_],
     step_ns: int,
     layout_ns: int,
     peaks: Peaks,
     core: NDArray[np.int8],
 ) -> ConvRow:
     """The row of calls that are alike; the first name is that of the main kernel."""
-    median, total = float(np.median(ns)), int(ns.sum())
+    typical, total = usual(ns, cut), int(ns.sum())
     flops = conv.flops(direction)
     return ConvRow(
         shape=label(conv),
@@ -170,8 +177,9 @@ def _row(
         calls=len(ns),
         total_ns=total,
         share=share(total, step_ns),
-        median_ns=median,
-        tflops=rate(flops, median),
+        median_ns=typical.median_ns,
+        tflops=rate(flops, typical.median_ns) if typical.is_whole else None,
+        cut_calls=typical.cut,
         peak_tflops=peaks.of(conv.dtype, core),
         layout_ns=layout_ns,
     )

@@ -12,7 +12,15 @@ from resnext_bench.reports.trace.kernels.climbing import innermost
 from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
 from resnext_bench.reports.trace.kernels.tables import share
-from resnext_bench.reports.trace.kernels.timed import Group, Launches, Timed, grouped_by, timed
+from resnext_bench.reports.trace.kernels.timed import (
+    Group,
+    Launches,
+    Timed,
+    Usual,
+    grouped_by,
+    timed,
+    usual,
+)
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.attention import label as attention_label
 from resnext_bench.reports.trace.names.classes import CONVS, Class
@@ -37,7 +45,7 @@ class Products:
 
 def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Peaks) -> Products:
     """Return a row for each product or attention, pass and main kernel, most time first."""
-    call = _calls(trace, links, work)
+    call = _calls(trace, links, work.row)
     mine = np.flatnonzero((call >= 0) & ~work.of(*_APART))
     launches = Launches(
         call=call[mine],
@@ -51,6 +59,7 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
     product = _alike(trace.products.distinct)[trace.products.which[at]]
     passes = links.passes[parts.call]
     core = work.core[mine]
+    cut = np.isin(parts.call, _calls(trace, links, links.cut))
     found: list[ProductRow | AttentionRow] = []
     for group in grouped_by(parts, launches, product, passes):
         first = group.parts[0]
@@ -59,6 +68,7 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
             parts=parts,
             group=group,
             core=core,
+            cut=cut,
             step_ns=step_ns,
             peaks=peaks,
         )
@@ -70,8 +80,8 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
     )
 
 
-def _calls(trace: Trace, links: Links, work: Work) -> Ids:
-    """Return the call that each row of work belongs to; -1: none.
+def _calls(trace: Trace, links: Links, of: Ids) -> Ids:
+    """Return the call that each of these rows of the host belongs to; -1: none.
 
     Of calls within one another the innermost is one; the others only hand on, and what they launch
     besides, such as copies, is no product.
@@ -79,7 +89,7 @@ def _calls(trace: Trace, links: Links, work: Work) -> Ids:
     parent, rows = links.parent, trace.products.row
     listed = np.zeros(len(trace.host) + 1, dtype=bool)
     listed[rows] = True
-    nearest = innermost(listed, parent, work.row)
+    nearest = innermost(listed, parent, of)
     outer = innermost(listed, parent, parent[rows])
     listed[outer[outer >= 0]] = False
     return np.where(listed[nearest], nearest, np.int32(-1))
@@ -99,6 +109,8 @@ class _One:
     parts: Timed
     group: Group
     core: NDArray[np.int8]
+    cut: NDArray[np.bool_]
+    """Whether the range cuts each call."""
     step_ns: int
     peaks: Peaks
 
@@ -108,6 +120,10 @@ class _One:
         if isinstance(call, Attention):
             return _attention(call, which, self, ns)
         return _product(call, which, self, ns)
+
+    def usual(self, ns: Ns) -> Usual:
+        """Return what a call takes."""
+        return usual(ns, self.cut[self.group.parts])
 
     @property
     def kernel(self) -> str:
@@ -120,7 +136,7 @@ class _One:
 
 
 def _product(call: Product, which: str, one: _One, ns: Ns) -> ProductRow:
-    median, total = float(np.median(ns)), int(ns.sum())
+    typical, total = one.usual(ns), int(ns.sum())
     return ProductRow(
         operator=call.operator,
         shape=product_label(call),
@@ -136,14 +152,15 @@ def _product(call: Product, which: str, one: _One, ns: Ns) -> ProductRow:
         calls=len(ns),
         total_ns=total,
         share=share(total, one.step_ns),
-        median_ns=median,
-        tflops=rate(call.flops, median),
+        median_ns=typical.median_ns,
+        tflops=rate(call.flops, typical.median_ns) if typical.is_whole else None,
+        cut_calls=typical.cut,
         peak_tflops=one.peak(call.dtype),
     )
 
 
 def _attention(call: Attention, which: str, one: _One, ns: Ns) -> AttentionRow:
-    median, total = float(np.median(ns)), int(ns.sum())
+    typical, total = one.usual(ns), int(ns.sum())
     return AttentionRow(
         operator=call.operator,
         shape=attention_label(call),
@@ -163,7 +180,8 @@ def _attention(call: Attention, which: str, one: _One, ns: Ns) -> AttentionRow:
         calls=len(ns),
         total_ns=total,
         share=share(total, one.step_ns),
-        median_ns=median,
-        tflops=rate(call.flops, median),
+        median_ns=typical.median_ns,
+        tflops=rate(call.flops, typical.median_ns) if typical.is_whole else None,
+        cut_calls=typical.cut,
         peak_tflops=one.peak(call.dtype),
     )

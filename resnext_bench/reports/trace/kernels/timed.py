@@ -71,6 +71,26 @@ def _summed(key: NDArray[np.intp], values: Ns, count: int) -> Ns:
     return np.bincount(key, weights=values, minlength=count).astype(np.int64)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Usual:
+    """What a call takes, of calls that are alike."""
+
+    median_ns: float
+    """Of the whole ones if there are any, else of what of them is in the range."""
+    cut: int
+    """Calls that the range cuts."""
+    is_whole: bool
+    """Whether any call is whole, so that its FLOP and its time belong together."""
+
+
+def usual(ns: Ns, cut: NDArray[np.bool_]) -> Usual:
+    """Return it; `cut`: whether the range cuts each call."""
+    some = not cut.all()
+    return Usual(
+        median_ns=float(np.median(ns[~cut] if some else ns)), cut=int(cut.sum()), is_whole=some
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
     """Parts that are alike in all that was asked, and were computed by the same kernel."""

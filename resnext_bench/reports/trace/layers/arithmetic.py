@@ -31,6 +31,7 @@ _COLUMNS: Final = (
     "eligible_ns",
     "uncounted_ns",
     "unsized_ns",
+    "cut_ns",
 )
 
 
@@ -51,6 +52,7 @@ class Amounts(TypedDict):
     uncounted_ns: int
     bytes: int | None
     unsized_ns: int
+    cut_ns: int
 
 
 class Rates(TypedDict):
@@ -71,11 +73,13 @@ class Arithmetic:
     """What is computed again included."""
     bytes: Ns
     eligible_ns: Ns
-    """Time of convolutions, products and attention."""
+    """Time of convolutions, products and attention, without calls that the range cuts."""
     uncounted_ns: Ns
     """Of that the time of those whose FLOP are not known."""
     unsized_ns: Ns
     """Time of all kernels whose bytes are not known."""
+    cut_ns: Ns
+    """Time of calls that the range cuts: in none of the above."""
     shapes: Mapping[int, Mapping[Shape, Amount]]
     """Of each module the FLOP of each shape."""
 
@@ -106,17 +110,23 @@ class Arithmetic:
     def amounts(self, node: int) -> Amounts:
         """Return FLOP and bytes, None where nothing of them is known."""
         uncounted, eligible = int(self.uncounted_ns[node]), int(self.eligible_ns[node])
-        counted = self.source != NONE and (uncounted < eligible or not uncounted)
+        cut = int(self.cut_ns[node])
+        counted = self.source != NONE and (uncounted < eligible or not (uncounted or cut))
         return Amounts(
             forward_flop=int(self.forward_flop[node]) if counted else None,
             backward_flop=int(self.backward_flop[node]) if counted else None,
             uncounted_ns=uncounted,
             bytes=int(self.bytes[node]) or None,
             unsized_ns=int(self.unsized_ns[node]),
+            cut_ns=cut,
         )
 
     def rates(self, node: int, time: int) -> Rates:
-        """Return 10^12 FLOP/s and 10^9 bytes/s over a time in ns, of those that are known."""
+        """Return 10^12 FLOP/s and 10^9 bytes/s over a time in ns, of those that are known.
+
+        Calls that the range cuts are in neither.
+        """
+        time -= int(self.cut_ns[node])
         flop = int(self.forward_flop[node] + self.backward_flop[node])
         moved = int(self.bytes[node])
         return Rates(
@@ -139,7 +149,11 @@ def arithmetic(
         call = np.where(call < 0, told.inside[work.itself], call)
     times = _times(told, call, work.direction)
     counted, sized = (np.append((one >= 0) & (times > 0), False) for one in (told.flop, told.bytes))
-    eligible = work.of(*ELIGIBLE)
+    is_cut = np.zeros(len(told.row) + 1, dtype=bool)
+    is_cut[told.of_host[analysis.links.cut]] = True
+    is_cut[-1] = False
+    of_cut = is_cut[call]
+    eligible = work.of(*ELIGIBLE) & ~of_cut
     inside = put.module >= 0
 
     def time(which: NDArray[np.bool_]) -> Ns:
@@ -147,7 +161,7 @@ def arithmetic(
 
     ran = np.zeros(len(told.row) + 1, dtype=bool)
     ran[call] = True
-    flop, shapes = _by_shapes(places, told, times, ran[:-1])
+    flop, shapes = _by_shapes(places, told, times, (ran & ~is_cut)[:-1])
     found = Arithmetic(
         source=SHAPES if counted.any() else NONE,
         forward_flop=flop[0],
@@ -156,11 +170,12 @@ def arithmetic(
         shapes=shapes,
         eligible_ns=time(eligible),
         uncounted_ns=time(eligible & ~counted[call]),
-        unsized_ns=time(~sized[call]),
+        unsized_ns=time(~sized[call] & ~of_cut),
+        cut_ns=time(of_cut),
     )
     ours = trained(trace.header) if places.source is Source.LABELS else None
     network = of_network(ours) if ours else None
-    if network is None or calls is None:
+    if network is None or calls is None or analysis.steps.source.kind == "range":
         return found
     return _by_network(found, places.tree, network, calls, backward)
 
@@ -183,7 +198,7 @@ def _by_shapes(
 ) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, Amount]]]:
     """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape.
 
-    Of calls that `ran`: some of the work in the used steps is theirs.
+    Of calls that `ran`: work in the used steps is theirs, and no range cuts it.
     """
     count = len(places.tree)
     module = places.at[told.row]

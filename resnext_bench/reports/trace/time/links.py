@@ -8,7 +8,7 @@ is told.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
@@ -53,6 +53,9 @@ class Links:
     """Row of the host that launched each row of the device; -1: not in the trace."""
     operator: Ids
     """Innermost operator around that launch; -1: none."""
+    cut: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    """Rows of the host whose work lies across an edge of the range, or partly outside: their times
+    are not whole."""
 
 
 def link(trace: Trace) -> Links:

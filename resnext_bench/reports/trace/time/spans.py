@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import SpanError
-from resnext_bench.reports.trace.reading.trace import Ns, Rows, Trace
+from resnext_bench.reports.trace.reading.trace import Ids, Ns, Rows, Trace
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links
 
@@ -50,16 +50,35 @@ def window_of(trace: Trace, span: Span) -> Windows:
 def cut(trace: Trace, links: Links, window: Windows, device: int | None) -> tuple[Trace, Links]:
     """Return the trace with only what runs within the window: of the device, else of the host.
 
-    Calls before the window stay, as they may have launched what runs in it.
+    Calls before the window stay, as they may have launched what runs in it. The links tell which
+    rows of the host have work that is not all within.
     """
     low, high = int(window.start[0]), int(window.end[0])
     if device is None:
+        links = replace(links, cut=np.flatnonzero(_across(trace.host, low, high)).astype(np.int32))
         return replace(trace, host=_clipped(trace.host, low, high)), links
     rows = trace.device
     kept = (rows.end > low) & (rows.start < high)
     kept |= (rows.duration == 0) & (rows.start == low)
-    links = replace(links, launch=links.launch[kept], operator=links.operator[kept])
+    links = replace(
+        links,
+        launch=links.launch[kept],
+        operator=links.operator[kept],
+        cut=_origins(links, ~kept | _across(rows, low, high)),
+    )
     return replace(trace, device=_clipped(rows.take(kept), low, high)), links
+
+
+def _across(rows: Rows, low: int, high: int) -> NDArray[np.bool_]:
+    inside = (rows.end > low) & (rows.start < high)
+    across: NDArray[np.bool_] = inside & ((rows.start < low) | (rows.end > high))
+    return across
+
+
+def _origins(links: Links, which: NDArray[np.bool_]) -> Ids:
+    """Return the rows of the host that these rows of the device come from, each once."""
+    found = np.unique(np.concatenate([links.launch[which], links.operator[which]]))
+    return found[found >= 0].astype(np.int32)
 
 
 def _clipped(rows: Some, low: int, high: int) -> Some:

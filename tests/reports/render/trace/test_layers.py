@@ -188,6 +188,25 @@ def test_flop_that_are_not_all_known_are_at_least(tmp_path: Path) -> None:
     assert all(one.startswith("≥ ") for one in gflop[:3])
 
 
+def test_calls_that_the_range_cuts_are_left_out_and_told(tmp_path: Path) -> None:
+    found = reported(network().made, tmp_path)
+    assert found.layers
+    assert "cut by the range" not in lines(drawn(found))
+    rows = [
+        msgspec.structs.replace(
+            row, forward_flop=10**9, backward_flop=0, uncounted_ns=0, cut_ns=row.total_ns // 2
+        )
+        for row in found.layers.rows
+    ]
+    some = msgspec.structs.replace(found, layers=msgspec.structs.replace(found.layers, rows=rows))
+    told = drawn(some, depth=1)
+    assert lines(told).count("cut by the range: no rate") == 1
+    assert "does not record shapes" not in lines(told)
+    assert column(table(told), "GFLOP")[0] == "≥ 1.00"
+    (stem,) = (at for at, one in enumerate(names(told)) if one.startswith("stem"))
+    assert column(table(told), "TFLOP/s")[stem] == "39.2"
+
+
 @pytest.mark.parametrize(
     ("paths", "begin"),
     [

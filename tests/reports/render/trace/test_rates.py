@@ -11,6 +11,7 @@ from resnext_bench.reports.render.trace.rates import tflops
 from resnext_bench.reports.render.trace.report import sections
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from tests.reports.drawn import drawn
 from tests.reports.trace.made import Made
 
@@ -76,3 +77,17 @@ def test_products_likewise(tmp_path: Path) -> None:
     told = shown(tmp_path, "aten::mm", GEMM, 4, **small)
     assert " 0.00050 " in told
     assert "above" not in told
+
+
+def test_a_range_that_cuts_a_call_says_so_once(tmp_path: Path) -> None:
+    made = Made(header={"deviceProperties": [{"id": 0, "name": "Tesla V100-SXM2-32GB"}]})
+    made.op("aten::convolution", 5, 100, **CONV).kernel(DIRECT, 200, 2000, called=8)
+    path = made.write(tmp_path)
+    whole = "\n".join(drawn(sections(report(analyse(path)), 9), 300))
+    assert " cut " not in whole
+    found = report(analyse(path, span=Span(start=2_100_000)))
+    told = "\n".join(drawn(sections(found, 9), 300))
+    assert told.count("cut by the range: no rate") == 1
+    assert "the time that the trace records is wrong" not in told
+    (line,) = [line for line in told.splitlines() if "64@56" in line]
+    assert " cut " in line

@@ -7,6 +7,7 @@ import pytest
 from resnext_bench.reports.schema.trace import ConvRow
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from tests.reports.trace.made import Made
 
 MATMUL = "Cijk_Ailk_Bljk_BBS_BH_MT32x32x64_MI16x16x16x1_SN_1LDSB0"
@@ -84,3 +85,15 @@ def test_helpers_and_reductions_belong_to_the_weight_gradient(tmp_path: Path) ->
     assert (one.direction, one.total_ns) == ("input gradient", 40_000)
     assert (two.direction, two.total_ns, two.kernel) == ("weight gradient", 50_000, WGRAD)
     assert two.tflops == pytest.approx(FLOPS / 50e6)
+
+
+def test_a_call_that_a_range_cuts_has_no_rate(tmp_path: Path) -> None:
+    """Neither of its gradients: the kernels that are outside say which the others are of."""
+    backward(tmp_path, (DGRAD, 40), (WGRAD, 50))
+    path = next(tmp_path.iterdir())
+    rows = report(analyse(path, span=Span(start=235_000, end=1_000_000))).convs
+    assert [(row.direction, row.total_ns) for row in rows] == [
+        ("weight gradient", 50_000),
+        ("input gradient", 5000),
+    ]
+    assert [(row.tflops, row.cut_calls) for row in rows] == [(None, 1), (None, 1)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from tests.reports.trace.made import Made
 
 GEMM, SPLIT_K = "ampere_sgemm_128x64_nn", "void splitKreduce_kernel<32, 16, int, float>(x)"
@@ -168,3 +169,36 @@ def test_no_time_is_told_twice(tmp_path: Path, given_: list[tuple[str, bool, lis
     of_products = {row.name: row.total_ns for row in found.kernels if row.name != COPY}
     assert sum(row.total_ns for row in found.products) <= sum(of_products.values())
     assert all(row.calls and row.kernel != COPY for row in found.products)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "cut", "us"),
+    [(205, 1000, 1, 10), (203, 232, 2, None), (0, 1000, 0, 10), (0, 215, 1, None)],
+)
+def test_calls_that_a_range_cuts_have_no_rate(
+    tmp_path: Path, start: int, end: int, cut: int, us: float | None
+) -> None:
+    """The range begins or ends within a kernel, or between two of one call."""
+    one = made()
+    for at, begins in ((20, 200), (40, 230)):
+        one.op("aten::addmm", at, 15, **ADDMM)
+        one.kernel(NVJET, begins, 10, called=at + 2).kernel(SPLIT_K, begins + 20, 2, called=at + 6)
+    one.rows = [row for row in one.rows if row["name"] != SPLIT_K or row["ts"] < 230]
+    path = one.write(tmp_path)
+    (row,) = report(analyse(path, span=Span(start=1000 * start, end=1000 * end))).products
+    assert row.cut_calls == cut
+    assert row.tflops == (None if us is None else pytest.approx(FLOPS / row.median_ns / 1e3))
+    if cut == 1:
+        assert row.median_ns == 1000 * 10
+
+
+def test_attention_that_a_range_cuts_has_no_rate(tmp_path: Path) -> None:
+    one = made().op(
+        "aten::_flash_attention_forward",
+        20,
+        15,
+        **{"Input Dims": [[2, 128, 4, 64]] * 3, "Input type": ["c10::BFloat16"] * 3},
+    )
+    path = one.kernel(FLASH, 200, 10, called=22).write(tmp_path)
+    (row,) = report(analyse(path, span=Span(end=205_000))).attention
+    assert (row.tflops, row.cut_calls, row.median_ns) == (None, 1, 5000)

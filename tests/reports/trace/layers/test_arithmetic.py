@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from resnext_bench.reports.schema.trace_layers import Layers
+from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.layers.known import TRAINED, of_network, trained
+from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.spans import Span
 from resnext_bench.resnext.cost import flops, total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
@@ -212,3 +216,40 @@ def test_wrappers_on_a_cpu_are_counted_with_what_they_wrap(tmp_path: Path) -> No
     row = named(layers(made, tmp_path), "Conv2d_0")
     assert (row.own_ns, row.uncounted_ns, row.unsized_ns) == (20_000, 0, 0)
     assert row.tflops
+
+
+def in_range(made: Made, folder: Path, start: int, end: int) -> Layers:
+    """Of a range in us, from the first operator on."""
+    span = Span(start=1000 * start, end=1000 * end)
+    found = report(analyse(made.write(folder), span=span)).layers
+    assert found
+    return found
+
+
+def test_calls_that_a_range_cuts_are_in_no_rate(tmp_path: Path) -> None:
+    """Forward is cut at its half; both gradients are whole."""
+    row = named(in_range(convolved(), tmp_path, 104, 159), "Conv2d_0")
+    assert (row.forward_flop, row.total_ns, row.cut_ns) == (0, 45_000, 5000)
+    assert row.backward_flop
+    assert row.tflops == pytest.approx(row.backward_flop / 40e6)
+    assert row.gb_per_s
+    assert row.bytes == pytest.approx(row.gb_per_s * 40_000)
+    assert row.uncounted_ns == row.unsized_ns == 0
+
+
+def test_a_module_of_cut_calls_has_no_rate(tmp_path: Path) -> None:
+    row = named(in_range(convolved(), tmp_path, 104, 114), "Conv2d_0")
+    assert (row.total_ns, row.cut_ns, row.forward_flop) == (5000, 5000, None)
+    assert row.tflops is row.gb_per_s is row.bytes is None
+
+
+def test_a_range_on_a_cpu_cuts_operators(tmp_path: Path) -> None:
+    made = Made()
+    for at in (0, 40):
+        called(made, f"Conv2d_{at}", at, 30)
+        made.op("aten::convolution", at + 1, 20, **conv())
+    found = in_range(made, tmp_path, 11, 60)
+    first, second = named(found, "Conv2d_0"), named(found, "Conv2d_40")
+    assert (first.total_ns, first.tflops) == (first.cut_ns, None)
+    assert second.tflops
+    assert second.cut_ns == 0
