@@ -14,8 +14,11 @@ import json
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from resnext_bench.lab.campaigns.slowed import SHARE_VARIABLE
 from resnext_bench.lab.kept import (
@@ -32,6 +35,8 @@ from resnext_bench.lab.kept import (
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.comparison import Comparison, Limits
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.stats.looks import plan_looks
+from resnext_bench.reports.stats.verdict import Effects, decide
 from resnext_bench.session.compare.opening import Asked, compare
 
 SMALL: Request = {
@@ -95,12 +100,38 @@ def main() -> None:
     while case := next_case(wanted, found):
         found[case].append(_row(compared(CASES[case])))
         print(case, len(found[case]), found[case][-1], flush=True)
-        kept["counts"] = {
-            name: dict(Counter(row["verdict"] for row in rows))
-            for name, rows in kept["comparisons"].items()
-        }
+        kept["counts"] = _counted(kept, "verdict")
         store(options.json, kept)
-    print(json.dumps(kept.get("counts", {}), indent=1))
+    for rows in kept["comparisons"].values():
+        for row in rows:
+            row["by_the_median_step"] = judged_by_median(row["effects"])
+    kept["counts"] = _counted(kept, "verdict")
+    kept["counts_by_the_median_step"] = _counted(kept, "by_the_median_step")
+    store(options.json, kept)
+    print(json.dumps({one: kept[one] for one in kept if one.startswith("counts")}, indent=1))
+
+
+def _counted(kept: Kept, word: str) -> dict[str, dict[str, int]]:
+    return {
+        name: dict(Counter(row[word] for row in rows)) for name, rows in kept["comparisons"].items()
+    }
+
+
+def judged_by_median(effects: Sequence[Sequence[float]]) -> str:
+    """Return the word that the same sessions get from the median step alone, as was the rule before.
+
+    `effects` [sessions, 2] as they are kept. It ends at the first look that can tell; sessions that
+    were not taken, as the comparison had ended, cannot be asked.
+    """
+    looks = plan_looks(LIMITS.max_sessions)
+    total, middle = np.array(effects, dtype=float).reshape(-1, 2).T
+    word = "can't tell"
+    for look, count in enumerate(looks.sessions):
+        if count > len(total) or word != "can't tell":
+            break
+        found = Effects(total=total[:count], middle=middle[:count])
+        word = decide(found, looks=looks, look=look, margin=LIMITS.margin_percent / 100).middle_word
+    return word
 
 
 def next_case(wanted: dict[str, int], found: dict[str, list[Any]]) -> str | None:
