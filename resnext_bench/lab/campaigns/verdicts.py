@@ -118,7 +118,7 @@ def _counted(kept: Kept, word: str) -> dict[str, dict[str, int]]:
 
 
 def judged_by_median(effects: Sequence[Sequence[float]]) -> str:
-    """Return the word that the same sessions get from the median step alone, as was the rule before.
+    """Return the word that the same sessions get from the median step alone, the rule before.
 
     `effects` [sessions, 2] as they are kept. It ends at the first look that can tell; sessions that
     were not taken, as the comparison had ended, cannot be asked.
