@@ -93,9 +93,9 @@ def _launches(report: TraceReport, one: Advice) -> str:
         )
     in_them = number(one, "operators_ns")
     return (
-        f"The device waits for the host, which runs {count_each(report, operators)} operators per "
-        f"step in {each(report, in_them)} ms ({us(in_them / operators)} us each; {many} launch "
-        f"calls take {took}). The profiler itself slows the host: compare with a step without it."
+        f"The device is idle, as the host runs {count_each(report, operators)} operators "
+        f"{per(report)} in {each(report, in_them)} ms ({us(in_them / operators)} us each; {many} "
+        f"launch calls take {took}). The profiler slows the host: time a step without it first."
     )
 
 
@@ -277,18 +277,15 @@ def _fuse(report: TraceReport, one: Advice) -> Text:
 def _optimizer(report: TraceReport, one: Advice) -> str:
     kernels = count_each(report, number(one, "kernels"))
     work, idle = of_ms(report, one, "work_ns"), of_ms(report, one, "idle_ns")
-    return (
-        f"The optimizer's {kernels} kernels run for {work}, and the device waits {idle} for them."
-    )
+    told = f"The optimizer's {kernels} kernels run for {work}"
+    return f"{told}, and the device idles for {idle} before them."
 
 
 def _fuse_optimizer(report: TraceReport, one: Advice) -> Text:
     if not number(one, "fusable"):
         return inline(Code("foreach=True"))
     name = one.evidence["name"]
-    return inline(
-        "update all at once: ", option(report, "--fused-optimizer", f"{name}(fused=True)")
-    )
+    return inline("fuse the update: ", option(report, "--fused-optimizer", f"{name}(fused=True)"))
 
 
 _Words = Callable[[TraceReport, Advice], Text | str]

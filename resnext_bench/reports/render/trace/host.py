@@ -24,7 +24,7 @@ def waiting(report: TraceReport, few: int) -> Iterator[Section]:
     host = report.host
     if host.launches:
         rows = _launch_rows(report, host.launches)
-        yield summary(rows, title="how the host kept the device busy")
+        yield summary(rows, title="how far the host ran ahead of the device")
     if sum(report.steps.idle_ns) >= _IDLE * report.sums.step_ns:
         if host.gaps:
             yield _gaps(report)

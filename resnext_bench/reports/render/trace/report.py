@@ -175,7 +175,7 @@ def _cause_rows(report: TraceReport) -> Iterator[Row]:
             "layout tax",
             (
                 f"{each(report, tax.total_ns):>8} ms {percent(tax.share_of_step)} of the {whole}, "
-                f"{100 * tax.share_of_compute:.1f} % of the kernels' time"
+                f"{100 * tax.share_of_compute:.1f} % of the kernels' time without communication"
             ),
         )
     if report.tensor_cores and report.tensor_cores.eligible_ns:

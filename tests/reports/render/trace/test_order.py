@@ -39,7 +39,7 @@ def test_where_the_device_is_idle_the_host_comes_first(
 ) -> None:
     found = titles(list(sections(reported(tmp_path, busy_us))))
     work = next(at for at, title in enumerate(found) if title.startswith("by class"))
-    assert (found.index("how the host kept the device busy") < work) is is_first
+    assert (found.index("how far the host ran ahead of the device") < work) is is_first
 
 
 def test_classes_of_next_to_nothing_share_a_row(tmp_path: Path) -> None:
