@@ -39,8 +39,7 @@ class ProductRow(msgspec.Struct, frozen=True, kw_only=True):
     cut_calls: int = 0
     """Calls of which the range has a part: they have no rate."""
     tflops: float | None
-    """TFLOP/s of the median call; None where it took no time,
-    or the range cuts all calls."""
+    """TFLOP/s of the median call; None where it took no time, or the range cuts all calls."""
     peak_tflops: float | None
     """Peak of this type in the device's data sheet, TFLOP/s; None where it is not known."""
 

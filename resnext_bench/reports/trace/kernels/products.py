@@ -125,6 +125,10 @@ class _One:
         """Return what a call takes."""
         return usual(ns, self.cut[self.group.parts])
 
+    def rate(self, flops: int | None, typical: Usual) -> float | None:
+        """Return the rate of the usual call, TFLOP/s; None where the range cuts all calls."""
+        return rate(flops, typical.median_ns) if typical.is_whole else None
+
     @property
     def kernel(self) -> str:
         """Return the kernel that took most of the time."""
@@ -153,7 +157,7 @@ def _product(call: Product, which: str, one: _One, ns: Ns) -> ProductRow:
         total_ns=total,
         share=share(total, one.step_ns),
         median_ns=typical.median_ns,
-        tflops=rate(call.flops, typical.median_ns) if typical.is_whole else None,
+        tflops=one.rate(call.flops, typical),
         cut_calls=typical.cut,
         peak_tflops=one.peak(call.dtype),
     )
@@ -181,7 +185,7 @@ def _attention(call: Attention, which: str, one: _One, ns: Ns) -> AttentionRow:
         total_ns=total,
         share=share(total, one.step_ns),
         median_ns=typical.median_ns,
-        tflops=rate(call.flops, typical.median_ns) if typical.is_whole else None,
+        tflops=one.rate(call.flops, typical),
         cut_calls=typical.cut,
         peak_tflops=one.peak(call.dtype),
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from resnext_bench.reports.schema.trace_host import GapRow
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.host.gaps import gaps, longest, waited_for
+from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import BACKWARD, Made
 
 GEMM = "ampere_sgemm_128x64_nn"
@@ -113,3 +114,12 @@ def test_what_was_waited_for_adds_up_to_the_idle_time(rows: list[tuple[int, int,
     assert sum(row.total_ns for row in waited) == idle
     assert sum(row.count for row in waited) == len(rows) - 1
     assert sum(row.length_ns for row in longest(analysis, found)) <= idle
+
+
+def test_where_the_device_is_not_recorded_nothing_is_known_to_idle(tmp_path: Path) -> None:
+    made = Made().op("aten::mm", 0, 20)
+    for at in range(20):
+        made.launch(500 + 10 * at)
+    found = report(analyse(made.op("aten::mm", 900, 20).write(tmp_path)))
+    assert found.alone
+    assert (found.host.gap_count, found.host.gaps, found.host.waited_for) == (0, [], [])

@@ -295,6 +295,7 @@ _TABLE: dict[tuple[Class, TensorCore], str] = {
         void multi_tensor_apply_kernel<TensorListMetadata<4>, LAMBStage1Functor<float> >(P)
         void kOptimizerStatic8bit2StateBlockwise<float, 0, 256, 1>(P)
         ApplyAdamW
+        triton_for_fused_adamw_0
     """,
     (Class.REDUCTION, NO): """
         void at::native::(anonymous namespace)::multi_tensor_apply_kernel<at::native::(anonymous namespace)::TensorListMetadata<1>, at::native::LpNormFunctor<float, (at::native::NormType)1, float, 1, 1, 0>, float*, int>(P)
@@ -368,6 +369,7 @@ _TABLE: dict[tuple[Class, TensorCore], str] = {
         aclnnInplaceCopy_CastAiCore_Cast
     """,
     (Class.INDEXING, NO): """
+        deepgemm_compute_src2dst_triton_kernel
         void at::native::index_elementwise_kernel<128, 4, at::native::gpu_index_kernel<at::native::index_kernel_impl<at::native::OpaqueType<4> > > >(x)
         void at::native::_scatter_gather_elementwise_kernel<256, 4, at::native::_cuda_scatter_gather>
         void at::native::vectorized_gather_kernel<16, long>(char*)
