@@ -10,12 +10,12 @@ import pytest
 
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import Analysis, analyse, of
-from resnext_bench.reports.trace.kernels.climbing import outermost
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.report import report
+from resnext_bench.reports.trace.time.nest import outermost
 from tests.reports.trace.real import real_trace
 from tests.reports.trace.words import kinds, sentences_of
 
@@ -63,7 +63,7 @@ def test_the_identity_holds_and_busy_is_the_union(name: str) -> None:
     )
     assert [sum(one) for one in parts] == steps.step_ns
     assert sum(row.total_ns for row in found.idle) == sum(steps.idle_ns)
-    assert set(kinds(found)) <= {"times_coarse", "steps_unmarked"}
+    assert set(kinds(found)) <= {"times_coarse", "steps_unmarked", "host_alone"}
     if analysis.device is None:
         return
     device, used = analysis.trace.device, analysis.steps.used
