@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from resnext_bench.launch.watch import Listener
-from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import open_log
 from resnext_bench.session.recording import Recording

@@ -11,9 +11,9 @@ from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Figure, Line, Row, Section, Summary, Tone, summary
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.kinds import Stored
-from resnext_bench.reports.schema.record import Failure, Figures, Record
+from resnext_bench.reports.schema.record import Cost, Failure, Record
+from resnext_bench.reports.schema.sessions import Figures
 
 LEAST_OTHER = 0.005
 """Share of a step above which the time between its parts gets a row: a rank's wait for the slowest

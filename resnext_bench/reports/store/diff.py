@@ -3,7 +3,7 @@
 There is no verdict: that is what `compare` is for.
 """
 
-from resnext_bench.reports.schema.diff import Diff
+from resnext_bench.reports.schema.comparison import Diff
 from resnext_bench.reports.schema.machine import gpu_figures
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.facts import configuration_facts, differences, environment_facts

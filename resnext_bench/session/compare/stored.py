@@ -12,7 +12,8 @@ from resnext_bench.errors import NotKept, UsageError
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.comparison import Comparison, Limits, Side
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.record import Record, Session, Thresholds
+from resnext_bench.reports.schema.record import Record, Thresholds
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.facts import differences, mixed
 from resnext_bench.reports.verdicts.judge import told_figures

@@ -26,7 +26,8 @@ from resnext_bench.machine.member import Member
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
-from resnext_bench.reports.schema.record import Record, Session
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.session.attribution import attributed_session
 from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
