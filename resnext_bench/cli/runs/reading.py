@@ -84,7 +84,7 @@ def show_command(wanted: str, output: Path | None, form: Format) -> int:
 
 def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
     """Show what differs between two runs."""
-    from resnext_bench.reports.store.diff import diff
+    from resnext_bench.reports.store.differences import diff
 
     root = runs_folder(output)
     one, two = (load_run(find(root, wanted)) for wanted in (a, b))

@@ -15,7 +15,7 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.record import Record, Thresholds
 from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
-from resnext_bench.reports.store.facts import differences, mixed
+from resnext_bench.reports.store.differences import differences, mixed
 from resnext_bench.reports.verdicts.judge import told_figures
 from resnext_bench.reports.verdicts.unpaired import judge_unpaired
 from resnext_bench.version import own_version
