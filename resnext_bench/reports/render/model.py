@@ -1,8 +1,8 @@
 """The parts of reports and pages, and not a word on how they are drawn.
 
 A report consists of lines, summaries and tables; a page also has headings, paragraphs, lists,
-pictures and folded parts. A console (`terminal`) and Markdown (`markdown`) draw the same sections. A
-`bar` shows a share in characters that either of them can draw.
+pictures and folded parts. A console (`terminal`) and Markdown (`markdown`) draw the same sections.
+The bar of a share is text as well, which both can draw.
 """
 
 from collections.abc import Iterable, Sequence
