@@ -1,4 +1,4 @@
-"""The worker of `small` with a watch beside it (`beside`), which side a of the duet lacks."""
+"""The worker of `small` with a watch beside it (`watch_beside`), which side a of the duet lacks."""
 
 import subprocess
 import sys
@@ -10,7 +10,9 @@ from resnext_bench.worker.entry import Rank, enter
 def run_monitored(rank: Rank) -> None:
     """Train with the watch beside it, and end the watch whatever happens."""
     file = rank.folder.rank_file(rank.rank)
-    watching = subprocess.Popen((sys.executable, "-m", "resnext_bench.lab.bench.beside", str(file)))
+    watching = subprocess.Popen(
+        (sys.executable, "-m", "resnext_bench.lab.bench.watch_beside", str(file))
+    )
     try:
         run_small(rank)
     finally:

@@ -1,13 +1,13 @@
-"""Training: images/s by setting and by model, and the share of the device's peak."""
+"""Training: images/s by setting and by model, share of the device's peak, cost of grouping."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from resnext_bench.lab.visit.pages.contests import Contest, Reached, contests, reached
+from resnext_bench.lab.visit.pages.published import PAPER_TAX
 from resnext_bench.lab.visit.pages.rivals import rivals
 from resnext_bench.lab.visit.pages.roofs import Roofs, training_flop, typed
 from resnext_bench.lab.visit.pages.tables import headed, introduced, table
-from resnext_bench.lab.visit.pages.tax import tax
 from resnext_bench.lab.visit.pages.words import (
     NONE,
     Notes,
@@ -18,7 +18,10 @@ from resnext_bench.lab.visit.pages.words import (
     remarks,
 )
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.lab.visit.sizes import sizes_for
 from resnext_bench.reports.render.model import Code, Paragraph, Section, Words, inline
+
+_TAX_HEAD = ("ResNeXt / ResNet", "setting", "batch", "time of an image", "for its FLOP", "n")
 
 
 def training(results: Results) -> Iterator[Section]:
@@ -161,3 +164,38 @@ def checked(results: Results) -> Iterator[Section]:
             text="First steps were compared with fp32's on the same weights and images; relative "
             f"distance of loss and gradients at most: {'; '.join(rows)}."
         )
+
+
+def tax(results: Results) -> Iterator[Section]:
+    """Yield the time of an image in ResNeXt over that in ResNet."""
+    pairs = sizes_for(results.facts.kind).taxed
+    rows = (
+        row
+        for contest in contests(results, "models")
+        for grouped, plain in pairs
+        for row in _taxed(contest, grouped, plain)
+    )
+    words = (
+        "Cardinality tax: what an image takes in ResNeXt over what it takes in ResNet, paired by "
+        "rounds; the second figure is divided by the ratio of their FLOP. The paper's "
+        f"{PAPER_TAX:.2f} is of ResNeXt-101 over ResNet-101 (0.95 s and 0.70 s a batch) on eight "
+        "M40 in 2016: another depth, GPUs without tensor cores, and grouped convolutions that "
+        "nobody had made fast by then, so it is no measure of these."
+    )
+    yield from introduced(words, table(_TAX_HEAD, rows))
+
+
+def _taxed(contest: Contest, grouped: str, plain: str) -> Iterator[tuple[Words, ...]]:
+    found = contest.timed.ratio(plain, grouped)
+    if found is None:
+        return
+    flop, other = (training_flop(name, contest.size) for name in (grouped, plain))
+    per_flop = found.times(other / flop) if flop and other else None
+    yield (
+        inline(Code(grouped), " / ", Code(plain)),
+        contest.typed,
+        str(contest.batch),
+        figure(found),
+        figure(per_flop) if per_flop else NONE,
+        str(found.n),
+    )
