@@ -146,7 +146,7 @@ def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
 
 def tagged(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A tag."""
-    from resnext_bench.cli.runs.writing import tag_command
+    from resnext_bench.cli.runs.commands import tag_command
 
     (root / RUN_ID).mkdir()
     runs.save(root / RUN_ID, made_record())
