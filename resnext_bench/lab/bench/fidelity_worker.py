@@ -9,7 +9,7 @@ from torch import nn
 
 from resnext_bench.lab.bench import bare
 from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
-from resnext_bench.lab.campaigns.slowed import SlowClock
+from resnext_bench.lab.campaigns.slowed_worker import SlowClock
 from resnext_bench.lab.networks import residual
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Phase

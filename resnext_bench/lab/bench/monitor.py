@@ -77,7 +77,7 @@ def compared(limits: Limits = LIMITS) -> Comparison:
         SMALL,
         SMALL,
         limits,
-        ("resnext_bench.lab.campaigns.small", "resnext_bench.lab.bench.monitored"),
+        ("resnext_bench.lab.campaigns.small_worker", "resnext_bench.lab.bench.monitored_worker"),
     )
 
 

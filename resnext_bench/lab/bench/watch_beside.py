@@ -24,8 +24,8 @@ DOSE: Final = 20
 """How many times as often as in a run the watch looks: a core is then busy for a fifth of the time,
 which a duet can see on a noisy machine."""
 FRESH_S: Final = 0.05
-"""Age of a rank's last step, s, above which it does not have the token; a step of `small` takes 4
-ms."""
+"""Age of a rank's last step, s, above which it does not have the token; a step of `small_worker`
+takes 4 ms."""
 QUESTION_S: Final = 1e-3
 """Time that the simulated driver takes for an answer, s."""
 _ANSWERS: Final[dict[str, Any]] = {

@@ -1,9 +1,9 @@
-"""The worker of `small` with a watch beside it (`watch_beside`), which side a of the duet lacks."""
+"""`small_worker` with a watch beside it (`watch_beside`), which side a of the duet lacks."""
 
 import subprocess
 import sys
 
-from resnext_bench.lab.campaigns.small import run_small
+from resnext_bench.lab.campaigns.small_worker import run_small
 from resnext_bench.worker.entry import Rank, enter
 
 
@@ -21,4 +21,4 @@ def run_monitored(rank: Rank) -> None:
 
 
 if __name__ == "__main__":
-    enter("resnext_bench.lab.bench.monitored:run_monitored")
+    enter("resnext_bench.lab.bench.monitored_worker:run_monitored")
