@@ -43,7 +43,7 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
     """Run a checked request, or take part in it as a rank that another launcher started."""
     member, machine = _whereabouts()
     if member and not member.leads:
-        from resnext_bench.session.runs.joined import take_part
+        from resnext_bench.session.runs.run import take_part
 
         take_part(request, machine, member, runs_folder(output))
         return 0

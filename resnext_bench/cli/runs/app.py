@@ -87,7 +87,7 @@ def list_runs(
     Example: runs list --status ok --since 7d --sort -images_per_s --limit 5
     """
     given = dict(locals())
-    from resnext_bench.cli.runs.reading import list_command
+    from resnext_bench.cli.runs.commands import list_command
 
     raise typer.Exit(list_command(given))
 
@@ -101,7 +101,7 @@ def show(
 ) -> None:
     """Show one run as it was shown when it ended."""
     form = opt.form_of(json=json, markdown=markdown)
-    from resnext_bench.cli.runs.reading import show_command
+    from resnext_bench.cli.runs.commands import show_command
 
     raise typer.Exit(show_command(wanted, output, form))
 
@@ -119,7 +119,7 @@ def diff(
     There is no verdict: that is what `compare` is for.
     """
     form = opt.form_of(json=json, markdown=markdown)
-    from resnext_bench.cli.runs.reading import diff_command
+    from resnext_bench.cli.runs.commands import diff_command
 
     raise typer.Exit(diff_command(a, b, output, form))
 
@@ -141,7 +141,7 @@ def query(
 
     Example: runs query "COPY (SELECT * FROM steps) TO 'steps.csv'"
     """
-    from resnext_bench.cli.runs.reading import query_command
+    from resnext_bench.cli.runs.commands import query_command
 
     raise typer.Exit(query_command(sql, output, json))
 
@@ -154,7 +154,7 @@ def tag(
     output: opt.Output = None,
 ) -> None:
     """Put tags on a run, or take them away. Tagged runs are not pruned."""
-    from resnext_bench.cli.runs.writing import tag_command
+    from resnext_bench.cli.runs.commands import tag_command
 
     raise typer.Exit(tag_command(wanted, tuple(tags), remove, output))
 
@@ -168,7 +168,7 @@ def note(
     output: opt.Output = None,
 ) -> None:
     """Write a note on a run; it replaces an existing one."""
-    from resnext_bench.cli.runs.writing import note_command
+    from resnext_bench.cli.runs.commands import note_command
 
     raise typer.Exit(note_command(wanted, text, output))
 
@@ -203,7 +203,7 @@ def prune(
     Example: runs prune --before 90d --keep 20
     """
     given = dict(locals())
-    from resnext_bench.cli.runs.writing import prune_command
+    from resnext_bench.cli.runs.commands import prune_command
 
     raise typer.Exit(prune_command(given))
 
@@ -218,7 +218,7 @@ def rerun(
     allow_invalid: opt.AllowInvalid = False,
 ) -> None:
     """Run the resolved configuration of a stored run again."""
-    from resnext_bench.cli.runs.reading import rerun_command
+    from resnext_bench.cli.runs.commands import rerun_command
     from resnext_bench.cli.terminal.outcome import Pardon
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
@@ -229,6 +229,6 @@ def rerun(
 @runs_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of record.json."""
-    from resnext_bench.cli.runs.reading import schema_command
+    from resnext_bench.cli.runs.commands import schema_command
 
     raise typer.Exit(schema_command())

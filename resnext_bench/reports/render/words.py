@@ -2,7 +2,8 @@
 
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
-from resnext_bench.reports.schema.record import DataSet, Record, SlowSteps
+from resnext_bench.reports.schema.record import DataSet, Record
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
 

@@ -20,7 +20,7 @@ from resnext_bench.reports.schema.comparison import (
     Range,
     Word,
 )
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.effects import Interval, t_interval, to_percent
 from resnext_bench.reports.stats.looks import Looks
 from resnext_bench.reports.stats.trend import (

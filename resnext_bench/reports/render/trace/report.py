@@ -6,8 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
+from resnext_bench.reports.render.model import Line, Row, Section, Summary, bar, summary
 from resnext_bench.reports.render.trace import (
     advice,
     alone,

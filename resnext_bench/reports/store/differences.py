@@ -1,12 +1,15 @@
-"""Lists what could explain that two runs differ: configuration, data, machine and software."""
+"""What differs between two runs: configuration, data, machine and software, and their figures.
+
+There is no verdict: that is what `compare` is for.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
-from resnext_bench.reports.schema.comparison import Difference
-from resnext_bench.reports.schema.machine import Board
+from resnext_bench.reports.schema.comparison import Diff, Difference
+from resnext_bench.reports.schema.machine import Board, gpu_figures
 from resnext_bench.reports.schema.record import Record
 
 _ENVIRONMENT: Final = (
@@ -106,3 +109,23 @@ def _names(known: Sequence[Facts]) -> list[str]:
 
 def _together(known: Sequence[Facts], name: str) -> str:
     return " | ".join(sorted({one.get(name, "none") for one in known}))
+
+
+def diff(a: Record, b: Record) -> Diff:
+    """Return what differs between two runs."""
+    return Diff(
+        a=a.id,
+        b=b.id,
+        invalid=tuple(
+            f"{name} is {one.status}: {one.why or 'its record gives no reason'}"
+            for name, one in (("a", a), ("b", b))
+            if one.status != "ok"
+        ),
+        configuration=differences([a], [b], configuration_facts),
+        environment=differences([a], [b], environment_facts),
+        figures_a=a.figures,
+        figures_b=b.figures,
+        gpus_a=gpu_figures(session.gpus for session in a.sessions),
+        gpus_b=gpu_figures(session.gpus for session in b.sessions),
+        sessions=(len(a.sessions), len(b.sessions)),
+    )

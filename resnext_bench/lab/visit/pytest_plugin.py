@@ -1,6 +1,7 @@
 """A plugin of pytest that reports how each test ended on a line of its own, as soon as it has.
 
-`pytest -p resnext_bench.lab.visit.telling`; the lines go to the descriptor that $TELLING names.
+`pytest -p resnext_bench.lab.visit.pytest_plugin`; the lines go to the descriptor that $TELLING
+names.
 """
 
 import json

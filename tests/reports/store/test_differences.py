@@ -5,7 +5,7 @@ import msgspec
 from resnext_bench.reports.render.runs import diff_sections
 from resnext_bench.reports.schema.machine import Board, GpuFigures
 from resnext_bench.reports.schema.record import Record
-from resnext_bench.reports.store.diff import diff
+from resnext_bench.reports.store.differences import diff
 from tests.reports.drawn import drawn
 from tests.reports.made_results import made_board, made_record, made_seen, made_session
 

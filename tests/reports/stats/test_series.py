@@ -10,8 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from resnext_bench.lab.calibration.profiles import QUIET, log_noise
-from resnext_bench.reports.stats.noise import long_run_variance, robust_sd
-from resnext_bench.reports.stats.segments import levels, segment_starts
+from resnext_bench.reports.stats.series import levels, long_run_variance, robust_sd, segment_starts
 
 Floats = NDArray[np.float64]
 

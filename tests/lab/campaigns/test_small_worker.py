@@ -1,6 +1,6 @@
 """The small network, whatever was asked for."""
 
-from resnext_bench.lab.campaigns.small import build_small
+from resnext_bench.lab.campaigns.small_worker import build_small
 from resnext_bench.worker.training import build_model
 from tests.worker.made_training import CPU, made_config
 

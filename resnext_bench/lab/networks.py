@@ -1,9 +1,18 @@
-"""Sums over all layers of a network, as the papers print them."""
+"""The numbers behind names of networks: for classes of others, and sums as papers print them."""
 
 from resnext_bench.resnext.cost import total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import Layer
-from resnext_bench.resnext.names import Architecture
+from resnext_bench.resnext.names import Architecture, parse
+from resnext_bench.resnext.spec import ResNeXtSpec
+
+
+def residual(name: str) -> ResNeXtSpec:
+    """Return the numbers of a residual network, the only family that others' classes can build."""
+    spec = parse(name)
+    if not isinstance(spec, ResNeXtSpec):
+        raise TypeError(f"{name} is no residual network, so nobody else's classes build it")
+    return spec
 
 
 def convolutions(spec: Architecture, image_size: int) -> list[Layer]:

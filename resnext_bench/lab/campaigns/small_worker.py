@@ -34,4 +34,4 @@ def build_small(config: RunConfig, device: torch.device) -> nn.Module:
 
 
 if __name__ == "__main__":
-    enter("resnext_bench.lab.campaigns.small:run_small")
+    enter("resnext_bench.lab.campaigns.small_worker:run_small")

@@ -1,8 +1,8 @@
-"""Networks as numbers for classes of others."""
+"""Networks as numbers for classes of others; their sums are tested with the network itself."""
 
 import pytest
 
-from resnext_bench.lab.bench.named import residual
+from resnext_bench.lab.networks import residual
 
 
 def test_numbers_of_a_residual_network() -> None:

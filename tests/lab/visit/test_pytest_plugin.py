@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from resnext_bench.lab.visit.telling import pytest_runtest_logreport
+from resnext_bench.lab.visit.pytest_plugin import pytest_runtest_logreport
 
 
 def test_a_line_for_each_test(monkeypatch: pytest.MonkeyPatch) -> None:

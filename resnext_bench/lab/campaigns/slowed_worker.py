@@ -1,9 +1,9 @@
-"""The worker of `small`, made to lose a share of each step, which a duet must find."""
+"""`small_worker`, made to lose a share of each step, which a duet must find."""
 
 import os
 import time
 
-from resnext_bench.lab.campaigns.small import run_small
+from resnext_bench.lab.campaigns.small_worker import run_small
 from resnext_bench.rankfile import Mark
 from resnext_bench.worker.clock import HostClock
 from resnext_bench.worker.entry import Rank, enter
@@ -44,4 +44,4 @@ def run_slowed(rank: Rank) -> None:
 
 
 if __name__ == "__main__":
-    enter("resnext_bench.lab.campaigns.slowed:run_slowed")
+    enter("resnext_bench.lab.campaigns.slowed_worker:run_slowed")
