@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
 from resnext_bench.reports.schema.machine import GpuFigures
 from resnext_bench.reports.schema.notes import Found
@@ -135,15 +136,6 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     facts: Found | None = None
     """The content of `invalid`, `unsteady` and `notes` as kinds with values; None in older
     records."""
-
-
-class Range(msgspec.Struct, frozen=True, kw_only=True):
-    """A change in per cent of a, with its interval at the given confidence."""
-
-    percent: float
-    low_percent: float
-    high_percent: float
-    confidence_percent: float
 
 
 class PhaseChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.interval import Interval
 from resnext_bench.reports.schema.kind import (
     Columns,
     Kind,
@@ -22,7 +23,6 @@ from resnext_bench.reports.schema.sessions import (
     OF_A_SESSION,
     SLOW_COLUMNS,
     Figures,
-    Interval,
     Session,
     figure_row,
     session_columns,

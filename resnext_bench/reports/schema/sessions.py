@@ -111,15 +111,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Number of steps requested, for a session that was cut short; None for a complete one."""
 
 
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """The interval of a figure over sessions, each of which is one replicate."""
-
-    low: float
-    high: float
-    confidence_percent: float
-    sessions: int
-
-
 OF_A_SESSION: Final = frozenset({"images", "window_s", "steps"})
 """Names of figures that mean something else, or nothing, across sessions."""
 SLOW_COLUMNS: Final[Columns] = {"slow_every": int, "slow_cost_percent": float}
