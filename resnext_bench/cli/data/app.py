@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, one_of, several, whole
 
 data_app = typer.Typer(
@@ -177,6 +178,7 @@ def pack(
 
 
 @data_app.command()
+@opt.in_formats
 def bench(
     folder: Annotated[
         str | None,
@@ -254,8 +256,7 @@ def bench(
         typer.Option(metavar="FILE", help="Write a chart: .html (opens offline), .svg or .png"),
     ] = None,
     allow_unsure: opt.AllowUnsure = False,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Measure loaders without training, and find how many threads are enough.
 
