@@ -7,6 +7,7 @@ import typer
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, one_of, several, whole
+from resnext_bench.data_formats import SHARDS
 
 data_app = typer.Typer(
     help="Make, check and pack sets of image files, and measure loaders.",
@@ -137,9 +138,8 @@ def pack(
     format: Annotated[
         str,
         typer.Option(
-            help="Tar files of KEY.jpg and KEY.cls, or records of image/encoded and "
-            "image/class/label",
-            **choice("--format", "webdataset", "tfrecord"),
+            help=", or ".join(one.packed for one in SHARDS.values()).replace("tar", "Tar", 1),
+            **choice("--format", *SHARDS),
         ),
     ] = "webdataset",
     split: opt.Split = None,

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.reports.render.model import Line, Summary, Value, text_of
 from resnext_bench.reports.render.run import first_doubt, sections
 from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.schema.cost import Cost
 from resnext_bench.reports.schema.record import (
-    DataFormat,
     Failure,
     Interval,
     Record,
