@@ -17,6 +17,8 @@ class Shards(NamedTuple):
     """Its name in help texts."""
     file: str
     """The noun for one file."""
+    shards: str
+    """The noun for all of them."""
     packed: str
     """What `data pack` writes, in help texts."""
     holds: str
@@ -31,6 +33,7 @@ SHARDS: Final[dict[ShardFormat, Shards]] = {
     "webdataset": Shards(
         title="WebDataset (.tar)",
         file="tar file",
+        shards="tar shards",
         packed="tar files of KEY.jpg and KEY.cls",
         holds="WebDataset: {extensions} and .cls, the class number",
         expected=(
@@ -42,6 +45,7 @@ SHARDS: Final[dict[ShardFormat, Shards]] = {
     "tfrecord": Shards(
         title="TFRecord",
         file="TFRecord file",
+        shards="TFRecord shards",
         packed="records of image/encoded and image/class/label",
         holds="TFRecord: image/encoded, image/class/label",
         expected=(

@@ -1,6 +1,6 @@
 """Describes parts of a configuration in the field's terms, for console and pages."""
 
-from resnext_bench.data_formats import file_of
+from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.reports.schema.record import DataSet, Record, SlowSteps
@@ -118,8 +118,7 @@ def data(config: RunConfig, found: DataSet | None) -> str:
         return "synthetic: one batch, resident on the device"
     name = "made JPEG" if found.made else "image"
     source = f"{pipeline(config)}, {decode(config)}"
-    kind = file_of(found.format).removesuffix("file")
-    where = f", {kind}shards" if kind else ""
+    where = "" if found.format == "folder" else f", {SHARDS[found.format].shards}"
     return f"{source}; {count_of(found.images, name)} in {count_of(found.classes, 'class')}{where}"
 
 
