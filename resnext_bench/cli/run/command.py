@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.cli.terminal.show import Format, shown_when_interrupted
+from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
 from resnext_bench.machine.doctor.look import begin_look
 from resnext_bench.machine.inventory import Machine, inspect

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import whole
 
 runs_app = typer.Typer(help="Show, compare and repeat stored runs.", no_args_is_help=True)
@@ -55,6 +56,7 @@ Where = Annotated[
 
 
 @runs_app.command("list")
+@opt.in_formats
 def list_runs(
     status: StatusIs = None,
     model: ModelIs = None,
@@ -79,8 +81,7 @@ def list_runs(
         ),
     ] = None,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """List the stored runs, oldest first.
 
@@ -93,32 +94,30 @@ def list_runs(
 
 
 @runs_app.command("show")
+@opt.in_formats
 def show(
     wanted: Wanted,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show one run as it was shown when it ended."""
-    form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs.commands import show_command
 
     raise typer.Exit(show_command(wanted, output, form))
 
 
 @runs_app.command("diff")
+@opt.in_formats
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="A run, as for show")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another run")],
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show what changed between two runs: configuration, machine, software, figures.
 
     There is no verdict: that is what `compare` is for.
     """
-    form = opt.form_of(json=json, markdown=markdown)
     from resnext_bench.cli.runs.commands import diff_command
 
     raise typer.Exit(diff_command(a, b, output, form))
@@ -209,11 +208,11 @@ def prune(
 
 
 @runs_app.command("rerun")
+@opt.in_formats
 def rerun(
     wanted: Wanted,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
     allow_unsure: opt.AllowUnsure = False,
     allow_invalid: opt.AllowInvalid = False,
 ) -> None:
@@ -222,7 +221,6 @@ def rerun(
     from resnext_bench.cli.terminal.outcome import Pardon
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
-    form = opt.form_of(json=json, markdown=markdown)
     raise typer.Exit(rerun_command(wanted, pardon, output, form))
 
 

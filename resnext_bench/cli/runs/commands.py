@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.run.command import run_request
 from resnext_bench.cli.terminal.outcome import Pardon
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format, format_of, show_sections, show_stored
+from resnext_bench.cli.terminal.show import show_sections, show_stored
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.kinds import Stored
@@ -34,11 +35,11 @@ _CONDITIONS = ("status", "model", "tag", "since", "before", "where")
 
 def list_command(given: Mapping[str, Any]) -> int:
     """List all runs, or those chosen; oldest first unless sorted."""
-    form = format_of(given)
+    form: Format = given["form"]
     root = runs_folder(given["output"])
     every = list(scan(root))
     found = chosen(every, given, root) if any(given[name] for name in _CHOOSING) else every
-    if given["json"]:
+    if form == "json":
         _print_json([_plain(run) for run in found])
         return 0
     if not found:

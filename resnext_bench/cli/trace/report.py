@@ -10,9 +10,10 @@ import msgspec
 from msgspec.structs import replace
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.screen import progress_screen
-from resnext_bench.cli.terminal.show import Format, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section

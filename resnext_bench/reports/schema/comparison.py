@@ -26,6 +26,8 @@ from resnext_bench.reports.schema.sessions import Figures, SlowSteps
 
 Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
+CHANGES: Final[frozenset[Word]] = frozenset({"faster", "slower", "negligible"})
+"""Verdicts that b differs from a, be it by less than the margin."""
 Order = Literal["ab", "ba"]
 End = Literal["", "told", "sessions", "minutes", "invalid"]
 """What ended a comparison: it had a verdict, its sessions or its minutes were used up, or too many

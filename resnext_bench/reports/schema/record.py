@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
 from resnext_bench.reports.schema.interval import Interval
@@ -33,7 +34,6 @@ from resnext_bench.reports.schema.topology import Topology
 VERSION = 1
 
 Status = Literal["ok", "failed", "interrupted", "invalid"]
-DataFormat = Literal["folder", "webdataset", "tfrecord"]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from resnext_bench.reports.schema.comparison import Word
+from resnext_bench.reports.schema.comparison import CHANGES, Word
 from resnext_bench.reports.stats.effects import (
     Interval,
     checked,
@@ -196,7 +196,7 @@ def _decision(found: _Found, count: int, looks: Looks, look: int, margin: float)
 
 def _word(found: _Found, same_alpha: float, margin_log: float) -> tuple[Word, Carrier]:
     total = _word_alone(found.total, same_alpha, margin_log)
-    if total in ("faster", "slower", "negligible"):
+    if total in CHANGES:
         return total, "total"
     middle = _word_alone(found.middle, same_alpha, margin_log)
     if middle in ("faster", "slower") and not _is_offset(found):

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.page_faults import faults_of, faults_words
-from resnext_bench.reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange, Word
+from resnext_bench.reports.schema.comparison import (
+    CHANGES,
+    PHASES,
+    Design,
+    Drift,
+    Pair,
+    PhaseChange,
+    Word,
+)
 from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.effects import Interval, t_interval, to_percent
@@ -178,7 +186,7 @@ def _word(
     if decision is None:
         return "can't tell", ""
     faults = faults_of(valid)
-    if decision.word in ("faster", "slower", "negligible") and faults:
+    if decision.word in CHANGES and faults:
         carrier = decision.middle if decision.carried_by == "middle" else decision.interval
         if faults.account_for(carrier.estimate):
             return "can't tell", faults_words(faults)
