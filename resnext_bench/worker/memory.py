@@ -79,8 +79,9 @@ def _line(
     more = f", {wanted_gib:.2f} GiB more were asked for" if wanted_gib else ""
     memory = predicted_memory(config)
     needed = f"; its tensors need {memory.peak / 2**30:.1f} GiB by calculation" if memory else ""
-    # Whose message names an amount is torch, whose words these are; of others it is told.
-    said = "" if wanted_gib else f" ({memory_line(words)[:_MOST_QUOTED]})"
+    # torch names the amount, and has said no more than this line does; Python says nothing at all.
+    quoted = memory_line(words)[:_MOST_QUOTED]
+    said = "" if wanted_gib or quoted.endswith(":") else f" ({quoted})"
     return (
         f"{what} with {config.batch_size} images of {size} x {size} per rank: at most "
         f"{peak_gib:.1f} GiB were held{more}, {there}{needed}{said}"
