@@ -55,7 +55,8 @@ _OF_HOST: Final = re.compile(
 )
 """Words of errors about the host's memory; torch's are English, and Python's name their class."""
 _ADVICE: Final = re.compile(
-    r"\b(to (avoid|prevent)|avoids?|prevents?|if|in case|may|might|could|can|unless|without)\b[^.:]*$",
+    r"\b(to (avoid|prevent)|avoids?|prevents?|if|in case|may|might|could|can|unless|without)\b"
+    r"[^.:]*$",
     re.IGNORECASE,
 )
 """How a sentence begins that speaks of memory without saying that it ran out."""
