@@ -28,7 +28,7 @@ ON_A_GPU = {
     "torch": "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity",
     "torch, of a graph's pool": (
         "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.1 GiB, "
-        "of which 1 MiB is free. Of the allocated memory 70 GiB is allocated by PyTorch, with 12 GiB "
+        "of which 1 MiB is free. Of the allocated memory 9 GiB is allocated by PyTorch, with 9 GiB "
         "allocated in private pools (e.g., CUDA Graphs), and 1 GiB is reserved but unallocated"
     ),
     "torch beside its allocator": (

@@ -47,6 +47,13 @@ def lack_of_memory(error: Exception, config: RunConfig) -> str:
     return _line("out of GPU memory", config, peak, wanted, there, words)
 
 
+def keep_aside(gib: float, device: torch.device) -> torch.Tensor | None:
+    """Take memory of a GPU and return it, to be held for as long as nobody else may have it."""
+    if device.type == "cpu" or not gib:
+        return None
+    return torch.empty(int(gib * 2**30), dtype=torch.uint8, device=device)
+
+
 def gpu_was_full() -> bool:
     """Return whether this process has met the end of its GPU's memory.
 

@@ -95,7 +95,7 @@ def test_an_abort_is_told_with_what_was_said_before_its_stack(tmp_path: Path) ->
 
 
 WATCHDOG = """terminate called after throwing an instance of 'c10::DistBackendError'
-  what():  [PG ID 0 PG GUID 0(default_pg) Rank 1] Process group watchdog thread ended: NCCL error in: x.cpp:7, unhandled cuda
+  what():  [PG ID 0 PG GUID 0(default_pg) Rank 1] Process group watchdog: NCCL error in: x.cpp:7
 ncclUnhandledCudaError: Call to CUDA function failed.
 Last error:
 Cuda failure 2 'out of memory'
