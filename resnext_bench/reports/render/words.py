@@ -48,7 +48,8 @@ def ranks(config: RunConfig, topology: Topology) -> str:
 def engine(config: RunConfig) -> str:
     """Name what averages gradients: "DDP", "DDP (static graph)", "DeepSpeed ZeRO 1"."""
     if config.engine == "deepspeed":
-        return f"DeepSpeed ZeRO {config.zero_stage}{_told(bucket(config))}"
+        how = bucket(config) if config.zero_stage else "gradients reduced after backward"
+        return f"DeepSpeed ZeRO {config.zero_stage}{_told(how)}"
     choices = (
         bucket(config),
         "static graph" if config.static_graph else "",
