@@ -3,6 +3,7 @@
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.reports.schema.record import DataSet, Record, SlowSteps
+from resnext_bench.reports.schema.samples import CudaGraphs
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
 
@@ -73,6 +74,21 @@ def _told(*choices: str) -> str:
 def compiled(config: RunConfig) -> str:
     """Describe how the model is compiled; empty where it is not."""
     return "" if config.compile_mode == "none" else f"torch.compile, mode {config.compile_mode}"
+
+
+def graphs(config: RunConfig, seen: CudaGraphs | None) -> str:
+    """Describe what a mode with CUDA graphs captured: "6 graphs", "no graphs: mutated inputs"."""
+    if seen is None:
+        return ""
+    if config.device == "cpu":
+        return "no graphs: a CPU has none"
+    if seen.captured is None:
+        return "graphs: torch does not tell"
+    why = ", ".join(seen.reasons)
+    if not seen.captured:
+        return f"no graphs: {why or 'torch gives no reason'}"
+    left_out = f", {seen.left_out} left out: {why}" if seen.left_out else ""
+    return f"{seen.captured} graph{'s' * (seen.captured > 1)}{left_out}"
 
 
 def world(config: RunConfig) -> str:
