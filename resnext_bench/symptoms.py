@@ -49,6 +49,8 @@ _NO_ENGINE: Final = re.compile(
 )
 """cuDNN's answer where each plan failed, for lack of memory or because none supports the problem:
 torch tries one after the other and does not tell why the last one failed."""
+_NO_HANDLE: Final = re.compile(r"(CUBLAS|CUDNN|CUSOLVER)_STATUS_NOT_INITIALIZED")
+"""A library that could not be begun, for lack of memory or because the driver does not suit it."""
 _OF_HOST: Final = re.compile(
     r"DefaultCPUAllocator|(?<!OutOf)MemoryError|std::bad_alloc|bytes on host|HOST_ALLOCATION"
     r"|Errno 12\b|Unable to allocate|host alloc"
@@ -245,14 +247,14 @@ def is_of_the_host(words: str) -> bool:
     return _OF_HOST.search(words) is not None
 
 
-def is_without_engine(words: str) -> bool:
-    """Return whether cuDNN found no plan, which a full GPU or an unsupported problem may cause."""
-    return _NO_ENGINE.search(words) is not None
+def may_be_memory(words: str) -> bool:
+    """Return whether a full GPU is one of the reasons that such an error may have."""
+    return any(pattern.search(words) for pattern in (_NO_ENGINE, _NO_HANDLE))
 
 
 def memory_line(words: str) -> str:
-    """Return the line that says that memory ran out, or that cuDNN found no plan."""
-    patterns = (dict(_OF_MEMORY)["out_of_memory"], _NO_ENGINE)
+    """Return the line that says that memory ran out, or what may be for lack of it."""
+    patterns = (dict(_OF_MEMORY)["out_of_memory"], _NO_ENGINE, _NO_HANDLE)
     return next(
         (line.strip() for line in _said(words) if any(_states(one, line) for one in patterns)), ""
     )

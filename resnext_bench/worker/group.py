@@ -11,6 +11,9 @@ from resnext_bench.reports.schema.topology import Backend
 
 T = TypeVar("T")
 _BYTES_OF_FP32: Final = 4
+_MOST_MIB: Final = 64.0
+"""Largest of the collectives before training, MiB: NCCL's buffers do not grow with what they carry.
+"""
 
 
 def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
@@ -31,7 +34,8 @@ def take_buffers(device: torch.device, bucket_mib: float) -> None:
     any back: later, on a GPU that a large batch has filled, it would find no room for them.
     """
     if dist.is_initialized() and dist.get_backend() == "nccl":
-        use_every_collective(device, int(bucket_mib * 2**20 / _BYTES_OF_FP32))
+        mib = min(bucket_mib, _MOST_MIB)
+        use_every_collective(device, int(mib * 2**20 / _BYTES_OF_FP32))
 
 
 def use_every_collective(device: torch.device, elements: int) -> None:

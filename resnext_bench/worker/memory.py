@@ -1,8 +1,8 @@
 """The message of a rank that runs out of memory: what it held, asked for, and what was there.
 
 Others' libraries take memory beside torch's allocator, and say in their own words that there was
-none (`symptoms.py`). cuDNN alone does not say it: it finds no plan, as for shapes that it does not
-support. That counts as a lack of memory if the GPU was full.
+none (`symptoms.py`). Two do not say it: cuDNN finds no plan, as for shapes that it does not
+support, and cuBLAS cannot be begun. That counts as a lack of memory if the GPU was full.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ from resnext_bench.symptoms import (
     gpu_gib_asked,
     host_gib_asked,
     is_of_the_host,
-    is_without_engine,
+    may_be_memory,
     memory_kind,
     memory_line,
     words_of_chain,
@@ -34,7 +34,7 @@ _MOST_QUOTED: Final = 160
 def lack_of_memory(error: Exception, config: RunConfig) -> str:
     """Return the message; empty where neither the error nor its chain is about memory."""
     words = words_of_chain(error)
-    if memory_kind(words) != "out_of_memory" and not (is_without_engine(words) and gpu_was_full()):
+    if memory_kind(words) != "out_of_memory" and not (may_be_memory(words) and gpu_was_full()):
         return ""
     if config.device == "cpu" or is_of_the_host(words):
         there = f"{available_memory_gib():.1f} GiB are free"

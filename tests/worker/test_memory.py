@@ -73,6 +73,22 @@ def test_no_plan_on_a_full_gpu_is_a_lack_of_memory(
     )
 
 
+def test_a_library_that_cannot_be_begun_on_a_full_gpu(gpu: dict[str, float]) -> None:
+    """cuBLAS says no more than this where it finds no room for its workspace."""
+    said = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+    assert lack_of_memory(RuntimeError(said), ON_GPU) == "", "a driver may not suit it, either"
+    gpu["free"] = 0.1
+    assert lack_of_memory(RuntimeError(said), ON_GPU).startswith("out of GPU memory with 512")
+
+
+def test_a_capture_that_ended_for_lack_of_memory(gpu: dict[str, float]) -> None:
+    """What the capture says at its end hides what ended it."""
+    error = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    assert lack_of_memory(error, ON_GPU) == ""
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    assert "2.00 GiB more were asked for" in lack_of_memory(error, ON_GPU)
+
+
 def test_what_libraries_take_beside_torch_is_told_in_their_words(gpu: dict[str, float]) -> None:
     said = (
         "NCCL error in: x.cpp:7, unhandled cuda error\nLast error:\nCuda failure 2 'out of memory'"
