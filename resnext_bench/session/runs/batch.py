@@ -18,7 +18,7 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.session.data import Tell
-from resnext_bench.session.runs.trial import TooLarge, peak_gib, spare_gib
+from resnext_bench.session.runs.trial import TooLarge, models_at_once, peak_gib, spare_gib
 from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
@@ -125,7 +125,9 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
             return None
 
     found = largest_batch(probe, _limit_gib(request, machine))
-    spare = f"; {spare_gib(machine):.2f} GiB were kept free" if _on_gpu(request, machine) else ""
+    spare = ""
+    if _on_gpu(request, machine):
+        spare = f"; {spare_gib(request, machine):.2f} GiB were kept free"
     return request | {"batch_size": found.batch}, found.told() + spare
 
 
@@ -152,9 +154,9 @@ def after_lack(request: Request, record: Record) -> tuple[Request, str] | None:
 def _limit_gib(request: Request, machine: Machine) -> float:
     """Return the memory that one rank may use, GiB."""
     if _on_gpu(request, machine):
-        return gpu_free_gib([gpu.index for gpu in machine.gpus]) - spare_gib(machine)
+        return gpu_free_gib([gpu.index for gpu in machine.gpus]) - spare_gib(request, machine)
     nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
-    return FILLED * free_memory_gib() / (nodes * each)
+    return FILLED * free_memory_gib() / (nodes * each * models_at_once(request))
 
 
 def _on_gpu(request: Request, machine: Machine) -> bool:

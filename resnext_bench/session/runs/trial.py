@@ -59,7 +59,7 @@ def peak_gib(request: Request, machine: Machine) -> float:
     short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
     with temporary_folder() as root:
         setup = set_up(short, machine, root=root, command=(), tell=lambda *_: None)
-        spare = spare_gib(machine) if setup.config.device == "cuda" else 0.0
+        spare = spare_gib(request, machine) if setup.config.device == "cuda" else 0.0
         run = Recording(setup=replace(setup, data=_largest(setup), spare_gib=spare))
         try:
             measure_session(run, 1, choose_port(0), lambda _: None)
@@ -70,10 +70,15 @@ def peak_gib(request: Request, machine: Machine) -> float:
         return max(_taken_gib(fact, spare) for fact in run.results[0].facts)
 
 
-def spare_gib(machine: Machine) -> float:
-    """Return the memory that each rank keeps aside on a GPU, GiB."""
+def spare_gib(request: Request, machine: Machine) -> float:
+    """Return the memory that each rank keeps aside on a GPU, GiB: also that of other models."""
     least = min((gpu.memory_gib for gpu in machine.gpus), default=0.0)
-    return max(LEAST_SPARE_GIB, SPARE * least)
+    return max(LEAST_SPARE_GIB, SPARE * least) + least * (1 - 1 / models_at_once(request))
+
+
+def models_at_once(request: Request) -> int:
+    """Return how many models a run trains in turn: with --attribute another one beside its own."""
+    return 2 if request.get("attribute") or request.get("attribution_rounds") else 1
 
 
 def _taken_gib(facts: RankFacts, spare: float) -> float:

@@ -100,9 +100,16 @@ def test_the_request_gets_a_number_and_the_reader_a_note(monkeypatch: pytest.Mon
 def test_a_gpu_has_what_is_free_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "gpu_free_gib", lambda _: 70.0)
     machine = made_machine(cores=8, gpus=2)
-    spare = spare_gib(machine)
+    spare = spare_gib({}, machine)
     assert spare > 0
     assert module._limit_gib({}, machine) == 70.0 - spare
+
+
+def test_two_models_share_a_hosts_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --attribute a second one trains in turn with the run's own."""
+    monkeypatch.setattr(module, "free_memory_gib", lambda: 20 / FILLED)
+    assert module._limit_gib({"device": "cpu"}, laptop()) == pytest.approx(20.0)
+    assert module._limit_gib({"device": "cpu", "attribute": True}, laptop()) == pytest.approx(10.0)
 
 
 def test_a_batch_that_shared_memory_does_not_hold_is_too_large(

@@ -95,12 +95,18 @@ def test_ranks_keep_memory_of_a_gpu_aside(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(trial, "measure_session", measure)
     machine = made_machine(cores=8, gpus=1)
-    spare = trial.spare_gib(machine)
+    spare = trial.spare_gib({}, machine)
     assert peak_gib({**REQUEST, "device": "cuda"}, machine) == 10.0 - spare
     assert jobs[0].spare_gib == spare >= trial.LEAST_SPARE_GIB
     assert jobs[0].config.profile_steps == 0, "a profiler's buffers are no part of a step"
     assert peak_gib({**REQUEST, "device": "cpu"}, machine) == 10.0
     assert jobs[1].spare_gib == 0
+
+
+def test_a_run_of_two_models_in_turn_has_half_of_the_memory_for_each() -> None:
+    machine = made_machine(cores=8, gpus=1, memory_gib=80.0)
+    alone, beside = (trial.spare_gib(one, machine) for one in ({}, {"attribute": True}))
+    assert (alone, beside) == (1.25, 41.25)
 
 
 @pytest.mark.parametrize(
