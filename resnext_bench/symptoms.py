@@ -244,7 +244,8 @@ def is_about_strides(text: str) -> bool:
 
 def is_of_the_host(words: str) -> bool:
     """Return whether it is the host's memory that ran out, and not a GPU's."""
-    return _OF_HOST.search(words) is not None
+    # DALI's error of a GPU is one of C++'s bad_alloc, which Python sees as a MemoryError.
+    return _OF_HOST.search(words) is not None and "bytes on device" not in words
 
 
 def may_be_memory(words: str) -> bool:

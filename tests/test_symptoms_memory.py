@@ -76,6 +76,13 @@ def test_what_says_that_the_host_is_full(said: str) -> None:
     assert is_of_the_host(said)
 
 
+def test_what_dali_calls_a_memory_error_may_be_a_gpus() -> None:
+    """It is one of C++'s bad_alloc, which Python sees as a MemoryError."""
+    words = words_of_chain(MemoryError("Can't allocate 1073741824 bytes on device 0."))
+    assert memory_kind(words) == "out_of_memory"
+    assert not is_of_the_host(words)
+
+
 OTHERS = {
     "advice": "a shape\nadvice: to avoid out of memory errors, lower it",
     "a condition": "the shapes differ\nIf the GPU is out of memory, see the log",
