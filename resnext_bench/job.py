@@ -61,6 +61,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     part: Part = "train"
     other_threads: int = 0
     """Threads of a second loader, from which some blocks take their batches; 0: none."""
+    spare_gib: float = 0.0
+    """GPU memory that a rank takes and does not use, GiB; 0 but in trial training."""
 
 
 class ImageList(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +88,9 @@ _STEP_BYTES: Final = 128
 """Most bytes of a rank's step in the result."""
 _RANK_BYTES: Final = 4096
 """Further bytes of a rank in the result."""
-_MOST_BYTES: Final = 1 << 20
-"""Most bytes to reserve: where blocks decide, there is room for far more steps than needed."""
+MOST_BYTES: Final = 1 << 20
+"""Most bytes to reserve for results: where blocks decide, ranks have room for far more steps than
+are needed."""
 
 
 class SessionFolder:
@@ -121,7 +124,7 @@ class SessionFolder:
         """
         steps, ranks = job.room or job.config.steps, job.config.world_size
         marks = (job.config.warm_up + steps) * _MARK_BYTES
-        results = min(steps * _STEP_BYTES, _MOST_BYTES) + _RANK_BYTES
+        results = min(steps * _STEP_BYTES, MOST_BYTES) + _RANK_BYTES
         reserve(self.room, ranks * (marks + results))
         with writing(self.room):
             os.truncate(self.room, ranks * results)

@@ -22,6 +22,12 @@ _OF_A_STACK: Final = re.compile(
 )
 _AGENTS_REPORT: Final = re.compile(r"resnext_bench\.worker\S* FAILED$")
 """How torchrun ends its own log: with a report of its ranks, whose logs say more."""
+_UNCAUGHT: Final = re.compile(r"\s*what\(\):\s*(.*)")
+"""How C++ begins the text of an exception that nobody caught, such as one of NCCL's watchdog."""
+_OF_ITS_STACK: Final = re.compile(
+    r"\s*(Exception raised from |frame #\d+: |C\+\+ CapturedTraceback:)"
+)
+"""Where torch's text ends and its own stack begins."""
 _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -53,11 +59,22 @@ def last_words(*logs: Path) -> str:
 
 def last_line(lines: Sequence[str]) -> str:
     """Return the last of these lines with a word in it, without the stack of a crash."""
-    said = lines[: _stack_at(lines)]
+    said = uncaught(lines)[:1] or lines[: _stack_at(lines)]
     report = next((at for at, line in enumerate(said) if _AGENTS_REPORT.match(line)), len(said))
     plain = (_COLOURS.sub("", line).strip() for line in reversed(said[:report]))
     words = next((line for line in plain if re.search(r"\w", line)), "")
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ..."
+
+
+def uncaught(lines: Sequence[str]) -> list[str]:
+    """Return the text of the last exception of C++ that ended the process; empty without one."""
+    starts = [at for at, line in enumerate(lines) if _UNCAUGHT.match(line)]
+    if not starts:
+        return []
+    text = [_UNCAUGHT.sub(r"\1", lines[starts[-1]]), *lines[starts[-1] + 1 :]]
+    ends = (at for at, line in enumerate(text) if at and _OF_ITS_STACK.match(line))
+    text = text[: next(ends, len(text))]
+    return text[: _stack_at(text)]
 
 
 def _stack_at(lines: Sequence[str]) -> int:

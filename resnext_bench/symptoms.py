@@ -5,6 +5,7 @@ about processes is read in `launch/ends.py`, and the end of a log in `logs.py`.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,17 @@ _OF_MEMORY: Final[tuple[tuple[FailureKind, re.Pattern[str]], ...]] = (
     (
         "out_of_memory",
         re.compile(
-            r"out of (\w+ )?memory|cannot allocate memory|STATUS_ALLOC_FAILED", re.IGNORECASE
+            # torch, CUDA, Triton and NCCL ("Cuda failure 2 'out of memory'"); names of exceptions
+            r"out of (?!shared )(\w+ )?memory|OutOfMemory|MemoryError|bad_?alloc"
+            # codes of CUDA's and HIP's APIs and libraries: CUBLAS_STATUS_ALLOC_FAILED, cuDNN 9's
+            # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, cudaErrorMemoryAllocation
+            r"|ALLOC(ATION)?_FAILED|ErrorMemoryAllocation|ERROR_OUT_OF_MEMORY|StatusAllocFailed"
+            # DALI ("Can't allocate 7 bytes on device 0."), DefaultCPUAllocator, numpy, the kernel;
+            # room for a library's thread-local data is address space of another kind
+            r"|(can't|cannot|unable to|could not) allocate ([\d.,]+ ?\w+|memory)(?! in static)\b"
+            r"|CUDA allocation failed|Failed to (CUDA )?(host )?[mc]?alloc(ate)?( async)? \d+ bytes"
+            r"|not enough memory",
+            re.IGNORECASE,
         ),
     ),
     ("killed", re.compile(r"SIGKILL|killed by signal: Killed", re.IGNORECASE)),
@@ -31,6 +42,28 @@ _OF_MEMORY: Final[tuple[tuple[FailureKind, re.Pattern[str]], ...]] = (
         re.compile(r"devices?(\(s\))? (is/are|is|are) busy or unavailable", re.IGNORECASE),
     ),
 )
+_NO_ENGINE: Final = re.compile(
+    r"unable to find an engine to execute|unable to find a valid cuDNN algorithm"
+    r"|no valid execution plans built",
+    re.IGNORECASE,
+)
+"""cuDNN's answer where each plan failed, for lack of memory or because none supports the problem:
+torch tries one after the other and does not tell why the last one failed."""
+_NO_HANDLE: Final = re.compile(r"(CUBLAS|CUDNN|CUSOLVER)_STATUS_NOT_INITIALIZED")
+"""A library that could not be begun, for lack of memory or because the driver does not suit it."""
+_OF_HOST: Final = re.compile(
+    r"DefaultCPUAllocator|(?<!OutOf)MemoryError|std::bad_alloc|bytes on host|HOST_ALLOCATION"
+    r"|Errno 12\b|Unable to allocate|host alloc"
+)
+"""Words of errors about the host's memory; torch's are English, and Python's name their class."""
+_ADVICE: Final = re.compile(
+    r"\b(to (avoid|prevent)|avoids?|prevents?|if|in case|may|might|could|can|unless|without)\b"
+    r"[^.:]*$",
+    re.IGNORECASE,
+)
+"""How a sentence begins that speaks of memory without saying that it ran out."""
+_QUOTES_SOURCE: Final = re.compile(r'^\s*File ".*", line \d+')
+"""The line of a traceback after which a line of source stands."""
 _TIMEOUT: Final = re.compile(r"timed out|timeout", re.IGNORECASE)
 _CONSEQUENCE: Final = re.compile(
     r"connection (closed|reset|refused)|socket|broken pipe|timed out|timeout|gloo|nccl|peer",
@@ -53,6 +86,13 @@ _GIB: Final = {"K": 2**20, "M": 2**10, "G": 1}
 _NCCL_CAUSE: Final = re.compile(r"^Last error:\s*(.+)", re.MULTILINE)
 
 _HINTS: Final = (
+    (
+        _NO_ENGINE.pattern,
+        (
+            "cuDNN found no plan for a convolution, and memory was not full: does it support these "
+            "shapes and this type? Try --amp or --no-amp, or --no-channels-last"
+        ),
+    ),
     (
         "Critical error in pipeline",
         (
@@ -118,18 +158,78 @@ class Symptom:
     """Whether it may be the consequence of another rank's end."""
 
 
-def symptom_of(name: str, text: str, otherwise: FailureKind = "error") -> Symptom:
-    """Classify an error by the name of its class and its text."""
-    kind = memory_kind(f"{name}: {_first_line(text)}")
-    if kind is None:
-        kind = "timeout" if _TIMEOUT.search(text) else None
+def symptom_of(name: str, text: str, otherwise: FailureKind = "error", within: str = "") -> Symptom:
+    """Classify an error by the name of its class, its text, and what its chain says `within`.
+
+    The chain is asked for memory alone: whatever an error led to, a lack of memory was its cause.
+    """
+    if kind := memory_kind(f"{name}: {text}") or memory_kind(within):
+        return Symptom(kind=kind)
     follows = _CONSEQUENCE.search(f"{name} {text}") is not None
-    return Symptom(kind=kind or ("communication" if follows else otherwise), follows=follows)
+    if _TIMEOUT.search(text):
+        return Symptom(kind="timeout", follows=follows)
+    if _NO_ENGINE.search(f"{text}\n{within}"):
+        return Symptom(kind="no_engine")
+    return Symptom(kind="communication" if follows else otherwise, follows=follows)
 
 
 def memory_kind(words: str) -> FailureKind | None:
-    """Return which memory ran out; None where the text is about something else."""
-    return next((kind for kind, pattern in _OF_MEMORY if pattern.search(words)), None)
+    """Return which memory ran out; None where the text is about something else.
+
+    Every line counts, as libraries put their reason below what failed; advice and the source code
+    of a traceback do not.
+    """
+    lines = list(_said(words))
+    return next(
+        (kind for kind, pattern in _OF_MEMORY if any(_states(pattern, line) for line in lines)),
+        None,
+    )
+
+
+def _said(words: str) -> Iterator[str]:
+    """Yield the lines of a text, without those that quote source code."""
+    before = ""
+    for line in words.splitlines():
+        if not _QUOTES_SOURCE.match(before) and not _QUOTES_SOURCE.match(line):
+            yield line
+        before = line
+
+
+def _states(pattern: re.Pattern[str], line: str) -> bool:
+    """Return whether a line says so as a fact, and not as something to avoid."""
+    return any(not _ADVICE.search(line[: found.start()]) for found in pattern.finditer(line))
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, the errors it holds, and those that it came from, each once.
+
+    What an error hides (`raise … from None`) is part of it: hidden or not, it was the cause.
+    """
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        held = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += filter(None, (*held, one.__cause__, one.__context__))
+
+
+def words_of_chain(error: BaseException) -> str:
+    """Return all that an error and its chain say: names of classes, texts and notes."""
+    return "\n".join(
+        "\n".join((f"{type(one).__name__}: {_text_of(one)}", *getattr(one, "__notes__", ())))
+        for one in chain_of(error)
+    )
+
+
+def _text_of(error: BaseException) -> str:
+    """Return an error's text; empty where it cannot be read."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def is_about_shared_memory(text: str) -> bool:
@@ -142,9 +242,23 @@ def is_about_strides(text: str) -> bool:
     return _OF_STRIDES.search(text) is not None
 
 
-def is_of_the_allocator(text: str) -> bool:
-    """Return whether the error is from torch's allocator of host memory."""
-    return "DefaultCPUAllocator" in text
+def is_of_the_host(words: str) -> bool:
+    """Return whether it is the host's memory that ran out, and not a GPU's."""
+    # DALI's error of a GPU is one of C++'s bad_alloc, which Python sees as a MemoryError.
+    return _OF_HOST.search(words) is not None and "bytes on device" not in words
+
+
+def may_be_memory(words: str) -> bool:
+    """Return whether a full GPU is one of the reasons that such an error may have."""
+    return any(pattern.search(words) for pattern in (_NO_ENGINE, _NO_HANDLE))
+
+
+def memory_line(words: str) -> str:
+    """Return the line that says that memory ran out, or what may be for lack of it."""
+    patterns = (dict(_OF_MEMORY)["out_of_memory"], _NO_ENGINE, _NO_HANDLE)
+    return next(
+        (line.strip() for line in _said(words) if any(_states(one, line) for one in patterns)), ""
+    )
 
 
 def gpu_gib_asked(text: str) -> float | None:
@@ -174,8 +288,3 @@ def hint_for(text: str) -> str:
     """Return what to do about it, where that is known."""
     flags = re.IGNORECASE | re.DOTALL
     return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")
-
-
-def _first_line(text: str) -> str:
-    """Return the first line, which is shown: below it are stacks and advice."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")

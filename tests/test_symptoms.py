@@ -75,6 +75,7 @@ def test_what_stands_below_the_first_line_is_no_lack_of_memory() -> None:
             "Expected to have finished reduction in the prior iteration before starting a new one.",
             "--static-graph",
         ),
+        ("FIND was unable to find an engine to execute this computation", "--no-channels-last"),
         ("Wrong image height! Expected 224 but got 64!", "--image-size"),
         ("Input height (64) doesn't match model (224).", "--image-size"),
         ("Input shape indivisible by patch size!", "--image-size"),

@@ -219,7 +219,10 @@ _ALL: Final = (
         name="bucket_mib",
         kind=float,
         group=ENGINE,
-        help="Size of the buckets in which gradients are reduced, in MiB of fp32 (default: 25)",
+        help=(
+            "Size of the buckets in which gradients are reduced, in MiB of fp32; DeepSpeed's stage "
+            "0 has none (default: 25)"
+        ),
         metavar="MIB",
         low=1,
         high=100_000,

@@ -110,11 +110,12 @@ def _engine(pick: Answers, world: int) -> dict[str, Any]:
         raise CannotHere("--engine deepspeed: DeepSpeed is not installed; install the extra train")
     _require_engine(pick, engine)
     ddp, grouped = engine == "ddp", engine != "none"
+    stage = pick.usual("zero_stage") if engine == "deepspeed" else None
     return {
         "engine": engine,
         "launcher": _launcher(pick, grouped=grouped),
-        "zero_stage": pick.usual("zero_stage") if engine == "deepspeed" else None,
-        "bucket_mib": _bucket(pick, engine) if grouped else None,
+        "zero_stage": stage,
+        "bucket_mib": _bucket(pick, engine, stage) if grouped else None,
         "static_graph": pick.usual("static_graph", tell=ddp),
         "gradient_as_bucket_view": pick.usual("gradient_as_bucket_view", tell=ddp),
     }
@@ -126,7 +127,15 @@ def _launcher(pick: Answers, *, grouped: bool) -> str:
     return str(pick("launcher", *default, tell=False))
 
 
-def _bucket(pick: Answers, engine: str) -> float:
+def _bucket(pick: Answers, engine: str, stage: int | None) -> float | None:
+    if stage == 0:
+        if "bucket_mib" in pick.request:
+            raise UsageError(
+                f"--bucket-mib {pick.request['bucket_mib']}: with --zero-stage 0 DeepSpeed has no "
+                "buckets, as it reduces all gradients at once after backward; leave it out or give "
+                "--zero-stage 1 or 2"
+            )
+        return None
     why = (
         "PyTorch's own"
         if engine == "ddp"

@@ -99,6 +99,8 @@ def request_of(config: RunConfig) -> Request:
     # Under another launcher's roof, ranks will join again; else it follows from the engine.
     if config.launcher == "joined" or config.launcher == usual_launcher(config):
         derived.add("launcher")
+    if config.zero_stage == 0:  # older records have a size, which was never used
+        derived.add("bucket_mib")
     fields = msgspec.structs.asdict(config)
     synthetic = of_images() if not config.reads_images else set()
     return {

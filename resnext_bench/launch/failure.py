@@ -19,7 +19,7 @@ from resnext_bench.launch.ends import (
     was_terminated,
 )
 from resnext_bench.launch.launchers import LAUNCHERS, Launcher
-from resnext_bench.logs import last_line, last_words, tail
+from resnext_bench.logs import last_line, last_words, lines_of, tail, uncaught
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.record import Failure, FailureKind
 from resnext_bench.symptoms import LACK_OF_MEMORY, memory_kind
@@ -319,14 +319,15 @@ def _one_line(message: str) -> str:
 
 def _failure(rank: int | None, kind: FailureKind, what: str, last_words: str, log: Path) -> Failure:
     """Return the failure of a process that left no report; its last words may say why."""
+    said = "\n".join((last_words, *uncaught(lines_of(log))))
     return Failure(
         rank=rank,
-        kind=_kind_by(last_words, kind),
+        kind=_kind_by(said, kind),
         what=what + _quoted(last_words),
         log=str(log),
         log_tail=tail(log),
     )
 
 
-def _kind_by(last_words: str, kind: FailureKind) -> FailureKind:
-    return kind if kind in LACK_OF_MEMORY else memory_kind(last_words) or kind
+def _kind_by(words: str, kind: FailureKind) -> FailureKind:
+    return kind if kind in LACK_OF_MEMORY else memory_kind(words) or kind

@@ -130,6 +130,7 @@ class Recording:
             last_loss=_finite_mean([loss[-1] for loss in losses]),
             load_1min=started.load_1min,
             gpus=use.seen,
+            graphs=result.facts[0].graphs,
         )
         self.results.append(result)
         self.sessions.append(session)

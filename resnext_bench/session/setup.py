@@ -52,6 +52,8 @@ class Setup:
     """Which part of a step its ranks do."""
     other_threads: int = 0
     """Threads of the second loader that its ranks open; 0: none."""
+    spare_gib: float = 0.0
+    """GPU memory that each rank keeps aside, GiB: in trial training."""
 
     @property
     def id(self) -> str:
@@ -90,6 +92,7 @@ class Setup:
             block_room=block_room,
             part=self.part,
             other_threads=self.other_threads,
+            spare_gib=self.spare_gib,
             root=str((self.traces or self.folder.parent).absolute()),
             meeting=self._meeting(number),
         )

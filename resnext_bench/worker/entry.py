@@ -34,6 +34,7 @@ from resnext_bench.symptoms import (
     hint_for,
     is_about_strides,
     symptom_of,
+    words_of_chain,
 )
 
 _OURS: Final = "resnext_bench."
@@ -181,11 +182,17 @@ def _symptom(error: BaseException) -> Symptom:
     """Return the symptom of another library's error; of our own, that of what it wraps."""
     if isinstance(found := getattr(error, "symptom", None), Symptom):
         return found
-    if not type(error).__module__.startswith(_OURS):
+    if not _is_ours(error):
         otherwise: FailureKind = "exit" if isinstance(error, SystemExit) else "error"
-        return symptom_of(type(error).__name__, _words(error), otherwise)
-    within = _symptom(error.__cause__).kind if error.__cause__ else "error"
-    return Symptom(kind=within if within in LACK_OF_MEMORY else "error")
+        name, text = type(error).__name__, _words(error)
+        return symptom_of(name, text, otherwise, words_of_chain(error))
+    within = error.__cause__ or error.__context__
+    kind = _symptom(within).kind if within else "error"
+    return Symptom(kind=kind if kind in {*LACK_OF_MEMORY, "no_engine"} else "error")
+
+
+def _is_ours(error: BaseException) -> bool:
+    return type(error).__module__.startswith(_OURS)
 
 
 def _words(error: BaseException) -> str:
@@ -227,6 +234,8 @@ def _lack_of_memory(error: BaseException, job: Job | None) -> tuple[str, str]:
     """Return one line and what to do, if memory ran out."""
     if job is None or "torch" not in sys.modules or not isinstance(error, Exception):
         return "", ""
+    if _is_ours(error):  # its message says what was amiss
+        return "", ""
     from resnext_bench.worker.memory import HINT, lack_of_memory  # noqa: PLC0415  (it needs torch)
 
     line = lack_of_memory(error, job.config)
@@ -237,15 +246,9 @@ def _layout_hint(error: BaseException, job: Job | None) -> str:
     """Advise on the layout, which a user's model may not support."""
     if job is None or not job.config.channels_last or foreign(job.config.model) is None:
         return ""
-    if not is_about_strides(_with_causes(error)):
+    if not is_about_strides(words_of_chain(error)):
         return ""
     return (
         "batches are channels-last by default, which the model does not support: add "
         "--no-channels-last, or use reshape in the model"
     )
-
-
-def _with_causes(error: BaseException) -> str:
-    """Return the text with those of its causes, as torch.compile wraps errors."""
-    within = error.__cause__ or error.__context__
-    return f"{error}\n{_with_causes(within)}" if within else str(error)

@@ -15,6 +15,7 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import RankFacts
 from resnext_bench.worker.entry import Rank
 from resnext_bench.worker.flop import image_flop
+from resnext_bench.worker.graphs import GraphWatch
 from resnext_bench.worker.joining import gpu_uuid
 from resnext_bench.worker.peak import Rate, matmul_rate
 from resnext_bench.worker.training import Training
@@ -41,6 +42,7 @@ class Evidence:
         # All parameters of ours are used: there, one without a gradient is a fault.
         is_ours = foreign(rank.job.config.model) is None
         self._use = None if is_ours else UseProbe(training.module, _moves(rank, training))
+        self._graphs = GraphWatch(rank.job.config, training.device)
         self._notes: list[str] = []
         self._image_flop: int | None = None
         if not is_ours and (types := _other_types(training)):
@@ -132,6 +134,7 @@ class Evidence:
             matmul_tflops=rate.tflops if rate else None,
             matmul_spread_percent=rate.spread_percent if rate else None,
             files_left_out=tuple(getattr(training.batches, "left_out", ())),
+            graphs=self._graphs.seen(),
         )
 
     def _checksums(self) -> Checksums:

@@ -1,14 +1,19 @@
 """The process group of a session, if it has one: barrier, gather, end."""
 
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 import torch.distributed as dist
 
+from resnext_bench.job import MOST_BYTES
 from resnext_bench.reports.schema.topology import Backend
 
 T = TypeVar("T")
+_BYTES_OF_FP32: Final = 4
+_MOST_MIB: Final = 64.0
+"""Largest of the collectives before training, MiB: NCCL's buffers do not grow with what they carry.
+"""
 
 
 def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
@@ -20,6 +25,31 @@ def join(backend: Backend, device: torch.device, timeout_s: float) -> None:
         timeout=timedelta(seconds=timeout_s),
         device_id=device if backend == "nccl" else None,
     )
+
+
+def take_buffers(device: torch.device, bucket_mib: float) -> None:
+    """Let NCCL take all buffers of a run now, by every collective of one, small and large.
+
+    It takes them when a collective is first used, beside torch's allocator, which would not give
+    any back: later, on a GPU that a large batch has filled, it would find no room for them.
+    """
+    if dist.is_initialized() and dist.get_backend() == "nccl":
+        mib = min(bucket_mib, _MOST_MIB)
+        use_every_collective(device, int(mib * 2**20 / _BYTES_OF_FP32))
+
+
+def use_every_collective(device: torch.device, elements: int) -> None:
+    """Run each collective that engines and the end of a run use, with one element and with many."""
+    world, rank = dist.get_world_size(), dist.get_rank()
+    for count in (1, elements):
+        part = torch.zeros(count, device=device)
+        dist.all_reduce(part)
+        dist.broadcast(part, src=0)
+        dist.reduce(part, dst=0)
+        share = part[: max(1, count // world)]
+        dist.all_gather_into_tensor(share.new_empty(world * len(share)), share)
+    gather(bytes(MOST_BYTES), rank)
+    barrier()
 
 
 def barrier() -> None:

@@ -26,7 +26,13 @@ from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.machine.host.memory import shared_memory
 from resnext_bench.machine.host.process import die_with_parent
 from resnext_bench.reports.store.files import write_atomically
-from resnext_bench.symptoms import Symptom, is_about_shared_memory, symptom_of, systems_words
+from resnext_bench.symptoms import (
+    Symptom,
+    is_about_shared_memory,
+    symptom_of,
+    systems_words,
+    words_of_chain,
+)
 
 _FAILED: Final = 1
 
@@ -70,7 +76,8 @@ def _fail(job: Job, folder: SessionFolder, rank: int, error: BaseException | Non
 
 def _account(job: Job, rank: int, error: BaseException) -> RankError:
     text = str(error).encode(errors="replace").decode()
-    words, symptom = of_shared_memory(job, error), symptom_of(type(error).__name__, text)
+    words = of_shared_memory(job, error)
+    symptom = symptom_of(type(error).__name__, text, within=words_of_chain(error))
     if words:
         # Where there is none at all, no smaller batch would find room.
         symptom = Symptom(kind="error" if shared_memory().problem else "shared_memory")

@@ -2,8 +2,8 @@
 
 There is no synchronise, no `.item()` and no print: a mark is a store into a mapped file and, on a
 GPU, also an event on the stream. The loss and one image's sum stay on the device until the window
-is over. The one exception is fp16, whose gradient scaler reads a value in each step, as all fp16
-training does.
+is over. There are two exceptions: fp16, whose gradient scaler reads a value in each step, as all
+fp16 training does, and ZeRO 1 and 2, with which DeepSpeed waits for a GPU after each backward.
 """
 
 from resnext_bench.rankfile import Mark

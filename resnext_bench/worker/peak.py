@@ -9,6 +9,7 @@ from typing import Final
 import torch
 
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.symptoms import memory_kind, words_of_chain
 from resnext_bench.worker.precision import AMP_DTYPES
 
 EDGE_CPU, EDGE_GPU = 1024, 8192
@@ -37,7 +38,9 @@ def matmul_rate(config: RunConfig, device: torch.device) -> Rate | None:
     """
     try:
         return _measured(config, device)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:  # torch's allocator refuses, or cuBLAS finds no workspace
+        if memory_kind(words_of_chain(error)) is None:
+            raise
         return None
 
 

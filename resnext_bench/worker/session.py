@@ -15,7 +15,7 @@ from torch import nn
 from resnext_bench.job import Job
 from resnext_bench.pipelines.batches import Batches
 from resnext_bench.rankfile import Mark, Phase, RankFile
-from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
 from resnext_bench.reports.schema.topology import Place
 from resnext_bench.reports.store.files import write_atomically
@@ -28,6 +28,7 @@ from resnext_bench.worker.joining import join_others
 from resnext_bench.worker.loader_alone import assemble_nothing
 from resnext_bench.worker.logits import first_step_checked
 from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.memory import keep_aside
 from resnext_bench.worker.profile import profile_facts
 from resnext_bench.worker.training import Training, assemble, build_model
 from resnext_bench.worker.versions import device_name, versions
@@ -37,12 +38,14 @@ def run_rank(rank: Rank) -> None:
     """Set up, warm up, measure, hand over. Rank 0 writes what all ranks measured."""
     progress = Progress(rank.file)
     training = set_up(rank, progress)
+    aside = keep_aside(rank.job.spare_gib, training.device)
     samples, facts = _measure(rank, training, progress)
     if rank.job.config.profile_steps and rank.job.session == rank.job.config.sessions:
         with progress(Phase.PROFILED):
             facts = profile_facts(rank, training, facts)
     rank.file.phase = Phase.GATHERING
     hand_over(rank, samples, facts, training.device)
+    del aside  # which was there until the last collective
     close_batches(training.batches)
     group.leave()
     rank.file.phase = Phase.DONE
@@ -66,6 +69,7 @@ def set_up(
         other = _second(rank, device)
     with progress(Phase.CONNECTING):
         _join(rank, device)
+        group.take_buffers(device, job.config.bucket_mib or USUAL_BUCKET_MIB)
     with progress(Phase.MODEL):
         if job.part == "load":
             return assemble_nothing(job.config, batches, device)

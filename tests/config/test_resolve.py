@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,6 +333,9 @@ def test_engines() -> None:
     assert (alone.launcher, alone.engine, alone.bucket_mib) == ("torchrun", "ddp", 25.0)
     zero = resolved(laptop(), nodes=2, engine="deepspeed").config
     assert (zero.launcher, zero.engine, zero.zero_stage) == ("torchrun", "deepspeed", 0)
+    assert zero.bucket_mib is None, "it reduces all gradients at once"
+    split = resolved(laptop(), nodes=2, engine="deepspeed", zero_stage=1).config
+    assert (split.zero_stage, split.bucket_mib) == (1, 25.0)
     tuned = resolved(laptop(), nodes=2, static_graph=True, bucket_mib=4.0).config
     assert (tuned.engine, tuned.static_graph, tuned.bucket_mib) == ("ddp", True, 4.0)
     none = resolved(laptop()).config
@@ -350,6 +354,10 @@ def test_engines() -> None:
         ),
         ({"gradient_as_bucket_view": True}, "--gradient-as-bucket-view is an option of"),
         ({"bucket_mib": 4.0}, "--bucket-mib is an option of --engine ddp and deepspeed"),
+        (
+            {"engine": "deepspeed", "bucket_mib": 4.0},
+            "with --zero-stage 0 DeepSpeed has no buckets",
+        ),
     ],
 )
 def test_options_of_another_engine(request_: dict[str, Any], words: str) -> None:
@@ -391,6 +399,7 @@ def test_compiling_and_not(switch: bool, mode: str) -> None:
     [
         {"nodes": 2, "bucket_mib": 1.0, "gradient_as_bucket_view": True},
         {"engine": "deepspeed", "zero_stage": 2, "nodes": 2},
+        {"engine": "deepspeed", "nodes": 2},
         {"engine": "ddp"},
         {"compile_mode": "max-autotune"},
     ],
@@ -398,6 +407,13 @@ def test_compiling_and_not(switch: bool, mode: str) -> None:
 def test_a_rerun_of_an_engine_is_the_same(request_: dict[str, Any]) -> None:
     config = resolved(laptop(), **request_).config
     assert resolved(laptop(), **request_of(config)).config == config
+
+
+def test_an_older_record_of_stage_0_can_be_rerun() -> None:
+    """It holds a size of buckets, which had no effect."""
+    config = resolved(laptop(), engine="deepspeed").config
+    older = msgspec.structs.replace(config, bucket_mib=25.0)
+    assert resolved(laptop(), **request_of(older)).config == config
 
 
 def joined(machine: Machine, rank: int = 0, **request: Any) -> Resolved:

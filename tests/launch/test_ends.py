@@ -88,10 +88,37 @@ def test_an_abort_is_told_with_what_was_said_before_its_stack(tmp_path: Path) ->
     crash = "Fatal Python error: Aborted\n\nThread 0x00007f (most recent call first):\n"
     begun(folder, 0, Phase.WARM_UP, f"{said}{crash}{stack}", done=1)
     found = find_failure(folder, [-6])
-    words = 'its last words: "what():  no room for plans"'
+    words = 'its last words: "no room for plans"'
     assert found.what == f"rank 0: killed by SIGABRT in step 2 of 7; {words}"
     assert found.log_tail[0] == "terminate called after throwing"
     assert '  File "net.py", line 0 in f' in found.log_tail
+
+
+WATCHDOG = """terminate called after throwing an instance of 'c10::DistBackendError'
+  what():  [PG ID 0 PG GUID 0(default_pg) Rank 1] Process group watchdog: NCCL error in: x.cpp:7
+ncclUnhandledCudaError: Call to CUDA function failed.
+Last error:
+Cuda failure 2 'out of memory'
+Exception raised from checkForNCCLErrorsInternal at ProcessGroupNCCL.cpp:2534 (most recent call):
+frame #0: c10::Error::Error(c10::SourceLocation, std::string) + 0x96 (0x7f in libc10.so)
+frame #1: <unknown function> + 0xd6df4 (0x7f in libstdc++.so.6)
+"""
+
+
+def test_what_ends_a_watchdog_is_known_by_its_cause(tmp_path: Path) -> None:
+    """It aborts the process from a thread of its own: no account is written."""
+    folder = launched(tmp_path)
+    begun(folder, 0, Phase.WARM_UP, f"a warning\n{WATCHDOG}", done=1)
+    found = find_failure(folder, [-6])
+    assert is_lack_of_memory(found)
+    assert 'its last words: "[PG ID 0 PG GUID 0(default_pg) Rank 1] Process group' in found.what
+
+
+def test_what_was_caught_before_is_not_the_cause(tmp_path: Path) -> None:
+    folder = launched(tmp_path)
+    calm = "CUDA out of memory while tuning: another choice is taken"
+    begun(folder, 0, Phase.WARM_UP, f"{calm}\nwhat():  a pure virtual call\n", done=1)
+    assert not is_lack_of_memory(find_failure(folder, [-6]))
 
 
 def test_an_exit_as_if_all_were_well_is_none(tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ def test_deepspeed_trains_as_configured() -> None:
     assert found["zero_optimization"]["reduce_bucket_size"] == 2**20 // 4
     assert found["torch_autocast"] == {"enabled": True, "dtype": "float16"}
     assert found["gradient_clipping"] == 0, "its default clips, and trains differently"
+    assert found["zero_optimization"]["compute_grad_norm"] is False
+    assert found["timers"]["throughput"]["enabled"] is False, "it synchronises twice a step"
+    assert settings(made_config(zero_stage=0))["zero_optimization"] == {"stage": 0}
     assert settings(made_config(amp_dtype="none"))["torch_autocast"]["enabled"] is False
 
 

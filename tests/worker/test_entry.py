@@ -85,6 +85,17 @@ def caused_by(error: BaseException, cause: BaseException) -> BaseException:
         (RuntimeError("[Gloo] Connection closed by peer"), "communication", True),
         (RuntimeError("Timed out waiting for recv"), "timeout", True),
         (RuntimeError("CUDA error: out of memory"), "out_of_memory", False),
+        (
+            caused_by(KeyError("step"), RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")),
+            *("out_of_memory", False),
+        ),
+        (RuntimeError("GET was unable to find an engine to execute this"), "no_engine", False),
+        (
+            RuntimeError(
+                "NCCL error in: x.cpp:7, unhandled\nLast error:\nCuda failure 'out of memory'"
+            ),
+            *("out_of_memory", False),
+        ),
         (KeyError("SCRATCH"), "error", False),
         (SystemExit(2), "exit", False),
         (OutOfOrder("as we say it"), "timeout", True),

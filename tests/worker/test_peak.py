@@ -49,9 +49,27 @@ def test_the_spread_is_between_the_best_of_its_parts(times: list[float], percent
     assert spread_percent(times) == pytest.approx(percent)
 
 
-def test_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_gpu_that_is_full(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    """What was measured is not lost for it, whoever finds no memory."""
+
     def full(*given: object) -> float:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(peak, "_measured", full)
     assert matmul_rate(made_config(), torch.device("cpu")) is None
+
+
+def test_other_errors_are_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: object) -> float:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(peak, "_measured", fails)
+    with pytest.raises(RuntimeError, match="illegal"):
+        matmul_rate(made_config(), torch.device("cpu"))

@@ -13,6 +13,7 @@ from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import wait_until_free
 from resnext_bench.machine.member import Member, find_member
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.runs import runs_folder
 
 
@@ -51,13 +52,16 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
     look = begin_look()
     # The sessions need numpy and the figures scipy: not before a run is certain.
     from resnext_bench.cli.terminal.display import RunDisplay
+    from resnext_bench.session.runs.batch import after_lack, is_auto
     from resnext_bench.session.runs.run import execute
 
     seen = look()
     with RunDisplay(look=lambda: seen) as display:
+        asked = request
         request, note = _with_batch(request, member, machine, display.preparing)
-        with shown_when_interrupted(form):
-            record = execute(
+
+        def measured(request: Request, note: str) -> Record:
+            return execute(
                 request,
                 machine,
                 root=runs_folder(output),
@@ -66,6 +70,13 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
                 member=member,
                 note=note,
             )
+
+        with shown_when_interrupted(form):
+            record = measured(request, note)
+            while is_auto(asked) and (less := after_lack(request, record)):
+                request, note = less
+                say(note)
+                record = measured(request, note)
     code = conclude(record, form, pardon)
     if record.profiled and form != "json":
         from resnext_bench.cli.trace.report import show_profiled
@@ -78,9 +89,9 @@ def _with_batch(
     request: Request, member: Member | None, machine: Machine, tell: Callable[[str, int, int], None]
 ) -> tuple[Request, str]:
     """Replace --batch-size auto by a number; return the request and a note of how it was found."""
-    from resnext_bench.session.runs.batch import AUTO, require_number, with_largest_batch
+    from resnext_bench.session.runs.batch import is_auto, require_number, with_largest_batch
 
-    if request.get("batch_size") != AUTO:
+    if not is_auto(request):
         return request, ""
     if member:
         require_number(

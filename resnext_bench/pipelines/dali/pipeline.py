@@ -36,6 +36,9 @@ from resnext_bench.pipelines.names import printable
 _SAID: Final = re.compile(r"encountered:\s*(.+)")
 """DALI's own message, which follows the trace of the graph."""
 
+_NO_MEMORY: Final = re.compile(r"Can't allocate \d+ bytes|CUDA allocation failed")
+"""DALI's words for a lack of memory, of which no file is the cause."""
+
 
 class Running(Protocol):
     """A running pipeline."""
@@ -106,6 +109,8 @@ class DaliBatches:
 
         Batches that were not delivered yet are started again.
         """
+        if _NO_MEMORY.search(str(error)):
+            raise error
         unmade = {sample.item for sample in self._feed.unmade()}
         bad = self._damaged(unmade) or self._refused(unmade)
         if not bad:

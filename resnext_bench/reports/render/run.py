@@ -173,7 +173,7 @@ def _condition_rows(record: Record) -> Iterator[Row]:
     if config.device == "cuda":
         yield "cuDNN", words.cudnn(config)
     if words.compiled(config):
-        yield "compiled", words.compiled(config)
+        yield "compiled", _compiled(record)
     yield "data", words.data(config, record.data)
     yield "measured", _measured(record)
     if record.profiled:
@@ -181,6 +181,12 @@ def _condition_rows(record: Record) -> Iterator[Row]:
     versions = record.environment.versions
     shown = [f"{name} {versions[name]}" for name in _used(config) if name in versions]
     yield "software", ", ".join([*shown, f"Python {record.environment.python}"])
+
+
+def _compiled(record: Record) -> str:
+    seen = record.sessions[0].graphs if record.sessions else None
+    captured = words.graphs(record.resolved, seen)
+    return "; ".join(filter(None, (words.compiled(record.resolved), captured)))
 
 
 def _used(config: RunConfig) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.reports.schema.record import DataSet, Record
+from resnext_bench.reports.schema.samples import CudaGraphs
 from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
@@ -50,7 +51,8 @@ def ranks(config: RunConfig, topology: Topology) -> str:
 def engine(config: RunConfig) -> str:
     """Name what averages gradients: "DDP", "DDP (static graph)", "DeepSpeed ZeRO 1"."""
     if config.engine == "deepspeed":
-        return f"DeepSpeed ZeRO {config.zero_stage}{_told(bucket(config))}"
+        how = bucket(config) if config.zero_stage else "gradients reduced after backward"
+        return f"DeepSpeed ZeRO {config.zero_stage}{_told(how)}"
     choices = (
         bucket(config),
         "static graph" if config.static_graph else "",
@@ -74,6 +76,21 @@ def _told(*choices: str) -> str:
 def compiled(config: RunConfig) -> str:
     """Describe how the model is compiled; empty where it is not."""
     return "" if config.compile_mode == "none" else f"torch.compile, mode {config.compile_mode}"
+
+
+def graphs(config: RunConfig, seen: CudaGraphs | None) -> str:
+    """Describe what a mode with CUDA graphs captured: "6 graphs", "no graphs: mutated inputs"."""
+    if seen is None:
+        return ""
+    if config.device == "cpu":
+        return "no graphs: a CPU has none"
+    if seen.captured is None:
+        return "graphs: torch does not tell"
+    why = ", ".join(seen.reasons)
+    if not seen.captured:
+        return f"no graphs: {why or 'torch gives no reason'}"
+    left_out = f", {seen.left_out} left out: {why}" if seen.left_out else ""
+    return f"{seen.captured} graph{'s' * (seen.captured > 1)}{left_out}"
 
 
 def world(config: RunConfig) -> str:

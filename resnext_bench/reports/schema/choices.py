@@ -10,6 +10,8 @@ Engine = Literal["none", "ddp", "deepspeed"]
 CompileMode = Literal[
     "none", "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
 ]
+WITH_GRAPHS: Final = ("reduce-overhead", "max-autotune")
+"""Modes of torch.compile that ask for CUDA graphs."""
 Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AskedLauncher = Literal["torchrun", "deepspeed"]
 """Launchers that a user can ask for; the others are chosen by the program."""

@@ -94,7 +94,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What DeepSpeed splits over the ranks: 0 nothing, 1 the optimizer's state, 2 gradients too."""
     bucket_mib: float | None = None
     """Size of the gradients that are reduced together, MiB of fp32; None where there is a single
-    rank."""
+    rank, and with DeepSpeed's stage 0, which reduces all of them after backward."""
     static_graph: bool = False
     """Whether DDP may rely on the same parameters being used in each step."""
     gradient_as_bucket_view: bool = False

@@ -131,6 +131,7 @@ FailureKind = Literal[
     "out_of_memory",
     "shared_memory",
     "gpu_busy",
+    "no_engine",
     "lost_gpu",
     "killed",
     "signal",
@@ -146,6 +147,7 @@ FailureKind = Literal[
 - error: an error of the program that ran.
 - out_of_memory, shared_memory: too little memory, or shared memory.
 - gpu_busy: a GPU that admits a single process was taken.
+- no_engine: cuDNN found no plan for a convolution, though memory was not full: does it support it?
 - lost_gpu: a GPU was lost.
 - killed: SIGKILL, which the kernel sends when memory runs out, or what looks like it.
 - signal: another signal.

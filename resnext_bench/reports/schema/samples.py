@@ -63,6 +63,17 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
     """Mean of these steps, ms: longer than that of timed steps, by what the profiler costs."""
 
 
+class CudaGraphs(msgspec.Struct, frozen=True, kw_only=True):
+    """What torch.compile captured as CUDA graphs, in a mode that asks for them."""
+
+    captured: int | None
+    """Number of graphs; None where torch does not tell."""
+    left_out: int
+    """Number of times that torch left something out."""
+    reasons: tuple[str, ...]
+    """The first few reasons for it, in torch's words."""
+
+
 class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What one rank reports of itself besides its timings: guards, memory, threads, formats."""
 
@@ -132,6 +143,9 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     all."""
     files_left_out: tuple[str, ...] = ()
     """Files that turned bad while the rank read them."""
+    graphs: CudaGraphs | None = None
+    """CUDA graphs of the compiled model; None where its mode does not ask for any, and in older
+    records."""
 
 
 class SessionResult(msgspec.Struct, frozen=True, kw_only=True):

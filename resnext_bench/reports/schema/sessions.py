@@ -9,6 +9,7 @@ import msgspec
 from resnext_bench.reports.schema.kind import Columns, Row, fields_of
 from resnext_bench.reports.schema.machine import GpusSeen, gpu_figures
 from resnext_bench.reports.schema.notes import Found
+from resnext_bench.reports.schema.samples import CudaGraphs
 
 
 class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +108,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """The host's load average over one minute, before the ranks started."""
     gpus: GpusSeen | None = None
     """The GPUs in the window; None on a CPU, and where NVML gave no answer."""
+    graphs: CudaGraphs | None = None
+    """CUDA graphs of rank 0's compiled model; None where its mode does not ask for any, and in
+    older records."""
     steps_asked: int | None = None
     """Number of steps requested, for a session that was cut short; None for a complete one."""
 

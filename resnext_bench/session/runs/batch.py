@@ -12,16 +12,12 @@ from resnext_bench.config.memory import NoMemory, NoSharedMemory
 from resnext_bench.config.options import flag
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.launch.failure import is_lack_of_memory
-from resnext_bench.launch.ports import choose_port
-from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.reports.schema.record import Record
 from resnext_bench.session.data import Tell
-from resnext_bench.session.recording import Recording
-from resnext_bench.session.runs.run import measure_session
-from resnext_bench.session.setup import set_up
+from resnext_bench.session.runs.trial import TooLarge, models_at_once, peak_gib, spare_gib
 from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
@@ -33,6 +29,8 @@ memory and running out of it kills one of them.
 """
 CLOSE: Final = 16
 """The answer is within one part in so many of the largest that fits."""
+STEP_DOWN: Final = 8
+"""One part in so many is taken off a batch for which a run had no memory after all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,56 +108,66 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
             f"--batch-size auto and --global-batch-size {request['global_batch_size']} exclude "
             "each other; give only one of them"
         )
-    tries: list[int] = []
 
     def probe(batch: int) -> float | None:
-        tries.append(batch)
         tell(f"trying a batch of {batch}", 0, 0)
         try:
-            return _peak_gib(request | {"batch_size": batch}, machine)
+            return peak_gib(request | {"batch_size": batch}, machine)
         except (NoSharedMemory, NoMemory):
             if batch == 1:
                 raise
             return None
+        except TooLarge as too_large:
+            # Where cuDNN has no plan for one image either, it was not for lack of memory.
+            if batch == 1 and not too_large.is_memory:
+                raise too_large.failed from None
+            return None
 
     found = largest_batch(probe, _limit_gib(request, machine))
-    return request | {"batch_size": found.batch}, found.told()
+    spare = ""
+    if _on_gpu(request, machine):
+        spare = f"; {spare_gib(request, machine):.2f} GiB were kept free"
+    return request | {"batch_size": found.batch}, found.told() + spare
+
+
+def after_lack(request: Request, record: Record) -> tuple[Request, str] | None:
+    """Return the request with fewer images, and a note, if memory ran out in the run after all.
+
+    None where something else ended the run, or where there is no smaller batch.
+    """
+    batch = record.resolved.batch_size
+    failure = record.failure
+    if failure is None or batch == 1:
+        return None
+    if not is_lack_of_memory(failure) and failure.kind != "no_engine":
+        return None
+    fewer = batch - max(1, batch // STEP_DOWN)
+    fewer = fewer // 8 * 8 if batch >= 8 * STEP_DOWN else fewer
+    note = (
+        f"--batch-size auto: {batch} images fitted in trial training, but not in run {record.id} "
+        f"({failure.what}); {fewer} were taken instead"
+    )
+    return request | {"batch_size": fewer}, note
 
 
 def _limit_gib(request: Request, machine: Machine) -> float:
     """Return the memory that one rank may use, GiB."""
-    if request.get("device", "cuda") == "cuda" and machine.gpus:
-        return gpu_free_gib([gpu.index for gpu in machine.gpus])
+    if _on_gpu(request, machine):
+        return gpu_free_gib([gpu.index for gpu in machine.gpus]) - spare_gib(request, machine)
     nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
-    return FILLED * free_memory_gib() / (nodes * each)
+    return FILLED * free_memory_gib() / (nodes * each * models_at_once(request))
 
 
-_SHORT: Final[Request] = {
-    "warm_up": 2,
-    "steps": 2,
-    "sessions": 1,
-    "profile_steps": 0,
-    "attribution_rounds": 0,
-}
-_LATER: Final = ("profile", "attribute")
+def _on_gpu(request: Request, machine: Machine) -> bool:
+    return request.get("device", "cuda") == "cuda" and bool(machine.gpus)
 
 
-def _peak_gib(request: Request, machine: Machine) -> float | None:
-    short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
-    with temporary_folder() as root:
-        run = Recording(setup=set_up(short, machine, root=root, command=(), tell=lambda *_: None))
-        try:
-            measure_session(run, 1, choose_port(0), lambda _: None)
-        except SessionFailed as failed:
-            if is_lack_of_memory(failed.failure):
-                return None
-            raise
-        facts = run.results[0].facts
-    # What the allocator has taken from a GPU counts, not what tensors fill of it.
-    return max(fact.reserved_gib or fact.peak_gib for fact in facts)
+def is_auto(request: Request) -> bool:
+    """Return whether the largest batch is to be found."""
+    return request.get("batch_size") == AUTO
 
 
 def require_number(request: Request, why: str) -> None:
     """Refuse "auto" where no trial training is possible."""
-    if request.get("batch_size") == AUTO:
+    if is_auto(request):
         raise UsageError(f"{flag('batch_size')} {AUTO}: {why}")

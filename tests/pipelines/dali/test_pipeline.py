@@ -125,3 +125,24 @@ def test_dalis_executor_has_one_queue(depth: int) -> None:
             time.sleep(0.01)
         time.sleep(0.1)  # it would go on, if it did
         assert pulled == got + ready
+
+
+@pytest.mark.parametrize(
+    "said", ["Can't allocate 1073741824 bytes on device 0.", "CUDA allocation failed"]
+)
+def test_no_file_is_blamed_for_a_lack_of_memory(
+    said: str, images: ImageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is any decoded again to find a bad one, while memory is short."""
+    found = batches(images)
+
+    def take() -> None:
+        raise RuntimeError(
+            f"Critical error in pipeline:\nError in GPU operator encountered:\n{said}"
+        )
+
+    monkeypatch.setattr(found._running, "take", take)
+    monkeypatch.setattr(found, "_damaged", lambda _: pytest.fail("files were decoded"))
+    with pytest.raises(RuntimeError, match="Critical error in pipeline"):
+        next(found)
+    found.close()

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from resnext_bench.reports.render import words
 from resnext_bench.reports.render.shared import machine, shared
 from resnext_bench.reports.schema.config import RunConfig
 from tests.reports.made_comparisons import made_comparison
@@ -109,3 +110,12 @@ def test_only_devices_in_use_are_named(
     a: RunConfig | None, b: RunConfig | None, gpus: tuple[str, ...], named: str
 ) -> None:
     assert gpu_sides(a, b, gpus) == f"{named}, torch 2.15.0"
+
+
+def test_stage_0_of_deepspeed_says_when_it_reduces() -> None:
+    """It has no buckets to name, not even in older records, which hold a size."""
+    for bucket in (None, 4.0):
+        zero = made_config(engine="deepspeed", zero_stage=0, bucket_mib=bucket)
+        assert words.engine(zero) == "DeepSpeed ZeRO 0 (gradients reduced after backward)"
+    split = made_config(engine="deepspeed", zero_stage=1, bucket_mib=4.0)
+    assert words.engine(split) == "DeepSpeed ZeRO 1 (buckets of 4 MiB)"

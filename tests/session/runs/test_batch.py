@@ -3,23 +3,29 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resnext_bench.config.memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.record import Failure, FailureKind, Record
 from resnext_bench.session.runs import batch as module
 from resnext_bench.session.runs.batch import (
     CLOSE,
     FILLED,
     MOST,
+    after_lack,
     largest_batch,
     require_number,
     with_largest_batch,
 )
+from resnext_bench.session.runs.trial import TooLarge, spare_gib
 from tests.machine.made_machines import laptop, made_machine
+from tests.reports.made_results import made_record
 
 LIMIT_GIB = 80.0
 
@@ -78,7 +84,7 @@ def test_the_request_gets_a_number_and_the_reader_a_note(monkeypatch: pytest.Mon
         asked.append(request)
         return memory(1, 0.1, 9)(request["batch_size"])
 
-    monkeypatch.setattr(module, "_peak_gib", peak)
+    monkeypatch.setattr(module, "peak_gib", peak)
     monkeypatch.setattr(module, "free_memory_gib", lambda: 20 / FILLED)
     said: list[str] = []
     request = {"batch_size": "auto", "amp": True, "device": "cpu", "nodes": 2}
@@ -93,7 +99,17 @@ def test_the_request_gets_a_number_and_the_reader_a_note(monkeypatch: pytest.Mon
 
 def test_a_gpu_has_what_is_free_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "gpu_free_gib", lambda _: 70.0)
-    assert module._limit_gib({}, made_machine(cores=8, gpus=2)) == 70.0
+    machine = made_machine(cores=8, gpus=2)
+    spare = spare_gib({}, machine)
+    assert spare > 0
+    assert module._limit_gib({}, machine) == 70.0 - spare
+
+
+def test_two_models_share_a_hosts_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --attribute a second one trains in turn with the run's own."""
+    monkeypatch.setattr(module, "free_memory_gib", lambda: 20 / FILLED)
+    assert module._limit_gib({"device": "cpu"}, laptop()) == pytest.approx(20.0)
+    assert module._limit_gib({"device": "cpu", "attribute": True}, laptop()) == pytest.approx(10.0)
 
 
 def test_a_batch_that_shared_memory_does_not_hold_is_too_large(
@@ -105,13 +121,74 @@ def test_a_batch_that_shared_memory_does_not_hold_is_too_large(
         return 0.001 * int(request["batch_size"])
 
     most = 40
-    monkeypatch.setattr(module, "_peak_gib", peak)
+    monkeypatch.setattr(module, "peak_gib", peak)
     monkeypatch.setattr(module, "_limit_gib", lambda *_: 1.0)
     found, _ = with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
     assert found["batch_size"] == 40
     most = 0
     with pytest.raises(NoSharedMemory):
         with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
+
+
+def failed(kind: FailureKind) -> SessionFailed:
+    return SessionFailed(Failure(rank=0, kind=kind, what="rank 0: gone", log="", log_tail=()))
+
+
+@pytest.mark.parametrize("kind", ["out_of_memory", "no_engine", "killed"])
+def test_every_lack_of_memory_leads_to_a_smaller_batch(
+    kind: FailureKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cuDNN without a plan is one where a smaller batch has a plan."""
+
+    def peak(request: dict[str, Any], machine: object) -> float:
+        if int(request["batch_size"]) > 40:
+            raise TooLarge(failed(kind))
+        return 0.001 * int(request["batch_size"])
+
+    monkeypatch.setattr(module, "peak_gib", peak)
+    monkeypatch.setattr(module, "_limit_gib", lambda *_: 1.0)
+    found, _ = with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
+    assert found["batch_size"] == 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("out_of_memory", CannotHere), ("no_engine", SessionFailed)]
+)
+def test_where_one_image_has_no_plan_either_memory_was_not_the_reason(
+    kind: FailureKind, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def peak(request: dict[str, Any], machine: object) -> float:
+        raise TooLarge(failed(kind))
+
+    monkeypatch.setattr(module, "peak_gib", peak)
+    with pytest.raises(error):
+        with_largest_batch({"batch_size": "auto"}, laptop(), lambda *_: None)
+
+
+@pytest.mark.parametrize(("batch", "fewer"), [(256, 224), (100, 88), (24, 21), (12, 11), (2, 1)])
+def test_a_run_that_dies_of_it_after_all_is_repeated_with_fewer(batch: int, fewer: int) -> None:
+    record = ended("out_of_memory", batch)
+    found = after_lack({"batch_size": batch, "amp": True}, record)
+    assert found is not None
+    assert found[0] == {"batch_size": fewer, "amp": True}
+    assert found[1] == (
+        f"--batch-size auto: {batch} images fitted in trial training, but not in run {record.id} "
+        f"(rank 0: gone); {fewer} were taken instead"
+    )
+
+
+@pytest.mark.parametrize(("kind", "batch"), [("error", 256), ("timeout", 8), ("out_of_memory", 1)])
+def test_other_ends_are_final(kind: FailureKind, batch: int) -> None:
+    assert after_lack({"batch_size": batch}, ended(kind, batch)) is None
+    assert after_lack({"batch_size": 64}, made_record()) is None
+
+
+def ended(kind: FailureKind, batch: int) -> Record:
+    """The record of a run that failed."""
+    record = made_record()
+    config = msgspec.structs.replace(record.resolved, batch_size=batch)
+    failure = failed(kind).failure
+    return msgspec.structs.replace(record, status="failed", resolved=config, failure=failure)
 
 
 def test_two_ways_to_say_it() -> None:
@@ -135,9 +212,6 @@ def test_real_training(monkeypatch: pytest.MonkeyPatch) -> None:
     request = small | {"device": "cpu", "nproc_per_node": 1, "nodes": 1}
     machine = inspect()
     found, note = with_largest_batch(request | {"batch_size": "auto"}, machine, lambda *_: None)
-    peak = module._peak_gib(found, machine)
-    assert peak is not None, note
-    assert peak < 1.2, note
-    twice = module._peak_gib(found | {"batch_size": 2 * int(found["batch_size"])}, machine)
-    assert twice is not None, note
+    assert module.peak_gib(found, machine) < 1.2, note
+    twice = module.peak_gib(found | {"batch_size": 2 * int(found["batch_size"])}, machine)
     assert twice > 1.1, note

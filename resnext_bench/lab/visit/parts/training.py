@@ -18,6 +18,7 @@ from resnext_bench.lab.visit.checks import keep_memory
 from resnext_bench.lab.visit.first_steps import Step, distances, is_right, marks, untrained, words
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned
 from resnext_bench.lab.visit.turns import take_turns
+from resnext_bench.symptoms import memory_kind, words_of_chain
 
 BEST: Final = "bf16 NHWC"
 TYPES: Final = {
@@ -171,9 +172,9 @@ def _checked(cell: Cell, box: Box, exact: Exact) -> tuple[Ready | None, dict[str
             exact[key] = exact_step(cell, device, size)
         one = prepare(cell, device, size, box.sizes.block_s)
         return one, distances(one.step, exact[key]), ""
-    except torch.OutOfMemoryError:
-        return None, {}, "out of memory"
     except Exception as error:
+        if memory_kind(words_of_chain(error)):  # whoever had no memory: cuDNN and cuBLAS, too
+            return None, {}, "out of memory"
         text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
         return None, {}, text[:200]
 
