@@ -1,8 +1,11 @@
 """Gives every rank its own cores, threads and device."""
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 import msgspec
 
-from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.inventory import Gpu, Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import SessionResult
@@ -22,6 +25,7 @@ def place_member(config: RunConfig, machine: Machine, member: Member) -> Topolog
         threads=config.threads,
         loader_threads=config.loader_threads,
         device=f"cuda:{gpus[member.local_rank % len(gpus)].index}" if gpus else "cpu",
+        **_alone(gpus, member.local_rank % len(gpus) if gpus else 0),
     )
     each = config.nproc_per_node
     return Topology(
@@ -40,6 +44,7 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
     """Return the places that the ranks of another launcher's group have reported."""
     pairs = list(zip(result.samples, result.facts, strict=True))
     devices = [(samples.host, facts.gpu) for samples, facts in pairs]
+    boards = {(samples.host, facts.board or facts.gpu) for samples, facts in pairs}
     places = [
         Place(
             node=samples.node,
@@ -51,10 +56,11 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
             device_shared_by=devices.count(device) if facts.gpu else 1,
             host=samples.host,
             gpu=facts.gpu,
+            board=facts.board,
         )
         for device, (samples, facts) in zip(devices, pairs, strict=True)
     ]
-    shared = len(set(devices)) < len(devices)
+    shared = len(boards) < len(devices)
     backend: Backend = "gloo" if planned.backend == "nccl" and shared else planned.backend
     return msgspec.structs.replace(
         planned,
@@ -73,7 +79,8 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
     """
     world = config.world_size
     each = machine.usable_cores // world
-    gpus = len(machine.gpus) if config.device == "cuda" else 0
+    visible = machine.gpus if config.device == "cuda" else ()
+    gpus = len(visible)
     places = tuple(
         Place(
             node=rank // config.nproc_per_node,
@@ -83,6 +90,7 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
             loader_threads=config.loader_threads,
             device=f"cuda:{rank % gpus}" if gpus else "cpu",
             device_shared_by=_sharers(rank % gpus, world, gpus) if gpus else 1,
+            **_alone(visible, rank % gpus if gpus else 0),
         )
         for rank in range(world)
     )
@@ -90,17 +98,35 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
         nodes=config.nodes,
         nproc_per_node=config.nproc_per_node,
         emulated=config.nodes > 1,
-        backend=_backend(config, gpus),
+        backend=_backend(config, _boards(places)),
         places=places,
     )
+
+
+class _Alone(TypedDict):
+    alone: str
+    board: str
+
+
+def _alone(gpus: Sequence[Gpu], number: int) -> _Alone:
+    """Return what a rank must see alone on a machine with slices; nothing on others."""
+    if not any(gpu.board for gpu in gpus):
+        return _Alone(alone="", board="")
+    gpu = gpus[number]
+    return _Alone(alone=gpu.uuid, board=gpu.board or gpu.uuid)
+
+
+def _boards(places: Sequence[Place]) -> int:
+    """Return on how many boards the ranks are; 0 on the CPU."""
+    return len({place.board or place.device for place in places if place.device != "cpu"})
 
 
 def _sharers(gpu: int, world: int, gpus: int) -> int:
     return len(range(gpu, world, gpus))
 
 
-def _backend(config: RunConfig, gpus: int) -> Backend:
+def _backend(config: RunConfig, boards: int) -> Backend:
     if config.engine == "none":
         return "none"
-    # NCCL refuses two ranks on one GPU; gloo takes CUDA tensors by way of the host.
-    return "nccl" if gpus >= config.world_size else "gloo"
+    # NCCL refuses two ranks on one board; gloo takes CUDA tensors by way of the host.
+    return "nccl" if boards >= config.world_size else "gloo"

@@ -127,6 +127,7 @@ class Evidence:
             first_loss=losses[0],
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
+            board=self._rank.place.board,
             start_up_s=start_up_s,
             image_flop=self._image_flop,
             matmul_tflops=rate.tflops if rate else None,

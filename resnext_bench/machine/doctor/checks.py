@@ -12,6 +12,11 @@ from resnext_bench.machine import lock
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.activity import sample
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
+from resnext_bench.machine.doctor.gpu_driver import (
+    count_findings,
+    left_out_findings,
+    silence_findings,
+)
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.host.sources import Sources
 
@@ -74,7 +79,13 @@ def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> li
         states = gpus()
     except Exception as error:  # NVML's own error types exist only where it is installed
         return [hidden("gpus", f"the driver failed: {error}")]
-    return list(gpu_findings(states, sources.proc))
+    if states is None:
+        return list(silence_findings(sources))
+    return [
+        *gpu_findings(states, sources.proc),
+        *count_findings(states),
+        *left_out_findings(),
+    ]
 
 
 def _other_measurement(holder: lock.Holder | None) -> Finding:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from resnext_bench.machine.gpu.facts import GpuLost
-from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor
+from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.reports.schema.machine import Board
 
 
@@ -14,21 +13,19 @@ def read_boards() -> tuple[dict[str, str], tuple[Board, ...]]:
     with monitor() as found:
         if found is None:
             return {}, ()
-        boards = [read_board(number, gpu) for number, gpu in enumerate(_gpus(found))]
+        boards = [read_board(number, gpu) for number, gpu in enumerate(found.gpus())]
         return found.versions(), together(boards)
-
-
-def _gpus(found: Monitor) -> Sequence[Gpu]:
-    try:
-        return found.gpus()
-    except GpuLost:  # whoever trains on it has more to say
-        return []
 
 
 def read_board(number: int, gpu: Gpu) -> Board:
     """Read one board; `number` is its index among the visible ones, where it reports no other."""
-    index = gpu.index
-    return msgspec.structs.replace(gpu.board(), gpus=(number if index is None else index,))
+    board, index = gpu.board(), gpu.index
+    return msgspec.structs.replace(
+        board,
+        gpus=(number if index is None else index,),
+        lost=gpu.lost,
+        unanswered=() if gpu.lost else tuple(sorted(gpu.unanswered.items())),
+    )
 
 
 def together(boards: Sequence[Board]) -> tuple[Board, ...]:

@@ -24,6 +24,8 @@ NoteKind = Literal[
     # of the machine under it
     "cores_lost",
     "lost_gpu",
+    "gpu_errors",
+    "gpu_xid",
     "throttled",
     "foreign_process",
     "power_capped",

@@ -106,6 +106,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     file."""
     gpu: str = ""
     """UUID of the rank's GPU; empty on a CPU."""
+    board: str = ""
+    """UUID of the board that its GPU is a slice of."""
     start_up_s: dict[str, float]
     """Seconds of each phase before the window, by name."""
     parameters_unused: tuple[str, ...] = ()
