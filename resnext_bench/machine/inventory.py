@@ -3,11 +3,12 @@
 import math
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resnext_bench.machine.gpu import monitor
 from resnext_bench.machine.host.cgroup import quota_cores
+from resnext_bench.machine.host.numa import Numa, read_distances
 from resnext_bench.machine.host.sources import here
 
 
@@ -19,6 +20,8 @@ class Gpu:
     name: str
     memory_gib: float
     capability: tuple[int, int]
+    node: int | None = None
+    """NUMA node to which it is attached; None where it is not known."""
 
     @property
     def has_bf16(self) -> bool:
@@ -38,13 +41,16 @@ class Machine:
     memory_gib: float
     gpus: tuple[Gpu, ...]
     cpu_name: str
+    numa: Numa = field(default_factory=Numa)
+    """NUMA nodes of the cores."""
 
 
 def inspect() -> Machine:
     """Return what this machine has."""
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {cpu: _siblings(cpu) for cpu in allowed}
-    cores = tuple(sorted(allowed, key=lambda cpu: (_numa_node(cpu), siblings[cpu], cpu)))
+    nodes = {cpu: _numa_node(cpu) for cpu in allowed}
+    cores = tuple(sorted(allowed, key=lambda cpu: (nodes[cpu], siblings[cpu], cpu)))
     return Machine(
         cores=cores,
         physical_cores=len(set(siblings.values())),
@@ -55,6 +61,7 @@ def inspect() -> Machine:
             for index, (name, gib, capability) in enumerate(monitor.visible_gpus())
         ),
         cpu_name=_cpu_name(),
+        numa=Numa(node_of=nodes, distances=read_distances(Path("/sys"))),
     )
 
 
