@@ -26,7 +26,7 @@ def divide(machine: Machine, homes: Sequence[int | None]) -> list[Cores]:
     """Return the cores of each rank; `homes` are the NUMA nodes of their GPUs, None: unknown."""
     share = machine.usable_cores // len(homes)
     there = machine.numa.by_node(machine.cores)
-    if len(there) < 2 or not share or all(home is None for home in homes):  # noqa: PLR2004
+    if len(there) < 2 or not share or all(home is None for home in homes):
         return [machine.cores[rank * share : (rank + 1) * share] for rank in range(len(homes))]
     settled = _settled(homes, there, machine.numa)
     clusters, each = _clusters(settled, there, share, machine.numa)

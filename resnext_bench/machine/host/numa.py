@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.machine.host.sources import read
+from resnext_bench.machine.host.sources import Sources, read
 
 OWN: Final = 10
 OTHER: Final = 20
@@ -54,6 +54,19 @@ class Numa:
             found = [group for group in found if group not in near]
             found.append([one for group in near for one in group] + [node])
         return found
+
+
+def read_numa(sources: Sources) -> Numa:
+    """Return the nodes of this process's cores."""
+    return Numa(
+        node_of={core: node_of(sources.cpu(core)) for core in sources.cores},
+        distances=read_distances(sources.sys),
+    )
+
+
+def node_of(cpu: Path) -> int:
+    """Return the NUMA node of a logical CPU by its folder; 0 where the kernel knows no nodes."""
+    return min((int(path.name.removeprefix("node")) for path in cpu.glob("node[0-9]*")), default=0)
 
 
 def read_distances(sys: Path) -> dict[int, dict[int, int]]:
