@@ -6,9 +6,12 @@ import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resnext_bench.machine.gpu.attachment import completed
+from resnext_bench.machine.gpu.driver import Driver
 from resnext_bench.machine.gpu.facts import GpuFacts
 from resnext_bench.machine.gpu.stock import Stock, take_stock
 from resnext_bench.machine.host.cgroup import quota_cores
+from resnext_bench.machine.host.numa import Numa, read_numa
 from resnext_bench.machine.host.sources import here
 
 
@@ -27,6 +30,10 @@ class Gpu:
     uuid: str = ""
     board: str = ""
     """UUID of the board that it is a slice of (MIG); empty for a whole board."""
+    node: int | None = None
+    """NUMA node to which it is attached; None where it is not known."""
+    compute_mode: str = ""
+    """Who may compute on it, in nvidia-smi's words; empty where it is not known."""
 
     @property
     def has_bf16(self) -> bool:
@@ -51,6 +58,13 @@ class Machine:
     cpu_name: str
     stock: Stock = field(default_factory=Stock)
     """What was said, and what was not, about its GPUs."""
+    numa: Numa = field(default_factory=Numa)
+    """NUMA nodes of the cores."""
+
+    @property
+    def driver(self) -> Driver:
+        """Return the driver of its GPUs."""
+        return self.stock.driver
 
 
 def inspect(device: str = "") -> Machine:
@@ -58,7 +72,8 @@ def inspect(device: str = "") -> Machine:
     stock = take_stock(device)
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {cpu: _siblings(cpu) for cpu in allowed}
-    cores = tuple(sorted(allowed, key=lambda cpu: (_numa_node(cpu), siblings[cpu], cpu)))
+    numa = read_numa(here())
+    cores = tuple(sorted(allowed, key=lambda cpu: (numa.node_of[cpu], siblings[cpu], cpu)))
     return Machine(
         cores=cores,
         physical_cores=len(set(siblings.values())),
@@ -67,6 +82,7 @@ def inspect(device: str = "") -> Machine:
         gpus=tuple(_gpu(index, one) for index, one in enumerate(stock.gpus) if not one.lost),
         cpu_name=_cpu_name(),
         stock=stock,
+        numa=numa,
     )
 
 
@@ -79,12 +95,9 @@ def _gpu(index: int, facts: GpuFacts) -> Gpu:
         bf16=facts.bf16,
         uuid=facts.uuid,
         board=facts.board,
+        node=completed(facts.attachment, here().sys).node,
+        compute_mode=facts.compute_mode,
     )
-
-
-def _numa_node(cpu: int) -> int:
-    nodes = Path(f"/sys/devices/system/cpu/cpu{cpu}").glob("node[0-9]*")
-    return min((int(path.name.removeprefix("node")) for path in nodes), default=0)
 
 
 def _siblings(cpu: int) -> tuple[int, ...]:

@@ -127,6 +127,8 @@ class Evidence:
             first_loss=losses[0],
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
+            core_nodes=self._rank.place.core_nodes,
+            gpu_node=self._rank.place.gpu_node,
             board=self._rank.place.board,
             start_up_s=start_up_s,
             image_flop=self._image_flop,

@@ -12,11 +12,13 @@ from resnext_bench.machine import lock
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.activity import sample
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
+from resnext_bench.machine.doctor.gpu_build import build_findings
 from resnext_bench.machine.doctor.gpu_driver import (
     count_findings,
     left_out_findings,
     silence_findings,
 )
+from resnext_bench.machine.doctor.gpu_places import place_findings
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.host.sources import Sources
 
@@ -83,6 +85,8 @@ def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> li
         return list(silence_findings(sources))
     return [
         *gpu_findings(states, sources.proc),
+        *build_findings(states, sources),
+        *place_findings(states, sources),
         *count_findings(states),
         *left_out_findings(),
     ]

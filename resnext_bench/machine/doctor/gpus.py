@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
+from resnext_bench.machine.gpu.attachment import Attachment, completed
 from resnext_bench.machine.gpu.boards import read_board
+from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
-from resnext_bench.machine.host.sources import cpu_list, plain, read
+from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
@@ -52,6 +54,10 @@ class GpuState:
     """Whether processes share it by way of the Multi-Process Service."""
     unanswered: Mapping[str, str] = field(default_factory=dict)
     """The driver's reasons for what it did not answer, by what was asked."""
+    name: str = ""
+    capability: tuple[int, int] | None = None
+    versions: Driver = field(default_factory=Driver)
+    attachment: Attachment = field(default_factory=Attachment)
 
 
 def read_gpus() -> tuple[GpuState, ...] | None:
@@ -59,8 +65,12 @@ def read_gpus() -> tuple[GpuState, ...] | None:
     with monitor() as found:
         if found is None:
             return None
-        driver = ", CUDA ".join(found.versions().values())
-        return tuple(_state(gpu, number, driver) for number, gpu in enumerate(found.gpus()))
+        versions = found.versions()
+        states = [
+            _state(gpu, number, ", CUDA ".join(versions.values()))
+            for number, gpu in enumerate(found.gpus())
+        ]
+        return tuple(replace(state, versions=driver_of(versions)) for state in states)
 
 
 def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
@@ -84,6 +94,9 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
         mps=board.mps,
         errors=gpu.errors(),
         repair=gpu.repair(),
+        name=board.name,
+        capability=gpu.facts().capability,
+        attachment=completed(gpu.attachment(), here().sys),
         # What was asked last is known last: these two stay behind all questions.
         lost=gpu.lost,
         unanswered=dict(gpu.unanswered),
@@ -323,7 +336,7 @@ def _slices(gpu: GpuState, proc: Path) -> Finding:
     )
 
 
-_CHECKS: Final[tuple[Callable[[GpuState, Path], Finding], ...]] = (
+_CHECKS: Final[tuple[Callable[..., Finding], ...]] = (
     _present,
     _company,
     _clocks_down,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from resnext_bench.machine.gpu.attachment import Attachment, kernel_address
 from resnext_bench.machine.gpu.facts import POWER_CAP, Errors, GpuFacts, LeftOut, Silence
 from resnext_bench.reports.schema.machine import Board
 
@@ -166,6 +167,16 @@ class Gpu:
             memory_gib=None if total is None else float(total) / 1024,
             bf16=version.startswith(_BF16) if version else None,
             uuid=self._uuid(),
+            attachment=self.attachment(links=False),
+        )
+
+    def attachment(self, *, links: bool = True) -> Attachment:
+        """Return where it is attached; how its GPUs are linked is not asked."""
+        address = self.ask("amdsmi_get_gpu_device_bdf")
+        node = self.ask("amdsmi_topo_get_numa_node_number")
+        return Attachment(
+            address=kernel_address(str(address or "")),
+            node=node if isinstance(node, int) and node >= 0 else None,
         )
 
     def _uuid(self) -> str:

@@ -1,8 +1,10 @@
 """What all GPU monitors share: facts of a GPU, what slows it down, what was not answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from resnext_bench.machine.gpu.attachment import Attachment
 
 SLOWDOWN_REASONS: Final = {
     "hardware slowdown": 0x08,
@@ -38,6 +40,10 @@ class GpuFacts:
     """UUID of the board that it is a slice of; empty for a whole board."""
     lost: str = ""
     """The driver's message where it does not respond."""
+    compute_mode: str = ""
+    """Who may compute on it, in nvidia-smi's words; empty where it is not known."""
+    attachment: Attachment = field(default_factory=Attachment)
+    """Where it is attached, without its links to other GPUs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,11 @@ another vendor's is another file, named in `VENDORS`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from resnext_bench.machine.gpu import amd, nvml
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import Errors, GpuFacts, LeftOut, Silence
 from resnext_bench.reports.schema.machine import Board
 
@@ -34,6 +35,9 @@ class Gpu(Protocol):
 
     def board(self) -> Board:
         """Return the settings of its board, without an index."""
+
+    def attachment(self, *, links: bool = True) -> Attachment:
+        """Return where it is attached, with its `links` to other GPUs or without."""
 
     def clocks_down(self) -> int | None:
         """Return bits of `facts` for what holds the clocks down now."""
@@ -127,6 +131,8 @@ class Visible:
     left_out: tuple[LeftOut, ...] = ()
     silences: tuple[Silence, ...] = ()
     """Why no library can be asked, one for each vendor; empty where one answers."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the driver and what belongs to it, by name."""
     unanswered: tuple[tuple[str, str], ...] = ()
     """What the driver did not say of them although it must be known, and its reasons."""
 
@@ -151,5 +157,6 @@ def visible_gpus() -> Visible:
         return Visible(
             gpus=tuple(gpu.facts() for gpu in gpus),
             left_out=found.left_out(),
+            versions=found.versions(),
             unanswered=tuple(sorted(_missed(gpus))),
         )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import Errors, GpuFacts
+from resnext_bench.machine.gpu.nvml_attachment import read_attachment
 from resnext_bench.reports.schema.machine import Board
 
 SM_CLOCK: Final = 1
@@ -149,13 +151,23 @@ class Gpu:
             capability=None if capability is None else (int(capability[0]), int(capability[1])),
             uuid=self.uuid,
             board=board,
+            compute_mode=self.compute_mode(),
+            attachment=self.attachment(links=False),
             lost=self.lost,
         )
+
+    def compute_mode(self) -> str:
+        """Return who may compute on it, in nvidia-smi's words."""
+        mode = self.ask_board("nvmlDeviceGetComputeMode")
+        return "" if mode is None else _COMPUTE_MODES.get(mode, f"mode {mode}")
+
+    def attachment(self, *, links: bool = True) -> Attachment:
+        """Return where its board is attached, with its `links` to other GPUs or without."""
+        return read_attachment(self.ask_board, links=links)
 
     def board(self) -> Board:
         """Return the settings of its board."""
         ecc = self.ask_board("nvmlDeviceGetEccMode")
-        mode = self.ask_board("nvmlDeviceGetComputeMode")
         return Board(
             gpus=(),
             uuids=(self.uuid,),
@@ -167,7 +179,7 @@ class Gpu:
             ecc=None if ecc is None else bool(ecc[0]),
             persistence=_switch(self.ask_board("nvmlDeviceGetPersistenceMode")),
             mig=self._is_mig(),
-            compute_mode="" if mode is None else _COMPUTE_MODES.get(mode, f"mode {mode}"),
+            compute_mode=self.compute_mode(),
             mps=self.has_mps() or None,
         )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from resnext_bench.machine.gpu import monitor, torch_devices
+from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.host.sources import here
@@ -25,6 +26,7 @@ class Stock:
     silences: tuple[Silence, ...] = ()
     unanswered: tuple[tuple[str, str], ...] = ()
     """What the driver did not say although it must be known, and its reasons."""
+    driver: Driver = field(default_factory=Driver)
     told_by: Literal["driver", "torch"] = "driver"
     presence: Presence = field(default_factory=Presence)
     """What of a GPU is plainly there; looked for only where no driver lists one."""
@@ -48,6 +50,7 @@ def take_stock(device: str = "") -> Stock:
         left_out=seen.left_out,
         silences=seen.silences,
         unanswered=seen.unanswered,
+        driver=driver_of(seen.versions),
     )
     if device == "cpu" or not (stock.silences or _is_incomplete(stock) or _is_cut(stock)):
         return stock

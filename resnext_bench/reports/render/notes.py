@@ -146,6 +146,15 @@ def _lost_gpu(values: _Values) -> str:
     return f"GPU {values['gpu']} was lost{when} ({values['said']})"
 
 
+def _far_cores(values: _Values) -> str:
+    ranks, cores = values["ranks"], " and ".join(map(str, values["core_nodes"]))
+    many = f", and {len(ranks) - 1} more like it" if len(ranks) > 1 else ""
+    return (
+        f"rank {ranks[0]} has its GPU on NUMA node {values['gpu_node']} and its cores on {cores}"
+        f"{many}: batches cross from node to node"
+    )
+
+
 def _gpu_errors(values: _Values) -> str:
     return f"GPU {values['gpu']} counted {values['count']:,} more errors ({values['of']})"
 
@@ -242,6 +251,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "files_left_out": _left_out,
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
+    "far_cores": _far_cores,
     "gpu_errors": _gpu_errors,
     "gpu_xid": _gpu_xid,
     "throttled": _throttled,

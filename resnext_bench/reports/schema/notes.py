@@ -24,6 +24,7 @@ NoteKind = Literal[
     # of the machine under it
     "cores_lost",
     "lost_gpu",
+    "far_cores",
     "gpu_errors",
     "gpu_xid",
     "throttled",
