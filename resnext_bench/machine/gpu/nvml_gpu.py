@@ -47,7 +47,7 @@ _QUESTIONS: Final = {
     "nvmlDeviceGetTemperature": "temperature",
     "nvmlDeviceGetUtilizationRates": "use",
     "nvmlDeviceGetComputeRunningProcesses": "processes",
-    "nvmlDeviceGetCurrentClocksThrottleReasons": "what holds the clocks down",
+    "nvmlDeviceGetCurrentClocksEventReasons": "what holds the clocks down",
     "nvmlDeviceGetTotalEccErrors": "ECC errors",
     "nvmlDeviceGetRemappedRows": "remapped rows",
 }
@@ -195,6 +195,8 @@ class Gpu:
         bits = self.ask_board("nvmlDeviceGetCurrentClocksEventReasons")
         if bits is None:
             bits = self.ask_board("nvmlDeviceGetCurrentClocksThrottleReasons")
+            if bits is not None:
+                self.unanswered.pop("what holds the clocks down", None)
         return _whole(bits)
 
     def sm_mhz(self) -> int | None:
