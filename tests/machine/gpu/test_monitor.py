@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from resnext_bench.machine.gpu import monitor as under_test
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.monitor import Gpu, Monitor, Visible, monitor, visible_gpus
@@ -41,6 +42,12 @@ class Other:
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
         return {}
+
+    def attachment(self, *, links: bool = True) -> Attachment:
+        return Attachment()
+
+    def link(self) -> tuple[int | None, int | None]:
+        return None, 16
 
     def errors(self) -> dict[str, int]:
         return {}
@@ -110,6 +117,7 @@ def test_another_vendors_gpus_are_in_the_record(monkeypatch: pytest.MonkeyPatch)
     assert visible_gpus() == Visible(
         gpus=(GpuFacts(name="Other 1", memory_gib=192.0, bf16=True),),
         unanswered=(("memory", "no"),),
+        versions={"driver": "7.1"},
     )
     versions, (board,) = read_boards()
     assert (versions, board.name, board.gpus) == ({"driver": "7.1"}, "Other 1", (3,))
