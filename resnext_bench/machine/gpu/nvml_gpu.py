@@ -224,6 +224,13 @@ class Gpu:
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         return None if rates is None else int(rates.gpu)
 
+    def link(self) -> tuple[int | None, int | None]:
+        """Return the generation and the lanes of the board's link now."""
+        return (
+            _whole(self.ask_board("nvmlDeviceGetCurrPcieLinkGeneration")),
+            _whole(self.ask_board("nvmlDeviceGetCurrPcieLinkWidth")),
+        )
+
     def free_gib(self) -> float | None:
         """Return the free memory."""
         memory = self.ask("nvmlDeviceGetMemoryInfo")

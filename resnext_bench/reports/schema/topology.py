@@ -7,7 +7,7 @@ import msgspec
 Backend = Literal["none", "gloo", "nccl"]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one rank owns. Its global rank is assigned by the launcher, and is not planned here."""
 
     node: int

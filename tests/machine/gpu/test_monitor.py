@@ -46,6 +46,9 @@ class Other:
     def attachment(self, *, links: bool = True) -> Attachment:
         return Attachment()
 
+    def link(self) -> tuple[int | None, int | None]:
+        return None, 16
+
     def errors(self) -> dict[str, int]:
         return {}
 

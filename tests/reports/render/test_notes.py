@@ -120,6 +120,19 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "GPU 1 was lost (GPU is lost)",
     ),
     (
+        "far_cores",
+        {"ranks": (5,), "gpu_node": 1, "core_nodes": (0,)},
+        "rank 5 has its GPU on NUMA node 1 and its cores on 0: batches cross from node to node",
+    ),
+    (
+        "far_cores",
+        {"ranks": (4, 5, 6), "gpu_node": 3, "core_nodes": (0, 1)},
+        (
+            "rank 4 has its GPU on NUMA node 3 and its cores on 0 and 1, and 2 more like it: "
+            "batches cross from node to node"
+        ),
+    ),
+    (
         "gpu_errors",
         {"gpu": 2, "of": "ECC, corrected", "count": 1234, "fatal": False},
         "GPU 2 counted 1,234 more errors (ECC, corrected)",
