@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.nvml_gpu import Gpu
 from resnext_bench.machine.gpu.track import Track
 from resnext_bench.machine.gpu.watch import GpuWatch
 
@@ -43,5 +43,5 @@ def spin() -> None:
 
 def made_watch(spend: Callable[[], None] = spin, pids: Sequence[int] = ()) -> GpuWatch:
     """Return a watch over one simulated GPU."""
-    gpu = nvml.Gpu(library=SlowNvml(spend, pids), handle="gpu")
+    gpu = Gpu(library=SlowNvml(spend, pids), handle="gpu")
     return GpuWatch(tracks=[Track(gpu=gpu, index=0)])
