@@ -1,4 +1,4 @@
-"""The doctor on scripted machines: what drivers count, and drivers that do not answer."""
+"""The doctor's findings on what drivers count, and on drivers that do not answer."""
 
 from collections.abc import Callable
 from dataclasses import replace
