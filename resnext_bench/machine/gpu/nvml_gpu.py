@@ -214,8 +214,13 @@ class Gpu:
         return _whole(self.ask_board("nvmlDeviceGetClockInfo", MEMORY_CLOCK))
 
     def temperature_c(self) -> int | None:
-        """Return the temperature of its cores."""
-        return _whole(self.ask_board("nvmlDeviceGetTemperature", CORE_TEMPERATURE))
+        """Return the temperature of its cores. CUDA 14 is to drop the older of both names."""
+        found = self.ask_board("nvmlDeviceGetTemperature", CORE_TEMPERATURE)
+        if found is None:
+            found = self.ask_board("nvmlDeviceGetTemperatureV", CORE_TEMPERATURE)
+            if found is not None:
+                self.unanswered.pop("temperature", None)
+        return _whole(found)
 
     def power_w(self) -> float | None:
         """Return the board's power: the mean of a second from Ampere on (not A100), else now."""
