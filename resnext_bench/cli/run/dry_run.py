@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format
 from resnext_bench.config.gpu_fit import gpu_lacks
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
@@ -15,6 +15,8 @@ from resnext_bench.launch.topology import place_member, place_ranks
 from resnext_bench.machine.host.sources import cpu_list
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
+from resnext_bench.reports.figures.validity import far_cores
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.topology import Place, Topology
 from resnext_bench.session.data import describe_data, require_batch
@@ -37,12 +39,14 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         topology = place_ranks(resolved.config, machine)
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
-    if form == "markdown":
+    if form not in ("table", "json"):
         raise UsageError(
-            "--markdown --dry-run: a plan is shown as a table or as JSON; leave --markdown out"
+            f"--{form} --dry-run: a plan is shown as a table or as JSON; leave --{form} out"
         )
     lacks = tuple(gpu_lacks(resolved.config, topology, machine))
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
+    ranks = [(rank, one.gpu_node, one.core_nodes) for rank, one in enumerate(topology.places)]
+    notes = (*notes, *sentences(far_cores(ranks)))
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return

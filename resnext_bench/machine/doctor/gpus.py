@@ -15,6 +15,7 @@ from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
+NVIDIA_TOOL: Final = "nvidia-smi"
 _NOT_REPORTED: Final = "the driver does not report it"
 _SUSTAINED: Final = 0.75
 """Share of the highest clock that most boards hold under load, as a start for the advice."""
@@ -38,6 +39,8 @@ class GpuState:
     ecc: bool | None = None
     mig: bool | None = None
     driver: str = ""
+    tool: str = NVIDIA_TOOL
+    """The vendor's own tool on the command line."""
     sm_mhz: int | None = None
     """Clock of its cores now, while we run nothing."""
     power_w: float | None = None
@@ -70,7 +73,9 @@ def read_gpus() -> tuple[GpuState, ...] | None:
             _state(gpu, number, ", CUDA ".join(versions.values()))
             for number, gpu in enumerate(found.gpus())
         ]
-        return tuple(replace(state, versions=driver_of(versions)) for state in states)
+        return tuple(
+            replace(state, versions=driver_of(versions), tool=found.tool) for state in states
+        )
 
 
 def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
@@ -119,10 +124,17 @@ def together(gpus: Sequence[GpuState], found: Sequence[Finding | None]) -> Itera
     answers: dict[Finding, list[int]] = {}
     for gpu, finding in zip(gpus, found, strict=True):
         if finding:
-            answers.setdefault(finding, []).append(gpu.index)
+            known = answers.setdefault(_suited(finding, gpu), [])
+            known += [] if gpu.index in known else [gpu.index]  # slices have their board's
     for finding, indices in answers.items():
         where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
         yield replace(finding, value=where + finding.value)
+
+
+def _suited(finding: Finding, gpu: GpuState) -> Finding:
+    """Leave out a command of another vendor's tool."""
+    foreign = NVIDIA_TOOL in finding.command and gpu.tool != NVIDIA_TOOL
+    return replace(finding, command="") if foreign else finding
 
 
 def _untold(gpu: GpuState, check: str, question: str, else_why: str) -> Finding:
