@@ -13,6 +13,8 @@ from resnext_bench.reports.schema.machine import GpusSeen, Numbers
 _NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
 SELDOM: Final = 4
 """Values that change slowly are sampled every fourth time, as each query costs some time."""
+RARELY: Final = 16
+"""The link changes least of all: every sixteenth time."""
 LEAST_ENERGY_S: Final = 1.0
 """Energy counters move in steps, assumed to be of up to 100 ms: a shorter time is too short."""
 
@@ -78,7 +80,7 @@ class Track:
     def look(self, at_s: float, since_us: int) -> Moment | None:
         """Take one sample; return None where nothing was answered."""
         gpu, seldom = self.gpu, self.asked % SELDOM == 0
-        generation, width = gpu.link() if seldom else (None, None)
+        generation, width = gpu.link() if self.asked % RARELY == 0 else (None, None)
         self.asked += 1
         moment = Moment(
             at_s=at_s,

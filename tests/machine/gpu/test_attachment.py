@@ -10,6 +10,7 @@ from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.gpu.monitor import visible_gpus
 from resnext_bench.machine.gpu.nvml import Nvml
 from resnext_bench.machine.gpu.torch_devices import read_answer
+from resnext_bench.machine.gpu.track import RARELY
 from resnext_bench.machine.gpu.watch import open_watch
 from tests.machine.gpu.ready import A10X4, DGX_A100, H100X8, MIG_POD
 from tests.machine.gpu.scripted import Board, Refused, scripted
@@ -170,9 +171,9 @@ def test_the_link_under_load_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_pat
     library = scripted(H100X8.with_boards(loaded), monkeypatch, tmp_path)
     watch = open_watch(Nvml(library), [0])
     watch.start()
-    for _ in range(5):
+    for _ in range(RARELY + 1):
         watch.sample()
     use = watch.report()
     assert use.seen
     assert (use.seen.pcie_generation, use.seen.pcie_width) == ((4,), (16,))
-    assert use.moments["pcie_width"] == [16, None, None, None, 16]
+    assert use.moments["pcie_width"] == [16, *[None] * (RARELY - 1), 16]
