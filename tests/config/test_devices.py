@@ -224,7 +224,9 @@ def test_deepspeeds_launcher_knows_no_slices(stand: Stand) -> None:
         resolve(request, stand(MIG_PAIR), None)
 
 
-def test_memory_of_the_slice_decides_the_batch(stand: Stand) -> None:
-    """Not that of its board, which has eight times as much."""
-    config = resolve({"pipeline": "synthetic"}, stand(MIG_POD), None).config
+@pytest.mark.parametrize("answers", [MIG_POD.boards[0].answers, {}], ids=["refused", "told"])
+def test_memory_of_the_slice_decides_the_batch(answers: dict[str, object], stand: Stand) -> None:
+    """Not that of its board, which has eight times as much, whether or not the driver tells it."""
+    board = replace(MIG_POD.boards[0], answers=answers)
+    config = resolve({"pipeline": "synthetic"}, stand(MIG_POD.with_boards(board)), None).config
     assert config.batch_size == 16

@@ -15,6 +15,7 @@ CORE_TEMPERATURE: Final = 0
 """Number of the one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _CORRECTED, _UNCORRECTED, _SINCE_LOADED = 0, 1, 0
 """Kinds of memory errors, and the counter that begins when the driver is loaded."""
+UNKNOWN_BOARD: Final = "unknown"
 _MOST_NVLINKS: Final = 36
 _NVLINK_ERRORS: Final = (0, 1, 2, 3)
 """Counters of a link (nvmlNvLinkErrorCounter_t): replays, recoveries, CRC of flits and of data."""
@@ -65,7 +66,8 @@ class Gpu:
     handle: Any
     """None of a GPU that does not respond."""
     parent: Any = None
-    """Handle of the board, for a slice of it."""
+    """Handle of the board, for a slice of it; None where the driver does not say which."""
+    is_slice: bool = False
     lost: str = ""
     """The driver's message when the GPU went away."""
     number: int | None = None
@@ -144,17 +146,21 @@ class Gpu:
         memory = self.ask("nvmlDeviceGetMemoryInfo")
         capability = self.ask_board("nvmlDeviceGetCudaComputeCapability")
         name = self.ask("nvmlDeviceGetName") or self.ask_board("nvmlDeviceGetName")
-        board = "" if self.parent is None else str(self.ask_board("nvmlDeviceGetUUID") or "")
         return GpuFacts(
             name=str(name or ""),
             memory_gib=None if memory is None else float(memory.total) / 2**30,
             capability=None if capability is None else (int(capability[0]), int(capability[1])),
             uuid=self.uuid,
-            board=board,
+            board=self._board_uuid() if self.is_slice else "",
             compute_mode=self.compute_mode(),
             attachment=self.attachment(links=False),
             lost=self.lost,
         )
+
+    def _board_uuid(self) -> str:
+        """Return the UUID of a slice's board; all whose board is not known count as one."""
+        found = None if self.parent is None else self.ask_board("nvmlDeviceGetUUID")
+        return str(found or UNKNOWN_BOARD)
 
     def compute_mode(self) -> str:
         """Return who may compute on it, in nvidia-smi's words."""
@@ -185,7 +191,7 @@ class Gpu:
 
     def _is_mig(self) -> bool | None:
         """Return whether it is a MIG device, which has no mode of its own."""
-        if self.parent is not None or _switch(self.ask("nvmlDeviceIsMigDeviceHandle")):
+        if self.is_slice:
             return True
         mode = self.ask("nvmlDeviceGetMigMode")
         return None if mode is None else bool(mode[0])
@@ -208,8 +214,13 @@ class Gpu:
         return _whole(self.ask_board("nvmlDeviceGetClockInfo", MEMORY_CLOCK))
 
     def temperature_c(self) -> int | None:
-        """Return the temperature of its cores."""
-        return _whole(self.ask_board("nvmlDeviceGetTemperature", CORE_TEMPERATURE))
+        """Return the temperature of its cores. CUDA 14 is to drop the older of both names."""
+        found = self.ask_board("nvmlDeviceGetTemperature", CORE_TEMPERATURE)
+        if found is None:
+            found = self.ask_board("nvmlDeviceGetTemperatureV", CORE_TEMPERATURE)
+            if found is not None:
+                self.unanswered.pop("temperature", None)
+        return _whole(found)
 
     def power_w(self) -> float | None:
         """Return the board's power: the mean of a second from Ampere on (not A100), else now."""

@@ -106,8 +106,9 @@ def _board(library: Any, index: int) -> Listing:
 
 def _of_handle(library: Any, handle: Any) -> Listing:
     gpu = Gpu(library=library, handle=handle)
-    if parent := _parent(gpu):
-        return Listing(gpus=[Gpu(library=library, handle=handle, parent=parent)])
+    if _is_slice(gpu):
+        parent = gpu.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle")
+        return Listing(gpus=[Gpu(library=library, handle=handle, parent=parent, is_slice=True)])
     if not gpu.is_cut():
         return Listing(gpus=[gpu])
     slices, said = _slices(gpu)
@@ -118,11 +119,9 @@ def _of_handle(library: Any, handle: Any) -> Listing:
     return Listing(left_out=[left])
 
 
-def _parent(gpu: Gpu) -> Any:
-    """Return the board that a device is a slice of; None for a whole board."""
-    if not gpu.ask("nvmlDeviceIsMigDeviceHandle"):
-        return None
-    return gpu.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle")
+def _is_slice(gpu: Gpu) -> bool:
+    """Return whether a device is a slice, be it that the driver does not say of which board."""
+    return bool(gpu.ask("nvmlDeviceIsMigDeviceHandle")) or gpu.uuid.startswith("MIG-")
 
 
 def _slices(board: Gpu) -> tuple[list[Gpu], str]:
@@ -131,7 +130,8 @@ def _slices(board: Gpu) -> tuple[list[Gpu], str]:
     for number in range(int(board.ask("nvmlDeviceGetMaxMigDeviceCount") or 0)):
         handle = board.ask("nvmlDeviceGetMigDeviceHandleByIndex", number)
         if handle is not None:  # the numbers of slices have gaps
-            found.append(Gpu(library=board.library, handle=handle, parent=board.handle))
+            part = Gpu(library=board.library, handle=handle, parent=board.handle, is_slice=True)
+            found.append(part)
     return found, board.unanswered.get("MIG devices", "")
 
 

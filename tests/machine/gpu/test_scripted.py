@@ -1,10 +1,13 @@
 """The scripted machines answer as nvidia-ml-py would: same names, types and errors."""
 
+import re
 from pathlib import Path
+from types import ModuleType
 
 import pynvml
 import pytest
 
+from resnext_bench.machine.gpu import nvml, nvml_attachment, nvml_gpu, nvml_list
 from resnext_bench.machine.inventory import inspect
 from tests.machine.gpu.ready import (
     DGX_A100,
@@ -25,6 +28,22 @@ def test_each_answer_is_to_a_question_that_can_be_asked() -> None:
     machines = [board for machine in READY.values() for board in machine.boards]
     asked = {*QUIET, *(name for board in machines for name in board.answers)}
     assert {name for name in asked if not hasattr(pynvml, name.partition("(")[0])} == set()
+
+
+@pytest.mark.parametrize("module", [nvml, nvml_gpu, nvml_list, nvml_attachment])
+def test_each_question_is_one_of_the_installed_library(module: ModuleType) -> None:
+    """A slip in a name would look like a driver that does not answer."""
+    asked = set(re.findall(r'"(nvml[A-Z]\w+)"', Path(module.__file__ or "").read_text()))
+    assert asked
+    assert {name for name in asked if not hasattr(pynvml, name)} == set()
+
+
+def test_an_older_name_of_the_temperature() -> None:
+    """And a newer one, where the older is dropped."""
+    answers = {"nvmlDeviceGetTemperature": Refused(), "nvmlDeviceGetTemperatureV": 44}
+    library = ScriptedNvml(ScriptedMachine(boards=(Board(answers=answers),)))
+    (gpu,) = nvml.Nvml(library).gpus()
+    assert (gpu.temperature_c(), "temperature" in gpu.unanswered) == (44, False)
 
 
 def test_types_are_nvmls() -> None:

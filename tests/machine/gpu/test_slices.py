@@ -54,6 +54,23 @@ def test_devices_in_the_order_of_the_variable(
     assert named(MIG_MIXED) == devices
 
 
+def test_slices_whose_board_the_driver_does_not_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They may be of one board, so NCCL is not tried, and each rank sees its own all the same."""
+    library = scripted(MIG_PAIR, monkeypatch, tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{SECOND},{FIRST}")
+
+    def refused(handle: object) -> object:
+        return library.nvmlDeviceGetHandleByIndex(99)
+
+    library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle = refused
+    config = made_config(device="cuda", nodes=1, nproc_per_node=2, engine="ddp")
+    topology = place_ranks(config, inspect())
+    assert [place.alone for place in topology.places] == [SECOND, FIRST]
+    assert topology.backend == "gloo"
+
+
 def test_numbers_of_slices_have_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     library = ScriptedNvml(MIG_PAIR)
     one = library.nvmlDeviceGetMigDeviceHandleByIndex
