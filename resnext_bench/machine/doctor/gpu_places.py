@@ -10,6 +10,8 @@ from resnext_bench.machine.gpu.attachment import SWITCH, Pcie
 from resnext_bench.machine.host.numa import Numa, node_list, read_numa
 from resnext_bench.machine.host.sources import Sources
 
+NODE: Final = "GPU NUMA node"
+"""A check whose number is the node."""
 _BUSY_PERCENT: Final = 50
 """Use of a GPU from which on its link should be at full rate."""
 
@@ -42,14 +44,14 @@ def _node(gpu: GpuState, host: Host) -> Finding:
     """Check whether we have cores on its NUMA node."""
     node, ours = gpu.attachment.node, host.numa.nodes(host.cores)
     if host.nodes == 1:
-        return fine("GPU NUMA node", "the host has one")
+        return fine(NODE, "the host has one")
     if node is None or not ours:
-        return hidden("GPU NUMA node", "neither the driver nor the kernel reports it")
+        return hidden(NODE, "neither the driver nor the kernel reports it")
     near = len(host.numa.by_node(host.cores).get(node, ()))
     if near:
-        return fine("GPU NUMA node", f"{node}, with {near} of our cores", number=node)
+        return fine(NODE, f"{node}, with {near} of our cores", number=node)
     return Finding(
-        check="GPU NUMA node",
+        check=NODE,
         severity=Severity.DISTURBS,
         value=f"{node}, and our cores are on {node_list(ours)}",
         number=node,

@@ -102,8 +102,10 @@ LOUD: dict[str, Callable[[MadeKernel], None]] = {
     ),
 }
 SEVERITY = {
-    **dict.fromkeys(("governor", "quota", "numa nodes", "clock source", "memory"), DISTURBS),
-    **dict.fromkeys(("turbo", "cores", "siblings", "virtual machine", "swap", "huge pages"), NOTE),
+    **dict.fromkeys(("governor", "quota", "clock source", "memory"), DISTURBS),
+    **dict.fromkeys(
+        ("turbo", "cores", "siblings", "virtual machine", "swap", "huge pages", "numa nodes"), NOTE
+    ),
 }
 
 

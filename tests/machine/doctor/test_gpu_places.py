@@ -73,6 +73,14 @@ def test_nodes_in_an_odd_order(doctor: Doctor) -> None:
     ]
 
 
+def test_several_nodes_are_no_disturbance_where_ranks_are_bound(doctor: Doctor) -> None:
+    """Binding all to one node would take half of the GPUs' near cores away."""
+    (found,) = doctor(H100X8)["numa nodes"]
+    assert (found.severity, "leave runs on GPUs alone" in found.advice) == (NOTE, True)
+    (found,) = doctor(replace(H100X8, boards=()))["numa nodes"]
+    assert (found.severity, "bind the program" in found.advice) == (DISTURBS, True)
+
+
 def test_a_node_without_cores_of_ours(doctor: Doctor) -> None:
     near, far = doctor(H100X8, cores=set(range(8)))["GPU NUMA node"][::-1]
     assert (near.severity, far.severity) == (FINE, DISTURBS)
