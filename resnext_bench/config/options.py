@@ -175,7 +175,9 @@ _ALL: Final = (
         name="device",
         kind=Device,
         group=WHERE,
-        help="Where to compute (default: cuda if there is a GPU)",
+        help=(
+            "Where to compute (default: cuda if there is a GPU; AMD's, by ROCm, are experimental)"
+        ),
     ),
     Option(
         name="threads",

@@ -53,6 +53,7 @@ class MadeKernel:
             cores=tuple(range(self.cores)) if cores is None else cores,
             pid=PID,
             torch=self.root / "torch",
+            dev=self.root / "dev",
         )
 
     def per_core(self, name: str, text: str) -> None:
@@ -94,6 +95,7 @@ class MadeKernel:
     def _quiet(self) -> None:
         self.stat()
         self.memory()
+        self.write("dev/shm/.made", "")
         self.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse avx2\n")
         self.write("proc/vmstat", "nr_free 5\npswpin 10\npswpout 20\n")
         self.write("proc/self/cgroup", "0::/job\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.watch import Listener, Progress, SessionFailed
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.facts import Silence
+from resnext_bench.machine.gpu.stock import Stock
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.render.run import sections
@@ -55,6 +58,7 @@ class Played:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.fails, self.end_s = "", END_S
+        self.machine = made_machine(cores=4, gpus=2)
         self.watched = slice(None)
         self.library: RecordedNvml
         self._patch = monkeypatch
@@ -67,8 +71,7 @@ class Played:
         """The record as it lies in its folder, and its table as one line."""
         self.library = RecordedNvml(recording)
         self._patch.setattr(nvml, "session", self.library.session)
-        machine = made_machine(cores=4, gpus=2)
-        written = execute(REQUEST, machine, root=self.root, command=("run",), display=Silent())
+        written = execute(REQUEST, self.machine, root=self.root, command=("run",), display=Silent())
         found = runs.load(self.root / written.id)
         assert isinstance(found, Record)
         assert found == written
@@ -323,3 +326,29 @@ def test_a_driver_that_answers_nothing(played: Played) -> None:
     assert (
         "the GPUs were not watched: the driver did not answer during the window of 20.0 s"
     ) in text
+
+
+def test_gpus_that_torch_alone_knows(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their driver's library is not there: the run goes on, and says why nobody watched."""
+    silence = Silence(library="NVML", cause="no library", said="NVML Shared Library Not Found")
+    stock = Stock(silences=(silence,), told_by="torch")
+    played.machine = replace(played.machine, stock=stock)
+    silent = {name: always({"error": NOT_SUPPORTED}) for name in QUIET}
+    record, text = played(silent)
+    assert record.status == "ok"
+    assert "during the window of 20.0 s (NVML Shared Library Not Found)" in text
+
+
+def test_memory_errors_in_the_window_spoil_it(played: Played) -> None:
+    errors = {"*": [[0.0, 5]], "1": of(WARM_UP_S + 10, 8, before=5)}
+    record, text = played(QUIET | {"nvmlDeviceGetTotalEccErrors": errors})
+    (session,) = record.sessions
+    assert (record.status, record.why) == (
+        "invalid",
+        "GPU 1 counted 3 more errors (ECC, uncorrected)",
+    )
+    assert session.notes == ("GPU 1 counted 3 more errors (ECC, corrected)",)
+    assert session.gpus is not None
+    assert session.gpus.errors_before["ECC, corrected"] == (5, 5)
+    assert session.gpus.errors_after["ECC, corrected"] == (5, 8)
+    assert "GPU 1 counted 3 more errors (ECC, uncorrected)" in text

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from resnext_bench.launch.watch import POLL_S
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.nvml_gpu import Gpu
 from resnext_bench.machine.gpu.track import Track
 from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.machine.host.process import die_with_parent
@@ -32,6 +32,7 @@ _ANSWERS: Final[dict[str, Any]] = {
     "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=99, memory=60),
     "nvmlDeviceGetProcessUtilization": [],
     "nvmlDeviceGetCurrentClocksEventReasons": 0,
+    "nvmlDeviceGetRemappedRows": (0, 0, 0, 0),
 }
 
 
@@ -60,7 +61,7 @@ def spin() -> None:
 
 def made_watch(spend: Callable[[], None] = spin, pids: Sequence[int] = ()) -> GpuWatch:
     """Return a watch over one simulated GPU."""
-    gpu = nvml.Gpu(library=SlowNvml(spend, pids), handle="gpu")
+    gpu = Gpu(library=SlowNvml(spend, pids), handle="gpu")
     return GpuWatch(tracks=[Track(gpu=gpu, index=0)])
 
 

@@ -5,13 +5,20 @@ good one, and a machine without some file never causes a crash.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from resnext_bench.machine import lock
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.activity import sample
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
+from resnext_bench.machine.doctor.gpu_build import build_findings
+from resnext_bench.machine.doctor.gpu_driver import (
+    count_findings,
+    left_out_findings,
+    silence_findings,
+)
+from resnext_bench.machine.doctor.gpu_places import NODE, place_findings
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.host.sources import Sources
 
@@ -50,7 +57,8 @@ def examine(
     found = [_other_measurement(holder())]
     for check in CHECKS:
         found += _ask(check, sources, activity)
-    found += _gpus(gpus, sources)
+    of_gpus = _gpus(gpus, sources)
+    found = [*(_beside_gpus(one, of_gpus) for one in found), *of_gpus]
     found.sort(key=lambda finding: _ORDER[finding.severity])
     return Condition(
         cores=len(sources.cores),
@@ -74,7 +82,31 @@ def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> li
         states = gpus()
     except Exception as error:  # NVML's own error types exist only where it is installed
         return [hidden("gpus", f"the driver failed: {error}")]
-    return list(gpu_findings(states, sources.proc))
+    if states is None:
+        return list(silence_findings(sources))
+    return [
+        *gpu_findings(states, sources.proc),
+        *build_findings(states, sources),
+        *place_findings(states, sources),
+        *count_findings(states),
+        *left_out_findings(),
+    ]
+
+
+def _beside_gpus(finding: Finding, of_gpus: Sequence[Finding]) -> Finding:
+    """Return a finding on cores as it stands where ranks are bound to the nodes of their GPUs."""
+    known = any(one.check == NODE and one.number is not None for one in of_gpus)
+    if finding.check != "numa nodes" or finding.severity is not Severity.DISTURBS or not known:
+        return finding
+    return replace(
+        finding,
+        severity=Severity.NOTE,
+        why=(
+            "ranks on GPUs get cores of their GPU's node; those on the CPU may find their memory "
+            "pages near in one launch and far in the next"
+        ),
+        advice="bind a run on the CPU to one node; leave runs on GPUs alone",
+    )
 
 
 def _other_measurement(holder: lock.Holder | None) -> Finding:

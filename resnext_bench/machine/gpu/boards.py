@@ -1,11 +1,12 @@
 """The GPU boards and their driver for the record: settings, not activity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from resnext_bench.machine.gpu.facts import GpuLost
-from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor
+from resnext_bench.machine.gpu.attachment import SWITCH, Attachment, completed
+from resnext_bench.machine.gpu.monitor import Gpu, monitor
+from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.schema.machine import Board
 
 
@@ -14,21 +15,39 @@ def read_boards() -> tuple[dict[str, str], tuple[Board, ...]]:
     with monitor() as found:
         if found is None:
             return {}, ()
-        boards = [read_board(number, gpu) for number, gpu in enumerate(_gpus(found))]
-        return found.versions(), together(boards)
+        gpus, sys = found.gpus(), here().sys
+        boards = [read_board(number, gpu) for number, gpu in enumerate(gpus)]
+        places = [completed(gpu.attachment(), sys) for gpu in gpus]
+        return found.versions(), together(list(_attached(boards, places)))
 
 
-def _gpus(found: Monitor) -> Sequence[Gpu]:
-    try:
-        return found.gpus()
-    except GpuLost:  # whoever trains on it has more to say
-        return []
+def _attached(boards: Sequence[Board], places: Sequence[Attachment]) -> Iterator[Board]:
+    """Yield the boards with what is known of their places in the host."""
+    names = {
+        place.address: str(board.gpus[0]) for board, place in zip(boards, places, strict=True)
+    } | {SWITCH: "switch"}
+    for board, place in zip(boards, places, strict=True):
+        yield msgspec.structs.replace(
+            board,
+            numa_node=place.node,
+            pcie_generation=place.pcie.most_generation,
+            pcie_width=place.pcie.width,
+            pcie_most_width=place.pcie.most_width,
+            nvlinks=tuple(
+                sorted((names.get(end, "other"), count) for end, count in place.peers.items())
+            ),
+        )
 
 
 def read_board(number: int, gpu: Gpu) -> Board:
     """Read one board; `number` is its index among the visible ones, where it reports no other."""
-    index = gpu.index
-    return msgspec.structs.replace(gpu.board(), gpus=(number if index is None else index,))
+    board, index = gpu.board(), gpu.index
+    return msgspec.structs.replace(
+        board,
+        gpus=(number if index is None else index,),
+        lost=gpu.lost,
+        unanswered=() if gpu.lost else tuple(sorted(gpu.unanswered.items())),
+    )
 
 
 def together(boards: Sequence[Board]) -> tuple[Board, ...]:

@@ -6,13 +6,15 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, Errors
 from resnext_bench.machine.gpu.monitor import Gpu
 from resnext_bench.reports.schema.machine import GpusSeen, Numbers
 
 _NAMED: Final = {**SLOWDOWN_REASONS, "power cap": POWER_CAP}
 SELDOM: Final = 4
 """Values that change slowly are sampled every fourth time, as each query costs some time."""
+RARELY: Final = 16
+"""The link changes least of all: every sixteenth time."""
 LEAST_ENERGY_S: Final = 1.0
 """Energy counters move in steps, assumed to be of up to 100 ms: a shorter time is too short."""
 
@@ -31,6 +33,8 @@ class Moment:
     memory_mhz: int | None = None
     temperature_c: int | None = None
     use_percent: int | None = None
+    pcie_generation: int | None = None
+    pcie_width: int | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -54,15 +58,29 @@ class Track:
     asked: int = 0
     lost_s: float | None = None
     """When it was found to be lost."""
+    errors_before: Errors = field(default_factory=dict)
+    """Errors that the board had counted before the ranks started, or before this window."""
+    errors_after: Errors = field(default_factory=dict)
+    xids: list[int] = field(default_factory=list)
+    """Critical errors that the driver reported since then."""
 
     def clear(self) -> None:
         """Begin a window."""
         self.moments.clear()
         self.asked = 0
 
+    def risen(self) -> Errors:
+        """Return by how much each count of errors has risen; only those that have."""
+        return {
+            kind: count - self.errors_before[kind]
+            for kind, count in self.errors_after.items()
+            if count > self.errors_before.get(kind, count)
+        }
+
     def look(self, at_s: float, since_us: int) -> Moment | None:
         """Take one sample; return None where nothing was answered."""
         gpu, seldom = self.gpu, self.asked % SELDOM == 0
+        generation, width = gpu.link() if self.asked % RARELY == 0 else (None, None)
         self.asked += 1
         moment = Moment(
             at_s=at_s,
@@ -74,6 +92,8 @@ class Track:
             memory_mhz=gpu.memory_mhz() if seldom else None,
             temperature_c=gpu.temperature_c() if seldom else None,
             use_percent=gpu.use_percent() if seldom else None,
+            pcie_generation=generation,
+            pcie_width=width,
         )
         if gpu.lost and self.lost_s is None:
             self.lost_s = at_s
@@ -139,12 +159,23 @@ def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
         power_peak_w=_each(tracks, "power_w", max),
         temperature_c=_each(tracks, "temperature_c", max),
         use_percent=_each(tracks, "use_percent", fmean),
+        pcie_generation=_each(tracks, "pcie_generation", min),
+        pcie_width=_each(tracks, "pcie_width", min),
         energy_j=energies,
         energy_by=energy_by,
         reasons_percent={name: shares for name, shares in reasons.items() if any(shares)},
         foreign_percent=_if_any(tuple(mean_foreign(track) for track in tracks)),
         lost={str(track.index): track.gpu.lost for track in tracks if track.gpu.lost},
+        errors_before=_counts([track.errors_before for track in tracks]),
+        errors_after=_counts([track.errors_after for track in tracks]),
+        xids=tuple(tuple(track.xids) for track in tracks) if any(t.xids for t in tracks) else (),
     )
+
+
+def _counts(errors: Sequence[Errors]) -> dict[str, Numbers]:
+    """Return counts as columns; only kinds that occurred, as records must stay small."""
+    kinds = dict.fromkeys(kind for one in errors for kind, count in one.items() if count)
+    return {kind: tuple(one.get(kind) for one in errors) for kind in kinds}
 
 
 def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float | None]]:

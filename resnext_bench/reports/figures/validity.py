@@ -31,6 +31,8 @@ class GpuUse:
     """Highest mean use of a GPU by processes that were there before the ranks, per cent."""
     lost_gpus: tuple[Note, ...] = ()
     """Notes on GPUs that were lost."""
+    errors: tuple[Note, ...] = ()
+    """Notes on errors that a board or its driver counted; `fatal` ones make figures doubtful."""
     seen: GpusSeen | None = None
     """Observations of each GPU."""
     moments: Mapping[str, list[float | None]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
     invalid = (*_training(facts), *_gpu(gpu, limits), *too_much)
     notes = (
         *(one for one in loss if one not in too_much),
+        *far_cores([(one.rank, one.gpu_node, one.core_nodes) for one in facts]),
         *_unseen(gpu, limits),
         *_unused(facts),
         *_idle(facts),
@@ -134,6 +137,18 @@ def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
     if lost.percent > limits.cores_lost_percent:
         return [note("cores_lost", limit=limits.cores_lost_percent, **shares)]
     return [note("cores_lost", **shares)] if lost.percent > limits.cores_lost_note_percent else []
+
+
+def far_cores(ranks: Sequence[tuple[int, int | None, tuple[int, ...]]]) -> Iterator[Note]:
+    """Yield a note on ranks far from their GPUs: number, node of the GPU, nodes of the cores."""
+    far = [
+        (rank, gpu, cores)
+        for rank, gpu, cores in ranks
+        if gpu is not None and cores and gpu not in cores
+    ]
+    if far:
+        numbers = tuple(rank for rank, *_ in far)
+        yield note("far_cores", ranks=numbers, gpu_node=far[0][1], core_nodes=far[0][2])
 
 
 def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
@@ -172,6 +187,7 @@ def _is_idle(one: RankFacts) -> bool:
 
 def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
     yield from gpu.lost_gpus
+    yield from (one for one in gpu.errors if one.values["fatal"])
     if gpu.throttled_percent > limits.throttled_percent:
         yield note("throttled", percent=gpu.throttled_percent, reasons=gpu.reasons)
     if gpu.foreign_percent > limits.foreign_gpu_percent:
@@ -180,6 +196,7 @@ def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
 
 def _unseen(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
     """Yield what held the clocks down as intended, or may have done so unnoticed."""
+    yield from (one for one in gpu.errors if not one.values["fatal"])
     if gpu.power_capped_percent > limits.throttled_percent:
         yield note("power_capped", percent=gpu.power_capped_percent)
     if gpu.samples and not gpu.tells_reasons:

@@ -146,6 +146,30 @@ def _lost_gpu(values: _Values) -> str:
     return f"GPU {values['gpu']} was lost{when} ({values['said']})"
 
 
+def _far_cores(values: _Values) -> str:
+    ranks, cores = values["ranks"], " and ".join(map(str, values["core_nodes"]))
+    many = f", and {len(ranks) - 1} more like it" if len(ranks) > 1 else ""
+    return (
+        f"rank {ranks[0]} has its GPU on NUMA node {values['gpu_node']} and its cores on {cores}"
+        f"{many}: batches cross from node to node"
+    )
+
+
+def _gpu_errors(values: _Values) -> str:
+    return f"GPU {values['gpu']} counted {values['count']:,} more errors ({values['of']})"
+
+
+def _gpu_xid(values: _Values) -> str:
+    whose = "of the board, its links or the driver" if values["fatal"] else "of a program"
+    return f"the driver reported Xid {values['xid']} of GPU {values['gpu']}, an error {whose}"
+
+
+def _unwatched(values: _Values) -> str:
+    told = "the GPUs were not watched: the driver did not answer during the window of "
+    said = f" ({values['said']})" if values.get("said") else ""
+    return f"{told}{values['window_s']:.1f} s{said}"
+
+
 def _throttled(values: _Values) -> str:
     why = ", ".join(values["reasons"])
     return f"GPU clocks were throttled for {values['percent']:.0f} % ({why})"
@@ -233,15 +257,16 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "files_left_out": _left_out,
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
+    "far_cores": _far_cores,
+    "gpu_errors": _gpu_errors,
+    "gpu_xid": _gpu_xid,
     "throttled": _throttled,
     "foreign_process": "another process used {percent:.0f} % of a GPU",
     "power_capped": "the power cap held clocks down for {percent:.0f} %",
     "reasons_untold": (
         "the driver does not report what holds clocks down: throttling would go unnoticed"
     ),
-    "gpus_unwatched": (
-        "the GPUs were not watched: the driver did not answer during the window of {window_s:.1f} s"
-    ),
+    "gpus_unwatched": _unwatched,
     "gpus_partly_watched": (
         "only {watched} of {devices} GPUs were watched: throttling of the others would go unnoticed"
     ),

@@ -26,6 +26,23 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mig: bool | None = None
     compute_mode: str = ""
     """One of "default", "exclusive process" and "prohibited"; empty where it is not known."""
+    numa_node: int | None = None
+    """NUMA node to which it is attached."""
+    pcie_generation: int | None = None
+    """Generation of PCIe that both ends of its link support: without work it runs at less."""
+    pcie_width: int | None = None
+    """Lanes of its link in use."""
+    pcie_most_width: int | None = None
+    """Lanes that both ends of the link have."""
+    nvlinks: tuple[tuple[str, int], ...] = ()
+    """Where its NVLinks lead, and how many are active: to the index of a GPU in nvidia-smi, to a
+    "switch", or to an "other" GPU that is not visible here."""
+    mps: bool | None = None
+    """Whether processes shared it by way of NVIDIA's Multi-Process Service; None: none did."""
+    lost: str = ""
+    """The driver's message where the GPU did not respond."""
+    unanswered: tuple[tuple[str, str], ...] = ()
+    """What the driver did not answer, and its reasons."""
 
 
 class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +71,10 @@ class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     use_percent: Numbers = ()
     """Mean share of time in which any kernel ran, per cent, as nvidia-smi shows it; it does not say
     how full the GPU was."""
+    pcie_generation: Numbers = ()
+    """Lowest generation at which the PCIe link ran; without work a GPU lowers it."""
+    pcie_width: Numbers = ()
+    """Fewest lanes of the link in use."""
     energy_j: Numbers = ()
     """Energy of the whole board over `watched_s`, J."""
     energy_by: str = ""
@@ -66,6 +87,13 @@ class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Mean use by processes that were there before the ranks, per cent."""
     lost: dict[str, str] = {}
     """GPUs that were lost, by index, with the driver's message."""
+    errors_before: dict[str, Numbers] = {}
+    """Errors that each board had counted before the ranks started, by kind, since the driver was
+    loaded (remapped rows: ever); only kinds that occurred."""
+    errors_after: dict[str, Numbers] = {}
+    """The same after the window."""
+    xids: tuple[tuple[int, ...], ...] = ()
+    """Numbers of the critical errors that the driver reported of each GPU during the session."""
 
     @property
     def mean_power_w(self) -> float | None:

@@ -24,6 +24,9 @@ NoteKind = Literal[
     # of the machine under it
     "cores_lost",
     "lost_gpu",
+    "far_cores",
+    "gpu_errors",
+    "gpu_xid",
     "throttled",
     "foreign_process",
     "power_capped",

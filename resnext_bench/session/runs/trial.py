@@ -14,6 +14,7 @@ import msgspec
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
+from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.images.file_verdicts import load, stamp
@@ -71,8 +72,12 @@ def peak_gib(request: Request, machine: Machine) -> float:
 
 
 def spare_gib(request: Request, machine: Machine) -> float:
-    """Return the memory that each rank keeps aside on a GPU, GiB: also that of other models."""
-    least = min((gpu.memory_gib for gpu in machine.gpus), default=0.0)
+    """Return the memory that each rank keeps aside on a GPU, GiB: also that of other models.
+
+    A GPU whose driver reports no memory of its own, such as GB10, has the host's.
+    """
+    known = [gpu.memory_gib for gpu in machine.gpus if gpu.memory_gib is not None]
+    least = min(known, default=free_memory_gib() if machine.gpus else 0.0)
     return max(LEAST_SPARE_GIB, SPARE * least) + least * (1 - 1 / models_at_once(request))
 
 

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
+from resnext_bench.config.gpu_fit import ALLOW_PROCESSES, exclusive_gpus
 from resnext_bench.config.memory import Demand, NoSharedMemory, demand_of, lack_for
 from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu.facts import GpuLost
 from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.setup import Setup
@@ -101,6 +101,15 @@ def require_shared_memory_for(*runs: Setup) -> None:
         raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
 
 
+def require_shared_gpus(*runs: Setup, instead: str = "") -> None:
+    """Raise NoRoom where a GPU takes one process at a time, and several sides would use it.
+
+    `instead` is another way than allowing more processes, and ends with a comma and "or".
+    """
+    if why := exclusive_gpus([run.topology for run in runs], runs[0].machine):
+        raise NoRoom(why, f"{instead} allow more processes: {ALLOW_PROCESSES}".strip())
+
+
 def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:
     for run in runs:
         topology = run.topology
@@ -116,11 +125,10 @@ def gpu_free_gib(indices: Sequence[int]) -> float:
     with monitor() as found:
         if found is None or not indices:
             return math.inf
-        try:
-            gpus = found.gpus()
-        except GpuLost:  # its ranks have more to say of it
+        gpus = [gpu for index, gpu in enumerate(found.gpus()) if index in indices]
+        free = [gpu.free_gib() for gpu in gpus]
+        if any(gpu.lost for gpu in gpus):  # its ranks have more to say of it
             return math.inf
-        free = [gpus[index].free_gib() for index in indices]
         return min((gib for gib in free if gib is not None), default=math.inf)
 
 
