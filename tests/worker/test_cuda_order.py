@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnext_bench.rankfile import Mark, Phase
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.worker import resident, session
+from resnext_bench.worker import evidence, resident, session
 from resnext_bench.worker.clock import CudaClock, columns
 from resnext_bench.worker.held import MOST_HELD
 from resnext_bench.worker.loop import run_steps
@@ -121,6 +121,7 @@ def test_the_window_of_a_run_begins_and_ends_with_a_synchronise(
     config = made_config(warm_up=4, steps=STEPS)
     rank = made_rank(tmp_path, config)
     monkeypatch.setattr(session, "clock_for", lambda _, file: CudaClock(file, GPU))
+    monkeypatch.setattr(evidence, "matmul_rate", lambda *_: None)  # long after the window
     monkeypatch.setattr(session, "reset_peak", lambda _: cuda.calls.clear())
     whole: list[list[str]] = []
     monkeypatch.setattr(session, "columns", _then(whole, cuda, columns))
