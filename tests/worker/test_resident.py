@@ -118,12 +118,15 @@ def built_side(
     with pytest.MonkeyPatch.context() as patched:
         training = replace(made_training(config, Pixels(), loader), other=second)
         patched.setattr(resident, "set_up", lambda *_: training)
-        thread = threading.Thread(target=resident.run_rank, args=(rank,))
+        thread = threading.Thread(target=resident.run_rank, args=(rank,), daemon=True)
         thread.start()
         assert holder.answer(20) == tokens.READY
-        yield holder
-        holder.give(tokens.END)
-        thread.join(20)
+        try:
+            yield holder
+        finally:
+            if thread.is_alive():
+                holder.give(tokens.END)
+            thread.join(20)
     holder.close()
 
 
