@@ -36,7 +36,7 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
     """Report a GPU that is there and whose driver does not answer."""
     return Finding(
         check="GPU driver",
-        severity=Severity.SPOILS if presence.nodes else Severity.NOTE,
+        severity=Severity.DISTURBS if presence.nodes else Severity.NOTE,
         value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
         why=(
             "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"
@@ -57,7 +57,7 @@ def left_out_findings() -> Iterator[Finding]:
             cut = one.why == "no slices"
             yield Finding(
                 check="GPU MIG" if cut else "GPU access",
-                severity=Severity.SPOILS if cut else Severity.NOTE,
+                severity=Severity.NOTE,
                 value=left_out_words(one),
                 why=(
                     "nothing can run on it: in MIG mode only slices compute"
