@@ -16,6 +16,7 @@ from resnext_bench.config.resolve import DataFacts, resolve
 from resnext_bench.job import ImageList
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.batches import Batch, Batches
+from resnext_bench.pipelines.torchvision import Pictures
 from resnext_bench.reports.schema.config import Option, RunConfig
 from resnext_bench.worker import data, precision
 from resnext_bench.worker.loop import run_steps
@@ -128,6 +129,7 @@ def opened(fake: Fake, config: RunConfig, root: Path | None) -> Iterator[Batches
     job: Any = SimpleNamespace(config=config, images=str(root))
     with (
         mock.patch("resnext_bench.worker.data.beginner"),
+        mock.patch("resnext_bench.pipelines.torchvision.Pictures", _real_pictures),
         mock.patch("resnext_bench.pipelines.torchvision.DataLoader", _loader(fake)),
         _dali_pretended(config),
     ):
@@ -144,13 +146,19 @@ def _images(root: Path | None) -> ImageList:
     return ImageList(files=files, labels=list(range(len(files))))
 
 
+def _real_pictures(*given: Any) -> Pictures:
+    """Make a data set as its loaders' processes have it."""
+    with _disable_current_modes():
+        return Pictures(*given)
+
+
 def _loader(fake: Fake) -> Callable[..., Iterator[Any]]:
     """Return a stand-in for DataLoader without processes, which pins what it was told to."""
 
     def load(dataset: Any, *, sampler: Any, pin_memory: bool, **_: object) -> Iterator[Any]:
         orders = iter(sampler)
         while True:
-            with _disable_current_modes():  # processes of a loader have real tensors
+            with _disable_current_modes():  # they have real tensors
                 images, labels, bad = dataset[next(orders)]
             if pin_memory:
                 images, labels = fake.pinned.pin(images), fake.pinned.pin(labels)
