@@ -7,6 +7,7 @@ from resnext_bench.config.options import flag
 from resnext_bench.config.ranks import ranks_here
 from resnext_bench.config.shared_memory import require_room_for_sockets
 from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.machine.division import cores_of_ranks
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.choices import SYNTHETIC
 from resnext_bench.reports.schema.config import Request
@@ -124,7 +125,7 @@ def _decode(pick: Answers, pipeline: str, device: str) -> str:
 
 def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     """Choose how many threads of a rank compute, and how many load."""
-    cores = machine.usable_cores // ranks_here(pick, values)
+    cores = _cores_each(pick, values, machine)
     reading = values["pipeline"] not in SYNTHETIC
     if values["device"] == "cuda":
         loaders, compute = max(1, min(cores - 1, 16)), max(1, min(cores // 2, 8))
@@ -137,3 +138,12 @@ def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> d
         "loader_threads": pick("loader_threads", loaders, why, tell=reading),
         "threads": pick("threads", compute, why),
     }
+
+
+def _cores_each(pick: Answers, values: dict[str, Any], machine: Machine) -> int:
+    """Return the cores of each rank; a joined rank has its own already."""
+    if pick.member:
+        return machine.usable_cores
+    ranks = ranks_here(pick, values)
+    first, *_ = cores_of_ranks(machine, ranks, on_gpus=values["device"] == "cuda")
+    return len(first)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from resnext_bench.machine.division import cores_of_ranks
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import RunConfig
@@ -15,13 +16,16 @@ def place_member(config: RunConfig, machine: Machine, member: Member) -> Topolog
     All places are assumed to be like this rank's, until the ranks report theirs (`topology_seen`).
     """
     gpus = machine.gpus if config.device == "cuda" else ()
+    gpu = gpus[member.local_rank % len(gpus)] if gpus else None
     own = Place(
         node=member.node,
         local_rank=member.local_rank,
         cores=machine.cores,
         threads=config.threads,
         loader_threads=config.loader_threads,
-        device=f"cuda:{gpus[member.local_rank % len(gpus)].index}" if gpus else "cpu",
+        device=f"cuda:{gpu.index}" if gpu else "cpu",
+        core_nodes=machine.numa.nodes(machine.cores),
+        gpu_node=gpu.node if gpu else None,
     )
     each = config.nproc_per_node
     return Topology(
@@ -51,6 +55,8 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
             device_shared_by=devices.count(device) if facts.gpu else 1,
             host=samples.host,
             gpu=facts.gpu,
+            core_nodes=facts.core_nodes,
+            gpu_node=facts.gpu_node,
         )
         for device, (samples, facts) in zip(devices, pairs, strict=True)
     ]
@@ -67,24 +73,27 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
 def place_ranks(config: RunConfig, machine: Machine) -> Topology:
     """Split this host's cores and GPUs over all ranks of all (emulated) nodes.
 
-    Ranks get equal, disjoint runs of cores, siblings of a physical core together. GPUs are assigned
-    to ranks in turn; where there are fewer, ranks share them and the places say so. In a plan with
-    more ranks than cores, no rank has any.
+    Ranks get equally many cores of their own, siblings of a physical core together, on the NUMA
+    node of their GPU. GPUs are assigned to ranks in turn; where there are fewer, ranks share them
+    and the places say so. In a plan with more ranks than cores, no rank has any.
     """
     world = config.world_size
-    each = machine.usable_cores // world
-    gpus = len(machine.gpus) if config.device == "cuda" else 0
+    on_gpus = config.device == "cuda" and bool(machine.gpus)
+    gpus = len(machine.gpus) if on_gpus else 0
+    parts = cores_of_ranks(machine, world, on_gpus=on_gpus)
     places = tuple(
         Place(
             node=rank // config.nproc_per_node,
             local_rank=rank % config.nproc_per_node,
-            cores=machine.cores[rank * each : (rank + 1) * each],
+            cores=cores,
             threads=config.threads,
             loader_threads=config.loader_threads,
             device=f"cuda:{rank % gpus}" if gpus else "cpu",
             device_shared_by=_sharers(rank % gpus, world, gpus) if gpus else 1,
+            core_nodes=machine.numa.nodes(cores),
+            gpu_node=machine.gpus[rank % gpus].node if gpus else None,
         )
-        for rank in range(world)
+        for rank, cores in enumerate(parts)
     )
     return Topology(
         nodes=config.nodes,

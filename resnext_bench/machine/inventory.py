@@ -3,11 +3,13 @@
 import math
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resnext_bench.machine.gpu import monitor
+from resnext_bench.machine.gpu.details import Details, Driver, read_details
 from resnext_bench.machine.host.cgroup import quota_cores
+from resnext_bench.machine.host.numa import Numa, read_numa
 from resnext_bench.machine.host.sources import here
 
 
@@ -19,6 +21,10 @@ class Gpu:
     name: str
     memory_gib: float
     capability: tuple[int, int]
+    node: int | None = None
+    """NUMA node to which it is attached; None where it is not known."""
+    compute_mode: str = ""
+    """Who may compute on it, in nvidia-smi's words; empty where it is not known."""
 
     @property
     def has_bf16(self) -> bool:
@@ -38,29 +44,41 @@ class Machine:
     memory_gib: float
     gpus: tuple[Gpu, ...]
     cpu_name: str
+    numa: Numa = field(default_factory=Numa)
+    """NUMA nodes of the cores."""
+    driver: Driver = field(default_factory=Driver)
+    """Driver of the GPUs."""
 
 
 def inspect() -> Machine:
     """Return what this machine has."""
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {cpu: _siblings(cpu) for cpu in allowed}
-    cores = tuple(sorted(allowed, key=lambda cpu: (_numa_node(cpu), siblings[cpu], cpu)))
+    numa = read_numa(here())
+    cores = tuple(sorted(allowed, key=lambda cpu: (numa.node_of[cpu], siblings[cpu], cpu)))
+    gpus, details = monitor.visible_gpus(), Details()
+    if gpus:
+        details = read_details(Path("/sys"))
     return Machine(
         cores=cores,
         physical_cores=len(set(siblings.values())),
         usable_cores=min(len(cores), _quota_cores()),
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         gpus=tuple(
-            Gpu(index=index, name=name, memory_gib=gib, capability=capability)
-            for index, (name, gib, capability) in enumerate(monitor.visible_gpus())
+            Gpu(
+                index=index,
+                name=name,
+                memory_gib=gib,
+                capability=capability,
+                node=details.of(index).attachment.node,
+                compute_mode=details.of(index).compute_mode,
+            )
+            for index, (name, gib, capability) in enumerate(gpus)
         ),
         cpu_name=_cpu_name(),
+        driver=details.driver,
+        numa=numa,
     )
-
-
-def _numa_node(cpu: int) -> int:
-    nodes = Path(f"/sys/devices/system/cpu/cpu{cpu}").glob("node[0-9]*")
-    return min((int(path.name.removeprefix("node")) for path in nodes), default=0)
 
 
 def _siblings(cpu: int) -> tuple[int, ...]:

@@ -8,11 +8,13 @@ mask, and ranks with the same mask divide it.
 import os
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.errors import CannotHere
+from resnext_bench.machine.division import divide
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 
@@ -41,7 +43,11 @@ def require_address(member: Member) -> None:
 
 
 def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
-    """Return the part of `machine` that this rank computes on: its cores, and one GPU."""
+    """Return the part of `machine` that this rank computes on: its cores, and one GPU.
+
+    Ranks that see all of a node's GPUs know where the others' are, and share out each NUMA node's
+    cores among its ranks; ranks that see fewer divide the cores in their order.
+    """
     sharers = sorted(rank for rank, mask in masks.items() if mask == masks[member.rank])
     each = machine.usable_cores // len(sharers)
     if not each:
@@ -49,17 +55,31 @@ def share_of(machine: Machine, member: Member, masks: Masks) -> Machine:
             f"{len(sharers)} ranks share {machine.usable_cores} CPU cores, but each needs one of "
             "its own; start fewer on each node"
         )
-    first = sharers.index(member.rank) * each
-    cores = machine.cores[first : first + each]
     gpus = machine.gpus
     mine = gpus[member.local_rank % len(gpus)] if gpus else None
+    cores = divide(machine, _homes(machine, member, masks, sharers))[sharers.index(member.rank)]
     return replace(
         machine,
         cores=cores,
         usable_cores=len(cores),
-        physical_cores=max(1, machine.physical_cores * each // len(machine.cores)),
+        physical_cores=max(1, machine.physical_cores * len(cores) // len(machine.cores)),
         gpus=(mine,) if mine else (),
     )
+
+
+def _homes(
+    machine: Machine, member: Member, masks: Masks, sharers: Sequence[int]
+) -> list[int | None]:
+    """Return the NUMA nodes of the sharers' GPUs; None where only they can know.
+
+    A rank that is alone on its cores keeps them all, wherever its GPU is.
+    """
+    gpus, each = machine.gpus, member.nproc_per_node
+    if len(sharers) == 1 or len(gpus) < min(each, len(sharers)):
+        return [None] * len(sharers)
+    # Local ranks count a node's ranks in their order, whether they go node by node or round.
+    ranks = sorted(masks)
+    return [gpus[ranks.index(rank) % each % len(gpus)].node for rank in sharers]
 
 
 def wait_for_masks(member: Member) -> Masks:

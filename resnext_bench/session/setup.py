@@ -8,6 +8,7 @@ from typing import Self
 
 from resnext_bench.config.answers import is_installed
 from resnext_bench.config.attribution import other_threads
+from resnext_bench.config.gpu_fit import require_gpus
 from resnext_bench.config.memory import require_memory
 from resnext_bench.config.resolve import DataFacts, Resolved, resolve
 from resnext_bench.errors import CannotHere
@@ -141,8 +142,9 @@ def set_up(
 ) -> Setup:
     """Prepare the data, resolve the configuration and make the run's folder."""
     # What is wrong with the options is told before images are decoded, which may take minutes.
-    planned, _ = _planned(request, machine, unread_data(request), member)
+    planned, places = _planned(request, machine, unread_data(request), member)
     _require_torch()
+    require_gpus(planned.config, places, machine)
     if not LAUNCHERS[planned.config.launcher].is_direct:
         require_loopback(planned.config.launcher)
     # Ranks of one node would all make or check the same images at once.

@@ -127,6 +127,8 @@ class Evidence:
             first_loss=losses[0],
             last_loss=losses[-1],
             gpu=gpu_uuid(training.device),
+            core_nodes=rank.place.core_nodes,
+            gpu_node=rank.place.gpu_node,
             start_up_s=start_up_s,
             image_flop=self._image_flop,
             matmul_tflops=rate.tflops if rate else None,

@@ -94,6 +94,7 @@ class MadeKernel:
     def _quiet(self) -> None:
         self.stat()
         self.memory()
+        self.write("dev/shm/.made", "")
         self.write("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse avx2\n")
         self.write("proc/vmstat", "nr_free 5\npswpin 10\npswpout 20\n")
         self.write("proc/self/cgroup", "0::/job\n")

@@ -1,19 +1,22 @@
 """`run --dry-run`: the launch plan, with nothing started, made or written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import Format
+from resnext_bench.config.gpu_fit import gpu_lacks
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
 from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.machine.host.sources import cpu_list
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.schema.topology import Topology
+from resnext_bench.reports.schema.topology import Place, Topology
 from resnext_bench.session.data import describe_data, require_batch
 
 _FOLDER = Path("runs") / "ID" / "session-1"
@@ -38,10 +41,13 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         raise UsageError(
             "--markdown --dry-run: a plan is shown as a table or as JSON; leave --markdown out"
         )
+    lacks = tuple(gpu_lacks(resolved.config, topology, machine))
+    resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return
-    _print(resolved, topology, plan, notes)
+    several = len(set(machine.numa.node_of.values())) > 1
+    _print(resolved, topology, plan, notes, several=several)
 
 
 def _as_json(
@@ -68,8 +74,14 @@ def _as_json(
 
 
 def _print(
-    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+    resolved: Resolved,
+    topology: Topology,
+    plan: tuple[NodeCommand, ...],
+    notes: tuple[str, ...],
+    *,
+    several: bool,
 ) -> None:
+    """Print the plan; `several` says whether the host has several NUMA nodes."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -82,14 +94,16 @@ def _print(
         choices.add_row(choice.option.replace("_", "-"), str(choice.value), choice.why)
     console.print(choices)
     places = Table(
-        *("node", "local rank", "cores", "threads", "loader threads", "device"),
+        *("node", "local rank", "cores", *(["NUMA node"] * several)),
+        *("threads", "loader threads", "device"),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     for place in topology.places:
         shared = f" (shared by {place.device_shared_by})" if place.device_shared_by > 1 else ""
         places.add_row(
-            *(str(place.node), str(place.local_rank), ",".join(map(str, place.cores)) or "none"),
+            *(str(place.node), str(place.local_rank), cpu_list(list(place.cores)) or "none"),
+            *([_nodes(place)] * several),
             *(str(place.threads), str(place.loader_threads), place.device + shared),
         )
     console.print(places)
@@ -101,3 +115,11 @@ def _print(
     for why in resolved.cannot:
         console.print(f"This machine cannot run it: {why}", markup=False, highlight=False)
     console.print("[dim]Nothing was started. ID stands for the run's id.[/]")
+
+
+def _nodes(place: Place) -> str:
+    """Return the NUMA nodes of a rank's cores, and that of its GPU where it is another."""
+    cores = ", ".join(map(str, place.core_nodes)) or "none"
+    if place.gpu_node is None or (place.gpu_node,) == place.core_nodes:
+        return cores
+    return f"{cores} (GPU: {place.gpu_node})"

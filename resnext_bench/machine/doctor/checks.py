@@ -12,6 +12,8 @@ from resnext_bench.machine import lock
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.activity import sample
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
+from resnext_bench.machine.doctor.gpu_build import build_findings
+from resnext_bench.machine.doctor.gpu_places import place_findings
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.host.sources import Sources
 
@@ -74,7 +76,10 @@ def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> li
         states = gpus()
     except Exception as error:  # NVML's own error types exist only where it is installed
         return [hidden("gpus", f"the driver failed: {error}")]
-    return list(gpu_findings(states, sources.proc))
+    found = list(gpu_findings(states, sources.proc))
+    if states:
+        found += [*build_findings(states, sources), *place_findings(states, sources)]
+    return found
 
 
 def _other_measurement(holder: lock.Holder | None) -> Finding:

@@ -1,15 +1,18 @@
 """Checks of the GPUs: what NVIDIA's management library reports while we run nothing on them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
+from resnext_bench.machine.gpu.attachment import Attachment, completed
 from resnext_bench.machine.gpu.boards import read_board
+from resnext_bench.machine.gpu.details import Driver, driver_of
 from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, GpuLost
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
-from resnext_bench.machine.host.sources import cpu_list, plain, read
+from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
@@ -43,6 +46,10 @@ class GpuState:
     """The compute mode in nvidia-smi's words, in lower case; see `nvml`."""
     lost: str = ""
     """What the driver reports about a GPU that went away."""
+    name: str = ""
+    capability: tuple[int, int] | None = None
+    versions: Driver = field(default_factory=Driver)
+    attachment: Attachment = field(default_factory=Attachment)
 
 
 def read_gpus() -> tuple[GpuState, ...] | None:
@@ -50,12 +57,14 @@ def read_gpus() -> tuple[GpuState, ...] | None:
     with monitor() as found:
         if found is None:
             return None
-        driver = ", CUDA ".join(found.versions().values())
+        versions = found.versions()
+        driver = ", CUDA ".join(versions.values())
         try:
             gpus = found.gpus()
         except GpuLost as error:
             return (GpuState(index=0, driver=driver, lost=str(error)),)
-        return tuple(_state(gpu, number, driver) for number, gpu in enumerate(gpus))
+        states = (_state(gpu, number, driver) for number, gpu in enumerate(gpus))
+        return tuple(replace(state, versions=driver_of(versions)) for state in states)
 
 
 def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
@@ -77,6 +86,9 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
         temperature_c=gpu.temperature_c(),
         compute_mode=board.compute_mode,
         lost=gpu.lost,
+        name=board.name,
+        capability=gpu.capability(),
+        attachment=completed(gpu.attachment(), here().sys),
     )
 
 
@@ -88,12 +100,17 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
     if not gpus:
         yield hidden("gpus", "the driver shows none to this program")
     for check in _CHECKS:
-        answers: dict[Finding, list[int]] = {}
-        for gpu in gpus:
-            answers.setdefault(check(gpu, proc), []).append(gpu.index)
-        for finding, indices in answers.items():
-            where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
-            yield replace(finding, value=where + finding.value)
+        yield from together(gpus, partial(check, proc=proc))
+
+
+def together(gpus: Sequence[GpuState], check: Callable[[GpuState], Finding]) -> Iterator[Finding]:
+    """Return the findings of a check, one for all GPUs with the same answer."""
+    answers: dict[Finding, list[int]] = {}
+    for gpu in gpus:
+        answers.setdefault(check(gpu), []).append(gpu.index)
+    for finding, indices in answers.items():
+        where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
+        yield replace(finding, value=where + finding.value)
 
 
 def _company(gpu: GpuState, proc: Path) -> Finding:
@@ -288,7 +305,7 @@ def _slices(gpu: GpuState, proc: Path) -> Finding:
     )
 
 
-_CHECKS: Final[tuple[Callable[[GpuState, Path], Finding], ...]] = (
+_CHECKS: Final[tuple[Callable[..., Finding], ...]] = (
     _present,
     _company,
     _clocks_down,

@@ -5,6 +5,7 @@ from typing import Final
 
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
 from resnext_bench.machine.host import cgroup
+from resnext_bench.machine.host import memory as host_memory
 from resnext_bench.machine.host.sources import Sources, read, read_number, read_table
 
 _SWAPPING_MIB_S: Final = 1.0
@@ -13,6 +14,8 @@ _LOW_GIB: Final = 2.0
 """Memory that one rank of a small model needs with its loader, GiB, approximately."""
 _EAGER: Final = 10
 """Swappiness above which the kernel swaps long before memory runs short."""
+_SHARED_GIB: Final = 1.0
+"""Shared memory that NCCL's manual asks for in containers, GiB."""
 _KIB_PER_GIB: Final = 2**20
 
 
@@ -104,4 +107,27 @@ def huge_pages(sources: Sources, activity: Activity) -> Iterator[Finding]:
         )
 
 
-CHECKS: Final[tuple[Check, ...]] = (swap, memory, huge_pages)
+def shared_memory(sources: Sources, activity: Activity) -> Iterator[Finding]:
+    """Check what processes can hand over in shared memory; a container's default is 64 MiB."""
+    there = host_memory.shared_memory(sources.proc.parent / "dev/shm")
+    total = there.total / 2**30 if there.total is not None else None
+    if not there.problem and (total is None or total >= _SHARED_GIB):
+        text = "no limit of its own" if total is None else f"{total:.1f} GiB"
+        yield fine("shared memory", text, number=total, unit="GiB")
+        return
+    yield Finding(
+        check="shared memory",
+        severity=Severity.DISTURBS if there.problem else Severity.NOTE,
+        value=there.problem or f"{(there.total or 0) >> 20} MiB in /dev/shm",
+        number=total,
+        unit="GiB",
+        why=(
+            "NCCL's ranks and torchvision's loader processes meet there: runs that need more "
+            "are refused, or fail"
+        ),
+        advice="give the container more (--shm-size=1g, or --ipc=host); else mount a larger tmpfs",
+        command="sudo mount -o remount,size=1g /dev/shm",
+    )
+
+
+CHECKS: Final[tuple[Check, ...]] = (swap, memory, shared_memory, huge_pages)

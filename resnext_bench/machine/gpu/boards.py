@@ -1,11 +1,13 @@
 """The GPU boards and their driver for the record: settings, not activity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from resnext_bench.machine.gpu.attachment import SWITCH, Attachment, completed
 from resnext_bench.machine.gpu.facts import GpuLost
 from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor
+from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.schema.machine import Board
 
 
@@ -14,8 +16,28 @@ def read_boards() -> tuple[dict[str, str], tuple[Board, ...]]:
     with monitor() as found:
         if found is None:
             return {}, ()
-        boards = [read_board(number, gpu) for number, gpu in enumerate(_gpus(found))]
-        return found.versions(), together(boards)
+        gpus, sys = _gpus(found), here().sys
+        boards = [read_board(number, gpu) for number, gpu in enumerate(gpus)]
+        places = [completed(gpu.attachment(), sys) for gpu in gpus]
+        return found.versions(), together(list(_attached(boards, places)))
+
+
+def _attached(boards: Sequence[Board], places: Sequence[Attachment]) -> Iterator[Board]:
+    """Yield the boards with what is known of their places in the host."""
+    names = {
+        place.address: str(board.gpus[0]) for board, place in zip(boards, places, strict=True)
+    } | {SWITCH: "switch"}
+    for board, place in zip(boards, places, strict=True):
+        yield msgspec.structs.replace(
+            board,
+            numa_node=place.node,
+            pcie_generation=place.pcie.most_generation,
+            pcie_width=place.pcie.width,
+            pcie_most_width=place.pcie.most_width,
+            nvlinks=tuple(
+                sorted((names.get(end, "other"), count) for end, count in place.peers.items())
+            ),
+        )
 
 
 def _gpus(found: Monitor) -> Sequence[Gpu]:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import GpuFacts, GpuLost
 from resnext_bench.reports.schema.machine import Board
 
@@ -30,6 +31,12 @@ class Gpu(Protocol):
 
     def board(self) -> Board:
         """Return the settings of its board, without an index."""
+
+    def capability(self) -> tuple[int, int] | None:
+        """Return its compute capability."""
+
+    def attachment(self) -> Attachment:
+        """Return where it is attached, as far as the driver says it."""
 
     def clocks_down(self) -> int | None:
         """Return bits of `facts` for what holds the clocks down now."""

@@ -6,7 +6,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import GpuFacts, GpuLost
+from resnext_bench.machine.gpu.nvml_attachment import read_attachment
 from resnext_bench.reports.schema.machine import Board
 
 SM_CLOCK: Final = 1
@@ -172,6 +174,15 @@ class Gpu:
             mig=self._is_mig(),
             compute_mode="" if mode is None else _COMPUTE_MODES.get(mode, f"mode {mode}"),
         )
+
+    def capability(self) -> tuple[int, int] | None:
+        """Return its compute capability."""
+        found = self.ask("nvmlDeviceGetCudaComputeCapability")
+        return None if found is None else (int(found[0]), int(found[1]))
+
+    def attachment(self) -> Attachment:
+        """Return where its board is attached."""
+        return read_attachment(self.ask)
 
     def _is_mig(self) -> bool | None:
         """Return whether it is a MIG device, which has no mode of its own."""

@@ -115,6 +115,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
     invalid = (*_training(facts), *_gpu(gpu, limits), *too_much)
     notes = (
         *(one for one in loss if one not in too_much),
+        *_far_cores(facts),
         *_unseen(gpu, limits),
         *_unused(facts),
         *_idle(facts),
@@ -134,6 +135,22 @@ def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
     if lost.percent > limits.cores_lost_percent:
         return [note("cores_lost", limit=limits.cores_lost_percent, **shares)]
     return [note("cores_lost", **shares)] if lost.percent > limits.cores_lost_note_percent else []
+
+
+def _far_cores(facts: Sequence[RankFacts]) -> Iterator[Note]:
+    """Yield a note for ranks none of whose cores are on the NUMA node of their GPU."""
+    far = [
+        one
+        for one in facts
+        if one.gpu_node is not None and one.core_nodes and one.gpu_node not in one.core_nodes
+    ]
+    if far:
+        yield note(
+            "far_cores",
+            ranks=tuple(one.rank for one in far),
+            gpu_node=far[0].gpu_node,
+            core_nodes=far[0].core_nodes,
+        )
 
 
 def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:

@@ -146,6 +146,15 @@ def _lost_gpu(values: _Values) -> str:
     return f"GPU {values['gpu']} was lost{when} ({values['said']})"
 
 
+def _far_cores(values: _Values) -> str:
+    ranks, cores = values["ranks"], " and ".join(map(str, values["core_nodes"]))
+    many = f", and {len(ranks) - 1} more like it" if len(ranks) > 1 else ""
+    return (
+        f"rank {ranks[0]} has its GPU on NUMA node {values['gpu_node']} and its cores on {cores}"
+        f"{many}: batches cross from node to node"
+    )
+
+
 def _throttled(values: _Values) -> str:
     why = ", ".join(values["reasons"])
     return f"GPU clocks were throttled for {values['percent']:.0f} % ({why})"
@@ -233,6 +242,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "files_left_out": _left_out,
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
+    "far_cores": _far_cores,
     "throttled": _throttled,
     "foreign_process": "another process used {percent:.0f} % of a GPU",
     "power_capped": "the power cap held clocks down for {percent:.0f} %",

@@ -92,12 +92,23 @@ def ranks_each(config: RunConfig) -> str:
 def resources(config: RunConfig, topology: Topology) -> str:
     """Describe what each rank owns."""
     place = topology.places[0]
-    cores = f"{len(place.cores)} core{'s' * (len(place.cores) > 1)}"
+    cores = f"{len(place.cores)} core{'s' * (len(place.cores) > 1)}{_near(topology)}"
     loaders = place.loader_threads
     if config.pipeline == "torchvision":
         computing = f"{place.threads} compute thread{'s' * (place.threads > 1)}"
         return f"{cores}, {computing} + {loaders} loader process{'es' * (loaders > 1)}"
     return f"{cores}, {place.threads} compute + {loaders} loader threads"
+
+
+def _near(topology: Topology) -> str:
+    """Return where all ranks' cores are; empty on hosts with one NUMA node, or if not known."""
+    nodes = {node for place in topology.places for node in place.core_nodes}
+    if not nodes - {0} or any(place.gpu_node is None for place in topology.places):
+        return ""
+    apart = sum((place.gpu_node,) != place.core_nodes for place in topology.places)
+    if not apart:
+        return " on the NUMA node of its GPU"
+    return f" ({apart} of {len(topology.places)} ranks use other NUMA nodes than their GPU's)"
 
 
 def batch(config: RunConfig) -> str:

@@ -26,6 +26,17 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mig: bool | None = None
     compute_mode: str = ""
     """One of "default", "exclusive process" and "prohibited"; empty where it is not known."""
+    numa_node: int | None = None
+    """NUMA node to which it is attached."""
+    pcie_generation: int | None = None
+    """Generation of PCIe that both ends of its link support: without work it runs at less."""
+    pcie_width: int | None = None
+    """Lanes of its link in use."""
+    pcie_most_width: int | None = None
+    """Lanes that both ends of the link have."""
+    nvlinks: tuple[tuple[str, int], ...] = ()
+    """Where its NVLinks lead, and how many are active: to the index of a GPU in nvidia-smi, to a
+    "switch", or to an "other" GPU that is not visible here."""
 
 
 class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -24,6 +24,7 @@ NoteKind = Literal[
     # of the machine under it
     "cores_lost",
     "lost_gpu",
+    "far_cores",
     "throttled",
     "foreign_process",
     "power_capped",

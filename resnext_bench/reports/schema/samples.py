@@ -106,6 +106,10 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     file."""
     gpu: str = ""
     """UUID of the rank's GPU; empty on a CPU."""
+    core_nodes: tuple[int, ...] = ()
+    """NUMA nodes of these CPUs; empty where they are not known."""
+    gpu_node: int | None = None
+    """NUMA node to which the GPU is attached; None where it is not known, and on a CPU."""
     start_up_s: dict[str, float]
     """Seconds of each phase before the window, by name."""
     parameters_unused: tuple[str, ...] = ()

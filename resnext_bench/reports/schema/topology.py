@@ -24,6 +24,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Host that the rank reported; empty where all ranks run on the host of the record."""
     gpu: str = ""
     """UUID of its GPU, where only the rank could find out which one it was given."""
+    core_nodes: tuple[int, ...] = ()
+    """NUMA nodes of its cores; empty where they are not known."""
+    gpu_node: int | None = None
+    """NUMA node to which its GPU is attached; None where it is not known, and without a GPU."""
+
+    @property
+    def is_far(self) -> bool:
+        """Whether none of its cores is on the node of its GPU."""
+        known = self.gpu_node is not None and bool(self.core_nodes)
+        return known and self.gpu_node not in self.core_nodes
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):

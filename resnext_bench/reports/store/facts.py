@@ -18,6 +18,8 @@ _BOARD: Final = {
     "ecc": ("GPU ECC", ""),
     "persistence": ("GPU persistence", ""),
     "compute_mode": ("GPU compute mode", ""),
+    "pcie_generation": ("GPU PCIe generation at most", ""),
+    "pcie_width": ("GPU PCIe lanes", ""),
 }
 """Settings of GPU boards that change speed, with their units."""
 

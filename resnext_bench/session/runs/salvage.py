@@ -76,6 +76,8 @@ def _facts(run: Recording, rank: int) -> RankFacts:
         peak_gib=0.0,
         reserved_gib=0.0,
         affinity=place.cores,
+        core_nodes=place.core_nodes,
+        gpu_node=place.gpu_node,
         torch_threads=place.threads,
         counted_s=0.0,
         cpu_busy_s=0.0,

@@ -29,6 +29,7 @@ from resnext_bench.session.turns.room import (
     no_room,
     no_room_told,
     require_room,
+    require_shared_gpus,
     require_shared_memory_for,
 )
 from resnext_bench.session.turns.stage import Stage, Turn
@@ -137,6 +138,7 @@ def _build(
     check_memory: bool,
 ) -> None:
     """Start both sides, or with `check_memory` the second one only if there is room for it."""
+    require_shared_gpus(*sides, instead="use --design relaunch, or")
     with no_room_told():
         require_shared_memory_for(*sides)
     if not check_memory:

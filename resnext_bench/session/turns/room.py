@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
+from resnext_bench.config.gpu_fit import ALLOW_PROCESSES, exclusive_gpus
 from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of, lack_for
 from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
@@ -99,6 +100,15 @@ def require_shared_memory_for(*runs: Setup) -> None:
     """Refuse resident sides whose batches shared memory cannot hold at once."""
     if why := lack_for(list(_demands(runs))):
         raise NoSharedMemory(f"{len(runs)} sides at once: {why}")
+
+
+def require_shared_gpus(*runs: Setup, instead: str = "") -> None:
+    """Raise NoRoom where a GPU takes one process at a time, and several sides would use it.
+
+    `instead` is another way than allowing more processes, and ends with a comma and "or".
+    """
+    if why := exclusive_gpus([run.topology for run in runs], runs[0].machine):
+        raise NoRoom(why, f"{instead} allow more processes: {ALLOW_PROCESSES}".strip())
 
 
 def _demands(runs: Sequence[Setup]) -> Iterator[Demand]:

@@ -15,7 +15,7 @@ from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.blocks import MOST_STEPS, block_length
 from resnext_bench.session.turns.residents import MEANS, WORKER, Means, Room
-from resnext_bench.session.turns.room import require_shared_memory_for
+from resnext_bench.session.turns.room import require_shared_gpus, require_shared_memory_for
 from resnext_bench.session.turns.stage import Stage, Turn
 
 
@@ -70,6 +70,7 @@ def play_rounds(
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
+    require_shared_gpus(*runs)
     require_shared_memory_for(*runs)
     most = block_steps or MOST_STEPS
     # Steps of another kind are not kept, but the last ones of them come after all that are.
