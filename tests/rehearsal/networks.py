@@ -1,7 +1,13 @@
 """Users' networks for the fake GPU, right ones and some that a GPU would wait for."""
 
+import time
+from typing import Final
+
 import torch
 from torch import nn
+
+
+STEP_S: Final = 0.03
 
 
 class Small(nn.Module):
@@ -104,4 +110,12 @@ class Synchronises(Small):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         torch.cuda.synchronize()
+        return super().forward(images)
+
+
+class Paced(Small):
+    """Steps of a known least length, so that the watch sees a window of few steps."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        time.sleep(STEP_S)
         return super().forward(images)
