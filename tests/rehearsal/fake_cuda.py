@@ -22,6 +22,7 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Mark
 
 GPU: Final = torch.device("cuda", 0)
@@ -121,7 +122,10 @@ class NoMarks:
     """Stands for a clock, whose events ask the driver."""
 
     def mark(self, step: int, mark: Mark) -> None:
-        """Keep nothing."""
+        """Keep no time."""
+
+    def hold(self, step: int, batch: Batch) -> None:
+        """Keep no batch: fake memory is not written over."""
 
 
 @dataclass

@@ -6,7 +6,6 @@ from typing import Final
 import torch
 from torch import nn
 
-
 STEP_S: Final = 0.03
 
 
