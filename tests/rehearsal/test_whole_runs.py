@@ -18,7 +18,7 @@ SMALL = (
     *("--model", "tests.rehearsal.networks:Paced", "--image-size", "32", "--batch-size", "2"),
     *("--pipeline", "synthetic", "--warm-up", "2", "--steps", "80", "--nproc-per-node", "2"),
     # Cores of a script are nobody's, so that any share of them may be others'.
-    *("--threads", "1", "--max-cores-lost", "100", "--allow-unsure"),
+    *("--threads", "1", "--max-cores-lost", "100"),
 )
 
 
@@ -39,7 +39,7 @@ def facts(record: dict[str, Any], which: str) -> dict[str, dict[str, Any]]:
 
 def test_boards_that_are_too_hot(tmp_path: Path) -> None:
     code, record, _ = recorded("hot", tmp_path)
-    assert (code, record["status"]) == (0, "invalid"), "--allow-unsure"
+    assert (code, record["status"]) == (3, "invalid")
     assert record["resolved"]["device"] == "cuda"
     assert record["environment"]["gpus"] == [board.name for board in HOT_PAIR.boards]
     assert record["environment"]["versions"]["driver"] == HOT_PAIR.driver
@@ -73,7 +73,7 @@ def test_boards_that_are_too_hot(tmp_path: Path) -> None:
 
 def test_a_board_that_is_lost_in_the_window(tmp_path: Path) -> None:
     code, record, said = recorded("losing", tmp_path)
-    assert (code, record["status"]) == (0, "invalid"), "--allow-unsure"
+    assert (code, record["status"]) == (3, "invalid")
     lost = facts(record, "invalid")["lost_gpu"]
     assert (lost["gpu"], lost["said"]) == (1, "GPU is lost")
     assert lost["after_s"] > 0
