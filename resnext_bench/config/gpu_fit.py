@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.gpu.details import EXCLUSIVE, PROHIBITED
+from resnext_bench.machine.gpu.driver import EXCLUSIVE, PROHIBITED
 from resnext_bench.machine.gpu.fit import torch_lack
 from resnext_bench.machine.gpu.torch_build import read_build
 from resnext_bench.machine.host.memory import FOLDER, shared_memory
@@ -38,7 +38,7 @@ def gpu_lacks(config: RunConfig, topology: Topology, machine: Machine) -> Iterat
         return
     gpus = used_gpus(topology, machine)
     if build := read_build(here().torch):
-        capabilities = {gpu.capability: gpu.name for gpu in gpus}
+        capabilities = {gpu.capability: gpu.name for gpu in gpus if gpu.capability}
         if lack := torch_lack(build, capabilities, machine.driver):
             yield str(lack)
     yield from _modes(gpus, topology)

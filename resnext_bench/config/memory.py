@@ -29,7 +29,8 @@ def require_memory(config: RunConfig, topology: Topology, machine: Machine) -> N
         _require(config, ranks, each, machine.memory_gib, "this machine")
         return
     shared = max(place.device_shared_by for place in topology.places)
-    least = min((gpu.memory_gib for gpu in machine.gpus), default=each * shared)
+    known = (gpu.memory_gib for gpu in machine.gpus if gpu.memory_gib is not None)
+    least = min(known, default=each * shared)
     _require(config, shared, each, least, "the GPU")
 
 

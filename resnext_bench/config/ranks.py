@@ -1,4 +1,4 @@
-"""Options of the ranks: device, nodes, launcher and engine."""
+"""Options of the ranks: nodes, launcher and engine."""
 
 import os
 from typing import Any
@@ -10,20 +10,6 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
 from resnext_bench.wording import count_of
-
-
-def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """Choose CPU or GPU."""
-    count = len(machine.gpus)
-    default = "cuda" if count else "cpu"
-    why = f"{count_of(count, 'GPU')} here" if count else "no GPU here"
-    device = pick("device", default, why)
-    if device == "cuda" and not machine.gpus:
-        raise CannotHere(
-            "--device cuda: no NVIDIA GPU is visible here (NVML finds none, or "
-            "CUDA_VISIBLE_DEVICES hides them); use --device cpu"
-        )
-    return {"device": device}
 
 
 def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
@@ -47,7 +33,7 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
             f"give at most {gpus} (emulated nodes, --nodes, may share a GPU)",
         )
     if pick.request.get("launcher") == "deepspeed":
-        _require_deepspeed_launcher(nodes, nproc, gpus)
+        _require_deepspeed_launcher(nodes, gpus, machine)
     return {
         "nodes": nodes,
         "nproc_per_node": nproc,
@@ -55,7 +41,7 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
     }
 
 
-def _require_deepspeed_launcher(nodes: int, nproc: int, gpus: int) -> None:
+def _require_deepspeed_launcher(nodes: int, gpus: int, machine: Machine) -> None:
     """Refuse what DeepSpeed's launcher cannot do: it starts one node and takes GPUs by number."""
     if not is_installed("deepspeed"):
         raise CannotHere(
@@ -65,6 +51,11 @@ def _require_deepspeed_launcher(nodes: int, nproc: int, gpus: int) -> None:
         raise UsageError(
             f"--launcher deepspeed with --nodes {nodes}: this launcher starts only one node here; "
             "give --nodes 1, or --launcher torchrun"
+        )
+    if gpus and any(gpu.board for gpu in machine.gpus):
+        raise CannotHere(
+            "--launcher deepspeed: this launcher needs GPU numbers, and MIG slices have none; use "
+            "--launcher torchrun"
         )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if gpus and any(not name.strip().isdigit() for name in visible.split(",") if visible):

@@ -7,11 +7,12 @@ import msgspec
 
 from resnext_bench.config.answers import Answers
 from resnext_bench.config.attribution import choose_attribution
+from resnext_bench.config.devices import choose_device
 from resnext_bench.config.lookup import require_found
 from resnext_bench.config.models import foreign, require_form, require_image_size, require_model
 from resnext_bench.config.options import OPTIONS, of_images
 from resnext_bench.config.pipeline import choose_pipeline, choose_threads
-from resnext_bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
+from resnext_bench.config.ranks import choose_ranks, ranks_here, usual_launcher
 from resnext_bench.config.shared_memory import require_shared_memory
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
@@ -30,6 +31,8 @@ WITHOUT_NORM_RATE = 0.02
 FEWEST_CLASSES = 2
 """Fewest classes of a head: with one class the loss is always 0 and nothing is trained."""
 
+UNKNOWN_MEMORY = 32
+"""Images per rank on a GPU of which nobody reports the memory."""
 CPU_PIXELS = 128
 """Edge of the images on a CPU, pixels, with which a step takes about a second."""
 
@@ -241,7 +244,10 @@ def _batch(pick: Answers, values: dict[str, Any], machine: Machine, world: int) 
 def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tuple[int, str]:
     if values["device"] == "cpu":
         return 8, "CPU: about a second per step"
-    gib = min(gpu.memory_gib for gpu in machine.gpus) * min(1.0, len(machine.gpus) / ranks)
+    known = [gpu.memory_gib for gpu in machine.gpus if gpu.memory_gib is not None]
+    if len(known) < len(machine.gpus):
+        return UNKNOWN_MEMORY, "the GPU's memory is not reported"
+    gib = min(known) * min(1.0, len(machine.gpus) / ranks)
     fitting = next((batch for batch in (128, 64, 32, 16) if gib >= batch * 0.22), 8)
     return fitting, f"{gib:.0f} GiB of GPU memory per rank"
 

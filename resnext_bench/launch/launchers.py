@@ -89,7 +89,12 @@ LAUNCHERS: Final[dict[Word, Launcher]] = {
 
 
 def gpus_of(places: tuple[Place, ...]) -> list[str]:
-    """Return GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them."""
+    """Return GPUs for CUDA_VISIBLE_DEVICES, named as the caller's own variable names them.
+
+    Slices have no number. A node's ranks get the names of all of theirs, and each takes its own.
+    """
+    if alone := [place.alone for place in places if place.alone]:
+        return list(dict.fromkeys(alone))
     named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     indices = dict.fromkeys(place.device.partition(":")[2] for place in places)
     return [named[int(i)] if named != [""] else i for i in indices if i]

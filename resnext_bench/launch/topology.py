@@ -1,9 +1,12 @@
 """Gives every rank its own cores, threads and device."""
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 import msgspec
 
 from resnext_bench.machine.division import cores_of_ranks
-from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.inventory import Gpu, Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import SessionResult
@@ -26,6 +29,7 @@ def place_member(config: RunConfig, machine: Machine, member: Member) -> Topolog
         device=f"cuda:{gpu.index}" if gpu else "cpu",
         core_nodes=machine.numa.nodes(machine.cores),
         gpu_node=gpu.node if gpu else None,
+        **_alone(gpus, member.local_rank % len(gpus) if gpus else 0),
     )
     each = config.nproc_per_node
     return Topology(
@@ -44,6 +48,7 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
     """Return the places that the ranks of another launcher's group have reported."""
     pairs = list(zip(result.samples, result.facts, strict=True))
     devices = [(samples.host, facts.gpu) for samples, facts in pairs]
+    boards = {(samples.host, facts.board or facts.gpu) for samples, facts in pairs}
     places = [
         Place(
             node=samples.node,
@@ -57,10 +62,11 @@ def topology_seen(planned: Topology, result: SessionResult) -> Topology:
             gpu=facts.gpu,
             core_nodes=facts.core_nodes,
             gpu_node=facts.gpu_node,
+            board=facts.board,
         )
         for device, (samples, facts) in zip(devices, pairs, strict=True)
     ]
-    shared = len(set(devices)) < len(devices)
+    shared = len(boards) < len(devices)
     backend: Backend = "gloo" if planned.backend == "nccl" and shared else planned.backend
     return msgspec.structs.replace(
         planned,
@@ -78,9 +84,9 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
     and the places say so. In a plan with more ranks than cores, no rank has any.
     """
     world = config.world_size
-    on_gpus = config.device == "cuda" and bool(machine.gpus)
-    gpus = len(machine.gpus) if on_gpus else 0
-    parts = cores_of_ranks(machine, world, on_gpus=on_gpus)
+    visible = machine.gpus if config.device == "cuda" else ()
+    gpus = len(visible)
+    parts = cores_of_ranks(machine, world, on_gpus=bool(gpus))
     places = tuple(
         Place(
             node=rank // config.nproc_per_node,
@@ -88,10 +94,11 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
             cores=cores,
             threads=config.threads,
             loader_threads=config.loader_threads,
-            device=f"cuda:{rank % gpus}" if gpus else "cpu",
+            device=f"cuda:{visible[rank % gpus].index}" if gpus else "cpu",
             device_shared_by=_sharers(rank % gpus, world, gpus) if gpus else 1,
             core_nodes=machine.numa.nodes(cores),
-            gpu_node=machine.gpus[rank % gpus].node if gpus else None,
+            gpu_node=visible[rank % gpus].node if gpus else None,
+            **_alone(visible, rank % gpus if gpus else 0),
         )
         for rank, cores in enumerate(parts)
     )
@@ -99,17 +106,35 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
         nodes=config.nodes,
         nproc_per_node=config.nproc_per_node,
         emulated=config.nodes > 1,
-        backend=_backend(config, gpus),
+        backend=_backend(config, _boards(places)),
         places=places,
     )
+
+
+class _Alone(TypedDict):
+    alone: str
+    board: str
+
+
+def _alone(gpus: Sequence[Gpu], number: int) -> _Alone:
+    """Return what a rank must see alone on a machine with slices; nothing on others."""
+    if not any(gpu.board for gpu in gpus):
+        return _Alone(alone="", board="")
+    gpu = gpus[number]
+    return _Alone(alone=gpu.uuid, board=gpu.board or gpu.uuid)
+
+
+def _boards(places: Sequence[Place]) -> int:
+    """Return on how many boards the ranks are; 0 on the CPU."""
+    return len({place.board or place.device for place in places if place.device != "cpu"})
 
 
 def _sharers(gpu: int, world: int, gpus: int) -> int:
     return len(range(gpu, world, gpus))
 
 
-def _backend(config: RunConfig, gpus: int) -> Backend:
+def _backend(config: RunConfig, boards: int) -> Backend:
     if config.engine == "none":
         return "none"
-    # NCCL refuses two ranks on one GPU; gloo takes CUDA tensors by way of the host.
-    return "nccl" if gpus >= config.world_size else "gloo"
+    # NCCL refuses two ranks on one board; gloo takes CUDA tensors by way of the host.
+    return "nccl" if boards >= config.world_size else "gloo"

@@ -6,8 +6,10 @@ import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resnext_bench.machine.gpu import monitor
-from resnext_bench.machine.gpu.details import Details, Driver, read_details
+from resnext_bench.machine.gpu.attachment import completed
+from resnext_bench.machine.gpu.driver import Driver
+from resnext_bench.machine.gpu.facts import GpuFacts
+from resnext_bench.machine.gpu.stock import Stock, take_stock
 from resnext_bench.machine.host.cgroup import quota_cores
 from resnext_bench.machine.host.numa import Numa, read_numa
 from resnext_bench.machine.host.sources import here
@@ -19,8 +21,15 @@ class Gpu:
 
     index: int
     name: str
-    memory_gib: float
-    capability: tuple[int, int]
+    memory_gib: float | None
+    """None where neither the driver nor torch reports it."""
+    capability: tuple[int, int] | None
+    """CUDA's compute capability; None where it is not reported, and for other vendors."""
+    bf16: bool | None = None
+    """Whether it multiplies bf16, where that does not follow from the capability."""
+    uuid: str = ""
+    board: str = ""
+    """UUID of the board that it is a slice of (MIG); empty for a whole board."""
     node: int | None = None
     """NUMA node to which it is attached; None where it is not known."""
     compute_mode: str = ""
@@ -29,7 +38,9 @@ class Gpu:
     @property
     def has_bf16(self) -> bool:
         """Whether tensor cores take bf16 (Ampere, 8.0, and later)."""
-        return self.capability >= (8, 0)
+        if self.bf16 is not None:
+            return self.bf16
+        return self.capability is not None and self.capability >= (8, 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,41 +54,49 @@ class Machine:
     """Logical CPUs that can be busy at once: the mask, or the container's quota where less."""
     memory_gib: float
     gpus: tuple[Gpu, ...]
+    """GPUs that respond."""
     cpu_name: str
+    stock: Stock = field(default_factory=Stock)
+    """What was said, and what was not, about its GPUs."""
     numa: Numa = field(default_factory=Numa)
     """NUMA nodes of the cores."""
-    driver: Driver = field(default_factory=Driver)
-    """Driver of the GPUs."""
+
+    @property
+    def driver(self) -> Driver:
+        """Return the driver of its GPUs."""
+        return self.stock.driver
 
 
-def inspect() -> Machine:
-    """Return what this machine has."""
+def inspect(device: str = "") -> Machine:
+    """Return what this machine has; `device` is what was asked for, where something was."""
+    stock = take_stock(device)
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {cpu: _siblings(cpu) for cpu in allowed}
     numa = read_numa(here())
     cores = tuple(sorted(allowed, key=lambda cpu: (numa.node_of[cpu], siblings[cpu], cpu)))
-    gpus, details = monitor.visible_gpus(), Details()
-    if gpus:
-        details = read_details(Path("/sys"))
     return Machine(
         cores=cores,
         physical_cores=len(set(siblings.values())),
         usable_cores=min(len(cores), _quota_cores()),
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
-        gpus=tuple(
-            Gpu(
-                index=index,
-                name=name,
-                memory_gib=gib,
-                capability=capability,
-                node=details.of(index).attachment.node,
-                compute_mode=details.of(index).compute_mode,
-            )
-            for index, (name, gib, capability) in enumerate(gpus)
-        ),
+        gpus=tuple(_gpu(index, one) for index, one in enumerate(stock.gpus) if not one.lost),
         cpu_name=_cpu_name(),
-        driver=details.driver,
+        stock=stock,
         numa=numa,
+    )
+
+
+def _gpu(index: int, facts: GpuFacts) -> Gpu:
+    return Gpu(
+        index=index,
+        name=facts.name,
+        memory_gib=facts.memory_gib,
+        capability=facts.capability,
+        bf16=facts.bf16,
+        uuid=facts.uuid,
+        board=facts.board,
+        node=completed(facts.attachment, here().sys).node,
+        compute_mode=facts.compute_mode,
     )
 
 

@@ -74,6 +74,8 @@ def _guarded(body: str, folder: SessionFolder) -> int:
         job = folder.read_job()
         place = _place(job)
         bind_to_cores(place.cores)
+        if place.alone:  # CUDA would show it the first slice that is named, and no other
+            os.environ["CUDA_VISIBLE_DEVICES"] = place.alone
         file = _rank_file(folder, job, rank)
         module, _, function = body.partition(":")
         # This is where torch is loaded, now that the cores are known.

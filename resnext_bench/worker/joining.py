@@ -43,6 +43,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     node: int
     local_rank: int
     gpu: str
+    board: str
+    """UUID of the board that its GPU is a slice of; empty for a whole board."""
     config: RunConfig
     images: str
     torch: str
@@ -99,6 +101,7 @@ def _card(rank: Rank, device: torch.device, meeting: Meeting) -> Card:
         node=rank.place.node,
         local_rank=rank.place.local_rank,
         gpu=gpu_uuid(device),
+        board=rank.place.board,
         config=rank.job.config,
         images=meeting.images,
         torch=str(torch.__version__),
@@ -150,8 +153,8 @@ def _compared(first: Card, other: Card) -> list[tuple[str, object, object]]:
 
 
 def backend_for(job: Job, cards: list[Card]) -> Backend:
-    """Return the backend: NCCL refuses two ranks on one GPU; gloo copies through the host."""
-    gpus = {(card.host, card.gpu) for card in cards}
-    if job.topology.backend == "nccl" and len(gpus) < len(cards):
+    """Return the backend: NCCL refuses two ranks on one board; gloo copies through the host."""
+    boards = {(card.host, card.board or card.gpu) for card in cards}
+    if job.topology.backend == "nccl" and len(boards) < len(cards):
         return "gloo"
     return job.topology.backend

@@ -113,6 +113,9 @@ class Progress:
 def _device(job: Job, place: Place) -> torch.device:
     if place.device == "cpu":
         return torch.device("cpu")
+    if place.alone:
+        torch.cuda.set_device(0)
+        return torch.device("cuda", 0)
     # The agent sees its node's GPUs alone, so CUDA numbers them from 0 in the order of the plan.
     mine = [other.device for other in job.topology.places if other.node == place.node]
     device = torch.device("cuda", list(dict.fromkeys(mine)).index(place.device))

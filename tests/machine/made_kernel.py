@@ -53,6 +53,7 @@ class MadeKernel:
             cores=tuple(range(self.cores)) if cores is None else cores,
             pid=PID,
             torch=self.root / "torch",
+            dev=self.root / "dev",
         )
 
     def per_core(self, name: str, text: str) -> None:

@@ -89,7 +89,13 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
         root=root,
         command=tuple(sys.argv[1:]),
     )
-    return compare(asked, inspect(), display)
+    return compare(asked, inspect(_device(a, b)), display)
+
+
+def _device(*sides: Request) -> str:
+    """Return the device that is asked for: a GPU where any side needs one."""
+    asked = {str(side.get("device", "")) for side in sides}
+    return "cuda" if "cuda" in asked else "cpu" if asked == {"cpu"} else ""
 
 
 def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:

@@ -37,7 +37,8 @@ _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 def bench_command(given: Mapping[str, Any]) -> int:
     """Sweep loaders, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
-    form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
+    device = str(given.get("device") or "")
+    form, machine, chart = format_of(given), inspect(device), _chart(given["chart"])
     rounds = _even(given["rounds"])
     request = _request(given)
     depths = sorted(set(given["prefetch"]))

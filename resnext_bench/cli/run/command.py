@@ -30,7 +30,7 @@ def run_command(
     if dry_run:
         from resnext_bench.cli.run.dry_run import show_plan
 
-        member, machine = _whereabouts()
+        member, machine = _whereabouts(request)
         if member is None or member.leads:
             show_plan(request, machine, member, form)
         return 0
@@ -41,7 +41,7 @@ def run_command(
 
 def run_request(request: Request, output: Path | None, form: Format, *, pardon: Pardon) -> int:
     """Run a checked request, or take part in it as a rank that another launcher started."""
-    member, machine = _whereabouts()
+    member, machine = _whereabouts(request)
     if member and not member.leads:
         from resnext_bench.session.runs.joined import take_part
 
@@ -89,9 +89,9 @@ def _with_batch(
     return with_largest_batch(request, machine, tell)
 
 
-def _whereabouts() -> tuple[Member | None, Machine]:
+def _whereabouts(request: Request) -> tuple[Member | None, Machine]:
     """Return which rank of another launcher's group this is, if any, and the machine it may use."""
-    member, machine = find_member(), inspect()
+    member, machine = find_member(), inspect(str(request.get("device", "")))
     if member is None:
         return None, machine
     from resnext_bench.machine.share import own_share

@@ -13,6 +13,11 @@ from resnext_bench.machine.doctor import environment, load, memory, processor, s
 from resnext_bench.machine.doctor.activity import sample
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
 from resnext_bench.machine.doctor.gpu_build import build_findings
+from resnext_bench.machine.doctor.gpu_driver import (
+    count_findings,
+    left_out_findings,
+    silence_findings,
+)
 from resnext_bench.machine.doctor.gpu_places import place_findings
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.host.sources import Sources
@@ -76,10 +81,15 @@ def _gpus(gpus: Callable[[], Sequence[GpuState] | None], sources: Sources) -> li
         states = gpus()
     except Exception as error:  # NVML's own error types exist only where it is installed
         return [hidden("gpus", f"the driver failed: {error}")]
-    found = list(gpu_findings(states, sources.proc))
-    if states:
-        found += [*build_findings(states, sources), *place_findings(states, sources)]
-    return found
+    if states is None:
+        return list(silence_findings(sources))
+    return [
+        *gpu_findings(states, sources.proc),
+        *build_findings(states, sources),
+        *place_findings(states, sources),
+        *count_findings(states),
+        *left_out_findings(),
+    ]
 
 
 def _other_measurement(holder: lock.Holder | None) -> Finding:

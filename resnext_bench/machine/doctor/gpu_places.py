@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
@@ -36,7 +35,7 @@ def place_findings(gpus: Sequence[GpuState], sources: Sources) -> Iterator[Findi
         gpus=tuple(there),
     )
     for check in (_node, _lanes, _links):
-        yield from together(there, partial(check, host=host))
+        yield from together(there, [check(gpu, host) for gpu in there])
 
 
 def _node(gpu: GpuState, host: Host) -> Finding:

@@ -1,21 +1,21 @@
 """Checks of the GPUs: what NVIDIA's management library reports while we run nothing on them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
 from resnext_bench.machine.gpu.attachment import Attachment, completed
 from resnext_bench.machine.gpu.boards import read_board
-from resnext_bench.machine.gpu.details import Driver, driver_of
-from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, GpuLost
+from resnext_bench.machine.gpu.driver import Driver, driver_of
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
+_NOT_REPORTED: Final = "the driver does not report it"
 _SUSTAINED: Final = 0.75
 """Share of the highest clock that most boards hold under load, as a start for the advice."""
 
@@ -46,6 +46,14 @@ class GpuState:
     """The compute mode in nvidia-smi's words, in lower case; see `nvml`."""
     lost: str = ""
     """What the driver reports about a GPU that went away."""
+    errors: Errors = field(default_factory=dict)
+    """Errors that it has counted, by kind."""
+    repair: str = ""
+    """What its memory waits for or lacks, see `monitor`."""
+    mps: bool | None = None
+    """Whether processes share it by way of the Multi-Process Service."""
+    unanswered: Mapping[str, str] = field(default_factory=dict)
+    """The driver's reasons for what it did not answer, by what was asked."""
     name: str = ""
     capability: tuple[int, int] | None = None
     versions: Driver = field(default_factory=Driver)
@@ -58,12 +66,10 @@ def read_gpus() -> tuple[GpuState, ...] | None:
         if found is None:
             return None
         versions = found.versions()
-        driver = ", CUDA ".join(versions.values())
-        try:
-            gpus = found.gpus()
-        except GpuLost as error:
-            return (GpuState(index=0, driver=driver, lost=str(error)),)
-        states = (_state(gpu, number, driver) for number, gpu in enumerate(gpus))
+        states = [
+            _state(gpu, number, ", CUDA ".join(versions.values()))
+            for number, gpu in enumerate(found.gpus())
+        ]
         return tuple(replace(state, versions=driver_of(versions)) for state in states)
 
 
@@ -85,10 +91,15 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
         power_w=gpu.power_w(),
         temperature_c=gpu.temperature_c(),
         compute_mode=board.compute_mode,
-        lost=gpu.lost,
+        mps=board.mps,
+        errors=gpu.errors(),
+        repair=gpu.repair(),
         name=board.name,
-        capability=gpu.capability(),
+        capability=gpu.facts().capability,
         attachment=completed(gpu.attachment(), here().sys),
+        # What was asked last is known last: these two stay behind all questions.
+        lost=gpu.lost,
+        unanswered=dict(gpu.unanswered),
     )
 
 
@@ -100,23 +111,32 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
     if not gpus:
         yield hidden("gpus", "the driver shows none to this program")
     for check in _CHECKS:
-        yield from together(gpus, partial(check, proc=proc))
+        yield from together(gpus, [check(gpu, proc) for gpu in gpus])
 
 
-def together(gpus: Sequence[GpuState], check: Callable[[GpuState], Finding]) -> Iterator[Finding]:
-    """Return the findings of a check, one for all GPUs with the same answer."""
+def together(gpus: Sequence[GpuState], found: Sequence[Finding | None]) -> Iterator[Finding]:
+    """Return one finding for all GPUs of which the same was found; nothing for None."""
     answers: dict[Finding, list[int]] = {}
-    for gpu in gpus:
-        answers.setdefault(check(gpu), []).append(gpu.index)
+    for gpu, finding in zip(gpus, found, strict=True):
+        if finding:
+            answers.setdefault(finding, []).append(gpu.index)
     for finding, indices in answers.items():
         where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
         yield replace(finding, value=where + finding.value)
 
 
+def _untold(gpu: GpuState, check: str, question: str, else_why: str) -> Finding:
+    """Return a finding without an answer, with the driver's reason where it gave one."""
+    said = gpu.lost or gpu.unanswered.get(question, "")
+    return hidden(check, f"{else_why} ({said})" if said else else_why)
+
+
 def _company(gpu: GpuState, proc: Path) -> Finding:
     """Check whether other tenants compute on it. We do not, so all use is theirs."""
     if gpu.processes is None and gpu.use_percent is None:
-        return hidden("GPU use", "the driver does not report which processes compute")
+        return _untold(
+            gpu, "GPU use", "processes", "the driver does not report which processes compute"
+        )
     present = ", ".join(_process(pid, proc) for pid in gpu.processes or ())
     busy = gpu.use_percent is not None and gpu.use_percent > _LIMITS.foreign_gpu_percent
     if not present and not busy:
@@ -147,7 +167,12 @@ def _process(pid: int, proc: Path) -> str:
 def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
     """Check what holds the clocks down at this moment."""
     if gpu.reasons is None:
-        return hidden("GPU throttling", "the driver does not report reasons")
+        return _untold(
+            gpu,
+            "GPU throttling",
+            "what holds the clocks down",
+            "the driver does not report reasons",
+        )
     named = [name for name, bit in SLOWDOWN_REASONS.items() if gpu.reasons & bit]
     if named:
         return Finding(
@@ -172,7 +197,7 @@ def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
 
 def _persistence(gpu: GpuState, proc: Path) -> Finding:
     if gpu.persistence is None:
-        return hidden("GPU persistence", "the driver does not report it")
+        return _untold(gpu, "GPU persistence", "persistence mode", _NOT_REPORTED)
     if gpu.persistence:
         return fine("GPU persistence", "on")
     return Finding(
@@ -206,7 +231,7 @@ def _present(gpu: GpuState, proc: Path) -> Finding:
 def _heat(gpu: GpuState, proc: Path) -> Finding:
     """Report the temperature, for comparing days and racks; the board decides what is too hot."""
     if gpu.temperature_c is None:
-        return hidden("GPU temperature", "the driver does not report it")
+        return _untold(gpu, "GPU temperature", "temperature", _NOT_REPORTED)
     return fine(
         "GPU temperature", f"{gpu.temperature_c} °C now", number=gpu.temperature_c, unit="°C"
     )
@@ -215,7 +240,7 @@ def _heat(gpu: GpuState, proc: Path) -> Finding:
 def _mode(gpu: GpuState, proc: Path) -> Finding:
     """Check whether a second process may compute on it, as in a duet."""
     if not gpu.compute_mode:
-        return hidden("GPU compute mode", "the driver does not report it")
+        return _untold(gpu, "GPU compute mode", "compute mode", _NOT_REPORTED)
     if gpu.compute_mode == "default":
         return fine("GPU compute mode", "default")
     none = gpu.compute_mode == "prohibited"
@@ -226,7 +251,8 @@ def _mode(gpu: GpuState, proc: Path) -> Finding:
         why=(
             "no process may compute on it: every run fails"
             if none
-            else "it accepts one process at a time: no duet, and no ranks that share it"
+            else "it accepts one process at a time, or one MPS server: without MPS no duet, and no "
+            "ranks that share it"
         ),
         advice=(
             "allow processes again"
@@ -240,7 +266,7 @@ def _mode(gpu: GpuState, proc: Path) -> Finding:
 def _locked(gpu: GpuState, proc: Path) -> Finding:
     """Check for locked clocks, which NVML reports only as a reason, and only under load."""
     if gpu.max_mhz is None or gpu.reasons is None:
-        return hidden("GPU clocks", "the driver does not report it")
+        return _untold(gpu, "GPU clocks", "highest clocks", _NOT_REPORTED)
     now = "" if gpu.sm_mhz is None else f", {gpu.sm_mhz:,} MHz now"
     if gpu.reasons & USER_SETTING:
         return fine("GPU clocks", f"held by a setting{now}")
@@ -260,7 +286,7 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
 def _power(gpu: GpuState, proc: Path) -> Finding:
     limit, default = gpu.power_limit_w, gpu.default_limit_w
     if limit is None or default is None:
-        return hidden("GPU power limit", "the driver does not report it")
+        return _untold(gpu, "GPU power limit", "power limit", _NOT_REPORTED)
     if limit >= default:
         now = "" if gpu.power_w is None else f", {gpu.power_w:.0f} W now"
         return fine("GPU power limit", f"{limit:.0f} W{now}", number=limit, unit="W")
@@ -278,7 +304,9 @@ def _power(gpu: GpuState, proc: Path) -> Finding:
 
 def _ecc(gpu: GpuState, proc: Path) -> Finding:
     if gpu.ecc is None:
-        return hidden("GPU ECC", "the board has none, or the driver does not report it")
+        return _untold(
+            gpu, "GPU ECC", "ECC mode", "the board has none, or the driver does not report it"
+        )
     if gpu.ecc:
         return fine("GPU ECC", "on")
     return Finding(
@@ -292,6 +320,9 @@ def _ecc(gpu: GpuState, proc: Path) -> Finding:
 
 def _slices(gpu: GpuState, proc: Path) -> Finding:
     if gpu.mig is None:
+        said = gpu.unanswered.get("MIG mode", "")
+        if gpu.lost or said not in ("", "Not Supported"):
+            return _untold(gpu, "GPU MIG", "MIG mode", _NOT_REPORTED)
         return fine("GPU MIG", "not supported")
     if not gpu.mig:
         return fine("GPU MIG", "off")

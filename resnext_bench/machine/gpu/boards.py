@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from resnext_bench.machine.gpu.attachment import SWITCH, Attachment, completed
-from resnext_bench.machine.gpu.facts import GpuLost
-from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor
+from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.machine.host.sources import here
 from resnext_bench.reports.schema.machine import Board
 
@@ -16,7 +15,7 @@ def read_boards() -> tuple[dict[str, str], tuple[Board, ...]]:
     with monitor() as found:
         if found is None:
             return {}, ()
-        gpus, sys = _gpus(found), here().sys
+        gpus, sys = found.gpus(), here().sys
         boards = [read_board(number, gpu) for number, gpu in enumerate(gpus)]
         places = [completed(gpu.attachment(), sys) for gpu in gpus]
         return found.versions(), together(list(_attached(boards, places)))
@@ -40,17 +39,15 @@ def _attached(boards: Sequence[Board], places: Sequence[Attachment]) -> Iterator
         )
 
 
-def _gpus(found: Monitor) -> Sequence[Gpu]:
-    try:
-        return found.gpus()
-    except GpuLost:  # whoever trains on it has more to say
-        return []
-
-
 def read_board(number: int, gpu: Gpu) -> Board:
     """Read one board; `number` is its index among the visible ones, where it reports no other."""
-    index = gpu.index
-    return msgspec.structs.replace(gpu.board(), gpus=(number if index is None else index,))
+    board, index = gpu.board(), gpu.index
+    return msgspec.structs.replace(
+        board,
+        gpus=(number if index is None else index,),
+        lost=gpu.lost,
+        unanswered=() if gpu.lost else tuple(sorted(gpu.unanswered.items())),
+    )
 
 
 def together(boards: Sequence[Board]) -> tuple[Board, ...]:

@@ -1,9 +1,10 @@
-"""What all GPU monitors share: facts of a GPU, what holds its clocks down, when it is lost."""
+"""What all GPU monitors share: facts of a GPU, what slows it down, what was not answered."""
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-GpuFacts = tuple[str, float, tuple[int, int]]
-"""Name, memory in GiB and compute capability of a GPU."""
+from resnext_bench.machine.gpu.attachment import Attachment
 
 SLOWDOWN_REASONS: Final = {
     "hardware slowdown": 0x08,
@@ -17,6 +18,75 @@ USER_SETTING: Final = 0x02
 """Bit for clocks that are held by a user's setting."""
 POWER_CAP: Final = 0x04
 
+Unanswered = Mapping[str, str]
+"""The driver's reason for each question that it did not answer, by what was asked for."""
+Errors = dict[str, int]
+"""Counts of errors since some fixed moment, by their kind (`ERRORS`)."""
 
-class GpuLost(Exception):
-    """A GPU went away, so that the driver no longer lists it."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuFacts:
+    """What must be known of a GPU before anything is planned for it."""
+
+    name: str
+    memory_gib: float | None = None
+    """None where neither driver nor torch reports it."""
+    capability: tuple[int, int] | None = None
+    """CUDA's compute capability; None where it is not reported, and for other vendors."""
+    bf16: bool | None = None
+    """Whether it multiplies bf16, where that does not follow from the capability."""
+    uuid: str = ""
+    board: str = ""
+    """UUID of the board that it is a slice of; empty for a whole board."""
+    lost: str = ""
+    """The driver's message where it does not respond."""
+    compute_mode: str = ""
+    """Who may compute on it, in nvidia-smi's words; empty where it is not known."""
+    attachment: Attachment = field(default_factory=Attachment)
+    """Where it is attached, without its links to other GPUs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """A board that is no device to this program."""
+
+    index: int
+    """The index in the vendor's own tool."""
+    why: Literal["denied", "no slices"]
+    """Denied: it belongs to others. No slices: it is cut in slices, none of which is ours."""
+    said: str = ""
+    """The driver's message, if it had one."""
+
+
+SilenceCause = Literal[
+    "not installed", "no library", "no driver", "mismatch", "no permission", "failed"
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Silence:
+    """Why a vendor's library cannot be asked at all."""
+
+    library: str
+    cause: SilenceCause
+    said: str
+    """The library's own message."""
+    package: str = ""
+    """Python package that has the library."""
+
+
+XIDS_OF_PROGRAMS: Final = frozenset({13, 31, 43, 45})
+"""Critical errors that a program's own fault causes, be it another tenant's: an exception of its
+kernels, a page fault, and how it was ended (NVIDIA's documentation of Xid errors). All others are
+the board's, its links' or the driver's."""
+ERRORS: Final = (
+    "ECC, corrected",
+    "ECC, uncorrected",
+    "rows remapped, corrected",
+    "rows remapped, uncorrected",
+    "NVLink",
+    "PCIe replays",
+)
+"""Kinds of errors that boards count."""
+FATAL_ERRORS: Final = frozenset({"ECC, uncorrected", "rows remapped, uncorrected"})
+"""Those after which figures are not believed: data were lost, or memory was taken away."""

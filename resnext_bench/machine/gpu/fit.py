@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from resnext_bench.machine.gpu.details import Driver
+from resnext_bench.machine.gpu.driver import Driver
 from resnext_bench.machine.gpu.torch_build import (
     Capability,
     Published,

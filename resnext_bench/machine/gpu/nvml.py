@@ -1,44 +1,41 @@
-"""NVIDIA's management library as a monitor of GPUs: the only place that names its functions."""
+"""NVIDIA's management library as a monitor of GPUs: what it is asked of the host.
 
-import os
+This file, `nvml_gpu` and `nvml_list` are the only places that name its functions.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from resnext_bench.machine.gpu.attachment import Attachment
-from resnext_bench.machine.gpu.facts import GpuFacts, GpuLost
-from resnext_bench.machine.gpu.nvml_attachment import read_attachment
-from resnext_bench.reports.schema.machine import Board
+from resnext_bench.machine.gpu.facts import LeftOut, Silence, SilenceCause
+from resnext_bench.machine.gpu.nvml_gpu import Gpu
+from resnext_bench.machine.gpu.nvml_list import Listing, visible
 
-SM_CLOCK: Final = 1
-MEMORY_CLOCK: Final = 2
-"""Kinds of clock (nvmlClockType_t)."""
-CORE_TEMPERATURE: Final = 0
-"""Number of the one sensor that all boards have (nvmlTemperatureSensors_t)."""
-_NEVER: Final = frozenset({3, 13})
-"""NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND, after which asking again is useless."""
-_GONE: Final = frozenset({15, 16})
-"""NVML_ERROR_GPU_IS_LOST and _RESET_REQUIRED: the GPU is gone until it is reset."""
-
-_COMPUTE_MODES: Final = {
-    0: "default",
-    1: "exclusive process",  # once "exclusive thread"; drivers no longer have it
-    2: "prohibited",
-    3: "exclusive process",
+_CAUSES: Final[dict[int, SilenceCause]] = {
+    4: "no permission",
+    9: "no driver",
+    12: "no library",
+    18: "mismatch",
 }
-"""nvmlComputeMode_t in nvidia-smi's words."""
+"""Why nvmlInit fails, by its error: NO_PERMISSION, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND and
+LIB_RM_VERSION_MISMATCH."""
 
 
 @contextmanager
 def session() -> Iterator[Any]:
-    """Yield NVML, initialised, or None where the library or the driver is missing."""
+    """Yield NVML, initialised, or a Silence where the library or the driver is missing."""
     try:
         import pynvml  # noqa: PLC0415  (an extra, and loading it costs time at start-up)
-
+    except ImportError as error:
+        yield Silence(
+            library="NVML", cause="not installed", said=str(error), package="nvidia-ml-py"
+        )
+        return
+    try:
         pynvml.nvmlInit()
-    except Exception:  # the library raises its own types, which exist only once it is there
-        yield None
+    except Exception as error:  # the library raises types of its own
+        cause = _CAUSES.get(getattr(error, "value", 0), "failed")
+        yield Silence(library="NVML", cause=cause, said=str(error))
         return
     try:
         yield pynvml
@@ -48,10 +45,17 @@ def session() -> Iterator[Any]:
 
 
 @contextmanager
-def opened() -> Iterator["Nvml | None"]:
-    """Open NVML as a monitor, or None where there is none."""
+def opened() -> Iterator["Nvml | Silence"]:
+    """Open NVML as a monitor, or say why it cannot be asked."""
     with session() as library:
-        yield None if library is None else Nvml(library)
+        if isinstance(library, Silence):
+            yield library
+            return
+        found = Nvml(library)
+        try:
+            yield found
+        finally:
+            found.close()
 
 
 class Nvml:
@@ -60,14 +64,21 @@ class Nvml:
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module pynvml."""
         self._library = library
+        self._listing: Listing | None = None
+        self._events: Any = None
 
-    def gpus(self) -> list["Gpu"]:
-        """List the GPUs that CUDA_VISIBLE_DEVICES leaves visible, in that order; raise GpuLost."""
-        try:
-            handles = visible_handles(self._library)
-        except self._library.NVMLError as error:
-            raise GpuLost(str(error)) from error
-        return [Gpu(library=self._library, handle=handle) for handle in handles]
+    def gpus(self) -> list[Gpu]:
+        """List the devices that CUDA_VISIBLE_DEVICES leaves visible, in that order."""
+        return self._listed().gpus
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the boards that are no devices here."""
+        return tuple(self._listed().left_out)
+
+    def _listed(self) -> Listing:
+        if self._listing is None:
+            self._listing = visible(self._library)
+        return self._listing
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the driver and of the newest CUDA that it supports."""
@@ -87,178 +98,42 @@ class Nvml:
         except Exception:  # NVML's own error types, and functions that an old library lacks
             return None
 
+    def listen(self) -> None:
+        """Let the driver keep critical errors (Xid) of the visible GPUs from now on."""
+        library = self._library
+        with suppress(Exception):  # vGPUs, MIG devices and old boards have no events
+            self._events = library.nvmlEventSetCreate()
+            for gpu in self.gpus():
+                with suppress(Exception):
+                    library.nvmlDeviceRegisterEvents(
+                        gpu.of_board, library.nvmlEventTypeXidCriticalError, self._events
+                    )
 
-@dataclass(kw_only=True, slots=True)
-class Gpu:
-    """One GPU, which may be asked anything: what it does not know is None, never an error."""
+    def heard(self) -> list[tuple[int | None, int]]:
+        """Return the critical errors since the last call: index in nvidia-smi, and number."""
+        found: list[tuple[int | None, int]] = []
+        while self._events is not None and len(found) < _MOST_EVENTS:
+            try:
+                event = self._library.nvmlEventSetWait_v2(self._events, 0)
+                found.append((self._index(event.device), int(event.eventData)))
+            except Exception:  # a time-out is NVML's word for "no more"
+                break
+        return found
 
-    library: Any
-    handle: Any
-    lost: str = ""
-    """The driver's message when the GPU went away."""
-    _silent: set[tuple[Any, ...]] = field(default_factory=set)
-    """Queries that it will never answer; each would cost as much as one that it does."""
-
-    def ask(self, function: str, *arguments: Any) -> Any:
-        """Return the answer of an NVML function to these arguments after the handle."""
-        question = (function, *arguments)
-        if self.lost or question in self._silent:
+    def _index(self, handle: Any) -> int | None:
+        """Return the index of the board that an event is about, where the driver still knows it."""
+        try:
+            return int(self._library.nvmlDeviceGetIndex(handle))
+        except Exception:  # it may be lost by now
             return None
-        try:
-            return getattr(self.library, function)(self.handle, *arguments)
-        except AttributeError:  # an older library
-            self._silent.add(question)
-        except Exception as error:  # NVML's own types; "not found" is its word for "nobody"
-            self._heed(question, error)
-        return None
 
-    def _heed(self, question: tuple[Any, ...], error: Exception) -> None:
-        code = getattr(error, "value", None)
-        if code in _GONE:
-            self.lost = str(error)
-        elif code in _NEVER:
-            self._silent.add(question)
-
-    @property
-    def index(self) -> int | None:
-        """The index in nvidia-smi."""
-        answer = self.ask("nvmlDeviceGetIndex")
-        return None if answer is None else int(answer)
-
-    def clocks_down(self) -> int | None:
-        """Return bits for what holds the clocks down. Older drivers use another name for it."""
-        bits = self.ask("nvmlDeviceGetCurrentClocksEventReasons")
-        if bits is None:
-            bits = self.ask("nvmlDeviceGetCurrentClocksThrottleReasons")
-        return None if bits is None else int(bits)
-
-    def power_w(self) -> float | None:
-        """Return the board's power: the mean of a second from Ampere on (not A100), else now."""
-        milliwatts = self.ask("nvmlDeviceGetPowerUsage")
-        return None if milliwatts is None else milliwatts / 1e3
-
-    def energy_j(self) -> float | None:
-        """Return the board's energy since the driver was loaded; from Volta on."""
-        millijoules = self.ask("nvmlDeviceGetTotalEnergyConsumption")
-        return None if millijoules is None else millijoules / 1e3
-
-    def use_percent(self) -> int | None:
-        """Return the share of the last period (up to a second) in which any kernel ran."""
-        rates = self.ask("nvmlDeviceGetUtilizationRates")
-        return None if rates is None else int(rates.gpu)
-
-    def facts(self) -> GpuFacts:
-        """Return name, memory and compute capability; raise GpuLost."""
-        library = self.library
-        try:
-            name = library.nvmlDeviceGetName(self.handle)
-            memory = library.nvmlDeviceGetMemoryInfo(self.handle).total / 2**30
-            major, minor = library.nvmlDeviceGetCudaComputeCapability(self.handle)
-        except library.NVMLError as error:
-            raise GpuLost(str(error)) from error
-        return str(name), float(memory), (int(major), int(minor))
-
-    def board(self) -> Board:
-        """Return the settings of its board."""
-        ecc, mode = self.ask("nvmlDeviceGetEccMode"), self.ask("nvmlDeviceGetComputeMode")
-        return Board(
-            gpus=(),
-            uuids=(str(self.ask("nvmlDeviceGetUUID") or ""),),
-            name=str(self.ask("nvmlDeviceGetName") or ""),
-            sm_max_mhz=self.ask("nvmlDeviceGetMaxClockInfo", SM_CLOCK),
-            memory_max_mhz=self.ask("nvmlDeviceGetMaxClockInfo", MEMORY_CLOCK),
-            power_limit_w=_watts(self.ask("nvmlDeviceGetEnforcedPowerLimit")),
-            default_limit_w=_watts(self.ask("nvmlDeviceGetPowerManagementDefaultLimit")),
-            ecc=None if ecc is None else bool(ecc[0]),
-            persistence=_switch(self.ask("nvmlDeviceGetPersistenceMode")),
-            mig=self._is_mig(),
-            compute_mode="" if mode is None else _COMPUTE_MODES.get(mode, f"mode {mode}"),
-        )
-
-    def capability(self) -> tuple[int, int] | None:
-        """Return its compute capability."""
-        found = self.ask("nvmlDeviceGetCudaComputeCapability")
-        return None if found is None else (int(found[0]), int(found[1]))
-
-    def attachment(self) -> Attachment:
-        """Return where its board is attached."""
-        return read_attachment(self.ask)
-
-    def _is_mig(self) -> bool | None:
-        """Return whether it is a MIG device, which has no mode of its own."""
-        if _switch(self.ask("nvmlDeviceIsMigDeviceHandle")):
-            return True
-        mode = self.ask("nvmlDeviceGetMigMode")
-        return None if mode is None else bool(mode[0])
-
-    def sm_mhz(self) -> int | None:
-        """Return the clock of its multiprocessors now."""
-        return _whole(self.ask("nvmlDeviceGetClockInfo", SM_CLOCK))
-
-    def memory_mhz(self) -> int | None:
-        """Return the clock of its memory now."""
-        return _whole(self.ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK))
-
-    def temperature_c(self) -> int | None:
-        """Return the temperature of its cores."""
-        return _whole(self.ask("nvmlDeviceGetTemperature", CORE_TEMPERATURE))
-
-    def free_gib(self) -> float | None:
-        """Return the free memory."""
-        memory = self.ask("nvmlDeviceGetMemoryInfo")
-        return None if memory is None else float(memory.free) / 2**30
-
-    def residents(self) -> set[int] | None:
-        """Return the ids of the processes that compute on it."""
-        found = self.ask("nvmlDeviceGetComputeRunningProcesses")
-        return None if found is None else {int(process.pid) for process in found}
-
-    def use_by_process(self, since_us: int) -> dict[int, float]:
-        """Return the latest share of its time by process, in %, since that wall-clock moment."""
-        found = self.ask("nvmlDeviceGetProcessUtilization", since_us) or ()
-        return {int(use.pid): float(use.smUtil) for use in found}
+    def close(self) -> None:
+        """Give up the events."""
+        if self._events is not None:
+            with suppress(Exception):
+                self._library.nvmlEventSetFree(self._events)
+        self._events = None
 
 
-def _whole(answer: Any) -> int | None:
-    return None if answer is None else int(answer)
-
-
-def _switch(answer: Any) -> bool | None:
-    """Return on, off or None."""
-    return None if answer is None else bool(answer)
-
-
-def _watts(milliwatts: Any) -> float | None:
-    """Return watts: NVML counts power in milliwatts."""
-    return None if milliwatts is None else milliwatts / 1000
-
-
-def visible_handles(library: Any) -> list[Any]:
-    """Return NVML handles in the order of CUDA_VISIBLE_DEVICES (indices or UUIDs)."""
-    count = library.nvmlDeviceGetCount()
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if wanted is None:
-        return [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
-    handles = []
-    for entry in (part.strip() for part in wanted.split(",")):
-        handle = _handle(library, entry, count)
-        if handle is None:  # CUDA ignores everything after the first invalid entry
-            break
-        handles.append(handle)
-    return handles
-
-
-def _handle(library: Any, entry: str, count: int) -> Any | None:
-    if entry.isdigit():
-        return library.nvmlDeviceGetHandleByIndex(int(entry)) if int(entry) < count else None
-    try:
-        return library.nvmlDeviceGetHandleByUUID(entry)  # of a GPU, or of a MIG device
-    except library.NVMLError:
-        return _by_prefix(library, entry, count)
-
-
-def _by_prefix(library: Any, entry: str, count: int) -> Any | None:
-    """Find a GPU by the beginning of its UUID, which CUDA accepts where it is unique."""
-    handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
-    found = [one for one in handles if str(library.nvmlDeviceGetUUID(one)).startswith(entry)]
-    return found[0] if entry.startswith("GPU-") and len(found) == 1 else None
+_MOST_EVENTS: Final = 64
+"""Largest number of events that are fetched at once: a board that fails may report them forever."""

@@ -20,14 +20,14 @@ Ask = Callable[..., Any]
 """Returns the answer of an NVML function about one GPU, or None."""
 
 
-def read_attachment(ask: Ask) -> Attachment:
-    """Return what NVML says of a board.
+def read_attachment(ask: Ask, *, links: bool) -> Attachment:
+    """Return what NVML says of a board, with its `links` to other GPUs or without.
 
     Its nvmlDeviceGetNumaNodeId is not asked: that is the node that a GPU's own memory forms, on
     hosts whose GPUs are NUMA nodes themselves (NVML reference).
     """
     pci = ask("nvmlDeviceGetPciInfo")
-    peers, idle = _links(ask)
+    peers, idle = _links(ask) if links else ({}, 0)
     return Attachment(
         address=_address(pci),
         node=_node(ask("nvmlDeviceGetMemoryAffinity", _WORDS, NODE_SCOPE)),

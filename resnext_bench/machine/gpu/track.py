@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, Errors
 from resnext_bench.machine.gpu.monitor import Gpu
 from resnext_bench.reports.schema.machine import GpusSeen, Numbers
 
@@ -54,11 +54,24 @@ class Track:
     asked: int = 0
     lost_s: float | None = None
     """When it was found to be lost."""
+    errors_before: Errors = field(default_factory=dict)
+    """Errors that the board had counted before the ranks started, or before this window."""
+    errors_after: Errors = field(default_factory=dict)
+    xids: list[int] = field(default_factory=list)
+    """Critical errors that the driver reported since then."""
 
     def clear(self) -> None:
         """Begin a window."""
         self.moments.clear()
         self.asked = 0
+
+    def risen(self) -> Errors:
+        """Return by how much each count of errors has risen; only those that have."""
+        return {
+            kind: count - self.errors_before[kind]
+            for kind, count in self.errors_after.items()
+            if count > self.errors_before.get(kind, count)
+        }
 
     def look(self, at_s: float, since_us: int) -> Moment | None:
         """Take one sample; return None where nothing was answered."""
@@ -144,7 +157,16 @@ def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
         reasons_percent={name: shares for name, shares in reasons.items() if any(shares)},
         foreign_percent=_if_any(tuple(mean_foreign(track) for track in tracks)),
         lost={str(track.index): track.gpu.lost for track in tracks if track.gpu.lost},
+        errors_before=_counts([track.errors_before for track in tracks]),
+        errors_after=_counts([track.errors_after for track in tracks]),
+        xids=tuple(tuple(track.xids) for track in tracks) if any(t.xids for t in tracks) else (),
     )
+
+
+def _counts(errors: Sequence[Errors]) -> dict[str, Numbers]:
+    """Return counts as columns; only kinds that occurred, as records must stay small."""
+    kinds = dict.fromkeys(kind for one in errors for kind, count in one.items() if count)
+    return {kind: tuple(one.get(kind) for one in errors) for kind in kinds}
 
 
 def moments_of(tracks: Sequence[Track], start_s: float) -> dict[str, list[float | None]]:

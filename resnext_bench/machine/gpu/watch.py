@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 
-from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, GpuLost
+from resnext_bench.machine.gpu.facts import (
+    FATAL_ERRORS,
+    POWER_CAP,
+    SLOWDOWN_REASONS,
+    XIDS_OF_PROGRAMS,
+)
 from resnext_bench.machine.gpu.monitor import Monitor
 from resnext_bench.machine.gpu.track import (
     Track,
@@ -31,6 +36,8 @@ class GpuWatch:
 
     tracks: list[Track] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
+    monitor: Monitor | None = None
+    """The library that also tells critical errors, of all GPUs at once."""
     _bits: list[int] = field(default_factory=list)
     """The combined reasons of all GPUs at each moment, as ranks wait for the slowest."""
     _answers: int = 0
@@ -39,9 +46,15 @@ class GpuWatch:
     _since_us: int = 0
 
     def note_residents(self) -> None:
-        """Remember which processes compute on the GPUs before the ranks start, as foreign ones."""
+        """Remember what was there before the ranks start: processes, which are foreign, and errors.
+
+        Errors take longest to ask for, so nobody asks for them while the window runs.
+        """
+        if self.monitor and self.tracks:
+            self.monitor.listen()
         for track in self.tracks:
             track.before = track.gpu.residents() or set()
+            track.errors_before = track.gpu.errors()
 
     def start(self) -> None:
         """Begin a window: forget what was sampled so far."""
@@ -64,9 +77,10 @@ class GpuWatch:
 
     def report(self) -> GpuUse:
         """Return what the samples of the window show."""
-        lost = self.lost()
+        self._count_errors()
+        lost, errors = self.lost(), self._errors()
         if not self._answers:
-            return GpuUse(lost_gpus=lost)
+            return GpuUse(lost_gpus=lost, errors=errors)
         union = reduce(or_, self._bits, 0)
         return GpuUse(
             samples=self._answers,
@@ -76,9 +90,33 @@ class GpuWatch:
             power_capped_percent=self._share_percent(POWER_CAP),
             foreign_percent=max(map(mean_foreign, self.tracks)),
             lost_gpus=lost,
+            errors=errors,
             seen=columns_of(self.tracks),
             moments=moments_of(self.tracks, self._start_s or 0.0),
         )
+
+    def _count_errors(self) -> None:
+        """Ask for errors once more; what a window had is what the next one begins with."""
+        heard = self.monitor.heard() if self.monitor and self.tracks else []
+        for track in self.tracks:
+            if track.errors_after:
+                track.errors_before = track.errors_after
+            track.errors_after = track.gpu.errors() if track.errors_before else {}
+            track.xids = [number for index, number in heard if index == track.index]
+
+    def _errors(self) -> tuple[Note, ...]:
+        """Return a note for each kind of error of which there are more than before."""
+        risen = [
+            note("gpu_errors", gpu=track.index, of=kind, count=count, fatal=kind in FATAL_ERRORS)
+            for track in self.tracks
+            for kind, count in track.risen().items()
+        ]
+        xids = [
+            note("gpu_xid", gpu=track.index, xid=number, fatal=number not in XIDS_OF_PROGRAMS)
+            for track in self.tracks
+            for number in dict.fromkeys(track.xids)
+        ]
+        return (*risen, *xids)
 
     def lost(self) -> tuple[Note, ...]:
         """Return the GPUs that went away: which, when, and the driver's message."""
@@ -109,14 +147,12 @@ def open_watch(monitor: Monitor | None, visible: Sequence[int]) -> GpuWatch:
     """Open a watch over the GPUs with these indices among the visible ones."""
     if monitor is None or not visible:
         return GpuWatch()
-    try:
-        found = monitor.gpus()
-    except GpuLost:  # the ranks will say so in their own words
-        return GpuWatch()
-    gpus = {index: found[index] for index in visible}
+    found = monitor.gpus()
+    gpus = {index: found[index] for index in visible if index < len(found)}
     return GpuWatch(
+        monitor=monitor,
         tracks=[
             Track(gpu=gpu, index=index if (told := gpu.index) is None else told)
             for index, gpu in gpus.items()
-        ]
+        ],
     )

@@ -20,6 +20,7 @@ class Sources:
     """This process, whose own use of the cores does not count."""
     torch: Path | None
     """The folder of torch's modules; None where it is not installed."""
+    dev: Path = Path("/dev")
 
     def cpu(self, core: int) -> Path:
         """Return the folder of one logical CPU."""
@@ -35,6 +36,7 @@ def here() -> Sources:
         cores=tuple(sorted(os.sched_getaffinity(0))),
         pid=os.getpid(),
         torch=_torch(),
+        dev=Path("/dev"),
     )
 
 

@@ -31,6 +31,8 @@ class GpuUse:
     """Highest mean use of a GPU by processes that were there before the ranks, per cent."""
     lost_gpus: tuple[Note, ...] = ()
     """Notes on GPUs that were lost."""
+    errors: tuple[Note, ...] = ()
+    """Notes on errors that a board or its driver counted; `fatal` ones make figures doubtful."""
     seen: GpusSeen | None = None
     """Observations of each GPU."""
     moments: Mapping[str, list[float | None]] = field(default_factory=dict)
@@ -189,6 +191,7 @@ def _is_idle(one: RankFacts) -> bool:
 
 def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
     yield from gpu.lost_gpus
+    yield from (one for one in gpu.errors if one.values["fatal"])
     if gpu.throttled_percent > limits.throttled_percent:
         yield note("throttled", percent=gpu.throttled_percent, reasons=gpu.reasons)
     if gpu.foreign_percent > limits.foreign_gpu_percent:
@@ -197,6 +200,7 @@ def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
 
 def _unseen(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
     """Yield what held the clocks down as intended, or may have done so unnoticed."""
+    yield from (one for one in gpu.errors if not one.values["fatal"])
     if gpu.power_capped_percent > limits.throttled_percent:
         yield note("power_capped", percent=gpu.power_capped_percent)
     if gpu.samples and not gpu.tells_reasons:

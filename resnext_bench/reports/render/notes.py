@@ -155,6 +155,15 @@ def _far_cores(values: _Values) -> str:
     )
 
 
+def _gpu_errors(values: _Values) -> str:
+    return f"GPU {values['gpu']} counted {values['count']:,} more errors ({values['of']})"
+
+
+def _gpu_xid(values: _Values) -> str:
+    whose = "of the board, its links or the driver" if values["fatal"] else "of a program"
+    return f"the driver reported Xid {values['xid']} of GPU {values['gpu']}, an error {whose}"
+
+
 def _throttled(values: _Values) -> str:
     why = ", ".join(values["reasons"])
     return f"GPU clocks were throttled for {values['percent']:.0f} % ({why})"
@@ -243,6 +252,8 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
     "far_cores": _far_cores,
+    "gpu_errors": _gpu_errors,
+    "gpu_xid": _gpu_xid,
     "throttled": _throttled,
     "foreign_process": "another process used {percent:.0f} % of a GPU",
     "power_capped": "the power cap held clocks down for {percent:.0f} %",

@@ -37,6 +37,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nvlinks: tuple[tuple[str, int], ...] = ()
     """Where its NVLinks lead, and how many are active: to the index of a GPU in nvidia-smi, to a
     "switch", or to an "other" GPU that is not visible here."""
+    mps: bool | None = None
+    """Whether processes shared it by way of NVIDIA's Multi-Process Service; None: none did."""
+    lost: str = ""
+    """The driver's message where the GPU did not respond."""
+    unanswered: tuple[tuple[str, str], ...] = ()
+    """What the driver did not answer, and its reasons."""
 
 
 class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,6 +83,13 @@ class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Mean use by processes that were there before the ranks, per cent."""
     lost: dict[str, str] = {}
     """GPUs that were lost, by index, with the driver's message."""
+    errors_before: dict[str, Numbers] = {}
+    """Errors that each board had counted before the ranks started, by kind, since the driver was
+    loaded (remapped rows: ever); only kinds that occurred."""
+    errors_after: dict[str, Numbers] = {}
+    """The same after the window."""
+    xids: tuple[tuple[int, ...], ...] = ()
+    """Numbers of the critical errors that the driver reported of each GPU during the session."""
 
     @property
     def mean_power_w(self) -> float | None:

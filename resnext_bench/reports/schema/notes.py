@@ -25,6 +25,8 @@ NoteKind = Literal[
     "cores_lost",
     "lost_gpu",
     "far_cores",
+    "gpu_errors",
+    "gpu_xid",
     "throttled",
     "foreign_process",
     "power_capped",

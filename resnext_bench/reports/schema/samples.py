@@ -110,6 +110,8 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
     """NUMA nodes of these CPUs; empty where they are not known."""
     gpu_node: int | None = None
     """NUMA node to which the GPU is attached; None where it is not known, and on a CPU."""
+    board: str = ""
+    """UUID of the board that its GPU is a slice of."""
     start_up_s: dict[str, float]
     """Seconds of each phase before the window, by name."""
     parameters_unused: tuple[str, ...] = ()

@@ -24,6 +24,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Host that the rank reported; empty where all ranks run on the host of the record."""
     gpu: str = ""
     """UUID of its GPU, where only the rank could find out which one it was given."""
+    alone: str = ""
+    """UUID of the GPU that it must be the only one to see, where boards are cut in slices (MIG):
+    CUDA shows a process one slice at most."""
+    board: str = ""
+    """UUID of the board of a slice, or of a whole board beside slices."""
     core_nodes: tuple[int, ...] = ()
     """NUMA nodes of its cores; empty where they are not known."""
     gpu_node: int | None = None

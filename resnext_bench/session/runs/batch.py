@@ -4,6 +4,7 @@ Two small batches show what an image takes. From there on, sizes are tried for w
 just be enough, until the largest that fitted and the smallest that did not are close.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -130,9 +131,16 @@ def with_largest_batch(request: Request, machine: Machine, tell: Tell) -> tuple[
 def _limit_gib(request: Request, machine: Machine) -> float:
     """Return the memory that one rank may use, GiB."""
     if request.get("device", "cuda") == "cuda" and machine.gpus:
-        return gpu_free_gib([gpu.index for gpu in machine.gpus])
+        return _gpu_limit_gib(machine)
     nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
     return FILLED * free_memory_gib() / (nodes * each)
+
+
+def _gpu_limit_gib(machine: Machine) -> float:
+    """Return the free memory of the GPUs; where no driver reports it, it is the host's at most."""
+    free = gpu_free_gib([gpu.index for gpu in machine.gpus])
+    known = (gpu.memory_gib for gpu in machine.gpus if gpu.memory_gib is not None)
+    return free if math.isfinite(free) else min(free_memory_gib(), *known)
 
 
 _SHORT: Final[Request] = {

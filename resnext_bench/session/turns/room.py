@@ -11,7 +11,6 @@ from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of
 from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.machine.gpu.facts import GpuLost
 from resnext_bench.machine.gpu.monitor import monitor
 from resnext_bench.machine.host.memory import free_memory_gib, peak_resident_gib
 from resnext_bench.session.setup import Setup
@@ -126,11 +125,8 @@ def gpu_free_gib(indices: Sequence[int]) -> float:
     with monitor() as found:
         if found is None or not indices:
             return math.inf
-        try:
-            gpus = found.gpus()
-        except GpuLost:  # its ranks have more to say of it
-            return math.inf
-        free = [gpus[index].free_gib() for index in indices]
+        gpus = found.gpus()
+        free = [gpus[index].free_gib() for index in indices if index < len(gpus)]
         return min((gib for gib in free if gib is not None), default=math.inf)
 
 

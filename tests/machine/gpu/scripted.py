@@ -9,7 +9,6 @@ Answers are in NVML's units. A board's `answers` replace those that a quiet boar
 by function, "nvmlDeviceGetEccMode", or by function and arguments, "nvmlDeviceGetClockInfo(1)".
 """
 
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -19,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from resnext_bench.machine.gpu import torch_devices
+from resnext_bench.machine.gpu.facts import GpuFacts
 from tests.machine.gpu import made_files
 from tests.machine.gpu.scripted_nvml import ScriptedNvml
 
@@ -121,6 +122,11 @@ def scripted(machine: ScriptedMachine, monkeypatch: pytest.MonkeyPatch, root: Pa
 
 
 def _answer_for_torch(machine: ScriptedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "resnext_bench.machine.gpu.torch_devices"
-    if importlib.util.find_spec(name):
-        monkeypatch.setattr(f"{name}.ask_torch", lambda: machine.torch)
+    told = machine.torch
+    answer: torch_devices.Answer = told if isinstance(told, str) else tuple(map(_facts, told))
+    monkeypatch.setattr(torch_devices, "ask_torch", lambda: answer or "torch lists no GPU")
+
+
+def _facts(device: tuple[str, float, tuple[int, int]]) -> GpuFacts:
+    name, gib, capability = device
+    return GpuFacts(name=name, memory_gib=gib, capability=capability)

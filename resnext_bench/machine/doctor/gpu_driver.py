@@ -1,0 +1,130 @@
+"""Checks of what the driver keeps count of, and of drivers that do not answer at all."""
+
+from collections.abc import Iterator, Sequence
+
+from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
+from resnext_bench.machine.doctor.gpus import GpuState, together
+from resnext_bench.machine.gpu.facts import FATAL_ERRORS, Silence
+from resnext_bench.machine.gpu.monitor import asked
+from resnext_bench.machine.gpu.presence import Presence, find_gpus
+from resnext_bench.machine.gpu.words import (
+    left_out_advice,
+    left_out_words,
+    silence_advice,
+    silence_of,
+    silence_words,
+)
+from resnext_bench.machine.host.sources import Sources
+
+
+def silence_findings(sources: Sources) -> Iterator[Finding]:
+    """Say why no driver can be asked; it matters where a GPU is plainly there."""
+    with asked() as found:
+        if not isinstance(found, tuple):
+            return
+        presence = find_gpus(sources)
+        silence = silence_of(found, presence)
+        if silence is None:
+            yield hidden("gpus", "no GPU driver can be asked")
+        elif presence:
+            yield _silent(silence, presence)
+        else:
+            yield hidden("gpus", f"no GPU is visible ({silence_words(silence)})")
+
+
+def _silent(silence: Silence, presence: Presence) -> Finding:
+    """Report a GPU that is there and whose driver does not answer."""
+    return Finding(
+        check="GPU driver",
+        severity=Severity.SPOILS if presence.nodes else Severity.NOTE,
+        value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
+        why=(
+            "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"
+            if presence.nodes
+            else "this program was given none of the GPUs, so that it trains on the CPU"
+        ),
+        advice=silence_advice(silence),
+        command="nvidia-smi" if silence.library == "NVML" else "amd-smi list",
+    )
+
+
+def left_out_findings() -> Iterator[Finding]:
+    """Report boards that are no devices to this program."""
+    with asked() as found:
+        if isinstance(found, tuple):
+            return
+        for one in found.left_out():
+            cut = one.why == "no slices"
+            yield Finding(
+                check="GPU MIG" if cut else "GPU access",
+                severity=Severity.SPOILS if cut else Severity.NOTE,
+                value=left_out_words(one),
+                why=(
+                    "nothing can run on it: in MIG mode only slices compute"
+                    if cut
+                    else "it is counted, but nothing of this program runs on it"
+                ),
+                advice=left_out_advice(one),
+                command="nvidia-smi -L",
+            )
+
+
+def count_findings(gpus: Sequence[GpuState]) -> Iterator[Finding]:
+    """Report errors that boards have counted, repairs that wait, and the Multi-Process Service."""
+    for check in (_errors, _repair, _mps):
+        yield from together(gpus, [check(gpu) for gpu in gpus])
+
+
+def _errors(gpu: GpuState) -> Finding:
+    counted = {kind: count for kind, count in gpu.errors.items() if count}
+    if not gpu.errors:
+        said = gpu.lost or gpu.unanswered.get("ECC errors", "")
+        return hidden("GPU errors", "the driver counts none" + (f" ({said})" if said else ""))
+    if not counted:
+        return fine("GPU errors", "none counted", number=0)
+    fatal = FATAL_ERRORS & counted.keys()
+    told = ", ".join(f"{count:,} {kind}" for kind, count in counted.items())
+    return Finding(
+        check="GPU errors",
+        severity=Severity.DISTURBS if fatal else Severity.NOTE,
+        value=f"{told} (remapped rows: ever; else since the driver was loaded)",
+        number=sum(counted.values()),
+        why=(
+            "its memory has lost data: what trains on it may be wrong"
+            if fatal
+            else "corrected errors and repeated transfers take time; a run notes new ones"
+        ),
+        advice="see whether the counts rise; if they do, have the board checked",
+        command="nvidia-smi -q -d ECC,ROW_REMAPPER,PAGE_RETIREMENT",
+    )
+
+
+def _repair(gpu: GpuState) -> Finding | None:
+    if not gpu.repair:
+        return None
+    failed = gpu.repair == "failed"
+    return Finding(
+        check="GPU memory",
+        severity=Severity.SPOILS if failed else Severity.DISTURBS,
+        value="a row could not be remapped" if failed else "a row waits to be remapped",
+        why=(
+            "its memory has a fault that it can no longer repair"
+            if failed
+            else "a part of its memory is faulty until the GPU is reset"
+        ),
+        advice="have the board replaced" if failed else "reset the GPU, or restart the machine",
+        command="nvidia-smi -q -d ROW_REMAPPER",
+    )
+
+
+def _mps(gpu: GpuState) -> Finding | None:
+    if not gpu.mps:
+        return None
+    return Finding(
+        check="GPU MPS",
+        severity=Severity.NOTE,
+        value="processes share it by way of the Multi-Process Service",
+        why="kernels of several processes run side by side, and a fault of one ends all",
+        advice="measure without it, unless it is what you measure",
+        command="echo quit | nvidia-cuda-mps-control",
+    )

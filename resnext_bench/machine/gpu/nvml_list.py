@@ -1,0 +1,145 @@
+"""Which devices NVML shows this program: whole boards, or slices of boards in MIG mode.
+
+A board in MIG mode is no device itself: CUDA computes on its slices alone, and shows a process one
+of them at most.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from resnext_bench.machine.gpu.facts import LeftOut
+from resnext_bench.machine.gpu.nvml_gpu import Gpu
+
+_NO_PERMISSION: Final = 4
+_OLD_MIG: Final = re.compile(r"MIG-(GPU-[0-9a-f-]+)/(\d+)/(\d+)")
+"""A slice as drivers before R470 name it: board, GPU instance, compute instance."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Listing:
+    """The visible devices, and the boards that are none."""
+
+    gpus: list[Gpu] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, found: "Listing") -> None:
+        """Add what another listing has."""
+        self.gpus += found.gpus
+        self.left_out += found.left_out
+
+
+def visible(library: Any) -> Listing:
+    """List the devices in the order of CUDA_VISIBLE_DEVICES (indices or UUIDs)."""
+    listing = Listing()
+    try:
+        count = int(library.nvmlDeviceGetCount())
+    except Exception:  # a driver that does not even count has nothing to list
+        return listing
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(count)) if wanted is None else (one.strip() for one in wanted.split(","))
+    for name in names:
+        found = _named(library, name, count)
+        if found is None:  # CUDA ignores everything after the first invalid entry
+            break
+        listing.add(found)
+    return listing
+
+
+def _named(library: Any, name: str, count: int) -> Listing | None:
+    """Return the devices of one entry; None where nothing has this name."""
+    if name.isdigit():
+        return _board(library, int(name)) if int(name) < count else None
+    if old := _OLD_MIG.fullmatch(name):
+        return _old_slice(library, old[1], (int(old[2]), int(old[3])))
+    try:
+        handle = library.nvmlDeviceGetHandleByUUID(name)  # of a GPU, or of a MIG device
+    except Exception as error:
+        return _by_prefix(library, name, count) or _lost(library, name, error)
+    return _of_handle(library, handle)
+
+
+def _lost(library: Any, name: str, error: Exception) -> Listing | None:
+    """Return a GPU that has this UUID and does not respond."""
+    if getattr(error, "value", None) not in Gpu.GONE:
+        return None
+    return Listing(gpus=[Gpu(library=library, handle=None, lost=str(error), known_uuid=name)])
+
+
+def _by_prefix(library: Any, name: str, count: int) -> Listing | None:
+    """Find a GPU by the beginning of its UUID, which CUDA accepts where it is unique."""
+    if not name.startswith("GPU-"):
+        return None
+    found = [one for one in _handles(library, count) if _uuid(library, one).startswith(name)]
+    return _of_handle(library, found[0]) if len(found) == 1 else None
+
+
+def _handles(library: Any, count: int) -> Iterable[Any]:
+    """Yield the handles of the boards that have one."""
+    for index in range(count):
+        try:
+            yield library.nvmlDeviceGetHandleByIndex(index)
+        except Exception:  # lost, or denied
+            continue
+
+
+def _uuid(library: Any, handle: Any) -> str:
+    try:
+        return str(library.nvmlDeviceGetUUID(handle))
+    except Exception:
+        return ""
+
+
+def _board(library: Any, index: int) -> Listing:
+    """Return a board, or its slices."""
+    try:
+        handle = library.nvmlDeviceGetHandleByIndex(index)
+    except Exception as error:
+        if getattr(error, "value", None) == _NO_PERMISSION:  # NVML counts boards of others, too
+            return Listing(left_out=[LeftOut(index=index, why="denied", said=str(error))])
+        lost = Gpu(library=library, handle=None, number=index, lost=str(error))
+        return Listing(gpus=[lost])
+    return _of_handle(library, handle)
+
+
+def _of_handle(library: Any, handle: Any) -> Listing:
+    gpu = Gpu(library=library, handle=handle)
+    if parent := _parent(gpu):
+        return Listing(gpus=[Gpu(library=library, handle=handle, parent=parent)])
+    if not gpu.is_cut():
+        return Listing(gpus=[gpu])
+    slices, said = _slices(gpu)
+    if slices:
+        return Listing(gpus=slices)
+    index = gpu.index
+    left = LeftOut(index=-1 if index is None else index, why="no slices", said=said)
+    return Listing(left_out=[left])
+
+
+def _parent(gpu: Gpu) -> Any:
+    """Return the board that a device is a slice of; None for a whole board."""
+    if not gpu.ask("nvmlDeviceIsMigDeviceHandle"):
+        return None
+    return gpu.ask("nvmlDeviceGetDeviceHandleFromMigDeviceHandle")
+
+
+def _slices(board: Gpu) -> tuple[list[Gpu], str]:
+    """Return the slices of a board that this program may see, or why they cannot be listed."""
+    found = []
+    for number in range(int(board.ask("nvmlDeviceGetMaxMigDeviceCount") or 0)):
+        handle = board.ask("nvmlDeviceGetMigDeviceHandleByIndex", number)
+        if handle is not None:  # the numbers of slices have gaps
+            found.append(Gpu(library=board.library, handle=handle, parent=board.handle))
+    return found, board.unanswered.get("MIG devices", "")
+
+
+def _old_slice(library: Any, board: str, instance: tuple[int, int]) -> Listing | None:
+    try:
+        handle = library.nvmlDeviceGetHandleByUUID(board)
+    except Exception:
+        return None
+    slices, _ = _slices(Gpu(library=library, handle=handle))
+    found = [one for one in slices if one.instance() == instance]
+    return Listing(gpus=found) if found else None

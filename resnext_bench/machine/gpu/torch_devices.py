@@ -1,0 +1,84 @@
+"""Asks torch for its GPUs, in a process of its own: this program loads no torch before a run."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any, Final
+
+from resnext_bench.machine.gpu.facts import GpuFacts
+
+_PATIENCE_S: Final = 120.0
+"""Seconds that torch may take: its files may come from a slow disk."""
+_QUESTION: Final = """
+import json, sys
+try:
+    import torch
+except Exception as error:
+    print(json.dumps({"why": f"torch cannot be imported: {error}"}))
+    sys.exit()
+kind = torch.version.cuda or torch.version.hip
+if not kind:
+    print(json.dumps({"why": f"PyTorch {torch.__version__} is built for CPUs"}))
+    sys.exit()
+try:
+    torch.cuda.init()
+    count = torch.cuda.device_count()
+    found = [torch.cuda.get_device_properties(index) for index in range(count)]
+except Exception as error:
+    print(json.dumps({"why": str(error)}))
+    sys.exit()
+print(json.dumps({"devices": [
+    {"name": one.name, "bytes": one.total_memory, "uuid": str(getattr(one, "uuid", "")),
+     "capability": [one.major, one.minor] if torch.version.cuda else None}
+    for one in found
+]}))
+"""
+Answer = tuple[GpuFacts, ...] | str
+"""The GPUs that torch can use, or why it cannot use any."""
+
+
+def ask_torch() -> Answer:
+    """Return the GPUs that torch lists, in NVML's order, or why there are none."""
+    try:
+        answer = subprocess.run(
+            (sys.executable, "-P", "-c", _QUESTION),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=False,
+            env=os.environ | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"torch did not answer: {error}"
+    return read_answer(answer.stdout, answer.stderr)
+
+
+def read_answer(out: str, errors: str) -> Answer:
+    """Read the last line of the answer; a crash leaves none."""
+    lines = out.strip().splitlines()
+    try:
+        found: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        last = errors.strip().splitlines()
+        return f"torch ended without an answer: {last[-1] if last else 'it said nothing'}"
+    if why := found.get("why"):
+        return " ".join(str(why).partition("\n")[0].split())
+    devices = found["devices"]
+    return tuple(map(_facts, devices)) if devices else "torch lists no GPU"
+
+
+def _facts(device: dict[str, Any]) -> GpuFacts:
+    capability = device["capability"]
+    return GpuFacts(
+        name=device["name"],
+        memory_gib=device["bytes"] / 2**30,
+        capability=tuple(capability) if capability else None,
+        bf16=None if capability else True,
+        uuid=_with_prefix(device["uuid"]),
+    )
+
+
+def _with_prefix(uuid: str) -> str:
+    """Return a UUID as CUDA_VISIBLE_DEVICES takes it; torch leaves the prefix of a board out."""
+    return uuid if not uuid or uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"

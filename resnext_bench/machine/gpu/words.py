@@ -1,0 +1,49 @@
+"""Says in words what a driver did not answer, and what to do."""
+
+from typing import Final
+
+from resnext_bench.machine.gpu.facts import LeftOut, Silence, SilenceCause
+from resnext_bench.machine.gpu.presence import Presence
+
+_ADVICE: Final[dict[SilenceCause, str]] = {
+    "not installed": "install {package}",
+    "no library": (
+        "in a container, add utility to NVIDIA_DRIVER_CAPABILITIES; elsewhere, install the driver"
+    ),
+    "no driver": "load the driver's kernel module, or install the driver",
+    "mismatch": "the driver was updated while it was in use: restart the machine",
+    "no permission": "give this user access to the device nodes (/dev/nvidia*)",
+    "failed": "see what nvidia-smi says",
+}
+
+
+def silence_of(silences: tuple[Silence, ...], presence: Presence) -> Silence | None:
+    """Return the silence that matters: that of the vendor whose GPU is there."""
+    library = "AMD SMI" if "/dev/kfd" in presence.nodes else "NVML"
+    return next((one for one in silences if one.library == library), None)
+
+
+def silence_words(silence: Silence) -> str:
+    """Return which library cannot be asked, and its message."""
+    said = silence.said.rstrip(".")
+    return said if said.startswith(silence.library) else f"{silence.library}: {said}"
+
+
+def silence_advice(silence: Silence) -> str:
+    """Return what to do so that a library can be asked."""
+    return _ADVICE[silence.cause].format(package=silence.package)
+
+
+def left_out_words(one: LeftOut) -> str:
+    """Return why a board is no device here."""
+    said = f" ({one.said})" if one.said else ""
+    if one.why == "denied":
+        return f"GPU {one.index} is not this program's{said}"
+    return f"GPU {one.index} is in MIG mode and has no slice for this program{said}"
+
+
+def left_out_advice(one: LeftOut) -> str:
+    """Return what to do so that a board is a device here."""
+    if one.why == "denied":
+        return "ask for it where GPUs are given out"
+    return "create a slice (nvidia-smi mig -cgi … -C), or switch MIG off (nvidia-smi -mig 0)"
