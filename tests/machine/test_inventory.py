@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.errors import CannotHere
 from resnext_bench.machine import inventory
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.facts import GpuFacts
+from resnext_bench.machine.gpu.stock import Stock
 from resnext_bench.machine.host import sources
 from resnext_bench.machine.inventory import Gpu, inspect, parse_cpu_list
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
@@ -35,7 +36,7 @@ class Kernel:
         monkeypatch.setattr(sources, "Path", self)
         self.write("/proc/self/cgroup", "0::/\n")
         self.write("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n")
-        monkeypatch.setattr(inventory.monitor, "visible_gpus", list)
+        monkeypatch.setattr(inventory, "take_stock", lambda device: Stock())
 
     def __call__(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -116,8 +117,11 @@ def test_a_processor_without_a_name(kernel: Kernel, monkeypatch: pytest.MonkeyPa
 def test_gpus_are_numbered_as_the_program_sees_them(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [("Example GPU", 15.9, (7, 5)), ("Other GPU", 80.0, (8, 0))]
-    monkeypatch.setattr(inventory.monitor, "visible_gpus", lambda: found)
+    found = (
+        GpuFacts(name="Example GPU", memory_gib=15.9, capability=(7, 5)),
+        GpuFacts(name="Other GPU", memory_gib=80.0, capability=(8, 0)),
+    )
+    monkeypatch.setattr(inventory, "take_stock", lambda device: Stock(gpus=found))
     first, second = inspect().gpus
     assert first == Gpu(index=0, name="Example GPU", memory_gib=15.9, capability=(7, 5))
     assert (second.index, first.has_bf16, second.has_bf16) == (1, False, True)
@@ -131,12 +135,14 @@ def test_this_machine_can_be_inspected() -> None:
     assert machine.cpu_name
 
 
-def test_a_gpu_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lost since an earlier run: two lines, and no traceback."""
+def test_a_gpu_that_does_not_respond_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost since an earlier run: whoever trains on a GPU is told, whoever does not is not."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     library = RecordedNvml(lost_at(0.0, gpu=1))
     monkeypatch.setattr(nvml, "session", library.session)
-    with pytest.raises(CannotHere, match="a GPU does not respond: GPU is lost; look at nvidia-smi"):
-        inspect()
+    machine = inspect()
+    assert [gpu.index for gpu in machine.gpus] == [0]
+    assert [gpu.lost for gpu in machine.stock.lost] == ["GPU is lost"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert [gpu.name for gpu in inspect().gpus] == ["NVIDIA H200"]
+    assert not inspect().stock.lost

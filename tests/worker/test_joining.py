@@ -29,6 +29,7 @@ def card(rank: int, **changes: object) -> Card:
         node=0,
         local_rank=rank,
         gpu="",
+        board="",
         config=CONFIG,
         images="",
         torch="2.15.0",

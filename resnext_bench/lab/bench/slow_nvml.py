@@ -14,6 +14,7 @@ _ANSWERS: Final[dict[str, Any]] = {
     "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=99, memory=60),
     "nvmlDeviceGetProcessUtilization": [],
     "nvmlDeviceGetCurrentClocksEventReasons": 0,
+    "nvmlDeviceGetRemappedRows": (0, 0, 0, 0),
 }
 
 

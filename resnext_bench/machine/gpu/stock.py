@@ -97,4 +97,5 @@ def _completed(gpu: GpuFacts, told: GpuFacts) -> GpuFacts:
         memory_gib=told.memory_gib if gpu.memory_gib is None else gpu.memory_gib,
         capability=gpu.capability or told.capability,
         bf16=told.bf16 if gpu.bf16 is None else gpu.bf16,
+        attachment=gpu.attachment if gpu.attachment.address else told.attachment,
     )

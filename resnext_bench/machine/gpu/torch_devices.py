@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import GpuFacts
 
 _PATIENCE_S: Final = 120.0
@@ -30,7 +32,8 @@ except Exception as error:
     sys.exit()
 print(json.dumps({"devices": [
     {"name": one.name, "bytes": one.total_memory, "uuid": str(getattr(one, "uuid", "")),
-     "capability": [one.major, one.minor] if torch.version.cuda else None}
+     "capability": [one.major, one.minor] if torch.version.cuda else None,
+     "bus": [getattr(one, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]}
     for one in found
 ]}))
 """
@@ -76,7 +79,14 @@ def _facts(device: dict[str, Any]) -> GpuFacts:
         capability=tuple(capability) if capability else None,
         bf16=None if capability else True,
         uuid=_with_prefix(device["uuid"]),
+        attachment=Attachment(address=_address(device.get("bus", ()))),
     )
+
+
+def _address(bus: Sequence[int | None]) -> str:
+    """Return an address as the kernel writes it, where this release of torch reports one."""
+    numbers = [part for part in bus if part is not None]
+    return "{:04x}:{:02x}:{:02x}.0".format(*numbers) if len(numbers) == 3 else ""
 
 
 def _with_prefix(uuid: str) -> str:

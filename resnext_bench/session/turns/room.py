@@ -125,8 +125,10 @@ def gpu_free_gib(indices: Sequence[int]) -> float:
     with monitor() as found:
         if found is None or not indices:
             return math.inf
-        gpus = found.gpus()
-        free = [gpus[index].free_gib() for index in indices if index < len(gpus)]
+        gpus = [gpu for index, gpu in enumerate(found.gpus()) if index in indices]
+        free = [gpu.free_gib() for gpu in gpus]
+        if any(gpu.lost for gpu in gpus):  # its ranks have more to say of it
+            return math.inf
         return min((gib for gib in free if gib is not None), default=math.inf)
 
 

@@ -43,7 +43,7 @@ def test_what_the_run_refuses_the_plan_refuses(
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, found: Machine) -> None:
-    monkeypatch.setattr(run_module, "inspect", lambda: found)
+    monkeypatch.setattr(run_module, "inspect", lambda device: found)
 
 
 def test_a_plan_needs_no_cores(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:

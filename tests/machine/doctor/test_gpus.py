@@ -12,6 +12,7 @@ import pytest
 from resnext_bench.machine.doctor.findings import Finding, Severity
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.facts import Silence
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
@@ -31,6 +32,7 @@ GPU = GpuState(
     power_w=72.4,
     temperature_c=31,
     compute_mode="default",
+    errors={"ECC, corrected": 0},
 )
 
 
@@ -166,19 +168,21 @@ class Driver:
 
 def driver(monkeypatch: pytest.MonkeyPatch, library: Driver | None) -> None:
     @contextmanager
-    def session() -> Iterator[Driver | None]:
-        yield library
+    def session() -> Iterator[Driver | Silence]:
+        yield library or Silence(library="NVML", cause="no driver", said="Driver Not Loaded")
 
     monkeypatch.setattr(nvml, "session", session)
-    monkeypatch.setattr(nvml, "visible_handles", lambda library: ["handle"])
+    only = nvml.Listing(gpus=[nvml.Gpu(library=library, handle="handle")])
+    monkeypatch.setattr(nvml, "visible", lambda library: only)
 
 
 def test_a_lost_gpu_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not even listed, and its neighbours are not either."""
+    """It has no handle any more; its neighbours answer all the same."""
     monkeypatch.setattr(nvml, "session", RecordedNvml(lost_at(0.0, gpu=1)).session)
-    (found,) = read_gpus() or ()
-    assert "lost" in found.lost.lower()
-    assert Severity.SPOILS in {one.severity for one in gpu_findings([found], Path("/none"))}
+    there, lost = read_gpus() or ()
+    assert (there.lost, there.max_mhz) == ("", 1980)
+    assert (lost.index, lost.lost) == (1, "GPU is lost")
+    assert Severity.SPOILS in {one.severity for one in gpu_findings([lost], Path("/none"))}
 
 
 def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +204,10 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
             power_w=72.4,
             temperature_c=31,
             compute_mode="exclusive process",
+            unanswered={
+                "ECC errors": "the library does not know the question",
+                "remapped rows": "the library does not know the question",
+            },
         ),
     )
 

@@ -1,6 +1,7 @@
 """Boards and their driver, from answers played back."""
 
 import pytest
+from msgspec.structs import replace
 
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.boards import read_boards, together
@@ -51,9 +52,12 @@ def test_a_driver_that_tells_little(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert nvml.Nvml(RecordedNvml({})).versions() == {}
     (board,) = read(RecordedNvml({}, gpus=1), monkeypatch)
-    assert board == Board(gpus=(0,), uuids=("GPU-00000000",))
+    assert replace(board, unanswered=()) == Board(gpus=(0,), uuids=("GPU-00000000",))
+    assert ("ECC mode", "Not Supported") in board.unanswered
 
 
 def test_boards_are_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read(RecordedNvml(lost_at(0.0, gpu=1)), monkeypatch) == ()
+    there, lost = read(RecordedNvml(lost_at(0.0, gpu=1)), monkeypatch)
+    assert (there.gpus, there.name, there.lost) == ((0,), "NVIDIA H200", "")
+    assert (lost.gpus, lost.name, lost.lost) == ((1,), "", "GPU is lost")
     assert together([]) == ()

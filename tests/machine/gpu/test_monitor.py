@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu import monitor as under_test
 from resnext_bench.machine.gpu.boards import read_boards
-from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, GpuLost
-from resnext_bench.machine.gpu.monitor import Gpu, Monitor, monitor, visible_gpus
+from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, LeftOut, Silence
+from resnext_bench.machine.gpu.monitor import Gpu, Monitor, Visible, monitor, visible_gpus
 from resnext_bench.machine.gpu.watch import open_watch
 from resnext_bench.reports.schema.machine import Board
 
@@ -21,11 +20,10 @@ class Other:
 
     lost: str = ""
     index: int | None = 3
+    unanswered: dict[str, str] = field(default_factory=lambda: {"memory": "no", "mood": "no"})
 
     def facts(self) -> GpuFacts:
-        if self.lost:
-            raise GpuLost(self.lost)
-        return "Other 1", 192.0, (9, 4)
+        return GpuFacts(name="Other 1", memory_gib=192.0, bf16=True, lost=self.lost)
 
     def board(self) -> Board:
         return Board(gpus=(), uuids=(), name="Other 1")
@@ -44,6 +42,12 @@ class Other:
     def use_by_process(self, since_us: int) -> dict[int, float]:
         return {}
 
+    def errors(self) -> dict[str, int]:
+        return {}
+
+    def repair(self) -> str:
+        return ""
+
 
 class Others:
     def __init__(self, *found: Other) -> None:
@@ -52,13 +56,25 @@ class Others:
     def gpus(self) -> tuple[Other, ...]:
         return self.found
 
+    def left_out(self) -> tuple[LeftOut, ...]:
+        return ()
+
     def versions(self) -> dict[str, str]:
         return {"driver": "7.1"}
 
+    def listen(self) -> None:
+        """It has no critical errors to keep."""
+
+    def heard(self) -> list[tuple[int | None, int]]:
+        return []
+
+
+NONE = Silence(library="NONE", cause="no driver", said="nobody is here")
+
 
 @contextmanager
-def absent() -> Iterator[None]:
-    yield None
+def absent() -> Iterator[Silence]:
+    yield NONE
 
 
 def have(monkeypatch: pytest.MonkeyPatch, *found: Other) -> None:
@@ -91,19 +107,21 @@ def test_another_vendors_gpus_are_watched(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_another_vendors_gpus_are_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, Other())
-    assert visible_gpus() == [("Other 1", 192.0, (9, 4))]
+    assert visible_gpus() == Visible(
+        gpus=(GpuFacts(name="Other 1", memory_gib=192.0, bf16=True),),
+        unanswered=(("memory", "no"),),
+    )
     versions, (board,) = read_boards()
     assert (versions, board.name, board.gpus) == ({"driver": "7.1"}, "Other 1", (3,))
 
 
 def test_a_gpu_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    have(monkeypatch, Other(lost="GPU fell off the bus"))
-    with pytest.raises(CannotHere, match="GPU fell off the bus"):
-        visible_gpus()
+    have(monkeypatch, Other(lost="GPU fell off the bus"), Other())
+    assert [gpu.lost for gpu in visible_gpus().gpus] == ["GPU fell off the bus", ""]
 
 
 def test_no_vendor_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "VENDORS", (absent,))
     with monitor() as found:
         assert found is None
-    assert visible_gpus() == []
+    assert visible_gpus() == Visible(silences=(NONE,))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.nvml_list import visible
 from resnext_bench.machine.gpu.track import Track
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.reports.figures.validity import GpuUse
@@ -249,7 +250,7 @@ def test_no_sample_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("visible", "handles"),
+    ("names", "handles"),
     [
         (None, ["gpu 0", "gpu 1", "gpu 2"]),
         ("2,0", ["gpu 2", "gpu 0"]),
@@ -264,11 +265,11 @@ def test_no_sample_is_no_verdict() -> None:
     ],
 )
 def test_handles_in_the_order_that_cuda_counts(
-    visible: str | None, handles: list[str], monkeypatch: pytest.MonkeyPatch
+    names: str | None, handles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert nvml.visible_handles(Driver(count=3)) == handles
+    if names is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+    assert [gpu.handle for gpu in visible(Driver(count=3)).gpus] == handles
 
 
 def test_the_watch_takes_the_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
