@@ -31,6 +31,11 @@ def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[st
         raise CannotHere(_none(stock))
     if not count and not asked and _is_withheld(stock):
         raise CannotHere(f"{_withheld(stock)}; or train on the CPU with --device cpu")
+    if count and asked != "cpu" and stock.no_torch:  # asked, as the driver did not say everything
+        raise CannotHere(
+            f"{count_of(count, 'GPU')} here, but torch can use none: {stock.no_torch}; install a "
+            "build of PyTorch for it, or train on the CPU with --device cpu"
+        )
     default, why = ("cuda", _found(stock, count)) if count else ("cpu", _why_cpu(stock))
     return {"device": pick("device", default, why)}
 

@@ -207,6 +207,8 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
             unanswered={
                 "ECC errors": "the library does not know the question",
                 "remapped rows": "the library does not know the question",
+                "memory": "the library does not know the question",
+                "compute capability": "the library does not know the question",
             },
         ),
     )

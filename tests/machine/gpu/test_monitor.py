@@ -110,6 +110,7 @@ def test_another_vendors_gpus_are_in_the_record(monkeypatch: pytest.MonkeyPatch)
     assert visible_gpus() == Visible(
         gpus=(GpuFacts(name="Other 1", memory_gib=192.0, bf16=True),),
         unanswered=(("memory", "no"),),
+        versions={"driver": "7.1"},
     )
     versions, (board,) = read_boards()
     assert (versions, board.name, board.gpus) == ({"driver": "7.1"}, "Other 1", (3,))
