@@ -13,6 +13,7 @@ from resnext_bench.machine.doctor.findings import Activity
 from resnext_bench.machine.host import sources
 from tests.cli.typed import Typed
 from tests.machine.gpu.scripted import ScriptedMachine, scripted
+from tests.rehearsal.scripted_amd import ScriptedAmd, amd_machine
 
 NOTHING_ELSE = Activity(seconds=1.0)
 """A look at a machine takes a second, and here it is another machine's."""
@@ -23,14 +24,19 @@ class Build:
     """A build of torch, as its files tell it."""
 
     version: str
-    cuda: str
-    architectures: str
+    cuda: str | None = None
+    hip: str | None = None
+    architectures: str = ""
 
     def write(self, folder: Path) -> None:
         """Write what is read of it."""
         (folder / "lib").mkdir(parents=True)
-        version = f"__version__ = {self.version!r}\ncuda: str | None = {self.cuda!r}\n"
-        (folder / "version.py").write_text(version)
+        rows = (
+            f"__version__ = {self.version!r}",
+            f"cuda: str | None = {self.cuda!r}",
+            f"hip: str | None = {self.hip!r}",
+        )
+        (folder / "version.py").write_text("\n".join(rows) + "\n")
         listed = f"\0{self.architectures}\0".encode()
         (folder / "lib" / "libtorch_python.so").write_bytes(listed)
 
@@ -43,6 +49,7 @@ OLDER = Build(
     version="2.14.0+cu126", cuda="12.6", architectures="sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90"
 )
 """The build for older boards and drivers."""
+ROCM = Build(version="2.15.0+rocm7.1", hip="7.1.25424")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +101,17 @@ class On:
 
 
 def on(
-    machine: ScriptedMachine,
+    machine: ScriptedMachine | ScriptedAmd,
     monkeypatch: pytest.MonkeyPatch,
     streams: pytest.CaptureFixture[str],
     root: Path,
     build: Build = DEFAULT,
 ) -> On:
     """Put a machine, on which a build of torch is installed, in the place of this one."""
-    scripted(machine, monkeypatch, root)
+    if isinstance(machine, ScriptedAmd):
+        amd_machine(machine, monkeypatch, root)
+    else:
+        scripted(machine, monkeypatch, root)
     build.write(root / "torch")
     monkeypatch.setattr(sources, "_torch", lambda: root / "torch")
     monkeypatch.setenv("COLUMNS", "160")
