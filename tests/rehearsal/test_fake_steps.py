@@ -71,7 +71,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_models(model: str, layout: str, how: str) -> None:
     if model.startswith("timm:") and not find_spec("timm"):
         pytest.skip("timm is not installed")
-    size = {"alexnet": 227, "torchvision:vit_b_32": 224, "timm:vit_tiny_patch16_224": 224}
+    size = {
+        "alexnet": 227,
+        "torchvision:vit_b_32": 224,
+        "timm:vit_tiny_patch16_224": 224,
+        "torchvision:inception_v3": 80,
+    }
     options = {"image_size": size.get(model, 64), "channels_last": layout == "NHWC"}
     seen = stepped(made_config(model=model, **options, **PRECISIONS[how]))
     assert seen.faults == []
