@@ -11,6 +11,7 @@ from resnext_bench.errors import CannotHere, NotKept
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.topology import topology_seen
 from resnext_bench.machine.fingerprint import changes_speed, fingerprint
+from resnext_bench.machine.gpu.words import silence_of, silence_words
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.figures.attribution import Sides, attribute
 from resnext_bench.reports.figures.cost import cost_of
@@ -167,7 +168,10 @@ class Recording:
             return
         watched, devices = len(use.seen.index) if use.seen else 0, self.stood.devices
         if not watched:
-            yield note("gpus_unwatched", window_s=window_s)
+            stock = self.setup.machine.stock
+            silence = silence_of(stock.silences, stock.presence)
+            said = {"said": silence_words(silence)} if silence else {}
+            yield note("gpus_unwatched", window_s=window_s, **said)
         elif watched < devices:
             yield note("gpus_partly_watched", watched=watched, devices=devices)
 

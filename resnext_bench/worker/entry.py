@@ -74,8 +74,7 @@ def _guarded(body: str, folder: SessionFolder) -> int:
         job = folder.read_job()
         place = _place(job)
         bind_to_cores(place.cores)
-        if place.alone:  # CUDA would show it the first slice that is named, and no other
-            os.environ["CUDA_VISIBLE_DEVICES"] = place.alone
+        _see_own_gpu(place)
         file = _rank_file(folder, job, rank)
         module, _, function = body.partition(":")
         # This is where torch is loaded, now that the cores are known.
@@ -102,6 +101,15 @@ def _rank_file(folder: SessionFolder, job: Job, rank: int) -> RankFile:
 def _place(job: Job) -> Place:
     node = int(os.environ.get(NODE_VARIABLE, "0"))
     return job.topology.place(node, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _see_own_gpu(place: Place) -> None:
+    """Hide the other ranks' GPUs where boards are cut in slices.
+
+    Of several slices that are named, CUDA would show each rank the first, and no other.
+    """
+    if place.alone:
+        os.environ["CUDA_VISIBLE_DEVICES"] = place.alone
 
 
 def _redirect_output(log: Path) -> None:

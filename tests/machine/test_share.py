@@ -10,6 +10,8 @@ import pytest
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine import share
+from resnext_bench.machine.host.numa import Numa
+from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.share import require_address, share_of, wait_for_masks
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member, variables
@@ -51,6 +53,45 @@ def test_each_local_rank_has_a_gpu_and_goes_round_where_there_are_fewer() -> Non
     machine, masks = made_machine(cores=8, gpus=2), dict.fromkeys(range(4), EIGHT)
     parts = [share_of(machine, made_member(rank, 4, 4), masks) for rank in range(4)]
     assert [part.gpus[0].index for part in parts] == [0, 1, 0, 1]
+
+
+def two_sockets(*gpu_nodes: int) -> Machine:
+    machine = made_machine(cores=16, gpus=len(gpu_nodes))
+    return replace(
+        machine,
+        gpus=tuple(
+            replace(gpu, node=node) for gpu, node in zip(machine.gpus, gpu_nodes, strict=True)
+        ),
+        numa=Numa(node_of={core: core // 8 for core in range(16)}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpu_nodes", "expected"), [((0, 0, 1, 1), [0, 0, 1, 1]), ((1, 0, 1, 0), [1, 0, 1, 0])]
+)
+def test_ranks_on_the_same_cores_share_each_node(
+    gpu_nodes: tuple[int, ...], expected: list[int]
+) -> None:
+    machine, masks = two_sockets(*gpu_nodes), dict.fromkeys(range(4), tuple(range(16)))
+    parts = [share_of(machine, made_member(rank, 4, 4), masks).cores for rank in range(4)]
+    assert [{core // 8 for core in part} for part in parts] == [{node} for node in expected]
+    assert len({core for part in parts for core in part}) == 16
+
+
+def test_a_rank_that_was_bound_keeps_its_cores_however_far() -> None:
+    machine = two_sockets(1)
+    found = share_of(machine, made_member(), {0: tuple(range(16))})
+    assert found.cores == machine.cores
+
+
+def test_ranks_that_see_one_gpu_each_divide_the_cores_in_their_order() -> None:
+    """Only they know where theirs is: what one assumed of the others would give cores twice."""
+    masks = dict.fromkeys(range(4), tuple(range(16)))
+    parts = [
+        share_of(two_sockets(node), made_member(rank, 4, 4), masks).cores
+        for rank, node in enumerate((1, 1, 0, 0))
+    ]
+    assert parts == [tuple(range(first, first + 4)) for first in range(0, 16, 4)]
 
 
 @pytest.fixture

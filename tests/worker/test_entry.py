@@ -23,6 +23,16 @@ def job(model: str, **options: Any) -> Job:
     return Job(run_id="x", session=1, config=config, topology=ONE, images=None, timeout_s=1)
 
 
+def test_a_rank_on_a_slice_sees_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its agent names the slices of all its ranks."""
+    (place,) = ONE.places
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-a,MIG-b")
+    entry._see_own_gpu(place)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-a,MIG-b"
+    entry._see_own_gpu(msgspec.structs.replace(place, alone="MIG-b", device="cuda:1"))
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-b"
+
+
 STRIDES = (
     "view size is not compatible with input tensor's size and stride (at least one dimension)",
     "Cannot view a tensor with shape torch.Size([4, 3]) and strides (1, 4) as a tensor",

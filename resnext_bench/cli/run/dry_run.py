@@ -104,7 +104,11 @@ def _print(
         places.add_row(
             *(str(place.node), str(place.local_rank), cpu_list(list(place.cores)) or "none"),
             *([_nodes(place)] * several),
-            *(str(place.threads), str(place.loader_threads), place.device + shared),
+            *(
+                str(place.threads),
+                str(place.loader_threads),
+                (place.alone or place.device) + shared,
+            ),
         )
     console.print(places)
     for command in plan:

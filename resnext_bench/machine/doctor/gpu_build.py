@@ -13,9 +13,9 @@ def build_findings(gpus: Sequence[GpuState], sources: Sources) -> Iterator[Findi
     """Return one finding for all GPUs."""
     there = {gpu.capability: gpu.name for gpu in gpus if gpu.capability and not gpu.lost}
     build = read_build(sources.torch)
-    if build is None:
-        yield hidden("GPU and torch", "torch is not installed")
-    elif there:
+    if build is None:  # the row on bytecode says so
+        return
+    if there:
         yield _fit(build, there, gpus[0])
     elif gpus:
         yield hidden("GPU and torch", "the driver does not report what the GPUs can")

@@ -109,7 +109,11 @@ def huge_pages(sources: Sources, activity: Activity) -> Iterator[Finding]:
 
 def shared_memory(sources: Sources, activity: Activity) -> Iterator[Finding]:
     """Check what processes can hand over in shared memory; a container's default is 64 MiB."""
-    there = host_memory.shared_memory(sources.proc.parent / "dev/shm")
+    folder = sources.proc.parent / "dev/shm"
+    if not folder.parent.is_dir():
+        yield hidden("shared memory", "there is no /dev here")
+        return
+    there = host_memory.shared_memory(folder)
     total = there.total / 2**30 if there.total is not None else None
     if not there.problem and (total is None or total >= _SHARED_GIB):
         text = "no limit of its own" if total is None else f"{total:.1f} GiB"

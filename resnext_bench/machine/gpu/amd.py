@@ -243,6 +243,11 @@ class Gpu:
         """Return the share of time in which its compute engine was busy."""
         return _whole(self._field("use", "gfx_activity", "amdsmi_get_gpu_activity"))
 
+    def link(self) -> tuple[int | None, int | None]:
+        """Return the lanes of its link now; its rate is not reported as a generation."""
+        found = (self.ask("amdsmi_get_pcie_info") or {}).get("pcie_metric", {})
+        return None, _whole(_told(found, "pcie_width"))
+
     def free_gib(self) -> float | None:
         """Return the free memory."""
         told = self.ask("amdsmi_get_gpu_vram_usage", what="memory") or {}

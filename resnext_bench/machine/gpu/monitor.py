@@ -60,6 +60,9 @@ class Gpu(Protocol):
     def use_percent(self) -> int | None:
         """Return the share of the last period, of a second or less, in which any kernel ran."""
 
+    def link(self) -> tuple[int | None, int | None]:
+        """Return the generation and the lanes of its PCIe link now."""
+
     def free_gib(self) -> float | None:
         """Return the free memory."""
 

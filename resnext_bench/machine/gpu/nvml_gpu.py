@@ -47,7 +47,7 @@ _QUESTIONS: Final = {
     "nvmlDeviceGetTemperature": "temperature",
     "nvmlDeviceGetUtilizationRates": "use",
     "nvmlDeviceGetComputeRunningProcesses": "processes",
-    "nvmlDeviceGetCurrentClocksThrottleReasons": "what holds the clocks down",
+    "nvmlDeviceGetCurrentClocksEventReasons": "what holds the clocks down",
     "nvmlDeviceGetTotalEccErrors": "ECC errors",
     "nvmlDeviceGetRemappedRows": "remapped rows",
 }
@@ -195,6 +195,8 @@ class Gpu:
         bits = self.ask_board("nvmlDeviceGetCurrentClocksEventReasons")
         if bits is None:
             bits = self.ask_board("nvmlDeviceGetCurrentClocksThrottleReasons")
+            if bits is not None:
+                self.unanswered.pop("what holds the clocks down", None)
         return _whole(bits)
 
     def sm_mhz(self) -> int | None:
@@ -221,6 +223,13 @@ class Gpu:
         """Return the share of the last period (up to a second) in which any kernel ran."""
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         return None if rates is None else int(rates.gpu)
+
+    def link(self) -> tuple[int | None, int | None]:
+        """Return the generation and the lanes of the board's link now."""
+        return (
+            _whole(self.ask_board("nvmlDeviceGetCurrPcieLinkGeneration")),
+            _whole(self.ask_board("nvmlDeviceGetCurrPcieLinkWidth")),
+        )
 
     def free_gib(self) -> float | None:
         """Return the free memory."""

@@ -8,6 +8,7 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,7 @@ def read_build(folder: Path | None) -> TorchBuild | None:
     )
 
 
+@lru_cache(maxsize=1)
 def _architectures(library: Path) -> tuple[Architecture, ...]:
     """Return the one list of architectures in the library; nothing where it has none, or several.
 

@@ -31,6 +31,8 @@ class Moment:
     memory_mhz: int | None = None
     temperature_c: int | None = None
     use_percent: int | None = None
+    pcie_generation: int | None = None
+    pcie_width: int | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -76,6 +78,7 @@ class Track:
     def look(self, at_s: float, since_us: int) -> Moment | None:
         """Take one sample; return None where nothing was answered."""
         gpu, seldom = self.gpu, self.asked % SELDOM == 0
+        generation, width = gpu.link() if seldom else (None, None)
         self.asked += 1
         moment = Moment(
             at_s=at_s,
@@ -87,6 +90,8 @@ class Track:
             memory_mhz=gpu.memory_mhz() if seldom else None,
             temperature_c=gpu.temperature_c() if seldom else None,
             use_percent=gpu.use_percent() if seldom else None,
+            pcie_generation=generation,
+            pcie_width=width,
         )
         if gpu.lost and self.lost_s is None:
             self.lost_s = at_s
@@ -152,6 +157,8 @@ def columns_of(tracks: Sequence[Track]) -> GpusSeen | None:
         power_peak_w=_each(tracks, "power_w", max),
         temperature_c=_each(tracks, "temperature_c", max),
         use_percent=_each(tracks, "use_percent", fmean),
+        pcie_generation=_each(tracks, "pcie_generation", min),
+        pcie_width=_each(tracks, "pcie_width", min),
         energy_j=energies,
         energy_by=energy_by,
         reasons_percent={name: shares for name, shares in reasons.items() if any(shares)},

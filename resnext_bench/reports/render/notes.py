@@ -164,6 +164,12 @@ def _gpu_xid(values: _Values) -> str:
     return f"the driver reported Xid {values['xid']} of GPU {values['gpu']}, an error {whose}"
 
 
+def _unwatched(values: _Values) -> str:
+    told = "the GPUs were not watched: the driver did not answer during the window of "
+    said = f" ({values['said']})" if values.get("said") else ""
+    return f"{told}{values['window_s']:.1f} s{said}"
+
+
 def _throttled(values: _Values) -> str:
     why = ", ".join(values["reasons"])
     return f"GPU clocks were throttled for {values['percent']:.0f} % ({why})"
@@ -260,9 +266,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "reasons_untold": (
         "the driver does not report what holds clocks down: throttling would go unnoticed"
     ),
-    "gpus_unwatched": (
-        "the GPUs were not watched: the driver did not answer during the window of {window_s:.1f} s"
-    ),
+    "gpus_unwatched": _unwatched,
     "gpus_partly_watched": (
         "only {watched} of {devices} GPUs were watched: throttling of the others would go unnoticed"
     ),

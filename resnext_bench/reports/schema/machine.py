@@ -71,6 +71,10 @@ class GpusSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     use_percent: Numbers = ()
     """Mean share of time in which any kernel ran, per cent, as nvidia-smi shows it; it does not say
     how full the GPU was."""
+    pcie_generation: Numbers = ()
+    """Lowest generation at which the PCIe link ran; without work a GPU lowers it."""
+    pcie_width: Numbers = ()
+    """Fewest lanes of the link in use."""
     energy_j: Numbers = ()
     """Energy of the whole board over `watched_s`, J."""
     energy_by: str = ""

@@ -7,7 +7,7 @@ import msgspec
 Backend = Literal["none", "gloo", "nccl"]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one rank owns. Its global rank is assigned by the launcher, and is not planned here."""
 
     node: int
@@ -18,7 +18,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     loader_threads: int
     device: str
     """Either "cpu", or "cuda:K" with K the index among the GPUs that are visible to the program."""
-    device_shared_by: int = 1
+    # A factory, so that the field is written though others that say nothing are left out.
+    device_shared_by: int = msgspec.field(default_factory=lambda: 1)
     """Number of ranks on this device; above 1 the run is not a measurement of scaling."""
     host: str = ""
     """Host that the rank reported; empty where all ranks run on the host of the record."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from resnext_bench.machine.doctor import environment, load, memory, processor, start
 from resnext_bench.machine.doctor.checks import CHECKS, Condition, examine
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Process, Severity
+from resnext_bench.machine.host.memory import SharedMemory
 from resnext_bench.machine.host.sources import cpu_list, here
 from resnext_bench.machine.inventory import parse_cpu_list
 from resnext_bench.machine.lock import Holder
@@ -50,7 +51,7 @@ def test_nothing_visible_is_no_crash_and_not_called_fine(tmp_path: Path) -> None
     kernel = MadeKernel(tmp_path)
     kernel.remove("proc/**/*.*")
     nowhere = tmp_path / "none"
-    empty = replace(kernel.sources(), proc=nowhere, sys=nowhere, torch=None)
+    empty = replace(kernel.sources(), proc=nowhere / "proc", sys=nowhere / "sys", torch=None)
     found = examine(
         empty, sampler=lambda _: Activity(seconds=1.0), gpus=lambda: None, holder=lambda: None
     )
@@ -412,3 +413,25 @@ def test_this_machine_can_be_examined() -> None:
 
     found = examine(here(), sampler=lambda sources: sample(sources, 0.05))
     assert {"other load", "memory", "threads"} <= {one.check for one in found.findings}
+
+
+@pytest.mark.parametrize(
+    ("there", "severity", "value"),
+    [
+        (SharedMemory(total=64 << 20, free=60 << 20), NOTE, "64 MiB in /dev/shm"),
+        (SharedMemory(total=8 << 30, free=1), FINE, "8.0 GiB"),
+        (SharedMemory(total=None, free=0), FINE, "no limit of its own"),
+        (SharedMemory(total=0, free=0, problem="/dev/shm is missing"), DISTURBS, "is missing"),
+    ],
+)
+def test_shared_memory(
+    kernel: MadeKernel,
+    monkeypatch: pytest.MonkeyPatch,
+    there: SharedMemory,
+    severity: Severity,
+    value: str,
+) -> None:
+    monkeypatch.setattr(memory.host_memory, "shared_memory", lambda folder: there)
+    found = only(memory.shared_memory, kernel)
+    assert found.severity is severity
+    assert value in found.value

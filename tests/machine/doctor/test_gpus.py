@@ -12,6 +12,8 @@ import pytest
 from resnext_bench.machine.doctor.findings import Finding, Severity
 from resnext_bench.machine.doctor.gpus import GpuState, gpu_findings, read_gpus
 from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.attachment import Attachment, Pcie
+from resnext_bench.machine.gpu.driver import Driver as DriverVersions
 from resnext_bench.machine.gpu.facts import Silence
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
@@ -32,6 +34,11 @@ GPU = GpuState(
     power_w=72.4,
     temperature_c=31,
     compute_mode="default",
+    name="NVIDIA H100 80GB HBM3",
+    capability=(9, 0),
+    attachment=Attachment(
+        node=0, pcie=Pcie(generation=1, width=16, most_generation=5, most_width=16)
+    ),
     errors={"ECC, corrected": 0},
 )
 
@@ -204,6 +211,7 @@ def test_what_the_driver_says(monkeypatch: pytest.MonkeyPatch) -> None:
             power_w=72.4,
             temperature_c=31,
             compute_mode="exclusive process",
+            versions=DriverVersions(version="610.43.02", cuda=(13, 2)),
             unanswered={
                 "ECC errors": "the library does not know the question",
                 "remapped rows": "the library does not know the question",

@@ -49,6 +49,7 @@ def _texts(machine: "ScriptedMachine") -> Iterator[tuple[str, str]]:
     yield "sys/devices/system/cpu/online", f"0-{machine.cores - 1}\n"
     yield from _cpus(machine)
     yield from _boards(machine)
+    yield from _amd(machine)
 
 
 def _cpus(machine: "ScriptedMachine") -> Iterator[tuple[str, str]]:
@@ -63,6 +64,16 @@ def _cpus(machine: "ScriptedMachine") -> Iterator[tuple[str, str]]:
         yield f"{folder}/node{node}/.made", ""
     for node, cpus in members.items():
         yield f"sys/devices/system/node/node{node}/cpulist", f"{sources.cpu_list(cpus)}\n"
+
+
+def _amd(machine: "ScriptedMachine") -> Iterator[tuple[str, str]]:
+    if machine.amd:
+        yield "dev/kfd", ""
+    for board in machine.amd:
+        folder = f"sys/bus/pci/devices/{board.bus}"
+        yield f"{folder}/vendor", "0x1002\n"
+        yield f"{folder}/class", "0x120000\n"
+        yield f"{folder}/numa_node", f"{board.node}\n"
 
 
 def _boards(machine: "ScriptedMachine") -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from tests.machine.gpu.scripted import (
     ScriptedMachine,
     Slice,
 )
+from tests.machine.gpu.scripted_amd import AmdBoard
 
 _SWITCHED: Final = Board(nvlinks=18)
 
@@ -183,6 +184,19 @@ UNMATCHED: Final = replace(
 NO_UTILITY: Final = replace(H100X8, start=NO_LIBRARY)
 """A container without the capability "utility": CUDA works, libnvidia-ml.so.1 is not there."""
 
+MI300X8: Final = ScriptedMachine(
+    boards=(),
+    start=NO_LIBRARY,
+    amd=tuple(
+        AmdBoard(hip_id=index, bus=f"0000:{0x0C + 16 * index:02x}:00.0", node=index // 4)
+        for index in range(8)
+    ),
+    cores=192,
+    numa_nodes=2,
+    torch=(("AMD Instinct MI300X OAM", 191.7, None),) * 8,
+)
+"""Eight boards of AMD's, for which amdsmi answers."""
+
 NO_GPU: Final = ScriptedMachine(boards=(), start=NO_LIBRARY, cores=8)
 """A host without a GPU."""
 
@@ -195,6 +209,7 @@ READY: Final = {
     "two slices": MIG_PAIR,
     "slices and boards": MIG_MIXED,
     "4xV100": V100X4,
+    "8xMI300X": MI300X8,
     "a lost GPU": LOST_OF_EIGHT,
     "an unmatched driver": UNMATCHED,
     "no utility": NO_UTILITY,

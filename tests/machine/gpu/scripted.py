@@ -21,6 +21,7 @@ import pytest
 from resnext_bench.machine.gpu import torch_devices
 from resnext_bench.machine.gpu.facts import GpuFacts
 from tests.machine.gpu import made_files
+from tests.machine.gpu.scripted_amd import AmdBoard, ScriptedAmd
 from tests.machine.gpu.scripted_nvml import ScriptedNvml
 
 NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, NOT_LOADED, NO_LIBRARY = 3, 4, 6, 9, 12
@@ -97,8 +98,10 @@ class ScriptedMachine:
     """Whether CPU n and CPU n + cores/2 are one physical core."""
     numa_nodes: int = 1
     """Nodes with equal shares of the physical cores, in their order."""
-    torch: tuple[tuple[str, float, tuple[int, int]], ...] | str = ()
+    torch: tuple[tuple[str, float, tuple[int, int] | None], ...] | str = ()
     """Name, GiB and capability of the devices that torch would list, or why it cannot."""
+    amd: tuple[AmdBoard, ...] = ()
+    """GPUs of AMD's, for which AMD SMI answers."""
 
     def with_boards(self, *boards: Board) -> "ScriptedMachine":
         """Return the same host with other boards."""
@@ -111,8 +114,11 @@ def scripted(machine: ScriptedMachine, monkeypatch: pytest.MonkeyPatch, root: Pa
     The library that is returned can be told to answer otherwise from now on: set its `machine`.
     """
     library = ScriptedNvml(machine)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", library if machine.library else None)
+    amd = ScriptedAmd(machine.amd) if machine.amd else None
+    monkeypatch.setitem(sys.modules, "amdsmi", amd)
     made_files.write(machine, root)
     made_files.put_in_place(monkeypatch, root)
     cpus = set(range(machine.cores))
@@ -127,6 +133,7 @@ def _answer_for_torch(machine: ScriptedMachine, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch_devices, "ask_torch", lambda: answer or "torch lists no GPU")
 
 
-def _facts(device: tuple[str, float, tuple[int, int]]) -> GpuFacts:
+def _facts(device: tuple[str, float, tuple[int, int] | None]) -> GpuFacts:
     name, gib, capability = device
-    return GpuFacts(name=name, memory_gib=gib, capability=capability)
+    bf16 = None if capability else True
+    return GpuFacts(name=name, memory_gib=gib, capability=capability, bf16=bf16)

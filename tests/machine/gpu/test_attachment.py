@@ -8,7 +8,9 @@ import pytest
 from resnext_bench.machine.gpu.attachment import SWITCH, Attachment, Pcie, completed, kernel_address
 from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.gpu.monitor import visible_gpus
+from resnext_bench.machine.gpu.nvml import Nvml
 from resnext_bench.machine.gpu.torch_devices import read_answer
+from resnext_bench.machine.gpu.watch import open_watch
 from tests.machine.gpu.ready import A10X4, DGX_A100, H100X8, MIG_POD
 from tests.machine.gpu.scripted import Board, Refused, scripted
 
@@ -130,8 +132,6 @@ def test_links_between_pairs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_a_link_that_is_not_active(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     board = replace(H100X8.boards[0], answers={"nvmlDeviceGetNvLinkState(3)": 0})
     library = scripted(H100X8.with_boards(board), monkeypatch, tmp_path)
-    from resnext_bench.machine.gpu.nvml import Nvml
-
     (gpu,) = Nvml(library).gpus()
     assert (gpu.attachment().peers, gpu.attachment().idle_links) == ({SWITCH: 17}, 1)
 
@@ -156,3 +156,17 @@ def test_torch_knows_the_address() -> None:
     assert one.attachment.address == ADDRESS  # type: ignore[union-attr]
     (old,) = read_answer('{"devices": [' + device.replace("27", "null") + "]}", "")
     assert old.attachment.address == ""  # type: ignore[union-attr]
+
+
+def test_the_link_under_load_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Generation 4 of 5 while it trains; the board's own line says what it could."""
+    loaded = replace(H100X8.boards[0], pcie=(4, 16))
+    library = scripted(H100X8.with_boards(loaded), monkeypatch, tmp_path)
+    watch = open_watch(Nvml(library), [0])
+    watch.start()
+    for _ in range(5):
+        watch.sample()
+    use = watch.report()
+    assert use.seen
+    assert (use.seen.pcie_generation, use.seen.pcie_width) == ((4,), (16,))
+    assert use.moments["pcie_width"] == [16, None, None, None, 16]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from resnext_bench.machine.gpu import monitor as under_test
+from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.monitor import Gpu, Monitor, Visible, monitor, visible_gpus
@@ -41,6 +42,12 @@ class Other:
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
         return {}
+
+    def attachment(self, *, links: bool = True) -> Attachment:
+        return Attachment()
+
+    def link(self) -> tuple[int | None, int | None]:
+        return None, 16
 
     def errors(self) -> dict[str, int]:
         return {}

@@ -170,6 +170,20 @@ def test_who_had_the_cores(others_s: float, steal_s: float) -> None:
     assert verdict(*facts).notes == (note("cores_lost", **shares),)
 
 
+@pytest.mark.parametrize(
+    ("gpu_node", "core_nodes", "is_far"),
+    [(1, (0,), True), (1, (0, 2), True), (1, (0, 1), False), (None, (0,), False), (1, (), False)],
+)
+def test_ranks_far_from_their_gpu_are_noted(
+    gpu_node: int | None, core_nodes: tuple[int, ...], is_far: bool
+) -> None:
+    facts = [made_facts(0), made_facts(1, gpu_node=gpu_node, core_nodes=core_nodes)]
+    result = made_result(even_samples(0, [10]), even_samples(1, [10]), facts=facts)
+    notes = [one for one in judge(result, GpuUse(), Thresholds()).notes if one.kind == "far_cores"]
+    expected = note("far_cores", ranks=(1,), gpu_node=gpu_node, core_nodes=core_nodes)
+    assert notes == ([expected] if is_far else [])
+
+
 def test_a_lost_gpu_is_invalid() -> None:
     gone = note("lost_gpu", gpu=1, after_s=12.0, said="GPU is lost")
     found = GpuUse(lost_gpus=(gone,))

@@ -120,6 +120,34 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "GPU 1 was lost (GPU is lost)",
     ),
     (
+        "far_cores",
+        {"ranks": (5,), "gpu_node": 1, "core_nodes": (0,)},
+        "rank 5 has its GPU on NUMA node 1 and its cores on 0: batches cross from node to node",
+    ),
+    (
+        "far_cores",
+        {"ranks": (4, 5, 6), "gpu_node": 3, "core_nodes": (0, 1)},
+        (
+            "rank 4 has its GPU on NUMA node 3 and its cores on 0 and 1, and 2 more like it: "
+            "batches cross from node to node"
+        ),
+    ),
+    (
+        "gpu_errors",
+        {"gpu": 2, "of": "ECC, corrected", "count": 1234, "fatal": False},
+        "GPU 2 counted 1,234 more errors (ECC, corrected)",
+    ),
+    (
+        "gpu_xid",
+        {"gpu": 2, "xid": 79, "fatal": True},
+        "the driver reported Xid 79 of GPU 2, an error of the board, its links or the driver",
+    ),
+    (
+        "gpu_xid",
+        {"gpu": 2, "xid": 13, "fatal": False},
+        "the driver reported Xid 13 of GPU 2, an error of a program",
+    ),
+    (
         "throttled",
         {"percent": 1.2, "reasons": ("power brake", "heat")},
         "GPU clocks were throttled for 1 % (power brake, heat)",
@@ -135,6 +163,14 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         "gpus_unwatched",
         {"window_s": 1.25},
         "the GPUs were not watched: the driver did not answer during the window of 1.2 s",
+    ),
+    (
+        "gpus_unwatched",
+        {"window_s": 2.0, "said": "NVML: Driver Not Loaded"},
+        (
+            "the GPUs were not watched: the driver did not answer during the window of 2.0 s "
+            "(NVML: Driver Not Loaded)"
+        ),
     ),
     (
         "gpus_partly_watched",

@@ -1,0 +1,160 @@
+"""MIG: slices are devices, and each rank sees its own alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnext_bench.launch.commands import commands
+from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.machine.gpu.boards import read_boards
+from resnext_bench.machine.gpu.facts import LeftOut
+from resnext_bench.machine.gpu.monitor import monitor, visible_gpus
+from resnext_bench.machine.gpu.nvml_list import visible
+from resnext_bench.machine.inventory import inspect
+from tests.machine.gpu.ready import MIG_MIXED, MIG_PAIR, MIG_POD, a100_slice
+from tests.machine.gpu.scripted import NO_PERMISSION, Refused, ScriptedMachine, scripted
+from tests.machine.gpu.scripted_nvml import ScriptedNvml, uuid_of
+from tests.machine.made_members import made_member
+from tests.reports.made_results import made_config
+
+BOARD = uuid_of(MIG_PAIR, 0)
+FIRST, SECOND = (one.uuid for one in MIG_PAIR.boards[0].slices)
+
+
+def named(machine: ScriptedMachine) -> list[str]:
+    return [gpu.uuid for gpu in visible(ScriptedNvml(machine)).gpus]
+
+
+@pytest.fixture(autouse=True)
+def _all_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "devices"),
+    [
+        (None, [FIRST, SECOND, uuid_of(MIG_MIXED, 1), uuid_of(MIG_MIXED, 2)]),
+        ("0", [FIRST, SECOND]),
+        (BOARD, [FIRST, SECOND]),
+        (SECOND, [SECOND]),
+        (f"{SECOND},{FIRST}", [SECOND, FIRST]),
+        (f"MIG-{BOARD}/8/0", [SECOND]),
+        (f"MIG-{BOARD}/9/0,1", []),
+        ("2,0", [uuid_of(MIG_MIXED, 2), FIRST, SECOND]),
+        (f"{FIRST},1", [FIRST, uuid_of(MIG_MIXED, 1)]),
+        ("MIG-gone,1", []),
+    ],
+)
+def test_devices_in_the_order_of_the_variable(
+    names: str | None, devices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if names is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+    assert named(MIG_MIXED) == devices
+
+
+def test_numbers_of_slices_have_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = ScriptedNvml(MIG_PAIR)
+    one = library.nvmlDeviceGetMigDeviceHandleByIndex
+
+    def gapped(handle: object, index: int) -> object:
+        return one(handle, {0: 9, 2: 0, 5: 1}.get(index, 9))
+
+    library.nvmlDeviceGetMigDeviceHandleByIndex = gapped
+    assert [gpu.uuid for gpu in visible(library).gpus] == [FIRST, SECOND]
+
+
+def test_a_slice_has_its_own_memory_and_its_boards_clocks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the driver refuses of the board, as others compute on it too, is no slice's."""
+    scripted(MIG_POD, monkeypatch, tmp_path)
+    (facts,) = visible_gpus().gpus
+    assert (facts.name, facts.memory_gib, facts.capability) == (
+        "NVIDIA A100-SXM4-40GB MIG 1g.5gb",
+        4.75,
+        (8, 0),
+    )
+    assert (facts.uuid, facts.board) == (a100_slice(0).uuid, uuid_of(MIG_POD, 0))
+    with monitor() as found:
+        assert found
+        (gpu,) = found.gpus()
+        assert (gpu.index, gpu.sm_mhz(), gpu.use_percent()) == (0, 345, None)
+        assert gpu.free_gib() == pytest.approx(4.25)
+        assert gpu.residents() == set()
+    _, (board,) = read_boards()
+    assert (board.mig, board.sm_max_mhz, board.uuids) == (True, 1410, (facts.uuid,))
+
+
+def test_a_board_whose_slices_the_driver_does_not_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answers = {"nvmlDeviceGetMaxMigDeviceCount": Refused(NO_PERMISSION)}
+    board = replace(MIG_POD.boards[0], slices=(), answers=answers)
+    scripted(MIG_POD.with_boards(board), monkeypatch, tmp_path)
+    seen = visible_gpus()
+    assert (seen.gpus, [one.why for one in seen.left_out]) == ((), ["no slices"])
+
+
+def test_each_rank_sees_its_own_slice_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted(MIG_PAIR, monkeypatch, tmp_path)
+    config = made_config(device="cuda", nodes=1, nproc_per_node=2, engine="ddp")
+    topology = place_ranks(config, inspect())
+    assert [place.alone for place in topology.places] == [FIRST, SECOND]
+    assert [place.device_shared_by for place in topology.places] == [1, 1]
+    assert topology.backend == "gloo"  # NCCL refuses two ranks on one board
+    (command,) = commands(config, topology, folder=Path("f"), run_id="ID", port=1)
+    assert command.environment["CUDA_VISIBLE_DEVICES"] == f"{FIRST},{SECOND}"
+
+
+def test_a_board_beside_slices_is_seen_alone_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """CUDA shows a process that sees a slice nothing else."""
+    scripted(MIG_MIXED, monkeypatch, tmp_path)
+    machine = inspect()
+    four = made_config(device="cuda", nodes=1, nproc_per_node=4, engine="ddp")
+    places = place_ranks(four, machine).places
+    assert [place.alone for place in places] == [
+        *(FIRST, SECOND),
+        *(uuid_of(MIG_MIXED, 1), uuid_of(MIG_MIXED, 2)),
+    ]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{SECOND},1,2")
+    three = made_config(device="cuda", nodes=1, nproc_per_node=3, engine="ddp")
+    topology = place_ranks(three, inspect())
+    assert topology.backend == "nccl"  # each rank has a board of its own
+    (command,) = commands(three, topology, folder=Path("f"), run_id="ID", port=1)
+    assert command.environment["CUDA_VISIBLE_DEVICES"] == ",".join(
+        (SECOND, uuid_of(MIG_MIXED, 1), uuid_of(MIG_MIXED, 2))
+    )
+
+
+def test_a_rank_of_another_launcher_has_its_slice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted(MIG_PAIR, monkeypatch, tmp_path)
+    config = made_config(device="cuda", nodes=1, nproc_per_node=2, launcher="joined")
+    machine = inspect()
+    mine = replace(machine, gpus=machine.gpus[1:])
+    place = place_member(config, mine, made_member(1)).place(0, 1)
+    assert (place.alone, place.board) == (SECOND, BOARD)
+
+
+def test_boards_as_a_whole_need_no_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = MIG_MIXED.with_boards(*MIG_MIXED.boards[1:])
+    scripted(whole, monkeypatch, tmp_path)
+    config = made_config(device="cuda", nodes=1, nproc_per_node=2, engine="ddp")
+    topology = place_ranks(config, inspect())
+    assert {(place.alone, place.board) for place in topology.places} == {("", "")}
+    (command,) = commands(config, topology, folder=Path("f"), run_id="ID", port=1)
+    assert command.environment["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+def test_what_is_no_device_is_named() -> None:
+    board = replace(MIG_MIXED.boards[0], slices=())
+    listing = visible(ScriptedNvml(MIG_MIXED.with_boards(board, MIG_MIXED.boards[1])))
+    assert listing.left_out == [LeftOut(index=0, why="no slices")]
+    assert [gpu.index for gpu in listing.gpus] == [1]
