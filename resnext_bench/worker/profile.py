@@ -191,9 +191,7 @@ class Parts:
     them steps follow one another as timed ones do, with the host ahead of the device.
     """
 
-    def __init__(
-        self, profiler: torch.profiler.profile, device: torch.device, steps: int
-    ) -> None:
+    def __init__(self, profiler: torch.profiler.profile, device: torch.device, steps: int) -> None:
         """Make marks for `steps` steps, counted from 0, of which the last ones are kept."""
         self._profiler, self._device, self._steps = profiler, device, steps
         self._part = ExitStack()

@@ -13,7 +13,6 @@ from resnext_bench.machine.doctor.findings import Activity
 from resnext_bench.machine.host import sources
 from tests.cli.typed import Typed
 from tests.machine.gpu.scripted import ScriptedMachine, scripted
-from tests.rehearsal.scripted_amd import ScriptedAmd, amd_machine
 
 NOTHING_ELSE = Activity(seconds=1.0)
 """A look at a machine takes a second, and here it is another machine's."""
@@ -101,17 +100,14 @@ class On:
 
 
 def on(
-    machine: ScriptedMachine | ScriptedAmd,
+    machine: ScriptedMachine,
     monkeypatch: pytest.MonkeyPatch,
     streams: pytest.CaptureFixture[str],
     root: Path,
     build: Build = DEFAULT,
 ) -> On:
     """Put a machine, on which a build of torch is installed, in the place of this one."""
-    if isinstance(machine, ScriptedAmd):
-        amd_machine(machine, monkeypatch, root)
-    else:
-        scripted(machine, monkeypatch, root)
+    scripted(machine, monkeypatch, root)
     build.write(root / "torch")
     monkeypatch.setattr(sources, "_torch", lambda: root / "torch")
     monkeypatch.setenv("COLUMNS", "160")

@@ -11,20 +11,15 @@ from typing import Any
 import pytest
 
 from tests.machine.gpu.ready import READY
-from tests.machine.gpu.scripted import ScriptedMachine
 from tests.rehearsal.machines import OLDER, ROCM, Build, On, on
-from tests.rehearsal.scripted_amd import ScriptedAmd
 
 Sit = Callable[..., On]
-
-
-MACHINES: dict[str, ScriptedMachine | ScriptedAmd] = {**READY, "8xMI300X": ScriptedAmd()}
 
 
 @pytest.fixture
 def sit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Sit:
     """Return what takes a place at a machine by its name."""
-    return lambda name, *build: on(MACHINES[name], monkeypatch, capsys, tmp_path, *build)
+    return lambda name, *build: on(READY[name], monkeypatch, capsys, tmp_path, *build)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +157,7 @@ def test_no_gpu_at_all(sit: Sit) -> None:
     assert said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", READY)
 def test_the_table_says_no_less(sit: Sit, name: str) -> None:
     """Each finding of a GPU that is not fine is in the table, and no line names what is unknown."""
     machine = sit(name)
