@@ -4,7 +4,7 @@ All of them are scripted; what a driver answers there was never measured by us.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from tests.rehearsal.machines import OLDER, ROCM, Build, On, on
 Sit = Callable[..., On]
 
 
+MACHINES = {**READY, "no GPU, two nodes": replace(READY["no GPU"], numa_nodes=2)}
+
+
 @pytest.fixture
 def sit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Sit:
     """Return what takes a place at a machine by its name."""
-    return lambda name, *build: on(READY[name], monkeypatch, capsys, tmp_path, *build)
+    return lambda name, *build: on(MACHINES[name], monkeypatch, capsys, tmp_path, *build)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,12 @@ REFUSED = (
         planned=True,
     ),
     Refused(name="4xV100", says=("V100", "7.0", "whl/cu126"), check="GPU and torch", planned=True),
+    Refused(
+        name="8xMI300X",
+        says=("MI300X", "for CUDA 13.2", "ROCm"),
+        check="GPU and torch",
+        planned=True,
+    ),
     Refused(
         name="a lost GPU",
         says=("GPU 5 of 8", "GPU is lost", "CUDA_VISIBLE_DEVICES=GPU-00000000-"),
@@ -211,6 +220,27 @@ def test_what_the_doctor_finds(sit: Sit, case: Find) -> None:
     assert len(ours) == case.count
     if case.number is not None:
         assert {one["number"] for one in ours} == {case.number}
+
+
+def test_no_command_is_another_vendors(sit: Sit) -> None:
+    findings = sit("8xMI300X", ROCM).doctor("--json").json["findings"]
+    told = [f"{one['advice']} {one['command']}" for one in findings if "GPU" in one["check"]]
+    assert not [text for text in told if "nvidia" in text]
+
+
+def test_slices_go_by_the_index_of_their_board(sit: Sit) -> None:
+    (finding,) = sit("two slices").doctor("--json").findings("GPU MIG")
+    assert finding["value"] == "GPU 0: on"
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("8xH100", "note"), ("no GPU, two nodes", "disturbs")]
+)
+def test_whom_several_nodes_concern(sit: Sit, name: str, severity: str) -> None:
+    """Ranks on GPUs are bound near to them: that the host has two nodes disturbs none of them."""
+    (finding,) = sit(name).doctor("--json").findings("numa nodes")
+    assert finding["severity"] == severity
+    assert ("--device cpu" in finding["command"]) == (severity == "note")
 
 
 def test_one_lost_board_costs_the_others_no_answer(sit: Sit) -> None:

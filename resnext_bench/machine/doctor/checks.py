@@ -29,6 +29,8 @@ CHECKS: tuple[Check, ...] = (
     *environment.CHECKS,
     *start.CHECKS,
 )
+_NEAR = "GPU NUMA node"
+"""The check of GPUs that are there: where they are attached."""
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -57,7 +59,9 @@ def examine(
     found = [_other_measurement(holder())]
     for check in CHECKS:
         found += _ask(check, sources, activity)
-    found += _gpus(gpus, sources)
+    found += (of_gpus := _gpus(gpus, sources))
+    if any(one.check == _NEAR for one in of_gpus):
+        found = [processor.beside_gpus(one) for one in found]
     found.sort(key=lambda finding: _ORDER[finding.severity])
     return Condition(
         cores=len(sources.cores),

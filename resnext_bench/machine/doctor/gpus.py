@@ -9,7 +9,13 @@ from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidde
 from resnext_bench.machine.gpu.attachment import Attachment, completed
 from resnext_bench.machine.gpu.boards import read_board
 from resnext_bench.machine.gpu.driver import Driver, driver_of
-from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
+from resnext_bench.machine.gpu.facts import (
+    POWER_CAP,
+    SLOWDOWN_REASONS,
+    USER_SETTING,
+    Errors,
+    Vendor,
+)
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
@@ -55,6 +61,7 @@ class GpuState:
     unanswered: Mapping[str, str] = field(default_factory=dict)
     """The driver's reasons for what it did not answer, by what was asked."""
     name: str = ""
+    vendor: Vendor = "NVIDIA"
     capability: tuple[int, int] | None = None
     versions: Driver = field(default_factory=Driver)
     attachment: Attachment = field(default_factory=Attachment)
@@ -74,7 +81,7 @@ def read_gpus() -> tuple[GpuState, ...] | None:
 
 
 def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
-    board, processes = read_board(number, gpu), gpu.residents()
+    board, processes, facts = read_board(number, gpu), gpu.residents(), gpu.facts()
     return GpuState(
         index=board.gpus[0],
         persistence=board.persistence,
@@ -95,7 +102,8 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
         errors=gpu.errors(),
         repair=gpu.repair(),
         name=board.name,
-        capability=gpu.facts().capability,
+        vendor=facts.vendor,
+        capability=facts.capability,
         attachment=completed(gpu.attachment(), here().sys),
         # What was asked last is known last: these two stay behind all questions.
         lost=gpu.lost,
@@ -116,12 +124,12 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
 
 def together(gpus: Sequence[GpuState], found: Sequence[Finding | None]) -> Iterator[Finding]:
     """Return one finding for all GPUs of which the same was found; nothing for None."""
-    answers: dict[Finding, list[int]] = {}
+    answers: dict[Finding, set[int]] = {}
     for gpu, finding in zip(gpus, found, strict=True):
         if finding:
-            answers.setdefault(finding, []).append(gpu.index)
+            answers.setdefault(finding, set()).add(gpu.index)  # slices have that of their board
     for finding, indices in answers.items():
-        where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
+        where = f"GPU {cpu_list(list(indices))}: " if len(gpus) > 1 else ""
         yield replace(finding, value=where + finding.value)
 
 
@@ -278,8 +286,14 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
         number=gpu.max_mhz,
         unit="MHz",
         why="they depend on heat and power, so the first steps and cool days are faster",
-        advice="to compare small changes, lock a clock that it holds under load (undo with -rgc)",
-        command=f"sudo nvidia-smi --lock-gpu-clocks={held},{held}",
+        advice=(
+            "to compare small changes, lock a clock that it holds under load (undo with -rgc)"
+            if gpu.vendor == "NVIDIA"
+            else "to compare small changes, set a clock that it holds under load, by amd-smi"
+        ),
+        command=(
+            f"sudo nvidia-smi --lock-gpu-clocks={held},{held}" if gpu.vendor == "NVIDIA" else ""
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Activity, Check, Finding, Severity, fine, hidden
@@ -221,6 +222,19 @@ def numa_nodes(sources: Sources, activity: Activity) -> Iterator[Finding]:
             advice="bind the program to one node, or start one rank per node",
             command=f"numactl --cpunodebind={first} --membind={first} resnext-bench run",
         )
+
+
+def beside_gpus(finding: Finding) -> Finding:
+    """Return what a finding means where GPUs train: each rank gets cores near to its own."""
+    if finding.check != "numa nodes" or finding.severity is not Severity.DISTURBS:
+        return finding
+    return replace(
+        finding,
+        severity=Severity.NOTE,
+        why="ranks on GPUs get cores near to theirs; on the CPU, where memory is differs by launch",
+        advice="for runs on the CPU, bind the program to one node, or start one rank per node",
+        command=f"{finding.command} --device cpu",
+    )
 
 
 def clock_source(sources: Sources, activity: Activity) -> Iterator[Finding]:
