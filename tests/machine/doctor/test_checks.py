@@ -102,8 +102,9 @@ LOUD: dict[str, Callable[[MadeKernel], None]] = {
     ),
 }
 SEVERITY = {
-    **dict.fromkeys(("governor", "quota", "numa nodes", "clock source", "memory"), DISTURBS),
+    **dict.fromkeys(("governor", "quota", "clock source", "memory"), DISTURBS),
     **dict.fromkeys(("turbo", "cores", "siblings", "virtual machine", "swap", "huge pages"), NOTE),
+    "numa nodes": NOTE,  # where there are GPUs
 }
 
 
@@ -114,6 +115,17 @@ def test_one_loud_thing_is_one_finding(kernel: MadeKernel, name: str) -> None:
     assert [(one.check, one.severity) for one in found] == [(name, SEVERITY[name])]
     assert found[0].why
     assert found[0].advice
+
+
+def test_several_numa_nodes_disturb_what_runs_on_them(kernel: MadeKernel) -> None:
+    LOUD["numa nodes"](kernel)
+    found = only(processor.numa_nodes, kernel)
+    assert (found.severity, found.number) == (DISTURBS, 2)
+    beside = processor.beside_gpus(found)
+    assert (beside.severity, beside.value) == (NOTE, found.value)
+    assert beside.command == f"{found.command} --device cpu"
+    bound = only(processor.numa_nodes, kernel, cores=(0, 1))
+    assert processor.beside_gpus(bound) == bound
 
 
 def test_governors_are_counted_on_our_cores_alone(kernel: MadeKernel) -> None:
