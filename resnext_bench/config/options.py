@@ -7,6 +7,7 @@ chosen in `resnext_bench.config.resolve`.
 
 from typing import Any, Final, NamedTuple, get_args
 
+from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.choices import (
     AmpDtype,
     AskedLauncher,
@@ -174,7 +175,9 @@ _ALL: Final = (
         name="device",
         kind=Device,
         group=WHERE,
-        help="Where to compute (default: cuda if there is a GPU)",
+        help=(
+            "Where to compute (default: cuda if there is a GPU; AMD's, by ROCm, are experimental)"
+        ),
     ),
     Option(
         name="threads",
@@ -348,7 +351,8 @@ _ALL: Final = (
         kind=str,
         group=DATA,
         help=(
-            "Folder of images in class folders, or of WebDataset (.tar) or TFRecord shards "
+            "Folder of images in class folders, or of "
+            f"{' or '.join(one.title for one in SHARDS.values())} shards "
             "(default: 512 JPEGs generated from a seed and cached)"
         ),
         metavar="PATH",

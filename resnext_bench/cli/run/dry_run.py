@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format
 from resnext_bench.config.gpu_fit import gpu_lacks
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
@@ -37,9 +37,9 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         topology = place_ranks(resolved.config, machine)
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
-    if form == "markdown":
+    if form not in ("table", "json"):
         raise UsageError(
-            "--markdown --dry-run: a plan is shown as a table or as JSON; leave --markdown out"
+            f"--{form} --dry-run: a plan is shown as a table or as JSON; leave --{form} out"
         )
     lacks = tuple(gpu_lacks(resolved.config, topology, machine))
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))

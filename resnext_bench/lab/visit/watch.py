@@ -67,7 +67,7 @@ def _look(watch: GpuWatch, over: threading.Event) -> None:
 
 def _visible() -> list[int]:
     try:
-        return [0] if visible_gpus() else []
+        return [0] if visible_gpus().gpus else []
     except Exception:  # what is wrong with it is told by whoever uses it
         return []
 

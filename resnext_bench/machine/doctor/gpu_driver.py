@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
-from resnext_bench.machine.doctor.gpus import GpuState, together
+from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState, together
 from resnext_bench.machine.gpu.facts import FATAL_ERRORS, Silence
 from resnext_bench.machine.gpu.monitor import asked
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
@@ -71,7 +71,7 @@ def left_out_findings() -> Iterator[Finding]:
 
 def count_findings(gpus: Sequence[GpuState]) -> Iterator[Finding]:
     """Report errors that boards have counted, repairs that wait, and the Multi-Process Service."""
-    for check in (_errors, _repair, _mps):
+    for check in (_errors, _repair, _mps, _experimental):
         yield from together(gpus, [check(gpu) for gpu in gpus])
 
 
@@ -127,4 +127,17 @@ def _mps(gpu: GpuState) -> Finding | None:
         why="kernels of several processes run side by side, and a fault of one ends all",
         advice="measure without it, unless it is what you measure",
         command="echo quit | nvidia-cuda-mps-control",
+    )
+
+
+def _experimental(gpu: GpuState) -> Finding | None:
+    if gpu.tool == NVIDIA_TOOL:
+        return None
+    return Finding(
+        check="GPU monitor",
+        severity=Severity.NOTE,
+        value="AMD SMI, experimental",
+        why="it was written from the library's documentation, and has been tried on no board",
+        advice="compare clocks, power and memory with AMD's own tool before you rely on them",
+        command="amd-smi monitor",
     )

@@ -9,18 +9,13 @@ from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidde
 from resnext_bench.machine.gpu.attachment import Attachment, completed
 from resnext_bench.machine.gpu.boards import read_board
 from resnext_bench.machine.gpu.driver import Driver, driver_of
-from resnext_bench.machine.gpu.facts import (
-    POWER_CAP,
-    SLOWDOWN_REASONS,
-    USER_SETTING,
-    Errors,
-    Vendor,
-)
+from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
+NVIDIA_TOOL: Final = "nvidia-smi"
 _NOT_REPORTED: Final = "the driver does not report it"
 _SUSTAINED: Final = 0.75
 """Share of the highest clock that most boards hold under load, as a start for the advice."""
@@ -44,6 +39,8 @@ class GpuState:
     ecc: bool | None = None
     mig: bool | None = None
     driver: str = ""
+    tool: str = NVIDIA_TOOL
+    """The vendor's own tool on the command line."""
     sm_mhz: int | None = None
     """Clock of its cores now, while we run nothing."""
     power_w: float | None = None
@@ -61,7 +58,6 @@ class GpuState:
     unanswered: Mapping[str, str] = field(default_factory=dict)
     """The driver's reasons for what it did not answer, by what was asked."""
     name: str = ""
-    vendor: Vendor = "NVIDIA"
     capability: tuple[int, int] | None = None
     versions: Driver = field(default_factory=Driver)
     attachment: Attachment = field(default_factory=Attachment)
@@ -77,11 +73,13 @@ def read_gpus() -> tuple[GpuState, ...] | None:
             _state(gpu, number, ", CUDA ".join(versions.values()))
             for number, gpu in enumerate(found.gpus())
         ]
-        return tuple(replace(state, versions=driver_of(versions)) for state in states)
+        return tuple(
+            replace(state, versions=driver_of(versions), tool=found.tool) for state in states
+        )
 
 
 def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
-    board, processes, facts = read_board(number, gpu), gpu.residents(), gpu.facts()
+    board, processes = read_board(number, gpu), gpu.residents()
     return GpuState(
         index=board.gpus[0],
         persistence=board.persistence,
@@ -102,8 +100,7 @@ def _state(gpu: Gpu, number: int, driver: str) -> GpuState:
         errors=gpu.errors(),
         repair=gpu.repair(),
         name=board.name,
-        vendor=facts.vendor,
-        capability=facts.capability,
+        capability=gpu.facts().capability,
         attachment=completed(gpu.attachment(), here().sys),
         # What was asked last is known last: these two stay behind all questions.
         lost=gpu.lost,
@@ -124,13 +121,20 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
 
 def together(gpus: Sequence[GpuState], found: Sequence[Finding | None]) -> Iterator[Finding]:
     """Return one finding for all GPUs of which the same was found; nothing for None."""
-    answers: dict[Finding, set[int]] = {}
+    answers: dict[Finding, list[int]] = {}
     for gpu, finding in zip(gpus, found, strict=True):
         if finding:
-            answers.setdefault(finding, set()).add(gpu.index)  # slices have that of their board
+            known = answers.setdefault(_suited(finding, gpu), [])
+            known += [] if gpu.index in known else [gpu.index]  # slices have their board's
     for finding, indices in answers.items():
-        where = f"GPU {cpu_list(list(indices))}: " if len(gpus) > 1 else ""
+        where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
         yield replace(finding, value=where + finding.value)
+
+
+def _suited(finding: Finding, gpu: GpuState) -> Finding:
+    """Leave out a command of another vendor's tool."""
+    foreign = NVIDIA_TOOL in finding.command and gpu.tool != NVIDIA_TOOL
+    return replace(finding, command="") if foreign else finding
 
 
 def _untold(gpu: GpuState, check: str, question: str, else_why: str) -> Finding:
@@ -286,14 +290,8 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
         number=gpu.max_mhz,
         unit="MHz",
         why="they depend on heat and power, so the first steps and cool days are faster",
-        advice=(
-            "to compare small changes, lock a clock that it holds under load (undo with -rgc)"
-            if gpu.vendor == "NVIDIA"
-            else "to compare small changes, set a clock that it holds under load, by amd-smi"
-        ),
-        command=(
-            f"sudo nvidia-smi --lock-gpu-clocks={held},{held}" if gpu.vendor == "NVIDIA" else ""
-        ),
+        advice="to compare small changes, lock a clock that it holds under load (undo with -rgc)",
+        command=f"sudo nvidia-smi --lock-gpu-clocks={held},{held}",
     )
 
 

@@ -68,6 +68,8 @@ def _said(error: Exception) -> str:
 class Amd:
     """The library and its visible GPUs."""
 
+    tool = "amd-smi"
+
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module amdsmi."""
         self._library = library
@@ -93,7 +95,7 @@ class Amd:
         for gpu in self.gpus():
             info = gpu.ask("amdsmi_get_gpu_driver_info") or {}
             if version := _told(info, "driver_version"):
-                return {"driver": str(version)}
+                return {"driver": f"{_told(info, 'driver_name') or 'amdgpu'} {version}"}
         return {}
 
     def listen(self) -> None:

@@ -85,6 +85,9 @@ class Gpu(Protocol):
 class Monitor(Protocol):
     """A vendor's library, ready to be asked."""
 
+    tool: str
+    """The vendor's own tool on the command line, whose indices the GPUs have."""
+
     def gpus(self) -> Sequence[Gpu]:
         """List the GPUs that CUDA or its like makes visible, in that order."""
 

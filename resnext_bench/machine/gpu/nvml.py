@@ -61,6 +61,8 @@ def opened() -> Iterator["Nvml | Silence"]:
 class Nvml:
     """The library and its visible GPUs."""
 
+    tool = "nvidia-smi"
+
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module pynvml."""
         self._library = library

@@ -14,6 +14,7 @@ from tests.machine.gpu.ready import (
     GB10,
     H100X8,
     LOST_OF_EIGHT,
+    MI300X8,
     MIG_PAIR,
     MIG_POD,
     NO_GPU,
@@ -147,7 +148,7 @@ def test_no_gpu_at_all(look: Look) -> None:
 
 
 def test_slices(look: Look) -> None:
-    assert [severity for severity, _ in named(look(MIG_PAIR), "GPU MIG")] == [DISTURBS]
+    assert named(look(MIG_PAIR), "GPU MIG") == [(DISTURBS, "GPU 0: on")]
     board = replace(MIG_POD.boards[0], slices=())
     assert (SPOILS, "GPU 0 is in MIG mode and has no slice for this program") in named(
         look(MIG_POD.with_boards(board)), "GPU MIG"
@@ -203,6 +204,14 @@ def test_an_idle_board(look: Look) -> None:
     """Its clocks are low because nothing runs: no throttling."""
     found = look(A10X4)
     assert named(found, "GPU throttling") == [(FINE, "GPU 0-3: none now")]
+
+
+def test_boards_of_amds_are_experimental(look: Look) -> None:
+    """And no command of another vendor's tool is of use there."""
+    found = look(MI300X8)
+    assert named(found, "GPU driver") == [(FINE, "GPU 0-7: amdgpu 6.14.14")]
+    assert named(found, "GPU monitor") == [(NOTE, "GPU 0-7: AMD SMI, experimental")]
+    assert not [one.command for one in found if "nvidia" in one.command]
 
 
 def test_an_old_driver_is_told(look: Look) -> None:

@@ -139,7 +139,7 @@ def test_a_machine_of_amds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     (command,) = commands(config, topology, folder=Path("f"), run_id="ID", port=1)
     assert command.environment["CUDA_VISIBLE_DEVICES"] == "0,1,2,3,4,5,6,7"
     versions, (settings,) = read_boards()[0], read_boards()[1][:1]
-    assert versions == {"driver": "6.14.14"}
+    assert versions == {"driver": "amdgpu 6.14.14"}
     assert settings.name == "AMD Instinct MI300X OAM"
 
 

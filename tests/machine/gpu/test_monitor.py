@@ -63,6 +63,8 @@ class Others:
     def gpus(self) -> tuple[Other, ...]:
         return self.found
 
+    tool = "other-smi"
+
     def left_out(self) -> tuple[LeftOut, ...]:
         return ()
 
