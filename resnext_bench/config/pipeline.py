@@ -134,6 +134,8 @@ def choose_threads(pick: Answers, values: dict[str, Any], machine: Machine) -> d
         loaders = max(1, physical // 4)
         compute = max(1, physical - (loaders if reading else 0))
     why = f"{cores} of {machine.usable_cores} cores per rank"
+    if cores < machine.usable_cores // ranks_here(pick, values):
+        why += ", near to its GPU"
     return {
         "loader_threads": pick("loader_threads", loaders, why, tell=reading),
         "threads": pick("threads", compute, why),

@@ -1,5 +1,6 @@
 """GPUs that cannot be used are refused before anything starts."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.machine.gpu.ready import A10X4, H100X8, V100X4
 from tests.machine.gpu.scripted import ScriptedMachine, scripted
 
 COMPUTE_MODE = "nvmlDeviceGetComputeMode"
+Told = Callable[..., Machine]
 
 
 def lacks(machine: Machine, **request: str | int) -> list[str]:
@@ -23,7 +25,7 @@ def lacks(machine: Machine, **request: str | int) -> list[str]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     """Return what a scripted machine comes to, with a compute mode on some of its boards."""
 
     def of(machine: ScriptedMachine, mode: int = 0, boards: tuple[int, ...] = ()) -> Machine:
@@ -37,11 +39,11 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return of
 
 
-def test_gpus_that_can_be_used(told) -> None:
+def test_gpus_that_can_be_used(told: Told) -> None:
     assert lacks(told(H100X8)) == []
 
 
-def test_an_old_gpu_with_an_old_driver(told) -> None:
+def test_an_old_gpu_with_an_old_driver(told: Told) -> None:
     """The installed build is for CUDA 13 and has nothing for Volta."""
     machine = told(V100X4)
     (lack,) = lacks(machine)
@@ -51,7 +53,7 @@ def test_an_old_gpu_with_an_old_driver(told) -> None:
     assert lacks(machine, device="cpu") == []
 
 
-def test_a_refusal_before_the_launch(told) -> None:
+def test_a_refusal_before_the_launch(told: Told) -> None:
     machine = told(V100X4)
     config = resolve({"pipeline": "synthetic"}, machine, None).config
     with pytest.raises(UnfitGpu, match="no kernels") as refused:
@@ -60,7 +62,7 @@ def test_a_refusal_before_the_launch(told) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_only_the_gpus_in_use_count(told) -> None:
+def test_only_the_gpus_in_use_count(told: Told) -> None:
     machine = told(A10X4, 2, (3,))
     assert lacks(machine, nproc_per_node=2) == []
     (lack,) = lacks(machine)
@@ -68,14 +70,14 @@ def test_only_the_gpus_in_use_count(told) -> None:
     assert "sudo nvidia-smi --compute-mode=DEFAULT" in lack
 
 
-def test_an_exclusive_gpu_takes_one_rank(told) -> None:
+def test_an_exclusive_gpu_takes_one_rank(told: Told) -> None:
     machine = told(A10X4, 3, (0, 1, 2, 3))
     assert lacks(machine) == []
     first, *_ = lacks(machine, nodes=2, nproc_per_node=4)
     assert first.startswith("2 ranks share GPU 0, which takes one process at a time")
 
 
-def test_an_exclusive_gpu_plays_no_duet(told) -> None:
+def test_an_exclusive_gpu_plays_no_duet(told: Told) -> None:
     machine = told(A10X4, 3, (1,))
     plans = [
         place_ranks(
@@ -90,7 +92,7 @@ def test_an_exclusive_gpu_plays_no_duet(told) -> None:
     )
 
 
-def test_nccl_needs_shared_memory(told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nccl_needs_shared_memory(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = SharedMemory(total=0, free=0, problem="/dev/shm is missing")
     monkeypatch.setattr(gpu_fit, "shared_memory", lambda: missing)
     machine = told(A10X4)

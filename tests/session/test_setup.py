@@ -7,6 +7,7 @@ import pytest
 
 from resnext_bench.config.gpu_fit import UnfitGpu
 from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.config import Request
 from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.turns.room import NoRoom, require_shared_gpus
 from tests.machine.gpu.ready import A10X4, V100X4
@@ -14,7 +15,7 @@ from tests.machine.gpu.scripted import ScriptedMachine, scripted
 
 
 def made(root: Path, nproc: int) -> Setup:
-    request = {"pipeline": "synthetic", "nproc_per_node": nproc}
+    request: Request = {"pipeline": "synthetic", "nproc_per_node": nproc}
     return set_up(request, inspect(), root=root, command=(), tell=lambda *_: None)
 
 

@@ -15,6 +15,8 @@ from resnext_bench.launch.topology import place_member, place_ranks
 from resnext_bench.machine.host.sources import cpu_list
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
+from resnext_bench.reports.figures.validity import far_cores
+from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.topology import Place, Topology
 from resnext_bench.session.data import describe_data, require_batch
@@ -43,6 +45,8 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         )
     lacks = tuple(gpu_lacks(resolved.config, topology, machine))
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
+    ranks = [(rank, one.gpu_node, one.core_nodes) for rank, one in enumerate(topology.places)]
+    notes = (*notes, *sentences(far_cores(ranks)))
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
         return

@@ -72,7 +72,8 @@ def _lanes(gpu: GpuState, host: Host) -> Finding:
     if link.is_narrow:
         return _slow_link(
             gpu,
-            f"{told}: {link.width} of {link.most_width} lanes",
+            f"{told}: {link.width} of {link.most_width} lanes"
+            + ("" if link.slot_width else ", by the driver's word alone"),
             f"copies to and from it take {(link.most_width or 0) / link.width:g} times as long",
         )
     if slow and (gpu.use_percent or 0) >= _BUSY_PERCENT:
@@ -103,7 +104,8 @@ def _link_words(link: Pcie) -> str:
 def _slow_link(gpu: GpuState, value: str, why: str) -> Finding:
     return Finding(
         check="GPU PCIe",
-        severity=Severity.DISTURBS,
+        # A guest sees no slot: how many lanes its host gave to the board is not known.
+        severity=Severity.DISTURBS if gpu.attachment.pcie.slot_width else Severity.NOTE,
         value=value,
         number=gpu.attachment.pcie.width,
         unit="lanes",

@@ -39,6 +39,8 @@ class Pcie:
     most_width: int | None = None
     board_width: int | None = None
     """Lanes of the board alone, whatever it is plugged into."""
+    slot_width: int | None = None
+    """Lanes of the slot or switch above it; None in a guest, which sees no more of it."""
 
     @property
     def is_narrow(self) -> bool:
@@ -102,6 +104,7 @@ def _both(told: Pcie, board: Pcie, above: Pcie) -> Pcie:
         most_generation=_least(told.most_generation, board.most_generation, above.most_generation),
         most_width=_least(told.most_width, board.most_width, above.most_width),
         board_width=_first(board.board_width, told.most_width),
+        slot_width=above.most_width,
     )
 
 

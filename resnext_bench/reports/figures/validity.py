@@ -117,7 +117,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
     invalid = (*_training(facts), *_gpu(gpu, limits), *too_much)
     notes = (
         *(one for one in loss if one not in too_much),
-        *_far_cores(facts),
+        *far_cores([(one.rank, one.gpu_node, one.core_nodes) for one in facts]),
         *_unseen(gpu, limits),
         *_unused(facts),
         *_idle(facts),
@@ -140,20 +140,16 @@ def _cores_lost(result: SessionResult, limits: Thresholds) -> list[Note]:
     return [note("cores_lost", **shares)] if lost.percent > limits.cores_lost_note_percent else []
 
 
-def _far_cores(facts: Sequence[RankFacts]) -> Iterator[Note]:
-    """Yield a note for ranks none of whose cores are on the NUMA node of their GPU."""
+def far_cores(ranks: Sequence[tuple[int, int | None, tuple[int, ...]]]) -> Iterator[Note]:
+    """Yield a note on ranks far from their GPUs: number, node of the GPU, nodes of the cores."""
     far = [
-        one
-        for one in facts
-        if one.gpu_node is not None and one.core_nodes and one.gpu_node not in one.core_nodes
+        (rank, gpu, cores)
+        for rank, gpu, cores in ranks
+        if gpu is not None and cores and gpu not in cores
     ]
     if far:
-        yield note(
-            "far_cores",
-            ranks=tuple(one.rank for one in far),
-            gpu_node=far[0].gpu_node,
-            core_nodes=far[0].core_nodes,
-        )
+        numbers = tuple(rank for rank, *_ in far)
+        yield note("far_cores", ranks=numbers, gpu_node=far[0][1], core_nodes=far[0][2])
 
 
 def _training(facts: tuple[RankFacts, ...]) -> Iterator[Note]:

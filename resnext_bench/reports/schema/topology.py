@@ -35,12 +35,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gpu_node: int | None = None
     """NUMA node to which its GPU is attached; None where it is not known, and without a GPU."""
 
-    @property
-    def is_far(self) -> bool:
-        """Whether none of its cores is on the node of its GPU."""
-        known = self.gpu_node is not None and bool(self.core_nodes)
-        return known and self.gpu_node not in self.core_nodes
-
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
     """All places of a run, node by node."""

@@ -135,6 +135,8 @@ def test_a_container_on_the_other_socket(
     code, out, _ = typed(*PLAIN, "--dry-run", "--json")
     (place,) = json.loads(out)["topology"]["places"]
     assert (code, place["gpu_node"], place["core_nodes"]) == (0, 1, [0])
+    _, out, _ = typed(*PLAIN, "--dry-run")
+    assert "note rank 0 has its GPU on NUMA node 1 and its cores on 0" in out
 
 
 def test_one_gpu_of_two_sockets(
