@@ -16,11 +16,19 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.record import Environment
 
 VARIABLES: Final = re.compile(
-    r"(OMP|MKL|KMP|GOMP|ONEDNN|DNNL|ATEN|TORCH|PYTORCH|NCCL|GLOO|CUDA|CUDNN|CUBLAS|NVIDIA|DALI)"
-    r"_[A-Z0-9_]+|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|GLIBC_TUNABLES|MALLOC_[A-Z_]+"
+    r"(OMP|MKL|KMP|GOMP|ONEDNN|DNNL|ATEN|TORCH|PYTORCH|NCCL|GLOO|CUDA|CUDNN|CUBLAS|NVIDIA|DALI"
+    r"|TORCHINDUCTOR|TORCHDYNAMO|TRITON|UCX|FI|NVSHMEM)_[A-Z0-9_]+"
+    # Parameters of Open MPI are in small letters. Those of its launcher and of a job (where its
+    # daemons listen, with which key) change nothing but with each job.
+    r"|OMPI_MCA_(?!(orte|prte|prrte|plm|ess|pmix|mca_base_env|initial_wdir|shmem_RUNTIME))[A-Za-z0-9_]+"
+    r"|SLURM_(JOB_ID|NNODES|NTASKS|CPUS_PER_TASK)|LD_PRELOAD|GLIBC_TUNABLES|MALLOC_[A-Z_]+"
 )
 """Names of variables that change speed."""
-_SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY", re.IGNORECASE)
+_SECRET_WORDS: Final = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|APIKEY|_KEY"
+_SECRET: Final = re.compile(_SECRET_WORDS, re.IGNORECASE)
+_SECRET_VALUE: Final = re.compile(rf"((?:{_SECRET_WORDS})\w*\s*[=:]\s*)[^\s,;&]+", re.IGNORECASE)
+"""A secret among settings: `host=a,password=b`."""
+LEFT_OUT: Final = "(left out)"
 _PACKAGES: Final = (
     *("torch", "torchvision", "timm", "numpy", "deepspeed", "triton"),
     *("nvidia-dali-cuda130", "nvidia-dali-cuda120"),
@@ -58,12 +66,24 @@ def fingerprint(
 
 
 def _variables() -> dict[str, str]:
-    return {name: value for name, value in sorted(os.environ.items()) if changes_speed(name)}
+    return {
+        name: without_secrets(value)
+        for name, value in sorted(os.environ.items())
+        if changes_speed(name)
+    }
 
 
 def changes_speed(name: str) -> bool:
     """Return whether a variable of this name belongs in a record."""
     return bool(VARIABLES.fullmatch(name)) and not _SECRET.search(name)
+
+
+def without_secrets(value: str) -> str:
+    """Return a variable's value without credentials of an address, and without named secrets.
+
+    Caches on other hosts are given as addresses, which may hold a password.
+    """
+    return _SECRET_VALUE.sub(rf"\1{LEFT_OUT}", without_credentials(value))
 
 
 def _version(package: str) -> str:

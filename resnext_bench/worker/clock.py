@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Mark, Ns, RankFile, columns
+from resnext_bench.worker.held import Held
 
 __all__ = ["CudaClock", "HostClock", "Marker", "clock_for", "columns"]
 
@@ -18,6 +20,9 @@ class Marker(Protocol):
 
     def mark(self, step: int, mark: Mark) -> None:
         """Mark that the work so far ends at this moment of `step`, without waiting."""
+
+    def hold(self, step: int, batch: Batch) -> None:
+        """Keep the batch of `step`, whose backward is queued, until the device has read it."""
 
 
 class HostClock:
@@ -33,6 +38,9 @@ class HostClock:
     def mark(self, step: int, mark: Mark) -> None:
         """Store the time in the rank file."""
         self._marks[step, mark] = self._now_ns()
+
+    def hold(self, step: int, batch: Batch) -> None:
+        """Do nothing: the CPU has read the batch when backward returns."""
 
     def start_window(self) -> None:
         """Take the time: the CPU has no queue to wait for."""
@@ -73,6 +81,7 @@ class CudaClock(HostClock):
             [torch.cuda.Event(enable_timing=True) for _ in Mark] for _ in range(self._window)
         ]
         self._origin = torch.cuda.Event(enable_timing=True)
+        self._held = Held()
         # CUDA makes an event when it is first recorded: let that be before the timed steps.
         for event in (self._origin, *(event for step in self._events for event in step)):
             event.record()
@@ -82,16 +91,25 @@ class CudaClock(HostClock):
         self._events[step % self._window][mark].record()
         super().mark(step, mark)
 
+    def hold(self, step: int, batch: Batch) -> None:
+        """Keep the batch until the mark after backward has passed, which reads it last."""
+        self._held.keep(batch, self._events[step % self._window][Mark.BACKWARD])
+
     def start_window(self) -> None:
         """Drain the stream first, so that no warm-up work is inside."""
-        torch.cuda.synchronize(self._device)
+        self._drain()
         self._origin.record()
         super().start_window()
 
     def stop_window(self) -> None:
         """Drain the stream, so that all timed work is inside."""
-        torch.cuda.synchronize(self._device)
+        self._drain()
         super().stop_window()
+
+    def _drain(self) -> None:
+        """Wait for the device, which then has read every batch."""
+        torch.cuda.synchronize(self._device)
+        self._held.drop()
 
     def device_marks(self, steps: range) -> Ns:
         """Return the time of each event since the window's start, added up from event to event.

@@ -10,13 +10,13 @@ import torch
 
 from resnext_bench.config.models import foreign
 from resnext_bench.machine.host.cores import read_cpu
-from resnext_bench.machine.host.memory import peak_memory_gib, reset_peak_memory
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import RankFacts
 from resnext_bench.worker.entry import Rank
 from resnext_bench.worker.flop import image_flop
 from resnext_bench.worker.joining import gpu_uuid
 from resnext_bench.worker.peak import Rate, matmul_rate
+from resnext_bench.worker.peak_memory import allocator_retries, peak_memory
 from resnext_bench.worker.training import Training
 from resnext_bench.worker.witness import (
     Checksums,
@@ -48,6 +48,7 @@ class Evidence:
         self._before = Checksums(by_name={})
         self._counted_s = self._process_s = self._busy_s = self._steal_s = 0.0
         self._waited_s: float | None = 0.0
+        self._retries = 0
 
     def before_window(self) -> None:
         """Take the hooks off and keep the parameters' checksums; some warm-up is still to come."""
@@ -77,12 +78,17 @@ class Evidence:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Add the body's use of the cores; others' share is what the rank did not use."""
-        cores = self._rank.place.cores
+        """Add the body's use of the cores; others' share is what the rank did not use.
+
+        The allocator's retries in it are added as well.
+        """
+        cores, device = self._rank.place.cores, self._training.device
+        retries = allocator_retries(device)
         first, start = read_cpu(cores), time.perf_counter()
         yield
         last = read_cpu(cores)
         self._counted_s += time.perf_counter() - start
+        self._retries += allocator_retries(device) - retries
         self._process_s += last.process_s - first.process_s
         self._busy_s += last.busy_s - first.busy_s
         self._steal_s += last.steal_s - first.steal_s
@@ -97,12 +103,14 @@ class Evidence:
         after = self._checksums()
         unchanged = self._before.unchanged_in(after)
         unused, idle = (self._use.unused, self._use.idle) if self._use else (set(), set())
-        peak_gib, reserved_gib = _peak_gib(training.device), _reserved_gib(training.device)
+        peak = peak_memory(training.device)
         rate = self._matmul_rate()  # after that: its matrices are not part of the peak
         return RankFacts(
             rank=rank.rank,
-            peak_gib=peak_gib,
-            reserved_gib=reserved_gib,
+            peak_gib=peak.tensors_gib,
+            reserved_gib=peak.reserved_gib,
+            device_gib=peak.device_gib,
+            allocator_retries=self._retries,
             affinity=tuple(sorted(os.sched_getaffinity(0))),
             torch_threads=torch.get_num_threads(),
             counted_s=self._counted_s,
@@ -168,24 +176,6 @@ def _frozen(training: Training) -> tuple[str, ...]:
     return tuple(name for name, parameter in named if not parameter.requires_grad)
 
 
-def reset_peak(device: torch.device) -> None:
-    """Count peak memory from here on."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        reset_peak_memory()
-
-
 def _expected(config: RunConfig, steps: int) -> int:
     """Return how many distinct batches to expect; synthetic ones repeat by design."""
     return fewest_distinct(steps) if config.reads_images else 0
-
-
-def _peak_gib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    return peak_memory_gib()
-
-
-def _reserved_gib(device: torch.device) -> float:
-    return torch.cuda.max_memory_reserved(device) / 2**30 if device.type == "cuda" else 0.0

@@ -3,7 +3,8 @@
 There is no synchronise, no `.item()` and no print: a mark is a store into a mapped file and, on a
 GPU, also an event on the stream. The loss and one image's sum stay on the device until the window
 is over. The one exception is fp16, whose gradient scaler reads a value in each step, as all fp16
-training does.
+training does. A batch is kept until the device has read it, however far the host is ahead
+(`resnext_bench/worker/held.py`).
 """
 
 from resnext_bench.rankfile import Mark
@@ -17,10 +18,10 @@ def run_steps(training: Training, clock: Marker, witness: Sees, first: int, coun
     engine, batches = training.engine, training.batches
     model = engine.model
     for step in range(first, first + count):
-        images, labels = next(batches)
+        batch = next(batches)
         clock.mark(step, Mark.BATCH)
-        images = images.to(training.device, non_blocking=True)
-        labels = labels.to(training.device, non_blocking=True)
+        images = batch[0].to(training.device, non_blocking=True)
+        labels = batch[1].to(training.device, non_blocking=True)
         clock.mark(step, Mark.READY)
         with training.autocast():
             loss = training.criterion(model(images), labels)
@@ -28,5 +29,6 @@ def run_steps(training: Training, clock: Marker, witness: Sees, first: int, coun
         clock.mark(step, Mark.FORWARD)
         engine.backward(loss)
         clock.mark(step, Mark.BACKWARD)
+        clock.hold(step, batch)
         engine.update()
         clock.mark(step, Mark.OPTIMIZER)

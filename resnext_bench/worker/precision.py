@@ -10,20 +10,31 @@ AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def apply(config: RunConfig) -> None:
-    """Set threads, seed, TF32 and cuDNN as configured.
-
-    TF32 goes through `fp32_precision` alone: mixing it with the older `allow_tf32` makes PyTorch
-    raise when either is read.
-    """
+    """Set threads, seed, TF32 and cuDNN as configured."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    precision = "tf32" if config.tf32 else "ieee"
+    allow_tf32(config.tf32)
+    cudnn = torch.backends.cudnn
+    cudnn.benchmark = config.cudnn_benchmark
+    cudnn.benchmark_limit = config.cudnn_benchmark_limit
+    cudnn.deterministic = config.cudnn_deterministic
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let a GPU's fp32 products and convolutions use TF32, or make them IEEE fp32.
+
+    PyTorch has two sets of switches for it, and raises an error where one that is read contradicts
+    the other: users' modules, and parts of PyTorch, read either. The older ones come first, as they
+    change some of the newer ones, which then say the same for every backend. A CPU's fp32 is always
+    IEEE.
+    """
     backends: Any = torch.backends  # its stubs do not know fp32_precision
-    backends.fp32_precision = precision
-    for backend in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
+    backends.cuda.matmul.allow_tf32 = allowed
+    backends.cudnn.allow_tf32 = allowed
+    cuda, cudnn, cpu = backends.cuda, backends.cudnn, backends.mkldnn
+    precision = "tf32" if allowed else "ieee"
+    # From the widest to the narrowest, as a wider one may change those within.
+    for backend in (backends, cudnn, cuda.matmul, cudnn.conv, cudnn.rnn):
         backend.fp32_precision = precision
-    for backend in (backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn):
+    for backend in (cpu.matmul, cpu.conv, cpu.rnn):
         backend.fp32_precision = "ieee"
-    backends.cudnn.benchmark = config.cudnn_benchmark
-    backends.cudnn.benchmark_limit = config.cudnn_benchmark_limit
-    backends.cudnn.deterministic = config.cudnn_deterministic

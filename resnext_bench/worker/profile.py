@@ -21,6 +21,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
 
 from resnext_bench.machine.host.memory import free_memory_gib
+from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Mark
 from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.schema.config import RunConfig
@@ -29,6 +30,7 @@ from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.trace.layers.known import TRAINED, Trained
 from resnext_bench.worker import group
 from resnext_bench.worker.entry import Rank
+from resnext_bench.worker.held import Held
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.training import Training
 from resnext_bench.worker.witness import Witness
@@ -145,7 +147,7 @@ def record(
     if trained is not None:
         profiler.preset_metadata_json(TRAINED, msgspec.json.encode(trained).decode())
     steps = WAIT + WARM_UP + active
-    clock = Parts(profiler, training.device)
+    clock = Parts(profiler, training.device, steps)
     before = set(folder.glob("*"))
     make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
     with _named(training.module, compiled=compiled):
@@ -153,7 +155,7 @@ def record(
         with _cleared(folder, name, before), profiler, clock:
             run_steps(training, clock, Witness(steps, training.device), 0, steps)
     (trace,) = set(folder.glob(f"{name}.*")) - before
-    return Recorded(trace=trace, step_ms=clock.mean_step_ms(active))
+    return Recorded(trace=trace, step_ms=clock.kept_ms / active)
 
 
 @contextmanager
@@ -183,12 +185,20 @@ def _folder(rank: Rank) -> Path:
 
 
 class Parts:
-    """Marks that begin and end named parts of a step in the trace; it replaces a clock."""
+    """Marks that begin and end named parts of a step in the trace; it replaces a clock.
 
-    def __init__(self, profiler: torch.profiler.profile, device: torch.device) -> None:
-        self._profiler, self._device = profiler, device
+    The device is drained twice: before the first step that is kept, and after the last one. Between
+    them steps follow one another as timed ones do, with the host ahead of the device.
+    """
+
+    def __init__(self, profiler: torch.profiler.profile, device: torch.device, steps: int) -> None:
+        """Make marks for `steps` steps, counted from 0, of which the last ones are kept."""
+        self._profiler, self._device, self._steps = profiler, device, steps
         self._part = ExitStack()
-        self._ends: list[float] = []
+        self._held = Held()
+        self._start_s = 0.0
+        self.kept_ms = 0.0
+        """How long the steps in the trace took together."""
 
     def __enter__(self) -> "Parts":
         self._begin("next batch")
@@ -204,16 +214,29 @@ class Parts:
         """End one part and begin the next; a step of the profiler is a step of training."""
         self._part.close()
         if mark is Mark.OPTIMIZER:
-            if step + 1 >= WAIT + WARM_UP and self._device.type == "cuda":
-                torch.cuda.synchronize(self._device)  # so that ends are ends on the device
-            self._ends.append(time.perf_counter())
+            self._end(step)
             self._profiler.step()
         self._begin(_NEXT[mark])
 
-    def mean_step_ms(self, active: int) -> float:
-        """Return the mean of the steps in the trace."""
-        ends = self._ends[-active - 1 :]
-        return 1e3 * (ends[-1] - ends[0]) / active
+    def _end(self, step: int) -> None:
+        """Read the time where the steps that are kept begin and end, also on the device."""
+        if step + 1 == WAIT + WARM_UP:
+            self._start_s = self._drained_s()
+        elif step + 1 == self._steps:
+            self.kept_ms = 1e3 * (self._drained_s() - self._start_s)
+
+    def _drained_s(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+            self._held.drop()
+        return time.perf_counter()
+
+    def hold(self, step: int, batch: Batch) -> None:
+        """Keep the batch of `step` until the device has read it, as a clock does."""
+        if self._device.type == "cuda":
+            used = torch.cuda.Event()
+            used.record()
+            self._held.keep(batch, used)
 
 
 @contextmanager

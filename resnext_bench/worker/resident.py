@@ -27,8 +27,9 @@ from resnext_bench.worker import group
 from resnext_bench.worker.clock import HostClock, clock_for, columns
 from resnext_bench.worker.data import close_batches, most_ready
 from resnext_bench.worker.entry import Rank, enter
-from resnext_bench.worker.evidence import Evidence, reset_peak
+from resnext_bench.worker.evidence import Evidence
 from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.peak_memory import reset_peak
 from resnext_bench.worker.session import Progress, hand_over, samples_of, set_up, warm_up
 from resnext_bench.worker.training import Training, build_model
 

@@ -23,11 +23,12 @@ from resnext_bench.worker import group, precision
 from resnext_bench.worker.clock import HostClock, clock_for, columns
 from resnext_bench.worker.data import close_batches, open_batches
 from resnext_bench.worker.entry import Rank
-from resnext_bench.worker.evidence import Evidence, reset_peak
+from resnext_bench.worker.evidence import Evidence
 from resnext_bench.worker.joining import join_others
 from resnext_bench.worker.loader_alone import assemble_nothing
 from resnext_bench.worker.logits import first_step_checked
 from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.peak_memory import reset_peak
 from resnext_bench.worker.profile import profile_facts
 from resnext_bench.worker.training import Training, assemble, build_model
 from resnext_bench.worker.versions import device_name, versions

@@ -25,10 +25,15 @@ class Witness:
         self._sums = torch.zeros(steps, CHANNELS, device=device)
 
     def see(self, step: int, images: torch.Tensor, loss: torch.Tensor) -> None:
-        """Run two small device operations, without waiting."""
+        """Run two small device operations, without waiting.
+
+        Floats are summed in fp32, as fp16 ends at 65,504, which the sum of a bright picture
+        exceeds; bytes are summed as integers.
+        """
+        dtype = torch.float32 if images.is_floating_point() else None
         with torch.no_grad():
             self._losses[step] = loss
-            self._sums[step] = images[0].sum((1, 2))
+            self._sums[step] = images[0].sum((1, 2), dtype=dtype)
 
     def losses(self, steps: range) -> list[float]:
         """Return the losses of these steps; this waits for the device."""

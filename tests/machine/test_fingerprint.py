@@ -18,6 +18,14 @@ KEPT = {
     "LD_PRELOAD": "libtcmalloc.so",
     "MALLOC_ARENA_MAX": "2",
     "SLURM_JOB_ID": "7",
+    "TORCHINDUCTOR_MAX_AUTOTUNE": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "TRITON_CACHE_DIR": "/scratch/triton",
+    "UCX_TLS": "rc,cuda_copy",
+    "FI_PROVIDER": "efa",
+    "NVSHMEM_SYMMETRIC_SIZE": "1G",
+    "OMPI_MCA_btl_tcp_if_include": "eth0",
+    "OMPI_MCA_pml": "ucx",
 }
 LEFT_OUT = {
     "PATH": "/bin",
@@ -32,7 +40,32 @@ LEFT_OUT = {
     "SLURM_JOB_USER": "someone",
     "MY_OMP_NUM_THREADS": "1",
     "torch_home": "t",
+    "OMPI_MCA_orte_precondition_transports": "5eed-5eed",
+    "OMPI_MCA_orte_hnp_uri": "7;tcp://10.0.0.1:2",
+    "OMPI_MCA_ess_base_vpid": "3",
+    "OMPI_MCA_ess_base_jobid": "7",
+    "OMPI_MCA_pmix_server_uri": "7",
+    "OMPI_MCA_plm_rsh_agent": "ssh",
+    "OMPI_MCA_initial_wdir": "/home/someone",
+    "OMPI_MCA_sec_basic_key_token": "t",
+    "TORCHINDUCTOR_REDIS_PASSWD": "t",
+    "TRITON_APIKEY": "t",
+    "UCX_PASSPHRASE": "t",
+    "FINANCE_KEY": "t",
+    "ompi_mca_pml": "ucx",
 }
+VALUES = {
+    "redis://user:pass@cache.example:6379/0": "redis://cache.example:6379/0",
+    "redis://:pass@cache.example": "redis://cache.example",
+    "https://token@host/a,https://u:p@other/b": "https://host/a,https://other/b",
+    "host=a,password=b,port=6379": "host=a,password=(left out),port=6379",
+    "https://host/cache?api_key=b&size=1": "https://host/cache?api_key=(left out)&size=1",
+    "auth_token: b": "auth_token: (left out)",
+    "cuda_copy,rc_x": "cuda_copy,rc_x",
+    "/scratch/keys/triton": "/scratch/keys/triton",
+    "expandable_segments:True": "expandable_segments:True",
+}
+"""Values of variables, and what is left of them."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +85,14 @@ def test_variables_by_allow_list_and_without_secrets(monkeypatch: pytest.MonkeyP
     found = fingerprint(made_machine(cores=2), {})
     assert found.variables == KEPT
     assert list(found.variables) == sorted(found.variables)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_values_lose_their_secrets(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {"TORCHINDUCTOR_REMOTE_CACHE": value})
+    monkeypatch.setattr(module, "_git", lambda folder: None)
+    found = fingerprint(made_machine(cores=2), {})
+    assert found.variables == {"TORCHINDUCTOR_REMOTE_CACHE": VALUES[value]}
 
 
 def test_a_name_is_allowed_as_a_whole() -> None:

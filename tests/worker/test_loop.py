@@ -195,3 +195,33 @@ def test_images_of_one_total_are_not_one_image() -> None:
         image[0, step] = 1
         witness.see(step, image, loss)
     assert witness.distinct_batches(range(2)) == 2
+
+
+NORMALISED = {"white": 0.9, "grey": 0.4, "black": 0.0}
+"""The darkest pixel of a photo, of 1, that is of a tenth of all brightnesses."""
+
+
+@pytest.mark.parametrize("brightness", NORMALISED)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.uint8])
+@pytest.mark.parametrize("size", [224, 512])
+def test_different_pictures_have_different_sums(
+    brightness: str, dtype: torch.dtype, size: int
+) -> None:
+    """The sum of bright pixels of 224 x 224 or more exceeds all that fp16 can say."""
+    generator, steps = torch.Generator().manual_seed(0), 20
+    witness = Witness(steps, CPU)
+    for step in range(steps):
+        pixels = torch.rand(1, 3, size, size, generator=generator) * 0.1 + NORMALISED[brightness]
+        if dtype is torch.uint8:
+            images = (255 * pixels).to(dtype)
+        else:
+            images = ((pixels - 0.45) / 0.22).to(dtype)
+        witness.see(step, images, torch.tensor(0.0))
+    assert witness.distinct_batches(range(steps)) == steps
+
+
+def test_the_same_picture_has_the_same_sum_in_fp16() -> None:
+    witness, images = Witness(5, CPU), torch.full((1, 3, 224, 224), 2.0, dtype=torch.float16)
+    for step in range(5):
+        witness.see(step, images, torch.tensor(0.0))
+    assert witness.distinct_batches(range(5)) == 1

@@ -1,8 +1,10 @@
 """Checks whether a kernel that is timed is right: against float64, into memory full of NaN."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
+
+from resnext_bench.worker.precision import allow_tf32
 
 Dtype = Literal["bf16", "fp16", "tf32", "fp32"]
 TYPES: Final[dict[Dtype, torch.dtype]] = {
@@ -46,11 +48,7 @@ def is_right(error: float, dtype: Dtype) -> bool:
 
 def set_precision(dtype: Dtype) -> None:
     """Use TF32 for products and convolutions if the type is tf32, otherwise IEEE fp32."""
-    backends: Any = torch.backends  # its stubs do not know fp32_precision
-    told = "tf32" if dtype == "tf32" else "ieee"
-    backends.fp32_precision = told
-    for backend in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
-        backend.fp32_precision = told
+    allow_tf32(dtype == "tf32")
 
 
 def keep_memory() -> None:

@@ -123,6 +123,7 @@ def judge(result: SessionResult, gpu: GpuUse, limits: Thresholds) -> Found:
         *_idle(facts),
         *_formats(facts),
         *_left_out(facts),
+        *_retried(facts),
         *(note("told", text=text) for text in facts[0].notes),
     )
     return Found(invalid=invalid, notes=notes)
@@ -231,6 +232,13 @@ def _left_out(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
     """Yield a note on files that any rank could no longer read."""
     if files := sorted({file for one in facts for file in one.files_left_out}):
         yield note("files_left_out", count=len(files), first=files[0])
+
+
+def _retried(facts: tuple[RankFacts, ...]) -> Iterator[Note]:
+    """Yield a note on the rank whose allocator had to empty its cache most often."""
+    most = max(facts, key=lambda one: one.allocator_retries)
+    if most.allocator_retries:
+        yield note("allocator_retried", rank=most.rank, count=most.allocator_retries)
 
 
 def _formats(facts: tuple[RankFacts, ...]) -> Iterator[Note]:

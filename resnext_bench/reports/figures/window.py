@@ -1,6 +1,6 @@
 """Turns gathered samples into the figures of a record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,10 @@ class Window:
     window_s: float
     """Length of the window on the longest rank, s."""
     peak_gib: float
+    reserved_gib: float | None
+    """None on a CPU."""
+    device_gib: float | None
+    """None where it is not known of any rank."""
     cores_lost: CoresLost
     energy_j: float | None = None
     """Energy of all GPUs, J; None unless it is known of all of them."""
@@ -60,6 +64,8 @@ def window_of(result: SessionResult, cut: int, gpus: GpusSeen | None = None) -> 
         columns={name: _column(result, name)[:, cut:] for name in names},
         window_s=window_s,
         peak_gib=max(facts.peak_gib for facts in result.facts),
+        reserved_gib=max(facts.reserved_gib for facts in result.facts) or None,
+        device_gib=_largest(facts.device_gib for facts in result.facts),
         cores_lost=cores_lost(result),
         energy_j=None if power_w is None else power_w * window_s,
     )
@@ -102,11 +108,17 @@ def figures_of(windows: Sequence[Window], *, batch_size: int, devices: int) -> F
         optimizer_ms=split.optimizer_ms,
         next_ms=float(joined["next_ns"].mean()) / 1e6,
         peak_gib=max(window.peak_gib for window in windows),
+        reserved_gib=_largest(window.reserved_gib for window in windows),
+        device_gib=_largest(window.device_gib for window in windows),
         cores_lost_percent=lost.percent,
         others_percent=lost.others,
         steal_percent=lost.steal,
         joules_per_image=_joules_per_image(windows, images),
     )
+
+
+def _largest(sizes: Iterable[float | None]) -> float | None:
+    return max((size for size in sizes if size is not None), default=None)
 
 
 def _joules_per_image(windows: Sequence[Window], images: int) -> float | None:

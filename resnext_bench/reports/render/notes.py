@@ -127,6 +127,14 @@ def _left_out(values: _Values) -> str:
     return f"{which} did not decode while training and {were} left out ({_first(values)})"
 
 
+def _retried(values: _Values) -> str:
+    times = "once" if values["count"] == 1 else f"{values['count']} times"
+    return (
+        f"rank {values['rank']}: GPU memory was full {times}, and PyTorch emptied its cache, which "
+        "stops the device: lower --batch-size"
+    )
+
+
 def _count(values: _Values) -> str:
     return f"{values['count']} parameter{'s' * (values['count'] > 1)}"
 
@@ -255,6 +263,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "parameters_frozen": _frozen,
     "gradient_format": "weights are {weights}, gradients {gradients}",
     "files_left_out": _left_out,
+    "allocator_retried": _retried,
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
     "far_cores": _far_cores,

@@ -98,7 +98,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
         )
         yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
     if figures.peak_gib:  # not known of a window that was cut
-        yield "peak memory", f"{figures.peak_gib:.2f} GiB per rank{_memory_kind(record)}"
+        yield "peak memory", _peak_memory(record, figures)
     if record.cost and record.cost.mfu_percent is not None:
         yield "MFU", _mfu(record.cost)
     if line := gpu_line(record):
@@ -121,12 +121,16 @@ def _longer_steps(figures: Figures) -> str:
     return "".join(told)
 
 
-def _memory_kind(record: Record) -> str:
+def _peak_memory(record: Record, figures: Figures) -> str:
+    """Return what tensors took, and on a GPU what was reserved, and used on the whole device."""
     on_gpu = record.resolved.device == "cuda"
     predicted = record.cost.predicted_gib if record.cost else None
     tensors = "" if on_gpu else "tensors alone "
     calculated = f"; {tensors}{predicted:.2f} by calculation" if predicted else ""
-    return f" ({'allocated' if on_gpu else 'resident set'}{calculated})"
+    kind = "tensors" if on_gpu else "resident set"
+    more = {"reserved": figures.reserved_gib, "in use on the device": figures.device_gib}
+    told = "".join(f", {size:.2f} {what}" for what, size in more.items() if size is not None)
+    return f"{figures.peak_gib:.2f} GiB per rank ({kind}{calculated}){told}"
 
 
 def _mfu(cost: Cost) -> str:

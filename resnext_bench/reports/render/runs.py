@@ -34,6 +34,8 @@ _FIGURES = {
     "backward ms": "backward_ms",
     "optimizer ms": "optimizer_ms",
     "peak GiB": "peak_gib",
+    "reserved GiB": "reserved_gib",
+    "device GiB": "device_gib",
     "J/image": "joules_per_image",
 }
 _GPU_FIGURES = {"GPU MHz": "sm_mhz", "GPU W": "power_w", "GPU °C": "temperature_c"}

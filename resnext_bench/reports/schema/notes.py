@@ -21,6 +21,7 @@ NoteKind = Literal[
     "parameters_frozen",
     "gradient_format",
     "files_left_out",
+    "allocator_retried",
     # of the machine under it
     "cores_lost",
     "lost_gpu",

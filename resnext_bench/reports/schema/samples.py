@@ -68,10 +68,15 @@ class RankFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     rank: int
     peak_gib: float
-    """Peak memory, GiB: what was allocated on a GPU, or the resident set of the process on a
-    CPU."""
+    """Peak memory, GiB: of tensors on a GPU, or the resident set of the process on a CPU."""
     reserved_gib: float
     """Peak memory that the allocator reserved on a GPU, GiB; 0 on a CPU."""
+    device_gib: float | None = None
+    """Peak memory in use on the rank's whole GPU, GiB, with the CUDA context, DALI's and NCCL's
+    memory, and that of other processes; None on a CPU, where a GPU shares the host's memory, and in
+    older records."""
+    allocator_retries: int = 0
+    """How often the allocator emptied its cache in the window, as the GPU had no more memory."""
     affinity: tuple[int, ...]
     """CPUs on which the kernel allows the rank to run."""
     torch_threads: int

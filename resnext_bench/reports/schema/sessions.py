@@ -69,7 +69,13 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     next_ms: float
     """Mean host time blocked in the pipeline's next(), ms; not part of the sum."""
     peak_gib: float
-    """Largest peak memory of a rank, GiB."""
+    """Largest peak memory of a rank, GiB: of tensors on a GPU, the resident set on a CPU."""
+    reserved_gib: float | None = None
+    """Largest peak memory that the allocator of a rank reserved, GiB; None on a CPU and in older
+    records."""
+    device_gib: float | None = None
+    """Largest peak memory in use on a rank's whole GPU, by other processes too, GiB; None where it
+    is not known."""
     cores_lost_percent: float
     """Share of the ranks' cores taken by others or by the hypervisor in the window, per cent."""
     others_percent: float | None = None

@@ -148,8 +148,8 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
 def _of_blocking(report: TraceReport, analysis: Analysis, idle_ns: int) -> Iterator[Advice]:
     """Yield what allocations, copies to the device and other calls that wait cost.
 
-    A synchronisation that no operator asks for is left out in traces of ours: it ends each step of
-    a profiled run.
+    A synchronisation that no operator asks for is left out in traces of ours: it ends the
+    last step of a profiled run, and each one in traces of earlier versions.
     """
     rows = [row for row in report.host.blocking if row.operator or not report.host.by_us]
     copied = _only_to_device(rows)

@@ -49,6 +49,11 @@ def test_reasons_and_notes_of_one_session() -> None:
     assert kinds((*found.invalid, *found.notes)) == ["loss_not_finite", "cores_lost"]
 
 
+def test_a_full_gpu_is_a_note_on_the_rank_that_met_it_most() -> None:
+    found = verdict(made_facts(0, allocator_retries=2), made_facts(1, allocator_retries=5))
+    assert found == Found(notes=(note("allocator_retried", rank=1, count=5),))
+
+
 def test_loss_that_is_not_finite() -> None:
     found = verdict(made_facts(0), made_facts(1, losses_finite=False))
     assert found.invalid == (note("loss_not_finite", rank=1),)

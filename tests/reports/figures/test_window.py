@@ -161,6 +161,19 @@ def test_memory_and_cores_are_those_of_the_worst_rank_and_session() -> None:
     assert found.peak_gib == 3.0
     assert found.cores_lost_percent == pytest.approx(20)
     assert (found.others_percent, found.steal_percent) == (pytest.approx(20), 0)
+    assert (found.reserved_gib, found.device_gib) == (None, None), "of a CPU"
+
+
+def test_memory_of_a_gpu_is_told_three_times_over() -> None:
+    """Where one rank does not know of its device, the others do."""
+    facts = [
+        made_facts(0, peak_gib=3.0, reserved_gib=4.0, device_gib=None),
+        made_facts(1, peak_gib=2.0, reserved_gib=5.0, device_gib=7.5),
+    ]
+    more = [made_facts(0, reserved_gib=1.0), made_facts(1, reserved_gib=1.0, device_gib=8.0)]
+    samples = two_ranks().samples
+    found = figures(made_result(*samples, facts=facts), made_result(*samples, facts=more))
+    assert (found.peak_gib, found.reserved_gib, found.device_gib) == (3.0, 5.0, 8.0)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,22 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         {"count": 3, "first": "x/1.jpg"},
         "3 files did not decode while training and were left out (x/1.jpg …)",
     ),
+    (
+        "allocator_retried",
+        {"rank": 1, "count": 1},
+        (
+            "rank 1: GPU memory was full once, and PyTorch emptied its cache, which stops the "
+            "device: lower --batch-size"
+        ),
+    ),
+    (
+        "allocator_retried",
+        {"rank": 0, "count": 12},
+        (
+            "rank 0: GPU memory was full 12 times, and PyTorch emptied its cache, which stops the "
+            "device: lower --batch-size"
+        ),
+    ),
     ("cores_lost", LOST, "12 % of the ranks' cores were lost to other processes"),
     (
         "cores_lost",

@@ -106,11 +106,22 @@ def test_rows_of_a_gpu_run_of_several_sessions() -> None:
         "cuDNN": "benchmark of 10 plans",
     }
     assert found["images/s"] == "8,000.2 1,000.0 on each of 8 devices"
-    assert found["peak memory"] == "1.75 GiB per rank (allocated)"
+    assert found["peak memory"] == "1.75 GiB per rank (tensors)", "of an older record"
     assert found["precision"] == "fp16 autocast with gradient scaler, fp32 with TF32 elsewhere"
     assert found["data"].startswith("DALI, decode on CPU and GPU (mixed); ")
     assert found["measured"] == "2 x 40 steps after 10 of warm-up; 2 of 2 steady"
     assert "training on 8 x Example GPU" in shown(gpu_record())
+
+
+def test_peak_memory_of_a_gpu_in_three_figures() -> None:
+    figures = made_figures(peak_gib=17.25, reserved_gib=20.0, device_gib=32.5)
+    shown_of = rows_shown(msgspec.structs.replace(gpu_record(), figures=figures))
+    assert shown_of["peak memory"] == (
+        "17.25 GiB per rank (tensors), 20.00 reserved, 32.50 in use on the device"
+    )
+    shared = msgspec.structs.replace(figures, device_gib=None)
+    shown_of = rows_shown(msgspec.structs.replace(gpu_record(), figures=shared))
+    assert shown_of["peak memory"] == "17.25 GiB per rank (tensors), 20.00 reserved"
 
 
 @pytest.mark.parametrize("record", [made_record(), gpu_record()], ids=["CPU", "GPU"])
@@ -406,7 +417,7 @@ def test_what_the_network_costs() -> None:
     assert "MFU 18.4 % of 1,979 TFLOP/s (989.4 TFLOP/s of bf16 each, its data sheet)" in text
     assert "GiB per rank (resident set; tensors alone 12.35 by calculation)" in text
     on_gpu = shown(made_record(cost=COST, resolved=made_config(device="cuda")))
-    assert "GiB per rank (allocated; 12.35 by calculation)" in on_gpu
+    assert "GiB per rank (tensors; 12.35 by calculation)" in on_gpu
     assert "network 25,028,904 parameters, 25.15 GFLOP per image" in text
     assert "form" not in text
 
