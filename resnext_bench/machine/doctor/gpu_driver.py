@@ -17,7 +17,6 @@ from resnext_bench.machine.gpu.words import (
 )
 from resnext_bench.machine.host.sources import Sources
 
-
 _TORCH_MAY_WORK: Final = ("not installed", "no library")
 """Causes of a silence that say nothing of the driver: CUDA may well be there without NVML."""
 
