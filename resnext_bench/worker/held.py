@@ -3,7 +3,7 @@
 A GPU works steps behind the host, and a pipeline may reuse a batch's memory as soon as nobody on
 the host refers to it: DALI's GPU batches are DALI's own memory, shared with PyTorch and not copied.
 So each batch is kept with an event that follows its last use on the stream, and dropped once that
-event has passed. Asking an event takes about a microsecond of the host and waits for nothing.
+event has passed. Asking an event waits for nothing.
 """
 
 from collections import deque

@@ -42,8 +42,8 @@ def peak_memory(device: torch.device) -> PeakMemory:
 def _device_gib(device: torch.device) -> float | None:
     """Return what is in use beside PyTorch's allocator now, and the most that it reserved.
 
-    CUDA keeps no peak of the device. What others than the allocator take – contexts, NCCL's
-    buffers, DALI's pool – they keep until they end.
+    CUDA keeps no peak of the device. Others than the allocator – contexts, NCCL's buffers, DALI's
+    pool – are taken to keep what they have.
     """
     if torch.cuda.get_device_properties(device).is_integrated:
         return None  # its memory is the host's, and so is all that is in use there

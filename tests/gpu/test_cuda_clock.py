@@ -49,4 +49,5 @@ def test_the_program_uses_the_gpu(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         record = json.loads(done.stdout)
         assert record["resolved"]["device"] == "cuda"
-        assert record["figures"]["peak_gib"] > 0
+        figures = record["figures"]
+        assert 0 < figures["peak_gib"] <= figures["reserved_gib"] < figures["device_gib"]

@@ -28,7 +28,7 @@ pytestmark = [
 GPU = torch.device("cuda", 0)
 FILES, STEPS, BATCH = 200, 40, 32
 LATE_CYCLES = 60_000_000
-"""What a step has to do before it reads its batch: some 40 ms."""
+"""For how long a step is busy before it reads its batch."""
 
 
 @pytest.fixture

@@ -17,7 +17,13 @@ GPU = torch.device("cuda", 0)
 GONE = -1.0
 """What a pipeline's memory holds as soon as it may be used for something else."""
 QUESTIONS = frozenset(
-    {"is_available", "is_initialized", "is_current_stream_capturing", "current_accelerator"}
+    {
+        "is_available",
+        "is_initialized",
+        "is_current_stream_capturing",
+        "current_accelerator",
+        "_cuda_getDeviceCount",
+    }
 )
 """Calls that neither wait nor queue anything, whoever makes them."""
 
@@ -66,10 +72,11 @@ class MadeCuda:
 
     def install(self, patched: pytest.MonkeyPatch) -> "MadeCuda":
         """Put it in the place of torch.cuda's functions, of which the rest is written down."""
-        for room in (torch.cuda, torch.accelerator):
+        for room, begin in ((torch.cuda, ""), (torch.accelerator, ""), (torch._C, "_cuda_")):
             for name in dir(room):
                 found = getattr(room, name)
-                if callable(found) and not isinstance(found, type) and not name.startswith("_"):
+                is_own = name.startswith(begin) if begin else not name.startswith("_")
+                if is_own and callable(found) and not isinstance(found, type):
                     patched.setattr(room, name, self._told(name, found))
         for name in ("Stream", "ExternalStream", "CUDAGraph"):
             patched.setattr(torch.cuda, name, self._told_of_class(getattr(torch.cuda, name)))

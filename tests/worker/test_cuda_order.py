@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnext_bench.rankfile import Mark, Phase
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.worker import resident, session
-from resnext_bench.worker.clock import CudaClock
+from resnext_bench.worker import evidence, resident, session
+from resnext_bench.worker.clock import CudaClock, columns
 from resnext_bench.worker.held import MOST_HELD
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.profile import WAIT, WARM_UP, Parts
@@ -34,10 +34,10 @@ class HostReads(TorchDispatchMode):
     """Writes down every operation whose result, or its shape, the host has to wait for."""
 
     def __init__(self, calls: list[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._calls = calls
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         waits = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
         if waits & set(func.tags):
             self._calls.append(str(func))
@@ -121,9 +121,10 @@ def test_the_window_of_a_run_begins_and_ends_with_a_synchronise(
     config = made_config(warm_up=4, steps=STEPS)
     rank = made_rank(tmp_path, config)
     monkeypatch.setattr(session, "clock_for", lambda _, file: CudaClock(file, GPU))
+    monkeypatch.setattr(evidence, "matmul_rate", lambda *_: None)  # long after the window
     monkeypatch.setattr(session, "reset_peak", lambda _: cuda.calls.clear())
     whole: list[list[str]] = []
-    monkeypatch.setattr(session, "columns", _then(whole, cuda, session.columns))
+    monkeypatch.setattr(session, "columns", _then(whole, cuda, columns))
     session.run_rank(rank)
     assert rank.file.phase is Phase.DONE
     assert whole == [["synchronize", RECORD, *STEPS * AHEAD, "synchronize"]]
@@ -137,7 +138,7 @@ def test_a_block_of_a_turn_begins_and_ends_with_a_synchronise(
     blocks: list[list[str]] = []
     config = made_config(warm_up=3)
     rank = made_rank(tmp_path, config)
-    monkeypatch.setattr(resident, "columns", _then(blocks, cuda, resident.columns))
+    monkeypatch.setattr(resident, "columns", _then(blocks, cuda, columns))
     batch = (torch.randn(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64))
     with resident_side(rank, repeat(batch)) as holder:
         for _ in range(2):
@@ -148,12 +149,12 @@ def test_a_block_of_a_turn_begins_and_ends_with_a_synchronise(
     assert blocks[1:] == [window, window]
 
 
-def _then(kept: list[list[str]], cuda: MadeCuda, columns: Any) -> Any:
+def _then(kept: list[list[str]], cuda: MadeCuda, read_times: Any) -> Any:
     """Keep the calls when the times are read, which is right after a window."""
 
     def read(*marks: Any) -> Any:
         kept.append(list(cuda.calls))
-        return columns(*marks)
+        return read_times(*marks)
 
     return read
 

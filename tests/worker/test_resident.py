@@ -118,7 +118,7 @@ def built_side(
     with pytest.MonkeyPatch.context() as patched:
         training = replace(made_training(config, Pixels(), loader), other=second)
         patched.setattr(resident, "set_up", lambda *_: training)
-        thread = threading.Thread(target=resident.run_rank, args=(rank,))
+        thread = threading.Thread(target=resident.run_rank, args=(rank,), daemon=True)
         thread.start()
         assert holder.answer(20) == tokens.READY
         yield holder
