@@ -5,7 +5,7 @@ import os
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "imports", "tests"]
+nox.options.sessions = ["lint", "types", "imports", "tests", "rehearsal"]
 
 FIDELITY = ("loop", "synthetic-1", "dali-1", "synthetic-2", "dali-2")
 WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
@@ -25,18 +25,21 @@ def _pytest(session: nox.Session, *words: str, may_be_empty: bool = False) -> No
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything but slow: first in parallel, then what starts processes, one after another."""
+    """Everything quick enough: first in parallel, then what starts processes, one after another.
+
+    What is slow is left to `system`, and machines with GPUs to `rehearsal`.
+    """
     chosen, launching = session.posargs or ["tests"], session.posargs or ["tests/system"]
     some = bool(session.posargs)
-    kinds = "not system and not slow and not gpu"
+    kinds = "not system and not slow and not gpu and not rehearsal"
     _pytest(session, *PARALLEL, "-m", kinds, *chosen, may_be_empty=some)
-    _pytest(session, "-m", "system and not slow", *launching, may_be_empty=some)
+    _pytest(session, "-m", "system and not slow and not rehearsal", *launching, may_be_empty=some)
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
     """Under a minute, for daily work: no training, no loaders, no processes, fewer examples."""
-    kinds = "not system and not slow and not gpu and not thorough"
+    kinds = "not system and not slow and not gpu and not thorough and not rehearsal"
     words = ("--hypothesis-profile", "quick", *(session.posargs or ["tests"]))
     _pytest(session, *PARALLEL, "-m", kinds, *words)
 
@@ -50,6 +53,20 @@ def system(session: nox.Session) -> None:
     chosen, some = session.posargs or ["tests"], bool(session.posargs)
     _pytest(session, *PARALLEL, "-m", "slow and not system and not gpu", *chosen, may_be_empty=some)
     _pytest(session, "-m", "slow and system and not gpu", *chosen, may_be_empty=some)
+
+
+@nox.session
+def rehearsal(session: nox.Session) -> None:
+    """Machines with GPUs, none of which is here: under two minutes on two cores.
+
+    The timed loop on fake CUDA tensors, `doctor` and `run --dry-run` on scripted machines, and
+    whole runs on two of them, whose ranks compute on the CPU.
+    """
+    chosen = session.posargs or ["tests/rehearsal"]
+    some = bool(session.posargs)
+    spread = (*PARALLEL[:2], "--dist", "worksteal")
+    _pytest(session, *spread, "-m", "rehearsal and not system", *chosen, may_be_empty=some)
+    _pytest(session, "-m", "rehearsal and system", *chosen, may_be_empty=some)
 
 
 @nox.session

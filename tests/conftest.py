@@ -45,8 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(THOROUGH):
             item.add_marker("thorough")
+        if place.startswith("rehearsal/"):
+            item.add_marker("rehearsal")
         marks = {mark.name for mark in item.iter_markers()}
-        if "system" in marks and not marks & {"slow", "gpu"} and not place.startswith("system/"):
+        elsewhere = {"slow", "gpu", "rehearsal"}
+        if "system" in marks and not marks & elsewhere and not place.startswith("system/"):
             raise pytest.UsageError(f"{item.nodeid} starts processes: move it to tests/system")
 
 

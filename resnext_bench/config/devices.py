@@ -36,7 +36,7 @@ def choose_device(pick: Answers, _: dict[str, Any], machine: Machine) -> dict[st
             f"{count_of(count, 'GPU')} here, but torch can use none: {stock.no_torch}; install a "
             "build of PyTorch for it, or train on the CPU with --device cpu"
         )
-    default, why = ("cuda", _found(stock, count)) if count else ("cpu", _why_cpu(stock))
+    default, why = ("cuda", _found(machine)) if count else ("cpu", _why_cpu(stock))
     return {"device": pick("device", default, why)}
 
 
@@ -53,9 +53,10 @@ def require_responding(stock: Stock) -> None:
     )
 
 
-def _found(stock: Stock, count: int) -> str:
+def _found(machine: Machine) -> str:
     """Say how many GPUs there are, and who says so where it is not the driver."""
-    slices = sum(bool(gpu.board) for gpu in stock.gpus)
+    stock, count = machine.stock, len(machine.gpus)
+    slices = sum(bool(gpu.board) for gpu in machine.gpus)
     told = f"{count_of(count, 'GPU')} here"
     if slices:
         told = f"{count_of(slices, 'MIG slice')} here"

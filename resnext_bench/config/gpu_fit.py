@@ -10,7 +10,7 @@ from typing import Final
 
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu.driver import EXCLUSIVE, PROHIBITED
-from resnext_bench.machine.gpu.fit import torch_lack
+from resnext_bench.machine.gpu.fit import torch_lack, vendor_lack
 from resnext_bench.machine.gpu.torch_build import read_build
 from resnext_bench.machine.host.memory import FOLDER, shared_memory
 from resnext_bench.machine.host.sources import cpu_list, here
@@ -40,6 +40,8 @@ def gpu_lacks(config: RunConfig, topology: Topology, machine: Machine) -> Iterat
     if build := read_build(here().torch):
         capabilities = {gpu.capability: gpu.name for gpu in gpus if gpu.capability}
         if lack := torch_lack(build, capabilities, machine.driver):
+            yield str(lack)
+        if lack := vendor_lack(build, {gpu.name for gpu in gpus if gpu.vendor == "AMD"}):
             yield str(lack)
     yield from _modes(gpus, topology)
     if topology.backend == "nccl" and len(topology.places) > 1:

@@ -17,7 +17,10 @@ from typing import Final
 from resnext_bench.config.models import INSTALL, Foreign, foreign
 from resnext_bench.errors import UsageError
 
-_REGISTERED: Final = re.compile(r"^@register_model\b(?:.|\n)*?^def (\w+)\(", re.MULTILINE)
+_REGISTERED: Final = re.compile(
+    r"""^@register_model\b(?:\(name=['"](\w+)['"])?(?:.|\n)*?^def (\w+)\(""", re.MULTILINE
+)
+"""Name that a model is registered by, where it is another than its function's; the function."""
 _FEWEST: Final = 50
 """Fewest models in a library that was read correctly; from fewer nothing is concluded."""
 _MADE_LATER: Final = re.compile(
@@ -79,8 +82,8 @@ def _registered(library: str) -> tuple[dict[str, str], str]:
         except (OSError, UnicodeDecodeError):
             continue
         task = path.relative_to(root).parts[0] if path.parent != root else ""
-        names = dict.fromkeys(_REGISTERED.findall(text), task if library == "torchvision" else "")
-        found |= names
+        names = (other or function for other, function in _REGISTERED.findall(text))
+        found |= dict.fromkeys(names, task if library == "torchvision" else "")
         texts.append(text)
     return found, "\n".join(texts)
 

@@ -52,7 +52,7 @@ def _require_deepspeed_launcher(nodes: int, gpus: int, machine: Machine) -> None
             f"--launcher deepspeed with --nodes {nodes}: this launcher starts only one node here; "
             "give --nodes 1, or --launcher torchrun"
         )
-    if gpus and any(gpu.board for gpu in machine.gpus):
+    if gpus and (machine.stock.is_cut or any(gpu.board for gpu in machine.gpus)):
         raise CannotHere(
             "--launcher deepspeed: this launcher needs GPU numbers, and MIG slices have none; use "
             "--launcher torchrun"

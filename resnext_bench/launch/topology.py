@@ -29,7 +29,7 @@ def place_member(config: RunConfig, machine: Machine, member: Member) -> Topolog
         device=f"cuda:{gpu.index}" if gpu else "cpu",
         core_nodes=machine.numa.nodes(machine.cores),
         gpu_node=gpu.node if gpu else None,
-        **_alone(gpus, member.local_rank % len(gpus) if gpus else 0),
+        **_alone(machine, gpu),
     )
     each = config.nproc_per_node
     return Topology(
@@ -98,7 +98,7 @@ def place_ranks(config: RunConfig, machine: Machine) -> Topology:
             device_shared_by=_sharers(rank % gpus, world, gpus) if gpus else 1,
             core_nodes=machine.numa.nodes(cores),
             gpu_node=visible[rank % gpus].node if gpus else None,
-            **_alone(visible, rank % gpus if gpus else 0),
+            **_alone(machine, visible[rank % gpus] if gpus else None),
         )
         for rank, cores in enumerate(parts)
     )
@@ -116,11 +116,10 @@ class _Alone(TypedDict):
     board: str
 
 
-def _alone(gpus: Sequence[Gpu], number: int) -> _Alone:
-    """Return what a rank must see alone on a machine with slices; nothing on others."""
-    if not any(gpu.board for gpu in gpus):
+def _alone(machine: Machine, gpu: Gpu | None) -> _Alone:
+    """Return what a rank must see alone, where boards are cut: CUDA numbers others than we do."""
+    if gpu is None or not (gpu.board or machine.stock.is_cut):
         return _Alone(alone="", board="")
-    gpu = gpus[number]
     return _Alone(alone=gpu.uuid, board=gpu.board or gpu.uuid)
 
 

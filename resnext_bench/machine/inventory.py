@@ -8,7 +8,7 @@ from pathlib import Path
 
 from resnext_bench.machine.gpu.attachment import completed
 from resnext_bench.machine.gpu.driver import Driver
-from resnext_bench.machine.gpu.facts import GpuFacts
+from resnext_bench.machine.gpu.facts import GpuFacts, Vendor
 from resnext_bench.machine.gpu.stock import Stock, take_stock
 from resnext_bench.machine.host.cgroup import quota_cores
 from resnext_bench.machine.host.numa import Numa, read_numa
@@ -27,6 +27,7 @@ class Gpu:
     """CUDA's compute capability; None where it is not reported, and for other vendors."""
     bf16: bool | None = None
     """Whether it multiplies bf16, where that does not follow from the capability."""
+    vendor: Vendor = "NVIDIA"
     uuid: str = ""
     board: str = ""
     """UUID of the board that it is a slice of (MIG); empty for a whole board."""
@@ -93,6 +94,7 @@ def _gpu(index: int, facts: GpuFacts) -> Gpu:
         memory_gib=facts.memory_gib,
         capability=facts.capability,
         bf16=facts.bf16,
+        vendor=facts.vendor,
         uuid=facts.uuid,
         board=facts.board,
         node=completed(facts.attachment, here().sys).node,

@@ -35,4 +35,4 @@ def device_name(device: torch.device) -> str:
     """Return the GPU's name, or the processor's."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return inspect().cpu_name
+    return inspect("cpu").cpu_name

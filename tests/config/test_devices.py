@@ -1,5 +1,6 @@
 """GPU or CPU: nothing trains on the CPU in silence where a GPU is plainly there."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,19 @@ def test_a_gpu_that_is_there_and_cannot_be_used(
         assert "torch: Error 803: system has unsupported display driver" in said
         assert advice in said
         assert said.endswith("--device cpu")
+
+
+def test_a_driver_that_cannot_count(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts, and fails at the first question."""
+    stand(replace(H100X8, torch="CUDA unknown error"))
+    library = sys.modules["pynvml"]
+
+    def refused() -> int:
+        return library.nvmlDeviceGetHandleByIndex(99)
+
+    monkeypatch.setattr(library, "nvmlDeviceGetCount", refused)
+    said = refusal(inspect())
+    assert "cannot be used: NVML: Invalid Argument, torch: CUDA unknown error" in said
 
 
 def test_a_gpu_of_others_is_no_reason_to_refuse(stand: Stand) -> None:

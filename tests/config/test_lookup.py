@@ -75,6 +75,14 @@ def test_what_may_be_there(model: str) -> None:
     require_found(model)
 
 
+def test_every_classifier_of_torchvision_is_found() -> None:
+    """Its quantized models are functions of the same names, registered by others."""
+    from torchvision import models
+
+    for name in models.list_models(module=models):
+        require_found(f"torchvision:{name}")
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -91,6 +99,7 @@ def test_what_may_be_there(model: str) -> None:
             "torchvision:deeplabv3_resnet50",
             "that model is for segmentation; an image classifier",
         ),
+        ("torchvision:quantized_googlenet", "that model is for quantization"),
         ("timm:resnet51", "no such model; the nearest are resnet"),
     ],
 )

@@ -67,7 +67,7 @@ def check_command(given: Mapping[str, Any]) -> int:
 
 def _measured(good: ImageFolder) -> storage.Storage:
     try:
-        return storage.measure(places_to_read(good), threads=inspect().usable_cores)
+        return storage.measure(places_to_read(good), threads=inspect("cpu").usable_cores)
     except OSError as error:
         raise _gone(error, good, ", or pass --no-read") from error
 

@@ -24,7 +24,7 @@ Tell = Callable[[str, int, int], None]
 
 def workers_of(given: int | None) -> int:
     """Return how many processes to use; by default as many as this machine can keep busy."""
-    return given or inspect().usable_cores
+    return given or inspect("cpu").usable_cores
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
-from resnext_bench.machine.doctor.gpus import GpuState
-from resnext_bench.machine.gpu.fit import torch_lack
-from resnext_bench.machine.gpu.torch_build import TorchBuild, read_build
+from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState
+from resnext_bench.machine.gpu.fit import Lack, torch_lack, vendor_lack
+from resnext_bench.machine.gpu.torch_build import read_build
 from resnext_bench.machine.host.sources import Sources
 
 
@@ -16,16 +16,20 @@ def build_findings(gpus: Sequence[GpuState], sources: Sources) -> Iterator[Findi
     if build is None:  # the row on bytecode says so
         return
     if there:
-        yield _fit(build, there, gpus[0])
+        made = f"CUDA {build.cuda[0]}.{build.cuda[1]}" if build.cuda else f"ROCm {build.hip}"
+        yield _fit(
+            torch_lack(build, there, gpus[0].versions), f"{build.version} for {made} suits them"
+        )
+    elif amds := {gpu.name for gpu in gpus if gpu.tool != NVIDIA_TOOL and not gpu.lost}:
+        told = f"{build.version} for ROCm {build.hip}, whose kernels are not looked at"
+        yield _fit(vendor_lack(build, amds), told)
     elif gpus:
         yield hidden("GPU and torch", "the driver does not report what the GPUs can")
 
 
-def _fit(build: TorchBuild, gpus: dict[tuple[int, int], str], first: GpuState) -> Finding:
-    lack = torch_lack(build, gpus, first.versions)
+def _fit(lack: Lack | None, suits: str) -> Finding:
     if lack is None:
-        made = f"CUDA {build.cuda[0]}.{build.cuda[1]}" if build.cuda else f"ROCm {build.hip}"
-        return fine("GPU and torch", f"{build.version} for {made} suits them")
+        return fine("GPU and torch", suits)
     return Finding(
         check="GPU and torch",
         severity=Severity.SPOILS,

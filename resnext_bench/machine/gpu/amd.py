@@ -166,6 +166,7 @@ class Gpu:
         total = self._field("memory", "vram_total", "amdsmi_get_gpu_vram_usage")
         return GpuFacts(
             name=str(_told(chip, "market_name") or ""),
+            vendor="AMD",
             memory_gib=None if total is None else float(total) / 1024,
             bf16=version.startswith(_BF16) if version else None,
             uuid=self._uuid(),

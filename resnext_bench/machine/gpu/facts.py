@@ -18,6 +18,7 @@ USER_SETTING: Final = 0x02
 """Bit for clocks that are held by a user's setting."""
 POWER_CAP: Final = 0x04
 
+Vendor = Literal["NVIDIA", "AMD"]
 Unanswered = Mapping[str, str]
 """The driver's reason for each question that it did not answer, by what was asked for."""
 Errors = dict[str, int]
@@ -29,6 +30,7 @@ class GpuFacts:
     """What must be known of a GPU before anything is planned for it."""
 
     name: str
+    vendor: Vendor = "NVIDIA"
     memory_gib: float | None = None
     """None where neither driver nor torch reports it."""
     capability: tuple[int, int] | None = None

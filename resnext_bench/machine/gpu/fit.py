@@ -1,6 +1,6 @@
 """Whether a build of torch can compute on GPUs under their driver, and which build could."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,17 @@ def torch_lack(build: TorchBuild, gpus: Gpus, driver: Driver) -> Lack | None:
         return None
     why = f"torch {build.version} {', and '.join(reasons)}"
     return _with_advice(why, list(gpus), driver, build.cuda)
+
+
+def vendor_lack(build: TorchBuild, amds: Collection[str]) -> Lack | None:
+    """Return why torch cannot compute on AMD's GPUs of these names; None where it can."""
+    if build.hip or not amds:
+        return None
+    made = "without ROCm" if build.cuda is None else f"for CUDA {build.cuda[0]}.{build.cuda[1]}"
+    return Lack(
+        why=f"torch {build.version} is built {made} and cannot use {' and '.join(sorted(amds))}",
+        advice="install PyTorch's build for ROCm; pytorch.org/get-started has its command",
+    )
 
 
 def _reasons(build: TorchBuild, gpus: Gpus, driver: Driver) -> Iterator[str]:

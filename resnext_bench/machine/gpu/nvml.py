@@ -51,11 +51,25 @@ def opened() -> Iterator["Nvml | Silence"]:
         if isinstance(library, Silence):
             yield library
             return
+        if said := _uncounted(library):
+            yield said
+            return
         found = Nvml(library)
         try:
             yield found
         finally:
             found.close()
+
+
+def _uncounted(library: Any) -> Silence | None:
+    """Return why the GPUs cannot even be counted."""
+    try:
+        library.nvmlDeviceGetCount()
+    except Exception as error:  # the library raises types of its own, which have a number
+        code = getattr(error, "value", None)
+        if code is not None:
+            return Silence(library="NVML", cause=_CAUSES.get(code, "failed"), said=str(error))
+    return None
 
 
 class Nvml:

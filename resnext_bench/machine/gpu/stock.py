@@ -34,6 +34,12 @@ class Stock:
     """Why torch can use none, where it was asked."""
 
     @property
+    def is_cut(self) -> bool:
+        """Return whether a board of this host is cut in slices, be they ours or not."""
+        cut = any(one.why == "no slices" for one in self.left_out)
+        return cut or any(gpu.board for gpu in self.gpus)
+
+    @property
     def lost(self) -> tuple[GpuFacts, ...]:
         """Return those that do not respond."""
         return tuple(gpu for gpu in self.gpus if gpu.lost)

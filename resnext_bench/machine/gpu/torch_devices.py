@@ -75,6 +75,7 @@ def _facts(device: dict[str, Any]) -> GpuFacts:
     capability = device["capability"]
     return GpuFacts(
         name=device["name"],
+        vendor="NVIDIA" if capability else "AMD",
         memory_gib=device["bytes"] / 2**30,
         capability=tuple(capability) if capability else None,
         bf16=None if capability else True,

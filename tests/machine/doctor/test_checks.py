@@ -118,6 +118,15 @@ def test_one_loud_thing_is_one_finding(kernel: MadeKernel, name: str) -> None:
     assert found[0].advice
 
 
+def test_several_numa_nodes_disturb_what_runs_on_them(kernel: MadeKernel) -> None:
+    LOUD["numa nodes"](kernel)
+    found = only(processor.numa_nodes, kernel)
+    assert (found.severity, found.number) == (DISTURBS, 2)
+    beside = next(one for one in look(kernel).findings if one.check == "numa nodes")
+    assert (beside.severity, beside.value) == (NOTE, found.value)
+    assert beside.command == f"{found.command} --device cpu"
+
+
 def test_governors_are_counted_on_our_cores_alone(kernel: MadeKernel) -> None:
     kernel.write("sys/devices/system/cpu/cpu3/cpufreq/scaling_governor", "schedutil\n")
     found = only(processor.governor, kernel)

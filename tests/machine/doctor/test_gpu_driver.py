@@ -130,7 +130,7 @@ def test_a_driver_that_does_not_match(look: Look) -> None:
 def test_a_container_without_the_capability(look: Look) -> None:
     (finding,) = [one for one in look(NO_UTILITY) if one.check == "GPU driver"]
     assert (finding.severity, finding.value.partition(";")[0]) == (
-        SPOILS,
+        DISTURBS,
         "NVML Shared Library Not Found",
     )
     assert "NVIDIA_DRIVER_CAPABILITIES" in finding.advice
@@ -150,7 +150,7 @@ def test_no_gpu_at_all(look: Look) -> None:
 def test_slices(look: Look) -> None:
     assert named(look(MIG_PAIR), "GPU MIG") == [(DISTURBS, "GPU 0: on")]
     board = replace(MIG_POD.boards[0], slices=())
-    assert (SPOILS, "GPU 0 is in MIG mode and has no slice for this program") in named(
+    assert (NOTE, "GPU 0 is in MIG mode and has no slice for this program") in named(
         look(MIG_POD.with_boards(board)), "GPU MIG"
     )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from resnext_bench.machine.gpu.driver import Driver, driver_of
-from resnext_bench.machine.gpu.fit import Lack, torch_lack
+from resnext_bench.machine.gpu.fit import Lack, torch_lack, vendor_lack
 from resnext_bench.machine.gpu.torch_build import Architecture, Capability, TorchBuild
 
 V100, P100, A100, H100, B200 = (7, 0), (6, 0), (8, 0), (9, 0), (10, 0)
@@ -50,6 +50,21 @@ def lack(build: TorchBuild, driver: Driver, *gpus: Capability) -> Lack | None:
 )
 def test_what_suits(build: TorchBuild, driver: Driver, gpu: Capability) -> None:
     assert lack(build, driver, gpu) is None
+
+
+@pytest.mark.parametrize(
+    ("build", "made"),
+    [
+        (CU132, "for CUDA 13.2"),
+        (TorchBuild(version="2.15.0+cpu", cuda=None), "without ROCm"),
+        (TorchBuild(version="2.15.0+rocm7.1", cuda=None, hip="7.1"), ""),
+    ],
+)
+def test_boards_of_amds(build: TorchBuild, made: str) -> None:
+    found = vendor_lack(build, {"AMD Instinct MI300X"})
+    why = f"torch {build.version} is built {made} and cannot use AMD Instinct MI300X"
+    assert (found.why if found else "") == (why if made else "")
+    assert vendor_lack(build, set()) is None
 
 
 def test_an_old_driver() -> None:

@@ -160,6 +160,31 @@ def test_a_rank_of_another_launcher_has_its_slice(
     assert (place.alone, place.board) == (SECOND, BOARD)
 
 
+def test_a_member_on_a_board_beside_slices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By its number in our list, CUDA would give it another one."""
+    scripted(MIG_MIXED, monkeypatch, tmp_path)
+    config = made_config(device="cuda", nodes=1, nproc_per_node=4, launcher="joined")
+    machine = inspect()
+    mine = replace(machine, gpus=machine.gpus[2:3])
+    place = place_member(config, mine, made_member(2, world=4, each=4)).place(0, 2)
+    assert (place.alone, place.board) == (uuid_of(MIG_MIXED, 1),) * 2
+
+
+def test_boards_beside_one_that_is_cut_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A board in MIG mode without a slice: whether CUDA counts it is not known."""
+    cut = replace(MIG_MIXED.boards[0], slices=())
+    scripted(MIG_MIXED.with_boards(cut, *MIG_MIXED.boards[1:]), monkeypatch, tmp_path)
+    config = made_config(device="cuda", nodes=1, nproc_per_node=2, engine="ddp")
+    topology = place_ranks(config, inspect())
+    assert [place.alone for place in topology.places] == [
+        uuid_of(MIG_MIXED, 1),
+        uuid_of(MIG_MIXED, 2),
+    ]
+    assert topology.backend == "nccl"
+
+
 def test_boards_as_a_whole_need_no_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = MIG_MIXED.with_boards(*MIG_MIXED.boards[1:])
     scripted(whole, monkeypatch, tmp_path)
