@@ -56,7 +56,7 @@ TRAIN = (
     Trains(name="two slices", ranks=2, backend="gloo", batch=64, visible=",".join(SLICES)),
     Trains(name="4xV100", ranks=4, type="fp16", build=(OLDER,)),
     # Torch lists what the driver cannot be asked about, and nobody says on which sockets.
-    Trains(name="no utility", ranks=8, doctor=3),
+    Trains(name="no utility", ranks=8),
     Trains(name="8xMI300X", ranks=8, nodes=(0, 0, 0, 0, 1, 1, 1, 1), build=(ROCM,)),
     Trains(name="no GPU", ranks=2, device="cpu", backend="gloo", batch=8),
 )
@@ -206,7 +206,7 @@ FINDINGS = (
     Find(name="a MIG pod", check="GPU MIG", severity="disturbs"),
     Find(name="4xV100", check="GPU and torch", severity="spoils"),
     Find(name="a lost GPU", check="GPU NUMA node", severity="fine", count=2),
-    Find(name="no utility", check="GPU driver", severity="spoils"),
+    Find(name="no utility", check="GPU driver", severity="disturbs"),
     Find(name="8xMI300X", check="GPU NUMA node", severity="fine", count=2),
     Find(name="8xMI300X", check="GPU power limit", severity="fine"),
     Find(name="8xMI300X", check="GPU PCIe", severity="not visible"),

@@ -106,6 +106,7 @@ def _beside_gpus(finding: Finding, of_gpus: Sequence[Finding]) -> Finding:
             "pages near in one launch and far in the next"
         ),
         advice="bind a run on the CPU to one node; leave runs on GPUs alone",
+        command=f"{finding.command} --device cpu",
     )
 
 

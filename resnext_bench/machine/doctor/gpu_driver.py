@@ -1,6 +1,7 @@
 """Checks of what the driver keeps count of, and of drivers that do not answer at all."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
 from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState, together
@@ -15,6 +16,9 @@ from resnext_bench.machine.gpu.words import (
     silence_words,
 )
 from resnext_bench.machine.host.sources import Sources
+
+_TORCH_MAY_WORK: Final = ("not installed", "no library")
+"""Causes of a silence that say nothing of the driver: CUDA may well be there without NVML."""
 
 
 def silence_findings(sources: Sources) -> Iterator[Finding]:
@@ -34,9 +38,10 @@ def silence_findings(sources: Sources) -> Iterator[Finding]:
 
 def _silent(silence: Silence, presence: Presence) -> Finding:
     """Report a GPU that is there and whose driver does not answer."""
+    severity = Severity.DISTURBS if silence.cause in _TORCH_MAY_WORK else Severity.SPOILS
     return Finding(
         check="GPU driver",
-        severity=Severity.DISTURBS if presence.nodes else Severity.NOTE,
+        severity=severity if presence.nodes else Severity.NOTE,
         value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
         why=(
             "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"

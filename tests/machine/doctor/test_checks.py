@@ -122,11 +122,9 @@ def test_several_numa_nodes_disturb_what_runs_on_them(kernel: MadeKernel) -> Non
     LOUD["numa nodes"](kernel)
     found = only(processor.numa_nodes, kernel)
     assert (found.severity, found.number) == (DISTURBS, 2)
-    beside = processor.beside_gpus(found)
+    beside = next(one for one in look(kernel).findings if one.check == "numa nodes")
     assert (beside.severity, beside.value) == (NOTE, found.value)
     assert beside.command == f"{found.command} --device cpu"
-    bound = only(processor.numa_nodes, kernel, cores=(0, 1))
-    assert processor.beside_gpus(bound) == bound
 
 
 def test_governors_are_counted_on_our_cores_alone(kernel: MadeKernel) -> None:

@@ -119,7 +119,7 @@ def test_a_lost_gpu_costs_the_others_nothing(look: Look) -> None:
 
 def test_a_driver_that_does_not_match(look: Look) -> None:
     (finding,) = [one for one in look(UNMATCHED) if one.check == "GPU driver"]
-    assert finding.severity is DISTURBS
+    assert finding.severity is SPOILS
     assert finding.value == (
         "NVML: RM has detected an NVML/RM version mismatch; a GPU is here (/dev/nvidia0, "
         "/dev/nvidia1, /dev/nvidia2 …)"
