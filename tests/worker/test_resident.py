@@ -121,9 +121,12 @@ def built_side(
         thread = threading.Thread(target=resident.run_rank, args=(rank,), daemon=True)
         thread.start()
         assert holder.answer(20) == tokens.READY
-        yield holder
-        holder.give(tokens.END)
-        thread.join(20)
+        try:
+            yield holder
+        finally:
+            if thread.is_alive():
+                holder.give(tokens.END)
+            thread.join(20)
     holder.close()
 
 
