@@ -35,8 +35,10 @@ class Seen:
     """What steps came to."""
 
     faults: list[Fault]
-    batch: Batch
+    batch: Batch | None
     """What the loop got of the pipeline."""
+    convolved: list[torch.Tensor]
+    """What the first convolution got."""
     outputs: list[torch.Tensor]
     weights: str
     """The format of the convolutions' weights."""
@@ -67,7 +69,10 @@ def stepped(
 def _run(
     fake: Fake, config: RunConfig, module: nn.Module, batches: Batches, loss: Criterion | None
 ) -> Seen:
-    taken, outputs = list[Batch](), list[torch.Tensor]()
+    taken, outputs, convolved = list[Batch](), list[torch.Tensor](), list[torch.Tensor]()
+    for layer in (one for one in module.modules() if isinstance(one, nn.Conv2d)):
+        layer.register_forward_pre_hook(lambda _, given: convolved.append(given[0]))
+        break
     training = assemble(config, module, _noted(batches, taken), GPU)
     probe = FormatProbe(training.module)
     training = replace(
@@ -81,7 +86,8 @@ def _run(
         run_steps(training, NoMarks(), witness, 0, STEPS)
     return Seen(
         faults=fake.faults,
-        batch=taken[-1],
+        batch=taken[-1] if taken else None,
+        convolved=convolved,
         outputs=outputs,
         weights=probe.weight_format,
     )

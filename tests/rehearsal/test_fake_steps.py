@@ -50,6 +50,7 @@ PRECISIONS: dict[str, dict[str, Option]] = {
     "bf16": {"amp_dtype": "bf16"},
     "fp16": {"amp_dtype": "fp16"},
 }
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 PIXELS = ("uint8", "fp32", "fp16")
 
 
@@ -108,6 +109,7 @@ def test_pipelines(pipeline: str, pixels: str, how: str, layout: str, pictures: 
     config = made_config(model="tests.rehearsal.networks:Small", **options, **PRECISIONS[how])
     seen = stepped(config, root=pictures)
     assert seen.faults == []
+    assert seen.batch
     images, labels = seen.batch
     expected = {"uint8": torch.uint8, "fp32": torch.float32, "fp16": torch.float16}
     assert (images.dtype, tuple(images.shape)) == (expected[pixels], (4, 3, 64, 64))
@@ -118,12 +120,15 @@ def test_pipelines(pipeline: str, pixels: str, how: str, layout: str, pictures: 
     assert {images.device.type, labels.device.type} == {"cpu" if pipeline == "host" else "cuda"}
 
 
-@pytest.mark.parametrize("how", PRECISIONS)
-def test_our_first_operation(how: str) -> None:
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(("how", "dtype"), [(how, DTYPES.get(how)) for how in PRECISIONS])
+def test_our_first_operation(how: str, dtype: torch.dtype | None, layout: str) -> None:
     """Bytes become floats of the precision's own type at once, in the layout of the model."""
-    for layout in ("NHWC", "NCHW"):
-        config = made_config(pixels="uint8", channels_last=layout == "NHWC", **PRECISIONS[how])
-        assert stepped(config).faults == []
+    config = made_config(pixels="uint8", channels_last=layout == "NHWC", **PRECISIONS[how])
+    seen = stepped(config)
+    assert seen.faults == []
+    (images,) = seen.convolved
+    assert (images.dtype, format_of(images)) == (dtype or torch.float32, layout)
 
 
 def reads_its_loss(output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
