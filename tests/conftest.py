@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from resnext_bench.config import shared_memory
+from resnext_bench.config import memory
 from resnext_bench.machine import lock
 from resnext_bench.machine.host.memory import SharedMemory
 
@@ -84,4 +84,4 @@ def _ample_shared_memory(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     """What is decided about made machines does not hang on how large /dev/shm is here."""
     if "system" not in request.keywords:
         ample = SharedMemory(total=None, free=0)
-        monkeypatch.setattr(shared_memory, "shared_memory", lambda: ample)
+        monkeypatch.setattr(memory, "shared_memory", lambda: ample)

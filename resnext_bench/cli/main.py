@@ -16,6 +16,7 @@ import typer
 
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.data.app import data_app
+from resnext_bench.cli.formats import FORMATS, Format, format_of
 from resnext_bench.cli.models.app import models_app
 from resnext_bench.cli.runs.app import runs_app
 from resnext_bench.cli.terminal.output import open_output
@@ -78,7 +79,6 @@ def run(**given: Any) -> None:
     """
     from resnext_bench.cli.run.command import run_command
     from resnext_bench.cli.terminal.outcome import Pardon
-    from resnext_bench.cli.terminal.show import format_of
 
     request = {name: given[name] for name in OPTIONS if given[name] is not None}
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])
@@ -87,7 +87,7 @@ def run(**given: Any) -> None:
         given["config"],
         pardon,
         given["output"],
-        format_of(given),
+        format_of([name for name in FORMATS if given[name]]),
         dry_run=given["dry_run"],
         wait=given["wait"],
     )
@@ -95,6 +95,7 @@ def run(**given: Any) -> None:
 
 
 @app.command()
+@opt.in_formats
 def compare(
     a: opt.SideA = None,
     b: opt.SideB = None,
@@ -117,8 +118,7 @@ def compare(
     allow_invalid: opt.AllowInvalid = False,
     resume: opt.Resume = None,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Decide whether b is slower than a, with an interval, or report that this can't be told.
 
@@ -138,21 +138,20 @@ def compare(
 
 
 @app.command()
+@opt.in_formats
 def doctor(
     aa: opt.AgainstItself = False,
     both: opt.Both = "",
     sessions: opt.FloorSessions = 6,
     allow_unsure: opt.AllowUnsure = False,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show what makes this machine noisy and, with --aa, how small a change can be detected here.
 
     Exit code 3 when something would spoil a measurement, or when too few
     sessions of --aa count.
     """
-    form = opt.form_of(json=json, markdown=markdown)
     if aa:
         from resnext_bench.cli.doctor.floor import floor_command
 
@@ -247,11 +246,11 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
 def _show(lost: NotKept, arguments: list[str]) -> None:
     """Show what was measured as if it had been stored."""
-    from resnext_bench.cli.terminal.show import format_of, show_stored
+    from resnext_bench.cli.terminal.show import show_stored
     from resnext_bench.reports.schema.kinds import is_record
 
     if is_record(lost.record):
-        asked = {name: f"--{name}" in arguments for name in ("json", "markdown")}
+        asked = [name for name in FORMATS if f"--{name}" in arguments]
         show_stored(lost.record, format_of(asked))
 
 

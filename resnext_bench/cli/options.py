@@ -5,17 +5,15 @@ command line and a file.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
+from resnext_bench.cli.formats import FORMATS, Format, format_of
 from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.config.options import MEASURE, OPTIONS, flag
-
-if TYPE_CHECKING:
-    from resnext_bench.cli.terminal.show import Format
 
 _MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
 
@@ -34,14 +32,18 @@ def of_training(name: str) -> Any:
     )
 
 
-def _parameter(name: str) -> inspect.Parameter:
+def _of_format(name: Format) -> Any:
+    return typer.Option(f"--{name}", help=FORMATS[name], rich_help_panel=_OUTPUT, metavar=" ")
+
+
+def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def _parameter_of_training(name: str) -> inspect.Parameter:
     kind = bool if OPTIONS[name].is_switch else str
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[kind | None, of_training(name)],
-    )
+    return _parameter(name, Annotated[kind | None, of_training(name)], None)
 
 
 def as_run(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,11 +51,44 @@ def as_run(command: Callable[..., None]) -> Callable[..., None]:
 
     Typer reads a command's signature, so this one is made from the table. None means: not given.
     """
-    parameters = [*(_parameter(name) for name in OPTIONS), *_of_run_alone()]
+    alone = (
+        _parameter(name, annotation, default)
+        for name, (annotation, default, _) in RUN_ALONE.items()
+    )
 
     def taken(**given: Any) -> None:
         command(**given)
 
+    return _declared(taken, command, [*map(_parameter_of_training, OPTIONS), *alone])
+
+
+def in_formats(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with an option for each format, where it takes the one asked for.
+
+    Its parameter of the kind Format, whatever its name, gets which one that is.
+    """
+    parameters = inspect.signature(command).parameters.values()
+    (form,) = (one.name for one in parameters if one.annotation is Format)
+
+    def taken(**given: Any) -> None:
+        asked = [name for name in FORMATS if given.pop(name)]
+        command(**given, **{form: format_of(asked)})
+
+    def declared() -> Iterator[inspect.Parameter]:
+        for one in parameters:
+            if one.name != form:
+                yield one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+                continue
+            for name in FORMATS:
+                yield _parameter(name, Annotated[bool, _of_format(name)], False)
+
+    return _declared(taken, command, [*declared()])
+
+
+def _declared(
+    taken: Callable[..., None], command: Callable[..., None], parameters: list[inspect.Parameter]
+) -> Callable[..., None]:
+    """Return a function that Typer takes for the command, with other parameters."""
     taken.__doc__ = command.__doc__
     taken.__name__ = command.__name__
     taken.__module__ = command.__module__
@@ -267,11 +302,8 @@ Output = Annotated[
     Path | None,
     _option(_OUTPUT, "Runs folder (default: $RESNEXT_BENCH_RUNS, else ./runs)", metavar="FOLDER"),
 ]
-Json = Annotated[bool, _option(_OUTPUT, "Print only JSON on standard output", "--json")]
-Markdown = Annotated[
-    bool,
-    _option(_OUTPUT, "Print Markdown, ready to paste into a pull request", "--markdown"),
-]
+Json = Annotated[bool, _of_format("json")]
+"""For commands whose output is no report; others are `in_formats`."""
 DryRun = Annotated[
     bool,
     _option(
@@ -288,25 +320,11 @@ RUN_ALONE: Final[dict[str, tuple[Any, object, str]]] = {
     "allow_invalid": (AllowInvalid, False, "give it next to the sides"),
     "config": (Config, None, ""),
     "output": (Output, None, "give it next to the sides"),
-    "json": (Json, False, "give it next to the sides"),
-    "markdown": (Markdown, False, "give it next to the sides"),
+    **{
+        name: (Annotated[bool, _of_format(name)], False, "give it next to the sides")
+        for name in FORMATS
+    },
     "dry_run": (DryRun, False, "leave it out"),
     "wait": (Wait, None, "give it next to the sides"),
 }
 """Further options of `run`: declaration, value where not given, what to do instead in a side."""
-
-
-def form_of(*, json: bool, markdown: bool) -> "Format":
-    """Return the format in which a report is asked for."""
-    from resnext_bench.cli.terminal.show import format_of
-
-    return format_of({"json": json, "markdown": markdown})
-
-
-def _of_run_alone() -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-        )
-        for name, (annotation, default, _) in RUN_ALONE.items()
-    ]

@@ -11,8 +11,7 @@ from resnext_bench.config.answers import is_installed
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.schema.choices import Form
 from resnext_bench.resnext.draw import draw
-from resnext_bench.resnext.errors import UnknownModel
-from resnext_bench.resnext.names import Architecture, parse
+from resnext_bench.resnext.names import Architecture, UnknownModel, parse
 from resnext_bench.resnext.spec import ResNeXtSpec
 from resnext_bench.wording import nearest
 

@@ -7,6 +7,7 @@ chosen in `resnext_bench.config.resolve`.
 
 from typing import Any, Final, NamedTuple, get_args
 
+from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.choices import (
     AmpDtype,
     AskedLauncher,
@@ -348,7 +349,8 @@ _ALL: Final = (
         kind=str,
         group=DATA,
         help=(
-            "Folder of images in class folders, or of WebDataset (.tar) or TFRecord shards "
+            "Folder of images in class folders, or of "
+            f"{' or '.join(one.title for one in SHARDS.values())} shards "
             "(default: 512 JPEGs generated from a seed and cached)"
         ),
         metavar="PATH",

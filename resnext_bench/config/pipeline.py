@@ -3,9 +3,9 @@
 from typing import Any
 
 from resnext_bench.config.answers import Answers, is_installed
+from resnext_bench.config.memory import require_room_for_sockets
 from resnext_bench.config.options import flag
 from resnext_bench.config.ranks import ranks_here
-from resnext_bench.config.shared_memory import require_room_for_sockets
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.choices import SYNTHETIC

@@ -8,11 +8,11 @@ import msgspec
 from resnext_bench.config.answers import Answers
 from resnext_bench.config.attribution import choose_attribution
 from resnext_bench.config.lookup import require_found
+from resnext_bench.config.memory import require_shared_memory
 from resnext_bench.config.models import foreign, require_form, require_image_size, require_model
 from resnext_bench.config.options import OPTIONS, of_images
 from resnext_bench.config.pipeline import choose_pipeline, choose_threads
 from resnext_bench.config.ranks import choose_device, choose_ranks, ranks_here, usual_launcher
-from resnext_bench.config.shared_memory import require_shared_memory
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member

@@ -1,7 +1,12 @@
 """Errors of reading and of writing stored runs and traces."""
 
 import errno
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resnext_bench.reports.schema.notes import Note
 
 
 class StoreError(ValueError):
@@ -9,7 +14,15 @@ class StoreError(ValueError):
 
 
 class TraceError(StoreError):
-    """A file is not a trace, or cannot be read at all; names the file and where it is damaged."""
+    """A file is not a trace, or holds nothing that can be reported; names the file.
+
+    `facts`: what is wrong with it, as warnings (`reports/schema/trace_warnings.py`), which whoever
+    shows the error puts into words.
+    """
+
+    def __init__(self, told: str, *, facts: "Sequence[Note]" = ()) -> None:
+        super().__init__(told)
+        self.facts = tuple(facts)
 
 
 class SpanError(StoreError):

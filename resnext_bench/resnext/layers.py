@@ -25,6 +25,8 @@ map; `relu` and `add` work in place, on the first map they read."""
 
 IMAGES: Final = -1
 """Place of the network's input."""
+FP32: Final = 4
+"""Bytes of a value in fp32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,3 +199,21 @@ def _windows(
     if count < 1:
         raise ValueError(f"the image is too small: {name} needs {kernel} pixels but gets {size}")
     return count
+
+
+def map_widths(layers: Sequence[Layer], product: int) -> dict[int, int]:
+    """Return the bytes of a value in each map by its place, images included.
+
+    Convolutions and linear layers return `product` bytes. Autocast computes local response norm in
+    fp32; all other layers keep the width of their input.
+    """
+    widths = {IMAGES: FP32}
+    for place, layer in enumerate(layers):
+        match layer.kind:
+            case "conv" | "linear":
+                widths[place] = product
+            case "lrn":
+                widths[place] = FP32
+            case _:
+                widths[place] = widths[layer.reads[0]]
+    return widths

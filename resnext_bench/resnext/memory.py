@@ -20,9 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from resnext_bench.resnext.layers import IMAGES, Layer
+from resnext_bench.resnext.layers import FP32, IMAGES, Layer, map_widths
 from resnext_bench.resnext.optimizers import OPTIMIZERS, Update
-from resnext_bench.resnext.widths import FP32, map_widths
 
 INT64: Final = 8
 

@@ -1,13 +1,13 @@
 """Names of architectures: from `resnext50_32x4d` to its description (no torch)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from resnext_bench.resnext.errors import UnknownModel
 from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec
 from resnext_bench.resnext.spec import CIFAR_STEM, Form, ResNeXtSpec, Stem
+from resnext_bench.wording import nearest
 
 Architecture = ResNeXtSpec | AlexNetSpec | GoogLeNetSpec
 
@@ -57,6 +57,24 @@ _KNOWN: Final = (
     *("googlenet", *(f"googlenet_root{root}" for root in GOOGLENET_ROOTS)),
     *_ALEXNETS,
 )
+
+
+_NEAR: Final = 0.75
+"""Least similarity of a known name that may have been meant; vgg16 is near to none."""
+
+
+class UnknownModel(ValueError):
+    """Raised when a name belongs to no architecture; gives the name and the nearest known one."""
+
+    def __init__(self, given: str, known: Iterable[str], pattern: str) -> None:
+        """Look for a known name that may have been meant."""
+        near = nearest(given.strip().lower(), known, likeness=_NEAR)
+        hint = f"; did you mean {near}?" if near else "."
+        super().__init__(f"unknown model {given!r}{hint} Allowed: {pattern}")
+
+    def __reduce__(self) -> tuple[type[ValueError], tuple[str]]:
+        """Cross a process boundary as a message, as the arguments differ from `args`."""
+        return ValueError, (str(self),)
 
 
 def names() -> tuple[str, ...]:

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from resnext_bench.resnext.layers import IMAGES, Layer
+from resnext_bench.resnext.layers import FP32, IMAGES, Layer, map_widths
 from resnext_bench.resnext.optimizers import OPTIMIZERS
-from resnext_bench.resnext.widths import FP32, map_widths
 
 Dtype = Literal["fp32", "tf32", "bf16", "fp16"]
 Layout = Literal["nhwc", "nchw"]

@@ -20,7 +20,7 @@ from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.reports.figures.attribution import Floats, SideRounds, Sides, side_rounds
 from resnext_bench.reports.schema.attribution import SideName
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.record import Steadiness
+from resnext_bench.reports.schema.sessions import Steadiness
 from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought

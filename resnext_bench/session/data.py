@@ -10,6 +10,7 @@ from pathlib import Path
 
 from resnext_bench.config.pipeline import pipeline_of
 from resnext_bench.config.resolve import FEWEST_CLASSES, DataFacts
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.errors import (
     BenchError,
     CannotHere,
@@ -25,7 +26,7 @@ from resnext_bench.pipelines.images.folder import ImageFolder
 from resnext_bench.pipelines.names import printable
 from resnext_bench.reports.schema.choices import SYNTHETIC
 from resnext_bench.reports.schema.config import Request, RunConfig
-from resnext_bench.reports.schema.record import DataFormat, DataSet
+from resnext_bench.reports.schema.record import DataSet
 
 Tell = Callable[[str, int, int], None]
 """Called with the activity, how many items are done, and of how many."""

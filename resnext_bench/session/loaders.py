@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from resnext_bench.config.memory import NoSharedMemory
 from resnext_bench.config.resolve import resolve
-from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.attribution import side_rounds

@@ -28,17 +28,9 @@ from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.machine import GpusSeen
 from resnext_bench.reports.schema.notes import Note, note
-from resnext_bench.reports.schema.record import (
-    Environment,
-    Failure,
-    Figures,
-    File,
-    Record,
-    Session,
-    Status,
-    Steadiness,
-)
+from resnext_bench.reports.schema.record import Environment, Failure, File, Record, Status
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import Figures, Session, Steadiness
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import FILE, GPU_FILE, write_columns, write_gpu_columns

@@ -2,7 +2,7 @@
 
 import torch
 
-from resnext_bench.config.shared_memory import require_room_for_sockets
+from resnext_bench.config.memory import require_room_for_sockets
 from resnext_bench.job import Job, SessionFolder
 from resnext_bench.pipelines.batches import Batches, BatchSpec
 from resnext_bench.pipelines.dali.finishing import CROPS_AHEAD

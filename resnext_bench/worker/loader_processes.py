@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from resnext_bench.config.shared_memory import demand_of, full_words
+from resnext_bench.config.memory import demand_of, full_words
 from resnext_bench.job import Job, RankError, SessionFolder
 from resnext_bench.machine.host.memory import shared_memory
 from resnext_bench.machine.host.process import die_with_parent

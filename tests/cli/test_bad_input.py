@@ -160,7 +160,7 @@ def test_a_bug_is_called_one(
     def broken(*arguments: object) -> int:
         raise ZeroDivisionError("by us")
 
-    monkeypatch.setattr("resnext_bench.cli.runs.reading.list_command", broken)
+    monkeypatch.setattr("resnext_bench.cli.runs.commands.list_command", broken)
     code, text = outcome(["runs", "list"], monkeypatch, capsys)
     assert code == 70
     assert "This is a bug in resnext-bench" in text

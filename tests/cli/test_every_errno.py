@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from resnext_bench.launch.watch import Listener
-from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import open_log
 from resnext_bench.session.recording import Recording
@@ -146,7 +146,7 @@ def stored(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None
 
 def tagged(root: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], None]) -> object:
     """A tag."""
-    from resnext_bench.cli.runs.writing import tag_command
+    from resnext_bench.cli.runs.commands import tag_command
 
     (root / RUN_ID).mkdir()
     runs.save(root / RUN_ID, made_record())

@@ -43,7 +43,7 @@ def test_what_is_taken_without_being_loaded(model: str, monkeypatch: pytest.Monk
 
 
 def test_models_of_our_own_campaigns_are_named_as_a_users_are() -> None:
-    require_model("resnext_bench.lab.visit.tiny:Tiny")
+    require_model("resnext_bench.lab.visit.tiny_network:Tiny")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from PIL import Image
 
 pytest.importorskip("nvidia.dali", reason="DALI is not installed")
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.batches import IMAGENET_MEAN, IMAGENET_STD, Pixels
 from resnext_bench.pipelines.epochs import Orders
 from resnext_bench.pipelines.errors import DataError
-from resnext_bench.pipelines.making.pack import Format
 from tests.pipelines.loaders import Loader, Wanted, opened
 from tests.pipelines.made_shards import FORMATS, listed, packed
 from tests.pipelines.test_loaders import scene
@@ -105,7 +105,7 @@ def test_pixels_are_pils(
 
 @pytest.mark.parametrize(("loader", "decode"), WAYS)
 @pytest.mark.parametrize("kind", FORMATS)
-def test_shards(photos: Wanted, loader: Loader, decode: Decode, kind: Format) -> None:
+def test_shards(photos: Wanted, loader: Loader, decode: Decode, kind: ShardFormat) -> None:
     """Mapped bytes go to decoders of the GPU too, and stay until those have looked."""
     shards = listed(packed(photos.root.parent, photos.root.parent.parent / "out", kind))
     wanted = replace(

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import ImageFolder, scan
 from resnext_bench.pipelines.images.proof import prove
-from resnext_bench.pipelines.making.pack import Format, pack
+from resnext_bench.pipelines.making.pack import pack
 from resnext_bench.pipelines.shards.found import Found
 from resnext_bench.pipelines.shards.records import masked_crc32c
 from resnext_bench.pipelines.shards.sharded import scan_any
 from tests.pipelines.loaders import Wanted
 
-FORMATS: tuple[Format, ...] = ("webdataset", "tfrecord")
+FORMATS: tuple[ShardFormat, ...] = ("webdataset", "tfrecord")
 
 
-def packed(root: Path, out: Path, format: Format, *, shard_bytes: int = 10**6) -> Path:
+def packed(root: Path, out: Path, format: ShardFormat, *, shard_bytes: int = 10**6) -> Path:
     """The folder as shards."""
     proof = prove(scan(root), cache=out.parent / "cache", workers=1)
     pack(proof, out, format=format, shard_bytes=shard_bytes, seed=0, readers=1)

@@ -11,14 +11,12 @@ from resnext_bench.reports.schema.record import (
     DataSet,
     Environment,
     Failure,
-    Figures,
     File,
     Record,
-    Session,
-    Steadiness,
     Thresholds,
 )
 from resnext_bench.reports.schema.samples import RankFacts, Samples, SessionResult
+from resnext_bench.reports.schema.sessions import Figures, Session, Steadiness
 from resnext_bench.reports.schema.topology import Place, Topology
 
 MS = 1_000_000

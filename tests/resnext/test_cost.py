@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext_bench.lab.campaigns.totals import (
+from resnext_bench.lab.networks import (
     convolutions,
     multiply_adds,
     parameters,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnext_bench.lab.campaigns.totals import training_flops
+from resnext_bench.lab.networks import training_flops
 from resnext_bench.resnext.cost import flops, total_flops
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import IMAGES, Layer, Map

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from resnext_bench.lab.campaigns.live import live_bytes
+from resnext_bench.lab.campaigns.memory_case import live_bytes
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import IMAGES, Drawing, Map
 from resnext_bench.resnext.memory import Memory, Setting, training_memory

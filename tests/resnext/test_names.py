@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext_bench.resnext.errors import UnknownModel
-from resnext_bench.resnext.names import BLOCKS, CIFAR_DEPTHS, names, parse
+from resnext_bench.resnext.names import BLOCKS, CIFAR_DEPTHS, UnknownModel, names, parse
 from resnext_bench.resnext.relatives import AlexNetSpec, GoogLeNetSpec
 from resnext_bench.resnext.spec import CIFAR_STEM, ResNeXtSpec
 

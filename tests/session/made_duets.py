@@ -14,8 +14,8 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.validity import GpuUse
 from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Option
-from resnext_bench.reports.schema.record import Session
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.session.compare import configured
 from resnext_bench.session.compare.configured import Configured
 from resnext_bench.session.recording import Recording, Started

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.config import shared_memory
-from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.config import memory
+from resnext_bench.config.memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.host.memory import SharedMemory
@@ -144,7 +144,7 @@ def test_loaders_that_shared_memory_cannot_hold_at_once(
 ) -> None:
     """Each of them alone would fit: 10 pictures of 128 x 128 are half a MiB."""
     monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs))
-    monkeypatch.setattr(shared_memory, "shared_memory", only(6))
+    monkeypatch.setattr(memory, "shared_memory", only(6))
     with pytest.raises(NoSharedMemory, match=r"^3 sides at once: shared memory is too small"):
         sweep.take(settings(1, 2, 4), [2])
 
@@ -158,7 +158,7 @@ def test_what_was_measured_is_kept_where_deeper_queues_do_not_fit(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch, mib: float, depths: list[int]
 ) -> None:
     monkeypatch.setattr(under_test, "play_rounds", lambda runs, number, **how: made(runs))
-    monkeypatch.setattr(shared_memory, "shared_memory", only(mib))
+    monkeypatch.setattr(memory, "shared_memory", only(mib))
     swept = sweep.take(settings(1), [2, 4, 64])
     assert len(swept.threads) == 1
     assert [rate.setting.prefetch for rate in swept.prefetch] == depths

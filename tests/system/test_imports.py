@@ -51,3 +51,10 @@ def test_heavy_libraries_stay_unloaded(tmp_path: Path, arguments: list[str]) -> 
         (sys.executable, "-c", code), cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = (sys.executable, "-m", "resnext_bench", "models", "show", "nothing")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nothing" in done.stderr

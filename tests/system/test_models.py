@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.lab.campaigns.totals import parameters
+from resnext_bench.lab.networks import parameters
 from resnext_bench.resnext.names import parse
 from tests.system.program import record, run
 

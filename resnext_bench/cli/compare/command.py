@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from resnext_bench.cli.compare.sides import ids_of, refuse, side_request, words_of
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.cli.terminal.show import format_of, shown_when_interrupted
+from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import merged
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import inspect
@@ -44,7 +45,7 @@ def compare_command(given: Mapping[str, Any]) -> int:
             "measures nothing, so there is nothing to wait for; leave --wait out",
         )
         wait_until_free(minutes, say)
-    form = format_of(given)
+    form: Format = given["form"]
     with shown_when_interrupted(form), _display() as display:
         record = _resumed(given, root, display) if given["resume"] else _new(given, root, display)
     pardon = Pardon(unsure=given["allow_unsure"], invalid=given["allow_invalid"])

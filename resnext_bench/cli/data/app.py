@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, one_of, several, whole
+from resnext_bench.data_formats import SHARDS
 
 data_app = typer.Typer(
     help="Make, check and pack sets of image files, and measure loaders.",
@@ -136,9 +138,8 @@ def pack(
     format: Annotated[
         str,
         typer.Option(
-            help="Tar files of KEY.jpg and KEY.cls, or records of image/encoded and "
-            "image/class/label",
-            **choice("--format", "webdataset", "tfrecord"),
+            help=", or ".join(one.packed for one in SHARDS.values()).replace("tar", "Tar", 1),
+            **choice("--format", *SHARDS),
         ),
     ] = "webdataset",
     split: opt.Split = None,
@@ -177,6 +178,7 @@ def pack(
 
 
 @data_app.command()
+@opt.in_formats
 def bench(
     folder: Annotated[
         str | None,
@@ -254,8 +256,7 @@ def bench(
         typer.Option(metavar="FILE", help="Write a chart: .html (opens offline), .svg or .png"),
     ] = None,
     allow_unsure: opt.AllowUnsure = False,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Measure loaders without training, and find how many threads are enough.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from resnext_bench.cli.data.shared import as_json, at_work
-from resnext_bench.cli.terminal.show import format_of, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.config.pipeline import dali_installed
 from resnext_bench.config.request import checked
 from resnext_bench.config.resolve import resolve
@@ -37,7 +37,7 @@ _DEFAULTS: Final[Request] = {"nodes": 1, "warm_up": 10}
 def bench_command(given: Mapping[str, Any]) -> int:
     """Sweep loaders, print the tables, then write the chart: what was measured is never lost."""
     require_alone("data bench")
-    form, machine, chart = format_of(given), inspect(), _chart(given["chart"])
+    form, machine, chart = given["form"], inspect(), _chart(given["chart"])
     rounds = _even(given["rounds"])
     request = _request(given)
     depths = sorted(set(given["prefetch"]))

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from resnext_bench.cli.data.shared import as_json, at_work, bad_rows, proved, workers_of
+from resnext_bench.data_formats import SHARDS
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.pipelines.cache import cache_dir
@@ -123,7 +124,7 @@ def _counted(kinds: Sequence[str]) -> dict[str, int]:
 
 
 def _misnamed(proof: Proof) -> dict[str, int]:
-    if proof.good.format == "tfrecord":  # records have no names
+    if proof.good.format != "folder" and not SHARDS[proof.good.format].has_names:
         return {}
     kinds = ((_suffix(path), proof.verdicts[path].kind.split()[0]) for path in proof.good.files)
     return _counted(

@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from resnext_bench.cli.compare.sides import refuse
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.machine.doctor.checks import Condition, examine
 from resnext_bench.machine.doctor.findings import Finding, Severity
 from resnext_bench.machine.host.sources import here

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from resnext_bench.cli.compare.sides import side_request
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.errors import NotKept
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.machine.member import require_alone

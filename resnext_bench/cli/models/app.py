@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.errors import UsageError
 
@@ -29,45 +30,48 @@ ImageSize = Annotated[
 
 
 @models_app.callback(invoke_without_command=True)
+@opt.in_formats
 def models(
     context: typer.Context,
     image_size: ImageSize = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show the available networks: a list, one in full, or its roofline on a device."""
     wanted = context.invoked_subcommand
     if wanted is None:
-        list_models(image_size, json, markdown)
-    elif json or markdown or image_size is not None:
-        name = "--json" if json else "--markdown" if markdown else "--image-size"
+        _list(image_size, form)
+    elif form != "table" or image_size is not None:
+        name = f"--{form}" if form != "table" else "--image-size"
         raise UsageError(
             f"{name} stands before {wanted}; give it after the command: models {wanted} ... {name}"
         )
 
 
 @models_app.command("list")
-def list_models(
-    image_size: ImageSize = None, json: opt.Json = False, markdown: opt.Markdown = False
-) -> None:
+@opt.in_formats
+def list_models(image_size: ImageSize = None, form: Format = "table") -> None:
     """List well-known networks: parameters, FLOP of forward and training, activation memory.
 
     Every figure is exact and follows from the architecture; nothing is built. The command models
     without a subcommand does the same. With --image-size, networks that do not accept such images
     are left out.
     """
+    _list(image_size, form)
+
+
+def _list(image_size: int | None, form: Format) -> None:
     from resnext_bench.cli.models.commands import list_command
 
-    raise typer.Exit(list_command(image_size, opt.form_of(json=json, markdown=markdown)))
+    raise typer.Exit(list_command(image_size, form))
 
 
 @models_app.command()
+@opt.in_formats
 def show(
     name: Name,
     form: opt.Form = None,
     image_size: ImageSize = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    shown: Format = "table",
 ) -> None:
     """Show one network as its paper's table does: stages, parameters, multiply-adds, memory.
 
@@ -75,11 +79,11 @@ def show(
     """
     from resnext_bench.cli.models.commands import show_command
 
-    shown = opt.form_of(json=json, markdown=markdown)
     raise typer.Exit(show_command(name, form, image_size, shown))
 
 
 @models_app.command()
+@opt.in_formats
 def roofline(
     name: Name,
     device: Annotated[
@@ -134,8 +138,7 @@ def roofline(
             metavar="N", help="Number of rows in the table; 0: all", parser=whole("--top", 0)
         ),
     ] = 20,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    shown: Format = "table",
 ) -> None:
     """Show how fast each layer, and thus a training step, can be at most on a device.
 

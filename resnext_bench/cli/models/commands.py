@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format, format_of, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.config.models import require_family, require_image_size
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.networks.architectures import model_rows, model_sheet
@@ -48,7 +49,7 @@ def show_command(name: str, block_form: str | None, image_size: int | None, form
 
 def roofline_command(given: Mapping[str, Any]) -> int:
     """Show a network's roofline on a device."""
-    shown = format_of(given)
+    shown: Format = given["shown"]
     spec = _architecture(given["name"], given["form"])
     roof, dtype, device, source = _roof(given)
     pixels = given["image_size"] or spec.image_size

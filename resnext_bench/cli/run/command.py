@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.cli.terminal.show import Format, shown_when_interrupted
+from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
 from resnext_bench.machine.doctor.look import begin_look
 from resnext_bench.machine.inventory import Machine, inspect
@@ -43,7 +44,7 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
     """Run a checked request, or take part in it as a rank that another launcher started."""
     member, machine = _whereabouts()
     if member and not member.leads:
-        from resnext_bench.session.runs.joined import take_part
+        from resnext_bench.session.runs.run import take_part
 
         take_part(request, machine, member, runs_folder(output))
         return 0

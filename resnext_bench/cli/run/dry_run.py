@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.show import Format
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
@@ -34,9 +34,9 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         topology = place_ranks(resolved.config, machine)
         port = resolved.port or _PORT
         plan = commands(resolved.config, topology, folder=_FOLDER, run_id="ID", port=port)
-    if form == "markdown":
+    if form not in ("table", "json"):
         raise UsageError(
-            "--markdown --dry-run: a plan is shown as a table or as JSON; leave --markdown out"
+            f"--{form} --dry-run: a plan is shown as a table or as JSON; leave --{form} out"
         )
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import whole
 
 runs_app = typer.Typer(help="Show, compare and repeat stored runs.", no_args_is_help=True)
@@ -55,6 +56,7 @@ Where = Annotated[
 
 
 @runs_app.command("list")
+@opt.in_formats
 def list_runs(
     status: StatusIs = None,
     model: ModelIs = None,
@@ -79,47 +81,44 @@ def list_runs(
         ),
     ] = None,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """List the stored runs, oldest first.
 
     Example: runs list --status ok --since 7d --sort -images_per_s --limit 5
     """
     given = dict(locals())
-    from resnext_bench.cli.runs.reading import list_command
+    from resnext_bench.cli.runs.commands import list_command
 
     raise typer.Exit(list_command(given))
 
 
 @runs_app.command("show")
+@opt.in_formats
 def show(
     wanted: Wanted,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show one run as it was shown when it ended."""
-    form = opt.form_of(json=json, markdown=markdown)
-    from resnext_bench.cli.runs.reading import show_command
+    from resnext_bench.cli.runs.commands import show_command
 
     raise typer.Exit(show_command(wanted, output, form))
 
 
 @runs_app.command("diff")
+@opt.in_formats
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="A run, as for show")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another run")],
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Show what changed between two runs: configuration, machine, software, figures.
 
     There is no verdict: that is what `compare` is for.
     """
-    form = opt.form_of(json=json, markdown=markdown)
-    from resnext_bench.cli.runs.reading import diff_command
+    from resnext_bench.cli.runs.commands import diff_command
 
     raise typer.Exit(diff_command(a, b, output, form))
 
@@ -141,7 +140,7 @@ def query(
 
     Example: runs query "COPY (SELECT * FROM steps) TO 'steps.csv'"
     """
-    from resnext_bench.cli.runs.reading import query_command
+    from resnext_bench.cli.runs.commands import query_command
 
     raise typer.Exit(query_command(sql, output, json))
 
@@ -154,7 +153,7 @@ def tag(
     output: opt.Output = None,
 ) -> None:
     """Put tags on a run, or take them away. Tagged runs are not pruned."""
-    from resnext_bench.cli.runs.writing import tag_command
+    from resnext_bench.cli.runs.commands import tag_command
 
     raise typer.Exit(tag_command(wanted, tuple(tags), remove, output))
 
@@ -168,7 +167,7 @@ def note(
     output: opt.Output = None,
 ) -> None:
     """Write a note on a run; it replaces an existing one."""
-    from resnext_bench.cli.runs.writing import note_command
+    from resnext_bench.cli.runs.commands import note_command
 
     raise typer.Exit(note_command(wanted, text, output))
 
@@ -203,32 +202,31 @@ def prune(
     Example: runs prune --before 90d --keep 20
     """
     given = dict(locals())
-    from resnext_bench.cli.runs.writing import prune_command
+    from resnext_bench.cli.runs.commands import prune_command
 
     raise typer.Exit(prune_command(given))
 
 
 @runs_app.command("rerun")
+@opt.in_formats
 def rerun(
     wanted: Wanted,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
     allow_unsure: opt.AllowUnsure = False,
     allow_invalid: opt.AllowInvalid = False,
 ) -> None:
     """Run the resolved configuration of a stored run again."""
-    from resnext_bench.cli.runs.reading import rerun_command
+    from resnext_bench.cli.runs.commands import rerun_command
     from resnext_bench.cli.terminal.outcome import Pardon
 
     pardon = Pardon(unsure=allow_unsure, invalid=allow_invalid)
-    form = opt.form_of(json=json, markdown=markdown)
     raise typer.Exit(rerun_command(wanted, pardon, output, form))
 
 
 @runs_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of record.json."""
-    from resnext_bench.cli.runs.reading import schema_command
+    from resnext_bench.cli.runs.commands import schema_command
 
     raise typer.Exit(schema_command())

@@ -3,7 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from resnext_bench.cli.terminal.show import Format, show_stored
+from resnext_bench.cli.formats import Format
+from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.kinds import Stored, kind_of
 
 SLOWER, UNSURE, FAILED = 1, 3, 4

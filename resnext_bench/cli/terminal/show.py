@@ -1,28 +1,18 @@
 """A record on standard output: as a table for people, as Markdown, or as JSON and nothing else."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.errors import Interrupted, UsageError
+from resnext_bench.errors import Interrupted
 from resnext_bench.reports.schema.kinds import Stored, is_record
 
 if TYPE_CHECKING:
     from resnext_bench.reports.render.model import Section
-
-Format = Literal["table", "json", "markdown"]
-
-
-def format_of(given: Mapping[str, Any]) -> Format:
-    """Return the format that --json and --markdown ask for."""
-    if given["json"] and given["markdown"]:
-        raise UsageError("--json and --markdown exclude each other; give only one of them")
-    if given["json"]:
-        return "json"
-    return "markdown" if given["markdown"] else "table"
 
 
 @contextmanager

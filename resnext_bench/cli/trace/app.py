@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, number, whole
 
 trace_app = typer.Typer(
@@ -31,6 +32,7 @@ Wanted = Annotated[
 
 
 @trace_app.command()
+@opt.in_formats
 def report(
     what: Wanted,
     top: Annotated[
@@ -88,8 +90,7 @@ def report(
         ),
     ] = None,
     output: opt.Output = None,
-    json: opt.Json = False,
-    markdown: opt.Markdown = False,
+    form: Format = "table",
 ) -> None:
     """Where each step goes: compute, exposed communication, exposed copies, idle and why.
 
@@ -101,7 +102,6 @@ def report(
     from resnext_bench.cli.trace.report import report_command, span_of
     from resnext_bench.reports.render.trace.layer_rows import Chosen
 
-    form = opt.form_of(json=json, markdown=markdown)
     chosen = Chosen(depth=depth, module=module, is_wanted=layers)
     span = span_of(begin, end)
     raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))

@@ -8,9 +8,11 @@ import msgspec
 from resnext_bench.cli.terminal.outcome import say
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.store.trace_files import trace_files
+from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.render.trace.warnings import error_in_words, sentences
+from resnext_bench.reports.store.trace_files import TraceFile, trace_files
 from resnext_bench.reports.trace.analysis import Analysis, analyse
-from resnext_bench.reports.trace.recordings import last_cycles, left_out_told
+from resnext_bench.reports.trace.recordings import last_cycles, left_out_facts
 from resnext_bench.reports.trace.sql import ask, export
 
 
@@ -47,6 +49,13 @@ def _analyses(wanted: str, output: Path | None) -> Iterator[Analysis]:
     Of each process the last cycle, as in `trace report`; what is left out is said.
     """
     files, left = last_cycles(trace_files(wanted, output))
-    for told in left_out_told(left, Path(wanted)):
+    for told in sentences(left_out_facts(left, Path(wanted))):
         say(told)
-    return (analyse(file.path, rank=file.rank, details=True) for file in files)
+    return map(_analysed, files)
+
+
+def _analysed(file: TraceFile) -> Analysis:
+    try:
+        return analyse(file.path, rank=file.rank, details=True)
+    except TraceError as error:
+        raise TraceError(error_in_words(error)) from None

@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.screen import progress_screen
-from resnext_bench.cli.terminal.show import Format, show_sections
+from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
 from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules
 from resnext_bench.reports.render.trace.layers import WITH_MODULES
 from resnext_bench.reports.render.trace.recordings import mixed
-from resnext_bench.reports.render.trace.report import ranks_sections, sections, warnings
+from resnext_bench.reports.render.trace.report import ranks_sections, sections
+from resnext_bench.reports.render.trace.warnings import error_in_words, in_words, lines
+from resnext_bench.reports.render.trace.warnings import sentences as words_of
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
 from resnext_bench.reports.trace.analysis import analyse
@@ -29,7 +34,7 @@ from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
-    left_out_told,
+    left_out_facts,
     not_taken,
     recording,
     together,
@@ -75,7 +80,7 @@ def report_command(
     )
     _require_modules(_chosen(found, rank), chosen)
     if form == "json":
-        found = msgspec.structs.replace(found, ranks=[_doubted(one, files) for one in found.ranks])
+        found = in_words(replace(found, ranks=[_doubted(one, files) for one in found.ranks]))
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
         return 0
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
@@ -97,7 +102,8 @@ def _doubts(files: Sequence[TraceFile]) -> list[str]:
 
 
 def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
-    return msgspec.structs.replace(report, warnings=[*_doubts(files), *report.warnings])
+    invalid = [warning("run_invalid", told=doubt) for doubt in _doubts(files)]
+    return replace(report, facts=[*invalid, *report.facts])
 
 
 def show_profiled(run: str, root: Path, form: Format) -> None:
@@ -107,7 +113,7 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
         found = read_reports(trace_files(str(root / run), root), whole=True)
         told = sections_of(found, _IN_SHORT, None)
     except StoreError as error:
-        told = warnings([f"no kernel-time report: {error}"])
+        told = lines([f"no kernel-time report: {error}"])
         command = ""
     rest = [Line(text=f"Full report: {command}", is_command=True)] if command else []
     show_sections((Line(text=""), *told, *rest), form)
@@ -137,7 +143,7 @@ def read_reports(
             try:
                 analysis = analyse(file.path, progress, file.rank, span, layers=layers)
             except TraceError as error:
-                broken.append(str(error))
+                broken.append(error_in_words(error))
                 continue
         reports.append(report(analysis, layers=layers))
         talks.append(collectives(analysis))
@@ -147,8 +153,9 @@ def read_reports(
     kept, others = together(recorded)
     left += [*others, *map(not_taken, beside)]
     found = ranks([reports[at] for at in kept], [talks[at] for at in kept], whole=whole)
-    told = [*left_out_told(left, Path(folder)), *broken, *found.warnings]
-    return msgspec.structs.replace(found, warnings=told, left_out=left)
+    unreadable = [warning("file_unreadable", told=one) for one in broken]
+    facts = [*left_out_facts(left, Path(folder)), *unreadable, *found.facts]
+    return replace(found, facts=facts, left_out=left)
 
 
 def sections_of(
@@ -162,11 +169,11 @@ def sections_of(
         yield from ranks_sections(found)
     yield from sections(one, top, chosen)
     if len(found.ranks) == 1:
-        yield from warnings(found.warnings)
+        yield from lines(words_of(found.facts))
 
 
 def _alone(found: RanksReport) -> bool:
-    return len(found.ranks) == 1 and not found.warnings
+    return len(found.ranks) == 1 and not found.facts
 
 
 def _chosen(found: RanksReport, rank: int | None) -> TraceReport:

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from resnext_bench.lab.bench import bare
-from resnext_bench.lab.bench.named import residual
 from resnext_bench.lab.bench.plan import OPTIONS_FILE, Plan
-from resnext_bench.lab.campaigns.slowed import SlowClock
+from resnext_bench.lab.campaigns.slowed_worker import SlowClock
+from resnext_bench.lab.networks import residual
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import Phase
 from resnext_bench.session.turns.blocks import Block, in_turn
@@ -120,11 +120,11 @@ def bare_side(rank: Rank, plan: Plan) -> Block:
     loader: Iterator[Batch]
     if config.pipeline == "dali":
         # Only here: a side without pictures loads no DALI.
-        from resnext_bench.lab.bench.bare_jpegs import batches  # noqa: PLC0415
+        from resnext_bench.lab.bench.jpegs_by_hand import decoded_batches  # noqa: PLC0415
 
         assert rank.job.images is not None, "a job of DALI's without the root of its images"
         images = rank.folder.read_images()
-        loader = batches(
+        loader = decoded_batches(
             *(rank.job.images, images.files, images.labels),
             size=size,
             batch=batch,

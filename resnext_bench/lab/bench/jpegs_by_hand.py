@@ -1,6 +1,6 @@
 """JPEG batches as in scripts for ImageNet; imports nothing from this package.
 
-Both functions yield normalised floats [batch, 3, size, size] in channels_last, and labels; images
+All functions yield normalised floats [batch, 3, size, size] in channels_last, and labels; images
 are cropped, resized with antialiasing and mirrored as in this package.
 """
 
@@ -95,3 +95,43 @@ def torchvision_batches(
     while True:
         for images, label in loader:
             yield images.contiguous(memory_format=torch.channels_last), label
+
+
+@pipeline_def  # type: ignore[untyped-decorator]  # DALI has no types
+def decoded(
+    root: str, files: Sequence[str], labels: Sequence[int], size: int, rank: int, world: int
+) -> Any:
+    """Read, decode, crop, resize and mirror with DALI, which leaves bytes."""
+    jpegs, label = fn.readers.file(
+        file_root=root,
+        files=files,
+        labels=labels,
+        shard_id=rank,
+        num_shards=world,
+        random_shuffle=True,
+    )
+    images = fn.decoders.image_random_crop(jpegs, random_area=[0.08, 1.0])
+    images = fn.resize(images, size=size, antialias=True)
+    flip = fn.random.coin_flip(probability=0.5)
+    return fn.flip(images, horizontal=flip), label
+
+
+def decoded_batches(
+    root: str,
+    files: Sequence[str],
+    labels: Sequence[int],
+    *,
+    size: int,
+    batch: int,
+    rank: int,
+    world: int,
+    threads: int,
+) -> Batches:
+    """Yield batches of one of several ranks, decoded by DALI and normalised by PyTorch."""
+    pipe = decoded(root, files, labels, size, rank, world, batch_size=batch, num_threads=threads)
+    mean = torch.tensor([124.0, 116.0, 104.0]).repeat(size)
+    std = torch.tensor([58.0, 57.0, 57.0]).repeat(size)
+    for loaded in DALIGenericIterator([pipe], ["images", "labels"], size=-1):
+        rows = loaded[0]["images"].view(batch, size, size * 3).float()
+        pixels = rows.sub_(mean).div_(std).view(batch, size, size, 3)
+        yield pixels.permute(0, 3, 1, 2), loaded[0]["labels"].view(-1).long()

@@ -2,9 +2,9 @@
 
 The watch runs in the launching program, twice a second. Its cost there is CPU time: the queries,
 each of which enters the driver, and some Python around them. Where there is a GPU, its own driver
-is queried. Elsewhere a simulated one (`slow_nvml`) takes 1 ms for each query, all of it computing:
-a pessimistic assumption, as power and clocks are answered by a processor on the board, for which
-the host mostly waits.
+is queried. Elsewhere a simulated one (`watch_beside`) takes 1 ms for each query, all of it
+computing: a pessimistic assumption, as power and clocks are answered by a processor on the board,
+for which the host mostly waits.
 
 The duet has the watch beside the ranks of side b alone, with a core to spare, as there is beside a
 GPU. It looks DOSE times as often there as in a run, and the increase of a step is divided by that:
@@ -17,8 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from resnext_bench.lab.bench.beside import DOSE
-from resnext_bench.lab.bench.slow_nvml import QUESTION_S, made_watch
+from resnext_bench.lab.bench.watch_beside import DOSE, QUESTION_S, made_watch
 from resnext_bench.lab.campaigns.verdicts import SMALL, duet
 from resnext_bench.launch.watch import POLL_S
 from resnext_bench.machine.gpu.monitor import monitor
@@ -78,7 +77,7 @@ def compared(limits: Limits = LIMITS) -> Comparison:
         SMALL,
         SMALL,
         limits,
-        ("resnext_bench.lab.campaigns.small", "resnext_bench.lab.bench.monitored"),
+        ("resnext_bench.lab.campaigns.small_worker", "resnext_bench.lab.bench.monitored_worker"),
     )
 
 

@@ -20,6 +20,7 @@ from resnext_bench.lab.calibration.profiles import (
     duet_sessions,
     launches_in_turn,
 )
+from resnext_bench.reports.schema.comparison import CHANGES
 from resnext_bench.reports.stats.looks import Looks, plan_looks
 from resnext_bench.reports.stats.verdict import Decision, Effects, decide
 from resnext_bench.session.turns.blocks import well_known
@@ -184,4 +185,4 @@ def words(compared: Compared, budget: int, orders: Floats | None = None) -> NDAr
 
 def changes(said: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Return which words [n] stand for a change."""
-    return np.isin(said, ("faster", "slower", "negligible"))
+    return np.isin(said, list(CHANGES))

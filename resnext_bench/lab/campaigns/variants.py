@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from resnext_bench.lab.campaigns.totals import multiply_adds, training_flops
 from resnext_bench.lab.kept import (
     Kept,
     hardware,
@@ -27,6 +26,7 @@ from resnext_bench.lab.kept import (
     this_second,
     versions,
 )
+from resnext_bench.lab.networks import multiply_adds, training_flops
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.render.notes import sentences

@@ -2,8 +2,8 @@
 
     python -m resnext_bench.lab.campaigns.verdicts [aa=50] [slower-2=20] [slower-5=20] [--json FILE]
 
-A small network (`small`) on one rank trains as both sides of a duet (the shipped `compare`, its
-budget and its looks); in `slower-N` side b loses N % of each step. With --json every finished
+A small network (`small_worker`) on one rank trains as both sides of a duet (the shipped `compare`,
+its budget and its looks); in `slower-N` side b loses N % of each step. With --json every finished
 comparison is kept in FILE, and a campaign that was cut goes on from there. Cases are taken in turn,
 so that they meet the same hours of the machine. Started under `taskset`, it leaves the other cores
 to other work; each comparison says how many it had.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from resnext_bench.lab.campaigns.slowed import SHARE_VARIABLE
+from resnext_bench.lab.campaigns.slowed_worker import SHARE_VARIABLE
 from resnext_bench.lab.kept import (
     Kept,
     count_by_case,
@@ -39,6 +39,8 @@ from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.verdict import Effects, decide
 from resnext_bench.session.compare.opening import Asked, compare
 
+WORKER = "resnext_bench.lab.campaigns.small_worker"
+SLOWED_WORKER = "resnext_bench.lab.campaigns.slowed_worker"
 SMALL: Request = {
     "model": "resnext14_4x4d",
     "image_size": 32,
@@ -86,8 +88,7 @@ def duet(a: Request, b: Request, limits: Limits, modules: tuple[str, str]) -> Co
 def compared(share: float, limits: Limits = LIMITS) -> Comparison:
     """Return one comparison in which side b loses `share` of each step."""
     os.environ[SHARE_VARIABLE] = str(share)
-    losing = "resnext_bench.lab.campaigns.slowed" if share else "resnext_bench.lab.campaigns.small"
-    return duet(SMALL, SMALL, limits, ("resnext_bench.lab.campaigns.small", losing))
+    return duet(SMALL, SMALL, limits, (WORKER, SLOWED_WORKER if share else WORKER))
 
 
 def main() -> None:

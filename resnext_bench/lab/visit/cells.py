@@ -15,7 +15,7 @@ from torch import nn
 
 from resnext_bench.config.resolve import resolve
 from resnext_bench.lab.bench import bare
-from resnext_bench.lab.bench.named import residual
+from resnext_bench.lab.networks import residual
 from resnext_bench.lab.visit.checks import TYPES, Dtype, poison
 from resnext_bench.lab.visit.first_steps import Step, calm, first_step
 from resnext_bench.lab.visit.sizes import Kind

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.shards.ranges import Part, Ranges
 from resnext_bench.wording import nearest
@@ -14,9 +14,6 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 DESCRIPTION = "dataset.json"
 """The description that `pack` writes next to shards."""
 LAYOUT = "expected one folder per class: {root}/CLASS/image.jpg"
-
-
-Format = Literal["folder", "webdataset", "tfrecord"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +25,7 @@ class ImageFolder:
     files: tuple[str, ...]
     """Paths relative to the root, or "SHARD: NAME" for samples in shards."""
     labels: tuple[int, ...]
-    format: Format = "folder"
+    format: DataFormat = "folder"
     ranges: Ranges | None = None
     """Places of the samples in shards, in order; None where each has a file of its own."""
     notes: tuple[str, ...] = ()

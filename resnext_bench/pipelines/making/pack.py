@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import DESCRIPTION
 from resnext_bench.pipelines.images.proof import Proof
@@ -25,12 +26,11 @@ from resnext_bench.pipelines.shards.writing import (
 from resnext_bench.pipelines.workers import chunks
 
 Progress = Callable[[int, int], None]
-Format = Literal["webdataset", "tfrecord"]
 
 NAME: Final = DESCRIPTION
 VERSION: Final = 1
 READ_AHEAD: Final = 64
-_WRITERS: Final[dict[Format, type[ShardWriter]]] = {
+_WRITERS: Final[dict[ShardFormat, type[ShardWriter]]] = {
     "webdataset": TarWriter,
     "tfrecord": RecordWriter,
 }
@@ -42,7 +42,7 @@ class Packed:
     """The description next to the shards; `classes[label]` is the name of a class."""
 
     version: int
-    format: Format
+    format: ShardFormat
     images: int
     left_out: int
     seed: int
@@ -56,7 +56,7 @@ def pack(
     proof: Proof,
     out: Path,
     *,
-    format: Format,
+    format: ShardFormat,
     shard_bytes: int,
     seed: int,
     readers: int,
@@ -75,7 +75,12 @@ def pack(
 
 
 def _packed(
-    proof: Proof, shards: tuple[Shard, ...], extensions: Counter[str], *, format: Format, seed: int
+    proof: Proof,
+    shards: tuple[Shard, ...],
+    extensions: Counter[str],
+    *,
+    format: ShardFormat,
+    seed: int,
 ) -> Packed:
     counts = Counter(proof.good.labels)
     return Packed(

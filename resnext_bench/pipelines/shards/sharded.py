@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.data_formats import SHARDS, DataFormat, file_of
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.file_verdicts import Stamp
 from resnext_bench.pipelines.images.folder import (
     DESCRIPTION,
     EXTENSIONS,
-    Format,
     ImageFolder,
     entries_of,
     holds_image,
@@ -31,9 +31,13 @@ from resnext_bench.pipelines.splits import NONE, Taken, take_folder, take_shards
 Progress = Callable[[int, int], None]
 
 _RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
+_NAMED: Final[dict[DataFormat, Callable[[str], object]]] = {
+    "webdataset": lambda name: name.lower().endswith(".tar"),
+    "tfrecord": _RECORD_NAME.search,
+}
+"""Whether a file is named like a shard of each format."""
 _PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
-_INDEX: Final[dict[Format, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
-_WORDS: Final[dict[Format, str]] = {"webdataset": "tar files", "tfrecord": "TFRecord files"}
+_INDEX: Final[dict[DataFormat, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
 
 
 class _Shard(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ class _Description(msgspec.Struct, frozen=True, kw_only=True):
     """The part of what `pack` writes that is needed here."""
 
     version: int
-    format: Format
+    format: DataFormat
     classes: tuple[str, ...]
     shards: tuple[_Shard, ...]
 
@@ -103,7 +107,7 @@ def holds_shards(folder: Path) -> bool:
 
 def is_shard(name: str) -> bool:
     """Return whether a file is named like a shard."""
-    return _is_tar(name) or bool(_RECORD_NAME.search(name))
+    return any(is_named(name) for is_named in _NAMED.values())
 
 
 def scan_taken(taken: Taken) -> ImageFolder:
@@ -120,35 +124,28 @@ def scan_taken(taken: Taken) -> ImageFolder:
 
 def _require_not_one(root: Path) -> None:
     """Refuse a shard in place of its folder."""
-    if (_is_tar(root.name) or _RECORD_NAME.search(root.name)) and root.is_file():
+    if is_shard(root.name) and root.is_file():
         raise DataError(
             f"{root} is a shard, not a folder; name the folder that holds it, {root.parent}"
         )
 
 
-def shards_in(root: Path) -> tuple[Format, list[str]]:
+def shards_in(root: Path) -> tuple[DataFormat, list[str]]:
     """Return the shards in a folder, by name; empty where there are none."""
     files = sorted(entry.name for entry in entries_of(root) if entry.is_file())
-    found: dict[Format, list[str]] = {
-        "webdataset": [name for name in files if _is_tar(name)],
-        "tfrecord": [name for name in files if _RECORD_NAME.search(name)],
-    }
-    if all(found.values()):
-        both = " and ".join(f"{len(found[kind])} {_WORDS[kind]}" for kind in found)
+    found = {kind: [name for name in files if is_named(name)] for kind, is_named in _NAMED.items()}
+    there = {kind: names for kind, names in found.items() if names}
+    if len(there) > 1:
+        both = " and ".join(f"{len(names)} {file_of(kind)}s" for kind, names in there.items())
         raise DataError(f"{root} holds {both}; name a folder with only one kind")
-    for kind, names in found.items():
-        if names:
-            return kind, names
+    if there:
+        return next(iter(there.items()))
     if packed := [name for name in files if _PACKED_NAME.search(name)]:
         raise DataError(
             f"{root} holds compressed shards ({packed[0]}), of which no part can be read alone;"
             " unpack them"
         )
     return "folder", []
-
-
-def _is_tar(name: str) -> bool:
-    return name.lower().endswith(".tar")
 
 
 def _scanned(root: Path) -> ImageFolder:
@@ -165,8 +162,8 @@ def _scanned(root: Path) -> ImageFolder:
         raise
 
 
-def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> None:
-    shards = f"{len(names)} {_WORDS[format]}" if len(names) > 1 else f"the shard {names[0]}"
+def _require_one_meaning(root: Path, format: DataFormat, names: Sequence[str]) -> None:
+    shards = f"{len(names)} {file_of(format)}s" if len(names) > 1 else f"the shard {names[0]}"
     folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if holding := [name for name in folders if holds_image(root, name)]:
         raise DataError(
@@ -199,7 +196,7 @@ def _description(root: Path, names: Sequence[str]) -> _Description | None:
 
 
 def _joined(
-    root: Path, format: Format, names: Sequence[str], found: Sequence[tuple[Stamp, Found]]
+    root: Path, format: DataFormat, names: Sequence[str], found: Sequence[tuple[Stamp, Found]]
 ) -> ImageFolder:
     entries = [(at, entry) for at, (_, one) in enumerate(found) for entry in one.entries]
     return ImageFolder(
@@ -222,15 +219,11 @@ def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) 
     if folder.files:
         return
     assert folder.ranges
-    expected = {
-        "webdataset": "KEY.jpg (.jpeg, .png, .bmp, .webp) and KEY.cls, where KEY ends at the first"
-        " dot of the name",
-        "tfrecord": "tf.train.Example with image/encoded and image/class/label, or TFDS's image"
-        " and label",
-    }[folder.format]
+    assert folder.format != "folder"
+    kind = SHARDS[folder.format]
     raise DataError(
-        f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
-        f" {found_words(_made_of(found))}; expected {expected}"
+        f"no image in the {len(folder.ranges.paths)} {kind.file}s of {folder.root};"
+        f" {found_words(_made_of(found))}; expected {kind.expected}"
     )
 
 
@@ -242,7 +235,7 @@ def _made_of(found: Sequence[tuple[Stamp, Found]]) -> list[tuple[str, int]]:
     return counts.most_common()
 
 
-def _several(format: Format, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
+def _several(format: DataFormat, found: Sequence[tuple[Stamp, Found]]) -> list[str]:
     """Return a note on samples that hold more than one image, of which one is used."""
     if format != "webdataset":
         return []

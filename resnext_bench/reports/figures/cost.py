@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.record import Cost
 from resnext_bench.reports.schema.samples import SessionResult
 from resnext_bench.resnext.cost import total_flops
 from resnext_bench.resnext.devices import recognised

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from resnext_bench.reports.schema.comparison import Pair
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.schema.sessions import Session
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

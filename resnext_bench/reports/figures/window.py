@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.validity import CoresLost, cores_lost
+from resnext_bench.reports.schema.interval import Interval
 from resnext_bench.reports.schema.machine import GpusSeen
-from resnext_bench.reports.schema.record import Figures, Interval, Session, SlowSteps, Steadiness
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import Figures, Session, SlowSteps, Steadiness
 from resnext_bench.reports.stats.effects import t_interval
 from resnext_bench.reports.stats.rhythm import find_rhythm
 from resnext_bench.reports.stats.steady import steady

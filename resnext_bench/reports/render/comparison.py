@@ -18,13 +18,8 @@ from resnext_bench.reports.render.sentences import (
 )
 from resnext_bench.reports.render.shared import machine, shared
 from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
-from resnext_bench.reports.schema.comparison import (
-    COMPARE,
-    Comparison,
-    PhaseChange,
-    Range,
-    Side,
-)
+from resnext_bench.reports.schema.comparison import COMPARE, Comparison, PhaseChange, Side
+from resnext_bench.reports.schema.interval import Range
 
 _WIDE_PERCENT = 1e6
 """Bounds beyond this, in per cent, say only that nothing is known yet."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from resnext_bench.data_formats import SHARDS, file_of
 from resnext_bench.reports.schema.datasets import (
     Bad,
     Checked,
@@ -61,10 +62,8 @@ def print_packed(console: Console, packed: PackedSet) -> None:
 
 
 def _format(packed: PackedSet) -> str:
-    if packed.format == "tfrecord":
-        return "TFRecord: image/encoded, image/class/label"
-    kinds = ", ".join(f".{name}" for name in packed.extensions)
-    return f"WebDataset: {kinds} and .cls, the class number"
+    extensions = ", ".join(f".{name}" for name in packed.extensions)
+    return SHARDS[packed.format].holds.format(extensions=extensions)
 
 
 def print_checked(console: Console, found: Checked) -> None:
@@ -88,8 +87,8 @@ def _rows(found: Checked) -> Iterator[tuple[str, str]]:
     if found.notes and not found.shards:
         yield "read", "; ".join(found.notes)
     if found.shards:
-        kind = {"webdataset": "tar file", "tfrecord": "TFRecord file"}.get(found.format, "file")
-        yield "shards", "; ".join([count_of(found.shards, kind), *found.notes])
+        counted = count_of(found.shards, file_of(found.format))
+        yield "shards", "; ".join([counted, *found.notes])
     if found.kinds:
         yield "formats", ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.items())
     if found.misnamed:

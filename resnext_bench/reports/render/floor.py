@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from resnext_bench.reports.render.model import Column, Line, Section, Table
-from resnext_bench.reports.schema.comparison import Range
 from resnext_bench.reports.schema.floor import Floor, Noise
+from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.verdicts.floor import CHANGES, DEFAULT_PLAN, SESSIONS
 
 _AS_COMPARE = (

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.model import Column, Line, Section, Table
+from resnext_bench.reports.render.model import Column, Line, Section, Table, bar
 from resnext_bench.reports.schema.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.wording import count_of
 

@@ -2,6 +2,7 @@
 
 A report consists of lines, summaries and tables; a page also has headings, paragraphs, lists,
 pictures and folded parts. A console (`terminal`) and Markdown (`markdown`) draw the same sections.
+The bar of a share is text as well, which both can draw.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from typing import Literal
 
 Tone = Literal["plain", "strong", "good", "warning", "bad", "name", "dim", "aside", "apart"]
 """What a reader should notice at first sight; a terminal shows it by colours."""
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +237,9 @@ def text_of(value: Value) -> str:
 def rows_of(table: Table) -> Sequence[tuple[Words, ...]]:
     """Return all rows in their order."""
     return [row for group in table.groups for row in group]
+
+
+def bar(share: float, width: int = 24) -> str:
+    """Return a part of a bar of `width` characters; `share` is a fraction of 1."""
+    eighths = round(min(share, 1.0) * width * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()

@@ -3,8 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.model import Column, Line, Section, Summary, Table, Tone, summary
+from resnext_bench.reports.render.model import (
+    Column,
+    Line,
+    Section,
+    Summary,
+    Table,
+    Tone,
+    bar,
+    summary,
+)
 from resnext_bench.reports.schema.networks import FloorRow, ModelRow, ModelSheet, Roofline
 
 _MIB: Final = 2**20

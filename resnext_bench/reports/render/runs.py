@@ -12,8 +12,7 @@ from rich.text import Text
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.model import Column, Line, Section, Table, Tone
-from resnext_bench.reports.schema.comparison import Difference
-from resnext_bench.reports.schema.diff import Diff
+from resnext_bench.reports.schema.comparison import Diff, Difference
 from resnext_bench.reports.schema.kinds import Stored, kind_of
 from resnext_bench.reports.store.runs import Unfinished
 

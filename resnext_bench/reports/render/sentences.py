@@ -5,7 +5,8 @@ from typing import Final
 
 from resnext_bench.reports.render.model import Tone
 from resnext_bench.reports.render.words import duration, short, slow_steps
-from resnext_bench.reports.schema.comparison import Comparison, Range, Word
+from resnext_bench.reports.schema.comparison import Comparison, Word
+from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25

@@ -1,8 +1,10 @@
 """Describes parts of a configuration in the field's terms, for console and pages."""
 
+from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
-from resnext_bench.reports.schema.record import DataSet, Record, SlowSteps
+from resnext_bench.reports.schema.record import DataSet, Record
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
 
@@ -117,8 +119,7 @@ def data(config: RunConfig, found: DataSet | None) -> str:
         return "synthetic: one batch, resident on the device"
     name = "made JPEG" if found.made else "image"
     source = f"{pipeline(config)}, {decode(config)}"
-    shards = {"webdataset": ", tar shards", "tfrecord": ", TFRecord shards"}
-    where = shards.get(found.format, "")
+    where = "" if found.format == "folder" else f", {SHARDS[found.format].shards}"
     return f"{source}; {count_of(found.images, name)} in {count_of(found.classes, 'class')}{where}"
 
 

@@ -1,4 +1,7 @@
-"""The record of a comparison: two sides, pairs of sessions, and the verdict on them."""
+"""The record of a comparison: two sides, pairs of sessions, and the verdict on them.
+
+Beside it, `Diff`: two runs side by side without a verdict, which is not stored.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,20 +10,24 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
+from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
+from resnext_bench.reports.schema.machine import GpuFigures
 from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.record import (
     VERSION,
     Environment,
     Failure,
     File,
-    SlowSteps,
     Status,
     Thresholds,
 )
+from resnext_bench.reports.schema.sessions import Figures, SlowSteps
 
 Design = Literal["duet", "relaunch", "unpaired"]
 Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
+CHANGES: Final[frozenset[Word]] = frozenset({"faster", "slower", "negligible"})
+"""Verdicts that b differs from a, be it by less than the margin."""
 Order = Literal["ab", "ba"]
 End = Literal["", "told", "sessions", "minutes", "invalid"]
 """What ended a comparison: it had a verdict, its sessions or its minutes were used up, or too many
@@ -133,15 +140,6 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     records."""
 
 
-class Range(msgspec.Struct, frozen=True, kw_only=True):
-    """A change in per cent of a, with its interval at the given confidence."""
-
-    percent: float
-    low_percent: float
-    high_percent: float
-    confidence_percent: float
-
-
 class PhaseChange(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the step: its share of `step_ms`, and b - a with its 99 % interval, in ms."""
 
@@ -157,6 +155,23 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     a: str
     b: str
+
+
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
+    """The differences of run b from run a."""
+
+    a: str
+    b: str
+    invalid: tuple[str, ...]
+    """Reasons why figures of a or of b are not reliable."""
+    configuration: tuple[Difference, ...]
+    environment: tuple[Difference, ...]
+    figures_a: Figures | None
+    figures_b: Figures | None
+    gpus_a: GpuFigures | None
+    gpus_b: GpuFigures | None
+    sessions: tuple[int, int]
+    """Number of complete sessions of a and of b."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from resnext_bench.reports.schema.record import DataFormat
+from resnext_bench.data_formats import DataFormat, ShardFormat
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ class PackedSet(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: str
     out: str
-    format: str
+    format: ShardFormat
     images: int
     classes: int
     extensions: dict[str, int]

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from resnext_bench.reports.schema.comparison import Design, Range
+from resnext_bench.reports.schema.comparison import Design
+from resnext_bench.reports.schema.interval import Range
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):

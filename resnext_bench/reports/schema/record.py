@@ -1,14 +1,14 @@
 """The versioned record of a run."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
 
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.reports.schema.attribution import Attribution
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
-from resnext_bench.reports.schema.cost import Cost
+from resnext_bench.reports.schema.interval import Interval
 from resnext_bench.reports.schema.kind import (
     Columns,
     Kind,
@@ -18,15 +18,22 @@ from resnext_bench.reports.schema.kind import (
     Table,
     fields_of,
 )
-from resnext_bench.reports.schema.machine import Board, GpusSeen, gpu_figures
-from resnext_bench.reports.schema.notes import Found
+from resnext_bench.reports.schema.machine import Board
 from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.schema.sessions import (
+    OF_A_SESSION,
+    SLOW_COLUMNS,
+    Figures,
+    Session,
+    figure_row,
+    session_columns,
+    session_rows,
+)
 from resnext_bench.reports.schema.topology import Topology
 
 VERSION = 1
 
 Status = Literal["ok", "failed", "interrupted", "invalid"]
-DataFormat = Literal["folder", "webdataset", "tfrecord"]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,119 +86,28 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     """Format: files in class folders, or shards, which are tar files or TFRecord files."""
 
 
-class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the step times settled, and how many steps were dropped until they did."""
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """The cost of a network: calculated exactly for the program's own, counted for others."""
 
-    cut: int
-    judged: bool
-    steady: bool
-    why: str
-    cause: str = ""
-    """What kept it from being steady: few_steps, jump or drift; empty in older records."""
-
-
-class SlowSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """The slow steps, if they lengthen all steps together by 1 % or more."""
-
-    every: int | None
-    """Number of steps from one slow step to the next; None where they come irregularly."""
-    slow: int
-    """Number of slow steps."""
-    steps: int
-    """Number of all steps that count."""
-    slow_ms: float
-    """Mean of the slow steps, ms; per step even where times are per image."""
-    longest_ms: float | None = None
-    """Longest step, ms; None in older records."""
-    cost_percent: float
-    """By how many per cent the slow steps lengthen all steps together, compared with the other
-    steps."""
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one window, or of several sessions' windows taken together.
-
-    Throughput is all images over the longest rank's window; a step's time is the maximum over
-    ranks; the split is the mean over ranks and steps, so its parts add up to the mean step.
-    """
-
-    images: int
-    window_s: float
-    images_per_s: float
-    images_per_s_per_device: float
-    steps: int
-    step_ms_mean: float
-    step_ms_p50: float
-    step_ms_p95: float
-    step_ms_p99: float
-    step_ms_max: float | None = None
-    """Longest step, ms; None in older records."""
-    step_ms_jitter: float
-    """Jitter of the steps, ms: 1.4826 times the median absolute deviation."""
-    slow: SlowSteps | None = None
-    """Slow steps; None where they cost less than 1 %, and in older records."""
-    data_wait_ms: float
-    forward_ms: float
-    backward_ms: float
-    optimizer_ms: float
-    next_ms: float
-    """Mean host time blocked in the pipeline's next(), ms; not part of the sum."""
-    peak_gib: float
-    """Largest peak memory of a rank, GiB: of tensors on a GPU, the resident set on a CPU."""
-    reserved_gib: float | None = None
-    """Largest peak memory that the allocator of a rank reserved, GiB; None on a CPU and in older
-    records."""
-    device_gib: float | None = None
-    """Largest peak memory in use on a rank's whole GPU, by other processes too, GiB; None where it
-    is not known."""
-    cores_lost_percent: float
-    """Share of the ranks' cores taken by others or by the hypervisor in the window, per cent."""
-    others_percent: float | None = None
-    """Share of it taken by other processes, per cent, on the host and in the session that lost
-    most."""
-    steal_percent: float | None = None
-    """Share of it taken by the hypervisor, per cent."""
-    joules_per_image: float | None = None
-    """Energy of the whole boards of all GPUs per image, J; None on a CPU, and where not all GPUs
-    report it."""
-
-    @property
-    def parts_ms(self) -> float:
-        """The four parts of a step together, ms."""
-        return self.data_wait_ms + self.forward_ms + self.backward_ms + self.optimizer_ms
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One session: the process group from its start to its exit."""
-
-    number: int
-    started: str
-    launch_s: float
-    """Time from the start of the processes to the first warm-up step, s."""
-    figures: Figures
-    steadiness: Steadiness
-    invalid: tuple[str, ...]
-    notes: tuple[str, ...]
-    facts: Found | None = None
-    """The content of `invalid` and `notes` as kinds with values; None in older records."""
-    first_loss: float | None
-    """Loss of the window's first step, mean over ranks; None where it is not finite."""
-    last_loss: float | None
-    load_1min: float | None = None
-    """The host's load average over one minute, before the ranks started."""
-    gpus: GpusSeen | None = None
-    """The GPUs in the window; None on a CPU, and where NVML gave no answer."""
-    steps_asked: int | None = None
-    """Number of steps requested, for a session that was cut short; None for a complete one."""
-
-
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """The interval of a figure over sessions, each of which is one replicate."""
-
-    low: float
-    high: float
-    confidence_percent: float
-    sessions: int
+    parameters: int
+    training_gflop: float
+    """GFLOP of training on one image: forward, input and weight gradients, each group for
+    itself."""
+    predicted_gib: float | None
+    """Peak size of a rank's tensors, GiB; None under DeepSpeed and torch.compile, where it is not
+    known."""
+    peak_tflops: float | None = None
+    """Most TFLOP/s that all devices of the run can do together; None where no window was
+    completed."""
+    peak_source: str = ""
+    """Source of `peak_tflops`: a data sheet, or a matrix product measured right after the
+    window."""
+    peak_spread_percent: float | None = None
+    """Half the range of the measured peak rate, per cent of the best: over parts of one measurement
+    or over sessions, whichever is larger. None for a data sheet's rate."""
+    mfu_percent: float | None = None
+    """Model FLOPs utilisation: images/s times the FLOP of an image, in per cent of
+    `peak_tflops`."""
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,17 +245,11 @@ def _outcomes(record: Record) -> frozenset[Outcome]:
     return frozenset(found)
 
 
-_OF_A_SESSION: Final = frozenset({"images", "window_s", "steps"})
-"""Names of figures that mean something else, or nothing, across sessions."""
-_SLOW: Final[Columns] = {"slow_every": int, "slow_cost_percent": float}
-_GPU_NUMBERS: Final = ("sm_mhz", "power_w", "temperature_c", "joules")
-
-
 def _columns() -> Columns:
     return {
         **dict.fromkeys(("images_per_s", "images_per_s_low", "images_per_s_high"), float),
-        **fields_of(Figures, without={*_OF_A_SESSION, "images_per_s", "slow"}),
-        **_SLOW,
+        **fields_of(Figures, without={*OF_A_SESSION, "images_per_s", "slow"}),
+        **SLOW_COLUMNS,
         **fields_of(Cost),
         **fields_of(RunConfig),
         **dict.fromkeys(("world_size", "global_batch_size"), int),
@@ -350,7 +260,7 @@ def _columns() -> Columns:
 def _row(record: Record) -> Row:
     interval, config = record.interval, record.resolved
     return {
-        **(_figures(record.figures) if record.figures else {}),
+        **(figure_row(record.figures) if record.figures else {}),
         **(msgspec.structs.asdict(record.cost) if record.cost else {}),
         **msgspec.structs.asdict(config),
         "world_size": config.world_size,
@@ -362,52 +272,8 @@ def _row(record: Record) -> Row:
     }
 
 
-def _figures(figures: Figures) -> Row:
-    slow = figures.slow
-    return {
-        **msgspec.structs.asdict(figures),
-        "slow_every": slow.every if slow else None,
-        "slow_cost_percent": slow.cost_percent if slow else None,
-    }
-
-
-def _session_columns() -> Columns:
-    return {
-        "run": str,
-        "number": int,
-        "started": datetime,
-        "launch_s": float,
-        **fields_of(Figures, without={"slow"}),
-        **_SLOW,
-        "steady": bool,
-        "cut": int,
-        "invalid": tuple[str, ...],
-        **dict.fromkeys(("first_loss", "last_loss", "load_1min", *_GPU_NUMBERS), float),
-        "lost_gpus": tuple[str, ...],
-    }
-
-
 def _session_rows(record: Record) -> Iterator[Row]:
-    for session in record.sessions:
-        yield {
-            **msgspec.structs.asdict(session),
-            **_figures(session.figures),
-            "run": record.id,
-            "steady": session.steadiness.steady,
-            "cut": session.steadiness.cut,
-            **(_gpus(session.gpus, session.figures) if session.gpus else {}),
-        }
-
-
-def _gpus(seen: GpusSeen, figures: Figures) -> Row:
-    """Return a session's columns of GPUs; energy is that of the window, as images/s is."""
-    each = figures.joules_per_image
-    found = gpu_figures([seen])
-    return {
-        **(msgspec.structs.asdict(found) if found else {}),
-        "joules": None if each is None else each * figures.images,
-        "lost_gpus": list(seen.lost),
-    }
+    return session_rows(record.sessions, run=record.id)
 
 
 RUN: Final = Kind(
@@ -418,5 +284,5 @@ RUN: Final = Kind(
     outcomes=_outcomes,
     columns=_columns,
     row=_row,
-    tables=(Table(name="sessions", columns=_session_columns, rows=_session_rows),),
+    tables=(Table(name="sessions", columns=session_columns, rows=_session_rows),),
 )

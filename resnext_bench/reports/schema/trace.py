@@ -7,13 +7,15 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
 from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_layers import Layers
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
-from resnext_bench.reports.schema.trace_time import Impossible, StepsFrom
+from resnext_bench.reports.schema.trace_time import Impossible, StepLeftOut, StepsFrom
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: reasons for steps that are left out (`trust.excluded`) are kinds, not sentences."""
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +26,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Number of steps that were found; if 0, the whole trace, or a range of it, is taken as one."""
     steps_from: StepsFrom
     """What tells where steps begin and end."""
-    excluded: list[str]
+    excluded: list[StepLeftOut]
     lag_steps: float | None
     """By how many steps the device trailed the host; None on a CPU and without steps."""
     resolution_ns: float
@@ -259,7 +261,10 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """What to change first; the largest possible gain first, at most three."""
     layers: Layers | None = None
     """None where it was asked to leave them out."""
-    warnings: list[str]
+    facts: list[Note]
+    """What to doubt, as kinds with values (`WarningKind`)."""
+    warnings: list[str] = []
+    """The sentences of `facts`, for readers; filled where the report is written as JSON."""
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""
 
@@ -291,7 +296,10 @@ class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
     """Ranks of the world without a trace."""
     collectives: list[CollectiveRow]
     """Collectives by name; empty where the ranks' do not match, or where there are none."""
-    warnings: list[str]
+    facts: list[Note]
+    """What to doubt of all of them together, as kinds with values."""
+    warnings: list[str] = []
+    """The sentences of `facts`, likewise."""
     left_out: list[LeftOut] = []
     """Files of the folder that this is not made of."""
 

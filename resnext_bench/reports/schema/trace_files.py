@@ -31,15 +31,21 @@ class HostAlone(msgspec.Struct, frozen=True, kw_only=True):
     the host's and not the device's. Else the parts are those of the host's operators."""
     host_step_ns: list[int]
     """How long each used step took on the host."""
-    warnings: list[str]
+    errors: list[str]
+    """Codes of errors that the profiler wrote into the trace, such as
+    `CUPTI_ERROR_INSUFFICIENT_PRIVILEGES`."""
+
+
+LeftOutWhy = Literal[
+    "cycle", "later", "recording", "run", "world", "rank", "twice", "hidden", "name"
+]
+"""An earlier cycle of the same process, or a later one that others lack; ranks recorded at another
+time; another run of ours; a world of another size; more files than the world has ranks; a rank that
+is here already (twice); a hidden file; a name by which no trace is found while others have one."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the folder that is not in the report."""
 
     file: str
-    why: Literal["cycle", "recording", "run", "world", "rank", "twice", "name", "later", "hidden"]
-    """An earlier cycle of the same process, or a later one that others lack; ranks recorded at
-    another time; another run of ours; a world of another size; more files than the world has ranks;
-    a rank that is here already (twice); a name by which traces are not found while others have it;
-    a hidden file."""
+    why: LeftOutWhy

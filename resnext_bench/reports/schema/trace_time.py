@@ -20,6 +20,19 @@ class StepsFrom(msgspec.Struct, frozen=True, kw_only=True):
     to_ns: int | None = None
 
 
+class StepLeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A marked step of which no figure is made."""
+
+    number: int
+    """As the profiler counts it, or the annotations, or from 1."""
+    why: Literal["no work", "hidden", "launches", "long"]
+    """`no work`: nothing of it ran on the device. `hidden`: all of its work ran while that of an
+    earlier step was still running. `launches`: too many of its launches have no kernel in the
+    trace. `long`: it lasts thousands of times as long as others."""
+    value: float | None = None
+    """Of `launches` the share without a kernel; of `long` its length in median steps."""
+
+
 class Impossible(msgspec.Struct, frozen=True, kw_only=True):
     """Rows whose times cannot be, and what was done with them."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from resnext_bench.reports.stats.noise import LEAST_SD
+from resnext_bench.reports.stats.series import LEAST_SD
 
 Floats = NDArray[np.float64]
 

@@ -19,8 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from resnext_bench.reports.stats.noise import LEAST_SD, long_run_variance, robust_sd
-from resnext_bench.reports.stats.segments import around_two_levels, levels, segment_starts
+from resnext_bench.reports.stats.series import (
+    LEAST_SD,
+    around_two_levels,
+    levels,
+    long_run_variance,
+    robust_sd,
+    segment_starts,
+)
 from resnext_bench.reports.stats.trend import Trend, detrended, fitted_trend
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from resnext_bench.reports.stats.noise import MAD_TO_SD
+from resnext_bench.reports.stats.series import MAD_TO_SD
 
 Floats = NDArray[np.float64]
 

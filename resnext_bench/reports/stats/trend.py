@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from resnext_bench.reports.stats.effects import Interval, checked, interval, t_interval
-from resnext_bench.reports.stats.noise import LEAST_SD, long_run_variance
+from resnext_bench.reports.stats.series import LEAST_SD, long_run_variance
 
 Floats = NDArray[np.float64]
 

@@ -9,13 +9,14 @@ judged at all; these words come from the caller, who knows the sessions.
 """
 
 from dataclasses import dataclass, field
-from math import fsum, log1p, sqrt
+from math import fsum, isinf, log1p, sqrt
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from resnext_bench.reports.schema.comparison import Word
+from resnext_bench.reports.schema.comparison import CHANGES, Word
 from resnext_bench.reports.stats.effects import (
     Interval,
     checked,
@@ -25,7 +26,6 @@ from resnext_bench.reports.stats.effects import (
     to_percent,
     welch_interval,
 )
-from resnext_bench.reports.stats.equivalence import tost
 from resnext_bench.reports.stats.looks import Looks, one_look
 from resnext_bench.reports.stats.power import sessions_needed, smallest_detectable
 
@@ -196,7 +196,7 @@ def _decision(found: _Found, count: int, looks: Looks, look: int, margin: float)
 
 def _word(found: _Found, same_alpha: float, margin_log: float) -> tuple[Word, Carrier]:
     total = _word_alone(found.total, same_alpha, margin_log)
-    if total in ("faster", "slower", "negligible"):
+    if total in CHANGES:
         return total, "total"
     middle = _word_alone(found.middle, same_alpha, margin_log)
     if middle in ("faster", "slower") and not _is_offset(found):
@@ -249,3 +249,17 @@ def _more(found: _Found, count: int, looks: Looks, look: int, margin_log: float)
         return None
     aim = max(margin_log, abs(wanted.estimate) - wanted.error)
     return sessions_needed(wanted.error * sqrt(count), count, aim, share * looks.alphas[-1])
+
+
+def tost(found: Interval, margin_log: float) -> float:
+    """Return the p value of "outside ±margin": two one-sided t tests (Schuirmann 1987).
+
+    It is below α exactly where the interval of confidence 1 - 2α lies within ±margin, and 1 where
+    the error is not known.
+    """
+    if margin_log <= 0:
+        raise ValueError(f"a margin of {margin_log}: it must be above 0")
+    if isinf(found.error):
+        return 1.0
+    nearer = (margin_log - abs(found.estimate)) / found.error
+    return float(special.stdtr(found.df, -nearer))

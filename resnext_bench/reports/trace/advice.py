@@ -12,12 +12,13 @@ from typing import Final
 
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind, BlockingRow
-from resnext_bench.reports.trace.advice_piece import piece
-from resnext_bench.reports.trace.advice_ranks import of_communication, of_ddp
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.host.collectives import exposed
+from resnext_bench.reports.trace.host.copies import is_batch, to_device
 from resnext_bench.reports.trace.host.cores import tensor_cores
-from resnext_bench.reports.trace.host.to_device import is_batch, to_device
+from resnext_bench.reports.trace.host.ddp import Beside, buffers, copies_of_gradients, is_ddp
 from resnext_bench.reports.trace.idle import Cause
+from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.time.links import of_names
@@ -59,14 +60,14 @@ def _doubts(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     missing, launches = analysis.steps.missing, report.host.launches
     if report.device is None:
         if _launches_without_device(analysis):
-            yield piece(report, AdviceKind.UNTRUSTED, 0, reason="no kernels")
+            yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="no kernels")
         return
     if missing > MISSING:
-        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="missing", missing=missing)
+        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="missing", missing=missing)
     if launches and not launches.calls:
-        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="no launches")
+        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="no launches")
     elif launches and launches.linked < _TRUSTED:
-        yield piece(report, AdviceKind.UNTRUSTED, 0, reason="unlinked", linked=launches.linked)
+        yield _piece(report, AdviceKind.UNTRUSTED, 0, reason="unlinked", linked=launches.linked)
 
 
 def _launches_without_device(analysis: Analysis) -> bool:
@@ -79,11 +80,11 @@ def _all(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     idle_ns = sum(report.steps.idle_ns)
     idles = idle_ns >= _HALF * report.sums.step_ns
     yield from _of_idle(report, idle_ns)
-    yield from of_communication(report, analysis)
+    yield from _of_communication(report, analysis)
     if report.device is None:
         return
     yield from _of_blocking(report, analysis, idle_ns)
-    yield from of_ddp(report, analysis)
+    yield from _of_ddp(report, analysis)
     yield from _optimizer(report)
     if not idles:
         yield from _layout(report)
@@ -95,7 +96,7 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
     host, causes = report.host, {row.cause: row.total_ns for row in report.idle}
     loading = causes.get(Cause.LOADING, 0)
     if loading >= LEAST * report.sums.step_ns:
-        yield piece(
+        yield _piece(
             report,
             AdviceKind.LOADING,
             min(idle_ns, max(loading, host.loading_ns)),
@@ -105,7 +106,7 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
         )
     python_ns = causes.get(Cause.NO_OPERATOR, 0)
     if python_ns >= _HALF * idle_ns > 0:
-        yield piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
+        yield _piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
     host_ns, latency_ns = causes.get(Cause.HOST, 0), causes.get(Cause.LAUNCH, 0)
     if host.launches and host_ns + latency_ns >= _HALF * idle_ns > 0:
         yield _of_launches(report, idle_ns, host_ns, latency_ns)
@@ -117,10 +118,10 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
     assert launches
     how = {"graphs": launches.graphs, "compiled": int(host.is_compiled), "gaps": host.gap_count}
     if latency_ns > host_ns:
-        return piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
+        return _piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
     if host.gaps_of_half <= _FEW_GAPS * max(1, len(report.steps.number)):
         longest = host.gaps[0]
-        return piece(
+        return _piece(
             report,
             AdviceKind.LONG_GAPS,
             idle_ns,
@@ -130,7 +131,7 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
             doing=longest.doing,
             doing_kind=longest.doing_kind,
         )
-    return piece(
+    return _piece(
         report,
         AdviceKind.LAUNCHES,
         idle_ns,
@@ -165,7 +166,7 @@ def _of_blocking(report: TraceReport, analysis: Analysis, idle_ns: int) -> Itera
         also = copied_ns.get(kind, 0)
         total_ns = sum(row.total_ns for row in these)
         if total_ns or (also and kind is AdviceKind.COPIES):
-            yield piece(
+            yield _piece(
                 report,
                 kind,
                 min(idle_ns, total_ns) + also,
@@ -202,7 +203,7 @@ def _optimizer(report: TraceReport) -> Iterator[Advice]:
     can_fuse = work.name in _FUSABLE
     many = work.kernels > _MANY_KERNELS * max(1, len(report.steps.number))
     if can_fuse or (many and work.style == "single"):
-        yield piece(
+        yield _piece(
             report,
             AdviceKind.OPTIMIZER,
             work.work_ns + work.idle_ns,
@@ -220,7 +221,7 @@ def _layout(report: TraceReport) -> Iterator[Advice]:
     formats = {row.input_format for row in report.convs}
     first = any(one.startswith("NC") for one in formats)
     if report.layout.total_ns and (first or not formats or formats == {"unknown"}):
-        yield piece(
+        yield _piece(
             report,
             AdviceKind.LAYOUT,
             report.layout.total_ns,
@@ -238,7 +239,7 @@ def _precision(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
     ]
     cores = tensor_cores(report, analysis)
     if slow and cores.any:
-        yield piece(
+        yield _piece(
             report,
             AdviceKind.PRECISION,
             sum(row.total_ns for row in slow),
@@ -259,10 +260,67 @@ def _fusion(report: TraceReport) -> Iterator[Advice]:
     by = {row.cls: row.total_ns for row in report.classes}
     elementwise, norm = by.get(Class.ELEMENTWISE, 0), by.get(Class.NORM, 0)
     if elementwise + norm:
-        yield piece(
+        yield _piece(
             report,
             AdviceKind.FUSION,
             elementwise + norm,
             elementwise_ns=elementwise,
             norm_ns=norm,
         )
+
+
+def _of_communication(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
+    """Yield what communication is exposed, with what it is."""
+    exposed_ns = sum(report.steps.exposed_communication_ns)
+    if not exposed_ns:
+        return
+    most = exposed(analysis)
+    yield _piece(
+        report,
+        AdviceKind.COMMUNICATION,
+        exposed_ns,
+        total_ns=report.sums.communication_busy_ns,
+        world=report.world_size or 0,
+        collective=most.collective.value,
+        collective_ns=most.exposed_ns,
+        backward=int(most.is_backward),
+        ddp=int(is_ddp(analysis.trace)),
+        fsdp=int(any(_is_fsdp(name) for name in analysis.trace.names)),
+    )
+
+
+def _is_fsdp(name: str) -> bool:
+    return name.startswith(("FullyShardedDataParallel", "FSDP::", "fsdp::"))
+
+
+def _of_ddp(report: TraceReport, analysis: Analysis) -> Iterator[Advice]:
+    """Yield what sending buffers and copying gradients cost."""
+    kinds = {
+        AdviceKind.BUFFERS: buffers(analysis),
+        AdviceKind.BUCKET_VIEW: copies_of_gradients(analysis),
+    }
+    for kind, found in kinds.items():
+        if found is not None:
+            yield _of_beside(report, kind, found)
+
+
+def _of_beside(report: TraceReport, kind: AdviceKind, found: Beside) -> Advice:
+    return _piece(
+        report,
+        kind,
+        min(sum(report.steps.idle_ns), found.host_ns) + found.alone_ns,
+        count=found.count,
+        host_ns=found.host_ns,
+        idle_ns=found.idle_ns,
+        ended_ns=found.ended_ns,
+        alone_ns=found.alone_ns,
+    )
+
+
+def _piece(
+    report: TraceReport, kind: AdviceKind, gain_ns: int, **evidence: int | float | str
+) -> Advice:
+    """Return a piece; no more than the whole can be saved."""
+    step_ns = report.sums.step_ns
+    gain_ns = min(gain_ns, step_ns)
+    return Advice(kind=kind, gain_ns=gain_ns, share=share(gain_ns, step_ns), evidence=evidence)

@@ -13,12 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_files import Evidence, HostAlone
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.header import distributed_info
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.reading.unread import Unread
 from resnext_bench.reports.trace.time.links import of_names
-from resnext_bench.wording import count_of
 
 _LAUNCH: Final = re.compile(
     r"\w*launch(?!\w*(hostfunc|callback))|\w*(invoke|enqueue|submit)(kernel|tohardware)",
@@ -40,10 +41,6 @@ _RUNTIME: Final = re.compile(r"(?!cuda|hip|cu_)[a-z0-9]+_(runtime|driver)$|hpu_o
 """Categories of calls that only a program with such a device makes; those of CUDA and HIP are made
 by programs on a CPU, too, as PyTorch asks them for devices."""
 _CALLS: Final = ("launches", "copies")
-_SIGNS: Final = ("calls", "backend", "annotations", "operators")
-"""What only devices have, though it shows none of their work."""
-_NAMED: Final = 3
-"""Names that a sentence tells."""
 
 
 def signs_of_device(trace: Trace) -> tuple[Evidence, ...]:
@@ -67,7 +64,7 @@ def host_alone(
         evidence=list(found),
         is_certain=any(_is_certain(one) for one in found),
         host_step_ns=host_step_ns,
-        warnings=list(_told(found, trace.header)),
+        errors=_errors(trace.header),
     )
 
 
@@ -76,23 +73,18 @@ def _is_certain(one: Evidence) -> bool:
     return one.kind == "rows" or (one.kind in _CALLS and one.count > 1)
 
 
-def unread_rows(trace: Trace) -> str:
-    """Return which rows are not understood, for an error; empty where all are."""
-    if not trace.unread:
-        return ""
-    many = count_of(sum(one.count for one in trace.unread), "row")
-    return f"{many} of {_listed(_names(list(trace.unread)))} are not understood here"
-
-
-def unread_told(trace: Trace, alone: HostAlone | None) -> Iterator[str]:
+def unknown_rows(trace: Trace, alone: HostAlone | None = None) -> Iterator[Note]:
     """Yield what is left out as it is not understood, unless a report on the host alone says it."""
     rows = [one for one in trace.unread if not (alone and one.of_device)]
-    for of_device, what in ((True, " of a device"), (False, "")):
+    for of_device in (True, False):
         mine = [one for one in rows if one.of_device == of_device]
         if mine:
-            many = count_of(sum(one.count for one in mine), "row")
-            told = _listed(_names(mine))
-            yield f"{many}{what} left out, as what they are is not known here: {told}"
+            yield warning(
+                "rows_unknown",
+                of_device=of_device,
+                rows=sum(one.count for one in mine),
+                names=tuple(_names(mine)),
+            )
 
 
 def _evidence(trace: Trace) -> Iterator[Evidence]:
@@ -157,60 +149,12 @@ def _names(rows: list[Unread]) -> list[str]:
     return list(dict.fromkeys(one if one != "process ''" else "no category" for one in told))
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _told(found: Sequence[Evidence], header: Mapping[str, Any]) -> Iterator[str]:
-    by_kind = {one.kind: one for one in found}
-    if launches := by_kind.get("launches"):
-        many = "launch" if launches.count == 1 else "launches"
-        yield (
-            f"{launches.count:,} {many} ({_listed(launches.what)}), and no kernel in the trace: "
-            "the device's work was not recorded, and what follows is the host alone; "
-            f"{_reasons(header)}"
-        )
-    elif copies := by_kind.get("copies"):
-        yield (
-            f"{copies.count:,} copies or fills ({_listed(copies.what)}), and no work of a device "
-            f"in the trace: it was not recorded, and what follows is the host alone; "
-            f"{_reasons(header)}"
-        )
-    if rows := by_kind.get("rows"):
-        many = "row is" if rows.count == 1 else "rows are"
-        yield (
-            f"{rows.count:,} {many} of a device that this report does not understand "
-            f"({_listed(rows.what)}): what follows is the host alone"
-        )
-    if by_kind.keys() <= {*_SIGNS}:
-        signs = "; ".join(_sign(one) for one in found)
-        yield (
-            f"a device worked ({signs}), and the trace holds none of its work: what follows is the "
-            "host alone; was the profiler asked for the device (ProfilerActivity.CUDA)?"
-        )
-
-
-def _sign(one: Evidence) -> str:
-    if one.kind == "backend":
-        return f"ranks talk by {_listed(one.what)}"
-    if one.kind == "calls":
-        return f"{count_of(one.count, 'call')} in category {_listed(one.what)}"
-    return f"{count_of(one.count, one.kind.removesuffix('s'))} such as {one.what[0]}"
-
-
-def _reasons(header: Mapping[str, Any]) -> str:
-    """Return what the profiler itself says of the reason, else what is known to cause it."""
+def _errors(header: Mapping[str, Any]) -> list[str]:
+    """Return the codes of errors that the profiler itself wrote into the trace."""
     lines = [
         line
         for told in header.values()
         for line in (told if isinstance(told, list) else [told])
         if isinstance(line, str)
     ]
-    if errors := dict.fromkeys(code for line in lines for code in _ERROR.findall(line)):
-        return f"the profiler says {_listed(list(errors))}"
-    return (
-        "possible reasons: the profiler may not read the device (CUPTI without permission), "
-        "another one holds it (DCGM, Nsight), it was not asked for (ProfilerActivity.CUDA), or all "
-        "kernels ran outside the recorded time (Out-of-range)"
-    )
+    return list(dict.fromkeys(code for line in lines for code in _ERROR.findall(line)))

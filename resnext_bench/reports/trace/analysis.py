@@ -8,15 +8,14 @@ import numpy as np
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace_files import Evidence
 from resnext_bench.reports.schema.trace_time import Impossible
-from resnext_bench.reports.trace.alone import signs_of_device, unread_rows
+from resnext_bench.reports.trace.alone import signs_of_device, unknown_rows
 from resnext_bench.reports.trace.kernels.device_work import Work, work
 from resnext_bench.reports.trace.layers.places import Places, places
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.source import Progress, no_progress
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
 from resnext_bench.reports.trace.time.identity import Busy, busy
-from resnext_bench.reports.trace.time.impossible import believed, in_all, near
-from resnext_bench.reports.trace.time.impossible_words import told_impossible
+from resnext_bench.reports.trace.time.impossible import believed, fact_of, in_all, near
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.markers import without_markers
@@ -69,12 +68,13 @@ def analyse(
 def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
     """Of a trace that has been read."""
     if not _has_work(trace):
-        raise TraceError(f"{readable(trace.path)}: {_nothing(trace)}")
+        facts = (*unknown_rows(trace), *trace.facts)
+        raise TraceError(f"{readable(trace.path)}: {_nothing(trace)}", facts=facts)
     trace, far = near(without_markers(trace))
     trace, links, wrong = believed(trace, link(trace))
     if not _has_work(trace):
-        told = "; ".join(told_impossible(one) for one in in_all([*far, *wrong]))
-        raise TraceError(f"{readable(trace.path)}: no work is left whose times can be ({told})")
+        told = f"{readable(trace.path)}: no work is left whose times can be"
+        raise TraceError(told, facts=[fact_of(one) for one in in_all([*far, *wrong])])
     device = _device(trace)
     signs = signs_of_device(trace)
     window: Windows | None = None
@@ -102,8 +102,7 @@ def _has_work(trace: Trace) -> bool:
 
 def _nothing(trace: Trace) -> str:
     many = f"{trace.events:,} rows" if trace.events else "no events"
-    told = "; ".join(filter(None, (unread_rows(trace), *trace.warnings)))
-    return f"{many}, and neither kernels nor operators among them" + (f" ({told})" if told else "")
+    return f"{many}, and neither kernels nor operators among them"
 
 
 def _device(trace: Trace) -> int | None:

@@ -7,15 +7,19 @@ together: they are nearer than half of what is between two cycles of a process.
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.reports.trace.header import distributed_info, whole_number
-from resnext_bench.reports.trace.reading.peek import peek
+from resnext_bench.reports.trace.reading.categories import meaning
+from resnext_bench.reports.trace.reading.pieces import Account, pieces
+from resnext_bench.reports.trace.reading.source import Source
+from resnext_bench.reports.trace.reading.trace import Kind
 
 NAME: Final = re.compile(r"(.+)\.(\d{10}|\d{13}|\d{16}|\d{19})\.pt\.trace\.json(\.gz)?")
 """Of torch.profiler's `tensorboard_trace_handler`: the process, and when it wrote (s to ns)."""
@@ -111,3 +115,30 @@ def _others(team: Sequence[Cycle]) -> Iterator[tuple[TraceFile, str]]:
         for who, file in cycle.items() if at != last else ():
             same = "cycle" if at < last else "later"
             yield file, same if who in order[last] else "recording"
+
+
+_ENOUGH: Final = 1 << 18
+"""Bytes; the fields before the events take some thousands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What a trace begins with; nothing of it where the file cannot be read."""
+
+    header: Mapping[str, Any]
+    """Fields before the events."""
+    process: int | str | None
+    """Process that runs most operators; None: none among the first rows."""
+
+
+def peek(path: Path) -> Head:
+    """Read the beginning of a file."""
+    try:
+        first = next(iter(Source(path)), b"")[:_ENOUGH]
+    except OSError:
+        first = b""
+    account = Account()
+    events = list(chain.from_iterable(pieces([first], account)))
+    on_host = (one.pid for one in events if meaning(one.cat) is Kind.OPERATOR)
+    most = Counter(on_host).most_common(1)
+    return Head(header=account.header, process=most[0][0] if most else None)

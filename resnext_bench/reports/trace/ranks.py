@@ -5,19 +5,20 @@ apart: data can move from when the last rank has arrived to when the first is do
 transfer <= min(end) - max(start); the rest of each rank's time is waiting for others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace import CollectiveRow, RanksReport, TraceReport
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.recordings import EPOCH_NS, recorded_ns
 from resnext_bench.reports.trace.time.identity import communication
 from resnext_bench.reports.trace.time.intervals import Ns
-from resnext_bench.wording import count_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,16 +63,16 @@ def ranks(
     order = sorted(range(len(reports)), key=lambda at: (_rank(reports[at]), reports[at].file))
     reports, talks = [reports[at] for at in order], [talks[at] for at in order]
     common = _in_common([one for one in talks if one.steps])
-    told, warnings = _matched(common)
+    told, facts = _matched(common)
     if len(talks) > 1 and any(one.names for one in talks) and not any(one.steps for one in common):
-        warnings = ["ranks have no step in common: waiting and transfer cannot be separated"]
+        facts = [warning("steps_not_shared")]
     if apart := _apart_ns(talks):
-        told, warnings = [], [_other_times(apart)]
+        told, facts = [], [warning("recorded_apart", apart_ns=apart)]
     return RanksReport(
         ranks=list(reports),
         missing=_missing(reports) if whole else [],
         collectives=told,
-        warnings=[*(_missing_told(reports) if whole else []), *warnings],
+        facts=[*(_not_whole(reports) if whole else ()), *facts],
     )
 
 
@@ -87,19 +88,15 @@ def _missing(reports: Sequence[TraceReport]) -> list[int]:
     return [rank for rank in range(min(world, 100_000)) if rank not in found]
 
 
-def _missing_told(reports: Sequence[TraceReport]) -> list[str]:
-    missing = _missing(reports)
-    told = []
-    if missing:
-        first = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+def _not_whole(reports: Sequence[TraceReport]) -> Iterator[Note]:
+    if missing := _missing(reports):
         world = max(report.world_size or 0 for report in reports)
-        told.append(f"traces of {len(missing)} of {world} ranks are missing: {first}")
+        yield warning("ranks_missing", ranks=tuple(missing), world=world)
     known = [report.rank for report in reports if report.rank is not None]
     if (unknown := len(reports) - len(known)) > 0 and len(reports) > 1:
-        told.append(f"{count_of(unknown, 'trace')} without a rank, in the trace or by its name")
+        yield warning("ranks_unknown", count=unknown)
     if twice := sorted({rank for rank in known if known.count(rank) > 1}):
-        told.append(f"several traces are of rank {', '.join(map(str, twice))}")
-    return told
+        yield warning("ranks_twice", ranks=tuple(twice))
 
 
 def _apart_ns(talks: Sequence[Collectives]) -> int:
@@ -112,13 +109,6 @@ def _apart_ns(talks: Sequence[Collectives]) -> int:
         return 0
     last = max(one.recorded[0] for one in talking)
     return max(0, last - min(one.recorded[1] for one in talking))
-
-
-def _other_times(apart: int) -> str:
-    return (
-        f"ranks were recorded at different times, by their clocks ({apart / 1e9:,.3g} s from the "
-        "end of one trace to the beginning of another): their collectives are not matched"
-    )
 
 
 def _in_common(talks: Sequence[Collectives]) -> list[Collectives]:
@@ -139,21 +129,18 @@ def _of_steps(talk: Collectives, steps: frozenset[int]) -> Collectives:
     )
 
 
-def _matched(talks: Sequence[Collectives]) -> tuple[list[CollectiveRow], list[str]]:
+def _matched(talks: Sequence[Collectives]) -> tuple[list[CollectiveRow], list[Note]]:
     """The n-th collective of each rank is taken to be the same one; names must agree."""
     talking = [one for one in talks if one.names]
     if len(talking) < 2:
         return [], []
     if len({one.names for one in talking}) > 1 or len(talking) < len(talks):
-        return [], ["ranks have different collectives: waiting and transfer cannot be separated"]
+        return [], [warning("collectives_differ")]
     start = np.array([one.start for one in talking])
     end = np.array([one.end for one in talking])
     transfer = np.maximum(end.min(axis=0) - start.max(axis=0), 0)
     if (end.min(axis=0) < start.max(axis=0)).any():
-        note = (
-            "clocks of the ranks differ by more than a collective takes: its transfer is shown as 0"
-        )
-        return _rows(talking, start, end, transfer), [note]
+        return _rows(talking, start, end, transfer), [warning("clocks_differ")]
     return _rows(talking, start, end, transfer), []
 
 

@@ -11,15 +11,17 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
-from resnext_bench.reports.schema.trace_files import LeftOut
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.trace_files import LeftOut, LeftOutWhy
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.trace_files import TraceFile, is_hidden
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.cycles import NAME, cycles
 from resnext_bench.reports.trace.header import distributed_info, whole_number
 from resnext_bench.reports.trace.reading.trace import Kind, Trace
-from resnext_bench.wording import count_of, readable
+from resnext_bench.wording import readable
 
 _HOST: Final = re.compile(r"(.+)_\d+")
 EPOCH_NS: Final = 1_300_000_000 * 10**9
@@ -219,29 +221,12 @@ def not_taken(file: Path) -> LeftOut:
     return LeftOut(file=readable(file), why="hidden" if is_hidden(file) else "name")
 
 
-_WHY: Final = {
-    "cycle": "earlier cycles of the same processes",
-    "later": "later cycles, which not all of the processes have",
-    "recording": "recorded at another time, or by other processes",
-    "run": "of another run",
-    "world": "of a world of another size",
-    "rank": "more than the world has ranks, and nothing tells which of them belong together",
-    "twice": "the same rank twice",
-    "hidden": "hidden",
-    "name": "not read, as others are called *.pt.trace.json, or *.json",
-}
-_SHOWN: Final = 4
-
-
-def left_out_told(left: Sequence[LeftOut], folder: Path) -> Iterator[str]:
-    """Yield a sentence for each reason, with the first files, as they are called in a folder."""
-    for why, words in _WHY.items():
+def left_out_facts(left: Sequence[LeftOut], folder: Path) -> Iterator[Note]:
+    """Yield a warning for each reason, with the files as they are called in a folder."""
+    for why in get_args(LeftOutWhy):
         names = [_within(Path(one.file), folder) for one in left if one.why == why]
-        if not names:
-            continue
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        many = count_of(len(names), "file")
-        yield f"{many} left out ({words}): {', '.join(names[:_SHOWN])}{more}"
+        if names:
+            yield warning("files_left_out", of=why, names=tuple(names))
 
 
 def _within(path: Path, folder: Path) -> str:

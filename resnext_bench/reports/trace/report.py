@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace import (
     NO_LAYOUT,
     NO_STEPS,
@@ -20,8 +21,9 @@ from resnext_bench.reports.schema.trace import (
 )
 from resnext_bench.reports.schema.trace_files import HostAlone
 from resnext_bench.reports.schema.trace_host import AdviceKind
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.advice import advice
-from resnext_bench.reports.trace.alone import host_alone, unread_told
+from resnext_bench.reports.trace.alone import host_alone, unknown_rows
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.header import (
     device_name,
@@ -44,7 +46,7 @@ from resnext_bench.reports.trace.layers.work import origins
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids
 from resnext_bench.reports.trace.time.identity import identity
-from resnext_bench.reports.trace.time.impossible_words import told_impossible
+from resnext_bench.reports.trace.time.impossible import fact_of
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.steps import MISSING
 from resnext_bench.reports.trace.time.steps import Steps as Found
@@ -102,11 +104,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         host=host(analysis, idles=not certain),
         advice=[],
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
-        warnings=[
-            *(alone.warnings if alone and alone.is_certain else ()),
-            *trace.warnings,
-            *_warnings(analysis, alone),
-        ],
+        facts=[*trace.facts, *_facts(analysis, alone)],
         alone=alone,
     )
 
@@ -208,41 +206,26 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
     return sorted(rows, key=lambda row: -row.total_ns)
 
 
-def _warnings(analysis: Analysis, alone: HostAlone | None) -> Iterator[str]:
-    yield from unread_told(analysis.trace, alone)
-    yield from map(told_impossible, analysis.impossible)
+def _facts(analysis: Analysis, alone: HostAlone | None) -> Iterator[Note]:
+    if alone:
+        yield warning("host_alone", is_certain=alone.is_certain)
+    yield from unknown_rows(analysis.trace, alone)
+    yield from map(fact_of, analysis.impossible)
     if alone and alone.is_certain:  # the rest is about steps, which are not told
         return
     trace, found = analysis.trace, analysis.steps
     if analysis.device is None and not alone and (named := devices_named(trace.header)):
-        yield (
-            f"the trace names {', '.join(named[:4])}, and holds no work of a device: if the "
-            "program used it, this is its host's part alone"
-        )
+        yield warning("device_without_work", names=tuple(named))
     others = sorted(set(trace.device.device.tolist()) - {analysis.device})
     if others:
-        told = ", ".join(str(one) for one in others[:8])
-        yield (
-            f"this report is on device {analysis.device}, which did most of the work; left out: "
-            f"{told}"
-        )
+        yield warning("other_devices", device=analysis.device, others=tuple(others))
     if found.source.kind == "whole":
-        yield (
-            "no steps are marked (no ProfilerStep#N, and no annotation and no launches repeat over "
-            "most of it): the time from the first work to the last is taken as one step; call "
-            "profiler.step() after each step, or give a range (--from, --to)"
-        )
+        yield warning("steps_unmarked")
     elif not found.count:
-        yield "no step has work in the trace: it is not possible to say where its time went"
+        yield warning("steps_without_work")
     if found.missing > MISSING:
-        yield (
-            f"in every step, up to {found.missing:.0%} of the launches have no kernel in the "
-            "trace: the idle time shown is too long"
-        )
+        yield warning("launches_without_kernels", share=found.missing)
     if trace.on_device and (analysis.links.launch < 0).all():
-        yield "there are no launches in the trace: work is assigned to the step in which it ran"
+        yield warning("kernels_without_launches")
     if trace.resolution_ns > 1:
-        yield (
-            f"time stamps have a resolution of {trace.resolution_ns:,.0f} ns: times of short "
-            "kernels are rough"
-        )
+        yield warning("times_coarse", resolution_ns=trace.resolution_ns)

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.page_faults import faults_of, faults_words
 from resnext_bench.reports.schema.comparison import (
+    CHANGES,
     PHASES,
     Design,
     Drift,
     Pair,
     PhaseChange,
-    Range,
     Word,
 )
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.interval import Range
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.effects import Interval, t_interval, to_percent
 from resnext_bench.reports.stats.looks import Looks
 from resnext_bench.reports.stats.trend import (
@@ -185,7 +186,7 @@ def _word(
     if decision is None:
         return "can't tell", ""
     faults = faults_of(valid)
-    if decision.word in ("faster", "slower", "negligible") and faults:
+    if decision.word in CHANGES and faults:
         carrier = decision.middle if decision.carried_by == "middle" else decision.interval
         if faults.account_for(carrier.estimate):
             return "can't tell", faults_words(faults)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.window import slow_steps_of
 from resnext_bench.reports.schema.comparison import PHASES, Drift
-from resnext_bench.reports.schema.record import SlowSteps
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.effects import session_effect
 from resnext_bench.reports.stats.summary import slowest_rank
 from resnext_bench.reports.stats.trend import fitted_trend, session_trend

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.comparison import PHASES, PhaseChange
-from resnext_bench.reports.schema.record import Session, SlowSteps
+from resnext_bench.reports.schema.sessions import Session, SlowSteps
 from resnext_bench.reports.stats.effects import welch_interval
 from resnext_bench.reports.stats.verdict import Effects, decide_unpaired
 from resnext_bench.reports.verdicts.judge import CONFIDENCE, Judged, pooled_slow

@@ -18,9 +18,10 @@ from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.schema.comparison import Design, Difference, Order, Pair, Side
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.notes import SIDES, Found, Note, note
-from resnext_bench.reports.schema.record import Environment, Session, Status, Steadiness
+from resnext_bench.reports.schema.record import Environment, Status
+from resnext_bench.reports.schema.sessions import Session, Steadiness
 from resnext_bench.reports.stats.steady import FEWEST_STEPS
-from resnext_bench.reports.store.facts import word
+from resnext_bench.reports.store.differences import word
 from resnext_bench.reports.verdicts.pairs import Measured, of_duet, of_launches
 from resnext_bench.session.compare.contest import Tick
 from resnext_bench.session.compare.periods import fit_blocks, most_steps

@@ -26,14 +26,8 @@ from resnext_bench.reports.schema.comparison import (
     Side,
 )
 from resnext_bench.reports.schema.notes import Note
-from resnext_bench.reports.schema.record import (
-    Environment,
-    Failure,
-    File,
-    Session,
-    Status,
-    Thresholds,
-)
+from resnext_bench.reports.schema.record import Environment, Failure, File, Status, Thresholds
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.stats.looks import Looks, one_look, plan_looks
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import describe, write_atomically

@@ -19,8 +19,9 @@ from resnext_bench.machine.lock import measuring
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.comparison import COMPARE, Comparison, Limits, Side
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.schema.record import Environment, Session
+from resnext_bench.reports.schema.record import Environment
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import contest
 from resnext_bench.session.compare.configured import Configured

@@ -6,7 +6,7 @@ from math import lcm
 from typing import Final
 
 from resnext_bench.reports.schema.notes import Note, note
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.rhythm import whole_periods
 
 LONGEST_BLOCK_S: Final = 5.0

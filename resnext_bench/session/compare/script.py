@@ -38,7 +38,8 @@ from resnext_bench.reports.render.notes import in_record, sentences
 from resnext_bench.reports.render.words import duration
 from resnext_bench.reports.schema.comparison import Design, Difference, Launch, Order, Pair, Side
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.schema.record import Environment, Failure, Session, Status, Thresholds
+from resnext_bench.reports.schema.record import Environment, Failure, Status, Thresholds
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.stats.steady import FEWEST_STEPS, Steady, steady
 from resnext_bench.reports.store.files import require_room, writing
 from resnext_bench.reports.verdicts.pairs import of_steps

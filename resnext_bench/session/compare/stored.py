@@ -12,9 +12,10 @@ from resnext_bench.errors import NotKept, UsageError
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.comparison import Comparison, Limits, Side
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.record import Record, Session, Thresholds
+from resnext_bench.reports.schema.record import Record, Thresholds
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.store import runs
-from resnext_bench.reports.store.facts import differences, mixed
+from resnext_bench.reports.store.differences import differences, mixed
 from resnext_bench.reports.verdicts.judge import told_figures
 from resnext_bench.reports.verdicts.unpaired import judge_unpaired
 from resnext_bench.version import own_version

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from resnext_bench.config.memory import NoMemory
+from resnext_bench.config.memory import NoMemory, NoSharedMemory
 from resnext_bench.config.options import flag
-from resnext_bench.config.shared_memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.ports import choose_port

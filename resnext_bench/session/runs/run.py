@@ -1,9 +1,13 @@
-"""A run: measures the sessions of one configuration one after another, and writes their record."""
+"""A run: measures the sessions of one configuration one after another, and writes their record.
+
+Where another launcher has started the ranks, the first one does that. The others train, hand over
+their samples, and remove their folder (`take_part`), unless they failed: then their log says why.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,11 +16,16 @@ from typing import Protocol
 from resnext_bench.errors import (
     Interrupted,
     NotKept,
+    RunFailed,
     cannot_write,
     is_of_the_environment,
 )
+from resnext_bench.job import SessionFolder
+from resnext_bench.launch.failure import find_failure
 from resnext_bench.launch.ports import choose_port
-from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session
+from resnext_bench.launch.processes import Processes
+from resnext_bench.launch.unwritten import raise_unwritten
+from resnext_bench.launch.watch import Listener, Progress, SessionFailed, run_session, wait_for_end
 from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.host.process import undisturbed
@@ -26,11 +35,13 @@ from resnext_bench.machine.member import Member
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.figures.window import steadiness_of
 from resnext_bench.reports.schema.config import Choice, Request, RunConfig
-from resnext_bench.reports.schema.record import Record, Session
+from resnext_bench.reports.schema.record import Record
+from resnext_bench.reports.schema.sessions import Session
+from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.attribution import attributed_session
 from resnext_bench.session.recording import Recording, Started
 from resnext_bench.session.runs.salvage import cut_window, doubts_of
-from resnext_bench.session.setup import set_up
+from resnext_bench.session.setup import Setup, set_up
 from resnext_bench.session.watching import watching
 from resnext_bench.wording import count_of
 
@@ -182,3 +193,25 @@ class _Listener:
             self.watch.sample()
         self.phase = progress.phase
         self.tell(progress)
+
+
+def take_part(request: Request, machine: Machine, member: Member, runs: Path) -> None:
+    """Train in every session of the first rank's run; raise RunFailed if this rank fails.
+
+    Traces stay on this node, in its own `runs` folder.
+    """
+    with temporary_folder(kept_after=RunFailed) as root:
+        setup = set_up(request, machine, root=root, command=(), tell=lambda *_: None, member=member)
+        setup = replace(setup, traces=runs)
+        for number in range(1, setup.config.sessions + 1):
+            _train(setup, member, setup.session_folder(number), number)
+
+
+def _train(setup: Setup, member: Member, folder: SessionFolder, number: int) -> None:
+    folder.create(setup.job(number, TIMEOUT_S), setup.data.images if setup.data else None)
+    with Processes(setup.commands(folder, 0), folder) as processes:
+        codes = wait_for_end(processes, folder, lambda _: None, member.rank)
+    if any(codes):
+        raise_unwritten(folder)
+        failure = find_failure(folder, codes)
+        raise RunFailed(f"{failure.what}; its log is {failure.log}")

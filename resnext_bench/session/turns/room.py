@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
-from resnext_bench.config.shared_memory import Demand, NoSharedMemory, demand_of, lack_for
+from resnext_bench.config.memory import Demand, NoSharedMemory, demand_of, lack_for
 from resnext_bench.errors import Advised, CannotHere
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.watch import SessionFailed

@@ -27,8 +27,7 @@ GIVEN: dict[str, Any] = {
     "decode": None,
     "rounds": 6,
     "chart": None,
-    "json": False,
-    "markdown": False,
+    "form": "table",
     "allow_unsure": False,
     "device": "cpu",
     "image_size": 224,
@@ -123,14 +122,14 @@ def sweep(data: Data, monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
     return made
 
 
-@pytest.mark.parametrize("json", [True, False])
+@pytest.mark.parametrize("form", ["json", "table"])
 def test_a_chart_that_cannot_be_saved_costs_no_table(
-    sweep: mock.Mock, tmp_path: Path, capsys: pytest.CaptureFixture[str], json: bool
+    sweep: mock.Mock, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
     chart = tmp_path / "chart.html"
     full = mock.patch.object(charts, "save", side_effect=OSError(errno.ENOSPC, "No space left"))
     with full, pytest.raises(CannotHere, match=f"--chart {chart}: cannot be written: No space"):
-        bench_command(GIVEN | {"chart": str(chart), "json": json})
+        bench_command(GIVEN | {"chart": str(chart), "form": form})
     assert "1950" in capsys.readouterr().out.replace(",", "")
 
 

@@ -45,6 +45,9 @@ def test_two_cycles_of_one_process(typed: Typed, tmp_path: Path) -> None:
     told = json.loads(typed("report", tmp_path, "--json")[1])
     assert [one["why"] for one in told["left_out"]] == ["cycle"]
     assert len(told["ranks"]) == 1
+    (fact,), (sentence,) = told["facts"], told["warnings"]
+    assert (fact["kind"], fact["values"]["of"]) == ("files_left_out", "cycle")
+    assert sentence in " ".join(out.split())
 
 
 def test_two_cycles_of_two_ranks(typed: Typed, tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_a_gzip_with_bytes_behind_it(typed: Typed, tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(made(0).text().encode()) + b"\0" * 99 + b"end")
     code, out, err = typed("report", path)
     assert (code, err) == (0, "")
-    assert "3 bytes behind the end of the gzip data are ignored" in out
+    assert "3 bytes after the end of the gzip data are ignored" in out
     assert "damaged" not in out
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.lab.bench.beside import DOSE, FRESH_S, is_training
 from resnext_bench.lab.bench.monitor import LIMIT_PERCENT, Cost, cost_of, told
-from resnext_bench.lab.bench.slow_nvml import made_watch
+from resnext_bench.lab.bench.watch_beside import DOSE, FRESH_S, is_training, made_watch
 from resnext_bench.machine.gpu.track import SELDOM
 from resnext_bench.rankfile import Mark, RankFile
-from resnext_bench.reports.schema.comparison import Range
+from resnext_bench.reports.schema.interval import Range
 from tests.reports.made_comparisons import made_comparison
 
 

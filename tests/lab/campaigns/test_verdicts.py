@@ -3,7 +3,7 @@
 import pytest
 
 from resnext_bench.lab.campaigns.verdicts import change_of, judged_by_median, next_case
-from resnext_bench.reports.schema.comparison import Range
+from resnext_bench.reports.schema.interval import Range
 from tests.reports.made_comparisons import made_comparison
 
 

@@ -16,10 +16,11 @@ from nvidia.dali import fn, pipeline_def, tfrecord, types
 from PIL import Image
 from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import scan
 from resnext_bench.pipelines.images.proof import Proof, prove
-from resnext_bench.pipelines.making.pack import Format, Packed, pack
+from resnext_bench.pipelines.making.pack import Packed, pack
 from resnext_bench.pipelines.shards.records import masked_crc32c
 
 SHARD_BYTES = 40_000
@@ -42,7 +43,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     return prove(scan(root), cache=root / "cache", workers=1)
 
 
-def packed(proof: Proof, out: Path, format: Format, seed: int = 0) -> Packed:
+def packed(proof: Proof, out: Path, format: ShardFormat, seed: int = 0) -> Packed:
     return pack(proof, out, format=format, shard_bytes=SHARD_BYTES, seed=seed, readers=2)
 
 
@@ -188,7 +189,7 @@ def test_sums_of_the_standards(data: bytes, crc32c: int) -> None:
 
 
 @pytest.mark.parametrize("format", ["webdataset", "tfrecord"])
-def test_the_seed_decides_every_byte(proof: Proof, tmp_path: Path, format: Format) -> None:
+def test_the_seed_decides_every_byte(proof: Proof, tmp_path: Path, format: ShardFormat) -> None:
     first, again = (packed(proof, tmp_path / name, format) for name in ("one", "two"))
     other = packed(proof, tmp_path / "three", format, seed=1)
     assert first == again
@@ -224,7 +225,7 @@ def umask() -> int:
 
 
 @pytest.mark.parametrize("format", ["webdataset", "tfrecord"])
-def test_no_shard_is_larger_than_asked(proof: Proof, tmp_path: Path, format: Format) -> None:
+def test_no_shard_is_larger_than_asked(proof: Proof, tmp_path: Path, format: ShardFormat) -> None:
     for most in (20_480, 23_000, 40_000, 40_960):
         told = pack(proof, tmp_path / f"{most}", format=format, shard_bytes=most, seed=0, readers=1)
         assert max(shard.bytes for shard in told.shards) <= most

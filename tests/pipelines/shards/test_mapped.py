@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.epochs import LastBatch, Orders
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import ImageFolder, scan
-from resnext_bench.pipelines.making.pack import Format
 from resnext_bench.pipelines.shards import mapped
 from resnext_bench.pipelines.shards.mapped import Mapped, ShardChanged
 from resnext_bench.pipelines.shards.ranges import Ranges
@@ -46,7 +46,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shards(photos: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Wanted:
     """The same in several shards."""
-    kind: Format = getattr(request, "param", "webdataset")
+    kind: ShardFormat = getattr(request, "param", "webdataset")
     out = packed(photos, tmp_path / "out", kind, shard_bytes=20_000)
     found = wanted(out, Wanted(root=out, files=[], size=SIDE, whole=True))
     assert found.ranges

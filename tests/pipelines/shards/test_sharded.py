@@ -7,10 +7,10 @@ from unittest import mock
 import pytest
 from PIL import Image
 
+from resnext_bench.data_formats import ShardFormat
 from resnext_bench.pipelines.errors import DataError
 from resnext_bench.pipelines.images.folder import scan
 from resnext_bench.pipelines.images.proof import prove, require_good
-from resnext_bench.pipelines.making.pack import Format
 from resnext_bench.pipelines.shards import indices, sharded
 from resnext_bench.pipelines.shards.writing import example
 from tests.pipelines.made_shards import FORMATS, listed, packed, write_records, write_tar
@@ -43,7 +43,7 @@ def contents(root: Path) -> set[tuple[bytes, str]]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_packed_folder_is_the_folder(photos: Path, tmp_path: Path, format: Format) -> None:
+def test_a_packed_folder_is_the_folder(photos: Path, tmp_path: Path, format: ShardFormat) -> None:
     out = packed(photos, tmp_path / "out", format, shard_bytes=3000)
     folder = listed(out)
     assert folder.format == format
@@ -195,7 +195,7 @@ def test_records_say_which_features_they_have(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_shards_that_are_not_those_of_dataset_json(
-    photos: Path, tmp_path: Path, format: Format
+    photos: Path, tmp_path: Path, format: ShardFormat
 ) -> None:
     out = packed(photos, tmp_path / "out", format, shard_bytes=3000)
     first, second = sorted(out.glob(f"*.{SUFFIX[format]}"))[:2]
@@ -222,7 +222,7 @@ def test_a_shard_that_is_closed(photos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_only_new_and_changed_shards_are_indexed_again(
-    photos: Path, tmp_path: Path, format: Format
+    photos: Path, tmp_path: Path, format: ShardFormat
 ) -> None:
     out, cache = packed(photos, tmp_path / "out", format, shard_bytes=3000), tmp_path / "kept"
     plain = sharded.scan_any(out, cache=cache, keep=False)
@@ -255,7 +255,7 @@ def test_large_sets_are_indexed_by_several_processes(
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_bad_samples_are_found_named_and_known(
-    photos: Path, tmp_path: Path, format: Format
+    photos: Path, tmp_path: Path, format: ShardFormat
 ) -> None:
     out, cache = packed(photos, tmp_path / "out", format, shard_bytes=3000), tmp_path / "kept"
     folder = listed(out)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from resnext_bench.reports.figures.window import figures_of, interval_of, steadiness_of, window_of
 from resnext_bench.reports.schema.machine import GpusSeen
-from resnext_bench.reports.schema.record import Figures, SlowSteps
 from resnext_bench.reports.schema.samples import SessionResult
+from resnext_bench.reports.schema.sessions import Figures, SlowSteps
 from tests.reports.made_results import (
     MS,
     even_samples,

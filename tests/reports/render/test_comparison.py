@@ -11,8 +11,10 @@ import pytest
 from resnext_bench.reports.render.comparison import sections
 from resnext_bench.reports.render.runs import runs_sections
 from resnext_bench.reports.render.sentences import verdict_line
-from resnext_bench.reports.schema.comparison import Comparison, Limits, Pair, PhaseChange, Range
-from resnext_bench.reports.schema.record import Failure, SlowSteps
+from resnext_bench.reports.schema.comparison import Comparison, Limits, Pair, PhaseChange
+from resnext_bench.reports.schema.interval import Range
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.reports.schema.sessions import SlowSteps
 from tests.reports.drawn import drawn
 from tests.reports.made_comparisons import (
     COMPARISON_ID,

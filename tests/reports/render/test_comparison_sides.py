@@ -7,7 +7,8 @@ import pytest
 
 from resnext_bench.reports.render.comparison import sections
 from resnext_bench.reports.render.sentences import verdict_line
-from resnext_bench.reports.schema.comparison import Comparison, Difference, Limits, Range, Side
+from resnext_bench.reports.schema.comparison import Comparison, Difference, Limits, Side
+from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.record import Failure, Thresholds
 from tests.reports.drawn import drawn
 from tests.reports.made_results import made_config, made_record

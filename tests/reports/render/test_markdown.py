@@ -35,7 +35,7 @@ from resnext_bench.reports.render.model import (
     summary,
 )
 from resnext_bench.reports.render.runs import diff_sections, runs_sections
-from resnext_bench.reports.store.diff import diff
+from resnext_bench.reports.store.differences import diff
 from tests.lab.visit.pages.made_visit import made_results
 from tests.machine.made_kernel import QUIET
 from tests.reports.made_comparisons import made_comparison

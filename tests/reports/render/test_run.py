@@ -3,19 +3,14 @@
 import msgspec
 import pytest
 
+from resnext_bench.data_formats import DataFormat
 from resnext_bench.reports.render.model import Line, Summary, Value, text_of
 from resnext_bench.reports.render.run import first_doubt, sections
 from resnext_bench.reports.render.runs import runs_sections
-from resnext_bench.reports.schema.cost import Cost
-from resnext_bench.reports.schema.record import (
-    DataFormat,
-    Failure,
-    Interval,
-    Record,
-    SlowSteps,
-    Steadiness,
-)
+from resnext_bench.reports.schema.interval import Interval
+from resnext_bench.reports.schema.record import Cost, Failure, Record
 from resnext_bench.reports.schema.samples import Profiled
+from resnext_bench.reports.schema.sessions import SlowSteps, Steadiness
 from resnext_bench.reports.store.runs import Unfinished
 from tests.reports.drawn import drawn
 from tests.reports.made_results import (

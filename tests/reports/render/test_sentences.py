@@ -10,7 +10,7 @@ import pytest
 from resnext_bench.reports.render.sentences import verdict_line, what_ended_it, what_to_do
 from resnext_bench.reports.render.words import duration
 from resnext_bench.reports.schema.comparison import Comparison, End, Side
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from tests.reports.made_comparisons import SPREAD, made_comparison, made_pair, pairs_of
 
 BAD = ("a: the loss is not finite",)

@@ -17,7 +17,7 @@ from resnext_bench.reports.stats.effects import (
     to_percent,
     welch_interval,
 )
-from resnext_bench.reports.stats.noise import LEAST_SD
+from resnext_bench.reports.stats.series import LEAST_SD
 
 Floats = NDArray[np.float64]
 

@@ -18,10 +18,10 @@ with warnings.catch_warnings():
 
 from resnext_bench.lab.calibration.profiles import HOSTILE, QUIET, SHARED, log_noise
 from resnext_bench.reports.stats.effects import ordered_interval, t_interval, welch_interval
-from resnext_bench.reports.stats.equivalence import tost
 from resnext_bench.reports.stats.multiple import benjamini_hochberg, holm
 from resnext_bench.reports.stats.power import sessions_in_all, smallest_detectable
-from resnext_bench.reports.stats.segments import segment_starts
+from resnext_bench.reports.stats.series import segment_starts
+from resnext_bench.reports.stats.verdict import tost
 
 Floats = NDArray[np.float64]
 

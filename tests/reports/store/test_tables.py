@@ -9,7 +9,7 @@ import pytest
 
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.columns import write_columns
 from resnext_bench.reports.store.runs import Unfinished

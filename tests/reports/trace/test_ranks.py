@@ -9,6 +9,7 @@ from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.ranks import collectives, ranks
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import kinds, sentences_of
 
 NCCL = "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)"
 
@@ -40,7 +41,7 @@ def test_10_a_collective_is_waiting_and_transfer(tmp_path: Path) -> None:
     assert (row.count, row.transfer_ns, row.waiting_ns) == (2, 30_000, [80_000, 0])
     assert (row.shortest_ns, row.longest_ns) == (10_000, 90_000)
     assert row.last_to_arrive == [1, 1]
-    assert found.warnings == []
+    assert found.facts == []
 
 
 def test_10_ranks_are_compared_on_one_clock(tmp_path: Path) -> None:
@@ -52,13 +53,13 @@ def test_10_ranks_are_compared_on_one_clock(tmp_path: Path) -> None:
 def test_clocks_that_differ_are_told(tmp_path: Path) -> None:
     found = side_by_side(tmp_path, rank(0, [(10, 5)]), rank(1, [(100, 5)]))
     assert found.collectives[0].transfer_ns == 0
-    assert "clocks of the ranks differ" in found.warnings[0]
+    assert kinds(found) == ["clocks_differ"]
 
 
 def test_different_collectives_are_not_matched(tmp_path: Path) -> None:
     found = side_by_side(tmp_path, rank(0, [(10, 5)]), rank(1, [(10, 5), (20, 5)]))
     assert found.collectives == []
-    assert "different collectives" in found.warnings[0]
+    assert kinds(found) == ["collectives_differ"]
 
 
 def test_ranks_are_sorted_and_missing_ones_told(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_ranks_are_sorted_and_missing_ones_told(tmp_path: Path) -> None:
     found = side_by_side(tmp_path, *made)
     assert [one.rank for one in found.ranks] == [0, 3, 3]
     assert found.missing == [1, 2, 4]
-    assert found.warnings[:2] == [
+    assert sentences_of(found)[:2] == [
         "traces of 3 of 5 ranks are missing: 1, 2, 4",
         "several traces are of rank 3",
     ]
@@ -109,7 +110,7 @@ def test_ranks_without_a_step_in_common_say_so(tmp_path: Path) -> None:
     made[1].rows[0]["name"] = "ProfilerStep#7"
     found = side_by_side(tmp_path, *made)
     assert found.collectives == []
-    assert found.warnings == [
+    assert sentences_of(found) == [
         "ranks have no step in common: waiting and transfer cannot be separated"
     ]
 
@@ -119,14 +120,14 @@ def test_ranks_that_nobody_tells_are_not_missing(tmp_path: Path) -> None:
     made[1].header["distributedInfo"].pop("rank")
     found = side_by_side(tmp_path, *made)
     assert found.missing == []
-    assert found.warnings == ["1 trace without a rank, in the trace or by its name"]
+    assert sentences_of(found) == ["1 trace without a rank, in the trace or by its name"]
 
 
 def test_ranks_of_different_times_are_not_matched(tmp_path: Path) -> None:
     """Their steps have the same numbers, as each program counts from 0."""
     found = side_by_side(tmp_path, rank(0, [(10, 5)]), rank(1, [(10, 5)], base=60 * 10**9))
     assert found.collectives == []
-    (told,) = found.warnings
+    (told,) = sentences_of(found)
     assert told.startswith("ranks were recorded at different times, by their clocks (60 s from")
 
 

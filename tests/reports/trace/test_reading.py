@@ -14,6 +14,7 @@ from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.reading import pieces, source
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import refused, sentences_of
 
 GEMM = "ampere_sgemm_128x64_nn"
 
@@ -38,11 +39,10 @@ def written(folder: Path, data: bytes, name: str = "t.json") -> Path:
 
 
 def error(path: Path) -> str:
-    with pytest.raises(TraceError) as caught:
-        reported(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    told = refused(lambda: reported(path))
+    assert str(path) in told
+    assert "\n" not in told
+    return told
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_cut_json_is_reported_with_the_byte(tmp_path: Path, cut: float) -> None:
     text = made().text().encode()
     size = int(len(text) * cut)
     found = reported(written(tmp_path, text[:size]))
-    assert any(f"at byte {size:,}" in warning for warning in found.warnings)
+    assert any(f"at byte {size:,}" in warning for warning in sentences_of(found))
     assert 0 < found.trust.steps_used <= 30
     assert found.sums.work_ns > 0
 
@@ -86,7 +86,7 @@ def test_cut_gzip_is_reported(tmp_path: Path, cut: float) -> None:
     data = gzip.compress(made(3000).text(indent=1).encode(), 1)
     size = int(len(data) * cut)
     found = reported(written(tmp_path, data[:size], "t.json.gz"))
-    assert any(f"gzip data end too early, at byte {size:,}" in one for one in found.warnings)
+    assert any(f"gzip data end too early, at byte {size:,}" in one for one in sentences_of(found))
     assert 0 < found.trust.steps_used < 3000
 
 
@@ -94,7 +94,7 @@ def test_damaged_gzip_is_reported(tmp_path: Path) -> None:
     data = bytearray(gzip.compress(made(9000).text(indent=1).encode(), 1))
     data[-2000:-1000] = b"\xff" * 1000
     found = reported(written(tmp_path, bytes(data)))
-    assert any("gzip data are damaged near byte" in one for one in found.warnings)
+    assert any("gzip data are damaged near byte" in one for one in sentences_of(found))
 
 
 def test_one_event(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_odd_rows_are_told_and_the_rest_is_right(tmp_path: Path) -> None:
     found, plain = reported(written(tmp_path, text.encode())), reported(good.write(tmp_path))
     assert found.steps == plain.steps
     assert found.kernels == plain.kernels
-    told = "; ".join(found.warnings)
+    told = "; ".join(sentences_of(found))
     assert "cannot be read and are left out, the first at byte" in told
     assert "1 row with negative duration" in told
 
@@ -151,7 +151,7 @@ def test_chunks_of_any_size(
     monkeypatch.setattr(source, "_AT_ONCE", chunk)
     found = reported(made().write(tmp_path, name))
     assert (found.steps, found.kernels, found.events) == (plain.steps, plain.kernels, plain.events)
-    assert (found.warnings, found.rank, found.world_size) == ([], 3, 4)
+    assert (found.facts, found.rank, found.world_size) == ([], 3, 4)
 
 
 def test_events_that_hold_what_looks_like_events(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_fields_behind_the_events(tmp_path: Path) -> None:
     text = json.dumps({"traceEvents": one.rows, "baseTimeNanoseconds": 5, "traceName": "[}],{"})
     trace = analyse(written(tmp_path, text.encode())).trace
     assert trace.header == {"baseTimeNanoseconds": 5, "traceName": "[}],{"}
-    assert trace.warnings == ()
+    assert trace.facts == ()
 
 
 def test_names_are_unicode(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_damage_anywhere_gives_a_report_or_an_error(data: st.DataObject, tmp_pat
         text[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=10))
     found = _report_or_error(written(tmp_path, bytes(text)))
     if found is not None and found.events < 16 and not _is_json(bytes(text)):
-        assert found.warnings, "what is missing is told"
+        assert found.facts, "what is missing is told"
 
 
 def _is_json(text: bytes) -> bool:

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resnext_bench.reports.render.trace.warnings import sentences
 from resnext_bench.reports.store.trace_files import TraceFile, find_traces
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
-    left_out_told,
+    left_out_facts,
     recording,
     together,
 )
@@ -248,7 +249,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
         made = trace(BASE + cycle * 9 * SECOND)
         made.write(tmp_path, f"h_1.{1_700_000_000 + cycle}.pt.trace.json")
     _, left = last_cycles(find_traces(str(tmp_path), None).files)
-    (told,) = left_out_told(left, tmp_path)
+    (told,) = sentences(left_out_facts(left, tmp_path))
     assert told.startswith("6 files left out (earlier cycles of the same processes): h_1.17")
     assert told.endswith(" and 2 more")
     assert str(tmp_path) not in told

@@ -5,10 +5,12 @@ from statistics import stdev
 
 import pytest
 
+from resnext_bench.reports.render.trace.time import left_out
 from resnext_bench.reports.schema.trace import ClassRow, KernelRow, TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import kinds, sentences_of
 
 GEMM = "ampere_sgemm_128x64_nn"
 
@@ -93,7 +95,7 @@ def test_3_stamps_that_resolve_a_quarter_of_a_microsecond_are_called_so(tmp_path
     made = Made().kernel(GEMM, 1_712_867_402_348_700.25, 1.5)
     found = reported(made, tmp_path)
     assert found.trust.resolution_ns == 250
-    assert any("250 ns" in warning for warning in found.warnings)
+    assert any("250 ns" in one for one in sentences_of(found))
 
 
 def test_4_added_up_and_busy_and_exposed_are_three_numbers(tmp_path: Path) -> None:
@@ -230,7 +232,9 @@ def test_12_a_step_whose_kernels_are_missing_is_left_out(tmp_path: Path) -> None
     made.kernel(GEMM, 520, 5, called=330)
     found = reported(made, tmp_path)
     assert found.steps.number == [0, 1, 2]
-    assert found.trust.excluded == ["step 3: 67% of its launches have no kernel in the trace"]
+    assert list(map(left_out, found.trust.excluded)) == [
+        "step 3: 67% of its launches have no kernel in the trace"
+    ]
 
 
 def old(name: str, ts: int, dur: int, **more: object) -> dict[str, object]:
@@ -276,14 +280,14 @@ def test_13_indentation_does_not_matter(tmp_path: Path, dump: dict[str, object],
     )
     assert found.events == plain.events
     assert found.steps == plain.steps
-    assert found.warnings == plain.warnings == []
+    assert found.facts == plain.facts == []
 
 
 def test_13_no_steps_is_one_window_and_told(tmp_path: Path) -> None:
     found = reported(Made().kernel(GEMM, 10, 5).kernel(GEMM, 25, 5), tmp_path)
     assert (found.steps.step_ns, found.steps.idle_ns) == ([20_000], [10_000])
     assert (found.trust.steps_marked, found.trust.steps_used) == (0, 0)
-    assert any("ProfilerStep" in warning for warning in found.warnings)
+    assert "steps_unmarked" in kinds(found)
 
 
 def test_14_tensor_cores_are_yes_no_or_unknown(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnext_bench.reports.schema.comparison import Drift, Order, Pair
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.effects import interval
 from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.trend import most_unsteady

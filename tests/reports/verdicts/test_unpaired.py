@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from resnext_bench.reports.schema.record import Session
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.verdicts.unpaired import judge_unpaired
 from tests.reports.made_results import figures_of_step, made_session
 

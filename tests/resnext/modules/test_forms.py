@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from resnext_bench.resnext.modules.blocks import block_module
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.modules.forms import converted
+from resnext_bench.resnext.modules.residual import block_module
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.spec import BlockSpec, Form, ResNeXtSpec
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnext_bench.lab.campaigns.totals import multiply_adds, parameters
-from resnext_bench.resnext.modules.blocks import Bottleneck
+from resnext_bench.lab.networks import multiply_adds, parameters
 from resnext_bench.resnext.modules.build import build
+from resnext_bench.resnext.modules.residual import Bottleneck
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.spec import BlockSpec, ResNeXtSpec
 

@@ -12,7 +12,8 @@ from resnext_bench.job import ImageList
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.schema.comparison import Difference, Order
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.schema.record import Failure, Session, Steadiness
+from resnext_bench.reports.schema.record import Failure
+from resnext_bench.reports.schema.sessions import Session, Steadiness
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import periods
 from resnext_bench.session.compare.configured import QUIET_PERCENT, differing, found_of, word

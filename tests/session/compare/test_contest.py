@@ -23,7 +23,8 @@ from resnext_bench.reports.schema.comparison import (
     Side,
 )
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.schema.record import Environment, Failure, Session, Status
+from resnext_bench.reports.schema.record import Environment, Failure, Status
+from resnext_bench.reports.schema.sessions import Session
 from resnext_bench.reports.stats.looks import plan_looks
 from resnext_bench.reports.stats.verdict import TOTAL_SHARE
 from resnext_bench.reports.store import runs

@@ -13,7 +13,7 @@ import pytest
 from resnext_bench.errors import Interrupted, UsageError
 from resnext_bench.launch.commands import KEEP_MEMORY
 from resnext_bench.reports.schema.comparison import Comparison, Launch, Order, Pair
-from resnext_bench.reports.schema.record import SlowSteps
+from resnext_bench.reports.schema.sessions import SlowSteps
 from resnext_bench.reports.stats.steady import steady
 from resnext_bench.session.compare import opening, opening_script
 from resnext_bench.session.compare.opening import resume

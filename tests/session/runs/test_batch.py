@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.config.memory import NoSharedMemory
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.session.runs import batch as module

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.config import shared_memory
-from resnext_bench.config.shared_memory import NoSharedMemory
+from resnext_bench.config import memory as config_memory
+from resnext_bench.config.memory import NoSharedMemory
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.host import memory as machine_memory
@@ -123,7 +123,7 @@ def test_shared_memory_for_both_sides(
     a: dict[str, Any] = {"pipeline": "torchvision"}
     sides = [made_setup(tmp_path, batch_size=512, **side) for side in (a, b)]
     there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
-    monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
+    monkeypatch.setattr(config_memory, "shared_memory", lambda: there)
     expected = pytest.raises(NoRoom, match=r"^2 sides at once: .* use --design relaunch$")
     with expected if is_refused else nullcontext(), room.no_room_told():
         room.require_shared_memory_for(*sides)
@@ -132,7 +132,7 @@ def test_shared_memory_for_both_sides(
 def test_a_second_loader_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_setup(tmp_path, batch_size=512, pipeline="torchvision")
     there = SharedMemory(total=8 * 2**20, free=8 * 2**20)
-    monkeypatch.setattr(shared_memory, "shared_memory", lambda: there)
+    monkeypatch.setattr(config_memory, "shared_memory", lambda: there)
     room.require_shared_memory_for(run)
     with pytest.raises(NoSharedMemory):
         room.require_shared_memory_for(replace(run, other_threads=2))

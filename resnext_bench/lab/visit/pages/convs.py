@@ -1,23 +1,26 @@
-"""Grouped convolutions: layouts, distance from the floor, and errors, layer by layer."""
+"""Grouped convolutions: layouts, distance from the floor, errors and kernels, layer by layer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from resnext_bench.lab.visit.pages.choices import MODES, choices
 from resnext_bench.lab.visit.pages.figures import wrong_sides
 from resnext_bench.lab.visit.pages.layers import DIRECTIONS, LAYOUTS, Layer, Side, layers
-from resnext_bench.lab.visit.pages.ran import ran
 from resnext_bench.lab.visit.pages.roofs import Roofs
-from resnext_bench.lab.visit.pages.tables import headed, table
+from resnext_bench.lab.visit.pages.tables import headed, introduced, table
 from resnext_bench.lab.visit.pages.words import NONE, Notes, error, figure, number, remarks
 from resnext_bench.lab.visit.results import Results
 from resnext_bench.lab.visit.sizes import sizes_for
+from resnext_bench.reports.render.kernel_names import short
 from resnext_bench.reports.render.model import Code, Fold, Paragraph, Section, Text, inline
+from resnext_bench.reports.trace.names.kernels import kernel
 
 _HEAD = (
     *("layer", "direction", "NHWC, µs", "NCHW, µs", "NHWC / NCHW", "over the floor, NHWC"),
     *("over the floor, NCHW", "off float64"),
 )
+_MOST = 110
+"""Most characters of a name that are shown; names of cuDNN's say most in their first words."""
 
 
 def convs(results: Results) -> Iterator[Section]:
@@ -144,3 +147,26 @@ def _lost(one: Layer, bandwidth: float | None) -> Iterator[Lost]:
                 lost_s=one.count * (min(known) - floor),
                 over_floor=min(known) / floor,
             )
+
+
+def ran(found: Sequence[Layer]) -> Iterator[Section]:
+    """Yield a line for each kernel, with what it is the fastest for; nothing if none is known."""
+    users: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        for layout in LAYOUTS:
+            for direction in DIRECTIONS:
+                best = one.best(direction, layout)
+                if best and best.kernels:
+                    what = f"{one.name} {direction}"
+                    users.setdefault((best.kernels[0], layout), []).append(what)
+    rows = (
+        (inline(Code(_name(name))), kernel(name).tensor_core.value, layout, ", ".join(what))
+        for (name, layout), what in users.items()
+    )
+    words = "Kernels of these choices, of several the one that took longest:"
+    yield from introduced(words, table(("kernel", "tensor cores", "layout", "fastest for"), rows))
+
+
+def _name(name: str) -> str:
+    told = short(name)
+    return told if len(told) <= _MOST else f"{told[:_MOST]}…"

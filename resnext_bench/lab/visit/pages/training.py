@@ -1,13 +1,18 @@
-"""Training: images/s by setting and by model, and the share of the device's peak."""
+"""Training: images/s by setting and by model, share of the device's peak, and what it is beside.
+
+Networks of ours stand beside those of torchvision and timm, ResNeXt beside the ResNet of about as
+many FLOP, and compiled beside eager, by rounds.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Final
 
 from resnext_bench.lab.visit.pages.contests import Contest, Reached, contests, reached
-from resnext_bench.lab.visit.pages.rivals import rivals
+from resnext_bench.lab.visit.pages.figures import Figure
+from resnext_bench.lab.visit.pages.published import PAPER_TAX
 from resnext_bench.lab.visit.pages.roofs import Roofs, training_flop, typed
 from resnext_bench.lab.visit.pages.tables import headed, introduced, table
-from resnext_bench.lab.visit.pages.tax import tax
 from resnext_bench.lab.visit.pages.words import (
     NONE,
     Notes,
@@ -18,7 +23,17 @@ from resnext_bench.lab.visit.pages.words import (
     remarks,
 )
 from resnext_bench.lab.visit.results import Results
+from resnext_bench.lab.visit.sizes import sizes_for
 from resnext_bench.reports.render.model import Code, Paragraph, Section, Words, inline
+
+Ratio = Callable[[Contest, str], Figure | None]
+
+_EAGER: Final = "eager"
+_TAX_HEAD = ("ResNeXt / ResNet", "setting", "batch", "time of an image", "for its FLOP", "n")
+_COMPILED: Final = (
+    *("model", "setting", "batch", "mode", "eager", "compiled", "ratio"),
+    "first step, s: eager and compiled",
+)
 
 
 def training(results: Results) -> Iterator[Section]:
@@ -161,3 +176,106 @@ def checked(results: Results) -> Iterator[Section]:
             text="First steps were compared with fp32's on the same weights and images; relative "
             f"distance of loss and gradients at most: {'; '.join(rows)}."
         )
+
+
+def tax(results: Results) -> Iterator[Section]:
+    """Yield the time of an image in ResNeXt over that in ResNet."""
+    pairs = sizes_for(results.facts.kind).taxed
+    rows = (
+        row
+        for contest in contests(results, "models")
+        for grouped, plain in pairs
+        for row in _taxed(contest, grouped, plain)
+    )
+    words = (
+        "Cardinality tax: what an image takes in ResNeXt over what it takes in ResNet, paired by "
+        "rounds; the second figure is divided by the ratio of their FLOP. The paper's "
+        f"{PAPER_TAX:.2f} is of ResNeXt-101 over ResNet-101 (0.95 s and 0.70 s a batch) on eight "
+        "M40 in 2016: another depth, GPUs without tensor cores, and grouped convolutions that "
+        "nobody had made fast by then, so it is no measure of these."
+    )
+    yield from introduced(words, table(_TAX_HEAD, rows))
+
+
+def _taxed(contest: Contest, grouped: str, plain: str) -> Iterator[tuple[Words, ...]]:
+    found = contest.timed.ratio(plain, grouped)
+    if found is None:
+        return
+    flop, other = (training_flop(name, contest.size) for name in (grouped, plain))
+    per_flop = found.times(other / flop) if flop and other else None
+    yield (
+        inline(Code(grouped), " / ", Code(plain)),
+        contest.typed,
+        str(contest.batch),
+        figure(found),
+        figure(per_flop) if per_flop else NONE,
+        str(found.n),
+    )
+
+
+def rivals(results: Results) -> Iterator[Section]:
+    """Yield both contests."""
+    yield from peers(results)
+    yield from compilers(results)
+
+
+def peers(results: Results) -> Iterator[Section]:
+    """Yield other libraries' networks of the same name, trained by a loop without this harness."""
+    found = contests(results, "peers")
+    others = [side for side in _sides(found) if side != "ours"]
+    body = _table(found, "ours", others, lambda one, side: one.timed.ratio("ours", side))
+    words = "Beside other libraries' networks; ratios are ours over theirs, above 1 ours is faster:"
+    yield from introduced(words, body)
+
+
+def compilers(results: Results) -> Iterator[Section]:
+    """Yield torch.compile in two of its modes, each beside eager."""
+    notes = Notes()
+    found = [one for kind in ("compilers", "autotune") for one in contests(results, kind)]
+    rows = (row for one in found for row in _compiled(one, notes))
+    words = (
+        "torch.compile; ratios are over eager, above 1 compiling pays. The last column is how long "
+        "it takes to the end of the first step: building, compiling, and for eager what cuDNN "
+        "searches, where no contest before had the same shapes:"
+    )
+    yield from introduced(words, table(_COMPILED, rows, notes=notes))
+
+
+def _compiled(one: Contest, notes: Notes) -> Iterator[tuple[Words, ...]]:
+    mark = notes.mark(remarks(one.task))
+    for side in (side for side in one.sides if side != _EAGER):
+        yield (
+            inline(Code(one.model), mark),
+            one.typed,
+            str(one.batch),
+            side,
+            one.told(_EAGER) if _EAGER in one.sides else NONE,
+            one.told(side),
+            figure(one.timed.ratio(side, _EAGER)),
+            " and ".join(_first_s(one, name) for name in (_EAGER, side)),
+        )
+
+
+def _first_s(one: Contest, side: str) -> str:
+    seconds = one.cells.get(side, {}).get("first_s")
+    return NONE if seconds is None else f"{seconds:.1f}"
+
+
+def _table(found: list[Contest], base: str, others: list[str], ratio: Ratio) -> Iterator[Section]:
+    """Yield a line for each contest: the base, then each other side with its ratio."""
+    notes = Notes()
+    head = ["model", "setting", "batch", base]
+    head += [word for side in others for word in (side, f"ratio, {side}")]
+    rows = []
+    for one in found:
+        cells: list[Words] = [one.told(base) if base in one.sides else NONE]
+        for side in others:
+            told = one.told(side) if side in one.sides else NONE
+            cells += [told, figure(ratio(one, side))]
+        mark = notes.mark(remarks(one.task))
+        rows.append((inline(Code(one.model), mark), one.typed, str(one.batch), *cells))
+    yield from table(head, rows, notes=notes)
+
+
+def _sides(found: list[Contest]) -> list[str]:
+    return list(dict.fromkeys(side for one in found for side in one.sides))

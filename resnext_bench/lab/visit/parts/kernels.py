@@ -14,6 +14,7 @@ from resnext_bench.lab.visit.checks import keep_memory
 from resnext_bench.lab.visit.first_steps import distances, first_step, is_right, words
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned, plain
 from resnext_bench.lab.visit.turns import Side, take_turns, times_in
+from resnext_bench.reports.render.trace.warnings import report_in_words
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
@@ -81,7 +82,7 @@ def _profiled(model: str, box: Box, findings: Findings, training: Training) -> N
         "trace_bytes": trace.stat().st_size,
     }
     findings.keep()
-    findings.found["report"] = plain(_short(report(analyse(trace))))
+    findings.found["report"] = plain(_short(report_in_words(report(analyse(trace)))))
 
 
 def _short(found: TraceReport) -> TraceReport:

@@ -16,7 +16,7 @@ from resnext_bench.lab.visit.tasks import Box, Findings, Planned, Skip
 ROOM_S: Final = 10.0
 COMMAND: Final = (
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=short"),
-    *("-m", "gpu", "-p", "resnext_bench.lab.visit.telling", "tests/gpu"),
+    *("-m", "gpu", "-p", "resnext_bench.lab.visit.pytest_plugin", "tests/gpu"),
 )
 SPARE_S: Final = 2.0
 """Seconds of the box that are left for pytest to end."""

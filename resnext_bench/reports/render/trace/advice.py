@@ -17,9 +17,17 @@ from resnext_bench.reports.render.model import (
     summary,
 )
 from resnext_bench.reports.render.trace import advice_ranks as ranks
-from resnext_bench.reports.render.trace.advice_words import number, of_ms, option
 from resnext_bench.reports.render.trace.headline import headline
-from resnext_bench.reports.render.trace.words import count_each, each, per, percent, us
+from resnext_bench.reports.render.trace.words import (
+    count_each,
+    each,
+    number,
+    of_ms,
+    option,
+    per,
+    percent,
+    us,
+)
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice, AdviceKind
 from resnext_bench.wording import count_of

@@ -3,8 +3,7 @@
 from typing import Final
 
 from resnext_bench.reports.render.model import Code, Text, inline
-from resnext_bench.reports.render.trace.advice_words import number, of_ms, option
-from resnext_bench.reports.render.trace.words import count_each, each, per
+from resnext_bench.reports.render.trace.words import count_each, each, number, of_ms, option, per
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.schema.trace_host import Advice
 

@@ -1,17 +1,24 @@
 """Renders a kernel-time report: where a step goes, what takes it, what to doubt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from resnext_bench.reports.render.bars import bar
-from resnext_bench.reports.render.model import Line, Row, Section, Summary, summary
-from resnext_bench.reports.render.trace import advice, alone, host, products, rates, tables
+from resnext_bench.reports.render.model import Line, Row, Section, Summary, bar, summary
+from resnext_bench.reports.render.trace import (
+    advice,
+    alone,
+    host,
+    products,
+    rates,
+    tables,
+    warnings,
+)
 from resnext_bench.reports.render.trace.layer_rows import Chosen
 from resnext_bench.reports.render.trace.layers import layers
-from resnext_bench.reports.render.trace.time import at_most, steps_from
+from resnext_bench.reports.render.trace.time import at_most, left_out, steps_from
 from resnext_bench.reports.render.trace.waits import waits
 from resnext_bench.reports.render.trace.words import each, ms, percent, period, span
 from resnext_bench.reports.schema.trace import RanksReport, Steps, TraceReport
@@ -46,7 +53,7 @@ def sections(
     """Yield one report, with each table cut after `top` rows; `chosen`: which modules."""
     few, top = top or _FEW, top or TOP
     if report.alone:
-        yield from alone.lead(report)
+        yield from warnings.lead(report)
         yield advice.none_given()
     else:
         yield from advice.sections(report)
@@ -56,7 +63,7 @@ def sections(
     is_idle = sum(report.steps.idle_ns) >= _MOSTLY_IDLE * report.sums.step_ns
     yield from (*waiting, *work) if is_idle else (*work, *waiting)
     yield from host.rest(report, top, few)
-    yield from warnings(alone.rest(report))
+    yield from warnings.rest(report)
 
 
 def _work(report: TraceReport, top: int, few: int, chosen: Chosen | None) -> Iterator[Section]:
@@ -80,12 +87,7 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
     if found.collectives:
         yield tables.collectives(found)
         yield from waits(found)
-    yield from warnings(found.warnings)
-
-
-def warnings(told: Sequence[str]) -> Iterator[Line]:
-    """Yield what to doubt, a line each."""
-    yield from (Line(label="warning", text=warning) for warning in told)
+    yield from warnings.lines(warnings.sentences(found.facts))
 
 
 def _summary(report: TraceReport) -> Summary:
@@ -217,7 +219,7 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
     if trust.steps_from.kind not in ("profiler", "range"):
         yield ("" if trust.steps_marked else "steps"), steps_from(trust.steps_from)
     for why in trust.excluded:
-        yield "", f"left out: {why}"
+        yield "", f"left out: {left_out(why)}"
     if report.device is not None and report.sums.work_ns:
         yield (
             "linked",

@@ -5,9 +5,8 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.reports.render.bars import bar
 from resnext_bench.reports.render.kernel_names import distinct
-from resnext_bench.reports.render.model import Column, Note, Table, Tone
+from resnext_bench.reports.render.model import Column, Note, Table, Tone, bar
 from resnext_bench.reports.render.trace.rates import rate
 from resnext_bench.reports.render.trace.words import (
     count_each,

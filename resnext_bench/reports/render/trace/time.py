@@ -3,7 +3,7 @@
 import math
 
 from resnext_bench.reports.render.trace.words import ms
-from resnext_bench.reports.schema.trace_time import StepsFrom
+from resnext_bench.reports.schema.trace_time import StepLeftOut, StepsFrom
 
 
 def steps_from(found: StepsFrom) -> str:
@@ -22,6 +22,18 @@ def steps_from(found: StepsFrom) -> str:
             return "none: the whole trace is taken as one"
         case "profiler":
             return "told by the profiler (ProfilerStep#N)"
+
+
+def left_out(found: StepLeftOut) -> str:
+    """Return why a step is not used."""
+    value = found.value or 0.0
+    why = {
+        "no work": "nothing of it ran on the device",
+        "hidden": "all of its work ran while that of an earlier step was still running",
+        "launches": f"{value:.0%} of its launches have no kernel in the trace",
+        "long": f"it lasts {value:,.0f} times as long as the median step",
+    }[found.why]
+    return f"step {found.number}: {why}"
 
 
 def at_most(share: float) -> str:

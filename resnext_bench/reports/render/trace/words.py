@@ -1,6 +1,8 @@
-"""Figures of a kernel-time report as text; times are given in ns."""
+"""Figures of a kernel-time report and of its advice as text; times are given in ns."""
 
+from resnext_bench.reports.render.model import Code
 from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.schema.trace_host import Advice
 
 
 def each(report: TraceReport, ns: int) -> str:
@@ -63,3 +65,20 @@ def us(ns: float) -> str:
     """Return microseconds from ns, with as many places as are meaningful."""
     value = ns / 1e3
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def number(one: Advice, name: str) -> int:
+    """Return a figure that a piece rests on."""
+    value = one.evidence[name]
+    assert isinstance(value, int)
+    return value
+
+
+def of_ms(report: TraceReport, one: Advice, name: str) -> str:
+    """Return a time of a piece, per step."""
+    return f"{each(report, number(one, name))} ms"
+
+
+def option(report: TraceReport, ours: str, pytorch: str) -> Code:
+    """Return an option of this program for its own traces, and what PyTorch has for others."""
+    return Code(ours if report.host.by_us else pytorch)

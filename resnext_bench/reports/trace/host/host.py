@@ -11,8 +11,7 @@ from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.host.blocking import blocking
 from resnext_bench.reports.trace.host.copies import copies
 from resnext_bench.reports.trace.host.gaps import NO_GAPS, Gaps, gaps, longest, waited_for
-from resnext_bench.reports.trace.host.launches import launches
-from resnext_bench.reports.trace.host.operators import operators
+from resnext_bench.reports.trace.host.launches import launches, operators
 from resnext_bench.reports.trace.host.streams import streams, threads
 from resnext_bench.reports.trace.idle import loading_times
 from resnext_bench.reports.trace.time.intervals import Windows

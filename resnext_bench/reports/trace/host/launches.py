@@ -1,4 +1,4 @@
-"""How kernels were launched: how many waited, how long, and whether they were worth a call each."""
+"""How kernels were launched: the queue, kernels not worth a call, threads that launch."""
 
 import re
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.schema.trace_host import Launches, Queue, Short
+from resnext_bench.reports.schema.trace_host import Launches, Operators, Queue, Short
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.host.rows import used_windows
+from resnext_bench.reports.trace.host.rows import STEP, in_used_steps, used_windows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns
 from resnext_bench.reports.trace.time.intervals import Windows, union
@@ -93,3 +93,22 @@ def _waiting(came: Ns, begun: Ns, windows: Windows) -> Ns:
     time = np.bincount(count, weights=np.diff(edges)).astype(np.int64)
     time[0] += until[0]
     return time
+
+
+def operators(analysis: Analysis) -> Operators | None:
+    """Return both; None on a CPU, or where no operator of such a thread is in the trace."""
+    if analysis.device is None:
+        return None
+    host, steps, launch = analysis.trace.host, analysis.steps, analysis.links.launch
+    used = np.append(steps.used, False)[steps.of_device] & (launch >= 0)
+    used &= analysis.trace.device.device == analysis.device
+    launches = np.zeros(int(host.thread.max(initial=0)) + 1, dtype=bool)
+    launches[host.thread[launch[used]]] = True
+    step = of_names(analysis.trace.names, lambda name: 1 if STEP.match(name) else None) > 0
+    mine = (host.kind == Kind.OPERATOR) & launches[host.thread] & ~step[host.name]
+    mine &= in_used_steps(analysis)
+    if not mine.any():
+        return None
+    windows = Windows(start=steps.host.start[steps.used], end=steps.host.end[steps.used])
+    busy = union(host.start[mine], host.end[mine]).within(windows)
+    return Operators(count=int(mine.sum()), busy_ns=int(busy.sum()))

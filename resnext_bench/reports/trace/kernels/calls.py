@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace import ConvRow
-from resnext_bench.reports.trace.kernels.climbing import outermost
 from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
@@ -21,6 +20,7 @@ from resnext_bench.reports.trace.names.convs import Conv, label
 from resnext_bench.reports.trace.names.convs import Kind as Direction
 from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
+from resnext_bench.reports.trace.time.nest import outermost
 
 _NUMBERS: Final = {one: number for number, one in enumerate(DIRECTIONS)}
 _BESIDES: Final = (Class.SPLIT_K, Class.FILL)

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.trace.kernels.climbing import innermost, outermost
 from resnext_bench.reports.trace.kernels.first_layers import of_weights
 from resnext_bench.reports.trace.kernels.gradients import Launched, Wanted, directions
 from resnext_bench.reports.trace.names.classes import CONVS, Class
@@ -19,6 +18,7 @@ from resnext_bench.reports.trace.names.conv_roles import Role, Told, role, told
 from resnext_bench.reports.trace.names.convs import Kind
 from resnext_bench.reports.trace.reading.trace import Ids, Trace
 from resnext_bench.reports.trace.time.links import Links, of_names
+from resnext_bench.reports.trace.time.nest import innermost, outermost
 
 DIRECTIONS: Final = tuple(Kind)
 Directions = NDArray[np.int8]

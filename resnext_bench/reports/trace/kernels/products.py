@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
-from resnext_bench.reports.trace.kernels.climbing import innermost
 from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
 from resnext_bench.reports.trace.kernels.tables import share
@@ -28,6 +27,7 @@ from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.names.products import label as product_label
 from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, Pass
+from resnext_bench.reports.trace.time.nest import innermost
 
 _MAIN: Final = (Class.MATMUL, Class.ATTENTION, Class.OTHER)
 _APART: Final = (Class.COPY, Class.LAYOUT, Class.COMMUNICATION, Class.FRAMEWORK, *CONVS)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.names import recorded
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
@@ -80,7 +83,7 @@ def read(
     are left out.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
-    by the trace's warnings.
+    by the trace's facts.
     """
     try:
         source = Source(path, progress)
@@ -91,13 +94,14 @@ def read(
     except OSError as error:
         raise TraceError(f"{readable(path)}: cannot be read: {error.strerror or error}") from None
     if not account.found:
-        raise TraceError(f"{readable(path)}: {_no_trace(source, account)}")
+        told = f"{readable(path)}: {_no_trace(source, account)}"
+        raise TraceError(told, facts=(source.damage,) if source.damage else ())
     return rows.trace(path, account, source)
 
 
 def _no_trace(source: Source, account: Account) -> str:
     if source.damage:
-        return source.damage
+        return "nothing of it can be read"
     if not source.size:
         return "the file is empty (0 bytes)"
     if account.instead:
@@ -207,7 +211,7 @@ class _Columns:
         usable = (np.abs(ts) < _FARTHEST_US) & (dur >= 0) & (dur < _FARTHEST_US)
         if not usable.all():
             self._odd["negative duration"] += int((dur < 0).sum())
-            self._odd["no time, or a duration that cannot be,"] += int((~usable & ~(dur < 0)).sum())
+            self._odd["no time"] += int((~usable & ~(dur < 0)).sum())
             group = [event for event, good in zip(group, usable, strict=True) if good]
             ts, dur = ts[usable], dur[usable]
         start, duration = whole_ns(ts), whole_ns(dur)
@@ -239,7 +243,7 @@ class _Columns:
             limit = np.iinfo(column.dtype).max
             known = [one if abs(one) <= limit else -1 for one in values]
             array = np.array(known, dtype=column.dtype)
-            self._odd["number beyond its range"] += 1
+            self._odd["beyond range"] += 1
         column.add(array)
 
     def _add_calls(self, group: list[Event], count: int) -> None:
@@ -278,7 +282,7 @@ class _Columns:
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
-            warnings=tuple(_warnings(account, source, self._odd)),
+            facts=tuple(_facts(account, source, self._odd)),
             unread=self._pile.taken(),
             accelerator=self._accelerator(),
             texts=texts(self._texts),
@@ -362,24 +366,21 @@ def _resolution(origin: int, *, whole: bool) -> float:
     return 1000.0 if whole else max(1.0, 1000 * float(np.spacing(origin / 1000)))
 
 
-def _warnings(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[str]:
+def _facts(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[Note]:
     whole = account.closed and not account.broken_end
     if source.damage and source.members and whole:
-        yield "bytes behind the end of the gzip data are ignored: the trace before them is whole"
+        yield warning("bytes_after_gzip")
     elif source.damage:
-        yield f"{source.damage}; the report covers what was read before"
+        values = source.damage.values | {"covered": True}
+        yield replace(source.damage, values=values)
     elif not account.closed:
-        yield f"the file ends within its events, at byte {account.size:,}; the rest is missing"
+        yield warning("events_cut", byte=account.size)
     if source.ignored:
-        yield f"{source.ignored:,} bytes behind the end of the gzip data are ignored"
+        yield warning("bytes_ignored", count=source.ignored)
     if account.broken_end:
-        yield "the file cannot be read after the end of the events: rows may be missing"
+        yield warning("end_unreadable")
     if account.unread:
-        yield (
-            f"{account.unread:,} rows cannot be read and are left out, the first at byte "
-            f"{account.first_unread:,}"
-        )
-    for what, count in odd.items():
+        yield warning("rows_unreadable", rows=account.unread, byte=account.first_unread)
+    for of, count in odd.items():
         if count:
-            rows = "1 row with {0} is" if count == 1 else f"{count:,} rows with {{0}} are"
-            yield f"{rows.format(what)} left out"
+            yield warning("rows_odd", of=of, rows=count)

@@ -11,6 +11,9 @@ from typing import BinaryIO, Final, Protocol
 
 from isal import igzip_lib, isal_zlib
 
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.trace_warnings import warning
+
 CHUNK: Final = 4 << 20
 """Bytes handed out at once, at most."""
 _GZIP: Final = b"\x1f\x8b"
@@ -31,8 +34,8 @@ class Source:
     def __init__(self, path: Path, progress: Progress = no_progress) -> None:
         self._path, self._progress = path, progress
         self.size = path.stat().st_size
-        self.damage = ""
-        """Why the bytes end before the file's own end; empty where they do not."""
+        self.damage: Note | None = None
+        """Why the bytes end before the file's own end; None where they do not."""
         self.members = 0
         """Parts of a gzip file that ended as they should."""
         self.ignored = 0
@@ -70,7 +73,7 @@ class Source:
                 try:
                     chunk = member.decompress(rest, CHUNK)
                 except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub has no base
-                    self.damage = f"gzip data are damaged near byte {at:,}: {_plain(error)}"
+                    self.damage = warning("gzip_damaged", byte=at, why=_plain(error))
                     return
                 if chunk:
                     yield chunk
@@ -79,7 +82,7 @@ class Source:
                 if member.eof:
                     member, self.members = None, self.members + 1
         if member is not None:
-            self.damage = f"gzip data end too early, at byte {self.size:,}"
+            self.damage = warning("gzip_cut", byte=self.size)
         self.ignored = len(rest) if member is None else 0
 
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv
 from resnext_bench.reports.trace.names.products import Product
@@ -160,7 +161,8 @@ class Trace:
     """Bytes of the file once decompressed."""
     categories: Mapping[str, int]
     """Rows of each category, those that are dropped included."""
-    warnings: tuple[str, ...]
+    facts: tuple[Note, ...]
+    """What to doubt of what was read."""
     unread: tuple[Unread, ...] = ()
     """Rows with a duration that no figure is made of, as what they are is not known."""
     accelerator: str = ""

@@ -13,7 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_time import Impossible
+from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links
 from resnext_bench.reports.trace.time.order import out_of_order
@@ -119,6 +121,17 @@ def _from_first(trace: Trace) -> Trace:
         modules=replace(trace.modules, start=trace.modules.start - first),
         origin_ns=origin,
         resolution_ns=max(trace.resolution_ns, resolution),
+    )
+
+
+def fact_of(found: Impossible) -> Note:
+    """Return the warning that a report has of it."""
+    return warning(
+        "times_impossible",
+        of=found.kind,
+        rows=found.rows,
+        on=found.on,
+        largest_ns=found.largest_ns,
     )
 
 

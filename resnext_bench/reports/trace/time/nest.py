@@ -1,4 +1,4 @@
-"""Who encloses whom on a thread: rows of the host as a tree, and what rows have from above."""
+"""Who encloses whom on a thread: rows of the host as a tree, and what lies above a row."""
 
 from typing import Final
 
@@ -80,3 +80,24 @@ def self_times(host: Host, parent: Ids) -> NDArray[np.int64]:
     inside = np.minimum(host.end[child], host.end[above]) - host.start[child]
     below = np.bincount(above, weights=np.maximum(inside, 0), minlength=len(host))
     return host.duration - below.astype(np.int64)
+
+
+def innermost(wanted: NDArray[np.bool_], parent: Ids, rows: Ids) -> Ids:
+    """Return of each row the nearest wanted one among itself and all above it; -1: none."""
+    found = rows.copy()
+    open_ = np.flatnonzero(found >= 0)
+    while (open_ := open_[~wanted[found[open_]]]).size:
+        found[open_] = parent[found[open_]]
+        open_ = open_[found[open_] >= 0]
+    return found
+
+
+def outermost(wanted: NDArray[np.bool_], parent: Ids, rows: Ids) -> Ids:
+    """Return of each row the farthest wanted one among itself and all above it; -1: none."""
+    distinct, which = np.unique(rows, return_inverse=True)
+    found, above = np.full(len(distinct), -1, dtype=np.int32), distinct.astype(np.int32)
+    while (open_ := np.flatnonzero(above >= 0)).size:
+        hit = open_[wanted[above[open_]]]
+        found[hit] = above[hit]
+        above[open_] = parent[above[open_]]
+    return found[which]

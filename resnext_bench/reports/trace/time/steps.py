@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.schema.trace_time import StepsFrom
+from resnext_bench.reports.schema.trace_time import StepLeftOut, StepsFrom
 from resnext_bench.reports.trace.names.communication import is_span
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids, Kind, Trace
 from resnext_bench.reports.trace.time.annotated import by_annotation
@@ -31,7 +31,7 @@ from resnext_bench.reports.trace.time.patterns import by_pattern
 _LAUNCH: Final = re.compile(r"\w*(Launch\w*Kernel|ModuleLaunch|LaunchCooperative)")
 MISSING: Final = 0.01
 """Share of a step's launches without a kernel in the trace from which on it is not used."""
-_HIDDEN: Final = "all of its work ran while that of an earlier step was still running"
+
 _NEVER: Final = np.iinfo(np.int64).max
 LONGEST: Final = 1000
 """A step that lasts as many times the median is not used: something else went on."""
@@ -51,8 +51,8 @@ class Steps:
     """Where the step's work ran: on the device if there is one, else as on the host."""
     used: NDArray[np.bool_]
     """Those that figures are made of."""
-    excluded: tuple[str, ...]
-    """Why each of the others is not used."""
+    excluded: tuple[StepLeftOut, ...]
+    """The others, and why each is not used."""
     of_host: Ids
     """Step of each row of the host, by its start; -1: none."""
     of_device: Ids
@@ -98,14 +98,14 @@ def steps(trace: Trace, links: Links, device: int | None, span: Windows | None =
     if device is not None:
         return _on_device(trace, links, trace.device.device == device, found, of_host)
     used = found.windows.length > 0
-    used, reasons = _of_usual_length(found.windows, used)
+    used, reasons = _of_usual_length(found.windows, used, found.numbers)
     return Steps(
         source=found.source,
         numbers=found.numbers,
         host=found.windows,
         windows=found.windows,
         used=used,
-        excluded=_why(found.numbers, used, reasons),
+        excluded=_left_out(found.numbers, used, reasons),
         of_host=of_host,
         of_device=np.empty(0, dtype=np.int32),
         by_time=0,
@@ -178,19 +178,22 @@ def _on_device(
     works = np.bincount(step[mine & (step >= 0)], minlength=len(numbers)) > 0
     lasts = works & (windows.length > 0)
     whole = lasts & (missing <= MISSING)
-    used, reasons = _of_usual_length(windows, whole if whole.any() else lasts)
+    used, reasons = _of_usual_length(windows, whole if whole.any() else lasts, numbers)
     lost = {
-        at: f"{missing[at]:.0%} of its launches have no kernel in the trace"
+        at: StepLeftOut(number=numbers[at], why="launches", value=float(missing[at]))
         for at in np.flatnonzero(lasts & ~used).tolist()
     }
-    hidden = dict.fromkeys(np.flatnonzero(works & ~lasts).tolist(), _HIDDEN)
+    hidden = {
+        at: StepLeftOut(number=numbers[at], why="hidden")
+        for at in np.flatnonzero(works & ~lasts).tolist()
+    }
     return Steps(
         source=marks.source,
         numbers=numbers,
         host=marks.windows,
         windows=windows,
         used=used,
-        excluded=_why(numbers, used, {**lost, **hidden, **reasons}),
+        excluded=_left_out(numbers, used, {**lost, **hidden, **reasons}),
         of_host=of_host,
         of_device=step,
         by_time=int((by_time & (step >= 0)).sum()),
@@ -273,8 +276,8 @@ def _ends(device: Device, own: NDArray[np.bool_], before: NDArray[np.bool_], ste
 
 
 def _of_usual_length(
-    windows: Windows, used: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], dict[int, str]]:
+    windows: Windows, used: NDArray[np.bool_], numbers: tuple[int, ...]
+) -> tuple[NDArray[np.bool_], dict[int, StepLeftOut]]:
     """Return which of these steps are not thousands of times as long as the others, and why."""
     if used.sum() < 3:
         return used, {}
@@ -282,7 +285,7 @@ def _of_usual_length(
     median = max(1.0, float(np.median(length[used])))
     odd = used & (length > LONGEST * median)
     reasons = {
-        at: f"it lasts {length[at] / median:,.0f} times as long as the median step"
+        at: StepLeftOut(number=numbers[at], why="long", value=float(length[at] / median))
         for at in np.flatnonzero(odd).tolist()
     }
     return used & ~odd, reasons
@@ -315,11 +318,11 @@ def _captured(host: Host, names: tuple[str, ...]) -> NDArray[np.bool_]:
     return begun > np.searchsorted(moments(r"\w*StreamEndCapture"), host.start, side="right")
 
 
-def _why(
-    numbers: tuple[int, ...], used: NDArray[np.bool_], reasons: dict[int, str]
-) -> tuple[str, ...]:
+def _left_out(
+    numbers: tuple[int, ...], used: NDArray[np.bool_], reasons: dict[int, StepLeftOut]
+) -> tuple[StepLeftOut, ...]:
     return tuple(
-        f"step {number}: {reasons.get(at, 'nothing of it ran on the device')}"
+        reasons.get(at) or StepLeftOut(number=number, why="no work")
         for at, number in enumerate(numbers)
         if not used[at]
     )

@@ -31,7 +31,7 @@ def told(ranks: list[TraceReport], transfer: int, waiting: list[int], last: list
         longest_ns=9,
         last_to_arrive=last,
     )
-    found = RanksReport(ranks=ranks, missing=[], collectives=[row], warnings=[])
+    found = RanksReport(ranks=ranks, missing=[], collectives=[row], facts=[])
     return [line.text for line in waits(found)]
 
 

@@ -10,6 +10,7 @@ from resnext_bench.reports.trace.reading.categories import Doubt, accelerator, m
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import sentences_of
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_devices_of_other_makers(tmp_path: Path, category: str, runtime: str, na
     assert (found.on, found.alone, found.device) == (name, None, 0)
     assert found.steps.compute_ns == [9000]
     assert found.trust.linked_operator == 1
-    assert found.warnings == []
+    assert found.facts == []
 
 
 def test_copies_of_a_gaudi_are_told_by_their_names(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_events_beside_kernels_are_no_kernels(tmp_path: Path) -> None:
     made.on_gpu("mtia_ccp_events", "notifier", 30, 50).on_gpu("mtia_ccp_events", "wait", 30, 9)
     found = reported(made, tmp_path)
     assert (found.on, found.steps.compute_ns) == ("MLU", [4500])
-    assert found.warnings == [
+    assert sentences_of(found) == [
         "2 rows of a device left out, as what they are is not known here: category mtia_ccp_events"
     ]
 

@@ -17,6 +17,7 @@ from resnext_bench.reports.trace.reading import source
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import kinds, sentences_of
 
 GEMM = "ampere_sgemm_128x64_nn"
 
@@ -44,7 +45,7 @@ def warnings(path: Path) -> list[str]:
     """Those of a trace that is there as a whole."""
     trace = read(path)
     assert trace.events == len(made().rows)
-    return list(trace.warnings)
+    return sentences_of(trace)
 
 
 @pytest.mark.parametrize("chunk", [64, 4 << 20])
@@ -54,13 +55,13 @@ def warnings(path: Path) -> list[str]:
         (b"", []),
         (b"\0" * 5, []),
         (b"\0" * 700, []),
-        (b"x", ["1 bytes behind the end of the gzip data are ignored"]),
-        (b"\x1f", ["1 bytes behind the end of the gzip data are ignored"]),
-        (b"garbage" * 100, ["700 bytes behind the end of the gzip data are ignored"]),
-        (b"\0\0\0tail", ["4 bytes behind the end of the gzip data are ignored"]),
+        (b"x", ["1 bytes after the end of the gzip data are ignored"]),
+        (b"\x1f", ["1 bytes after the end of the gzip data are ignored"]),
+        (b"garbage" * 100, ["700 bytes after the end of the gzip data are ignored"]),
+        (b"\0\0\0tail", ["4 bytes after the end of the gzip data are ignored"]),
         (gzip.compress(b""), []),
         (gzip.compress(b"\n") + b"\0" * 9, []),
-        (b"\x1f\x8bno gzip at all", ["bytes behind the end of the gzip data are ignored"]),
+        (b"\x1f\x8bno gzip at all", ["bytes after the end of the gzip data are ignored"]),
     ],
 )
 def test_bytes_behind_a_whole_gzip(
@@ -102,13 +103,13 @@ def test_whatever_is_behind_a_gzip_loses_nothing(
 def test_a_gzip_that_is_cut_is_no_whole_one(tmp_path: Path) -> None:
     data = WHOLE + gzip.compress(TEXT)[:50]
     assert warnings(written(tmp_path, data)) == [
-        "bytes behind the end of the gzip data are ignored: the trace before them is whole"
+        "bytes after the end of the gzip data are ignored: the trace before them is whole"
     ]
-    told = read(written(tmp_path, WHOLE[:-300])).warnings[0]
+    told = sentences_of(read(written(tmp_path, WHOLE[:-300])))[0]
     assert f"gzip data end too early, at byte {len(WHOLE) - 300:,}" in told
     half = len(TEXT) // 2
     data = gzip.compress(TEXT[:half]) + gzip.compress(TEXT[half:])[:-200]
-    assert "gzip data end too early" in read(written(tmp_path, data)).warnings[0]
+    assert kinds(read(written(tmp_path, data)))[0] == "gzip_cut"
 
 
 @pytest.mark.parametrize("behind", [b"\0" * 100, b"\n\n", b" \r\n\0"])
@@ -171,7 +172,7 @@ def test_numbers_as_text_and_null_for_arguments(tmp_path: Path) -> None:
     plain = report(analyse(one.write(tmp_path)))
     one.rows = loose(one.rows)
     found = report(analyse(one.write(tmp_path, "loose.json")))
-    assert (found.steps, found.kernels, found.warnings) == (plain.steps, plain.kernels, [])
+    assert (found.steps, found.kernels, found.facts) == (plain.steps, plain.kernels, [])
 
 
 def test_names_of_rows_that_no_terminal_should_obey(tmp_path: Path) -> None:

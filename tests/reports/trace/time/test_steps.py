@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.schema.trace_time import StepLeftOut
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
+from tests.reports.trace.words import kinds, sentences_of
 
 GEMM = "ampere_sgemm_128x64_nn"
 
@@ -27,7 +29,7 @@ def test_a_step_that_lost_kernels_is_left_out(tmp_path: Path) -> None:
     launches(made, 100, 6, 2)
     found = reported(made, tmp_path)
     assert found.steps.number == [0]
-    assert found.trust.excluded == ["step 1: 25% of its launches have no kernel in the trace"]
+    assert found.trust.excluded == [StepLeftOut(number=1, why="launches", value=0.25)]
 
 
 def test_where_all_have_lost_some_it_is_told(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_where_all_have_lost_some_it_is_told(tmp_path: Path) -> None:
     launches(made, 100, 6, 4)
     found = reported(made, tmp_path)
     assert found.steps.number == [0, 1]
-    assert any("up to 50% of the launches" in one for one in found.warnings)
+    assert any("up to 50% of the launches" in one for one in sentences_of(found))
 
 
 def test_one_lost_kernel_of_many_does_not_matter(tmp_path: Path) -> None:
@@ -53,7 +55,7 @@ def test_a_driver_call_below_the_one_of_the_runtime_is_the_same_launch(tmp_path:
         made.row("cuda_driver", "cuLaunchKernel", at + 0.1, 0.5, args=args)
         made.on_gpu("kernel", GEMM, 10 + 5 * at, 3, correlation)
     found = reported(made, tmp_path)
-    assert (found.trust.excluded, found.warnings) == ([], [])
+    assert (found.trust.excluded, found.facts) == ([], [])
 
 
 def test_what_is_captured_into_a_graph_is_no_launch(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_what_is_captured_into_a_graph_is_no_launch(tmp_path: Path) -> None:
     made.on_gpu("kernel", GEMM, 70, 9, made.launch(65, name="cudaGraphLaunch"))
     found = reported(made, tmp_path)
     assert (found.steps.number, found.trust.excluded) == ([0], [])
-    assert not [one for one in found.warnings if "launches" in one]
+    assert "launches_without_kernels" not in kinds(found)
 
 
 def test_steps_end_with_the_work_of_their_own_device(tmp_path: Path) -> None:
