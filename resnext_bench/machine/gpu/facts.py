@@ -1,6 +1,5 @@
 """What all GPU monitors share: facts of a GPU, what slows it down, what was not answered."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -19,10 +18,9 @@ USER_SETTING: Final = 0x02
 POWER_CAP: Final = 0x04
 
 Vendor = Literal["NVIDIA", "AMD"]
-Unanswered = Mapping[str, str]
-"""The driver's reason for each question that it did not answer, by what was asked for."""
 Errors = dict[str, int]
-"""Counts of errors since some fixed moment, by their kind (`ERRORS`)."""
+"""Counts of errors since some fixed moment, by kind: "ECC, corrected", "ECC, uncorrected", "rows
+remapped, corrected", "rows remapped, uncorrected", "NVLink", "PCIe replays"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,14 +79,5 @@ XIDS_OF_PROGRAMS: Final = frozenset({13, 31, 43, 45})
 """Critical errors that a program's own fault causes, be it another tenant's: an exception of its
 kernels, a page fault, and how it was ended (NVIDIA's documentation of Xid errors). All others are
 the board's, its links' or the driver's."""
-ERRORS: Final = (
-    "ECC, corrected",
-    "ECC, uncorrected",
-    "rows remapped, corrected",
-    "rows remapped, uncorrected",
-    "NVLink",
-    "PCIe replays",
-)
-"""Kinds of errors that boards count."""
 FATAL_ERRORS: Final = frozenset({"ECC, uncorrected", "rows remapped, uncorrected"})
 """Those after which figures are not believed: data were lost, or memory was taken away."""
