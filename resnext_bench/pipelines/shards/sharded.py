@@ -27,13 +27,14 @@ from resnext_bench.pipelines.shards.found import Found, found_words
 from resnext_bench.pipelines.shards.indices import Index, index_all
 from resnext_bench.pipelines.shards.ranges import Ranges
 from resnext_bench.pipelines.splits import NONE, Taken, take_folder, take_shards
+from resnext_bench.wording import count_of
 
 Progress = Callable[[int, int], None]
 
 _RECORD_NAME: Final = re.compile(r"\.(tfrecords?|tfrec)$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _PACKED_NAME: Final = re.compile(r"\.(tar\.\w+|tgz|tfrecords?\.\w+)$", re.IGNORECASE)
 _INDEX: Final[dict[Format, Index]] = {"webdataset": tars.index, "tfrecord": records.index}
-_WORDS: Final[dict[Format, str]] = {"webdataset": "tar files", "tfrecord": "TFRecord files"}
+_WORDS: Final[dict[Format, str]] = {"webdataset": "tar file", "tfrecord": "TFRecord file"}
 
 
 class _Shard(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +135,7 @@ def shards_in(root: Path) -> tuple[Format, list[str]]:
         "tfrecord": [name for name in files if _RECORD_NAME.search(name)],
     }
     if all(found.values()):
-        both = " and ".join(f"{len(found[kind])} {_WORDS[kind]}" for kind in found)
+        both = " and ".join(count_of(len(found[kind]), _WORDS[kind]) for kind in found)
         raise DataError(f"{root} holds {both}; name a folder with only one kind")
     for kind, names in found.items():
         if names:
@@ -166,7 +167,7 @@ def _scanned(root: Path) -> ImageFolder:
 
 
 def _require_one_meaning(root: Path, format: Format, names: Sequence[str]) -> None:
-    shards = f"{len(names)} {_WORDS[format]}" if len(names) > 1 else f"the shard {names[0]}"
+    shards = count_of(len(names), _WORDS[format]) if len(names) > 1 else f"the shard {names[0]}"
     folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if holding := [name for name in folders if holds_image(root, name)]:
         raise DataError(
@@ -229,7 +230,8 @@ def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) 
         " and label",
     }[folder.format]
     raise DataError(
-        f"no image in the {len(folder.ranges.paths)} {_WORDS[folder.format]} of {folder.root};"
+        f"no image in the {count_of(len(folder.ranges.paths), _WORDS[folder.format])} of"
+        f" {folder.root};"
         f" {found_words(_made_of(found))}; expected {expected}"
     )
 
