@@ -87,16 +87,25 @@ _WHAT_HELPS: Final = {
     errno.EROFS: "name a folder that can be written to{}",
     errno.EACCES: "name a folder that can be written to{}",
     errno.EPERM: "name a folder that can be written to{}",
-    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.EMFILE: "raise the limit on open files, ulimit -n",
+    errno.EAGAIN: (
+        "no more processes can be started: raise ulimit -u, or the limit of the container, "
+        "--pids-limit"
+    ),
     errno.EIO: "the storage device fails: see the kernel's log, or name another folder{}",
 }
 
 
 def is_of_the_environment(error: BaseException) -> TypeGuard[OSError]:
     """Return whether the machine, rather than the user or the program, is the cause."""
-    if isinstance(error, Unwritten):
+    if isinstance(error, Unwritten) or is_of_fork(error):
         return True
     return isinstance(error, OSError) and error.errno in OF_THE_ENVIRONMENT
+
+
+def is_of_fork(error: BaseException) -> bool:
+    """Return whether the limit on processes is reached, which `fork` reports without a name."""
+    return isinstance(error, OSError) and error.errno == errno.EAGAIN and error.filename is None
 
 
 def cannot_write(error: OSError) -> str:
@@ -106,6 +115,8 @@ def cannot_write(error: OSError) -> str:
     """
     why = error.strerror or str(error)
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    if is_of_fork(error):
+        return f"cannot start a process: {why} {what_helps(error)}"
     verb = "write" if error.errno in FULL else "use"
     if isinstance(error, Unwritten):
         verb = error.verb

@@ -5,7 +5,7 @@ about processes is read in `launch/ends.py`, and the end of a log in `logs.py`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,6 +85,23 @@ _CPU_ASKED: Final = re.compile(r"tried to allocate (\d+) bytes")
 _GIB: Final = {"K": 2**20, "M": 2**10, "G": 1}
 _NCCL_CAUSE: Final = re.compile(r"^Last error:\s*(.+)", re.MULTILINE)
 
+_LIMITS: Final = (
+    (
+        (
+            r"failed to map segment|cannot enable executable stack|cannot allocate memory in static"
+            r"|cannot allocate memory for thread-local data"
+        ),
+        "there was no address space left to load a library: raise ulimit -v, if it is set",
+    ),
+    (
+        r"can't start new thread|(pthread_create|thread creation) failed",
+        (
+            "no more threads could be started: raise ulimit -u, or the limit of the container "
+            "(--pids-limit)"
+        ),
+    ),
+)
+"""Patterns of errors where a limit of the process is reached, and how to raise it."""
 _HINTS: Final = (
     (
         _NO_ENGINE.pattern,
@@ -137,10 +154,7 @@ _HINTS: Final = (
             "NCCL_SHM_DISABLE=1"
         ),
     ),
-    (
-        r"failed to map segment|cannot enable executable stack|cannot allocate memory in static",
-        "there was no address space left to load a library: raise ulimit -v, if it is set",
-    ),
+    *_LIMITS,
     (
         "driver.*too old",
         "update the NVIDIA driver, install a torch built for its CUDA version, or use --device cpu",
@@ -286,5 +300,14 @@ def brief(text: str) -> str:
 
 def hint_for(text: str) -> str:
     """Return what to do about it, where that is known."""
+    return _hint_of(_HINTS, text)
+
+
+def limit_hint(text: str) -> str:
+    """Return how to raise the limit of the process that an error is about; "" for other errors."""
+    return _hint_of(_LIMITS, text)
+
+
+def _hint_of(known: Iterable[tuple[str, str]], text: str) -> str:
     flags = re.IGNORECASE | re.DOTALL
-    return next((hint for pattern, hint in _HINTS if re.search(pattern, text, flags)), "")
+    return next((hint for pattern, hint in known if re.search(pattern, text, flags)), "")

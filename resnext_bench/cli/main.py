@@ -31,7 +31,7 @@ from resnext_bench.errors import (
     cannot_write,
     is_of_the_environment,
 )
-from resnext_bench.reports.errors import StoreError, Unwritten
+from resnext_bench.reports.errors import StoreError
 
 DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
 
@@ -185,12 +185,16 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays ignored
         signal.signal(signal.SIGHUP, _terminated)
-    code = _run(arguments, debug=debug) if _is_text(arguments) else UsageError.exit_code
+    try:
+        code = _run(arguments, debug=debug) if _is_text(arguments) else UsageError.exit_code
+    except KeyboardInterrupt:  # outside of any command
+        code = _say("interrupted", Interrupted.exit_code)
     with contextlib.suppress(BrokenPipeError):
         output.close()
     if output.error:
-        lost = Unwritten(output.error.errno, output.error.strerror, "standard output")
-        code = _say(cannot_write(lost), CannotHere.exit_code)
+        why = output.error.strerror or str(output.error)
+        told = f"cannot write standard output: {why} (what it did not take is on standard error)"
+        code = _say(told, CannotHere.exit_code)
     sys.exit(code)
 
 
@@ -221,6 +225,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         app(arguments, prog_name="resnext-bench")
     except SystemExit as end:
+        if _is_of_ctrl_c(end):
+            return _say("interrupted", Interrupted.exit_code)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Interrupted as end:
         return _say(str(end), end.exit_code)
@@ -240,8 +246,26 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             return _bug(error, debug=debug)
         return _say(cannot_write(error), CannotHere.exit_code)
     except Exception as error:
+        if not debug and (lack := _lack(error)):
+            return _say(lack, CannotHere.exit_code)
         return _bug(error, debug=debug)
     return 0
+
+
+def _is_of_ctrl_c(end: SystemExit) -> bool:
+    """Return whether a command was interrupted that does not handle it: typer ends it silently."""
+    inner = end.__context__
+    return inner is not None and isinstance(inner.__cause__, KeyboardInterrupt)
+
+
+def _lack(error: Exception) -> str:
+    """Return which of this process's limits was reached, and what to do; "" for other errors."""
+    from resnext_bench.symptoms import limit_hint
+
+    if isinstance(error, MemoryError):
+        return "out of memory: free some, or raise ulimit -v, if it is set"
+    hint = limit_hint(str(error)) if isinstance(error, ImportError | RuntimeError) else ""
+    return f"{error} ({hint})" if hint else ""
 
 
 def _show(lost: NotKept, arguments: list[str]) -> None:

@@ -152,6 +152,7 @@ _ALL: Final = (
             "(default: 1)"
         ),
         low=1,
+        high=10_000,
         default=1,
         why="this machine",
     ),

@@ -23,8 +23,8 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
     world = nodes * nproc
     if world > machine.usable_cores:
         pick.lack(
-            f"{nodes} nodes x {nproc} processes = {world} ranks, but each needs a CPU core of its "
-            f"own and only {machine.usable_cores} may be used here",
+            f"{count_of(nodes, 'node')} x {count_of(nproc, 'rank')} = {world} ranks, but each "
+            f"needs a CPU core of its own and only {machine.usable_cores} may be used here",
             "lower --nodes or --nproc-per-node",
         )
     if gpus and nproc > gpus:

@@ -22,7 +22,7 @@ from resnext_bench.launch.launchers import LAUNCHERS, Launcher
 from resnext_bench.logs import last_line, last_words, lines_of, tail, uncaught
 from resnext_bench.rankfile import Phase, RankFile
 from resnext_bench.reports.schema.record import Failure, FailureKind
-from resnext_bench.symptoms import LACK_OF_MEMORY, memory_kind
+from resnext_bench.symptoms import LACK_OF_MEMORY, hint_for, memory_kind
 
 _DOING: Final = {
     Phase.STARTING: "while starting",
@@ -234,7 +234,7 @@ def _told(error: RankError, launch: _Launch) -> Failure:
     kind = error.cause
     if error.kind in ("", _EXIT):
         last = last_line(error.said)
-        what += _quoted(last)
+        what += quoted(last)
         kind = _kind_by(last, kind)
     log = launch.folder.rank_log(error.rank)
     lines = error.said
@@ -306,8 +306,12 @@ def where(file: RankFile) -> str:
     return _DOING.get(file.phase, "at its end")
 
 
-def _quoted(words: str) -> str:
-    return f'; its last words: "{words}"' if words else ""
+def quoted(words: str) -> str:
+    """Return the last words of a process, as the end of a sentence, and what to do about them."""
+    if not words:
+        return ""
+    hint = hint_for(words)
+    return f'; its last words: "{words}"' + (f" ({hint})" if hint else "")
 
 
 def _one_line(message: str) -> str:
@@ -323,7 +327,7 @@ def _failure(rank: int | None, kind: FailureKind, what: str, last_words: str, lo
     return Failure(
         rank=rank,
         kind=_kind_by(said, kind),
-        what=what + _quoted(last_words),
+        what=what + quoted(last_words),
         log=str(log),
         log_tail=tail(log),
     )

@@ -17,6 +17,7 @@ Variables = Mapping[str, str]
 
 _PORTS: Final = range(20_000, 32_000)
 """Ports below those that Linux hands out by itself (from 32768 on)."""
+_HIGHEST_PORT: Final = 65_535
 
 
 _TORCH: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -109,11 +110,17 @@ def require_alone(command: str) -> None:
 def _checked(member: Member) -> Member:
     inside = 0 <= member.rank < member.world and 0 <= member.local_rank < member.nproc_per_node
     if not inside or member.world % member.nproc_per_node:
+        needed = (
+            "all nodes must have the same number of ranks"
+            if inside
+            else "ranks are numbered from 0 to one less than their number"
+        )
         raise CannotHere(
             f"{member.launcher} reports rank {member.rank} of {member.world}, local rank "
-            f"{member.local_rank} of {member.nproc_per_node}, but all nodes must have the same "
-            "number of ranks"
+            f"{member.local_rank} of {member.nproc_per_node}, but {needed}"
         )
+    if not 0 < member.port <= _HIGHEST_PORT:
+        raise CannotHere(f"MASTER_PORT={member.port}: a port is a number from 1 to {_HIGHEST_PORT}")
     return member
 
 
@@ -161,7 +168,7 @@ def _torchrun(given: Variables) -> Member | None:
     if _is_one(given, "WORLD_SIZE") or not all(_has(given, name) for name in needed):
         return None
     world, rank = _number(given, "WORLD_SIZE"), _number(given, "RANK")
-    each = _number(given, "LOCAL_WORLD_SIZE", "LOCAL_SIZE")
+    each = _count(given, "LOCAL_WORLD_SIZE", "LOCAL_SIZE")
     run = given.get("TORCHELASTIC_RUN_ID", "")
     return Member(
         launcher="torchrun" if run else "the launcher (RANK, WORLD_SIZE)",
@@ -184,7 +191,8 @@ def _mpirun(given: Variables) -> Member | None:
     names = next((names for names in _MPI if set(names[:4]) <= given.keys()), None)
     if names is None:
         return None
-    rank, world, local_rank, each = (_number(given, name) for name in names[:4])
+    rank, world, local_rank = (_number(given, name) for name in names[:3])
+    each = _count(given, names[3])
     marks = _marks(given, *names[4:])
     address = given.get("MASTER_ADDR", "127.0.0.1" if each == world else "")
     if not address:
@@ -255,6 +263,18 @@ def _marks(given: Variables, *names: str) -> tuple[tuple[str, str], ...]:
 def _port(text: str) -> int:
     """Return a port that all ranks of a job agree on, and the next job does not use."""
     return _PORTS.start + zlib.crc32(text.encode()) % len(_PORTS)
+
+
+def _count(given: Variables, *names: str) -> int:
+    """Return how many ranks there are, by the first of these variables that is set."""
+    count = _number(given, *names)
+    if count < 1:
+        name = next(name for name in names if name in given)
+        raise CannotHere(
+            f"{name}={count}: the launcher of this rank should set a number of at least 1; unset "
+            "it to launch from here"
+        )
+    return count
 
 
 def _number(given: Variables, *names: str, default: int | None = None) -> int:

@@ -64,7 +64,9 @@ def _more_words(logits: int, config: RunConfig) -> str:
 
 def _untold(output: object, config: RunConfig) -> str:
     """Return why the number of classes may be wrong, and what to do."""
-    if not isinstance(output, torch.Tensor) or output.dim() != 2:
+    if not isinstance(output, torch.Tensor):
+        return "; name a function that builds a model whose forward returns the logits alone"
+    if output.dim() != 2:
         return ""
     called = how_called(config)
     words = f"; a model is given their number if it takes num_classes ({called})" if called else ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import typer
 
 from resnext_bench.cli import main as program
 from resnext_bench.cli.terminal.output import PLAIN, Output, Told, fitted, open_output, print_json
@@ -142,6 +143,77 @@ def test_what_is_no_fault_of_the_environment_is_a_bug(
     assert "internal error: OSError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ImportError("_duckdb.so: failed to map segment from shared object"),
+            "_duckdb.so: failed to map segment from shared object (there was no address space left",
+        ),
+        (MemoryError(), "out of memory: free some, or raise ulimit -v"),
+        (RuntimeError("can't start new thread"), "can't start new thread (no more threads could"),
+        (
+            BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+            "cannot start a process: Resource temporarily unavailable (no more processes can be",
+        ),
+    ],
+)
+def test_a_limit_that_is_reached_is_no_bug(
+    error: Exception,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def act() -> None:
+        raise error
+
+    assert ended(monkeypatch, act) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {words}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a dictionary changed size"),
+        ImportError("cannot import name x"),
+        BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), "/run/pipe"),
+    ],
+)
+def test_what_no_limit_explains_is_a_bug(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act() -> None:
+        raise error
+
+    assert ended(monkeypatch, act) == 70
+    assert "This is a bug" in capsys.readouterr().err
+
+
+def test_ctrl_c_outside_of_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act() -> None:
+        raise KeyboardInterrupt
+
+    assert ended(monkeypatch, act) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_ctrl_c_in_a_command_that_does_not_handle_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typer would end it without a word."""
+    app = typer.Typer()
+
+    @app.command()
+    def slow() -> None:
+        raise KeyboardInterrupt
+
+    assert ended(monkeypatch, lambda: app([])) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 class Full(StringIO):
     """Takes so many writes, and then no byte more."""
 
@@ -175,7 +247,10 @@ def test_standard_output_that_is_full(
     err = capsys.readouterr().err
     assert code == 5
     assert ('"images_per_s"' if options else "images/s") in err
-    assert f"error: cannot write standard output: {os.strerror(number)}" in err.splitlines()[-1]
+    assert err.splitlines()[-1] == (
+        f"error: cannot write standard output: {os.strerror(number)} "
+        "(what it did not take is on standard error)"
+    )
 
 
 def test_what_arrived_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,8 +106,7 @@ def test_a_quota_counts_and_not_the_mask() -> None:
     config = resolved(machine, nodes=2).config
     assert (config.threads, config.loader_threads) == (1, 1)  # 2 of 4 cores a rank
     words = (
-        "5 nodes x 1 processes = 5 ranks, but each needs a CPU core of its own and only 4 "
-        "may be used"
+        "5 nodes x 1 rank = 5 ranks, but each needs a CPU core of its own and only 4 may be used"
     )
     assert words in refused(CannotHere, machine, nodes=5)
 
@@ -215,10 +214,7 @@ def test_two_batches_that_disagree() -> None:
         (
             laptop(),
             {"nodes": 3},
-            (
-                "3 nodes x 1 processes = 3 ranks, but each needs a CPU core of its own and only 2 "
-                "may"
-            ),
+            ("3 nodes x 1 rank = 3 ranks, but each needs a CPU core of its own and only 2 may"),
         ),
         (laptop(), {"nproc_per_node": 3}, "lower --nodes or --nproc-per-node"),
         (laptop(), {"device": "cuda"}, "--device cuda: no NVIDIA GPU is visible here"),

@@ -77,6 +77,9 @@ def test_a_process_that_ends_before_it_has_a_log_of_its_own(tmp_path: Path) -> N
     folder.node_log(0).write_text("cannot allocate memory for thread-local data: ABORT\n")
     found = find_failure(folder, [127])
     assert found.what.startswith("rank 0: the program ended with exit code 127 while starting; its")
+    assert found.what.endswith(
+        "(there was no address space left to load a library: raise ulimit -v, if it is set)"
+    )
     assert found.log == str(folder.node_log(0))
     assert is_lack_of_memory(found)
 

@@ -116,7 +116,10 @@ def test_a_script_that_fails(
     monkeypatch.chdir(tmp_path)
     code, text, said = printed(monkeypatch, capsys, command, "--a", "5", "--b", "6")
     assert code == 4
-    assert "FAILED b, session 1: the script ended with exit code 1 the end of" in text
+    assert (
+        "FAILED b, session 1: the script ended with exit code 1; "
+        'its last words: "out of steps" the end of'
+    ) in text
     assert text.endswith("out of steps")
     assert "Traceback" not in said
 

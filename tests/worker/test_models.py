@@ -220,7 +220,13 @@ def test_modules_that_are_not_there(nets: Path) -> None:
         ("untold", "(it takes no num_classes, so it was called without); labels from 10 on would"),
         ("fewer", "(it was called with num_classes=1000); labels from 7 on would have no logit"),
         ("bound", "(its num_classes is bound by functools.partial); labels from 5 on"),
-        ("Dict", "returned a dict instead of logits [2, 1000]"),
+        (
+            "Dict",
+            (
+                "returned a dict instead of logits [2, 1000]; name a function that builds a model "
+                "whose forward returns the logits alone"
+            ),
+        ),
     ],
 )
 def test_the_first_step_must_give_logits(nets: Path, model: str, words: str) -> None:

@@ -91,11 +91,12 @@ def _print(
     from rich.table import Table
 
     from resnext_bench.cli.terminal.screen import screen
+    from resnext_bench.reports.store.differences import word
 
     console = screen()
     choices = Table("chosen for this machine", "value", "why", box=box.SIMPLE_HEAD, pad_edge=False)
     for choice in resolved.choices:
-        choices.add_row(choice.option.replace("_", "-"), str(choice.value), choice.why)
+        choices.add_row(choice.option.replace("_", "-"), word(choice.value), choice.why)
     console.print(choices)
     places = Table(
         *("node", "local rank", "cores", *(["NUMA node"] * several)),

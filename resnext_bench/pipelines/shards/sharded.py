@@ -27,6 +27,7 @@ from resnext_bench.pipelines.shards.found import Found, found_words
 from resnext_bench.pipelines.shards.indices import Index, index_all
 from resnext_bench.pipelines.shards.ranges import Ranges
 from resnext_bench.pipelines.splits import NONE, Taken, take_folder, take_shards
+from resnext_bench.wording import count_of
 
 Progress = Callable[[int, int], None]
 
@@ -136,7 +137,7 @@ def shards_in(root: Path) -> tuple[DataFormat, list[str]]:
     found = {kind: [name for name in files if is_named(name)] for kind, is_named in _NAMED.items()}
     there = {kind: names for kind, names in found.items() if names}
     if len(there) > 1:
-        both = " and ".join(f"{len(names)} {file_of(kind)}s" for kind, names in there.items())
+        both = " and ".join(count_of(len(names), file_of(kind)) for kind, names in there.items())
         raise DataError(f"{root} holds {both}; name a folder with only one kind")
     if there:
         return next(iter(there.items()))
@@ -163,7 +164,7 @@ def _scanned(root: Path) -> ImageFolder:
 
 
 def _require_one_meaning(root: Path, format: DataFormat, names: Sequence[str]) -> None:
-    shards = f"{len(names)} {file_of(format)}s" if len(names) > 1 else f"the shard {names[0]}"
+    shards = count_of(len(names), file_of(format)) if len(names) > 1 else f"the shard {names[0]}"
     folders = sorted(entry.name for entry in entries_of(root) if is_folder(entry))
     if holding := [name for name in folders if holds_image(root, name)]:
         raise DataError(
@@ -222,7 +223,7 @@ def _require_samples(folder: ImageFolder, found: Sequence[tuple[Stamp, Found]]) 
     assert folder.format != "folder"
     kind = SHARDS[folder.format]
     raise DataError(
-        f"no image in the {len(folder.ranges.paths)} {kind.file}s of {folder.root};"
+        f"no image in the {count_of(len(folder.ranges.paths), kind.file)} of {folder.root};"
         f" {found_words(_made_of(found))}; expected {kind.expected}"
     )
 

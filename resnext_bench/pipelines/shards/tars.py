@@ -26,6 +26,7 @@ from resnext_bench.pipelines.shards.found import (
     require_plain,
     unique,
 )
+from resnext_bench.wording import readable
 
 _NAME: Final = re.compile(r"((?:.*/|)[^./]+)[.]([^/]*)", re.DOTALL)
 """Splits a name as WebDataset does; a name without a dot, or a hidden one, is not part of a
@@ -152,7 +153,8 @@ def _label(shard: str, file: BinaryIO, member: _Member) -> int:
     try:
         label = int(text)
     except ValueError:
+        held = readable(text[:20].decode(errors="surrogateescape"))
         raise DataError(
-            f"{shard}: {member.name} holds {text[:20]!r}; expected a class number as text"
+            f"{shard}: {member.name} holds '{held}'; expected a class number as text"
         ) from None
     return require_label(shard, member.name, label)

@@ -335,8 +335,9 @@ class Contest:
     def _files(self) -> tuple[File, ...]:
         """List what scripts left: step times and logs. Our own runs list their files themselves."""
         kinds = ("session-*/*.samples", "session-*/*.log")
-        paths = (path for kind in kinds for path in sorted(self.folder.glob(kind)))
-        return tuple(describe(path, self.folder) for path in paths if path.stat().st_size)
+        found = (path for kind in kinds for path in sorted(self.folder.glob(kind)))
+        paths = (path for path in found if path.is_file() and path.stat().st_size)
+        return tuple(describe(path, self.folder) for path in paths)
 
     def _record(self, status: Status, why: str, children: tuple[str, ...]) -> Comparison:
         judged = self.judged()

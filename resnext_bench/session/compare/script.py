@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.errors import Advised
 from resnext_bench.launch.ends import ended_words
+from resnext_bench.launch.failure import quoted
 from resnext_bench.launch.faults import FaultWatch, faults_per_step
 from resnext_bench.launch.script import (
     SAMPLES_VARIABLE,
@@ -29,7 +30,7 @@ from resnext_bench.launch.script import (
     heap_variables,
 )
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.logs import tail
+from resnext_bench.logs import last_words, tail
 from resnext_bench.machine.host.others import watch_others
 from resnext_bench.machine.host.page_faults import Faults
 from resnext_bench.machine.host.sources import here
@@ -211,7 +212,7 @@ class Scripted:
             lasted_s, others_percent = time.monotonic() - start, others()
             if code is None and number > 1:
                 raise OutOfTime(_unfinished(number, name, lasted_s, command.samples))
-            _require_well(code, limit_s, command.samples)
+            _require_well(code, limit_s, command)
             step_ns = read_samples(command.samples)
             found = judged(step_ns, lasted_s, others_percent, self.margin_percent)
             seen = faults_per_step(watch.looks, found.steadiness.cut)
@@ -249,19 +250,24 @@ def _unfinished(number: int, name: str, lasted_s: float, samples: Path) -> str:
 
 
 def _steps_in(samples: Path) -> int:
-    return samples.read_bytes().count(b"\n") if samples.exists() else 0
+    return samples.read_bytes().count(b"\n") if samples.is_file() else 0
 
 
-def _require_well(code: int | None, limit_s: float, samples: Path) -> None:
+def _require_well(code: int | None, limit_s: float, command: ScriptCommand) -> None:
     if code is None:
-        steps = _steps_in(samples)
+        steps = _steps_in(command.samples)
         raise BadSamples(
             f"the script had not ended after {duration(limit_s)}, with {steps} step times written, "
             "and was stopped",
             "raise --max-minutes, which limits all launches together",
         )
     if code:
-        raise BadSamples(f"the script {ended_words(code)}")
+        raise BadSamples(left_words(code, command.log))
+
+
+def left_words(code: int, log: Path) -> str:
+    """Describe how a script ended that did not succeed, with its last words."""
+    return f"the script {ended_words(code)}{quoted(last_words(log))}"
 
 
 def _of_both(a: Iterable[Note], b: Iterable[Note]) -> tuple[Note, ...]:
@@ -286,6 +292,11 @@ def failed(number: int, name: str, bad: Advised, log: Path) -> SessionFailed:
 
 def read_samples(path: Path) -> list[int]:
     """Read step times in ns, as a script has appended them."""
+    if path.exists() and not path.is_file():
+        raise BadSamples(
+            f"the script put something other than a file where ${SAMPLES_VARIABLE} points",
+            "step times are expected there, one per line, in ns",
+        )
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:

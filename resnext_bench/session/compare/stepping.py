@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from resnext_bench import steps as for_scripts
 from resnext_bench.errors import Advised, UsageError
-from resnext_bench.launch.ends import ended_words
 from resnext_bench.launch.script import ScriptCommand
 from resnext_bench.launch.turning import TURNS_VARIABLE, Left, TooLong, TurningScript
 from resnext_bench.launch.watch import SessionFailed
@@ -38,6 +37,7 @@ from resnext_bench.session.compare.script import (
     Scripted,
     Wanted,
     failed,
+    left_words,
     read_samples,
 )
 from resnext_bench.session.compare.script_turns import (
@@ -334,7 +334,7 @@ def _words(bad: Left | TooLong | Unusable, session: Path, limit_s: float) -> Adv
         case TooLong():
             return Advised(f"it had neither returned the token nor ended after {duration(limit_s)}")
         case Left(code=code) if code:
-            return Advised(f"the script {ended_words(code)}")
+            return Advised(left_words(code, session / f"{bad.name}.log"))
     if called_step(session / f"{bad.name}.samples"):
         return Advised("it took no more steps before its first block was over", "let it take more")
     return NeverCalled()

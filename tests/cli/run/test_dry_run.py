@@ -1,6 +1,7 @@
 """A plan: refused where the run would be, and made where no more than this machine is lacking."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,9 @@ def test_a_plan_needs_no_cores(typed: Typed, monkeypatch: pytest.MonkeyPatch) ->
     code, out, err = typed(*PLAIN, "--nodes", 16, "--dry-run")
     assert (code, err) == (0, "")
     assert out.count("would run") == 16
+    assert re.search("channels-last +on ", out)
     assert (
-        "cannot run it: 16 nodes x 1 processes = 16 ranks, but each needs a CPU core of its "
-        "own and only"
+        "cannot run it: 16 nodes x 1 rank = 16 ranks, but each needs a CPU core of its own and only"
     ) in out
     code, out, err = typed(*PLAIN, "--nodes", 16)
     assert code == 5

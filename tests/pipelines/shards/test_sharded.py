@@ -102,7 +102,7 @@ def test_what_could_mean_either_is_not_guessed(photos: Path, tmp_path: Path) -> 
     assert len(listed(root).files) == 1, "a folder without images is none of classes"
     write_tar(root / "val-0.tar", shard)
     (root / "val-0.tar").rename(root / "val-0.tfrecord")
-    assert "holds 1 tar files and 1 TFRecord files; name a folder with" in say(root)
+    assert "holds 1 tar file and 1 TFRecord file; name a folder with" in say(root)
     assert f"holds no images, but {root} holds shards" in say_above(root)
 
 
@@ -118,7 +118,7 @@ def test_folders_without_a_sample(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").touch()
     assert "holds compressed shards (a.tar.gz)" in say(tmp_path)
     write_tar(tmp_path / "a.tar", [("1.txt", b"")])
-    assert f"no image in the 1 tar files of {tmp_path}; found: txt (1 sample); exp" in say(tmp_path)
+    assert f"no image in the 1 tar file of {tmp_path}; found: txt (1 sample); exp" in say(tmp_path)
     assert say(tmp_path / "a.tar") == (
         f"{tmp_path / 'a.tar'} is a shard, not a folder; name the folder that holds it, {tmp_path}"
     )
@@ -180,7 +180,7 @@ def test_tfds_is_read_with_its_numbers_as_stored(tmp_path: Path, labels: tuple[i
             {"image": b"1", "size": 3},
             "no class number: record 0; found: image (bytes), size (ints)",
         ),
-        ({"image": 1.0, "label": 3}, "no image in the 1 TFRecord files"),
+        ({"image": 1.0, "label": 3}, "no image in the 1 TFRecord file "),
         ({"image_raw": b"1", "class": 3}, "found: class (ints), image_raw (bytes) (1 sample); exp"),
         ({"image/encoded": b"1", "label": 3}, "found: image/encoded (bytes), label (ints)"),
     ],

@@ -73,3 +73,10 @@ def test_more_time_than_the_launch_took_is_doubted() -> None:
 def test_what_others_had_of_the_cores_is_noted() -> None:
     assert judged(TENS, 60.0, 5.0).notes == ()
     assert judged(TENS, 60.0, 31.4).notes == (note("others_busy", percent=31.4),)
+
+
+def test_what_is_no_file_holds_no_step_times(tmp_path: Path) -> None:
+    path = tmp_path / "a.samples"
+    path.mkdir()
+    with pytest.raises(BadSamples, match="put something other than a file where"):
+        read_samples(path)
