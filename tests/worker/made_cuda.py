@@ -20,6 +20,7 @@ QUESTIONS = frozenset(
     {
         "is_available",
         "is_initialized",
+        "device_count",
         "is_current_stream_capturing",
         "current_accelerator",
         "_cuda_getDeviceCount",
