@@ -154,7 +154,8 @@ class ScriptedNvml:
         return _fail(_NO_SUCH)
 
     def nvmlDeviceGetMaxMigDeviceCount(self, handle: Handle) -> int:  # noqa: N802
-        return 7 if self._board(handle).mig else 0
+        board, name = self._board(handle), "nvmlDeviceGetMaxMigDeviceCount"
+        return int(_typed(name, board.answers.get(name, 7 if board.mig else 0)))
 
     def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Handle, index: int) -> Handle:  # noqa: N802
         if index >= len(self._board(handle).slices):
