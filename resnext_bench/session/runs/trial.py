@@ -1,8 +1,9 @@
 """Trains for a few steps with a number of images, to see whether memory holds them in a real run.
 
 What a real run meets later is met here at once: the batches are the largest pictures of the set,
-for which DALI's pool grows, and each rank of a GPU keeps some of its memory aside, which is then
-left for what only shows in longer runs, such as fragments.
+for which DALI's pool grows. On a GPU there are as many steps as a rank may keep batches, and each
+rank keeps some of the memory aside, which is then left for what only shows in longer runs, such as
+fragments.
 """
 
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.job import MOST_HELD
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
@@ -60,6 +62,9 @@ def peak_gib(request: Request, machine: Machine) -> float:
     short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
     with temporary_folder() as root:
         setup = set_up(short, machine, root=root, command=(), tell=lambda *_: None)
+        if setup.config.device == "cuda":
+            longer = msgspec.structs.replace(setup.config, steps=MOST_HELD)
+            setup = replace(setup, resolved=replace(setup.resolved, config=longer))
         spare = spare_gib(request, machine) if setup.config.device == "cuda" else 0.0
         run = Recording(setup=replace(setup, data=_largest(setup), spare_gib=spare))
         try:
