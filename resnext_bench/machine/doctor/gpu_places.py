@@ -65,7 +65,7 @@ def _node(gpu: GpuState, host: Host) -> Finding:
 
 
 def _lanes(gpu: GpuState, host: Host) -> Finding:
-    """Check the link to the host. A GPU without work lowers its rate, never its width."""
+    """Check the link to the host. A GPU without work lowers its rate, and seldom its width."""
     link = gpu.attachment.pcie
     if link.width is None:
         return hidden("GPU PCIe", "neither the driver nor the kernel reports the link")
@@ -112,7 +112,10 @@ def _slow_link(gpu: GpuState, value: str, why: str) -> Finding:
         number=gpu.attachment.pcie.width,
         unit="lanes",
         why=why,
-        advice="look at the board's seat, its riser or cable, and the firmware's setting for it",
+        advice=(
+            "look again while it computes; then at the board's seat, its riser or cable, and the "
+            "firmware's setting for it"
+        ),
         command=f"sudo lspci -vv -s {gpu.attachment.address or '<address>'} | grep -i lnk",
     )
 

@@ -30,7 +30,7 @@ class Pcie:
     """A link: its generation and its lanes, now and at most; None where it is not known.
 
     "At most" is what both ends can: the board, and the slot or switch above it. A GPU without work
-    lowers the generation, never the number of lanes.
+    lowers the generation, and some give up lanes, too (nvidia-smi's manual).
     """
 
     generation: int | None = None
