@@ -82,5 +82,6 @@ the board's, its links' or the driver's."""
 USUAL_ERRORS: Final = {"PCIe replays": 8, "NVLink CRC": 6000}
 """Errors a minute up to which a link is sound, as each is repeated at once: the limits by which
 NVIDIA's DCGM judges the health of links (8 replays a minute, 100 CRC errors a second)."""
-FATAL_ERRORS: Final = frozenset({"ECC, uncorrected", "rows remapped, uncorrected"})
+UNCORRECTED: Final = "ECC, uncorrected"
+FATAL_ERRORS: Final = frozenset({UNCORRECTED, "rows remapped, uncorrected"})
 """Those after which figures are not believed: data were lost, or memory was taken away."""

@@ -176,10 +176,10 @@ def test_what_a_sound_link_repeats_is_no_note(minutes: float, replays: int, note
     assert use.seen.errors_after["PCIe replays"] == (100 + replays,), "the record has it anyway"
 
 
-def test_the_server_of_mps_is_no_other_tenant() -> None:
+def test_the_server_of_mps_is_no_other_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was there before the ranks, and computes for them."""
     answers = {"nvmlDeviceGetComputeRunningProcesses": [41, 42]}
     library = ScriptedNvml(changed(A10X4, 0, **answers))
     names = {41: "/usr/bin/nvidia-cuda-mps-server", 42: "python"}
-    library.nvmlSystemGetProcessName = names.__getitem__
+    monkeypatch.setattr(library, "nvmlSystemGetProcessName", names.__getitem__, raising=False)
     assert started(library, 1).tracks[0].before == {42}
