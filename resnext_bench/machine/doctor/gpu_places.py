@@ -129,14 +129,19 @@ def _links(gpu: GpuState, host: Host) -> Finding:
     if active == most and not (active and found.idle_links):
         idle = f", {found.idle_links} not active" if found.idle_links else ""
         return fine("GPU NVLink", told + idle, number=active, unit="links")
-    of = max(most, active + found.idle_links)
+    of, fewer = max(most, active + found.idle_links), active < most
     return Finding(
         check="GPU NVLink",
-        severity=Severity.DISTURBS,
+        # Where its neighbours are alike, the board's form may leave some of its links unused.
+        severity=Severity.DISTURBS if fewer else Severity.NOTE,
         value=f"{told}: {active} of {of} links are active",
         number=active,
         unit="links",
-        why="gradients go over fewer links than on its neighbours, and all ranks wait for it",
+        why=(
+            "gradients go over fewer links than on its neighbours, and all ranks wait for it"
+            if fewer
+            else "a bridge may be missing; boards of some forms never use all of their links"
+        ),
         advice="look at the bridge or the board's seat, and at the kernel's log (Xid)",
         command="nvidia-smi nvlink --status",
     )
