@@ -12,13 +12,18 @@ from typing import Final
 from resnext_bench.config.memory import NoMemory, NoSharedMemory
 from resnext_bench.config.options import flag
 from resnext_bench.errors import CannotHere, UsageError
-from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.machine.host.memory import free_memory_gib
 from resnext_bench.machine.inventory import Gpu, Machine
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.session.data import Tell
-from resnext_bench.session.runs.trial import TooLarge, models_at_once, peak_gib, spare_gib
+from resnext_bench.session.runs.trial import (
+    TooLarge,
+    is_of_the_batch,
+    models_at_once,
+    peak_gib,
+    spare_gib,
+)
 from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
@@ -138,9 +143,7 @@ def after_lack(request: Request, record: Record) -> tuple[Request, str] | None:
     """
     batch = record.resolved.batch_size
     failure = record.failure
-    if failure is None or batch == 1:
-        return None
-    if not is_lack_of_memory(failure) and failure.kind != "no_engine":
+    if failure is None or batch == 1 or not is_of_the_batch(failure):
         return None
     fewer = batch - max(1, batch // STEP_DOWN)
     fewer = fewer // 8 * 8 if batch >= 8 * STEP_DOWN else fewer

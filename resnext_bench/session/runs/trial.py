@@ -21,6 +21,7 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.images.file_verdicts import load, stamp
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Failure
 from resnext_bench.reports.schema.samples import RankFacts
 from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.data import Data
@@ -70,10 +71,20 @@ def peak_gib(request: Request, machine: Machine) -> float:
         try:
             measure_session(run, 1, choose_port(0), lambda _: None)
         except SessionFailed as failed:
-            if is_lack_of_memory(failed.failure) or failed.failure.kind == "no_engine":
+            if is_of_the_batch(failed.failure):
                 raise TooLarge(failed) from failed
             raise
         return max(_taken_gib(fact, spare) for fact in run.results[0].facts)
+
+
+def is_of_the_batch(failure: Failure) -> bool:
+    """Return whether fewer images may avoid a failure.
+
+    A GPU that takes no second process refuses it however few they are.
+    """
+    if failure.kind == "gpu_busy":
+        return False
+    return is_lack_of_memory(failure) or failure.kind == "no_engine"
 
 
 def spare_gib(request: Request, machine: Machine) -> float:

@@ -177,7 +177,9 @@ def test_a_run_that_dies_of_it_after_all_is_repeated_with_fewer(batch: int, fewe
     )
 
 
-@pytest.mark.parametrize(("kind", "batch"), [("error", 256), ("timeout", 8), ("out_of_memory", 1)])
+@pytest.mark.parametrize(
+    ("kind", "batch"), [("error", 256), ("timeout", 8), ("out_of_memory", 1), ("gpu_busy", 256)]
+)
 def test_other_ends_are_final(kind: FailureKind, batch: int) -> None:
     assert after_lack({"batch_size": batch}, ended(kind, batch)) is None
     assert after_lack({"batch_size": 64}, made_record()) is None

@@ -120,6 +120,7 @@ def test_a_run_of_two_models_in_turn_has_half_of_the_memory_for_each() -> None:
         ("no_engine", TooLarge),
         ("error", SessionFailed),
         ("timeout", SessionFailed),
+        ("gpu_busy", SessionFailed),
     ],
 )
 def test_which_ends_say_that_a_batch_is_too_large(
