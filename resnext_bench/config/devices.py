@@ -9,7 +9,7 @@ from typing import Any
 
 from resnext_bench.config.answers import Answers
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.gpu.stock import Stock
+from resnext_bench.machine.gpu.stock import Stock, is_hidden
 from resnext_bench.machine.gpu.words import (
     left_out_advice,
     left_out_words,
@@ -92,7 +92,7 @@ def _reasons(stock: Stock) -> str:
 
 def _none(stock: Stock) -> str:
     """Say why --device cuda finds nothing."""
-    if _is_hidden():
+    if is_hidden():
         value = os.environ["CUDA_VISIBLE_DEVICES"]
         return (
             f"--device cuda: CUDA_VISIBLE_DEVICES={value} hides all GPUs; unset it, or use "
@@ -110,15 +110,11 @@ def _none(stock: Stock) -> str:
     )
 
 
-def _is_hidden() -> bool:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
-
-
 def _why_cpu(stock: Stock) -> str:
     """Say why the CPU trains, and what of a GPU can be seen all the same."""
     if stock.left_out:
         return left_out_words(stock.left_out[0])
-    if stock.presence and not _is_hidden():
+    if stock.presence and not is_hidden():
         return f"a GPU is here ({stock.presence.told()}), but not for this program: " + _reasons(
             stock
         )

@@ -189,6 +189,8 @@ def test_torch_is_asked_where_a_gpu_is_asked_for(stand: Stand) -> None:
 def test_gpus_that_the_user_hides(machine: ScriptedMachine, stand: Stand) -> None:
     assert chosen(stand(machine, visible="")) == ("cpu", "no GPU here")
     assert "CUDA_VISIBLE_DEVICES= hides all GPUs" in refusal(stand(machine, "cuda", ""), "cuda")
+    slurm = stand(machine, "cuda", "NoDevFiles")  # what a job without a GPU has
+    assert "CUDA_VISIBLE_DEVICES=NoDevFiles hides all GPUs" in refusal(slurm, "cuda")
 
 
 def test_a_lost_gpu_is_named_with_what_leaves_it_out(stand: Stand) -> None:

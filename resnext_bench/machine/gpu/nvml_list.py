@@ -40,7 +40,11 @@ def visible(library: Any) -> Listing:
         return listing
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = map(str, range(count)) if wanted is None else (one.strip() for one in wanted.split(","))
+    seen: set[str] = set()
     for name in names:
+        if name in seen:  # CUDA then shows none at all
+            return Listing()
+        seen.add(name)
         found = _named(library, name, count)
         if found is None:  # CUDA ignores everything after the first invalid entry
             break

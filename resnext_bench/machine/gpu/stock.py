@@ -6,14 +6,17 @@ must be known.
 """
 
 import os
+import re
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from resnext_bench.machine.gpu import monitor, torch_devices
 from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.host.sources import here
+
+_NAMES_GPU: Final = re.compile(r"\d|GPU-|MIG-")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +65,7 @@ def take_stock(device: str = "") -> Stock:
         return stock
     if not stock.gpus:
         stock = replace(stock, presence=find_gpus(here()))
-        if _is_hidden() or not (device == "cuda" or stock.presence):
+        if is_hidden() or not (device == "cuda" or stock.presence):
             return stock
     return _with_torch(stock, torch_devices.ask_torch())
 
@@ -79,9 +82,13 @@ def _is_cut(stock: Stock) -> bool:
     return not stock.gpus and any(one.why == "no slices" and one.said for one in stock.left_out)
 
 
-def _is_hidden() -> bool:
-    """Return whether the user lets no GPU be seen."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+def is_hidden() -> bool:
+    """Return whether CUDA_VISIBLE_DEVICES lets no GPU be seen: its first entry names none.
+
+    Besides "" and "-1" there is "NoDevFiles", which Slurm gives to jobs without a GPU.
+    """
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip()
+    return _NAMES_GPU.match(first) is None
 
 
 def _with_torch(stock: Stock, answer: torch_devices.Answer) -> Stock:

@@ -49,6 +49,7 @@ def ask_torch() -> Answer:
             (sys.executable, "-P", "-c", _QUESTION),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PATIENCE_S,
             check=False,
             env=os.environ | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
