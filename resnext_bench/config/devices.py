@@ -9,10 +9,13 @@ from typing import Any
 
 from resnext_bench.config.answers import Answers
 from resnext_bench.errors import CannotHere
+from resnext_bench.machine.gpu.naming import CUDA, hides_all
 from resnext_bench.machine.gpu.stock import Stock
 from resnext_bench.machine.gpu.words import (
+    MISNAMED_ADVICE,
     left_out_advice,
     left_out_words,
+    misnamed_words,
     silence_advice,
     silence_of,
     silence_words,
@@ -46,9 +49,10 @@ def require_responding(stock: Stock) -> None:
         return
     numbers = [str(index) for index, gpu in enumerate(stock.gpus) if gpu.lost]
     others = ",".join(gpu.uuid for gpu in stock.gpus if not gpu.lost)
+    do = "do" if len(numbers) > 1 else "does"
     leave = f", or leave it out with CUDA_VISIBLE_DEVICES={others}" if others else ""
     raise CannotHere(
-        f"GPU {', '.join(numbers)} of {len(stock.gpus)} does not respond: {stock.lost[0].lost}; "
+        f"GPU {', '.join(numbers)} of {len(stock.gpus)} {do} not respond: {stock.lost[0].lost}; "
         f"look at nvidia-smi, and reset the GPU{leave}"
     )
 
@@ -65,17 +69,21 @@ def _found(machine: Machine) -> str:
         return f"{told}, by torch's word ({silence_words(silence)})"
     for what, why in stock.unanswered:
         told += f"; the driver does not report the {what} ({why})"
+    if stock.misnamed:
+        told += f"; {misnamed_words(stock.misnamed)}"
     return told
 
 
 def _is_withheld(stock: Stock) -> bool:
     """Return whether a GPU was given to this program that it cannot use."""
     cut = any(one.why == "no slices" for one in stock.left_out)
-    return cut or bool(stock.presence.nodes and stock.no_torch)
+    return cut or bool(stock.misnamed or (stock.presence.nodes and stock.no_torch))
 
 
 def _withheld(stock: Stock) -> str:
     """Say why a GPU that is there cannot be used, and what to do."""
+    if stock.misnamed:
+        return f"{misnamed_words(stock.misnamed)}; {MISNAMED_ADVICE}"
     for one in stock.left_out:
         if one.why == "no slices":
             return f"{left_out_words(one)}; {left_out_advice(one)}"
@@ -92,12 +100,10 @@ def _reasons(stock: Stock) -> str:
 
 def _none(stock: Stock) -> str:
     """Say why --device cuda finds nothing."""
-    if _is_hidden():
-        value = os.environ["CUDA_VISIBLE_DEVICES"]
-        return (
-            f"--device cuda: CUDA_VISIBLE_DEVICES={value} hides all GPUs; unset it, or use "
-            "--device cpu"
-        )
+    if hides_all():
+        return f"--device cuda: {_hidden()}; unset it, or use --device cpu"
+    if stock.misnamed:
+        return f"--device cuda: {_withheld(stock)}; or use --device cpu"
     if stock.left_out:
         one = stock.left_out[0]
         return f"--device cuda: {left_out_words(one)}; {left_out_advice(one)}; or use --device cpu"
@@ -110,15 +116,17 @@ def _none(stock: Stock) -> str:
     )
 
 
-def _is_hidden() -> bool:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+def _hidden() -> str:
+    return f"{CUDA}={os.environ[CUDA]} hides all GPUs"
 
 
 def _why_cpu(stock: Stock) -> str:
     """Say why the CPU trains, and what of a GPU can be seen all the same."""
     if stock.left_out:
         return left_out_words(stock.left_out[0])
-    if stock.presence and not _is_hidden():
+    if hides_all() and (stock.presence or not stock.silences):
+        return _hidden()
+    if stock.presence:
         return f"a GPU is here ({stock.presence.told()}), but not for this program: " + _reasons(
             stock
         )

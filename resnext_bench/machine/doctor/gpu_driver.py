@@ -9,8 +9,10 @@ from resnext_bench.machine.gpu.facts import FATAL_ERRORS, Silence
 from resnext_bench.machine.gpu.monitor import asked
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.gpu.words import (
+    MISNAMED_ADVICE,
     left_out_advice,
     left_out_words,
+    misnamed_words,
     silence_advice,
     silence_of,
     silence_words,
@@ -45,7 +47,7 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
         value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
         why=(
             "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"
-            if presence.nodes
+            if presence.nodes or presence.window
             else "this program was given none of the GPUs, so that it trains on the CPU"
         ),
         advice=silence_advice(silence),
@@ -54,15 +56,25 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
 
 
 def left_out_findings() -> Iterator[Finding]:
-    """Report boards that are no devices to this program."""
+    """Report boards that are no devices to this program, and what names of GPUs are wrong."""
     with asked() as found:
         if isinstance(found, tuple):
             return
+        some = bool(found.gpus())
+        if wrong := found.misnamed():
+            yield Finding(
+                check="GPU names",
+                severity=Severity.DISTURBS if some else Severity.SPOILS,
+                value=misnamed_words(wrong),
+                why=f"a run {'uses fewer GPUs than were named' if some else 'is refused'}",
+                advice=MISNAMED_ADVICE,
+                command=f"{found.tool} {'-L' if found.tool == NVIDIA_TOOL else 'list'}",
+            )
         for one in found.left_out():
             cut = one.why == "no slices"
             yield Finding(
                 check="GPU MIG" if cut else "GPU access",
-                severity=Severity.NOTE,
+                severity=Severity.SPOILS if cut and not some else Severity.NOTE,
                 value=left_out_words(one),
                 why=(
                     "nothing can run on it: in MIG mode only slices compute"

@@ -27,8 +27,11 @@ class Presence:
     bus: tuple[str, ...] = ()
     """Addresses of boards on the bus; in a container, of boards that may be others'."""
 
+    window: str = ""
+    """WSL's device node, by which programs reach the GPUs of Windows, of whatever vendor."""
+
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.driver or self.bus)
+        return bool(self.nodes or self.driver or self.bus or self.window)
 
     def told(self) -> str:
         """Return where it was seen."""
@@ -36,6 +39,8 @@ class Presence:
             return _some(self.nodes)
         if self.bus:
             return f"{_some(self.bus)} on the bus"
+        if self.window:
+            return f"{self.window}, which shows WSL those of Windows"
         return "the kernel's driver is loaded"
 
 
@@ -56,6 +61,7 @@ def find_gpus(sources: Sources) -> Presence:
         nodes=tuple(nodes),
         driver=_driver(sources.proc),
         bus=tuple(_on_bus(sources.sys, vendors)),
+        window="/dev/dxg" if (sources.dev / "dxg").exists() else "",
     )
 
 

@@ -35,6 +35,15 @@ def plug_in(sources: Sources, vendor: str, kind: str, bus: str = "0000:01:00.0")
     write(device / "class", f"{kind}\n")
 
 
+def test_the_window_of_wsl(sources: Sources) -> None:
+    """It shows GPUs of all vendors: torch is asked, and nothing is refused for it alone."""
+    write(sources.dev / "dxg")
+    seen = find_gpus(sources)
+    assert seen
+    assert not seen.nodes
+    assert seen.told() == "/dev/dxg, which shows WSL those of Windows"
+
+
 def test_nothing(sources: Sources) -> None:
     assert find_gpus(sources) == Presence()
     assert not find_gpus(sources)
