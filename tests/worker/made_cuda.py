@@ -23,6 +23,9 @@ QUESTIONS = frozenset(
         "is_current_stream_capturing",
         "current_accelerator",
         "_cuda_getDeviceCount",
+        # Asked by is_available where DeepSpeed was imported, which sets
+        # PYTORCH_NVML_BASED_CUDA_CHECK.
+        "device_count",
     }
 )
 """Calls that neither wait nor queue anything, whoever makes them."""
