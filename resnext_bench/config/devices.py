@@ -65,6 +65,8 @@ def _found(machine: Machine) -> str:
     if slices:
         told = f"{count_of(slices, 'MIG slice')} here"
         told += f", and {count_of(count - slices, 'GPU')}" if count > slices else ""
+    elif len(kinds := dict.fromkeys(gpu.name for gpu in machine.gpus if gpu.name)) > 1:
+        told += f", of {len(kinds)} kinds: {', '.join(kinds)}"
     if stock.told_by == "torch" and (silence := silence_of(stock.silences, stock.presence)):
         return f"{told}, by torch's word ({silence_words(silence)})"
     for what, why in stock.unanswered:

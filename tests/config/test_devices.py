@@ -240,6 +240,13 @@ def test_words_that_hide_all(visible: str, stand: Stand) -> None:
     assert chosen(stand(A10X4, visible=visible)) == hidden
 
 
+def test_gpus_of_several_kinds_are_named(stand: Stand) -> None:
+    """Every step waits for the slowest, and the smallest decides the batch."""
+    ten = A10X4.boards[0]
+    machine = stand(A10X4.with_boards(ten, replace(ten, name="NVIDIA L4"), ten))
+    assert chosen(machine) == ("cuda", "3 GPUs here, of 2 kinds: NVIDIA A10, NVIDIA L4")
+
+
 def test_two_lost_gpus_are_several(stand: Stand) -> None:
     gone, there = replace(A10X4.boards[0], lost=LOST), A10X4.boards[0]
     said = refusal(stand(A10X4.with_boards(gone, there, gone)))

@@ -1,5 +1,6 @@
 """Checks of what the driver keeps count of, and of drivers that do not answer at all."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -90,6 +91,22 @@ def count_findings(gpus: Sequence[GpuState]) -> Iterator[Finding]:
     """Report errors that boards have counted, repairs that wait, and the Multi-Process Service."""
     for check in (_errors, _repair, _mps, _experimental):
         yield from together(gpus, [check(gpu) for gpu in gpus])
+    yield from _unlike(gpus)
+
+
+def _unlike(gpus: Sequence[GpuState]) -> Iterator[Finding]:
+    """Report GPUs of several kinds, slices of other sizes among them."""
+    kinds = Counter(gpu.name for gpu in gpus if gpu.name)
+    if len(kinds) > 1:
+        yield Finding(
+            check="GPU kinds",
+            severity=Severity.DISTURBS,
+            value=", ".join(f"{count} x {name}" for name, count in kinds.items()),
+            number=len(kinds),
+            why="ranks on all of them wait for the slowest in every step",
+            advice="choose GPUs of one kind with CUDA_VISIBLE_DEVICES",
+            command="nvidia-smi -L",
+        )
 
 
 def _errors(gpu: GpuState) -> Finding:

@@ -154,6 +154,13 @@ def test_names_of_gpus(names: str, severity: Severity | None, look: Look) -> Non
     )
 
 
+def test_gpus_of_several_kinds(look: Look) -> None:
+    ten = A10X4.boards[0]
+    found = look(A10X4.with_boards(ten, replace(ten, name="NVIDIA L4"), ten))
+    assert named(found, "GPU kinds") == [(DISTURBS, "2 x NVIDIA A10, 1 x NVIDIA L4")]
+    assert named(look(A10X4), "GPU kinds") == []
+
+
 def test_all_hidden_is_said(look: Look) -> None:
     (finding,) = [one for one in look(A10X4, visible="") if one.check == "gpus"]
     assert finding.value.endswith("(CUDA_VISIBLE_DEVICES hides all)")
