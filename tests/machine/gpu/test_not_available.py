@@ -2,14 +2,15 @@
 
 import pytest
 
-from resnext_bench.machine.gpu import nvml
+from resnext_bench.machine.gpu.nvml import Nvml
+from resnext_bench.machine.gpu.nvml_gpu import Gpu
 from tests.machine.gpu.ready import H100X8, NOT_AVAILABLE
 from tests.machine.gpu.scripted import Board
 from tests.machine.gpu.scripted_nvml import ScriptedNvml
 
 
-def gpu(board: Board) -> nvml.Gpu:
-    (found,) = nvml.Nvml(ScriptedNvml(H100X8.with_boards(board))).gpus()
+def gpu(board: Board) -> Gpu:
+    (found,) = Nvml(ScriptedNvml(H100X8.with_boards(board))).gpus()
     return found
 
 
