@@ -89,7 +89,7 @@ def _withheld(stock: Stock) -> str:
     for one in stock.left_out:
         if one.why == "no slices":
             return f"{left_out_words(one)}; {left_out_advice(one)}"
-    seen = f"a GPU is here ({stock.presence.told()}), but it cannot be used: "
+    seen = f"{stock.presence.told()}, but it cannot be used: "
     return seen + _reasons(stock)
 
 
@@ -110,7 +110,7 @@ def _none(stock: Stock) -> str:
         one = stock.left_out[0]
         return f"--device cuda: {left_out_words(one)}; {left_out_advice(one)}; or use --device cpu"
     if stock.presence or stock.no_torch:
-        seen = f" (there is one: {stock.presence.told()})" if stock.presence else ""
+        seen = f" ({stock.presence.told()})" if stock.presence else ""
         return f"--device cuda: no GPU can be used{seen}: {_reasons(stock)}; or use --device cpu"
     return (
         "--device cuda: no NVIDIA GPU is visible here (NVML finds none, or CUDA_VISIBLE_DEVICES "
@@ -129,7 +129,5 @@ def _why_cpu(stock: Stock) -> str:
     if hides_all() and (stock.presence or not stock.silences):
         return _hidden()
     if stock.presence:
-        return f"a GPU is here ({stock.presence.told()}), but not for this program: " + _reasons(
-            stock
-        )
+        return f"{stock.presence.told()}, but not for this program: {_reasons(stock)}"
     return "no GPU here"

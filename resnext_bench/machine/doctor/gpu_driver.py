@@ -45,7 +45,7 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
     return Finding(
         check="GPU driver",
         severity=severity if presence.nodes else Severity.NOTE,
-        value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
+        value=f"{silence_words(silence)}; {presence.told()}",
         why=(
             "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"
             if presence.nodes or presence.window

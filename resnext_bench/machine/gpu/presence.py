@@ -34,14 +34,14 @@ class Presence:
         return bool(self.nodes or self.driver or self.bus or self.window)
 
     def told(self) -> str:
-        """Return where it was seen."""
+        """Return that it is here, and where it was seen."""
         if self.nodes:
-            return _some(self.nodes)
+            return f"a GPU is here ({_some(self.nodes)})"
         if self.bus:
-            return f"{_some(self.bus)} on the bus"
+            return f"a GPU is here ({_some(self.bus)} on the bus)"
         if self.window:
-            return f"{self.window}, which shows WSL those of Windows"
-        return "the kernel's driver is loaded"
+            return f"a GPU of Windows may be here ({self.window})"
+        return "a GPU is here (the kernel's driver is loaded)"
 
 
 def _some(names: tuple[str, ...]) -> str:

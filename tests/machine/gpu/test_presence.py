@@ -41,7 +41,7 @@ def test_the_window_of_wsl(sources: Sources) -> None:
     seen = find_gpus(sources)
     assert seen
     assert not seen.nodes
-    assert seen.told() == "/dev/dxg, which shows WSL those of Windows"
+    assert seen.told() == "a GPU of Windows may be here (/dev/dxg)"
 
 
 def test_nothing(sources: Sources) -> None:
@@ -85,7 +85,7 @@ def test_the_kernels_driver(sources: Sources) -> None:
     version = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05"
     write(sources.proc / "driver/nvidia/version", f"{version}\nGCC version: 13\n")
     assert find_gpus(sources) == Presence(driver=version)
-    assert find_gpus(sources).told() == "the kernel's driver is loaded"
+    assert find_gpus(sources).told() == "a GPU is here (the kernel's driver is loaded)"
 
 
 def test_amds_count_where_torch_is_built_for_them(
@@ -99,7 +99,7 @@ def test_amds_count_where_torch_is_built_for_them(
 
 
 def test_where_it_was_seen() -> None:
-    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "/dev/nvidia0"
-    assert Presence(bus=("a", "b")).told() == "a, b on the bus"
+    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "a GPU is here (/dev/nvidia0)"
+    assert Presence(bus=("a", "b")).told() == "a GPU is here (a, b on the bus)"
     four = Presence(nodes=tuple(f"/dev/nvidia{index}" for index in range(4)))
-    assert four.told() == "/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …"
+    assert four.told() == "a GPU is here (/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …)"
