@@ -4,12 +4,11 @@ Where a GPU was given to this program but cannot be used, nothing trains on the 
 benchmark that went on there would measure something else for hours.
 """
 
-import os
 from typing import Any
 
 from resnext_bench.config.answers import Answers
 from resnext_bench.errors import CannotHere
-from resnext_bench.machine.gpu.naming import CUDA, hides_all
+from resnext_bench.machine.gpu.naming import hiding
 from resnext_bench.machine.gpu.stock import Stock
 from resnext_bench.machine.gpu.words import (
     MISNAMED_ADVICE,
@@ -102,8 +101,8 @@ def _reasons(stock: Stock) -> str:
 
 def _none(stock: Stock) -> str:
     """Say why --device cuda finds nothing."""
-    if hides_all():
-        return f"--device cuda: {_hidden()}; unset it, or use --device cpu"
+    if hidden := _hidden(stock):
+        return f"--device cuda: {hidden}; unset it, or use --device cpu"
     if stock.misnamed:
         return f"--device cuda: {_withheld(stock)}; or use --device cpu"
     if stock.left_out:
@@ -118,16 +117,19 @@ def _none(stock: Stock) -> str:
     )
 
 
-def _hidden() -> str:
-    return f"{CUDA}={os.environ[CUDA]} hides all GPUs"
+def _hidden(stock: Stock) -> str:
+    """Say that the user hides all GPUs; variables of AMD's count where its library has answered."""
+    hides = hiding(amd=not stock.silences)
+    return f"{hides} hides all GPUs" if hides else ""
 
 
 def _why_cpu(stock: Stock) -> str:
     """Say why the CPU trains, and what of a GPU can be seen all the same."""
     if stock.left_out:
         return left_out_words(stock.left_out[0])
-    if hides_all() and (stock.presence or not stock.silences):
-        return _hidden()
+    hidden = _hidden(stock)
+    if hidden and (stock.presence or not stock.silences):
+        return hidden
     if stock.presence:
         return f"{stock.presence.told()}, but not for this program: {_reasons(stock)}"
     return "no GPU here"

@@ -19,6 +19,7 @@ from tests.machine.gpu.ready import (
     GB10,
     H100X8,
     LOST_OF_EIGHT,
+    MI300X8,
     MIG_MIXED,
     MIG_PAIR,
     MIG_POD,
@@ -191,6 +192,14 @@ def test_gpus_that_the_user_hides(machine: ScriptedMachine, stand: Stand) -> Non
     hidden = ("cpu", "CUDA_VISIBLE_DEVICES= hides all GPUs")
     assert chosen(stand(machine, visible="")) == hidden
     assert "CUDA_VISIBLE_DEVICES= hides all GPUs" in refusal(stand(machine, "cuda", ""), "cuda")
+
+
+def test_gpus_of_amds_that_the_user_hides(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(MI300X8)
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "-1")
+    hidden = "HIP_VISIBLE_DEVICES=-1 hides all GPUs"
+    assert chosen(inspect()) == ("cpu", hidden)
+    assert refusal(inspect("cuda"), "cuda").startswith(f"--device cuda: {hidden}; unset it")
 
 
 def test_nothing_hides_where_nothing_is(stand: Stand) -> None:

@@ -11,7 +11,15 @@ from typing import Any, Final
 
 from resnext_bench.machine.gpu.attachment import Attachment, kernel_address
 from resnext_bench.machine.gpu.facts import POWER_CAP, Errors, GpuFacts, LeftOut, Silence
-from resnext_bench.machine.gpu.naming import CUDA, Misnamed, is_end, misnamed, names_in
+from resnext_bench.machine.gpu.naming import (
+    BELOW_HIP,
+    CUDA,
+    HIP,
+    Misnamed,
+    is_end,
+    misnamed,
+    names_in,
+)
 from resnext_bench.reports.schema.machine import Board
 
 _REASONS: Final = {
@@ -24,9 +32,7 @@ _REASONS: Final = {
 """Bits of `facts` for the fields of what holds clocks down: PROCHOT is the hardware's slowdown."""
 _BF16: Final = ("gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 """Beginnings of architectures with products of bf16 in matrix cores."""
-_BELOW_HIP: Final = "ROCR_VISIBLE_DEVICES"
-"""Variable with which ROCm's runtime hides GPUs from everything above it: HIP numbers the rest."""
-_VISIBLE: Final = ("HIP_VISIBLE_DEVICES", CUDA)
+_VISIBLE: Final = (HIP, CUDA)
 """Variables with which HIP hides GPUs; the first one that is set counts."""
 
 
@@ -92,7 +98,7 @@ class Amd:
         """Return those that the variables leave, in their order."""
         self._misnamed = None
         of_hip = next((name for name in _VISIBLE if names_in(name) is not None), CUDA)
-        for variable in (_BELOW_HIP, of_hip):
+        for variable in (BELOW_HIP, of_hip):
             gpus, wrong = _named(gpus, variable)
             self._misnamed = self._misnamed or wrong
         return gpus

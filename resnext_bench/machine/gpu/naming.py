@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 CUDA: Final = "CUDA_VISIBLE_DEVICES"
+HIP: Final = "HIP_VISIBLE_DEVICES"
+BELOW_HIP: Final = "ROCR_VISIBLE_DEVICES"
+"""Variables for AMD's GPUs: HIP numbers those that ROCm's runtime, below it, leaves."""
 _NO_DEVICE: Final = ("", "NoDevFiles")
 """Names that are meant to name none; the second is Slurm's for a job without GPUs."""
 
@@ -41,6 +44,12 @@ def hides_all(variable: str = CUDA) -> bool:
     """Return whether the user lets no GPU be seen."""
     names = names_in(variable)
     return names is not None and is_end(names[0])
+
+
+def hiding(*, amd: bool) -> str:
+    """Return the variable, with its value, that hides all GPUs; empty where none does."""
+    variables = (CUDA, HIP, BELOW_HIP) if amd else (CUDA,)
+    return next((f"{one}={os.environ[one]}" for one in variables if hides_all(one)), "")
 
 
 def is_other_kind(name: str, first: str) -> bool:

@@ -163,7 +163,7 @@ def test_gpus_of_several_kinds(look: Look) -> None:
 
 def test_all_hidden_is_said(look: Look) -> None:
     (finding,) = [one for one in look(A10X4, visible="") if one.check == "gpus"]
-    assert finding.value.endswith("(CUDA_VISIBLE_DEVICES hides all)")
+    assert finding.value.endswith("(CUDA_VISIBLE_DEVICES= hides all)")
 
 
 def test_no_gpu_at_all(look: Look) -> None:
