@@ -192,6 +192,8 @@ def test_gpus_that_the_user_hides(machine: ScriptedMachine, stand: Stand) -> Non
     hidden = ("cpu", "CUDA_VISIBLE_DEVICES= hides all GPUs")
     assert chosen(stand(machine, visible="")) == hidden
     assert "CUDA_VISIBLE_DEVICES= hides all GPUs" in refusal(stand(machine, "cuda", ""), "cuda")
+    slurm = stand(machine, "cuda", "NoDevFiles")  # what a job without a GPU has
+    assert "CUDA_VISIBLE_DEVICES=NoDevFiles hides all GPUs" in refusal(slurm, "cuda")
 
 
 def test_gpus_of_amds_that_the_user_hides(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

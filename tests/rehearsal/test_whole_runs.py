@@ -38,8 +38,8 @@ def facts(record: dict[str, Any], which: str) -> dict[str, dict[str, Any]]:
 
 
 def test_boards_that_are_too_hot(tmp_path: Path) -> None:
-    code, record, _ = recorded("hot", tmp_path)
-    assert (code, record["status"]) == (3, "invalid")
+    code, record, said = recorded("hot", tmp_path)
+    assert (code, record["status"]) == (3, "invalid"), said
     assert record["resolved"]["device"] == "cuda"
     assert record["environment"]["gpus"] == [board.name for board in HOT_PAIR.boards]
     assert record["environment"]["versions"]["driver"] == HOT_PAIR.driver
@@ -73,7 +73,7 @@ def test_boards_that_are_too_hot(tmp_path: Path) -> None:
 
 def test_a_board_that_is_lost_in_the_window(tmp_path: Path) -> None:
     code, record, said = recorded("losing", tmp_path)
-    assert (code, record["status"]) == (3, "invalid")
+    assert (code, record["status"]) == (3, "invalid"), said
     lost = facts(record, "invalid")["lost_gpu"]
     assert (lost["gpu"], lost["said"]) == (1, "GPU is lost")
     assert lost["after_s"] > 0

@@ -20,12 +20,10 @@ QUESTIONS = frozenset(
     {
         "is_available",
         "is_initialized",
+        "device_count",
         "is_current_stream_capturing",
         "current_accelerator",
         "_cuda_getDeviceCount",
-        # Asked by is_available where DeepSpeed was imported, which sets
-        # PYTORCH_NVML_BASED_CUDA_CHECK.
-        "device_count",
     }
 )
 """Calls that neither wait nor queue anything, whoever makes them."""

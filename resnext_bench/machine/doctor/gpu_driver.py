@@ -6,7 +6,7 @@ from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
 from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState, together
-from resnext_bench.machine.gpu.facts import FATAL_ERRORS, Silence
+from resnext_bench.machine.gpu.facts import UNCORRECTED, Silence
 from resnext_bench.machine.gpu.monitor import asked
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.gpu.words import (
@@ -116,7 +116,7 @@ def _errors(gpu: GpuState) -> Finding:
         return hidden("GPU errors", "the driver counts none" + (f" ({said})" if said else ""))
     if not counted:
         return fine("GPU errors", "none counted", number=0)
-    fatal = FATAL_ERRORS & counted.keys()
+    fatal = UNCORRECTED in counted  # a row that was remapped once is sound again
     told = ", ".join(f"{count:,} {kind}" for kind, count in counted.items())
     return Finding(
         check="GPU errors",

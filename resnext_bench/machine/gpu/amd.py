@@ -294,7 +294,10 @@ class Gpu:
     def residents(self) -> set[int] | None:
         """Return the ids of the processes that use it."""
         found = self.ask("amdsmi_get_gpu_process_list", what="processes")
-        return None if found is None else {int(one["pid"]) for one in found}
+        if found is None:
+            return None
+        ids = (one.get("pid") for one in found if isinstance(one, dict))
+        return {pid for pid in ids if isinstance(pid, int)}
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
         """Return nothing: the library reports a process's time, not its share."""
@@ -323,7 +326,8 @@ def _told(answer: dict[str, Any], name: str) -> Any:
 
 
 def _whole(answer: Any) -> int | None:
-    return None if answer is None else int(answer)
+    """Return a number; None for "N/A", which some functions give in the place of a dictionary."""
+    return int(answer) if isinstance(answer, int | float) else None
 
 
 def _scaled(answer: Any, by: float) -> float | None:

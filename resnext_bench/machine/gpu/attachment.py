@@ -35,7 +35,7 @@ class Pcie:
     """A link: its generation and its lanes, now and at most; None where it is not known.
 
     "At most" is what both ends can: the board, and the slot or switch above it. A GPU without work
-    lowers the generation, never the number of lanes.
+    lowers the generation, and some give up lanes, too (nvidia-smi's manual).
     """
 
     generation: int | None = None
@@ -85,8 +85,18 @@ def completed(told: Attachment, sys: Path) -> Attachment:
     return replace(
         told,
         node=told.node if told.node is not None or node is None or node < 0 else node,
-        pcie=_both(told.pcie, _lanes(folder), _lanes(folder.resolve().parent)),
+        pcie=_both(told.pcie, _lanes(folder), _slot(folder)),
     )
+
+
+def _slot(folder: Path) -> Pcie:
+    """Return the link of what is above a board.
+
+    A guest sees a port that its hypervisor made up, often of fewer lanes than the board uses.
+    """
+    found, used = _lanes(folder.resolve().parent), _lanes(folder).width
+    is_real = None in (found.most_width, used) or (used or 0) <= (found.most_width or 0)
+    return found if is_real else Pcie()
 
 
 def _lanes(folder: Path) -> Pcie:

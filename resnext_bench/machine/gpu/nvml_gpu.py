@@ -15,10 +15,12 @@ CORE_TEMPERATURE: Final = 0
 """Number of the one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _CORRECTED, _UNCORRECTED, _SINCE_LOADED = 0, 1, 0
 """Kinds of memory errors, and the counter that begins when the driver is loaded."""
+_MPS_SERVER: Final = "nvidia-cuda-mps-server"
 UNKNOWN_BOARD: Final = "unknown"
 _MOST_NVLINKS: Final = 36
-_NVLINK_ERRORS: Final = (0, 1, 2, 3)
-"""Counters of a link (nvmlNvLinkErrorCounter_t): replays, recoveries, CRC of flits and of data."""
+_NVLINK_ERRORS: Final = {"NVLink": (0, 1), "NVLink CRC": (2, 3)}
+"""Counters of a link (nvmlNvLinkErrorCounter_t): replays and recoveries; CRC of flits and of data.
+"""
 _NEVER: Final = frozenset({3, 13})
 """NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND, after which asking again is useless."""
 _NOT_AVAILABLE: Final = (2**32 - 1, 2**64 - 1)
@@ -259,7 +261,17 @@ class Gpu:
     def residents(self) -> set[int] | None:
         """Return the ids of the processes that compute on it."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses")
-        return None if found is None else {int(process.pid) for process in found}
+        if found is None:
+            return None
+        return {pid for pid in (int(one.pid) for one in found) if not self._serves(pid)}
+
+    def _serves(self, pid: int) -> bool:
+        """Return whether a process is MPS's server, which computes for the processes of others."""
+        try:
+            name = str(self.library.nvmlSystemGetProcessName(pid))
+        except Exception:  # it may be over by now, or not be ours to ask about
+            return False
+        return _MPS_SERVER in name
 
     def has_mps(self) -> bool:
         """Return whether processes share it by way of NVIDIA's Multi-Process Service."""
@@ -282,23 +294,28 @@ class Gpu:
             "ECC, uncorrected": uncorrected,
             "rows remapped, corrected": rows[0],
             "rows remapped, uncorrected": rows[1],
-            "NVLink": self._nvlink_errors(),
+            **self._nvlink_errors(),
             "PCIe replays": self.ask_board("nvmlDeviceGetPcieReplayCounter"),
         }
         return {kind: int(count) for kind, count in counts.items() if count is not None}
 
-    def _nvlink_errors(self) -> int | None:
-        """Return the errors of all its links together; None without a link."""
-        total = None
+    def _nvlink_errors(self) -> Errors:
+        """Return the errors of all its links together, by kind; nothing without a link."""
+        totals: Errors = {}
         for link in range(_MOST_NVLINKS):
-            counts = [
-                self.ask_board("nvmlDeviceGetNvLinkErrorCounter", link, counter)
-                for counter in _NVLINK_ERRORS
-            ]
-            if all(count is None for count in counts):  # boards number their links without gaps
+            counts = {
+                kind: [
+                    self.ask_board("nvmlDeviceGetNvLinkErrorCounter", link, counter)
+                    for counter in counters
+                ]
+                for kind, counters in _NVLINK_ERRORS.items()
+            }
+            told = {kind: [one for one in each if one is not None] for kind, each in counts.items()}
+            if not any(told.values()):  # boards number their links without gaps
                 break
-            total = (total or 0) + sum(int(count) for count in counts if count is not None)
-        return total
+            for kind, each in told.items():
+                totals[kind] = totals.get(kind, 0) + sum(map(int, each))
+        return totals
 
     def repair(self) -> str:
         """Return what the board's memory waits for, or lacks: "pending", "failed", or nothing."""

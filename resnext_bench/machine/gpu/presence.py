@@ -1,5 +1,7 @@
 """Whether a GPU is plainly there, whatever its driver's library says: by the kernel's files."""
 
+import errno
+import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,7 +75,21 @@ def _torch_version() -> str:
 
 
 def _nodes(dev: Path) -> list[str]:
-    return sorted(f"/dev/{path.name}" for pattern in _NODES for path in dev.glob(pattern))
+    return sorted(
+        f"/dev/{path.name}" for pattern in _NODES for path in dev.glob(pattern) if _is_allowed(path)
+    )
+
+
+def _is_allowed(node: Path) -> bool:
+    """Return whether this program's control group lets it open a node.
+
+    Slurm leaves the nodes of other jobs' GPUs in /dev, and forbids to open them.
+    """
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno != errno.EPERM
+    return True
 
 
 def _is_there(dev: Path) -> bool:

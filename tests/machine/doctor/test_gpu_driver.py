@@ -194,6 +194,8 @@ def test_boards_of_others(look: Look) -> None:
         ({"nvmlDeviceGetTotalEccErrors(0, 0)": 12}, NOTE, "12 ECC, corrected"),
         ({"nvmlDeviceGetTotalEccErrors(1, 0)": 1}, DISTURBS, "1 ECC, uncorrected"),
         ({"nvmlDeviceGetPcieReplayCounter": 3}, NOTE, "3 PCIe replays"),
+        # Ever, and repaired since.
+        ({"nvmlDeviceGetRemappedRows": (0, 1, 0, 0)}, NOTE, "1 rows remapped, uncorrected"),
     ],
     ids=str,
 )

@@ -4,7 +4,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -214,3 +214,14 @@ def test_an_import_that_ends_in_the_middle(monkeypatch: pytest.MonkeyPatch, tmp_
     with amd.opened() as found:
         assert isinstance(found, Silence)
         assert (found.cause, found.said) == ("no library", "'libamd_smi.so'")
+
+
+def test_answers_that_are_not_what_the_manual_shows() -> None:
+    """No question may raise, or a run would end for a temperature."""
+    library = SimpleNamespace(
+        amdsmi_get_temp_metric=lambda *_: "N/A",
+        amdsmi_get_gpu_process_list=lambda *_: [{"pid": 7}, {"pid": "N/A"}, "a handle"],
+    )
+    gpu = amd.Gpu(library=library, handle=object(), number=0)
+    assert gpu.temperature_c() is None
+    assert gpu.residents() == {7}

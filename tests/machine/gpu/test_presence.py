@@ -1,5 +1,7 @@
 """Whether a GPU is plainly there, by files alone."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,27 @@ def test_where_it_was_seen() -> None:
     assert Presence(bus=("a", "b")).told() == "a GPU is here (a, b on the bus)"
     four = Presence(nodes=tuple(f"/dev/nvidia{index}" for index in range(4)))
     assert four.told() == "a GPU is here (/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …)"
+
+
+def test_nodes_that_a_control_group_keeps_closed(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of other jobs on a node of Slurm's: a job without a GPU trains on the CPU."""
+    write(sources.dev / "nvidia0")
+    write(sources.dev / "nvidia1")
+    real = os.open
+
+    def opened(path: Path, flags: int) -> int:
+        if path.name == "nvidia1":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert find_gpus(sources).nodes == ("/dev/nvidia0",)
+
+
+def test_nodes_that_this_user_may_not_open_are_there(sources: Sources) -> None:
+    """Their permissions are what the advice is about."""
+    write(sources.dev / "nvidia0")
+    (sources.dev / "nvidia0").chmod(0)
+    assert find_gpus(sources).nodes == ("/dev/nvidia0",)
