@@ -3,6 +3,7 @@
 The driver's answers are completed by the kernel's files, which exist for boards of all vendors.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,10 @@ _GENERATIONS: Final = {
     "64.0": 6,
 }
 """Generations of PCIe by the rate of a lane in GT/s, as the kernel writes it."""
+
+
+_ADDRESS: Final = re.compile(r"([0-9a-f]{1,8}):([0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])")
+"""Domain, bus, device and function; what a driver says otherwise is no address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +72,8 @@ class Attachment:
 
 def kernel_address(address: str) -> str:
     """Return an address as the kernel writes it: NVML's has a domain of 8 digits, in capitals."""
-    domain, _, rest = address.lower().partition(":")
-    return f"{int(domain, 16):04x}:{rest}" if rest else ""
+    found = _ADDRESS.fullmatch(address.lower())
+    return f"{int(found[1], 16):04x}:{found[2]}" if found else ""
 
 
 def completed(told: Attachment, sys: Path) -> Attachment:

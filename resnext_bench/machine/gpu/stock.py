@@ -5,18 +5,15 @@ cannot be, but a GPU is plainly there or was asked for, and where the driver kee
 must be known.
 """
 
-import os
-import re
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Literal
 
 from resnext_bench.machine.gpu import monitor, torch_devices
 from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut, Silence
+from resnext_bench.machine.gpu.naming import Misnamed, hides_all
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.host.sources import here
-
-_NAMES_GPU: Final = re.compile(r"\d|GPU-|MIG-")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +23,8 @@ class Stock:
     gpus: tuple[GpuFacts, ...] = ()
     """All that are listed, also those that do not respond."""
     left_out: tuple[LeftOut, ...] = ()
+    misnamed: Misnamed | None = None
+    """The name in CUDA_VISIBLE_DEVICES or its like that ended the list, if one did."""
     silences: tuple[Silence, ...] = ()
     unanswered: tuple[tuple[str, str], ...] = ()
     """What the driver did not say although it must be known, and its reasons."""
@@ -57,6 +56,7 @@ def take_stock(device: str = "") -> Stock:
     stock = Stock(
         gpus=seen.gpus,
         left_out=seen.left_out,
+        misnamed=seen.misnamed,
         silences=seen.silences,
         unanswered=seen.unanswered,
         driver=driver_of(seen.versions),
@@ -65,7 +65,7 @@ def take_stock(device: str = "") -> Stock:
         return stock
     if not stock.gpus:
         stock = replace(stock, presence=find_gpus(here()))
-        if is_hidden() or not (device == "cuda" or stock.presence):
+        if hides_all() or not (device == "cuda" or stock.presence):
             return stock
     return _with_torch(stock, torch_devices.ask_torch())
 
@@ -80,15 +80,6 @@ def _is_incomplete(stock: Stock) -> bool:
 def _is_cut(stock: Stock) -> bool:
     """Return whether there are slices that the driver does not list."""
     return not stock.gpus and any(one.why == "no slices" and one.said for one in stock.left_out)
-
-
-def is_hidden() -> bool:
-    """Return whether CUDA_VISIBLE_DEVICES lets no GPU be seen: its first entry names none.
-
-    Besides "" and "-1" there is "NoDevFiles", which Slurm gives to jobs without a GPU.
-    """
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip()
-    return _NAMES_GPU.match(first) is None
 
 
 def _with_torch(stock: Stock, answer: torch_devices.Answer) -> Stock:

@@ -48,6 +48,8 @@ def bus(tmp_path: Path) -> Bus:
         ("0000000F:01:00.0", "000f:01:00.0"),
         ("00010000:3D:00.0", "10000:3d:00.0"),
         ("", ""),
+        ("\ufffdzz:", ""),
+        ("00000000:1B", ""),
     ],
 )
 def test_addresses_as_the_kernel_writes_them(told: str, kernel: str) -> None:

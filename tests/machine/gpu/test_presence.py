@@ -37,6 +37,15 @@ def plug_in(sources: Sources, vendor: str, kind: str, bus: str = "0000:01:00.0")
     write(device / "class", f"{kind}\n")
 
 
+def test_the_window_of_wsl(sources: Sources) -> None:
+    """It shows GPUs of all vendors: torch is asked, and nothing is refused for it alone."""
+    write(sources.dev / "dxg")
+    seen = find_gpus(sources)
+    assert seen
+    assert not seen.nodes
+    assert seen.told() == "a GPU of Windows may be here (/dev/dxg)"
+
+
 def test_nothing(sources: Sources) -> None:
     assert find_gpus(sources) == Presence()
     assert not find_gpus(sources)
@@ -78,7 +87,7 @@ def test_the_kernels_driver(sources: Sources) -> None:
     version = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05"
     write(sources.proc / "driver/nvidia/version", f"{version}\nGCC version: 13\n")
     assert find_gpus(sources) == Presence(driver=version)
-    assert find_gpus(sources).told() == "the kernel's driver is loaded"
+    assert find_gpus(sources).told() == "a GPU is here (the kernel's driver is loaded)"
 
 
 def test_amds_count_where_torch_is_built_for_them(
@@ -92,10 +101,10 @@ def test_amds_count_where_torch_is_built_for_them(
 
 
 def test_where_it_was_seen() -> None:
-    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "/dev/nvidia0"
-    assert Presence(bus=("a", "b")).told() == "a, b on the bus"
+    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "a GPU is here (/dev/nvidia0)"
+    assert Presence(bus=("a", "b")).told() == "a GPU is here (a, b on the bus)"
     four = Presence(nodes=tuple(f"/dev/nvidia{index}" for index in range(4)))
-    assert four.told() == "/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …"
+    assert four.told() == "a GPU is here (/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …)"
 
 
 def test_nodes_that_a_control_group_keeps_closed(
