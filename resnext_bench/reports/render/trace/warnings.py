@@ -75,6 +75,11 @@ def _damage(words: str) -> Callable[[_Values], str]:
     return lambda values: words.format_map(values) + (covered if values.get("covered") else "")
 
 
+def _bytes_ignored(values: _Values) -> str:
+    are = "is" if values["count"] == 1 else "are"
+    return f"{count_of(values['count'], 'byte')} after the end of the gzip data {are} ignored"
+
+
 def _rows_unreadable(values: _Values) -> str:
     rows, byte = values["rows"], values["byte"]
     told = "1 row cannot be read and is" if rows == 1 else f"{rows:,} rows cannot be read and are"
@@ -187,7 +192,7 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "bytes_after_gzip": (
         "bytes after the end of the gzip data are ignored: the trace before them is whole"
     ),
-    "bytes_ignored": "{count:,} bytes after the end of the gzip data are ignored",
+    "bytes_ignored": _bytes_ignored,
     "gzip_damaged": _damage("gzip data are damaged near byte {byte:,}: {why}"),
     "gzip_cut": _damage("gzip data end too early, at byte {byte:,}"),
     "events_cut": "the file ends within its events, at byte {byte:,}; the rest is missing",
