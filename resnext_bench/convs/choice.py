@@ -42,9 +42,7 @@ def excluded(plan: Plan, settings: Settings) -> Excluded:
 
 def judged(plans: Sequence[Plan], settings: Settings) -> tuple[Plan, ...]:
     """Return the plans, each with the reason why PyTorch does not take it."""
-    return tuple(
-        msgspec.structs.replace(plan, excluded=excluded(plan, settings)) for plan in plans
-    )
+    return tuple(msgspec.structs.replace(plan, excluded=excluded(plan, settings)) for plan in plans)
 
 
 def with_transposes(

@@ -1,4 +1,4 @@
-"""Descriptions of GPUs for which cuDNN plans where there is none: shipped ones, or a user's file."""
+"""Descriptions of GPUs that are not here, for which cuDNN can plan: ours, or in a user's file."""
 
 import json
 import tomllib
@@ -29,7 +29,7 @@ class Described:
     sources: dict[str, str]
     """Where each field is from."""
     decisive: tuple[str, ...]
-    """Assumed fields that change lists of plans."""
+    """Assumed fields that change plans or their workspaces."""
 
     @property
     def assumed(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 The rules are JSON text in torch's library, which is read as a file: torch is not imported.
 """
 
+import contextlib
 import json
 import mmap
 import os
@@ -103,10 +104,8 @@ def _sets(data: mmap.mmap) -> Iterator[Any]:
     at = data.find(_BEGIN)
     while at >= 0:
         text = data[at : at + _LONGEST].partition(b"\0")[0].decode(errors="replace")
-        try:
+        with contextlib.suppress(ValueError):  # something else that begins in the same way
             yield json.JSONDecoder().raw_decode(text)[0]
-        except ValueError:  # something else that begins in the same way
-            pass
         at = data.find(_BEGIN, at + 1)
 
 

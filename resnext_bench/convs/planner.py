@@ -108,7 +108,9 @@ def _facts(graph: Any, index: int) -> Words:
         graph.build_plan_at_index(index)
         return {
             "workspace": graph.get_workspace_size_plan_at_index(index),
-            "notes": [one.name.lower() for one in graph.get_behavior_notes_for_plan_at_index(index)],
+            "notes": [
+                one.name.lower() for one in graph.get_behavior_notes_for_plan_at_index(index)
+            ],
         }
     except Exception as error:
         return {"why": _brief(error)}

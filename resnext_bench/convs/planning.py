@@ -41,6 +41,10 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     device: dict[str, Any] | None = None
 
 
+class NoPlanner(CannotHere):
+    """The planner ended without an answer."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planned:
     """What the library answered."""
@@ -76,7 +80,13 @@ def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
 
 def device_here() -> dict[str, Any]:
     """Return the description of this machine's first GPU."""
-    found = _ask({"save_device": True})
+    try:
+        found = _ask({"save_device": True})
+    except NoPlanner as error:
+        raise CannotHere(
+            f"--save-device: cuDNN finds no GPU here ({error}); use it on the machine that has "
+            "the GPU"
+        ) from error
     assert found.device
     return found.device
 
@@ -111,7 +121,7 @@ def _ask(job: Mapping[str, Any]) -> _Answer:
             f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
         ) from error
     if done.returncode:
-        raise CannotHere(_failure(done))
+        raise NoPlanner(_failure(done))
     return msgspec.json.decode(done.stdout, type=_Answer)
 
 

@@ -26,6 +26,4 @@ def convolutions(layers: Iterable[Layer], *, grouped: bool) -> list[Alike]:
         if layer.kind == "conv" and (layer.groups > 1 or not grouped):
             shape = (layer.entering, layer.leaving, layer.kernel, layer.stride, layer.groups)
             alike.setdefault((*shape, layer.has_input_gradient), []).append(layer)
-    return [
-        Alike(layer=same[0], names=tuple(one.name for one in same)) for same in alike.values()
-    ]
+    return [Alike(layer=same[0], names=tuple(one.name for one in same)) for same in alike.values()]

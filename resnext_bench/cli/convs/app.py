@@ -29,7 +29,7 @@ def plan(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help="A network that models lists, or one named in the same way; or give --shape",
         ),
     ] = None,

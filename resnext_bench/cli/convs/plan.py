@@ -108,8 +108,7 @@ def _by_hand(given: Mapping[str, Any]) -> Asked:
     shape = _SHAPE.fullmatch(given["shape"])
     if shape is None:
         raise UsageError(
-            f"--shape {given['shape']}: give batch, channels, height and width, as in "
-            "256x128x56x56"
+            f"--shape {given['shape']}: give batch, channels, height and width, as in 256x128x56x56"
         )
     batch, channels, height, width = map(int, shape.groups())
     return by_hand(

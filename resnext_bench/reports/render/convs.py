@@ -134,7 +134,7 @@ def _about_first(conv: Convolution, plan: Plan | None) -> str:
 
 def _notes(plan: Plan) -> list[str]:
     words = [_NOTES[note] for note in plan.notes if note in _NOTES]
-    return [*words, *(["transposes"] if plan.transposes else [])]
+    return [*(["transposes"] if plan.transposes else []), *words]
 
 
 def _in_full(record: Convs, problem: Problem) -> Table:
@@ -176,7 +176,9 @@ def _answers(record: Convs) -> Iterator[Line]:
     how = f"the first {limit}" if limit else "all of them"
     hidden = _with_hidden(record)
     never = sum(len(one.candidates) - limit for one in hidden)
-    more = f", so that {count_of(never, 'plan')} in {_of(record, hidden)} never run" if never else ""
+    more = (
+        f", so that {count_of(never, 'plan')} in {_of(record, hidden)} never run" if never else ""
+    )
     yield Line(
         text="Without cuDNN benchmark PyTorch takes the first that runs; with it, it times "
         f"{how}, once each, and takes the fastest{more}."
@@ -271,9 +273,9 @@ def _remarks(record: Convs) -> Iterator[Line]:
 def _about_device(record: Convs) -> str:
     device = record.device
     decisive = (
-        f"of its assumed fields {', '.join(device.decisive)} can change lists of plans"
+        f"of its assumed fields {', '.join(device.decisive)} can change plans or workspaces"
         if device.decisive
-        else "none of its assumed fields is known to change lists of plans"
+        else "none of its assumed fields is known to change plans"
     )
     assumed = f"; {decisive}" if device.assumed else ""
     return (

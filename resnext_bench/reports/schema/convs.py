@@ -130,7 +130,7 @@ class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
     assumed: tuple[str, ...] = ()
     """Fields that no document states."""
     decisive: tuple[str, ...] = ()
-    """Those of them that are known to change lists of plans."""
+    """Those of them that are known to change plans or their workspaces."""
 
 
 class TorchSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,7 +230,7 @@ def _plan_columns() -> Columns:
         "count": int,
         "images": tuple[int, ...],
         **dict.fromkeys(("filters", "groups"), int),
-        **{name: tuple[int, ...] for name in ("kernel_size", "stride", "padding", "dilation")},
+        **dict.fromkeys(("kernel_size", "stride", "padding", "dilation"), tuple[int, ...]),
         **dict.fromkeys(("dtype", "layout", "plan"), str),
         **dict.fromkeys(("rank", "engine", "candidate", "workspace", "transposes"), int),
         **dict.fromkeys(("source", "excluded"), str),

@@ -64,9 +64,7 @@ def tasks(box: Box) -> list[Planned]:
 def shapes(sizes: Sizes) -> list[Shape]:
     """Return the grouped convolutions of the network, with those alike in one shape."""
     layers = draw(parse(sizes.conv_model), sizes.conv_size)
-    return [
-        Shape(layer=one.layer, names=one.names) for one in convolutions(layers, grouped=True)
-    ]
+    return [Shape(layer=one.layer, names=one.names) for one in convolutions(layers, grouped=True)]
 
 
 def _measured(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> None:
