@@ -46,7 +46,7 @@ def test_one_layer_is_shown_with_all_its_plans(typed: Typed) -> None:
     assert len(rows) == 18
     told = " ".join(out.split())
     assert told.count("no: TF32 is off") == 6
-    assert told.count("first choice") == 4  # the headline, and each operation
+    assert told.count("first choice") == 5  # headline, each operation, largest workspace
     assert told.count("no: rounds inputs") == 3
     assert told.count("cannot be built") == 3
 

@@ -1,10 +1,10 @@
 """What differs between two records of convolutions: first choices, engines, order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from resnext_bench.reports.schema.convs import Convs, ConvsDiff, Plan, Problem, ProblemChange
 
-Named = Mapping[tuple[object, ...], tuple[str, Problem]]
+Named = dict[tuple[object, ...], tuple[str, Problem]]
 """The first layer and the plans of each problem, by what it computes."""
 
 
@@ -24,7 +24,7 @@ def diff(a: Convs, b: Convs) -> ConvsDiff:
 
 
 def _named(record: Convs) -> Named:
-    found = {}
+    found: Named = {}
     for problem in record.problems:
         conv = record.convolutions[problem.convolution]
         window = (conv.kernel, conv.stride, conv.padding, conv.dilation)
