@@ -91,6 +91,8 @@ _RANK_BYTES: Final = 4096
 MOST_BYTES: Final = 1 << 20
 """Most bytes to reserve for results: where blocks decide, ranks have room for far more steps than
 are needed."""
+MOST_HELD: Final = 8
+"""Most batches that a rank keeps until its GPU has read them."""
 
 
 class SessionFolder:

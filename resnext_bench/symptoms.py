@@ -156,6 +156,27 @@ _HINTS: Final = (
     ),
     *_LIMITS,
     (
+        "system not yet initialized",  # CUDA's error 802
+        (
+            "GPUs behind NVSwitches need NVIDIA's fabric manager, of the driver's very version: "
+            "see systemctl status nvidia-fabricmanager, or use --device cpu"
+        ),
+    ),
+    (
+        "unsupported display driver / cuda driver combination",  # CUDA's error 803
+        (
+            "the driver's library is not that of its kernel module: restart the machine if the "
+            "driver was updated, and take cuda-compat out of LD_LIBRARY_PATH if it is there"
+        ),
+    ),
+    (
+        "forward compatibility was attempted on non supported HW",  # CUDA's error 804
+        (
+            "cuda-compat works on data-centre GPUs alone: take it out of LD_LIBRARY_PATH, and "
+            "update the driver or install a torch built for its CUDA version"
+        ),
+    ),
+    (
         "driver.*too old",
         "update the NVIDIA driver, install a torch built for its CUDA version, or use --device cpu",
     ),

@@ -83,6 +83,12 @@ def test_what_stands_below_the_first_line_is_no_lack_of_memory() -> None:
         ("No working C++ compiler found in torch._inductor.config.cpp.cxx", "--no-compile"),
         ("Error while creating shared memory segment /dev/shm/nccl-Q (size 9)", "--shm-size"),
         ("The NVIDIA driver on your system\nis too old", "update the NVIDIA driver"),
+        ("Error 802: system not yet initialized", "nvidia-fabricmanager"),
+        (
+            "Error 803: system has unsupported display driver / cuda driver combination",
+            "restart the machine",
+        ),
+        ("Error 804: forward compatibility was attempted on non supported HW", "cuda-compat"),
         ("cannot allocate memory for thread-local data: ABORT", "raise ulimit -v"),
         ("can't start new thread", "raise ulimit -u"),
         ("libgomp: Thread creation failed: Resource temporarily unavailable", "raise ulimit -u"),

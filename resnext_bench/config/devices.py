@@ -4,15 +4,17 @@ Where a GPU was given to this program but cannot be used, nothing trains on the 
 benchmark that went on there would measure something else for hours.
 """
 
-import os
 from typing import Any
 
 from resnext_bench.config.answers import Answers
 from resnext_bench.errors import CannotHere
+from resnext_bench.machine.gpu.naming import hiding
 from resnext_bench.machine.gpu.stock import Stock
 from resnext_bench.machine.gpu.words import (
+    MISNAMED_ADVICE,
     left_out_advice,
     left_out_words,
+    misnamed_words,
     silence_advice,
     silence_of,
     silence_words,
@@ -46,9 +48,10 @@ def require_responding(stock: Stock) -> None:
         return
     numbers = [str(index) for index, gpu in enumerate(stock.gpus) if gpu.lost]
     others = ",".join(gpu.uuid for gpu in stock.gpus if not gpu.lost)
+    do = "do" if len(numbers) > 1 else "does"
     leave = f", or leave it out with CUDA_VISIBLE_DEVICES={others}" if others else ""
     raise CannotHere(
-        f"GPU {', '.join(numbers)} of {len(stock.gpus)} does not respond: {stock.lost[0].lost}; "
+        f"GPU {', '.join(numbers)} of {len(stock.gpus)} {do} not respond: {stock.lost[0].lost}; "
         f"look at nvidia-smi, and reset the GPU{leave}"
     )
 
@@ -61,25 +64,31 @@ def _found(machine: Machine) -> str:
     if slices:
         told = f"{count_of(slices, 'MIG slice')} here"
         told += f", and {count_of(count - slices, 'GPU')}" if count > slices else ""
+    elif len(kinds := dict.fromkeys(gpu.name for gpu in machine.gpus if gpu.name)) > 1:
+        told += f", of {len(kinds)} kinds: {', '.join(kinds)}"
     if stock.told_by == "torch" and (silence := silence_of(stock.silences, stock.presence)):
         return f"{told}, by torch's word ({silence_words(silence)})"
     for what, why in stock.unanswered:
         told += f"; the driver does not report the {what} ({why})"
+    if stock.misnamed:
+        told += f"; {misnamed_words(stock.misnamed)}"
     return told
 
 
 def _is_withheld(stock: Stock) -> bool:
     """Return whether a GPU was given to this program that it cannot use."""
     cut = any(one.why == "no slices" for one in stock.left_out)
-    return cut or bool(stock.presence.nodes and stock.no_torch)
+    return cut or bool(stock.misnamed or (stock.presence.nodes and stock.no_torch))
 
 
 def _withheld(stock: Stock) -> str:
     """Say why a GPU that is there cannot be used, and what to do."""
+    if stock.misnamed:
+        return f"{misnamed_words(stock.misnamed)}; {MISNAMED_ADVICE}"
     for one in stock.left_out:
         if one.why == "no slices":
             return f"{left_out_words(one)}; {left_out_advice(one)}"
-    seen = f"a GPU is here ({stock.presence.told()}), but it cannot be used: "
+    seen = f"{stock.presence.told()}, but it cannot be used: "
     return seen + _reasons(stock)
 
 
@@ -92,17 +101,15 @@ def _reasons(stock: Stock) -> str:
 
 def _none(stock: Stock) -> str:
     """Say why --device cuda finds nothing."""
-    if _is_hidden():
-        value = os.environ["CUDA_VISIBLE_DEVICES"]
-        return (
-            f"--device cuda: CUDA_VISIBLE_DEVICES={value} hides all GPUs; unset it, or use "
-            "--device cpu"
-        )
+    if hidden := _hidden(stock):
+        return f"--device cuda: {hidden}; unset it, or use --device cpu"
+    if stock.misnamed:
+        return f"--device cuda: {_withheld(stock)}; or use --device cpu"
     if stock.left_out:
         one = stock.left_out[0]
         return f"--device cuda: {left_out_words(one)}; {left_out_advice(one)}; or use --device cpu"
     if stock.presence or stock.no_torch:
-        seen = f" (there is one: {stock.presence.told()})" if stock.presence else ""
+        seen = f" ({stock.presence.told()})" if stock.presence else ""
         return f"--device cuda: no GPU can be used{seen}: {_reasons(stock)}; or use --device cpu"
     return (
         "--device cuda: no NVIDIA GPU is visible here (NVML finds none, or CUDA_VISIBLE_DEVICES "
@@ -110,16 +117,19 @@ def _none(stock: Stock) -> str:
     )
 
 
-def _is_hidden() -> bool:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+def _hidden(stock: Stock) -> str:
+    """Say that the user hides all GPUs; variables of AMD's count where its library has answered."""
+    hides = hiding(amd=not stock.silences)
+    return f"{hides} hides all GPUs" if hides else ""
 
 
 def _why_cpu(stock: Stock) -> str:
     """Say why the CPU trains, and what of a GPU can be seen all the same."""
     if stock.left_out:
         return left_out_words(stock.left_out[0])
-    if stock.presence and not _is_hidden():
-        return f"a GPU is here ({stock.presence.told()}), but not for this program: " + _reasons(
-            stock
-        )
+    hidden = _hidden(stock)
+    if hidden and (stock.presence or not stock.silences):
+        return hidden
+    if stock.presence:
+        return f"{stock.presence.told()}, but not for this program: {_reasons(stock)}"
     return "no GPU here"

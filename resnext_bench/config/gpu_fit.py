@@ -6,6 +6,7 @@ one; NCCL needs shared memory. What is not known is no reason to refuse.
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from resnext_bench.errors import CannotHere
@@ -20,6 +21,8 @@ from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
 
 ALLOW_PROCESSES: Final = "sudo nvidia-smi --compute-mode=DEFAULT"
+_MPS_FOLDER: Final = "/tmp/nvidia-mps"
+"""Where the Multi-Process Service is met unless CUDA_MPS_PIPE_DIRECTORY says otherwise."""
 
 
 class UnfitGpu(CannotHere):
@@ -64,7 +67,7 @@ def _modes(gpus: Sequence[Gpu], topology: Topology) -> Iterator[str]:
     sharers = {place.device: place.device_shared_by for place in topology.places}
     for gpu in gpus:
         ranks = sharers[f"cuda:{gpu.index}"]
-        if ranks > 1 and gpu.compute_mode == EXCLUSIVE:
+        if ranks > 1 and _takes_one(gpu):
             yield (
                 f"{ranks} ranks share GPU {gpu.index}, which takes one process at a time (compute "
                 f"mode exclusive process); {ALLOW_PROCESSES}, or start one rank for each GPU"
@@ -76,12 +79,18 @@ def exclusive_gpus(topologies: Sequence[Topology], machine: Machine) -> str:
     used = [{gpu.index: gpu for gpu in used_gpus(one, machine)} for one in topologies]
     for index, gpu in sorted({k: v for one in used for k, v in one.items()}.items()):
         sides = sum(index in one for one in used)
-        if sides > 1 and gpu.compute_mode == EXCLUSIVE:
+        if sides > 1 and _takes_one(gpu):
             return (
                 f"GPU {index} takes one process at a time (compute mode exclusive process), and "
                 f"{count_of(sides, 'side')} would use it at once"
             )
     return ""
+
+
+def _takes_one(gpu: Gpu) -> bool:
+    """Return whether a GPU takes one process alone: under MPS, processes share that place."""
+    folder = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or _MPS_FOLDER)
+    return gpu.compute_mode == EXCLUSIVE and not (folder / "control").exists()
 
 
 def _shared_memory() -> Iterator[str]:

@@ -117,8 +117,12 @@ class _Alone(TypedDict):
 
 
 def _alone(machine: Machine, gpu: Gpu | None) -> _Alone:
-    """Return what a rank must see alone, where boards are cut: CUDA numbers others than we do."""
-    if gpu is None or not (gpu.board or machine.stock.is_cut):
+    """Return what a rank must see alone, where boards are cut: CUDA numbers others than we do.
+
+    What torch lists is numbered as CUDA does, and its UUIDs do not say whether they are slices'.
+    """
+    by_torch = machine.stock.told_by == "torch"
+    if gpu is None or by_torch or not (gpu.board or machine.stock.is_cut):
         return _Alone(alone="", board="")
     return _Alone(alone=gpu.uuid, board=gpu.board or gpu.uuid)
 

@@ -48,16 +48,15 @@ def _settled(
 ) -> list[int]:
     """Return a node with cores of ours for each rank.
 
-    Where its GPU's node has none, it is the nearest that has; where that node is not known, the
-    one with the most cores for each of its ranks.
+    Where its GPU's node has none, it is one of the nearest that have; where that node is not known,
+    any. Among several it is the one with the most cores for each of its ranks.
     """
-    known = {
-        rank: numa.nearest(home, there)[0] for rank, home in enumerate(homes) if home is not None
-    }
-    for rank in range(len(homes)):
+    known = {rank: home for rank, home in enumerate(homes) if home is not None and home in there}
+    for rank, home in sorted(enumerate(homes), key=lambda one: one[1] is None):
         if rank not in known:
+            near = there if home is None else numa.equally_near(home, there)
             taken = list(known.values())
-            known[rank] = max(there, key=lambda node: len(there[node]) / (taken.count(node) + 1))
+            known[rank] = max(near, key=lambda node: len(there[node]) / (taken.count(node) + 1))
     return [known[rank] for rank in range(len(homes))]
 
 

@@ -136,7 +136,7 @@ class Evidence:
             gradient_format=self._probe.gradient_format,
             first_loss=losses[0],
             last_loss=losses[-1],
-            gpu=gpu_uuid(training.device),
+            gpu=gpu_uuid(training.device, rank.place),
             core_nodes=self._rank.place.core_nodes,
             gpu_node=self._rank.place.gpu_node,
             board=self._rank.place.board,

@@ -67,7 +67,8 @@ def _captured(device: torch.device) -> int | None:
     try:
         manager = cudagraph_trees.get_manager(device.index, create_if_none_exists=False)
         return 0 if manager is None else _nodes(manager.roots)
-    except (AttributeError, TypeError):  # its inside, which another version may build differently
+    # It is torch's inside, which another version may build differently.
+    except (AttributeError, TypeError, AssertionError):
         return None
 
 

@@ -36,6 +36,7 @@ def take_buffers(device: torch.device, bucket_mib: float) -> None:
     if dist.is_initialized() and dist.get_backend() == "nccl":
         mib = min(bucket_mib, _MOST_MIB)
         use_every_collective(device, int(mib * 2**20 / _BYTES_OF_FP32))
+        torch.cuda.empty_cache()  # what they carried is no part of the run's memory
 
 
 def use_every_collective(device: torch.device, elements: int) -> None:

@@ -7,19 +7,19 @@ event has passed. Asking an event waits for nothing.
 """
 
 from collections import deque
-from typing import Final
 
 import torch
 
+from resnext_bench.job import MOST_HELD
 from resnext_bench.pipelines.batches import Batch
-
-MOST_HELD: Final = 8
-"""Most batches that are kept. A host that is as many steps ahead waits until the device has read
-the oldest one: all steps in between are still queued, so the device does not wait for the host."""
 
 
 class Held:
-    """Batches that a GPU may still read, the oldest first."""
+    """Batches that a GPU may still read, the oldest first, at most MOST_HELD.
+
+    A host that is as many steps ahead waits until the device has read the oldest one: all steps in
+    between are still queued, so the device does not wait for the host.
+    """
 
     def __init__(self) -> None:
         self._held: deque[tuple[torch.cuda.Event, Batch]] = deque()

@@ -16,7 +16,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from resnext_bench.config.options import flag
 from resnext_bench.job import Job, Meeting
 from resnext_bench.reports.schema.config import RunConfig
-from resnext_bench.reports.schema.topology import Backend
+from resnext_bench.reports.schema.topology import Backend, Place
 from resnext_bench.symptoms import Symptom, symptom_of
 from resnext_bench.worker.entry import Rank
 
@@ -100,7 +100,7 @@ def _card(rank: Rank, device: torch.device, meeting: Meeting) -> Card:
         host=platform.node(),
         node=rank.place.node,
         local_rank=rank.place.local_rank,
-        gpu=gpu_uuid(device),
+        gpu=gpu_uuid(device, rank.place),
         board=rank.place.board,
         config=rank.job.config,
         images=meeting.images,
@@ -108,11 +108,15 @@ def _card(rank: Rank, device: torch.device, meeting: Meeting) -> Card:
     )
 
 
-def gpu_uuid(device: torch.device) -> str:
-    """Return what identifies a GPU; empty for the CPU."""
+def gpu_uuid(device: torch.device, place: Place) -> str:
+    """Return what identifies a rank's GPU; empty for the CPU.
+
+    Where a rank sees its GPU alone, that has a name, which slices of one board do not share. CUDA's
+    UUID of a slice may be its board's.
+    """
     if device.type != "cuda":
         return ""
-    return str(torch.cuda.get_device_properties(device).uuid)
+    return place.alone or str(torch.cuda.get_device_properties(device).uuid)
 
 
 def _exchanged(store: Store, mine: Card, world: int) -> list[Card]:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from resnext_bench.cli.main import main
+from resnext_bench.machine.gpu.monitor import Visible
 
 
 def outcome(
@@ -81,7 +82,7 @@ def test_options(
 def test_no_gpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("resnext_bench.machine.gpu.monitor.visible_gpus", list)
+    monkeypatch.setattr("resnext_bench.machine.gpu.monitor.visible_gpus", Visible)
     given = ["run", "--device", "cuda", "--output", str(tmp_path)]
     code, text = outcome(given, monkeypatch, capsys)
     assert code == 5

@@ -19,6 +19,7 @@ from tests.machine.gpu.ready import (
     GB10,
     H100X8,
     LOST_OF_EIGHT,
+    MI300X8,
     MIG_MIXED,
     MIG_PAIR,
     MIG_POD,
@@ -28,6 +29,7 @@ from tests.machine.gpu.ready import (
     UNMATCHED,
 )
 from tests.machine.gpu.scripted import (
+    LOST,
     NO_PERMISSION,
     NOT_LOADED,
     RESET_REQUIRED,
@@ -187,8 +189,79 @@ def test_torch_is_asked_where_a_gpu_is_asked_for(stand: Stand) -> None:
 
 @pytest.mark.parametrize("machine", [H100X8, NO_UTILITY])
 def test_gpus_that_the_user_hides(machine: ScriptedMachine, stand: Stand) -> None:
-    assert chosen(stand(machine, visible="")) == ("cpu", "no GPU here")
+    hidden = ("cpu", "CUDA_VISIBLE_DEVICES= hides all GPUs")
+    assert chosen(stand(machine, visible="")) == hidden
     assert "CUDA_VISIBLE_DEVICES= hides all GPUs" in refusal(stand(machine, "cuda", ""), "cuda")
+    slurm = stand(machine, "cuda", "NoDevFiles")  # what a job without a GPU has
+    assert "CUDA_VISIBLE_DEVICES=NoDevFiles hides all GPUs" in refusal(slurm, "cuda")
+
+
+def test_gpus_of_amds_that_the_user_hides(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand(MI300X8)
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "-1")
+    hidden = "HIP_VISIBLE_DEVICES=-1 hides all GPUs"
+    assert chosen(inspect()) == ("cpu", hidden)
+    assert refusal(inspect("cuda"), "cuda").startswith(f"--device cuda: {hidden}; unset it")
+
+
+def test_nothing_hides_where_nothing_is(stand: Stand) -> None:
+    assert chosen(stand(NO_GPU, visible="-1")) == ("cpu", "no GPU here")
+
+
+@pytest.mark.parametrize(
+    ("visible", "told"),
+    [
+        ("7", "no GPU here has the name 7, so the list ends there"),
+        ("abc,0", "no GPU here has the name abc, so the list ends there"),
+        ("GPU-0000000", "GPU-0000000 is the beginning of several UUIDs"),
+        ("0,0", "0 names a GPU for the second time, so no GPU at all is visible"),
+        ("GPU-00000003,GPU-00000003-", "GPU-00000003- names a GPU for the second time"),
+    ],
+)
+def test_names_that_leave_no_gpu(visible: str, told: str, stand: Stand) -> None:
+    """A slip in the variable is not a wish for the CPU."""
+    for device in ("", "cuda"):
+        said = refusal(stand(A10X4, device, visible), device)
+        assert f"CUDA_VISIBLE_DEVICES={visible}: {told}" in said
+        assert "name each GPU once, by number or by UUID; or " in said
+    assert chosen(stand(A10X4, "cpu", visible), "cpu")[0] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus", "told"),
+    [
+        ("0,9,1", 1, "no GPU here has the name 9"),
+        ("1,0,GPU-00000002", 2, "GPU-00000002 stands beside names of another kind"),
+    ],
+)
+def test_names_that_leave_some_gpus(visible: str, gpus: int, told: str, stand: Stand) -> None:
+    found, why = chosen(stand(A10X4, visible=visible))
+    assert found == "cuda"
+    assert why.startswith(f"{gpus} GPU")
+    assert f"CUDA_VISIBLE_DEVICES={visible}: {told}" in why
+
+
+def test_a_negative_number_ends_the_names_on_purpose(stand: Stand) -> None:
+    assert chosen(stand(A10X4, visible="0,2,-1,1")) == ("cuda", "2 GPUs here")
+
+
+@pytest.mark.parametrize("visible", ["-1", "NoDevFiles"])
+def test_words_that_hide_all(visible: str, stand: Stand) -> None:
+    hidden = ("cpu", f"CUDA_VISIBLE_DEVICES={visible} hides all GPUs")
+    assert chosen(stand(A10X4, visible=visible)) == hidden
+
+
+def test_gpus_of_several_kinds_are_named(stand: Stand) -> None:
+    """Every step waits for the slowest, and the smallest decides the batch."""
+    ten = A10X4.boards[0]
+    machine = stand(A10X4.with_boards(ten, replace(ten, name="NVIDIA L4"), ten))
+    assert chosen(machine) == ("cuda", "3 GPUs here, of 2 kinds: NVIDIA A10, NVIDIA L4")
+
+
+def test_two_lost_gpus_are_several(stand: Stand) -> None:
+    gone, there = replace(A10X4.boards[0], lost=LOST), A10X4.boards[0]
+    said = refusal(stand(A10X4.with_boards(gone, there, gone)))
+    assert said.startswith("GPU 0, 2 of 3 do not respond: GPU is lost;")
 
 
 def test_a_lost_gpu_is_named_with_what_leaves_it_out(stand: Stand) -> None:

@@ -101,3 +101,19 @@ def test_nccl_needs_shared_memory(told: Told, monkeypatch: pytest.MonkeyPatch) -
     assert lacks(machine, nproc_per_node=1) == []
     monkeypatch.setenv("NCCL_SHM_DISABLE", "1")
     assert lacks(machine) == []
+
+
+def test_ranks_that_share_a_gpu_under_mps(
+    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """NVIDIA advises exclusive process with the Multi-Process Service, whose clients share it."""
+    machine = told(A10X4, 3, (0, 1, 2, 3))
+    config = resolve({"pipeline": "synthetic", "nodes": 2, "nproc_per_node": 4}, machine, None)
+    places = place_ranks(config.config, machine)
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path / "mps"))
+    assert len(list(gpu_lacks(config.config, places, machine))) == 4
+    assert exclusive_gpus([places, places], machine)
+    (tmp_path / "mps").mkdir()
+    (tmp_path / "mps/control").touch()
+    assert list(gpu_lacks(config.config, places, machine)) == []
+    assert exclusive_gpus([places, places], machine) == ""

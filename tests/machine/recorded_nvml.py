@@ -13,7 +13,7 @@ import pynvml
 
 Recording = dict[str, dict[str, list[list[Any]]]]
 
-NOT_SUPPORTED, NOT_FOUND, LOST, RESET_REQUIRED = 3, 6, 15, 16
+UNINITIALIZED, NOT_SUPPORTED, NOT_FOUND, LOST, RESET_REQUIRED = 1, 3, 6, 15, 16
 
 
 def _process(pid: int) -> Any:
@@ -50,6 +50,8 @@ class RecordedNvml:
         self.recording, self.gpus = recording, gpus
         self.now_s = 0.0
         self.asked: list[str] = []
+        self.is_open = True
+        """Whether it answers: after nvmlShutdown it does not."""
 
     def __getattr__(self, name: str) -> Any:
         if not hasattr(pynvml, name):  # a name that was never nvidia-ml-py's
@@ -79,6 +81,8 @@ class RecordedNvml:
 
     def _answer(self, name: str, *arguments: Any) -> Any:
         self.asked.append(name)
+        if not self.is_open:
+            raise pynvml.NVMLError(UNINITIALIZED)
         asked = name
         if name in ("nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo"):
             asked = f"{name}({arguments[1]})"
@@ -96,7 +100,11 @@ class RecordedNvml:
     @contextmanager
     def session(self) -> Iterator["RecordedNvml"]:
         """In the place of `resnext_bench.machine.gpu.nvml.session`."""
-        yield self
+        self.is_open = True
+        try:
+            yield self
+        finally:
+            self.is_open = False
 
 
 def always(answer: Any) -> dict[str, list[list[Any]]]:

@@ -104,6 +104,16 @@ def test_a_node_without_cores_of_ours() -> None:
     assert len({core for part in parts for core in part}) == 56
 
 
+def test_a_node_without_cores_is_as_near_to_one_as_to_another() -> None:
+    """GPUs of a node that has no cores at all: those of the others are shared, not one's alone."""
+    machine = host(224, 2, 0, 0, 2, 2, 2, 2)
+    parts = cores_of_ranks(machine, 6, on_gpus=True)
+    assert nodes(machine, parts) == [(0,), (0,), (1,), (1,), (0,), (1,)]
+    near = {2: {0: 21, 1: 12, 2: 10}}
+    machine = replace(machine, numa=replace(machine.numa, distances=near))
+    assert nodes(machine, cores_of_ranks(machine, 6, on_gpus=True))[2:] == [(1,)] * 4
+
+
 def test_a_node_with_few_cores_of_ours() -> None:
     """Ranks of the second socket fill up from the first one."""
     machine = only(H100X8, {*range(56), 56, 57, 58, 59})

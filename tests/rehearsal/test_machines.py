@@ -55,6 +55,9 @@ TRAIN = (
     Trains(name="a MIG pod", ranks=1, backend="none", batch=16, visible=SLICES[0]),
     Trains(name="two slices", ranks=2, backend="gloo", batch=64, visible=",".join(SLICES)),
     Trains(name="4xV100", ranks=4, type="fp16", build=(OLDER,)),
+    Trains(name="Orin", ranks=1, backend="none", build=(OLDER,)),
+    Trains(name="not available", ranks=1, backend="none"),
+    Trains(name="4xMI250X", ranks=8, nodes=(0, 0, 1, 1, 2, 2, 3, 3), build=(ROCM,)),
     # Torch lists what the driver cannot be asked about, and nobody says on which sockets.
     Trains(name="no utility", ranks=8),
     Trains(name="8xMI300X", ranks=8, nodes=(0, 0, 0, 0, 1, 1, 1, 1), build=(ROCM,)),
@@ -210,6 +213,11 @@ FINDINGS = (
     Find(name="8xMI300X", check="GPU NUMA node", severity="fine", count=2),
     Find(name="8xMI300X", check="GPU power limit", severity="fine"),
     Find(name="8xMI300X", check="GPU PCIe", severity="not visible"),
+    Find(name="4xMI250X", check="GPU power limit", severity="not visible"),
+    Find(name="Orin", check="GPU temperature", severity="not visible"),
+    Find(name="not available", check="GPU temperature", severity="not visible"),
+    Find(name="not available", check="GPU power limit", severity="not visible"),
+    Find(name="not available", check="GPU errors", severity="fine"),
 )
 
 
@@ -241,6 +249,21 @@ def test_whom_several_nodes_concern(sit: Sit, name: str, severity: str) -> None:
     (finding,) = sit(name).doctor("--json").findings("numa nodes")
     assert finding["severity"] == severity
     assert ("--device cpu" in finding["command"]) == (severity == "note")
+
+
+@pytest.mark.parametrize(("visible", "code"), [("4", 5), ("0,0", 5), ("0,4,1", 0)])
+def test_a_slip_in_the_names_is_said(
+    sit: Sit, visible: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And trains nothing on the CPU, where it leaves no GPU."""
+    machine = sit("4xA10")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    plan = machine.plan()
+    assert plan.code == code
+    assert f"CUDA_VISIBLE_DEVICES={visible}:" in " ".join((plan.out + plan.err).split())
+    doctor = machine.doctor("--json")
+    (finding,) = doctor.findings("GPU names")
+    assert (doctor.code, finding["severity"]) == ((3, "spoils") if code else (0, "disturbs"))
 
 
 def test_one_lost_board_costs_the_others_no_answer(sit: Sit) -> None:

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resnext_bench.job import MOST_HELD
 from resnext_bench.rankfile import Mark, Phase
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker import evidence, resident, session
 from resnext_bench.worker.clock import CudaClock, columns
-from resnext_bench.worker.held import MOST_HELD
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.profile import WAIT, WARM_UP, Parts
 from resnext_bench.worker.witness import Witness

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from resnext_bench import tokens
+from resnext_bench.job import MOST_HELD
 from resnext_bench.rankfile import RankFile
 from resnext_bench.worker import resident
 from resnext_bench.worker.clock import CudaClock, HostClock, Marker
-from resnext_bench.worker.held import MOST_HELD, Held
+from resnext_bench.worker.held import Held
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.profile import WAIT, WARM_UP, Parts
 from resnext_bench.worker.training import Training

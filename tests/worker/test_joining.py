@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -140,3 +141,18 @@ def test_nccl_where_each_rank_has_a_gpu(
     nccl = msgspec.structs.replace(job.topology, backend="nccl")
     cards = [card(rank, host=host, gpu=gpu) for rank, (host, gpu) in enumerate(places)]
     assert backend_for(msgspec.structs.replace(job, topology=nccl), cards) == backend
+
+
+def test_slices_are_told_apart_where_cuda_gives_their_boards_uuid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two ranks on two slices would seem to share one GPU."""
+    board = SimpleNamespace(uuid="4f1b")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: board)
+    gpu, place = torch.device("cuda", 0), made_rank(tmp_path, 0, 1).place
+    names = [
+        joining.gpu_uuid(gpu, msgspec.structs.replace(place, alone=alone))
+        for alone in ("MIG-a", "MIG-b", "")
+    ]
+    assert names == ["MIG-a", "MIG-b", "4f1b"]
+    assert joining.gpu_uuid(torch.device("cpu"), place) == ""

@@ -1,16 +1,19 @@
 """Checks of what the driver keeps count of, and of drivers that do not answer at all."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
 from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState, together
-from resnext_bench.machine.gpu.facts import FATAL_ERRORS, Silence
+from resnext_bench.machine.gpu.facts import UNCORRECTED, Silence
 from resnext_bench.machine.gpu.monitor import asked
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.gpu.words import (
+    MISNAMED_ADVICE,
     left_out_advice,
     left_out_words,
+    misnamed_words,
     silence_advice,
     silence_of,
     silence_words,
@@ -42,10 +45,10 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
     return Finding(
         check="GPU driver",
         severity=severity if presence.nodes else Severity.NOTE,
-        value=f"{silence_words(silence)}; a GPU is here ({presence.told()})",
+        value=f"{silence_words(silence)}; {presence.told()}",
         why=(
             "nobody watches clocks, power, other tenants and errors, and a run may find no GPU"
-            if presence.nodes
+            if presence.nodes or presence.window
             else "this program was given none of the GPUs, so that it trains on the CPU"
         ),
         advice=silence_advice(silence),
@@ -54,15 +57,25 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
 
 
 def left_out_findings() -> Iterator[Finding]:
-    """Report boards that are no devices to this program."""
+    """Report boards that are no devices to this program, and what names of GPUs are wrong."""
     with asked() as found:
         if isinstance(found, tuple):
             return
+        some = bool(found.gpus())
+        if wrong := found.misnamed():
+            yield Finding(
+                check="GPU names",
+                severity=Severity.DISTURBS if some else Severity.SPOILS,
+                value=misnamed_words(wrong),
+                why=f"a run {'uses fewer GPUs than were named' if some else 'is refused'}",
+                advice=MISNAMED_ADVICE,
+                command=f"{found.tool} {'-L' if found.tool == NVIDIA_TOOL else 'list'}",
+            )
         for one in found.left_out():
             cut = one.why == "no slices"
             yield Finding(
                 check="GPU MIG" if cut else "GPU access",
-                severity=Severity.NOTE,
+                severity=Severity.SPOILS if cut and not some else Severity.NOTE,
                 value=left_out_words(one),
                 why=(
                     "nothing can run on it: in MIG mode only slices compute"
@@ -78,6 +91,22 @@ def count_findings(gpus: Sequence[GpuState]) -> Iterator[Finding]:
     """Report errors that boards have counted, repairs that wait, and the Multi-Process Service."""
     for check in (_errors, _repair, _mps, _experimental):
         yield from together(gpus, [check(gpu) for gpu in gpus])
+    yield from _unlike(gpus)
+
+
+def _unlike(gpus: Sequence[GpuState]) -> Iterator[Finding]:
+    """Report GPUs of several kinds, slices of other sizes among them."""
+    kinds = Counter(gpu.name for gpu in gpus if gpu.name)
+    if len(kinds) > 1:
+        yield Finding(
+            check="GPU kinds",
+            severity=Severity.DISTURBS,
+            value=", ".join(f"{count} x {name}" for name, count in kinds.items()),
+            number=len(kinds),
+            why="ranks on all of them wait for the slowest in every step",
+            advice="choose GPUs of one kind with CUDA_VISIBLE_DEVICES",
+            command="nvidia-smi -L",
+        )
 
 
 def _errors(gpu: GpuState) -> Finding:
@@ -87,7 +116,7 @@ def _errors(gpu: GpuState) -> Finding:
         return hidden("GPU errors", "the driver counts none" + (f" ({said})" if said else ""))
     if not counted:
         return fine("GPU errors", "none counted", number=0)
-    fatal = FATAL_ERRORS & counted.keys()
+    fatal = UNCORRECTED in counted  # a row that was remapped once is sound again
     told = ", ".join(f"{count:,} {kind}" for kind, count in counted.items())
     return Finding(
         check="GPU errors",

@@ -65,7 +65,7 @@ def _node(gpu: GpuState, host: Host) -> Finding:
 
 
 def _lanes(gpu: GpuState, host: Host) -> Finding:
-    """Check the link to the host. A GPU without work lowers its rate, never its width."""
+    """Check the link to the host. A GPU without work lowers its rate, and seldom its width."""
     link = gpu.attachment.pcie
     if link.width is None:
         return hidden("GPU PCIe", "neither the driver nor the kernel reports the link")
@@ -112,7 +112,10 @@ def _slow_link(gpu: GpuState, value: str, why: str) -> Finding:
         number=gpu.attachment.pcie.width,
         unit="lanes",
         why=why,
-        advice="look at the board's seat, its riser or cable, and the firmware's setting for it",
+        advice=(
+            "look again while it computes; then at the board's seat, its riser or cable, and the "
+            "firmware's setting for it"
+        ),
         command=f"sudo lspci -vv -s {gpu.attachment.address or '<address>'} | grep -i lnk",
     )
 
@@ -126,14 +129,19 @@ def _links(gpu: GpuState, host: Host) -> Finding:
     if active == most and not (active and found.idle_links):
         idle = f", {found.idle_links} not active" if found.idle_links else ""
         return fine("GPU NVLink", told + idle, number=active, unit="links")
-    of = max(most, active + found.idle_links)
+    of, fewer = max(most, active + found.idle_links), active < most
     return Finding(
         check="GPU NVLink",
-        severity=Severity.DISTURBS,
+        # Where its neighbours are alike, the board's form may leave some of its links unused.
+        severity=Severity.DISTURBS if fewer else Severity.NOTE,
         value=f"{told}: {active} of {of} links are active",
         number=active,
         unit="links",
-        why="gradients go over fewer links than on its neighbours, and all ranks wait for it",
+        why=(
+            "gradients go over fewer links than on its neighbours, and all ranks wait for it"
+            if fewer
+            else "a bridge may be missing; boards of some forms never use all of their links"
+        ),
         advice="look at the bridge or the board's seat, and at the kernel's log (Xid)",
         command="nvidia-smi nvlink --status",
     )

@@ -11,6 +11,7 @@ from resnext_bench.machine.gpu.boards import read_board
 from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
+from resnext_bench.machine.gpu.naming import hiding
 from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
@@ -114,7 +115,8 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
         yield hidden("gpus", "no NVIDIA driver, or nvidia-ml-py is not installed")
         return
     if not gpus:
-        yield hidden("gpus", "the driver shows none to this program")
+        why = f" ({hides} hides all)" if (hides := hiding(amd=True)) else ""
+        yield hidden("gpus", f"the driver shows none to this program{why}")
     for check in _CHECKS:
         yield from together(gpus, [check(gpu, proc) for gpu in gpus])
 

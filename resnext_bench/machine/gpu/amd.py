@@ -4,7 +4,6 @@ Written from the library's documentation and types (amdsmi 7.0). Its answers are
 which "N/A" stands for what a board does not report. ROCm's devices are CUDA's to PyTorch.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,15 @@ from typing import Any, Final
 
 from resnext_bench.machine.gpu.attachment import Attachment, kernel_address
 from resnext_bench.machine.gpu.facts import POWER_CAP, Errors, GpuFacts, LeftOut, Silence
+from resnext_bench.machine.gpu.naming import (
+    BELOW_HIP,
+    CUDA,
+    HIP,
+    Misnamed,
+    is_end,
+    misnamed,
+    names_in,
+)
 from resnext_bench.reports.schema.machine import Board
 
 _REASONS: Final = {
@@ -24,9 +32,8 @@ _REASONS: Final = {
 """Bits of `facts` for the fields of what holds clocks down: PROCHOT is the hardware's slowdown."""
 _BF16: Final = ("gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 """Beginnings of architectures with products of bf16 in matrix cores."""
-_VISIBLE: Final = ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
-"""Variables with which HIP hides GPUs, the first one that is set counts; ROCR_VISIBLE_DEVICES is
-another, which hides them from everything above it."""
+_VISIBLE: Final = (HIP, CUDA)
+"""Variables with which HIP hides GPUs; the first one that is set counts."""
 
 
 @contextmanager
@@ -73,6 +80,7 @@ class Amd:
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module amdsmi."""
         self._library = library
+        self._misnamed: Misnamed | None = None
 
     def gpus(self) -> list["Gpu"]:
         """List the GPUs that HIP makes visible, in its order."""
@@ -84,7 +92,21 @@ class Amd:
             Gpu(library=self._library, handle=handle, number=number)
             for number, handle in enumerate(handles)
         ]
-        return _visible(sorted(found, key=Gpu.position))
+        return self._visible(sorted(found, key=Gpu.position))
+
+    def _visible(self, gpus: list["Gpu"]) -> list["Gpu"]:
+        """Return those that the variables leave, in their order."""
+        self._misnamed = None
+        of_hip = next((name for name in _VISIBLE if names_in(name) is not None), CUDA)
+        for variable in (BELOW_HIP, of_hip):
+            gpus, wrong = _named(gpus, variable)
+            self._misnamed = self._misnamed or wrong
+        return gpus
+
+    def misnamed(self) -> Misnamed | None:
+        """Return the name in a variable that ended the list, if one did."""
+        self.gpus()
+        return self._misnamed
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return nothing: a partition of a board is listed like a board."""
@@ -106,17 +128,22 @@ class Amd:
         return []
 
 
-def _visible(gpus: list["Gpu"]) -> list["Gpu"]:
-    """Return those that the variables leave, in their order."""
-    wanted = next((os.environ[name] for name in _VISIBLE if name in os.environ), None)
-    if wanted is None:
-        return gpus
-    found = []
-    for name in (part.strip() for part in wanted.split(",")):
-        if not name.isdigit() or int(name) >= len(gpus):  # what follows is ignored
+def _named(gpus: list["Gpu"], variable: str) -> tuple[list["Gpu"], Misnamed | None]:
+    """Return those that a variable names, and the name that ended its list."""
+    names = names_in(variable)
+    if names is None:
+        return gpus, None
+    found: list[Gpu] = []
+    for name in names:
+        if is_end(name):
             break
-        found.append(gpus[int(name)])
-    return found
+        gpu = next((gpu for number, gpu in enumerate(gpus) if gpu.is_named(name, number)), None)
+        if gpu is None:
+            return found, misnamed(variable, name, "unknown")
+        if gpu in found:
+            return [], misnamed(variable, name, "repeated")
+        found.append(gpu)
+    return found, None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -158,6 +185,13 @@ class Gpu:
         """Return its place in HIP's order."""
         told = _told(self.ask("amdsmi_get_gpu_enumeration_info") or {}, "hip_id")
         return self.number if told is None else int(told)
+
+    def is_named(self, name: str, number: int) -> bool:
+        """Return whether this name is its number, or its UUID in HIP."""
+        if name.isdigit():
+            return int(name) == number
+        told = self.ask("amdsmi_get_gpu_enumeration_info") or {}
+        return name != "" and _told(told, "hip_uuid") == name
 
     def facts(self) -> GpuFacts:
         """Return what must be known before anything is planned for it."""
@@ -260,7 +294,10 @@ class Gpu:
     def residents(self) -> set[int] | None:
         """Return the ids of the processes that use it."""
         found = self.ask("amdsmi_get_gpu_process_list", what="processes")
-        return None if found is None else {int(one["pid"]) for one in found}
+        if found is None:
+            return None
+        ids = (one.get("pid") for one in found if isinstance(one, dict))
+        return {pid for pid in ids if isinstance(pid, int)}
 
     def use_by_process(self, since_us: int) -> dict[int, float]:
         """Return nothing: the library reports a process's time, not its share."""
@@ -289,7 +326,8 @@ def _told(answer: dict[str, Any], name: str) -> Any:
 
 
 def _whole(answer: Any) -> int | None:
-    return None if answer is None else int(answer)
+    """Return a number; None for "N/A", which some functions give in the place of a dictionary."""
+    return int(answer) if isinstance(answer, int | float) else None
 
 
 def _scaled(answer: Any, by: float) -> float | None:

@@ -3,6 +3,7 @@
 The driver's answers are completed by the kernel's files, which exist for boards of all vendors.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,12 +26,16 @@ _GENERATIONS: Final = {
 """Generations of PCIe by the rate of a lane in GT/s, as the kernel writes it."""
 
 
+_ADDRESS: Final = re.compile(r"([0-9a-f]{1,8}):([0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])")
+"""Domain, bus, device and function; what a driver says otherwise is no address."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pcie:
     """A link: its generation and its lanes, now and at most; None where it is not known.
 
     "At most" is what both ends can: the board, and the slot or switch above it. A GPU without work
-    lowers the generation, never the number of lanes.
+    lowers the generation, and some give up lanes, too (nvidia-smi's manual).
     """
 
     generation: int | None = None
@@ -67,8 +72,8 @@ class Attachment:
 
 def kernel_address(address: str) -> str:
     """Return an address as the kernel writes it: NVML's has a domain of 8 digits, in capitals."""
-    domain, _, rest = address.lower().partition(":")
-    return f"{int(domain, 16):04x}:{rest}" if rest else ""
+    found = _ADDRESS.fullmatch(address.lower())
+    return f"{int(found[1], 16):04x}:{found[2]}" if found else ""
 
 
 def completed(told: Attachment, sys: Path) -> Attachment:
@@ -80,8 +85,18 @@ def completed(told: Attachment, sys: Path) -> Attachment:
     return replace(
         told,
         node=told.node if told.node is not None or node is None or node < 0 else node,
-        pcie=_both(told.pcie, _lanes(folder), _lanes(folder.resolve().parent)),
+        pcie=_both(told.pcie, _lanes(folder), _slot(folder)),
     )
+
+
+def _slot(folder: Path) -> Pcie:
+    """Return the link of what is above a board.
+
+    A guest sees a port that its hypervisor made up, often of fewer lanes than the board uses.
+    """
+    found, used = _lanes(folder.resolve().parent), _lanes(folder).width
+    is_real = None in (found.most_width, used) or (used or 0) <= (found.most_width or 0)
+    return found if is_real else Pcie()
 
 
 def _lanes(folder: Path) -> Pcie:

@@ -20,7 +20,7 @@ POWER_CAP: Final = 0x04
 Vendor = Literal["NVIDIA", "AMD"]
 Errors = dict[str, int]
 """Counts of errors since some fixed moment, by kind: "ECC, corrected", "ECC, uncorrected", "rows
-remapped, corrected", "rows remapped, uncorrected", "NVLink", "PCIe replays"."""
+remapped, corrected", "rows remapped, uncorrected", "NVLink", "NVLink CRC", "PCIe replays"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,5 +79,9 @@ XIDS_OF_PROGRAMS: Final = frozenset({13, 31, 43, 45})
 """Critical errors that a program's own fault causes, be it another tenant's: an exception of its
 kernels, a page fault, and how it was ended (NVIDIA's documentation of Xid errors). All others are
 the board's, its links' or the driver's."""
-FATAL_ERRORS: Final = frozenset({"ECC, uncorrected", "rows remapped, uncorrected"})
+USUAL_ERRORS: Final = {"PCIe replays": 8, "NVLink CRC": 6000}
+"""Errors a minute up to which a link is sound, as each is repeated at once: the limits by which
+NVIDIA's DCGM judges the health of links (8 replays a minute, 100 CRC errors a second)."""
+UNCORRECTED: Final = "ECC, uncorrected"
+FATAL_ERRORS: Final = frozenset({UNCORRECTED, "rows remapped, uncorrected"})
 """Those after which figures are not believed: data were lost, or memory was taken away."""

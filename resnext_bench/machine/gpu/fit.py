@@ -58,12 +58,10 @@ def _reasons(build: TorchBuild, gpus: Gpus, driver: Driver) -> Iterator[str]:
             made = f"for ROCm {build.hip}" if build.hip else "without CUDA"
             yield f"is built {made} and cannot use {_named(gpus)}"
         return
-    if driver.cuda is None:
-        return
     if unserved := {one: name for one, name in gpus.items() if not build.runs_on(one)}:
         has = ", ".join(f"{one.capability[0]}.{one.capability[1]}" for one in build.architectures)
         yield f"has no kernels for {_named(unserved)}, only for {has}"
-    if driver.cuda[0] < build.cuda[0]:
+    if driver.cuda is not None and driver.cuda[0] < build.cuda[0]:
         least = least_driver(build.cuda[0])
         needed = f"CUDA {build.cuda[0]}" + (f" ({least} or newer)" if least else "")
         there = ".".join(map(str, driver.cuda))

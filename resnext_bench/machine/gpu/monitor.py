@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from resnext_bench.machine.gpu import amd, nvml
 from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import Errors, GpuFacts, LeftOut, Silence
+from resnext_bench.machine.gpu.naming import Misnamed
 from resnext_bench.reports.schema.machine import Board
 
 
@@ -94,6 +95,9 @@ class Monitor(Protocol):
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return the boards among them that are no devices to this program."""
 
+    def misnamed(self) -> Misnamed | None:
+        """Return the name in the user's variable that ended the list, if one did."""
+
     def versions(self) -> dict[str, str]:
         """Return versions of the driver and what belongs to it, by name."""
 
@@ -135,6 +139,7 @@ class Visible:
 
     gpus: tuple[GpuFacts, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    misnamed: Misnamed | None = None
     silences: tuple[Silence, ...] = ()
     """Why no library can be asked, one for each vendor; empty where one answers."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -163,6 +168,7 @@ def visible_gpus() -> Visible:
         return Visible(
             gpus=tuple(gpu.facts() for gpu in gpus),
             left_out=found.left_out(),
+            misnamed=found.misnamed(),
             versions=found.versions(),
             unanswered=tuple(sorted(_missed(gpus))),
         )

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from resnext_bench.machine.gpu.facts import LeftOut, Silence, SilenceCause
+from resnext_bench.machine.gpu.naming import Misnamed
 from resnext_bench.machine.gpu.nvml_gpu import Gpu
 from resnext_bench.machine.gpu.nvml_list import Listing, visible
 
@@ -90,6 +91,10 @@ class Nvml:
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return the boards that are no devices here."""
         return tuple(self._listed().left_out)
+
+    def misnamed(self) -> Misnamed | None:
+        """Return the name in CUDA_VISIBLE_DEVICES that ended the list, if one did."""
+        return self._listed().misnamed
 
     def _listed(self) -> Listing:
         if self._listing is None:

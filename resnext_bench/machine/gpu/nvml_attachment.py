@@ -60,7 +60,7 @@ def _number(answer: Any) -> int | None:
 
 def _address(pci: Any) -> str:
     text = getattr(pci, "busId", "")
-    return kernel_address(text.decode() if isinstance(text, bytes) else str(text))
+    return kernel_address(text.decode(errors="replace") if isinstance(text, bytes) else str(text))
 
 
 def _links(ask: Ask) -> tuple[dict[str, int], int]:

@@ -15,12 +15,18 @@ CORE_TEMPERATURE: Final = 0
 """Number of the one sensor that all boards have (nvmlTemperatureSensors_t)."""
 _CORRECTED, _UNCORRECTED, _SINCE_LOADED = 0, 1, 0
 """Kinds of memory errors, and the counter that begins when the driver is loaded."""
+_MPS_SERVER: Final = "nvidia-cuda-mps-server"
 UNKNOWN_BOARD: Final = "unknown"
 _MOST_NVLINKS: Final = 36
-_NVLINK_ERRORS: Final = (0, 1, 2, 3)
-"""Counters of a link (nvmlNvLinkErrorCounter_t): replays, recoveries, CRC of flits and of data."""
+_NVLINK_ERRORS: Final = {"NVLink": (0, 1), "NVLink CRC": (2, 3)}
+"""Counters of a link (nvmlNvLinkErrorCounter_t): replays and recoveries; CRC of flits and of data.
+"""
 _NEVER: Final = frozenset({3, 13})
 """NVML_ERROR_NOT_SUPPORTED and _FUNCTION_NOT_FOUND, after which asking again is useless."""
+_NOT_AVAILABLE: Final = (2**32 - 1, 2**64 - 1)
+"""NVML_VALUE_NOT_AVAILABLE, -1, in the unsigned numbers that most answers are."""
+_MOST_BYTES: Final = 2**50
+"""More than any board has: what is beyond is no size of a memory."""
 _NOBODY: Final = 6
 """NVML_ERROR_NOT_FOUND: an answer, that there is none of what was asked for."""
 
@@ -97,7 +103,10 @@ class Gpu:
         if self.lost or question in self._silent:
             return None
         try:
-            return getattr(self.library, function)(handle, *arguments)
+            answer = getattr(self.library, function)(handle, *arguments)
+            if not (isinstance(answer, int) and answer in _NOT_AVAILABLE):
+                return answer
+            self._note(function, "N/A")
         except AttributeError:
             self._silent.add(question)
             self._note(function, "the library does not know the question")
@@ -148,8 +157,9 @@ class Gpu:
         name = self.ask("nvmlDeviceGetName") or self.ask_board("nvmlDeviceGetName")
         return GpuFacts(
             name=str(name or ""),
-            memory_gib=None if memory is None else float(memory.total) / 2**30,
-            capability=None if capability is None else (int(capability[0]), int(capability[1])),
+            memory_gib=None if memory is None else _gib(memory.total) or None,
+            # No board has 0.0, which stands for one that the driver cannot read.
+            capability=(int(capability[0]), int(capability[1])) if any(capability or ()) else None,
             uuid=self.uuid,
             board=self._board_uuid() if self.is_slice else "",
             compute_mode=self.compute_mode(),
@@ -180,8 +190,9 @@ class Gpu:
             name=str(self.ask("nvmlDeviceGetName") or ""),
             sm_max_mhz=self.ask_board("nvmlDeviceGetMaxClockInfo", SM_CLOCK),
             memory_max_mhz=self.ask_board("nvmlDeviceGetMaxClockInfo", MEMORY_CLOCK),
-            power_limit_w=_watts(self.ask_board("nvmlDeviceGetEnforcedPowerLimit")),
-            default_limit_w=_watts(self.ask_board("nvmlDeviceGetPowerManagementDefaultLimit")),
+            power_limit_w=_watts(self.ask_board("nvmlDeviceGetEnforcedPowerLimit")) or None,
+            default_limit_w=_watts(self.ask_board("nvmlDeviceGetPowerManagementDefaultLimit"))
+            or None,
             ecc=None if ecc is None else bool(ecc[0]),
             persistence=_switch(self.ask_board("nvmlDeviceGetPersistenceMode")),
             mig=self._is_mig(),
@@ -233,7 +244,7 @@ class Gpu:
     def use_percent(self) -> int | None:
         """Return the share of the last period (up to a second) in which any kernel ran."""
         rates = self.ask("nvmlDeviceGetUtilizationRates")
-        return None if rates is None else int(rates.gpu)
+        return int(rates.gpu) if rates is not None and rates.gpu <= 100 else None
 
     def link(self) -> tuple[int | None, int | None]:
         """Return the generation and the lanes of the board's link now."""
@@ -245,12 +256,22 @@ class Gpu:
     def free_gib(self) -> float | None:
         """Return the free memory."""
         memory = self.ask("nvmlDeviceGetMemoryInfo")
-        return None if memory is None else float(memory.free) / 2**30
+        return None if memory is None else _gib(memory.free)
 
     def residents(self) -> set[int] | None:
         """Return the ids of the processes that compute on it."""
         found = self.ask("nvmlDeviceGetComputeRunningProcesses")
-        return None if found is None else {int(process.pid) for process in found}
+        if found is None:
+            return None
+        return {pid for pid in (int(one.pid) for one in found) if not self._serves(pid)}
+
+    def _serves(self, pid: int) -> bool:
+        """Return whether a process is MPS's server, which computes for the processes of others."""
+        try:
+            name = str(self.library.nvmlSystemGetProcessName(pid))
+        except Exception:  # it may be over by now, or not be ours to ask about
+            return False
+        return _MPS_SERVER in name
 
     def has_mps(self) -> bool:
         """Return whether processes share it by way of NVIDIA's Multi-Process Service."""
@@ -273,23 +294,28 @@ class Gpu:
             "ECC, uncorrected": uncorrected,
             "rows remapped, corrected": rows[0],
             "rows remapped, uncorrected": rows[1],
-            "NVLink": self._nvlink_errors(),
+            **self._nvlink_errors(),
             "PCIe replays": self.ask_board("nvmlDeviceGetPcieReplayCounter"),
         }
         return {kind: int(count) for kind, count in counts.items() if count is not None}
 
-    def _nvlink_errors(self) -> int | None:
-        """Return the errors of all its links together; None without a link."""
-        total = None
+    def _nvlink_errors(self) -> Errors:
+        """Return the errors of all its links together, by kind; nothing without a link."""
+        totals: Errors = {}
         for link in range(_MOST_NVLINKS):
-            counts = [
-                self.ask_board("nvmlDeviceGetNvLinkErrorCounter", link, counter)
-                for counter in _NVLINK_ERRORS
-            ]
-            if all(count is None for count in counts):  # boards number their links without gaps
+            counts = {
+                kind: [
+                    self.ask_board("nvmlDeviceGetNvLinkErrorCounter", link, counter)
+                    for counter in counters
+                ]
+                for kind, counters in _NVLINK_ERRORS.items()
+            }
+            told = {kind: [one for one in each if one is not None] for kind, each in counts.items()}
+            if not any(told.values()):  # boards number their links without gaps
                 break
-            total = (total or 0) + sum(int(count) for count in counts if count is not None)
-        return total
+            for kind, each in told.items():
+                totals[kind] = totals.get(kind, 0) + sum(map(int, each))
+        return totals
 
     def repair(self) -> str:
         """Return what the board's memory waits for, or lacks: "pending", "failed", or nothing."""
@@ -297,6 +323,10 @@ class Gpu:
         if rows is None or len(rows) < 4:
             return ""
         return "failed" if rows[3] else "pending" if rows[2] else ""
+
+
+def _gib(size: int) -> float | None:
+    return size / 2**30 if 0 <= size < _MOST_BYTES else None
 
 
 def _whole(answer: Any) -> int | None:

@@ -4,13 +4,20 @@ A board in MIG mode is no device itself: CUDA computes on its slices alone, and 
 of them at most.
 """
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from resnext_bench.machine.gpu.facts import LeftOut
+from resnext_bench.machine.gpu.naming import (
+    CUDA,
+    Misnamed,
+    is_end,
+    is_other_kind,
+    misnamed,
+    names_in,
+)
 from resnext_bench.machine.gpu.nvml_gpu import Gpu
 
 _NO_PERMISSION: Final = 4
@@ -24,6 +31,8 @@ class Listing:
 
     gpus: list[Gpu] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    misnamed: Misnamed | None = None
+    """The name that ended the list, where one did although it was meant to name a device."""
 
     def add(self, found: "Listing") -> None:
         """Add what another listing has."""
@@ -38,14 +47,36 @@ def visible(library: Any) -> Listing:
         count = int(library.nvmlDeviceGetCount())
     except Exception:  # a driver that does not even count has nothing to list
         return listing
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = map(str, range(count)) if wanted is None else (one.strip() for one in wanted.split(","))
+    names = names_in(CUDA)
+    if names is not None:
+        return _all_named(library, names, count)
+    for index in range(count):
+        listing.add(_board(library, index))
+    return listing
+
+
+def _all_named(library: Any, names: list[str], count: int) -> Listing:
+    """Return the devices of all names up to the first that ends the list."""
+    listing = Listing()
     for name in names:
-        found = _named(library, name, count)
-        if found is None:  # CUDA ignores everything after the first invalid entry
+        if is_end(name):
             break
+        if is_other_kind(name, names[0]):
+            listing.misnamed = misnamed(CUDA, name, "another kind")
+            break
+        found = _named(library, name, count)
+        if found is None:
+            several = name.startswith("GPU-") and len(_with_prefix(library, name, count)) > 1
+            listing.misnamed = misnamed(CUDA, name, "ambiguous" if several else "unknown")
+            break
+        if _uuids(found) & _uuids(listing):
+            return Listing(misnamed=misnamed(CUDA, name, "repeated"))
         listing.add(found)
     return listing
+
+
+def _uuids(listing: Listing) -> set[str]:
+    return {gpu.uuid for gpu in listing.gpus} - {""}
 
 
 def _named(library: Any, name: str, count: int) -> Listing | None:
@@ -72,8 +103,13 @@ def _by_prefix(library: Any, name: str, count: int) -> Listing | None:
     """Find a GPU by the beginning of its UUID, which CUDA accepts where it is unique."""
     if not name.startswith("GPU-"):
         return None
-    found = [one for one in _handles(library, count) if _uuid(library, one).startswith(name)]
+    found = _with_prefix(library, name, count)
     return _of_handle(library, found[0]) if len(found) == 1 else None
+
+
+def _with_prefix(library: Any, name: str, count: int) -> list[Any]:
+    """Return the handles of all boards whose UUID begins so."""
+    return [one for one in _handles(library, count) if _uuid(library, one).startswith(name)]
 
 
 def _handles(library: Any, count: int) -> Iterable[Any]:

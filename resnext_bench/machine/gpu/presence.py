@@ -1,5 +1,7 @@
 """Whether a GPU is plainly there, whatever its driver's library says: by the kernel's files."""
 
+import errno
+import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,16 +29,21 @@ class Presence:
     bus: tuple[str, ...] = ()
     """Addresses of boards on the bus; in a container, of boards that may be others'."""
 
+    window: str = ""
+    """WSL's device node, by which programs reach the GPUs of Windows, of whatever vendor."""
+
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.driver or self.bus)
+        return bool(self.nodes or self.driver or self.bus or self.window)
 
     def told(self) -> str:
-        """Return where it was seen."""
+        """Return that it is here, and where it was seen."""
         if self.nodes:
-            return _some(self.nodes)
+            return f"a GPU is here ({_some(self.nodes)})"
         if self.bus:
-            return f"{_some(self.bus)} on the bus"
-        return "the kernel's driver is loaded"
+            return f"a GPU is here ({_some(self.bus)} on the bus)"
+        if self.window:
+            return f"a GPU of Windows may be here ({self.window})"
+        return "a GPU is here (the kernel's driver is loaded)"
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -56,6 +63,7 @@ def find_gpus(sources: Sources) -> Presence:
         nodes=tuple(nodes),
         driver=_driver(sources.proc),
         bus=tuple(_on_bus(sources.sys, vendors)),
+        window="/dev/dxg" if (sources.dev / "dxg").exists() else "",
     )
 
 
@@ -67,7 +75,21 @@ def _torch_version() -> str:
 
 
 def _nodes(dev: Path) -> list[str]:
-    return sorted(f"/dev/{path.name}" for pattern in _NODES for path in dev.glob(pattern))
+    return sorted(
+        f"/dev/{path.name}" for pattern in _NODES for path in dev.glob(pattern) if _is_allowed(path)
+    )
+
+
+def _is_allowed(node: Path) -> bool:
+    """Return whether this program's control group lets it open a node.
+
+    Slurm leaves the nodes of other jobs' GPUs in /dev, and forbids to open them.
+    """
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno != errno.EPERM
+    return True
 
 
 def _is_there(dev: Path) -> bool:

@@ -5,13 +5,13 @@ cannot be, but a GPU is plainly there or was asked for, and where the driver kee
 must be known.
 """
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from resnext_bench.machine.gpu import monitor, torch_devices
 from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut, Silence
+from resnext_bench.machine.gpu.naming import Misnamed, hides_all
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
 from resnext_bench.machine.host.sources import here
 
@@ -23,6 +23,8 @@ class Stock:
     gpus: tuple[GpuFacts, ...] = ()
     """All that are listed, also those that do not respond."""
     left_out: tuple[LeftOut, ...] = ()
+    misnamed: Misnamed | None = None
+    """The name in CUDA_VISIBLE_DEVICES or its like that ended the list, if one did."""
     silences: tuple[Silence, ...] = ()
     unanswered: tuple[tuple[str, str], ...] = ()
     """What the driver did not say although it must be known, and its reasons."""
@@ -54,6 +56,7 @@ def take_stock(device: str = "") -> Stock:
     stock = Stock(
         gpus=seen.gpus,
         left_out=seen.left_out,
+        misnamed=seen.misnamed,
         silences=seen.silences,
         unanswered=seen.unanswered,
         driver=driver_of(seen.versions),
@@ -62,7 +65,7 @@ def take_stock(device: str = "") -> Stock:
         return stock
     if not stock.gpus:
         stock = replace(stock, presence=find_gpus(here()))
-        if _is_hidden() or not (device == "cuda" or stock.presence):
+        if hides_all() or not (device == "cuda" or stock.presence):
             return stock
     return _with_torch(stock, torch_devices.ask_torch())
 
@@ -77,11 +80,6 @@ def _is_incomplete(stock: Stock) -> bool:
 def _is_cut(stock: Stock) -> bool:
     """Return whether there are slices that the driver does not list."""
     return not stock.gpus and any(one.why == "no slices" and one.said for one in stock.left_out)
-
-
-def _is_hidden() -> bool:
-    """Return whether the user lets no GPU be seen."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
 
 
 def _with_torch(stock: Stock, answer: torch_devices.Answer) -> Stock:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ def ask_torch() -> Answer:
             (sys.executable, "-P", "-c", _QUESTION),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PATIENCE_S,
             check=False,
             env=os.environ | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
@@ -66,9 +68,15 @@ def read_answer(out: str, errors: str) -> Answer:
         last = errors.strip().splitlines()
         return f"torch ended without an answer: {last[-1] if last else 'it said nothing'}"
     if why := found.get("why"):
-        return " ".join(str(why).partition("\n")[0].split())
+        return _first_sentence(str(why))
     devices = found["devices"]
     return tuple(map(_facts, devices)) if devices else "torch lists no GPU"
+
+
+def _first_sentence(text: str) -> str:
+    """Return what is wrong; PyTorch adds advice, which the program gives itself."""
+    line = " ".join(text.partition("\n")[0].split())
+    return re.split(r"\.\s+(?=[A-Z])", line, maxsplit=1)[0].rstrip(".")
 
 
 def _facts(device: dict[str, Any]) -> GpuFacts:

@@ -15,6 +15,7 @@ from resnext_bench.machine.gpu.facts import (
     FATAL_ERRORS,
     POWER_CAP,
     SLOWDOWN_REASONS,
+    USUAL_ERRORS,
     XIDS_OF_PROGRAMS,
 )
 from resnext_bench.machine.gpu.monitor import Monitor
@@ -44,6 +45,10 @@ class GpuWatch:
     """Number of moments at which any GPU answered."""
     _start_s: float | None = None
     _since_us: int = 0
+    _counted_s: float = 0.0
+    """When errors were last counted."""
+    _minutes: float = 0.0
+    """Minutes between the last two counts."""
 
     def note_residents(self) -> None:
         """Remember what was there before the ranks start: processes, which are foreign, and errors.
@@ -55,6 +60,7 @@ class GpuWatch:
         for track in self.tracks:
             track.before = track.gpu.residents() or set()
             track.errors_before = track.gpu.errors()
+        self._counted_s = self.clock()
 
     def start(self) -> None:
         """Begin a window: forget what was sampled so far."""
@@ -103,6 +109,8 @@ class GpuWatch:
                 track.errors_before = track.errors_after
             track.errors_after = track.gpu.errors() if track.errors_before else {}
             track.xids = [number for index, number in heard if index == track.index]
+        now_s = self.clock()
+        self._minutes, self._counted_s = (now_s - self._counted_s) / 60, now_s
 
     def _errors(self) -> tuple[Note, ...]:
         """Return a note for each kind of error of which there are more than before."""
@@ -110,6 +118,7 @@ class GpuWatch:
             note("gpu_errors", gpu=track.index, of=kind, count=count, fatal=kind in FATAL_ERRORS)
             for track in self.tracks
             for kind, count in track.risen().items()
+            if count > USUAL_ERRORS.get(kind, 0) * max(1.0, self._minutes)
         ]
         xids = [
             note("gpu_xid", gpu=track.index, xid=number, fatal=number not in XIDS_OF_PROGRAMS)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from resnext_bench.machine.gpu.facts import LeftOut, Silence, SilenceCause
+from resnext_bench.machine.gpu.naming import Misnamed, WhyMisnamed
 from resnext_bench.machine.gpu.presence import Presence
 
 _ADVICE: Final[dict[SilenceCause, str]] = {
@@ -15,6 +16,13 @@ _ADVICE: Final[dict[SilenceCause, str]] = {
     "no permission": "give this user access to the device nodes (/dev/nvidia*)",
     "failed": "see what nvidia-smi says",
 }
+_MISNAMED: Final[dict[WhyMisnamed, str]] = {
+    "unknown": "no GPU here has the name {name}",
+    "ambiguous": "{name} is the beginning of several UUIDs",
+    "repeated": "{name} names a GPU for the second time",
+    "another kind": "{name} stands beside names of another kind, and numbers and UUIDs do not mix",
+}
+MISNAMED_ADVICE: Final = "name each GPU once, by number or by UUID"
 
 
 def silence_of(silences: tuple[Silence, ...], presence: Presence) -> Silence | None:
@@ -47,3 +55,9 @@ def left_out_advice(one: LeftOut) -> str:
     if one.why == "denied":
         return "ask for it where GPUs are given out"
     return "create a slice (nvidia-smi mig -cgi … -C), or switch MIG off (nvidia-smi -mig 0)"
+
+
+def misnamed_words(one: Misnamed) -> str:
+    """Return which variable names GPUs wrongly, and what becomes of its list."""
+    shown = "no GPU at all is visible" if one.why == "repeated" else "the list ends there"
+    return f"{one.variable}={one.value}: {_MISNAMED[one.why].format(name=one.name)}, so {shown}"

@@ -42,6 +42,12 @@ class Numa:
         """Return the other nodes, the nearest to `node` first."""
         return sorted(others, key=lambda other: (self.distance(node, other), other))
 
+    def equally_near(self, node: int, others: Iterable[int]) -> list[int]:
+        """Return those of the other nodes to which none is nearer."""
+        ordered = self.nearest(node, others)
+        least = self.distance(node, ordered[0])
+        return [other for other in ordered if self.distance(node, other) == least]
+
     def clusters(self, nodes: Iterable[int], within: int) -> list[list[int]]:
         """Return the nodes in groups, each within this distance from another of its group."""
         found: list[list[int]] = []

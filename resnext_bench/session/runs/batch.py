@@ -12,13 +12,18 @@ from typing import Final
 from resnext_bench.config.memory import NoMemory, NoSharedMemory
 from resnext_bench.config.options import flag
 from resnext_bench.errors import CannotHere, UsageError
-from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.machine.host.memory import free_memory_gib
-from resnext_bench.machine.inventory import Machine
+from resnext_bench.machine.inventory import Gpu, Machine
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.session.data import Tell
-from resnext_bench.session.runs.trial import TooLarge, models_at_once, peak_gib, spare_gib
+from resnext_bench.session.runs.trial import (
+    TooLarge,
+    is_of_the_batch,
+    models_at_once,
+    peak_gib,
+    spare_gib,
+)
 from resnext_bench.session.turns.room import gpu_free_gib
 
 AUTO: Final = "auto"
@@ -138,9 +143,7 @@ def after_lack(request: Request, record: Record) -> tuple[Request, str] | None:
     """
     batch = record.resolved.batch_size
     failure = record.failure
-    if failure is None or batch == 1:
-        return None
-    if not is_lack_of_memory(failure) and failure.kind != "no_engine":
+    if failure is None or batch == 1 or not is_of_the_batch(failure):
         return None
     fewer = batch - max(1, batch // STEP_DOWN)
     fewer = fewer // 8 * 8 if batch >= 8 * STEP_DOWN else fewer
@@ -154,7 +157,7 @@ def after_lack(request: Request, record: Record) -> tuple[Request, str] | None:
 def _limit_gib(request: Request, machine: Machine) -> float:
     """Return the memory that one rank may use, GiB."""
     if _on_gpu(request, machine):
-        return _gpu_limit_gib(machine) - spare_gib(request, machine)
+        return _gpu_limit_gib(request, machine) - spare_gib(request, machine)
     nodes, each = (int(request.get(name, 1)) for name in ("nodes", "nproc_per_node"))
     return FILLED * free_memory_gib() / (nodes * each * models_at_once(request))
 
@@ -163,11 +166,19 @@ def _on_gpu(request: Request, machine: Machine) -> bool:
     return request.get("device", "cuda") == "cuda" and bool(machine.gpus)
 
 
-def _gpu_limit_gib(machine: Machine) -> float:
-    """Return the free memory of the GPUs; where no driver reports it, it is the host's at most."""
-    free = gpu_free_gib([gpu.index for gpu in machine.gpus])
-    known = (gpu.memory_gib for gpu in machine.gpus if gpu.memory_gib is not None)
+def _gpu_limit_gib(request: Request, machine: Machine) -> float:
+    """Return the free memory of the run's GPUs; where no driver reports it, the host's at most."""
+    gpus = _gpus(request, machine)
+    free = gpu_free_gib([gpu.index for gpu in gpus])
+    known = (gpu.memory_gib for gpu in gpus if gpu.memory_gib is not None)
     return free if math.isfinite(free) else min([free_memory_gib(), *known])
+
+
+def _gpus(request: Request, machine: Machine) -> tuple[Gpu, ...]:
+    """Return the GPUs that ranks are given in turn; others may be full of other tenants' work."""
+    if "nproc_per_node" not in request:
+        return machine.gpus
+    return machine.gpus[: int(request.get("nodes", 1)) * int(request["nproc_per_node"])]
 
 
 def is_auto(request: Request) -> bool:

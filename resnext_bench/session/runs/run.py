@@ -151,8 +151,8 @@ def measure_session(run: Recording, number: int, port: int, tell: Listener) -> S
         began = partial(_began, started, listener, load)
         with _kept_when_cut(run, number, began):
             result = run_session(plan, folder, listener)
-    steadiness = steadiness_of(result)
-    return run.keep(result, steadiness, listener.watch.report(), began())
+        use = watch.report()  # it asks the driver once more, which must still be open
+    return run.keep(result, steadiness_of(result), use, began())
 
 
 def _began(at: datetime, listener: "_Listener", load: float | None) -> Started:

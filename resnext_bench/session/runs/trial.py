@@ -1,8 +1,9 @@
 """Trains for a few steps with a number of images, to see whether memory holds them in a real run.
 
 What a real run meets later is met here at once: the batches are the largest pictures of the set,
-for which DALI's pool grows, and each rank of a GPU keeps some of its memory aside, which is then
-left for what only shows in longer runs, such as fragments.
+for which DALI's pool grows. On a GPU there are as many steps as a rank may keep batches, and each
+rank keeps some of the memory aside, which is then left for what only shows in longer runs, such as
+fragments.
 """
 
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.job import MOST_HELD
 from resnext_bench.launch.failure import is_lack_of_memory
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
@@ -19,6 +21,7 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.pipelines.images.file_verdicts import load, stamp
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.record import Failure
 from resnext_bench.reports.schema.samples import RankFacts
 from resnext_bench.reports.store.files import temporary_folder
 from resnext_bench.session.data import Data
@@ -60,15 +63,28 @@ def peak_gib(request: Request, machine: Machine) -> float:
     short = {name: value for name, value in request.items() if name not in _LATER} | _SHORT
     with temporary_folder() as root:
         setup = set_up(short, machine, root=root, command=(), tell=lambda *_: None)
+        if setup.config.device == "cuda":
+            longer = msgspec.structs.replace(setup.config, steps=MOST_HELD)
+            setup = replace(setup, resolved=replace(setup.resolved, config=longer))
         spare = spare_gib(request, machine) if setup.config.device == "cuda" else 0.0
         run = Recording(setup=replace(setup, data=_largest(setup), spare_gib=spare))
         try:
             measure_session(run, 1, choose_port(0), lambda _: None)
         except SessionFailed as failed:
-            if is_lack_of_memory(failed.failure) or failed.failure.kind == "no_engine":
+            if is_of_the_batch(failed.failure):
                 raise TooLarge(failed) from failed
             raise
         return max(_taken_gib(fact, spare) for fact in run.results[0].facts)
+
+
+def is_of_the_batch(failure: Failure) -> bool:
+    """Return whether fewer images may avoid a failure.
+
+    A GPU that takes no second process refuses it however few they are.
+    """
+    if failure.kind == "gpu_busy":
+        return False
+    return is_lack_of_memory(failure) or failure.kind == "no_engine"
 
 
 def spare_gib(request: Request, machine: Machine) -> float:

@@ -41,7 +41,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> Any:
     def made(asked: int | str, *ends: FailureKind) -> tuple[Runs, Record]:
         runs, concluded = Runs(*ends), list[Record]()
         monkeypatch.setattr(command, "find_member", lambda: None)
-        monkeypatch.setattr(command, "inspect", laptop)
+        monkeypatch.setattr(command, "inspect", lambda _: laptop())
         monkeypatch.setattr(command, "begin_look", lambda: str)
         monkeypatch.setattr(command, "conclude", lambda one, *_: concluded.append(one) or 0)
         monkeypatch.setattr(run, "execute", runs.execute)

@@ -34,15 +34,17 @@ from tests.machine.gpu.scripted import (
 from tests.machine.gpu.scripted_nvml import QUIET
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
-Look = Callable[[ScriptedMachine], list[Finding]]
+Look = Callable[..., list[Finding]]
 
 
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Look:
     """The findings on the GPUs of a scripted machine."""
 
-    def found(machine: ScriptedMachine) -> list[Finding]:
+    def found(machine: ScriptedMachine, visible: str | None = None) -> list[Finding]:
         scripted(machine, monkeypatch, tmp_path)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         quiet = Activity(seconds=1.0)
         condition = examine(here(), sampler=lambda _: quiet, holder=lambda: None)
         return [one for one in condition.findings if one.check.lower().startswith("gpu")]
@@ -141,6 +143,29 @@ def test_a_host_whose_gpus_are_others(look: Look) -> None:
     assert (finding.check, finding.severity) == ("GPU driver", NOTE)
 
 
+@pytest.mark.parametrize(
+    ("names", "severity"), [("4", SPOILS), ("0,0", SPOILS), ("0,4", DISTURBS), ("0,-1", None)]
+)
+def test_names_of_gpus(names: str, severity: Severity | None, look: Look) -> None:
+    """What a run is refused for spoils it; fewer GPUs than were named disturb."""
+    found = look(A10X4, visible=names)
+    assert [one.severity for one in found if one.check == "GPU names"] == (
+        [] if severity is None else [severity]
+    )
+
+
+def test_gpus_of_several_kinds(look: Look) -> None:
+    ten = A10X4.boards[0]
+    found = look(A10X4.with_boards(ten, replace(ten, name="NVIDIA L4"), ten))
+    assert named(found, "GPU kinds") == [(DISTURBS, "2 x NVIDIA A10, 1 x NVIDIA L4")]
+    assert named(look(A10X4), "GPU kinds") == []
+
+
+def test_all_hidden_is_said(look: Look) -> None:
+    (finding,) = [one for one in look(A10X4, visible="") if one.check == "gpus"]
+    assert finding.value.endswith("(CUDA_VISIBLE_DEVICES= hides all)")
+
+
 def test_no_gpu_at_all(look: Look) -> None:
     assert [(one.check, one.severity, one.value) for one in look(NO_GPU)] == [
         ("gpus", HIDDEN, "no GPU is visible (NVML Shared Library Not Found)")
@@ -150,9 +175,10 @@ def test_no_gpu_at_all(look: Look) -> None:
 def test_slices(look: Look) -> None:
     assert named(look(MIG_PAIR), "GPU MIG") == [(DISTURBS, "GPU 0: on")]
     board = replace(MIG_POD.boards[0], slices=())
-    assert (NOTE, "GPU 0 is in MIG mode and has no slice for this program") in named(
-        look(MIG_POD.with_boards(board)), "GPU MIG"
-    )
+    told = "GPU 0 is in MIG mode and has no slice for this program"
+    assert (SPOILS, told) in named(look(MIG_POD.with_boards(board)), "GPU MIG")
+    beside = look(MIG_POD.with_boards(board, replace(board, mig=False)))
+    assert (NOTE, told) in named(beside, "GPU MIG")
 
 
 def test_boards_of_others(look: Look) -> None:
@@ -168,6 +194,8 @@ def test_boards_of_others(look: Look) -> None:
         ({"nvmlDeviceGetTotalEccErrors(0, 0)": 12}, NOTE, "12 ECC, corrected"),
         ({"nvmlDeviceGetTotalEccErrors(1, 0)": 1}, DISTURBS, "1 ECC, uncorrected"),
         ({"nvmlDeviceGetPcieReplayCounter": 3}, NOTE, "3 PCIe replays"),
+        # Ever, and repaired since.
+        ({"nvmlDeviceGetRemappedRows": (0, 1, 0, 0)}, NOTE, "1 rows remapped, uncorrected"),
     ],
     ids=str,
 )

@@ -173,6 +173,14 @@ def test_bridges_that_nobody_plugged_in(doctor: Doctor) -> None:
     assert (found.severity, found.value) == (FINE, "none, 4 not active")
 
 
+def test_links_that_no_board_of_the_kind_uses(doctor: Doctor) -> None:
+    off = {f"nvmlDeviceGetNvLinkState({link})": 0 for link in range(12, 18)}
+    pair = [replace(A10, nvlinks=18, peer=peer, answers=off) for peer in (1, 0)]
+    found = doctor(A10X4.with_boards(*pair))["GPU NVLink"]
+    assert [one.severity for one in found] == [NOTE, NOTE]
+    assert "12 of 18 links are active" in found[0].value
+
+
 def test_an_old_driver_and_an_old_gpu(doctor: Doctor) -> None:
     found = only(doctor(V100X4)["GPU and torch"])
     assert found.severity is SPOILS

@@ -17,7 +17,33 @@ from tests.machine.gpu.scripted import (
     ScriptedMachine,
     Slice,
 )
-from tests.machine.gpu.scripted_amd import AmdBoard
+from tests.machine.gpu.scripted_amd import AmdBoard, Failed
+from tests.machine.gpu.scripted_nvml import QUIET
+
+_OF_THE_BUS: Final = (
+    "nvmlDeviceGetPciInfo",
+    "nvmlDeviceGetUUID",
+    "nvmlDeviceGetCurrPcieLinkGeneration",
+    "nvmlDeviceGetCurrPcieLinkWidth",
+    "nvmlDeviceGetMaxPcieLinkGeneration",
+    "nvmlDeviceGetMaxPcieLinkWidth",
+)
+_NUMBERS: Final = (
+    "nvmlDeviceGetClockInfo(1)",
+    "nvmlDeviceGetClockInfo(2)",
+    "nvmlDeviceGetMaxClockInfo(1)",
+    "nvmlDeviceGetMaxClockInfo(2)",
+    "nvmlDeviceGetPowerUsage",
+    "nvmlDeviceGetEnforcedPowerLimit",
+    "nvmlDeviceGetTemperature",
+    "nvmlDeviceGetCurrPcieLinkGeneration",
+    "nvmlDeviceGetCurrPcieLinkWidth",
+)
+_LARGE_NUMBERS: Final = (
+    "nvmlDeviceGetTotalEnergyConsumption",
+    "nvmlDeviceGetTotalEccErrors",
+    "nvmlDeviceGetCurrentClocksEventReasons",
+)
 
 _SWITCHED: Final = Board(nvlinks=18)
 
@@ -148,6 +174,43 @@ MIG_MIXED: Final = replace(
 )
 """A board cut in two slices beside two whole ones."""
 
+ORIN: Final = ScriptedMachine(
+    boards=(
+        Board(
+            name="Orin (nvgpu)",
+            memory_gib=None,
+            capability=(8, 7),
+            node=None,
+            mig=None,
+            answers=dict.fromkeys((*QUIET, *_OF_THE_BUS), Refused()),
+        ),
+    ),
+    driver="540.4.0",
+    cuda=12060,
+    cores=12,
+    siblings=False,
+    torch=(("Orin", 29.9, (8, 7)),),
+)
+"""A Jetson, whose GPU is a part of the processor: NVML answers to little but its name."""
+
+NOT_AVAILABLE: Final = ScriptedMachine(
+    boards=(
+        Board(
+            memory_gib=None,
+            capability=(0, 0),
+            answers=dict.fromkeys(_NUMBERS, 2**32 - 1)
+            | dict.fromkeys(_LARGE_NUMBERS, 2**64 - 1)
+            | {
+                "nvmlDeviceGetUtilizationRates": [2**32 - 1] * 2,
+                "nvmlDeviceGetMemoryInfo": 2**64 - 1,
+            },
+        ),
+    ),
+    cores=16,
+    torch=(("NVIDIA H100 80GB HBM3", 79.2, (9, 0)),),
+)
+"""A driver that answers with -1, its number for "not available", where it should refuse."""
+
 V100X4: Final = ScriptedMachine(
     boards=(
         Board(
@@ -197,6 +260,27 @@ MI300X8: Final = ScriptedMachine(
 )
 """Eight boards of AMD's, for which amdsmi answers."""
 
+MI250X4: Final = ScriptedMachine(
+    boards=(),
+    start=NO_LIBRARY,
+    amd=tuple(
+        AmdBoard(
+            name="AMD Instinct MI250X",
+            chip="gfx90a",
+            memory_gib=64,
+            hip_id=die,
+            bus=f"0000:{0xC0 + die:02x}:00.0",
+            node=die // 2,
+            answers={"amdsmi_get_power_cap_info": Failed()} if die % 2 else {},
+        )
+        for die in range(8)
+    ),
+    cores=128,
+    numa_nodes=4,
+    torch=(("AMD Instinct MI250X", 64.0, None),) * 8,
+)
+"""Four boards of two dies each, which are devices of their own; the first has the board's power."""
+
 NO_GPU: Final = ScriptedMachine(boards=(), start=NO_LIBRARY, cores=8)
 """A host without a GPU."""
 
@@ -208,8 +292,11 @@ READY: Final = {
     "a MIG pod": MIG_POD,
     "two slices": MIG_PAIR,
     "slices and boards": MIG_MIXED,
+    "Orin": ORIN,
+    "not available": NOT_AVAILABLE,
     "4xV100": V100X4,
     "8xMI300X": MI300X8,
+    "4xMI250X": MI250X4,
     "a lost GPU": LOST_OF_EIGHT,
     "an unmatched driver": UNMATCHED,
     "no utility": NO_UTILITY,

@@ -10,7 +10,7 @@ from tests.machine.recorded_nvml import TYPES
 if TYPE_CHECKING:
     from tests.machine.gpu.scripted import Board, ScriptedMachine, Slice
 
-_NO_SUCH = 6
+_UNINITIALIZED, _NO_SUCH = 1, 6
 _NOT_SUPPORTED, _NO_PERMISSION, _INVALID = 3, 4, 2
 _LOST: Final = 15
 _GIB: Final = 2**30
@@ -89,6 +89,7 @@ class ScriptedNvml:
     def __init__(self, machine: "ScriptedMachine") -> None:
         self.machine = machine
         self.asked: list[str] = []
+        self._users, self._is_over = 0, False
         self.xids: list[tuple[int, int]] = []
         """Xid errors that wait to be fetched: index of the board, number."""
 
@@ -105,12 +106,15 @@ class ScriptedNvml:
     def nvmlInit(self) -> None:  # noqa: N802
         if self.machine.start:
             _fail(self.machine.start)
+        self._users, self._is_over = self._users + 1, False
 
     def nvmlInitWithFlags(self, flags: int) -> None:  # noqa: N802
         self.nvmlInit()
 
     def nvmlShutdown(self) -> None:  # noqa: N802
         self.asked.append("nvmlShutdown")
+        self._users -= 1
+        self._is_over = self._users == 0
 
     def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
         return self.machine.driver
@@ -154,7 +158,8 @@ class ScriptedNvml:
         return _fail(_NO_SUCH)
 
     def nvmlDeviceGetMaxMigDeviceCount(self, handle: Handle) -> int:  # noqa: N802
-        return 7 if self._board(handle).mig else 0
+        board, name = self._board(handle), "nvmlDeviceGetMaxMigDeviceCount"
+        return int(_typed(name, board.answers.get(name, 7 if board.mig else 0)))
 
     def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Handle, index: int) -> Handle:  # noqa: N802
         if index >= len(self._board(handle).slices):
@@ -222,6 +227,8 @@ class ScriptedNvml:
 
     def _answer(self, name: str, handle: Handle, *arguments: Any) -> Any:
         self.asked.append(name)
+        if self._is_over:
+            _fail(_UNINITIALIZED)
         board, part = self._board(handle), self._slice(handle)
         with_arguments = f"{name}({', '.join(map(str, arguments))})"
         told = part.answers if part else board.answers

@@ -4,7 +4,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -127,6 +127,31 @@ def test_hips_order_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert library.gpus() == []
 
 
+def test_rocms_own_variable_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [{"hip_id": number, "hip_uuid": f"GPU-{number}a"} for number in range(4)]
+    boards = [AmdBoard(answers={"amdsmi_get_gpu_enumeration_info": one}) for one in told]
+    library = Amd(ScriptedAmd(tuple(boards)))
+    monkeypatch.setenv("ROCR_VISIBLE_DEVICES", "3,GPU-1a,2")
+    assert [gpu.index for gpu in library.gpus()] == [3, 1, 2]
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "1,0")
+    assert [gpu.index for gpu in library.gpus()] == [1, 3]
+    assert library.misnamed() is None
+
+
+@pytest.mark.parametrize(
+    ("names", "indices", "why"),
+    [("1,0,7,2", [1, 0], "unknown"), ("1,1", [], "repeated"), ("0,-1,1", [0], None)],
+)
+def test_names_that_are_wrong(
+    names: str, indices: list[int], why: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", names)
+    library = Amd(ScriptedAmd(tuple(AmdBoard(hip_id=number) for number in range(3))))
+    assert [gpu.index for gpu in library.gpus()] == indices
+    wrong = library.misnamed()
+    assert (wrong and wrong.why) == why
+
+
 def test_a_machine_of_amds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     scripted(MI300X8, monkeypatch, tmp_path)
     machine = inspect()
@@ -189,3 +214,14 @@ def test_an_import_that_ends_in_the_middle(monkeypatch: pytest.MonkeyPatch, tmp_
     with amd.opened() as found:
         assert isinstance(found, Silence)
         assert (found.cause, found.said) == ("no library", "'libamd_smi.so'")
+
+
+def test_answers_that_are_not_what_the_manual_shows() -> None:
+    """No question may raise, or a run would end for a temperature."""
+    library = SimpleNamespace(
+        amdsmi_get_temp_metric=lambda *_: "N/A",
+        amdsmi_get_gpu_process_list=lambda *_: [{"pid": 7}, {"pid": "N/A"}, "a handle"],
+    )
+    gpu = amd.Gpu(library=library, handle=object(), number=0)
+    assert gpu.temperature_c() is None
+    assert gpu.residents() == {7}

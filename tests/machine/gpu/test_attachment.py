@@ -48,6 +48,8 @@ def bus(tmp_path: Path) -> Bus:
         ("0000000F:01:00.0", "000f:01:00.0"),
         ("00010000:3D:00.0", "10000:3d:00.0"),
         ("", ""),
+        ("\ufffdzz:", ""),
+        ("00000000:1B", ""),
     ],
 )
 def test_addresses_as_the_kernel_writes_them(told: str, kernel: str) -> None:
@@ -177,3 +179,11 @@ def test_the_link_under_load_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert use.seen
     assert (use.seen.pcie_generation, use.seen.pcie_width) == ((4,), (16,))
     assert use.moments["pcie_width"] == [16, *[None] * (RARELY - 1), 16]
+
+
+def test_a_port_that_a_hypervisor_made_up(bus: Bus) -> None:
+    """It claims one lane of generation 1, and the board below it uses 16."""
+    bus.lanes(bus.board, now=("16.0 GT/s PCIe", 16), most=("16.0 GT/s PCIe", 16))
+    bus.lanes(bus.board.parent, now=("2.5 GT/s PCIe", 1), most=("2.5 GT/s PCIe", 1))
+    found = completed(Attachment(address=ADDRESS), bus.root).pcie
+    assert (found.most_generation, found.most_width, found.slot_width) == (4, 16, None)

@@ -68,8 +68,9 @@ def test_counts_that_stay_say_nothing() -> None:
         ({UNCORRECTED: 1}, "ECC, uncorrected", 1, True),
         ({"nvmlDeviceGetRemappedRows": (2, 0, 0, 0)}, "rows remapped, corrected", 2, False),
         ({"nvmlDeviceGetRemappedRows": (0, 1, 1, 0)}, "rows remapped, uncorrected", 1, True),
-        ({"nvmlDeviceGetNvLinkErrorCounter(17, 3)": 5}, "NVLink", 5, False),
-        ({"nvmlDeviceGetPcieReplayCounter": 4}, "PCIe replays", 4, False),
+        ({"nvmlDeviceGetNvLinkErrorCounter(17, 1)": 5}, "NVLink", 5, False),
+        ({"nvmlDeviceGetNvLinkErrorCounter(17, 3)": 6001}, "NVLink CRC", 6001, False),
+        ({"nvmlDeviceGetPcieReplayCounter": 9}, "PCIe replays", 9, False),
     ],
     ids=str,
 )
@@ -79,7 +80,7 @@ def test_errors_that_rise(answers: dict[str, object], of: str, count: int, fatal
     watch = started(library, 8)
     library.machine = changed(before, 2, **answers)
     invalid, notes = judged(watch)
-    told = f"GPU 2 counted {count} more errors ({of})"
+    told = f"GPU 2 counted {count:,} more errors ({of})"
     assert (invalid, notes) == (((told,), ()) if fatal else ((), (told,)))
     assert judged(watch) == ((), ()), "the next window begins with what this one had"
 
@@ -155,3 +156,30 @@ def test_a_library_without_events(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         watch.start()
         watch.sample()
         assert watch.report().errors == ()
+
+
+@pytest.mark.parametrize(("minutes", "replays", "notes"), [(0.5, 8, 0), (3, 24, 0), (3, 25, 1)])
+def test_what_a_sound_link_repeats_is_no_note(minutes: float, replays: int, notes: int) -> None:
+    """A link repeats what was lost when its rate changes, as at the beginning of each run."""
+    machine = changed(A10X4, 0, nvmlDeviceGetPcieReplayCounter=100)
+    library, now_s = ScriptedNvml(machine), [1000.0]
+    watch = open_watch(Nvml(library), range(1))
+    watch.clock = lambda: now_s[0]
+    watch.note_residents()
+    watch.start()
+    watch.sample()
+    now_s[0] += 60 * minutes
+    library.machine = changed(A10X4, 0, nvmlDeviceGetPcieReplayCounter=100 + replays)
+    use = watch.report()
+    assert len(use.errors) == notes
+    assert use.seen
+    assert use.seen.errors_after["PCIe replays"] == (100 + replays,), "the record has it anyway"
+
+
+def test_the_server_of_mps_is_no_other_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there before the ranks, and computes for them."""
+    answers = {"nvmlDeviceGetComputeRunningProcesses": [41, 42]}
+    library = ScriptedNvml(changed(A10X4, 0, **answers))
+    names = {41: "/usr/bin/nvidia-cuda-mps-server", 42: "python"}
+    monkeypatch.setattr(library, "nvmlSystemGetProcessName", names.__getitem__, raising=False)
+    assert started(library, 1).tracks[0].before == {42}

@@ -45,7 +45,7 @@ def lack(build: TorchBuild, driver: Driver, *gpus: Capability) -> Lack | None:
         (CU132, NEW, (12, 1)),
         (CU132, NEW, (10, 3)),
         (CU132, Driver(version="550.127.05", cuda=(13, 2)), H100),  # forward compatibility
-        (CU132, Driver(), V100),  # nothing is known of the driver
+        (CU132, Driver(), H100),  # nothing is known of the driver
     ],
 )
 def test_what_suits(build: TorchBuild, driver: Driver, gpu: Capability) -> None:
@@ -149,3 +149,11 @@ def test_gpus_of_amd_and_their_build() -> None:
 )
 def test_versions_by_name(versions: dict[str, str], cuda: tuple[int, int] | None) -> None:
     assert driver_of(versions) == Driver(version=versions.get("driver", ""), cuda=cuda)
+
+
+def test_kernels_do_not_depend_on_what_is_known_of_the_driver() -> None:
+    """In a container without the capability utility, torch alone tells what GPUs there are."""
+    found = lack(CU132, Driver(), V100)
+    assert found
+    assert "has no kernels for" in found.why
+    assert "needs a driver" not in found.why

@@ -65,6 +65,9 @@ class Others:
 
     tool = "other-smi"
 
+    def misnamed(self) -> None:
+        return None
+
     def left_out(self) -> tuple[LeftOut, ...]:
         return ()
 

@@ -1,5 +1,7 @@
 """Whether a GPU is plainly there, by files alone."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,15 @@ def plug_in(sources: Sources, vendor: str, kind: str, bus: str = "0000:01:00.0")
     device = sources.sys / "bus/pci/devices" / bus
     write(device / "vendor", f"{vendor}\n")
     write(device / "class", f"{kind}\n")
+
+
+def test_the_window_of_wsl(sources: Sources) -> None:
+    """It shows GPUs of all vendors: torch is asked, and nothing is refused for it alone."""
+    write(sources.dev / "dxg")
+    seen = find_gpus(sources)
+    assert seen
+    assert not seen.nodes
+    assert seen.told() == "a GPU of Windows may be here (/dev/dxg)"
 
 
 def test_nothing(sources: Sources) -> None:
@@ -76,7 +87,7 @@ def test_the_kernels_driver(sources: Sources) -> None:
     version = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05"
     write(sources.proc / "driver/nvidia/version", f"{version}\nGCC version: 13\n")
     assert find_gpus(sources) == Presence(driver=version)
-    assert find_gpus(sources).told() == "the kernel's driver is loaded"
+    assert find_gpus(sources).told() == "a GPU is here (the kernel's driver is loaded)"
 
 
 def test_amds_count_where_torch_is_built_for_them(
@@ -90,7 +101,31 @@ def test_amds_count_where_torch_is_built_for_them(
 
 
 def test_where_it_was_seen() -> None:
-    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "/dev/nvidia0"
-    assert Presence(bus=("a", "b")).told() == "a, b on the bus"
+    assert Presence(nodes=("/dev/nvidia0",), bus=("b",)).told() == "a GPU is here (/dev/nvidia0)"
+    assert Presence(bus=("a", "b")).told() == "a GPU is here (a, b on the bus)"
     four = Presence(nodes=tuple(f"/dev/nvidia{index}" for index in range(4)))
-    assert four.told() == "/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …"
+    assert four.told() == "a GPU is here (/dev/nvidia0, /dev/nvidia1, /dev/nvidia2 …)"
+
+
+def test_nodes_that_a_control_group_keeps_closed(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of other jobs on a node of Slurm's: a job without a GPU trains on the CPU."""
+    write(sources.dev / "nvidia0")
+    write(sources.dev / "nvidia1")
+    real = os.open
+
+    def opened(path: Path, flags: int) -> int:
+        if path.name == "nvidia1":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert find_gpus(sources).nodes == ("/dev/nvidia0",)
+
+
+def test_nodes_that_this_user_may_not_open_are_there(sources: Sources) -> None:
+    """Their permissions are what the advice is about."""
+    write(sources.dev / "nvidia0")
+    (sources.dev / "nvidia0").chmod(0)
+    assert find_gpus(sources).nodes == ("/dev/nvidia0",)

@@ -7,12 +7,13 @@ import pytest
 
 from resnext_bench.launch.commands import commands
 from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.machine.gpu import torch_devices
 from resnext_bench.machine.gpu.boards import read_boards
-from resnext_bench.machine.gpu.facts import LeftOut
+from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut
 from resnext_bench.machine.gpu.monitor import monitor, visible_gpus
 from resnext_bench.machine.gpu.nvml_list import visible
 from resnext_bench.machine.inventory import inspect
-from tests.machine.gpu.ready import MIG_MIXED, MIG_PAIR, MIG_POD, a100_slice
+from tests.machine.gpu.ready import A10X4, MIG_MIXED, MIG_PAIR, MIG_POD, a100_slice
 from tests.machine.gpu.scripted import NO_PERMISSION, Refused, ScriptedMachine, scripted
 from tests.machine.gpu.scripted_nvml import ScriptedNvml, uuid_of
 from tests.machine.made_members import made_member
@@ -200,3 +201,28 @@ def test_what_is_no_device_is_named() -> None:
     listing = visible(ScriptedNvml(MIG_MIXED.with_boards(board, MIG_MIXED.boards[1])))
     assert listing.left_out == [LeftOut(index=0, why="no slices")]
     assert [gpu.index for gpu in listing.gpus] == [1]
+
+
+def test_a_slice_that_torch_alone_tells_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Torch's UUID of it has no prefix: taken for a board's, it would hide the slice from CUDA."""
+    answers = {"nvmlDeviceGetMaxMigDeviceCount": Refused(NO_PERMISSION)}
+    board = replace(MIG_POD.boards[0], slices=(), answers=answers)
+    scripted(MIG_POD.with_boards(board), monkeypatch, tmp_path)
+    told = GpuFacts(name="a slice", memory_gib=4.75, capability=(8, 0), uuid=f"GPU-{FIRST[4:]}")
+    monkeypatch.setattr(torch_devices, "ask_torch", lambda: (told,))
+    config = made_config(device="cuda", nodes=1, nproc_per_node=1, engine="none")
+    topology = place_ranks(config, inspect())
+    assert [(place.device, place.alone) for place in topology.places] == [("cuda:0", "")]
+    (command,) = commands(config, topology, folder=Path("f"), run_id="ID", port=1)
+    assert command.environment["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "indices"), [("0,0", []), ("1,1,0", []), ("1,0", [1, 0]), ("0,-1,-1", [0])]
+)
+def test_a_gpu_that_is_named_twice(
+    wanted: str, indices: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA then shows none."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", wanted)
+    assert [gpu.index for gpu in visible(ScriptedNvml(A10X4)).gpus] == indices

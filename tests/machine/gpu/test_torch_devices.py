@@ -75,3 +75,8 @@ def test_a_torch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", run)
     assert str(ask_torch()).startswith("torch did not answer")
+
+
+def test_of_a_refusal_its_first_sentence_is_kept() -> None:
+    why = "The NVIDIA driver on your system is too old (found version 11.4). Please update it."
+    assert read_answer(json.dumps({"why": why}), "") == why.partition(". ")[0]

@@ -254,7 +254,7 @@ def test_no_sample_is_no_verdict() -> None:
     [
         (None, ["gpu 0", "gpu 1", "gpu 2"]),
         ("2,0", ["gpu 2", "gpu 0"]),
-        ("GPU-aa, 1", ["uuid GPU-aa", "gpu 1"]),
+        ("GPU-aa, 1", ["uuid GPU-aa"]),  # as torch counts: no other kind after the first
         ("MIG-bb", ["uuid MIG-bb"]),
         ("GPU-20, GPU-00", ["gpu 2", "gpu 0"]),
         ("GPU-", []),

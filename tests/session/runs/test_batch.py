@@ -177,7 +177,9 @@ def test_a_run_that_dies_of_it_after_all_is_repeated_with_fewer(batch: int, fewe
     )
 
 
-@pytest.mark.parametrize(("kind", "batch"), [("error", 256), ("timeout", 8), ("out_of_memory", 1)])
+@pytest.mark.parametrize(
+    ("kind", "batch"), [("error", 256), ("timeout", 8), ("out_of_memory", 1), ("gpu_busy", 256)]
+)
 def test_other_ends_are_final(kind: FailureKind, batch: int) -> None:
     assert after_lack({"batch_size": batch}, ended(kind, batch)) is None
     assert after_lack({"batch_size": 64}, made_record()) is None
@@ -215,3 +217,13 @@ def test_real_training(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module.peak_gib(found, machine) < 1.2, note
     twice = module.peak_gib(found | {"batch_size": 2 * int(found["batch_size"])}, machine)
     assert twice > 1.1, note
+
+
+def test_gpus_that_the_run_does_not_use_may_be_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {0: 70.0, 1: 60.0, 2: 0.5, 3: 0.5}
+    monkeypatch.setattr(module, "gpu_free_gib", lambda gpus: min(free[index] for index in gpus))
+    machine = made_machine(cores=8, gpus=4)
+    spare = spare_gib({}, machine)
+    assert module._limit_gib({"nproc_per_node": 1}, machine) == 70.0 - spare
+    assert module._limit_gib({"nproc_per_node": 1, "nodes": 2}, machine) == 60.0 - spare
+    assert module._limit_gib({}, machine) == 0.5 - spare

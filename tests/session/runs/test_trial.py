@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from resnext_bench.config.resolve import DataFacts
-from resnext_bench.job import ImageList, Job
+from resnext_bench.job import MOST_HELD, ImageList, Job
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.pipelines.images.file_verdicts import Verdict, save, stamp
 from resnext_bench.pipelines.shards.ranges import Ranges
@@ -98,9 +98,11 @@ def test_ranks_keep_memory_of_a_gpu_aside(monkeypatch: pytest.MonkeyPatch) -> No
     spare = trial.spare_gib({}, machine)
     assert peak_gib({**REQUEST, "device": "cuda"}, machine) == 10.0 - spare
     assert jobs[0].spare_gib == spare >= trial.LEAST_SPARE_GIB
+    assert jobs[0].config.steps == MOST_HELD, "as many batches are kept as in a long run"
     assert jobs[0].config.profile_steps == 0, "a profiler's buffers are no part of a step"
     assert peak_gib({**REQUEST, "device": "cpu"}, machine) == 10.0
     assert jobs[1].spare_gib == 0
+    assert jobs[1].config.steps < MOST_HELD
 
 
 def test_a_run_of_two_models_in_turn_has_half_of_the_memory_for_each() -> None:
@@ -118,6 +120,7 @@ def test_a_run_of_two_models_in_turn_has_half_of_the_memory_for_each() -> None:
         ("no_engine", TooLarge),
         ("error", SessionFailed),
         ("timeout", SessionFailed),
+        ("gpu_busy", SessionFailed),
     ],
 )
 def test_which_ends_say_that_a_batch_is_too_large(
