@@ -34,6 +34,43 @@ def test_a_network_is_a_table_of_first_choices(typed: Typed) -> None:
     assert "of its assumed fields" in words or "none of its assumed fields" in words
 
 
+def test_models_of_others_are_looked_at_while_they_work(typed: Typed) -> None:
+    mine, theirs = (
+        json.loads(typed(model, "--json")[1])
+        for model in ("resnext50_32x4d", "torchvision:resnext50_32x4d")
+    )
+    assert theirs["convolutions"] == mine["convolutions"]
+    assert theirs["problems"] == mine["problems"]
+
+
+def test_a_model_of_yours_may_call_convolutions_itself(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        print('a word of its own')\n"
+        "        self.weight = torch.nn.Parameter(torch.zeros(6, 3, 5, 5))\n"
+        "        self.up = torch.nn.ConvTranspose2d(6, 6, 2)\n"
+        "        self.deep = torch.nn.Conv2d(6, 12, 3, dilation=2, groups=6, bias=False)\n"
+        "    def forward(self, x):\n"
+        "        return self.deep(self.up(torch.conv2d(x, self.weight, stride=2))).mean((2, 3))\n"
+    )
+    typed._patch.chdir(tmp_path)
+    found = json.loads(typed("nets:Net", "--all", "--image-size", "32", "--json")[1])
+    first, deep = found["convolutions"]
+    assert (first["images"], first["stride"]) == ([256, 3, 32, 32], [2, 2])
+    assert (deep["layers"], deep["groups"], deep["dilation"]) == (["deep"], 6, [2, 2])
+    assert [one["operation"] for one in found["problems"][:3]] == [
+        *("forward", "weight gradient", "forward"),
+    ]
+    out = " ".join(typed("nets:Net", "--image-size", "32")[1].split())
+    assert "With one channel a group PyTorch may use kernels of its own" in out
+    code, _, err = typed("nets:Nat")
+    assert code == 2
+    assert "the nearest is Net" in err
+
+
 def test_nchw_tells_its_hidden_transposes(typed: Typed) -> None:
     out = " ".join(typed("resnext50_32x4d", "--layout", "nchw")[1].split())
     assert "Hidden transposes in all 21 problems: in NCHW the first choice needs" in out
@@ -112,7 +149,7 @@ def test_a_gpu_saves_its_description(typed: Typed, tmp_path: Path) -> None:
         (("resnext50_32x4d", *ONE), "leave MODEL out"),
         (("--shape", "2x8x9"), "256x128x56x56"),
         ((*ONE, "--layer", "a"), "--layer belongs to a network"),
-        (("timm:resnet18",), "only this program's own networks"),
+        (("timm:resnet_18",), "no such model"),
         (("resnext50",), "did you mean"),
         (("resnext50_32x4d", "--device", "h300"), "described are a100"),
         ((*ONE, "--device", "h100", "--device-description", "x"), "exclude each other"),

@@ -30,7 +30,10 @@ def plan(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="A network that models lists, or one named in the same way; or give --shape",
+            help=(
+                "A network that models lists, torchvision:NAME, timm:NAME, or "
+                "package.module:callable; or give --shape"
+            ),
         ),
     ] = None,
     layer: Annotated[
@@ -57,7 +60,7 @@ def plan(
         int | None,
         typer.Option(
             metavar="N",
-            help="Side of the square input in pixels (default: the paper's)",
+            help="Side of the square input in pixels (default: the paper's, else 224)",
             parser=opt.whole_of("image_size"),
         ),
     ] = None,

@@ -16,7 +16,7 @@ from resnext_bench.convs.planning import device_here
 from resnext_bench.convs.problems import Asked, by_hand, chosen, of_network
 from resnext_bench.convs.record import Order, planned
 from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
-from resnext_bench.machine.inventory import inspect
+from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import write_atomically
@@ -35,15 +35,15 @@ def plan_command(given: Mapping[str, Any]) -> int:
     if given["save_device"]:
         return _save_device(given["save_device"])
     form: Format = given["form"]
+    machine = inspect("cpu")
     order = Order(
         model=given["model"] or "",
-        asked=_asked(given),
+        asked=_asked(given, machine),
         device=_device(given),
         benchmark_limit=given["cudnn_benchmark_limit"],
         deterministic=given["cudnn_deterministic"],
         command=tuple(sys.argv[1:]),
     )
-    machine = inspect("cpu")
     record = planned(order, "", machine)
     try:
         folder = runs.create(runs.runs_folder(given["output"]), f"convs_{order.model or 'given'}")
@@ -70,7 +70,7 @@ def _device(given: Mapping[str, Any]) -> PlannedDevice:
     return from_file(path) if path else described(key or DEVICE).planned()
 
 
-def _asked(given: Mapping[str, Any]) -> list[Asked]:
+def _asked(given: Mapping[str, Any], machine: Machine) -> list[Asked]:
     if given["shape"]:
         return [_by_hand(given)]
     for name in _BY_HAND:
@@ -79,22 +79,19 @@ def _asked(given: Mapping[str, Any]) -> list[Asked]:
     model = given["model"]
     if model is None:
         raise UsageError("convs plan: name a network, such as resnext50_32x4d, or give --shape")
+    everything = given["everything"] or given["layer"] is not None
+    wanted = {"batch": given["batch_size"] or BATCH, "everything": everything}
+    wanted |= {name: given[name] for name in ("dtype", "layout")}
     if foreign(model):
-        raise UsageError(
-            f"MODEL {model}: only this program's own networks are looked at; models lists them, "
-            "and --shape takes any convolution"
-        )
-    require_family(model, "MODEL")
-    spec = parse(model)
-    size = given["image_size"] or spec.image_size
-    require_image_size(spec, size)
-    found = of_network(
-        draw(spec, size),
-        batch=given["batch_size"] or BATCH,
-        dtype=given["dtype"],
-        layout=given["layout"],
-        everything=given["everything"] or given["layer"] is not None,
-    )
+        from resnext_bench.convs.seen import of_model
+
+        found = of_model(model, given["image_size"], machine, **wanted)
+    else:
+        require_family(model)
+        spec = parse(model)
+        size = given["image_size"] or spec.image_size
+        require_image_size(spec, size)
+        found = of_network(draw(spec, size), **wanted)
     return chosen(found, given["layer"])
 
 

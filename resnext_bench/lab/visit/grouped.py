@@ -10,9 +10,10 @@ from typing import Final, get_args
 
 import torch
 
-from resnext_bench.resnext.convolutions import Operation as Direction
+from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.layers import Layer
 
+Direction = Operation
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 _SLICE: Final = 2**26
 """Number of values in a slice of the batch, which limits the memory that float64 takes in

@@ -69,7 +69,7 @@ def _with_hidden(record: Convs) -> list[Problem]:
 def _overview(record: Convs) -> Table:
     return Table(
         columns=(
-            Column(name="convolution", tone="name"),
+            Column(name="convolution", tone="name", may_fold=True),
             Column(name="operation"),
             Column(name="first"),
             Column(name="workspace", is_number=True),
@@ -176,15 +176,18 @@ def _answers(record: Convs) -> Iterator[Line]:
     how = f"the first {limit}" if limit else "all of them"
     hidden = _with_hidden(record)
     never = sum(len(one.candidates) - limit for one in hidden)
-    more = (
-        f", so that {count_of(never, 'plan')} in {_of(record, hidden)} never run" if never else ""
-    )
+    untried = f"{count_of(never, 'plan')} in {_of(record, hidden)} are never tried"
+    more = f", so that {untried}" if never else ""
     yield Line(
         text="Without cuDNN benchmark PyTorch takes the first that runs; with it, it times "
         f"{how}, once each, and takes the fastest{more}."
     )
     yield from _about_workspaces(record)
     yield from _about_transposes(record)
+    if any(1 < one.groups == one.images[1] for one in record.convolutions):
+        yield Line(
+            text="With one channel a group PyTorch may use kernels of its own instead of cuDNN.",
+        )
     if without := [one for one in record.problems if _lacks_tensor_cores(record, one)]:
         yield Line(
             text=f"The first choice uses no tensor cores in {_of(record, without)}.",

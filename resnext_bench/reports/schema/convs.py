@@ -181,6 +181,22 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class SeenConvolution(msgspec.Struct, frozen=True, kw_only=True):
+    """A convolution as it was called in a forward pass of a model that is not ours."""
+
+    layer: str
+    """The module that called it; empty for none."""
+    images: tuple[int, ...]
+    weights: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    is_transposed: bool
+    reads_images: bool
+    """Whether it reads the network's own input, whose gradient nobody needs."""
+
+
 class ProblemChange(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between two records in the plans of one problem."""
 
