@@ -80,7 +80,7 @@ def _asked(given: Mapping[str, Any], machine: Machine) -> list[Asked]:
     if model is None:
         raise UsageError("convs plan: name a network, such as resnext50_32x4d, or give --shape")
     everything = given["everything"] or given["layer"] is not None
-    wanted = {"batch": given["batch_size"] or BATCH, "everything": everything}
+    wanted: dict[str, Any] = {"batch": given["batch_size"] or BATCH, "everything": everything}
     wanted |= {name: given[name] for name in ("dtype", "layout")}
     if foreign(model):
         from resnext_bench.convs.seen import of_model

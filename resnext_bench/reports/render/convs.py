@@ -188,11 +188,24 @@ def _answers(record: Convs) -> Iterator[Line]:
         yield Line(
             text="With one channel a group PyTorch may use kernels of its own instead of cuDNN.",
         )
-    if without := [one for one in record.problems if _lacks_tensor_cores(record, one)]:
-        yield Line(
-            text=f"The first choice uses no tensor cores in {_of(record, without)}.",
-            tone="warning",
-        )
+    yield from _warnings(record)
+
+
+def _warnings(record: Convs) -> Iterator[Line]:
+    """Yield what speaks against first choices."""
+    firsts = list(_firsts(record.problems))
+    narrow = record.convolutions[0].dtype != "fp32"
+    found = {
+        "uses no tensor cores": [
+            problem for problem, plan in firsts if narrow and "tensor_core" not in plan.notes
+        ],
+        "is not deterministic": [
+            problem for problem, plan in firsts if "nondeterministic" in plan.notes
+        ],
+    }
+    for what, some in found.items():
+        if some:
+            yield Line(text=f"The first choice {what} in {_of(record, some)}.", tone="warning")
 
 
 def _of(record: Convs, some: Sequence[Problem]) -> str:
@@ -240,12 +253,6 @@ def _about_transposes(record: Convs) -> Iterator[Line]:
         "most likely room for copies of feature maps.",
         tone="warning",
     )
-
-
-def _lacks_tensor_cores(record: Convs, problem: Problem) -> bool:
-    conv = record.convolutions[problem.convolution]
-    first = next(iter(problem.candidates), None)
-    return conv.dtype != "fp32" and first is not None and "tensor_core" not in first.notes
 
 
 def _remarks(record: Convs) -> Iterator[Line]:

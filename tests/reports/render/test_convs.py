@@ -48,6 +48,13 @@ def test_a_first_choice_without_tensor_cores_is_a_warning() -> None:
     assert "no tensor cores" not in told(made_convs())
 
 
+def test_a_first_choice_that_is_not_deterministic_is_a_warning() -> None:
+    plain = made_problem(plans=made_plans(notes=("tensor_core", "nondeterministic")))
+    out = told(made_convs(problems=(plain, plain, *[made_problem()] * 2)))
+    assert "The first choice is not deterministic in 2 of 4 problems." in out
+    assert "not deterministic in" not in told(made_convs())
+
+
 def test_a_layer_alone_is_shown_in_full() -> None:
     out = told(made_convs(problems=made_convs().problems[:1]))
     assert "3 eng5 – cannot be built" in out
