@@ -173,8 +173,8 @@ def _place(place: int, limit: int) -> str:
 
 def _answers(record: Convs) -> Iterator[Line]:
     limit = record.settings.benchmark_limit
-    how = f"the first {limit}" if limit else "all of them"
     hidden = _with_hidden(record)
+    how = f"the first {limit}" if hidden else "all of them"
     never = sum(len(one.candidates) - limit for one in hidden)
     untried = f"{count_of(never, 'plan')} in {_of(record, hidden)} are never tried"
     more = f", so that {untried}" if never else ""
