@@ -29,6 +29,7 @@ ELSEWHERE: Final = {
     "resnext_bench/machine/host/memory.py:shared_memory": "looks whether it could",
     "resnext_bench/serve/tensorboard.py:link": "its caller tells",
     "resnext_bench/session/data.py:one_at_a_time": "a lock, which is not needed",
+    "resnext_bench/machine/gpu/presence.py:_is_allowed": "opens a device, and writes nothing",
     "resnext_bench/steps.py:_Steps._leave": "in the user's process, which goes on",
     "resnext_bench/steps.py:_Steps._open": "in the user's process, which must know",
     "resnext_bench/steps.py:_Turns.__init__": "a pipe that is there",

@@ -88,6 +88,17 @@ def test_what_would_train(sit: Sit, case: Trains) -> None:
     assert command["environment"]["CUDA_VISIBLE_DEVICES"] == (seen if on_gpus else "")
 
 
+def test_a_plan_shows_links(sit: Sit) -> None:
+    machine = sit("8xH100")
+    boards = machine.plan("--json").json["boards"]
+    assert [board["gpus"] for board in boards] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert {(one["pcie_generation"], one["pcie_width"]) for one in boards} == {(5, 16)}
+    assert all(board["nvlinks"] == [["switch", 18]] for board in boards)
+    said = " ".join(machine.plan().out.split())
+    links = "PCIe generation 5 at most, 16 of 16 lanes, 18 NVLinks to a switch"
+    assert f"GPUs 0, 1, 2, 3: {links}" in said
+
+
 def _own_cores(places: list[dict[str, Any]]) -> None:
     """Each rank has cores of its own, and all have equally many."""
     each = [place["cores"] for place in places]

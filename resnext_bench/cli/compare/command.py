@@ -9,11 +9,11 @@ import msgspec
 
 from resnext_bench.cli.compare.sides import ids_of, refuse, side_request, words_of
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.cli.terminal.outcome import ANSWERS, Pardon, conclude, say, waiting_for
 from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import merged
 from resnext_bench.errors import UsageError
-from resnext_bench.machine.inventory import inspect
+from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import wait_until_free
 from resnext_bench.machine.member import require_alone
 from resnext_bench.reports.schema.comparison import Comparison, Limits
@@ -64,7 +64,7 @@ def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
 
     refuse(given, _SIDES, "says what is compared; --resume keeps the sides")
     refuse(given, (*_OF_BUDGET, *_OF_MEASURING), _AGREED)
-    return resume(find(root, given["resume"]), inspect(), display)
+    return resume(find(root, given["resume"]), _machine(), display)
 
 
 def _new(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
@@ -90,7 +90,12 @@ def _configurations(given: Mapping[str, Any], root: Path, display: Any) -> Compa
         root=root,
         command=tuple(sys.argv[1:]),
     )
-    return compare(asked, inspect(_device(a, b)), display)
+    return compare(asked, _machine(_device(a, b)), display)
+
+
+def _machine(device: str = "") -> Machine:
+    with waiting_for(ANSWERS):
+        return inspect(device)
 
 
 def _device(*sides: Request) -> str:
@@ -130,7 +135,7 @@ def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
         command=tuple(sys.argv[1:]),
         design=given["design"],
     )
-    return compare_script(asked, inspect(), display)
+    return compare_script(asked, _machine(), display)
 
 
 def _limits_of_scripts(given: Mapping[str, Any]) -> Limits:

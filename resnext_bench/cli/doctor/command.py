@@ -7,6 +7,7 @@ import msgspec
 
 from resnext_bench.cli.compare.sides import refuse
 from resnext_bench.cli.formats import Format
+from resnext_bench.cli.terminal.outcome import ANSWERS, waiting_for
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.machine.doctor.checks import Condition, examine
@@ -31,7 +32,8 @@ def require_floor(given: Mapping[str, Any]) -> None:
 
 def doctor_command(*, allow_unsure: bool, form: Format) -> int:
     """Look at the machine for a second, show what was found, and return the exit code."""
-    condition = examine(here())
+    with waiting_for(ANSWERS):
+        condition = examine(here())
     if form == "json":
         text = msgspec.json.format(msgspec.json.encode(condition), indent=2)
         print_json(text)

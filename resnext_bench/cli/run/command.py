@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.cli.terminal.outcome import ANSWERS, Pardon, conclude, say, waiting_for
 from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import checked, merged, read_file
 from resnext_bench.machine.doctor.look import begin_look
@@ -103,7 +103,9 @@ def _with_batch(
 
 def _whereabouts(request: Request) -> tuple[Member | None, Machine]:
     """Return which rank of another launcher's group this is, if any, and the machine it may use."""
-    member, machine = find_member(), inspect(str(request.get("device", "")))
+    member = find_member()
+    with waiting_for(ANSWERS):
+        machine = inspect(str(request.get("device", "")))
     if member is None:
         return None, machine
     from resnext_bench.machine.share import own_share

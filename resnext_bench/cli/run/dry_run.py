@@ -1,5 +1,6 @@
 """`run --dry-run`: the launch plan, with nothing started, made or written."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
 from resnext_bench.launch.topology import place_member, place_ranks
+from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.host.sources import cpu_list
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.machine.member import Member
 from resnext_bench.reports.figures.validity import far_cores
 from resnext_bench.reports.render.notes import sentences
+from resnext_bench.reports.render.words import board_links
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.machine import Board
 from resnext_bench.reports.schema.topology import Place, Topology
 from resnext_bench.session.data import describe_data, require_batch
 
@@ -47,21 +51,27 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
     ranks = [(rank, one.gpu_node, one.core_nodes) for rank, one in enumerate(topology.places)]
     notes = (*notes, *sentences(far_cores(ranks)))
+    boards = read_boards()[1] if resolved.config.device == "cuda" else ()
     if form == "json":
-        print_json(msgspec.json.format(_as_json(resolved, topology, plan, notes)))
+        print_json(msgspec.json.format(_as_json(resolved, topology, boards, plan, notes)))
         return
     several = len(set(machine.numa.node_of.values())) > 1
-    _print(resolved, topology, plan, notes, several=several)
+    _print(resolved, topology, boards, plan, notes, several=several)
 
 
 def _as_json(
-    resolved: Resolved, topology: Topology, plan: tuple[NodeCommand, ...], notes: tuple[str, ...]
+    resolved: Resolved,
+    topology: Topology,
+    boards: Sequence[Board],
+    plan: tuple[NodeCommand, ...],
+    notes: tuple[str, ...],
 ) -> bytes:
     return msgspec.json.encode(
         {
             "resolved": resolved.config,
             "choices": resolved.choices,
             "topology": topology,
+            "boards": boards,
             "cannot_run_here": resolved.cannot,
             "notes": notes,
             "commands": [
@@ -80,6 +90,7 @@ def _as_json(
 def _print(
     resolved: Resolved,
     topology: Topology,
+    boards: Sequence[Board],
     plan: tuple[NodeCommand, ...],
     notes: tuple[str, ...],
     *,
@@ -116,6 +127,8 @@ def _print(
             ),
         )
     console.print(places)
+    for links in filter(None, map(board_links, boards)):
+        console.print(links, markup=False, highlight=False)
     for command in plan:
         console.print(f"[bold]node {command.node}[/] would run", highlight=False)
         console.print(command.shell(), soft_wrap=True, markup=False)

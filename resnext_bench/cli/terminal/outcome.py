@@ -1,6 +1,9 @@
 """What a record means for the user: it is shown, and becomes the program's exit code."""
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from resnext_bench.cli.formats import Format
@@ -8,6 +11,9 @@ from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.kinds import Stored, kind_of
 
 SLOWER, UNSURE, FAILED = 1, 3, 4
+PATIENCE_S = 5.0
+"""Seconds after which it is said what the program waits for."""
+ANSWERS = "the machine's answers (GPU drivers, torch)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,3 +50,15 @@ def exit_code(record: Stored, pardon: Pardon) -> int:
 def say(text: str) -> None:
     """Tell the user something while nothing else is shown."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Say what the program waits for, if the body takes long: a driver may never answer."""
+    notice = threading.Timer(PATIENCE_S, say, (f"still waiting for {what}; Ctrl-C ends it",))
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()

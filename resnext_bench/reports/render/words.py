@@ -3,6 +3,7 @@
 from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
+from resnext_bench.reports.schema.machine import Board
 from resnext_bench.reports.schema.record import DataSet, Record
 from resnext_bench.reports.schema.samples import CudaGraphs
 from resnext_bench.reports.schema.sessions import SlowSteps
@@ -222,3 +223,25 @@ def _ordinal(number: int) -> str:
         "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     )
     return f"{number:,}{last}"
+
+
+def board_links(board: Board) -> str:
+    """Return the links of boards that are alike, as far as they are known; empty where none is."""
+    told = []
+    if board.pcie_generation is not None:
+        told.append(f"PCIe generation {board.pcie_generation} at most")
+    if board.pcie_width is not None:
+        of = f" of {board.pcie_most_width}" if board.pcie_most_width is not None else ""
+        told.append(f"{board.pcie_width}{of} lanes")
+    told += [_nvlinks(end, count) for end, count in board.nvlinks]
+    gpus = f"GPU{'s' * (len(board.gpus) > 1)} {', '.join(map(str, board.gpus))}"
+    return f"{gpus}: {', '.join(told)}" if told else ""
+
+
+def _nvlinks(end: str, count: int) -> str:
+    links = count_of(count, "NVLink")
+    if end == "switch":
+        return f"{links} to a switch"
+    return (
+        f"{links} to a GPU that is not visible here" if end == "other" else f"{links} to GPU {end}"
+    )
