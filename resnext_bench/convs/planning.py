@@ -107,7 +107,7 @@ def _ask(job: Mapping[str, Any]) -> _Answer:
         raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
     try:
         done = subprocess.run(
-            (sys.executable, str(PLANNER)),
+            (sys.executable, "-P", str(PLANNER)),
             input=json.dumps(job),
             capture_output=True,
             text=True,
