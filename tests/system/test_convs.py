@@ -83,7 +83,7 @@ def test_one_layer_is_shown_with_all_its_plans(typed: Typed) -> None:
     assert len(rows) == 18
     told = " ".join(out.split())
     assert told.count("no: TF32 is off") == 6
-    assert told.count("first choice") == 5  # headline, each operation, largest workspace
+    assert sum("first choice" in row for row in rows) == 3
     assert told.count("no: rounds inputs") == 3
     assert told.count("cannot be built") == 3
 
