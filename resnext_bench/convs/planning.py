@@ -29,15 +29,19 @@ LONGEST_S: Final = 300
 _OTHER: Final[dict[Layout, Layout]] = {"nhwc": "nchw", "nchw": "nhwc"}
 
 
-class _Listed(msgspec.Struct, frozen=True, kw_only=True):
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """The plans of one problem, or why there are none."""
+
     plans: tuple[Plan, ...]
     why: str
 
 
-class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the planner writes."""
+
     cudnn: int
     frontend: str
-    problems: tuple[_Listed, ...] = ()
+    problems: tuple[Listed, ...] = ()
     device: dict[str, Any] | None = None
 
 
@@ -61,11 +65,11 @@ def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
     """Return the plans of all operations of some convolutions, for a device as it is described."""
     pairs = [(at, one) for at, each in enumerate(asked) for one in each.operations]
     both = [
-        _problem(asked[at].convolution, operation, is_other=is_other)
+        question(asked[at].convolution, operation, is_other=is_other)
         for is_other in (False, True)
         for at, operation in pairs
     ]
-    found = _ask({"devices": [dict(device)], "problems": both})
+    found = ask({"devices": [dict(device)], "problems": both})
     own, others = found.problems[: len(pairs)], found.problems[len(pairs) :]
     return Planned(
         cudnn=found.cudnn,
@@ -81,7 +85,7 @@ def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
 def device_here() -> dict[str, Any]:
     """Return the description of this machine's first GPU."""
     try:
-        found = _ask({"save_device": True})
+        found = ask({"save_device": True})
     except NoPlanner as error:
         raise CannotHere(
             f"--save-device: cuDNN finds no GPU here ({error}); use it on the machine that has "
@@ -91,7 +95,8 @@ def device_here() -> dict[str, Any]:
     return found.device
 
 
-def _problem(conv: Convolution, operation: Operation, *, is_other: bool) -> dict[str, Any]:
+def question(conv: Convolution, operation: Operation, *, is_other: bool = False) -> dict[str, Any]:
+    """Return one problem as the planner takes it, or the same in the other layout."""
     return {
         "operation": operation,
         "dtype": conv.dtype,
@@ -101,7 +106,7 @@ def _problem(conv: Convolution, operation: Operation, *, is_other: bool) -> dict
     }
 
 
-def _ask(job: Mapping[str, Any]) -> _Answer:
+def ask(job: Mapping[str, Any]) -> Answer:
     """Run the planner once."""
     if not is_installed("cudnn"):
         raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
@@ -122,7 +127,7 @@ def _ask(job: Mapping[str, Any]) -> _Answer:
         ) from error
     if done.returncode:
         raise NoPlanner(_failure(done))
-    return msgspec.json.decode(done.stdout, type=_Answer)
+    return msgspec.json.decode(done.stdout, type=Answer)
 
 
 def _environment() -> dict[str, str]:
