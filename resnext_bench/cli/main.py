@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.convs.app import convs_app
 from resnext_bench.cli.data.app import data_app
 from resnext_bench.cli.formats import FORMATS, Format, format_of
 from resnext_bench.cli.models.app import models_app
@@ -45,6 +46,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(trace_app, name="trace")
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(convs_app, name="convs")
 
 
 def _version(wanted: bool) -> None:

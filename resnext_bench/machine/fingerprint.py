@@ -31,7 +31,7 @@ _SECRET_VALUE: Final = re.compile(rf"((?:{_SECRET_WORDS})\w*\s*[=:]\s*)[^\s,;&]+
 LEFT_OUT: Final = "(left out)"
 _PACKAGES: Final = (
     *("torch", "torchvision", "timm", "numpy", "deepspeed", "triton"),
-    *("nvidia-dali-cuda130", "nvidia-dali-cuda120"),
+    *("nvidia-dali-cuda130", "nvidia-dali-cuda120", "nvidia-cudnn-frontend"),
     *("nvidia-cudnn-cu13", "nvidia-nccl-cu13", "nvidia-cublas", "nvidia-cuda-runtime"),
     *("nvidia-cudnn-cu12", "nvidia-nccl-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"),
 )

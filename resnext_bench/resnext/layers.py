@@ -56,6 +56,8 @@ class Layer:
     leaving: Map
     kernel: int = 1
     stride: int = 1
+    padding: int = 0
+    """Pixels around the input of a convolution."""
     groups: int = 1
     bias: bool = False
 
@@ -123,6 +125,7 @@ class Drawing:
                 leaving=Map(channels=channels, size=size),
                 kernel=kernel,
                 stride=stride,
+                padding=around,
                 groups=groups,
                 bias=bias,
             )

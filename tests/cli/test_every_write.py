@@ -23,6 +23,7 @@ ELSEWHERE: Final = {
     "resnext_bench/cli/main.py:_told_whole": "of a bug; --debug prints it as well",
     "resnext_bench/cli/terminal/output.py:_open_closed": "nothing is kept",
     "resnext_bench/cli/terminal/output.py:silence": "nothing is kept",
+    "resnext_bench/convs/planner.py:main": "a pipe that is there",
     "resnext_bench/machine/host/memory.py:reset_peak_memory": "/proc",
     "resnext_bench/machine/lock.py:_clear": "says who measures: not needed",
     "resnext_bench/machine/lock.py:_write": "says who measures: not needed",
@@ -53,6 +54,7 @@ ELSEWHERE: Final = {
     "resnext_bench/pipelines/images/file_verdicts.py:save": "a cache, which is not needed",
     "resnext_bench/reports/store/files.py:make_temporary_folder": "raises Unwritten",
     "resnext_bench/reports/render/charts.py:svg": "text",
+    "resnext_bench/worker/shapes.py:main": "a pipe that is there",
     "resnext_bench/whole.py:whole_file": "its callers tell",
     "resnext_bench/reports/store/runs.py:_own_folder": "inside `writing`",
 }

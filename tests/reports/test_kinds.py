@@ -51,7 +51,7 @@ def test_a_newer_record_is_told_apart_by_the_version_of_its_kind(
 
 
 def test_a_kind_that_nobody_knows_is_named() -> None:
-    with pytest.raises(StoreError, match=r"its kind is 'tally'.* knows run, compare"):
+    with pytest.raises(StoreError, match=r"its kind is 'tally'.* knows run, compare, convs"):
         decode(msgspec.json.encode(made_tally(version=1)), "a record")
 
 

@@ -35,6 +35,7 @@ assert not loaded, loaded
         ["runs", "show", "last"],
         ["run", "--dry-run", "--nodes", "2"],
         ["models"],
+        ["convs", "plan", "--help"],
         ["models", "roofline", "resnet50", "--device", "h200"],
         ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
     ],

@@ -116,7 +116,8 @@ def diff(
 ) -> None:
     """Show what changed between two runs: configuration, machine, software, figures.
 
-    There is no verdict: that is what `compare` is for.
+    There is no verdict: that is what `compare` is for. Of two records of convolutions it shows the
+    problems whose plans differ.
     """
     from resnext_bench.cli.runs.commands import diff_command
 
@@ -131,7 +132,7 @@ def query(
 ) -> None:
     """Query all stored runs in SQL.
 
-    Tables: runs (a row for each record), sessions, pairs (of comparisons),
+    Tables: runs (a row for each record), sessions, pairs (of comparisons), convs (plans),
     steps (a row for each step of each rank).
 
     Example: runs query "DESCRIBE runs"

@@ -14,6 +14,7 @@ from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections, show_stored
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
+from resnext_bench.reports.schema.convs import CONVS, Convs
 from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.schema.upgrade import schema
 from resnext_bench.reports.store import marks
@@ -22,6 +23,7 @@ from resnext_bench.reports.store.runs import (
     Unfinished,
     find,
     load,
+    load_kind,
     load_run,
     option_for,
     runs_folder,
@@ -88,13 +90,18 @@ def show_command(wanted: str, output: Path | None, form: Format) -> int:
 
 
 def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
-    """Show what differs between two runs."""
+    """Show what differs between two runs, or two records of convolutions."""
     from resnext_bench.reports.store.differences import diff
 
     root = runs_folder(output)
-    one, two = (load_run(find(root, wanted)) for wanted in (a, b))
-    if one.id == two.id:
-        raise UsageError(f"{a} and {b} are the same run, {one.id}; name two different runs")
+    folders = find(root, a), find(root, b)
+    if folders[0].name == folders[1].name:
+        raise UsageError(
+            f"{a} and {b} are the same run, {folders[0].name}; name two different runs"
+        )
+    if isinstance(load(folders[0]), Convs):
+        return _diff_convs(*folders, form)
+    one, two = map(load_run, folders)
     found = diff(one, two)
     if form == "json":
         _print_json(found)
@@ -102,6 +109,19 @@ def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
     from resnext_bench.reports.render.runs import diff_sections
 
     show_sections(diff_sections(found, option_for(root)), form)
+    return 0
+
+
+def _diff_convs(a: Path, b: Path, form: Format) -> int:
+    from resnext_bench.reports.store.conv_differences import diff
+
+    found = diff(load_kind(a, CONVS), load_kind(b, CONVS))
+    if form == "json":
+        _print_json(found)
+        return 0
+    from resnext_bench.reports.render.convs_diff import diff_sections
+
+    show_sections(diff_sections(found), form)
     return 0
 
 

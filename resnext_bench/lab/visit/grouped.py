@@ -6,14 +6,15 @@ cuDNN is involved.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, get_args
 
 import torch
 
+from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.layers import Layer
 
-Direction = Literal["forward", "input gradient", "weight gradient"]
-DIRECTIONS: Final[tuple[Direction, ...]] = ("forward", "input gradient", "weight gradient")
+Direction = Operation
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 _SLICE: Final = 2**26
 """Number of values in a slice of the batch, which limits the memory that float64 takes in
 addition."""
@@ -33,8 +34,8 @@ class Problem:
 
     @property
     def padding(self) -> int:
-        """Padding: half the kernel, as everywhere in the family."""
-        return self.layer.kernel // 2
+        """Pixels around the images."""
+        return self.layer.padding
 
 
 def problem(layer: Layer, batch: int, dtype: torch.dtype, device: torch.device) -> Problem:

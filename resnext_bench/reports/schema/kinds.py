@@ -7,10 +7,11 @@ named in `resnext_bench.reports.render.kinds`.
 from typing import Any, Final, Protocol, TypeGuard
 
 from resnext_bench.reports.schema.comparison import COMPARE
+from resnext_bench.reports.schema.convs import CONVS
 from resnext_bench.reports.schema.kind import Kind
 from resnext_bench.reports.schema.record import RUN, Environment, Status
 
-KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (RUN, COMPARE)}
+KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (RUN, COMPARE, CONVS)}
 
 
 class Stored(Protocol):

@@ -17,6 +17,7 @@ from resnext_bench.lab.visit.grouped import DIRECTIONS, Direction, exact, proble
 from resnext_bench.lab.visit.sizes import Sizes
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned
 from resnext_bench.lab.visit.turns import take_turns
+from resnext_bench.resnext.convolutions import convolutions
 from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import Layer
@@ -62,14 +63,8 @@ def tasks(box: Box) -> list[Planned]:
 
 def shapes(sizes: Sizes) -> list[Shape]:
     """Return the grouped convolutions of the network, with those alike in one shape."""
-    alike: dict[tuple[object, ...], list[Layer]] = {}
-    for layer in draw(parse(sizes.conv_model), sizes.conv_size):
-        if layer.groups > 1:
-            same = (layer.entering, layer.leaving, layer.kernel, layer.stride, layer.groups)
-            alike.setdefault(same, []).append(layer)
-    return [
-        Shape(layer=layers[0], names=tuple(one.name for one in layers)) for layers in alike.values()
-    ]
+    layers = draw(parse(sizes.conv_model), sizes.conv_size)
+    return [Shape(layer=one.layer, names=one.names) for one in convolutions(layers, grouped=True)]
 
 
 def _measured(shape: Shape, dtype: Dtype, box: Box, findings: Findings) -> None:

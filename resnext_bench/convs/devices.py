@@ -1,0 +1,101 @@
+"""Descriptions of GPUs that are not here, for which cuDNN can plan: ours, or in a user's file."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.schema.convs import PlannedDevice
+from resnext_bench.wording import nearest
+
+Fields = dict[str, Any]
+
+ASSUMED: Final = "assumed"
+"""The source of a field that no document states."""
+_NEEDED: Final = ("deviceName", "deviceVer", "multiProcessorCount")
+"""Fields without which a file is no description; the library asks for the others itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """A device as it is described here, field by field."""
+
+    key: str
+    fields: Fields
+    sources: dict[str, str]
+    """Where each field is from."""
+    decisive: tuple[str, ...]
+    """Assumed fields that change plans or their workspaces."""
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Fields that no document states."""
+        return tuple(name for name, source in self.sources.items() if source == ASSUMED)
+
+    def planned(self) -> PlannedDevice:
+        """Return what a record keeps of it."""
+        return PlannedDevice(
+            name=str(self.fields["deviceName"]),
+            source=self.key,
+            fields=self.fields,
+            assumed=self.assumed,
+            decisive=self.decisive,
+        )
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    text = files("resnext_bench.convs").joinpath("devices.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def keys() -> tuple[str, ...]:
+    """Return the keys of the devices that are described here."""
+    return tuple(_shipped()["device"])
+
+
+def described(key: str) -> Described:
+    """Return a shipped description, or raise UsageError."""
+    data = _shipped()
+    if key.lower() not in data["device"]:
+        near = nearest(key.lower(), keys())
+        hint = f"did you mean {near}? " if near else ""
+        raise UsageError(
+            f"--device {key}: {hint}described are {', '.join(keys())}; for another give "
+            "--device-description FILE, which --save-device writes on a machine that has it"
+        )
+    own = data["device"][key.lower()]
+    told = data["every"] | own["fields"]
+    return Described(
+        key=key.lower(),
+        fields={name: value for name, (value, _) in told.items()},
+        sources={name: data["sources"].get(source, source) for name, (_, source) in told.items()},
+        decisive=tuple(own.get("decisive", ())),
+    )
+
+
+def from_file(path: Path) -> PlannedDevice:
+    """Return the description in a user's file, as cuDNN's frontend writes it."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"--device-description {path}: {why}; name a JSON file that --save-device wrote"
+        ) from error
+    missing = [name for name in _NEEDED if not isinstance(fields, dict) or name not in fields]
+    if missing:
+        raise UsageError(
+            f"--device-description {path}: it has no {', '.join(missing)}; name a JSON file that "
+            "--save-device wrote"
+        )
+    return PlannedDevice(name=str(fields["deviceName"]), source=str(path), fields=fields)
+
+
+def capability_of(device: PlannedDevice) -> int:
+    """Return its compute capability: 90 for 9.0."""
+    return int(str(device.fields["deviceVer"])) // 10

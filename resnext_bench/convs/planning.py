@@ -1,0 +1,156 @@
+"""Asks cuDNN for plans in a child process, and says in a line why there is no answer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from resnext_bench.config.answers import is_installed
+from resnext_bench.convs.problems import Asked
+from resnext_bench.errors import CannotHere
+from resnext_bench.logs import last_line
+from resnext_bench.reports.schema.convs import Convolution, Plan, Problem
+from resnext_bench.resnext.convolutions import Operation
+from resnext_bench.resnext.traffic import Layout
+
+PLANNER: Final = Path(__file__).with_name("planner.py")
+INSTALL: Final = (
+    "install the extra cudnn (pip install 'resnext-bench[cudnn]'), or without its dependencies, "
+    "which planning does not need: pip install --no-deps nvidia-cudnn-frontend"
+)
+LONGEST_S: Final = 300
+_OTHER: Final[dict[Layout, Layout]] = {"nhwc": "nchw", "nchw": "nhwc"}
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """The plans of one problem, or why there are none."""
+
+    plans: tuple[Plan, ...]
+    why: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the planner writes."""
+
+    cudnn: int
+    frontend: str
+    problems: tuple[Listed, ...] = ()
+    device: dict[str, Any] | None = None
+
+
+class NoPlanner(CannotHere):
+    """The planner ended without an answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """What the library answered."""
+
+    cudnn: int
+    """Version of cuDNN, as 92600."""
+    frontend: str
+    problems: tuple[Problem, ...]
+    others: tuple[tuple[Plan, ...], ...]
+    """Plans of each problem in the other layout."""
+
+
+def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
+    """Return the plans of all operations of some convolutions, for a device as it is described."""
+    pairs = [(at, one) for at, each in enumerate(asked) for one in each.operations]
+    both = [
+        question(asked[at].convolution, operation, is_other=is_other)
+        for is_other in (False, True)
+        for at, operation in pairs
+    ]
+    found = ask({"devices": [dict(device)], "problems": both})
+    own, others = found.problems[: len(pairs)], found.problems[len(pairs) :]
+    return Planned(
+        cudnn=found.cudnn,
+        frontend=found.frontend,
+        problems=tuple(
+            Problem(convolution=at, operation=operation, plans=one.plans, why=one.why)
+            for (at, operation), one in zip(pairs, own, strict=True)
+        ),
+        others=tuple(one.plans for one in others),
+    )
+
+
+def device_here() -> dict[str, Any]:
+    """Return the description of this machine's first GPU."""
+    try:
+        found = ask({"save_device": True})
+    except NoPlanner as error:
+        raise CannotHere(
+            f"--save-device: cuDNN finds no GPU here ({error}); use it on the machine that has "
+            "the GPU"
+        ) from error
+    assert found.device
+    return found.device
+
+
+def question(conv: Convolution, operation: Operation, *, is_other: bool = False) -> dict[str, Any]:
+    """Return one problem as the planner takes it, or the same in the other layout."""
+    return {
+        "operation": operation,
+        "dtype": conv.dtype,
+        "layout": _OTHER[conv.layout] if is_other else conv.layout,
+        **{name: getattr(conv, name) for name in ("images", "weights", "outputs")},
+        **{name: getattr(conv, name) for name in ("padding", "stride", "dilation")},
+    }
+
+
+def ask(job: Mapping[str, Any]) -> Answer:
+    """Run the planner once."""
+    if not is_installed("cudnn"):
+        raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
+    try:
+        done = subprocess.run(
+            (sys.executable, "-P", str(PLANNER)),
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LONGEST_S,
+            env=_environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotHere(
+            f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
+        ) from error
+    if done.returncode:
+        raise NoPlanner(_failure(done))
+    return msgspec.json.decode(done.stdout, type=Answer)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of the child: cuDNN's libraries are found beside torch's."""
+    return dict(os.environ) | {"LD_LIBRARY_PATH": os.pathsep.join(_libraries())}
+
+
+def _libraries() -> Iterator[str]:
+    for folder in map(Path, sys.path):
+        path = folder / "nvidia" / "cudnn" / "lib"
+        if path.is_dir():
+            yield str(path.resolve())
+    if given := os.environ.get("LD_LIBRARY_PATH"):
+        yield given
+
+
+def _failure(done: subprocess.CompletedProcess[str]) -> str:
+    """Return in a line how the planner ended."""
+    words = last_line(done.stderr.splitlines())
+    if done.returncode < 0:
+        number = -done.returncode
+        name = signal.Signals(number).name
+        return f"cuDNN crashed while it planned ({name}): {words or 'it said nothing'}"
+    if "libcudnn" in words:
+        return f"cuDNN's library cannot be loaded: {words}; install the extra train, which has it"
+    return f"cuDNN cannot plan here: {words or 'it said nothing'}"

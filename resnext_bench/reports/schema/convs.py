@@ -1,0 +1,305 @@
+"""The record of convolutions one by one: which algorithms there are for each, and what they need.
+
+A *problem* is one operation (forward or a gradient) of one convolution; layers of a network that
+are the same convolution share it. A *plan* is an algorithm with its settings, in the library's
+order. What is planned and what is measured fill the same table.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
+from resnext_bench.reports.schema.record import Environment, File, Status
+from resnext_bench.resnext.convolutions import Operation
+from resnext_bench.resnext.traffic import WIDTH, Dtype, Layout
+
+VERSION = 1
+
+Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "errata"]
+"""Why PyTorch does not take a plan.
+
+- unbuilt: the library lists it and cannot build it.
+- down_convert: it rounds its inputs to a narrower type, which PyTorch never accepts.
+- tf32: it computes fp32 on tensor cores, and TF32 is off.
+- deterministic: it is not deterministic, and cuDNN is to be.
+- errata: a rule of PyTorch's, or of the user's file, blocks it.
+"""
+Source = Literal["A", "fallback"]
+"""The list of a plan: heuristic mode A, or the fallback."""
+
+
+class Convolution(msgspec.Struct, frozen=True, kw_only=True):
+    """A convolution, and the layers of the network that are the same one."""
+
+    layers: tuple[str, ...]
+    images: tuple[int, int, int, int]
+    """Batch, channels, height and width of its input."""
+    filters: int
+    groups: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    dtype: Dtype
+    layout: Layout
+
+    @property
+    def outputs(self) -> tuple[int, int, int, int]:
+        """Batch, channels, height and width of its output."""
+        edges = zip(
+            self.images[2:], self.kernel, self.stride, self.padding, self.dilation, strict=True
+        )
+        height, width = (
+            (size + 2 * around - apart * (window - 1) - 1) // step + 1
+            for size, window, step, around, apart in edges
+        )
+        return self.images[0], self.filters, height, width
+
+    @property
+    def weights(self) -> tuple[int, int, int, int]:
+        """Filters, channels of a group, height and width of the window."""
+        return self.filters, self.images[1] // self.groups, *self.kernel
+
+    @property
+    def smaller_map_bytes(self) -> int:
+        """Bytes of its input or its output, whichever is smaller."""
+        return WIDTH[self.dtype] * min(_product(self.images), _product(self.outputs))
+
+
+def _product(dims: tuple[int, int, int, int]) -> int:
+    a, b, c, d = dims
+    return a * b * c * d
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An algorithm with its settings, and what was measured of it."""
+
+    tag: str
+    """The library's name for it: engine and knobs, as in eng45_k2=4_k5=3_k14=3."""
+    source: Source = "A"
+    workspace: int | None = None
+    """Bytes that it needs beside its tensors; None where it cannot be built."""
+    notes: tuple[str, ...] = ()
+    """The library's notes on its numbers and behaviour, in small letters: tensor_core."""
+    transposes: int = 0
+    """Bytes of its workspace that it does not need in the other layout, where they hold at least
+    half a feature map: copies in another layout, most likely."""
+    excluded: Excluded = ""
+    why: str = ""
+    """The library's words where it cannot be built."""
+    samples_us: tuple[float, ...] = ()
+    """Times of a call, µs; empty where nothing was timed."""
+    error: float | None = None
+    """Largest error against float64, relative to the largest value; None where not checked."""
+    kernel: str = ""
+    """The kernel that does the work; empty where nothing ran."""
+
+    @property
+    def engine(self) -> int | None:
+        """The engine's number; None where the tag has none."""
+        number = self.tag.partition("_")[0].removeprefix("eng")
+        return int(number) if number.isdigit() else None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of one convolution, with its plans in the library's order."""
+
+    convolution: int
+    """Index of the convolution."""
+    operation: Operation
+    plans: tuple[Plan, ...]
+    why: str = ""
+    """The library's words where it has no plans."""
+
+    @property
+    def candidates(self) -> tuple[Plan, ...]:
+        """The plans that PyTorch takes, in the order in which it tries or times them."""
+        return tuple(plan for plan in self.plans if not plan.excluded)
+
+
+class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """The device for which plans were asked."""
+
+    name: str
+    source: str
+    """What described it: a key such as h200, a file, or the device itself."""
+    fields: dict[str, int | str | list[int]]
+    """The description, as the library takes it."""
+    assumed: tuple[str, ...] = ()
+    """Fields that no document states."""
+    decisive: tuple[str, ...] = ()
+    """Those of them that are known to change plans or their workspaces."""
+
+
+class TorchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of PyTorch that decide among plans."""
+
+    torch: str
+    """Version of torch whose rules were used; empty where there is none."""
+    benchmark_limit: int
+    """How many plans cuDNN benchmark times; 0: all."""
+    deterministic: bool
+    rules: int
+    """Number of rules, of torch or of the user's file, that block engines of this library and
+    device."""
+    rules_from: str
+    """Where they stand: torch, a file, or nowhere."""
+
+
+class Convs(msgspec.Struct, frozen=True, kw_only=True):
+    """Convolutions one by one. Written last, as every record."""
+
+    version: int = VERSION
+    id: str
+    kind: Literal["convs"] = "convs"
+    status: Status
+    why: str = ""
+    """Reason for the status, in one sentence; empty when ok."""
+    tool_version: str
+    created: str
+    """Moment of the start: UTC, ISO 8601."""
+    duration_s: float
+    command: tuple[str, ...]
+    task: Literal["plan"] = "plan"
+    """What was asked of each problem."""
+    model: str
+    """Name of the network; empty for a convolution that was given by hand."""
+    device: PlannedDevice
+    libraries: dict[str, str]
+    """Versions of cudnn and its frontend, as they answered."""
+    settings: TorchSettings
+    convolutions: tuple[Convolution, ...]
+    problems: tuple[Problem, ...]
+    environment: Environment
+    notes: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    children: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Tags that the user has given, as the note is."""
+    note: str = ""
+
+
+class SeenConvolution(msgspec.Struct, frozen=True, kw_only=True):
+    """A convolution as it was called in a forward pass of a model that is not ours."""
+
+    layer: str
+    """The module that called it; empty for none."""
+    images: tuple[int, ...]
+    weights: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    is_transposed: bool
+    reads_images: bool
+    """Whether it reads the network's own input, whose gradient nobody needs."""
+
+
+class ProblemChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two records in the plans of one problem."""
+
+    layer: str
+    operation: Operation
+    first: tuple[str, str]
+    """PyTorch's first choice, a and b; empty where it has none."""
+    workspace: tuple[int | None, int | None]
+    """The workspace of these, bytes."""
+    gone: tuple[int, ...]
+    """Engines that only a has."""
+    new: tuple[int, ...]
+    """Engines that only b has."""
+    reordered: bool
+    """Whether plans that both have stand in another order."""
+
+
+class ConvsDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two records of convolutions."""
+
+    a: str
+    b: str
+    settings: tuple[tuple[str, str, str], ...]
+    """Device, libraries and settings that differ: name, a, b."""
+    problems: int
+    """Number of problems that both have."""
+    only: tuple[int, int]
+    """Number of problems that only a has, and only b."""
+    changes: tuple[ProblemChange, ...]
+
+
+def _listing(record: Convs) -> Listing:
+    return Listing(word=record.status, what=record.kind)
+
+
+def _outcomes(record: Convs) -> frozenset[Outcome]:
+    return frozenset({"failed"}) if record.status == "failed" else FINE
+
+
+def _row(record: Convs) -> Row:
+    return {"model": record.model, "device_name": record.device.name}
+
+
+def _plan_columns() -> Columns:
+    return {
+        **dict.fromkeys(("run", "model", "device", "cudnn", "problem", "layer", "operation"), str),
+        "count": int,
+        "images": tuple[int, ...],
+        **dict.fromkeys(("filters", "groups"), int),
+        **dict.fromkeys(("kernel_size", "stride", "padding", "dilation"), tuple[int, ...]),
+        **dict.fromkeys(("dtype", "layout", "plan"), str),
+        **dict.fromkeys(("rank", "engine", "candidate", "workspace", "transposes"), int),
+        **dict.fromkeys(("source", "excluded"), str),
+        "notes": tuple[str, ...],
+        "samples": tuple[float, ...],
+        "error": float,
+        "kernel": str,
+    }
+
+
+def _plan_rows(record: Convs) -> Iterator[Row]:
+    for problem in record.problems:
+        conv = record.convolutions[problem.convolution]
+        shared = {
+            "run": record.id,
+            "model": record.model,
+            "device": record.device.name,
+            "cudnn": record.libraries.get("cudnn"),
+            "problem": f"{conv.layers[0]} {problem.operation}",
+            "layer": conv.layers[0],
+            "operation": problem.operation,
+            "count": len(conv.layers),
+            "kernel_size": conv.kernel,
+            **{name: getattr(conv, name) for name in _OF_A_CONVOLUTION},
+        }
+        place = 0
+        for rank, plan in enumerate(problem.plans, 1):
+            place += not plan.excluded
+            yield {
+                **shared,
+                "plan": plan.tag,
+                "rank": rank,
+                "engine": plan.engine,
+                "candidate": None if plan.excluded else place,
+                "samples": plan.samples_us,
+                **{name: getattr(plan, name) for name in _OF_A_PLAN},
+            }
+
+
+_OF_A_CONVOLUTION: Final = (
+    *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
+)
+_OF_A_PLAN: Final = (
+    *("workspace", "transposes", "source", "excluded", "notes", "error", "kernel"),
+)
+OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
+
+CONVS: Final = Kind(
+    name="convs",
+    noun="a record of convolutions",
+    struct=Convs,
+    listing=_listing,
+    outcomes=_outcomes,
+    row=_row,
+    tables=(Table(name="convs", columns=_plan_columns, rows=_plan_rows),),
+)

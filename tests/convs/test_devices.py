@@ -1,0 +1,50 @@
+"""The devices that are described: every field has a source, and what is assumed is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from resnext_bench.convs.devices import ASSUMED, capability_of, described, from_file, keys
+from resnext_bench.errors import UsageError
+
+
+def test_all_descriptions_have_the_same_fields() -> None:
+    assert set(keys()) == {"a100", "h100", "h200", "b200", "l4"}
+    fields = [described(key).fields.keys() for key in keys()]
+    assert all(one == fields[0] for one in fields)
+
+
+@pytest.mark.parametrize("key", ["a100", "h100", "h200", "b200", "l4"])
+def test_every_field_has_a_source_in_words(key: str) -> None:
+    found = described(key)
+    assert found.sources.keys() == found.fields.keys()
+    assert all(source == ASSUMED or " " in source for source in found.sources.values())
+    assert set(found.decisive) <= set(found.assumed) < found.fields.keys()
+
+
+def test_the_capability_is_that_of_the_architecture() -> None:
+    found = {key: capability_of(described(key).planned()) for key in keys()}
+    assert found == {"a100": 80, "h100": 90, "h200": 90, "b200": 100, "l4": 89}
+
+
+def test_an_unknown_device_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"--device h20: did you mean h200\? .* a100, h100"):
+        described("h20")
+
+
+def test_a_file_describes_any_device(tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(json.dumps(described("l4").fields))
+    found = from_file(path)
+    assert (found.name, found.source, found.assumed) == ("NVIDIA L4", str(path), ())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"deviceName": "x"}'])
+def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="--save-device wrote"):
+        from_file(path)
+    with pytest.raises(UsageError, match="No such file"):
+        from_file(tmp_path / "none.json")
