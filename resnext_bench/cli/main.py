@@ -19,6 +19,7 @@ from resnext_bench.cli.convs.app import convs_app
 from resnext_bench.cli.data.app import data_app
 from resnext_bench.cli.formats import FORMATS, Format, format_of
 from resnext_bench.cli.models.app import models_app
+from resnext_bench.cli.outline import outline
 from resnext_bench.cli.runs.app import runs_app
 from resnext_bench.cli.terminal.output import open_output
 from resnext_bench.cli.trace.app import trace_app
@@ -225,7 +226,8 @@ def _surrogates(text: str) -> bool:
 def _run(arguments: list[str], *, debug: bool) -> int:
     """Run the command and return the exit code."""
     try:
-        app(arguments, prog_name="resnext-bench")
+        wanted = outline(app) if arguments in ([], ["--help"]) else app
+        wanted(arguments, prog_name="resnext-bench")
     except SystemExit as end:
         if _is_of_ctrl_c(end):
             return _say("interrupted", Interrupted.exit_code)
