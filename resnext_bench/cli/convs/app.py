@@ -1,7 +1,7 @@
 """The commands of `convs`. Only options are declared here, as in `main`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,12 @@ convs_app = typer.Typer(
 
 _BY_HAND, _DEVICE, _TORCH, _OUTPUT = "By hand", "Device", "PyTorch", "Output"
 MOST = 1_000_000
+
+
+def _number(option: str, low: int, high: int, metavar: str, help: str) -> Any:
+    """Return a number of a convolution that is given by hand."""
+    parser = whole(option, low, high)
+    return typer.Option(metavar=metavar, help=help, parser=parser, rich_help_panel=_BY_HAND)
 
 
 @convs_app.callback()
@@ -130,48 +136,20 @@ def plan(
     ] = None,
     filters: Annotated[
         int | None,
-        typer.Option(
-            metavar="K",
-            help="Its output channels (default: as many as it reads)",
-            parser=whole("--filters", 1, MOST),
-            rich_help_panel=_BY_HAND,
-        ),
+        _number("--filters", 1, MOST, "K", "Its output channels (default: as many as it reads)"),
     ] = None,
     groups: Annotated[
-        int | None,
-        typer.Option(
-            metavar="G",
-            help="Its groups (default: 1)",
-            parser=whole("--groups", 1, MOST),
-            rich_help_panel=_BY_HAND,
-        ),
+        int | None, _number("--groups", 1, MOST, "G", "Its groups (default: 1)")
     ] = None,
     kernel: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Edge of its window (default: 3)",
-            parser=whole("--kernel", 1, 1000),
-            rich_help_panel=_BY_HAND,
-        ),
+        int | None, _number("--kernel", 1, 1000, "N", "Edge of its window (default: 3)")
     ] = None,
     stride: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Its stride (default: 1)",
-            parser=whole("--stride", 1, 1000),
-            rich_help_panel=_BY_HAND,
-        ),
+        int | None, _number("--stride", 1, 1000, "N", "Its stride (default: 1)")
     ] = None,
     padding: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Pixels around its input (default: half the window)",
-            parser=whole("--padding", 0, 1000),
-            rich_help_panel=_BY_HAND,
-        ),
+        _number("--padding", 0, 1000, "N", "Pixels around its input (default: half the window)"),
     ] = None,
     output: opt.Output = None,
     form: Format = "table",
