@@ -20,6 +20,9 @@ class Sizes:
     image_size: int
     batches: tuple[int, ...]
     """Numbers of images in a step; more is measured of the first."""
+    typed: tuple[str, ...]
+    """Types and layouts of contests between models, peers and compilers; those between types have
+    all."""
     block_s: float
     """Approximate length of a timed block, s."""
     rounds: int
@@ -48,6 +51,7 @@ FULL: Final = Sizes(
     compiled=("resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d", "resnet50"),
     image_size=224,
     batches=(256, 128),
+    typed=("bf16 NHWC", "bf16 NCHW", "fp16 NHWC", "TF32 NHWC", "fp32 NHWC"),
     block_s=0.4,
     rounds=6,
     copy_bytes=2048 * MIB,
@@ -66,7 +70,8 @@ MINIATURE: Final = Sizes(
     taxed=(("resnext14_4x4d", "resnext14_1x64d"),),
     compiled=("resnext_bench.lab.visit.tiny_network:Tiny",),
     image_size=32,
-    batches=(8, 6),
+    batches=(8,),
+    typed=("bf16 NHWC", "bf16 NCHW", "TF32 NHWC", "fp32 NHWC"),  # a CPU emulates fp16
     block_s=0.05,
     rounds=2,
     copy_bytes=32 * MIB,

@@ -13,7 +13,7 @@ from typing import Final
 
 import torch
 
-from resnext_bench.lab.visit.cells import TYPED, Cell, Compiler, Ready, Source, exact_step, prepare
+from resnext_bench.lab.visit.cells import Cell, Compiler, Ready, Source, exact_step, prepare
 from resnext_bench.lab.visit.checks import keep_memory
 from resnext_bench.lab.visit.first_steps import Step, distances, is_right, marks, untrained, words
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned
@@ -67,14 +67,14 @@ def contests(box: Box) -> Iterator[tuple[str, dict[str, Cell]]]:
         yield from (_types("fp32", model, batch) for model in models)
         yield from (_peers(model, batch, BEST) for model in models)
         yield from (_compiler("compilers", model, batch, BEST) for model in compiled)
-    others = [typed for typed in TYPED if typed != BEST]
+    others = [typed for typed in box.sizes.typed if typed != BEST]
     for batch in box.sizes.batches:
         for typed in others:
             yield _models(box, batch, typed)
             yield from (_peers(model, batch, typed) for model in models)
             yield from (_compiler("compilers", model, batch, typed) for model in compiled)
     for batch in box.sizes.batches:
-        for typed in TYPED:
+        for typed in box.sizes.typed:
             yield from (_compiler("autotune", model, batch, typed) for model in compiled)
 
 

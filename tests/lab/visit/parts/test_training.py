@@ -1,6 +1,7 @@
 """Contests of training: their order, and sides that cannot be had."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,18 @@ import torch
 from resnext_bench.lab.visit.cells import Cell
 from resnext_bench.lab.visit.parts import training
 from resnext_bench.lab.visit.parts.training import contests
+from resnext_bench.lab.visit.sizes import FULL
 from resnext_bench.lab.visit.tasks import Findings
 from tests.lab.visit.made import made_box
 
 
 def test_what_a_visit_begins_with(tmp_path: Path) -> None:
-    keys = list(dict(contests(made_box(tmp_path))))
+    keys = list(dict(contests(replace(made_box(tmp_path), sizes=FULL))))
     first = [key.partition("/")[0] for key in keys[:6]]
     assert first == ["types", "peers", "compilers", "models", "fp32", "autotune"]
     kinds = Counter(key.partition("/")[0] for key in keys)
     assert kinds == {
-        **{"types": 4, "fp32": 4, "models": 10, "peers": 20, "compilers": 10, "autotune": 10}
+        **{"types": 8, "fp32": 8, "models": 10, "peers": 40, "compilers": 40, "autotune": 40}
     }
 
 
