@@ -36,14 +36,15 @@ def _of_format(name: Format) -> Any:
     return typer.Option(f"--{name}", help=FORMATS[name], rich_help_panel=_OUTPUT, metavar=" ")
 
 
-def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
+def parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    """Return an option as a command's signature has it."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
 def _parameter_of_training(name: str) -> inspect.Parameter:
     kind = bool if OPTIONS[name].is_switch else str
-    return _parameter(name, Annotated[kind | None, of_training(name)], None)
+    return parameter(name, Annotated[kind | None, of_training(name)], None)
 
 
 def as_run(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,14 +53,13 @@ def as_run(command: Callable[..., None]) -> Callable[..., None]:
     Typer reads a command's signature, so this one is made from the table. None means: not given.
     """
     alone = (
-        _parameter(name, annotation, default)
-        for name, (annotation, default, _) in RUN_ALONE.items()
+        parameter(name, annotation, default) for name, (annotation, default, _) in RUN_ALONE.items()
     )
 
     def taken(**given: Any) -> None:
         command(**given)
 
-    return _declared(taken, command, [*map(_parameter_of_training, OPTIONS), *alone])
+    return declared(taken, command, [*map(_parameter_of_training, OPTIONS), *alone])
 
 
 def in_formats(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,21 +74,21 @@ def in_formats(command: Callable[..., None]) -> Callable[..., None]:
         asked = [name for name in FORMATS if given.pop(name)]
         command(**given, **{form: format_of(asked)})
 
-    def declared() -> Iterator[inspect.Parameter]:
+    def spread() -> Iterator[inspect.Parameter]:
         for one in parameters:
             if one.name != form:
                 yield one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
                 continue
             for name in FORMATS:
-                yield _parameter(name, Annotated[bool, _of_format(name)], False)
+                yield parameter(name, Annotated[bool, _of_format(name)], False)
 
-    return _declared(taken, command, [*declared()])
+    return declared(taken, command, [*spread()])
 
 
-def _declared(
+def declared(
     taken: Callable[..., None], command: Callable[..., None], parameters: list[inspect.Parameter]
 ) -> Callable[..., None]:
-    """Return a function that Typer takes for the command, with other parameters."""
+    """Return a function that Typer takes for the command, with these parameters instead."""
     taken.__doc__ = command.__doc__
     taken.__name__ = command.__name__
     taken.__module__ = command.__module__

@@ -1,19 +1,21 @@
 """The kit's own ways with a real GPU: graphs, choices made anew, NaN under results, clocks."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
+from resnext_bench.convs.measuring.checks import is_right, keep_memory
+from resnext_bench.convs.measuring.choices import MODES, calls_of, choose, name_kernels
+from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.lab.visit.cells import Cell, exact_step, prepare
-from resnext_bench.lab.visit.checks import is_right, keep_memory
-from resnext_bench.lab.visit.choices import MODES, calls_of, choose, name_kernels
 from resnext_bench.lab.visit.first_steps import distances
 from resnext_bench.lab.visit.first_steps import is_right as step_is_right
-from resnext_bench.lab.visit.grouped import DIRECTIONS, exact, problem
-from resnext_bench.lab.visit.parts.convs import shapes
+from resnext_bench.lab.visit.parts.convs import convolutions_of
 from resnext_bench.lab.visit.sizes import FULL
 from resnext_bench.lab.visit.watch import Watched
+from resnext_bench.reports.schema.convs import OPERATIONS
 
 pytestmark = [
     pytest.mark.gpu,
@@ -24,13 +26,17 @@ GPU = torch.device("cuda", 0)
 BATCH = 16
 
 
+def _tensors() -> Tensors:
+    return tensors(convolutions_of(replace(FULL, conv_batch=BATCH), "bf16")[0], GPU)
+
+
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 def test_choices_are_right_replayed_and_named(layout: torch.memory_format) -> None:
-    asked = problem(shapes(FULL)[0].layer, BATCH, torch.bfloat16, GPU)
+    asked = _tensors()
     pool = torch.cuda.graph_pool_handle()
     made = []
-    for direction in DIRECTIONS:
-        call, right = calls_of(asked, direction, layout), exact(asked, direction)
+    for operation in OPERATIONS:
+        call, right = calls_of(asked, operation, layout), exact(asked, operation)
         made += [choose(call, mode, right, 0.001, pool) for mode in MODES]
     for choice in made:
         assert choice.graph is not None, choice.why
@@ -39,7 +45,7 @@ def test_choices_are_right_replayed_and_named(layout: torch.memory_format) -> No
     name_kernels(made)
     for choice in made:
         assert choice.kernels
-        choice.side("x").train(2)
+        choice.run(2)
         choice.thread.shutdown()
     torch.cuda.synchronize()
 
@@ -47,7 +53,7 @@ def test_choices_are_right_replayed_and_named(layout: torch.memory_format) -> No
 def test_a_choice_in_a_new_thread_is_searched_for_anew() -> None:
     """Searching takes many times as long as a call, whoever has searched before."""
     keep_memory()
-    asked = problem(shapes(FULL)[0].layer, BATCH, torch.bfloat16, GPU)
+    asked = _tensors()
     call, right = calls_of(asked, "forward", torch.channels_last), exact(asked, "forward")
     choose(call, "limit 10", right, 0.001).thread.shutdown()  # cuDNN itself is loaded now
     for _ in range(2):

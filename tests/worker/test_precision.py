@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from resnext_bench.lab.visit.checks import set_precision
+from resnext_bench.convs.measuring.checks import set_precision
 from resnext_bench.worker import precision
 from resnext_bench.worker.precision import allow_tf32
 from tests.worker.made_training import made_config

@@ -1,27 +1,21 @@
 """The commands of `convs`. Only options are declared here, as in `main`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from resnext_bench.cli import options as opt
+from resnext_bench.cli.convs.options import Named, on_problems
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.values import choice, whole
+from resnext_bench.cli.values import choice
 
 convs_app = typer.Typer(
     help="Look at the convolutions of a network one by one: cuDNN's algorithms, PyTorch's choice.",
     no_args_is_help=True,
 )
 
-_BY_HAND, _DEVICE, _TORCH, _OUTPUT = "By hand", "Device", "PyTorch", "Output"
-MOST = 1_000_000
-
-
-def _number(option: str, low: int, high: int, metavar: str, help: str) -> Any:
-    """Return a number of a convolution that is given by hand."""
-    parser = whole(option, low, high)
-    return typer.Option(metavar=metavar, help=help, parser=parser, rich_help_panel=_BY_HAND)
+_DEVICE, _TORCH = "Device", "PyTorch"
 
 
 @convs_app.callback()
@@ -31,45 +25,9 @@ def convs() -> None:
 
 @convs_app.command()
 @opt.in_formats
+@on_problems
 def plan(
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help=(
-                "A network that models lists, torchvision:NAME, timm:NAME, or "
-                "package.module:callable; or give --shape"
-            ),
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Only this convolution, with all plans: layer1.0.conv2, ..."
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all",
-            metavar=" ",
-            help="Also convolutions without groups (where there are no others, they are shown)",
-        ),
-    ] = False,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Images per step (default: 256)", parser=opt.whole_of("batch_size")
-        ),
-    ] = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Side of the square input in pixels (default: the paper's, else 224)",
-            parser=opt.whole_of("image_size"),
-        ),
-    ] = None,
+    problems: Named,
     dtype: Annotated[
         str,
         typer.Option(
@@ -126,31 +84,6 @@ def plan(
             rich_help_panel=_TORCH,
         ),
     ] = False,
-    shape: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NxCxHxW",
-            help="Input of one convolution, instead of a network's",
-            rich_help_panel=_BY_HAND,
-        ),
-    ] = None,
-    filters: Annotated[
-        int | None,
-        _number("--filters", 1, MOST, "K", "Its output channels (default: as many as it reads)"),
-    ] = None,
-    groups: Annotated[
-        int | None, _number("--groups", 1, MOST, "G", "Its groups (default: 1)")
-    ] = None,
-    kernel: Annotated[
-        int | None, _number("--kernel", 1, 1000, "N", "Edge of its window (default: 3)")
-    ] = None,
-    stride: Annotated[
-        int | None, _number("--stride", 1, 1000, "N", "Its stride (default: 1)")
-    ] = None,
-    padding: Annotated[
-        int | None,
-        _number("--padding", 0, 1000, "N", "Pixels around its input (default: half the window)"),
-    ] = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:

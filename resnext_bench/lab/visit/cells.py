@@ -14,16 +14,18 @@ import torch
 from torch import nn
 
 from resnext_bench.config.resolve import resolve
+from resnext_bench.convs.measuring.checks import TYPES, poison
+from resnext_bench.convs.measuring.choices import settle
 from resnext_bench.lab.bench import bare
 from resnext_bench.lab.networks import residual
-from resnext_bench.lab.visit.checks import TYPES, Dtype, poison
 from resnext_bench.lab.visit.first_steps import Step, calm, first_step
 from resnext_bench.lab.visit.sizes import Kind
-from resnext_bench.lab.visit.turns import Side, settle, times_in
+from resnext_bench.lab.visit.turns import Side, times_in
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.rankfile import RankFile
 from resnext_bench.reports.schema.config import Request, RunConfig
+from resnext_bench.resnext.traffic import Dtype
 from resnext_bench.worker import precision
 from resnext_bench.worker.clock import clock_for
 from resnext_bench.worker.loop import run_steps

@@ -11,9 +11,9 @@ from typing import Final
 import torch
 from torch import nn
 
-from resnext_bench.lab.visit.checks import Dtype
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.resnext.traffic import Dtype
 from resnext_bench.worker.precision import AMP_DTYPES
 
 LOSS_OFF: Final = 0.01

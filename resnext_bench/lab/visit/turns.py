@@ -14,6 +14,7 @@ from typing import Final
 
 import torch
 
+from resnext_bench.convs.measuring.choices import settle
 from resnext_bench.lab.visit.tasks import Box, Findings, rounded
 from resnext_bench.session.turns.blocks import Judge, Lengths
 from resnext_bench.session.turns.stage import InProcess, Stage, Turn
@@ -36,12 +37,6 @@ class Side:
     """Images, bytes or FLOP of one time."""
     before: Call = lambda: None
     """Function that makes this side's settings before its block."""
-
-
-def settle(device: torch.device) -> None:
-    """Wait until the device has nothing left to do, as is always so on a CPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def timed(side: Side, device: torch.device, count: int) -> float:

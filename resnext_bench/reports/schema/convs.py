@@ -13,6 +13,7 @@ import msgspec
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
 from resnext_bench.reports.schema.record import Environment, File, Status
 from resnext_bench.resnext.convolutions import Operation
+from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
 from resnext_bench.resnext.traffic import WIDTH, Dtype, Layout
 
 VERSION = 1
@@ -63,6 +64,19 @@ class Convolution(msgspec.Struct, frozen=True, kw_only=True):
         return self.filters, self.images[1] // self.groups, *self.kernel
 
     @property
+    def flop(self) -> int:
+        """FLOP of each of its operations, 2 for a multiply-add."""
+        _, _, height, width = self.outputs
+        places = self.images[0] * height * width
+        return FLOP_PER_MULTIPLY_ADD * places * _product(self.weights)
+
+    @property
+    def least_bytes(self) -> int:
+        """Bytes of input, weights and output, each once: what any algorithm has to move."""
+        shapes = (self.images, self.weights, self.outputs)
+        return WIDTH[self.dtype] * sum(map(_product, shapes))
+
+    @property
     def smaller_map_bytes(self) -> int:
         """Bytes of its input or its output, whichever is smaller."""
         return WIDTH[self.dtype] * min(_product(self.images), _product(self.outputs))
@@ -110,6 +124,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the convolution."""
     operation: Operation
     plans: tuple[Plan, ...]
+    setting: str = ""
+    """What the library was told beside the problem: "oneDNN off"; empty where nothing."""
     why: str = ""
     """The library's words where it has no plans."""
 
@@ -242,7 +258,7 @@ def _row(record: Convs) -> Row:
 
 def _plan_columns() -> Columns:
     return {
-        **dict.fromkeys(("run", "model", "device", "cudnn", "problem", "layer", "operation"), str),
+        **dict.fromkeys(_TEXTS, str),
         "count": int,
         "images": tuple[int, ...],
         **dict.fromkeys(("filters", "groups"), int),
@@ -268,6 +284,7 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
             "problem": f"{conv.layers[0]} {problem.operation}",
             "layer": conv.layers[0],
             "operation": problem.operation,
+            "setting": problem.setting,
             "count": len(conv.layers),
             "kernel_size": conv.kernel,
             **{name: getattr(conv, name) for name in _OF_A_CONVOLUTION},
@@ -286,6 +303,7 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
             }
 
 
+_TEXTS: Final = (*("run", "model", "device", "cudnn", "problem", "layer", "operation", "setting"),)
 _OF_A_CONVOLUTION: Final = (
     *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
 )

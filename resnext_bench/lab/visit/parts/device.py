@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import torch
 
-from resnext_bench.lab.visit.checks import TYPES, Dtype, is_right, off, set_precision
+from resnext_bench.convs.measuring.checks import TYPES, is_right, off, set_precision
+from resnext_bench.convs.measuring.choices import settle
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned, Skip
-from resnext_bench.lab.visit.turns import Call, Side, settle, take_turns, times_in
+from resnext_bench.lab.visit.turns import Call, Side, take_turns, times_in
+from resnext_bench.resnext.traffic import Dtype
 
 ROWS: Final = 64
 """Number of rows of a product that are compared with float64."""

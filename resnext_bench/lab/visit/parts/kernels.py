@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from msgspec.structs import replace
 
+from resnext_bench.convs.measuring.checks import keep_memory
 from resnext_bench.lab.visit.cells import Cell, batch_of, config_of, exact_step, harnessed, looped
-from resnext_bench.lab.visit.checks import keep_memory
 from resnext_bench.lab.visit.first_steps import distances, first_step, is_right, words
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned, plain
 from resnext_bench.lab.visit.turns import Side, take_turns, times_in

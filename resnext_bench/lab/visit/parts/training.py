@@ -13,8 +13,8 @@ from typing import Final
 
 import torch
 
+from resnext_bench.convs.measuring.checks import keep_memory
 from resnext_bench.lab.visit.cells import Cell, Compiler, Ready, Source, exact_step, prepare
-from resnext_bench.lab.visit.checks import keep_memory
 from resnext_bench.lab.visit.first_steps import Step, distances, is_right, marks, untrained, words
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned
 from resnext_bench.lab.visit.turns import take_turns

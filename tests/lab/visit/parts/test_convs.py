@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from resnext_bench.lab.visit.parts import convs
-from resnext_bench.lab.visit.parts.convs import shapes
+from resnext_bench.lab.visit.parts.convs import convolutions_of
 from resnext_bench.lab.visit.sizes import MINIATURE
 from resnext_bench.lab.visit.tasks import Findings
 from tests.lab.visit.made import made_box
 
-SHAPE = shapes(MINIATURE)[0]
+BF16, FP32 = (convolutions_of(MINIATURE, dtype)[0] for dtype in ("bf16", "fp32"))
 
 
 def test_all_directions_and_layouts_are_checked_and_timed(tmp_path: Path) -> None:
     findings = Findings()
-    convs._measured(SHAPE, "bf16", made_box(tmp_path), findings)
+    convs._measured(BF16, made_box(tmp_path), findings)
     found = findings.found
     assert len(found["sides"]) == 6
     assert set(found["choices"]) == set(found["sides"])
@@ -36,7 +36,7 @@ def test_a_wrong_kernel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(convs, "exact", other)
     findings = Findings()
-    convs._measured(SHAPE, "fp32", made_box(tmp_path), findings)
+    convs._measured(FP32, made_box(tmp_path), findings)
     assert [one.partition(":")[0] for one in findings.wrong] == [
         "weight gradient NHWC oneDNN 1",
         "weight gradient NCHW oneDNN 1",
@@ -46,5 +46,5 @@ def test_a_wrong_kernel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_choices_beyond_the_box_are_left_out(tmp_path: Path) -> None:
     findings = Findings()
     with pytest.raises(RuntimeError, match="no choice could be made"):
-        convs._measured(SHAPE, "bf16", made_box(tmp_path, seconds=-1), findings)
+        convs._measured(BF16, made_box(tmp_path, seconds=-1), findings)
     assert set(findings.found["left_out"].values()) == {"its time was over"}

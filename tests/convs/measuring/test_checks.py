@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from resnext_bench.lab.visit.checks import TYPES, Dtype, is_right, off, set_precision
+from resnext_bench.convs.measuring.checks import TYPES, is_right, off, set_precision
+from resnext_bench.resnext.traffic import Dtype
 
 EXACT = torch.randn(64, 512, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 

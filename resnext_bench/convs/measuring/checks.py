@@ -1,12 +1,12 @@
 """Checks whether a kernel that is timed is right: against float64, into memory full of NaN."""
 
-from typing import Final, Literal
+from typing import Final
 
 import torch
 
+from resnext_bench.resnext.traffic import Dtype
 from resnext_bench.worker.precision import allow_tf32
 
-Dtype = Literal["bf16", "fp16", "tf32", "fp32"]
 TYPES: Final[dict[Dtype, torch.dtype]] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,

@@ -5,35 +5,37 @@ import threading
 import pytest
 import torch
 
-from resnext_bench.lab.visit.checks import is_right
-from resnext_bench.lab.visit.choices import Choice, calls_of, choose
-from resnext_bench.lab.visit.grouped import DIRECTIONS, Direction, Problem, exact, problem
-from resnext_bench.lab.visit.parts.convs import shapes
+from resnext_bench.convs.measuring.checks import is_right
+from resnext_bench.convs.measuring.choices import Choice, calls_of, choose
+from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
+from resnext_bench.lab.visit.parts.convs import convolutions_of
 from resnext_bench.lab.visit.sizes import MINIATURE
+from resnext_bench.reports.schema.convs import OPERATIONS
+from resnext_bench.resnext.convolutions import Operation
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def asked() -> Problem:
-    return problem(shapes(MINIATURE)[1].layer, 2, torch.float32, CPU)
+def asked() -> Tensors:
+    return tensors(convolutions_of(MINIATURE, "fp32")[1], CPU)
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 def test_results_are_right_in_both_layouts(
-    asked: Problem, direction: Direction, layout: torch.memory_format
+    asked: Tensors, operation: Operation, layout: torch.memory_format
 ) -> None:
-    call = calls_of(asked, direction, layout)
+    call = calls_of(asked, operation, layout)
     assert call(0).is_contiguous(memory_format=layout)
-    found = choose(call, "oneDNN", exact(asked, direction), 0.001)
+    found = choose(call, "oneDNN", exact(asked, operation), 0.001)
     assert is_right(found.off, "fp32"), found
     assert not found.has_nan
     assert found.search_s > 0
     found.thread.shutdown()
 
 
-def test_a_result_that_is_left_unwritten_is_found_out(asked: Problem) -> None:
+def test_a_result_that_is_left_unwritten_is_found_out(asked: Tensors) -> None:
     right = exact(asked, "forward")
 
     def lazy(number: int) -> torch.Tensor:
@@ -47,7 +49,7 @@ def test_a_result_that_is_left_unwritten_is_found_out(asked: Problem) -> None:
     found.thread.shutdown()
 
 
-def test_each_choice_has_a_thread_of_its_own_and_keeps_it(asked: Problem) -> None:
+def test_each_choice_has_a_thread_of_its_own_and_keeps_it(asked: Tensors) -> None:
     threads: list[set[int]] = []
 
     def made() -> Choice:
@@ -62,14 +64,14 @@ def test_each_choice_has_a_thread_of_its_own_and_keeps_it(asked: Problem) -> Non
 
     choices = [made(), made()]
     for choice in choices:
-        choice.side("x").train(2)
+        choice.run(2)
     (one,), (other,) = threads
     assert len({one, other, threading.get_ident()}) == 3
     for choice in choices:
         choice.thread.shutdown()
 
 
-def test_a_block_is_so_many_calls(asked: Problem) -> None:
+def test_a_block_is_so_many_calls(asked: Tensors) -> None:
     numbers: list[int] = []
 
     def call(number: int) -> torch.Tensor:
@@ -78,6 +80,6 @@ def test_a_block_is_so_many_calls(asked: Problem) -> None:
 
     found = choose(call, "oneDNN", asked.gradient.double(), 0.0001)
     numbers.clear()
-    found.side("x").train(3)
-    assert len(numbers) == 3 * found.side("x").units
+    found.run(3)
+    assert len(numbers) == 3 * found.calls
     found.thread.shutdown()

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from resnext_bench.lab.visit.checks import off
-from resnext_bench.lab.visit.grouped import Direction, Problem
-from resnext_bench.lab.visit.turns import Side, settle
+from resnext_bench.convs.measuring.checks import off
+from resnext_bench.convs.measuring.exact import Tensors
+from resnext_bench.resnext.convolutions import Operation
 
 if TYPE_CHECKING:
     from torch.cuda import _POOL_HANDLE
@@ -71,10 +71,6 @@ class Choice:
             return
         self.thread.submit(_calls, self.call, times * self.calls).result()
 
-    def side(self, name: str) -> Side:
-        """Return a side to be timed, one block at a time."""
-        return Side(name=name, train=self.run, count=1, units=self.calls)
-
     def told(self) -> dict[str, Any]:
         """Return what results keep of the choice."""
         return {
@@ -88,32 +84,30 @@ class Choice:
         }
 
 
-def calls_of(asked: Problem, direction: Direction, layout: torch.memory_format) -> Call:
+def calls_of(asked: Tensors, operation: Operation, layout: torch.memory_format) -> Call:
     """Return calls that take their tensors from several sets in turn."""
-    layer, device = asked.layer, asked.images.device
+    conv, device = asked.convolution, asked.images.device
     tensors = [
         one.contiguous(memory_format=layout) for one in (asked.images, asked.weight, asked.gradient)
     ]
     sets = [tensors] + [[one.clone() for one in tensors] for _ in range(_sets(tensors, device) - 1)]
-    stride, padding = [layer.stride] * 2, [asked.padding] * 2
+    window = [list(given) for given in (conv.stride, conv.padding, conv.dilation)]
+    more = (None, *window, False, [0, 0], conv.groups)
 
     def forward(number: int) -> torch.Tensor:
         images, weight, _ = sets[number % len(sets)]
-        result: torch.Tensor = torch.ops.aten.convolution(
-            images, weight, None, stride, padding, [1, 1], False, [0, 0], layer.groups
-        )
+        result: torch.Tensor = torch.ops.aten.convolution(images, weight, *more)
         return result
 
     def backward(number: int) -> torch.Tensor:
         images, weight, gradient = sets[number % len(sets)]
-        wanted = [direction == "input gradient", direction == "weight gradient", False]
+        wanted = [operation == "input gradient", operation == "weight gradient", False]
         results: Sequence[torch.Tensor] = torch.ops.aten.convolution_backward(
-            *(gradient, images, weight, None, stride, padding, [1, 1], False, [0, 0]),
-            *(layer.groups, wanted),
+            gradient, images, weight, *more, wanted
         )
         return results[0] if wanted[0] else results[1]
 
-    return forward if direction == "forward" else backward
+    return forward if operation == "forward" else backward
 
 
 def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
@@ -122,6 +116,12 @@ def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
         return 1
     cache = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 64 * 2**20)
     return max(1, math.ceil(CACHES * cache / sum(one.nbytes for one in tensors)))
+
+
+def settle(device: torch.device) -> None:
+    """Wait until the device has nothing left to do, as is always so on a CPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def choose(
