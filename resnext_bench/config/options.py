@@ -334,6 +334,16 @@ _ALL: Final = (
         why="PyTorch's own",
     ),
     Option(
+        name="cudnn_errata",
+        kind=str,
+        group=NUMERICS,
+        help=(
+            "Rules that block engines of cuDNN, instead of PyTorch's own: a file of convs block "
+            "(default: PyTorch's)"
+        ),
+        metavar="FILE",
+    ),
+    Option(
         name="pipeline",
         kind=PipelineName,
         group=DATA,

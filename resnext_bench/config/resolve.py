@@ -8,6 +8,7 @@ import msgspec
 from resnext_bench.config.answers import Answers
 from resnext_bench.config.attribution import choose_attribution
 from resnext_bench.config.devices import choose_device
+from resnext_bench.config.errata import choose_errata
 from resnext_bench.config.lookup import require_found
 from resnext_bench.config.memory import require_shared_memory
 from resnext_bench.config.models import foreign, require_form, require_image_size, require_model
@@ -98,7 +99,7 @@ def resolve(
 
 def request_of(config: RunConfig) -> Request:
     """Return the request that leads to exactly this configuration on a machine like its own."""
-    derived = {"classes"}
+    derived = {"classes", "cudnn_errata_sha256"}
     # Under another launcher's roof, ranks will join again; else it follows from the engine.
     if config.launcher == "joined" or config.launcher == usual_launcher(config):
         derived.add("launcher")
@@ -285,6 +286,7 @@ _PARTS: Final = (
     choose_device,
     choose_ranks,
     _precision,
+    choose_errata,
     _sizes,
     choose_pipeline,
     choose_threads,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from resnext_bench.convs.errata import Rule
+from resnext_bench.config.errata import Rule
 from resnext_bench.reports.schema.convs import Excluded, Plan
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype

@@ -4,10 +4,10 @@ import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from resnext_bench.convs.device_names import FILE
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.wording import nearest
@@ -49,8 +49,7 @@ class Described:
 
 @cache
 def _shipped() -> dict[str, Any]:
-    text = files("resnext_bench.convs").joinpath("devices.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
 def keys() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -28,6 +29,8 @@ class Order:
     device: PlannedDevice
     benchmark_limit: int
     deterministic: bool
+    errata: Path | None = None
+    """The user's file of rules that block engines; None for those that hold here."""
     command: tuple[str, ...]
     started: float = field(default_factory=time.monotonic)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -35,7 +38,7 @@ class Order:
 
 def planned(order: Order, id: str, machine: Machine) -> Convs:
     """Ask cuDNN, and return the record."""
-    blocked = errata(capability_of(order.device))
+    blocked = errata(capability_of(order.device), order.errata)
     found = plan(order.asked, order.device.fields)
     return Convs(
         id=id,

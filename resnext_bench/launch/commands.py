@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from resnext_bench.config.errata import VARIABLE as ERRATA_VARIABLE
 from resnext_bench.job import NODE_VARIABLE
 from resnext_bench.launch.launchers import LAUNCHERS, Start, gpus_of
 from resnext_bench.machine.member import Member
@@ -68,7 +69,7 @@ def commands(
                 *launcher.arguments(start(node)),
                 *(launcher.module_flag, module, str(folder)),
             ),
-            environment=_environment(topology, node),
+            environment=_environment(config, topology, node),
             cores=tuple(core for place in _places(topology, node) for core in place.cores),
         )
         for node in range(topology.nodes)
@@ -76,7 +77,7 @@ def commands(
 
 
 def member_command(
-    topology: Topology, member: Member, *, folder: Path, module: str = WORKER
+    config: RunConfig, topology: Topology, member: Member, *, folder: Path, module: str = WORKER
 ) -> NodeCommand:
     """Return the command of one rank that another launcher has started."""
     place = topology.place(member.node, member.local_rank)
@@ -92,7 +93,7 @@ def member_command(
     return NodeCommand(
         node=member.node,
         argv=(*_python(), "-m", module, str(folder)),
-        environment=_environment(own, member.node) | variables,
+        environment=_environment(config, own, member.node) | variables,
         cores=place.cores,
     )
 
@@ -101,7 +102,7 @@ def _python() -> tuple[str, ...]:
     return (sys.executable, "-P")
 
 
-def _environment(topology: Topology, node: int) -> dict[str, str]:
+def _environment(config: RunConfig, topology: Topology, node: int) -> dict[str, str]:
     places = _places(topology, node)
     variables = {
         NODE_VARIABLE: str(node),
@@ -119,6 +120,8 @@ def _environment(topology: Topology, node: int) -> dict[str, str]:
         variables["GLOO_SOCKET_IFNAME"] = "lo"
     # Empty with `--device cpu`: no rank makes a context on a GPU that it does not use.
     variables["CUDA_VISIBLE_DEVICES"] = ",".join(gpus_of(places))
+    if config.cudnn_errata:
+        variables[ERRATA_VARIABLE] = config.cudnn_errata
     return variables
 
 

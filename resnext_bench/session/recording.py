@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from resnext_bench.config.errata import without_effect
 from resnext_bench.errors import CannotHere, NotKept
 from resnext_bench.job import SessionFolder
 from resnext_bench.launch.topology import topology_seen
@@ -277,6 +278,7 @@ class Recording:
             notes += data.notes
         if data and (told := epoch_note(data, self.config)):
             notes.append(told)
+        notes += without_effect(self.config)
         notes += self.told
         for session in self.sessions:
             prefix = f"session {session.number}: " if len(self.sessions) > 1 else ""

@@ -101,7 +101,7 @@ class Setup:
     def commands(self, folder: SessionFolder, port: int) -> tuple[NodeCommand, ...]:
         """Return the commands that start the ranks: all, or the one that this process is."""
         if self.member:
-            return (member_command(self.topology, self.member, folder=folder.path),)
+            return (member_command(self.config, self.topology, self.member, folder=folder.path),)
         return commands(self.config, self.topology, folder=folder.path, run_id=self.id, port=port)
 
     def gpu_indices(self) -> list[int]:

@@ -13,9 +13,9 @@ from resnext_bench.config.request import checked
 from resnext_bench.reports.schema.config import RunConfig
 
 FIELDS = get_type_hints(RunConfig)
-FOLLOWING = {"classes"}
+FOLLOWING = {"classes", "cudnn_errata_sha256"}
 """Fields of a configuration that are no options."""
-OTHERS = {"launcher", "data", "split", "zero_stage", "bucket_mib"}
+OTHERS = {"launcher", "data", "split", "zero_stage", "bucket_mib", "cudnn_errata"}
 """Options whose field may be more: another launcher, or nothing at all."""
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from resnext_bench.config.errata import Rule
 from resnext_bench.convs.choice import Settings, excluded, judged, with_transposes
-from resnext_bench.convs.errata import Rule
 from resnext_bench.reports.schema.convs import Plan
 from resnext_bench.resnext.traffic import Dtype
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from resnext_bench.config.errata import OPERATIONS, VARIABLE, Rule
 from resnext_bench.convs import errata as errata_module
-from resnext_bench.convs.errata import VARIABLE, Rule, errata, rules_of_torch
+from resnext_bench.convs.errata import errata, rules_of_torch
 from resnext_bench.errors import UsageError
 
 RULES = [
@@ -65,5 +66,5 @@ def test_the_installed_torch_has_rules_where_it_has_cuda() -> None:
     if found is None or not found.is_file():
         pytest.skip("torch is without CUDA here")
     operations = {one.operation for one in rules_of_torch()}
-    assert operations <= set(errata_module.OPERATIONS.values())
+    assert operations <= set(OPERATIONS.values())
     assert operations

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
@@ -167,11 +168,12 @@ def test_deepspeeds_launcher_is_told_which_gpus(monkeypatch: pytest.MonkeyPatch)
     assert "--num_gpus" not in command.argv
 
 
-def joined(rank: int, gpus: int = 0) -> NodeCommand:
+def joined(rank: int, gpus: int = 0, **changes: Any) -> NodeCommand:
     member = made_member(rank, 4, 2)
     config = made_config(nodes=2, nproc_per_node=2, device="cuda" if gpus else "cpu")
+    config = msgspec.structs.replace(config, **changes)
     topology = place_member(config, made_machine(cores=3, gpus=gpus), member)
-    return member_command(topology, member, folder=FOLDER)
+    return member_command(config, topology, member, folder=FOLDER)
 
 
 def test_a_rank_that_others_started_is_one_worker() -> None:
@@ -189,3 +191,12 @@ def test_a_rank_that_others_started_sees_its_own_gpu_alone() -> None:
 
 def test_every_launcher_is_known() -> None:
     assert set(LAUNCHERS) == set(get_args(Launcher))
+
+
+def test_ranks_get_the_rules_of_their_side_alone() -> None:
+    name, mine = "CUDNN_ERRATA_JSON_FILE", "/rules/without-22.json"
+    for command in planned(cudnn_errata=mine, cudnn_errata_sha256="00"):
+        assert command.environment[name] == mine
+    assert all(name not in command.environment for command in planned())
+    assert name not in joined(0).environment
+    assert joined(0, cudnn_errata=mine).environment[name] == mine

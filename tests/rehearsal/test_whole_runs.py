@@ -15,18 +15,18 @@ from tests.system.program import run
 pytestmark = pytest.mark.system
 
 SMALL = (
-    *("--model", "tests.rehearsal.networks:Paced", "--image-size", "32", "--batch-size", "2"),
+    *("--model", "tests.rehearsal.networks:Telling", "--image-size", "32", "--batch-size", "2"),
     *("--pipeline", "synthetic", "--warm-up", "2", "--steps", "80", "--nproc-per-node", "2"),
     # Cores of a script are nobody's, so that any share of them may be others'.
     *("--threads", "1", "--max-cores-lost", "100"),
 )
 
 
-def recorded(name: str, folder: Path) -> tuple[int, dict[str, Any], str]:
+def recorded(name: str, folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, record and messages of a run on that machine."""
     files, here = folder / "files", folder / "here"
     here.mkdir()
-    done = run("run", *SMALL, "--json", cwd=here, **variables(name, files))
+    done = run("run", *SMALL, *more, "--json", cwd=here, **variables(name, files))
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 
@@ -72,8 +72,19 @@ def test_boards_that_are_too_hot(tmp_path: Path) -> None:
 
 
 def test_a_board_that_is_lost_in_the_window(tmp_path: Path) -> None:
-    code, record, said = recorded("losing", tmp_path)
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"version": 1, "rules": [{"operation": "ConvFwd", "engine": 22}]}')
+    code, record, said = recorded("losing", tmp_path, "--cudnn-errata", str(rules))
     assert (code, record["status"]) == (3, "invalid"), said
+
+    # Each rank was started with the rules, before it loaded torch.
+    begun = f"CUDNN_ERRATA_JSON_FILE={rules}"
+    logs = sorted((tmp_path / "here" / "runs" / record["id"]).glob("session-1/logs/rank-*.log"))
+    assert [begun in log.read_text().splitlines() for log in logs] == [True, True]
+    assert record["resolved"]["cudnn_errata"] == str(rules)
+    assert record["environment"]["of_ranks"]["CUDNN_ERRATA_JSON_FILE"] == str(rules)
+    assert not any("cudnn-errata" in note for note in record["notes"])
+
     lost = facts(record, "invalid")["lost_gpu"]
     assert (lost["gpu"], lost["said"]) == (1, "GPU is lost")
     assert lost["after_s"] > 0

@@ -208,7 +208,7 @@ def test_a_joined_rank_finds_its_own_gpu(launcher: str, monkeypatch: pytest.Monk
     request = {"engine": "deepspeed", "pipeline": "synthetic", "device": "cuda"}
     config = resolve(request, machine, None, member).config
     topology = place_member(config, machine, member)
-    command = member_command(topology, member, folder=Path("x"))
+    command = member_command(config, topology, member, folder=Path("x"))
     assert command.environment["CUDA_VISIBLE_DEVICES"] == "3"
     assert command.environment["LOCAL_RANK"] == "3"
 

@@ -6,9 +6,16 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.convs.options import Named, on_problems
+from resnext_bench.cli.convs.options import (
+    DeviceFile,
+    DeviceName,
+    Dtype,
+    Layout,
+    Named,
+    Operation,
+    on_problems,
+)
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.values import choice
 
 convs_app = typer.Typer(
     help="Look at the convolutions of a network one by one: cuDNN's algorithms, PyTorch's choice.",
@@ -28,36 +35,10 @@ def convs() -> None:
 @on_problems
 def plan(
     problems: Named,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            help="Type of the tensors; tf32 is fp32 with TF32 allowed",
-            **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
-        ),
-    ] = "bf16",
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="Memory format: nhwc is PyTorch's channels_last",
-            **choice("--layout", "nhwc", "nchw"),
-        ),
-    ] = "nhwc",
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="A GPU as it is described here: a100, h100, h200, b200, l4 (default: h200)",
-            rich_help_panel=_DEVICE,
-        ),
-    ] = None,
-    device_description: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A GPU as a file of --save-device describes it",
-            rich_help_panel=_DEVICE,
-        ),
-    ] = None,
+    dtype: Dtype = "bf16",
+    layout: Layout = "nhwc",
+    device: DeviceName = None,
+    device_description: DeviceFile = None,
     save_device: Annotated[
         Path | None,
         typer.Option(
@@ -84,6 +65,14 @@ def plan(
             rich_help_panel=_TORCH,
         ),
     ] = False,
+    cudnn_errata: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Rules that block engines, instead of PyTorch's own: a file of convs block",
+            rich_help_panel=_TORCH,
+        ),
+    ] = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -102,3 +91,35 @@ def plan(
     from resnext_bench.cli.convs.plan import plan_command
 
     raise typer.Exit(plan_command(given))
+
+
+@convs_app.command()
+def block(
+    engines: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ENGINE[:KNOB]...",
+            help="Engines as convs plan names them: eng22, or its plans with a knob, eng22:k2=5",
+        ),
+    ],
+    operation: Operation = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write the rules (default: standard output)"),
+    ] = None,
+    device: DeviceName = None,
+    device_description: DeviceFile = None,
+) -> None:
+    """Write rules with which PyTorch takes no plan of an engine, to measure what it is worth.
+
+    A file of rules replaces PyTorch's own. So those that hold on this machine's GPU, or on the one
+    that is named, are kept in it.
+
+    Example: convs block eng22 --output without-22.json
+
+    Example: convs block eng22:k2=5 --operation forward --device a100
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.block import block_command
+
+    raise typer.Exit(block_command(given))

@@ -1,13 +1,18 @@
 """The convolutions that a command of `convs` is asked about: a network's, or one given by hand."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
 from resnext_bench.config.models import foreign, require_family, require_image_size
+from resnext_bench.convs.device_names import DEFAULT
+from resnext_bench.convs.devices import described, from_file
 from resnext_bench.convs.problems import Asked, by_hand, chosen, of_network
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.convs import OPERATIONS, PlannedDevice
+from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.traffic import Dtype, Layout
@@ -53,6 +58,19 @@ def asked_of(
             draw(spec, size), batch=images, dtype=dtype, layout=layout, everything=everything
         )
     return chosen(found, problems["layer"])
+
+
+def device_of(given: Mapping[str, Any]) -> PlannedDevice:
+    """Return the device that the options describe, or raise UsageError."""
+    key, path = given["device"], given["device_description"]
+    if key and path:
+        raise UsageError("--device and --device-description exclude each other; give one of them")
+    return from_file(path) if path else described(key or DEFAULT).planned()
+
+
+def operations_of(given: str | None) -> tuple[Operation, ...]:
+    """Return the operations that an option names: on a command line a blank would need quotes."""
+    return tuple(one for one in OPERATIONS if given in (None, one.replace(" ", "-")))
 
 
 def _by_hand(problems: Named, dtype: Dtype, layout: Layout) -> Asked:

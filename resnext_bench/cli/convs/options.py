@@ -2,15 +2,56 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.values import whole
+from resnext_bench.cli.values import choice, whole
+from resnext_bench.convs.device_names import DEFAULT, device_names
 
 _BY_HAND: Final = "By hand"
 _MOST: Final = 1_000_000
+
+_DEVICE: Final = "Device"
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"A GPU as it is described here: {', '.join(device_names())} (default: {DEFAULT})",
+        rich_help_panel=_DEVICE,
+    ),
+]
+DeviceFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A GPU as a file of --save-device describes it",
+        rich_help_panel=_DEVICE,
+    ),
+]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        help="Type of the tensors; tf32 is fp32 with TF32 allowed",
+        **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
+    ),
+]
+Layout = Annotated[
+    str,
+    typer.Option(
+        help="Memory format: nhwc is PyTorch's channels_last",
+        **choice("--layout", "nhwc", "nchw"),
+    ),
+]
+Operation = Annotated[
+    str | None,
+    typer.Option(
+        help="Only this operation (default: all three)",
+        **choice("--operation", "forward", "input-gradient", "weight-gradient"),
+    ),
+]
 
 
 def _number(option: str, low: int, high: int, metavar: str, help: str) -> Any:

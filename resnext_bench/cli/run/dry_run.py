@@ -8,6 +8,7 @@ import msgspec
 
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.config.errata import without_effect
 from resnext_bench.config.gpu_fit import gpu_lacks
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
@@ -38,7 +39,9 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
         require_batch(data, resolved.config)
     if member:
         topology = place_member(resolved.config, machine, member)
-        plan: tuple[NodeCommand, ...] = (member_command(topology, member, folder=_FOLDER),)
+        plan: tuple[NodeCommand, ...] = (
+            member_command(resolved.config, topology, member, folder=_FOLDER),
+        )
     else:
         topology = place_ranks(resolved.config, machine)
         port = resolved.port or _PORT
@@ -50,7 +53,7 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
     lacks = tuple(gpu_lacks(resolved.config, topology, machine))
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
     ranks = [(rank, one.gpu_node, one.core_nodes) for rank, one in enumerate(topology.places)]
-    notes = (*notes, *sentences(far_cores(ranks)))
+    notes = (*notes, *without_effect(resolved.config), *sentences(far_cores(ranks)))
     boards = read_boards()[1] if resolved.config.device == "cuda" else ()
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, boards, plan, notes)))

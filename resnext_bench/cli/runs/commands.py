@@ -12,6 +12,7 @@ from resnext_bench.cli.run.command import run_request
 from resnext_bench.cli.terminal.outcome import Pardon
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections, show_stored
+from resnext_bench.config.errata import require_unchanged
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.convs import CONVS, Convs
@@ -146,6 +147,7 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
 def rerun_command(wanted: str, pardon: Pardon, output: Path | None, form: Format) -> int:
     """Run the resolved configuration again, unless this machine cannot."""
     record = load_run(find(runs_folder(output), wanted))
+    require_unchanged(record.resolved)
     request = request_of(record.resolved)
     if record.data and record.data.made:
         del request["data"]  # made again from its seed where it is not there

@@ -63,7 +63,15 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
         (("amp_dtype",), _autocast),
     ),
     ((("channels_last",), _layout),),
-    ((("device", "cudnn_benchmark", "cudnn_benchmark_limit", "cudnn_deterministic"), _cudnn),),
+    (
+        (
+            (
+                *("device", "cudnn_benchmark", "cudnn_benchmark_limit", "cudnn_deterministic"),
+                *("cudnn_errata", "cudnn_errata_sha256"),
+            ),
+            _cudnn,
+        ),
+    ),
     ((("optimizer",), lambda config: config.optimizer),),
     (
         (("nodes", "nproc_per_node"), words.world),

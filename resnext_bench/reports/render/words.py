@@ -1,5 +1,7 @@
 """Describes parts of a configuration in the field's terms, for console and pages."""
 
+from pathlib import Path
+
 from resnext_bench.data_formats import SHARDS
 from resnext_bench.reports.schema.comparison import Side
 from resnext_bench.reports.schema.config import USUAL_BUCKET_MIB, RunConfig
@@ -38,7 +40,9 @@ def cudnn(config: RunConfig) -> str:
         benchmark = f"benchmark of {limit} plans" if limit else "benchmark of all plans"
     else:
         benchmark = "heuristic choice"
-    return f"{benchmark}, deterministic" if config.cudnn_deterministic else benchmark
+    deterministic = ", deterministic" if config.cudnn_deterministic else ""
+    rules = f", rules of {Path(config.cudnn_errata).name}" if config.cudnn_errata else ""
+    return f"{benchmark}{deterministic}{rules}"
 
 
 def ranks(config: RunConfig, topology: Topology) -> str:

@@ -119,6 +119,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Number of batches that a loader keeps ready in each of its stages, or processes."""
     last_batch: LastBatch = "wrap"
     """What happens to the last samples of an epoch where they do not fill a batch of all ranks."""
+    cudnn_errata: str | None = None
+    """File of rules that block engines of cuDNN; None leaves PyTorch's own."""
+    cudnn_errata_sha256: str = ""
+    """Checksum of that file; empty where there is none."""
     split: str | None = None
     """Split of `data` that is read where one folder holds several; usually the folder decides."""
 

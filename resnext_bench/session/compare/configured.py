@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from resnext_bench.config.errata import without_effect
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.ports import choose_port
 from resnext_bench.launch.watch import SessionFailed
@@ -73,7 +74,17 @@ class Configured:
         unused = self.design == "duet" and any(
             "steps" in run.setup.request for run in (self.a, self.b)
         )
-        return (*sentences(self.told), *((STEPS_UNUSED,) if unused else ()), *self._of_data())
+        return (
+            *sentences(self.told),
+            *((STEPS_UNUSED,) if unused else ()),
+            *self._of_rules(),
+            *self._of_data(),
+        )
+
+    def _of_rules(self) -> tuple[str, ...]:
+        """Say of a side's file of rules that nothing reads it, where that is so."""
+        found = (note for run in (self.a, self.b) for note in without_effect(run.config))
+        return tuple(dict.fromkeys(found))
 
     def _of_data(self) -> tuple[str, ...]:
         """Return how the sides' ambiguous folders were interpreted."""
