@@ -41,12 +41,12 @@ def plan_command(given: Mapping[str, Any]) -> int:
     try:
         folder = runs.create(runs.runs_folder(given["output"]), f"convs_{order.model or 'given'}")
         record = msgspec.structs.replace(record, id=folder.name)
-        runs.save(folder, record)
+        stored = runs.save(folder, record)
     except OSError as error:
         if not is_of_the_environment(error):
             raise
         raise NotKept(record, error) from error
-    return conclude(record, form, Pardon())
+    return conclude(stored, form, Pardon())
 
 
 def _save_device(path: Path) -> int:

@@ -24,6 +24,7 @@ from resnext_bench.reports.store.runs import (
     Unfinished,
     find,
     load,
+    load_alone,
     load_kind,
     load_run,
     option_for,
@@ -100,7 +101,7 @@ def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
         raise UsageError(
             f"{a} and {b} are the same run, {folders[0].name}; name two different runs"
         )
-    if isinstance(load(folders[0]), Convs):
+    if isinstance(load_alone(folders[0]), Convs):
         return _diff_convs(*folders, form)
     one, two = map(load_run, folders)
     found = diff(one, two)
@@ -134,6 +135,8 @@ def query_command(sql: str, output: Path | None, as_json: bool) -> int:
         raise UsageError('runs query: the query is empty; try "DESCRIBE runs"')
     root = runs_folder(output)
     answer = ask(root, list(scan(root)), sql)
+    for why in answer.left_out:
+        print(f"left out: {why}", file=sys.stderr)
     if as_json:
         _print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
         return 0

@@ -10,13 +10,23 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
+from resnext_bench.reports.schema.kind import (
+    FINE,
+    Bulk,
+    Columns,
+    Kind,
+    Listing,
+    Outcome,
+    Raw,
+    Row,
+    Table,
+)
 from resnext_bench.reports.schema.record import Environment, File, Status
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
 from resnext_bench.resnext.traffic import WIDTH, Dtype, Layout
 
-VERSION = 1
+VERSION = 2
 
 Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "errata"]
 """Why PyTorch does not take a plan.
@@ -124,6 +134,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the convolution."""
     operation: Operation
     plans: tuple[Plan, ...]
+    """In a stored record they stand in the file `plans.msgpack` beside it."""
     setting: str = ""
     """What the library was told beside the problem: "oneDNN off"; empty where nothing."""
     why: str = ""
@@ -303,6 +314,31 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
             }
 
 
+Plans = tuple[tuple[Plan, ...], ...]
+"""The plans of each problem, in the order of the record."""
+
+
+def _plans(record: Convs) -> Plans:
+    return tuple(problem.plans for problem in record.problems)
+
+
+def _without_plans(record: Convs) -> Convs:
+    return _with_plans(record, ((),) * len(record.problems))
+
+
+def _with_plans(record: Convs, plans: Plans) -> Convs:
+    problems = (
+        msgspec.structs.replace(problem, plans=own)
+        for problem, own in zip(record.problems, plans, strict=True)
+    )
+    return msgspec.structs.replace(record, problems=tuple(problems))
+
+
+def _from_version_1(raw: Raw) -> Raw:
+    """In version 1 a record held its plans itself, as it still may."""
+    return raw | {"version": 2}
+
+
 _TEXTS: Final = (*("run", "model", "device", "cudnn", "problem", "layer", "operation", "setting"),)
 _OF_A_CONVOLUTION: Final = (
     *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
@@ -320,4 +356,13 @@ CONVS: Final = Kind(
     outcomes=_outcomes,
     row=_row,
     tables=(Table(name="convs", columns=_plan_columns, rows=_plan_rows),),
+    bulk=Bulk(
+        file="plans.msgpack",
+        what="the plans",
+        type=Plans,
+        part=_plans,
+        without=_without_plans,
+        joined=_with_plans,
+    ),
+    upgrades=(_from_version_1,),
 )

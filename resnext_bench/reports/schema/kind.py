@@ -47,6 +47,24 @@ class Table(Generic[R]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bulk(Generic[R]):
+    """A long part of a record, which stands in a file beside it."""
+
+    file: str
+    """Name of the file in the record's folder."""
+    what: str
+    """What the file holds, as the subject of a sentence: "the plans"."""
+    type: Any
+    """Type of the part."""
+    part: Callable[[R], object]
+    """Returns the part of a whole record."""
+    without: Callable[[R], R]
+    """Returns the record without the part."""
+    joined: Callable[[R, Any], R]
+    """Returns a record with its part; raises ValueError where they do not belong together."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Kind(Generic[R]):
     """Everything that differs from one kind of record to another."""
 
@@ -66,6 +84,8 @@ class Kind(Generic[R]):
     """Returns the values of these columns, and of any that all kinds share."""
     tables: tuple[Table[R], ...] = ()
     """SQL tables that only this kind has."""
+    bulk: Bulk[R] | None = None
+    """The part of its records that stands beside them; None where they hold everything."""
     upgrades: tuple[Callable[[Raw], Raw], ...] = ()
     """Functions that bring raw records, before they are typed, from version 1 to 2, from 2 to 3,
     and so on."""

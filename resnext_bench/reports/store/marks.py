@@ -12,7 +12,7 @@ import msgspec
 
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.store.files import write_atomically
-from resnext_bench.reports.store.runs import RECORD, load
+from resnext_bench.reports.store.runs import RECORD, load_alone
 
 _TAG: Final = re.compile(r"[^\s,'\"]{1,64}")
 
@@ -52,7 +52,7 @@ def note(folder: Path, text: str) -> None:
 def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change the raw record, so that fields of later versions are kept as they are."""
     with _alone(folder):
-        load(folder)  # is it a record that we can read?
+        load_alone(folder)  # is it a record that we can read?
         path = folder / RECORD
         raw = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         change(raw)

@@ -22,6 +22,7 @@ from resnext_bench.reports.schema.kind import Kind, R
 from resnext_bench.reports.schema.kinds import Stored, kind_of
 from resnext_bench.reports.schema.record import RUN, Record
 from resnext_bench.reports.schema.upgrade import decode
+from resnext_bench.reports.store.bulk import completed, set_aside
 from resnext_bench.reports.store.files import write_atomically, writing
 
 RECORD: Final = "record.json"
@@ -87,14 +88,21 @@ def _own_folder(root: Path, name: str) -> Path:
             return folder
 
 
-def save(folder: Path, record: Stored) -> None:
-    """Write the record of a run, last of all and by rename."""
-    data = msgspec.json.format(msgspec.json.encode(record), indent=1)
+def save(folder: Path, record: Stored) -> Stored:
+    """Write the record of a run, last of all and by rename; return it as it is loaded again."""
+    alone, whole = set_aside(folder, record)
+    data = msgspec.json.format(msgspec.json.encode(alone), indent=1)
     write_atomically(folder / RECORD, data + b"\n")
+    return whole
 
 
 def load(folder: Path) -> Stored:
-    """Load the record of one run's folder."""
+    """Load the record of one run's folder, with what stands beside it."""
+    return completed(folder, load_alone(folder))
+
+
+def load_alone(folder: Path) -> Stored:
+    """Load a record without its long part, which stands beside it: enough to list or mark it."""
     path = folder / RECORD
     try:
         data = path.read_bytes()
@@ -118,7 +126,10 @@ def load_run(folder: Path) -> Record:
 
 
 def scan(root: Path) -> Iterator[Stored | Unfinished]:
-    """Return every run below `root`, oldest first. A damaged one is reported, never fatal."""
+    """Return every run below `root`, oldest first. A damaged one is reported, never fatal.
+
+    Long parts of records stay beside them: see `resnext_bench.reports.store.bulk`.
+    """
     for folder in _folders(root):
         if not (folder / RECORD).exists():
             yield Unfinished(
@@ -126,7 +137,7 @@ def scan(root: Path) -> Iterator[Stored | Unfinished]:
             )
             continue
         try:
-            yield load(folder)
+            yield load_alone(folder)
         except StoreError as error:
             yield Unfinished(id=folder.name, why=str(error))
 

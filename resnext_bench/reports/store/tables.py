@@ -7,7 +7,7 @@ column by itself. What a record does not have is NULL.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from resnext_bench.reports.schema.kind import Columns, Row, fields_of
 from resnext_bench.reports.schema.kinds import KINDS, Stored, kind_of
 from resnext_bench.reports.schema.record import RUN, Environment
 from resnext_bench.reports.schema.samples import COLUMNS
+from resnext_bench.reports.store.bulk import completed
 from resnext_bench.reports.store.columns import FILE
 from resnext_bench.reports.store.files import os_error
 from resnext_bench.reports.store.runs import Unfinished
@@ -86,6 +87,8 @@ class Answer:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    left_out: tuple[str, ...] = ()
+    """Why records have no rows in a table that was asked for."""
 
 
 def ask(
@@ -96,14 +99,14 @@ def ask(
     `values` stand for ? in `sql`. A mistake in `sql` is a StoreError of one or two lines.
     """
     with duckdb.connect() as connection:
-        _fill(connection, root, found)
+        left_out = _fill(connection, root, found, sql)
         try:
             connection.execute(sql, list(values))
             rows = connection.fetchall()
         except duckdb.Error as error:
             raise refused(sql, error) from error
         names = tuple(one[0] for one in connection.description or ())
-    return Answer(columns=names, rows=tuple(rows))
+    return Answer(columns=names, rows=tuple(rows), left_out=left_out)
 
 
 _WRITES: Final = re.compile(r"\s*(copy|export)\b", re.IGNORECASE)
@@ -128,17 +131,35 @@ def first_lines(text: str) -> str:
 
 
 def _fill(
-    connection: duckdb.DuckDBPyConnection, root: Path, found: Sequence[Stored | Unfinished]
-) -> None:
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    found: Sequence[Stored | Unfinished],
+    sql: str,
+) -> tuple[str, ...]:
+    """Make all tables; return why records are missing in those that `sql` names."""
+    left_out: dict[str, None] = {}
     _table(connection, "runs", _columns_of_runs(), (_run_row(one) for one in found))
     for kind in KINDS.values():
         records = [
             one for one in found if not isinstance(one, Unfinished) and one.kind == kind.name
         ]
         for table in kind.tables:
-            rows = (row for record in records for row in table.rows(record))
+            # What stands beside records is read for who asks for it.
+            asked = kind.bulk is None or re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)
+            whole = _whole(root, records if asked else (), left_out)
+            rows = (row for record in whole for row in table.rows(record))
             _table(connection, table.name, table.columns(), rows)
     _steps_view(connection, [path for one in found if (path := root / one.id / FILE).is_file()])
+    return tuple(left_out)
+
+
+def _whole(root: Path, records: Iterable[Stored], left_out: dict[str, None]) -> Iterator[Stored]:
+    """Yield records with what stands beside them; note why one is left out."""
+    for record in records:
+        try:
+            yield completed(root / record.id, record)
+        except StoreError as error:
+            left_out[str(error)] = None
 
 
 def _table(
