@@ -12,6 +12,7 @@ from resnext_bench.cli.convs.options import (
     Dtype,
     Layout,
     Named,
+    OneOperation,
     Operation,
     on_problems,
 )
@@ -123,3 +124,30 @@ def block(
     from resnext_bench.cli.convs.block import block_command
 
     raise typer.Exit(block_command(given))
+
+
+@convs_app.command()
+@on_problems
+def repro(
+    problems: Named,
+    operation: OneOperation = "forward",
+    dtype: Dtype = "bf16",
+    layout: Layout = "nhwc",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it (default: standard output)"),
+    ] = None,
+) -> None:
+    """Write a script that shows one convolution without this program: ready for an issue.
+
+    It needs torch alone. It prints versions, lists cuDNN's plans where its frontend is installed,
+    times what PyTorch chooses, and compares it with float64. Without a GPU it times the CPU.
+
+    Example: convs repro resnext50_32x4d --layer layer1.0.conv2 --operation weight-gradient
+
+    Example: convs repro --shape 8x128x56x56 --groups 32 --output repro.py
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.repro import repro_command
+
+    raise typer.Exit(repro_command(given))

@@ -45,12 +45,10 @@ Layout = Annotated[
         **choice("--layout", "nhwc", "nchw"),
     ),
 ]
+_OPERATION: Final = choice("--operation", "forward", "input-gradient", "weight-gradient")
+OneOperation = Annotated[str, typer.Option(help="What is computed of it", **_OPERATION)]
 Operation = Annotated[
-    str | None,
-    typer.Option(
-        help="Only this operation (default: all three)",
-        **choice("--operation", "forward", "input-gradient", "weight-gradient"),
-    ),
+    str | None, typer.Option(help="Only this operation (default: all three)", **_OPERATION)
 ]
 
 
