@@ -16,6 +16,7 @@ from resnext_bench.cli.main import app
 from resnext_bench.lab.campaigns import attribution, loaders_table, memory, variants
 from resnext_bench.lab.checkout import DOCS, RESULTS
 from resnext_bench.lab.commands import groups_in, names_in
+from resnext_bench.lab.docs import convs
 from resnext_bench.lab.kept import read_result
 from resnext_bench.lab.visit.pages import page as gpu
 from resnext_bench.reports.schema.trace import schema as trace_schema
@@ -34,6 +35,7 @@ def pages() -> dict[Path, str]:
             attribution=attribution.table(read_result("attribution")["cases"]),
             loaders=loaders_table.table(read_result("loaders")),
         ),
+        DOCS / "convs.md": _renewed("convs.md", devices=convs.devices()),
         **gpu.pages(RESULTS),
     }
 
