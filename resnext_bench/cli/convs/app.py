@@ -6,16 +6,24 @@ from typing import Annotated
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.convs.options import Named, on_problems
+from resnext_bench.cli.convs.options import (
+    BenchmarkLimit,
+    Deterministic,
+    DeviceFile,
+    DeviceName,
+    Dtype,
+    Layout,
+    Named,
+    on_problems,
+)
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.values import choice
 
 convs_app = typer.Typer(
     help="Look at the convolutions of a network one by one: cuDNN's algorithms, PyTorch's choice.",
     no_args_is_help=True,
 )
 
-_DEVICE, _TORCH = "Device", "PyTorch"
+_DEVICE, _RELEASES = "Device", "Releases"
 
 
 @convs_app.callback()
@@ -28,36 +36,10 @@ def convs() -> None:
 @on_problems
 def plan(
     problems: Named,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            help="Type of the tensors; tf32 is fp32 with TF32 allowed",
-            **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
-        ),
-    ] = "bf16",
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="Memory format: nhwc is PyTorch's channels_last",
-            **choice("--layout", "nhwc", "nchw"),
-        ),
-    ] = "nhwc",
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="A GPU as it is described here: a100, h100, h200, b200, l4 (default: h200)",
-            rich_help_panel=_DEVICE,
-        ),
-    ] = None,
-    device_description: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A GPU as a file of --save-device describes it",
-            rich_help_panel=_DEVICE,
-        ),
-    ] = None,
+    dtype: Dtype = "bf16",
+    layout: Layout = "nhwc",
+    device: DeviceName = None,
+    device_description: DeviceFile = None,
     save_device: Annotated[
         Path | None,
         typer.Option(
@@ -66,24 +48,8 @@ def plan(
             rich_help_panel=_DEVICE,
         ),
     ] = None,
-    cudnn_benchmark_limit: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="How many plans PyTorch times with cuDNN benchmark; 0: all",
-            parser=opt.whole_of("cudnn_benchmark_limit"),
-            rich_help_panel=_TORCH,
-        ),
-    ] = 10,
-    cudnn_deterministic: Annotated[
-        bool,
-        typer.Option(
-            "--cudnn-deterministic",
-            metavar=" ",
-            help="Leave out plans that are not deterministic, as PyTorch then does",
-            rich_help_panel=_TORCH,
-        ),
-    ] = False,
+    cudnn_benchmark_limit: BenchmarkLimit = 10,
+    cudnn_deterministic: Deterministic = False,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -102,3 +68,76 @@ def plan(
     from resnext_bench.cli.convs.plan import plan_command
 
     raise typer.Exit(plan_command(given))
+
+
+@convs_app.command()
+@opt.in_formats
+@on_problems
+def releases(
+    problems: Named,
+    dtype: Dtype = "bf16",
+    layout: Layout = "nhwc",
+    cudnn: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERSION",
+            help="A release, 9.17.1.4, or the newest of a version, 9.17; may be repeated",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    oldest: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="VERSION",
+            help="The first version of cuDNN (default: 9.17)",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    newest: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="The last version of cuDNN (default: the newest)",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all-releases",
+            metavar=" ",
+            help="All releases of a version, not only its newest and those that torch installs",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove",
+            metavar=" ",
+            help="Remove each release once it was asked: 0.5 to 0.9 GB that are kept otherwise",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = False,
+    device: DeviceName = None,
+    device_description: DeviceFile = None,
+    cudnn_benchmark_limit: BenchmarkLimit = 10,
+    cudnn_deterministic: Deterministic = False,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """List the plans of many releases of cuDNN, and show from which to which they change.
+
+    Each release is installed from the package index by uv, into an environment of its own in the
+    cache. No GPU is needed, and nothing is timed: choices change, how fast they are is not told.
+
+    Example: convs releases resnext50_32x4d
+
+    Example: convs releases resnext50_32x4d --cudnn 9.20 --cudnn 9.26 --device a100 --remove
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.releases import releases_command
+
+    raise typer.Exit(releases_command(given))

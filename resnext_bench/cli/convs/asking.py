@@ -1,17 +1,21 @@
 """The convolutions that a command of `convs` is asked about: a network's, or one given by hand."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
 from resnext_bench.config.models import foreign, require_family, require_image_size
+from resnext_bench.convs.devices import described, from_file
 from resnext_bench.convs.problems import Asked, by_hand, chosen, of_network
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
 from resnext_bench.resnext.traffic import Dtype, Layout
 
+DEVICE: Final = "h200"
 _SHAPE: Final = re.compile(r"([1-9]\d{0,6})x([1-9]\d{0,6})x([1-9]\d{0,6})x([1-9]\d{0,6})")
 
 
@@ -53,6 +57,14 @@ def asked_of(
             draw(spec, size), batch=images, dtype=dtype, layout=layout, everything=everything
         )
     return chosen(found, problems["layer"])
+
+
+def device_of(given: Mapping[str, Any]) -> PlannedDevice:
+    """Return the device that the options describe, or raise UsageError."""
+    key, path = given["device"], given["device_description"]
+    if key and path:
+        raise UsageError("--device and --device-description exclude each other; give one of them")
+    return from_file(path) if path else described(key or DEVICE).planned()
 
 
 def _by_hand(problems: Named, dtype: Dtype, layout: Layout) -> Asked:

@@ -2,15 +2,67 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from resnext_bench.cli import options as opt
-from resnext_bench.cli.values import whole
+from resnext_bench.cli.values import choice, whole
 
 _BY_HAND: Final = "By hand"
 _MOST: Final = 1_000_000
+
+_DEVICE: Final = "Device"
+_TORCH: Final = "PyTorch"
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A GPU as it is described here: a100, h100, h200, b200, l4 (default: h200)",
+        rich_help_panel=_DEVICE,
+    ),
+]
+DeviceFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A GPU as a file of --save-device describes it",
+        rich_help_panel=_DEVICE,
+    ),
+]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        help="Type of the tensors; tf32 is fp32 with TF32 allowed",
+        **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
+    ),
+]
+Layout = Annotated[
+    str,
+    typer.Option(
+        help="Memory format: nhwc is PyTorch's channels_last",
+        **choice("--layout", "nhwc", "nchw"),
+    ),
+]
+BenchmarkLimit = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="How many plans PyTorch times with cuDNN benchmark; 0: all",
+        parser=opt.whole_of("cudnn_benchmark_limit"),
+        rich_help_panel=_TORCH,
+    ),
+]
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--cudnn-deterministic",
+        metavar=" ",
+        help="Leave out plans that are not deterministic, as PyTorch then does",
+        rich_help_panel=_TORCH,
+    ),
+]
 
 
 def _number(option: str, low: int, high: int, metavar: str, help: str) -> Any:

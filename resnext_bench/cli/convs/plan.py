@@ -7,19 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
-from resnext_bench.cli.convs.asking import asked_of
+from resnext_bench.cli.convs.asking import asked_of, device_of
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.convs.devices import described, from_file
 from resnext_bench.convs.planning import device_here
 from resnext_bench.convs.record import Order, planned
-from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
+from resnext_bench.errors import NotKept, is_of_the_environment
 from resnext_bench.machine.inventory import inspect
-from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import write_atomically
 
-DEVICE: Final = "h200"
 BATCH: Final = 256
 
 
@@ -34,7 +31,7 @@ def plan_command(given: Mapping[str, Any]) -> int:
         asked=asked_of(
             problems, machine, batch=BATCH, dtype=given["dtype"], layout=given["layout"]
         ),
-        device=_device(given),
+        device=device_of(given),
         benchmark_limit=given["cudnn_benchmark_limit"],
         deterministic=given["cudnn_deterministic"],
         command=tuple(sys.argv[1:]),
@@ -56,10 +53,3 @@ def _save_device(path: Path) -> int:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     say(f"{path}: the description of {found.get('deviceName', 'the GPU')}")
     return 0
-
-
-def _device(given: Mapping[str, Any]) -> PlannedDevice:
-    key, path = given["device"], given["device_description"]
-    if key and path:
-        raise UsageError("--device and --device-description exclude each other; give one of them")
-    return from_file(path) if path else described(key or DEVICE).planned()
