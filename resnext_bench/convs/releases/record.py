@@ -56,9 +56,7 @@ def over_releases(
     found: Listed = {}
     asked = [Release(version=one, why=why) for one, why in missing]
     blocked = errata(capability_of(order.device))
-    target = Target(
-        fields=order.device.fields, blocked=blocked, deterministic=order.deterministic
-    )
+    target = Target(fields=order.device.fields, blocked=blocked, deterministic=order.deterministic)
     for version in one_by_one(versions, environments, tell, removes=order.removes):
         try:
             answer = listed(version, order.asked, [target], environments)
@@ -67,9 +65,7 @@ def over_releases(
             tell(f"cuDNN {version}: {error}")
             continue
         found[version] = answer.problems[0]
-        asked.append(
-            Release(version=version, seconds=answer.seconds, torch=torch_with(version))
-        )
+        asked.append(Release(version=version, seconds=answer.seconds, torch=torch_with(version)))
     rules = {rule for one in found for rule in blocked.holding(_number(one))}
     record = Releases(
         id="",

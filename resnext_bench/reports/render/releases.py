@@ -7,6 +7,7 @@ from typing import Final
 from resnext_bench.reports.render.convs import device_words
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
+from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.reports.schema.releases import History, Release, Releases, Standing
 from resnext_bench.wording import count_of
 
@@ -21,7 +22,7 @@ def sections(record: Releases) -> Iterator[Section]:
     yield _headline(record)
     if record.status == "ok":
         yield by_release(record.releases, record.histories)
-        yield from first_choices(record)
+        yield from first_choices(record.convolutions, record.histories)
         yield Line(text=NOT_TIMED)
     yield from _remarks(record)
     if record.id:
@@ -33,7 +34,7 @@ def _headline(record: Releases) -> Line:
         return Line(text=record.why, tone="bad", is_headline=True)
     listed = record.listed
     first, last = (short(listed[at].version) for at in (0, -1))
-    moved = sum(any(_is_other_engine(*pair) for pair in one.changes) for one in record.histories)
+    moved = sum(any(is_other_engine(*pair) for pair in one.changes) for one in record.histories)
     span = f"cuDNN {first} to {last}" if len(listed) > 1 else f"cuDNN {first} alone"
     text = (
         f"{record.model or 'one convolution'} on {record.device.name}, {span}: the first choice "
@@ -57,8 +58,8 @@ def by_release(releases: Sequence[Release], histories: Sequence[History]) -> Tab
             return short(release.version), torch, *("–",) * 5
         here = [one for one in changes if one[2].release == release.version]
         counts = (
-            sum(_is_other_engine(before, now) for _, before, now in here),
-            sum(_is_other_plan(before, now) for _, before, now in here),
+            sum(is_other_engine(before, now) for _, before, now in here),
+            sum(is_other_plan(before, now) for _, before, now in here),
             sum(bool(now.gone) for _, _, now in here),
             sum(bool(now.new) for _, _, now in here),
             sum(now.largest > before.largest for _, before, now in here),
@@ -90,12 +91,14 @@ def changes_of(histories: Sequence[History]) -> Iterator[Change]:
 def is_shown(before: Standing, now: Standing) -> bool:
     """Return whether the first choice is another engine, or workspaces differ noticeably."""
     sizes = [(size(one.workspace), size(one.largest)) for one in (before, now)]
-    return _is_other_engine(before, now) or sizes[0] != sizes[1]
+    return is_other_engine(before, now) or sizes[0] != sizes[1]
 
 
-def first_choices(record: Releases) -> Iterator[Section]:
+def first_choices(
+    convolutions: Sequence[Convolution], histories: Sequence[History]
+) -> Iterator[Section]:
     """Yield a table of the first choices and workspaces that change, or that there are none."""
-    shown = [one for one in changes_of(record.histories) if is_shown(*one[1:])]
+    shown = [one for one in changes_of(histories) if is_shown(*one[1:])]
     if not shown:
         yield Line(text="No first choice becomes another engine, and no workspace changes.")
         return
@@ -108,13 +111,15 @@ def first_choices(record: Releases) -> Iterator[Section]:
             Column(name="workspace"),
             Column(name="largest", may_fold=True),
         ),
-        groups=tuple(_groups(record, shown)),
+        groups=tuple(_groups(convolutions, shown)),
         caption="workspace: MiB of the first choice; largest: of the plans that are timed",
     )
 
 
-def _groups(record: Releases, shown: Sequence[Change]) -> Iterator[tuple[tuple[str, ...], ...]]:
-    for at, conv in enumerate(record.convolutions):
+def _groups(
+    convolutions: Sequence[Convolution], shown: Sequence[Change]
+) -> Iterator[tuple[tuple[str, ...], ...]]:
+    for at, conv in enumerate(convolutions):
         rows = [change_row(*one) for one in shown if one[0].convolution == at]
         if rows:
             yield tuple(
@@ -151,11 +156,12 @@ def engine(standing: Standing) -> str:
     return standing.first.partition("_")[0] or "none"
 
 
-def _is_other_engine(before: Standing, now: Standing) -> bool:
+def is_other_engine(before: Standing, now: Standing) -> bool:
+    """Return whether the first choice is another engine."""
     return engine(before) != engine(now)
 
 
-def _is_other_plan(before: Standing, now: Standing) -> bool:
+def is_other_plan(before: Standing, now: Standing) -> bool:
     """Return whether the first choice is the same engine with other knobs."""
     return engine(before) == engine(now) and before.first != now.first
 

@@ -33,9 +33,7 @@ def packed(listed: Listed) -> ReleaseLists:
         return at
 
     problems = next(iter(listed.values()), ())
-    of = [
-        tuple(place(found[at]) for found in listed.values()) for at, _ in enumerate(problems)
-    ]
+    of = [tuple(place(found[at]) for found in listed.values()) for at, _ in enumerate(problems)]
     return ReleaseLists(
         releases=tuple(listed),
         problems=tuple((one.convolution, one.operation) for one in problems),
