@@ -114,6 +114,11 @@ def compressed(lists: ReleaseLists) -> bytes:
     return gzip.compress(msgspec.json.encode(lists), mtime=0)
 
 
+def decompressed(data: bytes) -> ReleaseLists:
+    """Return the lists from the content of that file."""
+    return msgspec.json.decode(gzip.decompress(data), type=ReleaseLists)
+
+
 def _last(asked: Sequence[Release]) -> str:
     return asked[-1].why if asked else "none was asked"
 

@@ -4,10 +4,11 @@
 
 No GPU is needed: cuDNN plans for a description, and nothing is timed. Each release is installed by
 uv and removed again (10 GB of downloads for all). With --json FILE is written after every release,
-and releases that are in it are not asked again. `releases_page` shows what it holds.
+its lists beside it, and releases that are in it are not asked again. `releases_page` shows them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from resnext_bench.convs.problems import Asked, of_network
 from resnext_bench.convs.releases.environments import FRONTEND, Environments, environments
 from resnext_bench.convs.releases.index import OLDEST, Wanted, numbers, releases
 from resnext_bench.convs.releases.listing import Target, listed
-from resnext_bench.convs.releases.record import one_by_one
+from resnext_bench.convs.releases.record import LISTS, compressed, decompressed, one_by_one
 from resnext_bench.errors import CannotHere
 from resnext_bench.lab.kept import (
     Kept,
@@ -31,7 +32,8 @@ from resnext_bench.lab.kept import (
     versions,
 )
 from resnext_bench.reports.schema.convs import Convolution, Problem
-from resnext_bench.reports.schema.releases import Listed, ReleaseLists
+from resnext_bench.reports.schema.releases import Listed
+from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.reports.store.release_lists import packed, unpacked
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
@@ -52,14 +54,18 @@ def main() -> None:
     options = parser.parse_args()
     asked, names = union()
     facts = _facts(asked, names)
-    kept = read_same(options.json, facts) or facts | {"n": 0, "releases": {}, "lists": None}
+    kept = read_same(options.json, facts) or facts | {"n": 0, "releases": {}}
+    lists = lists_beside(options.json) if kept["n"] else {}
     wanted, _ = releases(Wanted(oldest=options.oldest, every=True))
     missing = [one for one in wanted if one not in kept["releases"]]
     places = environments()
     places.require_room(missing, removed=True)
     for version in one_by_one(missing, places, print, removes=True):
-        _add(kept, version, asked, places)
-        store(options.json, kept, indent=None)
+        lists = _with(lists, version, _asked(kept, version, asked, places))
+        kept["n"] = len(lists)
+        if options.json:
+            write_atomically(_beside(options.json), compressed(packed(lists)))
+        store(options.json, kept)
         print(version, kept["releases"][version], flush=True)
 
 
@@ -101,26 +107,30 @@ def _facts(asked: Sequence[Asked], names: Names) -> Kept:
     return made
 
 
-def _add(kept: Kept, version: str, asked: Sequence[Asked], places: Environments) -> None:
-    """Ask a release for every device, and add its lists and how long that took."""
+def _asked(
+    kept: Kept, version: str, asked: Sequence[Asked], places: Environments
+) -> tuple[Problem, ...]:
+    """Return what a release lists for every device, and keep how long that took, or why not."""
     seconds: dict[str, float] = {}
     problems: list[Problem] = []
+    told: dict[str, Any] = {"revision": revision(), "date": today()}
     try:
         for device in DEVICES:
-            target = _target(device)
-            found = listed(version, asked, [target], places)
+            found = listed(version, asked, [_target(device)], places)
             seconds[device] = found.seconds
             problems += found.problems[0]
+        told["seconds"] = seconds
     except CannotHere as error:
-        kept["releases"][version] = {"why": str(error), "revision": revision(), "date": today()}
-        return
-    before = lists_of(kept)
-    ordered = sorted({*before, version}, key=numbers)
-    after = before | {version: tuple(problems)}
-    kept["lists"] = msgspec.to_builtins(packed({one: after[one] for one in ordered}))
-    kept["releases"][version] = {"seconds": seconds, "revision": revision(), "date": today()}
-    kept["releases"] = {one: kept["releases"][one] for one in sorted(kept["releases"], key=numbers)}
-    kept["n"] = len(after)
+        told["why"], problems = str(error), []
+    releases = kept["releases"] | {version: told}
+    kept["releases"] = {one: releases[one] for one in sorted(releases, key=numbers)}
+    return tuple(problems)
+
+
+def _with(lists: Listed, version: str, problems: tuple[Problem, ...]) -> Listed:
+    """Return the lists with those of one more release, in the order of versions."""
+    found = lists | ({version: problems} if problems else {})
+    return {one: found[one] for one in sorted(found, key=numbers)}
 
 
 def _target(device: str) -> Target:
@@ -128,18 +138,22 @@ def _target(device: str) -> Target:
     return Target(fields=planned.fields, blocked=errata(capability_of(planned)))
 
 
-def lists_of(kept: Mapping[str, Any]) -> Listed:
+def _beside(path: Path) -> Path:
+    """Return the file of the lists of a file of results."""
+    return path.with_suffix(f".{LISTS}")
+
+
+def lists_beside(path: Path) -> Listed:
     """Return all lists that are kept: of all devices, one after another."""
-    return unpacked(msgspec.convert(kept["lists"], ReleaseLists)) if kept["lists"] else {}
+    return unpacked(decompressed(_beside(path).read_bytes()))
 
 
-def by_device(kept: Mapping[str, Any]) -> Iterator[tuple[str, Listed]]:
+def by_device(devices: Sequence[str], lists: Listed) -> Iterator[tuple[str, Listed]]:
     """Yield the lists of each device."""
-    found = lists_of(kept)
-    count = len(next(iter(found.values()), ())) // len(kept["devices"])
-    for at, device in enumerate(kept["devices"]):
+    count = len(next(iter(lists.values()), ())) // len(devices)
+    for at, device in enumerate(devices):
         part = slice(at * count, (at + 1) * count)
-        yield device, {release: problems[part] for release, problems in found.items()}
+        yield device, {release: problems[part] for release, problems in lists.items()}
 
 
 if __name__ == "__main__":

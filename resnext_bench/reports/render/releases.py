@@ -1,18 +1,22 @@
 """Renders plans over releases of cuDNN: with which release what changes, and for which problem."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
 from resnext_bench.reports.render.convs import device_words
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
-from resnext_bench.reports.schema.convs import Convolution
+from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
 from resnext_bench.reports.schema.releases import History, Release, Releases, Standing
+from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.wording import count_of
 
 Change = tuple[History, Standing, Standing]
 """A problem, how it stood before, and how it stands then."""
+_Place = tuple[str, Operation, int]
+"""A release, an operation and an engine."""
 _MIB: Final = 2**20
 NOT_TIMED: Final = "Choices changed; nothing was timed, so whether they became faster is not known."
 
@@ -23,6 +27,7 @@ def sections(record: Releases) -> Iterator[Section]:
     if record.status == "ok":
         yield by_release(record.releases, record.histories)
         yield from first_choices(record.convolutions, record.histories)
+        yield from engines_that_changed(record.histories)
         yield Line(text=NOT_TIMED)
     yield from _remarks(record)
     if record.id:
@@ -144,6 +149,42 @@ def size(workspace: int | None) -> str:
         return "–"
     found = workspace / _MIB
     return "0" if found < 0.1 else f"{found:.1f}" if found < 10 else f"{found:,.0f}"
+
+
+def engines_that_changed(histories: Sequence[History]) -> Iterator[Section]:
+    """Yield a table of the engines that a release lists no more, or lists first."""
+    gone, new = Counter[_Place](), Counter[_Place]()
+    for history, _, now in changes_of(histories):
+        gone.update((now.release, history.operation, one) for one in now.gone)
+        new.update((now.release, history.operation, one) for one in now.new)
+    places = dict.fromkeys((release, operation) for release, operation, _ in (*gone, *new))
+    order = sorted(places, key=lambda one: (_numbers(one[0]), OPERATIONS.index(one[1])))
+    if not order:
+        return
+    rows = ((short(one[0]), one[1], _engines(gone, one), _engines(new, one)) for one in order)
+    yield Table(
+        columns=(
+            Column(name="from"),
+            Column(name="operation"),
+            Column(name="engines gone", may_fold=True),
+            Column(name="new engines", may_fold=True),
+        ),
+        groups=(
+            tuple(
+                (short(one[0]), one[1], _engines(gone, one), _engines(new, one)) for one in order
+            ),
+        ),
+        caption="x: in how many problems",
+    )
+
+
+def _engines(counts: Mapping[_Place, int], place: tuple[str, Operation]) -> str:
+    found = sorted((number, n) for (*at, number), n in counts.items() if tuple(at) == place)
+    return ", ".join(f"{number} x{n}" for number, n in found)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def arrow(before: str, now: str) -> str:
