@@ -8,14 +8,15 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.convs.planning import Place
-from resnext_bench.convs.releases.index import PACKAGE, require_done, run_uv
+from resnext_bench.convs.releases.index import LONGEST_S, PACKAGE, require_done, run_uv
 from resnext_bench.convs.releases.stub import SONAME, can_write, driver_stub
 from resnext_bench.errors import CannotHere
 from resnext_bench.pipelines.cache import cache_dir
@@ -29,6 +30,8 @@ RELEASE_BYTES: Final = 1_000_000_000
 SHARED_BYTES: Final = 700_000_000
 SPARE_BYTES: Final = 1_000_000_000
 """Room for what uv downloads and unpacks, one release at a time."""
+_ABANDONED_S: Final = 3 * LONGEST_S
+"""Age of a half-made environment, s, at which nobody makes it any more."""
 _GB: Final = 1_000_000_000
 _LIBRARIES: Final = "lib/python*/site-packages/nvidia"
 _CUBLAS_FILE: Final = f"{_LIBRARIES}/cu13/lib/libcublasLt.so.13"
@@ -41,8 +44,8 @@ class Environments:
     folder: Path
 
     def has(self, version: str) -> bool:
-        """Return whether the environment of a release is there, completely."""
-        return (self.folder / version).is_dir()
+        """Return whether an environment is there, with a Python that still exists."""
+        return (self.folder / version / "bin" / "python").exists()
 
     def require_room(self, versions: Sequence[str], *, removed: bool) -> None:
         """Raise CannotHere where the disk has no room for what is missing.
@@ -90,14 +93,19 @@ class Environments:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _made(self, name: str, packages: Sequence[str]) -> Path:
+        """Return an environment, which gets its name once it is complete."""
         found = self.folder / name
-        if not found.is_dir():
-            with self._half_made(name) as made:
-                _install(made, packages)
-                with suppress(OSError):  # another process was quicker
+        if self.has(name):
+            return found
+        self.remove(name)
+        with self._half_made(name) as made:
+            _install(made, packages)
+            with writing(found):
+                try:
                     made.replace(found)
-        if not found.is_dir():
-            raise CannotHere(f"{found}: something else has this name; remove it")
+                except OSError:
+                    if not self.has(name):  # another process was quicker
+                        raise
         return found
 
     @contextmanager
@@ -105,6 +113,9 @@ class Environments:
         """Yield a folder in which to make one; it never has the name of one that is complete."""
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            for left in self.folder.glob(f".{name}.*"):
+                if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(left, ignore_errors=True)
             around = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.folder))
         try:
             yield around / name

@@ -9,7 +9,7 @@ its lists beside it, and releases that are in it are not asked again. `releases_
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -110,16 +110,12 @@ def _facts(asked: Sequence[Asked], names: Names) -> Kept:
 def _asked(
     kept: Kept, version: str, asked: Sequence[Asked], places: Environments
 ) -> tuple[Problem, ...]:
-    """Return what a release lists for every device, and keep how long that took, or why not."""
-    seconds: dict[str, float] = {}
+    """Return what a release lists for every device, and keep that it was asked, or why not."""
     problems: list[Problem] = []
-    told: dict[str, Any] = {"revision": revision(), "date": today()}
+    told = {"revision": revision(), "date": today()}
     try:
         for device in DEVICES:
-            found = listed(version, asked, [_target(device)], places)
-            seconds[device] = found.seconds
-            problems += found.problems[0]
-        told["seconds"] = seconds
+            problems += listed(version, asked, [_target(device)], places).problems[0]
     except CannotHere as error:
         told["why"], problems = str(error), []
     releases = kept["releases"] | {version: told}

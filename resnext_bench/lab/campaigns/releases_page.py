@@ -102,9 +102,7 @@ def _what(kept: Mapping[str, Any]) -> Any:
         f"{kept['dtype']}, {kept['layout'].upper()}, cudnn-frontend {kept['frontend']}. PyTorch's "
         f"choice is the one that ",
         Code("convs plan"),
-        f" predicts, by the rules of torch {kept['versions']['torch']} for every release; "
-        f"{_longest(kept):.0f} s were needed for all releases on one device, once they were "
-        "installed.",
+        f" predicts, by the rules of torch {kept['versions']['torch']} for every release.",
     )
 
 
@@ -112,15 +110,6 @@ def _listed(kept: Mapping[str, Any]) -> Iterator[str]:
     for release, found in kept["releases"].items():
         if "why" not in found:
             yield release
-
-
-def _longest(kept: Mapping[str, Any]) -> float:
-    """Return the seconds of the device that took longest."""
-    sums = (
-        sum(kept["releases"][one]["seconds"][device] for one in _listed(kept))
-        for device in kept["devices"]
-    )
-    return float(max(sums))
 
 
 def _in_short(

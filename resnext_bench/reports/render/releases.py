@@ -169,11 +169,7 @@ def engines_that_changed(histories: Sequence[History]) -> Iterator[Section]:
             Column(name="engines gone", may_fold=True),
             Column(name="new engines", may_fold=True),
         ),
-        groups=(
-            tuple(
-                (short(one[0]), one[1], _engines(gone, one), _engines(new, one)) for one in order
-            ),
-        ),
+        groups=(tuple(rows),),
         caption="x: in how many problems",
     )
 
