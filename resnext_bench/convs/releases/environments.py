@@ -21,6 +21,7 @@ from resnext_bench.convs.releases.stub import SONAME, can_write, driver_stub
 from resnext_bench.errors import CannotHere
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.reports.store.files import write_atomically, writing
+from resnext_bench.wording import count_of
 
 FRONTEND: Final = "1.28.0"
 """The frontend that every release gets: lists of two frontends are not the same question."""
@@ -61,8 +62,8 @@ class Environments:
         if free < needed:
             advice = "" if removed else "add --remove, which removes each once it was asked, or "
             raise CannotHere(
-                f"{self.folder}: {needed / _GB:.1f} GB are needed for {missing} releases, and "
-                f"{free / _GB:.1f} GB are free; {advice}name another folder in RESNEXT_BENCH_CACHE"
+                f"{self.folder}: {needed / _GB:.1f} GB are needed for {count_of(missing, 'release')}, "
+                f"and {free / _GB:.1f} GB are free; {advice}name another folder in RESNEXT_BENCH_CACHE"
             )
 
     def place(self, version: str) -> Place:

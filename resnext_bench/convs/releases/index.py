@@ -4,6 +4,7 @@ uv has no command that lists versions, but it finds the newest one that a requir
 newest, then the newest below that, and so on.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -147,6 +148,7 @@ def run_uv(
             errors="replace",
             timeout=LONGEST_S,
             cwd=folder or "/",
+            env=os.environ | {"COLUMNS": "1000"},  # it breaks its lines even in a pipe
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -96,7 +96,7 @@ def test_a_planted_change_is_on_the_page(kept: Kept) -> None:
         )
         for release, problems in listed.items()
     }
-    told = dict.fromkeys(made, {"date": "2026-01-02", "revision": "c0ffee"})
+    told = {one: {"date": "2026-01-02", "revision": "c0ffee"} for one in made}
     text = page(kept | {"releases": told}, made)
     assert "eng22 → eng40 | 0 → 122" in text
     assert "So lists change 1 time: with 9.21.0" in text
