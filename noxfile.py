@@ -114,7 +114,8 @@ def campaign(session: nox.Session) -> None:
     injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders, attribution,
     users' scripts and fidelity. Name some to take them alone: calibration, verdicts, engines,
     variants, memory, loaders, attribution, scripts or fidelity. Only by name: trace_figures, which
-    takes a minute, and needs real traces (RESNEXT_BENCH_TRACES).
+    takes a minute, and needs real traces (RESNEXT_BENCH_TRACES); releases, which downloads every
+    release of cuDNN.
     """
     # As ranks on a CPU have it: freed memory is kept.
     kept = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}
@@ -125,7 +126,8 @@ def campaign(session: nox.Session) -> None:
         program = "calibration" if name == "calibration" else f"campaigns.{name}"
         command = ("python", "-m", f"resnext_bench.lab.{program}")
         env = kept if name in ("variants", "memory", "loaders", "attribution") else {}
-        session.run(*command, "--json", f"docs/results/{name}.json", env=env)
+        file = "cudnn-releases" if name == "releases" else name
+        session.run(*command, "--json", f"docs/results/{file}.json", env=env)
 
 
 def _fidelity(session: nox.Session) -> None:

@@ -68,7 +68,7 @@ def _plans(cudnn: Any, device: Any, asked: Words) -> Words:
     try:
         both = [modes.A, modes.FALLBACK] if first else [modes.FALLBACK]
         rows = _listed(cudnn, device, asked, both, _facts)
-        wanted = _NOTES if asked.get("notes", True) else ()
+        wanted = asked.get("notes", _NOTES)
         noted = {name: _noted(cudnn, device, asked, both, name) for name in wanted}
     except Exception as error:
         return {"plans": [], "why": why or _brief(error)}

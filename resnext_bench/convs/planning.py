@@ -45,6 +45,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     device: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """An environment that has the frontend, and where cuDNN's libraries are."""
+
+    python: tuple[str, ...]
+    """Its interpreter, with options that keep other packages out."""
+    libraries: tuple[str, ...]
+    """Folders in which libraries are looked for first."""
+    advice: str
+    """What to do where cuDNN's library cannot be loaded."""
+
+
 class NoPlanner(CannotHere):
     """The planner ended without an answer."""
 
@@ -106,19 +118,19 @@ def question(conv: Convolution, operation: Operation, *, is_other: bool = False)
     }
 
 
-def ask(job: Mapping[str, Any]) -> Answer:
-    """Run the planner once."""
-    if not is_installed("cudnn"):
-        raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
+def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
+    """Run the planner once, in this environment unless another is given."""
+    if place is None:
+        place = _here()
     try:
         done = subprocess.run(
-            (sys.executable, "-P", str(PLANNER)),
+            (*place.python, str(PLANNER)),
             input=json.dumps(job),
             capture_output=True,
             text=True,
             errors="replace",
             timeout=LONGEST_S,
-            env=_environment(),
+            env=_environment(place),
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -126,13 +138,25 @@ def ask(job: Mapping[str, Any]) -> Answer:
             f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
         ) from error
     if done.returncode:
-        raise NoPlanner(_failure(done))
+        raise NoPlanner(_failure(done, place.advice))
     return msgspec.json.decode(done.stdout, type=Answer)
 
 
-def _environment() -> dict[str, str]:
-    """Return the variables of the child: cuDNN's libraries are found beside torch's."""
-    return dict(os.environ) | {"LD_LIBRARY_PATH": os.pathsep.join(_libraries())}
+def _here() -> Place:
+    """Return this environment: cuDNN's libraries are found beside torch's."""
+    if not is_installed("cudnn"):
+        raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
+    return Place(
+        python=(sys.executable, "-P"),
+        libraries=tuple(_libraries()),
+        advice="install the extra train, which has it",
+    )
+
+
+def _environment(place: Place) -> dict[str, str]:
+    given = os.environ.get("LD_LIBRARY_PATH")
+    folders = (*place.libraries, *([given] if given else ()))
+    return dict(os.environ) | {"LD_LIBRARY_PATH": os.pathsep.join(folders)}
 
 
 def _libraries() -> Iterator[str]:
@@ -140,11 +164,9 @@ def _libraries() -> Iterator[str]:
         path = folder / "nvidia" / "cudnn" / "lib"
         if path.is_dir():
             yield str(path.resolve())
-    if given := os.environ.get("LD_LIBRARY_PATH"):
-        yield given
 
 
-def _failure(done: subprocess.CompletedProcess[str]) -> str:
+def _failure(done: subprocess.CompletedProcess[str], advice: str) -> str:
     """Return in a line how the planner ended."""
     words = last_line(done.stderr.splitlines())
     if done.returncode < 0:
@@ -152,5 +174,5 @@ def _failure(done: subprocess.CompletedProcess[str]) -> str:
         name = signal.Signals(number).name
         return f"cuDNN crashed while it planned ({name}): {words or 'it said nothing'}"
     if "libcudnn" in words:
-        return f"cuDNN's library cannot be loaded: {words}; install the extra train, which has it"
+        return f"cuDNN's library cannot be loaded: {words}; {advice}"
     return f"cuDNN cannot plan here: {words or 'it said nothing'}"

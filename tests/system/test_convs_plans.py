@@ -96,7 +96,7 @@ def test_which_assumed_fields_change_lists_is_told(key: str) -> None:
 def _planned(fields: dict[str, Any]) -> list[list[tuple[str, int | None]]]:
     """Plans and workspaces of all problems in both types, without notes, which take longest."""
     problems = [
-        question(one.convolution, operation) | {"notes": False}
+        question(one.convolution, operation) | {"notes": ()}
         for one in (*grouped(), *grouped("fp32"))
         for operation in one.operations
     ]

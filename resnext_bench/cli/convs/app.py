@@ -7,6 +7,8 @@ import typer
 
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.convs.options import (
+    BenchmarkLimit,
+    Deterministic,
     DeviceFile,
     DeviceName,
     Dtype,
@@ -23,7 +25,7 @@ convs_app = typer.Typer(
     no_args_is_help=True,
 )
 
-_DEVICE, _TORCH = "Device", "PyTorch"
+_DEVICE, _RELEASES = "Device", "Releases"
 
 
 @convs_app.callback()
@@ -48,24 +50,8 @@ def plan(
             rich_help_panel=_DEVICE,
         ),
     ] = None,
-    cudnn_benchmark_limit: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="How many plans PyTorch times with cuDNN benchmark; 0: all",
-            parser=opt.whole_of("cudnn_benchmark_limit"),
-            rich_help_panel=_TORCH,
-        ),
-    ] = 10,
-    cudnn_deterministic: Annotated[
-        bool,
-        typer.Option(
-            "--cudnn-deterministic",
-            metavar=" ",
-            help="Leave out plans that are not deterministic, as PyTorch then does",
-            rich_help_panel=_TORCH,
-        ),
-    ] = False,
+    cudnn_benchmark_limit: BenchmarkLimit = 10,
+    cudnn_deterministic: Deterministic = False,
     cudnn_errata: Annotated[
         Path | None,
         typer.Option(
@@ -151,3 +137,76 @@ def repro(
     from resnext_bench.cli.convs.repro import repro_command
 
     raise typer.Exit(repro_command(given))
+
+
+@convs_app.command()
+@opt.in_formats
+@on_problems
+def releases(
+    problems: Named,
+    dtype: Dtype = "bf16",
+    layout: Layout = "nhwc",
+    cudnn: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERSION",
+            help="A release, 9.17.1.4, or the newest of a version, 9.17; may be repeated",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    oldest: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="VERSION",
+            help="The first version of cuDNN (default: 9.17)",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    newest: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="The last version of cuDNN (default: the newest)",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all-releases",
+            metavar=" ",
+            help="All releases of a version, not only its newest and those that torch installs",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove",
+            metavar=" ",
+            help="Remove each release once it was asked: 0.5 to 0.9 GB that are kept otherwise",
+            rich_help_panel=_RELEASES,
+        ),
+    ] = False,
+    device: DeviceName = None,
+    device_description: DeviceFile = None,
+    cudnn_benchmark_limit: BenchmarkLimit = 10,
+    cudnn_deterministic: Deterministic = False,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """List the plans of many releases of cuDNN, and show from which to which they change.
+
+    Each release is installed from the package index by uv, into an environment of its own in the
+    cache. No GPU is needed, and nothing is timed: choices change, how fast they are is not told.
+
+    Example: convs releases resnext50_32x4d
+
+    Example: convs releases resnext50_32x4d --cudnn 9.20 --cudnn 9.26 --device a100 --remove
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.releases import releases_command
+
+    raise typer.Exit(releases_command(given))

@@ -15,6 +15,7 @@ _BY_HAND: Final = "By hand"
 _MOST: Final = 1_000_000
 
 _DEVICE: Final = "Device"
+_TORCH: Final = "PyTorch"
 DeviceName = Annotated[
     str | None,
     typer.Option(
@@ -49,6 +50,24 @@ _OPERATION: Final = choice("--operation", "forward", "input-gradient", "weight-g
 OneOperation = Annotated[str, typer.Option(help="What is computed of it", **_OPERATION)]
 Operation = Annotated[
     str | None, typer.Option(help="Only this operation (default: all three)", **_OPERATION)
+]
+BenchmarkLimit = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="How many plans PyTorch times with cuDNN benchmark; 0: all",
+        parser=opt.whole_of("cudnn_benchmark_limit"),
+        rich_help_panel=_TORCH,
+    ),
+]
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--cudnn-deterministic",
+        metavar=" ",
+        help="Leave out plans that are not deterministic, as PyTorch then does",
+        rich_help_panel=_TORCH,
+    ),
 ]
 
 

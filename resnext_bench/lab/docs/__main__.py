@@ -13,7 +13,8 @@ import msgspec
 import typer
 
 from resnext_bench.cli.main import app
-from resnext_bench.lab.campaigns import attribution, loaders_table, memory, variants
+from resnext_bench.lab.campaigns import attribution, loaders_table, memory, releases_page, variants
+from resnext_bench.lab.campaigns.releases import lists_beside
 from resnext_bench.lab.checkout import DOCS, RESULTS
 from resnext_bench.lab.commands import groups_in, names_in
 from resnext_bench.lab.docs import convs
@@ -36,8 +37,14 @@ def pages() -> dict[Path, str]:
             loaders=loaders_table.table(read_result("loaders")),
         ),
         DOCS / "convs.md": _renewed("convs.md", devices=convs.devices()),
+        RESULTS / f"{releases_page.FILE}.md": _releases(),
         **gpu.pages(RESULTS),
     }
+
+
+def _releases() -> str:
+    name = releases_page.FILE
+    return releases_page.page(read_result(name), lists_beside(RESULTS / f"{name}.json"))
 
 
 def _architectures() -> str:

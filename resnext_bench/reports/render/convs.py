@@ -6,7 +6,14 @@ from typing import Final
 
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
-from resnext_bench.reports.schema.convs import Convolution, Convs, Excluded, Plan, Problem
+from resnext_bench.reports.schema.convs import (
+    Convolution,
+    Convs,
+    Excluded,
+    Plan,
+    PlannedDevice,
+    Problem,
+)
 from resnext_bench.wording import count_of
 
 IN_FULL: Final = 3
@@ -271,7 +278,7 @@ def _remarks(record: Convs) -> Iterator[Line]:
             '"SELECT * FROM convs"',
             tone="dim",
         )
-    yield Line(label="note", text=_about_device(record))
+    yield Line(label="note", text=device_words(record.device))
     for problem in record.problems:
         if problem.why:
             layer = record.convolutions[problem.convolution].layers[0]
@@ -280,8 +287,8 @@ def _remarks(record: Convs) -> Iterator[Line]:
     yield from (Line(label="note", text=note) for note in record.notes)
 
 
-def _about_device(record: Convs) -> str:
-    device = record.device
+def device_words(device: PlannedDevice) -> str:
+    """Say for which description plans were asked, and what is assumed in it."""
     decisive = (
         f"of its assumed fields {', '.join(device.decisive)} can change plans or workspaces"
         if device.decisive

@@ -27,6 +27,7 @@ RENDERERS: Final = {
     "run": "resnext_bench.reports.render.run",
     "compare": "resnext_bench.reports.render.comparison",
     "convs": "resnext_bench.reports.render.convs",
+    "releases": "resnext_bench.reports.render.releases",
 }
 """Modules by kind of record; each has a RENDERER."""
 

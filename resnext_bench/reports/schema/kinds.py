@@ -10,8 +10,9 @@ from resnext_bench.reports.schema.comparison import COMPARE
 from resnext_bench.reports.schema.convs import CONVS
 from resnext_bench.reports.schema.kind import Kind
 from resnext_bench.reports.schema.record import RUN, Environment, Status
+from resnext_bench.reports.schema.releases import RELEASES
 
-KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (RUN, COMPARE, CONVS)}
+KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (RUN, COMPARE, CONVS, RELEASES)}
 
 
 class Stored(Protocol):

@@ -12,14 +12,14 @@ def diff(a: Convs, b: Convs) -> ConvsDiff:
     """Return what differs; a problem is the same where shape, type, layout and operation are."""
     one, two = _named(a), _named(b)
     both = [key for key in one if key in two]
-    changes = (_change(one[key][0], one[key][1], two[key][1]) for key in both)
+    changes = (change(one[key][0], one[key][1], two[key][1]) for key in both)
     return ConvsDiff(
         a=a.id,
         b=b.id,
         settings=tuple(_settings(a, b)),
         problems=len(both),
         only=(len(one) - len(both), len(two) - len(both)),
-        changes=tuple(change for change in changes if change),
+        changes=tuple(found for found in changes if found),
     )
 
 
@@ -33,7 +33,8 @@ def _named(record: Convs) -> Named:
     return found
 
 
-def _change(layer: str, a: Problem, b: Problem) -> ProblemChange | None:
+def change(layer: str, a: Problem, b: Problem) -> ProblemChange | None:
+    """Return what differs between two lists of plans of a problem; None where nothing does."""
     first = (_first(a), _first(b))
     engines = [{plan.engine for plan in one.plans if plan.engine is not None} for one in (a, b)]
     found = ProblemChange(

@@ -26,7 +26,8 @@ CAMPAIGN: Final = (
 )
 """Names that `nox -s campaign` takes without being asked for one."""
 _COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in (*CAMPAIGN, "trace_figures")} | {
-    "traces": "nox -s bench -- traces --json docs/results/traces.json"
+    "traces": "nox -s bench -- traces --json docs/results/traces.json",
+    "cudnn-releases": "nox -s campaign -- releases",
 }
 _HEAD: Final = ("file", "what", "hardware", "taken", "n", "told in", "taken again by")
 _WORDS: Final = inline(

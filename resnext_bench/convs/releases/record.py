@@ -1,0 +1,129 @@
+"""Plans of convolutions over releases of cuDNN as a record, and the lists as a file beside it."""
+
+import gzip
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from resnext_bench.convs.devices import capability_of
+from resnext_bench.convs.errata import errata
+from resnext_bench.convs.problems import Asked
+from resnext_bench.convs.releases.environments import CUBLAS, FRONTEND, Environments
+from resnext_bench.convs.releases.index import Wanted, numbers, releases
+from resnext_bench.convs.releases.listing import Target, listed
+from resnext_bench.convs.releases.shipped import torch_with
+from resnext_bench.errors import CannotHere
+from resnext_bench.machine.fingerprint import fingerprint
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.convs import PlannedDevice, TorchSettings
+from resnext_bench.reports.schema.releases import Listed, Release, ReleaseLists, Releases
+from resnext_bench.reports.store.release_lists import histories, packed
+from resnext_bench.version import own_version
+
+LISTS: Final = "plans.json.gz"
+"""The file with all lists."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What is to be planned with which releases, and under which settings of PyTorch."""
+
+    model: str
+    """The network's name; empty for a convolution that was given by hand."""
+    asked: Sequence[Asked]
+    device: PlannedDevice
+    wanted: Wanted
+    removes: bool
+    """Whether each environment is removed once it was asked."""
+    benchmark_limit: int
+    deterministic: bool
+    command: tuple[str, ...]
+    started: float = field(default_factory=time.monotonic)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def over_releases(
+    order: Order, machine: Machine, environments: Environments, tell: Tell
+) -> tuple[Releases, ReleaseLists]:
+    """Ask each release in turn; one that fails is told, and the others go on."""
+    versions, missing = releases(order.wanted)
+    environments.require_room(versions, removed=order.removes)
+    found: Listed = {}
+    asked = [Release(version=one, why=why) for one, why in missing]
+    blocked = errata(capability_of(order.device))
+    target = Target(fields=order.device.fields, blocked=blocked, deterministic=order.deterministic)
+    for version in one_by_one(versions, environments, tell, removes=order.removes):
+        try:
+            answer = listed(version, order.asked, [target], environments)
+        except CannotHere as error:
+            asked.append(Release(version=version, why=str(error), torch=torch_with(version)))
+            tell(f"cuDNN {version}: {error}")
+            continue
+        found[version] = answer.problems[0]
+        asked.append(Release(version=version, seconds=answer.seconds, torch=torch_with(version)))
+    rules = {rule for one in found for rule in blocked.holding(_number(one))}
+    record = Releases(
+        id="",
+        status="ok" if found else "failed",
+        why="" if found else f"no release of cuDNN gave a list: {_last(asked)}",
+        tool_version=own_version(),
+        created=order.created.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - order.started, 2),
+        command=order.command,
+        model=order.model,
+        device=order.device,
+        frontend=FRONTEND,
+        settings=TorchSettings(
+            torch=blocked.torch,
+            benchmark_limit=order.benchmark_limit,
+            deterministic=order.deterministic,
+            rules=len(rules),
+            rules_from=blocked.source,
+        ),
+        convolutions=tuple(one.convolution for one in order.asked),
+        releases=tuple(sorted(asked, key=lambda one: numbers(one.version))),
+        histories=histories(found, order.benchmark_limit),
+        environment=fingerprint(machine, {}),
+    )
+    return record, packed(found)
+
+
+def one_by_one(
+    versions: Sequence[str], environments: Environments, tell: Tell, *, removes: bool
+) -> Iterator[str]:
+    """Yield each release, with a word on what is installed; remove it afterwards if so wanted."""
+    for place, version in enumerate(versions, 1):
+        if not environments.has(version):
+            tell(f"cuDNN {version}: installing, {place} of {len(versions)}")
+        try:
+            yield version
+        finally:
+            if removes:
+                environments.remove(version)
+    if removes:
+        environments.remove(CUBLAS)
+
+
+def compressed(lists: ReleaseLists) -> bytes:
+    """Return the content of the file beside the record, the same for the same lists."""
+    return gzip.compress(msgspec.json.encode(lists), mtime=0)
+
+
+def decompressed(data: bytes) -> ReleaseLists:
+    """Return the lists from the content of that file."""
+    return msgspec.json.decode(gzip.decompress(data), type=ReleaseLists)
+
+
+def _last(asked: Sequence[Release]) -> str:
+    return asked[-1].why if asked else "none was asked"
+
+
+def _number(version: str) -> int:
+    """Return a version as cuDNN counts it: 92801 for 9.28.1.4."""
+    major, minor, patch = map(int, version.split(".")[:3])
+    return major * 10_000 + minor * 100 + patch

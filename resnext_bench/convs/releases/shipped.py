@@ -1,0 +1,18 @@
+"""Which version of torch installs which release of cuDNN, from a file with its source and date."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def shipped() -> dict[str, Any]:
+    """Return the file: source, date, and release of cuDNN by version of torch."""
+    text = files("resnext_bench.convs").joinpath("torch_releases.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def torch_with(release: str) -> tuple[str, ...]:
+    """Return the versions of torch that install a release, oldest first."""
+    return tuple(torch for torch, cudnn in shipped()["cudnn"].items() if cudnn == release)

@@ -1,0 +1,128 @@
+"""`convs releases` as it is typed, with a scripted index and frontend: shown, stored, refused."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.typed import Typed
+from tests.convs.releases.uv import Uv, uv
+
+pytestmark = pytest.mark.system
+__all__ = ["uv"]
+ONE = ("--shape", "2x8x9x9", "--groups", "2")
+FOUR = [word for one in ("9.17", "9.18", "9.19", "9.28") for word in ("--cudnn", one)]
+
+
+@pytest.fixture
+def typed(uv: Uv, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Typed:
+    uv.patch.setenv("COLUMNS", "80")
+    uv.patch.setenv("RESNEXT_BENCH_RUNS", str(tmp_path / "runs"))
+    return Typed(uv.patch, capsys, "convs", "releases")
+
+
+def record(tmp_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    (folder,) = (tmp_path / "runs").iterdir()
+    lists = json.loads(gzip.decompress((folder / "plans.json.gz").read_bytes()))
+    return json.loads((folder / "record.json").read_text()), lists
+
+
+def test_a_change_between_two_releases_is_found(typed: Typed, uv: Uv, tmp_path: Path) -> None:
+    code, out, err = typed(*ONE, *FOUR)
+    assert code == 0
+    assert err.splitlines() == [
+        f"cuDNN {version}: installing, {place} of 4"
+        for place, version in enumerate(("9.17.1.4", "9.18.0.77", "9.19.1.2", "9.28.1.4"), 1)
+    ]
+    assert max(map(len, out.splitlines())) <= 80
+    words = " ".join(out.split())
+    # PyTorch blocks engine 23 for gradients of the input: what comes before 22 there is not taken.
+    assert "cuDNN 9.17.1 to 9.28.1: the first choice becomes another engine in 2 of 3" in words
+    assert "given forward 9.19.1 eng22 → eng23" in words
+    assert "nothing was timed" in words
+    kept, lists = record(tmp_path)
+    assert [len(one["standings"]) for one in kept["histories"]] == [2, 2, 2]
+    assert [one["version"] for one in kept["releases"]] == lists["releases"]
+    assert lists["of"][0] == [0, 0, 1, 1]
+    assert [one["name"] for one in kept["files"]] == ["plans.json.gz"]
+    assert sorted(one.name for one in next(uv.cache.glob("cudnn/*")).iterdir()) == sorted(
+        [*lists["releases"], "libcuda.so.1", "nvidia-cublas"]
+    )
+
+
+def test_environments_are_removed_if_so_wanted(typed: Typed, uv: Uv) -> None:
+    code, out, _ = typed(*ONE, *FOUR[:4], "--remove", "--json")
+    assert code == 0
+    assert len(json.loads(out)["releases"]) == 2
+    assert [one.name for one in next(uv.cache.glob("cudnn/*")).iterdir()] == ["libcuda.so.1"]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("crash:9.18.0.77", "cuDNN crashed while it planned (SIGABRT)"),
+        ("refuses:9.18.0.77", "nvidia-cudnn-cu13==9.18.0.77 cannot be installed"),
+        ("half:9.18.0.77", "nvidia-cudnn-cu13==9.18.0.77 cannot be installed"),
+    ],
+)
+def test_one_that_fails_is_a_line_and_the_others_go_on(
+    typed: Typed, uv: Uv, how: str, why: str
+) -> None:
+    uv.fails(how)
+    code, out, err = typed(*ONE, *FOUR[:6], "--json")
+    assert code == 0
+    found = json.loads(out)
+    bad = found["releases"][1]
+    assert bad["version"] == "9.18.0.77"
+    assert bad["why"].startswith(why)
+    assert f"cuDNN 9.18.0.77: {why}" in err
+    changes = [one["standings"][1]["release"] for one in found["histories"]]
+    assert changes == ["9.19.1.2"] * 3
+
+
+def test_where_all_fail_the_exit_code_says_so(typed: Typed, uv: Uv) -> None:
+    uv.fails("crash:9.17.1.4")
+    code, out, _ = typed(*ONE, "--cudnn", "9.17", "--cudnn", "9.99")
+    assert code == 4
+    assert "no release of cuDNN gave a list" in " ".join(out.split())
+    assert "9.99: the package index has none for this machine" in " ".join(out.split())
+
+
+def test_an_index_that_does_not_answer_ends_it(typed: Typed, uv: Uv, tmp_path: Path) -> None:
+    uv.fails("offline")
+    code, _, err = typed(*ONE)
+    assert code == 5
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (("--from", "9.x"), "--from 9.x: give a version of cuDNN"),
+        (("--from", "9.20", "--to", "9.18"), "--to 9.18: it is older than --from 9.20"),
+        (("--from", "9.20", "--cudnn", "9.20"), "--from and --cudnn exclude each other"),
+        (("--all-releases", "--cudnn", "9.20"), "--all-releases and --cudnn exclude each other"),
+    ],
+)
+def test_what_does_not_fit_is_refused(typed: Typed, given: tuple[str, ...], why: str) -> None:
+    code, _, err = typed(*ONE, *given)
+    assert code == 2
+    assert why in err
+
+
+def test_its_table_can_be_queried(typed: Typed, uv: Uv, capsys: pytest.CaptureFixture[str]) -> None:
+    typed(*ONE, *FOUR[2:6])
+    query = Typed(uv.patch, capsys, "runs", "query")
+    question = "SELECT operation, release, first_before, first, new FROM release_changes"
+    rows = json.loads(query(f"{question} ORDER BY operation", "--json")[1])
+    assert rows[0] == {
+        "operation": "forward",
+        "release": "9.19.1.2",
+        "first_before": "eng22_k2=5",
+        "first": "eng23_k2=1",
+        "new": [],
+    }
+    assert len(rows) == 3
