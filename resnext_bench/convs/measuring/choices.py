@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -70,6 +70,10 @@ class Choice:
                 self.graph.replay()
             return
         self.thread.submit(_calls, self.call, times * self.calls).result()
+
+    def once(self) -> None:
+        """Run one call."""
+        self.thread.submit(_calls, self.call, 1).result()
 
     def told(self) -> dict[str, Any]:
         """Return what results keep of the choice."""
@@ -261,13 +265,9 @@ def beside(choice: Choice, call: Call, pool: "_POOL_HANDLE | None") -> Choice:
 
 def name_kernels(choices: Sequence[Choice]) -> None:
     """Profile one call of each choice, all in one pass."""
-    named = profiled([partial(_once, choice) for choice in choices])
+    named = profiled([choice.once for choice in choices])
     for choice, kernels in zip(choices, named, strict=True):
         choice.kernels += kernels
-
-
-def _once(choice: Choice) -> None:
-    choice.thread.submit(_calls, choice.call, 1).result()
 
 
 def profiled(calls: Sequence[Callable[[], object]]) -> list[list[tuple[str, float]]]:

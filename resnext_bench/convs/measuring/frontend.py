@@ -60,15 +60,11 @@ class Plans:
         size: int = self._graph.get_workspace_size_plan_at_index(index)
         return size
 
-    def run(
-        self, index: int, tensors: Mapping[str, torch.Tensor], workspace: torch.Tensor
-    ) -> None:
+    def run(self, index: int, tensors: Mapping[str, torch.Tensor], workspace: torch.Tensor) -> None:
         """Launch a plan that was built on torch's current stream, and wait for nothing.
 
         Tensors are named images, weights and outputs; the one that the operation computes is
         written. They and the workspace are handed over as the addresses of their memory.
         """
         addresses = {self._tensors[name]: one.data_ptr() for name, one in tensors.items()}
-        self._graph.execute_plan_at_index(
-            addresses, workspace.data_ptr(), index, self._handle()
-        )
+        self._graph.execute_plan_at_index(addresses, workspace.data_ptr(), index, self._handle())

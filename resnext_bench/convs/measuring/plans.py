@@ -6,7 +6,7 @@ replay of a CUDA graph, over memory full of NaN.
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -85,7 +85,11 @@ def sets_of(
     return [first, *({name: one.clone() for name, one in first.items()} for _ in range(count - 1))]
 
 
-def made_ready(ground: Ground, skipped: Sequence[str] = ()) -> Iterator[Ready]:
+def made_ready(
+    ground: Ground,
+    skipped: Sequence[str] = (),
+    trying: Callable[[str], None] = lambda tag: None,
+) -> Iterator[Ready]:
     """Yield every plan, checked and captured; one that fails says why, and the next has its turn.
 
     All are built before the first one runs, as they share a workspace of the largest size that has
@@ -96,10 +100,12 @@ def made_ready(ground: Ground, skipped: Sequence[str] = ()) -> Iterator[Ready]:
         if plan.tag in skipped:
             _blame(plan, "broke")
         else:
+            trying(plan.tag)
             _build(ground, plan)
     workspace = _workspace(ground, every)
     for plan in every:
         if not plan.faults:
+            trying(plan.tag)
             _prepare(ground, plan, workspace)
         yield plan
 
