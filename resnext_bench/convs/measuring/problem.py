@@ -12,10 +12,11 @@ from typing import Final, get_args
 
 import torch
 
+from resnext_bench.convs.device_jobs import TimedPlan, TimedProblem
 from resnext_bench.convs.measuring.blocks import block_s
 from resnext_bench.convs.measuring.checks import is_right, set_precision
 from resnext_bench.convs.measuring.choices import Choice, beside, calls_of, choose
-from resnext_bench.convs.measuring.device import Device, Run
+from resnext_bench.convs.measuring.device import Device, Named, Run
 from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.plans import Ground, Ready, made_ready, sets_of
@@ -25,8 +26,6 @@ from resnext_bench.reports.schema.plan_times import (
     Fault,
     FaultKind,
     Mode,
-    TimedPlan,
-    TimedProblem,
     Times,
     TorchChoice,
 )
@@ -76,12 +75,13 @@ class Way:
     number: int = 1
     sides: dict[str, Side] = field(default_factory=dict)
     """Sides by temperature of the cache: cold and warm."""
-    kernels: tuple[str, ...] = ()
+    kernels: Named = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
 Trying = Callable[[str], None]
-"""Called with the tag of each plan before it runs for the first time."""
+"""Called with the tag of each plan before it is built and before it runs for the first time, and
+with an empty one when all have run."""
 
 
 def time_problem(
@@ -113,12 +113,11 @@ def time_problem(
         block_s=wanted.block_s,
     )
     plans = [_of_plan(one) for one in made_ready(ground, wanted.skipped, trying)]
+    trying("")
     choices = list(_choices(ground, asked, operation, layout, wanted))
     _take_turns([*plans, *choices], wanted, device, over, watch)
     _name(plans + choices, device)
     found = TimedProblem(
-        convolution=0,
-        operation=operation,
         sets=len(ground.sets),
         plans=tuple(map(_plan, plans)),
         choices=tuple(map(_choice, choices)),
@@ -274,7 +273,7 @@ def _name(ways: Sequence[Way], device: Device) -> None:
     except RuntimeError:
         return
     for way, kernels in zip(timed, named, strict=True):
-        way.kernels = tuple(name for name, _ in kernels)
+        way.kernels = kernels
 
 
 def _once(way: Way) -> Run:
@@ -290,7 +289,8 @@ def _times(way: Way, error: float | None) -> Times:
         samples_us=samples.get("cold", ()),
         warm_us=samples.get("warm", ()),
         error=error,
-        kernels=way.kernels,
+        kernels=tuple(name for name, _ in way.kernels),
+        kernel=max(way.kernels, key=lambda one: one[1], default=("", 0.0))[0],
         faults=tuple(way.faults),
     )
 

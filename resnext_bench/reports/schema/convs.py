@@ -11,6 +11,8 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.plan_times import DeviceMemory, Fault, TorchChoice
 from resnext_bench.reports.schema.record import Environment, File, Status
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
@@ -109,6 +111,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Largest error against float64, relative to the largest value; None where not checked."""
     kernel: str = ""
     """The kernel that does the work; empty where nothing ran."""
+    warm_us: tuple[float, ...] = ()
+    """Times of a call whose tensors are in the GPU's L2 cache, µs; `samples_us` are then of calls
+    whose tensors are not."""
+    kernels: tuple[str, ...] = ()
+    """All kernels of a call on a GPU, in their order."""
+    faults: tuple[Fault, ...] = ()
+    """What spoke against it when it ran on a GPU."""
 
     @property
     def engine(self) -> int | None:
@@ -128,6 +137,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What the library was told beside the problem: "oneDNN off"; empty where nothing."""
     why: str = ""
     """The library's words where it has no plans."""
+
+    choices: tuple[TorchChoice, ...] = ()
+    """What PyTorch chose on a GPU, asked anew several times."""
+    sets: int = 0
+    """Number of sets of tensors through which cold calls went on a GPU; 1: one set exceeds the L2
+    cache, and is never warm."""
+    doubts: tuple[Note, ...] = ()
+    """What makes its times doubtful: clocks that were held down, another tenant."""
+    remarks: tuple[Note, ...] = ()
+    """What else was seen of the GPU meanwhile."""
 
     @property
     def candidates(self) -> tuple[Plan, ...]:
@@ -188,6 +207,8 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     settings: TorchSettings
     convolutions: tuple[Convolution, ...]
     problems: tuple[Problem, ...]
+    memory: DeviceMemory | None = None
+    """The GPU's memory, where plans were timed on one."""
     environment: Environment
     notes: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
@@ -266,8 +287,8 @@ def _plan_columns() -> Columns:
         **dict.fromkeys(("dtype", "layout", "plan"), str),
         **dict.fromkeys(("rank", "engine", "candidate", "workspace", "transposes"), int),
         **dict.fromkeys(("source", "excluded"), str),
-        "notes": tuple[str, ...],
-        "samples": tuple[float, ...],
+        **dict.fromkeys(("notes", "faults"), tuple[str, ...]),
+        **dict.fromkeys(("samples", "warm"), tuple[float, ...]),
         "error": float,
         "kernel": str,
     }
@@ -299,6 +320,8 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
                 "engine": plan.engine,
                 "candidate": None if plan.excluded else place,
                 "samples": plan.samples_us,
+                "warm": plan.warm_us,
+                "faults": tuple(fault.kind for fault in plan.faults),
                 **{name: getattr(plan, name) for name in _OF_A_PLAN},
             }
 

@@ -4,9 +4,6 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from resnext_bench.reports.schema.notes import Note
-from resnext_bench.resnext.convolutions import Operation
-
 FaultKind = Literal[
     "unbuilt", "no_memory", "raised", "unwritten", "wrong", "broke", "uncaptured", "slow"
 ]
@@ -48,21 +45,14 @@ class Times(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """||found - exact|| / ||exact|| against float64; None where nothing ran, or it holds NaN."""
     kernels: tuple[str, ...] = ()
     """Kernels of a call, in their order; empty where a profile told none."""
+    kernel: str = ""
+    """The longest of them."""
     faults: tuple[Fault, ...] = ()
 
     @property
     def is_timed(self) -> bool:
         """Whether it was right, and timed."""
         return bool(self.samples_us)
-
-
-class TimedPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A plan, run by its place in the library's list."""
-
-    tag: str
-    workspace: int | None = None
-    """Bytes that it needs beside its tensors; None where it cannot be built."""
-    times: Times
 
 
 class TorchChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,44 +66,19 @@ class TorchChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     times: Times
 
 
-class TimedProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of one convolution: all plans and choices have taken turns."""
+class DeviceMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """The caches and the memory of a GPU."""
 
-    convolution: int
-    """Index of the convolution."""
-    operation: Operation
-    sets: int
-    """Number of sets of tensors through which calls go in turn; 1: one set exceeds the cache."""
-    plans: tuple[TimedPlan, ...]
-    """Plans in the library's order."""
-    choices: tuple[TorchChoice, ...]
-    invalid: tuple[Note, ...] = ()
-    """What makes the times of this problem doubtful: clocks that were held down, another tenant."""
-    notes: tuple[Note, ...] = ()
-
-
-class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
-    """Rates of the device's memory, bytes/s."""
-
+    cache_bytes: int
+    """Size of the L2 cache."""
     measured: float | None = None
-    """Bytes read and written by a copy that no cache holds; None where it was not measured."""
+    """Rate of a copy that no cache holds, bytes read and written, bytes/s; None where there was no
+    room for it."""
     documented: float | None = None
-    """By its maker's data sheet; None for a device that is not known here."""
+    """Rate by its maker's data sheet, bytes/s; None for a device that is not known here."""
 
     @property
     def for_floor(self) -> float | None:
-        """The rate for the least time: the larger, as a floor must lie below what is measured."""
+        """The higher rate of both: no call may take less than the floor."""
         known = [rate for rate in (self.measured, self.documented) if rate]
         return max(known, default=None)
-
-
-class DeviceTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """The times of all problems on one GPU."""
-
-    device: str
-    """The GPU's name."""
-    rounds: int
-    cache_bytes: int
-    """Size of the L2 cache."""
-    bandwidth: Bandwidth
-    problems: tuple[TimedProblem, ...]
