@@ -91,4 +91,3 @@ def _with(plan: Plan, timed: TimedPlan | None) -> Plan:
         kernels=times.kernels,
         faults=times.faults,
     )
-

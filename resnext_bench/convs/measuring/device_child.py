@@ -84,9 +84,7 @@ def copy_rate(device: Device, bytes_: int) -> float | None:
     def copy() -> None:
         target.copy_(source)
 
-    return 2 * bytes_ / statistics.median(
-        block_s(copy, copy, device.settle) for _ in range(COPIES)
-    )
+    return 2 * bytes_ / statistics.median(block_s(copy, copy, device.settle) for _ in range(COPIES))
 
 
 def unable(library: Any) -> str:
