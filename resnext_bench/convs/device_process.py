@@ -78,7 +78,7 @@ def _messages(process: subprocess.Popen[bytes], log: Path) -> Iterator[Message |
         heard = time.monotonic()
         *lines, buffer = (buffer + got).split(b"\n")
         for line in lines:
-            yield msgspec.json.decode(line, type=Message)  # type: ignore[arg-type]
+            yield msgspec.json.decode(line, type=Message)
     if code := process.wait():
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         raise Ended(f"{last_words(log) or 'it said nothing'} ({how})")

@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from resnext_bench.convs.device_jobs import (
     Asked,
     Begun,

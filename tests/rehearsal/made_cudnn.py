@@ -131,9 +131,13 @@ class MadeCudnn:
 
     heur_mode = heur_mode
     data_type = data_type
+    __version__ = "0.0.1"
 
     def __init__(self, log: Log, plans: Sequence[str] = RIGHT) -> None:
         self.log, self.plans = log, list(plans)
+
+    def backend_version(self) -> int:
+        return 92600
 
     def create_handle(self) -> str:
         self.log.note("create_handle")

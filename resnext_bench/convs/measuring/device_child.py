@@ -1,4 +1,4 @@
-"""Times plans on a GPU in a process of its own: `python -m resnext_bench.convs.measuring.device_child`.
+"""Times plans on a GPU, in a process of its own: `python -m …convs.measuring.device_child`.
 
 The job comes on standard input, and messages go to standard output (`convs/device_jobs.py`). A CUDA
 error that sticks ends the process, and its program goes on in another.
