@@ -95,7 +95,11 @@ def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
         device=PlannedDevice(name=machine.cpu_name, source=HERE, fields={}),
         libraries=dict(_libraries(facts[0])),
         settings=TorchSettings(
-            torch=facts[0].torch, benchmark_limit=0, deterministic=False, rules=0, rules_from="nowhere"
+            torch=facts[0].torch,
+            benchmark_limit=0,
+            deterministic=False,
+            rules=0,
+            rules_from="nowhere",
         ),
         convolutions=convolutions,
         problems=tuple(_problem(one, convolutions) for one in flat),
