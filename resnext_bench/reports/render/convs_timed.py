@@ -73,8 +73,9 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     best = min(rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
     text = f"{what} on {record.device.name}: {count_of(len(sides), 'side')} of each problem"
     if best and best.ratio:
+        over = "over a step" if record.model else "all together"
         text += (
-            f"; over a step {side_words(best.side)} takes {_times(best.ratio)} the time of "
+            f"; {over} {side_words(best.side)} takes {_times(best.ratio)} the time of "
             f"{side_words(sides[0])}"
         )
     return Line(text=text, tone="strong", is_headline=True)
@@ -327,8 +328,8 @@ def _about_copies(problems: Sequence[Compared], sides: Sequence[Side]) -> Iterat
         if shares:
             span = f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
             yield Line(
-                text=f"{side_words(side)}: copies to another layout take {span} of oneDNN's time in "
-                f"{len(shares)} of {count_of(len(problems), 'problem')}."
+                text=f"{side_words(side)}: copies to another layout take {span} of oneDNN's time "
+                f"in {len(shares)} of {count_of(len(problems), 'problem')}."
             )
 
 
