@@ -23,9 +23,12 @@ from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.wording import count_of
 
 ABREAST: Final = 3
-"""Most sides beside the base side in a table, so that it fits into 80 columns."""
+"""Most sides in a table beside the base side, so that it fits into 80 columns; without the base
+side one more."""
 NAMED: Final = 3
 """Most convolutions that a sentence names."""
+LOAD: Final = 0.5
+"""Load average from which on it is told."""
 _NOTES: Final = {
     "copy": "copies",
     "convert": "converts",
@@ -73,10 +76,11 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     best = min(rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
     text = f"{what} on {record.device.name}: {count_of(len(sides), 'side')} of each problem"
     if best and best.ratio:
-        over = "over a step" if record.model else "all together"
+        over, base = "over a step" if record.model else "all together", side_words(sides[0])
         text += (
-            f"; {over} {side_words(best.side)} takes {_times(best.ratio)} the time of "
-            f"{side_words(sides[0])}"
+            f"; {over} {side_words(best.side)} takes {_times(best.ratio)} the time of {base}"
+            if best.ratio.high < 1
+            else f"; {over} none is faster than {base}"
         )
     return Line(text=text, tone="strong", is_headline=True)
 
@@ -94,22 +98,36 @@ def _wrong(problems: Sequence[Compared]) -> Iterator[Line]:
 
 
 def _overview(problems: Sequence[Compared], sides: Sequence[Side]) -> Iterator[Table]:
-    """Yield ratios with all problems; several tables where there are many sides."""
-    base, *others = sides
-    for start in range(0, max(1, len(others)), ABREAST):
-        some = others[start : start + ABREAST]
-        setting = next((one.setting for one in some if one.setting), "")
-        yield Table(
-            title="Time of a call" if not start else "",
-            columns=(
-                Column(name="convolution", tone="name", may_fold=True),
-                Column(name="operation"),
-                Column(name=f"{side_words(base)}", is_number=True),
-                *(Column(name=side_words(side), is_number=True, may_fold=True) for side in some),
-            ),
-            groups=tuple(tuple(_rows(group, base, some)) for group in _by_shape(problems)),
-            caption=setting,
-        )
+    """Yield ratios with all problems: a table for each setting, or several for many sides."""
+    base = sides[0]
+    for setting in dict.fromkeys(side.setting for side in sides):
+        some = [side for side in sides if side.setting == setting and side != base]
+        has_base = setting == base.setting
+        abreast = ABREAST if has_base else ABREAST + 1
+        for start in range(0, max(1, len(some)), abreast):
+            title = "" if len(sides) == 1 else f"Times relative to {side_words(base)}"
+            if setting:
+                title = f"{setting}: {title[:1].lower()}{title[1:]}"
+            part = some[start : start + abreast]
+            yield _ratios(problems, title, base if has_base else None, part)
+
+
+def _ratios(
+    problems: Sequence[Compared], title: str, base: Side | None, some: Sequence[Side]
+) -> Table:
+    """Return a table of some sides' ratios, and of the ms of the base side if it is given."""
+    columns = [Column(name=f"{side.dtype} {side.layout.upper()}", is_number=True) for side in some]
+    first = [Column(name=side_words(base), is_number=True, may_fold=True)] if base else []
+    return Table(
+        title=title,
+        columns=(
+            Column(name="convolution", tone="name", may_fold=True),
+            Column(name="operation"),
+            *first,
+            *columns,
+        ),
+        groups=tuple(tuple(_rows(group, base, some)) for group in _by_shape(problems)),
+    )
 
 
 def _by_shape(problems: Sequence[Compared]) -> list[list[Compared]]:
@@ -119,12 +137,15 @@ def _by_shape(problems: Sequence[Compared]) -> list[list[Compared]]:
     return list(groups.values())
 
 
-def _rows(group: Sequence[Compared], base: Side, some: Sequence[Side]) -> Iterator[tuple[str, ...]]:
+def _rows(
+    group: Sequence[Compared], base: Side | None, some: Sequence[Side]
+) -> Iterator[tuple[str, ...]]:
     name, shape = layer_names(group[0].convolution)
     names = (name, shape.partition(",")[0])
     for left, one in zip_longest(names[: len(group)], group, fillvalue=""):
         assert isinstance(one, Compared)
-        yield str(left), one.operation, _ms(one.of(base)), *(_ratio(one.of(side)) for side in some)
+        first = [_ms(one.of(base))] if base else []
+        yield str(left), one.operation, *first, *(_ratio(one.of(side)) for side in some)
 
 
 def _ms(measured: Measured | None) -> str:
@@ -135,7 +156,7 @@ def _ms(measured: Measured | None) -> str:
 
 def milliseconds(value: float) -> str:
     """Return ms with three figures."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _ratio(measured: Measured | None) -> str:
@@ -352,6 +373,12 @@ def _remarks(record: Convs, problems: Sequence[Compared]) -> Iterator[Line]:
             text="one convolution in full: --layer NAME; as a table: runs query "
             '"SELECT * FROM convs"',
             tone="dim",
+        )
+    if timing.load_1min and timing.load_1min >= LOAD:
+        yield Line(
+            label="note",
+            text=f"other programs computed as well: the load average was {timing.load_1min:.1f} "
+            "when it began",
         )
     yield from _about_isa(record)
     yield from _failures(problems)

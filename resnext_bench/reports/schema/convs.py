@@ -186,6 +186,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Length of a block of calls, s."""
     threads: int
     """Threads that computed; 0 on a GPU."""
+    load_1min: float | None = None
+    """Load average of the minute before it began; None where it is not counted."""
     caps: tuple[Cap, ...] = ()
     """What oneDNN used, for each cap."""
 
