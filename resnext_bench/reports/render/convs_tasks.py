@@ -1,0 +1,20 @@
+"""Renders records of convolutions by what was asked of them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from resnext_bench.reports.render import convs, convs_timed
+from resnext_bench.reports.render.kinds import Renderer
+from resnext_bench.reports.render.model import Section
+from resnext_bench.reports.schema.convs import Convs
+
+
+def _sections(record: Convs) -> Iterator[Section]:
+    return convs_timed.sections(record) if record.task == "time" else convs.sections(record)
+
+
+def _doubt(record: Convs) -> str:
+    return convs_timed.doubt(record) if record.task == "time" else record.why
+
+
+RENDERER: Final = Renderer(sections=_sections, doubt=_doubt)
