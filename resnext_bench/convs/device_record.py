@@ -1,4 +1,4 @@
-"""Plans timed on a GPU as a record: what was planned for it, and what its plans and PyTorch took."""
+"""Plans timed on a GPU as a record: what is planned for it, and what plans and PyTorch took."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -119,7 +119,7 @@ def time(
     dtype: Annotated[
         list[str] | None,
         typer.Option(
-            help="Type of the tensors, also several times (default on a CPU: fp32 and bf16)",
+            help="Type of the tensors, also several times (default: fp32 and bf16; on a GPU bf16)",
             rich_help_panel=_SIDES,
             **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
         ),
@@ -127,7 +127,7 @@ def time(
     layout: Annotated[
         list[str] | None,
         typer.Option(
-            help="Memory format, also several times (default: both)",
+            help="Memory format, also several times (default: both; on a GPU nhwc)",
             rich_help_panel=_SIDES,
             **choice("--layout", "nchw", "nhwc"),
         ),
@@ -179,8 +179,8 @@ def time(
 ) -> None:
     """Time each operation of each convolution in turn: types, layouts, oneDNN on and off.
 
-    Each result is checked against float64. Ratios are to fp32 in NCHW, with intervals. What was
-    measured is stored like a run.
+    On a GPU: all plans of cuDNN's, and what PyTorch chooses among them. Each result is checked
+    against float64. On a CPU, ratios are to fp32 in NCHW. What was measured is stored like a run.
 
     Example: convs time resnext50_32x4d
 

@@ -1,7 +1,7 @@
 """`convs time`: how long each operation of each convolution takes here, and by what."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,12 +10,15 @@ from resnext_bench.cli.convs.asking import asked_of
 from resnext_bench.cli.data.shared import at_work
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude
+from resnext_bench.config.devices import require_responding
 from resnext_bench.convs.sides import ISAS, Setting
 from resnext_bench.convs.timed_record import TimeOrder, timed
+from resnext_bench.convs.timing import Tell
 from resnext_bench.errors import CannotHere, NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring
 from resnext_bench.machine.member import require_alone
+from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.store import runs
 from resnext_bench.resnext.traffic import Dtype, Layout
 
@@ -31,13 +34,12 @@ def time_command(given: Mapping[str, Any]) -> int:
     require_alone("convs time")
     form: Format = given["form"]
     machine = inspect(given["device"] or "")
-    require_cpu(given["device"])
-    order = _order(given, machine)
+    work = _work(given, machine)
     folder_of = runs.runs_folder(given["output"])
     with measuring("convs time"), at_work("nothing was kept") as tell:
-        record = timed(order, "", machine, tell)
+        record = work(tell)
     try:
-        folder = runs.create(folder_of, f"convs_{order.model or 'given'}")
+        folder = runs.create(folder_of, f"convs_{record.model or 'given'}")
         record = msgspec.structs.replace(record, id=folder.name)
         runs.save(folder, record)
     except OSError as error:
@@ -47,13 +49,33 @@ def time_command(given: Mapping[str, Any]) -> int:
     return conclude(record, form, Pardon())
 
 
-def require_cpu(device: str | None) -> None:
-    """Raise CannotHere for a GPU."""
-    if device == "cuda":
+def _work(given: Mapping[str, Any], machine: Machine) -> Callable[[Tell], Convs]:
+    """Return what is to be done once the machine is ours: on its GPU, if it has one."""
+    _require_even(given["rounds"])
+    if not is_for_gpu(given["device"], machine):
+        order = _order(given, machine)
+        return lambda tell: timed(order, "", machine, tell)
+    from resnext_bench.cli.convs.time_device import ordered, timed_here
+
+    wanted = ordered(given, machine)
+    return lambda tell: timed_here(wanted, machine, tell)
+
+
+def is_for_gpu(device: str | None, machine: Machine) -> bool:
+    """Return whether a GPU is to be timed; raise CannotHere where it is asked for and not there."""
+    if device != "cpu":
+        require_responding(machine.stock)
+    if device == "cuda" and not machine.gpus:
         raise CannotHere(
             "--device cuda: no GPU here; --device cpu times what this machine has, and convs plan "
             "lists cuDNN's plans without a GPU"
         )
+    return device != "cpu" and bool(machine.gpus)
+
+
+def _require_even(rounds: int) -> None:
+    if rounds % 2:
+        raise UsageError(f"--rounds {rounds}: give an even number, such as {rounds + 1}")
 
 
 def _order(given: Mapping[str, Any], machine: Machine) -> TimeOrder:
@@ -62,10 +84,6 @@ def _order(given: Mapping[str, Any], machine: Machine) -> TimeOrder:
     layouts: Sequence[Layout] = list(dict.fromkeys(given["layout"] or LAYOUTS))
     if "tf32" in dtypes:
         raise UsageError("--dtype tf32: a CPU has no TF32; give fp32, bf16 or fp16")
-    if given["rounds"] % 2:
-        raise UsageError(
-            f"--rounds {given['rounds']}: give an even number, such as {given['rounds'] + 1}"
-        )
     return TimeOrder(
         model=problems["model"] or "",
         asked=asked_of(problems, machine, batch=CPU_BATCH, dtype=dtypes[0], layout=layouts[0]),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from resnext_bench.cli.convs.asking import asked_of
@@ -9,6 +10,7 @@ from resnext_bench.cli.convs.plan import BATCH
 from resnext_bench.convs.device_record import timed_on_device
 from resnext_bench.convs.device_timing import Orders, Tell
 from resnext_bench.convs.planning import device_here
+from resnext_bench.convs.problems import Asked
 from resnext_bench.convs.record import Order
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
@@ -21,8 +23,17 @@ LIMIT: Final = 10
 """PyTorch's own limit of plans, which is one of the modes that are timed."""
 
 
-def timed_here(given: Mapping[str, Any], machine: Machine, tell: Tell) -> Convs:
-    """Plan for this machine's first GPU, time all plans, and return the record."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is to be timed, and how."""
+
+    model: str
+    asked: Sequence[Asked]
+    orders: Orders
+
+
+def ordered(given: Mapping[str, Any], machine: Machine) -> Wanted:
+    """Return what the options ask for, or raise UsageError."""
     for name in ("threads", "isa"):
         if given[name]:
             raise UsageError(f"--{name} is about a CPU; leave it out with --device cuda")
@@ -36,10 +47,19 @@ def timed_here(given: Mapping[str, Any], machine: Machine, tell: Tell) -> Convs:
         for layout in layouts
         for one in asked_of(given["problems"], machine, batch=BATCH, dtype=dtype, layout=layout)
     ]
-    fields = device_here("--device cuda")
-    order = Order(
+    return Wanted(
         model=given["problems"]["model"] or "",
         asked=asked,
+        orders=Orders(rounds=given["rounds"], block_s=BLOCK_S, repeats=REPEATS),
+    )
+
+
+def timed_here(wanted: Wanted, machine: Machine, tell: Tell) -> Convs:
+    """Plan for this machine's first GPU, time all plans, and return the record."""
+    fields = device_here("--device cuda")
+    order = Order(
+        model=wanted.model,
+        asked=wanted.asked,
         device=PlannedDevice(
             name=str(fields.get("deviceName", "the GPU")), source="this machine", fields=fields
         ),
@@ -47,5 +67,4 @@ def timed_here(given: Mapping[str, Any], machine: Machine, tell: Tell) -> Convs:
         deterministic=False,
         command=tuple(sys.argv[1:]),
     )
-    orders = Orders(rounds=given["rounds"], block_s=BLOCK_S, repeats=REPEATS)
-    return timed_on_device(order, orders, "", machine, tell)
+    return timed_on_device(order, wanted.orders, "", machine, tell)

@@ -145,6 +145,19 @@ def timed(choices: Iterable[TorchChoice], mode: Mode) -> list[TorchChoice]:
     return [one for one in choices if one.mode == mode and one.times.is_timed]
 
 
+def usual_times(problem: Problem) -> tuple[tuple[float, ...], str] | None:
+    """Return what a call takes in each round, µs, and its kernel; None where nothing was timed.
+
+    Where PyTorch chose among plans that were all timed, this is its choice.
+    """
+    if chosen := timed(problem.choices, COMPARED):
+        rows = zip(*(one.times.samples_us for one in chosen), strict=False)
+        return tuple(map(fmean, rows)), chosen[0].times.kernel
+    if problem.choices or not problem.plans or not problem.plans[0].samples_us:
+        return None
+    return problem.plans[0].samples_us, problem.plans[0].kernel
+
+
 def stability(problem: Problem) -> Iterator[Stability]:
     """Yield how far the choices of each mode differ that was asked more than once."""
     for mode in dict.fromkeys(one.mode for one in problem.choices):

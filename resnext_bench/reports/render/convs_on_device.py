@@ -240,11 +240,11 @@ def _of_stability(record: Convs) -> Iterator[Line]:
     for mode, some in found.items():
         varied = [pair for pair in some if pair[0].kernels > 1]
         worst, problem = max(some, key=lambda pair: pair[0].spread_percent)
+        where = f"{problem.operation} of {_layer(record, problem)}"
         yield Line(
             text=f"Asked anew {worst.choices} times with {_MODES[mode]}, PyTorch chose other "
             f"kernels in {len(varied)} of {count_of(len(some), 'problem')}; the slowest choice "
-            f"took up to {worst.spread_percent:.0f} % more than the fastest ({problem.operation} of "
-            f"{_layer(record, problem)}).",
+            f"took up to {worst.spread_percent:.0f} % more than the fastest ({where}).",
             tone="warning" if varied else "plain",
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from resnext_bench.reports.figures.convs import apart
+from resnext_bench.reports.figures.plan_gaps import usual_times
 from resnext_bench.reports.schema.convs import (
     Convs,
     ConvsDiff,
@@ -69,8 +70,8 @@ def _change(layer: str, a: Problem, b: Problem) -> ProblemChange | None:
 def _times(a: Convs, pairs: Sequence[tuple[str, Problem, Problem]]) -> Iterator[TimeChange]:
     """Yield how long each side took that both could run."""
     for layer, one, two in pairs:
-        if one.plans and two.plans:
-            first, second = one.plans[0], two.plans[0]
+        first, second = usual_times(one), usual_times(two)
+        if first and second:
             conv = a.convolutions[one.convolution]
             yield TimeChange(
                 layer=layer,
@@ -78,8 +79,8 @@ def _times(a: Convs, pairs: Sequence[tuple[str, Problem, Problem]]) -> Iterator[
                 dtype=conv.dtype,
                 layout=conv.layout,
                 setting=one.setting,
-                ratio=apart(first.samples_us, second.samples_us),
-                kernel=(first.kernel, second.kernel),
+                ratio=apart(first[0], second[0]),
+                kernel=(first[1], second[1]),
             )
 
 
