@@ -39,8 +39,8 @@ _FAULTS: Final[dict[FaultKind, str]] = {
 }
 _MODES: Final[dict[Mode, str]] = {
     "off": "benchmark off",
-    "limit 10": "benchmark, limit 10",
-    "no limit": "benchmark, no limit",
+    "limit 10": "limit 10",
+    "no limit": "no limit",
 }
 _NONE: Final = "–"
 
@@ -60,6 +60,7 @@ def sections(record: Convs) -> Iterator[Section]:
                 yield _in_full(record, problem, gaps[at])
         else:
             yield _overview(record, gaps)
+        yield from _of_places(record, gaps)
         yield from _of_modes(record)
         yield from _of_stability(record)
         yield from _of_faults(record)
@@ -106,9 +107,8 @@ def _time(us: float) -> str:
 def _lost(ratio: Interval) -> str:
     """Return the share of PyTorch's time that the best plan does not take, with its interval."""
     share, low, high = (-to_percent(-one) for one in (ratio.estimate, ratio.low, ratio.high))
-    if not ratio.is_known:
-        return f"{share:.0f} %"
-    return f"{share:.0f} % ({low:.0f} to {high:.0f})"
+    around = f" ±{max(high - share, share - low):.0f}" if ratio.is_known else ""
+    return f"{share:.0f}{around} %"
 
 
 def _overview(record: Convs, gaps: dict[int, Gap | None]) -> Table:
@@ -119,7 +119,7 @@ def _overview(record: Convs, gaps: dict[int, Gap | None]) -> Table:
             Column(name="PyTorch", is_number=True),
             Column(name="best", is_number=True),
             Column(name="floor", is_number=True),
-            Column(name="lost", may_fold=True),
+            Column(name="lost", is_number=True),
             Column(name="best plan", may_fold=True),
         ),
         groups=tuple(tuple(_rows(record, at, gaps)) for at in range(len(record.convolutions))),
@@ -152,11 +152,16 @@ def _layer(record: Convs, problem: Problem) -> str:
 
 
 def _place(record: Convs, problem: Problem, plan: Plan) -> str:
-    """Return a plan's engine, its place, and whether PyTorch would ever time it."""
+    """Return a plan's engine and its place among those that PyTorch takes; * is beyond its limit."""
+    beyond = "*" * _is_beyond(record, problem, plan)
     place = 1 + problem.candidates.index(plan)
+    return f"{plan.tag.partition('_')[0]} {place}/{len(problem.candidates)}{beyond}"
+
+
+def _is_beyond(record: Convs, problem: Problem, plan: Plan) -> bool:
+    """Return whether PyTorch never times a plan, as it stands behind its limit."""
     limit = record.settings.benchmark_limit
-    beyond = ", never tried" if limit and place > limit else ""
-    return f"{plan.tag.partition('_')[0]}, {place} of {len(problem.candidates)}{beyond}"
+    return bool(limit) and problem.candidates.index(plan) >= limit
 
 
 def _in_full(record: Convs, problem: Problem, gap: Gap | None) -> Table:
@@ -188,7 +193,7 @@ def _choice_rows(problem: Problem) -> Iterator[tuple[str, ...]]:
         plans = " or ".join(dict.fromkeys(matching))
         words = [*([f"kernels of {plans}"] if plans else []), *_faults(one.times.faults)]
         times = _mean(one.times.samples_us), _mean(one.times.warm_us)
-        yield "", "PyTorch", f"{_MODES[one.mode]}, {one.number}", *times, "", "; ".join(words)
+        yield "", "PyTorch", f"{_MODES[one.mode]} ({one.number})", *times, "", "; ".join(words)
 
 
 def _plan_rows(problem: Problem, gap: Gap | None) -> Iterator[tuple[str, ...]]:
@@ -214,6 +219,19 @@ def _faults(faults: Sequence[Fault]) -> list[str]:
     return [_FAULTS[fault.kind] for fault in faults]
 
 
+def _of_places(record: Convs, gaps: dict[int, Gap | None]) -> Iterator[Line]:
+    """Yield in how many problems PyTorch never times the best plan."""
+    found = [(record.problems[at], gap.best) for at, gap in gaps.items() if gap]
+    never = [pair for pair in found if _is_beyond(record, *pair)]
+    if never:
+        yield Line(
+            text=f"* The best plan stands behind PyTorch's limit of "
+            f"{record.settings.benchmark_limit}, and is never tried, in {len(never)} of "
+            f"{count_of(len(found), 'problem')}.",
+            tone="warning",
+        )
+
+
 def _of_modes(record: Convs) -> Iterator[Line]:
     """Yield what all problems take in each mode, where all were timed in it."""
     told = []
@@ -228,7 +246,7 @@ def _of_modes(record: Convs) -> Iterator[Line]:
         )
         told.append(f"{_MODES[mode]} {_time(us)}")
     if told:
-        yield Line(text=f"Over a step PyTorch takes, with {', '.join(told)}.")
+        yield Line(text=f"PyTorch over a step: {', '.join(told)}.")
 
 
 def _of_stability(record: Convs) -> Iterator[Line]:
@@ -242,7 +260,7 @@ def _of_stability(record: Convs) -> Iterator[Line]:
         worst, problem = max(some, key=lambda pair: pair[0].spread_percent)
         where = f"{problem.operation} of {_layer(record, problem)}"
         yield Line(
-            text=f"Asked anew {worst.choices} times with {_MODES[mode]}, PyTorch chose other "
+            text=f"Asked anew {worst.choices} times, {_MODES[mode]}, PyTorch chose other "
             f"kernels in {len(varied)} of {count_of(len(some), 'problem')}; the slowest choice "
             f"took up to {worst.spread_percent:.0f} % more than the fastest ({where}).",
             tone="warning" if varied else "plain",
@@ -293,8 +311,8 @@ def _remarks(record: Convs, whole: StepGap | None) -> Iterator[Line]:
         text=f"batch {conv.images[0]}, {conv.dtype}, {conv.layout.upper()}; {versions}", tone="dim"
     )
     yield Line(
-        text=f"PyTorch is {_MODES[COMPARED]}; cold tensors: each call finds its own outside the L2 "
-        "cache, as in training",
+        text=f"PyTorch: with cuDNN benchmark, {_MODES[COMPARED]}; cold: each call finds its tensors "
+        "outside the L2 cache; warm: inside",
         tone="dim",
     )
     if whole:
