@@ -48,12 +48,13 @@ _NONE: Final = "–"
 def sections(record: Convs) -> Iterator[Section]:
     """Yield the headline, a table, and what to know of it."""
     gaps = {at: gap_of(record, one) for at, one in enumerate(record.problems)}
-    whole = step_gap([gap for gap in gaps.values() if gap])
-    yield Line(
-        text=_headline(record, whole),
-        tone="bad" if record.status == "failed" else "strong",
-        is_headline=True,
-    )
+    for number, (words, places) in enumerate(_kinds(record).items()):
+        whole = step_gap([gap for at in places if (gap := gaps[at])])
+        yield Line(
+            text=_headline(record, whole, words),
+            tone="bad" if record.status == "failed" else "strong",
+            is_headline=not number,
+        )
     if record.status == "ok":
         if len(record.problems) <= IN_FULL:
             for at, problem in enumerate(record.problems):
@@ -65,7 +66,7 @@ def sections(record: Convs) -> Iterator[Section]:
         yield from _of_stability(record)
         yield from _of_faults(record)
         yield from _doubts(record)
-        yield from _remarks(record, whole)
+        yield from _remarks(record)
     if record.id:
         yield Line(text=record.id, tone="dim")
 
@@ -84,10 +85,19 @@ def doubt(record: Convs) -> str:
     )
 
 
-def _headline(record: Convs, whole: StepGap | None) -> str:
+def _kinds(record: Convs) -> dict[str, list[int]]:
+    """Return places of problems by type and layout, which no step mixes; one has no words."""
+    found: dict[str, list[int]] = {}
+    for at, problem in enumerate(record.problems):
+        conv = record.convolutions[problem.convolution]
+        found.setdefault(f", {conv.dtype} {conv.layout.upper()}", []).append(at)
+    return found if len(found) > 1 else {"": list(range(len(record.problems)))}
+
+
+def _headline(record: Convs, whole: StepGap | None, kind: str) -> str:
     if record.status == "failed":
         return record.why
-    what = record.model or "one convolution"
+    what = f"{record.model or 'one convolution'}{kind}"
     if whole is None:
         return f"{what} on {record.device.name}: PyTorch's choices could not be timed"
     floor = f", floor {_time(whole.floor_us)}" if whole.floor_us else ""
@@ -128,7 +138,8 @@ def _overview(record: Convs, gaps: dict[int, Gap | None]) -> Table:
 
 def _rows(record: Convs, at: int, gaps: dict[int, Gap | None]) -> Iterator[tuple[str, ...]]:
     conv = record.convolutions[at]
-    names = iter(_names(conv))
+    kind = f"{conv.dtype} {conv.layout.upper()}" if len(_kinds(record)) > 1 else ""
+    names = iter((*_names(conv), kind))
     for place, problem in enumerate(record.problems):
         if problem.convolution != at:
             continue
@@ -152,7 +163,7 @@ def _layer(record: Convs, problem: Problem) -> str:
 
 
 def _place(record: Convs, problem: Problem, plan: Plan) -> str:
-    """Return a plan's engine and its place among those that PyTorch takes; * is beyond its limit."""
+    """Return a plan's engine and its place among those that PyTorch takes; *: beyond its limit."""
     beyond = "*" * _is_beyond(record, problem, plan)
     place = 1 + problem.candidates.index(plan)
     return f"{plan.tag.partition('_')[0]} {place}/{len(problem.candidates)}{beyond}"
@@ -234,19 +245,27 @@ def _of_places(record: Convs, gaps: dict[int, Gap | None]) -> Iterator[Line]:
 
 def _of_modes(record: Convs) -> Iterator[Line]:
     """Yield what all problems take in each mode, where all were timed in it."""
-    told = []
-    for mode in get_args(Mode):
-        rows = [(one, timed(one.choices, mode)) for one in record.problems]
-        if not rows or not all(some for _, some in rows):
-            continue
-        us = sum(
-            len(record.convolutions[one.convolution].layers)
-            * fmean(fmean(each.times.samples_us) for each in some)
-            for one, some in rows
-        )
-        told.append(f"{_MODES[mode]} {_time(us)}")
-    if told:
-        yield Line(text=f"PyTorch over a step: {', '.join(told)}.")
+    for kind, places in _kinds(record).items():
+        problems = [record.problems[at] for at in places]
+        told = [
+            f"{_MODES[mode]} {_time(us)}"
+            for mode in get_args(Mode)
+            if (us := _step_us(record, problems, mode)) is not None
+        ]
+        if told:
+            yield Line(text=f"PyTorch over a step{kind}: {', '.join(told)}.")
+
+
+def _step_us(record: Convs, problems: Sequence[Problem], mode: Mode) -> float | None:
+    """Return the time of all problems in a mode, µs; None where one was not timed in it."""
+    rows = [(one, timed(one.choices, mode)) for one in problems]
+    if not rows or not all(some for _, some in rows):
+        return None
+    return sum(
+        len(record.convolutions[one.convolution].layers)
+        * fmean(fmean(each.times.samples_us) for each in some)
+        for one, some in rows
+    )
 
 
 def _of_stability(record: Convs) -> Iterator[Line]:
@@ -304,23 +323,22 @@ def _doubts(record: Convs) -> Iterator[Line]:
             )
 
 
-def _remarks(record: Convs, whole: StepGap | None) -> Iterator[Line]:
+def _remarks(record: Convs) -> Iterator[Line]:
     conv = record.convolutions[0]
     versions = ", ".join(f"{name} {number}" for name, number in record.libraries.items())
     yield Line(
         text=f"batch {conv.images[0]}, {conv.dtype}, {conv.layout.upper()}; {versions}", tone="dim"
     )
     yield Line(
-        text=f"PyTorch: with cuDNN benchmark, {_MODES[COMPARED]}; cold: each call finds its tensors "
-        "outside the L2 cache; warm: inside",
+        text=f"PyTorch: with cuDNN benchmark, {_MODES[COMPARED]}; cold: each call finds its "
+        "tensors outside the L2 cache; warm: inside",
         tone="dim",
     )
-    if whole:
-        yield Line(
-            text="The best of many plans looks better than it is: it was chosen by half of the "
-            f"rounds, and all times are from the other half; intervals {CONFIDENCE:.0%}",
-            tone="dim",
-        )
+    yield Line(
+        text="The best of many plans looks better than it is: it was chosen by half of the "
+        f"rounds, and all times are from the other half; intervals {CONFIDENCE:.0%}",
+        tone="dim",
+    )
     if memory := record.memory:
         rates = {"measured": memory.measured, "data sheet": memory.documented}
         told = ", ".join(f"{rate / 1e9:,.0f} GB/s ({by})" for by, rate in rates.items() if rate)

@@ -87,3 +87,14 @@ def test_two_records_differ_by_pytorch_s_choices() -> None:
 def test_markdown_has_the_same() -> None:
     record = made_plan_times()
     assert "PyTorch took 1.80 ms" in markdown(renderer_of(record).sections(record))
+
+
+def test_types_and_layouts_are_never_added_up() -> None:
+    record = made_plan_times()
+    first, second = record.convolutions
+    record = replace(record, convolutions=(first, replace(second, dtype="fp32", layout="nchw")))
+    out = told(record)
+    assert "resnext50_32x4d, bf16 NHWC on NVIDIA H200: PyTorch took 1.20 ms" in out
+    assert "resnext50_32x4d, fp32 NCHW on NVIDIA H200: PyTorch took 600 µs" in out
+    assert "weight gradient 200 µs 100 µs 171 µs 50 ±0 % eng3 3/5*" in out
+    assert "fp32 NCHW weight gradient" in out
