@@ -21,6 +21,7 @@ def timed_on_device(
     order: Order, orders: Orders, id: str, machine: Machine, tell: Tell, start: Start = started
 ) -> Convs:
     """Plan for the device that is here, time all plans, and return the record."""
+    tell("listing plans", 0, sum(len(one.operations) for one in order.asked))
     record = planned(order, id, machine)
     asked = [(record.convolutions[one.convolution], one.operation) for one in record.problems]
     begun, found = time_on_device(asked, orders, tell, start)
