@@ -69,8 +69,8 @@ def is_for_gpu(device: str | None, machine: Machine) -> bool:
         require_responding(machine.stock)
     if device == "cuda" and not machine.gpus:
         raise CannotHere(
-            "--device cuda: no GPU here; --device cpu times oneDNN, and convs plan lists cuDNN's plans "
-            "for a GPU that is described"
+            "--device cuda: no GPU here; --device cpu times oneDNN, and convs plan lists cuDNN's "
+            "plans for a GPU that is described"
         )
     return device != "cpu" and bool(machine.gpus)
 
