@@ -22,6 +22,8 @@ _NOTES: Final = (
     *("NONDETERMINISTIC", "FFT", "WINOGRAD", "STRICT_NAN_PROP"),
 )
 """Numerical notes. They have no getter: one is deselected, and plans that have it are refused."""
+RESULTS: Final = {"forward": "outputs", "input gradient": "images", "weight gradient": "weights"}
+"""The tensor that each operation computes."""
 _DESELECTED: Final = "Deselecting"
 _LONGEST: Final = 200
 
@@ -62,7 +64,7 @@ def _plans(cudnn: Any, device: Any, asked: Words) -> Words:
     try:
         first = len(_listed(cudnn, device, asked, [modes.A], lambda *_: None))
     except Exception as error:  # the fallback alone may have a plan
-        first, why = 0, _brief(error)
+        first, why = 0, brief(error)
     else:
         why = ""
     try:
@@ -71,7 +73,7 @@ def _plans(cudnn: Any, device: Any, asked: Words) -> Words:
         wanted = asked.get("notes", _NOTES)
         noted = {name: _noted(cudnn, device, asked, both, name) for name in wanted}
     except Exception as error:
-        return {"plans": [], "why": why or _brief(error)}
+        return {"plans": [], "why": why or brief(error)}
     plans = [
         {
             "tag": tag,
@@ -95,7 +97,7 @@ def _listed(
     look: Callable[[Any, int], Any],
     deselected: Any = None,
 ) -> Rows:
-    graph = _graph(cudnn, device, asked)
+    graph, _ = graph_of(cudnn, asked, device_property=device)
     graph.create_execution_plans(list(modes))
     if deselected is not None:
         graph.deselect_numeric_notes([deselected])
@@ -114,7 +116,7 @@ def _facts(graph: Any, index: int) -> Words:
             ],
         }
     except Exception as error:
-        return {"why": _brief(error)}
+        return {"why": brief(error)}
 
 
 def _noted(cudnn: Any, device: Any, asked: Words, modes: Sequence[Any], name: str) -> set[int]:
@@ -134,36 +136,39 @@ def _noted(cudnn: Any, device: Any, asked: Words, modes: Sequence[Any], name: st
     return {index for index, (_, is_refused) in enumerate(rows) if is_refused}
 
 
-def _graph(cudnn: Any, device: Any, asked: Words) -> Any:
-    """Return the graph of one convolution, or of one of its gradients."""
+def graph_of(cudnn: Any, asked: Words, **where: Any) -> tuple[Any, Words]:
+    """Return the graph of one convolution, or of one of its gradients, and its tensors by name.
+
+    `where` is for what it is planned: a described device, or a handle of a real one.
+    """
     kinds = cudnn.data_type
     graph = cudnn.pygraph(
         io_data_type=getattr(kinds, _TYPES[asked["dtype"]]),
         intermediate_data_type=kinds.FLOAT,
         compute_data_type=kinds.FLOAT,
-        device_property=device,
+        **where,
     )
     dims = {name: asked[name] for name in ("images", "weights", "outputs")}
+    result = RESULTS[asked["operation"]]
     tensors = {
         name: graph.tensor(name=name, dim=dim, stride=_strides(dim, asked["layout"]))
         for name, dim in dims.items()
+        if name != result
     }
     window = {name: asked[name] for name in ("padding", "stride", "dilation")}
-    match asked["operation"]:
-        case "forward":
-            made, dim = graph.conv_fprop(tensors["images"], tensors["weights"], **window), "outputs"
-        case "input gradient":
+    match result:
+        case "outputs":
+            made = graph.conv_fprop(tensors["images"], tensors["weights"], **window)
+        case "images":
             made = graph.conv_dgrad(loss=tensors["outputs"], filter=tensors["weights"], **window)
-            dim = "images"
         case _:
             made = graph.conv_wgrad(image=tensors["images"], loss=tensors["outputs"], **window)
-            dim = "weights"
-    made.set_dim(dims[dim])
-    made.set_stride(_strides(dims[dim], asked["layout"]))
+    made.set_dim(dims[result])
+    made.set_stride(_strides(dims[result], asked["layout"]))
     made.set_output(True)
     graph.validate()
     graph.build_operation_graph()
-    return graph
+    return graph, tensors | {result: made}
 
 
 def _strides(dim: Sequence[int], layout: str) -> list[int]:
@@ -173,7 +178,8 @@ def _strides(dim: Sequence[int], layout: str) -> list[int]:
     return [channels * height * width, height * width, width, 1]
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
+    """Return an error's words in one line, the first of them if they are many."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 

@@ -94,14 +94,13 @@ def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
     )
 
 
-def device_here() -> dict[str, Any]:
-    """Return the description of this machine's first GPU."""
+def device_here(option: str) -> dict[str, Any]:
+    """Return the description of this machine's first GPU, which an option asks for."""
     try:
         found = ask({"save_device": True})
     except NoPlanner as error:
         raise CannotHere(
-            f"--save-device: cuDNN finds no GPU here ({error}); use it on the machine that has "
-            "the GPU"
+            f"{option}: cuDNN finds no GPU here ({error}); use it on the machine that has the GPU"
         ) from error
     assert found.device
     return found.device

@@ -35,6 +35,11 @@ class Order:
     started: float = field(default_factory=time.monotonic)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was given."""
+        return round(time.monotonic() - self.started, 2)
+
 
 def planned(order: Order, id: str, machine: Machine) -> Convs:
     """Ask cuDNN, and return the record."""
@@ -46,7 +51,7 @@ def planned(order: Order, id: str, machine: Machine) -> Convs:
         why=_why(found),
         tool_version=own_version(),
         created=order.created.isoformat(timespec="seconds"),
-        duration_s=round(time.monotonic() - order.started, 2),
+        duration_s=order.seconds,
         command=order.command,
         model=order.model,
         device=order.device,

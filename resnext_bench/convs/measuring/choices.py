@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,6 +71,10 @@ class Choice:
             return
         self.thread.submit(_calls, self.call, times * self.calls).result()
 
+    def once(self) -> None:
+        """Run one call."""
+        self.thread.submit(_calls, self.call, 1).result()
+
     def told(self) -> dict[str, Any]:
         """Return what results keep of the choice."""
         return {
@@ -84,13 +88,19 @@ class Choice:
         }
 
 
-def calls_of(asked: Tensors, operation: Operation, layout: torch.memory_format) -> Call:
-    """Return calls that take their tensors from several sets in turn."""
+def calls_of(
+    asked: Tensors, operation: Operation, layout: torch.memory_format, count: int | None = None
+) -> Call:
+    """Return calls that take their tensors from `count` sets in turn, by default as many as needed.
+
+    That many exceed the caches `CACHES` times.
+    """
     conv, device = asked.convolution, asked.images.device
     tensors = [
         one.contiguous(memory_format=layout) for one in (asked.images, asked.weight, asked.gradient)
     ]
-    sets = [tensors] + [[one.clone() for one in tensors] for _ in range(_sets(tensors, device) - 1)]
+    count = count or sets_for(sum(one.nbytes for one in tensors), _cache_bytes(device))
+    sets = [tensors] + [[one.clone() for one in tensors] for _ in range(count - 1)]
     window = [list(given) for given in (conv.stride, conv.padding, conv.dilation)]
     more = (None, *window, False, [0, 0], conv.groups)
 
@@ -110,12 +120,16 @@ def calls_of(asked: Tensors, operation: Operation, layout: torch.memory_format) 
     return forward if operation == "forward" else backward
 
 
-def _sets(tensors: Sequence[torch.Tensor], device: torch.device) -> int:
-    """Return the number of sets with which the caches have forgotten one by its next turn."""
+def sets_for(bytes_: int, cache_bytes: int) -> int:
+    """Return how many sets of so many bytes a cache has forgotten one of by its next turn."""
+    return max(1, math.ceil(CACHES * cache_bytes / bytes_))
+
+
+def _cache_bytes(device: torch.device) -> int:
+    """Return the size of a GPU's L2 cache; 0 for a CPU, where one set will do."""
     if device.type == "cpu":
-        return 1
-    cache = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 64 * 2**20)
-    return max(1, math.ceil(CACHES * cache / sum(one.nbytes for one in tensors)))
+        return 0
+    return getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 64 * 2**20)
 
 
 def settle(device: torch.device) -> None:
@@ -145,7 +159,7 @@ def _chosen(
     backends.benchmark, backends.benchmark_limit = MODES.get(mode, MODES["off"])
     device = exact.device
     search_s = _seconds(lambda: call(0), device)
-    result, into_nan = _into_nan(call, device)
+    result, into_nan = over_nan(call)
     has_nan, error = bool(result.isnan().any()), off(result, exact)
     del result
     each = _seconds(lambda: _calls(call, 3), device) / 3
@@ -185,7 +199,7 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
+def over_nan(call: Call) -> tuple[torch.Tensor, bool]:
     """Return a result whose memory was full of NaN before, and whether that succeeded."""
     result = call(0)
     held = []
@@ -230,22 +244,53 @@ def _captured(
     return graph, result
 
 
+def beside(choice: Choice, call: Call, pool: "_POOL_HANDLE | None") -> Choice:
+    """Return the same choice for calls with other sets of tensors, as it is remembered.
+
+    To be called before anything else is chosen: PyTorch's settings must be those of the choice.
+    """
+
+    @torch.no_grad()
+    def made() -> Choice:
+        found = replace(choice, call=call, graph=None, kernels=[])
+        if choice.graph is not None:
+            try:
+                found.graph, _ = _captured(call, choice.calls, pool)
+            except RuntimeError as error:
+                found.why = f"no CUDA graph, so the host's time is in it: {error}"[:200]
+        return found
+
+    return choice.thread.submit(made).result()
+
+
 def name_kernels(choices: Sequence[Choice]) -> None:
-    """Profile one call of each choice, all in one pass, with a spinning kernel between them."""
+    """Profile one call of each choice, all in one pass."""
+    named = profiled([choice.once for choice in choices])
+    for choice, kernels in zip(choices, named, strict=True):
+        choice.kernels += kernels
+
+
+def profiled(calls: Sequence[Callable[[], object]]) -> list[list[tuple[str, float]]]:
+    """Return the kernels of each call with their times in ns, by one profile of all.
+
+    A spinning kernel stands before each of them.
+    """
     activities = [torch.profiler.ProfilerActivity.CUDA]
     with torch.profiler.profile(activities=activities) as profiler:
-        for choice in choices:
+        for call in calls:
             torch.cuda._sleep(1000)
-            choice.thread.submit(_calls, choice.call, 1).result()
+            call()
             torch.cuda.synchronize()
     events = [
         (one.time_range.start, one.name, 1e3 * one.time_range.elapsed_us())
         for one in profiler.events()
         if one.device_type.name == "CUDA"
     ]
+    found: list[list[tuple[str, float]]] = [[] for _ in calls]
     place = -1
     for _, name, ns in sorted(events):
         if "spin_kernel" in name:
             place += 1
-        elif 0 <= place < len(choices):
-            choices[place].kernels.append((name, ns))
+        elif 0 <= place < len(calls):
+            found[place].append((name, ns))
+    return found

@@ -5,6 +5,8 @@ from typing import Final, Literal
 
 Kind = Literal["cuda", "cpu"]
 MIB: Final = 2**20
+PLANS: Final = "plans"
+"""How the keys of tasks of cuDNN's plans begin, which share a part with PyTorch's choices."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Final
 
 import torch
 
+from resnext_bench.convs.measuring.blocks import block_s
 from resnext_bench.convs.measuring.choices import settle
 from resnext_bench.lab.visit.tasks import Box, Findings, rounded
 from resnext_bench.session.turns.blocks import Judge, Lengths
@@ -42,12 +43,7 @@ class Side:
 def timed(side: Side, device: torch.device, count: int) -> float:
     """Return the seconds of one block; a time before it, with cold caches, does not count."""
     side.before()
-    side.train(1)
-    settle(device)
-    start = time.perf_counter()
-    side.train(count)
-    settle(device)
-    return time.perf_counter() - start
+    return block_s(partial(side.train, count), partial(side.train, 1), partial(settle, device))
 
 
 def times_in(train: Callable[[int], object], seconds: float, device: torch.device) -> int:

@@ -186,6 +186,11 @@ def _is_idle(one: RankFacts) -> bool:
     return 0 < resting == one.parameters_trained
 
 
+def judge_gpus(gpu: GpuUse, limits: Thresholds) -> Found:
+    """Return what the GPUs alone say against what was timed on them."""
+    return Found(invalid=tuple(_gpu(gpu, limits)), notes=tuple(_unseen(gpu, limits)))
+
+
 def _gpu(gpu: GpuUse, limits: Thresholds) -> Iterator[Note]:
     yield from gpu.lost_gpus
     yield from (one for one in gpu.errors if one.values["fatal"])

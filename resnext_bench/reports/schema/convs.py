@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.schema.kind import (
     FINE,
     Bulk,
@@ -21,6 +22,8 @@ from resnext_bench.reports.schema.kind import (
     Row,
     Table,
 )
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.plan_times import DeviceMemory, Fault, TorchChoice
 from resnext_bench.reports.schema.record import Environment, File, Status
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.cost import FLOP_PER_MULTIPLY_ADD
@@ -37,6 +40,8 @@ Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "erra
 - deterministic: it is not deterministic, and cuDNN is to be.
 - errata: a rule of PyTorch's, or of the user's file, blocks it.
 """
+WRONG: Final = "wrong"
+"""Note of a plan whose result is farther from the exact one than its type allows."""
 Source = Literal["A", "fallback"]
 """The list of a plan: heuristic mode A, or the fallback."""
 
@@ -119,6 +124,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Largest error against float64, relative to the largest value; None where not checked."""
     kernel: str = ""
     """The kernel that does the work; empty where nothing ran."""
+    beside: float | None = None
+    """Share of its time in copies to another layout or type; None where that is not known."""
+    warm_us: tuple[float, ...] = ()
+    """Times of a call whose tensors are in the GPU's L2 cache, µs; `samples_us` are then of calls
+    whose tensors are not."""
+    kernels: tuple[str, ...] = ()
+    """All kernels of a call on a GPU, in their order."""
+    faults: tuple[Fault, ...] = ()
+    """What spoke against it when it ran on a GPU."""
 
     @property
     def engine(self) -> int | None:
@@ -138,7 +152,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     setting: str = ""
     """What the library was told beside the problem: "oneDNN off"; empty where nothing."""
     why: str = ""
-    """The library's words where it has no plans."""
+    """The library's words where it has no plans, or why they could not run."""
+    choices: tuple[TorchChoice, ...] = ()
+    """What PyTorch chose on a GPU, asked anew several times."""
+    sets: int = 0
+    """Number of sets of tensors through which cold calls went on a GPU; 1: one set exceeds the L2
+    cache, and is never warm."""
+    doubts: tuple[Note, ...] = ()
+    """What makes its times doubtful: clocks that were held down, another tenant."""
+    remarks: tuple[Note, ...] = ()
+    """What else was seen of the GPU meanwhile."""
 
     @property
     def candidates(self) -> tuple[Plan, ...]:
@@ -175,6 +198,29 @@ class TorchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where they stand: torch, a file, or nowhere."""
 
 
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """The instructions that oneDNN used in one process."""
+
+    isa: str
+    """The cap it was given, as AVX2; empty for none."""
+    uses: str
+    """What it used, in its own words; empty where its log does not tell."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sides of each problem took turns; samples of one round belong together."""
+
+    rounds: int
+    block_s: float
+    """Length of a block of calls, s."""
+    threads: int
+    """Threads that computed; 0 on a GPU."""
+    load_1min: float | None = None
+    """Load average of the minute before it began; None where it is not counted."""
+    caps: tuple[Cap, ...] = ()
+    """What oneDNN used, for each cap."""
+
+
 class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """Convolutions one by one. Written last, as every record."""
 
@@ -189,16 +235,20 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """Moment of the start: UTC, ISO 8601."""
     duration_s: float
     command: tuple[str, ...]
-    task: Literal["plan"] = "plan"
+    task: Literal["plan", "time"] = "plan"
     """What was asked of each problem."""
+    timing: Timing | None = None
+    """How it was timed; None where nothing was."""
     model: str
     """Name of the network; empty for a convolution that was given by hand."""
     device: PlannedDevice
     libraries: dict[str, str]
-    """Versions of cudnn and its frontend, as they answered."""
+    """Versions of what computes or plans, as they answered: cudnn and its frontend, onednn."""
     settings: TorchSettings
     convolutions: tuple[Convolution, ...]
     problems: tuple[Problem, ...]
+    memory: DeviceMemory | None = None
+    """The GPU's memory, where plans were timed on one."""
     environment: Environment
     notes: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
@@ -241,6 +291,20 @@ class ProblemChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whether plans that both have stand in another order."""
 
 
+class TimeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one side of a problem took in two records."""
+
+    layer: str
+    operation: Operation
+    dtype: Dtype
+    layout: Layout
+    setting: str
+    ratio: Estimate
+    """Time in b relative to that in a, which did not take turns."""
+    kernel: tuple[str, str]
+    """What did the work, a and b."""
+
+
 class ConvsDiff(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between two records of convolutions."""
 
@@ -253,6 +317,9 @@ class ConvsDiff(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[int, int]
     """Number of problems that only a has, and only b."""
     changes: tuple[ProblemChange, ...]
+    """Changes of plans; none of what was timed."""
+    times: tuple[TimeChange, ...] = ()
+    """All sides that both records have timed."""
 
 
 def _listing(record: Convs) -> Listing:
@@ -260,7 +327,10 @@ def _listing(record: Convs) -> Listing:
 
 
 def _outcomes(record: Convs) -> frozenset[Outcome]:
-    return frozenset({"failed"}) if record.status == "failed" else FINE
+    if record.status == "failed":
+        return frozenset({"failed"})
+    wrong = any(WRONG in plan.notes for one in record.problems for plan in one.plans)
+    return frozenset({"invalid"}) if wrong else FINE
 
 
 def _row(record: Convs) -> Row:
@@ -277,9 +347,9 @@ def _plan_columns() -> Columns:
         **dict.fromkeys(("dtype", "layout", "plan"), str),
         **dict.fromkeys(("rank", "engine", "candidate", "workspace", "transposes"), int),
         **dict.fromkeys(("source", "excluded"), str),
-        "notes": tuple[str, ...],
-        "samples": tuple[float, ...],
-        "error": float,
+        **dict.fromkeys(("notes", "faults"), tuple[str, ...]),
+        **dict.fromkeys(("samples", "warm"), tuple[float, ...]),
+        **dict.fromkeys(("error", "beside"), float),
         "kernel": str,
     }
 
@@ -310,6 +380,8 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
                 "engine": plan.engine,
                 "candidate": None if plan.excluded else place,
                 "samples": plan.samples_us,
+                "warm": plan.warm_us,
+                "faults": tuple(fault.kind for fault in plan.faults),
                 **{name: getattr(plan, name) for name in _OF_A_PLAN},
             }
 
@@ -344,7 +416,7 @@ _OF_A_CONVOLUTION: Final = (
     *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
 )
 _OF_A_PLAN: Final = (
-    *("workspace", "transposes", "source", "excluded", "notes", "error", "kernel"),
+    *("workspace", "transposes", "source", "excluded", "notes", "error", "beside", "kernel"),
 )
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 

@@ -1,0 +1,100 @@
+"""What is asked of a GPU beside its kernels: streams, CUDA graphs, memory, names of kernels.
+
+It is given to whoever times plans, so that all of it can be rehearsed without a GPU.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from resnext_bench.convs.measuring.choices import profiled, settle
+
+Run = Callable[[], object]
+Named = list[tuple[str, float]]
+"""Kernels of a call, with their times in ns."""
+SAME: int = 256
+"""Multiple of bytes that every workspace has, as PyTorch's allocator aligns."""
+
+
+class Device(Protocol):
+    """A GPU, or what stands for one."""
+
+    torch: torch.device
+
+    @property
+    def cache_bytes(self) -> int:
+        """Size of the L2 cache."""
+
+    def stream(self) -> int:
+        """Return torch's current stream as the number by which CUDA knows it."""
+
+    def settle(self) -> None:
+        """Wait until the device has nothing left to do."""
+
+    def captured(self, run: Run) -> Run:
+        """Return what replays the calls of `run`; raise RuntimeError where they do not allow it."""
+
+    def kernels(self, calls: Sequence[Run]) -> list[Named]:
+        """Return the kernels of each call."""
+
+    def answers(self) -> bool:
+        """Return whether the device still works: some errors end a process's use of it."""
+
+
+class Cuda:
+    """A CUDA GPU, through torch."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.torch = device
+
+    @property
+    def cache_bytes(self) -> int:
+        """Size of the L2 cache."""
+        found: int = torch.cuda.get_device_properties(self.torch).L2_cache_size
+        return found
+
+    def stream(self) -> int:
+        """Return torch's current stream as the number by which CUDA knows it."""
+        found: int = torch.cuda.current_stream(self.torch).cuda_stream
+        return found
+
+    def settle(self) -> None:
+        """Wait until the device has nothing left to do."""
+        settle(self.torch)
+
+    @cached_property
+    def _side(self) -> torch.cuda.Stream:
+        """A stream beside the default one, on which nothing can be captured."""
+        return torch.cuda.Stream(self.torch)
+
+    def captured(self, run: Run) -> Run:
+        """Return what replays the calls of `run`, which must allocate nothing.
+
+        They run once before, on the same stream: modules that are loaded on first use, and settings
+        of the stream, must not fall into the capture.
+        """
+        graph = torch.cuda.CUDAGraph()
+        self._side.wait_stream(torch.cuda.current_stream(self.torch))
+        with torch.cuda.stream(self._side):
+            run()
+            self._side.synchronize()
+            graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                run()
+            finally:
+                graph.capture_end()
+        torch.cuda.current_stream(self.torch).wait_stream(self._side)
+        return graph.replay
+
+    def kernels(self, calls: Sequence[Run]) -> list[Named]:
+        """Return the kernels of each call, by one profile of all."""
+        return profiled(calls)
+
+    def answers(self) -> bool:
+        """Return whether the device still works: some errors end a process's use of it."""
+        try:
+            return float(torch.zeros(1, device=self.torch).add_(1).item()) == 1.0
+        except RuntimeError:
+            return False
