@@ -12,6 +12,7 @@ from resnext_bench.cli.convs.options import (
     DeviceFile,
     DeviceName,
     Dtype,
+    Errata,
     Layout,
     Named,
     OneOperation,
@@ -59,14 +60,7 @@ def plan(
     ] = None,
     cudnn_benchmark_limit: BenchmarkLimit = 10,
     cudnn_deterministic: Deterministic = False,
-    cudnn_errata: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Rules that block engines, instead of PyTorch's own: a file of convs block",
-            rich_help_panel=_TORCH,
-        ),
-    ] = None,
+    cudnn_errata: Errata = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:

@@ -60,6 +60,14 @@ BenchmarkLimit = Annotated[
         rich_help_panel=_TORCH,
     ),
 ]
+Errata = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Rules that block engines, instead of PyTorch's own: a file of convs block",
+        rich_help_panel=_TORCH,
+    ),
+]
 Deterministic = Annotated[
     bool,
     typer.Option(
