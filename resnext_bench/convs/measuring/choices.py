@@ -145,7 +145,7 @@ def _chosen(
     backends.benchmark, backends.benchmark_limit = MODES.get(mode, MODES["off"])
     device = exact.device
     search_s = _seconds(lambda: call(0), device)
-    result, into_nan = _into_nan(call, device)
+    result, into_nan = over_nan(call)
     has_nan, error = bool(result.isnan().any()), off(result, exact)
     del result
     each = _seconds(lambda: _calls(call, 3), device) / 3
@@ -185,7 +185,7 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _into_nan(call: Call, device: torch.device) -> tuple[torch.Tensor, bool]:
+def over_nan(call: Call) -> tuple[torch.Tensor, bool]:
     """Return a result whose memory was full of NaN before, and whether that succeeded."""
     result = call(0)
     held = []
