@@ -66,7 +66,7 @@ def give_other_layout(model: nn.Module, config: RunConfig) -> None:
     base = torch.channels_last if config.channels_last else torch.contiguous_format
     for name, layer in layers.items():
         layout = _OTHER[base] if matches(name, patterns) else base
-        layer.to(memory_format=layout)  # type: ignore[call-overload]
+        layer.to(memory_format=layout)
         layer.register_forward_pre_hook(partial(_in_layout, layout))
 
 
@@ -81,5 +81,5 @@ def _in_layout(layout: torch.memory_format, _: nn.Module, given: tuple[Any, ...]
     (first, *rest) = given
     if first.dim() != _MAP or first.is_contiguous(memory_format=layout):
         return None
-    converted = Converted.apply(first, layout)  # type: ignore[no-untyped-call]
+    converted = Converted.apply(first, layout)
     return (converted, *rest)

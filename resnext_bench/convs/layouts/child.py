@@ -28,7 +28,8 @@ def answers(module: str, job: msgspec.Struct, threads: int, kind: type[T]) -> It
         stderr=subprocess.PIPE,
         env=os.environ | variables | {"CUDA_VISIBLE_DEVICES": ""},
     ) as process:
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         try:
             _give(process, msgspec.json.encode(job))
             for line in process.stdout:

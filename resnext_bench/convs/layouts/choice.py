@@ -75,7 +75,7 @@ def cheapest(own: Floats, ways: Sequence[Way]) -> Labels:
     )
     if found.x is None:  # it is bounded and has a solution, so this is an error of the solver
         raise RuntimeError(f"no assignment of layouts was found: {found.message}")
-    return tuple(int(round(value)) for value in found.x[:regions])
+    return tuple(round(value) for value in found.x[:regions])
 
 
 def _differences(ways: Sequence[Way], regions: int) -> LinearConstraint:

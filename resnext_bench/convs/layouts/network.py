@@ -5,44 +5,23 @@ and concatenations take that of their inputs, so that all maps of a sum belong t
 residual maps of a stage are one, as each block adds to the one before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from resnext_bench.config.layouts import WITH_LAYOUT
+from resnext_bench.convs.layouts.jobs import MapKind, MapTask
 from resnext_bench.resnext.layers import FP32, IMAGES, Kind, Layer, Map, map_widths
 from resnext_bench.resnext.traffic import WIDTH, Dtype
 
-_IN_LAYOUT: Final[tuple[Kind, ...]] = (*WITH_LAYOUT, "relu", "add", "concat", "dropout")
+_ON_MAPS: Final[tuple[Kind, ...]] = (*WITH_LAYOUT, "relu", "add", "concat", "dropout")
 """Layers that work on maps, unless they follow a linear layer, which returns a row of values."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
-    """What a layer with a layout computes, as far as its time depends on it.
-
-    Layers that are alike share one.
-    """
-
-    kind: Kind
-    entering: Map
-    leaving: Map
-    kernel: int
-    stride: int
-    padding: int
-    groups: int
-    bias: bool
-    dtype: Dtype
-    """Type of what a convolution computes in; of another layer's input."""
-    has_input_gradient: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
-    """A map that is converted: its size for one image, and its type."""
-
-    map: Map
-    dtype: Dtype
+_TIMED: Final[dict[Kind, MapKind]] = {
+    "norm": "norm",
+    "max_pool": "max_pool",
+    "mean_pool": "mean_pool",
+    "lrn": "lrn",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +30,7 @@ class Passage:
 
     source: int
     target: int
-    moved: Moved
+    conversion: MapTask
     has_gradient: bool
     """Whether a gradient comes back the same way: not to the images."""
 
@@ -60,77 +39,81 @@ class Passage:
 class Regions:
     """The regions of a network; the first is that of the images."""
 
-    layers: tuple[tuple[str, ...], ...]
-    """Names of the layers of each region that have a layout of their own."""
-    works: tuple[tuple[Work, ...], ...]
-    """What these compute."""
+    layers: tuple[tuple[Layer, ...], ...]
+    """The layers of each region that have a layout of their own."""
+    tasks: Mapping[str, MapTask]
+    """What is timed of those that are no convolutions, by their names."""
     passages: tuple[Passage, ...]
 
+    @property
+    def names(self) -> list[str]:
+        """Names of all layers that have a layout of their own."""
+        return [layer.name for some in self.layers for layer in some]
 
-def regions_of(layers: Sequence[Layer], dtype: Dtype) -> Regions:
+
+def regions_of(layers: Sequence[Layer], batch: int, dtype: Dtype) -> Regions:
     """Return the regions of a network that computes in this type: under autocast, if narrow."""
-    place_of = _places(layers)
+    region_of = _regions(layers)
     widths = map_widths(layers, WIDTH[dtype])
-    count = 1 + max(place_of.values())
-    names: list[list[str]] = [[] for _ in range(count)]
-    works: list[list[Work]] = [[] for _ in range(count)]
-    for place, layer in enumerate(layers):
-        if layer.kind in WITH_LAYOUT:
-            names[place_of[place]].append(layer.name)
-            works[place_of[place]].append(_work(layer, _type(widths[layer.reads[0]], dtype), dtype))
-    return Regions(
-        layers=tuple(map(tuple, names)),
-        works=tuple(map(tuple, works)),
-        passages=tuple(_passages(layers, place_of, widths, dtype)),
+    found: list[list[Layer]] = [[] for _ in range(1 + max(region_of.values()))]
+    tasks: dict[str, MapTask] = {}
+    passages = []
+    for place, layer in _with_layout(layers):
+        (read,) = layer.reads
+        type_: Dtype = "fp32" if widths[read] == FP32 else dtype
+        found[region_of[place]].append(layer)
+        if layer.kind != "conv":
+            tasks[layer.name] = _task(layer, batch, type_)
+        conversion = MapTask(kind="convert", shape=_shape(layer.entering, batch), dtype=type_)
+        passages.append(
+            Passage(
+                source=region_of[read],
+                target=region_of[place],
+                conversion=conversion,
+                has_gradient=layer.has_input_gradient,
+            )
+        )
+    return Regions(layers=tuple(map(tuple, found)), tasks=tasks, passages=tuple(passages))
+
+
+def _with_layout(layers: Sequence[Layer]) -> Iterator[tuple[int, Layer]]:
+    return ((place, layer) for place, layer in enumerate(layers) if layer.kind in WITH_LAYOUT)
+
+
+def _shape(one: Map, batch: int) -> tuple[int, int, int, int]:
+    return batch, one.channels, one.size, one.size
+
+
+def _task(layer: Layer, batch: int, dtype: Dtype) -> MapTask:
+    is_window = layer.kind == "max_pool"
+    return MapTask(
+        kind=_TIMED[layer.kind],
+        shape=_shape(layer.entering, batch),
+        dtype=dtype,
+        kernel=layer.kernel if is_window else 1,
+        stride=layer.stride if is_window else 1,
+        padding=_padding(layer) if is_window else 0,
+        has_gradient=layer.has_input_gradient,
     )
 
 
-def _type(width: int, dtype: Dtype) -> Dtype:
-    return "fp32" if width == FP32 else dtype
+def _padding(layer: Layer) -> int:
+    """Return the padding of a max-pool, with which it makes at least as many windows as it does."""
+    room = (layer.leaving.size - 1) * layer.stride + layer.kernel - layer.entering.size
+    return min(layer.kernel // 2, max(0, (room + 1) // 2))
 
 
-def _work(layer: Layer, reads: Dtype, dtype: Dtype) -> Work:
-    return Work(
-        kind=layer.kind,
-        entering=layer.entering,
-        leaving=layer.leaving,
-        kernel=layer.kernel,
-        stride=layer.stride,
-        padding=layer.padding,
-        groups=layer.groups,
-        bias=layer.bias,
-        dtype=dtype if layer.kind == "conv" else reads,
-        has_input_gradient=layer.has_input_gradient,
-    )
-
-
-def _places(layers: Sequence[Layer]) -> dict[int, int]:
+def _regions(layers: Sequence[Layer]) -> dict[int, int]:
     """Return the region of each map by its place; that of the images is 0."""
     root = {IMAGES: IMAGES}
     for place, layer in enumerate(layers):
-        if layer.kind not in _IN_LAYOUT or layer.reads[0] not in root:
+        if layer.kind not in _ON_MAPS or layer.reads[0] not in root:
             continue
         if layer.kind in WITH_LAYOUT:
             root[place] = place
             continue
         joined = {root[one] for one in layer.reads}
-        first = root[place] = min(joined)
-        for one, its in root.items():
-            if its in joined:
-                root[one] = first
+        root[place] = min(joined)
+        root |= {one: root[place] for one, its in root.items() if its in joined}
     number = {one: at for at, one in enumerate(dict.fromkeys(root.values()))}
     return {place: number[one] for place, one in root.items()}
-
-
-def _passages(
-    layers: Sequence[Layer], place_of: dict[int, int], widths: dict[int, int], dtype: Dtype
-) -> Iterator[Passage]:
-    for place, layer in enumerate(layers):
-        if layer.kind in WITH_LAYOUT:
-            (read,) = layer.reads
-            yield Passage(
-                source=place_of[read],
-                target=place_of[place],
-                moved=Moved(map=layer.entering, dtype=_type(widths[read], dtype)),
-                has_gradient=layer.has_input_gradient,
-            )

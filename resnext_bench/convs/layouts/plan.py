@@ -4,7 +4,7 @@ Which of many noisy choices looks best is partly luck. So half of the rounds cho
 half predict: two rounds for the one and two for the other, so that each half has both orders.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,26 +13,15 @@ from numpy.typing import NDArray
 
 from resnext_bench.config.layouts import shortest
 from resnext_bench.convs.layouts.choice import Labels, Way, cheapest
-from resnext_bench.convs.layouts.network import Moved, Regions, Work
+from resnext_bench.convs.layouts.network import Regions
+from resnext_bench.convs.layouts.times import LAYOUTS, Times
 from resnext_bench.reports.figures.layouts import estimate_of
 from resnext_bench.reports.schema.layouts import Mix, Parts, SideName, Versus
-from resnext_bench.resnext.traffic import Dtype, Layout
+from resnext_bench.resnext.traffic import Dtype
 
 Floats = NDArray[np.float64]
-LAYOUTS: Final[tuple[Layout, Layout]] = ("nhwc", "nchw")
-"""Layouts by their labels."""
 QUAD: Final = 4
 """Rounds are a multiple of this: two that choose, and two that predict."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Times:
-    """µs of everything that is timed of a step, round by round."""
-
-    works: Mapping[Work, Floats]
-    """Forward and backward of a layer [layouts][rounds]; infinite where it cannot run."""
-    moves: Mapping[Moved, Floats]
-    """Conversion of a map from NHWC to NCHW, and back [2][rounds]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +46,14 @@ def best_mix(regions: Regions, times: Times, dtype: Dtype) -> Mix:
 
 
 def _costs(regions: Regions, times: Times) -> Costs:
-    rounds = next(iter(times.works.values())).shape[1]
-    shape = (rounds, len(regions.works), 2)
+    rounds = next(iter(times.layers.values())).shape[1]
+    shape = (rounds, len(regions.layers), len(LAYOUTS))
     convolutions, others = np.zeros(shape), np.zeros(shape)
-    for place, works in enumerate(regions.works):
-        for work in works:
-            (convolutions if work.kind == "conv" else others)[:, place] += times.works[work].T
-    moves = [times.moves[one.moved] for one in regions.passages]
+    for place, layers in enumerate(regions.layers):
+        for layer in layers:
+            kind = convolutions if layer.kind == "conv" else others
+            kind[:, place] += times.layers[layer.name].T
+    moves = [times.moves[one.conversion] for one in regions.passages]
     back = np.array([one.has_gradient for one in regions.passages])[:, None]
     out = [there + back_ * again for (there, again), back_ in zip(moves, back, strict=True)]
     home = [again + back_ * there for (there, again), back_ in zip(moves, back, strict=True)]
@@ -93,23 +83,21 @@ def _mix(
         all_labels["mixed"] = labels
     able = {name: one for name, one in all_labels.items() if _is_able(costs, one)}
     parts = {
-        name: [part[rounds] for part in _parts(regions, costs, one)]
-        for name, one in able.items()
+        name: [part[rounds] for part in _parts(regions, costs, one)] for name, one in able.items()
     }
     totals = {name: np.sum(one, axis=0) / 1e3 for name, one in parts.items()}
     base = labels[0]
     others = [
-        name
-        for names, label in zip(regions.layers, labels, strict=True)
-        for name in names
+        layer.name
+        for layers, label in zip(regions.layers, labels, strict=True)
+        for layer in layers
         if label != base
     ]
-    known = [name for names in regions.layers for name in names]
     return Mix(
         dtype=dtype,
         sides=tuple(able),
         base=LAYOUTS[base],
-        other_layout=shortest(others, known),
+        other_layout=shortest(others, regions.names),
         nhwc=_convolutions(regions, labels, 0),
         nchw=_convolutions(regions, labels, 1),
         converted=sum(labels[one.source] != labels[one.target] for one in regions.passages),
@@ -135,10 +123,10 @@ def _is_able(costs: Costs, labels: Labels) -> bool:
 
 def _convolutions(regions: Regions, labels: Labels, wanted: int) -> tuple[str, ...]:
     return tuple(
-        name
-        for names, works, label in zip(regions.layers, regions.works, labels, strict=True)
-        for name, work in zip(names, works, strict=True)
-        if work.kind == "conv" and label == wanted
+        layer.name
+        for layers, label in zip(regions.layers, labels, strict=True)
+        for layer in layers
+        if layer.kind == "conv" and label == wanted
     )
 
 

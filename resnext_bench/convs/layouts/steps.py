@@ -6,9 +6,11 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from resnext_bench.config.layouts import NONE
 from resnext_bench.convs.layouts.child import answers
+from resnext_bench.convs.layouts.jobs import StepsJob
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.layouts import estimate_of
@@ -21,6 +23,7 @@ from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.room import memory_sought
 from resnext_bench.session.turns.rounds import play_rounds
 
+Floats = NDArray[np.float64]
 CHILD: Final = "resnext_bench.convs.measuring.steps"
 BLOCK_STEPS: Final = 2
 """Counted steps of a block: the fewer, the more equally all sides see a burst of other work."""
@@ -28,15 +31,6 @@ PROFILED_STEPS: Final = 2
 
 Tell = Callable[[str, int, int], None]
 """Called with the activity, how many items are done, and of how many."""
-
-
-class StepsJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process that profiles whole steps is told."""
-
-    config: RunConfig
-    steps: int
-    cores: tuple[int, ...]
-    """Cores that the process is bound to, as a rank is."""
 
 
 def side_configs(config: RunConfig, mix: Mix) -> dict[SideName, RunConfig]:
@@ -81,9 +75,7 @@ def measured(mix: Mix, setup: Setup, rounds: int, tell: Tell) -> Mix:
     )
 
 
-def _with_steps(
-    one: Versus, sides: Sequence[SideName], rows: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
-) -> Versus:
+def _with_steps(one: Versus, sides: Sequence[SideName], rows: Floats) -> Versus:
     gained = rows[:, sides.index(one.over)] - rows[:, sides.index(one.side)]
     return msgspec.structs.replace(one, measured_ms=estimate_of(gained))
 

@@ -1,6 +1,6 @@
-"""Times norms, pools and conversions of maps in turn: `python -m resnext_bench.convs.measuring.maps`.
+"""Times norms, pools and conversions of maps in turn.
 
-It reads its job from standard input, and writes a line when a task is done. Layouts and directions
+`python -m resnext_bench.convs.measuring.maps` reads its job from standard input, and writes a line when a task is done. Layouts and directions
 of a task take turns on the stage.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 import torch
 from torch.nn import functional
 
-from resnext_bench.convs.layouts.maps import MapsAnswer, MapsJob, MapTask
+from resnext_bench.convs.layouts.jobs import MapsAnswer, MapsJob, MapTask
 from resnext_bench.convs.measuring.checks import TYPES
 from resnext_bench.machine.host.process import bind_to_cores, die_with_parent
 from resnext_bench.session.turns.stage import InProcess, Stage, Turn
@@ -75,13 +75,14 @@ def _converts(given: torch.Tensor, layout: torch.memory_format) -> Call:
 def _forward_and_backward(task: MapTask, given: torch.Tensor) -> tuple[Call, Call]:
     given.requires_grad_(task.has_gradient)
     channels = task.shape[1]
-    trained = [torch.ones(channels, requires_grad=True), torch.zeros(channels, requires_grad=True)]
-    running = [torch.zeros(channels), torch.ones(channels)]
+    scale, shift = torch.ones(channels), torch.zeros(channels)
+    trained = [one.requires_grad_() for one in (scale, shift) if task.kind == "norm"]
+    mean, variance = torch.zeros(channels), torch.ones(channels)
 
     def forward() -> torch.Tensor:
         match task.kind:
             case "norm":
-                return functional.batch_norm(given, *running, *trained, training=True)
+                return functional.batch_norm(given, mean, variance, scale, shift, training=True)
             case "max_pool":
                 window = (task.kernel, task.stride, task.padding)
                 return functional.max_pool2d(given, *window)
@@ -92,7 +93,7 @@ def _forward_and_backward(task: MapTask, given: torch.Tensor) -> tuple[Call, Cal
 
     result = forward()
     gradient = torch.ones_like(result)
-    wanted = [*([given] if task.has_gradient else []), *(trained if task.kind == "norm" else [])]
+    wanted = [*([given] if task.has_gradient else []), *trained]
 
     def backward() -> object:
         return torch.autograd.grad(result, wanted, gradient, retain_graph=True)

@@ -17,7 +17,7 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity
 
-from resnext_bench.convs.layouts.steps import StepsJob
+from resnext_bench.convs.layouts.jobs import StepsJob
 from resnext_bench.machine.host.process import bind_to_cores, die_with_parent
 from resnext_bench.pipelines.synthetic import synthetic_batches
 from resnext_bench.reports.schema.config import RunConfig

@@ -1,18 +1,16 @@
-"""What is timed beside convolutions: norms and pools in either layout, and conversions of maps.
+"""What processes that hold torch are told, and what they answer; without torch.
 
-A process of its own holds torch; what it is told and what it answers stands here, without torch.
+One times norms and pools in either layout, and conversions of maps; another profiles whole steps.
 """
 
-from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
 
-from resnext_bench.convs.layouts.child import answers
+from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.resnext.traffic import Dtype
 
 MapKind = Literal["convert", "norm", "max_pool", "mean_pool", "lrn"]
-CHILD: Final = "resnext_bench.convs.measuring.maps"
 SIDES: Final[dict[bool, tuple[str, ...]]] = {
     True: ("to nchw", "to nhwc"),
     False: ("nhwc forward", "nchw forward", "nhwc backward", "nchw backward"),
@@ -54,16 +52,10 @@ class MapsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """µs of a call [sides][rounds], with the sides in the order of `SIDES`."""
 
 
-Tell = Callable[[str, int, int], None]
-"""Called with the activity, how many items are done, and of how many."""
+class StepsJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process that profiles whole steps is told; it answers with an `InStep`."""
 
-
-def time_maps(job: MapsJob, tell: Tell) -> list[tuple[tuple[float, ...], ...]]:
-    """Return the samples of each task."""
-    activity, total = "norms, pools and conversions in turn", len(job.tasks)
-    tell(activity, 0, total)
-    found = []
-    for answer in answers(CHILD, job, job.threads, MapsAnswer):
-        found.append(answer.samples_us)
-        tell(activity, answer.done, total)
-    return found
+    config: RunConfig
+    steps: int
+    cores: tuple[int, ...]
+    """Cores that the process is bound to, as a rank is."""
