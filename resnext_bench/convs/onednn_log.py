@@ -47,10 +47,12 @@ class Call:
     """The implementation of its longest convolution or, without one, of its longest primitive."""
     computes_in: str
     """Type of what that reads; empty where it is not known."""
+    ms: float
+    """Logged time of all its primitives."""
     beside: float
-    """Share of the logged time in copies to another layout or type."""
+    """Share of that in copies to another layout or type."""
     converted: float
-    """Share of the logged time in copies to another type."""
+    """Share of that in copies to another type."""
     kinds: tuple[tuple[str, int], ...]
     """How many primitives of each kind ran."""
 
@@ -108,6 +110,7 @@ def call_of(lines: Iterable[str]) -> Call | None:
     return Call(
         kernel=longest.implementation,
         computes_in=longest.source,
+        ms=sum(one.ms for one in found),
         beside=sum(one.ms for one in copies) / total,
         converted=sum(one.ms for one in copies if one.source != one.target) / total,
         kinds=tuple(

@@ -8,19 +8,19 @@ import typer
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.convs.options import Named, on_problems
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.values import choice
+from resnext_bench.cli.values import choice, whole
 
 convs_app = typer.Typer(
-    help="Look at the convolutions of a network one by one: cuDNN's algorithms, PyTorch's choice.",
+    help="Look at the convolutions of a network one by one: algorithms, PyTorch's choice, times.",
     no_args_is_help=True,
 )
 
-_DEVICE, _TORCH = "Device", "PyTorch"
+_DEVICE, _TORCH, _SIDES = "Device", "PyTorch", "Sides"
 
 
 @convs_app.callback()
 def convs() -> None:
-    """Look at the convolutions of a network one by one: cuDNN's algorithms, PyTorch's choice."""
+    """Look at the convolutions of a network one by one: algorithms, PyTorch's choice, times."""
 
 
 @convs_app.command()
@@ -102,3 +102,92 @@ def plan(
     from resnext_bench.cli.convs.plan import plan_command
 
     raise typer.Exit(plan_command(given))
+
+
+@convs_app.command()
+@opt.in_formats
+@on_problems
+def time(
+    problems: Named,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Type of the tensors, also several times (default on a CPU: fp32 and bf16)",
+            rich_help_panel=_SIDES,
+            **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
+        ),
+    ] = None,
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Memory format, also several times (default: both)",
+            rich_help_panel=_SIDES,
+            **choice("--layout", "nchw", "nhwc"),
+        ),
+    ] = None,
+    onednn: Annotated[
+        str,
+        typer.Option(
+            help="Whether PyTorch may use oneDNN on a CPU; both: beside PyTorch's own loops",
+            rich_help_panel=_SIDES,
+            **choice("--onednn", "on", "off", "both"),
+        ),
+    ] = "on",
+    isa: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CAP",
+            help="Also with oneDNN capped to these instructions, as AVX2; also several times",
+            rich_help_panel=_SIDES,
+            parser=lambda text: _isa(text),
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="What computes (default: a GPU if there is one)",
+            rich_help_panel=_DEVICE,
+            **choice("--device", "cpu", "cuda"),
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Compute threads on a CPU (default: those of a rank of run)",
+            parser=opt.whole_of("threads"),
+            rich_help_panel=_DEVICE,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Samples of each side, an even number; sides take turns in each round",
+            parser=whole("--rounds", 2, 10_000),
+        ),
+    ] = 10,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """Time each operation of each convolution in turn: types, layouts, oneDNN on and off.
+
+    Each result is checked against float64. Ratios are to fp32 in NCHW, with intervals. What was
+    measured is stored like a run.
+
+    Example: convs time resnext50_32x4d
+
+    Example: convs time resnext50_32x4d --layer layer2.1.conv2 --onednn both --isa AVX2
+
+    Example: convs time --shape 8x256x28x28 --groups 32 --dtype bf16
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.time import time_command
+
+    raise typer.Exit(time_command(given))
+
+
+def _isa(text: str) -> str:
+    from resnext_bench.cli.convs.time import read_isa
+
+    return read_isa(text)

@@ -27,6 +27,8 @@ Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "erra
 - deterministic: it is not deterministic, and cuDNN is to be.
 - errata: a rule of PyTorch's, or of the user's file, blocks it.
 """
+WRONG: Final = "wrong"
+"""Note of a plan whose result is farther from the exact one than its type allows."""
 Source = Literal["A", "fallback"]
 """The list of a plan: heuristic mode A, or the fallback."""
 
@@ -109,6 +111,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Largest error against float64, relative to the largest value; None where not checked."""
     kernel: str = ""
     """The kernel that does the work; empty where nothing ran."""
+    beside: float | None = None
+    """Share of its time in copies to another layout or type; None where that is not known."""
 
     @property
     def engine(self) -> int | None:
@@ -127,7 +131,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     setting: str = ""
     """What the library was told beside the problem: "oneDNN off"; empty where nothing."""
     why: str = ""
-    """The library's words where it has no plans."""
+    """The library's words where it has no plans, or why they could not run."""
 
     @property
     def candidates(self) -> tuple[Plan, ...]:
@@ -164,6 +168,27 @@ class TorchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where they stand: torch, a file, or nowhere."""
 
 
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """The instructions that oneDNN used in one process."""
+
+    isa: str
+    """The cap it was given, as AVX2; empty for none."""
+    uses: str
+    """What it used, in its own words; empty where its log does not tell."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sides of each problem took turns; samples of one round belong together."""
+
+    rounds: int
+    block_s: float
+    """Length of a block of calls, s."""
+    threads: int
+    """Threads that computed; 0 on a GPU."""
+    caps: tuple[Cap, ...] = ()
+    """What oneDNN used, for each cap."""
+
+
 class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """Convolutions one by one. Written last, as every record."""
 
@@ -178,13 +203,15 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """Moment of the start: UTC, ISO 8601."""
     duration_s: float
     command: tuple[str, ...]
-    task: Literal["plan"] = "plan"
+    task: Literal["plan", "time"] = "plan"
     """What was asked of each problem."""
+    timing: Timing | None = None
+    """How it was timed; None where nothing was."""
     model: str
     """Name of the network; empty for a convolution that was given by hand."""
     device: PlannedDevice
     libraries: dict[str, str]
-    """Versions of cudnn and its frontend, as they answered."""
+    """Versions of what computes or plans, as they answered: cudnn and its frontend, onednn."""
     settings: TorchSettings
     convolutions: tuple[Convolution, ...]
     problems: tuple[Problem, ...]
@@ -249,7 +276,10 @@ def _listing(record: Convs) -> Listing:
 
 
 def _outcomes(record: Convs) -> frozenset[Outcome]:
-    return frozenset({"failed"}) if record.status == "failed" else FINE
+    if record.status == "failed":
+        return frozenset({"failed"})
+    wrong = any(WRONG in plan.notes for one in record.problems for plan in one.plans)
+    return frozenset({"invalid"}) if wrong else FINE
 
 
 def _row(record: Convs) -> Row:
@@ -268,7 +298,7 @@ def _plan_columns() -> Columns:
         **dict.fromkeys(("source", "excluded"), str),
         "notes": tuple[str, ...],
         "samples": tuple[float, ...],
-        "error": float,
+        **dict.fromkeys(("error", "beside"), float),
         "kernel": str,
     }
 
@@ -308,7 +338,7 @@ _OF_A_CONVOLUTION: Final = (
     *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
 )
 _OF_A_PLAN: Final = (
-    *("workspace", "transposes", "source", "excluded", "notes", "error", "kernel"),
+    *("workspace", "transposes", "source", "excluded", "notes", "error", "beside", "kernel"),
 )
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 

@@ -1,0 +1,98 @@
+"""`convs time`: how long each operation of each convolution takes here, and by what."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from resnext_bench.cli.convs.asking import asked_of
+from resnext_bench.cli.data.shared import at_work
+from resnext_bench.cli.formats import Format
+from resnext_bench.cli.terminal.outcome import Pardon, conclude
+from resnext_bench.convs.sides import ISAS, Setting
+from resnext_bench.convs.timed_record import TimeOrder, timed
+from resnext_bench.errors import CannotHere, NotKept, UsageError, is_of_the_environment
+from resnext_bench.machine.inventory import Machine, inspect
+from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.member import require_alone
+from resnext_bench.reports.store import runs
+from resnext_bench.resnext.traffic import Dtype, Layout
+
+CPU_BATCH: Final = 8
+DTYPES: Final[tuple[Dtype, ...]] = ("fp32", "bf16")
+"""Types on a CPU where none is given: most CPUs only emulate fp16."""
+LAYOUTS: Final[tuple[Layout, ...]] = ("nchw", "nhwc")
+BLOCK_S: Final = 0.05
+
+
+def time_command(given: Mapping[str, Any]) -> int:
+    """Time, store, show."""
+    require_alone("convs time")
+    form: Format = given["form"]
+    machine = inspect(given["device"] or "")
+    require_cpu(given["device"])
+    order = _order(given, machine)
+    folder_of = runs.runs_folder(given["output"])
+    with measuring("convs time"), at_work("nothing was kept") as tell:
+        record = timed(order, "", machine, tell)
+    try:
+        folder = runs.create(folder_of, f"convs_{order.model or 'given'}")
+        record = msgspec.structs.replace(record, id=folder.name)
+        runs.save(folder, record)
+    except OSError as error:
+        if not is_of_the_environment(error):
+            raise
+        raise NotKept(record, error) from error
+    return conclude(record, form, Pardon())
+
+
+def require_cpu(device: str | None) -> None:
+    """Raise CannotHere for a GPU."""
+    if device == "cuda":
+        raise CannotHere(
+            "--device cuda: no GPU here; --device cpu times what this machine has, and convs plan "
+            "lists cuDNN's plans without a GPU"
+        )
+
+
+def _order(given: Mapping[str, Any], machine: Machine) -> TimeOrder:
+    problems = given["problems"]
+    dtypes: Sequence[Dtype] = list(dict.fromkeys(given["dtype"] or DTYPES))
+    layouts: Sequence[Layout] = list(dict.fromkeys(given["layout"] or LAYOUTS))
+    if "tf32" in dtypes:
+        raise UsageError("--dtype tf32: a CPU has no TF32; give fp32, bf16 or fp16")
+    if given["rounds"] % 2:
+        raise UsageError(
+            f"--rounds {given['rounds']}: give an even number, such as {given['rounds'] + 1}"
+        )
+    return TimeOrder(
+        model=problems["model"] or "",
+        asked=asked_of(problems, machine, batch=CPU_BATCH, dtype=dtypes[0], layout=layouts[0]),
+        dtypes=dtypes,
+        layouts=layouts,
+        settings=settings_of(given["onednn"], given["isa"] or ()),
+        rounds=given["rounds"],
+        block_s=BLOCK_S,
+        threads=given["threads"],
+        command=tuple(sys.argv[1:]),
+    )
+
+
+def settings_of(onednn: str, caps: Sequence[str]) -> list[Setting]:
+    """Return the settings of all sides: oneDNN without a cap, under each cap, and off."""
+    if onednn == "off" and caps:
+        raise UsageError(
+            f"--isa {caps[0]} caps oneDNN, which --onednn off leaves out; give --onednn both, or no "
+            "--isa"
+        )
+    on = [Setting(isa=isa) for isa in ("", *dict.fromkeys(caps))]
+    return [*(on if onednn != "off" else []), *([] if onednn == "on" else [Setting(onednn=False)])]
+
+
+def read_isa(text: str) -> str:
+    """Read a cap on instructions as oneDNN calls it; oneDNN would silently ignore another word."""
+    found = text.upper()
+    if found not in ISAS:
+        raise UsageError(f"--isa {text}: choose from {', '.join(ISAS)}")
+    return found

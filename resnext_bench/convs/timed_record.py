@@ -1,0 +1,135 @@
+"""Timed convolutions as a record: each layout, type and setting of a problem is a side."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from resnext_bench.convs.problems import Asked
+from resnext_bench.convs.sides import Facts, Setting, Timed, TimedSide
+from resnext_bench.convs.timing import Tell, time_in_turn
+from resnext_bench.machine.fingerprint import fingerprint
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.convs import (
+    Cap,
+    Convolution,
+    Convs,
+    Plan,
+    PlannedDevice,
+    Problem,
+    Timing,
+    TorchSettings,
+)
+from resnext_bench.resnext.traffic import Dtype, Layout
+from resnext_bench.version import own_version
+
+HERE: Final = "this machine"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimeOrder:
+    """What is to be timed: each problem in all these types, layouts and settings."""
+
+    model: str
+    """The network's name; empty for a convolution that was given by hand."""
+    asked: Sequence[Asked]
+    dtypes: Sequence[Dtype]
+    layouts: Sequence[Layout]
+    settings: Sequence[Setting]
+    rounds: int
+    block_s: float
+    threads: int | None
+    """Threads that compute; None for as many as in a rank of `run`."""
+    command: tuple[str, ...]
+    started: float = field(default_factory=time.monotonic)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def groups(self) -> list[list[TimedSide]]:
+        """Return the sides of each problem; the first is the one that others are compared with."""
+        return [
+            [
+                TimedSide(
+                    convolution=msgspec.structs.replace(
+                        one.convolution, dtype=dtype, layout=layout
+                    ),
+                    operation=operation,
+                    setting=setting,
+                )
+                for setting in self.settings
+                for dtype in self.dtypes
+                for layout in self.layouts
+            ]
+            for one in self.asked
+            for operation in one.operations
+        ]
+
+
+def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
+    """Time all sides in turn on this machine's CPU, and return the record."""
+    facts: list[Facts] = []
+    found = time_in_turn(
+        order.groups(),
+        rounds=order.rounds,
+        block_s=order.block_s,
+        threads=order.threads,
+        tell=tell,
+        learn=facts.append,
+    )
+    flat = [one for group in found for one in group]
+    convolutions = tuple(dict.fromkeys(one.side.convolution for one in flat))
+    why = "" if any(one.samples_us for one in flat) else f"nothing could run: {flat[0].why}"
+    return Convs(
+        id=id,
+        status="failed" if why else "ok",
+        why=why,
+        tool_version=own_version(),
+        created=order.created.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - order.started, 2),
+        command=order.command,
+        task="time",
+        timing=_timing(order, facts),
+        model=order.model,
+        device=PlannedDevice(name=machine.cpu_name, source=HERE, fields={}),
+        libraries=dict(_libraries(facts[0])),
+        settings=TorchSettings(
+            torch=facts[0].torch, benchmark_limit=0, deterministic=False, rules=0, rules_from="nowhere"
+        ),
+        convolutions=convolutions,
+        problems=tuple(_problem(one, convolutions) for one in flat),
+        environment=fingerprint(machine, {}),
+    )
+
+
+def _libraries(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.has_onednn:
+        yield "onednn", facts.onednn or "unknown"
+
+
+def _timing(order: TimeOrder, facts: Sequence[Facts]) -> Timing:
+    return Timing(
+        rounds=order.rounds,
+        block_s=order.block_s,
+        threads=facts[0].threads,
+        caps=tuple(Cap(isa=one.isa, uses=one.uses) for one in facts),
+    )
+
+
+def _problem(one: Timed, convolutions: Sequence[Convolution]) -> Problem:
+    plan = Plan(
+        tag=one.kernel,
+        notes=one.notes,
+        samples_us=one.samples_us,
+        error=one.error,
+        kernel=one.kernel,
+        beside=one.beside,
+    )
+    return Problem(
+        convolution=convolutions.index(one.side.convolution),
+        operation=one.side.operation,
+        plans=(plan,) if one.samples_us else (),
+        setting=one.side.setting.words,
+        why=one.why,
+    )
