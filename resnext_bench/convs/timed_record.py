@@ -78,6 +78,17 @@ def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
         tell=tell,
         learn=facts.append,
     )
+    return stored(order, id, machine, found, facts)
+
+
+def stored(
+    order: TimeOrder,
+    id: str,
+    machine: Machine,
+    found: Sequence[Sequence[Timed]],
+    facts: Sequence[Facts],
+) -> Convs:
+    """Return the record of what was found of each group."""
     flat = [one for group in found for one in group]
     convolutions = tuple(dict.fromkeys(one.side.convolution for one in flat))
     why = "" if any(one.samples_us for one in flat) else f"nothing could run: {flat[0].why}"

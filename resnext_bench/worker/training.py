@@ -56,9 +56,9 @@ def build_model(
     torch.manual_seed(config.seed)  # after imports, which may draw numbers too
     model = make()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    give_other_layout(model, config)
-    return model.train()
+    placed: nn.Module = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    give_other_layout(placed, config)
+    return placed.train()
 
 
 def assemble(

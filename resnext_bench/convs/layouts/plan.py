@@ -15,13 +15,15 @@ from resnext_bench.config.layouts import shortest
 from resnext_bench.convs.layouts.choice import Labels, Way, cheapest
 from resnext_bench.convs.layouts.network import Regions
 from resnext_bench.convs.layouts.times import LAYOUTS, Times
-from resnext_bench.reports.figures.layouts import estimate_of
+from resnext_bench.reports.figures.layouts import mean_of
 from resnext_bench.reports.schema.layouts import Mix, Parts, SideName, Versus
 from resnext_bench.resnext.traffic import Dtype
 
 Floats = NDArray[np.float64]
 QUAD: Final = 4
 """Rounds are a multiple of this: two that choose, and two that predict."""
+FEWEST: Final = 8
+"""Fewest rounds: the half that predicts then has two of either order, and so an interval."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +105,7 @@ def _mix(
         converted=sum(labels[one.source] != labels[one.target] for one in regions.passages),
         parts=tuple(_mean_parts(one) for one in parts.values()),
         versus=tuple(
-            Versus(side=side, over=over, predicted_ms=estimate_of(totals[over] - totals[side]))
+            Versus(side=side, over=over, predicted_ms=mean_of(totals[over] - totals[side]))
             for side, over in pairs_of(tuple(able))
         ),
     )

@@ -13,7 +13,7 @@ from resnext_bench.convs.layouts.child import answers
 from resnext_bench.convs.layouts.jobs import StepsJob
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
-from resnext_bench.reports.figures.layouts import estimate_of
+from resnext_bench.reports.figures.layouts import mean_of
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.render.notes import sentence
 from resnext_bench.reports.schema.config import RunConfig
@@ -77,7 +77,7 @@ def measured(mix: Mix, setup: Setup, rounds: int, tell: Tell) -> Mix:
 
 def _with_steps(one: Versus, sides: Sequence[SideName], rows: Floats) -> Versus:
     gained = rows[:, sides.index(one.over)] - rows[:, sides.index(one.side)]
-    return msgspec.structs.replace(one, measured_ms=estimate_of(gained))
+    return msgspec.structs.replace(one, measured_ms=mean_of(gained))
 
 
 def _options(config: RunConfig) -> str:

@@ -1,52 +1,37 @@
 """Takes the times of everything whose layout is chosen: convolutions, norms, pools, conversions."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.convs.layouts.child import answers
 from resnext_bench.convs.layouts.jobs import SIDES, MapsAnswer, MapsJob, MapTask
 from resnext_bench.convs.layouts.network import Regions
-from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.sides import Facts, Timed, TimedSide
-from resnext_bench.convs.timing import seat_here, time_in_turn
+from resnext_bench.convs.sides import Timed
+from resnext_bench.convs.timing import Tell, seat_here
 from resnext_bench.reports.figures.layouts import ratio_of
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.reports.schema.layouts import LayoutRow, OtherRow
 from resnext_bench.resnext.convolutions import Operation
-from resnext_bench.resnext.traffic import Layout
+from resnext_bench.resnext.traffic import Dtype, Layout
 
 Floats = NDArray[np.float64]
 LAYOUTS: Final[tuple[Layout, Layout]] = ("nhwc", "nchw")
 """Layouts by their labels."""
 CHILD: Final = "resnext_bench.convs.measuring.maps"
 
-Tell = Callable[[str, int, int], None]
-"""Called with the activity, how many items are done, and of how many."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manner:
-    """How everything is timed."""
-
-    rounds: int
-    block_s: float
-    threads: int
-    tell: Tell
-    learn: Callable[[Facts], None] = lambda facts: None
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """One operation of one convolution in both layouts, which took turns."""
+    """One operation of one convolution in one type, in both layouts, which took turns."""
 
-    asked: Asked
+    layers: tuple[str, ...]
     operation: Operation
+    dtype: Dtype
     sides: tuple[Timed, Timed]
     """NHWC and NCHW."""
 
@@ -61,50 +46,41 @@ class Times:
     """Conversion of a map from NHWC to NCHW, and back [2][rounds]."""
 
 
-def time_convolutions(asked: Sequence[Asked], how: Manner) -> list[Pair]:
-    """Time every operation of these convolutions in both layouts, whatever theirs."""
-    wanted = [(one, operation) for one in asked for operation in one.operations]
-    groups = [
-        [
-            TimedSide(convolution=_in(one.convolution, layout), operation=operation)
-            for layout in LAYOUTS
-        ]
-        for one, operation in wanted
-    ]
-    found = time_in_turn(
-        groups,
-        rounds=how.rounds,
-        block_s=how.block_s,
-        tell=how.tell,
-        threads=how.threads,
-        learn=how.learn,
-    )
-    return [
-        Pair(asked=one, operation=operation, sides=(nhwc, nchw))
-        for (one, operation), (nhwc, nchw) in zip(wanted, found, strict=True)
-    ]
+def pairs_of(found: Sequence[Sequence[Timed]]) -> Iterator[Pair]:
+    """Yield both layouts of each type of each problem, whose sides are in the order of a group."""
+    for group in found:
+        for nhwc, nchw in _twos(group):
+            side = nhwc.side
+            yield Pair(
+                layers=side.convolution.layers,
+                operation=side.operation,
+                dtype=side.convolution.dtype,
+                sides=(nhwc, nchw),
+            )
 
 
-def _in(convolution: Convolution, layout: Layout) -> Convolution:
-    return msgspec.structs.replace(convolution, layout=layout)
+def _twos(group: Sequence[Timed]) -> Iterator[tuple[Timed, Timed]]:
+    return zip(group[::2], group[1::2], strict=True)
 
 
-def time_others(tasks: Sequence[MapTask], how: Manner) -> dict[MapTask, OtherRow]:
+def time_others(
+    tasks: Iterable[MapTask], *, rounds: int, block_s: float, threads: int | None, tell: Tell
+) -> dict[MapTask, OtherRow]:
     """Time norms, pools and conversions, each once."""
     once = tuple(dict.fromkeys(tasks))
-    seat = seat_here(how.threads)
+    seat = seat_here(threads)
     job = MapsJob(
         tasks=once,
-        rounds=how.rounds,
-        block_s=how.block_s,
+        rounds=rounds,
+        block_s=block_s,
         threads=seat.threads,
         cores=tuple(seat.cores),
     )
     activity, found = "norms, pools and conversions in turn", []
-    how.tell(activity, 0, len(once))
+    tell(activity, 0, len(once))
     for answer in answers(CHILD, job, seat.threads, MapsAnswer):
         found.append(answer.samples_us)
-        how.tell(activity, answer.done, len(once))
+        tell(activity, answer.done, len(once))
     return {
         task: OtherRow(
             kind=task.kind,
@@ -123,13 +99,13 @@ def tasks_of(regions: Regions) -> list[MapTask]:
 
 
 def times_of(
-    regions: Regions, pairs: Sequence[Pair], others: Mapping[MapTask, OtherRow], rounds: int
+    regions: Regions, pairs: Iterable[Pair], others: Mapping[MapTask, OtherRow], rounds: int
 ) -> Times:
     """Return what each layer and each conversion takes, round by round."""
     layers = {name: np.zeros((len(LAYOUTS), rounds)) for name in regions.names}
     for pair in pairs:
         took = np.array([one.samples_us or [np.inf] * rounds for one in pair.sides])
-        for name in pair.asked.convolution.layers:
+        for name in pair.layers:
             layers[name] = layers[name] + took
     for name, task in regions.tasks.items():
         forward_and_backward = np.array(others[task].samples_us).reshape(2, len(LAYOUTS), rounds)
@@ -140,18 +116,15 @@ def times_of(
     )
 
 
-def rows_of(pairs: Sequence[Pair], words: Callable[[Convolution], str]) -> Iterator[LayoutRow]:
-    """Yield a row of the table for each operation; `words` describe a convolution."""
+def rows_of(pairs: Iterable[Pair], convolutions: Sequence[Convolution]) -> Iterator[LayoutRow]:
+    """Yield a row of the table for each operation."""
     for pair in pairs:
         nhwc, nchw = (one.samples_us for one in pair.sides)
-        both = bool(nhwc and nchw)
-        ratio, p = ratio_of(nhwc, nchw) if both else (None, None)
-        conv = pair.asked.convolution
+        ratio, p = ratio_of(nhwc, nchw) if nhwc and nchw else (None, None)
         yield LayoutRow(
-            layers=conv.layers,
-            shape=words(conv),
+            convolution=convolutions.index(pair.sides[0].side.convolution),
             operation=pair.operation,
-            dtype=conv.dtype,
+            dtype=pair.dtype,
             nhwc_us=median(nhwc) if nhwc else None,
             nchw_us=median(nchw) if nchw else None,
             ratio=ratio,

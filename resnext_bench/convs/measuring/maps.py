@@ -1,7 +1,7 @@
 """Times norms, pools and conversions of maps in turn.
 
-`python -m resnext_bench.convs.measuring.maps` reads its job from standard input, and writes a line when a task is done. Layouts and directions
-of a task take turns on the stage.
+`python -m resnext_bench.convs.measuring.maps` reads its job from standard input, and writes a line
+when a task is done. Layouts and directions of a task take turns on the stage.
 """
 
 import math

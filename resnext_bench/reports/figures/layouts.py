@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from resnext_bench.reports.schema.layouts import Estimate, LayoutRow
+from resnext_bench.reports.figures.estimates import estimate_of
+from resnext_bench.reports.schema.interval import Estimate
+from resnext_bench.reports.schema.layouts import LayoutRow
 from resnext_bench.reports.stats.effects import Interval, ordered_interval
 from resnext_bench.reports.stats.multiple import benjamini_hochberg
 
 Floats = NDArray[np.float64]
 CONFIDENCE: Final = 0.95
-FALSE: Final = 0.05
-"""Share of false rows among those that are called apart."""
 
 
 def ratio_of(nhwc_us: Sequence[float], nchw_us: Sequence[float]) -> tuple[Estimate, float]:
@@ -25,18 +25,12 @@ def ratio_of(nhwc_us: Sequence[float], nchw_us: Sequence[float]) -> tuple[Estima
     """
     effects = np.log(np.asarray(nhwc_us, dtype=np.float64) / np.asarray(nchw_us, dtype=np.float64))
     found = over_rounds(effects)
-    if not found.is_known:
-        return Estimate(value=exp(found.estimate)), found.p
-    bounds = Estimate(value=exp(found.estimate), low=exp(found.low), high=exp(found.high))
-    return bounds, found.p
+    return estimate_of(found, exp), found.p
 
 
-def estimate_of(values: Sequence[float] | Floats) -> Estimate:
+def mean_of(values: Sequence[float] | Floats) -> Estimate:
     """Return the mean over rounds with its interval."""
-    found = over_rounds(np.asarray(values, dtype=np.float64))
-    if not found.is_known:
-        return Estimate(value=found.estimate)
-    return Estimate(value=found.estimate, low=found.low, high=found.high)
+    return estimate_of(over_rounds(np.asarray(values, dtype=np.float64)), float)
 
 
 def over_rounds(values: Floats) -> Interval:
@@ -52,8 +46,3 @@ def adjusted(rows: Sequence[LayoutRow]) -> tuple[LayoutRow, ...]:
     return tuple(
         one if one.p is None else msgspec.structs.replace(one, q=float(next(found))) for one in rows
     )
-
-
-def is_apart(row: LayoutRow) -> bool:
-    """Return whether a row's layouts differ beyond noise, with the whole table in view."""
-    return row.q is not None and row.q <= FALSE

@@ -34,6 +34,11 @@ _MIB: Final = 2**20
 
 def sections(record: Convs) -> Iterator[Section]:
     """Yield the headline, a table, and what to know of it."""
+    if record.task == "layouts":
+        from resnext_bench.reports.render import convs_layouts  # noqa: PLC0415
+
+        yield from convs_layouts.sections(record)
+        return
     yield _headline(record)
     if record.status == "ok":
         if len(record.problems) <= IN_FULL:

@@ -1,44 +1,29 @@
 """What layouts of convolutions cost, the best mixed choice, and what it gains in whole steps."""
 
-from typing import Literal
+from collections.abc import Iterator
+from math import fsum
+from typing import Final, Literal
 
 import msgspec
 
+from resnext_bench.reports.schema.interval import Estimate
+from resnext_bench.reports.schema.kind import Columns, Row
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
 
 SideName = Literal["nhwc", "nchw", "mixed"]
 """A model all in one layout, or in the best mixed choice."""
+FALSE: Final = 0.05
+"""Share of false rows among those that are called apart."""
 PartName = Literal["convolutions", "others", "conversions"]
 """What is timed of a step: convolutions, norms with pools, conversions of maps between layouts."""
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure with its interval at 95 %; the bounds are None where there is no interval."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    def holds(self, value: float) -> bool:
-        """Return whether a value lies in the interval; True where there is none."""
-        if self.low is None or self.high is None:
-            return True
-        return self.low <= value <= self.high
-
-    @property
-    def is_apart(self) -> bool:
-        """Whether 0 lies outside the interval."""
-        return not self.holds(0.0)
 
 
 class LayoutRow(msgspec.Struct, frozen=True, kw_only=True):
     """One operation of one convolution in one type: NHWC against NCHW."""
 
-    layers: tuple[str, ...]
-    """The layers that are this convolution."""
-    shape: str
-    """Its shape in a few letters: 256@56/2, 32 groups."""
+    convolution: int
+    """Index of the convolution in NHWC among those of the record."""
     operation: Operation
     dtype: Dtype
     nhwc_us: float | None
@@ -54,6 +39,11 @@ class LayoutRow(msgspec.Struct, frozen=True, kw_only=True):
     """Implementations in NHWC and in NCHW."""
     why: str = ""
     """Why one of them could not run."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the layouts differ beyond noise, with the whole table in view."""
+        return self.q is not None and self.q <= FALSE
 
 
 class OtherRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,9 +88,16 @@ class Versus(msgspec.Struct, frozen=True, kw_only=True):
     """From whole steps; None where they were not measured."""
 
     @property
+    def is_sure(self) -> bool:
+        """Whether whole steps differ beyond noise."""
+        found = self.measured_ms
+        return found is not None and not found.low <= 0 <= found.high
+
+    @property
     def is_missed(self) -> bool:
         """Whether the prediction lies outside the interval of what was measured."""
-        return bool(self.measured_ms) and not self.measured_ms.holds(self.predicted_ms.value)  # type: ignore[union-attr]
+        found = self.measured_ms
+        return found is not None and not found.low <= self.predicted_ms.value <= found.high
 
 
 class WholeSteps(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +135,13 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
     versus: tuple[Versus, ...]
     steps: WholeSteps | None = None
 
+    def step_ms(self, side: SideName) -> float | None:
+        """Return the mean step of a side, ms; None where no whole steps were measured."""
+        if self.steps is None:
+            return None
+        place = self.sides.index(side)
+        return fsum(row[place] for row in self.steps.step_ms) / len(self.steps.step_ms)
+
     def against(self, side: SideName, over: SideName) -> Versus | None:
         """Return what one side gains over another."""
         return next((one for one in self.versus if (one.side, one.over) == (side, over)), None)
@@ -146,8 +150,39 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
 class Layouts(msgspec.Struct, frozen=True, kw_only=True):
     """NHWC against NCHW, layer by layer and in whole steps."""
 
-    rounds: int
-    threads: int
+    everything: bool
+    """Whether convolutions without groups are asked about, too."""
     rows: tuple[LayoutRow, ...]
     others: tuple[OtherRow, ...]
     mixes: tuple[Mix, ...]
+    """The best choice in each type; empty where only some convolutions were asked about."""
+    why: str = ""
+    """Why there is no best choice, where there could be one."""
+
+
+def layout_columns() -> Columns:
+    """Return the columns of the table `layouts`."""
+    return {
+        **dict.fromkeys(("run", "model", "device", "layer", "operation", "dtype"), str),
+        **dict.fromkeys(("count", "groups"), int),
+        **dict.fromkeys(("nhwc_us", "nchw_us", "ratio", "low", "high", "p", "q"), float),
+        "is_apart": bool,
+        **dict.fromkeys(("nhwc_kernel", "nchw_kernel"), str),
+    }
+
+
+def layout_rows(found: Layouts | None) -> Iterator[tuple[int, Row]]:
+    """Yield a row for each operation in each type, with the index of its convolution."""
+    for row in found.rows if found else ():
+        yield (
+            row.convolution,
+            {
+                **{name: getattr(row, name) for name in ("operation", "dtype", "p", "q")},
+                **{name: getattr(row, name) for name in ("nhwc_us", "nchw_us", "is_apart")},
+                "ratio": row.ratio.value if row.ratio else None,
+                "low": row.ratio.low if row.ratio else None,
+                "high": row.ratio.high if row.ratio else None,
+                "nhwc_kernel": row.kernels[0],
+                "nchw_kernel": row.kernels[1],
+            },
+        )
