@@ -12,6 +12,7 @@ from resnext_bench.convs.problems import Asked
 from resnext_bench.convs.sides import Facts, Setting, Timed, TimedSide
 from resnext_bench.convs.timing import Tell, time_in_turn
 from resnext_bench.machine.fingerprint import fingerprint
+from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import (
     Cap,
@@ -69,7 +70,7 @@ class TimeOrder:
 
 def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
     """Time all sides in turn on this machine's CPU, and return the record."""
-    facts: list[Facts] = []
+    facts, load = list[Facts](), load_1min()
     found = time_in_turn(
         order.groups(),
         rounds=order.rounds,
@@ -101,12 +102,16 @@ def stored(
         duration_s=round(time.monotonic() - order.started, 2),
         command=order.command,
         task="time",
-        timing=_timing(order, facts),
+        timing=_timing(order, facts, load),
         model=order.model,
         device=PlannedDevice(name=machine.cpu_name, source=HERE, fields={}),
         libraries=dict(_libraries(facts[0])),
         settings=TorchSettings(
-            torch=facts[0].torch, benchmark_limit=0, deterministic=False, rules=0, rules_from="nowhere"
+            torch=facts[0].torch,
+            benchmark_limit=0,
+            deterministic=False,
+            rules=0,
+            rules_from="nowhere",
         ),
         convolutions=convolutions,
         problems=tuple(_problem(one, convolutions) for one in flat),
@@ -119,11 +124,12 @@ def _libraries(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "onednn", facts.onednn or "unknown"
 
 
-def _timing(order: TimeOrder, facts: Sequence[Facts]) -> Timing:
+def _timing(order: TimeOrder, facts: Sequence[Facts], load: float | None) -> Timing:
     return Timing(
         rounds=order.rounds,
         block_s=order.block_s,
         threads=facts[0].threads,
+        load_1min=load,
         caps=tuple(Cap(isa=one.isa, uses=one.uses) for one in facts),
     )
 

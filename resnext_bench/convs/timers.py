@@ -222,7 +222,10 @@ class Children:
     """All processes by their cap, started when they are first needed, until the end."""
 
     def __init__(
-        self, seat: Seat, learn: Callable[[Facts], None], start: Callable[[Seat, str], Child] = Child
+        self,
+        seat: Seat,
+        learn: Callable[[Facts], None],
+        start: Callable[[Seat, str], Child] = Child,
     ) -> None:
         """Make none yet; `learn` is told once what each says of itself."""
         self._seat, self._learn, self._make = seat, learn, start

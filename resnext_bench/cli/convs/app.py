@@ -15,6 +15,13 @@ convs_app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+def _isa(text: str) -> str:
+    from resnext_bench.cli.convs.time import read_isa
+
+    return read_isa(text)
+
+
 _DEVICE, _TORCH, _SIDES = "Device", "PyTorch", "Sides"
 
 
@@ -139,7 +146,7 @@ def time(
             metavar="CAP",
             help="Also with oneDNN capped to these instructions, as AVX2; also several times",
             rich_help_panel=_SIDES,
-            parser=lambda text: _isa(text),
+            parser=_isa,
         ),
     ] = None,
     device: Annotated[
@@ -246,9 +253,3 @@ def layouts(
     from resnext_bench.cli.convs.layouts import layouts_command
 
     raise typer.Exit(layouts_command(given))
-
-
-def _isa(text: str) -> str:
-    from resnext_bench.cli.convs.time import read_isa
-
-    return read_isa(text)

@@ -83,8 +83,8 @@ def settings_of(onednn: str, caps: Sequence[str]) -> list[Setting]:
     """Return the settings of all sides: oneDNN without a cap, under each cap, and off."""
     if onednn == "off" and caps:
         raise UsageError(
-            f"--isa {caps[0]} caps oneDNN, which --onednn off leaves out; give --onednn both, or no "
-            "--isa"
+            f"--isa {caps[0]} caps oneDNN, which --onednn off leaves out; give --onednn both, or "
+            "no --isa"
         )
     on = [Setting(isa=isa) for isa in ("", *dict.fromkeys(caps))]
     return [*(on if onednn != "off" else []), *([] if onednn == "on" else [Setting(onednn=False)])]

@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from resnext_bench.convs.measuring.checks import TYPES, is_right, off, set_precision
+from resnext_bench.convs.measuring.checks import is_right, off, set_precision
 from resnext_bench.convs.measuring.choices import Call, calls_of, over_nan
 from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.convs.measuring.onednn import logged, onednn

@@ -7,12 +7,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from resnext_bench.convs.onednn_log import Header, header_of
-
-Backends = torch.backends.mkldnn
 
 
 def has_onednn() -> bool:
@@ -23,12 +22,13 @@ def has_onednn() -> bool:
 @contextmanager
 def onednn(*, allowed: bool) -> Iterator[None]:
     """Let PyTorch use oneDNN or not, for the duration of the body."""
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = allowed
+    backend: Any = torch.backends.mkldnn  # its stubs say that this is no plain value
+    before = backend.enabled
+    backend.enabled = allowed
     try:
         yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        backend.enabled = before
 
 
 def logged(call: Callable[[], object]) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import Convolution, Convs, Excluded, Plan, Problem
 from resnext_bench.wording import count_of
@@ -34,11 +33,6 @@ _MIB: Final = 2**20
 
 def sections(record: Convs) -> Iterator[Section]:
     """Yield the headline, a table, and what to know of it."""
-    if record.task == "layouts":
-        from resnext_bench.reports.render import convs_layouts  # noqa: PLC0415
-
-        yield from convs_layouts.sections(record)
-        return
     yield _headline(record)
     if record.status == "ok":
         if len(record.problems) <= IN_FULL:
@@ -88,7 +82,7 @@ def _overview(record: Convs) -> Table:
 def _rows(record: Convs, at: int) -> Iterator[tuple[str, ...]]:
     conv = record.convolutions[at]
     problems = [one for one in record.problems if one.convolution == at]
-    for name, problem in zip_longest(_names(conv)[: len(problems)], problems, fillvalue=""):
+    for name, problem in zip_longest(layer_names(conv)[: len(problems)], problems, fillvalue=""):
         assert isinstance(problem, Problem)
         first = next(iter(problem.candidates), None)
         yield (
@@ -101,7 +95,7 @@ def _rows(record: Convs, at: int) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _names(conv: Convolution) -> tuple[str, str]:
+def layer_names(conv: Convolution) -> tuple[str, str]:
     """Return a layer with how often the network has its like, and its shape."""
     many = f" x{len(conv.layers)}" if len(conv.layers) > 1 else ""
     return f"{conv.layers[0]}{many}", shape_words(conv)
@@ -144,7 +138,7 @@ def _notes(plan: Plan) -> list[str]:
 
 def _in_full(record: Convs, problem: Problem) -> Table:
     conv = record.convolutions[problem.convolution]
-    name, shape = _names(conv)
+    name, shape = layer_names(conv)
     return Table(
         title=f"{problem.operation} of {name} ({shape})",
         columns=(
@@ -297,10 +291,3 @@ def _about_device(record: Convs) -> str:
         f"planned for a description of {device.name} ({device.source}){assumed}; nothing ran, so "
         "which plan is fastest is not known"
     )
-
-
-def _doubt(record: Convs) -> str:
-    return record.why
-
-
-RENDERER: Final = Renderer(sections=sections, doubt=_doubt)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from resnext_bench.reports.render import convs_times_diff as times
 from resnext_bench.reports.render.convs import mib
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import ConvsDiff, ProblemChange
@@ -22,6 +23,8 @@ def diff_sections(found: ConvsDiff) -> Iterator[Section]:
         )
     if found.changes:
         yield _table(found)
+    if found.times:
+        yield from times.sections(found)
     for name, count in zip("ab", found.only, strict=True):
         if count:
             yield Line(label="note", text=f"{count_of(count, 'problem')} only in {name}")
@@ -30,6 +33,8 @@ def diff_sections(found: ConvsDiff) -> Iterator[Section]:
 def _headline(found: ConvsDiff) -> str:
     if not found.problems:
         return "The records have no problem in common: shapes, types or layouts differ"
+    if found.times:
+        return times.headline(found)
     firsts = sum(_engine(one.first[0]) != _engine(one.first[1]) for one in found.changes)
     return (
         f"The first choice is another engine in {firsts} of {count_of(found.problems, 'problem')}; "

@@ -26,7 +26,7 @@ class Renderer(Generic[R]):
 RENDERERS: Final = {
     "run": "resnext_bench.reports.render.run",
     "compare": "resnext_bench.reports.render.comparison",
-    "convs": "resnext_bench.reports.render.convs",
+    "convs": "resnext_bench.reports.render.convs_tasks",
 }
 """Modules by kind of record; each has a RENDERER."""
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
 from resnext_bench.reports.schema.layouts import Layouts, layout_columns, layout_rows
 from resnext_bench.reports.schema.record import Environment, File, Status
@@ -186,6 +187,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Length of a block of calls, s."""
     threads: int
     """Threads that computed; 0 on a GPU."""
+    load_1min: float | None = None
+    """Load average of the minute before it began; None where it is not counted."""
     caps: tuple[Cap, ...] = ()
     """What oneDNN used, for each cap."""
 
@@ -260,6 +263,20 @@ class ProblemChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whether plans that both have stand in another order."""
 
 
+class TimeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one side of a problem took in two records."""
+
+    layer: str
+    operation: Operation
+    dtype: Dtype
+    layout: Layout
+    setting: str
+    ratio: Estimate
+    """Time in b relative to that in a, which did not take turns."""
+    kernel: tuple[str, str]
+    """What did the work, a and b."""
+
+
 class ConvsDiff(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between two records of convolutions."""
 
@@ -272,6 +289,9 @@ class ConvsDiff(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[int, int]
     """Number of problems that only a has, and only b."""
     changes: tuple[ProblemChange, ...]
+    """Changes of plans; none of what was timed."""
+    times: tuple[TimeChange, ...] = ()
+    """All sides that both records have timed."""
 
 
 def _listing(record: Convs) -> Listing:

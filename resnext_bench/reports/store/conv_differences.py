@@ -1,18 +1,31 @@
-"""What differs between two records of convolutions: first choices, engines, order."""
+"""What differs between two records of convolutions: first choices, engines, order; or times."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from resnext_bench.reports.schema.convs import Convs, ConvsDiff, Plan, Problem, ProblemChange
+from resnext_bench.reports.figures.convs import apart
+from resnext_bench.reports.schema.convs import (
+    Convs,
+    ConvsDiff,
+    Plan,
+    Problem,
+    ProblemChange,
+    TimeChange,
+)
 
 Named = dict[tuple[object, ...], tuple[str, Problem]]
 """The first layer and the plans of each problem, by what it computes."""
 
 
 def diff(a: Convs, b: Convs) -> ConvsDiff:
-    """Return what differs; a problem is the same where shape, type, layout and operation are."""
+    """Return what differs; a problem is the same where shape, type, layout and operation are.
+
+    A setting of the library is part of the problem.
+    """
     one, two = _named(a), _named(b)
     both = [key for key in one if key in two]
-    changes = (_change(one[key][0], one[key][1], two[key][1]) for key in both)
+    pairs = [(one[key][0], one[key][1], two[key][1]) for key in both]
+    is_timed = a.task == b.task == "time"
+    changes = (_change(*pair) for pair in ([] if is_timed else pairs))
     return ConvsDiff(
         a=a.id,
         b=b.id,
@@ -20,6 +33,7 @@ def diff(a: Convs, b: Convs) -> ConvsDiff:
         problems=len(both),
         only=(len(one) - len(both), len(two) - len(both)),
         changes=tuple(change for change in changes if change),
+        times=tuple(_times(a, pairs)) if is_timed else (),
     )
 
 
@@ -29,7 +43,7 @@ def _named(record: Convs) -> Named:
         conv = record.convolutions[problem.convolution]
         window = (conv.kernel, conv.stride, conv.padding, conv.dilation)
         shape = (conv.images, conv.filters, conv.groups, *window, conv.dtype, conv.layout)
-        found.setdefault((*shape, problem.operation), (conv.layers[0], problem))
+        found.setdefault((*shape, problem.operation, problem.setting), (conv.layers[0], problem))
     return found
 
 
@@ -52,6 +66,23 @@ def _change(layer: str, a: Problem, b: Problem) -> ProblemChange | None:
     return found if changed or found.gone or found.new or found.reordered else None
 
 
+def _times(a: Convs, pairs: Sequence[tuple[str, Problem, Problem]]) -> Iterator[TimeChange]:
+    """Yield how long each side took that both could run."""
+    for layer, one, two in pairs:
+        if one.plans and two.plans:
+            first, second = one.plans[0], two.plans[0]
+            conv = a.convolutions[one.convolution]
+            yield TimeChange(
+                layer=layer,
+                operation=one.operation,
+                dtype=conv.dtype,
+                layout=conv.layout,
+                setting=one.setting,
+                ratio=apart(first.samples_us, second.samples_us),
+                kernel=(first.kernel, second.kernel),
+            )
+
+
 def _first(problem: Problem) -> Plan | None:
     return next(iter(problem.candidates), None)
 
@@ -71,6 +102,7 @@ def _settings(a: Convs, b: Convs) -> Iterator[tuple[str, str, str]]:
         ),
         ("torch", a.settings.torch, b.settings.torch),
         ("blocked engines", str(a.settings.rules), str(b.settings.rules)),
+        ("threads", *(str(one.timing.threads) if one.timing else "none" for one in (a, b))),
         ("deterministic", *(_word(one.settings.deterministic) for one in (a, b))),
     ]
     return ((name, one, two) for name, one, two in rows if one != two)

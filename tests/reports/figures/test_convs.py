@@ -1,0 +1,98 @@
+"""What timed sides come to."""
+
+import numpy as np
+import pytest
+
+from resnext_bench.reports.figures.convs import (
+    Side,
+    apart,
+    compared,
+    paired,
+    sides_of,
+    slower,
+    sums,
+)
+from tests.reports.made_timed import (
+    BF16,
+    BF16_NHWC,
+    FP32,
+    FP32_NHWC,
+    ROUNDS,
+    SIDES,
+    made_plan,
+    made_timed,
+)
+
+
+def test_what_a_round_does_to_both_sides_is_in_no_ratio() -> None:
+    base = 1e3 * np.exp(np.random.default_rng(0).normal(0, 0.5, 10))
+    found = paired(2 * base, base)
+    assert found.value == pytest.approx(2)
+    assert found.high / found.low < 1.001
+    noisy = paired(2 * base, base[::-1])
+    assert noisy.high / noisy.low > 1.5
+
+
+def test_apart_is_wider_than_in_turn() -> None:
+    a = np.array(ROUNDS)
+    found = apart(a, 2 * a)
+    assert found.value == pytest.approx(2)
+    assert found.low < 2 < found.high
+    assert found.high / found.low > paired(2 * a, a).high / paired(2 * a, a).low
+
+
+def test_the_base_is_fp32_in_nchw_or_else_the_first() -> None:
+    assert sides_of(made_timed(sides=(BF16, FP32_NHWC, FP32))) == [FP32, BF16, FP32_NHWC]
+    assert sides_of(made_timed(sides=(BF16_NHWC, BF16)))[0] == BF16_NHWC
+    off = Side(dtype="fp32", layout="nchw", setting="oneDNN off")
+    assert sides_of(made_timed(sides=(off, FP32)))[0] == FP32
+
+
+def test_ratios_are_to_the_base_of_the_same_problem() -> None:
+    record = made_timed({(1, "forward", BF16): 500.0, (1, "forward", FP32): 2000.0})
+    found = {(one.convolution.layers[0], one.operation): one for one in compared(record)}
+    assert len(found) == 6
+    one = found["layer2.0.conv2", "forward"]
+    assert [each.side for each in one.measured] == list(SIDES)
+    base, bf16 = one.of(FP32), one.of(BF16)
+    assert base
+    assert bf16
+    assert bf16.ratio
+    assert base.ratio is None
+    assert base.ms == pytest.approx(2.0, rel=0.02)
+    assert bf16.ratio.value == pytest.approx(0.25)
+
+
+def test_a_step_has_each_convolution_as_often_as_the_network() -> None:
+    record = made_timed({(0, "forward", BF16): 4000.0})
+    base, _, bf16, _ = sums(record)
+    # Two layers are the first convolution: 3 ms of each kind, and 3 ms more of each forward.
+    assert base.total_ms == pytest.approx(9.0, rel=0.02)
+    assert bf16.ms["forward"] == pytest.approx(9.0, rel=0.02)
+    assert bf16.ratio
+    assert bf16.ratio.value == pytest.approx(15 / 9)
+    assert (base.ratio, base.lacks) == (None, 0)
+
+
+def test_what_one_of_them_cannot_run_is_in_neither_sum() -> None:
+    key = (1, "weight gradient", BF16)
+    base, _, bf16, _ = sums(made_timed(plans={key: "could not create a primitive"}))
+    assert bf16.lacks == 1
+    assert bf16.ratio
+    assert bf16.ratio.value == pytest.approx(1.0)
+    assert bf16.total_ms == pytest.approx(base.total_ms * 8 / 9)
+    *_, last = compared(made_timed(plans={key: "could not create a primitive"}))
+    failed = last.of(BF16)
+    assert failed
+    assert (failed.plan, failed.ratio, failed.why) == (None, None, "could not create a primitive")
+
+
+def test_only_what_is_slower_beyond_its_interval_is_slower() -> None:
+    scattered = made_plan(1100.0, samples_us=(1500.0, 800.0, 1400.0, 900.0))
+    record = made_timed(
+        {(0, "weight gradient", BF16): 2500.0, (1, "weight gradient", BF16): 3000.0},
+        plans={(0, "forward", BF16): scattered},
+    )
+    ((side, operation, found),) = slower(record)
+    assert (side, operation) == (BF16, "weight gradient")
+    assert [one.convolution.layers[0] for one, _ in found] == ["layer2.0.conv2", "layer1.0.conv2"]
