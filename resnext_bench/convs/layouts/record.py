@@ -23,6 +23,7 @@ from resnext_bench.convs.layouts.times import (
 from resnext_bench.convs.sides import Facts
 from resnext_bench.convs.timed_record import TimeOrder, stored
 from resnext_bench.convs.timing import Tell, time_in_turn
+from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.layouts import adjusted
 from resnext_bench.reports.schema.config import Request
@@ -52,7 +53,7 @@ class Wanted:
 
 def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tell: Tell) -> Convs:
     """Time everything, choose, measure whole steps in folders below `root`; return the record."""
-    facts: list[Facts] = []
+    facts, load = list[Facts](), load_1min()
     found = time_in_turn(
         order.groups(),
         rounds=order.rounds,
@@ -61,7 +62,7 @@ def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tel
         tell=tell,
         learn=facts.append,
     )
-    record = stored(order, "", machine, found, facts)
+    record = stored(order, "", machine, found, facts, load)
     pairs = list(pairs_of(found))
     others, mixes = _choices(order, pairs, tell) if wanted.whole else ([], [])
     if wanted.steps:

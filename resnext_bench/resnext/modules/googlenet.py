@@ -61,8 +61,9 @@ class GoogLeNet(nn.Module):
         self.conv2_reduce = _conv(64, 64)
         self.conv2 = _conv(64, 192, 3, groups=first)
         self.norm2 = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
-        for number in range(1, 2 + len(INCEPTIONS)):
-            self.add_module(f"pool{number}", nn.MaxPool2d(3, 2, ceil_mode=True))
+        self.pool1, self.pool2, self.pool3, self.pool4 = (
+            nn.MaxPool2d(3, 2, ceil_mode=True) for _ in range(4)
+        )
         entering = 192
         for modules, groups in zip(INCEPTIONS, later, strict=True):
             for module in modules:
@@ -78,8 +79,9 @@ class GoogLeNet(nn.Module):
         x = self.norm1(self.pool1(_relu(self.conv1(images))))
         x = _relu(self.conv2_reduce(x))
         x = self.norm2(_relu(self.conv2(x)))
-        for number, modules in enumerate(INCEPTIONS, 2):
-            x = self.get_submodule(f"pool{number}")(x)
+        pools = (self.pool2, self.pool3, self.pool4)
+        for pool, modules in zip(pools, INCEPTIONS, strict=True):
+            x = pool(x)
             for module in modules:
                 x = self.get_submodule(module.name)(x)
         logits: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))
