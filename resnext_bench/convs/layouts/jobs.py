@@ -53,9 +53,9 @@ class MapsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepsJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process that profiles whole steps is told; it answers with an `InStep`."""
+    """What the process that profiles whole steps is told; it answers with an `InStep` for each."""
 
-    config: RunConfig
+    configs: tuple[RunConfig, ...]
     steps: int
     cores: tuple[int, ...]
     """Cores that the process is bound to, as a rank is."""

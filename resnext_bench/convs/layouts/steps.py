@@ -87,12 +87,15 @@ def _options(config: RunConfig) -> str:
 
 
 def _profiled(sides: Sequence[Setup], tell: Tell) -> Iterator[InStep]:
-    for done, side in enumerate(sides):
+    job = StepsJob(
+        configs=tuple(side.config for side in sides),
+        steps=PROFILED_STEPS,
+        cores=sides[0].topology.places[0].cores,
+    )
+    tell("profiles of whole steps", 0, len(sides))
+    for done, found in enumerate(answers(CHILD, job, sides[0].config.threads, InStep), 1):
         tell("profiles of whole steps", done, len(sides))
-        job = StepsJob(
-            config=side.config, steps=PROFILED_STEPS, cores=side.topology.places[0].cores
-        )
-        yield from answers(CHILD, job, side.config.threads, InStep)
+        yield found
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Profiles whole steps by parts: `python -m resnext_bench.convs.measuring.steps`.
 
-It reads a configuration from standard input, trains some steps under PyTorch's profiler, and writes
-how long convolutions, norms and pools, conversions of maps, and the rest take in a step. Each
-operator counts with the time that it spends itself, for the part by which it was called.
+It reads configurations from standard input, trains some steps of each under PyTorch's profiler, and
+writes how long convolutions, norms and pools, conversions of maps, and the rest take in a step.
+Each operator counts with the time that it spends itself, for the part by which it was called.
 """
 
 import os
@@ -39,7 +39,8 @@ def main() -> None:
     bind_to_cores(job.cores)
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no answer
-    out.write(msgspec.json.encode(in_step(job.config, job.steps)) + b"\n")
+    for config in job.configs:
+        out.write(msgspec.json.encode(in_step(config, job.steps)) + b"\n")
 
 
 def in_step(config: RunConfig, steps: int) -> InStep:
