@@ -6,12 +6,10 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -23,6 +21,7 @@ from resnext_bench.launch.commands import kept_memory
 from resnext_bench.launch.processes import GRACE_S, signal_group, wait_for
 from resnext_bench.logs import last_words
 from resnext_bench.machine.host.process import HELD, bind_to_cores, die_with_parent, undisturbed
+from resnext_bench.reports.store.files import open_log, temporary_folder
 
 MODULE: Final = "resnext_bench.convs.measuring.child"
 PATIENCE_S: Final = 300.0
@@ -63,7 +62,7 @@ class Child:
 
     def __enter__(self) -> Self:
         try:
-            self._log = Path(self._stack.enter_context(tempfile.NamedTemporaryFile()).name)
+            self._log = self._stack.enter_context(temporary_folder()) / "log"
             with undisturbed():  # once it runs it must be known, or nobody would end it
                 self._process = self._start()
             self.facts = self._answer(Facts, lambda: None)
@@ -100,7 +99,7 @@ class Child:
         return self._answer(Took, tick).ns
 
     def _start(self) -> subprocess.Popen[bytes]:
-        with self._log.open("wb") as log:
+        with open_log(self._log) as log:
             return subprocess.Popen(
                 (sys.executable, "-P", "-m", self._module, str(self._seat.threads)),
                 env=self._variables(),

@@ -174,6 +174,7 @@ def time(
             parser=whole("--rounds", 2, 10_000),
         ),
     ] = 10,
+    wait: opt.Wait = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:

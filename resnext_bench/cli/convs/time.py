@@ -9,12 +9,12 @@ import msgspec
 from resnext_bench.cli.convs.asking import asked_of
 from resnext_bench.cli.data.shared import at_work
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.terminal.outcome import Pardon, conclude
+from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.convs.sides import ISAS, Setting
 from resnext_bench.convs.timed_record import TimeOrder, timed
 from resnext_bench.errors import CannotHere, NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import Machine, inspect
-from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.lock import measuring, wait_until_free
 from resnext_bench.machine.member import require_alone
 from resnext_bench.reports.store import runs
 from resnext_bench.resnext.traffic import Dtype, Layout
@@ -33,6 +33,8 @@ def time_command(given: Mapping[str, Any]) -> int:
     machine = inspect(given["device"] or "")
     require_cpu(given["device"])
     order = _order(given, machine)
+    if given["wait"]:
+        wait_until_free(given["wait"], say)
     folder_of = runs.runs_folder(given["output"])
     with measuring("convs time"), at_work("nothing was kept") as tell:
         record = timed(order, "", machine, tell)

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from resnext_bench.reports.figures.estimates import estimate_of
 from resnext_bench.reports.schema.convs import Convolution, Convs, Plan, Problem
 from resnext_bench.reports.schema.interval import Estimate
-from resnext_bench.reports.stats.effects import t_interval, welch_interval
+from resnext_bench.reports.stats.effects import Interval, t_interval, welch_interval
+from resnext_bench.reports.stats.multiple import holm
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
 
@@ -50,6 +51,8 @@ class Measured:
     ratio: Estimate | None
     """Its time relative to the base side's; None for the base, and where one of them did not
     run."""
+    p: float = 1.0
+    """Two-sided probability of such a ratio if both take the same time."""
 
     @property
     def is_slower(self) -> bool:
@@ -128,19 +131,24 @@ def _measured(side: Side, problem: Problem, base: Plan | None) -> Measured:
     plan = problem.plans[0] if problem.plans else None
     if plan is None:
         return Measured(side=side, plan=None, why=problem.why, ms=None, ratio=None)
+    found = _paired(plan.samples_us, base.samples_us) if base else None
     return Measured(
         side=side,
         plan=plan,
         why="",
         ms=float(np.median(plan.samples_us)) / 1e3,
-        ratio=paired(plan.samples_us, base.samples_us) if base else None,
+        ratio=estimate_of(found, np.exp) if found else None,
+        p=found.p if found else 1.0,
     )
 
 
 def paired(samples: ArrayLike, base: ArrayLike) -> Estimate:
     """Return the ratio of two sides that took turns, samples of the same rounds."""
-    logs = np.log(np.asarray(samples) / np.asarray(base))
-    return estimate_of(t_interval(logs, CONFIDENCE), np.exp)
+    return estimate_of(_paired(samples, base), np.exp)
+
+
+def _paired(samples: ArrayLike, base: ArrayLike) -> Interval:
+    return t_interval(np.log(np.asarray(samples) / np.asarray(base)), CONFIDENCE)
 
 
 def apart(a: ArrayLike, b: ArrayLike) -> Estimate:
@@ -192,17 +200,30 @@ def _pair(one: Compared, side: Side, base: Side) -> tuple[Floats, Floats] | None
 
 
 def slower(record: Convs) -> Iterator[tuple[Side, Operation, list[tuple[Compared, Measured]]]]:
-    """Yield where a side is slower than the base: by side and operation, the slowest first."""
+    """Yield where a side is slower than the base: by side and operation, the slowest first.
+
+    So many ratios are looked at that some of their intervals lie above 1 by chance: here the
+    probability of any false one is 1 - `CONFIDENCE`.
+    """
     problems = compared(record)
+    sure = _certain(problems)
     for side in sides_of(record)[1:]:
         for operation in dict.fromkeys(one.operation for one in problems):
             found = [
                 (one, measured)
                 for one in problems
-                if one.operation == operation and (measured := one.of(side)) and measured.is_slower
+                if one.operation == operation and (measured := one.of(side))
+                if measured.is_slower and id(measured) in sure
             ]
             if found:
                 yield side, operation, sorted(found, key=_by_ratio, reverse=True)
+
+
+def _certain(problems: Sequence[Compared]) -> set[int]:
+    """Return the ids of sides that differ from the base, whatever chance does."""
+    every = [each for one in problems for each in one.measured if each.ratio]
+    adjusted = holm(np.array([each.p for each in every])) if every else ()
+    return {id(each) for each, p in zip(every, adjusted, strict=True) if p < 1 - CONFIDENCE}
 
 
 def _by_ratio(one: tuple[Compared, Measured]) -> float:

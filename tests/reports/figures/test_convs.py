@@ -94,5 +94,23 @@ def test_only_what_is_slower_beyond_its_interval_is_slower() -> None:
         plans={(0, "forward", BF16): scattered},
     )
     ((side, operation, found),) = slower(record)
+    assert not list(slower(made_timed({(0, "forward", BF16): 900.0})))
     assert (side, operation) == (BF16, "weight gradient")
     assert [one.convolution.layers[0] for one, _ in found] == ["layer2.0.conv2", "layer1.0.conv2"]
+
+
+def test_of_many_ratios_some_are_above_one_by_chance() -> None:
+    draw = np.random.default_rng(0)
+    lone = many = 0
+    for _ in range(20):
+        plans = {
+            (at, operation, side): made_plan(0, samples_us=tuple(1e3 + draw.normal(0, 50, 10)))
+            for at in (0, 1)
+            for operation in ("forward", "input gradient", "weight gradient")
+            for side in SIDES
+        }
+        record = made_timed(plans=plans)
+        lone += any(each.is_slower for one in compared(record) for each in one.measured)
+        many += bool(list(slower(record)))
+    assert lone > 3
+    assert many <= 3

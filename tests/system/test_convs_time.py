@@ -1,0 +1,110 @@
+"""`convs time` as it is typed: what is refused, stored, shown, queried and compared."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from resnext_bench.machine.host.cores import descendants
+from tests.cli.typed import Typed
+from tests.system.program import END_S, record, run, started, wait_until
+
+pytestmark = pytest.mark.system
+ONE = ("convs", "time", "--shape", "2x32x14x14", "--groups", "4", "--rounds", "2", "--threads", "1")
+
+
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Typed:
+    monkeypatch.setenv("RESNEXT_BENCH_RUNS", str(tmp_path / "runs"))
+    return Typed(monkeypatch, capsys, "convs", "time")
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        (("--isa", "AVX3"), 2, "--isa AVX3: choose from SSE41, AVX, AVX2"),
+        (("--isa", "avx2", "--onednn", "off"), 2, "--isa AVX2 caps oneDNN, which --onednn off"),
+        (("--rounds", "3"), 2, "--rounds 3: give an even number, such as 4"),
+        (("--dtype", "tf32"), 2, "a CPU has no TF32; give fp32, bf16 or fp16"),
+        (("--layer", "conv9"), 2, "--layer conv9: not among its convolutions"),
+    ],
+)
+def test_what_is_refused(typed: Typed, given: tuple[str, ...], code: int, words: str) -> None:
+    found, out, err = typed("resnext50_32x4d", *given)
+    assert (found, out) == (code, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_all_settings_of_one_convolution(tmp_path: Path) -> None:
+    first = run(
+        *ONE,
+        "--onednn",
+        "both",
+        "--isa",
+        "AVX2",
+        "--layout",
+        "nhwc",
+        "--json",
+        cwd=tmp_path,
+        COLUMNS="80",
+    )
+    assert first.returncode == 0, first.stderr
+    found = record(tmp_path / "runs")
+    assert json.loads(first.stdout) == found
+    assert (found["task"], found["status"], found["timing"]["rounds"]) == ("time", "ok", 2)
+    assert found["timing"]["threads"] == 1
+    # Two types, each by oneDNN, capped, and without it, of three operations.
+    assert len(found["problems"]) == 18
+    assert [one["isa"] for one in found["timing"]["caps"]] == ["", "AVX2"]
+    plans = {}
+    for problem in found["problems"]:
+        conv = found["convolutions"][problem["convolution"]]
+        key = (conv["dtype"], conv["layout"], problem["operation"])
+        if problem.get("why"):
+            assert problem["plans"] == []
+            continue
+        (plan,) = problem["plans"]
+        assert len(plan["samples_us"]) == 2
+        assert min(plan["samples_us"]) > 0
+        assert "wrong" not in plan.get("notes", [])
+        plans[*key, problem.get("setting", "")] = plan["kernel"]
+    if "onednn" in found["libraries"]:
+        off = {key[:3]: name for key, name in plans.items() if key[3] == "oneDNN off"}
+        assert len(off) == 6
+        assert all(plans[*key, ""] != name for key, name in off.items())
+    shown = run("runs", "show", "last", cwd=tmp_path, COLUMNS="80")
+    assert "weight gradient of given (32@14, 4 groups)" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    query = "SELECT count(*) AS n FROM convs WHERE samples[1] > 0 AND error < 0.01"
+    rows = json.loads(run("runs", "query", query, "--json", cwd=tmp_path).stdout)
+    assert rows == [{"n": len(plans)}]
+    again = tmp_path / "runs" / "20200101-000000-convs_given-0000"
+    shutil.copytree(tmp_path / "runs" / found["id"], again)
+    (again / "record.json").write_text(json.dumps(found | {"id": again.name}))
+    same = run("runs", "diff", found["id"], again.name, cwd=tmp_path, COLUMNS="80")
+    words = " ".join(same.stdout.split())
+    assert f"slower in 0 and faster in 0 of {len(plans)} sides that both have timed" in words
+
+
+@pytest.mark.slow
+def test_interruption_leaves_nothing(tmp_path: Path) -> None:
+    with started(*ONE, "--rounds", "10000", cwd=tmp_path) as program:
+
+        def inner() -> list[int]:
+            return descendants([program.pid])[1:]
+
+        wait_until(lambda: bool(inner()) or program.poll() is not None)
+        children = inner()
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=END_S)
+    assert program.returncode == 130, errors
+    assert errors.splitlines()[-1] == "interrupted; nothing was kept"
+    assert children
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert not (tmp_path / "runs").exists()
