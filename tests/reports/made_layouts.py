@@ -55,15 +55,11 @@ def made_mix(**changes: Any) -> Mix:
             Parts(convolutions=284.0, others=60.0, conversions=4.0),
         ),
         versus=(
-            Versus(
-                side="mixed", over="nhwc", predicted_ms=about(12, 2), measured_ms=about(4, 3)
-            ),
+            Versus(side="mixed", over="nhwc", predicted_ms=about(12, 2), measured_ms=about(4, 3)),
             Versus(
                 side="mixed", over="nchw", predicted_ms=about(142, 5), measured_ms=about(140, 9)
             ),
-            Versus(
-                side="nhwc", over="nchw", predicted_ms=about(130, 5), measured_ms=about(136, 9)
-            ),
+            Versus(side="nhwc", over="nchw", predicted_ms=about(130, 5), measured_ms=about(136, 9)),
         ),
         steps=WholeSteps(
             step_ms=((500.0, 636.0, 496.0), (500.0, 636.0, 496.0)),

@@ -234,6 +234,7 @@ def layouts(
         ),
     ] = True,
     allow_invalid: opt.AllowInvalid = False,
+    wait: opt.Wait = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:

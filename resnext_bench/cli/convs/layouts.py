@@ -9,7 +9,7 @@ import msgspec
 from resnext_bench.cli.convs.asking import asked_of
 from resnext_bench.cli.data.shared import at_work
 from resnext_bench.cli.formats import Format
-from resnext_bench.cli.terminal.outcome import Pardon, conclude
+from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.config.models import foreign
 from resnext_bench.convs.layouts.plan import FEWEST, QUAD
 from resnext_bench.convs.layouts.record import Wanted, compared
@@ -18,7 +18,7 @@ from resnext_bench.convs.sides import Setting
 from resnext_bench.convs.timed_record import TimeOrder
 from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import Machine, inspect
-from resnext_bench.machine.lock import measuring
+from resnext_bench.machine.lock import measuring, wait_until_free
 from resnext_bench.machine.member import require_alone
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import temporary_folder
@@ -37,6 +37,8 @@ def layouts_command(given: Mapping[str, Any]) -> int:
     machine = inspect("cpu")
     wanted = _wanted(given)
     order = _order(given, wanted, machine)
+    if given["wait"]:
+        wait_until_free(given["wait"], say)
     folder_of = runs.runs_folder(given["output"])
     with (
         measuring("convs layouts"),
