@@ -309,6 +309,20 @@ _ALL: Final = (
         why="the layout of tensor cores and oneDNN",
     ),
     Option(
+        name="other_layout",
+        kind=str,
+        group=NUMERICS,
+        help=(
+            "Modules in the other layout than --channels-last says, by names or patterns, as in "
+            "layer1.*.conv2,layer4; maps are converted where neighbours differ (default: none)"
+        ),
+        metavar="NAMES",
+        default="none",
+        why="one layout for all",
+        is_told=False,
+        engines=("none", "ddp"),
+    ),
+    Option(
         name="cudnn_benchmark",
         kind=bool,
         group=NUMERICS,

@@ -9,6 +9,7 @@ from resnext_bench.config.answers import Answers
 from resnext_bench.config.attribution import choose_attribution
 from resnext_bench.config.devices import choose_device
 from resnext_bench.config.errata import choose_errata
+from resnext_bench.config.layouts import choose_other_layout
 from resnext_bench.config.lookup import require_found
 from resnext_bench.config.memory import require_shared_memory
 from resnext_bench.config.models import foreign, require_form, require_image_size, require_model
@@ -288,6 +289,7 @@ _PARTS: Final = (
     _precision,
     choose_errata,
     _sizes,
+    choose_other_layout,
     choose_pipeline,
     choose_threads,
     choose_attribution,

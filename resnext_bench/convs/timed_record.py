@@ -79,6 +79,18 @@ def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
         tell=tell,
         learn=facts.append,
     )
+    return stored(order, id, machine, found, facts, load)
+
+
+def stored(
+    order: TimeOrder,
+    id: str,
+    machine: Machine,
+    found: Sequence[Sequence[Timed]],
+    facts: Sequence[Facts],
+    load: float | None,
+) -> Convs:
+    """Return the record of what was found of each group; `load` is the host's before."""
     flat = [one for group in found for one in group]
     convolutions = tuple(dict.fromkeys(one.side.convolution for one in flat))
     why = "" if any(one.samples_us for one in flat) else f"nothing could run: {flat[0].why}"

@@ -267,7 +267,8 @@ class Recording:
         shared = max(place.device_shared_by for place in topology.places)
         if shared > 1:
             notes.append(f"device shared by {shared} ranks: not a scaling measurement")
-        if self.config.channels_last and self._weights() in ("NCHW", "mixed"):
+        one_layout = self.config.channels_last and self.config.other_layout == "none"
+        if one_layout and self._weights() in ("NCHW", "mixed"):
             notes.append(
                 f"weights are {self._weights()} although channels-last was requested: convolutions "
                 "convert them in each step"

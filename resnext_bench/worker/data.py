@@ -11,10 +11,9 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.worker.loader_processes import beginner
 
 
-def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: int) -> Batches:
-    """Open the endless batches of one rank."""
-    config = job.config
-    spec = BatchSpec(
+def wanted(config: RunConfig, device: torch.device, rank: int) -> BatchSpec:
+    """Return what one rank wants of its batches."""
+    return BatchSpec(
         batch_size=config.batch_size,
         image_size=config.image_size,
         classes=config.classes,
@@ -27,6 +26,11 @@ def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: in
         prefetch=config.prefetch,
         last_batch=config.last_batch,
     )
+
+
+def open_batches(job: Job, folder: SessionFolder, device: torch.device, rank: int) -> Batches:
+    """Open the endless batches of one rank."""
+    config, spec = job.config, wanted(job.config, device, rank)
     if config.pipeline == "synthetic":
         return synthetic_batches(spec)
     if config.pipeline == "host":

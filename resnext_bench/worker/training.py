@@ -14,6 +14,7 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import Architecture, formed
 from resnext_bench.worker.engine import Engine, build_engine
+from resnext_bench.worker.layouts import give_other_layout
 from resnext_bench.worker.models import maker
 from resnext_bench.worker.precision import AMP_DTYPES
 
@@ -55,7 +56,9 @@ def build_model(
     torch.manual_seed(config.seed)  # after imports, which may draw numbers too
     model = make()
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    return model.to(device=device, memory_format=layout).train()  # type: ignore[call-overload, no-any-return]
+    placed: nn.Module = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    give_other_layout(placed, config)
+    return placed.train()
 
 
 def assemble(

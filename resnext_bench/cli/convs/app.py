@@ -295,3 +295,65 @@ def time(
     from resnext_bench.cli.convs.time import time_command
 
     raise typer.Exit(time_command(given))
+
+
+@convs_app.command()
+@opt.in_formats
+@on_problems
+def layouts(
+    problems: Named,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Type of the tensors, also several times (default on a CPU: fp32 and bf16)",
+            rich_help_panel=_SIDES,
+            **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Compute threads on a CPU (default: those of a rank of run)",
+            parser=opt.whole_of("threads"),
+            rich_help_panel=_DEVICE,
+        ),
+    ] = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Samples of each side, a multiple of 4: half of them choose, half predict",
+            parser=whole("--rounds", 8, 10_000),
+        ),
+    ] = 12,
+    steps: Annotated[
+        bool,
+        typer.Option(
+            "--steps/--no-steps",
+            metavar=" ",
+            help="Measure whole steps of the best choice beside both pure layouts",
+        ),
+    ] = True,
+    allow_invalid: opt.AllowInvalid = False,
+    wait: opt.Wait = None,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """Compare NHWC with NCHW for each convolution, choose the best mix, and measure whole steps.
+
+    Every operation is timed in both layouts in turn, and so are norms, pools and the conversions of
+    maps that a mixed choice needs. The model is then trained in the best mixed choice and in both
+    pure layouts, in turn: what was predicted stands beside what it gains. What was measured is
+    stored like a run.
+
+    Example: convs layouts resnext50_32x4d
+
+    Example: convs layouts resnext50_32x4d --dtype bf16 --no-steps
+
+    Example: convs layouts --shape 8x256x28x28 --groups 32
+    """
+    given = dict(locals())
+    from resnext_bench.cli.convs.layouts import layouts_command
+
+    raise typer.Exit(layouts_command(given))

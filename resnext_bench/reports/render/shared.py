@@ -62,7 +62,7 @@ _TOLD: tuple[tuple[Told, ...], ...] = (
         (("amp_dtype", "tf32", "device"), words.precision),
         (("amp_dtype",), _autocast),
     ),
-    ((("channels_last",), _layout),),
+    ((("channels_last", "other_layout"), _layout),),
     (
         (
             (

@@ -30,6 +30,9 @@ def model(config: RunConfig) -> str:
 def layout(config: RunConfig, weights: str) -> str:
     """Name the requested memory format and that of the weights."""
     asked = "channels_last" if config.channels_last else "contiguous (NCHW)"
+    if config.other_layout != "none":
+        other = "NCHW" if config.channels_last else "NHWC"
+        asked += f" but {other} in {config.other_layout}"
     return f"{asked}, weights {weights}" if weights else asked
 
 

@@ -125,6 +125,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Checksum of that file; empty where there is none."""
     split: str | None = None
     """Split of `data` that is read where one folder holds several; usually the folder decides."""
+    other_layout: str = "none"
+    """Modules in the other memory layout than `channels_last` says: names and patterns with commas
+    between them."""
 
     @property
     def reads_images(self) -> bool:

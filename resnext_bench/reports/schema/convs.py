@@ -22,6 +22,7 @@ from resnext_bench.reports.schema.kind import (
     Row,
     Table,
 )
+from resnext_bench.reports.schema.layouts import Layouts, layout_columns, layout_rows
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.plan_times import DeviceMemory, Fault, TorchChoice
 from resnext_bench.reports.schema.record import Environment, File, Status
@@ -235,10 +236,12 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """Moment of the start: UTC, ISO 8601."""
     duration_s: float
     command: tuple[str, ...]
-    task: Literal["plan", "time"] = "plan"
+    task: Literal["plan", "time", "layouts"] = "plan"
     """What was asked of each problem."""
     timing: Timing | None = None
     """How it was timed; None where nothing was."""
+    layouts: Layouts | None = None
+    """What layouts cost; only for the task of this name."""
     model: str
     """Name of the network; empty for a convolution that was given by hand."""
     device: PlannedDevice
@@ -329,6 +332,8 @@ def _listing(record: Convs) -> Listing:
 def _outcomes(record: Convs) -> frozenset[Outcome]:
     if record.status == "failed":
         return frozenset({"failed"})
+    if record.status == "invalid":
+        return frozenset({"invalid"})
     wrong = any(WRONG in plan.notes for one in record.problems for plan in one.plans)
     return frozenset({"invalid"}) if wrong else FINE
 
@@ -411,6 +416,16 @@ def _from_version_1(raw: Raw) -> Raw:
     return raw | {"version": 2}
 
 
+def _layout_rows(record: Convs) -> Iterator[Row]:
+    for at, row in layout_rows(record.layouts):
+        conv = record.convolutions[at]
+        yield {
+            **{"run": record.id, "model": record.model, "device": record.device.name},
+            **{"layer": conv.layers[0], "count": len(conv.layers), "groups": conv.groups},
+            **row,
+        }
+
+
 _TEXTS: Final = (*("run", "model", "device", "cudnn", "problem", "layer", "operation", "setting"),)
 _OF_A_CONVOLUTION: Final = (
     *("images", "filters", "groups", "stride", "padding", "dilation", "dtype", "layout"),
@@ -427,7 +442,10 @@ CONVS: Final = Kind(
     listing=_listing,
     outcomes=_outcomes,
     row=_row,
-    tables=(Table(name="convs", columns=_plan_columns, rows=_plan_rows),),
+    tables=(
+        Table(name="convs", columns=_plan_columns, rows=_plan_rows),
+        Table(name="layouts", columns=layout_columns, rows=_layout_rows),
+    ),
     bulk=Bulk(
         file="plans.msgpack",
         what="the plans",

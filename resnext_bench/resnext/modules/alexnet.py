@@ -27,12 +27,13 @@ class AlexNet(nn.Module):
         super().__init__()
         groups = spec.groups
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
-        self.norm = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
+        self.norm1 = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
+        self.norm2 = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=groups)
         self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
         self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=groups)
         self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=groups)
-        self.pool = nn.MaxPool2d(3, 2)
+        self.pool1, self.pool2, self.pool5 = (nn.MaxPool2d(3, 2) for _ in range(3))
         self.fc6 = nn.Linear(256 * ALEXNET_EDGE**2, 4096)
         self.fc7 = nn.Linear(4096, 4096)
         self.fc8 = nn.Linear(4096, spec.classes)
@@ -41,11 +42,11 @@ class AlexNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [batch, 3, 227, 227] to logits [batch, classes]."""
-        x = self.pool(self.norm(functional.relu(self.conv1(images), inplace=True)))
-        x = self.pool(self.norm(functional.relu(self.conv2(x), inplace=True)))
+        x = self.pool1(self.norm1(functional.relu(self.conv1(images), inplace=True)))
+        x = self.pool2(self.norm2(functional.relu(self.conv2(x), inplace=True)))
         x = functional.relu(self.conv3(x), inplace=True)
         x = functional.relu(self.conv4(x), inplace=True)
-        x = self.pool(functional.relu(self.conv5(x), inplace=True)).flatten(1)
+        x = self.pool5(functional.relu(self.conv5(x), inplace=True)).flatten(1)
         x = self.dropout(functional.relu(self.fc6(x), inplace=True))
         x = self.dropout(functional.relu(self.fc7(x), inplace=True))
         logits: Tensor = self.fc8(x)

@@ -57,10 +57,13 @@ class GoogLeNet(nn.Module):
         super().__init__()
         first, *later = spec.filter_groups
         self.conv1 = _conv(3, 64, 7, stride=2)
-        self.norm = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
+        self.norm1 = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
         self.conv2_reduce = _conv(64, 64)
         self.conv2 = _conv(64, 192, 3, groups=first)
-        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.norm2 = nn.LocalResponseNorm(**LRN)  # type: ignore[arg-type]
+        self.pool1, self.pool2, self.pool3, self.pool4 = (
+            nn.MaxPool2d(3, 2, ceil_mode=True) for _ in range(4)
+        )
         entering = 192
         for modules, groups in zip(INCEPTIONS, later, strict=True):
             for module in modules:
@@ -73,11 +76,12 @@ class GoogLeNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [batch, 3, h, w] to logits [batch, classes]."""
-        x = self.norm(self.pool(_relu(self.conv1(images))))
+        x = self.norm1(self.pool1(_relu(self.conv1(images))))
         x = _relu(self.conv2_reduce(x))
-        x = self.norm(_relu(self.conv2(x)))
-        for modules in INCEPTIONS:
-            x = self.pool(x)
+        x = self.norm2(_relu(self.conv2(x)))
+        pools = (self.pool2, self.pool3, self.pool4)
+        for pool, modules in zip(pools, INCEPTIONS, strict=True):
+            x = pool(x)
             for module in modules:
                 x = self.get_submodule(module.name)(x)
         logits: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))

@@ -85,7 +85,8 @@ def test_widths_are_torchvisions() -> None:
 def test_sizes_inside_googlenet() -> None:
     model = GoogLeNet(GoogLeNetSpec())
     sizes: list[int] = []
-    model.pool.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[-1]))
+    for pool in (model.pool1, model.pool2, model.pool3, model.pool4):
+        pool.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[-1]))
     assert model(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
     assert sizes == [56, 28, 14, 7]
 

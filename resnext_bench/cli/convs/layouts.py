@@ -1,0 +1,92 @@
+"""`convs layouts`: NHWC against NCHW, layer by layer, mixed, and in whole steps."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from resnext_bench.cli.convs.asking import asked_of
+from resnext_bench.cli.data.shared import at_work
+from resnext_bench.cli.formats import Format
+from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.config.models import foreign
+from resnext_bench.convs.layouts.plan import FEWEST, QUAD
+from resnext_bench.convs.layouts.record import Wanted, compared
+from resnext_bench.convs.layouts.times import LAYOUTS
+from resnext_bench.convs.sides import Setting
+from resnext_bench.convs.timed_record import TimeOrder
+from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
+from resnext_bench.machine.inventory import Machine, inspect
+from resnext_bench.machine.lock import measuring, wait_until_free
+from resnext_bench.machine.member import require_alone
+from resnext_bench.reports.store import runs
+from resnext_bench.reports.store.files import temporary_folder
+from resnext_bench.resnext.traffic import Dtype
+
+CPU_BATCH: Final = 8
+DTYPES: Final[tuple[Dtype, ...]] = ("fp32", "bf16")
+"""Types on a CPU where none is given: most CPUs only emulate fp16."""
+BLOCK_S: Final = 0.03
+
+
+def layouts_command(given: Mapping[str, Any]) -> int:
+    """Time, choose, measure whole steps, store, show."""
+    require_alone("convs layouts")
+    form: Format = given["form"]
+    machine = inspect("cpu")
+    wanted = _wanted(given)
+    order = _order(given, wanted, machine)
+    if given["wait"]:
+        wait_until_free(given["wait"], say)
+    folder_of = runs.runs_folder(given["output"])
+    with (
+        measuring("convs layouts"),
+        at_work("nothing was kept") as tell,
+        temporary_folder() as root,
+    ):
+        record = compared(order, wanted, machine, root, tell)
+    try:
+        folder = runs.create(folder_of, f"convs_{order.model or 'given'}")
+        record = msgspec.structs.replace(record, id=folder.name)
+        runs.save(folder, record)
+    except OSError as error:
+        if not is_of_the_environment(error):
+            raise
+        raise NotKept(record, error) from error
+    return conclude(record, form, Pardon(invalid=given["allow_invalid"]))
+
+
+def _wanted(given: Mapping[str, Any]) -> Wanted:
+    problems = given["problems"]
+    model = problems["model"]
+    whole = bool(model) and problems["layer"] is None and foreign(model) is None
+    return Wanted(
+        whole=whole,
+        everything=problems["everything"] or problems["layer"] is not None,
+        steps=whole and given["steps"],
+    )
+
+
+def _order(given: Mapping[str, Any], wanted: Wanted, machine: Machine) -> TimeOrder:
+    problems = given["problems"]
+    if wanted.whole:  # a choice is about all convolutions, whichever are shown
+        problems = {**problems, "everything": True}
+    dtypes: Sequence[Dtype] = list(dict.fromkeys(given["dtype"] or DTYPES))
+    if "tf32" in dtypes:
+        raise UsageError("--dtype tf32: a CPU has no TF32; give fp32, bf16 or fp16")
+    rounds = given["rounds"]
+    if rounds % QUAD:
+        more = rounds + QUAD - rounds % QUAD
+        raise UsageError(f"--rounds {rounds}: give a multiple of {QUAD}, such as {more}")
+    return TimeOrder(
+        model=problems["model"] or "",
+        asked=asked_of(problems, machine, batch=CPU_BATCH, dtype=dtypes[0], layout=LAYOUTS[0]),
+        dtypes=dtypes,
+        layouts=LAYOUTS,
+        settings=[Setting()],
+        rounds=max(rounds, FEWEST),
+        block_s=BLOCK_S,
+        threads=given["threads"],
+        command=tuple(sys.argv[1:]),
+    )

@@ -1,0 +1,59 @@
+"""A process that holds torch: it is told its job once, and answers line by line."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from resnext_bench.errors import CannotHere, RunFailed
+from resnext_bench.launch.commands import kept_memory
+from resnext_bench.logs import last_line
+
+T = TypeVar("T")
+
+
+def answers(module: str, job: msgspec.Struct, threads: int, kind: type[T]) -> Iterator[T]:
+    """Yield the answers of a process to its job, each as it comes; raise RunFailed where it fails.
+
+    It computes with this many threads, and keeps freed memory, as ranks on a CPU do.
+    """
+    variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads), **kept_memory()}
+    with subprocess.Popen(
+        (sys.executable, "-P", "-m", module),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | variables | {"CUDA_VISIBLE_DEVICES": ""},
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        try:
+            _give(process, msgspec.json.encode(job))
+            for line in process.stdout:
+                yield msgspec.json.decode(line, type=kind)
+            said = process.stderr.read().decode(errors="replace").splitlines()
+            if process.wait():
+                _fail(module, said)
+        finally:
+            process.kill()
+
+
+def _give(process: "subprocess.Popen[bytes]", job: bytes) -> None:
+    assert process.stdin
+    try:
+        process.stdin.write(job)
+        process.stdin.close()
+    except BrokenPipeError:  # it has ended; why is told when its output has been read
+        pass
+
+
+def _fail(module: str, said: Sequence[str]) -> None:
+    words = last_line(said) or "it said nothing"
+    if "No module named 'torch'" in words:
+        raise CannotHere(
+            "PyTorch is not installed, and timing needs it: pip install 'resnext-bench[train]'"
+        )
+    raise RunFailed(f"a process that times ({module}) ended early: {words}")

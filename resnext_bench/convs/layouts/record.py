@@ -1,0 +1,127 @@
+"""NHWC against NCHW as a record: every operation, the best mixed choice, and its whole steps."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resnext_bench.config.models import foreign
+from resnext_bench.convs.layouts.network import Regions, regions_of
+from resnext_bench.convs.layouts.plan import best_mix
+from resnext_bench.convs.layouts.steps import measured
+from resnext_bench.convs.layouts.times import (
+    Pair,
+    pairs_of,
+    rows_of,
+    tasks_of,
+    time_others,
+    times_of,
+)
+from resnext_bench.convs.sides import Facts
+from resnext_bench.convs.timed_record import TimeOrder, stored
+from resnext_bench.convs.timing import Tell, time_in_turn
+from resnext_bench.machine.host.cores import load_1min
+from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.figures.layouts import adjusted
+from resnext_bench.reports.schema.config import Request
+from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.layouts import Layouts, Mix, OtherRow
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.names import parse
+from resnext_bench.resnext.traffic import Dtype
+from resnext_bench.session.setup import set_up
+
+STEP_ROUNDS: Final = 10
+WARM_UP: Final = 4
+"""Steps before the first block of each side, whose shapes and kernels never change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is asked for beside the times of convolutions."""
+
+    whole: bool
+    """Whether all convolutions of the network are timed, so that a choice can be made."""
+    everything: bool
+    """Whether convolutions without groups are asked about, too."""
+    steps: bool
+    """Whether whole steps are measured."""
+
+
+def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tell: Tell) -> Convs:
+    """Time everything, choose, measure whole steps in folders below `root`; return the record."""
+    facts, load = list[Facts](), load_1min()
+    found = time_in_turn(
+        order.groups(),
+        rounds=order.rounds,
+        block_s=order.block_s,
+        threads=order.threads,
+        tell=tell,
+        learn=facts.append,
+    )
+    record = stored(order, "", machine, found, facts, load)
+    pairs = list(pairs_of(found))
+    others, mixes = _choices(order, pairs, tell) if wanted.whole else ([], [])
+    if wanted.steps:
+        mixes = [_measured(order, machine, root, mix, tell) for mix in mixes]
+    doubts = [note for mix in mixes if mix.steps for note in mix.steps.notes]
+    is_doubtful = record.status == "ok" and doubts
+    return msgspec.structs.replace(
+        record,
+        task="layouts",
+        status="invalid" if is_doubtful else record.status,
+        why="; ".join(dict.fromkeys(doubts)) if is_doubtful else record.why,
+        duration_s=round(time.monotonic() - order.started, 2),
+        layouts=Layouts(
+            everything=wanted.everything,
+            rows=adjusted(list(rows_of(pairs, record.convolutions))),
+            others=tuple(others),
+            mixes=tuple(mixes),
+            why=_why(order, wanted),
+        ),
+    )
+
+
+def _why(order: TimeOrder, wanted: Wanted) -> str:
+    is_foreign = bool(order.model) and foreign(order.model) is not None
+    return "not ours" if is_foreign and not wanted.whole else ""
+
+
+def _choices(
+    order: TimeOrder, pairs: Sequence[Pair], tell: Tell
+) -> tuple[list[OtherRow], list[Mix]]:
+    """Return norms, pools and conversions, and the best choice in each type."""
+    batch, _, size, _ = order.asked[0].convolution.images
+    layers = draw(parse(order.model), size)
+    regions: dict[Dtype, Regions] = {one: regions_of(layers, batch, one) for one in order.dtypes}
+    others = time_others(
+        (task for one in regions.values() for task in tasks_of(one)),
+        rounds=order.rounds,
+        block_s=order.block_s,
+        threads=order.threads,
+        tell=tell,
+    )
+    mixes = []
+    for dtype, its in regions.items():
+        own = [pair for pair in pairs if pair.dtype == dtype]
+        mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
+    return list(others.values()), mixes
+
+
+def _measured(order: TimeOrder, machine: Machine, root: Path, mix: Mix, tell: Tell) -> Mix:
+    batch, _, size, _ = order.asked[0].convolution.images
+    request: Request = {
+        "model": order.model,
+        "image_size": size,
+        "batch_size": batch,
+        **{"nodes": 1, "nproc_per_node": 1, "device": "cpu", "pipeline": "synthetic"},
+        "amp_dtype": "none" if mix.dtype == "fp32" else mix.dtype,
+        "warm_up": WARM_UP,
+    }
+    if order.threads is not None:
+        request["threads"] = order.threads
+    setup = set_up(request, machine, root=root, command=(), tell=tell)
+    return measured(mix, setup, STEP_ROUNDS, tell)

@@ -1,0 +1,136 @@
+"""Layouts of convolutions as they are told: rows, the best choice, predictions and whole steps."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from resnext_bench.reports.render.convs_layouts import better_pure, sections
+from resnext_bench.reports.schema.convs import CONVS, Convs
+from resnext_bench.reports.schema.layouts import Mix
+from tests.reports.drawn import drawn
+from tests.reports.made_layouts import about, made_layouts, made_mix
+
+COMMAND = (
+    "run --model resnext50_32x4d --amp-dtype bf16 --channels-last --other-layout "
+    "'layer1.0.conv2,layer4'"
+)
+"""To be copied, so that it is not wrapped."""
+
+
+def told(record: Convs) -> str:
+    return " ".join(" ".join(drawn(sections(record), width=80, uncut=COMMAND)).split())
+
+
+def without_steps() -> Mix:
+    mix = made_mix(steps=None)
+    bare = [msgspec.structs.replace(one, measured_ms=None) for one in mix.versus]
+    return msgspec.structs.replace(mix, versus=tuple(bare))
+
+
+def pure() -> Mix:
+    mix = made_mix()
+    return made_mix(
+        sides=("nhwc", "nchw"),
+        other_layout="none",
+        nchw=(),
+        parts=mix.parts[:2],
+        versus=mix.versus[2:],
+        steps=msgspec.structs.replace(mix.steps, in_step=mix.steps.in_step[:2]),  # type: ignore[union-attr, type-var]
+    )
+
+
+def test_each_operation_has_its_times_and_what_is_known_of_them() -> None:
+    out = told(made_layouts())
+    assert "layer1.0.conv2 x2 forward 5.00 8.00 0.62 (0.59 to 0.65) NHWC" in out
+    assert "weight gradient 5.00 8.00 1.01 (0.96 to 1.06) –" in out
+    assert "of 4 operations NHWC is faster in 2, NCHW in 1; 1 cannot be told from noise" in out
+    assert "layer1.0.conv1" not in out
+    assert "convolutions without groups: --all" in out
+
+
+def test_all_are_shown_where_all_are_asked_about() -> None:
+    record = made_layouts()
+    assert record.layouts
+    found = msgspec.structs.replace(record.layouts, everything=True)
+    assert "layer1.0.conv1, " in told(msgspec.structs.replace(record, layouts=found))
+
+
+def test_a_mix_stands_beside_both_pure_layouts() -> None:
+    out = told(made_layouts(made_mix()))
+    assert "bf16: the best choice is mixed: 1 of 3 convolutions in NCHW, 3 maps converted" in out
+    assert (
+        "predicted to gain 2.4 % of a step over NHWC, the better pure layout, measured 0.8 % "
+        "(0.2 to 1.4)"
+    ) in out
+    assert "whole step, in turn 500.0 636.0 496.0" in out
+    assert "mixed over NHWC 12.0 (10.0 to 14.0) 4.0 (1.0 to 7.0) 0.8" in out
+    assert COMMAND in out
+
+
+def test_a_miss_is_explained_by_the_parts_of_whole_steps() -> None:
+    out = told(made_layouts(made_mix()))
+    missed = out[out.index("Missed:") :]
+    assert missed.startswith(
+        "Missed: mixed over NHWC, predicted 12.0 ms, measured 4.0 (1.0 to 7.0). In a profile of "
+        "whole steps conversions gain -11.0 ms, alone -4.0; the rest gains -1.0 ms, assumed none; "
+    )
+    assert missed.count("Missed:") == 1
+    assert "In NHWC convolutions are 62 % of a step, norms and pools 13 %" in out
+
+
+def test_predictions_that_hold_are_said_to() -> None:
+    mix = made_mix()
+    first = msgspec.structs.replace(mix.versus[0], predicted_ms=about(5, 1))
+    out = told(made_layouts(msgspec.structs.replace(mix, versus=(first, *mix.versus[1:]))))
+    assert "Predictions lie within the intervals" in out
+    assert "Missed" not in out
+
+
+def test_a_gain_that_may_be_none_is_said_to() -> None:
+    mix = made_mix()
+    first = msgspec.structs.replace(mix.versus[0], measured_ms=about(1, 3))
+    out = told(made_layouts(msgspec.structs.replace(mix, versus=(first, *mix.versus[1:]))))
+    assert "measured 0.2 % (-0.4 to 0.8), which cannot be told from noise" in out
+
+
+def test_without_whole_steps_there_is_only_a_prediction() -> None:
+    out = told(made_layouts(without_steps()))
+    assert "predicted to gain 12.0 ms a step over NHWC, the better pure layout." in out
+    assert "Missed" not in out
+    assert "whole step" not in out
+
+
+def test_a_pure_layout_may_be_the_best_choice() -> None:
+    out = told(made_layouts(pure()))
+    assert "the best choice is NHWC for all 2 convolutions, norms and pools" in out
+    assert "--other-layout" not in out
+
+
+@pytest.mark.parametrize(("gain", "side"), [(3.0, "nhwc"), (-3.0, "nchw")])
+def test_the_better_pure_layout_is_the_measured_one(gain: float, side: str) -> None:
+    mix = made_mix()
+    last = msgspec.structs.replace(mix.versus[2], measured_ms=about(gain, 1))
+    assert better_pure(msgspec.structs.replace(mix, versus=(*mix.versus[:2], last))) == side
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, frozenset()),
+        ({"status": "invalid", "why": "mixed: cores lost"}, {"invalid"}),
+        ({"status": "failed", "why": "nothing could run"}, {"failed"}),
+    ],
+)
+def test_what_it_comes_to(changes: dict[str, Any], outcome: set[str]) -> None:
+    record = made_layouts(made_mix(), **changes)
+    assert CONVS.outcomes(record) == outcome
+    assert changes.get("why", "") in told(record)
+
+
+def test_a_row_of_the_table_for_each_operation() -> None:
+    (table,) = (one for one in CONVS.tables if one.name == "layouts")
+    rows = list(table.rows(made_layouts(made_mix())))
+    assert [row["operation"] for row in rows][:2] == ["forward", "input gradient"]
+    assert [row["is_apart"] for row in rows] == [True, True, False, True]
+    assert rows[0].keys() == table.columns().keys()
