@@ -179,7 +179,7 @@ class TraceDiff(msgspec.Struct, frozen=True, kw_only=True):
     """The difference of two traces.
 
     `rows` and `rest` add up to `delta_ns`, and so do `parts`; `modules` and `classes` add up to
-    what `rows` do. What is the same in both is in none of these lists but `parts`.
+    what `rows` do. These three have nothing in them that is the same in both traces.
     """
 
     kind: str = "trace diff"
@@ -197,15 +197,18 @@ class TraceDiff(msgspec.Struct, frozen=True, kw_only=True):
     """Whether b is slower by more than the margin, and that is not noise."""
     matched_by: MatchedBy
     parts: list[PartDelta]
+    work: Delta
+    """Durations of all work added up: with `rest` it adds up to the step on each side, too."""
     classes: list[ClassDelta]
     modules: list[ModuleDelta]
     """Empty where rows were not matched by modules."""
     rows: list[RowDelta]
     """Largest differences first, likewise in the other lists."""
     rest: list[RestDelta]
+    """Also what is the same in both."""
     unchanged_ns: int
-    """Time on either side of all rows that are the same in both: with `rows` and `rest` it adds up
-    to the step of each side."""
+    """Time on either side of all work that is the same in both: with `rows` it adds up to `work`.
+    """
     ranks: list[RankDelta]
     """Empty with one rank."""
     facts: list[Note]

@@ -7,6 +7,7 @@ from resnext_bench.reports.render.kernel_names import distinct, short
 from resnext_bench.reports.render.model import Column, Line, Note, Section, Summary, Table, Tone
 from resnext_bench.reports.render.model import summary as summary_of
 from resnext_bench.reports.render.trace.diff_facts import fact_sentences
+from resnext_bench.reports.render.trace.report import from_here
 from resnext_bench.reports.render.trace.warnings import lines
 from resnext_bench.reports.render.trace.words import ms
 from resnext_bench.reports.schema.trace_diff import (
@@ -25,13 +26,19 @@ from resnext_bench.wording import count_of
 TOP: Final = 15
 _FEW: Final = 8
 """Rows of the tables of modules and classes unless it is told how many."""
-_TONES: Final[dict[str, Tone]] = {"slower": "bad", "new": "bad", "faster": "good", "gone": "good"}
 _NOISE: Final = "noise"
-_OVERLAP: Final = "runs at the same time (overlap)"
+_ALONE: Final = ("new", "gone")
+"""What is work of one side alone, however little."""
+_WORK: Final = "work, durations added up"
+_OVERLAP: Final = "less what runs at the same time"
 _SCATTER: Final = (
     "noise: the scatter of these steps may have made it; what differs from one launch to the next "
     "is not in that scatter"
 )
+_NUMBERS: Final = 3
+"""Columns of a table that are numbers, the first ones."""
+_SPARE: Final = ("a", "b", "pass")
+"""Columns in the order in which they go where there is no room."""
 _FIELDS: Final[dict[Changed, str]] = {
     "memory format": "formats",
     "type": "dtypes",
@@ -51,6 +58,9 @@ def sections(found: TraceDiff, top: int | None = None) -> Iterator[Section]:
     few, top = top or _FEW, top or TOP
     yield _headline(found)
     yield _summary(found)
+    for name, side in (("a", found.a), ("b", found.b)):
+        yield Line(text=f"{name}: {from_here(side.file)}", tone="dim", is_command=True)
+    yield Line(text="")
     if _is_empty(found):
         yield from lines(sentences(found))
         return
@@ -72,7 +82,7 @@ def sentences(found: TraceDiff) -> list[str]:
 
 
 def _is_empty(found: TraceDiff) -> bool:
-    return not (found.rows or found.rest or found.delta_ns)
+    return not (found.rows or any(one.delta_ns for one in found.rest))
 
 
 def _headline(found: TraceDiff) -> Line:
@@ -101,7 +111,7 @@ def _percent(found: TraceDiff) -> str:
 
 def _summary(found: TraceDiff) -> Summary:
     rows = [("a", _side(found.a)), ("b", _side(found.b))]
-    if found.interval:
+    if found.interval and not _is_empty(found):
         rows.append(("difference", _interval(found.interval)))
     rows.append(("matched by", _MATCHED[found.matched_by]))
     return summary_of(rows)
@@ -117,7 +127,8 @@ _MATCHED: Final = {
 def _side(side: DiffSide) -> str:
     rank = "" if side.rank is None or side.ranks < 2 else f", rank {side.rank}"
     count = count_of(len(side.steps), "step")
-    return f"{side.file}: {side.on}{rank}, {count} of {ms(side.step_ns)} ms"
+    mean = "a mean of " if len(side.steps) > 1 else ""
+    return f"{side.on}{rank}, {count} of {mean}{ms(side.step_ns)} ms"
 
 
 def _interval(found: StepInterval) -> str:
@@ -133,16 +144,19 @@ def signed(ns: float) -> str:
 
 def _word(one: Delta) -> str:
     """Return what became of a part of the step."""
+    kind = one.kind if isinstance(one, RowDelta | ModuleDelta) else ""
+    if kind in _ALONE:
+        return kind
     if one.noise and one.noise.is_noise and one.delta_ns:
         return _NOISE
-    if isinstance(one, RowDelta | ModuleDelta):
-        return one.kind
+    if kind:
+        return kind
     return "slower" if one.delta_ns > 0 else "faster" if one.delta_ns < 0 else ""
 
 
 def _parts(found: TraceDiff) -> Table:
     """Return the four parts of the step, and what is no work, which both are parts of it."""
-    parts = [(f"  {one.part}", one) for one in found.parts if one.a_ns or one.b_ns]
+    parts = [(one.part, one) for one in found.parts if one.a_ns or one.b_ns]
     step = (
         signed(found.delta_ns),
         ms(found.a.step_ns),
@@ -150,18 +164,13 @@ def _parts(found: TraceDiff) -> Table:
         _NOISE if found.verdict == "unsure" else found.verdict.replace("same", ""),
         "step",
     )
-    rest = [(_rest(one), one) for one in found.rest]
-    work = sum(one.delta_ns for one in found.rows)
-    a = found.a.step_ns - sum(one.a_ns for one in found.rest)
-    groups = [(step,), tuple(_cells(one, name) for name, one in parts)]
-    del work, a
-    if rest:
-        groups.append(tuple(_cells(one, name) for name, one in rest))
-    rows = [*(one for _, one in parts), *(one for _, one in rest)]
+    rest = [(_WORK, found.work), *((_rest(one), one) for one in found.rest)]
+    groups = [(step,), *(tuple(_cells(one, name) for name, one in both) for both in (parts, rest))]
+    rows = [one for _, one in (*parts, *rest)]
     return Table(
         columns=_columns("part"),
         groups=tuple(groups),
-        title="the step and its parts, ms",
+        title="the step and, twice, all that it is made of, ms",
         row_tones=("strong", *map(_tone, rows)),
         notes=_notes(rows),
     )
@@ -241,24 +250,23 @@ def _rows(found: TraceDiff, top: int) -> Table:
     what = "operator" if found.a.device is None and found.b.device is None else "kernel"
     names = distinct([_name(one) for one in shown])
     changes = [_change(one) for one in shown]
-    heads = ["b - a", "a", "b", "b is", "changed", "where", what]
-    spare = {"a": 2, "b": 3} | ({"changed": 1} if not any(changes) else {})
-    kept = [one for one in heads if one != "changed" or any(changes)]
+    heads = ["b - a", "a", "b", "b is", "changed", "pass", "where", what]
+    kept = [at for at, one in enumerate(heads) if one != "changed" or any(changes)]
     cells = [
-        (*_numbers(one), _word(one), *((change,) if any(changes) else ()), _where(one), name)
+        (*_numbers(one), _word(one), change, _pass(one), _where(one), name)
         for one, change, name in zip(shown, changes, names, strict=True)
     ]
     return Table(
         columns=tuple(
             Column(
-                name=one,
-                is_number=one in heads[:3],
-                goes=spare.get(one, 0),
-                is_name=one == what,
+                name=heads[at],
+                is_number=at < _NUMBERS,
+                goes=_SPARE.index(heads[at]) + 1 if heads[at] in _SPARE else 0,
+                is_name=heads[at] == what,
             )
-            for one in kept
+            for at in kept
         ),
-        groups=(tuple(cells),),
+        groups=(tuple(tuple(row[at] for at in kept) for row in cells),),
         title=f"what became of the work, ms per step{_cut(found.rows, top)}",
         row_tones=tuple(map(_tone, shown)),
         notes=_notes(shown),
@@ -289,14 +297,19 @@ def _change(one: RowDelta) -> str:
     return "; ".join((*told, *(word for what, word in _WORDS.items() if what in one.changed)))
 
 
-def _where(one: RowDelta) -> str:
+def _side_of(one: RowDelta) -> RowSide:
+    """Return what a has of a row, else what b has."""
     side = one.a or one.b
     assert side
-    place = _place(side)
-    return " ".join(filter(None, (place, "/".join(side.passes) if side.modules else "")))
+    return side
 
 
-def _place(side: RowSide) -> str:
+def _pass(one: RowDelta) -> str:
+    return "/".join(_side_of(one).passes)
+
+
+def _where(one: RowDelta) -> str:
+    side = _side_of(one)
     if side.modules:
         return side.modules[0] if len(side.modules) == 1 else f"{len(side.modules)} modules"
     if side.shapes:

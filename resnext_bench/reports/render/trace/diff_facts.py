@@ -29,7 +29,7 @@ def fact_sentences(facts: Iterable[Note]) -> list[str]:
 def _sentence(one: Note) -> str:
     words = _WORDS.get(one.kind)  # type: ignore[call-overload]  # else a warning of one trace
     if words is None:
-        return f"{one.side}: {sentences([one])[0]}"
+        return f"{one.side}: {_HOST_ALONE if one.kind == 'host_alone' else sentences([one])[0]}"
     return words.format_map(one.values) if isinstance(words, str) else words(one)
 
 
@@ -77,6 +77,10 @@ def _steps_differ(one: Note) -> str:
     return f"steps are not told by the same: in a by {a}, in b by {b}"
 
 
+_HOST_ALONE: Final = (
+    "a device worked whose work is not in this trace: what is compared is the host alone (see "
+    "trace report)"
+)
 _WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
     "devices_differ": "the devices are not the same: {a} and {b}",
     "host_against_device": (

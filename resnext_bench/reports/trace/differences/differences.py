@@ -66,11 +66,7 @@ class _Compared:
         a, b = self._sides
         step_a, step_b = (one.step_ns for one in self._accounts)
         rows, rest = self._rows(), self._rest()
-        kept_rows = [one for one in rows if _is_different(one)]
-        kept_rest = [one for one in rest if one.delta_ns]
-        unchanged = sum(one.a_ns for one in (*rows, *rest)) - sum(
-            one.a_ns for one in (*kept_rows, *kept_rest)
-        )
+        kept = [one for one in rows if _is_different(one)]
         interval = self._scatter.step((a.step_ns, b.step_ns))
         verdict = _verdict(step_b - step_a, interval)
         percent = 100 * (step_b - step_a) / step_a if step_a else None
@@ -86,11 +82,12 @@ class _Compared:
             is_beyond=verdict == "slower" and (percent is None or percent > margin_percent),
             matched_by=self._by,
             parts=self._parts(),
+            work=self._work(),
             classes=[one for one in self._by_class() if one.delta_ns],
             modules=[one for one in modules if one.delta_ns],
-            rows=kept_rows,
-            rest=kept_rest,
-            unchanged_ns=unchanged,
+            rows=kept,
+            rest=[one for one in rest if one.a_ns or one.b_ns],
+            unchanged_ns=sum(one.a_ns for one in rows) - sum(one.a_ns for one in kept),
             ranks=[],
             facts=list(unlike(a, b, self._modules, self._by, rows)),
         )
@@ -128,6 +125,12 @@ class _Compared:
         noises = self._scatter.noises([one.pair for one in sums.values()])
         rows = [PartDelta(**_means(one), part=part) for part, one in sums.items()]
         return [replace(row, noise=noise) for row, noise in zip(rows, noises, strict=True)]
+
+    def _work(self) -> Delta:
+        a, b = self._sides
+        every = self._sum(range(len(a.leaves)), range(len(b.leaves)))
+        (found,) = self._judged([Delta(**_means(every))], [every])
+        return found
 
     def _rest(self) -> list[RestDelta]:
         a, b = self._sides
