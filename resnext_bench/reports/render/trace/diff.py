@@ -127,8 +127,8 @@ _MATCHED: Final = {
 def _side(side: DiffSide) -> str:
     rank = "" if side.rank is None or side.ranks < 2 else f", rank {side.rank}"
     count = count_of(len(side.steps), "step")
-    mean = "a mean of " if len(side.steps) > 1 else ""
-    return f"{side.on}{rank}, {count} of {mean}{ms(side.step_ns)} ms"
+    mean = " on average" if len(side.steps) > 1 else ""
+    return f"{side.on}{rank}, {count} of {ms(side.step_ns)} ms{mean}"
 
 
 def _interval(found: StepInterval) -> str:

@@ -12,7 +12,6 @@ from tests.reports.trace.real import real_trace
 
 NAMES = (
     "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz",
-    "v100-resnet50-6steps.pt.trace.json.gz",
     "no-gpu-events.pt.trace.json.gz",
     "a100-three-streams.pt.trace.json.gz",
 )
