@@ -12,6 +12,7 @@ from resnext_bench.reports.render.trace.warnings import lines
 from resnext_bench.reports.render.trace.words import ms
 from resnext_bench.reports.schema.trace_diff import (
     Changed,
+    ClassDelta,
     Delta,
     DiffSide,
     ModuleDelta,
@@ -45,12 +46,8 @@ _FIELDS: Final[dict[Changed, str]] = {
     "class": "classes",
 }
 """What is told with both values."""
-_WORDS: Final[dict[Changed, str]] = {
-    "operator": "other operator",
-    "kernel": "other kernel",
-    "shape": "other shape",
-    "pass": "other pass",
-}
+_OTHER: Final[tuple[Changed, ...]] = ("operator", "kernel", "shape", "pass")
+"""What is only told to be another one."""
 
 
 def sections(found: TraceDiff, top: int | None = None) -> Iterator[Section]:
@@ -144,14 +141,18 @@ def signed(ns: float) -> str:
 
 def _word(one: Delta) -> str:
     """Return what became of a part of the step."""
-    kind = one.kind if isinstance(one, RowDelta | ModuleDelta) else ""
-    if kind in _ALONE:
-        return kind
-    if one.noise and one.noise.is_noise and one.delta_ns:
-        return _NOISE
-    if kind:
-        return kind
-    return "slower" if one.delta_ns > 0 else "faster" if one.delta_ns < 0 else ""
+    kind = _kind(one)
+    is_noise = one.noise is not None and one.noise.is_noise and one.delta_ns
+    return _NOISE if is_noise and kind not in _ALONE else kind
+
+
+def _kind(one: Delta) -> str:
+    if isinstance(one, RowDelta | ModuleDelta):
+        return one.kind
+    if isinstance(one, ClassDelta) and not (one.a_ns and one.b_ns):
+        return "gone" if one.a_ns else "new"
+    words = ("slower", "faster") if isinstance(one, ClassDelta) else ("more", "less")
+    return words[0] if one.delta_ns > 0 else words[1] if one.delta_ns < 0 else ""
 
 
 def _parts(found: TraceDiff) -> Table:
@@ -294,7 +295,8 @@ def _change(one: RowDelta) -> str:
         for what, field in _FIELDS.items()
         if what in one.changed
     ]
-    return "; ".join((*told, *(word for what, word in _WORDS.items() if what in one.changed)))
+    other = ", ".join(what for what in _OTHER if what in one.changed)
+    return "; ".join((*told, *((f"other {other}",) if other else ())))
 
 
 def _side_of(one: RowDelta) -> RowSide:

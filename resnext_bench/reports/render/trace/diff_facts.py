@@ -27,7 +27,7 @@ def fact_sentences(facts: Iterable[Note]) -> list[str]:
 
 
 def _sentence(one: Note) -> str:
-    words = _WORDS.get(one.kind)  # type: ignore[call-overload]  # else a warning of one trace
+    words = WORDS.get(one.kind)  # type: ignore[call-overload]  # else a warning of one trace
     if words is None:
         return f"{one.side}: {_HOST_ALONE if one.kind == 'host_alone' else sentences([one])[0]}"
     return words.format_map(one.values) if isinstance(words, str) else words(one)
@@ -81,7 +81,7 @@ _HOST_ALONE: Final = (
     "a device worked whose work is not in this trace: what is compared is the host alone (see "
     "trace report)"
 )
-_WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
+WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
     "devices_differ": "the devices are not the same: {a} and {b}",
     "host_against_device": (
         "one trace is of kernels and one of operators on a CPU (a: {a}, b: {b}): only classes can "

@@ -7,7 +7,7 @@ import pytest
 
 from resnext_bench.reports.render.model import Line, Section, Table, rows_of, text_of
 from resnext_bench.reports.render.trace.diff import sections, sentences, signed
-from resnext_bench.reports.render.trace.diff_facts import _WORDS
+from resnext_bench.reports.render.trace.diff_facts import WORDS
 from resnext_bench.reports.schema.trace_diff import DiffKind, TraceDiff
 from tests.reports.trace.differences.programs import (
     NET,
@@ -40,7 +40,7 @@ def cells(one: Table, column: str) -> list[str]:
 
 
 def test_every_kind_of_fact_has_words() -> None:
-    assert set(_WORDS) == set(get_args(DiffKind))
+    assert set(WORDS) == set(get_args(DiffKind))
 
 
 def test_what_became_of_the_work(tmp_path: Path) -> None:
