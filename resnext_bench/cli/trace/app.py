@@ -22,13 +22,8 @@ def _moment(option: str) -> Callable[[str | float], float]:
     return number(option, 0, _LONGEST_MS, what="ms since the trace began, 0 or more")
 
 
-Wanted = Annotated[
-    str,
-    typer.Argument(
-        metavar="WHAT",
-        help="A trace (.json, .json.gz), a folder of traces, or a run (its id, or: last)",
-    ),
-]
+_WHAT: Final = "A trace (.json, .json.gz), a folder of traces, or a run (its id, or: last)"
+Wanted = Annotated[str, typer.Argument(metavar="WHAT", help=_WHAT)]
 
 
 @trace_app.command()
@@ -105,6 +100,59 @@ def report(
     chosen = Chosen(depth=depth, module=module, is_wanted=layers)
     span = span_of(begin, end)
     raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))
+
+
+@trace_app.command()
+@opt.in_formats
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help=f"{_WHAT}; the side that was before")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Likewise; differences are B less A")],
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of rows in each table (default: 15, of modules and classes 8); --json "
+            "has all of them",
+            parser=whole("--top", 1),
+        ),
+    ] = None,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The rank to compare, where there are several (default: of those that both have "
+            "the one with the longest step)",
+            parser=whole("--rank", 0),
+        ),
+    ] = None,
+    paired: Annotated[
+        bool,
+        typer.Option(
+            "--paired/--unpaired",
+            help="Compare the n-th step of B with the n-th of A, as where both trained on the "
+            "same batches of unlike sizes",
+        ),
+    ] = False,
+    margin: opt.Margin = 2,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """What makes a step of B slower or faster than one of A, to the nanosecond.
+
+    Work is matched by module and shape, then by operator, class and kernel: faster, slower, new,
+    gone, another kernel, class, type or memory format. Rows and the rest (idle, overlap) add up to
+    the difference of the mean steps. Differences that the scatter of steps may have made are said
+    to be noise; what differs from one launch to the next is not in that scatter. Exit code 1: B is
+    slower by more than --margin, beyond noise.
+
+    Example: trace diff runs/20260101-1 last
+
+    Example: trace diff before.pt.trace.json.gz after.pt.trace.json.gz --margin 5 --markdown
+    """
+    from resnext_bench.cli.trace.diff import diff_command
+
+    code = diff_command(a, b, output, form, top=top, rank=rank, margin=margin, is_paired=paired)
+    raise typer.Exit(code)
 
 
 @trace_app.command()

@@ -34,6 +34,7 @@ class Example:
 
 _A100: Final = "a100-resnet50-ddp2-rank0.pt.trace.json.gz"
 _MI300: Final = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
+_V100: Final = "v100-resnet50-6steps.pt.trace.json.gz"
 _LAG: Final = """SELECT step, min(k.start_ns) - min(host_start_ns) AS behind_ns,
        round(behind_ns / min(host_duration_ns), 1) AS in_host_steps
 FROM kernels k JOIN steps USING (step) GROUP BY step"""
@@ -75,6 +76,13 @@ two families of kernels alone.""",
 All ranks of one step of DLRM. A collective is long on the ranks that wait, and short on the
 one that comes last.""",
         commands=(("trace", "report", "v100x8-dlrm", "--top", "4"),),
+    ),
+    Example(
+        title="An A100 against a V100",
+        text="""\
+ResNet-50 on both, and yet the V100 is faster: its kernels take longer, but the A100's host
+is late with most of them. What cannot be matched, and by what the rest is, stands below.""",
+        commands=(("trace", "diff", _A100, _V100, "--top", "6"),),
     ),
 )
 OWN: Final = Example(

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.trace_diff import TraceDiff
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
 from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_layers import Layers
@@ -305,6 +306,10 @@ class RanksReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def schema() -> dict[str, object]:
-    """Return the JSON Schema (2020-12) of `trace report --json`: one rank's report, or several."""
-    schemas, components = msgspec.json.schema_components((TraceReport, RanksReport))
+    """Return the JSON Schema (2020-12) of `trace report --json` and `trace diff --json`.
+
+    One rank's report, those of several, or a difference.
+    """
+    kinds = (TraceReport, RanksReport, TraceDiff)
+    schemas, components = msgspec.json.schema_components(kinds)
     return {"anyOf": list(schemas), "$defs": components}

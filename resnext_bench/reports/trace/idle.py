@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.reading.trace import Kind, Trace
+from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import NO_TIME, Times, Windows, gaps, union
 from resnext_bench.reports.trace.time.links import Links, of_names
 
@@ -47,33 +47,40 @@ _LONG_CALL: Final = 50_000
 
 def idle(analysis: Analysis) -> dict[Cause, int]:
     """Idle time of the used steps by cause, ns."""
+    return {cause: int(ns.sum()) for cause, ns in idle_by_step(analysis).items()}
+
+
+def idle_by_step(analysis: Analysis) -> dict[Cause, Ns]:
+    """Idle time of each used step by cause, ns."""
     trace, steps, device = analysis.trace, analysis.steps, analysis.device
     windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
     free = gaps(analysis.busy.any, windows)
     loading = free & loading_times(trace)
+
+    def of(times: Times) -> Ns:
+        return times.within(windows)
+
     if device is None:
         calls = trace.host.take(trace.host.kind == Kind.LAUNCH)
         runtime = (free & union(calls.start, calls.end)) - loading
-        rest = free.length - loading.length - runtime.length
         return {
-            Cause.LOADING: loading.length,
-            Cause.RUNTIME: runtime.length,
-            Cause.NO_OPERATOR: rest,
+            Cause.LOADING: of(loading),
+            Cause.RUNTIME: of(runtime),
+            Cause.NO_OPERATOR: of(free) - of(loading) - of(runtime),
         }
     late, unknown, after = _host_late(trace, analysis.links, free, device)
     waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
     late_loading = late & loading
     late_waiting = (late & waiting) - loading
-    lost = late_loading.length + late_waiting.length
     after_loading = after & loading
     after_waiting = (after & waiting) - loading
     return {
-        Cause.LOADING: late_loading.length + after_loading.length,
-        Cause.SYNCHRONISATION: late_waiting.length + after_waiting.length,
-        Cause.HOST: late.length - lost,
-        Cause.LAUNCH: free.length - late.length - unknown.length - after.length,
-        Cause.UNKNOWN: unknown.length,
-        Cause.AFTER: after.length - after_loading.length - after_waiting.length,
+        Cause.LOADING: of(late_loading) + of(after_loading),
+        Cause.SYNCHRONISATION: of(late_waiting) + of(after_waiting),
+        Cause.HOST: of(late) - of(late_loading) - of(late_waiting),
+        Cause.LAUNCH: of(free) - of(late) - of(unknown) - of(after),
+        Cause.UNKNOWN: of(unknown),
+        Cause.AFTER: of(after) - of(after_loading) - of(after_waiting),
     }
 
 

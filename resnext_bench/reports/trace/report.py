@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -57,6 +58,26 @@ _LOSSES: Final = ("Out-of-range", "Invalid ext correlations", "Unexpected CUDA e
 """Of the counts that kineto writes into INFO those that are records lost."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What figures of a trace are of, and what to doubt of them."""
+
+    on: str
+    """Name of the device, `CPU`, or `host alone` where a device's work is not in the trace."""
+    alone: HostAlone | None
+    facts: list[Note]
+
+
+def subject(analysis: Analysis) -> Subject:
+    """Return what an analysed trace is of."""
+    trace, device = analysis.trace, analysis.device
+    name = device_name(trace, device)
+    host_step_ns = _used(analysis.steps, on_host=True).length.tolist()
+    alone = host_alone(trace, analysis.signs, name, host_step_ns)
+    facts = [*trace.facts, *_facts(analysis, alone)]
+    return Subject(on=_on(name, device, alone), alone=alone, facts=facts)
+
+
 def report(analysis: Analysis, *, layers: bool = True) -> TraceReport:
     """Return the report of an analysed trace; `layers`: with the modules of the model."""
     found = _without_advice(analysis, layers=layers)
@@ -74,11 +95,9 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
     short = analysis.places.short(module)
     distributed = distributed_info(trace.header)
     told = whole_number(distributed.get("rank"))
-    name = device_name(trace, device)
-    host_step_ns = _used(analysis.steps, on_host=True).length.tolist()
-    alone = host_alone(trace, analysis.signs, name, host_step_ns)
+    told_of = subject(analysis)
+    on, alone = told_of.on, told_of.alone
     by_host, certain = device is None and alone is not None, alone is not None and alone.is_certain
-    on = _on(name, device, alone)
     most = peaks(on)
     matrices = product_rows(trace, analysis.links, work, step_ns, most)
     return TraceReport(
@@ -104,7 +123,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         host=host(analysis, idles=not certain),
         advice=[],
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
-        facts=[*trace.facts, *_facts(analysis, alone)],
+        facts=told_of.facts,
         alone=alone,
     )
 

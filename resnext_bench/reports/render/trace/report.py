@@ -58,7 +58,7 @@ def sections(
     else:
         yield from advice.sections(report)
     yield _summary(report)
-    yield Line(text=_from_here(report.file), tone="dim", is_command=True)
+    yield Line(text=from_here(report.file), tone="dim", is_command=True)
     waiting, work = list(host.waiting(report, few)), list(_work(report, top, few, chosen))
     is_idle = sum(report.steps.idle_ns) >= _MOSTLY_IDLE * report.sums.step_ns
     yield from (*waiting, *work) if is_idle else (*work, *waiting)
@@ -95,7 +95,7 @@ def _summary(report: TraceReport) -> Summary:
     return summary(*groups, title=f"{alone.title(report)}{_rank(report)}")
 
 
-def _from_here(path: str) -> str:
+def from_here(path: str) -> str:
     """Return a path as short as it can be typed; it is not wrapped, so that it can be copied."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
