@@ -119,3 +119,11 @@ def test_stage_0_of_deepspeed_says_when_it_reduces() -> None:
         assert words.engine(zero) == "DeepSpeed ZeRO 0 (gradients reduced after backward)"
     split = made_config(engine="deepspeed", zero_stage=1, bucket_mib=4.0)
     assert words.engine(split) == "DeepSpeed ZeRO 1 (buckets of 4 MiB)"
+
+
+def test_sides_with_other_rules_share_no_choice_of_cudnn() -> None:
+    rules = {"cudnn_errata": "/rules/without-22.json", "cudnn_errata_sha256": "00"}
+    both = msgspec.structs.replace(GPU, **rules)
+    assert "cuDNN benchmark of 10 plans, rules of without-22.json" in told(both)
+    for a, changes in ((GPU, rules), (both, {"cudnn_errata_sha256": "01"})):
+        assert not [one for one in told(a, **changes) if "cuDNN" in one]
