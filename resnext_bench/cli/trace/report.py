@@ -1,19 +1,16 @@
 """`trace report`: one trace in full, or all ranks side by side and one of them in full."""
 
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
-from resnext_bench.cli.terminal.screen import progress_screen
 from resnext_bench.cli.terminal.show import show_sections
+from resnext_bench.cli.trace.watched import watched
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.render.model import Line, Section
@@ -28,9 +25,7 @@ from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
-from resnext_bench.reports.trace.reading.source import Progress as Watch
-from resnext_bench.reports.trace.reading.source import no_progress
+from resnext_bench.reports.trace.ranks.side_by_side import Collectives, collectives, ranks
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
@@ -42,8 +37,6 @@ from resnext_bench.reports.trace.recordings import (
 from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.time.spans import Span
 
-_SHORT: Final = 20 << 20
-"""Files of up to this many bytes are read too fast to need a progress bar."""
 _NAMES: Final = 8
 """Modules that are named where a pattern fits none."""
 _IN_SHORT: Final = 5
@@ -139,7 +132,7 @@ def read_reports(
     broken: list[str] = []
     files, left = last_cycles(files)
     for number, file in enumerate(files, 1):
-        with _watched(file.path, number, len(files)) as progress:
+        with watched(file.path, number, len(files)) as progress:
             try:
                 analysis = analyse(file.path, progress, file.rank, span, layers=layers)
             except TraceError as error:
@@ -211,24 +204,3 @@ def _require_modules(report: TraceReport, chosen: Chosen) -> None:
         names = [row.part if " > " in row.name else row.name for row in rows]
         few = ", ".join(names[:_NAMES]) + (", ..." if len(names) > _NAMES else "")
         raise UsageError(f"--module {chosen.module}: fits no module; there are {few}")
-
-
-@contextmanager
-def _watched(path: Path, number: int, of: int) -> Iterator[Watch]:
-    """Show a bar on standard error for files that take more than a moment."""
-    if not sys.stderr.isatty() or _size(path) < _SHORT:
-        yield no_progress
-        return
-    name = f"reading {path.name}" + (f" ({number} of {of})" if of > 1 else "")
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=progress_screen(), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda read, size: bar.update(task, completed=read, total=size)
-
-
-def _size(path: Path) -> int:
-    """Return the bytes of a file; 0 for one that cannot be read, which is told when it is."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -47,6 +47,11 @@ _LONG_CALL: Final = 50_000
 
 def idle(analysis: Analysis) -> dict[Cause, int]:
     """Idle time of the used steps by cause, ns."""
+    return {cause: times.length for cause, times in idle_times(analysis).items()}
+
+
+def idle_times(analysis: Analysis) -> dict[Cause, Times]:
+    """When nothing ran in the used steps, by cause; no moment has two."""
     trace, steps, device = analysis.trace, analysis.steps, analysis.device
     windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
     free = gaps(analysis.busy.any, windows)
@@ -54,26 +59,22 @@ def idle(analysis: Analysis) -> dict[Cause, int]:
     if device is None:
         calls = trace.host.take(trace.host.kind == Kind.LAUNCH)
         runtime = (free & union(calls.start, calls.end)) - loading
-        rest = free.length - loading.length - runtime.length
         return {
-            Cause.LOADING: loading.length,
-            Cause.RUNTIME: runtime.length,
-            Cause.NO_OPERATOR: rest,
+            Cause.LOADING: loading,
+            Cause.RUNTIME: runtime,
+            Cause.NO_OPERATOR: free - loading - runtime,
         }
     late, unknown, after = _host_late(trace, analysis.links, free, device)
     waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
-    late_loading = late & loading
-    late_waiting = (late & waiting) - loading
-    lost = late_loading.length + late_waiting.length
-    after_loading = after & loading
-    after_waiting = (after & waiting) - loading
+    own = late | after
+    loads, waits = own & loading, (own & waiting) - loading
     return {
-        Cause.LOADING: late_loading.length + after_loading.length,
-        Cause.SYNCHRONISATION: late_waiting.length + after_waiting.length,
-        Cause.HOST: late.length - lost,
-        Cause.LAUNCH: free.length - late.length - unknown.length - after.length,
-        Cause.UNKNOWN: unknown.length,
-        Cause.AFTER: after.length - after_loading.length - after_waiting.length,
+        Cause.LOADING: loads,
+        Cause.SYNCHRONISATION: waits,
+        Cause.HOST: late - loads - waits,
+        Cause.LAUNCH: free - late - unknown - after,
+        Cause.UNKNOWN: unknown,
+        Cause.AFTER: after - loads - waits,
     }
 
 
