@@ -33,8 +33,7 @@ def slow_ranks(samples: Sequence[Samples], columns: Columns) -> Iterator[Note]:
     rest = sum((np.asarray(columns[name], dtype=np.float64) for name in _ALONE), np.zeros(()))
     alike = np.median(rest, axis=0)
     for by, own in (("data wait", wait + alike), ("forward", wait + rest)):
-        own = np.maximum(own, 1.0)
-        found = list(_slow(samples, own, by))
+        found = list(_slow(samples, np.maximum(own, 1.0), by))
         yield from found
         if found:
             return

@@ -65,12 +65,6 @@ class Rank:
         """Return the rank; None where nothing tells it."""
         return self.recording.rank
 
-    @property
-    def own_ns(self) -> Ns:
-        """Return each step without the time in which only communication runs."""
-        whole: Ns = np.sum(list(self.parts.values()), axis=0, dtype=np.int64)
-        return whole
-
 
 def rank_of(analysis: Analysis, file: TraceFile) -> Rank:
     """Return what is kept of a trace, which should have been read with details."""
