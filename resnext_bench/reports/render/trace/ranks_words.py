@@ -7,6 +7,7 @@ from resnext_bench.reports.render.kernel_names import distinct
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.render.trace.words import ms, us
 from resnext_bench.reports.schema.trace_ranks import Cause, Clock, RanksTimes, Straggler
+from resnext_bench.wording import count_of
 
 CAUSES: Final[dict[Cause, str]] = {
     "compute": "computing",
@@ -63,8 +64,9 @@ def _slow(found: RanksTimes, one: Straggler) -> str:
 
 def _none(found: RanksTimes) -> str:
     if found.smallest_skew is None:
+        steps = count_of(len(found.steps), "step")
         return (
-            "which rank is slow cannot be told from one step: profile ten or more "
+            f"which rank is slow cannot be told from {steps}: profile ten or more "
             "(run --profile-steps 20, or active=20 in torch.profiler.schedule)"
         )
     seen = f"one that needs {percent(found.smallest_skew)} more would have been named"

@@ -114,12 +114,20 @@ def _centred(lines: dict[int, _Line]) -> dict[int, _Line]:
     """Return the lines beside that of most ranks; beside the first where there are two."""
     if len(lines) < 3:
         return lines
-    offset = float(np.median([one.offset for one in lines.values()]))
-    drift = float(np.median([one.drift for one in lines.values()]))
+    offset = _middle([one.offset for one in lines.values()])
+    drift = _middle([one.drift for one in lines.values()])
     return {
         at: replace(one, offset=one.offset - offset, drift=one.drift - drift)
         for at, one in lines.items()
     }
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Return the median, of an even number the lower of the two in the middle, which some rank has.
+
+    Ranks on one clock then stay so exactly.
+    """
+    return float(np.percentile(values, 50, method="lower"))
 
 
 def _clock(line: _Line, span: int) -> Clock:

@@ -30,6 +30,8 @@ from resnext_bench.wording import readable
 _APART_NS: Final = 10**9
 """Clocks of a cluster's hosts differ by milliseconds: from the end of one rank's trace to the
 beginning of another there is less than that, if they were recorded together."""
+_HOPELESS_LOG: Final = 3.0
+"""A scatter of a factor of 20: so few steps name no rank."""
 
 
 def times(ranks: Sequence[Rank]) -> RanksTimes:
@@ -97,7 +99,6 @@ def _compared(
     on_device = any(one.device is not None for one in ranks)
     if waited.clocks_differ and on_device:
         facts.append(warning("clocks_differ"))
-    smallest = skews.smallest
     waiting = waited.waiting_ns if found else None
     return RanksTimes(
         on_device=on_device,
@@ -107,11 +108,16 @@ def _compared(
         steps=list(step_rows(table, skews)),
         stragglers=slow,
         together=list(together(ranks, slow)),
-        smallest_skew=float(np.expm1(smallest)) if np.isfinite(smallest) else None,
+        smallest_skew=_share(skews.smallest),
         collectives=waited.rows,
         unmatched=unmatched,
         facts=facts,
     )
+
+
+def _share(log_ratio: float) -> float | None:
+    """Return a log ratio as a share; None where it is so large that nothing can be told."""
+    return float(np.expm1(log_ratio)) if log_ratio < _HOPELESS_LOG else None
 
 
 def _rows(
@@ -124,7 +130,6 @@ def _rows(
     """Yield a row for each rank, in the order of the ranks."""
     count = len(table.steps)
     for at, rank in enumerate(ranks):
-        scatter = float(skews.scatter[at])
         means = table.parts[:, at].mean(axis=1)
         yield RankRow(
             rank=rank.number,
@@ -136,7 +141,7 @@ def _rows(
             own_ns=round(float(table.own_ns[at].mean())),
             parts={part: round(float(one)) for part, one in zip(PARTS, means, strict=True)},
             skew=float(np.expm1(skews.skew[at])),
-            scatter=float(np.expm1(scatter)) if np.isfinite(scatter) else None,
+            scatter=_share(float(skews.scatter[at])),
             waits_ns=None if waiting is None else round(float(waiting[at]) / count),
             clock=told[at],
         )

@@ -32,7 +32,7 @@ def test_a_straggler_is_named_with_its_cause(tmp_path: Path, by: str, factor: fl
     st.sampled_from((0.0, 40.0)),
     st.data(),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_named_whatever_the_clocks_say(
     tmp_path_factory: pytest.TempPathFactory,
     ranks: int,
@@ -53,7 +53,7 @@ def test_named_whatever_the_clocks_say(
 
 
 @given(st.integers(2, 6), st.sampled_from((0.0, 50.0)), st.integers(0, 999))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_nobody_is_named_where_nobody_is_slow(
     tmp_path_factory: pytest.TempPathFactory, ranks: int, ahead: float, seed: int
 ) -> None:
@@ -65,7 +65,7 @@ def test_nobody_is_named_where_nobody_is_slow(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", CAUSES)
+@pytest.mark.parametrize("by", ["compute", "loading"])
 def test_one_of_64_ranks(tmp_path: Path, by: str) -> None:
     plan = Plan(ranks=64, steps=6, slow=41, factor=1.05, by=by, ahead_ms={7: 50.0})
     found = compared(tmp_path, made_ranks(plan))
