@@ -31,9 +31,7 @@ def test_a_slowed_rank_is_named(tmp_path: Path) -> None:
     done = run("run", *words, *more, *profiled, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    (slow,) = (
-        one for one in record["sessions"][0]["facts"]["notes"] if one["kind"] == "rank_slow"
-    )
+    (slow,) = (one for one in record["sessions"][0]["facts"]["notes"] if one["kind"] == "rank_slow")
     assert (slow["values"]["rank"], slow["values"]["of"]) == (1, "forward")
     assert slow["values"]["lost_ms"] > 100
     shown = run("runs", "show", record["id"], cwd=tmp_path)

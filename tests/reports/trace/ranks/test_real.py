@@ -29,9 +29,7 @@ def spoken(path: Path) -> list[tuple[int, int, str, int]]:
     steps = [row for row in rows if row["name"].startswith("ProfilerStep#")]
     begin = min(row["ts"] for row in steps)
     end = max(row["ts"] + row["dur"] for row in steps)
-    launches = {
-        row["args"]["correlation"]: row for row in rows if row.get("cat") == "cuda_runtime"
-    }
+    launches = {row["args"]["correlation"]: row for row in rows if row.get("cat") == "cuda_runtime"}
     spans = [row for row in rows if row["name"] in KINDS and row["cat"] == "user_annotation"]
     found = []
     for row in rows:
@@ -61,9 +59,7 @@ def test_waiting_and_transfer_of_eight_ranks() -> None:
         transfer[key] += moved
         for at, (start, end, *_) in enumerate(every):
             waiting[key][at] += end - start - moved
-    found = times(
-        [rank_of(analyse(file.path, details=True, layers=False), file) for file in files]
-    )
+    found = times([rank_of(analyse(file.path, details=True, layers=False), file) for file in files])
     rows = {(row.kind, row.bytes): row for row in found.collectives}
     assert {key: row.transfer_ns for key, row in rows.items()} == {
         key: 1000 * us for key, us in transfer.items()
@@ -78,9 +74,7 @@ def test_waiting_and_transfer_of_eight_ranks() -> None:
 
 def test_one_step_names_no_rank_and_eight_clocks_agree() -> None:
     files = find_traces(str(real_trace(DLRM)), None).files
-    found = times(
-        [rank_of(analyse(file.path, details=True, layers=False), file) for file in files]
-    )
+    found = times([rank_of(analyse(file.path, details=True, layers=False), file) for file in files])
     assert (found.stragglers, found.smallest_skew, found.unmatched) == ([], None, 0)
     assert all(row.clock and not row.clock.is_off for row in found.ranks)
     assert all(row.link_gb_per_s == 150 for row in found.collectives)

@@ -37,7 +37,12 @@ def test_wait_transfer_and_bandwidth(tmp_path: Path) -> None:
     talk(talk(made[0], 100, 400, what), 1100, 1150, what)
     talk(talk(made[1], 350, 400, what), 1100, 1150, what)
     (row,) = found_of(tmp_path, *made).collectives
-    assert (row.kind, row.group, row.told, row.bytes) == ("all-reduce", "0", "default_pg", 4_000_000)
+    assert (row.kind, row.group, row.told, row.bytes) == (
+        "all-reduce",
+        "0",
+        "default_pg",
+        4_000_000,
+    )
     assert (row.count, row.transfer_ns, row.waiting_ns) == (2, 100_000, [250_000, 0])
     assert row.last_to_arrive == [1, 1]
     assert row.bus_gb_per_s == pytest.approx(4_000_000 / 50_000)
