@@ -27,6 +27,27 @@ class Device:
     """Regular expression for the names by which CUDA or ROCm knows it."""
     source: str
 
+    @property
+    def link_gb_per_s(self) -> float | None:
+        """Return what its links to other devices carry in one direction, 10^9 bytes/s.
+
+        Data sheets give both directions together; None where they tell of none.
+        """
+        return _LINKS.get(self.key)
+
+
+_LINKS: Final = {
+    "v100": 150.0,
+    "a100-40gb": 300.0,
+    "a100": 300.0,
+    "h100": 450.0,
+    "h200": 450.0,
+    "b200": 900.0,
+    "b300": 900.0,
+    "mi300x": 448.0,
+}
+"""Half of NVLink's 300, 600, 900 and 1800 GB/s, and of Infinity Fabric's seven links of 128."""
+
 
 def _device(
     key: str,

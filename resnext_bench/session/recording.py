@@ -17,6 +17,7 @@ from resnext_bench.reports.errors import Unwritten
 from resnext_bench.reports.figures.attribution import Sides, attribute
 from resnext_bench.reports.figures.cost import cost_of
 from resnext_bench.reports.figures.notes import facts_of
+from resnext_bench.reports.figures.stragglers import slow_ranks
 from resnext_bench.reports.figures.validity import GpuUse, judge
 from resnext_bench.reports.figures.window import (
     Window,
@@ -117,7 +118,8 @@ class Recording:
         window = window_of(result, steadiness.cut, self._all_seen(use.seen))
         judged = judge(result, use, self.setup.thresholds)
         unseen = self._unseen(use, window.window_s)
-        found = msgspec.structs.replace(judged, notes=(*judged.notes, *unseen))
+        slow = slow_ranks(result.samples, window.columns)
+        found = msgspec.structs.replace(judged, notes=(*judged.notes, *unseen, *slow))
         losses = [samples.loss for samples in result.samples]
         session = Session(
             number=len(self.sessions) + 1,

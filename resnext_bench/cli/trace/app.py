@@ -156,6 +156,40 @@ def diff(
 
 
 @trace_app.command()
+@opt.in_formats
+def ranks(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT...",
+            help="Traces of several ranks (.json, .json.gz), a folder of them, or a run (its id, "
+            "or: last)",
+        ),
+    ],
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of rows of the tables of steps and collectives (default: 10); --json has "
+            "all of them",
+            parser=whole("--top", 1),
+        ),
+    ] = None,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """Which rank the others wait for, and why; what collectives wait for; whose clock is off.
+
+    A rank is named where it needs longer by itself than the others by more than its steps scatter:
+    profile ten steps or more. Clocks of ranks are aligned by the ends of collectives, whose time
+    is split into waiting and transfer. docs/traces.md says how.
+    """
+    from resnext_bench.cli.trace.ranks import ranks_command
+
+    raise typer.Exit(ranks_command(what, top, output, form))
+
+
+@trace_app.command()
 def query(
     what: Wanted,
     sql: Annotated[

@@ -25,7 +25,7 @@ from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import Collectives, collectives, ranks
+from resnext_bench.reports.trace.ranks.side_by_side import Collectives, collectives, ranks
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,

@@ -163,6 +163,16 @@ def _far_cores(values: _Values) -> str:
     )
 
 
+def _rank_slow(values: _Values) -> str:
+    by = {"data wait": "waits for batches", "forward": "is in its forward pass"}[values["of"]]
+    return (
+        f"rank {values['rank']} on {values['host']} is slow: it {by} for {_ms(values['lost_ms'])} "
+        f"longer per step than the others (its own time is {values['skew_percent']:.0f} % longer; "
+        f"{values['scatter_percent']:.1f} % may be chance), which wait for it; --profile and trace "
+        "ranks tell more"
+    )
+
+
 def _gpu_errors(values: _Values) -> str:
     return f"GPU {values['gpu']} counted {values['count']:,} more errors ({values['of']})"
 
@@ -267,6 +277,7 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "cores_lost": _cores_lost,
     "lost_gpu": _lost_gpu,
     "far_cores": _far_cores,
+    "rank_slow": _rank_slow,
     "gpu_errors": _gpu_errors,
     "gpu_xid": _gpu_xid,
     "throttled": _throttled,

@@ -26,6 +26,7 @@ NoteKind = Literal[
     "cores_lost",
     "lost_gpu",
     "far_cores",
+    "rank_slow",
     "gpu_errors",
     "gpu_xid",
     "throttled",

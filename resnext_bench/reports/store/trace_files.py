@@ -41,6 +41,8 @@ class TraceFile:
     """Reason why its run is not reliable."""
     run: str = ""
     """Folder of the run of ours in which it was found."""
+    host: str = ""
+    """Host that wrote it, by the run's record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +184,7 @@ def _of_run(folder: Path) -> tuple[TraceFile, ...]:
         )
     doubt = f"INVALID: {record.why}" if record.status == "invalid" else ""
     here = [
-        TraceFile(path=_moved(Path(one.trace), folder), rank=one.rank, doubt=doubt)
+        TraceFile(path=_moved(Path(one.trace), folder), rank=one.rank, doubt=doubt, host=one.host)
         for one in record.profiled
     ]
     there = [one for one in here if one.path.is_file()]

@@ -47,41 +47,45 @@ _LONG_CALL: Final = 50_000
 
 def idle(analysis: Analysis) -> dict[Cause, int]:
     """Idle time of the used steps by cause, ns."""
-    return {cause: int(ns.sum()) for cause, ns in idle_by_step(analysis).items()}
+    return {cause: times.length for cause, times in idle_times(analysis).items()}
 
 
 def idle_by_step(analysis: Analysis) -> dict[Cause, Ns]:
     """Idle time of each used step by cause, ns."""
-    trace, steps, device = analysis.trace, analysis.steps, analysis.device
-    windows = Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
-    free = gaps(analysis.busy.any, windows)
+    windows = _windows(analysis)
+    return {cause: times.within(windows) for cause, times in idle_times(analysis).items()}
+
+
+def idle_times(analysis: Analysis) -> dict[Cause, Times]:
+    """When nothing ran in the used steps, by cause; no moment has two."""
+    trace, device = analysis.trace, analysis.device
+    free = gaps(analysis.busy.any, _windows(analysis))
     loading = free & loading_times(trace)
-
-    def of(times: Times) -> Ns:
-        return times.within(windows)
-
     if device is None:
         calls = trace.host.take(trace.host.kind == Kind.LAUNCH)
         runtime = (free & union(calls.start, calls.end)) - loading
         return {
-            Cause.LOADING: of(loading),
-            Cause.RUNTIME: of(runtime),
-            Cause.NO_OPERATOR: of(free) - of(loading) - of(runtime),
+            Cause.LOADING: loading,
+            Cause.RUNTIME: runtime,
+            Cause.NO_OPERATOR: free - loading - runtime,
         }
     late, unknown, after = _host_late(trace, analysis.links, free, device)
     waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
-    late_loading = late & loading
-    late_waiting = (late & waiting) - loading
-    after_loading = after & loading
-    after_waiting = (after & waiting) - loading
+    own = late | after
+    loads, waits = own & loading, (own & waiting) - loading
     return {
-        Cause.LOADING: of(late_loading) + of(after_loading),
-        Cause.SYNCHRONISATION: of(late_waiting) + of(after_waiting),
-        Cause.HOST: of(late) - of(late_loading) - of(late_waiting),
-        Cause.LAUNCH: of(free) - of(late) - of(unknown) - of(after),
-        Cause.UNKNOWN: of(unknown),
-        Cause.AFTER: of(after) - of(after_loading) - of(after_waiting),
+        Cause.LOADING: loads,
+        Cause.SYNCHRONISATION: waits,
+        Cause.HOST: late - loads - waits,
+        Cause.LAUNCH: free - late - unknown - after,
+        Cause.UNKNOWN: unknown,
+        Cause.AFTER: after - loads - waits,
     }
+
+
+def _windows(analysis: Analysis) -> Windows:
+    steps = analysis.steps
+    return Windows(start=steps.windows.start[steps.used], end=steps.windows.end[steps.used])
 
 
 def loading_times(trace: Trace) -> Times:

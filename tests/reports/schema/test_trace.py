@@ -8,7 +8,7 @@ import pytest
 
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport, schema
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.ranks.side_by_side import collectives, ranks
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 

@@ -11,7 +11,7 @@ import pytest
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import Analysis, analyse, of
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
-from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.ranks.side_by_side import collectives, ranks
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.report import report

@@ -228,6 +228,10 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "ranks_twice": lambda values: (
         f"several traces are of rank {', '.join(map(str, values['ranks']))}"
     ),
+    "ranks_without_work": lambda values: (
+        f"not compared, as their traces hold no work of their device: ranks "
+        f"{_few(values['ranks'], _NUMBERS)}"
+    ),
     "steps_not_shared": f"ranks have no step in common: {_SEPARATED}",
     "collectives_differ": f"ranks have different collectives: {_SEPARATED}",
     "clocks_differ": (

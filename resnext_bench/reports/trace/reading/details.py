@@ -10,12 +10,17 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.reports.trace.reading.events import Event
+from resnext_bench.reports.trace.reading.events import Args, DetailedArgs, Event
 from resnext_bench.reports.trace.reading.trace import Device, Host, Ids
 
 HOST_TEXTS: Final = ("dims", "strides", "types", "inputs")
 DEVICE_TEXTS: Final = ("grid", "block")
 DEVICE_NUMBERS: Final = ("registers", "shared")
+MESSAGE: Final = (
+    *("collective", "sent", "received", "dtype"),
+    *("group", "group_told", "members", "group_size"),
+)
+"""What the profiler records of a collective, in the order of the array that is kept of it."""
 _NULL: Final = b"null"
 
 
@@ -29,6 +34,8 @@ class DetailedHost(Host):
     types: Ids
     inputs: Ids
     """`Concrete Inputs`: values of those arguments that are no tensors."""
+    message: Ids
+    """Of a collective an array of `MESSAGE`, likewise an index into `Trace.texts`; -1: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +49,26 @@ class DetailedDevice(Device):
     """Of each thread; -1: not recorded."""
     shared: Ids
     """Bytes of shared memory of each block; -1: not recorded."""
+    message: Ids
+    """As of rows of the host."""
 
 
 def numbered(group: Sequence[Event], name: str, numbers: dict[bytes, int]) -> list[int]:
     """Return the number of each row's text of this name; -1 where it has none."""
     raws = [bytes(getattr(event.args, name)) for event in group]
     return [numbers[raw] if raw and raw != _NULL else -1 for raw in raws]
+
+
+def messages(group: Sequence[Event], numbers: dict[bytes, int]) -> list[int]:
+    """Return the number of what each row says of a collective; -1 where it is none."""
+    return [_message(event.args, numbers) for event in group]
+
+
+def _message(args: Args, numbers: dict[bytes, int]) -> int:
+    if not isinstance(args, DetailedArgs) or not bytes(args.collective):
+        return -1
+    told = (bytes(getattr(args, name)) or _NULL for name in MESSAGE)
+    return numbers[b"[" + b",".join(told) + b"]"]
 
 
 def whole_numbers(group: Sequence[Event], name: str) -> list[int]:

@@ -60,6 +60,14 @@ class DetailedArgs(Args, frozen=True, gc=False):
     block: msgspec.Raw = NOTHING
     registers: msgspec.Raw = field(default=NOTHING, name="registers per thread")
     shared: msgspec.Raw = field(default=NOTHING, name="shared memory")
+    collective: msgspec.Raw = field(default=NOTHING, name="Collective name")
+    sent: msgspec.Raw = field(default=NOTHING, name="In msg nelems")
+    received: msgspec.Raw = field(default=NOTHING, name="Out msg nelems")
+    dtype: msgspec.Raw = NOTHING
+    group: msgspec.Raw = field(default=NOTHING, name="Process Group Name")
+    group_told: msgspec.Raw = field(default=NOTHING, name="Process Group Description")
+    members: msgspec.Raw = field(default=NOTHING, name="Process Group Ranks")
+    group_size: msgspec.Raw = field(default=NOTHING, name="Group size")
 
 
 class DetailedEvent(Event, frozen=True, gc=False):

@@ -31,6 +31,7 @@ from resnext_bench.reports.trace.reading.details import (
     HOST_TEXTS,
     DetailedDevice,
     DetailedHost,
+    messages,
     numbered,
     texts,
     whole_numbers,
@@ -64,7 +65,7 @@ _DEVICE: Final = (Kind.KERNEL, Kind.COPY, Kind.FILL)
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
     **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
-    **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS), np.int32),
+    **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS, "message"), np.int32),
     "kind": np.int8,
     "forward_thread": np.int16,
 }
@@ -159,6 +160,8 @@ class _Columns:
         self._put(self._host["thread"], [threads[event.pid, event.tid] for event in group])
         for name in HOST_TEXTS if self._details else ():
             self._put(self._host[name], numbered(group, name, self._texts))
+        if self._details:
+            self._put(self._host["message"], messages(group, self._texts))
         if kind is Kind.LAUNCH:  # calls of the runtime are no operators
             for name in ("sequence", "conv", "forward_thread"):
                 column = self._host[name]
@@ -202,6 +205,7 @@ class _Columns:
                 self._put(self._device[name], numbered(group, name, self._texts))
             for name in DEVICE_NUMBERS:
                 self._put(self._device[name], whole_numbers(group, name))
+            self._put(self._device["message"], messages(group, self._texts))
         return group
 
     def _timed(self, group: list[Event]) -> tuple[list[Event], Ns, Ns]:

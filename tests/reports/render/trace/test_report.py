@@ -10,7 +10,7 @@ from resnext_bench.reports.render.kernel_names import fitting, short
 from resnext_bench.reports.render.trace.report import ranks_sections, sections
 from resnext_bench.reports.schema.trace import TraceReport
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.ranks.side_by_side import collectives, ranks
 from resnext_bench.reports.trace.report import report
 from tests.reports.drawn import drawn
 from tests.reports.trace.made import Made

@@ -37,6 +37,7 @@ EXAMPLES = (
     warning("times_coarse", resolution_ns=250.0),
     warning("ranks_missing", ranks=tuple(range(1, 12)), world=12),
     warning("ranks_unknown", count=2),
+    warning("ranks_without_work", ranks=(1, 5)),
     warning("ranks_twice", ranks=(3, 5)),
     warning("steps_not_shared"),
     warning("collectives_differ"),

@@ -5,7 +5,7 @@ apart: data can move from when the last rank has arrived to when the first is do
 transfer <= min(end) - max(start); the rest of each rank's time is waiting for others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace import CollectiveRow, RanksReport, TraceReport
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.ranks.missing import missing, not_whole
 from resnext_bench.reports.trace.reading.trace import Kind
 from resnext_bench.reports.trace.recordings import EPOCH_NS, recorded_ns
 from resnext_bench.reports.trace.time.identity import communication
@@ -62,6 +63,7 @@ def ranks(
     """Side by side, by rank; `whole`: they are meant to be all of a run."""
     order = sorted(range(len(reports)), key=lambda at: (_rank(reports[at]), reports[at].file))
     reports, talks = [reports[at] for at in order], [talks[at] for at in order]
+    places = [(one.rank, one.world_size) for one in reports]
     common = _in_common([one for one in talks if one.steps])
     told, facts = _matched(common)
     if len(talks) > 1 and any(one.names for one in talks) and not any(one.steps for one in common):
@@ -70,33 +72,14 @@ def ranks(
         told, facts = [], [warning("recorded_apart", apart_ns=apart)]
     return RanksReport(
         ranks=list(reports),
-        missing=_missing(reports) if whole else [],
+        missing=missing(places) if whole else [],
         collectives=told,
-        facts=[*(_not_whole(reports) if whole else ()), *facts],
+        facts=[*(not_whole(places) if whole else ()), *facts],
     )
 
 
 def _rank(report: TraceReport) -> int:
     return -1 if report.rank is None else report.rank
-
-
-def _missing(reports: Sequence[TraceReport]) -> list[int]:
-    """Ranks without a trace; where a trace does not tell its rank, nobody knows."""
-    worlds = {report.world_size for report in reports if report.world_size}
-    found = {report.rank for report in reports}
-    world = 0 if None in found else max(worlds, default=0)
-    return [rank for rank in range(min(world, 100_000)) if rank not in found]
-
-
-def _not_whole(reports: Sequence[TraceReport]) -> Iterator[Note]:
-    if missing := _missing(reports):
-        world = max(report.world_size or 0 for report in reports)
-        yield warning("ranks_missing", ranks=tuple(missing), world=world)
-    known = [report.rank for report in reports if report.rank is not None]
-    if (unknown := len(reports) - len(known)) > 0 and len(reports) > 1:
-        yield warning("ranks_unknown", count=unknown)
-    if twice := sorted({rank for rank in known if known.count(rank) > 1}):
-        yield warning("ranks_twice", ranks=tuple(twice))
 
 
 def _apart_ns(talks: Sequence[Collectives]) -> int:

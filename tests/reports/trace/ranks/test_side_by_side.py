@@ -6,7 +6,7 @@ import pytest
 
 from resnext_bench.reports.schema.trace import RanksReport
 from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks import collectives, ranks
+from resnext_bench.reports.trace.ranks.side_by_side import collectives, ranks
 from resnext_bench.reports.trace.report import report
 from tests.reports.trace.made import Made
 from tests.reports.trace.words import kinds, sentences_of
