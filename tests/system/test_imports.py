@@ -36,6 +36,7 @@ assert not loaded, loaded
         ["run", "--dry-run", "--nodes", "2"],
         ["models"],
         ["convs", "plan", "--help"],
+        ["convs", "releases", "--help"],
         ["models", "roofline", "resnet50", "--device", "h200"],
         ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
     ],
