@@ -62,8 +62,8 @@ class Environments:
         if free < needed:
             advice = "" if removed else "add --remove, which removes each once it was asked, or "
             raise CannotHere(
-                f"{self.folder}: {needed / _GB:.1f} GB are needed for {count_of(missing, 'release')}, "
-                f"and {free / _GB:.1f} GB are free; {advice}name another folder in RESNEXT_BENCH_CACHE"
+                f"{self.folder}: {count_of(missing, 'release')} need {needed / _GB:.1f} GB, and "
+                f"{free / _GB:.1f} GB are free; {advice}name another folder in RESNEXT_BENCH_CACHE"
             )
 
     def place(self, version: str) -> Place:

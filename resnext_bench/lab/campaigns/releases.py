@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--from", dest="oldest", default=OLDEST, metavar="VERSION")
     options = parser.parse_args()
     asked, names = union()
-    facts = _facts(asked, names)
+    facts = facts_of(asked, names)
     kept = read_same(options.json, facts) or facts | {"n": 0, "releases": {}}
     lists = lists_beside(options.json) if kept["n"] else {}
     wanted, _ = releases(Wanted(oldest=options.oldest, every=True))
@@ -88,7 +88,8 @@ def union() -> tuple[list[Asked], Names]:
     return list(found.values()), names
 
 
-def _facts(asked: Sequence[Asked], names: Names) -> Kept:
+def facts_of(asked: Sequence[Asked], names: Names) -> Kept:
+    """Return the conditions, as they are read back from JSON."""
     found = {
         "what": "cuDNN's plans of three networks over its releases, for described GPUs; no times",
         "hardware": hardware(),
@@ -103,7 +104,7 @@ def _facts(asked: Sequence[Asked], names: Names) -> Kept:
         "models": names,
         "convolutions": [one.convolution for one in asked],
     }
-    made: Kept = msgspec.to_builtins(found)
+    made: Kept = msgspec.json.decode(msgspec.json.encode(found))
     return made
 
 

@@ -111,7 +111,7 @@ def test_room_is_required_for_what_is_missing(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=int(needed * 1e9)))
     made.require_room([ONE, OTHER], removed=removed)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=int(needed * 1e9) - 1))
-    with pytest.raises(CannotHere, match=f"{needed} GB are needed for 2 releases") as told:
+    with pytest.raises(CannotHere, match=f"2 releases need {needed} GB") as told:
         made.require_room([ONE, OTHER], removed=removed)
     assert ("--remove" in str(told.value)) == (not removed)
 

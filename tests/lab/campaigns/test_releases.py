@@ -3,13 +3,14 @@
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from resnext_bench.lab.campaigns.releases import MODELS, by_device, lists_beside, union
+from resnext_bench.lab.campaigns.releases import MODELS, by_device, facts_of, lists_beside, union
 from resnext_bench.lab.campaigns.releases_page import FILE, page
 from resnext_bench.lab.checkout import RESULTS
-from resnext_bench.lab.kept import Kept, read_result
+from resnext_bench.lab.kept import Kept, read_result, read_same, store
 from resnext_bench.reports.schema.convs import Problem
 from resnext_bench.reports.schema.releases import Listed
 from tests.reports.made_releases import SAME, made_list, made_listed
@@ -101,6 +102,12 @@ def test_a_planted_change_is_on_the_page(kept: Kept) -> None:
     assert "eng22 → eng40 | 0 → 122" in text
     assert "So lists change 1 time: with 9.21.0" in text
     assert "taken on 2026-01-02 by" in text
+
+
+def test_a_campaign_that_was_cut_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    store(path, facts_of(*union()) | {"n": 0, "releases": {}})
+    assert read_same(path, facts_of(*union())) is not None
 
 
 def test_networks_share_their_convolutions() -> None:
