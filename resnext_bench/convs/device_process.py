@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from resnext_bench.convs.device_jobs import Job, Message
 from resnext_bench.launch.processes import GRACE_S, signal_group, wait_for
 from resnext_bench.logs import last_words
 from resnext_bench.machine.host.process import HELD, die_with_parent, undisturbed
+from resnext_bench.reports.store.files import open_log, temporary_folder
 
 MODULE: Final = "resnext_bench.convs.measuring.device_child"
 PATIENCE_S: Final = 300.0
@@ -37,14 +37,16 @@ def started(job: Job, module: str = MODULE) -> Iterator[Iterator[Message | None]
     They end when it has done its job, and raise Ended where it has not. Leaving the `with` block
     ends it.
     """
-    with tempfile.NamedTemporaryFile() as log:
-        with undisturbed():  # once it runs it must be known, or nobody would end it
+    with temporary_folder() as folder:
+        log = folder / "log"
+        # Once it runs it must be known, or nobody would end it.
+        with undisturbed(), open_log(log) as stream:
             process = subprocess.Popen(
                 (sys.executable, "-P", "-m", module),
                 env=os.environ | {"PYTHONSAFEPATH": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=stream,
                 start_new_session=True,  # Ctrl-C reaches this program alone, which then ends it
                 preexec_fn=_before_exec,  # noqa: PLW1509
             )
@@ -52,7 +54,7 @@ def started(job: Job, module: str = MODULE) -> Iterator[Iterator[Message | None]
             assert process.stdin
             with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(msgspec.json.encode(job))
-            yield _messages(process, Path(log.name))
+            yield _messages(process, log)
         finally:
             _end(process)
 
