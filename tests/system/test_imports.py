@@ -37,6 +37,7 @@ assert not loaded, loaded
         ["models"],
         ["convs", "plan", "--help"],
         ["convs", "time", "--help"],
+        ["convs", "layouts", "--help"],
         ["models", "roofline", "resnet50", "--device", "h200"],
         ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
     ],
