@@ -15,6 +15,7 @@ from resnext_bench.config.resolve import resolve
 from resnext_bench.convs.sides import Built, Facts, Timed, TimedSide
 from resnext_bench.convs.timers import Child, Children, Ended, Lost, Seat, TimerSide
 from resnext_bench.errors import CannotHere
+from resnext_bench.machine.division import cores_of_ranks
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.session.turns.stage import Stage, Turn
@@ -83,7 +84,7 @@ def seat_here(threads: int | None = None) -> Seat:
         request |= {"threads": threads}
     machine = inspect("cpu")
     config = resolve(request, machine, None).config
-    return Seat(threads=config.threads, cores=machine.cores)
+    return Seat(threads=config.threads, cores=cores_of_ranks(machine, 1, on_gpus=False)[0])
 
 
 def _timed(

@@ -152,7 +152,7 @@ def time(
     device: Annotated[
         str | None,
         typer.Option(
-            help="What computes (default: a GPU if there is one)",
+            help="What computes (default: cpu)",
             rich_help_panel=_DEVICE,
             **choice("--device", "cpu", "cuda"),
         ),

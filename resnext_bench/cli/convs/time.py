@@ -31,7 +31,7 @@ def time_command(given: Mapping[str, Any]) -> int:
     require_alone("convs time")
     form: Format = given["form"]
     machine = inspect(given["device"] or "")
-    require_cpu(given["device"])
+    require_cpu(given["device"], machine)
     order = _order(given, machine)
     if given["wait"]:
         wait_until_free(given["wait"], say)
@@ -49,12 +49,13 @@ def time_command(given: Mapping[str, Any]) -> int:
     return conclude(record, form, Pardon())
 
 
-def require_cpu(device: str | None) -> None:
+def require_cpu(device: str | None, machine: Machine) -> None:
     """Raise CannotHere for a GPU."""
     if device == "cuda":
+        why = "only a CPU is timed so far" if machine.gpus else "no GPU here"
         raise CannotHere(
-            "--device cuda: no GPU here; --device cpu times what this machine has, and convs plan "
-            "lists cuDNN's plans without a GPU"
+            f"--device cuda: {why}; --device cpu times oneDNN, and convs plan lists cuDNN's plans "
+            "for a GPU that is described"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from resnext_bench.reports.figures.convs import CONFIDENCE, Side
-from resnext_bench.reports.render.convs_timed import ratio_words, side_words
+from resnext_bench.reports.render.convs_words import ratio_words, side_words
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import ConvsDiff, TimeChange
 from resnext_bench.wording import count_of

@@ -1,0 +1,30 @@
+"""Words of timed convolutions: sides, times and ratios."""
+
+from resnext_bench.reports.figures.convs import Side
+from resnext_bench.reports.schema.interval import Estimate
+
+
+def side_words(side: Side) -> str:
+    """Name a side: "bf16 NHWC", "fp32 NCHW, oneDNN off"."""
+    return ", ".join(filter(None, (f"{side.dtype} {side.layout.upper()}", side.setting)))
+
+
+def milliseconds(value: float) -> str:
+    """Return ms with three figures."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def ratio_words(found: Estimate) -> str:
+    """Return a ratio with the half width of its interval in per cent: "0.55 ±3%"."""
+    half = 100 * ((found.high / found.low) ** 0.5 - 1)
+    return f"{factor(found.value)} ±{half:.0f}%" if half < 1000 else f"{factor(found.value)} ±?"
+
+
+def factor(value: float) -> str:
+    """Return a ratio without its interval."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def times(found: Estimate) -> str:
+    """Return a ratio with its interval, for a sentence."""
+    return f"{factor(found.value)} ({factor(found.low)} to {factor(found.high)}) times"
