@@ -25,6 +25,8 @@ ELSEWHERE: Final = {
     "resnext_bench/cli/terminal/output.py:silence": "nothing is kept",
     "resnext_bench/convs/measuring/child.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/device_child.py:main": "a pipe that is there",
+    "resnext_bench/convs/measuring/maps.py:main": "a pipe that is there",
+    "resnext_bench/convs/measuring/steps.py:main": "a pipe that is there",
     "resnext_bench/convs/planner.py:main": "a pipe that is there",
     "resnext_bench/machine/host/memory.py:reset_peak_memory": "/proc",
     "resnext_bench/machine/lock.py:_clear": "says who measures: not needed",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from resnext_bench.convs.layouts import record as module
 from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
 from resnext_bench.convs.problems import of_network
@@ -62,7 +63,8 @@ def order_of(network: str) -> TimeOrder:
 
 
 @pytest.mark.slow
-def test_from_rows_to_whole_steps(tmp_path: Path) -> None:
+def test_from_rows_to_whole_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STEP_ROUNDS", 4)
     told: set[str] = set()
     wanted = Wanted(whole=True, everything=False, steps=True)
     machine = inspect("cpu")

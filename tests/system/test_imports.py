@@ -38,6 +38,7 @@ assert not loaded, loaded
         ["convs", "plan", "--help"],
         ["convs", "time", "--help"],
         ["convs", "releases", "--help"],
+        ["convs", "layouts", "--help"],
         ["models", "roofline", "resnet50", "--device", "h200"],
         ["run", "--dry-run", "--model", "timm:resnet18", "--pipeline", "torchvision"],
     ],

@@ -161,6 +161,8 @@ def _gain(mix: Mix, pure: SideName) -> str:
     if pair is None:
         return "neither pure layout can run"
     over, step_ms = f"over {_SIDES[pure]}, the better pure layout", mix.step_ms(pure)
+    if not pair.is_promised:
+        over += ", by the rounds that did not choose it, which cannot be told from noise"
     if step_ms is None or pair.measured_ms is None:
         return f"predicted to gain {pair.predicted_ms.value:.1f} ms a step {over}"
     share, found = 100 / step_ms, pair.measured_ms

@@ -334,8 +334,7 @@ def _outcomes(record: Convs) -> frozenset[Outcome]:
         return frozenset({"failed"})
     if record.status == "invalid":
         return frozenset({"invalid"})
-    wrong = any(WRONG in plan.notes for one in record.problems for plan in one.plans)
-    return frozenset({"invalid"}) if wrong else FINE
+    return FINE
 
 
 def _row(record: Convs) -> Row:
@@ -391,22 +390,31 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
             }
 
 
-Plans = tuple[tuple[Plan, ...], ...]
-"""The plans of each problem, in the order of the record."""
+class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands beside the record of a problem: there may be dozens of plans, and as many
+    samples of each.
+    """
+
+    plans: tuple[Plan, ...]
+    choices: tuple[TorchChoice, ...] = ()
 
 
-def _plans(record: Convs) -> Plans:
-    return tuple(problem.plans for problem in record.problems)
+Beside = tuple[Measured, ...]
+"""The long part of each problem, in the order of the record."""
 
 
-def _without_plans(record: Convs) -> Convs:
-    return _with_plans(record, ((),) * len(record.problems))
+def _beside(record: Convs) -> Beside:
+    return tuple(Measured(plans=one.plans, choices=one.choices) for one in record.problems)
 
 
-def _with_plans(record: Convs, plans: Plans) -> Convs:
+def _alone(record: Convs) -> Convs:
+    return _joined(record, (Measured(plans=()),) * len(record.problems))
+
+
+def _joined(record: Convs, parts: Beside) -> Convs:
     problems = (
-        msgspec.structs.replace(problem, plans=own)
-        for problem, own in zip(record.problems, plans, strict=True)
+        msgspec.structs.replace(problem, plans=part.plans, choices=part.choices)
+        for problem, part in zip(record.problems, parts, strict=True)
     )
     return msgspec.structs.replace(record, problems=tuple(problems))
 
@@ -449,10 +457,10 @@ CONVS: Final = Kind(
     bulk=Bulk(
         file="plans.msgpack",
         what="the plans",
-        type=Plans,
-        part=_plans,
-        without=_without_plans,
-        joined=_with_plans,
+        type=Beside,
+        part=_beside,
+        without=_alone,
+        joined=_joined,
     ),
     upgrades=(_from_version_1,),
 )

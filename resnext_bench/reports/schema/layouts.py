@@ -88,6 +88,11 @@ class Versus(msgspec.Struct, frozen=True, kw_only=True):
     """From whole steps; None where they were not measured."""
 
     @property
+    def is_promised(self) -> bool:
+        """Whether a gain beyond noise is predicted."""
+        return self.predicted_ms.low > 0
+
+    @property
     def is_sure(self) -> bool:
         """Whether whole steps differ beyond noise."""
         found = self.measured_ms

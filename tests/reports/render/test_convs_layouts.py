@@ -101,6 +101,14 @@ def test_without_whole_steps_there_is_only_a_prediction() -> None:
     assert "whole step" not in out
 
 
+def test_a_choice_that_was_luck_is_said_to_be() -> None:
+    mix = without_steps()
+    first = msgspec.structs.replace(mix.versus[0], predicted_ms=about(-2, 3))
+    out = told(made_layouts(msgspec.structs.replace(mix, versus=(first, *mix.versus[1:]))))
+    assert "predicted to gain -2.0 ms a step over NHWC, the better pure layout, by the" in out
+    assert "the rounds that did not choose it, which cannot be told from noise" in out
+
+
 def test_a_pure_layout_may_be_the_best_choice() -> None:
     out = told(made_layouts(pure()))
     assert "the best choice is NHWC for all 2 convolutions, norms and pools" in out

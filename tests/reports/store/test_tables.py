@@ -141,7 +141,15 @@ def test_steps_are_read_from_the_runs_own_files(root: Path) -> None:
 
 
 def test_all_tables_are_there_where_nothing_is_stored(tmp_path: Path) -> None:
-    assert set(tables()) == {"runs", "sessions", "pairs", "convs", "release_changes", "steps"}
+    assert set(tables()) == {
+        "runs",
+        "sessions",
+        "pairs",
+        "convs",
+        "layouts",
+        "release_changes",
+        "steps",
+    }
     for name, columns in tables().items():
         answer = ask(tmp_path, [], f"SELECT * FROM {name}")
         assert answer.rows == ()
