@@ -1,7 +1,8 @@
 """A stand-in for uv: an index of a few releases, and environments with a scripted frontend.
 
-`SCRIPTED_UV` names what fails: offline, refuses:VERSION (cannot be installed), half:VERSION (is
-killed while it installs), crash:VERSION (its library crashes). What is asked is written to a file.
+`SCRIPTED_UV` names what fails, in words: offline, refuses:VERSION (cannot be installed),
+half:VERSION (is killed while it installs), crash:VERSION (its library crashes). What is asked is
+written to a file.
 """
 
 import json
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 INDEX = ("9.12.0.46", "9.17.0.29", "9.17.1.4", "9.18.0.77", "9.19.0.56", "9.19.1.2", "9.28.1.4")
-ASKED = os.environ.get("SCRIPTED_UV", "")
+ASKED = os.environ.get("SCRIPTED_UV", "").split()
 FRONTEND = Path(__file__).parents[1] / "scripted" / "cudnn.py"
 
 
@@ -30,7 +31,7 @@ def main() -> int:
 
 
 def newest(requirement: str) -> int:
-    if ASKED == "offline":
+    if "offline" in ASKED:
         lines = ("error: Request failed after 3 retries in 7.7s", "  cause: Failed to fetch: URL")
         print(*lines, "  cause: Connection refused (os error 111)", sep="\n", file=sys.stderr)
         return 2
@@ -63,13 +64,13 @@ def venv(folder: Path) -> int:
 
 def install(folder: Path, words: list[str]) -> int:
     package, _, version = words[-2 if "frontend" in words[-1] else -1].partition("==")
-    if f"refuses:{version}" == ASKED:
+    if f"refuses:{version}" in ASKED:
         print("error: Because it has no wheels with a matching platform tag", file=sys.stderr)
         return 1
     site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = site / "site-packages"
     (site / "nvidia" / "cudnn" / "lib").mkdir(parents=True)
-    if f"half:{version}" == ASKED:
+    if f"half:{version}" in ASKED:
         os.kill(os.getpid(), signal.SIGKILL)
     if package != "nvidia-cublas":
         (site / "cudnn.py").write_text(scripted(version))
@@ -83,7 +84,7 @@ def scripted(version: str) -> str:
     if minor >= 19:
         first, second = re.findall(r' *\("eng2[23]_.*\),\n', text)
         text = text.replace(first + second, second + first)
-    return text.replace('"SCRIPTED_CUDNN", ""', f'"", "{"crash" * (f"crash:{version}" == ASKED)}"')
+    return text.replace('"SCRIPTED_CUDNN", ""', f'"", "{"crash" * (f"crash:{version}" in ASKED)}"')
 
 
 if __name__ == "__main__":
