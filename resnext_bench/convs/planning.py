@@ -94,7 +94,7 @@ def plan(asked: Sequence[Asked], device: Mapping[str, Any]) -> Planned:
     )
 
 
-def device_here(option: str) -> dict[str, Any]:
+def device_here(option: str = "--save-device") -> dict[str, Any]:
     """Return the description of this machine's first GPU, which an option asks for."""
     try:
         found = ask({"save_device": True})

@@ -50,7 +50,7 @@ def plan_command(given: Mapping[str, Any]) -> int:
 
 
 def _save_device(path: Path) -> int:
-    found = device_here("--save-device")
+    found = device_here()
     write_atomically(path, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     say(f"{path}: the description of {found.get('deviceName', 'the GPU')}")
     return 0
