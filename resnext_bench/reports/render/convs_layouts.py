@@ -149,11 +149,12 @@ def _choice(mix: Mix) -> str:
 
 
 def better_pure(mix: Mix) -> SideName:
-    """Return the pure layout with the shorter step: as measured, else as predicted."""
+    """Return the pure layout with the shorter step: as measured if that is sure, or predicted."""
     pair = mix.against("nhwc", "nchw")
     if pair is None:
         return "nhwc" if "nhwc" in mix.sides else "nchw"
-    return "nhwc" if (pair.measured_ms or pair.predicted_ms).value >= 0 else "nchw"
+    known = pair.measured_ms if pair.measured_ms and pair.is_sure else pair.predicted_ms
+    return "nhwc" if known.value >= 0 else "nchw"
 
 
 def _gain(mix: Mix, pure: SideName) -> str:
