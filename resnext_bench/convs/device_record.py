@@ -10,7 +10,7 @@ from resnext_bench.convs.device_process import started
 from resnext_bench.convs.device_timing import Measured, Orders, Start, Tell, time_on_device
 from resnext_bench.convs.record import Order, planned
 from resnext_bench.machine.inventory import Machine
-from resnext_bench.reports.schema.convs import WRONG, Convs, Plan, Problem
+from resnext_bench.reports.schema.convs import WRONG, Convs, Plan, Problem, wrong_results
 from resnext_bench.reports.schema.plan_times import DeviceMemory, FaultKind
 from resnext_bench.resnext.devices import recognised
 
@@ -38,6 +38,7 @@ def timed_on_device(
         device=msgspec.structs.replace(record.device, name=begun.device),
         libraries=record.libraries | {"torch": begun.torch},
         problems=problems,
+        wrong=wrong_results(problems),
         memory=_memory(begun),
     )
 

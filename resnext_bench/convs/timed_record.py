@@ -15,7 +15,6 @@ from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import (
-    WRONG,
     Cap,
     Convolution,
     Convs,
@@ -24,11 +23,10 @@ from resnext_bench.reports.schema.convs import (
     Problem,
     Timing,
     TorchSettings,
+    wrong_results,
 )
-from resnext_bench.reports.schema.record import Status
 from resnext_bench.resnext.traffic import Dtype, Layout
 from resnext_bench.version import own_version
-from resnext_bench.wording import count_of
 
 HERE: Final = "this machine"
 
@@ -96,10 +94,11 @@ def stored(
     """Return the record of what was found of each group; `load` is the host's before."""
     flat = [one for group in found for one in group]
     convolutions = tuple(dict.fromkeys(one.side.convolution for one in flat))
-    status, why = _status(flat)
+    why = "" if any(one.samples_us for one in flat) else f"nothing could run: {flat[0].why}"
+    problems = tuple(_problem(one, convolutions) for one in flat)
     return Convs(
         id=id,
-        status=status,
+        status="failed" if why else "ok",
         why=why,
         tool_version=own_version(),
         created=order.created.isoformat(timespec="seconds"),
@@ -118,19 +117,10 @@ def stored(
             rules_from="nowhere",
         ),
         convolutions=convolutions,
-        problems=tuple(_problem(one, convolutions) for one in flat),
+        problems=problems,
+        wrong=wrong_results(problems),
         environment=fingerprint(machine, {}),
     )
-
-
-def _status(found: Sequence[Timed]) -> tuple[Status, str]:
-    if not any(one.samples_us for one in found):
-        return "failed", f"nothing could run: {found[0].why}"
-    wrong = sum(WRONG in one.notes for one in found)
-    if wrong:
-        told = count_of(wrong, "result")
-        return "invalid", f"{told} farther from float64 than rounding explains"
-    return "ok", ""
 
 
 def _libraries(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from resnext_bench.reports.schema.convs import (
     PlannedDevice,
     Problem,
     TorchSettings,
+    wrong_results,
 )
 from tests.reports.made_results import made_record
 
@@ -75,4 +76,5 @@ def made_convs(**changes: Any) -> Convs:
         ),
         environment=made_record().environment,
     )
-    return msgspec.structs.replace(record, **changes)
+    changed = msgspec.structs.replace(record, **changes)
+    return msgspec.structs.replace(changed, wrong=wrong_results(changed.problems))

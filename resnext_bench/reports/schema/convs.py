@@ -5,7 +5,7 @@ are the same convolution share it. A *plan* is an algorithm with its settings, i
 order. What is planned and what is measured fill the same table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -250,6 +250,8 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     settings: TorchSettings
     convolutions: tuple[Convolution, ...]
     problems: tuple[Problem, ...]
+    wrong: int = 0
+    """Number of results that are farther from float64 than rounding explains."""
     memory: DeviceMemory | None = None
     """The GPU's memory, where plans were timed on one."""
     environment: Environment
@@ -259,6 +261,11 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Tags that the user has given, as the note is."""
     note: str = ""
+
+
+def wrong_results(problems: Iterable[Problem]) -> int:
+    """Return how many results are farther from float64 than rounding explains."""
+    return sum(WRONG in plan.notes for one in problems for plan in one.plans)
 
 
 class SeenConvolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,7 +341,7 @@ def _outcomes(record: Convs) -> frozenset[Outcome]:
         return frozenset({"failed"})
     if record.status == "invalid":
         return frozenset({"invalid"})
-    return FINE
+    return frozenset({"invalid"}) if record.wrong else FINE
 
 
 def _row(record: Convs) -> Row:
@@ -391,9 +398,7 @@ def _plan_rows(record: Convs) -> Iterator[Row]:
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What stands beside the record of a problem: there may be dozens of plans, and as many
-    samples of each.
-    """
+    """What stands beside the record of a problem: dozens of plans, each with its samples."""
 
     plans: tuple[Plan, ...]
     choices: tuple[TorchChoice, ...] = ()

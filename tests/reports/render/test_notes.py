@@ -279,6 +279,18 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
         ),
     ),
     ("others_busy", {"percent": 31.4}, "other processes had 31 % of the cores"),
+    (
+        "rank_slow",
+        {
+            **{"rank": 1, "host": "n2", "skew_percent": 12.0, "scatter_percent": 3.25},
+            **{"lost_ms": 8.5, "of": "forward"},
+        },
+        (
+            "rank 1 on n2 is slow: it is in its forward pass for 8.50 ms longer per step than the "
+            "others (its own time is 12 % longer; 3.2 % may be chance), which wait for it; "
+            "--profile and trace ranks tell more"
+        ),
+    ),
     ("told", {"text": "the model returns {1,000} logits"}, "the model returns {1,000} logits"),
 ]
 

@@ -130,10 +130,11 @@ def test_the_golden_record_with_its_plans_is_still_read(tmp_path: Path) -> None:
     (folder / FILE).write_bytes((GOLDEN / "convs-v2-plans.msgpack").read_bytes())
     found = runs.load_kind(folder, CONVS)
     golden = msgspec.msgpack.decode((folder / FILE).read_bytes())
-    assert golden == msgspec.msgpack.decode(
+    plans = [one["plans"] for one in golden]
+    assert plans == msgspec.msgpack.decode(
         msgspec.msgpack.encode([one.plans for one in found.problems])
     )
-    assert rows(tmp_path) == sum(map(len, golden)) > 0
+    assert rows(tmp_path) == sum(map(len, plans)) > 0
 
 
 def test_a_tag_changes_the_record_alone(folder: Path) -> None:
