@@ -27,7 +27,7 @@ ELSEWHERE: Final = {
     "resnext_bench/convs/measuring/device_child.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/maps.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/steps.py:main": "a pipe that is there",
-    "resnext_bench/convs/planner.py:main": "a pipe that is there",
+    "resnext_bench/convs/plans/planner.py:main": "a pipe that is there",
     "resnext_bench/machine/host/memory.py:reset_peak_memory": "/proc",
     "resnext_bench/machine/lock.py:_clear": "says who measures: not needed",
     "resnext_bench/machine/lock.py:_write": "says who measures: not needed",

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from resnext_bench.convs.sides import Setting, TimedSide
+from resnext_bench.convs.times.sides import Setting, TimedSide
 from tests.reports.made_convs import made_convolution
 
 SMALL = {"images": (2, 32, 14, 14), "filters": 32, "groups": 4, "dtype": "fp32"}

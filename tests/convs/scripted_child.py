@@ -6,8 +6,8 @@ import time
 
 import msgspec
 
-from resnext_bench.convs.messages import Begin, Build, Question, Took
-from resnext_bench.convs.sides import Built, Facts
+from resnext_bench.convs.times.messages import Begin, Build, Question, Took
+from resnext_bench.convs.times.sides import Built, Facts
 
 WHEN = "TIMER_ENDS"
 """Moment and kind of the end, as `turn crash`."""

@@ -12,8 +12,8 @@ from typing import Any, get_args
 import pytest
 
 from resnext_bench.config.answers import is_installed
-from resnext_bench.convs.devices import described
-from resnext_bench.convs.planning import ask, question
+from resnext_bench.convs.plans.devices import described
+from resnext_bench.convs.plans.planning import ask, question
 from resnext_bench.convs.problems import by_hand
 from resnext_bench.convs.repro import script
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution

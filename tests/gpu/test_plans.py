@@ -9,7 +9,7 @@ from resnext_bench.convs.measuring.checks import is_right, keep_memory
 from resnext_bench.convs.measuring.device import Cuda
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.problem import Wanted, time_problem
-from resnext_bench.convs.planning import device_here
+from resnext_bench.convs.plans.planning import device_here
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
 from resnext_bench.reports.schema.plan_times import NOT_TIMED
 from resnext_bench.resnext.convolutions import Operation

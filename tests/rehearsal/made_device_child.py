@@ -6,8 +6,8 @@ import sys
 
 import msgspec
 
-from resnext_bench.convs.device_jobs import Job, Message
 from resnext_bench.convs.measuring.device_child import serve
+from resnext_bench.convs.times.device_jobs import Job, Message
 from tests.rehearsal.made_cudnn import RIGHT, Log, MadeCudnn, MadeDevice
 
 CRASHES = "eng99_crashes"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.convs.device_jobs import Begun, Job, Message, Unable
-from resnext_bench.convs.device_process import Ended, started
-from resnext_bench.convs.device_record import timed_on_device
-from resnext_bench.convs.device_timing import MOST_PROCESSES, Orders, Start, time_on_device
 from resnext_bench.convs.measuring.device_child import serve
 from resnext_bench.convs.measuring.plans import Broken
+from resnext_bench.convs.plans.record import Order
 from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.record import Order
+from resnext_bench.convs.times.device_jobs import Begun, Job, Message, Unable
+from resnext_bench.convs.times.device_process import Ended, started
+from resnext_bench.convs.times.device_record import timed_on_device
+from resnext_bench.convs.times.device_timing import MOST_PROCESSES, Orders, Start, time_on_device
 from resnext_bench.errors import CannotHere
 from resnext_bench.reports.render.convs_on_device import sections
 from resnext_bench.reports.render.model import Line, Table

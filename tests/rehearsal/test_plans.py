@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.convs.device_jobs import TimedPlan, TimedProblem
 from resnext_bench.convs.measuring import problem
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.plans import Broken
 from resnext_bench.convs.measuring.problem import FEW_ROUNDS, Wanted, time_problem
+from resnext_bench.convs.times.device_jobs import TimedPlan, TimedProblem
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
 from resnext_bench.reports.schema.plan_times import NOT_TIMED
 from resnext_bench.resnext.convolutions import Operation

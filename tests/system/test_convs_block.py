@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.cli.compare.sides import side_request
-from resnext_bench.convs import errata
+from resnext_bench.convs.plans import errata
 from tests.cli.typed import Typed
 from tests.convs.frontend import scripted
 from tests.convs.test_errata import RULES, library

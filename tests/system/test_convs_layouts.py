@@ -9,8 +9,8 @@ from resnext_bench.convs.layouts import record as module
 from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
 from resnext_bench.convs.problems import of_network
-from resnext_bench.convs.sides import Setting
-from resnext_bench.convs.timed_record import TimeOrder
+from resnext_bench.convs.times.record import TimeOrder
+from resnext_bench.convs.times.sides import Setting
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.layouts import Layouts
 from resnext_bench.resnext.draw import draw

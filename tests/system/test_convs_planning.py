@@ -2,8 +2,8 @@
 
 import pytest
 
-from resnext_bench.convs import planning
-from resnext_bench.convs.devices import described
+from resnext_bench.convs.plans import planning
+from resnext_bench.convs.plans.devices import described
 from resnext_bench.convs.problems import Asked, by_hand
 from resnext_bench.errors import CannotHere
 from tests.convs.frontend import scripted

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from resnext_bench.config.answers import is_installed
-from resnext_bench.convs.devices import Described, described, keys
-from resnext_bench.convs.planning import Planned, ask, plan, question
+from resnext_bench.convs.plans.devices import Described, described, keys
+from resnext_bench.convs.plans.planning import Planned, ask, plan, question
 from resnext_bench.convs.problems import Asked, of_network
 from resnext_bench.reports.schema.convs import Plan
 from resnext_bench.resnext.draw import draw

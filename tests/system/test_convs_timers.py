@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.convs import timers
-from resnext_bench.convs.sides import Facts, Setting, Timed
-from resnext_bench.convs.timers import Child, Ended
-from resnext_bench.convs.timing import time_in_turn
+from resnext_bench.convs.times import timers
+from resnext_bench.convs.times.sides import Facts, Setting, Timed
+from resnext_bench.convs.times.timers import Child, Ended
+from resnext_bench.convs.times.timing import time_in_turn
 from resnext_bench.errors import CannotHere
 from tests.convs import scripted_child
 from tests.convs.made_sides import made_side

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
 from resnext_bench.config.models import foreign, require_family, require_image_size
-from resnext_bench.convs.device_names import DEFAULT
-from resnext_bench.convs.devices import described, from_file
+from resnext_bench.convs.plans.device_names import DEFAULT
+from resnext_bench.convs.plans.devices import described, from_file
 from resnext_bench.convs.problems import Asked, by_hand, chosen, of_network
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine

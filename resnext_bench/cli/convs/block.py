@@ -8,10 +8,10 @@ from typing import Any
 from resnext_bench.cli.convs.asking import device_of, operations_of
 from resnext_bench.cli.terminal.outcome import ANSWERS, say, waiting_for
 from resnext_bench.config.errata import FLAG
-from resnext_bench.convs.block import parsed, rules_for, text_of
-from resnext_bench.convs.device_names import DEFAULT
-from resnext_bench.convs.devices import capability_of
-from resnext_bench.convs.errata import Errata, errata
+from resnext_bench.convs.plans.block import parsed, rules_for, text_of
+from resnext_bench.convs.plans.device_names import DEFAULT
+from resnext_bench.convs.plans.devices import capability_of
+from resnext_bench.convs.plans.errata import Errata, errata
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.schema.convs import OPERATIONS
 from resnext_bench.reports.store.files import write_atomically

@@ -14,8 +14,8 @@ from resnext_bench.config.models import foreign
 from resnext_bench.convs.layouts.plan import FEWEST, QUAD
 from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
-from resnext_bench.convs.sides import Setting
-from resnext_bench.convs.timed_record import TimeOrder
+from resnext_bench.convs.times.record import TimeOrder
+from resnext_bench.convs.times.sides import Setting
 from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring, wait_until_free

@@ -9,7 +9,7 @@ import typer
 
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.values import choice, whole
-from resnext_bench.convs.device_names import DEFAULT, device_names
+from resnext_bench.convs.plans.device_names import DEFAULT, device_names
 
 _BY_HAND: Final = "By hand"
 _MOST: Final = 1_000_000

@@ -10,8 +10,8 @@ import msgspec
 from resnext_bench.cli.convs.asking import asked_of, device_of
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.convs.planning import device_here
-from resnext_bench.convs.record import Order, planned
+from resnext_bench.convs.plans.planning import device_here
+from resnext_bench.convs.plans.record import Order, planned
 from resnext_bench.errors import NotKept, is_of_the_environment
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.store import runs

@@ -11,9 +11,9 @@ from resnext_bench.cli.data.shared import at_work
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.config.devices import require_responding
-from resnext_bench.convs.sides import ISAS, Setting
-from resnext_bench.convs.timed_record import TimeOrder, timed
-from resnext_bench.convs.timing import Tell
+from resnext_bench.convs.times.record import TimeOrder, timed
+from resnext_bench.convs.times.sides import ISAS, Setting
+from resnext_bench.convs.times.timing import Tell
 from resnext_bench.errors import CannotHere, NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring, wait_until_free

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from resnext_bench.cli.convs.asking import asked_of
 from resnext_bench.cli.convs.plan import BATCH
-from resnext_bench.convs.device_record import timed_on_device
-from resnext_bench.convs.device_timing import Orders, Tell
-from resnext_bench.convs.planning import device_here
+from resnext_bench.convs.plans.planning import device_here
+from resnext_bench.convs.plans.record import Order
 from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.record import Order
+from resnext_bench.convs.times.device_record import timed_on_device
+from resnext_bench.convs.times.device_timing import Orders, Tell
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import Convs, PlannedDevice

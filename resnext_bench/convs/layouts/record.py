@@ -20,9 +20,9 @@ from resnext_bench.convs.layouts.times import (
     time_others,
     times_of,
 )
-from resnext_bench.convs.sides import Facts
-from resnext_bench.convs.timed_record import TimeOrder, stored
-from resnext_bench.convs.timing import Tell, time_in_turn
+from resnext_bench.convs.times.record import TimeOrder, stored
+from resnext_bench.convs.times.sides import Facts
+from resnext_bench.convs.times.timing import Tell, time_in_turn
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.layouts import adjusted

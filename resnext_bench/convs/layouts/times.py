@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from resnext_bench.convs.layouts.child import answers
 from resnext_bench.convs.layouts.jobs import SIDES, MapsAnswer, MapsJob, MapTask
 from resnext_bench.convs.layouts.network import Regions
-from resnext_bench.convs.sides import Timed
-from resnext_bench.convs.timing import Tell, seat_here
+from resnext_bench.convs.times.sides import Timed
+from resnext_bench.convs.times.timing import Tell, seat_here
 from resnext_bench.reports.figures.layouts import ratio_of
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.reports.schema.layouts import LayoutRow, OtherRow

@@ -1,8 +1,8 @@
 """Times convolutions in a process of its own: `python -m resnext_bench.convs.measuring.child N`.
 
 N threads compute. It reads questions from standard input and answers on standard output, a line of
-JSON each (`resnext_bench.convs.messages`), and sleeps in between. A process has one cap on oneDNN's
-instructions, which is read once.
+JSON each (`resnext_bench.convs.times.messages`), and sleeps in between. A process has one cap on
+oneDNN's instructions, which is read once.
 """
 
 import os
@@ -15,8 +15,8 @@ import torch
 
 from resnext_bench.convs.measuring import cpu_sides
 from resnext_bench.convs.measuring.onednn import has_onednn, header
-from resnext_bench.convs.messages import CAP, Begin, Build, Question, Took
-from resnext_bench.convs.sides import Built, Facts, TimedSide
+from resnext_bench.convs.times.messages import CAP, Begin, Build, Question, Took
+from resnext_bench.convs.times.sides import Built, Facts, TimedSide
 
 
 class Ready(Protocol):

@@ -12,8 +12,8 @@ from resnext_bench.convs.measuring.checks import is_right, off, set_precision
 from resnext_bench.convs.measuring.choices import Call, calls_of, over_nan
 from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.convs.measuring.onednn import logged, onednn
-from resnext_bench.convs.onednn_log import call_of
-from resnext_bench.convs.sides import Built, TimedSide
+from resnext_bench.convs.times.onednn_log import call_of
+from resnext_bench.convs.times.sides import Built, TimedSide
 from resnext_bench.reports.schema.convs import WRONG
 from resnext_bench.resnext.traffic import Dtype, Layout
 

@@ -1,7 +1,7 @@
 """Times plans on a GPU, in a process of its own: `python -m …convs.measuring.device_child`.
 
-The job comes on standard input, and messages go to standard output (`convs/device_jobs.py`). A CUDA
-error that sticks ends the process, and its program goes on in another.
+The job comes on standard input, and messages go to standard output (`convs/times/device_jobs.py`).
+A CUDA error that sticks ends the process, and its program goes on in another.
 """
 
 import os
@@ -13,14 +13,14 @@ from typing import Any, Final
 import msgspec
 import torch
 
-from resnext_bench.convs.device_jobs import Begun, Done, Job, Message, Refused, Trying, Unable
 from resnext_bench.convs.measuring.blocks import block_s
 from resnext_bench.convs.measuring.checks import keep_memory
 from resnext_bench.convs.measuring.device import Cuda, Device
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.plans import Broken
 from resnext_bench.convs.measuring.problem import Wanted, time_problem
-from resnext_bench.convs.planner import brief
+from resnext_bench.convs.plans.planner import brief
+from resnext_bench.convs.times.device_jobs import Begun, Done, Job, Message, Refused, Trying, Unable
 
 BROKE: Final = 3
 """Exit code where the device does not answer any more."""

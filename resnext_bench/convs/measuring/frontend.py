@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from resnext_bench.convs.planner import graph_of
-from resnext_bench.convs.planning import question
+from resnext_bench.convs.plans.planner import graph_of
+from resnext_bench.convs.plans.planning import question
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.resnext.convolutions import Operation
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from resnext_bench.convs.onednn_log import Header, header_of
+from resnext_bench.convs.times.onednn_log import Header, header_of
 
 
 def has_onednn() -> bool:

@@ -18,7 +18,7 @@ from resnext_bench.convs.measuring.choices import MOST_CALLS, sets_for
 from resnext_bench.convs.measuring.device import SAME, Device, Run
 from resnext_bench.convs.measuring.exact import Tensors
 from resnext_bench.convs.measuring.frontend import Plans
-from resnext_bench.convs.planner import RESULTS, brief
+from resnext_bench.convs.plans.planner import RESULTS, brief
 from resnext_bench.reports.schema.plan_times import Fault, FaultKind
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype

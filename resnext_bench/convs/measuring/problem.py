@@ -12,7 +12,6 @@ from typing import Final, get_args
 
 import torch
 
-from resnext_bench.convs.device_jobs import TimedPlan, TimedProblem
 from resnext_bench.convs.measuring.blocks import block_s
 from resnext_bench.convs.measuring.checks import is_right, set_precision
 from resnext_bench.convs.measuring.choices import Choice, beside, calls_of, choose
@@ -20,7 +19,8 @@ from resnext_bench.convs.measuring.device import Device, Named, Run
 from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.plans import Ground, Ready, made_ready, sets_of
-from resnext_bench.convs.planner import RESULTS, brief
+from resnext_bench.convs.plans.planner import RESULTS, brief
+from resnext_bench.convs.times.device_jobs import TimedPlan, TimedProblem
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.reports.schema.plan_times import (
     Fault,

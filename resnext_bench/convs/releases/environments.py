@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.convs.planning import Place
+from resnext_bench.convs.plans.planning import Place
 from resnext_bench.convs.releases.index import LONGEST_S, PACKAGE, require_done, run_uv
 from resnext_bench.convs.releases.stub import SONAME, can_write, driver_stub
 from resnext_bench.errors import CannotHere

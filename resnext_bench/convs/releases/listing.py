@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from resnext_bench.convs.choice import Settings, judged
-from resnext_bench.convs.errata import Errata
-from resnext_bench.convs.planning import ask, question
+from resnext_bench.convs.plans.choice import Settings, judged
+from resnext_bench.convs.plans.errata import Errata
+from resnext_bench.convs.plans.planning import ask, question
 from resnext_bench.convs.problems import Asked
 from resnext_bench.convs.releases.environments import Environments
 from resnext_bench.errors import CannotHere

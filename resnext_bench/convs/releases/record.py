@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.convs.devices import capability_of
-from resnext_bench.convs.errata import errata
+from resnext_bench.convs.plans.devices import capability_of
+from resnext_bench.convs.plans.errata import errata
 from resnext_bench.convs.problems import Asked
 from resnext_bench.convs.releases.environments import CUBLAS, FRONTEND, Environments
 from resnext_bench.convs.releases.index import Wanted, numbers, releases

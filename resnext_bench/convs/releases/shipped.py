@@ -9,7 +9,11 @@ from typing import Any
 @cache
 def shipped() -> dict[str, Any]:
     """Return the file: source, date, and release of cuDNN by version of torch."""
-    text = files("resnext_bench.convs").joinpath("torch_releases.toml").read_text(encoding="utf-8")
+    text = (
+        files("resnext_bench.convs.releases")
+        .joinpath("torch_releases.toml")
+        .read_text(encoding="utf-8")
+    )
     return tomllib.loads(text)
 
 

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.convs.devices import capability_of, described
-from resnext_bench.convs.errata import errata
+from resnext_bench.convs.plans.devices import capability_of, described
+from resnext_bench.convs.plans.errata import errata
 from resnext_bench.convs.problems import Asked, of_network
 from resnext_bench.convs.releases.environments import FRONTEND, Environments, environments
 from resnext_bench.convs.releases.index import OLDEST, Wanted, numbers, releases

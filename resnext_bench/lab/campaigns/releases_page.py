@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from resnext_bench.convs.devices import described
+from resnext_bench.convs.plans.devices import described
 from resnext_bench.convs.releases.index import numbers
 from resnext_bench.convs.releases.shipped import shipped, torch_with
 from resnext_bench.lab.campaigns.releases import by_device

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.convs.devices import described, keys
+from resnext_bench.convs.plans.devices import described, keys
 from resnext_bench.lab.checkout import DOCS
 
 PAGE: Final = DOCS / "convs.md"

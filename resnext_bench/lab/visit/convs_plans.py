@@ -11,10 +11,10 @@ from typing import Final
 
 import torch
 
-from resnext_bench.convs.device_jobs import TimedProblem
 from resnext_bench.convs.measuring.device import Cuda, Device
 from resnext_bench.convs.measuring.frontend import Frontend
 from resnext_bench.convs.measuring.problem import Wanted, time_problem
+from resnext_bench.convs.times.device_jobs import TimedProblem
 from resnext_bench.lab.visit.sizes import PLANS, Sizes
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned, Skip, plain
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution

@@ -9,7 +9,7 @@ from resnext_bench.convs.measuring.checks import limit
 from resnext_bench.convs.measuring.cpu_sides import Known, build, calls
 from resnext_bench.convs.measuring.exact import Tensors
 from resnext_bench.convs.measuring.onednn import has_onednn, header, logged, onednn
-from resnext_bench.convs.sides import Setting, TimedSide
+from resnext_bench.convs.times.sides import Setting, TimedSide
 from resnext_bench.reports.schema.convs import OPERATIONS, WRONG
 from tests.convs.made_sides import made_side
 

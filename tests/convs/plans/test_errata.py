@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.config.errata import OPERATIONS, VARIABLE, Rule
-from resnext_bench.convs import errata as errata_module
-from resnext_bench.convs.errata import errata, rules_of_torch
+from resnext_bench.convs.plans import errata as errata_module
+from resnext_bench.convs.plans.errata import errata, rules_of_torch
 from resnext_bench.errors import UsageError
 
 RULES = [

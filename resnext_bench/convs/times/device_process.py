@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.convs.device_jobs import Job, Message
+from resnext_bench.convs.times.device_jobs import Job, Message
 from resnext_bench.launch.processes import GRACE_S, signal_group, wait_for
 from resnext_bench.logs import last_words
 from resnext_bench.machine.host.process import HELD, die_with_parent, undisturbed

@@ -12,8 +12,8 @@ from typing import Final
 
 from resnext_bench.config.answers import is_installed
 from resnext_bench.config.resolve import resolve
-from resnext_bench.convs.sides import Built, Facts, Timed, TimedSide
-from resnext_bench.convs.timers import Child, Children, Ended, Lost, Seat, TimerSide
+from resnext_bench.convs.times.sides import Built, Facts, Timed, TimedSide
+from resnext_bench.convs.times.timers import Child, Children, Ended, Lost, Seat, TimerSide
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.division import cores_of_ranks
 from resnext_bench.machine.inventory import inspect

@@ -15,8 +15,8 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from resnext_bench.convs.messages import CAP, Begin, Block, Build, Took
-from resnext_bench.convs.sides import Built, Facts, TimedSide
+from resnext_bench.convs.times.messages import CAP, Begin, Block, Build, Took
+from resnext_bench.convs.times.sides import Built, Facts, TimedSide
 from resnext_bench.launch.commands import kept_memory
 from resnext_bench.launch.processes import GRACE_S, signal_group, wait_for
 from resnext_bench.logs import last_words

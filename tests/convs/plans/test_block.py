@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from resnext_bench.config.errata import OPERATIONS, Raw, read_rules, typed
-from resnext_bench.convs.block import Blocked, parsed, rules_for, text_of
-from resnext_bench.convs.errata import raw_of_torch
+from resnext_bench.convs.plans.block import Blocked, parsed, rules_for, text_of
+from resnext_bench.convs.plans.errata import raw_of_torch
 from resnext_bench.errors import UsageError
 from resnext_bench.resnext.convolutions import Operation
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.convs.sides import TimedSide
+from resnext_bench.convs.times.sides import TimedSide
 
 CAP: Final = "ONEDNN_MAX_CPU_ISA"
 """Variable that caps the instructions oneDNN uses, read once a process."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.convs.sides import Built, Facts, Setting, TimedSide
-from resnext_bench.convs.timers import Ended, Seat
-from resnext_bench.convs.timing import seat_here, time_in_turn
+from resnext_bench.convs.times.sides import Built, Facts, Setting, TimedSide
+from resnext_bench.convs.times.timers import Ended, Seat
+from resnext_bench.convs.times.timing import seat_here, time_in_turn
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.inventory import inspect
 from tests.convs.made_sides import made_side

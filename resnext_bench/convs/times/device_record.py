@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from resnext_bench.convs.device_jobs import Begun, TimedPlan
-from resnext_bench.convs.device_process import started
-from resnext_bench.convs.device_timing import Measured, Orders, Start, Tell, time_on_device
-from resnext_bench.convs.record import Order, planned
+from resnext_bench.convs.plans.record import Order, planned
+from resnext_bench.convs.times.device_jobs import Begun, TimedPlan
+from resnext_bench.convs.times.device_process import started
+from resnext_bench.convs.times.device_timing import Measured, Orders, Start, Tell, time_on_device
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import WRONG, Convs, Plan, Problem, wrong_results
 from resnext_bench.reports.schema.plan_times import DeviceMemory, FaultKind

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from resnext_bench.convs.device_names import FILE
+from resnext_bench.convs.plans.device_names import FILE
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.wording import nearest

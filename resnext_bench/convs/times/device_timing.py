@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
-from resnext_bench.convs.device_jobs import (
+from resnext_bench.convs.times.device_jobs import (
     Asked,
     Begun,
     Done,
@@ -20,7 +20,7 @@ from resnext_bench.convs.device_jobs import (
     Trying,
     Unable,
 )
-from resnext_bench.convs.device_process import Ended, started
+from resnext_bench.convs.times.device_process import Ended, started
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.reports.figures.validity import judge_gpus

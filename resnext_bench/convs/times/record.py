@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.sides import Facts, Setting, Timed, TimedSide
-from resnext_bench.convs.timing import Tell, time_in_turn
+from resnext_bench.convs.times.sides import Facts, Setting, Timed, TimedSide
+from resnext_bench.convs.times.timing import Tell, time_in_turn
 from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.convs.devices import ASSUMED, capability_of, described, from_file, keys
+from resnext_bench.convs.plans.devices import ASSUMED, capability_of, described, from_file, keys
 from resnext_bench.errors import UsageError
 
 

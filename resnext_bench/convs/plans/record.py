@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from resnext_bench.convs.choice import Settings, judged, with_transposes
-from resnext_bench.convs.devices import capability_of
-from resnext_bench.convs.errata import Errata, errata
-from resnext_bench.convs.planning import Planned, plan
+from resnext_bench.convs.plans.choice import Settings, judged, with_transposes
+from resnext_bench.convs.plans.devices import capability_of
+from resnext_bench.convs.plans.errata import Errata, errata
+from resnext_bench.convs.plans.planning import Planned, plan
 from resnext_bench.convs.problems import Asked
 from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import Machine

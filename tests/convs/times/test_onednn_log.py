@@ -2,7 +2,7 @@
 
 import pytest
 
-from resnext_bench.convs.onednn_log import call_of, executed, header_of
+from resnext_bench.convs.times.onednn_log import call_of, executed, header_of
 
 REORDER = (
     "onednn_verbose,v1,primitive,exec,cpu,reorder,jit:uni,undef,src:bf16::blocked:abcd::f0 "

@@ -3,7 +3,7 @@
 import pytest
 
 from resnext_bench.config.errata import Rule
-from resnext_bench.convs.choice import Settings, excluded, judged, with_transposes
+from resnext_bench.convs.plans.choice import Settings, excluded, judged, with_transposes
 from resnext_bench.reports.schema.convs import Plan
 from resnext_bench.resnext.traffic import Dtype
 
