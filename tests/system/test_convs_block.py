@@ -9,7 +9,7 @@ from resnext_bench.cli.compare.sides import side_request
 from resnext_bench.convs.plans import errata
 from tests.cli.typed import Typed
 from tests.convs.frontend import scripted
-from tests.convs.test_errata import RULES, library
+from tests.convs.plans.test_errata import RULES, library
 
 pytestmark = pytest.mark.system
 __all__ = ["scripted"]
