@@ -27,7 +27,8 @@ Floats = NDArray[np.float64]
 CHILD: Final = "resnext_bench.convs.measuring.steps"
 BLOCK_STEPS: Final = 2
 """Counted steps of a block: the fewer, the more equally all sides see a burst of other work."""
-PROFILED_STEPS: Final = 2
+PROFILED_STEPS: Final = 6
+"""Steps of each side in its profile, taken in turn."""
 
 Tell = Callable[[str, int, int], None]
 """Called with the activity, how many items are done, and of how many."""
@@ -49,7 +50,7 @@ def side_configs(config: RunConfig, mix: Mix) -> dict[SideName, RunConfig]:
 
 
 def measured(mix: Mix, setup: Setup, rounds: int, tell: Tell) -> Mix:
-    """Return the mix with whole steps of its sides: in turn, then each in a profile."""
+    """Return the mix with whole steps of its sides in turn, and then in a profile."""
     configs = side_configs(setup.config, mix)
     sides = [setup.beside(f"{mix.dtype}-{name}", config) for name, config in configs.items()]
     with _failures_named(len(sides)):

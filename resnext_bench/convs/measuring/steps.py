@@ -1,15 +1,17 @@
 """Profiles whole steps by parts: `python -m resnext_bench.convs.measuring.steps`.
 
-It reads configurations from standard input, trains some steps of each under PyTorch's profiler, and
-writes how long convolutions, norms and pools, conversions of maps, and the rest take in a step.
-Each operator counts with the time that it spends itself, for the part by which it was called.
+It reads configurations from standard input, trains single steps of each in turn under PyTorch's
+profiler, and writes how long convolutions, norms and pools, conversions of maps, and the rest take
+in a step. Each operator counts with the time that it spends itself, for the part by which it was
+called.
 """
 
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
 import msgspec
@@ -29,6 +31,7 @@ from resnext_bench.worker.profile import make_room
 from resnext_bench.worker.training import Training, assemble, build_model
 
 WARM_UP: Final = 2
+_PARTS: Final = ("convolutions", "others", "conversions")
 _OTHERS: Final = ("batchnorm", "groupnorm", "maxpool", "avgpool", "mean")
 
 
@@ -39,39 +42,51 @@ def main() -> None:
     bind_to_cores(job.cores)
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no answer
-    for config in job.configs:
-        out.write(msgspec.json.encode(in_step(config, job.steps)) + b"\n")
+    for found in in_steps(job.configs, job.steps):
+        out.write(msgspec.json.encode(found) + b"\n")
 
 
-def in_step(config: RunConfig, steps: int) -> InStep:
-    """Return the parts of a step, ms, as the mean of some."""
+def in_steps(configs: Sequence[RunConfig], steps: int) -> list[InStep]:
+    """Return the parts of a step of each, ms: medians of steps that are taken in turn."""
+    trainings = [_built(config) for config in configs]
+    found: list[list[InStep]] = [[] for _ in trainings]
+    for number in range(steps):
+        order = list(enumerate(trainings))
+        for place, training in order if number % 2 == 0 else reversed(order):
+            found[place].append(_profiled(training))
+    return [
+        InStep(**{name: median(getattr(one, name) for one in some) for name in (*_PARTS, "rest")})
+        for some in found
+    ]
+
+
+def _built(config: RunConfig) -> Training:
     precision.apply(config)
     device = torch.device("cpu")
-    training = assemble(
-        config,
-        build_model(config, device),
-        synthetic_batches(wanted(config, device, 0)),
-        device,
-    )
-    _train(training, WARM_UP)
-    parameters = sum(one.nbytes for one in training.module.parameters())
-    make_room(parameters, steps)
+    batches = synthetic_batches(wanted(config, device, 0))
+    training = assemble(config, build_model(config, device), batches, device)
+    for _ in range(WARM_UP):
+        _train(training)
+    make_room(sum(one.nbytes for one in training.module.parameters()), 1)
+    return training
+
+
+def _profiled(training: Training) -> InStep:
     with torch.profiler.profile(activities=[ProfilerActivity.CPU]) as profiler:
         start = time.perf_counter()
-        _train(training, steps)
-        total_ms = 1e3 * (time.perf_counter() - start) / steps
-    found = {part: us / 1e3 / steps for part, us in _parts(profiler.events()).items()}
-    known = {part: found.get(part, 0.0) for part in ("convolutions", "others", "conversions")}
+        _train(training)
+        total_ms = 1e3 * (time.perf_counter() - start)
+    found = _parts(profiler.events())
+    known = {part: found[part] / 1e3 for part in _PARTS}
     return InStep(**known, rest=total_ms - sum(known.values()))
 
 
-def _train(training: Training, steps: int) -> None:
-    for _ in range(steps):
-        images, labels = next(training.batches)
-        with training.autocast():
-            loss = training.criterion(training.engine.model(images), labels)
-        training.engine.backward(loss)
-        training.engine.update()
+def _train(training: Training) -> None:
+    images, labels = next(training.batches)
+    with training.autocast():
+        loss = training.criterion(training.engine.model(images), labels)
+    training.engine.backward(loss)
+    training.engine.update()
 
 
 def _parts(events: Iterable[FunctionEvent]) -> Counter[str]:

@@ -22,7 +22,13 @@ from resnext_bench.reports.schema.kind import (
     Row,
     Table,
 )
-from resnext_bench.reports.schema.layouts import Layouts, layout_columns, layout_rows
+from resnext_bench.reports.schema.layouts import (
+    LayoutRow,
+    Layouts,
+    OtherRow,
+    layout_columns,
+    layout_rows,
+)
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.plan_times import DeviceMemory, Fault, TorchChoice
 from resnext_bench.reports.schema.record import Environment, File, Status
@@ -404,24 +410,37 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[TorchChoice, ...] = ()
 
 
-Beside = tuple[Measured, ...]
-"""The long part of each problem, in the order of the record."""
+class Beside(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The long part of a record."""
+
+    problems: tuple[Measured, ...]
+    """In the order of the record."""
+    rows: tuple[LayoutRow, ...] = ()
+    others: tuple[OtherRow, ...] = ()
 
 
 def _beside(record: Convs) -> Beside:
-    return tuple(Measured(plans=one.plans, choices=one.choices) for one in record.problems)
+    found = record.layouts
+    return Beside(
+        problems=tuple(Measured(plans=one.plans, choices=one.choices) for one in record.problems),
+        rows=found.rows if found else (),
+        others=found.others if found else (),
+    )
 
 
 def _alone(record: Convs) -> Convs:
-    return _joined(record, (Measured(plans=()),) * len(record.problems))
+    return _joined(record, Beside(problems=(Measured(plans=()),) * len(record.problems)))
 
 
-def _joined(record: Convs, parts: Beside) -> Convs:
+def _joined(record: Convs, part: Beside) -> Convs:
     problems = (
-        msgspec.structs.replace(problem, plans=part.plans, choices=part.choices)
-        for problem, part in zip(record.problems, parts, strict=True)
+        msgspec.structs.replace(problem, plans=own.plans, choices=own.choices)
+        for problem, own in zip(record.problems, part.problems, strict=True)
     )
-    return msgspec.structs.replace(record, problems=tuple(problems))
+    layouts = record.layouts and msgspec.structs.replace(
+        record.layouts, rows=part.rows, others=part.others
+    )
+    return msgspec.structs.replace(record, problems=tuple(problems), layouts=layouts)
 
 
 def _from_version_1(raw: Raw) -> Raw:

@@ -130,7 +130,7 @@ def test_the_golden_record_with_its_plans_is_still_read(tmp_path: Path) -> None:
     (folder / FILE).write_bytes((GOLDEN / "convs-v2-plans.msgpack").read_bytes())
     found = runs.load_kind(folder, CONVS)
     golden = msgspec.msgpack.decode((folder / FILE).read_bytes())
-    plans = [one["plans"] for one in golden]
+    plans = [one["plans"] for one in golden["problems"]]
     assert plans == msgspec.msgpack.decode(
         msgspec.msgpack.encode([one.plans for one in found.problems])
     )
