@@ -37,10 +37,8 @@ _IN_TORCH: Final[dict[Operation, str]] = {
 _SCRIPT: Final = '''\
 """{title}."""
 
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import torch
 
@@ -51,10 +49,10 @@ STRIDE = {{
     "y": {y_stride},
 }}
 WINDOW, GROUPS = {window}, {groups}
-gpu, settings = torch.cuda.is_available(), torch.backends.cudnn
+settings, gpu = torch.backends.cudnn, torch.cuda.is_available()
+settle = torch.cuda.synchronize if gpu else lambda: None
 settings.allow_tf32 = {tf32}
-smi = "nvidia-smi --query-gpu=name,driver_version --format=csv,noheader"
-where = subprocess.getoutput(smi) if gpu else "no GPU: the times are oneDNN's on the CPU"
+where = torch.cuda.get_device_name() if gpu else "no GPU: the times are oneDNN's on the CPU"
 print(f"torch {{torch.__version__}}, cuDNN {{settings.version()}}, {{where}}")
 try:
     import cudnn
@@ -78,33 +76,28 @@ def call(x, w, y):
     return torch.ops.aten.{in_torch}
 
 
-def mark():
-    event = torch.cuda.Event(enable_timing=True)
-    event.record()
-    return event
-
-
 def timed(benchmark, limit):  # in a thread of its own, which has made no choice yet
     settings.benchmark, settings.benchmark_limit = benchmark, limit
-    found, clock = call(*tensors), mark if gpu else time.perf_counter
-    marks = [clock() for _ in range(22) if call(*tensors) is not None]
-    if gpu:
-        marks[-1].synchronize()
-    us = [1e3 * a.elapsed_time(b) if gpu else 1e6 * (b - a) for a, b in pairwise(marks)]
-    return found.double(), sorted(us)[len(us) // 2]
+    found = call(*tensors).double()
+    settle()
+    start = time.perf_counter()
+    for _ in range(20):
+        call(*tensors)
+    settle()
+    return found, 1e6 / 20 * (time.perf_counter() - start)
 
 
 on = {{"dtype": torch.{dtype}, "device": "cuda" if gpu else "cpu"}}
 tensors = [torch.empty_strided(DIM[one], STRIDE[one], **on).normal_() for one in "xwy"]
 exact = call(*(one.double() for one in tensors))
-choices = {{"benchmark off": (False, 10), "limit 10": (True, 10), "no limit": (True, 0)}}
-for name, how in (choices if gpu else {{"oneDNN": (False, 10)}}).items():
+for name, how in {{"off": (False, 10), "limit 10": (True, 10), "no limit": (True, 0)}}.items():
     found, us = ThreadPoolExecutor(1).submit(timed, *how).result()
     off = ((found - exact).norm() / exact.norm()).item()
-    print(f"{{name}}: {{us:.1f}} us, {{off:.1e}} off from float64")
-if not gpu:
-    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
-        call(*tensors)
+    print(f"cuDNN benchmark {{name}}: {{us:.1f}} us, {{off:.1e}} off from float64")
+    if not gpu:  # there is one choice, that of oneDNN, which tells it
+        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            call(*tensors)
+        break
 '''
 
 

@@ -20,7 +20,7 @@ from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
 
-MOST_LINES = 58
+MOST_LINES = 53
 
 
 def convolution(dtype: Dtype, layout: Layout) -> Convolution:

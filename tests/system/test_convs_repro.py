@@ -38,7 +38,7 @@ def test_the_script_of_a_layer_runs_alone(typed: Typed, tmp_path: Path) -> None:
     (choice, *_) = (line for line in lines if " off from float64" in line)
     assert float(choice.partition(" us, ")[2].split()[0]) < 0.01
     if "no GPU" in lines[0]:
-        assert choice.startswith("oneDNN: ")
+        assert choice.startswith("cuDNN benchmark off: ")
         assert any("onednn_verbose" in line and "backward_weights" in line for line in lines)
 
 
