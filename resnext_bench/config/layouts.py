@@ -23,6 +23,10 @@ def choose_other_layout(pick: Answers, values: dict[str, Any], machine: Machine)
     asked = str(pick.usual("other_layout"))
     if asked == NONE:
         return {"other_layout": NONE}
+    if not patterns_of(asked):
+        raise UsageError(
+            f"--other-layout {asked!r}: name modules, such as layer4 or layer1.*.conv2, or none"
+        )
     if values["compile_mode"] != NONE:
         raise UsageError(
             "--other-layout and --compile exclude each other: torch.compile chooses the layouts "

@@ -56,6 +56,7 @@ def test_it_is_part_of_the_configuration() -> None:
         ({"other_layout": "layer9"}, "--other-layout layer9: no convolution, norm or pool"),
         ({"other_layout": "layer1.0.add"}, "no convolution, norm or pool"),
         ({"other_layout": "layer1", "compile": True}, "--compile exclude each other"),
+        ({"other_layout": ","}, "name modules, such as layer4"),
         (
             {"other_layout": "layer1", "engine": "deepspeed"},
             "is an option of --engine none and ddp",

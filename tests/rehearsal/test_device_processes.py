@@ -12,7 +12,7 @@ from resnext_bench.convs.measuring.device_child import serve
 from resnext_bench.convs.measuring.plans import Broken
 from resnext_bench.convs.plans.record import Order
 from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.times.device_jobs import Begun, Job, Message, Unable
+from resnext_bench.convs.times.device_jobs import Begun, Done, Job, Message, Unable
 from resnext_bench.convs.times.device_process import Ended, started
 from resnext_bench.convs.times.device_record import timed_on_device
 from resnext_bench.convs.times.device_timing import MOST_PROCESSES, Orders, Start, time_on_device
@@ -102,6 +102,28 @@ def test_a_problem_that_ends_its_process_outside_of_plans_is_given_up() -> None:
 
     _, found = time_on_device([(CONV, "forward")] * 2, ORDERS, lambda *_: None, start)
     assert [(one.found, one.why) for one in found] == [(None, "no room")] * 2
+
+
+def test_a_death_between_problems_costs_the_next_one_alone() -> None:
+    """The process ends after the first problem is done, before it names a plan of the second."""
+    log = Log()
+    whole = here(MadeCudnn(log), log)
+
+    @contextmanager
+    def start(job: Job) -> Iterator[Iterator[Message | None]]:
+        def cut(messages: Iterator[Message | None]) -> Iterator[Message | None]:
+            for message in messages:
+                yield message
+                if isinstance(message, Done):
+                    raise Ended("killed")
+
+        with whole(job) as messages:
+            yield cut(messages)
+
+    asked: list[tuple[Convolution, Operation]] = [(CONV, "forward"), (CONV, "input gradient")]
+    _, (first, second) = time_on_device(asked, ORDERS, lambda *_: None, start)
+    assert first.found, first.why
+    assert second.why == "killed"
 
 
 def test_a_device_that_always_breaks_is_given_up() -> None:

@@ -35,7 +35,7 @@ def test_a_slowed_rank_is_named(tmp_path: Path) -> None:
     assert (slow["values"]["rank"], slow["values"]["of"]) == (1, "forward")
     assert slow["values"]["lost_ms"] > 100
     shown = run("runs", "show", record["id"], cwd=tmp_path)
-    assert "is slow: it is in its forward pass for" in " ".join(shown.stdout.split())
+    assert "is slow: it is in forward and optimizer for" in " ".join(shown.stdout.split())
     told = json.loads(run("trace", "ranks", record["id"], "--json", cwd=tmp_path).stdout)
     (straggler,) = told["stragglers"]
     assert told["ranks"][straggler["at"]]["rank"] == 1

@@ -1,5 +1,6 @@
 """`convs layouts`: NHWC against NCHW, layer by layer, mixed, and in whole steps."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -33,6 +34,7 @@ BLOCK_S: Final = 0.03
 def layouts_command(given: Mapping[str, Any]) -> int:
     """Time, choose, measure whole steps, store, show."""
     require_alone("convs layouts")
+    _require_uncapped()
     form: Format = given["form"]
     machine = inspect("cpu")
     wanted = _wanted(given)
@@ -49,12 +51,22 @@ def layouts_command(given: Mapping[str, Any]) -> int:
     try:
         folder = runs.create(folder_of, f"convs_{order.model or 'given'}")
         record = msgspec.structs.replace(record, id=folder.name)
-        runs.save(folder, record)
+        saved = runs.save(folder, record)
     except OSError as error:
         if not is_of_the_environment(error):
             raise
         raise NotKept(record, error) from error
-    return conclude(record, form, Pardon(invalid=given["allow_invalid"]))
+    return conclude(saved, form, Pardon(invalid=given["allow_invalid"]))
+
+
+def _require_uncapped() -> None:
+    """Refuse a cap of the caller's: whole steps would have it, convolutions by themselves not."""
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        if value := os.environ.get(name):
+            raise UsageError(
+                f"{name}={value}: convs layouts compares without a cap on oneDNN; unset it, or "
+                "use convs time --isa"
+            )
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:

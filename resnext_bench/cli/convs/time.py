@@ -43,12 +43,12 @@ def time_command(given: Mapping[str, Any]) -> int:
     try:
         folder = runs.create(folder_of, f"convs_{record.model or 'given'}")
         record = msgspec.structs.replace(record, id=folder.name)
-        runs.save(folder, record)
+        saved = runs.save(folder, record)
     except OSError as error:
         if not is_of_the_environment(error):
             raise
         raise NotKept(record, error) from error
-    return conclude(record, form, Pardon())
+    return conclude(saved, form, Pardon())
 
 
 def _work(given: Mapping[str, Any], machine: Machine) -> Callable[[Tell], Convs]:

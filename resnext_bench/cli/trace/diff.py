@@ -27,6 +27,7 @@ from resnext_bench.reports.trace.differences.sides import Side, side
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
+    left_out_facts,
     not_taken,
     recording,
     together,
@@ -85,10 +86,11 @@ def _read(wanted: str, output: Path | None) -> _Found:
     kept, others = together(recorded)
     invalid = [warning("run_invalid", told=one.doubt) for one in files if one.doubt]
     unreadable = [warning("file_unreadable", told=one) for one in broken]
+    left_out = (*left, *others, *map(not_taken, traces.beside))
     return _Found(
         ranks=tuple(sides[at] for at in kept),
-        left_out=(*left, *others, *map(not_taken, traces.beside)),
-        doubts=(*invalid[:1], *unreadable),
+        left_out=left_out,
+        doubts=(*invalid[:1], *left_out_facts(left_out, Path(wanted)), *unreadable),
     )
 
 

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 
+from resnext_bench.convs.times.timers import without_onednn
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.commands import kept_memory
 from resnext_bench.logs import last_line
@@ -21,22 +23,24 @@ def answers(module: str, job: msgspec.Struct, threads: int, kind: type[T]) -> It
     It computes with this many threads, and keeps freed memory, as ranks on a CPU do.
     """
     variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads), **kept_memory()}
-    with subprocess.Popen(
-        (sys.executable, "-P", "-m", module),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | variables | {"CUDA_VISIBLE_DEVICES": ""},
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            (sys.executable, "-P", "-m", module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=without_onednn(os.environ) | variables | {"CUDA_VISIBLE_DEVICES": ""},
+        ) as process,
+    ):
         assert process.stdout
-        assert process.stderr
         try:
             _give(process, msgspec.json.encode(job))
             for line in process.stdout:
                 yield msgspec.json.decode(line, type=kind)
-            said = process.stderr.read().decode(errors="replace").splitlines()
             if process.wait():
-                _fail(module, said)
+                log.seek(0)
+                _fail(module, log.read().decode(errors="replace").splitlines())
         finally:
             process.kill()
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +21,14 @@ from resnext_bench.convs.layouts.times import (
     times_of,
 )
 from resnext_bench.convs.times.record import TimeOrder, stored
-from resnext_bench.convs.times.sides import Facts
+from resnext_bench.convs.times.sides import Facts, Timed
 from resnext_bench.convs.times.timing import Tell, time_in_turn
+from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.layouts import adjusted
 from resnext_bench.reports.schema.config import Request
-from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs import WRONG, Convs
 from resnext_bench.reports.schema.layouts import Layouts, Mix, OtherRow
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
@@ -63,10 +64,11 @@ def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tel
         learn=facts.append,
     )
     record = stored(order, "", machine, found, facts, load)
-    pairs = list(pairs_of(found))
-    others, mixes = _choices(order, pairs, tell) if wanted.whole else ([], [])
+    pairs = list(pairs_of([[_usable(one) for one in group] for group in found]))
+    notes: list[str] = []
+    others, mixes = _choices(order, pairs, notes, tell) if wanted.whole else ([], [])
     if wanted.steps:
-        mixes = [_measured(order, machine, root, mix, tell) for mix in mixes]
+        mixes = [_tried(order, machine, root, mix, notes, tell) for mix in mixes]
     doubts = [note for mix in mixes if mix.steps for note in mix.steps.notes]
     is_doubtful = record.status == "ok" and doubts
     return msgspec.structs.replace(
@@ -75,6 +77,7 @@ def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tel
         status="invalid" if is_doubtful else record.status,
         why="; ".join(dict.fromkeys(doubts)) if is_doubtful else record.why,
         duration_s=round(time.monotonic() - order.started, 2),
+        notes=tuple(notes),
         layouts=Layouts(
             everything=wanted.everything,
             rows=adjusted(list(rows_of(pairs, record.convolutions))),
@@ -91,7 +94,7 @@ def _why(order: TimeOrder, wanted: Wanted) -> str:
 
 
 def _choices(
-    order: TimeOrder, pairs: Sequence[Pair], tell: Tell
+    order: TimeOrder, pairs: Sequence[Pair], notes: list[str], tell: Tell
 ) -> tuple[list[OtherRow], list[Mix]]:
     """Return norms, pools and conversions, and the best choice in each type."""
     batch, _, size, _ = order.asked[0].convolution.images
@@ -107,8 +110,29 @@ def _choices(
     mixes = []
     for dtype, its in regions.items():
         own = [pair for pair in pairs if pair.dtype == dtype]
-        mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
+        try:
+            mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
+        except ValueError as error:  # a layer that runs in neither layout; its rows say why
+            notes.append(f"no choice in {dtype}: {error}")
     return list(others.values()), mixes
+
+
+def _usable(timed: Timed) -> Timed:
+    """Return what was timed; nothing of a result that is wrong is compared or chosen."""
+    if WRONG not in timed.notes:
+        return timed
+    return replace(timed, samples_us=(), why="its result is wrong")
+
+
+def _tried(
+    order: TimeOrder, machine: Machine, root: Path, mix: Mix, notes: list[str], tell: Tell
+) -> Mix:
+    """Return the mix with whole steps; without them and with a note where they cannot be had."""
+    try:
+        return _measured(order, machine, root, mix, tell)
+    except (CannotHere, RunFailed) as error:
+        notes.append(f"whole steps in {mix.dtype} were not measured: {error}")
+        return mix
 
 
 def _measured(order: TimeOrder, machine: Machine, root: Path, mix: Mix, tell: Tell) -> Mix:

@@ -56,6 +56,8 @@ def serve(job: Job, say: Say, device: Device, library: Any, copied: int = COPIED
                 device,
                 frontend,
                 trying=lambda plan, at=at: say(Trying(at=at, plan=plan)),  # type: ignore[misc]
+                # Rounds may take minutes, and who hears nothing for long ends this process.
+                watch=lambda at=at: say(Trying(at=at, plan="")),  # type: ignore[misc]
             )
         except Broken:
             raise

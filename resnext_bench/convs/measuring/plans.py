@@ -151,7 +151,8 @@ def _prepare(ground: Ground, plan: Ready, workspace: torch.Tensor) -> None:
             raise Broken(brief(error)) from error
         _blame(plan, "raised", brief(error))
         return
-    plan.calls = min(MOST_CALLS, max(2, math.ceil(ground.block_s / plan.each_s)))
+    most = max(MOST_CALLS, len(ground.sets))  # fewer calls would find their tensors in the cache
+    plan.calls = min(most, max(2, math.ceil(ground.block_s / plan.each_s)))
     plan.once = partial(run, 1, 1)
     _capture(ground, plan, workspace)
 

@@ -232,7 +232,8 @@ def _take_turns(
             sides=[InProcess(partial(_block_s, side, device)) for side in sides],
         )
         _rounds(stage, sides, sides, min(FEW_ROUNDS, wanted.rounds), over)
-        slow = _slow(ways) if wanted.rounds > FEW_ROUNDS else []
+        # Plans are compared with choices, which therefore have all rounds, however slow.
+        slow = [one for one in _slow(ways) if one.plan] if wanted.rounds > FEW_ROUNDS else []
         quick = [side for way in ways if way not in slow for side in way.sides.values()]
         _rounds(stage, sides, quick, wanted.rounds - FEW_ROUNDS, over)
     for way in slow:

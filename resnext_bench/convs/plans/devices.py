@@ -92,6 +92,11 @@ def from_file(path: Path) -> PlannedDevice:
             f"--device-description {path}: it has no {', '.join(missing)}; name a JSON file that "
             "--save-device wrote"
         )
+    if not str(fields["deviceVer"]).isdigit():
+        raise UsageError(
+            f"--device-description {path}: deviceVer is {fields['deviceVer']!r}; a number such as "
+            "900 is needed, for compute capability 9.0"
+        )
     return PlannedDevice(name=str(fields["deviceName"]), source=str(path), fields=fields)
 
 

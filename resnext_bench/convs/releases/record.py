@@ -97,16 +97,18 @@ def one_by_one(
     versions: Sequence[str], environments: Environments, tell: Tell, *, removes: bool
 ) -> Iterator[str]:
     """Yield each release, with a word on what is installed; remove it afterwards if so wanted."""
-    for place, version in enumerate(versions, 1):
-        if not environments.has(version):
-            tell(f"cuDNN {version}: installing, {place} of {len(versions)}")
-        try:
-            yield version
-        finally:
-            if removes:
-                environments.remove(version)
-    if removes:
-        environments.remove(CUBLAS)
+    try:
+        for place, version in enumerate(versions, 1):
+            if not environments.has(version):
+                tell(f"cuDNN {version}: installing, {place} of {len(versions)}")
+            try:
+                yield version
+            finally:
+                if removes:
+                    environments.remove(version)
+    finally:
+        if removes:
+            environments.remove(CUBLAS)
 
 
 def compressed(lists: ReleaseLists) -> bytes:

@@ -130,9 +130,11 @@ class _Visit:
                 case Done():
                     gpus = judge_gpus(watch.report(), Thresholds())
                     self.found[message.at] = Measured(found=message.found, gpus=gpus)
+                    self.trying = None
                     watch.start()
                 case Refused():
                     self.found[message.at] = Measured(why=message.why)
+                    self.trying = None
                 case Unable():
                     raise CannotHere(
                         f"--device cuda: {message.why}; --device cpu times what this machine has, "

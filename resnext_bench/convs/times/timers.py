@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,6 +32,12 @@ _OF_ONEDNN: Final = (
     *("ONEDNN_VERBOSE_TIMESTAMP", "DNNL_VERBOSE_TIMESTAMP"),
 )
 """Variables of the caller that no child gets: they would cap all sides, or log into timed calls."""
+
+
+def without_onednn(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the caller without those by which oneDNN is capped, or logs."""
+    return {name: text for name, text in variables.items() if name not in _OF_ONEDNN}
+
 
 Answer = TypeVar("Answer", Facts, Built, Took)
 
@@ -112,7 +118,7 @@ class Child:
             )
 
     def _variables(self) -> dict[str, str]:
-        own = {name: text for name, text in os.environ.items() if name not in _OF_ONEDNN}
+        own = without_onednn(os.environ)
         ours = {
             # A user's folder may hold a bench/ or reports/ of its own: never import from it.
             "PYTHONSAFEPATH": "1",

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from math import fsum
 from typing import Final
 
+from resnext_bench.reports.figures.convs import compared
 from resnext_bench.reports.render.convs import shape_words
+from resnext_bench.reports.render.convs_timed import wrong_lines
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -37,12 +39,22 @@ def sections(record: Convs) -> Iterator[Section]:
     yield _headline(record, found)
     if record.status == "invalid":
         yield Line(text=record.why, label="INVALID", label_tone="bad")
+    yield from _wrong(record)
     for dtype in dict.fromkeys(row.dtype for row in found.rows):
         yield _table(record, found, dtype)
         yield Line(text=_counts(found, dtype))
     for mix in found.mixes:
         yield from _mix(record, mix)
     yield from _remarks(record, found)
+
+
+def doubt(record: Convs) -> str:
+    """Say why the exit code is not 0."""
+    return record.why or next((line.text for line in _wrong(record)), "")
+
+
+def _wrong(record: Convs) -> Iterator[Line]:
+    return wrong_lines(compared(record)) if record.wrong else iter(())
 
 
 def _headline(record: Convs, found: Layouts) -> Line:
@@ -110,13 +122,16 @@ def _faster(row: LayoutRow) -> str:
 
 def _counts(found: Layouts, dtype: Dtype) -> str:
     """Say in how many operations of a type either layout is faster, of all that were timed."""
-    rows = [row for row in found.rows if row.dtype == dtype]
+    every = [row for row in found.rows if row.dtype == dtype]
+    rows = [row for row in every if row.ratio]
     words = [_faster(row) for row in rows]
     nhwc, nchw, unknown = (words.count(one) for one in ("NHWC", "NCHW", "–"))
+    failed = len(every) - len(rows)
+    without = f" {count_of(failed, 'operation')} could not run in both." if failed else ""
     return (
         f"{dtype}: of {count_of(len(rows), 'operation')} NHWC is faster in {nhwc}, NCHW in {nchw}; "
         f"{unknown} cannot be told from noise (Benjamini-Hochberg over all rows at "
-        f"{100 * FALSE:.0f} %)."
+        f"{100 * FALSE:.0f} %).{without}"
     )
 
 
@@ -306,6 +321,7 @@ def _remarks(record: Convs, found: Layouts) -> Iterator[Line]:
             label="note",
             text="intervals of whole steps are over the rounds of one launch of each side",
         )
+    yield from (Line(label="note", text=note) for note in record.notes)
     if found.why:
         yield Line(
             label="note",

@@ -21,7 +21,7 @@ def _sections(record: Convs) -> Iterator[Section]:
 
 
 def _doubt(record: Convs) -> str:
-    return str(_renderer(record).doubt(record)) if record.task == "time" else record.why
+    return record.why if record.task == "plan" else str(_renderer(record).doubt(record))
 
 
 RENDERER: Final = Renderer(sections=_sections, doubt=_doubt)

@@ -47,7 +47,7 @@ def sections(record: Convs) -> Iterator[Section]:
         yield Line(text=record.why, tone="bad", is_headline=True)
         return
     problems, sides = compared(record), sides_of(record)
-    yield from _wrong(problems)
+    yield from wrong_lines(problems)
     yield _headline(record, sides)
     if len(problems) <= IN_FULL:
         yield from (_in_full(one) for one in problems)
@@ -63,14 +63,15 @@ def sections(record: Convs) -> Iterator[Section]:
 
 def doubt(record: Convs) -> str:
     """Say why the exit code is not 0."""
-    return record.why or next((line.text for line in _wrong(compared(record))), "")
+    return record.why or next((line.text for line in wrong_lines(compared(record))), "")
 
 
 def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     what = record.model or "one convolution"
     found = sums(record)
-    rest = [one for one in found[1:] if one.ratio]
-    best = min(rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
+    rest = [one for one in found[1:] if one.ratio and not one.lacks]
+    sure = [one for one in rest if one.ratio and one.ratio.high < 1]
+    best = min(sure or rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
     text = f"{what} on {record.device.name}: {count_of(len(sides), 'side')} of each problem"
     if best and best.ratio:
         over, base = "over a step" if record.model else "all together", side_words(sides[0])
@@ -82,14 +83,16 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     return Line(text=text, tone="strong", is_headline=True)
 
 
-def _wrong(problems: Sequence[Compared]) -> Iterator[Line]:
+def wrong_lines(problems: Sequence[Compared]) -> Iterator[Line]:
+    """Yield a line for each result that is wrong."""
     for one in problems:
         for each in one.measured:
             if each.plan and WRONG in each.plan.notes:
+                error = each.plan.error
+                how = "has NaN" if error is None else f"is {error:.1g} away from float64"
                 yield Line(
                     text=f"WRONG: {one.operation} of {one.convolution.layers[0]}, "
-                    f"{side_words(each.side)}: {each.plan.kernel} is {each.plan.error:.1g} away "
-                    "from float64, more than its type allows",
+                    f"{side_words(each.side)}: {each.plan.kernel} {how}, more than its type allows",
                     tone="bad",
                 )
 

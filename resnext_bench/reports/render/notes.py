@@ -164,7 +164,7 @@ def _far_cores(values: _Values) -> str:
 
 
 def _rank_slow(values: _Values) -> str:
-    by = {"data wait": "waits for batches", "forward": "is in its forward pass"}[values["of"]]
+    by = {"data wait": "waits for batches", "forward": "is in forward and optimizer"}[values["of"]]
     return (
         f"rank {values['rank']} on {values['host']} is slow: it {by} for {_ms(values['lost_ms'])} "
         f"longer per step than the others (its own time is {values['skew_percent']:.0f} % longer; "

@@ -61,8 +61,8 @@ class Skews:
 
     @property
     def smallest(self) -> float:
-        """Return the least skew that any rank would be named for."""
-        return max(float(self.scatter.min()), MARGIN_LOG)
+        """Return the least skew for which each rank would be named."""
+        return max(float(self.scatter.max()), MARGIN_LOG)
 
 
 def skews(own: ArrayLike) -> Skews:

@@ -25,7 +25,7 @@ def diff(a: Convs, b: Convs) -> ConvsDiff:
     one, two = _named(a), _named(b)
     both = [key for key in one if key in two]
     pairs = [(one[key][0], one[key][1], two[key][1]) for key in both]
-    is_timed = a.task == b.task == "time"
+    is_timed = "plan" not in (a.task, b.task)
     changes = (change(*pair) for pair in ([] if is_timed else pairs))
     return ConvsDiff(
         a=a.id,

@@ -48,3 +48,10 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str) -> 
         from_file(path)
     with pytest.raises(UsageError, match="No such file"):
         from_file(tmp_path / "none.json")
+
+
+def test_a_capability_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    path.write_text('{"deviceName": "Z", "deviceVer": "9.0", "multiProcessorCount": 3}')
+    with pytest.raises(UsageError, match=r"deviceVer is '9\.0'; a number such as 900 is needed"):
+        from_file(path)

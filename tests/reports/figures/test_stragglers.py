@@ -66,4 +66,6 @@ def test_too_few_to_tell(ranks: int, steps: int) -> None:
 
 def test_its_words() -> None:
     (one,) = slow_ranks(samples(4), columns(forward={2: 3.0}))
-    assert sentence(one).startswith("rank 2 on host is slow: it is in its forward pass for 3 ms")
+    assert sentence(one).startswith(
+        "rank 2 on host is slow: it is in forward and optimizer for 3 ms"
+    )

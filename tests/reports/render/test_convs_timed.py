@@ -152,3 +152,10 @@ def test_settings_are_part_of_a_problem() -> None:
     a, b = made_timed(sides=(FP32, OFF)), made_timed(sides=(FP32,))
     found = diff(a, b)
     assert (found.problems, found.only) == (6, (6, 0))
+
+
+def test_a_result_with_nan_is_told_though_its_distance_is_unknown() -> None:
+    wrong = {(0, "forward", BF16): made_plan(1000.0, notes=("wrong",), error=None)}
+    assert told(made_timed(plans=wrong)).startswith(
+        "WRONG: forward of layer1.0.conv2, bf16 NCHW: jit:avx512_core has NaN"
+    )

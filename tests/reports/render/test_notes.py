@@ -286,8 +286,8 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
             **{"lost_ms": 8.5, "of": "forward"},
         },
         (
-            "rank 1 on n2 is slow: it is in its forward pass for 8.5 ms longer per step than the "
-            "others (its own time is 12 % longer; 3.2 % may be chance), which wait for it; "
+            "rank 1 on n2 is slow: it is in forward and optimizer for 8.5 ms longer per step than "
+            "the others (its own time is 12 % longer; 3.2 % may be chance), which wait for it; "
             "--profile and trace ranks tell more"
         ),
     ),

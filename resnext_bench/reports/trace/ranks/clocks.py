@@ -116,8 +116,14 @@ def _centred(lines: dict[int, _Line]) -> dict[int, _Line]:
         return lines
     offset = _middle([one.offset for one in lines.values()])
     drift = _middle([one.drift for one in lines.values()])
+    least = _middle([one.scatter for one in lines.values()])  # the first rank has none of its own
     return {
-        at: replace(one, offset=one.offset - offset, drift=one.drift - drift)
+        at: replace(
+            one,
+            offset=one.offset - offset,
+            drift=one.drift - drift,
+            scatter=max(one.scatter, least),
+        )
         for at, one in lines.items()
     }
 

@@ -44,7 +44,8 @@ class Matched:
     @property
     def size(self) -> int:
         """Return of how many ranks the group is, as far as it is known."""
-        return max(len(self.messages[0].members), len(self.members))
+        first = self.messages[0]
+        return max(first.size, len(first.members), len(self.members))
 
 
 def matched(ranks: Sequence[Rank], steps: NDArray[np.int64]) -> tuple[list[Matched], int]:

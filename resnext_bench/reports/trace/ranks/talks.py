@@ -45,9 +45,15 @@ class Message:
     told: str = ""
     """What the program calls the group, such as `tp`."""
     members: tuple[int, ...] = ()
-    """Ranks of the group, as far as they are recorded."""
+    """Ranks of the group, as far as they are recorded: of large groups they are cut."""
+    size: int = 0
+    """How many they are; 0 where it is not recorded."""
     bytes: int | None = None
     """None where it is not recorded."""
+
+
+_SHARES: Final[frozenset[CollectiveKind]] = frozenset({"all-gather", "gather"})
+"""What puts together shares: a span without a recorded message tells that of one rank alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -167,7 +173,7 @@ def _text(trace: Trace, at: int) -> str:
 
 
 def _message(name: str, told: str, span: str, dims: str, types: str) -> Message:
-    collective, sent, received, dtype, group, called, members, _ = _fields(told)
+    collective, sent, received, dtype, group, called, members, size = _fields(told)
     kind = kind_of(str(collective or span or name))
     if kind == "other":
         kind = kind_of(name)
@@ -177,7 +183,9 @@ def _message(name: str, told: str, span: str, dims: str, types: str) -> Message:
         group=str(group or ""),
         told=str(called or ""),
         members=_ranks(members),
-        bytes=_bytes(kind, sent, received, dtype) or _bytes_of_tensors(dims, types),
+        size=size if isinstance(size, int) else 0,
+        bytes=_bytes(kind, sent, received, dtype)
+        or (None if kind in _SHARES else _bytes_of_tensors(dims, types)),
     )
 
 
