@@ -15,7 +15,8 @@ from resnext_bench.cli.terminal.show import show_sections, show_stored
 from resnext_bench.config.errata import require_unchanged
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.schema.convs import CONVS, Convs
+from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.schema.upgrade import schema
 from resnext_bench.reports.store import marks

@@ -7,7 +7,7 @@ named in `resnext_bench.reports.render.kinds`.
 from typing import Any, Final, Protocol, TypeGuard
 
 from resnext_bench.reports.schema.comparison import COMPARE
-from resnext_bench.reports.schema.convs import CONVS
+from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.schema.kind import Kind
 from resnext_bench.reports.schema.record import RUN, Environment, Status
 from resnext_bench.reports.schema.releases import RELEASES

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from resnext_bench.reports.render.convs_layouts import better_pure, sections
-from resnext_bench.reports.schema.convs import CONVS, Convs
+from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.schema.layouts import Mix
 from tests.reports.drawn import drawn
 from tests.reports.made_layouts import about, made_layouts, made_mix

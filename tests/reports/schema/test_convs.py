@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from resnext_bench.reports.schema.convs import CONVS, VERSION, Plan
+from resnext_bench.reports.schema.convs import VERSION, Plan
+from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.schema.upgrade import decode
 from tests.reports.made_convs import made_convolution, made_convs
 from tests.reports.schema.golden import lost

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from resnext_bench.reports.errors import StoreError
-from resnext_bench.reports.schema.convs import CONVS, Convs
+from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.store import marks, runs
 from resnext_bench.reports.store.prune import plan, remove
 from resnext_bench.reports.store.selection import Selection, select
