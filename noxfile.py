@@ -14,8 +14,9 @@ WORKERS = str(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 """Tests start hundreds of processes: what one of them has compiled the others read, even where the
 environment says that nothing is to be written."""
-PARALLEL = ("-n", WORKERS, "--dist", "loadfile")
-"""A file stays on one worker, so that what its tests share is made once."""
+PARALLEL = ("-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder")
+"""A file stays on one worker, so that what its tests share is made once. Files come in the order of
+tests/conftest.py, long ones first, so that no worker waits at the end."""
 
 
 def _pytest(session: nox.Session, *words: str, may_be_empty: bool = False) -> None:

@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from resnext_bench.config import memory
 from resnext_bench.machine import lock
+from resnext_bench.machine.doctor import look
 from resnext_bench.machine.host.memory import SharedMemory
 
 THOROUGH = (
@@ -37,7 +38,7 @@ settings.load_profile("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long by where it lies, and see that none is left out of all commands.
+    """Mark what takes long by where it lies, put it first, and see that no command leaves any out.
 
     `nox -s tests` looks for tests that start processes in tests/system alone.
     """
@@ -51,6 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elsewhere = {"slow", "gpu", "rehearsal"}
         if "system" in marks and not marks & elsewhere and not place.startswith("system/"):
             raise pytest.UsageError(f"{item.nodeid} starts processes: move it to tests/system")
+    items.sort(key=lambda item: "thorough" not in item.keywords)  # stable
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +90,10 @@ def _ample_shared_memory(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if "system" not in request.keywords:
         ample = SharedMemory(total=None, free=0)
         monkeypatch.setattr(memory, "shared_memory", lambda: ample)
+
+
+@pytest.fixture(autouse=True)
+def _short_look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured in tests is worth nothing, so no half second is spent on a look before."""
+    if "system" not in request.keywords:
+        monkeypatch.setattr(look, "LEAST_S", 0.0)

@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -86,6 +87,7 @@ def without_secrets(value: str) -> str:
     return _SECRET_VALUE.sub(rf"\1{LEFT_OUT}", without_credentials(value))
 
 
+@cache  # reading what is installed takes milliseconds a package, and each session asks
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -97,14 +99,16 @@ def _git(folder: Path) -> dict[str, str] | None:
     """Return the state of the user's checkout, if the current folder is in one."""
     if shutil.which("git") is None:
         return None
-    commit = _ask_git(folder, "rev-parse", "HEAD")
-    if not commit:
+    told = _ask_git(folder, "status", "--porcelain=v2", "--branch", "-uno").splitlines()
+    about = dict(line[2:].split(" ", 1) for line in told if line.startswith("# "))
+    commit, branch = about.get("branch.oid", ""), about.get("branch.head", "")
+    if not commit or commit == "(initial)":
         return None
     state = {
         "commit": commit,
-        "branch": _ask_git(folder, "branch", "--show-current"),
+        "branch": "" if branch == "(detached)" else branch,
         "remote": without_credentials(_ask_git(folder, "remote", "get-url", "origin")),
-        "dirty": str(bool(_ask_git(folder, "status", "--porcelain", "-uno"))).lower(),
+        "dirty": str(any(not line.startswith("#") for line in told)).lower(),
     }
     return {name: value for name, value in state.items() if value}
 

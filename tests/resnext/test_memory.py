@@ -43,6 +43,7 @@ def test_peak_in_channels_last(name: str, batch: int, mixed: bool) -> None:
     assert_predicted(name, 96, Setting(batch=batch, mixed=mixed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixed", [False, True], ids=["fp32", "bf16"])
 @pytest.mark.parametrize(
     "name", [pytest.param("resnext50_32x4d", marks=pytest.mark.slow), "resnet26"]

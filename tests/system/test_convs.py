@@ -43,6 +43,7 @@ def test_models_of_others_are_looked_at_while_they_work(typed: Typed) -> None:
     assert theirs["problems"] == mine["problems"]
 
 
+@pytest.mark.slow
 def test_a_model_of_yours_may_call_convolutions_itself(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(
         "import torch\n"

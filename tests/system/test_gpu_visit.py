@@ -47,14 +47,8 @@ def test_parts_that_die_break_and_hang(tmp_path: Path, monkeypatch: pytest.Monke
     assert not left_over(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "sig",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_visit_that_is_ended_leaves_a_whole_file(tmp_path: Path, sig: signal.Signals) -> None:
     path = tmp_path / "cut.json"
     command = (*KIT, "--minutes", "2", "--only", "device", "--only", "convs", "--json", str(path))

@@ -45,6 +45,7 @@ print(counts[-2] - counts[2])
 """Prints the page faults of the steps that are kept, but the last one (which ends the pass)."""
 
 
+@pytest.mark.slow
 def test_room_saves_the_page_faults() -> None:
     """78 MB of parameters are 19,000 pages; without room 12 to 75,000 faults were seen."""
     done = subprocess.run(

@@ -51,6 +51,7 @@ def places(found: dict[str, Any]) -> list[tuple[int, int]]:
     return [(place["node"], place["local_rank"]) for place in found["topology"]["places"]]
 
 
+@pytest.mark.slow
 def test_under_torchrun(tmp_path: Path) -> None:
     words = (TORCHRUN, "--nproc-per-node", "2", "--no-python", *RUN)
     done, found = launched(*words, cwd=tmp_path)

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.system
 CLASSES, FILES = (b"caf\xe9", b"plain"), 8
 
 
-@pytest.mark.parametrize("pipeline", [pytest.param("dali", marks=pytest.mark.slow), "torchvision"])
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", ["dali", "torchvision"])
 def test_checked_twice_and_trained(tmp_path: Path, pipeline: str) -> None:
     rng = np.random.default_rng(0)
     for name in CLASSES:

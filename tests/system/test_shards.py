@@ -25,7 +25,8 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("pipeline", ["dali", pytest.param("torchvision", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", ["dali", "torchvision"])
 def test_packed_checked_trained(photos: Path, tmp_path: Path, pipeline: str) -> None:
     form = {"dali": "webdataset", "torchvision": "tfrecord"}[pipeline]
     variables = {"RESNEXT_BENCH_CACHE": str(tmp_path / "cache")}

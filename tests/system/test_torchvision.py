@@ -54,6 +54,7 @@ def measured(folder: Path, *options: str) -> tuple[dict[str, Any], SessionResult
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for the loader")
+@pytest.mark.slow
 def test_what_its_processes_use_is_the_ranks_own(tmp_path: Path) -> None:
     found, result = measured(tmp_path, "--threads", "1")
     assert (found["resolved"]["pipeline"], found["resolved"]["decode"]) == ("torchvision", "cpu")

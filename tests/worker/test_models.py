@@ -146,7 +146,8 @@ def first_step(folder: Path, model: str) -> None:
     [
         ("torchvision:resnet18", 32),
         ("torchvision:googlenet", 32),  # in training it would give two more outputs
-        ("torchvision:vit_b_32", 64),  # built for 224 x 224 unless told
+        # Built for 224 x 224 unless told.
+        pytest.param("torchvision:vit_b_32", 64, marks=pytest.mark.slow),
         ("timm:resnet10t", 32),
         ("timm:vit_tiny_patch16_224", 32),
     ],

@@ -38,13 +38,8 @@ def last_losses(folder: Path, *, shuffled: bool) -> Sequence[float]:
     return witness.losses(range(STEPS - 20, STEPS + 1))
 
 
-@pytest.mark.parametrize(
-    "shuffled",
-    [
-        pytest.param(False, id="true labels"),
-        pytest.param(True, id="shuffled labels", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("shuffled", [False, True], ids=["true labels", "shuffled labels"])
 def test_the_loss_falls_where_labels_mean_something(tmp_path: Path, shuffled: bool) -> None:
     losses = last_losses(tmp_path, shuffled=shuffled)
     mean = sum(losses) / len(losses)

@@ -80,6 +80,7 @@ def test_a_set_that_is_there_is_made_once(typed: Typed, tmp_path: Path) -> None:
     assert len(list((tmp_path / "made").glob("*/*.jpg"))) == 4
 
 
+@pytest.mark.slow
 def test_sizes_and_more_classes(typed: Typed, tmp_path: Path) -> None:
     words = ("--images", 9, "--classes", 9, "--size", 100, "--quality", 50)
     assert typed("make", "made", *words)[0] == 0

@@ -22,10 +22,13 @@ def exact() -> Step:
     "cell",
     [
         Cell(model=CELL.model, batch=8),
-        Cell(model=CELL.model, batch=8, typed="bf16 NCHW"),
+        pytest.param(Cell(model=CELL.model, batch=8, typed="bf16 NCHW"), marks=pytest.mark.slow),
         Cell(model=CELL.model, batch=8, typed="fp32 NHWC"),
-        Cell(model=CELL.model, batch=8, typed="fp32 NHWC", source="torchvision"),
-        Cell(model=CELL.model, batch=8, source="timm"),
+        pytest.param(
+            Cell(model=CELL.model, batch=8, typed="fp32 NHWC", source="torchvision"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(Cell(model=CELL.model, batch=8, source="timm"), marks=pytest.mark.slow),
     ],
     ids=lambda cell: f"{cell.source}, {cell.typed}",
 )

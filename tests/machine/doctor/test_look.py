@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from resnext_bench.machine.doctor import look as module
 from resnext_bench.machine.doctor.findings import Finding, Severity
 from resnext_bench.machine.doctor.look import LEAST_S, begin_look, in_words
 from resnext_bench.machine.lock import Holder
@@ -14,7 +15,8 @@ def found(check: str, severity: Severity) -> Finding:
     return Finding(check=check, severity=severity, value="much")
 
 
-def test_half_a_second_is_waited_for(tmp_path: Path) -> None:
+def test_half_a_second_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_S", LEAST_S)
     slept: list[float] = []
     look = begin_look(MadeKernel(tmp_path).sources(), sleep=slept.append, holder=lambda: None)
     assert look() == ""

@@ -1,6 +1,7 @@
 """NVML of a scripted machine, with nvidia-ml-py's names, types and errors."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pynvml
@@ -90,6 +91,7 @@ class ScriptedNvml:
         self.machine = machine
         self.asked: list[str] = []
         self._users, self._is_over = 0, False
+        self._whole: dict[int, tuple[ScriptedMachine, dict[str, Any]]] = {}
         self.xids: list[tuple[int, int]] = []
         """Xid errors that wait to be fetched: index of the board, number."""
 
@@ -232,12 +234,20 @@ class ScriptedNvml:
         board, part = self._board(handle), self._slice(handle)
         with_arguments = f"{name}({', '.join(map(str, arguments))})"
         told = part.answers if part else board.answers
-        quiet = self._of_slice(board, part, handle) if part else self._of_board(board, handle)
+        quiet = self._of_slice(board, part, handle) if part else self._of_whole(board, handle)
         for answers in (told, quiet):
             for asked in (with_arguments, name):
                 if asked in answers:
                     return _typed(name, answers[asked])
         return _fail(_NOT_SUPPORTED)
+
+    def _of_whole(self, board: "Board", handle: Handle) -> dict[str, Any]:
+        """Return the answers of a board, made once for each machine: hundreds are asked."""
+        machine, answers = self._whole.get(handle.board, (None, {}))
+        if machine is not self.machine:
+            answers = self._of_board(board, handle)
+            self._whole[handle.board] = self.machine, answers
+        return answers
 
     def _of_board(self, board: "Board", handle: Handle) -> dict[str, Any]:
         answers = dict(QUIET)
@@ -306,6 +316,7 @@ def _memory(gib: float, used_gib: float = 0.5) -> Any:
     return pynvml.c_nvmlMemory_t(total=total, free=max(0, total - used), used=used)
 
 
+@cache  # every answer of a board is asked hundreds of times
 def _pci(bus: str) -> Any:
     domain, number, rest = bus.split(":")
     return pynvml.nvmlPciInfo_t(

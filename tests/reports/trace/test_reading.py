@@ -181,6 +181,7 @@ def test_names_are_unicode(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_million_threads(tmp_path: Path) -> None:
     rows = ",".join(
         f'{{"ph":"X","cat":"cpu_op","name":"aten::add","pid":1,"tid":{n},"ts":{n % 1000},"dur":2}}'

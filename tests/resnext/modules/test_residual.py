@@ -110,6 +110,7 @@ def test_state_of_timm(name: str) -> None:
         assert shapes(build(parse(name))) == shapes(timm.create_model(name))
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.sampled_from([14, 26, 50]), st.integers(1, 40), st.integers(1, 40))
 def test_every_cardinality_and_width_as_torchvision(

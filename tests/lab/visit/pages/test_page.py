@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from resnext_bench.lab.checkout import ROOT
 from resnext_bench.lab.visit.pages.page import page, pages, sections
@@ -122,6 +123,7 @@ def test_published_figures_form_no_ratio() -> None:
     assert "times" not in own
 
 
+@pytest.mark.slow
 def test_every_key_may_be_missing() -> None:
     """A file that was cut anywhere still makes a page."""
     whole = made_results()

@@ -25,6 +25,7 @@ def test_what_a_visit_begins_with(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_side_that_fails_is_left_out_and_the_others_are_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
