@@ -19,14 +19,14 @@ class Shards(NamedTuple):
     """The noun for one file."""
     shards: str
     """The noun for all of them."""
-    packed: str
-    """What `data pack` writes, in help texts."""
-    holds: str
-    """What a packed set consists of; {extensions} are those of its images."""
     expected: str
     """What a sample has to consist of, for errors."""
     has_names: bool
     """Whether samples have names, whose extension says what they should be."""
+    packed: str = ""
+    """What `data pack` writes, in help texts; empty where it does not write this format."""
+    holds: str = ""
+    """What a packed set consists of; {extensions} are those of its images."""
 
 
 SHARDS: Final[dict[ShardFormat, Shards]] = {
@@ -34,28 +34,33 @@ SHARDS: Final[dict[ShardFormat, Shards]] = {
         title="WebDataset (.tar)",
         file="tar file",
         shards="tar shards",
-        packed="tar files of KEY.jpg and KEY.cls",
-        holds="WebDataset: {extensions} and .cls, the class number",
         expected=(
             "KEY.jpg (.jpeg, .png, .bmp, .webp) and KEY.cls, where KEY ends at the first dot of "
             "the name"
         ),
         has_names=True,
+        packed="tar files of KEY.jpg and KEY.cls",
+        holds="WebDataset: {extensions} and .cls, the class number",
     ),
     "tfrecord": Shards(
         title="TFRecord",
         file="TFRecord file",
         shards="TFRecord shards",
-        packed="records of image/encoded and image/class/label",
-        holds="TFRecord: image/encoded, image/class/label",
         expected=(
             "tf.train.Example with image/encoded and image/class/label, or TFDS's image and label"
         ),
         has_names=False,
+        packed="records of image/encoded and image/class/label",
+        holds="TFRecord: image/encoded, image/class/label",
     ),
 }
 """Formats of shards; the indexer of each is named in `pipelines/shards/sharded.py`, what writes it
-in `pipelines/making/pack.py`."""
+in `pipelines/making/pack.py` if `data pack` does."""
+
+
+def written() -> dict[ShardFormat, Shards]:
+    """Return the formats that `data pack` writes."""
+    return {name: one for name, one in SHARDS.items() if one.packed}
 
 
 def file_of(format: DataFormat) -> str:

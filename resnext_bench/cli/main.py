@@ -34,6 +34,7 @@ from resnext_bench.errors import (
     is_of_the_environment,
 )
 from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.schema.verdicts import words_of
 
 DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
 
@@ -99,6 +100,12 @@ def run(**given: Any) -> None:
 
 @app.command()
 @opt.in_formats
+@opt.told(
+    fine=words_of(None),
+    slower=words_of("slower"),
+    unsure=words_of("unsure"),
+    invalid=words_of("invalid"),
+)
 def compare(
     a: opt.SideA = None,
     b: opt.SideB = None,
@@ -126,7 +133,7 @@ def compare(
     """Decide whether b is slower than a, with an interval, or report that this can't be told.
 
     Sessions of both sides continue until the verdict is certain or the budget ends. Exit code 0:
-    same, faster, negligible; 1: slower; 3: can't tell, never steady, invalid; 2: a wrong option; 4:
+    {fine}; 1: {slower}; 3: {unsure}, {invalid}; 2: a wrong option; 4:
     a rank or script failed; 5: this machine cannot do it; 130: interrupted (--resume last
     continues).
 

@@ -85,6 +85,16 @@ def in_formats(command: Callable[..., None]) -> Callable[..., None]:
     return declared(taken, command, [*spread()])
 
 
+def told(**words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what puts these words in the place of their names in a command's help text."""
+
+    def filled(command: Callable[..., None]) -> Callable[..., None]:
+        command.__doc__ = (command.__doc__ or "").format(**words)
+        return command
+
+    return filled
+
+
 def declared(
     taken: Callable[..., None], command: Callable[..., None], parameters: list[inspect.Parameter]
 ) -> Callable[..., None]:

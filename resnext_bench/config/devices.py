@@ -52,7 +52,7 @@ def require_responding(stock: Stock) -> None:
     leave = f", or leave it out with CUDA_VISIBLE_DEVICES={others}" if others else ""
     raise CannotHere(
         f"GPU {', '.join(numbers)} of {len(stock.gpus)} {do} not respond: {stock.lost[0].lost}; "
-        f"look at nvidia-smi, and reset the GPU{leave}"
+        f"look at {stock.vendor.tool}, and reset the GPU{leave}"
     )
 
 
@@ -118,8 +118,8 @@ def _none(stock: Stock) -> str:
 
 
 def _hidden(stock: Stock) -> str:
-    """Say that the user hides all GPUs; variables of AMD's count where its library has answered."""
-    hides = hiding(amd=not stock.silences)
+    """Say that the user hides all GPUs; only variables of the vendor that has answered count."""
+    hides = hiding(stock.vendor)
     return f"{hides} hides all GPUs" if hides else ""
 
 

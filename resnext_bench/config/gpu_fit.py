@@ -13,6 +13,7 @@ from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu.driver import EXCLUSIVE, PROHIBITED
 from resnext_bench.machine.gpu.fit import torch_lack, vendor_lack
 from resnext_bench.machine.gpu.torch_build import read_build
+from resnext_bench.machine.gpu.vendors import NVIDIA
 from resnext_bench.machine.host.memory import FOLDER, shared_memory
 from resnext_bench.machine.host.sources import cpu_list, here
 from resnext_bench.machine.inventory import Gpu, Machine
@@ -20,7 +21,7 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.topology import Topology
 from resnext_bench.wording import count_of
 
-ALLOW_PROCESSES: Final = "sudo nvidia-smi --compute-mode=DEFAULT"
+ALLOW_PROCESSES: Final = NVIDIA.commands.modes
 _MPS_FOLDER: Final = "/tmp/nvidia-mps"
 """Where the Multi-Process Service is met unless CUDA_MPS_PIPE_DIRECTORY says otherwise."""
 
@@ -44,7 +45,7 @@ def gpu_lacks(config: RunConfig, topology: Topology, machine: Machine) -> Iterat
         capabilities = {gpu.capability: gpu.name for gpu in gpus if gpu.capability}
         if lack := torch_lack(build, capabilities, machine.driver):
             yield str(lack)
-        if lack := vendor_lack(build, {gpu.name for gpu in gpus if gpu.vendor == "AMD"}):
+        if lack := vendor_lack(build, ((gpu.vendor, gpu.name) for gpu in gpus)):
             yield str(lack)
     yield from _modes(gpus, topology)
     if topology.backend == "nccl" and len(topology.places) > 1:

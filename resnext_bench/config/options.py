@@ -8,6 +8,7 @@ chosen in `resnext_bench.config.resolve`.
 from typing import Any, Final, NamedTuple, get_args
 
 from resnext_bench.data_formats import SHARDS
+from resnext_bench.machine.gpu.vendors import VENDORS
 from resnext_bench.reports.schema.choices import (
     AmpDtype,
     AskedLauncher,
@@ -34,6 +35,10 @@ MODEL, WHERE, ENGINE, NUMERICS, DATA, TRAINING, MEASURE = (
     "Measurement",
 )
 """Panels of `run --help`."""
+
+_EXPERIMENTAL: Final = [
+    f"{one.name}'s, by {one.platform}" for one in VENDORS if one.is_experimental
+]
 
 Value = str | int | float | bool
 
@@ -177,7 +182,8 @@ _ALL: Final = (
         kind=Device,
         group=WHERE,
         help=(
-            "Where to compute (default: cuda if there is a GPU; AMD's, by ROCm, are experimental)"
+            "Where to compute (default: cuda if there is a GPU; "
+            f"{' and '.join(_EXPERIMENTAL)}, are experimental)"
         ),
     ),
     Option(

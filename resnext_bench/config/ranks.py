@@ -1,7 +1,8 @@
 """Options of the ranks: nodes, launcher and engine."""
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from resnext_bench.config.answers import Answers, is_installed
 from resnext_bench.config.options import OPTIONS, flag
@@ -32,8 +33,8 @@ def choose_ranks(pick: Answers, values: dict[str, Any], machine: Machine) -> dic
             f"--nproc-per-node {nproc}: only {count_of(gpus, 'GPU')} here",
             f"give at most {gpus} (emulated nodes, --nodes, may share a GPU)",
         )
-    if pick.request.get("launcher") == "deepspeed":
-        _require_deepspeed_launcher(nodes, gpus, machine)
+    if require := _NEEDS.get(pick.request.get("launcher", "")):
+        require(nodes, gpus, machine)
     return {
         "nodes": nodes,
         "nproc_per_node": nproc,
@@ -64,6 +65,12 @@ def _require_deepspeed_launcher(nodes: int, gpus: int, machine: Machine) -> None
             f"CUDA_VISIBLE_DEVICES={visible} names GPUs in another way; give numbers, or "
             "--launcher torchrun"
         )
+
+
+_NEEDS: Final[dict[Any, Callable[[int, int, Machine], None]]] = {
+    "deepspeed": _require_deepspeed_launcher
+}
+"""What is refused of launchers that cannot do everything, by nodes, GPUs and machine."""
 
 
 def _joined(pick: Answers, member: Member) -> dict[str, Any]:

@@ -258,6 +258,11 @@ def _batch_default(values: dict[str, Any], machine: Machine, ranks: int) -> tupl
 
 def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
     optimizer = pick.usual("optimizer")
+    if pick.request.get("fused_optimizer") and not OPTIMIZERS[optimizer].has_fused:
+        raise UsageError(
+            f"--fused-optimizer: PyTorch has no fused update for --optimizer {optimizer}; leave it "
+            "out, or choose another optimizer"
+        )
     images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
     normed = not isinstance(_family(values["model"]), AlexNetSpec | GoogLeNetSpec)
     base = PAPER_RATE if normed else WITHOUT_NORM_RATE

@@ -29,7 +29,7 @@ so that launches of one configuration differed by 10 %.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeCommand:
-    """The command that starts one node: a torchrun agent, or the worker if it is the only rank."""
+    """The command that starts one node: a launcher's agent, or the worker that is the only rank."""
 
     node: int
     argv: tuple[str, ...]

@@ -1,12 +1,12 @@
 """How the processes of a session ended, as their launchers report it."""
 
-import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from resnext_bench.job import SessionFolder
+from resnext_bench.launch.launchers import LAUNCHERS
 from resnext_bench.reports.schema.record import FailureKind
 
 _LIKELY: Final[dict[int, str]] = {
@@ -17,12 +17,6 @@ _LIKELY: Final[dict[int, str]] = {
     ),
 }
 """What a signal usually means here."""
-_TORCHRUN: Final = re.compile(
-    r"(?:rank\s*:\s*(\d+)(?: \(local_rank: \d+\))?\s+)?exitcode\s*:\s*(-?\d+)\s*\(pid:\s*(\d+)\)"
-)
-"""How torchrun's report names a process that failed."""
-_DEEPSPEED: Final = re.compile(r"exits with return code = (\d+)")
-"""What DeepSpeed's launcher says of the first such process, but not which rank it was."""
 _TERMINATED: Final = "Stack (most recent call first):"
 """How faulthandler begins what it says of one thread alone."""
 _OWN_CODE: Final = 1
@@ -34,24 +28,28 @@ class Exit:
     """The end of one process, as an agent saw it."""
 
     rank: int
-    """The rank in torchrun's numbering; -1 where it does not say."""
+    """The rank in the launcher's numbering; -1 where it does not say."""
     pid: int
     code: int
     """Exit code of the process; -N for signal N."""
 
 
 def exits(folder: SessionFolder) -> list[Exit]:
-    """Return what torchrun's agents report, each with its first failure last."""
+    """Return what launchers report, each agent with its first failure last."""
+    patterns = [one.ends for one in LAUNCHERS.values() if one.ends]
     return [
-        Exit(rank=int(rank or -1), pid=int(pid), code=int(code))
+        Exit(rank=int(found["rank"] or -1), pid=int(found["pid"]), code=int(found["code"]))
         for log in _node_logs(folder)
-        for rank, code, pid in _TORCHRUN.findall(log)
+        for pattern in patterns
+        for found in pattern.finditer(log)
     ]
 
 
 def code_of_silent(folder: SessionFolder, *, others_told: bool) -> int | None:
-    """Return the exit code that DeepSpeed's launcher reports of a rank that left no report."""
-    found = [int(code) for log in _node_logs(folder) for code in _DEEPSPEED.findall(log)]
+    """Return the exit code that a launcher reports of a rank that left no report."""
+    patterns = [one.first_end for one in LAUNCHERS.values() if one.first_end]
+    logs = _node_logs(folder)
+    found = [int(one["code"]) for log in logs for each in patterns for one in each.finditer(log)]
     of_silent = [code for code in found if code != _OWN_CODE or not others_told]
     return of_silent[0] if of_silent else None
 

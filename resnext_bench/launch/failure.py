@@ -97,7 +97,7 @@ class _Launch:
     ranks: dict[int, RankFile | None]
     """All ranks that have started, with their files where they have any."""
     codes: dict[int, int]
-    """The exit codes of ranks, -N for signal N, torchrun's first failure last."""
+    """The exit codes of ranks, -N for signal N, an agent's first failure last."""
 
     @property
     def is_direct(self) -> bool:
@@ -191,7 +191,7 @@ def _ended(launch: _Launch) -> Failure | None:
 def _silent(launch: _Launch, errors: list[RankError]) -> Failure | None:
     """Return the failure of a rank that ended silently while others report that they lost one.
 
-    DeepSpeed's launcher names neither the rank nor, for certain, the signal; in a group that
+    Not every launcher names the rank, or the signal for certain; in a group that
     another launcher has started, only this node's ranks can be seen.
     """
     gone = launch.unexplained()

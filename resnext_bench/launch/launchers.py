@@ -1,6 +1,7 @@
 """The launchers that start the ranks of a node: each is one entry, its call and what it reports."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -71,18 +72,35 @@ class Launcher:
     """The flag before that module."""
     is_direct: bool = False
     """Whether the program itself starts the one rank that it watches."""
-    tells_ends: bool = False
-    """Whether it reports every rank that ended with an error, so that a rank it does not mention
-    ended without one.
-    """
+    ends: re.Pattern[str] | None = None
+    """How it reports each process that ended with an error, with groups for `rank` (which may be
+    missing), `code` and `pid`; None where it does not report each."""
+    first_end: re.Pattern[str] | None = None
+    """How it reports the first such process alone, with a group for its `code`, where it does not
+    say which rank that was."""
+
+    @property
+    def tells_ends(self) -> bool:
+        """Whether a rank that it does not mention ended without an error."""
+        return self.ends is not None
 
 
 LAUNCHERS: Final[dict[Word, Launcher]] = {
     "direct": Launcher(title="the program", is_direct=True),
     "joined": Launcher(title="its launcher", is_direct=True),
-    "torchrun": Launcher(title="torchrun", arguments=_torchrun, tells_ends=True),
+    "torchrun": Launcher(
+        title="torchrun",
+        arguments=_torchrun,
+        ends=re.compile(
+            r"(?:rank\s*:\s*(?P<rank>\d+)(?: \(local_rank: \d+\))?\s+)?"
+            r"exitcode\s*:\s*(?P<code>-?\d+)\s*\(pid:\s*(?P<pid>\d+)\)"
+        ),
+    ),
     "deepspeed": Launcher(
-        title="DeepSpeed's launcher", arguments=_deepspeed, module_flag="--module"
+        title="DeepSpeed's launcher",
+        arguments=_deepspeed,
+        module_flag="--module",
+        first_end=re.compile(r"exits with return code = (?P<code>\d+)"),
     ),
 }
 """Launchers by their name in a resolved configuration; `config/ranks.py` checks what they need."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from resnext_bench.machine.gpu.attachment import completed
 from resnext_bench.machine.gpu.driver import Driver
-from resnext_bench.machine.gpu.facts import GpuFacts, Vendor
+from resnext_bench.machine.gpu.facts import GpuFacts
 from resnext_bench.machine.gpu.stock import Stock, take_stock
+from resnext_bench.machine.gpu.vendors import NVIDIA, Vendor
 from resnext_bench.machine.host.cgroup import quota_cores
 from resnext_bench.machine.host.numa import Numa, read_numa
 from resnext_bench.machine.host.sources import here
@@ -27,7 +28,7 @@ class Gpu:
     """CUDA's compute capability; None where it is not reported, and for other vendors."""
     bf16: bool | None = None
     """Whether it multiplies bf16, where that does not follow from the capability."""
-    vendor: Vendor = "NVIDIA"
+    vendor: Vendor = NVIDIA
     uuid: str = ""
     board: str = ""
     """UUID of the board that it is a slice of (MIG); empty for a whole board."""

@@ -29,6 +29,8 @@ class Optimizer:
     """Returns how many tensors of a parameter's size an update makes for a moment, at most."""
     rate_share: float
     """Usual learning rate, as a share of that with SGD."""
+    has_fused: bool
+    """Whether PyTorch can update all parameters in one kernel (`--fused-optimizer`)."""
     any_gradient_moves: bool
     """Whether a parameter moves by about the learning rate however small its gradient is."""
 
@@ -55,6 +57,7 @@ OPTIMIZERS: Final = {
         moved_values=5,
         copies=_sgd_copies,
         rate_share=1.0,
+        has_fused=True,
         any_gradient_moves=False,
     ),
     # A second moment more.
@@ -64,6 +67,7 @@ OPTIMIZERS: Final = {
         moved_values=7,
         copies=_adamw_copies,
         rate_share=0.01,
+        has_fused=True,
         any_gradient_moves=True,
     ),
 }

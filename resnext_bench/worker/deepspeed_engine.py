@@ -105,7 +105,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
         "zero_optimization": _zero(config),
         # It would synchronise twice in each step for a rate that nobody reads.
         "timers": {"throughput": {"enabled": False}},
-        # Ours is plain SGD or AdamW of PyTorch, which ZeRO shards without knowing it.
+        # Ours is a plain optimizer of PyTorch, which ZeRO shards without knowing it.
         "zero_allow_untested_optimizer": True,
         "torch_autocast": {
             "enabled": config.amp_dtype != "none",

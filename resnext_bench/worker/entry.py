@@ -55,7 +55,7 @@ class Rank:
 def enter(body: str) -> NoReturn:
     """Run `body`, a "module:function" that takes a Rank, and exit with the code launchers need.
 
-    The folder is the last argument: DeepSpeed's launcher puts the local rank before it.
+    The folder is the last argument: a launcher may put arguments of its own before it.
     """
     folder = SessionFolder(Path(sys.argv[-1]))
     del sys.argv[1:]  # a user's module may read them, and they are none of its own

@@ -16,6 +16,7 @@ from resnext_bench.resnext.names import Architecture, formed
 from resnext_bench.worker.engine import Engine, build_engine
 from resnext_bench.worker.layouts import give_other_layout
 from resnext_bench.worker.models import maker
+from resnext_bench.worker.optimizers import build_optimizer
 from resnext_bench.worker.precision import AMP_DTYPES
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -66,10 +67,18 @@ def assemble(
 ) -> Training:
     """Put engine, loss and optimizer around a model, which takes bytes if batches are bytes."""
     called = module
+    optimizer = build_optimizer(
+        config.optimizer,
+        module.parameters(),
+        rate=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        fused=config.fused_optimizer or None,
+    )
     if config.pixels == "uint8":
         called = _with_first(_first_operation(config, device), module)
     return Training(
-        engine=build_engine(config, called, _optimizer(config, module), device),
+        engine=build_engine(config, called, optimizer, device),
         module=module,
         criterion=nn.functional.cross_entropy,
         device=device,
@@ -112,19 +121,4 @@ def _first_operation(config: RunConfig, device: torch.device) -> Normalise:
         device=device,
         dtype=AMP_DTYPES[config.amp_dtype] if mixed else torch.float32,
         layout=torch.channels_last if config.channels_last else torch.contiguous_format,
-    )
-
-
-def _optimizer(config: RunConfig, module: nn.Module) -> torch.optim.Optimizer:
-    rate, decay = config.learning_rate, config.weight_decay
-    fused = config.fused_optimizer or None  # None: PyTorch's own choice, which is foreach or a loop
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay, fused=fused)
-    return torch.optim.SGD(
-        module.parameters(),
-        lr=rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-        weight_decay=decay,
-        fused=fused,
     )

@@ -151,8 +151,8 @@ def moves_by(
 ) -> Moves:
     """Return what an optimizer makes of gradients, which are multiplied by `scale`.
 
-    AdamW divides gradients by their size, so any that is not zero counts. SGD's steps grow with its
-    momentum; weight decay is left out, as it is not a gradient.
+    Some divide gradients by their size, so any that is not zero counts. The others' steps grow with
+    their momentum; weight decay is left out, as it is not a gradient.
     """
 
     def any_gradient(_: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:

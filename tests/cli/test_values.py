@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from resnext_bench.cli.main import app
 from resnext_bench.cli.values import number, one_of, several, whole
-from resnext_bench.data_formats import ShardFormat
+from resnext_bench.data_formats import written
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.trace.sql import FORMATS
 from resnext_bench.resnext.traffic import Dtype, Layout
@@ -58,7 +58,7 @@ def test_only_the_listed_words_are_read() -> None:
         ("models roofline", "dtype", get_args(Dtype)),
         ("models roofline", "layout", get_args(Layout)),
         ("trace query", "export", tuple(FORMATS)),
-        ("data pack", "format", get_args(ShardFormat)),
+        ("data pack", "format", tuple(written())),
     ],
 )
 def test_declared_without_loading_what_knows_them(

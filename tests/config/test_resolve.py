@@ -1,6 +1,7 @@
 """What is chosen for a machine, why, and what is refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from resnext_bench.config.resolve import DataFacts, Resolved, request_of, resolv
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.resnext.optimizers import OPTIMIZERS
 from tests.machine.made_machines import laptop, made_machine
 from tests.machine.made_members import made_member
 
@@ -279,6 +281,15 @@ def test_learning_rates_follow_the_batch() -> None:
     assert resolved(laptop(), batch_size=256).config.learning_rate == 0.1
     assert resolved(laptop(), batch_size=256, optimizer="adamw").config.learning_rate == 0.001
     assert resolved(laptop(), learning_rate=0.5).config.learning_rate == 0.5
+
+
+def test_an_optimizer_without_a_fused_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolved(laptop(), optimizer="adamw", fused_optimizer=True).config.fused_optimizer
+    without = replace(OPTIMIZERS["adamw"], has_fused=False)
+    monkeypatch.setitem(OPTIMIZERS, "adamw", without)
+    with pytest.raises(UsageError, match="no fused update for --optimizer adamw; leave it out"):
+        resolved(laptop(), optimizer="adamw", fused_optimizer=True)
+    assert not resolved(laptop(), optimizer="adamw").config.fused_optimizer
 
 
 def test_without_dali(monkeypatch: pytest.MonkeyPatch) -> None:

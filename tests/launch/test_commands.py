@@ -10,8 +10,9 @@ import pytest
 
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
 from resnext_bench.launch.launchers import LAUNCHERS
+from resnext_bench.launch.launchers import Launcher as Entry
 from resnext_bench.launch.topology import place_member, place_ranks
-from resnext_bench.reports.schema.choices import Launcher
+from resnext_bench.reports.schema.choices import AskedLauncher, Launcher
 from tests.machine.made_machines import made_machine
 from tests.machine.made_members import made_member
 from tests.reports.made_results import made_config
@@ -191,6 +192,17 @@ def test_a_rank_that_others_started_sees_its_own_gpu_alone() -> None:
 
 def test_every_launcher_is_known() -> None:
     assert set(LAUNCHERS) == set(get_args(Launcher))
+    assert set(get_args(AskedLauncher)) < set(get_args(Launcher))
+    page = (Path(__file__).parents[2] / "docs" / "launching.md").read_text()
+    for name in get_args(AskedLauncher):
+        assert f"| `--launcher {name}` |" in page
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS.values(), ids=LAUNCHERS)
+def test_how_a_launcher_reports_ends_can_be_read(launcher: Entry) -> None:
+    assert launcher.ends is None or set(launcher.ends.groupindex) == {"rank", "code", "pid"}
+    assert launcher.first_end is None or set(launcher.first_end.groupindex) == {"code"}
+    assert launcher.tells_ends is (launcher.ends is not None)
 
 
 def test_ranks_get_the_rules_of_their_side_alone() -> None:

@@ -14,6 +14,7 @@ from resnext_bench.launch.watch import Listener, Progress, SessionFailed
 from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.facts import Silence
 from resnext_bench.machine.gpu.stock import Stock
+from resnext_bench.machine.gpu.vendors import NVIDIA
 from resnext_bench.machine.gpu.watch import GpuWatch, open_watch
 from resnext_bench.rankfile import Phase
 from resnext_bench.reports.render.run import sections
@@ -330,7 +331,7 @@ def test_a_driver_that_answers_nothing(played: Played) -> None:
 
 def test_gpus_that_torch_alone_knows(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their driver's library is not there: the run goes on, and says why nobody watched."""
-    silence = Silence(library="NVML", cause="no library", said="NVML Shared Library Not Found")
+    silence = Silence(vendor=NVIDIA, cause="no library", said="NVML Shared Library Not Found")
     stock = Stock(silences=(silence,), told_by="torch")
     played.machine = replace(played.machine, stock=stock)
     silent = {name: always({"error": NOT_SUPPORTED}) for name in QUIET}

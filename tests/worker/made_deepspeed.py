@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from resnext_bench.worker.optimizers import build_optimizer
 from tests.reports.made_results import made_config
 
 CPU = torch.device("cpu")
@@ -50,8 +51,10 @@ def engine_of(module: nn.Module, device: torch.device = CPU, **options: Any) -> 
 
     usual = {"zero_stage": 0, "bucket_mib": 25.0, "amp_dtype": "none", "channels_last": False}
     config = made_config(engine="deepspeed", **{**usual, **options})
-    made = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.SGD
-    return DeepSpeed(config, module, made(module.parameters(), lr=1e-6), device)
+    optimizer = build_optimizer(
+        config.optimizer, module.parameters(), rate=1e-6, momentum=0.0, weight_decay=0.0
+    )
+    return DeepSpeed(config, module, optimizer, device)
 
 
 def step(engine: Any, images: torch.Tensor, times: float = 1.0) -> None:

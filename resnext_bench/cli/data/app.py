@@ -7,7 +7,7 @@ import typer
 from resnext_bench.cli import options as opt
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.values import choice, one_of, several, whole
-from resnext_bench.data_formats import SHARDS
+from resnext_bench.data_formats import written
 
 data_app = typer.Typer(
     help="Make, check and pack sets of image files, and measure loaders.",
@@ -138,8 +138,8 @@ def pack(
     format: Annotated[
         str,
         typer.Option(
-            help=", or ".join(one.packed for one in SHARDS.values()).replace("tar", "Tar", 1),
-            **choice("--format", *SHARDS),
+            help=", or ".join(one.packed for one in written().values()).replace("tar", "Tar", 1),
+            **choice("--format", *written()),
         ),
     ] = "webdataset",
     split: opt.Split = None,

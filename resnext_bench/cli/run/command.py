@@ -1,8 +1,9 @@
 """The command `run`: from options to a record on the screen."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import ANSWERS, Pardon, conclude, say, waiting_for
@@ -15,6 +16,9 @@ from resnext_bench.machine.member import Member, find_member
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Record
 from resnext_bench.reports.store.runs import runs_folder
+
+if TYPE_CHECKING:
+    from resnext_bench.reports.render.model import Section
 
 
 def run_command(
@@ -77,12 +81,15 @@ def run_request(request: Request, output: Path | None, form: Format, *, pardon: 
                 request, note = less
                 say(note)
                 record = measured(request, note)
-    code = conclude(record, form, pardon)
-    if record.profiled and form != "json":
-        from resnext_bench.cli.trace.report import show_profiled
+    return conclude(record, form, pardon, _of_traces(record, runs_folder(output)))
 
-        show_profiled(record.id, runs_folder(output), form)
-    return code
+
+def _of_traces(record: Record, root: Path) -> "Iterator[Section]":
+    """Yield a short report on the run's traces, which are read only when it is asked for."""
+    if record.profiled:
+        from resnext_bench.cli.trace.report import profiled_sections
+
+        yield from profiled_sections(record.id, root)
 
 
 def _with_batch(

@@ -2,13 +2,17 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.kinds import Stored, kind_of
+
+if TYPE_CHECKING:
+    from resnext_bench.reports.render.model import Section
 
 SLOWER, UNSURE, FAILED = 1, 3, 4
 PATIENCE_S = 5.0
@@ -26,9 +30,12 @@ class Pardon:
     """Whether unreliable figures are accepted."""
 
 
-def conclude(record: Stored, form: Format, pardon: Pardon) -> int:
-    """Show a record and return its exit code; beside JSON, say in a line why it is not 0."""
-    show_stored(record, form)
+def conclude(record: Stored, form: Format, pardon: Pardon, more: "Iterable[Section]" = ()) -> int:
+    """Show a record and return its exit code; beside JSON, say in a line why it is not 0.
+
+    `more` stands below the record in the same report; JSON is the record alone.
+    """
+    show_stored(record, form, more)
     if form == "json":
         from resnext_bench.reports.render.kinds import renderer_of
 

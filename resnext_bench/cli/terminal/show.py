@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,14 +27,14 @@ def shown_when_interrupted(form: Format) -> Iterator[None]:
         raise
 
 
-def show_stored(record: Stored, form: Format) -> None:
-    """Print a record of any kind."""
+def show_stored(record: Stored, form: Format, more: "Iterable[Section]" = ()) -> None:
+    """Print a record of any kind, and `more` below it; a terminal shows the record meanwhile."""
     if form == "json":
         print_json(msgspec.json.format(msgspec.json.encode(record), indent=2))
         return
     from resnext_bench.reports.render.kinds import renderer_of
 
-    show_sections(renderer_of(record).sections(record), form)
+    show_sections(chain(renderer_of(record).sections(record), more), form)
 
 
 def show_sections(sections: "Iterable[Section]", form: Format) -> None:

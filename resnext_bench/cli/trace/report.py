@@ -99,8 +99,8 @@ def _doubted(report: TraceReport, files: Sequence[TraceFile]) -> TraceReport:
     return replace(report, facts=[*invalid, *report.facts])
 
 
-def show_profiled(run: str, root: Path, form: Format) -> None:
-    """Show a short report on the traces of a run that has just ended; the run stands without it."""
+def profiled_sections(run: str, root: Path) -> Iterator[Section]:
+    """Yield a short report on the traces of a run that has just ended, which stands without it."""
     command = f"resnext-bench trace report {run}{option_for(root)}"
     try:
         found = read_reports(trace_files(str(root / run), root), whole=True)
@@ -108,8 +108,10 @@ def show_profiled(run: str, root: Path, form: Format) -> None:
     except StoreError as error:
         told = lines([f"no kernel-time report: {error}"])
         command = ""
-    rest = [Line(text=f"Full report: {command}", is_command=True)] if command else []
-    show_sections((Line(text=""), *told, *rest), form)
+    yield Line(text="")
+    yield from told
+    if command:
+        yield Line(text=f"Full report: {command}", is_command=True)
 
 
 def read_reports(

@@ -20,7 +20,7 @@ from resnext_bench.lab.calibration.profiles import (
     duet_sessions,
     launches_in_turn,
 )
-from resnext_bench.reports.schema.comparison import CHANGES
+from resnext_bench.reports.schema.verdicts import CHANGES
 from resnext_bench.reports.stats.looks import Looks, plan_looks
 from resnext_bench.reports.stats.verdict import Decision, Effects, decide
 from resnext_bench.session.turns.blocks import well_known

@@ -10,16 +10,19 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
 
 from resnext_bench.lab.campaigns.memory import IMAGE_SIZE
 from resnext_bench.machine.host.memory import peak_memory_gib
+from resnext_bench.reports.schema.choices import Optimizer
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.memory import Setting, training_memory
 from resnext_bench.resnext.modules.build import build
 from resnext_bench.resnext.names import Architecture, parse
+from resnext_bench.worker.optimizers import build_optimizer
 
 _MIB = 2**20
 
@@ -40,7 +43,13 @@ def live_bytes(
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.manual_seed(0)
     model = build(spec).to(memory_format=layout)
-    optimizer = _optimizer(model, setting)
+    optimizer = build_optimizer(
+        cast("Optimizer", setting.optimizer),
+        model.parameters(),
+        rate=1e-3,
+        momentum=0.9 if setting.momentum else 0,
+        weight_decay=1e-4 if setting.weight_decay else 0,
+    )
     images = torch.randn(setting.batch, 3, image_size, image_size).to(memory_format=layout)
     labels = torch.randint(spec.classes, (setting.batch,))
 
@@ -58,16 +67,6 @@ def live_bytes(
     at_rest = sum(one.nbytes for one in kept)
     at_rest += sum(one.nbytes for one in states if isinstance(one, torch.Tensor) and one.dim())
     return Live(at_rest=at_rest, peak=at_rest + _most(_changes(step)))
-
-
-def _optimizer(model: nn.Module, setting: Setting) -> torch.optim.Optimizer:
-    decay = 1e-4 if setting.weight_decay else 0
-    if setting.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), weight_decay=decay)
-    momentum = 0.9 if setting.momentum else 0
-    return torch.optim.SGD(
-        model.parameters(), lr=1e-3, momentum=momentum, nesterov=momentum > 0, weight_decay=decay
-    )
 
 
 def _changes(step: Callable[[], None]) -> list[int]:

@@ -16,7 +16,7 @@ from resnext_bench.lab.campaigns import attribution, loaders_table, memory, rele
 from resnext_bench.lab.campaigns.releases import lists_beside
 from resnext_bench.lab.checkout import DOCS, RESULTS
 from resnext_bench.lab.commands import groups_in, names_in
-from resnext_bench.lab.docs import convs
+from resnext_bench.lab.docs import convs, verdicts
 from resnext_bench.lab.kept import read_result
 from resnext_bench.lab.visit.pages import page as gpu
 from resnext_bench.reports.schema.trace import schema as trace_schema
@@ -37,6 +37,8 @@ def pages() -> dict[Path, str]:
             attribution=attribution.table(read_result("attribution")["cases"]),
             loaders=loaders_table.table(read_result("loaders")),
         ),
+        DOCS / "verdicts.md": _renewed("verdicts.md", words=verdicts.words()),
+        DOCS / "compare.md": _renewed("compare.md", codes=verdicts.codes()),
         DOCS / "convs.md": _renewed("convs.md", devices=convs.devices()),
         RESULTS / f"{releases_page.FILE}.md": _releases(),
         **gpu.pages(RESULTS),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
-from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState
+from resnext_bench.machine.doctor.gpus import GpuState
 from resnext_bench.machine.gpu.fit import Lack, torch_lack, vendor_lack
 from resnext_bench.machine.gpu.torch_build import read_build
 from resnext_bench.machine.host.sources import Sources
@@ -16,13 +16,13 @@ def build_findings(gpus: Sequence[GpuState], sources: Sources) -> Iterator[Findi
     if build is None:  # the row on bytecode says so
         return
     if there:
-        made = f"CUDA {build.cuda[0]}.{build.cuda[1]}" if build.cuda else f"ROCm {build.hip}"
-        yield _fit(
-            torch_lack(build, there, gpus[0].versions), f"{build.version} for {made} suits them"
-        )
-    elif amds := {gpu.name for gpu in gpus if gpu.tool != NVIDIA_TOOL and not gpu.lost}:
-        told = f"{build.version} for ROCm {build.hip}, whose kernels are not looked at"
-        yield _fit(vendor_lack(build, amds), told)
+        suits = f"{build.version} for {build.made_for} suits them"
+        yield _fit(torch_lack(build, there, gpus[0].versions), suits)
+    elif others := {
+        (gpu.vendor, gpu.name) for gpu in gpus if not gpu.vendor.has_capability and not gpu.lost
+    }:
+        told = f"{build.version} for {build.made_for}, whose kernels are not looked at"
+        yield _fit(vendor_lack(build, others), told)
     elif gpus:
         yield hidden("GPU and torch", "the driver does not report what the GPUs can")
 

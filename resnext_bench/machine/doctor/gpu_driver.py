@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from resnext_bench.machine.doctor.findings import Finding, Severity, fine, hidden
-from resnext_bench.machine.doctor.gpus import NVIDIA_TOOL, GpuState, together
+from resnext_bench.machine.doctor.gpus import GpuState, together
 from resnext_bench.machine.gpu.facts import UNCORRECTED, Silence
 from resnext_bench.machine.gpu.monitor import asked
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
@@ -52,7 +52,7 @@ def _silent(silence: Silence, presence: Presence) -> Finding:
             else "this program was given none of the GPUs, so that it trains on the CPU"
         ),
         advice=silence_advice(silence),
-        command="nvidia-smi" if silence.library == "NVML" else "amd-smi list",
+        command=silence.vendor.commands.tool,
     )
 
 
@@ -69,7 +69,7 @@ def left_out_findings() -> Iterator[Finding]:
                 value=misnamed_words(wrong),
                 why=f"a run {'uses fewer GPUs than were named' if some else 'is refused'}",
                 advice=MISNAMED_ADVICE,
-                command=f"{found.tool} {'-L' if found.tool == NVIDIA_TOOL else 'list'}",
+                command=found.vendor.commands.gpus,
             )
         for one in found.left_out():
             cut = one.why == "no slices"
@@ -83,7 +83,7 @@ def left_out_findings() -> Iterator[Finding]:
                     else "it is counted, but nothing of this program runs on it"
                 ),
                 advice=left_out_advice(one),
-                command="nvidia-smi -L",
+                command=found.vendor.commands.gpus,
             )
 
 
@@ -105,7 +105,7 @@ def _unlike(gpus: Sequence[GpuState]) -> Iterator[Finding]:
             number=len(kinds),
             why="ranks on all of them wait for the slowest in every step",
             advice="choose GPUs of one kind with CUDA_VISIBLE_DEVICES",
-            command="nvidia-smi -L",
+            command=gpus[0].vendor.commands.gpus,
         )
 
 
@@ -129,7 +129,7 @@ def _errors(gpu: GpuState) -> Finding:
             else "corrected errors and repeated transfers take time; a run notes new ones"
         ),
         advice="see whether the counts rise; if they do, have the board checked",
-        command="nvidia-smi -q -d ECC,ROW_REMAPPER,PAGE_RETIREMENT",
+        command=gpu.vendor.commands.errors,
     )
 
 
@@ -147,7 +147,7 @@ def _repair(gpu: GpuState) -> Finding | None:
             else "a part of its memory is faulty until the GPU is reset"
         ),
         advice="have the board replaced" if failed else "reset the GPU, or restart the machine",
-        command="nvidia-smi -q -d ROW_REMAPPER",
+        command=gpu.vendor.commands.repair,
     )
 
 
@@ -165,13 +165,16 @@ def _mps(gpu: GpuState) -> Finding | None:
 
 
 def _experimental(gpu: GpuState) -> Finding | None:
-    if gpu.tool == NVIDIA_TOOL:
+    if not gpu.vendor.is_experimental:
         return None
     return Finding(
         check="GPU monitor",
         severity=Severity.NOTE,
-        value="AMD SMI, experimental",
+        value=f"{gpu.vendor.library}, experimental",
         why="it was written from the library's documentation, and has been tried on no board",
-        advice="compare clocks, power and memory with AMD's own tool before you rely on them",
-        command="amd-smi monitor",
+        advice=(
+            f"compare clocks, power and memory with {gpu.vendor.name}'s own tool before you rely "
+            "on them"
+        ),
+        command=gpu.vendor.commands.watch,
     )

@@ -12,11 +12,11 @@ from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import POWER_CAP, SLOWDOWN_REASONS, USER_SETTING, Errors
 from resnext_bench.machine.gpu.monitor import Gpu, monitor
 from resnext_bench.machine.gpu.naming import hiding
+from resnext_bench.machine.gpu.vendors import NVIDIA, VENDORS, Vendor
 from resnext_bench.machine.host.sources import cpu_list, here, plain, read
 from resnext_bench.reports.schema.record import Thresholds
 
 _LIMITS: Final = Thresholds()
-NVIDIA_TOOL: Final = "nvidia-smi"
 _NOT_REPORTED: Final = "the driver does not report it"
 _SUSTAINED: Final = 0.75
 """Share of the highest clock that most boards hold under load, as a start for the advice."""
@@ -27,7 +27,7 @@ class GpuState:
     """Answers about one GPU; None where the driver does not report it."""
 
     index: int
-    """The index in nvidia-smi, whatever CUDA_VISIBLE_DEVICES leaves visible."""
+    """The index in the vendor's own tool, whatever CUDA_VISIBLE_DEVICES leaves visible."""
     persistence: bool | None = None
     reasons: int | None = None
     """Bits of what holds the clocks down now."""
@@ -40,8 +40,7 @@ class GpuState:
     ecc: bool | None = None
     mig: bool | None = None
     driver: str = ""
-    tool: str = NVIDIA_TOOL
-    """The vendor's own tool on the command line."""
+    vendor: Vendor = NVIDIA
     sm_mhz: int | None = None
     """Clock of its cores now, while we run nothing."""
     power_w: float | None = None
@@ -75,7 +74,7 @@ def read_gpus() -> tuple[GpuState, ...] | None:
             for number, gpu in enumerate(found.gpus())
         ]
         return tuple(
-            replace(state, versions=driver_of(versions), tool=found.tool) for state in states
+            replace(state, versions=driver_of(versions), vendor=found.vendor) for state in states
         )
 
 
@@ -115,7 +114,7 @@ def gpu_findings(gpus: Sequence[GpuState] | None, proc: Path) -> Iterator[Findin
         yield hidden("gpus", "no NVIDIA driver, or nvidia-ml-py is not installed")
         return
     if not gpus:
-        why = f" ({hides} hides all)" if (hides := hiding(amd=True)) else ""
+        why = f" ({hides} hides all)" if (hides := hiding(*VENDORS)) else ""
         yield hidden("gpus", f"the driver shows none to this program{why}")
     for check in _CHECKS:
         yield from together(gpus, [check(gpu, proc) for gpu in gpus])
@@ -126,17 +125,11 @@ def together(gpus: Sequence[GpuState], found: Sequence[Finding | None]) -> Itera
     answers: dict[Finding, list[int]] = {}
     for gpu, finding in zip(gpus, found, strict=True):
         if finding:
-            known = answers.setdefault(_suited(finding, gpu), [])
+            known = answers.setdefault(finding, [])
             known += [] if gpu.index in known else [gpu.index]  # slices have their board's
     for finding, indices in answers.items():
         where = f"GPU {cpu_list(indices)}: " if len(gpus) > 1 else ""
         yield replace(finding, value=where + finding.value)
-
-
-def _suited(finding: Finding, gpu: GpuState) -> Finding:
-    """Leave out a command of another vendor's tool."""
-    foreign = NVIDIA_TOOL in finding.command and gpu.tool != NVIDIA_TOOL
-    return replace(finding, command="") if foreign else finding
 
 
 def _untold(gpu: GpuState, check: str, question: str, else_why: str) -> Finding:
@@ -169,7 +162,7 @@ def _company(gpu: GpuState, proc: Path) -> Finding:
             else "their kernels run between ours, and share memory bandwidth and clocks"
         ),
         advice="end it, or choose another GPU with CUDA_VISIBLE_DEVICES",
-        command="nvidia-smi",
+        command=gpu.vendor.commands.tool,
     )
 
 
@@ -195,7 +188,7 @@ def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
             value=", ".join(named),
             why="clocks are lowered even now, while we run nothing",
             advice="look at temperatures, fans and power supply before measuring",
-            command="nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER",
+            command=gpu.vendor.commands.throttling,
         )
     if gpu.reasons & POWER_CAP:
         return Finding(
@@ -204,7 +197,7 @@ def _clocks_down(gpu: GpuState, proc: Path) -> Finding:
             value="power cap",
             why="another tenant's work uses all the power that the board may draw",
             advice="see which processes compute on it",
-            command="nvidia-smi -q -d PERFORMANCE,POWER",
+            command=gpu.vendor.commands.power_cap,
         )
     return fine("GPU throttling", "none now")
 
@@ -220,7 +213,7 @@ def _persistence(gpu: GpuState, proc: Path) -> Finding:
         value="off",
         why="the driver unloads between sessions: starts are slow, and settings are lost",
         advice="keep the driver loaded",
-        command="sudo nvidia-smi --persistence-mode=1",
+        command=gpu.vendor.commands.persistence,
     )
 
 
@@ -238,7 +231,7 @@ def _present(gpu: GpuState, proc: Path) -> Finding:
         value=gpu.lost,
         why="the board fell off its bus, or stopped: nothing runs on it until it is reset",
         advice="reset it or restart the machine; the kernel's log says more (Xid)",
-        command="sudo dmesg | grep -i xid",
+        command=gpu.vendor.commands.fallen,
     )
 
 
@@ -273,7 +266,7 @@ def _mode(gpu: GpuState, proc: Path) -> Finding:
             if none
             else "allow more processes; or compare with --design relaunch and one rank per GPU"
         ),
-        command="sudo nvidia-smi --compute-mode=DEFAULT",
+        command=gpu.vendor.commands.modes,
     )
 
 
@@ -293,7 +286,7 @@ def _locked(gpu: GpuState, proc: Path) -> Finding:
         unit="MHz",
         why="they depend on heat and power, so the first steps and cool days are faster",
         advice="to compare small changes, lock a clock that it holds under load (undo with -rgc)",
-        command=f"sudo nvidia-smi --lock-gpu-clocks={held},{held}",
+        command=gpu.vendor.commands.clocks.format(mhz=held),
     )
 
 
@@ -312,7 +305,7 @@ def _power(gpu: GpuState, proc: Path) -> Finding:
         unit="W",
         why="dense kernels reach the limit and run at lower clocks than on other boards",
         advice="restore the default, or compare only under this limit",
-        command=f"sudo nvidia-smi --power-limit={default:.0f}",
+        command=gpu.vendor.commands.power_limit.format(watts=f"{default:.0f}"),
     )
 
 
@@ -346,7 +339,7 @@ def _slices(gpu: GpuState, proc: Path) -> Finding:
         value="on",
         why="all slices of a board share its power and clocks",
         advice="measure while the other slices are idle, or on a whole board",
-        command="nvidia-smi mig -lgi",
+        command=gpu.vendor.commands.slices,
     )
 
 

@@ -11,15 +11,8 @@ from typing import Any, Final
 
 from resnext_bench.machine.gpu.attachment import Attachment, kernel_address
 from resnext_bench.machine.gpu.facts import POWER_CAP, Errors, GpuFacts, LeftOut, Silence
-from resnext_bench.machine.gpu.naming import (
-    BELOW_HIP,
-    CUDA,
-    HIP,
-    Misnamed,
-    is_end,
-    misnamed,
-    names_in,
-)
+from resnext_bench.machine.gpu.naming import Misnamed, is_end, misnamed, names_in
+from resnext_bench.machine.gpu.vendors import AMD, BELOW_HIP, CUDA, HIP
 from resnext_bench.reports.schema.machine import Board
 
 _REASONS: Final = {
@@ -42,15 +35,15 @@ def session() -> Iterator[Any]:
     try:
         import amdsmi  # noqa: PLC0415  (no package of ours needs it)
     except ImportError as error:
-        yield Silence(library="AMD SMI", cause="not installed", said=str(error), package="amdsmi")
+        yield Silence(vendor=AMD, cause="not installed", said=str(error), package="amdsmi")
         return
     except Exception as error:  # without ROCm it fails in the middle of its import
-        yield Silence(library="AMD SMI", cause="no library", said=_said(error))
+        yield Silence(vendor=AMD, cause="no library", said=_said(error))
         return
     try:
         amdsmi.amdsmi_init()
     except Exception as error:  # the library raises types of its own
-        yield Silence(library="AMD SMI", cause="no driver", said=_said(error))
+        yield Silence(vendor=AMD, cause="no driver", said=_said(error))
         return
     try:
         yield amdsmi
@@ -75,7 +68,7 @@ def _said(error: Exception) -> str:
 class Amd:
     """The library and its visible GPUs."""
 
-    tool = "amd-smi"
+    vendor = AMD
 
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module amdsmi."""
@@ -200,7 +193,7 @@ class Gpu:
         total = self._field("memory", "vram_total", "amdsmi_get_gpu_vram_usage")
         return GpuFacts(
             name=str(_told(chip, "market_name") or ""),
-            vendor="AMD",
+            vendor=AMD,
             memory_gib=None if total is None else float(total) / 1024,
             bf16=version.startswith(_BF16) if version else None,
             uuid=self._uuid(),

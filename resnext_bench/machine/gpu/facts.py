@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from resnext_bench.machine.gpu.attachment import Attachment
+from resnext_bench.machine.gpu.vendors import NVIDIA, Vendor
 
 SLOWDOWN_REASONS: Final = {
     "hardware slowdown": 0x08,
@@ -17,7 +18,6 @@ USER_SETTING: Final = 0x02
 """Bit for clocks that are held by a user's setting."""
 POWER_CAP: Final = 0x04
 
-Vendor = Literal["NVIDIA", "AMD"]
 Errors = dict[str, int]
 """Counts of errors since some fixed moment, by kind: "ECC, corrected", "ECC, uncorrected", "rows
 remapped, corrected", "rows remapped, uncorrected", "NVLink", "NVLink CRC", "PCIe replays"."""
@@ -28,7 +28,7 @@ class GpuFacts:
     """What must be known of a GPU before anything is planned for it."""
 
     name: str
-    vendor: Vendor = "NVIDIA"
+    vendor: Vendor = NVIDIA
     memory_gib: float | None = None
     """None where neither driver nor torch reports it."""
     capability: tuple[int, int] | None = None
@@ -67,12 +67,17 @@ SilenceCause = Literal[
 class Silence:
     """Why a vendor's library cannot be asked at all."""
 
-    library: str
+    vendor: Vendor
     cause: SilenceCause
     said: str
     """The library's own message."""
     package: str = ""
     """Python package that has the library."""
+
+    @property
+    def library(self) -> str:
+        """Return the library's name."""
+        return self.vendor.library
 
 
 XIDS_OF_PROGRAMS: Final = frozenset({13, 31, 43, 45})

@@ -1,6 +1,6 @@
 """Whether a build of torch can compute on GPUs under their driver, and which build could."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from resnext_bench.machine.gpu.torch_build import (
     build_for,
     least_driver,
 )
+from resnext_bench.machine.gpu.vendors import Vendor
 
 Gpus = Mapping[Capability, str]
 """A name for each capability of the GPUs."""
@@ -41,21 +42,30 @@ def torch_lack(build: TorchBuild, gpus: Gpus, driver: Driver) -> Lack | None:
     return _with_advice(why, list(gpus), driver, build.cuda)
 
 
-def vendor_lack(build: TorchBuild, amds: Collection[str]) -> Lack | None:
-    """Return why torch cannot compute on AMD's GPUs of these names; None where it can."""
-    if build.hip or not amds:
-        return None
-    made = "without ROCm" if build.cuda is None else f"for CUDA {build.cuda[0]}.{build.cuda[1]}"
-    return Lack(
-        why=f"torch {build.version} is built {made} and cannot use {' and '.join(sorted(amds))}",
-        advice="install PyTorch's build for ROCm; pytorch.org/get-started has its command",
-    )
+def vendor_lack(build: TorchBuild, gpus: Iterable[tuple[Vendor, str]]) -> Lack | None:
+    """Return why torch cannot compute on these GPUs, vendors with names; None where it can.
+
+    GPUs with a compute capability are left to `torch_lack`, which knows more of them.
+    """
+    names: dict[Vendor, set[str]] = {}
+    for vendor, name in gpus:
+        if not vendor.has_capability:
+            names.setdefault(vendor, set()).add(name)
+    for vendor, there in names.items():
+        if not build.release(vendor):
+            made = f"for {build.made_for}" if build.made_for else f"without {vendor.platform}"
+            told = " and ".join(sorted(there))
+            return Lack(
+                why=f"torch {build.version} is built {made} and cannot use {told}",
+                advice=vendor.install,
+            )
+    return None
 
 
 def _reasons(build: TorchBuild, gpus: Gpus, driver: Driver) -> Iterator[str]:
     if build.cuda is None:
-        if driver.cuda is not None or not build.hip:  # else they are AMD's, as the build is
-            made = f"for ROCm {build.hip}" if build.hip else "without CUDA"
+        if driver.cuda is not None or not build.made_for:  # else they are those it is made for
+            made = f"for {build.made_for}" if build.made_for else "without CUDA"
             yield f"is built {made} and cannot use {_named(gpus)}"
         return
     if unserved := {one: name for one, name in gpus.items() if not build.runs_on(one)}:

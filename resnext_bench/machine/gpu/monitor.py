@@ -2,7 +2,7 @@
 
 Every question may go unanswered (None) without costing the others, and none raises. A GPU that
 does not respond stays in the list, and says so in `lost`. NVIDIA's library is `nvml`, AMD's `amd`;
-another vendor's is another file, named in `VENDORS`.
+another vendor's is another file, named in `MONITORS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from resnext_bench.machine.gpu import amd, nvml
 from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import Errors, GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.naming import Misnamed
+from resnext_bench.machine.gpu.vendors import NVIDIA, Vendor
 from resnext_bench.reports.schema.machine import Board
 
 
@@ -86,8 +87,8 @@ class Gpu(Protocol):
 class Monitor(Protocol):
     """A vendor's library, ready to be asked."""
 
-    tool: str
-    """The vendor's own tool on the command line, whose indices the GPUs have."""
+    vendor: Vendor
+    """The vendor of its GPUs."""
 
     def gpus(self) -> Sequence[Gpu]:
         """List the GPUs that CUDA or its like makes visible, in that order."""
@@ -108,17 +109,17 @@ class Monitor(Protocol):
         """Return the critical errors since the last call: index of the GPU, number (Xid)."""
 
 
-Vendor = Callable[[], AbstractContextManager[Monitor | Silence]]
-VENDORS: Final[tuple[Vendor, ...]] = (nvml.opened, amd.opened)
-"""Vendors in the order in which they are tried; the first that is there is used."""
+Opened = Callable[[], AbstractContextManager[Monitor | Silence]]
+MONITORS: Final[tuple[Opened, ...]] = (nvml.opened, amd.opened)
+"""Vendors' libraries in the order in which they are tried; the first that is there is used."""
 
 
 @contextmanager
 def asked() -> Iterator[Monitor | tuple[Silence, ...]]:
     """Open the library of the GPUs' vendor, or say why none can be asked."""
     silences: list[Silence] = []
-    for vendor in VENDORS:
-        with vendor() as found:
+    for opened in MONITORS:
+        with opened() as found:
             if not isinstance(found, Silence):
                 yield found
                 return
@@ -138,6 +139,8 @@ class Visible:
     """What the drivers list."""
 
     gpus: tuple[GpuFacts, ...] = ()
+    vendor: Vendor = NVIDIA
+    """The vendor whose library has answered; NVIDIA where none has."""
     left_out: tuple[LeftOut, ...] = ()
     misnamed: Misnamed | None = None
     silences: tuple[Silence, ...] = ()
@@ -167,6 +170,7 @@ def visible_gpus() -> Visible:
         gpus = found.gpus()
         return Visible(
             gpus=tuple(gpu.facts() for gpu in gpus),
+            vendor=found.vendor,
             left_out=found.left_out(),
             misnamed=found.misnamed(),
             versions=found.versions(),

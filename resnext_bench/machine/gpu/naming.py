@@ -9,10 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Final, Literal
 
-CUDA: Final = "CUDA_VISIBLE_DEVICES"
-HIP: Final = "HIP_VISIBLE_DEVICES"
-BELOW_HIP: Final = "ROCR_VISIBLE_DEVICES"
-"""Variables for AMD's GPUs: HIP numbers those that ROCm's runtime, below it, leaves."""
+from resnext_bench.machine.gpu.vendors import CUDA, Vendor
+
 _NO_DEVICE: Final = ("", "NoDevFiles")
 """Names that are meant to name none; the second is Slurm's for a job without GPUs."""
 
@@ -46,9 +44,9 @@ def hides_all(variable: str = CUDA) -> bool:
     return names is not None and is_end(names[0])
 
 
-def hiding(*, amd: bool) -> str:
+def hiding(*vendors: Vendor) -> str:
     """Return the variable, with its value, that hides all GPUs; empty where none does."""
-    variables = (CUDA, HIP, BELOW_HIP) if amd else (CUDA,)
+    variables = dict.fromkeys(one for vendor in vendors for one in vendor.variables)
     return next((f"{one}={os.environ[one]}" for one in variables if hides_all(one)), "")
 
 

@@ -11,6 +11,7 @@ from resnext_bench.machine.gpu.facts import LeftOut, Silence, SilenceCause
 from resnext_bench.machine.gpu.naming import Misnamed
 from resnext_bench.machine.gpu.nvml_gpu import Gpu
 from resnext_bench.machine.gpu.nvml_list import Listing, visible
+from resnext_bench.machine.gpu.vendors import NVIDIA
 
 _CAUSES: Final[dict[int, SilenceCause]] = {
     4: "no permission",
@@ -28,15 +29,13 @@ def session() -> Iterator[Any]:
     try:
         import pynvml  # noqa: PLC0415  (an extra, and loading it costs time at start-up)
     except ImportError as error:
-        yield Silence(
-            library="NVML", cause="not installed", said=str(error), package="nvidia-ml-py"
-        )
+        yield Silence(vendor=NVIDIA, cause="not installed", said=str(error), package="nvidia-ml-py")
         return
     try:
         pynvml.nvmlInit()
     except Exception as error:  # the library raises types of its own
         cause = _CAUSES.get(getattr(error, "value", 0), "failed")
-        yield Silence(library="NVML", cause=cause, said=str(error))
+        yield Silence(vendor=NVIDIA, cause=cause, said=str(error))
         return
     try:
         yield pynvml
@@ -69,14 +68,14 @@ def _uncounted(library: Any) -> Silence | None:
     except Exception as error:  # the library raises types of its own, which have a number
         code = getattr(error, "value", None)
         if code is not None:
-            return Silence(library="NVML", cause=_CAUSES.get(code, "failed"), said=str(error))
+            return Silence(vendor=NVIDIA, cause=_CAUSES.get(code, "failed"), said=str(error))
     return None
 
 
 class Nvml:
     """The library and its visible GPUs."""
 
-    tool = "nvidia-smi"
+    vendor = NVIDIA
 
     def __init__(self, library: Any) -> None:
         """Wrap the initialised module pynvml."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from resnext_bench.machine.gpu.facts import LeftOut
 from resnext_bench.machine.gpu.naming import (
-    CUDA,
     Misnamed,
     is_end,
     is_other_kind,
@@ -19,6 +18,7 @@ from resnext_bench.machine.gpu.naming import (
     names_in,
 )
 from resnext_bench.machine.gpu.nvml_gpu import Gpu
+from resnext_bench.machine.gpu.vendors import CUDA
 
 _NO_PERMISSION: Final = 4
 _OLD_MIG: Final = re.compile(r"MIG-(GPU-[0-9a-f-]+)/(\d+)/(\d+)")

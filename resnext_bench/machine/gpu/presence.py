@@ -7,14 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from resnext_bench.machine.gpu.vendors import NVIDIA, VENDORS, Vendor
 from resnext_bench.machine.host.sources import Sources, read
 
-_NVIDIA, _AMD = "0x10de", "0x1002"
-"""Numbers of the vendors on the bus."""
 _DISPLAY: Final = ("0x0300", "0x0302", "0x0380", "0x1200")
 """Classes of boards on the bus: VGA, 3D, other displays, accelerators."""
-_NODES: Final = ("nvidia[0-9]*", "nvhost-gpu", "nvgpu")
-"""Device nodes of NVIDIA's GPUs in /dev, those of Jetson boards too."""
 _MOST_NAMED: Final = 3
 
 
@@ -28,7 +25,8 @@ class Presence:
     """Version of the kernel's driver."""
     bus: tuple[str, ...] = ()
     """Addresses of boards on the bus; in a container, of boards that may be others'."""
-
+    vendor: Vendor = NVIDIA
+    """The vendor whose GPUs are meant; NVIDIA where none is seen."""
     window: str = ""
     """WSL's device node, by which programs reach the GPUs of Windows, of whatever vendor."""
 
@@ -52,17 +50,17 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def find_gpus(sources: Sources) -> Presence:
-    """Look for GPUs of NVIDIA, and of AMD where PyTorch is built for them.
-
-    Nearly every AMD processor has a small GPU, so that one alone says nothing.
-    """
-    rocm = "rocm" in _torch_version()
-    nodes = [*_nodes(sources.dev), *(["/dev/kfd"] if rocm and _is_there(sources.dev) else [])]
-    vendors = (_NVIDIA, _AMD) if rocm else (_NVIDIA,)
+    """Look for GPUs of each vendor that is always looked for, or that PyTorch is built for."""
+    built = _torch_version()
+    vendors = [one for one in VENDORS if one.build in built]
+    nodes = {one: _nodes(sources.dev, one) for one in vendors}
+    bus = {one: _on_bus(sources.sys, one) for one in vendors}
+    meant = [one for one in vendors if nodes[one]] or [one for one in vendors if bus[one]]
     return Presence(
-        nodes=tuple(nodes),
-        driver=_driver(sources.proc),
-        bus=tuple(_on_bus(sources.sys, vendors)),
+        nodes=tuple(node for one in vendors for node in nodes[one]),
+        driver=next(filter(None, (_driver(sources.proc, one) for one in vendors)), ""),
+        bus=tuple(sorted(board for one in vendors for board in bus[one])),
+        vendor=meant[-1] if meant else NVIDIA,
         window="/dev/dxg" if (sources.dev / "dxg").exists() else "",
     )
 
@@ -74,10 +72,9 @@ def _torch_version() -> str:
         return ""
 
 
-def _nodes(dev: Path) -> list[str]:
-    return sorted(
-        f"/dev/{path.name}" for pattern in _NODES for path in dev.glob(pattern) if _is_allowed(path)
-    )
+def _nodes(dev: Path, vendor: Vendor) -> list[str]:
+    paths = (path for pattern in vendor.nodes for path in dev.glob(pattern))
+    return sorted(f"/dev/{path.name}" for path in paths if _is_allowed(path))
 
 
 def _is_allowed(node: Path) -> bool:
@@ -92,18 +89,15 @@ def _is_allowed(node: Path) -> bool:
     return True
 
 
-def _is_there(dev: Path) -> bool:
-    return (dev / "kfd").exists()
+def _driver(proc: Path, vendor: Vendor) -> str:
+    text = read(proc / vendor.driver_file) if vendor.driver_file else None
+    return (text or "").partition("\n")[0]
 
 
-def _driver(proc: Path) -> str:
-    return (read(proc / "driver/nvidia/version") or "").partition("\n")[0]
-
-
-def _on_bus(sys: Path, vendors: tuple[str, ...]) -> list[str]:
-    return sorted(
+def _on_bus(sys: Path, vendor: Vendor) -> list[str]:
+    return [
         device.name
         for device in (sys / "bus/pci/devices").glob("*")
-        if (read(device / "vendor") or "") in vendors
+        if (read(device / "vendor") or "") == vendor.bus
         and (read(device / "class") or "").startswith(_DISPLAY)
-    )
+    ]

@@ -13,6 +13,7 @@ from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.facts import GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.naming import Misnamed, hides_all
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
+from resnext_bench.machine.gpu.vendors import NVIDIA, Vendor
 from resnext_bench.machine.host.sources import here
 
 
@@ -22,6 +23,8 @@ class Stock:
 
     gpus: tuple[GpuFacts, ...] = ()
     """All that are listed, also those that do not respond."""
+    vendor: Vendor = NVIDIA
+    """The vendor whose library has answered; NVIDIA where none has."""
     left_out: tuple[LeftOut, ...] = ()
     misnamed: Misnamed | None = None
     """The name in CUDA_VISIBLE_DEVICES or its like that ended the list, if one did."""
@@ -55,6 +58,7 @@ def take_stock(device: str = "") -> Stock:
     seen = monitor.visible_gpus()
     stock = Stock(
         gpus=seen.gpus,
+        vendor=seen.vendor,
         left_out=seen.left_out,
         misnamed=seen.misnamed,
         silences=seen.silences,

@@ -6,17 +6,19 @@ Whether a GPU and its driver suit it is known from these facts, before a process
 import mmap
 import platform
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from resnext_bench.machine.gpu.vendors import NVIDIA, VENDORS, Vendor
 
 Capability = tuple[int, int]
 
 _VERSION: Final = re.compile(r"^__version__\s*=\s*['\"]([^'\"]+)", re.MULTILINE)
 _CUDA: Final = re.compile(r"^cuda\b[^=\n]*=\s*['\"](\d+)\.(\d+)", re.MULTILINE)
-_HIP: Final = re.compile(r"^hip\b[^=\n]*=\s*['\"]([^'\"]+)", re.MULTILINE)
+_RELEASE: Final = r"^{}\b[^=\n]*=\s*['\"]([^'\"]+)"
 _ARCHITECTURE: Final = re.compile(rb"(sm|compute)_(\d+)(\d)([af]?)")
 _LIST: Final = re.compile(rb"(?:sm|compute)_\d+[af]?(?: (?:sm|compute)_\d+[af]?)*")
 _LIBRARY: Final = Path("lib/libtorch_python.so")
@@ -54,8 +56,8 @@ class TorchBuild:
     version: str
     cuda: tuple[int, int] | None
     """The release of CUDA that it was built with; None: it has no CUDA."""
-    hip: str = ""
-    """The release of ROCm's HIP that it was built with."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Releases of other vendors' runtimes that it was built with, by their names in it (hip)."""
     architectures: tuple[Architecture, ...] = ()
     """What it has kernels for; empty where that is not known."""
 
@@ -64,6 +66,18 @@ class TorchBuild:
         known = self.architectures
         return not known or any(one.runs_on(capability) for one in known)
 
+    def release(self, vendor: Vendor) -> str:
+        """Return the release of a vendor's platform that it was built with; empty: none."""
+        if vendor == NVIDIA:
+            return f"{self.cuda[0]}.{self.cuda[1]}" if self.cuda else ""
+        return self.others.get(vendor.runtime, "")
+
+    @property
+    def made_for(self) -> str:
+        """Return the platform that it was built for, with its release; empty for CPUs alone."""
+        releases = ((vendor, self.release(vendor)) for vendor in VENDORS)
+        return next((f"{one.platform} {release}" for one, release in releases if release), "")
+
 
 def read_build(folder: Path | None) -> TorchBuild | None:
     """Return what is in torch's folder; None where torch or the file of its version is missing."""
@@ -71,13 +85,18 @@ def read_build(folder: Path | None) -> TorchBuild | None:
         text = (folder / "version.py").read_text() if folder else ""
     except OSError:
         text = ""
-    version, cuda, hip = (pattern.search(text) for pattern in (_VERSION, _CUDA, _HIP))
+    version, cuda = (pattern.search(text) for pattern in (_VERSION, _CUDA))
     if folder is None or version is None:
         return None
     return TorchBuild(
         version=version[1],
         cuda=(int(cuda[1]), int(cuda[2])) if cuda else None,
-        hip=hip[1] if hip else "",
+        others={
+            one.runtime: found[1]
+            for one in VENDORS
+            if one != NVIDIA
+            and (found := re.search(_RELEASE.format(one.runtime), text, re.MULTILINE))
+        },
         architectures=_architectures(folder / _LIBRARY) if cuda else (),
     )
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.facts import GpuFacts
+from resnext_bench.machine.gpu.vendors import VENDORS, Vendor
 
 _PATIENCE_S: Final = 120.0
 """Seconds that torch may take: its files may come from a slow disk."""
@@ -20,8 +21,8 @@ try:
 except Exception as error:
     print(json.dumps({"why": f"torch cannot be imported: {error}"}))
     sys.exit()
-kind = torch.version.cuda or torch.version.hip
-if not kind:
+runtime = next((one for one in sys.argv[1:] if getattr(torch.version, one, None)), "")
+if not runtime:
     print(json.dumps({"why": f"PyTorch {torch.__version__} is built for CPUs"}))
     sys.exit()
 try:
@@ -31,9 +32,9 @@ try:
 except Exception as error:
     print(json.dumps({"why": str(error)}))
     sys.exit()
-print(json.dumps({"devices": [
+print(json.dumps({"runtime": runtime, "devices": [
     {"name": one.name, "bytes": one.total_memory, "uuid": str(getattr(one, "uuid", "")),
-     "capability": [one.major, one.minor] if torch.version.cuda else None,
+     "capability": [one.major, one.minor],
      "bus": [getattr(one, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]}
     for one in found
 ]}))
@@ -46,7 +47,7 @@ def ask_torch() -> Answer:
     """Return the GPUs that torch lists, in NVML's order, or why there are none."""
     try:
         answer = subprocess.run(
-            (sys.executable, "-P", "-c", _QUESTION),
+            (sys.executable, "-P", "-c", _QUESTION, *(one.runtime for one in VENDORS)),
             capture_output=True,
             text=True,
             errors="replace",
@@ -69,8 +70,10 @@ def read_answer(out: str, errors: str) -> Answer:
         return f"torch ended without an answer: {last[-1] if last else 'it said nothing'}"
     if why := found.get("why"):
         return _first_sentence(str(why))
-    devices = found["devices"]
-    return tuple(map(_facts, devices)) if devices else "torch lists no GPU"
+    devices, runtime = found["devices"], found["runtime"]
+    vendor = next(one for one in VENDORS if one.runtime == runtime)
+    facts = tuple(_facts(vendor, device) for device in devices)
+    return facts or "torch lists no GPU"
 
 
 def _first_sentence(text: str) -> str:
@@ -79,14 +82,14 @@ def _first_sentence(text: str) -> str:
     return re.split(r"\.\s+(?=[A-Z])", line, maxsplit=1)[0].rstrip(".")
 
 
-def _facts(device: dict[str, Any]) -> GpuFacts:
-    capability = device["capability"]
+def _facts(vendor: Vendor, device: dict[str, Any]) -> GpuFacts:
+    """Return a GPU; where no capability says so, all that PyTorch is built for multiply bf16."""
     return GpuFacts(
         name=device["name"],
-        vendor="NVIDIA" if capability else "AMD",
+        vendor=vendor,
         memory_gib=device["bytes"] / 2**30,
-        capability=tuple(capability) if capability else None,
-        bf16=None if capability else True,
+        capability=tuple(device["capability"]) if vendor.has_capability else None,
+        bf16=None if vendor.has_capability else True,
         uuid=_with_prefix(device["uuid"]),
         attachment=Attachment(address=_address(device.get("bus", ()))),
     )

@@ -8,13 +8,11 @@ from resnext_bench.machine.gpu.presence import Presence
 
 _ADVICE: Final[dict[SilenceCause, str]] = {
     "not installed": "install {package}",
-    "no library": (
-        "in a container, add utility to NVIDIA_DRIVER_CAPABILITIES; elsewhere, install the driver"
-    ),
+    "no library": "{vendor.no_library}",
     "no driver": "load the driver's kernel module, or install the driver",
     "mismatch": "the driver was updated while it was in use: restart the machine",
-    "no permission": "give this user access to the device nodes (/dev/nvidia*)",
-    "failed": "see what nvidia-smi says",
+    "no permission": "give this user access to the device nodes ({vendor.access})",
+    "failed": "see what {vendor.tool} says",
 }
 _MISNAMED: Final[dict[WhyMisnamed, str]] = {
     "unknown": "no GPU here has the name {name}",
@@ -27,8 +25,7 @@ MISNAMED_ADVICE: Final = "name each GPU once, by number or by UUID"
 
 def silence_of(silences: tuple[Silence, ...], presence: Presence) -> Silence | None:
     """Return the silence that matters: that of the vendor whose GPU is there."""
-    library = "AMD SMI" if "/dev/kfd" in presence.nodes else "NVML"
-    return next((one for one in silences if one.library == library), None)
+    return next((one for one in silences if one.vendor == presence.vendor), None)
 
 
 def silence_words(silence: Silence) -> str:
@@ -39,7 +36,7 @@ def silence_words(silence: Silence) -> str:
 
 def silence_advice(silence: Silence) -> str:
     """Return what to do so that a library can be asked."""
-    return _ADVICE[silence.cause].format(package=silence.package)
+    return _ADVICE[silence.cause].format(package=silence.package, vendor=silence.vendor)
 
 
 def left_out_words(one: LeftOut) -> str:

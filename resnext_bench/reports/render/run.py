@@ -27,6 +27,21 @@ LEAST_OTHER = 0.005
 """Share of a step above which the time between its parts gets a row: a rank's wait for the slowest
 one."""
 
+SIDE_BY_SIDE: Final = {
+    "images/s": "images_per_s",
+    "ms/step": "step_ms_mean",
+    "median step ms": "step_ms_p50",
+    "data wait ms": "data_wait_ms",
+    "forward ms": "forward_ms",
+    "backward ms": "backward_ms",
+    "optimizer ms": "optimizer_ms",
+    "peak GiB": "peak_gib",
+    "reserved GiB": "reserved_gib",
+    "device GiB": "device_gib",
+    "J/image": "joules_per_image",
+}
+"""Figures with a row in `runs diff`, by their names there."""
+
 
 def sections(record: Record) -> Iterator[Section]:
     """Yield a whole record."""

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.model import Column, Line, Section, Table, Tone
+from resnext_bench.reports.render.run import SIDE_BY_SIDE
 from resnext_bench.reports.schema.comparison import Diff, Difference
 from resnext_bench.reports.schema.kinds import Stored, kind_of
 from resnext_bench.reports.store.runs import Unfinished
@@ -25,19 +26,6 @@ _TONES: Final[dict[str, Tone]] = {
 }
 _COLUMNS = ("run", "status", "dtype", "images/s", "per device", "ms/step", "data wait")
 """Columns, the most important first: the last ones are dropped where they do not fit."""
-_FIGURES = {
-    "images/s": "images_per_s",
-    "ms/step": "step_ms_mean",
-    "median step ms": "step_ms_p50",
-    "data wait ms": "data_wait_ms",
-    "forward ms": "forward_ms",
-    "backward ms": "backward_ms",
-    "optimizer ms": "optimizer_ms",
-    "peak GiB": "peak_gib",
-    "reserved GiB": "reserved_gib",
-    "device GiB": "device_gib",
-    "J/image": "joules_per_image",
-}
 _GPU_FIGURES = {"GPU MHz": "sm_mhz", "GPU W": "power_w", "GPU °C": "temperature_c"}
 """Figures that may explain the others: clocks depend on power and heat."""
 
@@ -109,7 +97,7 @@ def _figure_rows(found: Diff) -> Iterator[tuple[str, str, str]]:
     if a is None and b is None:
         return
     gpus = found.gpus_a, found.gpus_b
-    sides = [((a, b), _FIGURES), (gpus, _GPU_FIGURES)]
+    sides = [((a, b), SIDE_BY_SIDE), (gpus, _GPU_FIGURES)]
     rows = [(name, field, both) for both, fields in sides for name, field in fields.items()]
     for name, field, both in rows:
         one, two = (getattr(side, field) if side else None for side in both)

@@ -1,12 +1,14 @@
 """Describes a comparison in sentences: the verdict, what to do without one, what ended it."""
 
 from math import ceil
-from typing import Final
+from typing import Final, assert_never
 
 from resnext_bench.reports.render.model import Tone
 from resnext_bench.reports.render.words import duration, short, slow_steps
-from resnext_bench.reports.schema.comparison import Comparison, Word
+from resnext_bench.reports.schema.comparison import Comparison
 from resnext_bench.reports.schema.interval import Range
+from resnext_bench.reports.schema.kind import Outcome
+from resnext_bench.reports.schema.verdicts import VERDICTS, Word
 from resnext_bench.reports.stats.power import PROMISED_FROM
 
 ANOTHER_STORY = 0.25
@@ -30,32 +32,34 @@ def verdict_line(record: Comparison) -> str:
     if word is None:
         return f"no verdict: {record.why}"
     margin = record.limits.margin_percent
-    told = {
-        "faster": f"b is faster than a: {_changed(record)}",
-        "slower": f"b is slower than a: {_changed(record)}",
-        "same": f"b and a are the same, within ±{margin:g} %{_but_the_middle(record)}",
-        "negligible": (
-            f"b differs from a, but by less than ±{margin:g} %{_but_the_middle(record)}"
-        ),
-        "can't tell": f"can't tell b from a{_known_so_far(record)}{_more(record)}",
-        "never steady": f"never steady: {record.why}",
-        "invalid": f"INVALID: {record.why}",
-    }
-    return told[word]
+    match word:
+        case "faster" | "slower":
+            return f"b is {word} than a: {_changed(record)}"
+        case "same":
+            return f"b and a are the same, within ±{margin:g} %{_but_the_middle(record)}"
+        case "negligible":
+            return f"b differs from a, but by less than ±{margin:g} %{_but_the_middle(record)}"
+        case "can't tell":
+            return f"can't tell b from a{_known_so_far(record)}{_more(record)}"
+        case "never steady":
+            return f"never steady: {record.why}"
+        case "invalid":
+            return f"INVALID: {record.why}"
+        case _:
+            assert_never(word)
 
 
-_TONES: Final[dict[Word | None, Tone]] = {
-    "faster": "good",
+_TONES: Final[dict[Outcome | None, Tone]] = {
+    None: "good",
     "slower": "bad",
-    "same": "good",
-    "negligible": "good",
     "invalid": "bad",
+    "unsure": "warning",
 }
 
 
 def tone_of(word: Word | None) -> Tone:
-    """Return the tone of a verdict: what is neither good nor bad is a warning."""
-    return _TONES.get(word, "warning")
+    """Return the tone of a verdict; without one it is a warning."""
+    return _TONES[VERDICTS[word].outcome] if word else "warning"
 
 
 def _changed(record: Comparison) -> str:

@@ -12,9 +12,10 @@ CompileMode = Literal[
 ]
 WITH_GRAPHS: Final = ("reduce-overhead", "max-autotune")
 """Modes of torch.compile that ask for CUDA graphs."""
-Launcher = Literal["direct", "torchrun", "deepspeed", "joined"]
 AskedLauncher = Literal["torchrun", "deepspeed"]
-"""Launchers that a user can ask for; the others are chosen by the program."""
+"""Launchers that a user can ask for."""
+Launcher = Literal["direct", AskedLauncher, "joined"]
+"""The others are chosen by the program."""
 AmpDtype = Literal["none", "bf16", "fp16"]
 PipelineName = Literal["synthetic", "host", "torchvision", "dali"]
 """Pipelines. `synthetic` is one batch on the device, `host` one in pinned memory that each step

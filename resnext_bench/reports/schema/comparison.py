@@ -5,7 +5,7 @@ Beside it, `Diff`: two runs side by side without a verdict, which is not stored.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,11 +23,9 @@ from resnext_bench.reports.schema.record import (
     Thresholds,
 )
 from resnext_bench.reports.schema.sessions import Figures, SlowSteps
+from resnext_bench.reports.schema.verdicts import VERDICTS, Word
 
 Design = Literal["duet", "relaunch", "unpaired"]
-Word = Literal["faster", "slower", "negligible", "same", "can't tell", "never steady", "invalid"]
-CHANGES: Final[frozenset[Word]] = frozenset({"faster", "slower", "negligible"})
-"""Verdicts that b differs from a, be it by less than the margin."""
 Order = Literal["ab", "ba"]
 End = Literal["", "told", "sessions", "minutes", "invalid"]
 """What ended a comparison: it had a verdict, its sessions or its minutes were used up, or too many
@@ -271,20 +269,13 @@ def _listing(record: Comparison) -> Listing:
     return Listing(word=record.verdict or record.status, what=record.kind)
 
 
-_OUTCOMES: Final[dict[Word | None, Outcome]] = {
-    "slower": "slower",
-    "invalid": "invalid",
-    "can't tell": "unsure",
-    "never steady": "unsure",
-    None: "unsure",
-}
-"""Outcomes of the verdicts that are not fine."""
-
-
 def _outcomes(record: Comparison) -> frozenset[Outcome]:
     if record.status == "failed":
         return frozenset({"failed"})
-    return frozenset({_OUTCOMES[record.verdict]}) if record.verdict in _OUTCOMES else FINE
+    if record.verdict is None:
+        return frozenset({"unsure"})
+    outcome = VERDICTS[record.verdict].outcome
+    return frozenset({outcome}) if outcome else FINE
 
 
 def _columns() -> Columns:
@@ -332,7 +323,7 @@ COMPARE: Final = Kind(
     struct=Comparison,
     listing=_listing,
     outcomes=_outcomes,
-    verdicts=get_args(Word),
+    verdicts=tuple(VERDICTS),
     columns=_columns,
     row=_row,
     tables=(Table(name="pairs", columns=_pair_columns, rows=_pair_rows),),

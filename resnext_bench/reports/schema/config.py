@@ -81,7 +81,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     the run is invalid."""
     learning_rate: float
     momentum: float
-    """Nesterov momentum of sgd; adamw uses betas of its own."""
+    """Nesterov momentum; without effect on an optimizer whose state is another, such as adamw."""
     weight_decay: float
     seed: int
     warm_up: int

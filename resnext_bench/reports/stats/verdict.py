@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from resnext_bench.reports.schema.comparison import CHANGES, Word
+from resnext_bench.reports.schema.verdicts import CHANGES, Word
 from resnext_bench.reports.stats.effects import (
     Interval,
     checked,

@@ -11,17 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.figures.page_faults import faults_of, faults_words
-from resnext_bench.reports.schema.comparison import (
-    CHANGES,
-    PHASES,
-    Design,
-    Drift,
-    Pair,
-    PhaseChange,
-    Word,
-)
+from resnext_bench.reports.schema.comparison import PHASES, Design, Drift, Pair, PhaseChange
 from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.sessions import SlowSteps
+from resnext_bench.reports.schema.verdicts import CHANGES, Word
 from resnext_bench.reports.stats.effects import Interval, t_interval, to_percent
 from resnext_bench.reports.stats.looks import Looks
 from resnext_bench.reports.stats.trend import (

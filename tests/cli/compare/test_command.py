@@ -9,11 +9,13 @@ import msgspec
 import pytest
 
 from resnext_bench.cli.compare.display import CompareDisplay
+from resnext_bench.cli.main import app
 from resnext_bench.cli.terminal.display import SELDOM_S
 from resnext_bench.cli.terminal.outcome import Pardon, exit_code
 from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.reports.schema.comparison import Difference, Limits, Side
 from resnext_bench.reports.schema.upgrade import decode
+from resnext_bench.reports.schema.verdicts import VERDICTS
 from tests.cli.test_bad_input import outcome
 from tests.reports.made_comparisons import (
     judged,
@@ -24,6 +26,20 @@ from tests.reports.made_comparisons import (
 )
 
 LIMITS = Limits(margin_percent=2, max_sessions=26, max_minutes=20, pairs=10, block_steps=0)
+
+
+def test_its_help_names_every_word_by_its_exit_code() -> None:
+    (command,) = (one.callback for one in app.registered_commands if is_compare(one.callback))
+    help_text = " ".join((command.__doc__ or "").split())
+    codes = {None: "0", "slower": "1", "unsure": "3", "invalid": "3"}
+    for word, one in VERDICTS.items():
+        told = re.search(rf"\b{codes[one.outcome]}: ([^;]*)", help_text)
+        assert told, help_text
+        assert word in told[1].split(", "), help_text
+
+
+def is_compare(command: Any) -> bool:
+    return command is not None and command.__name__ == "compare"
 
 
 @pytest.mark.parametrize(

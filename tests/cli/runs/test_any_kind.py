@@ -8,6 +8,9 @@ import pytest
 from resnext_bench.cli.terminal.outcome import Pardon, conclude
 from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.errors import Interrupted
+from resnext_bench.reports.render.kinds import renderer_of
+from resnext_bench.reports.render.markdown import markdown
+from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.store import runs
 from tests.cli.typed import Typed
 from tests.reports.made_kind import TALLY_ID, made_tally, register
@@ -81,6 +84,20 @@ def test_it_has_an_exit_code(root: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert conclude(made_tally(), "table", Pardon(unsure=True)) == 0
     assert conclude(made_tally(verdict="even"), "json", Pardon()) == 0
     assert capfd.readouterr().err == ""
+
+
+def test_what_stands_below_it_is_in_the_same_report(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And is not worked out where the record alone is asked for."""
+    more = [Line(text="and more")]
+    conclude(made_tally(), "markdown", Pardon(), more)
+    told = capfd.readouterr().out
+    whole = [*renderer_of(made_tally()).sections(made_tally()), *more]
+    assert told == markdown(whole)
+    assert told.endswith("\n\nand more\n")
+    conclude(made_tally(), "json", Pardon(), (pytest.fail("asked") for _ in range(1)))
+    assert "and more" not in capfd.readouterr().out
 
 
 def test_it_is_shown_when_it_is_interrupted(root: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from resnext_bench.machine.gpu import nvml
 from resnext_bench.machine.gpu.attachment import Attachment, Pcie
 from resnext_bench.machine.gpu.driver import Driver as DriverVersions
 from resnext_bench.machine.gpu.facts import Silence
+from resnext_bench.machine.gpu.vendors import NVIDIA
 from tests.machine.recorded_nvml import RecordedNvml, lost_at
 
 SPOILS, DISTURBS, NOTE, FINE, HIDDEN = Severity
@@ -176,7 +177,7 @@ class Driver:
 def driver(monkeypatch: pytest.MonkeyPatch, library: Driver | None) -> None:
     @contextmanager
     def session() -> Iterator[Driver | Silence]:
-        yield library or Silence(library="NVML", cause="no driver", said="Driver Not Loaded")
+        yield library or Silence(vendor=NVIDIA, cause="no driver", said="Driver Not Loaded")
 
     monkeypatch.setattr(nvml, "session", session)
     only = nvml.Listing(gpus=[nvml.Gpu(library=library, handle="handle")])

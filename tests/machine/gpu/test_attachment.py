@@ -159,7 +159,7 @@ def test_torch_knows_the_address() -> None:
     device = '{"name": "x", "bytes": 1, "uuid": "", "capability": [9, 0], "bus": [0, 27, 0]}'
 
     def address(text: str) -> str:
-        found = read_answer(f'{{"devices": [{text}]}}', "")
+        found = read_answer(f'{{"runtime": "cuda", "devices": [{text}]}}', "")
         assert not isinstance(found, str)
         return found[0].attachment.address
 

@@ -5,6 +5,7 @@ import pytest
 from resnext_bench.machine.gpu.driver import Driver, driver_of
 from resnext_bench.machine.gpu.fit import Lack, torch_lack, vendor_lack
 from resnext_bench.machine.gpu.torch_build import Architecture, Capability, TorchBuild
+from resnext_bench.machine.gpu.vendors import AMD, NVIDIA
 
 V100, P100, A100, H100, B200 = (7, 0), (6, 0), (8, 0), (9, 0), (10, 0)
 OLD, MIDDLE, NEW = (
@@ -57,14 +58,14 @@ def test_what_suits(build: TorchBuild, driver: Driver, gpu: Capability) -> None:
     [
         (CU132, "for CUDA 13.2"),
         (TorchBuild(version="2.15.0+cpu", cuda=None), "without ROCm"),
-        (TorchBuild(version="2.15.0+rocm7.1", cuda=None, hip="7.1"), ""),
+        (TorchBuild(version="2.15.0+rocm7.1", cuda=None, others={"hip": "7.1"}), ""),
     ],
 )
 def test_boards_of_amds(build: TorchBuild, made: str) -> None:
-    found = vendor_lack(build, {"AMD Instinct MI300X"})
+    found = vendor_lack(build, [(AMD, "AMD Instinct MI300X"), (NVIDIA, "H100")])
     why = f"torch {build.version} is built {made} and cannot use AMD Instinct MI300X"
     assert (found.why if found else "") == (why if made else "")
-    assert vendor_lack(build, set()) is None
+    assert vendor_lack(build, [(NVIDIA, "H100")]) is None
 
 
 def test_an_old_driver() -> None:
@@ -130,7 +131,7 @@ def test_gpus_that_no_build_serves_together() -> None:
     ("version", "hip", "made"), [("2.15.0+cpu", "", "without CUDA"), ("2.15.0", "7.1", "ROCm 7.1")]
 )
 def test_a_build_without_cuda(version: str, hip: str, made: str) -> None:
-    build = TorchBuild(version=version, cuda=None, hip=hip)
+    build = TorchBuild(version=version, cuda=None, others={"hip": hip} if hip else {})
     found = lack(build, NEW, H100)
     assert found
     assert made in found.why
@@ -138,9 +139,18 @@ def test_a_build_without_cuda(version: str, hip: str, made: str) -> None:
 
 
 def test_gpus_of_amd_and_their_build() -> None:
-    assert (
-        lack(TorchBuild(version="2.15.0+rocm7.1", cuda=None, hip="7.1"), Driver(), (9, 4)) is None
-    )
+    build = TorchBuild(version="2.15.0+rocm7.1", cuda=None, others={"hip": "7.1"})
+    assert lack(build, Driver(), (9, 4)) is None
+
+
+def test_a_build_for_one_vendor_is_none_for_a_third() -> None:
+    third = AMD._replace(name="Other", platform="OtherStack", runtime="other", install="ask Other")
+    build = TorchBuild(version="2.15.0+rocm7.1", cuda=None, others={"hip": "7.1"})
+    found = vendor_lack(build, [(AMD, "MI300X"), (third, "Other 1")])
+    why = "torch 2.15.0+rocm7.1 is built for ROCm 7.1 and cannot use Other 1"
+    assert found == Lack(why=why, advice="ask Other")
+    own = TorchBuild(version="2.15.0", cuda=None, others={"other": "1.0"})
+    assert vendor_lack(own, [(third, "Other 1")]) is None
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from resnext_bench.machine.gpu.attachment import Attachment
 from resnext_bench.machine.gpu.boards import read_boards
 from resnext_bench.machine.gpu.facts import SLOWDOWN_REASONS, GpuFacts, LeftOut, Silence
 from resnext_bench.machine.gpu.monitor import Gpu, Monitor, Visible, monitor, visible_gpus
+from resnext_bench.machine.gpu.vendors import NVIDIA
 from resnext_bench.machine.gpu.watch import open_watch
 from resnext_bench.reports.schema.machine import Board
+
+OTHER = NVIDIA._replace(name="Other", library="Other's library", tool="other-smi")
 
 
 @dataclass(kw_only=True)
@@ -24,7 +27,7 @@ class Other:
     unanswered: dict[str, str] = field(default_factory=lambda: {"memory": "no", "mood": "no"})
 
     def facts(self) -> GpuFacts:
-        return GpuFacts(name="Other 1", memory_gib=192.0, bf16=True, lost=self.lost)
+        return GpuFacts(name="Other 1", vendor=OTHER, memory_gib=192.0, bf16=True, lost=self.lost)
 
     def board(self) -> Board:
         return Board(gpus=(), uuids=(), name="Other 1")
@@ -63,7 +66,7 @@ class Others:
     def gpus(self) -> tuple[Other, ...]:
         return self.found
 
-    tool = "other-smi"
+    vendor = OTHER
 
     def misnamed(self) -> None:
         return None
@@ -81,7 +84,7 @@ class Others:
         return []
 
 
-NONE = Silence(library="NONE", cause="no driver", said="nobody is here")
+NONE = Silence(vendor=NVIDIA, cause="no driver", said="nobody is here")
 
 
 @contextmanager
@@ -94,7 +97,7 @@ def have(monkeypatch: pytest.MonkeyPatch, *found: Other) -> None:
     def present() -> Iterator[Others]:
         yield Others(*found)
 
-    monkeypatch.setattr(under_test, "VENDORS", (absent, present, absent))
+    monkeypatch.setattr(under_test, "MONITORS", (absent, present, absent))
 
 
 def test_protocols_are_kept() -> None:
@@ -120,7 +123,8 @@ def test_another_vendors_gpus_are_watched(monkeypatch: pytest.MonkeyPatch) -> No
 def test_another_vendors_gpus_are_in_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, Other())
     assert visible_gpus() == Visible(
-        gpus=(GpuFacts(name="Other 1", memory_gib=192.0, bf16=True),),
+        gpus=(GpuFacts(name="Other 1", vendor=OTHER, memory_gib=192.0, bf16=True),),
+        vendor=OTHER,
         unanswered=(("memory", "no"),),
         versions={"driver": "7.1"},
     )
@@ -134,7 +138,7 @@ def test_a_gpu_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_vendor_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_test, "VENDORS", (absent,))
+    monkeypatch.setattr(under_test, "MONITORS", (absent,))
     with monitor() as found:
         assert found is None
     assert visible_gpus() == Visible(silences=(NONE,))

@@ -8,6 +8,7 @@ import pytest
 
 from resnext_bench.machine.gpu import presence
 from resnext_bench.machine.gpu.presence import Presence, find_gpus
+from resnext_bench.machine.gpu.vendors import AMD
 from resnext_bench.machine.host.sources import Sources
 
 
@@ -97,7 +98,7 @@ def test_amds_count_where_torch_is_built_for_them(
     write(sources.dev / "kfd")
     assert not find_gpus(sources)
     monkeypatch.setattr(presence, "_torch_version", lambda: "2.15.0+rocm7.1")
-    assert find_gpus(sources) == Presence(nodes=("/dev/kfd",), bus=("0000:01:00.0",))
+    assert find_gpus(sources) == Presence(nodes=("/dev/kfd",), bus=("0000:01:00.0",), vendor=AMD)
 
 
 def test_where_it_was_seen() -> None:

@@ -64,7 +64,7 @@ def test_no_list_that_is_certain(tmp_path: Path, texts: tuple[str, ...]) -> None
 def test_builds_without_cuda(tmp_path: Path) -> None:
     rest = "cuda: Optional[str] = None\nhip: Optional[str] = '7.1.2'\n"
     build = read_build(made(tmp_path, "sm_75 sm_80", rest=rest, version="2.14.0+rocm7.1"))
-    assert build == TorchBuild(version="2.14.0+rocm7.1", cuda=None, hip="7.1.2")
+    assert build == TorchBuild(version="2.14.0+rocm7.1", cuda=None, others={"hip": "7.1.2"})
 
 
 def test_no_torch(tmp_path: Path) -> None:

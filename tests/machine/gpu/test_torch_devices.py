@@ -10,6 +10,7 @@ import pytest
 from resnext_bench.machine.gpu import torch_devices
 from resnext_bench.machine.gpu.facts import GpuFacts
 from resnext_bench.machine.gpu.torch_devices import ask_torch, read_answer
+from resnext_bench.machine.gpu.vendors import AMD
 
 H100 = {
     "name": "NVIDIA H100",
@@ -19,8 +20,9 @@ H100 = {
 }
 
 
-def answered(**answer: Any) -> torch_devices.Answer:
-    return read_answer("a warning\n" + json.dumps(answer) + "\n", "")
+def answered(runtime: str = "cuda", **answer: Any) -> torch_devices.Answer:
+    told = json.dumps({"runtime": runtime, **answer})
+    return read_answer(f"a warning\n{told}\n", "")
 
 
 def test_devices() -> None:
@@ -36,15 +38,16 @@ def test_a_slice_keeps_its_name() -> None:
 
 
 def test_rocm_has_no_capability_and_bf16() -> None:
-    (found,) = answered(devices=[H100 | {"capability": None, "uuid": ""}])
+    (found,) = answered("hip", devices=[H100 | {"uuid": ""}])
     assert isinstance(found, GpuFacts)
     assert (found.capability, found.bf16, found.uuid) == (None, True, "")
+    assert found.vendor == AMD
 
 
 @pytest.mark.parametrize(
     ("out", "errors", "why"),
     [
-        ('{"devices": []}', "", "torch lists no GPU"),
+        ('{"runtime": "cuda", "devices": []}', "", "torch lists no GPU"),
         ('{"why": "no driver\\nis  here"}', "", "no driver"),
         ('{"why": "PyTorch 2.15.0+cpu is built for CPUs"}', "", "PyTorch 2.15.0+cpu is built for"),
         ("", "a\nSegmentation fault\n", "torch ended without an answer: Segmentation fault"),
@@ -63,7 +66,7 @@ def test_it_is_asked_in_nvmls_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run(*_: object, env: dict[str, str], **__: object) -> SimpleNamespace:
         assert env["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-        return SimpleNamespace(stdout=json.dumps({"devices": [H100]}), stderr="")
+        return SimpleNamespace(stdout=json.dumps({"runtime": "cuda", "devices": [H100]}), stderr="")
 
     monkeypatch.setattr(subprocess, "run", run)
     assert len(ask_torch()) == 1

@@ -1,18 +1,26 @@
 """What a comparison came to, and what its reader can do now."""
 
 from math import exp, log
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
 import pytest
 
-from resnext_bench.reports.render.sentences import verdict_line, what_ended_it, what_to_do
+from resnext_bench.reports.render.sentences import (
+    tone_of,
+    verdict_line,
+    what_ended_it,
+    what_to_do,
+)
 from resnext_bench.reports.render.words import duration
-from resnext_bench.reports.schema.comparison import Comparison, End, Side
+from resnext_bench.reports.schema.comparison import COMPARE, Comparison, End, Side
 from resnext_bench.reports.schema.sessions import SlowSteps
+from resnext_bench.reports.schema.verdicts import VERDICTS, Word
 from tests.reports.made_comparisons import SPREAD, made_comparison, made_pair, pairs_of
 
+DOCS_COMPARE = (Path(__file__).parents[3] / "docs" / "compare.md").read_text()
 BAD = ("a: the loss is not finite",)
 
 
@@ -28,6 +36,24 @@ def unsure(
     fields = {"verdict": "can't tell", "status": "ok", "why": "", "limits": limits}
     fields |= {"sessions_more": more, "duration_s": 60.0 * len(pairs)}
     return msgspec.structs.replace(made, **(fields | changes))
+
+
+@pytest.mark.parametrize("word", get_args(Word))
+def test_every_word_has_a_sentence_and_what_follows_from_it(word: Word) -> None:
+    record = msgspec.structs.replace(made_comparison(), verdict=word, status="ok", why="so it is")
+    outcome = VERDICTS[word].outcome
+    assert verdict_line(record)
+    assert COMPARE.outcomes(record) == ({outcome} if outcome else set())
+    assert (tone_of(word) == "good") is (outcome is None)
+    assert word in DOCS_COMPARE, "run nox -s docs"
+
+
+def test_without_a_verdict_it_is_a_warning() -> None:
+    assert (tone_of(None), tone_of("can't tell"), tone_of("slower")) == (
+        "warning",
+        "warning",
+        "bad",
+    )
 
 
 @pytest.mark.parametrize(

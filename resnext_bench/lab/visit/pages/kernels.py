@@ -19,21 +19,20 @@ from resnext_bench.lab.visit.results import Results, Task
 from resnext_bench.lab.visit.sizes import sizes_for
 from resnext_bench.reports.render.model import Code, Section, Strong, Text, Words, inline
 from resnext_bench.reports.schema.networks import Roofline
+from resnext_bench.reports.trace.names import classes
+from resnext_bench.reports.trace.names.classes import Class
 
 CONVS: Final = "convolutions"
-_FAMILIES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+_FAMILIES: Final[dict[str, tuple[Sequence[str], tuple[str, ...]]]] = {
     CONVS: (
-        (
-            *("conv forward", "conv input gradient", "conv weight gradient", "conv backward"),
-            *("conv", "layout transform", "split-k reduction"),
-        ),
+        [*(one for one in Class if one in classes.CONVS), Class.LAYOUT, Class.SPLIT_K],
         ("conv",),
     ),
-    "batch norm": (("normalisation",), ("norm",)),
-    "ReLU, additions": (("elementwise",), ("relu", "add")),
-    "pooling": (("pooling",), ("max_pool", "mean_pool")),
-    "linear": (("matrix product",), ("linear",)),
-    "optimizer": (("optimizer",), ()),
+    "batch norm": ([Class.NORM], ("norm",)),
+    "ReLU, additions": ([Class.ELEMENTWISE], ("relu", "add")),
+    "pooling": ([Class.POOLING], ("max_pool", "mean_pool")),
+    "linear": ([one for one in Class if one in classes.PRODUCTS], ("linear",)),
+    "optimizer": ([Class.OPTIMIZER], ()),
 }
 """Classes of kernels, and the kinds of layers that they compute, by family."""
 _LEAST_SHARE: Final = 0.005
@@ -118,12 +117,12 @@ def losses(one: Profile, roofs: Roofs) -> list[Loss]:
     if floor is None or step_ms is None or not one.classes:
         return []
     found = []
-    for family, (classes, kinds) in _FAMILIES.items():
-        share = sum(one.classes.get(cls, 0.0) for cls in classes)
+    for family, (names, kinds) in _FAMILIES.items():
+        share = sum(one.classes.get(name, 0.0) for name in names)
         floor_us = sum(row.total_us for row in floor.rows if row.kind in kinds)
         floor_us += floor.optimizer_us if family == "optimizer" else 0.0
         found.append(Loss(family=family, took_ms=share * step_ms, floor_ms=floor_us / 1e3))
-    known = {cls for classes, _ in _FAMILIES.values() for cls in classes}
+    known = {name for names, _ in _FAMILIES.values() for name in names}
     rest = sum(share for cls, share in one.classes.items() if cls not in known)
     found.append(Loss(family="other kernels", took_ms=rest * step_ms, floor_ms=0.0))
     idle = sum(one.idle.values())

@@ -13,11 +13,15 @@ from typing import Final
 
 from resnext_bench.reports.schema.trace_diff import Changed, MatchedBy
 from resnext_bench.reports.trace.differences.sides import Leaf, Side
-from resnext_bench.reports.trace.names.classes import CONVS, Class
+from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class
 
 _COMPUTING: Final = frozenset(
-    str(one) for one in (*CONVS, Class.MATMUL, Class.ATTENTION, Class.NORM, Class.POOLING)
-) | {str(Class.ELEMENTWISE), str(Class.REDUCTION), str(Class.OTHER)}
+    str(one)
+    for one in (
+        *(*ELIGIBLE, Class.NORM, Class.POOLING),
+        *(Class.ELEMENTWISE, Class.REDUCTION, Class.OTHER),
+    )
+)
 """Classes that may take each other's place; a copy is not what a layout transform has become."""
 
 _Named = Callable[["Keyed"], Hashable | None]

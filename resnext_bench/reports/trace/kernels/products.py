@@ -22,14 +22,14 @@ from resnext_bench.reports.trace.kernels.timed import (
 )
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.attention import label as attention_label
-from resnext_bench.reports.trace.names.classes import CONVS, Class
+from resnext_bench.reports.trace.names.classes import CONVS, PRODUCTS, Class
 from resnext_bench.reports.trace.names.products import Product
 from resnext_bench.reports.trace.names.products import label as product_label
 from resnext_bench.reports.trace.reading.trace import Ids, Ns, Trace
 from resnext_bench.reports.trace.time.links import Links, Pass
 from resnext_bench.reports.trace.time.nest import innermost
 
-_MAIN: Final = (Class.MATMUL, Class.ATTENTION, Class.OTHER)
+_MAIN: Final = (*PRODUCTS, Class.ATTENTION, Class.OTHER)
 _APART: Final = (Class.COPY, Class.LAYOUT, Class.COMMUNICATION, Class.FRAMEWORK, *CONVS)
 """What a call launches, or has inside, that is no part of its product."""
 _PASSES: Final = ("", *(one.name.lower() for one in Pass))

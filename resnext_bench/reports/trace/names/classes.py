@@ -69,7 +69,9 @@ CONVS: Final = frozenset(
         Class.CONV_BACKWARD,
     }
 )
-ELIGIBLE: Final = CONVS | {Class.MATMUL, Class.ATTENTION}
+PRODUCTS: Final = frozenset({Class.MATMUL})
+"""Classes of products of matrices, any of which may be a part of a convolution."""
+ELIGIBLE: Final = CONVS | PRODUCTS | {Class.ATTENTION}
 """Classes that tensor cores could compute."""
 
 

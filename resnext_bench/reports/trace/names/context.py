@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from resnext_bench.reports.trace.names.classes import CONVS, Class, Kernel
+from resnext_bench.reports.trace.names.classes import CONVS, PRODUCTS, Class, Kernel
 from resnext_bench.reports.trace.names.operators import operator as class_of_operator
 
 _CONVOLUTION: Final = re.compile(r"(?i)\bconv(?:olution|\d?d|_|\b)|_conv(?:olution|_|\d)")
@@ -43,7 +43,7 @@ def under(found: Kernel, operator: str, convolution: str = "") -> Kernel:
     told = class_of_operator(operator)
     if found.cls is Class.OTHER and told in _TELLING:
         return replace(found, cls=told)
-    if found.cls in CONVS and told is Class.MATMUL:
+    if found.cls in CONVS and told in PRODUCTS:
         return replace(found, cls=told)
     if found.cls is Class.REDUCTION and told is Class.INDEXING:
         return replace(found, cls=told)  # sorting and counting need sums
@@ -61,7 +61,7 @@ def without_operator(found: Kernel, *, convolutions: bool) -> Kernel:
 
 def _below_convolution(found: Kernel, operator: str) -> Kernel:
     cls = found.below_convolution or found.cls
-    if cls in CONVS or cls in (Class.MATMUL, Class.OTHER):
+    if cls in CONVS or cls in PRODUCTS or cls is Class.OTHER:
         cls = _direction(cls, operator)
     return replace(found, cls=cls)
 
