@@ -40,7 +40,7 @@ def _difference(record: Comparison, diff: StepDiff) -> Iterator[Section]:
     yield work_table(
         diff.rows,
         name_of_work(diff.a, diff.b),
-        "what a profiled step of each side is made of, ms",
+        "what profiled steps are made of: rows add up to the step, ms",
         _sums(diff),
     )
 
@@ -81,10 +81,10 @@ def _steps(side: DiffSide) -> str:
 def _sums(diff: StepDiff) -> tuple[list[tuple[Delta, str]], list[tuple[Delta, str]]]:
     """Return what else a step is made of, and the step, which all rows add up to."""
     more = diff.others.rows
-    name = f"{more} more that differ, and what does not" if more else "work that does not differ"
+    name = f"{more} more rows, and unchanged work" if more else "unchanged work"
     others: list[tuple[Delta, str]] = []
     if diff.others.a_ns or diff.others.b_ns:
         others = [(diff.others, name)]
     rest = [(one, name_of_rest(one)) for one in diff.rest]
     step = Delta(a_ns=diff.a.step_ns, b_ns=diff.b.step_ns, delta_ns=diff.delta_ns, noise=None)
-    return [*others, *rest], [(step, "the step: all of these together")]
+    return [*others, *rest], [(step, "the step")]
