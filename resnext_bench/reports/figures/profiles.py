@@ -26,6 +26,7 @@ def headline(found: TraceDiff, top: int = TOP) -> StepDiff:
         verdict=found.verdict,
         matched_by=found.matched_by,
         rows=rows,
+        classes=tuple(found.classes),
         others=OtherWork(
             a_ns=a_ns,
             b_ns=b_ns,

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from resnext_bench.reports.figures.profiles import profiled_change
 from resnext_bench.reports.render.model import Line, Row, Section, summary
 from resnext_bench.reports.render.trace.diff import (
+    classes_table,
     name_of_rest,
     name_of_work,
     ranks_table,
     signed,
+    word,
     work_table,
 )
 from resnext_bench.reports.render.trace.words import ms
@@ -16,6 +18,9 @@ from resnext_bench.reports.schema.comparison import Comparison
 from resnext_bench.reports.schema.comparison_profile import StepDiff
 from resnext_bench.reports.schema.trace_diff import Delta, DiffSide
 from resnext_bench.wording import count_of
+
+_Named = tuple[Delta, str, str]
+"""A part of a step, what became of it, and its name."""
 
 
 def sections(record: Comparison) -> Iterator[Section]:
@@ -37,6 +42,8 @@ def _difference(record: Comparison, diff: StepDiff) -> Iterator[Section]:
     yield summary(list(_rows(record, diff)))
     if diff.ranks:
         yield ranks_table(diff.ranks)
+    if diff.classes:
+        yield classes_table(diff.classes)
     yield work_table(
         diff.rows,
         name_of_work(diff.a, diff.b),
@@ -78,7 +85,7 @@ def _steps(side: DiffSide) -> str:
     return f"{count_of(len(side.steps), 'step')}{rank}"
 
 
-def _sums(diff: StepDiff) -> tuple[list[tuple[Delta, str]], list[tuple[Delta, str]]]:
+def _sums(diff: StepDiff) -> tuple[list[_Named], list[_Named]]:
     """Return what else a step is made of, and the step, which all rows add up to."""
     more = diff.others.rows
     name = f"{more} more rows, and unchanged work" if more else "unchanged work"
@@ -87,4 +94,5 @@ def _sums(diff: StepDiff) -> tuple[list[tuple[Delta, str]], list[tuple[Delta, st
         others = [(diff.others, name)]
     rest = [(one, name_of_rest(one)) for one in diff.rest]
     step = Delta(a_ns=diff.a.step_ns, b_ns=diff.b.step_ns, delta_ns=diff.delta_ns, noise=None)
-    return [*others, *rest], [(step, "the step")]
+    told = {"unsure": "noise", "same": ""}.get(diff.verdict, diff.verdict)
+    return [(one, word(one), name) for one, name in (*others, *rest)], [(step, told, "the step")]

@@ -9,6 +9,7 @@ import msgspec
 
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_diff import (
+    ClassDelta,
     Delta,
     DiffSide,
     MatchedBy,
@@ -51,6 +52,8 @@ class StepDiff(msgspec.Struct, frozen=True, kw_only=True):
     matched_by: MatchedBy
     rows: tuple[RowDelta, ...]
     """Largest differences first."""
+    classes: tuple[ClassDelta, ...]
+    """All work by class, likewise: they add up to the difference of all work."""
     others: OtherWork
     rest: tuple[RestDelta, ...]
     ranks: tuple[RankDelta, ...]

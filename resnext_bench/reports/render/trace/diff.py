@@ -66,9 +66,9 @@ def sections(found: TraceDiff, top: int | None = None) -> Iterator[Section]:
     if found.ranks:
         yield ranks_table(found.ranks)
     if found.classes:
-        yield _table(found, "class", [one.cls for one in found.classes], found.classes, few)
+        yield classes_table(found.classes, few)
     if found.modules:
-        yield _table(found, "module", _modules(found.modules), found.modules, few)
+        yield _table("module", _modules(found.modules), found.modules, few)
     if found.rows:
         yield _rows(found, top)
     yield from lines(sentences(found))
@@ -147,7 +147,7 @@ def signed(ns: float) -> str:
     return f"{'+' if ns > 0 else '-' if ns < 0 else ''}{ms(abs(ns))}"
 
 
-def _word(one: Delta) -> str:
+def word(one: Delta) -> str:
     """Return what became of a part of the step."""
     kind = _kind(one)
     is_noise = one.noise is not None and one.noise.is_noise and one.delta_ns
@@ -191,7 +191,7 @@ def name_of_rest(one: RestDelta) -> str:
 
 
 def _tone(one: Delta) -> Tone:
-    return "dim" if _word(one) == _NOISE else "plain"
+    return "dim" if word(one) == _NOISE else "plain"
 
 
 def _columns(name: str) -> tuple[Column, ...]:
@@ -203,7 +203,7 @@ def _columns(name: str) -> tuple[Column, ...]:
 
 
 def _cells(one: Delta, name: str) -> tuple[str, ...]:
-    return *_numbers(one), _word(one), name
+    return *_numbers(one), word(one), name
 
 
 def _numbers(one: Delta) -> tuple[str, str, str]:
@@ -215,12 +215,15 @@ def _or_nothing(ns: int) -> str:
 
 
 def _notes(rows: Sequence[Delta]) -> tuple[Note, ...]:
-    return (Note(text=_SCATTER),) if any(_word(one) == _NOISE for one in rows) else ()
+    return (Note(text=_SCATTER),) if any(word(one) == _NOISE for one in rows) else ()
 
 
-def _table(
-    found: TraceDiff, what: str, names: Sequence[str], rows: Sequence[Delta], top: int
-) -> Table:
+def classes_table(rows: Sequence[ClassDelta], top: int = _FEW) -> Table:
+    """Return all work by class, the first `top` of them."""
+    return _table("class", [one.cls for one in rows], rows, top)
+
+
+def _table(what: str, names: Sequence[str], rows: Sequence[Delta], top: int) -> Table:
     shown = rows[:top]
     return Table(
         columns=_columns(what),
@@ -269,22 +272,25 @@ def work_table(
     shown: Sequence[RowDelta],
     what: str,
     title: str,
-    more: Sequence[Sequence[tuple[Delta, str]]] = (),
+    more: Sequence[Sequence[tuple[Delta, str, str]]] = (),
 ) -> Table:
-    """Return what became of some work; below it groups of what else there is, with their names."""
+    """Return what became of some work; below it groups of what else there is.
+
+    These are told with what became of them (`word`), and their names.
+    """
     names = distinct([_name(one) for one in shown])
     changes = [_change(one) for one in shown]
     heads = ["b - a", "a", "b", "b is", "changed", "pass", "where", what]
     kept = [at for at, one in enumerate(heads) if one != "changed" or any(changes)]
     cells = [
-        (*_numbers(one), _word(one), change, _pass(one), _where(one), name)
+        (*_numbers(one), word(one), change, _pass(one), _where(one), name)
         for one, change, name in zip(shown, changes, names, strict=True)
     ]
     below = [
-        tuple((*_numbers(one), _word(one), "", "", "", name) for one, name in group)
+        tuple((*_numbers(one), told, "", "", "", name) for one, told, name in group)
         for group in more
     ]
-    every = [*shown, *(one for group in more for one, _ in group)]
+    every = [*shown, *(one for group in more for one, _, _ in group)]
     return Table(
         columns=tuple(
             Column(
