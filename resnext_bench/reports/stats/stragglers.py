@@ -126,7 +126,8 @@ def _scatter(residuals: Floats) -> Floats:
         np.sqrt(np.maximum(variance, LEAST_SD**2) * longer / steps)
         for variance in (own, own.mean())
     )
-    return np.maximum(max(alone, together) * error, together * of_all)
+    scatter: Floats = np.maximum(max(alone, together) * error, together * of_all)
+    return scatter
 
 
 def _autocorrelation(residuals: Floats) -> float:
