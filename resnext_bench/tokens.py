@@ -25,6 +25,9 @@ OTHER: Final = 1 << 34
 """Added to a block's token: batches come from the side's second loader. Nothing but the block's
 length is kept.
 """
+PROFILE: Final = 1 << 35
+"""Added to a number of steps: so many are profiled, and the rank keeps their trace. They are no
+block: the answer is how long those in the trace took, in ns."""
 READY: Final = 1
 """First word of a side: it is built, connected and waiting."""
 

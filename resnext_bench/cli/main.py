@@ -124,6 +124,8 @@ def compare(
     max_minutes: opt.MaxMinutes = 20,
     blocks: opt.Blocks = None,
     block_steps: opt.BlockSteps = None,
+    profile: opt.Profile = False,
+    profile_steps: opt.ProfileSteps = None,
     allow_unsure: opt.AllowUnsureVerdict = False,
     allow_invalid: opt.AllowInvalid = False,
     resume: opt.Resume = None,

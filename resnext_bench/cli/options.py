@@ -16,6 +16,8 @@ from resnext_bench.cli.values import choice, number, whole
 from resnext_bench.config.options import MEASURE, OPTIONS, flag
 
 _MEASURE, _SIDES, _VERDICT, _OUTPUT = MEASURE, "Sides", "Verdict", "Output"
+PROFILED_STEPS: Final = 6
+"""Steps of each side that a comparison profiles: fewer hardly tell a difference from noise."""
 
 
 def of_training(name: str) -> Any:
@@ -197,6 +199,23 @@ BlockSteps = Annotated[
         "Counted steps per block (default: one second's worth, from 3 to 1000; on a CPU with "
         "synthetic batches at most 10)",
         parser=whole("--block-steps", 2, 100_000),
+    ),
+]
+Profile = Annotated[
+    bool,
+    _option(
+        _VERDICT,
+        "After the verdict, profile both sides in turn and show where the difference is: what got "
+        "slower, faster, new or gone; with --a-runs and --b-runs, by the traces of the runs",
+        "--profile",
+    ),
+]
+ProfileSteps = Annotated[
+    int | None,
+    _option(
+        _VERDICT,
+        f"Number of steps of each side to profile (default: {PROFILED_STEPS} with --profile)",
+        parser=whole("--profile-steps", 1, int(OPTIONS["profile_steps"].high or 0)),
     ),
 ]
 SideA = Annotated[

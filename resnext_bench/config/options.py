@@ -565,7 +565,7 @@ _ALL: Final = (
         kind=bool,
         group=MEASURE,
         help="After the timed steps, trace a few more with PyTorch's profiler, one file per rank",
-        not_of_a_side="profile each side in a run of its own",
+        not_of_a_side="compare --profile profiles both sides, after the verdict",
     ),
     Option(
         name="profile_steps",
@@ -575,7 +575,7 @@ _ALL: Final = (
         low=0,
         high=100,
         replaces=("profile",),
-        not_of_a_side="profile each side in a run of its own",
+        not_of_a_side="compare --profile-steps is for both sides, after the verdict",
     ),
     Option(
         name="attribute",

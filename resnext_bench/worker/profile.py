@@ -51,26 +51,37 @@ _ROOM_PER_STEP: Final = 2
 """Memory that a profiled step scatters at most, in parameter sizes; 1.6 was seen in bf16."""
 
 
-def profile_facts(rank: Rank, training: Training, facts: RankFacts) -> RankFacts:
-    """Return the rank's facts with its trace; if it cannot be written, only the trace is lost.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """What a profiled pass of a rank has left; nothing where there was none."""
+
+    profiled: Profiled | None = None
+    unwritten: tuple[int, str, str] | None = None
+
+    def among(self, facts: RankFacts) -> RankFacts:
+        """Return the rank's facts with it."""
+        return msgspec.structs.replace(facts, profiled=self.profiled, unwritten=self.unwritten)
+
+
+def profiled_pass(rank: Rank, training: Training, steps: int) -> Pass:
+    """Profile so many steps; if the trace cannot be written, only the trace is lost.
 
     It is written after the last step, so that no other rank waits for this one.
     """
     try:
-        return msgspec.structs.replace(facts, profiled=profile(rank, training))
+        return Pass(profiled=profile(rank, training, steps))
     except Unwritten as error:
-        told = (error.errno or 0, error.strerror or "", str(error.filename))
-        return msgspec.structs.replace(facts, unwritten=told)
+        return Pass(unwritten=(error.errno or 0, error.strerror or "", str(error.filename)))
 
 
-def profile(rank: Rank, training: Training) -> Profiled:
-    """Train for a few more steps under the profiler, and keep this rank's trace."""
+def profile(rank: Rank, training: Training, steps: int) -> Profiled:
+    """Train for some more steps under the profiler, and keep this rank's trace."""
     config = rank.job.config
     recorded = record(
         training,
         folder=_folder(rank),
         name=f"{platform.node()}-rank{rank.rank}",
-        active=config.profile_steps,
+        active=steps,
         compiled=config.compile_mode != "none",
         trained=trained(config),
     )
@@ -79,7 +90,7 @@ def profile(rank: Rank, training: Training) -> Profiled:
         host=platform.node(),
         trace=str(recorded.trace),
         size=recorded.trace.stat().st_size,
-        steps=config.profile_steps,
+        steps=steps,
         step_ms=recorded.step_ms,
     )
 

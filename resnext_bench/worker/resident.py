@@ -4,7 +4,7 @@ Built once, it trains in blocks whenever its side holds the token and sleeps in 
 that a loader prepared in the pause would hide how slow it is, so a block begins by discarding them,
 unless its token says otherwise. Its first step sees caches and clocks that the other side left
 behind and is not counted. A block in which each step takes two batches, or takes them from a second
-loader, is kept apart: the next block begins where it began.
+loader, is kept apart: the next block begins where it began. So are profiled steps.
 """
 
 import os
@@ -30,6 +30,7 @@ from resnext_bench.worker.entry import Rank, enter
 from resnext_bench.worker.evidence import Evidence
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.peak_memory import reset_peak
+from resnext_bench.worker.profile import Pass, profiled_pass
 from resnext_bench.worker.session import Progress, hand_over, samples_of, set_up, warm_up
 from resnext_bench.worker.training import Training, build_model
 
@@ -46,6 +47,7 @@ class _Side:
     """Steps of any kind so far."""
     columns: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
     losses: list[float] = field(default_factory=list)
+    profiled: Pass = field(default_factory=Pass)
 
 
 def run_rank(
@@ -97,6 +99,9 @@ def _follow_token(side: _Side, progress: Progress) -> None:
             with progress(Phase.WARM_UP):
                 word = _warm_up(side)
             side.rank.file.phase = Phase.TIMED
+        elif token & tokens.PROFILE:
+            with progress(Phase.PROFILED):
+                word = _profiled(side, token % tokens.FULL)
         else:
             word = _block(side, token)
 
@@ -160,6 +165,17 @@ def _block(side: _Side, token: int) -> int:
     return sum(found["step_ns"][1:])
 
 
+def _profiled(side: _Side, steps: int) -> int:
+    """Profile steps that follow one another as timed ones do; return how long they took, in ns.
+
+    0 where this rank's trace could not be written.
+    """
+    _throw_away(side.rank.job, side.training)
+    side.profiled = profiled_pass(side.rank, side.training, steps)
+    found = side.profiled.profiled
+    return round(1e6 * found.step_ms * steps) if found else 0
+
+
 def _played(side: _Side, training: Training, steps: int) -> dict[str, list[int]]:
     """Return columns of one step and the timed ones, numbered after those that were kept.
 
@@ -193,7 +209,8 @@ def _gathered(side: _Side, progress: Progress) -> tuple[Samples, RankFacts]:
     window_ns = sum(side.columns["step_ns"])
     samples = samples_of(rank, training, side.columns, window_ns, side.losses)
     timed = range(rank.job.config.warm_up, side.done)
-    return samples, side.evidence.facts(side.losses, timed, progress.seconds)
+    facts = side.evidence.facts(side.losses, timed, progress.seconds)
+    return samples, side.profiled.among(facts)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from resnext_bench.worker.logits import first_step_checked
 from resnext_bench.worker.loop import run_steps
 from resnext_bench.worker.memory import keep_aside
 from resnext_bench.worker.peak_memory import reset_peak
-from resnext_bench.worker.profile import profile_facts
+from resnext_bench.worker.profile import profiled_pass
 from resnext_bench.worker.training import Training, assemble, build_model
 from resnext_bench.worker.versions import device_name, versions
 
@@ -43,7 +43,7 @@ def run_rank(rank: Rank) -> None:
     samples, facts = _measure(rank, training, progress)
     if rank.job.config.profile_steps and rank.job.session == rank.job.config.sessions:
         with progress(Phase.PROFILED):
-            facts = profile_facts(rank, training, facts)
+            facts = profiled_pass(rank, training, rank.job.config.profile_steps).among(facts)
     rank.file.phase = Phase.GATHERING
     hand_over(rank, samples, facts, training.device)
     del aside  # which was there until the last collective

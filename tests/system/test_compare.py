@@ -163,3 +163,23 @@ def test_the_waiting_side_is_quiet(tmp_path: Path) -> None:
     *_, pair = compare(asked, inspect(), Silent()).pairs  # one that others disturbed is repeated
     assert pair.quiet_percent is not None
     assert pair.quiet_percent < 1, pair
+
+
+@pytest.mark.slow
+def test_profiles_after_the_verdict(tmp_path: Path) -> None:
+    """Both sides have a trace that `trace diff` takes by their ids, and the record their rows."""
+    both = (*TINY[:-1], f"{TINY[-1]} --max-cores-lost 100")
+    sides = ("--a", "", "--b", "--no-channels-last", "--profile-steps", "2")
+    done = run(*both, *sides, *SHORT, "--allow-unsure", "--json", cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr
+    record = json.loads(done.stdout)
+    assert record == the_comparison(tmp_path / "runs")
+    diff = record["profile"]["diff"]
+    assert diff, record["profile"]
+    for of, step in (("a_ns", diff["a"]["step_ns"]), ("delta_ns", diff["delta_ns"])):
+        every = (*diff["rows"], diff["others"], *diff["rest"])
+        assert sum(one[of] for one in every) == step
+    assert (len(diff["a"]["steps"]), len(diff["b"]["steps"])) == (2, 2)
+    told = run("trace", "diff", *record["children"], "--json", cwd=tmp_path)
+    assert json.loads(told.stdout)["delta_ns"] == diff["delta_ns"]
+    assert left_over(tmp_path) == []

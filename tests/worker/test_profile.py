@@ -25,7 +25,7 @@ from resnext_bench.resnext.names import parse
 from resnext_bench.worker import profile as under_test
 from resnext_bench.worker import session
 from resnext_bench.worker.entry import Rank
-from resnext_bench.worker.profile import make_room, profile, record
+from resnext_bench.worker.profile import Pass, make_room, profile, record
 from resnext_bench.worker.training import build_model
 from tests.worker.made_training import CPU, made_config, made_training
 from tests.worker.test_resident import made_rank
@@ -40,7 +40,7 @@ def profiled(folder: Path, **options: Any) -> tuple[Profiled, list[dict[str, Any
     job = msgspec.structs.replace(rank.job, root=str(folder))
     rank = Rank(folder=rank.folder, job=job, place=rank.place, rank=0, file=rank.file)
     module = build_model(config, CPU)
-    told = profile(rank, made_training(config, module))
+    told = profile(rank, made_training(config, module), STEPS)
     assert all(not layer._forward_hooks for layer in module.modules())
     with gzip.open(told.trace) as file:
         return told, json.load(file)["traceEvents"]
@@ -185,7 +185,7 @@ def test_only_the_last_session_is_profiled(tmp_path: Path, monkeypatch: pytest.M
     """Its memory and its threads would be the next session's, were it in the same processes."""
     calls: list[int] = []
     monkeypatch.setattr(
-        session, "profile_facts", lambda rank, _, facts: calls.append(rank.job.session) or facts
+        session, "profiled_pass", lambda rank, _, steps: calls.append(rank.job.session) or Pass()
     )
     config = made_config(warm_up=1, steps=2, sessions=2, profile_steps=1)
     for number in (1, 2):

@@ -1,5 +1,7 @@
 """A rank of a resident side, in this process: what it does with its token, and what it counts."""
 
+import gzip
+import json
 import os
 import queue
 import subprocess
@@ -279,3 +281,26 @@ def test_a_full_queue_stays_where_the_token_says_so(tmp_path: Path) -> None:
             assert holder.answer(20)
             assert loader.taken - taken == 1 + 3 + more
             taken = loader.taken
+
+
+def test_profiled_steps_are_no_block(tmp_path: Path) -> None:
+    """The trace has as many steps as asked for, and what was measured goes on without them."""
+    made = made_rank(tmp_path / "run" / "session-1", made_config(warm_up=3))
+    job = msgspec.structs.replace(made.job, root=str(tmp_path), run_id="run")
+    rank = Rank(folder=made.folder, job=job, place=made.place, rank=0, file=made.file)
+    with resident_side(rank, SlowLoader()) as holder:
+        for token in (2, 3 + tokens.PROFILE, 2):
+            holder.give(token)
+            took = holder.answer(20)
+            assert took
+    found = msgspec.msgpack.decode(rank.folder.result.read_bytes(), type=SessionResult)
+    (samples,), (facts,) = found.samples, found.facts
+    assert len(samples.step_ns) == 4
+    assert facts.profiled
+    assert facts.profiled.steps == 3
+    trace = Path(facts.profiled.trace)
+    assert trace.parent == tmp_path / "run" / "profile"
+    with gzip.open(trace) as file:
+        names = [one.get("name", "") for one in json.load(file)["traceEvents"]]
+    assert sum(one.startswith("ProfilerStep#") for one in names) == 3
+    assert facts.start_up_s["profiled"] > 0

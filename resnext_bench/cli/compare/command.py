@@ -9,6 +9,7 @@ import msgspec
 
 from resnext_bench.cli.compare.sides import ids_of, refuse, side_request, words_of
 from resnext_bench.cli.formats import Format
+from resnext_bench.cli.options import PROFILED_STEPS
 from resnext_bench.cli.terminal.outcome import ANSWERS, Pardon, conclude, say, waiting_for
 from resnext_bench.cli.terminal.show import shown_when_interrupted
 from resnext_bench.config.request import merged
@@ -30,6 +31,7 @@ _OF_BLOCKS: Final = ("blocks", "block_steps")
 _OF_MEASURING: Final = ("design", *_OF_BLOCKS)
 _OF_BUDGET: Final = ("margin", "max_sessions", "max_minutes")
 _AGREED: Final = "was fixed before the first session; --resume keeps its value"
+_OF_PROFILES: Final = ("profile", "profile_steps")
 _MOST_STEPS: Final = 2_000_000
 """Largest number of steps: their times take 100 MB for each rank."""
 
@@ -63,7 +65,7 @@ def _resumed(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from resnext_bench.session.compare.opening import resume
 
     refuse(given, _SIDES, "says what is compared; --resume keeps the sides")
-    refuse(given, (*_OF_BUDGET, *_OF_MEASURING), _AGREED)
+    refuse(given, (*_OF_BUDGET, *_OF_MEASURING, *_OF_PROFILES), _AGREED)
     return resume(find(root, given["resume"]), _machine(), display)
 
 
@@ -107,6 +109,12 @@ def _device(*sides: Request) -> str:
 def _script(given: Mapping[str, Any], root: Path, display: Any) -> Comparison:
     from resnext_bench.session.compare.opening_script import AskedScript, compare_script
 
+    refuse(
+        given,
+        _OF_PROFILES,
+        "cannot profile a script of yours; run it with torch.profiler on either side, and compare "
+        "the traces with: resnext-bench trace diff A B",
+    )
     _require_design(given)
     if given["design"] == "auto":
         why = "is for scripts that call resnext_bench.step() and take turns; give --design duet"
@@ -156,12 +164,14 @@ def _stored(given: Mapping[str, Any], root: Path) -> Comparison:
     others = [name for name in (*_SIDES, *_OF_MEASURING) if name not in ("a_runs", "b_runs")]
     others += [name for name in _OF_BUDGET if name != "margin"]
     refuse(given, others, "cannot be combined with --a-runs and --b-runs, which measure nothing")
+    refuse(given, ("profile_steps",), "is for sides that are measured; runs are stored with theirs")
     asked = AskedStored(
         a=ids_of(given["a_runs"], "--a-runs"),
         b=ids_of(given["b_runs"], "--b-runs"),
         margin_percent=given["margin"],
         root=root,
         command=tuple(sys.argv[1:]),
+        profile=given["profile"],
     )
     return compare_stored(asked)
 
@@ -207,4 +217,12 @@ def _limits(given: Mapping[str, Any]) -> Limits:
         pairs=blocks or FEWEST_PAIRS,
         more_pairs=blocks is None,
         block_steps=block_steps,
+        profile_steps=_profile_steps(given),
     )
+
+
+def _profile_steps(given: Mapping[str, Any]) -> int:
+    """Return how many steps to profile after the verdict; 0: none."""
+    if given["profile_steps"] is not None:
+        return int(given["profile_steps"])
+    return PROFILED_STEPS if given["profile"] else 0

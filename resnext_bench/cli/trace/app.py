@@ -129,8 +129,8 @@ def diff(
         bool,
         typer.Option(
             "--paired/--unpaired",
-            help="Compare the n-th step of B with the n-th of A, as where both trained on the "
-            "same batches of unlike sizes",
+            help="Compare each step of B with that of the same number of A, as where both trained "
+            "on the same batches of unlike sizes",
         ),
     ] = False,
     margin: opt.Margin = 2,

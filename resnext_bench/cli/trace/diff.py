@@ -1,7 +1,6 @@
 """`trace diff`: what two traces, or the same rank of two recordings, differ in."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,37 +11,12 @@ from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.cli.trace.watching import watched
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.trace.diff import sections, sentences
 from resnext_bench.reports.render.trace.warnings import error_in_words
-from resnext_bench.reports.schema.notes import Note
-from resnext_bench.reports.schema.trace_diff import TraceDiff
-from resnext_bench.reports.schema.trace_files import LeftOut
-from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.trace_files import find_traces
-from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.differences.differences import difference
-from resnext_bench.reports.trace.differences.ranks import in_common, longest, rank_deltas
-from resnext_bench.reports.trace.differences.sides import Side, side
-from resnext_bench.reports.trace.recordings import (
-    Recording,
-    last_cycles,
-    left_out_facts,
-    not_taken,
-    recording,
-    together,
-)
-from resnext_bench.wording import count_of
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """What is there of one side."""
-
-    ranks: tuple[Side, ...]
-    left_out: tuple[LeftOut, ...]
-    doubts: tuple[Note, ...]
-    """Why the run that left the traces is not to be believed, and files that cannot be read."""
+from resnext_bench.reports.trace.differences.pairs import Unpairable
+from resnext_bench.reports.trace.differences.recorded import Recorded, compared, read
+from resnext_bench.reports.trace.differences.sides import Side
 
 
 def diff_command(
@@ -57,7 +31,16 @@ def diff_command(
     is_paired: bool,
 ) -> int:
     """Read both, compare and print; 1 where b is slower by more than the margin."""
-    found = _compared(_read(a, output), _read(b, output), rank, margin, is_paired=is_paired)
+    sides = _read(a, output), _read(b, output)
+    try:
+        found = compared(
+            *sides,
+            margin_percent=margin,
+            is_paired=is_paired,
+            choose=lambda both: _chosen(both, rank),
+        )
+    except Unpairable as error:
+        raise UsageError(f"--paired: {error}; leave it out") from error
     if form == "json":
         print_json(msgspec.json.encode(replace(found, warnings=sentences(found))))
     else:
@@ -65,64 +48,13 @@ def diff_command(
     return int(found.is_beyond)
 
 
-def _read(wanted: str, output: Path | None) -> _Found:
-    """Analyse all traces of one recording; one that cannot be read is told if another can."""
-    traces = find_traces(wanted, output)
-    files, left = last_cycles(traces.files)
-    sides: list[Side] = []
-    recorded: list[Recording] = []
-    broken: list[str] = []
-    for number, file in enumerate(files, 1):
-        with watched(file.path, number, len(files)) as progress:
-            try:
-                analysis = analyse(file.path, progress, file.rank)
-            except TraceError as error:
-                broken.append(error_in_words(error))
-                continue
-        sides.append(side(analysis))
-        recorded.append(recording(analysis, file))
-    if not sides:
-        raise TraceError("; ".join(broken))
-    kept, others = together(recorded)
-    invalid = [warning("run_invalid", told=one.doubt) for one in files if one.doubt]
-    unreadable = [warning("file_unreadable", told=one) for one in broken]
-    left_out = (*left, *others, *map(not_taken, traces.beside))
-    return _Found(
-        ranks=tuple(sides[at] for at in kept),
-        left_out=left_out,
-        doubts=(*invalid[:1], *left_out_facts(left_out, Path(wanted)), *unreadable),
-    )
+def _read(wanted: str, output: Path | None) -> Recorded:
+    return read(find_traces(wanted, output), Path(wanted), error_in_words, watched)
 
 
-def _compared(
-    a: _Found, b: _Found, rank: int | None, margin: float, *, is_paired: bool
-) -> TraceDiff:
-    """Compare the rank that was asked for, else the common one with the longest step."""
-    both = in_common(a.ranks, b.ranks)
-    of_a, of_b = _chosen(a.ranks, b.ranks, both, rank)
-    if is_paired and of_a.steps != of_b.steps:
-        raise UsageError(
-            f"--paired: a has {count_of(of_a.steps, 'step')} and b {of_b.steps}, so that not each "
-            "has a partner; leave it out"
-        )
-    found = difference(of_a, of_b, margin_percent=margin, is_paired=is_paired)
-    doubts = [
-        replace(doubt, side=which) for which, one in (("a", a), ("b", b)) for doubt in one.doubts
-    ]
-    return replace(
-        found,
-        a=replace(found.a, ranks=len(a.ranks), left_out=list(a.left_out)),
-        b=replace(found.b, ranks=len(b.ranks), left_out=list(b.left_out)),
-        ranks=rank_deltas(both) if len(both) > 1 else [],
-        facts=[*doubts, *found.facts],
-    )
-
-
-def _chosen(
-    a: Sequence[Side], b: Sequence[Side], both: Mapping[int, tuple[Side, Side]], rank: int | None
-) -> tuple[Side, Side]:
+def _chosen(both: Mapping[int, tuple[Side, Side]], rank: int | None) -> tuple[Side, Side] | None:
     if rank is None:
-        return longest(a, b, both)
+        return None
     if rank not in both:
         there = f"; both have {', '.join(map(str, sorted(both)))}" if both else ""
         raise UsageError(f"--rank {rank}: not both sides have a trace of that rank{there}")

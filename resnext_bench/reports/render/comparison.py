@@ -6,6 +6,7 @@ from math import floor, log10
 from typing import Final
 
 from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
+from resnext_bench.reports.render import comparison_profile
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, summary
 from resnext_bench.reports.render.run import LEAST_OTHER, failure_lines, marks
@@ -43,6 +44,7 @@ def sections(record: Comparison) -> Iterator[Section]:
     groups = (_result_rows(record), _phase_rows(record), _how_rows(record))
     yield summary(*groups, caption=record.id)
     yield from _remarks(record)
+    yield from comparison_profile.sections(record)
 
 
 def _result_rows(record: Comparison) -> Iterator[Row]:

@@ -243,6 +243,22 @@ def _unlike_earlier(values: _Values) -> str:
     )
 
 
+def _profile_failed(values: _Values) -> str:
+    log = f" (its log: {values['log']})" if values.get("log") else ""
+    return f"no profile: {values['why']}{log}"
+
+
+def _disagrees(values: _Values) -> str:
+    timed, profiled = (
+        f"{values[what]:+.1f} % ({values[low]:+.1f} to {values[high]:+.1f})"
+        for what, low, high in (("timed", "timed_low", "timed_high"), ("profiled", "low", "high"))
+    )
+    return (
+        f"the profiled {values['of']} changes by {profiled}, the timed one by {timed}: the "
+        "profiler itself changes steps; the verdict stands on the timed ones"
+    )
+
+
 def _seconds(value: float) -> str:
     return f"{value:.3g} s" if value >= 1e-3 else _ms(1e3 * value)
 
@@ -316,6 +332,13 @@ WORDS: Final[dict[str, str | Callable[[_Values], str]]] = {
     "sides_in_other_units": _other_units,
     "unlike_earlier": _unlike_earlier,
     "others_busy": "other processes had {percent:.0f} % of the cores",
+    "profile_failed": _profile_failed,
+    "profile_interrupted": "no profile: it was interrupted after the verdict",
+    "profile_unwritten": "no profile: a trace was not written ({why})",
+    "profile_unread": "no profile: {why}",
+    "profile_unsaved": "the profile is shown and not stored: {why}",
+    "profile_skipped": "no profile: an invalid comparison has no difference to explain",
+    "profile_disagrees": _disagrees,
     "told": "{text}",
 }
 """The sentence of each `NoteKind`: a pattern, or a function of the values."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from resnext_bench.reports.schema.comparison_profile import ComparedProfile
 from resnext_bench.reports.schema.config import Choice, Option, RunConfig
 from resnext_bench.reports.schema.interval import Range
 from resnext_bench.reports.schema.kind import FINE, Columns, Kind, Listing, Outcome, Row, Table
@@ -191,6 +192,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Whether all sessions are taken, with a single look at the end."""
     looks: tuple[int, ...] = ()
     """Numbers of sessions after which a verdict is sought."""
+    profile_steps: int = 0
+    """Number of steps of each side that are profiled after the verdict; 0: none."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +258,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     files: tuple[File, ...] = ()
     children: tuple[str, ...] = ()
+    profile: ComparedProfile | None = None
+    """What was profiled after the verdict, which does not depend on it; None: nothing."""
     tags: tuple[str, ...] = ()
     """Tags that the user has given, as the note is."""
     note: str = ""

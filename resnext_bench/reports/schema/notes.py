@@ -54,6 +54,14 @@ NoteKind = Literal[
     "sides_in_other_units",
     "unlike_earlier",
     "others_busy",
+    # of the profiles that follow a verdict
+    "profile_failed",
+    "profile_interrupted",
+    "profile_unwritten",
+    "profile_unread",
+    "profile_unsaved",
+    "profile_skipped",
+    "profile_disagrees",
     # what no kind stands for
     "told",
 ]

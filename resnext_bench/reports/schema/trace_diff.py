@@ -21,7 +21,8 @@ Changed = Literal["shape", "type", "memory format", "pass", "operator", "class",
 """What is different in b besides the time."""
 MatchedBy = Literal["modules", "shapes", "operators"]
 """What rows were matched by first: modules and shapes; shapes alone, where the traces name no
-modules or other ones; or operators, where one of them has no shapes either."""
+modules or other ones; or operators, where one of them has no shapes either. Where one trace alone
+has shapes, modules are without them (`shapes_missing`)."""
 Part = Literal["compute", "exposed communication", "exposed copy", "idle"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 """Of a step (`trace report`): they add up to it."""
@@ -32,6 +33,7 @@ DiffKind = Literal[
     "devices_differ",
     "host_against_device",
     "worlds_differ",
+    "world_unknown",
     "ranks_differ",
     "modules_missing",
     "modules_differ",
@@ -40,14 +42,16 @@ DiffKind = Literal[
     "shapes_missing",
     "shapes_differ",
     "steps_differ",
+    "steps_unpaired",
     "no_interval",
     "unpaired_time",
 ]
 """What makes the traces unlike, or could not be matched. Devices of other names; operators of a CPU
-against kernels of a device; other numbers of ranks; traces of different ranks; modules or shapes
-that one trace does not have; modules that are for the most part other ones, that have other names,
-or no partner; times of convolutions and products whose shapes are other ones; steps that are told
-by something else; one step only, whose scatter is not known; time of work without a partner."""
+against kernels of a device; other numbers of ranks, or one that a trace does not record; traces of
+different ranks; modules or shapes that one trace does not have; modules that are for the most part
+other ones, that have other names, or no partner; times of convolutions and products whose shapes
+are other ones; steps that are told by something else, or have no partner of the same number; one
+step only, whose scatter is not known; time of work without a partner."""
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +75,7 @@ class StepInterval(msgspec.Struct, frozen=True, kw_only=True):
     high_ns: float
     confidence_percent: float
     is_paired: bool
-    """Whether the n-th step of b was compared with the n-th of a."""
+    """Whether each step of b was compared with that of the same number of a."""
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):

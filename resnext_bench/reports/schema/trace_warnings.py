@@ -35,6 +35,7 @@ WarningKind = Literal[
     "ranks_twice",
     "ranks_without_work",
     "steps_not_shared",
+    "steps_renumbered",
     "collectives_differ",
     "clocks_differ",
     "recorded_apart",
@@ -48,8 +49,8 @@ not understood or whose times are not believed. A device that the trace names wi
 devices that are not reported on, no marked steps or none with work, launches without kernels,
 kernels without launches, coarse time stamps. Ranks without a trace, traces without a rank, ranks
 that are there twice, ranks of whose device the trace holds no work; why collectives of ranks cannot
-be matched, or only roughly; files that are not part of the report, and an invalid run that left
-them."""
+be matched, or only roughly; ranks whose steps are numbered from elsewhere, and by how much; files
+that are not part of the report, and an invalid run that left them."""
 
 
 def warning(kind: WarningKind, /, **values: Value) -> Note:

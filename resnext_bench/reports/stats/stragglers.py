@@ -4,8 +4,10 @@ Steps of one training are paired: what slows a step on all ranks is no rank's fa
 compared with the median of the other ranks in that same step, as a log ratio of the times that they
 need by themselves. Its skew is the mean of these over the steps. The scatter that it has to exceed
 comes from how the ratios vary from step to step, on all ranks together or on its own, whichever is
-larger: a rank that is slow once is not a slow rank. Steps that follow one another resemble one
-another, which the scatter allows for.
+larger: a rank that is slow once is not a slow rank. What its own few steps tell of its scatter is
+believed no more than so few tell: a rank that scatters far more than the others, and whose three
+steps happen to be alike, is not named for it. Steps that follow one another resemble one another,
+which the scatter allows for.
 
 All ranks and steps share one small error (Bonferroni): among 64 ranks one is always the slowest.
 """
@@ -27,6 +29,9 @@ ALPHA: Final = 0.001
 that any rank is named in any single step."""
 MARGIN_LOG: Final = log1p(0.01)
 """A rank that is slower by less is not worth naming: devices of one model differ by as much."""
+_SCATTERED: Final = 4
+"""Ranks that may scatter far more than the others without more than ALPHA of false alarms: where
+more do, these make up the scatter of all ranks together."""
 _MAX_AR: Final = 0.9
 _MAD_EFFICIENCY: Final = 0.37
 """A median absolute deviation tells as much as a standard deviation of so many of its values."""
@@ -114,11 +119,15 @@ def _scatter(residuals: Floats) -> Floats:
         return np.full(ranks, inf)
     ar = _autocorrelation(residuals)
     longer = (1 + ar) / (1 - ar)
-    squares = (residuals**2).sum(axis=1) / (steps - 1)
-    variance = np.maximum(squares, squares.mean())
-    error = np.sqrt(np.maximum(variance, LEAST_SD**2) * longer / steps)
-    critical = float(special.stdtrit((ranks - 1) * (steps - 1), 1 - ALPHA / ranks))
-    return np.asarray(critical * error, dtype=np.float64)
+    own = (residuals**2).sum(axis=1) / (steps - 1)
+    together = float(special.stdtrit((ranks - 1) * (steps - 1), 1 - ALPHA / ranks))
+    alone = float(special.stdtrit(steps - 1, 1 - ALPHA / min(ranks, _SCATTERED)))
+    error, of_all = (
+        np.sqrt(np.maximum(variance, LEAST_SD**2) * longer / steps)
+        for variance in (own, own.mean())
+    )
+    scatter: Floats = np.maximum(max(alone, together) * error, together * of_all)
+    return scatter
 
 
 def _autocorrelation(residuals: Floats) -> float:

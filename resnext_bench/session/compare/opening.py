@@ -27,6 +27,7 @@ from resnext_bench.session.compare import contest
 from resnext_bench.session.compare.configured import Configured
 from resnext_bench.session.compare.contest import Contest, Source, State
 from resnext_bench.session.compare.opening_script import reopened
+from resnext_bench.session.compare.profiling import with_profile
 from resnext_bench.session.compare.script import Wanted
 from resnext_bench.session.data import prepare_data, record_of
 from resnext_bench.session.recording import Recording
@@ -71,13 +72,14 @@ def _compared(asked: Asked, machine: Machine, display: Display) -> Comparison:
     with whole_folder(runs.create(asked.root, "compare")) as folder:
         source = _opened(asked, folder, machine, display)
     display.compared(source.sides(), source.differences(), asked.limits)
-    return Contest(
+    record = Contest(
         source=source,
         limits=asked.limits,
         folder=folder,
         command=asked.command,
         display=display,
     ).run()
+    return with_profile(record, source, folder, display.preparing)
 
 
 def _opened(asked: Asked, folder: Path, machine: Machine, display: Display) -> Configured:
@@ -123,7 +125,9 @@ def _resumed(folder: Path, machine: Machine, display: Display) -> Comparison:
     if kept.a.command:
         with reopened(kept, state.told, state.elapsed_s, folder, machine) as source:
             return _gone_on(state, source, folder, display)
-    return _gone_on(state, _configured(state, folder, machine, display), folder, display)
+    configured = _configured(state, folder, machine, display)
+    record = _gone_on(state, configured, folder, display)
+    return with_profile(record, configured, folder, display.preparing)
 
 
 def _require_unfinished(folder: Path) -> None:

@@ -18,6 +18,7 @@ from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.differences import differences, mixed
 from resnext_bench.reports.verdicts.judge import told_figures
 from resnext_bench.reports.verdicts.unpaired import judge_unpaired
+from resnext_bench.session.compare.profiling import with_traces
 from resnext_bench.version import own_version
 
 NOWHERE: Final = "not-kept"
@@ -37,6 +38,8 @@ class AskedStored:
     margin_percent: float
     root: Path
     command: tuple[str, ...]
+    profile: bool = False
+    """Whether to compare the traces of the runs as well."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +65,7 @@ def compare_stored(asked: AskedStored) -> Comparison:
     """Judge b's sessions against a's, in one look, and write a record."""
     a, b = (_read(name, wanted, asked.root) for name, wanted in (("a", asked.a), ("b", asked.b)))
     _require_comparable(a, b)
+    traced = tuple(map(_traced, (a, b))) if asked.profile else ()
     folder = asked.root / NOWHERE
     try:
         folder = runs.create(asked.root, "compare")
@@ -69,7 +73,10 @@ def compare_stored(asked: AskedStored) -> Comparison:
         runs.save(folder, record)
     except OSError as error:
         raise NotKept(_record(asked, a, b, folder), error) from error
-    return record
+    if not traced:
+        return record
+    of_a, of_b = (runs.find(asked.root, one.id) for one in traced)
+    return with_traces(record, folder, of_a, of_b)
 
 
 def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
@@ -95,6 +102,18 @@ def _read(name: str, wanted: Sequence[str], root: Path) -> _Set:
         sessions=tuple(sessions),
         notes=tuple(notes),
     )
+
+
+def _traced(side: _Set) -> Record:
+    """Return the last of a side's runs that was profiled, or raise UsageError."""
+    found = [record for record in side.records if record.profiled]
+    if not found:
+        ids = ", ".join(record.id for record in side.records)
+        raise UsageError(
+            f"--profile: {side.name} has no traces ({ids}); run it again with run --profile, or "
+            "leave --profile out"
+        )
+    return found[-1]
 
 
 def _meant(root: Path, wanted: str) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from resnext_bench.cli.compare.command import _limits as limits_of
 from resnext_bench.cli.compare.display import CompareDisplay
 from resnext_bench.cli.main import app
 from resnext_bench.cli.terminal.display import SELDOM_S
@@ -59,6 +60,8 @@ def is_compare(command: Any) -> bool:
         ("--blocks", "11", "must be even; blocks alternate a b, b a"),
         ("--block-steps", "1", "a whole number from 2 to 100,000"),
         ("--design", "trio", "choose from auto, duet, relaunch"),
+        ("--profile-steps", "0", "a whole number from 1 to 100"),
+        ("--profile-steps", "101", "a whole number from 1 to 100"),
     ],
 )
 def test_limits(
@@ -206,3 +209,34 @@ def test_where_scatter_decides_how_many_pairs_there_is_no_total(
         "session 1 of at most 26, 0 of 20 min: in turn 1 pair of blocks",
         "session 1 of at most 26, 0 of 20 min: in turn 57 pairs of blocks",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--script", "python x.py", "--a", "1", "--b", "2"), "cannot profile a script of yours"),
+        (("--a", "--profile", "--b", ""), "compare --profile profiles both sides"),
+        (("--resume", "last"), "--profile was fixed before the first session"),
+    ],
+)
+def test_profiles_that_are_refused(
+    given: Sequence[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    command = ["compare", *given, "--profile", "--output", str(tmp_path)]
+    code, text = outcome(command, monkeypatch, capsys)
+    assert (code, words in text) == (2, True)
+    assert len(text.splitlines()) <= 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("profile", "steps", "expected"), [(False, None, 0), (True, None, 6), (False, 9, 9)]
+)
+def test_how_many_steps_are_profiled(profile: bool, steps: int | None, expected: int) -> None:
+    given = {"blocks": None, "block_steps": None, "margin": 2, "max_sessions": 4, "max_minutes": 1}
+    found = limits_of({**given, "profile": profile, "profile_steps": steps})
+    assert found.profile_steps == expected

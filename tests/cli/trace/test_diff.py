@@ -111,7 +111,26 @@ def test_a_file_that_cannot_be_read(typed: Typed, tmp_path: Path, pair: tuple[Pa
 
 
 def test_steps_that_cannot_be_paired(typed: Typed, tmp_path: Path) -> None:
-    a, b = (program(NET, steps).write(tmp_path, f"{steps}.json") for steps in (3, 5))
+    a = program(NET, 3).write(tmp_path, "a.json")
+    b = program(NET, 5, numbers=range(7, 12)).write(tmp_path, "b.json")
     code, _, err = typed(a, b, "--paired")
     assert code == 2
-    assert "--paired: a has 3 steps and b 5" in err
+    assert "--paired: a has steps 0 to 2 and b steps 7 to 11, so that no step has a part" in err
+
+
+def test_steps_without_a_partner(typed: Typed, tmp_path: Path) -> None:
+    a, b = (program(NET, steps).write(tmp_path, f"{steps}.json") for steps in (3, 5))
+    code, out, _ = typed(a, b, "--paired")
+    assert code == 0
+    told = " ".join(out.split())
+    assert "without a partner of the same number do not count: 0 of a and 2 of b" in told
+    assert "a CPU" not in told
+    assert "3 steps of" in told
+    assert "5 steps of" not in told
+
+
+def test_a_number_of_ranks_that_is_not_recorded_is_not_one(typed: Typed, tmp_path: Path) -> None:
+    alone = program(NET).write(tmp_path, "alone.json")
+    told = " ".join(typed(alone, ranked(tmp_path / "b", {0: 100, 1: 100}))[1].split())
+    assert "not as many ranks trained" not in told
+    assert "a does not record how many ranks trained: in b 2 did" in told

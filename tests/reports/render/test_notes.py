@@ -291,6 +291,32 @@ CASES: list[tuple[NoteKind, dict[str, Any], str]] = [
             "--profile and trace ranks tell more"
         ),
     ),
+    (
+        "profile_failed",
+        {"why": "rank 0: boom", "log": "/x.log"},
+        "no profile: rank 0: boom (its log: /x.log)",
+    ),
+    ("profile_failed", {"why": "no room"}, "no profile: no room"),
+    ("profile_interrupted", {}, "no profile: it was interrupted after the verdict"),
+    ("profile_unwritten", {"why": "full"}, "no profile: a trace was not written (full)"),
+    ("profile_unread", {"why": "x.json: cut"}, "no profile: x.json: cut"),
+    ("profile_unsaved", {"why": "full"}, "the profile is shown and not stored: full"),
+    (
+        "profile_skipped",
+        {},
+        "no profile: an invalid comparison has no difference to explain",
+    ),
+    (
+        "profile_disagrees",
+        {
+            **{"of": "image", "timed": -7.0, "timed_low": -7.25, "timed_high": -6.75},
+            **{"profiled": 0.5, "low": -1.0, "high": 2.0},
+        },
+        (
+            "the profiled image changes by +0.5 % (-1.0 to +2.0), the timed one by -7.0 % (-7.2 "
+            "to -6.8): the profiler itself changes steps; the verdict stands on the timed ones"
+        ),
+    ),
     ("told", {"text": "the model returns {1,000} logits"}, "the model returns {1,000} logits"),
 ]
 

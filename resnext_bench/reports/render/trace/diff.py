@@ -16,6 +16,7 @@ from resnext_bench.reports.schema.trace_diff import (
     Delta,
     DiffSide,
     ModuleDelta,
+    RankDelta,
     RestDelta,
     RowDelta,
     RowSide,
@@ -63,11 +64,11 @@ def sections(found: TraceDiff, top: int | None = None) -> Iterator[Section]:
         return
     yield _parts(found)
     if found.ranks:
-        yield _ranks(found)
+        yield ranks_table(found.ranks)
     if found.classes:
-        yield _table(found, "class", [one.cls for one in found.classes], found.classes, few)
+        yield classes_table(found.classes, few)
     if found.modules:
-        yield _table(found, "module", _modules(found.modules), found.modules, few)
+        yield _table("module", _modules(found.modules), found.modules, few)
     if found.rows:
         yield _rows(found, top)
     yield from lines(sentences(found))
@@ -110,8 +111,15 @@ def _summary(found: TraceDiff) -> Summary:
     rows = [("a", _side(found.a)), ("b", _side(found.b))]
     if found.interval and not _is_empty(found):
         rows.append(("difference", _interval(found.interval)))
-    rows.append(("matched by", _MATCHED[found.matched_by]))
+    rows.append(("matched by", matched_by(found)))
     return summary_of(rows)
+
+
+def matched_by(found: TraceDiff) -> str:
+    """Return what work was matched by, without shapes where a trace has none."""
+    if found.matched_by == "modules" and any(one.kind == "shapes_missing" for one in found.facts):
+        return "module, then operator, class and kernel"
+    return _MATCHED[found.matched_by]
 
 
 _MATCHED: Final = {
@@ -139,7 +147,7 @@ def signed(ns: float) -> str:
     return f"{'+' if ns > 0 else '-' if ns < 0 else ''}{ms(abs(ns))}"
 
 
-def _word(one: Delta) -> str:
+def word(one: Delta) -> str:
     """Return what became of a part of the step."""
     kind = _kind(one)
     is_noise = one.noise is not None and one.noise.is_noise and one.delta_ns
@@ -165,7 +173,7 @@ def _parts(found: TraceDiff) -> Table:
         _NOISE if found.verdict == "unsure" else found.verdict.replace("same", ""),
         "step",
     )
-    rest = [(_WORK, found.work), *((_rest(one), one) for one in found.rest)]
+    rest = [(_WORK, found.work), *((name_of_rest(one), one) for one in found.rest)]
     groups = [(step,), *(tuple(_cells(one, name) for name, one in both) for both in (parts, rest))]
     rows = [one for _, one in (*parts, *rest)]
     return Table(
@@ -177,12 +185,13 @@ def _parts(found: TraceDiff) -> Table:
     )
 
 
-def _rest(one: RestDelta) -> str:
+def name_of_rest(one: RestDelta) -> str:
+    """Return what is no work."""
     return f"idle: {one.cause}" if one.cause else _OVERLAP
 
 
 def _tone(one: Delta) -> Tone:
-    return "dim" if _word(one) == _NOISE else "plain"
+    return "dim" if word(one) == _NOISE else "plain"
 
 
 def _columns(name: str) -> tuple[Column, ...]:
@@ -194,7 +203,7 @@ def _columns(name: str) -> tuple[Column, ...]:
 
 
 def _cells(one: Delta, name: str) -> tuple[str, ...]:
-    return *_numbers(one), _word(one), name
+    return *_numbers(one), word(one), name
 
 
 def _numbers(one: Delta) -> tuple[str, str, str]:
@@ -206,12 +215,15 @@ def _or_nothing(ns: int) -> str:
 
 
 def _notes(rows: Sequence[Delta]) -> tuple[Note, ...]:
-    return (Note(text=_SCATTER),) if any(_word(one) == _NOISE for one in rows) else ()
+    return (Note(text=_SCATTER),) if any(word(one) == _NOISE for one in rows) else ()
 
 
-def _table(
-    found: TraceDiff, what: str, names: Sequence[str], rows: Sequence[Delta], top: int
-) -> Table:
+def classes_table(rows: Sequence[ClassDelta], top: int = _FEW) -> Table:
+    """Return all work by class, the first `top` of them."""
+    return _table("class", [one.cls for one in rows], rows, top)
+
+
+def _table(what: str, names: Sequence[str], rows: Sequence[Delta], top: int) -> Table:
     shown = rows[:top]
     return Table(
         columns=_columns(what),
@@ -232,31 +244,53 @@ def _modules(rows: Sequence[ModuleDelta]) -> list[str]:
     ]
 
 
-def _ranks(found: TraceDiff) -> Table:
+def ranks_table(ranks: Sequence[RankDelta]) -> Table:
+    """Return the steps of all ranks that both sides have."""
     return Table(
         columns=tuple(Column(name=one, is_number=True) for one in ("rank", "b - a", "a", "b")),
         groups=(
             tuple(
-                (str(one.rank), signed(one.delta_ns), ms(one.a_ns), ms(one.b_ns))
-                for one in found.ranks
+                (str(one.rank), signed(one.delta_ns), ms(one.a_ns), ms(one.b_ns)) for one in ranks
             ),
         ),
-        title=f"{len(found.ranks)} ranks that both have, ms per step",
+        title=f"{len(ranks)} ranks that both have, ms per step",
     )
 
 
 def _rows(found: TraceDiff, top: int) -> Table:
     """Return what became of the work, largest differences first."""
-    shown = found.rows[:top]
-    what = "operator" if found.a.device is None and found.b.device is None else "kernel"
+    title = f"what became of the work, ms per step{_cut(found.rows, top)}"
+    return work_table(found.rows[:top], name_of_work(found.a, found.b), title)
+
+
+def name_of_work(a: DiffSide, b: DiffSide) -> str:
+    """Return what rows of work are: operators where both traces are of a CPU alone."""
+    return "operator" if a.device is None and b.device is None else "kernel"
+
+
+def work_table(
+    shown: Sequence[RowDelta],
+    what: str,
+    title: str,
+    more: Sequence[Sequence[tuple[Delta, str, str]]] = (),
+) -> Table:
+    """Return what became of some work; below it groups of what else there is.
+
+    These are told with what became of them (`word`), and their names.
+    """
     names = distinct([_name(one) for one in shown])
     changes = [_change(one) for one in shown]
     heads = ["b - a", "a", "b", "b is", "changed", "pass", "where", what]
     kept = [at for at, one in enumerate(heads) if one != "changed" or any(changes)]
     cells = [
-        (*_numbers(one), _word(one), change, _pass(one), _where(one), name)
+        (*_numbers(one), word(one), change, _pass(one), _where(one), name)
         for one, change, name in zip(shown, changes, names, strict=True)
     ]
+    below = [
+        tuple((*_numbers(one), told, "", "", "", name) for one, told, name in group)
+        for group in more
+    ]
+    every = [*shown, *(one for group in more for one, _, _ in group)]
     return Table(
         columns=tuple(
             Column(
@@ -267,10 +301,12 @@ def _rows(found: TraceDiff, top: int) -> Table:
             )
             for at in kept
         ),
-        groups=(tuple(tuple(row[at] for at in kept) for row in cells),),
-        title=f"what became of the work, ms per step{_cut(found.rows, top)}",
-        row_tones=tuple(map(_tone, shown)),
-        notes=_notes(shown),
+        groups=tuple(
+            tuple(tuple(row[at] for at in kept) for row in group) for group in (cells, *below)
+        ),
+        title=title,
+        row_tones=tuple(map(_tone, every)),
+        notes=_notes(every),
         alike="#1, #2: different names that are alike in short; in full: --json",
     )
 

@@ -45,9 +45,10 @@ def _modules_missing(one: Note) -> str:
 
 def _shapes_missing(one: Note) -> str:
     shapes = _sides(one, "shapes" if not one.side else "no shapes")
+    module = "module, " if one.values.get("by") == "modules" else ""
     return (
         f"{shapes} (torch.profiler.profile(record_shapes=True)), so that work is matched by "
-        "operator, class and kernel"
+        f"{module}operator, class and kernel"
     )
 
 
@@ -72,6 +73,11 @@ def _share(values: Mapping[str, Any], side: str) -> str:
     return f"{100 * values[side]:.0f} %"
 
 
+def _other(one: Note) -> str:
+    """Return the side that a fact is not about."""
+    return "b" if one.side == "a" else "a"
+
+
 def _steps_differ(one: Note) -> str:
     a, b = (_STEPS[str(one.values[side])] for side in ("a", "b"))
     return f"steps are not told by the same: in a by {a}, in b by {b}"
@@ -88,6 +94,10 @@ WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
         "be compared"
     ),
     "worlds_differ": "not as many ranks trained: {a} and {b}",
+    "world_unknown": lambda one: (
+        f"{one.side} does not record how many ranks trained: in {_other(one)} "
+        f"{one.values['of']} did"
+    ),
     "ranks_differ": "the traces are of different ranks: {a} and {b}",
     "modules_missing": _modules_missing,
     "modules_differ": _shares(
@@ -105,6 +115,9 @@ WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
         "size: b does not compute the same there"
     ),
     "steps_differ": _steps_differ,
+    "steps_unpaired": (
+        "steps without a partner of the same number do not count: {a} of a and {b} of b"
+    ),
     "no_interval": ("a has {a} and b {b} steps: with one step nobody knows what is noise"),
     "unpaired_time": _shares(
         "most of the work has no partner: {a} of a's, {b} of b's; these may be other programs"

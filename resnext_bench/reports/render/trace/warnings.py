@@ -232,6 +232,10 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
         f"not compared, as their traces hold no work of their device: ranks "
         f"{_few(values['ranks'], _NUMBERS)}"
     ),
+    "steps_renumbered": lambda values: (
+        f"traces do not begin with the same step, as collectives tell: the steps of ranks "
+        f"{_few(values['ranks'], _NUMBERS)} are numbered {values['by']:+d}"
+    ),
     "steps_not_shared": f"ranks have no step in common: {_SEPARATED}",
     "collectives_differ": f"ranks have different collectives: {_SEPARATED}",
     "clocks_differ": (

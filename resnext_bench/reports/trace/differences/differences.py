@@ -23,11 +23,13 @@ from resnext_bench.reports.schema.trace_diff import (
     StepInterval,
     TraceDiff,
     Verdict,
+    fact,
 )
 from resnext_bench.reports.trace.differences.accounts import account
 from resnext_bench.reports.trace.differences.matching import Match, changed, matches
 from resnext_bench.reports.trace.differences.modules import paired
 from resnext_bench.reports.trace.differences.noise import Pair, Scatter
+from resnext_bench.reports.trace.differences.pairs import paired_steps
 from resnext_bench.reports.trace.differences.sides import Leaf, Side
 from resnext_bench.reports.trace.differences.unlike import matched_by, unlike
 
@@ -36,16 +38,22 @@ K = TypeVar("K")
 
 
 def difference(a: Side, b: Side, *, margin_percent: float, is_paired: bool = False) -> TraceDiff:
-    """Return how b differs from a; `is_paired`: the n-th steps of both belong together.
+    """Return how b differs from a; `is_paired`: steps of one number belong together.
 
-    Raises TraceError where a side has no step, or where steps are paired and there are not as many.
+    Steps without a partner then do not count. Raises TraceError where a side has no step, and
+    Unpairable where steps are paired and no number is on both sides.
     """
     for one in (a, b):
         if not one.steps:
             raise TraceError(f"{one.file}: no step with work, so there is nothing to compare")
-    if is_paired and a.steps != b.steps:
-        raise TraceError(f"{a.steps} steps of a and {b.steps} of b cannot be paired")
-    return _Compared(a, b, is_paired).result(margin_percent)
+    if not is_paired:
+        return _Compared(a, b, is_paired).result(margin_percent)
+    of_a, of_b = paired_steps(a, b)
+    found = _Compared(of_a, of_b, is_paired).result(margin_percent)
+    alone = a.steps - of_a.steps, b.steps - of_b.steps
+    if not any(alone):
+        return found
+    return replace(found, facts=[fact("steps_unpaired", a=alone[0], b=alone[1]), *found.facts])
 
 
 class _Compared:

@@ -95,9 +95,11 @@ _STAGES: Final[tuple[_Named, ...]] = (
 
 def matches(a: Side, b: Side, modules: Mapping[str, str], by: MatchedBy) -> list[Match]:
     """Return all leaves of both sides in rows; `modules`: of b by name, which they are in a."""
+    of_a = {name: name for name in modules.values()}
+    shaped = not (a.unshaped or b.unshaped)
     sides = (
-        [_keyed(leaf, {name: name for name in modules.values()}, "a", by) for leaf in a.leaves],
-        [_keyed(leaf, modules, "b", by) for leaf in b.leaves],
+        [_keyed(leaf, of_a, "a", by, shaped=shaped) for leaf in a.leaves],
+        [_keyed(leaf, modules, "b", by, shaped=shaped) for leaf in b.leaves],
     )
     left = [dict(enumerate(one)) for one in sides]
     found: list[Match] = []
@@ -112,8 +114,11 @@ def matches(a: Side, b: Side, modules: Mapping[str, str], by: MatchedBy) -> list
     return sorted(found, key=lambda one: (one.a, one.b))
 
 
-def _keyed(leaf: Leaf, modules: Mapping[str, str], side: str, by: MatchedBy) -> Keyed:
-    shape = "" if by == "operators" else leaf.shape
+def _keyed(
+    leaf: Leaf, modules: Mapping[str, str], side: str, by: MatchedBy, *, shaped: bool
+) -> Keyed:
+    """Return a leaf by what both sides call it; `shaped`: both record shapes."""
+    shape = leaf.shape if shaped else ""
     if by != "modules":
         return Keyed(leaf=leaf, place=None, around=None, shape=shape)
     if not leaf.module:

@@ -8,6 +8,7 @@ many of them; where they have not, nobody knows which are missing, and they stay
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from resnext_bench.reports.trace.differences.sides import Module, Side
@@ -22,6 +23,8 @@ def paired(a: Side, b: Side) -> dict[str, str]:
     """Return for modules of b, by name, the modules of a that they are."""
     found: dict[str, str] = {}
     left_a, left_b = list(a.modules), list(b.modules)
+    if a.unshaped or b.unshaped:  # what one side alone records tells nothing apart
+        left_a, left_b = ([replace(m, shapes=frozenset()) for m in one] for one in (left_a, left_b))
     for key in _keys(a.source in _INSTANCES or b.source in _INSTANCES):
         new = dict(_alike(left_a, left_b, key))
         taken = set(new.values())

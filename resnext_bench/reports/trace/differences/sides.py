@@ -76,6 +76,8 @@ class Side:
     rank: int | None
     world: int | None
     steps_from: StepsFrom
+    numbers: tuple[int, ...]
+    """Of each used step, as the trace counts."""
     step_ns: Ns
     """Of each used step; all that follows has one column for each of them."""
     parts: Mapping[Part, Ns]
@@ -84,7 +86,7 @@ class Side:
     leaf_ns: Ns
     """Durations added up [leaves, steps]."""
     leaf_calls: Ns
-    """How often each ran in all used steps together."""
+    """How often each ran [leaves, steps]."""
     overlap_ns: Ns
     """How much less than all durations together the time is in which anything ran."""
     idle_ns: Mapping[str, Ns]
@@ -118,7 +120,7 @@ def side(analysis: Analysis) -> Side:
     rank = whole_number(world.get("rank"))
     told = _Told.of(analysis)
     leaves, which = told.leaves()
-    ns = _by_step(analysis, which, len(leaves))
+    ns, calls = _by_step(analysis, which, len(leaves))
     busy = windows.length - parts.idle
     return Side(
         file=readable(trace.path),
@@ -127,6 +129,7 @@ def side(analysis: Analysis) -> Side:
         rank=analysis.rank if rank is None else rank,
         world=whole_number(world.get("world_size")),
         steps_from=found.source,
+        numbers=tuple(n for n, used in zip(found.numbers, found.used, strict=True) if used),
         step_ns=windows.length,
         parts={
             "compute": parts.compute,
@@ -136,7 +139,7 @@ def side(analysis: Analysis) -> Side:
         },
         leaves=leaves,
         leaf_ns=ns,
-        leaf_calls=np.bincount(which, minlength=len(leaves)).astype(np.int64),
+        leaf_calls=calls,
         overlap_ns=ns.sum(axis=0) - busy,
         idle_ns={str(cause): ns for cause, ns in idle_by_step(analysis).items()},
         modules=_modules(analysis.places, leaves),
@@ -146,13 +149,14 @@ def side(analysis: Analysis) -> Side:
     )
 
 
-def _by_step(analysis: Analysis, which: NDArray[np.intp], count: int) -> Ns:
-    """Return the durations of work added up by leaf and used step."""
+def _by_step(analysis: Analysis, which: NDArray[np.intp], count: int) -> tuple[Ns, Ns]:
+    """Return the durations of work added up by leaf and used step, and how often it ran."""
     steps, work = analysis.steps, analysis.work
     column = np.cumsum(steps.used) - 1
-    found = np.zeros((count, steps.count), dtype=np.int64)
+    found, calls = (np.zeros((count, steps.count), dtype=np.int64) for _ in range(2))
     np.add.at(found, (which, column[work.step]), work.duration)
-    return found
+    np.add.at(calls, (which, column[work.step]), 1)
+    return found, calls
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

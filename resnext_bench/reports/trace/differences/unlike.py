@@ -43,7 +43,7 @@ def unlike(
     if min(a.steps, b.steps) < 2:
         yield fact("no_interval", a=a.steps, b=b.steps)
     yield from _of_modules(a, b, modules, by)
-    yield from _of_shapes(a, b, rows)
+    yield from _of_shapes(a, b, rows, by)
     yield from _unpaired(rows)
     for side, one in (("a", a), ("b", b)):
         for note in one.facts:
@@ -55,8 +55,12 @@ def _devices(a: Side, b: Side) -> Iterator[Note]:
         yield fact("host_against_device", a=a.on, b=b.on)
     elif a.on != b.on:
         yield fact("devices_differ", a=a.on, b=b.on)
-    if (a.world or 1) != (b.world or 1):
-        yield fact("worlds_differ", a=a.world or 1, b=b.world or 1)
+    if a.world and b.world and a.world != b.world:
+        yield fact("worlds_differ", a=a.world, b=b.world)
+    for side, one, other in (("a", a, b), ("b", b, a)):
+        if not one.world and (other.world or 1) > 1:  # not to be told is not to be one
+            values = {"of": other.world}
+            yield Note(kind="world_unknown", side=side, values=values)  # type: ignore[arg-type]
     if a.rank is not None and b.rank is not None and a.rank != b.rank:
         yield fact("ranks_differ", a=a.rank, b=b.rank)
 
@@ -78,16 +82,18 @@ def _of_modules(a: Side, b: Side, modules: Mapping[str, str], by: MatchedBy) -> 
             yield Note(kind="modules_unpaired", side=side, values=values)  # type: ignore[arg-type]
 
 
-def _of_shapes(a: Side, b: Side, rows: Sequence[RowDelta]) -> Iterator[Note]:
+def _of_shapes(a: Side, b: Side, rows: Sequence[RowDelta], by: MatchedBy) -> Iterator[Note]:
     if without := [side for side, one in (("a", a), ("b", b)) if one.unshaped]:
-        yield _on_sides("shapes_missing", without)
+        yield _on_sides("shapes_missing", without, by=by)
     elif count := sum("shape" in row.changed for row in rows):
         yield fact("shapes_differ", count=count)
 
 
-def _on_sides(kind: Literal["modules_missing", "shapes_missing"], sides: Sequence[str]) -> Note:
+def _on_sides(
+    kind: Literal["modules_missing", "shapes_missing"], sides: Sequence[str], **values: str
+) -> Note:
     """Return a fact of one side, or of both."""
-    return fact(kind, sides[0] if len(sides) == 1 else "")  # type: ignore[arg-type]
+    return fact(kind, sides[0] if len(sides) == 1 else "", **values)  # type: ignore[arg-type]
 
 
 def _unpaired(rows: Sequence[RowDelta]) -> Iterator[Note]:

@@ -33,11 +33,32 @@ _MOST: Final = 300
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Line:
-    """How one clock runs beside another: ahead by `offset` at `origin`, and by `drift` more."""
+    """How one clock runs beside another: ahead by `offset` at `origin`, and by `drift` more.
+
+    Both are by the other clock: where it shows t since the origin, this one shows
+    t + offset + drift * t.
+    """
 
     offset: float
     drift: float
     scatter: float
+
+    def beside(self, other: "_Line") -> "_Line":
+        """Return this clock beside the one beside which `other` is; both have been beside another.
+
+        With the third clock at t, this one shows (t - o) / (1 + d) * (1 + drift) + offset, o and d
+        being those of `other`: what it gains has had time to add up by when `other` is as far.
+        """
+        rate = (self.drift - other.drift) / (1 + other.drift)
+        return replace(self, offset=self.offset - (1 + rate) * other.offset, drift=rate)
+
+    def after(self, first: "_Line") -> "_Line":
+        """Return this clock, told beside one that itself is told as `first`, beside the other."""
+        return _Line(
+            offset=first.offset + self.offset + self.drift * first.offset,
+            drift=first.drift + self.drift + first.drift * self.drift,
+            scatter=float(np.hypot(first.scatter, self.scatter)),
+        )
 
 
 def clocks(count: int, found: Sequence[Matched]) -> tuple[list[Clock | None], int]:
@@ -84,7 +105,7 @@ def _next(
                 beside = known[0]
                 mine, other = one.end[one.members.index(at)], one.end[one.members.index(beside)]
                 found = _line((other - origin).astype(np.float64), (mine - other) * 1.0)
-                yield at, _sum(lines[beside], found)
+                yield at, found.after(lines[beside])
 
 
 def _line(moment: NDArray[np.float64], apart: NDArray[np.float64]) -> _Line:
@@ -102,29 +123,18 @@ def _line(moment: NDArray[np.float64], apart: NDArray[np.float64]) -> _Line:
     return _Line(offset=middle, drift=0.0, scatter=robust_sd(apart))
 
 
-def _sum(one: _Line, other: _Line) -> _Line:
-    return _Line(
-        offset=one.offset + other.offset,
-        drift=one.drift + other.drift,
-        scatter=float(np.hypot(one.scatter, other.scatter)),
-    )
-
-
 def _centred(lines: dict[int, _Line]) -> dict[int, _Line]:
     """Return the lines beside that of most ranks; beside the first where there are two."""
     if len(lines) < 3:
         return lines
-    offset = _middle([one.offset for one in lines.values()])
-    drift = _middle([one.drift for one in lines.values()])
+    most = _Line(
+        offset=_middle([one.offset for one in lines.values()]),
+        drift=_middle([one.drift for one in lines.values()]),
+        scatter=0.0,
+    )
     least = _middle([one.scatter for one in lines.values()])  # the first rank has none of its own
     return {
-        at: replace(
-            one,
-            offset=one.offset - offset,
-            drift=one.drift - drift,
-            scatter=max(one.scatter, least),
-        )
-        for at, one in lines.items()
+        at: replace(one.beside(most), scatter=max(one.scatter, least)) for at, one in lines.items()
     }
 
 
@@ -147,12 +157,19 @@ def _clock(line: _Line, span: int) -> Clock:
 
 
 def on_one_clock(one: Matched, told: Sequence[Clock | None], origin: int) -> tuple[Ns, Ns]:
-    """Return starts and ends [members, collectives] by the clock of most ranks, ns."""
+    """Return starts and ends [members, collectives] by the clock of most ranks, ns.
+
+    A clock's distance is that at a moment of the other clock, which its own times do not show: with
+    a second between them and a drift of 50 us per s that alone would be 50 us.
+    """
     start, end = one.start.copy(), one.end.copy()
     for row, at in enumerate(one.members):
         clock = told[at]
         if clock is not None and clock.is_off:
-            ahead = clock.offset_ns + clock.drift_ppm * 1e-6 * (one.end[row] - origin)
+            drift = clock.drift_ppm * 1e-6
             for times in (start, end):
-                times[row] -= np.rint(ahead).astype(np.int64)
+                since = times[row] - origin - clock.offset_ns
+                times[row] -= clock.offset_ns + np.rint(since * (drift / (1 + drift))).astype(
+                    np.int64
+                )
     return start, end

@@ -52,6 +52,8 @@ class Rank:
     """None: on a CPU."""
     steps: NDArray[np.int64]
     """Numbers of the used steps."""
+    is_counted: bool
+    """Whether these are the profiler's own, which are alike on all ranks, and no places."""
     step_ns: Ns
     parts: Mapping[Part, Ns]
     """Parts of each used step; they add up to its time but for communication."""
@@ -75,6 +77,7 @@ def rank_of(analysis: Analysis, file: TraceFile) -> Rank:
         on=device_name(analysis.trace, analysis.device) or _plain(analysis.device),
         device=analysis.device,
         steps=np.array(steps.numbers, dtype=np.int64)[steps.used],
+        is_counted=steps.source.kind == "profiler",
         step_ns=steps.windows.length[steps.used],
         parts=own_parts(analysis),
         talks=talks(analysis),

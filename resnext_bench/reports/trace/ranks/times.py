@@ -12,6 +12,7 @@ from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_ranks import PARTS, Clock, RankRow, RanksTimes
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.stats.stragglers import Skews
+from resnext_bench.reports.trace.ranks.alignment import aligned
 from resnext_bench.reports.trace.ranks.clocks import clocks
 from resnext_bench.reports.trace.ranks.matching import matched
 from resnext_bench.reports.trace.ranks.missing import missing, not_whole
@@ -44,6 +45,7 @@ def times(ranks: Sequence[Rank]) -> RanksTimes:
     known = [one for one in every if not one.is_alone]
     if len(known) < 2:
         raise TraceError(_too_few(every, known))
+    known, moved = aligned(known)
     steps = reduce(np.intersect1d, [one.steps for one in known])
     if not len(steps):
         raise TraceError(f"ranks have no step in common: {', '.join(map(_steps_told, known[:4]))}")
@@ -51,7 +53,15 @@ def times(ranks: Sequence[Rank]) -> RanksTimes:
     places = [(one.number, one.recording.world) for one in every]
     silent = tuple(_number(one) for one in every if one.is_alone)
     facts = [*not_whole(places), *([warning("ranks_without_work", ranks=silent)] if silent else [])]
+    facts += _moved(known, moved)
     return _compared(known, steps, facts, missing(places))
+
+
+def _moved(ranks: Sequence[Rank], moved: Sequence[int]) -> Iterator[Note]:
+    """Yield which ranks' steps had other numbers than the same steps of the others."""
+    for by in sorted(set(moved) - {0}):
+        mine = [_number(one) for one, other in zip(ranks, moved, strict=True) if other == by]
+        yield warning("steps_renumbered", ranks=tuple(mine), by=by)
 
 
 def _number(rank: Rank) -> int:

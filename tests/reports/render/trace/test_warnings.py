@@ -40,6 +40,7 @@ EXAMPLES = (
     warning("ranks_without_work", ranks=(1, 5)),
     warning("ranks_twice", ranks=(3, 5)),
     warning("steps_not_shared"),
+    warning("steps_renumbered", ranks=(2, 3), by=1),
     warning("collectives_differ"),
     warning("clocks_differ"),
     warning("recorded_apart", apart_ns=90_000_000_000),

@@ -78,24 +78,28 @@ def program(
     labels: bool = True,
     shapes: bool = True,
     header: dict[str, Any] | None = None,
+    numbers: Sequence[int] = (),
 ) -> Made:
-    """A trace; each kernel takes `wobble` us more in every second step."""
+    """A trace; each kernel takes `wobble` us more in steps of odd numbers.
+
+    `numbers`: those that the profiler has given to the steps, else from 0.
+    """
     made, at, device = Made(), 10.0, 13.003
     made.header |= {"deviceProperties": [{"id": 0, "name": "NVIDIA H100"}]} | (header or {})
     for step in range(steps):
-        begun = at
+        begun, number = at, numbers[step] if numbers else step
         for layer in layers:
             start = at
             arguments = layer.arguments if shapes else {}
             correlation = made.launch(at + 2)
-            lasts = layer.us + wobble * (step % 2)
+            lasts = layer.us + wobble * (number % 2)
             made.on_gpu(layer.category, layer.kernel, device, lasts, correlation)
             device += lasts
             made.op(layer.op, at + 1, 4, **arguments)
             at += 6
             if labels and layer.name:
                 made.row("user_annotation", f"## {layer.name}: {layer.type} ##", start, at - start)
-        made.step(step, begun, at - begun)
+        made.step(number, begun, at - begun)
     return made
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.trace.differences.differences import difference
+from resnext_bench.reports.trace.differences.pairs import Unpairable
 from tests.reports.trace.differences.programs import (
     GEMM,
     NET,
@@ -170,13 +171,25 @@ def test_paired_steps(tmp_path: Path) -> None:
     assert (apart.verdict, together.verdict) == ("unsure", "slower")
     assert only(together).noise
     assert only(apart).delta_ns == only(together).delta_ns
-    with pytest.raises(TraceError, match="6 steps of a and 2 of b"):
-        difference(
-            side_of(a, tmp_path),
-            side_of(program(NET, 2), tmp_path),
-            margin_percent=2,
-            is_paired=True,
-        )
+    with pytest.raises(Unpairable, match="a has steps 0 to 5 and b step 9"):
+        compared(a, program(NET, 1, numbers=(9,)), tmp_path, is_paired=True)
+
+
+def test_pairs_are_of_one_number_and_not_of_one_place(tmp_path: Path) -> None:
+    """On each side another step in the middle is missing; odd ones are long."""
+    a = program(NET, 6, wobble=30.0, numbers=(0, 2, 3, 4, 5, 6))
+    slow = changed(NET, "stem", us=101.0)
+    b = program(slow, 6, wobble=30.0, numbers=(0, 1, 2, 3, 5, 6))
+    found = compared(a, b, tmp_path, is_paired=True)
+    long = [0, 0, 30_000 * len(NET), 30_000 * len(NET), 0]
+    for one in (found.a.steps, found.b.steps):  # 0, 2, 3, 5, 6
+        assert one[1:] == [min(one[1:]) + more for more in long[1:]]
+    assert (found.delta_ns, found.verdict) == (1_000, "slower")
+    (fact,) = found.facts
+    assert (fact.kind, fact.values) == ("steps_unpaired", {"a": 1, "b": 1})
+    row = only(found)
+    assert row.a
+    assert row.a.calls == 1
 
 
 def test_one_step_has_no_interval(tmp_path: Path) -> None:

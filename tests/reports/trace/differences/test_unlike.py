@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from resnext_bench.reports.render.trace.diff import matched_by
+from resnext_bench.reports.render.trace.diff_facts import fact_sentences
 from tests.reports.trace.differences.programs import (
     NET,
     Layer,
     changed,
     compared,
+    conv,
     kinds,
     only,
     program,
@@ -21,6 +24,41 @@ def test_one_without_shapes(tmp_path: Path) -> None:
     assert found.matched_by == "modules"
     (fact,) = found.facts
     assert (fact.kind, fact.side) == ("shapes_missing", "b")
+
+
+def test_shapes_of_one_side_make_nothing_new(tmp_path: Path) -> None:
+    """Work of one module is one row where one side alone tells its shapes; a renamed module keeps
+    its partner by type and order.
+    """
+    both = (
+        conv("block", 40.0, batch=4),
+        conv("block", 60.0, batch=8),
+        conv("stem", 90.0, batch=2),
+        Layer(name="relu", us=20.0),
+    )
+    renamed = (*both[:2], conv("begin", 95.0, batch=2), both[3])
+    found = compared(program(both), program(renamed, shapes=False), tmp_path)
+    assert found.matched_by == "modules"
+    assert [(row.kind, row.delta_ns, row.changed) for row in found.rows] == [("slower", 5_000, [])]
+    assert kinds(found) == ["modules_renamed", "shapes_missing"]
+    assert "is matched by module, operator, class and kernel" in fact_sentences(found.facts)[1]
+    assert matched_by(found) == "module, then operator, class and kernel"
+    back = compared(program(renamed, shapes=False), program(both), tmp_path)
+    assert [(row.kind, row.delta_ns) for row in back.rows] == [("faster", -5_000)]
+
+
+def test_a_number_of_ranks_that_is_not_recorded(tmp_path: Path) -> None:
+    """Not to be told is not to be one, and where the other one is one nothing need be said."""
+
+    def of(world: int | None) -> Made:
+        info = {"rank": 0, "world_size": world} if world else {}
+        return program(NET, header={"distributedInfo": info} if info else {})
+
+    assert compared(of(None), of(None), tmp_path).facts == []
+    assert compared(of(None), of(1), tmp_path).facts == []
+    (fact,) = compared(of(8), of(None), tmp_path).facts
+    assert (fact.kind, fact.side, fact.values) == ("world_unknown", "b", {"of": 8})
+    assert kinds(compared(of(1), of(8), tmp_path)) == ["worlds_differ"]
 
 
 def test_one_without_modules(tmp_path: Path) -> None:
