@@ -103,7 +103,7 @@ def test_torch_computes_the_operation_that_it_names(operation: Operation) -> Non
     first, *_, last = out.getvalue().splitlines()
     assert first.endswith(", the CPU")
     assert last.startswith("benchmark=False, limit=10: ")
-    assert 0 < float(last.partition(" us (IQR ")[0].split()[-1])
+    assert float(last.partition(" us (IQR ")[0].split()[-1]) > 0
     assert float(last.rpartition("), ")[2].removesuffix(" off from float64")) < 1e-5
 
 

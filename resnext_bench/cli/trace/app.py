@@ -252,9 +252,7 @@ def repro(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Where to write the script (default: standard output)"
-        ),
+        typer.Option(metavar="FILE", help="Where to write the script (default: standard output)"),
     ] = None,
     form: Format = "table",
 ) -> None:

@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import torch
+
 from resnext_bench.reports.trace.repro.schemas import NO_CPU, RANDOM
 
-_NAMED: Final = re.compile(r"Dimname|\bStorage\b|\bStream\b|\bt\[\]|Dict\(|Future|AnyEnum|__torch__")
+_NAMED: Final = re.compile(
+    r"Dimname|\bStorage\b|\bStream\b|\bt\[\]|Dict\(|Future|AnyEnum|__torch__"
+)
 """Types of arguments that no trace records."""
 _WITHOUT: Final = re.compile(r"_test|_?nested|_?sparse|_mps|_lstm_mps|_?quantized|_cslt|_cudnn_rnn")
 """Operators on tensors that no script makes."""
@@ -21,14 +25,14 @@ _SHORT: Final = (
 
 def text() -> str:
     """Return a line for each overload that takes or gives tensors, of the torch that is here."""
-    import torch
-
     version = torch.__version__.partition("+")[0]
-    head = f"# Signatures of ATen's operators in torch {version}: python -m resnext_bench.lab.docs\n"
-    return head + "".join(f"{line}\n" for line in sorted(_lines(torch)))
+    head = (
+        f"# Signatures of ATen's operators in torch {version}: python -m resnext_bench.lab.docs\n"
+    )
+    return head + "".join(f"{line}\n" for line in sorted(_lines()))
 
 
-def _lines(torch: Any) -> Iterator[str]:
+def _lines() -> Iterator[str]:
     dispatched = {*torch._C._dispatch_get_all_op_names()}
     for schema in torch._C._jit_get_all_schemas():
         dot = f".{schema.overload_name}" if schema.overload_name else ""

@@ -18,8 +18,7 @@ _WHY: Final[dict[NotReproduced, str]] = {
     "waits": "it waits for a value of the device, and computes nothing",
     "no tensor": "it computes no tensor",
     "shapes": f"its shapes are not recorded; {_RECORD}",
-    "list": "it takes a list of tensors whose shapes are not recorded: the profiler leaves out those "
-    "of long lists",
+    "list": "it takes a list of tensors whose shapes are not recorded, as those of long lists",
     "type": "it takes a tensor of a type that no script makes",
     "unknown": "no overload of that operator that is known here takes what is recorded",
 }
@@ -45,7 +44,7 @@ def sections(found: ReproCalls, top: int) -> Iterator[Section]:
         return
     yield _table(found, rows)
     if any(row.missing for row in rows):
-        told = "open: not recorded and without a default, so a script leaves it to be filled in"
+        told = "open: not recorded and without a default; a script leaves that to be filled in"
         yield Line(text=told, tone="dim")
     if any(row.refused == "shapes" for row in rows):
         yield Line(text=f"no shapes: not recorded; {_RECORD}", tone="dim")
@@ -65,7 +64,7 @@ def _table(found: ReproCalls, rows: list[ReproCall]) -> Table:
         "types": [readable(row.types) for row in rows],
         "module": [_module(row) for row in rows],
         "kernel": [short(row.kernel) for row in rows],
-        "open": [_open(row) for row in rows],
+        "script": [_open(row) for row in rows],
         "call": [_call(row) for row in rows],
     }
     told = {name: cells for name, cells in columns.items() if any(cells)}
@@ -101,7 +100,7 @@ def _module(row: ReproCall) -> str:
 def _open(row: ReproCall) -> str:
     """Return what a script leaves open, or why there is none."""
     if row.refused is not None:
-        return _SHORT.get(row.refused, row.refused)
+        return f"no: {_SHORT.get(row.refused, row.refused)}"
     return f"{len(row.missing)} open" if row.missing else ""
 
 

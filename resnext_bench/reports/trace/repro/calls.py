@@ -5,7 +5,6 @@ convolution counts as a whole, as it does in the table of convolutions.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +16,8 @@ from resnext_bench.reports.schema.trace_repro import ReproCall, ReproCalls
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.header import device_name, distributed_info, whole_number
 from resnext_bench.reports.trace.kernels.calls import conv_calls
-from resnext_bench.reports.trace.kernels.tables import share
+from resnext_bench.reports.trace.kernels.device_work import CLASSES
+from resnext_bench.reports.trace.kernels.tables import grouped, share
 from resnext_bench.reports.trace.names.arguments import Arguments
 from resnext_bench.reports.trace.names.classes import Class
 from resnext_bench.reports.trace.reading.details import DetailedHost
@@ -53,18 +53,32 @@ def calls_of(analysis: Analysis) -> list[Found]:
     if not mine.size:
         return []
     columns = (host.name, host.dims, host.strides, host.types, host.inputs)
-    keys = np.stack([one[row[mine]] for one in columns])
-    _, group = np.unique(keys, axis=1, return_inverse=True)
-    group = group.reshape(-1)
-    total = np.bincount(group, weights=work.duration[mine]).astype(np.int64)
-    whole = _whole(analysis, row)
-    groups = [mine[group == one] for one in range(len(total))]
-    order = sorted(range(len(total)), key=lambda one: (-total[one], _key(analysis, row, groups[one])))
-    busy = int(work.duration.sum())
-    return [
-        _found(analysis, number, row, groups[one], int(total[one]), whole, busy)
-        for number, one in enumerate(order, 1)
+    _, which = np.unique(np.stack([one[row[mine]] for one in columns]), axis=1, return_inverse=True)
+    total = np.bincount(which.reshape(-1), weights=work.duration[mine]).astype(np.int64)
+    groups = [
+        _Group(work=mine[rows], rows=np.unique(row[mine[rows]]), total_ns=int(total[number]))
+        for number, rows in enumerate(grouped(which.reshape(-1)))
     ]
+    # Calls of equal time have the same numbers each time that the file is read.
+    groups.sort(key=lambda one: (-one.total_ns, _texts(analysis, one.row)))
+    whole = _whole(analysis)
+    return [_found(analysis, number, one, whole) for number, one in enumerate(groups, 1)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Group:
+    """Calls of one operator with the same arguments."""
+
+    work: NDArray[np.intp]
+    """Rows of the work that they launched themselves."""
+    rows: Ids
+    """Rows of the host that they are."""
+    total_ns: int
+
+    @property
+    def row(self) -> int:
+        """The first of them."""
+        return int(self.rows[0])
 
 
 def listed(analysis: Analysis, found: list[Found]) -> ReproCalls:
@@ -93,7 +107,7 @@ def _rows(analysis: Analysis) -> Ids:
     return np.where(calls >= 0, calls, analysis.work.row).astype(np.int32)
 
 
-def _whole(analysis: Analysis, row: Ids) -> Ns:
+def _whole(analysis: Analysis) -> Ns:
     """Return of each row of the host the time of all that it launched, operators inside included.
 
     On a CPU its duration.
@@ -111,50 +125,45 @@ def _whole(analysis: Analysis, row: Ids) -> Ns:
     return found
 
 
-def _key(analysis: Analysis, row: Ids, group: NDArray[np.intp]) -> tuple[str, ...]:
-    """Return what decides between calls of equal time, the same each time the file is read."""
-    return _texts(analysis, int(row[group[0]]))
-
-
-def _texts(analysis: Analysis, row: int) -> tuple[str, ...]:
+def _texts(analysis: Analysis, row: int) -> tuple[str, str, str, str, str]:
+    """Return an operator's name, and its sizes, strides, types and inputs as JSON."""
     trace, host = analysis.trace, analysis.trace.host
     assert isinstance(host, DetailedHost)
-    numbers = (int(one[row]) for one in (host.dims, host.strides, host.types, host.inputs))
-    return trace.names[host.name[row]], *("" if at < 0 else trace.texts[at] for at in numbers)
+
+    def text(numbers: Ids) -> str:
+        return "" if numbers[row] < 0 else trace.texts[numbers[row]]
+
+    name = trace.names[host.name[row]]
+    return name, text(host.dims), text(host.strides), text(host.types), text(host.inputs)
 
 
-def _found(
-    analysis: Analysis,
-    number: int,
-    row: Ids,
-    group: NDArray[np.intp],
-    total: int,
-    whole: Ns,
-    busy: int,
-) -> Found:
-    trace = analysis.trace
-    rows = np.unique(row[group])
-    name, *raw = _texts(analysis, int(rows[0]))
-    given = Given(Arguments.read(tuple(one.encode() for one in raw)))
-    median = float(np.median(whole[rows]))
-    kernel = "" if analysis.device is None else _kernel(analysis, group)
-    call = resolve(name, given, _hints(analysis, group, kernel))
-    modules = [str(one) for one in analysis.places.short(analysis.places.of(rows)) if one]
-    module = modules[0] if modules else ""
-    told = Told(module=module, device=_device(analysis), median_ns=median, calls=len(rows))
+def _found(analysis: Analysis, number: int, group: _Group, whole: Ns) -> Found:
+    name, dims, strides, types, inputs = _texts(analysis, group.row)
+    raw = (dims.encode(), strides.encode(), types.encode(), inputs.encode())
+    given = Given(Arguments.read(raw))
+    kernel = "" if analysis.device is None else _kernel(analysis, group.work)
+    call = resolve(name, given, _hints(analysis, group.work, kernel))
+    places = analysis.places.short(analysis.places.of(group.rows))
+    modules = list(dict.fromkeys(str(one) for one in places if one))
+    told = Told(
+        module=next(iter(modules), ""),
+        device=_device(analysis),
+        median_ns=float(np.median(whole[group.rows])),
+        calls=len(group.rows),
+    )
     shown = ReproCall(
         number=number,
         operator=name,
         shapes=_shapes(given),
         types=" ".join(_types(call)),
-        module=module,
-        modules=len(set(modules)),
-        which=_PASSES[int(analysis.links.passes[rows[0]]) + 1],
+        module=told.module,
+        modules=len(modules),
+        which=_PASSES[int(analysis.links.passes[group.row]) + 1],
         kernel=kernel,
-        calls=len(rows),
-        total_ns=total,
-        share=share(total, busy),
-        median_ns=median,
+        calls=told.calls,
+        total_ns=group.total_ns,
+        share=share(group.total_ns, int(analysis.work.duration.sum())),
+        median_ns=told.median_ns,
         overload=call.schema.overload if isinstance(call, Resolved) else "",
         missing=[one.parameter.name for one in call.missing] if isinstance(call, Resolved) else [],
         refused=call.why.value if isinstance(call, Refused) else None,
@@ -163,18 +172,17 @@ def _found(
     return Found(row=shown, call=call, told=told)
 
 
-def _kernel(analysis: Analysis, group: NDArray[np.intp]) -> str:
-    work = analysis.work
-    total: Counter[int] = Counter()
-    for name, ns in zip(work.name[group].tolist(), work.duration[group].tolist(), strict=True):
-        total[name] += ns
-    (most, _), *_ = total.most_common(1)
-    return analysis.trace.names[most]
+def _kernel(analysis: Analysis, rows: NDArray[np.intp]) -> str:
+    """Return the kernel that took most of the time of this work."""
+    names, which = np.unique(analysis.work.name[rows], return_inverse=True)
+    total = np.bincount(which.reshape(-1), weights=analysis.work.duration[rows])
+    return analysis.trace.names[int(names[total.argmax()])]
 
 
-def _hints(analysis: Analysis, group: NDArray[np.intp], kernel: str) -> Hints:
+def _hints(analysis: Analysis, rows: NDArray[np.intp], kernel: str) -> Hints:
     """Return what kernels say: NHWC only where no transform into it is among them."""
-    turned = bool(analysis.work.of(Class.LAYOUT)[group].any())
+    layout = CLASSES.index(Class.LAYOUT)
+    turned = bool((analysis.work.cls[rows] == layout).any())
     return Hints(
         is_nhwc=bool(_NHWC.search(kernel)) and not turned,
         from_host=bool(_FROM_HOST.search(kernel)),

@@ -15,6 +15,10 @@ class Equivalent:
     """In Python."""
     arguments: tuple[str, ...]
     """Those that it uses."""
+    others: str = "_"
+    """What the others are called."""
+    first: str = ""
+    """A statement before it."""
     library: str
     """Library that the operator itself needs."""
     build: str
@@ -29,11 +33,20 @@ _ZEROS: Final = "[0] * len(stride)"
 _WINDOW: Final = ("padding", "stride", "dilation", "groups")
 
 
-def _of(name: str, call: str, *arguments: str, is_gone: bool = False) -> tuple[str, Equivalent]:
+def _of(
+    name: str,
+    call: str,
+    *arguments: str,
+    others: str = "_",
+    first: str = "",
+    is_gone: bool = False,
+) -> tuple[str, Equivalent]:
     library, build = _BUILDS[name.partition("_")[0]]
     return name, Equivalent(
         call=f"{_ATEN}.{call}",
         arguments=arguments,
+        others=others,
+        first=first,
         library=library,
         build=build,
         is_gone=is_gone,
@@ -51,26 +64,30 @@ def _convolution(name: str, bias: str = "None", transposed: str = "") -> tuple[s
     return _of(name, call, "self", "weight", *biased, *_WINDOW, *more)
 
 
-def _norm(name: str, momentum: str, epsilon: str) -> tuple[str, Equivalent]:
-    order = ("input", "weight", "bias", "running_mean", "running_var", "training")
-    arguments = (*order, momentum, epsilon)
-    return _of(name, f"native_batch_norm({', '.join(arguments)})", *arguments)
+def _norm(name: str) -> tuple[str, Equivalent]:
+    factor = "exponential_average_factor"
+    call = f"native_batch_norm(**rest, momentum={factor}, eps=epsilon)"
+    return _of(name, call, factor, "epsilon", others="rest")
 
 
 def _norm_backward(name: str) -> tuple[str, Equivalent]:
     stats = ("weight", "running_mean", "running_var", "save_mean", "save_var")
-    arguments = f"grad_output, input, {', '.join(stats)}, True, epsilon, [True] * 3"
+    call = "native_batch_norm_backward(grad_output, input, *stats, True, epsilon, [True] * 3)"
     used = ("input", "grad_output", *stats, "epsilon")
-    return _of(name, f"native_batch_norm_backward({arguments})", *used)
+    return _of(name, call, *used, first=f"stats = {', '.join(stats)}")
 
 
 def _backward(library: str) -> tuple[str, Equivalent]:
-    call = (
-        "convolution_backward(grad_output, self, weight, [weight.size(0)], stride, padding, "
-        f"dilation, False, {_ZEROS}, groups, output_mask)"
-    )
+    rest = f"[weight.size(0)], stride, padding, dilation, False, {_ZEROS}, groups"
+    mask = "[*output_mask, False][:3]"  # cuDNN's had no bias
     used = ("self", "grad_output", "weight", *_WINDOW, "output_mask")
-    return _of(f"{library}_convolution_backward", call, *used, is_gone=True)
+    return _of(
+        f"{library}_convolution_backward",
+        f"convolution_backward(grad_output, self, weight, *rest, {mask})",
+        *used,
+        first=f"rest = {rest}",
+        is_gone=True,
+    )
 
 
 EQUIVALENTS: Final = dict(
@@ -80,8 +97,8 @@ EQUIVALENTS: Final = dict(
         _convolution("miopen_convolution", "bias"),
         _convolution("miopen_depthwise_convolution", "bias"),
         _convolution("miopen_convolution_transpose", "bias", "True"),
-        _norm("cudnn_batch_norm", "exponential_average_factor", "epsilon"),
-        _norm("miopen_batch_norm", "exponential_average_factor", "epsilon"),
+        _norm("cudnn_batch_norm"),
+        _norm("miopen_batch_norm"),
         _norm_backward("cudnn_batch_norm_backward"),
         _norm_backward("miopen_batch_norm_backward"),
         *map(_backward, ("cudnn", "miopen", "mkldnn")),

@@ -70,7 +70,8 @@ def _made(name: str, parameter: str, tensor: Tensor, values: Mapping[str, Value]
 
 
 def _integers(low: int, high: int) -> str:
-    return f"lambda n: torch.randint({low}, {high}, (n,))"
+    least = f"{low}, " if low else ""
+    return f"lambda n: torch.randint({least}{high}, (n,))"
 
 
 def _below(name: str, parameter: str, values: Mapping[str, Value]) -> int | None:

@@ -1,12 +1,14 @@
 """Which overload of an operator a call was, and what each of its arguments is in a script."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from resnext_bench.reports.trace.names.arguments import Sizes
 from resnext_bench.reports.trace.names.communication import is_communication
+from resnext_bench.reports.trace.repro.equivalents import EQUIVALENTS
 from resnext_bench.reports.trace.repro.given import (
     Argument,
     Given,
@@ -16,6 +18,7 @@ from resnext_bench.reports.trace.repro.given import (
     Source,
     Tensor,
     Tensors,
+    Value,
     channels_last,
     literal,
 )
@@ -95,7 +98,9 @@ NO_HINTS: Final = Hints()
 _NAME: Final = re.compile(r"aten::(\w+)(?:\.(\w+))?")
 _AUTOGRAD: Final = re.compile(r"(autograd::|torch::autograd::)|.*Backward\d*$")
 _WAITS: Final = frozenset({"item", "_local_scalar_dense", "is_nonzero", "equal", "nonzero_static"})
-_RESERVES: Final = re.compile(r"_?(new_)?empty\w*|resize_|resize_as_|set_|record_stream")
+_RESERVES: Final = re.compile(
+    r"_?(new_)?empty\w*|resize_|resize_as_|set_|record_stream|detach_|_?pin_memory"
+)
 _CONVOLUTION: Final = re.compile(r"((cudnn|miopen|mkldnn)_|_)?conv(olution(_backward)?|[123]d)")
 
 
@@ -164,12 +169,15 @@ def _resolved(
     broken = [one for one in arguments if one.source is Source.MISSING and _is_tensor(one)]
     if broken:
         return Refused(why=Why.LIST if broken[0].parameter.is_list else Why.SHAPES)
-    if _CONVOLUTION.fullmatch(schema.name):
-        arguments = _derived(arguments)
+    if known := _told_by_shapes(schema.name, arguments):
+        arguments = [_with(one, known) for one in arguments]
     if hints.is_nhwc:
         arguments = [_as_nhwc(one) for one in arguments]
     if schema.name == "copy_":
         arguments = [_placed(one, hints) for one in arguments]
+    same = EQUIVALENTS.get(schema.name)
+    if same is not None and same.is_gone:  # what is called instead needs less
+        arguments = [one for one in arguments if one.parameter.name in same.arguments]
     return Resolved(
         schema=schema,
         arguments=with_values(schema.name, arguments),
@@ -264,31 +272,36 @@ def _missing(parameter: Parameter) -> Argument:
     return Argument(parameter=parameter, value=value, source=Source.MISSING)
 
 
-def _derived(arguments: Sequence[Argument]) -> list[Argument]:
-    """Return the arguments of a convolution with what shapes alone tell: groups.
+def _with(argument: Argument, known: Mapping[str, str]) -> Argument:
+    name = argument.parameter.name
+    if argument.source is not Source.MISSING or name not in known:
+        return argument
+    return replace(argument, value=Literal(text=known[name]), source=Source.DERIVED)
 
-    A weight that could be that of a transposed one tells nothing.
-    """
+
+def _told_by_shapes(name: str, arguments: Sequence[Argument]) -> Mapping[str, str]:
+    """Return numbers in Python that the shapes of the tensors alone tell."""
     values = {one.parameter.name: one.value for one in arguments}
-    data, weight = values.get("input", values.get("self")), values.get("weight")
-    if not isinstance(data, Tensor) or not isinstance(weight, Tensor):
-        return [*arguments]
-    channels, filters, each = data.size[1:2], weight.size[:1], weight.size[1:2]
-    if not channels or not each or not each[0] or channels[0] % each[0]:
-        return [*arguments]
-    if "transposed" in values and channels == filters and values["transposed"] != _NOT:
-        return [*arguments]
-    known = {
-        "groups": str(channels[0] // each[0]),
-        "transposed": "False",
-        "output_padding": f"[{', '.join('0' * (len(data.size) - 2))}]",
-    }
-    return [
-        replace(one, value=Literal(text=known[one.parameter.name]), source=Source.DERIVED)
-        if one.source is Source.MISSING and one.parameter.name in known
-        else one
-        for one in arguments
-    ]
+    weight = values.get("weight")
+    if not isinstance(weight, Tensor):
+        return {}
+    if name in ("layer_norm", "native_layer_norm"):
+        return {"normalized_shape": str(list(weight.size))}
+    data = values.get("input", values.get("self"))
+    if not _CONVOLUTION.fullmatch(name) or not isinstance(data, Tensor):
+        return {}
+    return _groups(values, data.size, weight.size)
+
+
+def _groups(values: Mapping[str, Value], data: Sizes, weight: Sizes) -> Mapping[str, str]:
+    """Return those of a convolution; a weight that a transposed one could have tells nothing."""
+    if len(data) != len(weight) or len(data) < 3 or not weight[1] or data[1] % weight[1]:
+        return {}
+    if "transposed" in values and data[1] == weight[0] and values["transposed"] != _NOT:
+        return {}
+    zeros = ", ".join("0" * (len(data) - 2))
+    groups = str(data[1] // weight[1])
+    return {"groups": groups, "transposed": "False", "output_padding": f"[{zeros}]"}
 
 
 _NOT: Final = Literal(text="False")

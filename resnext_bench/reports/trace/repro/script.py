@@ -33,6 +33,9 @@ _WHOLE: Final = 1e-4
 _PRODUCT: Final = re.compile(r"conv|mm|matmul|linear|attention")
 """What GPUs may compute with the digits of TF32 where fp32 is asked for."""
 _WIDTH: Final = 98
+_LONG: Final = 100
+_NAME: Final = 40
+"""Characters of a module's path that stand in a title: its end."""
 _LARGE: Final = 4
 """GiB of tensors in float64 from which a script looks at how much memory there is."""
 _WIDE: Final = "flat.double() if exact and flat.is_floating_point() else flat"
@@ -62,7 +65,8 @@ def script(call: Resolved, told: Told) -> str:
 
 
 def _head(call: Resolved, told: Told) -> Iterator[str]:
-    whose = f" of {commented(told.module, 30)}" if told.module else ""
+    module = told.module if len(told.module) <= _NAME else f"...{told.module[3 - _NAME :]}"
+    whose = f" of {commented(module)}" if module else ""
     yield f'"""aten::{call.schema.name}{whose}, as a trace has it.'
     yield ""
     yield from textwrap.wrap(sources(call), _WIDTH)
@@ -152,8 +156,11 @@ def _operator(call: Resolved) -> Iterator[str]:
         return
     yield 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"'
     yield "\n"
-    yield f"def same({', '.join(same.arguments)}, **_):  # on any device"
-    yield from _folded(f"return {same.call}")
+    yield from _folded(
+        "", f"def same({', '.join(same.arguments)}, **{same.others}):", "  # on any device"
+    )
+    yield from ([f"    {same.first}"] if same.first else [])
+    yield from _folded("    ", f"return {same.call}")
     yield "\n"
     if same.is_gone:
         yield f"OPERATOR = same  # {path.rpartition('.')[0]} is no more"
@@ -164,15 +171,30 @@ def _operator(call: Resolved) -> Iterator[str]:
     yield f'    print("{_instead(same)}")'
 
 
-def _folded(call: str) -> Iterator[str]:
-    """Yield a call in a function's body, its arguments in a line of their own if need be."""
-    if len(call) + 4 <= 100:
-        yield f"    {call}"
+def _folded(indent: str, call: str, behind: str = "") -> Iterator[str]:
+    """Yield a line, what is in its outermost brackets in a line of its own if need be."""
+    if len(indent + call + behind) <= _LONG:
+        yield f"{indent}{call}{behind}"
         return
-    name, _, arguments = call.partition("(")
-    yield f"    {name}("
-    yield f"        {arguments.removesuffix(')')}"
-    yield "    )"
+    begin, end = call.index("(") + 1, call.rindex(")")
+    inner = call[begin:end]
+    yield f"{indent}{call[:begin]}"
+    if len(indent + inner) + 4 <= _LONG:
+        yield f"{indent}    {inner}"
+    else:
+        yield from (f"{indent}    {one}," for one in _split(inner))
+    yield f"{indent}{call[end:]}{behind}"
+
+
+def _split(arguments: str) -> Iterator[str]:
+    """Yield what is between the commas that are in no brackets."""
+    begin = depth = 0
+    for at, one in enumerate(arguments):
+        depth += (one in "([") - (one in ")]")
+        if one == "," and not depth:
+            yield arguments[begin:at].strip()
+            begin = at + 1
+    yield arguments[begin:].strip()
 
 
 def _instead(same: Equivalent) -> str:
@@ -225,10 +247,11 @@ def _entry(argument: Argument) -> Iterator[str]:
     name, value = argument.parameter.name, argument.value
     match value:
         case Tensor():
-            yield f'        "{name}": {_tensor(value)},'
+            yield from _folded("        ", f'"{name}": {_tensor(value)},')
         case Tensors():
             yield f'        "{name}": ['
-            yield from (f"            {_tensor(one)}," for one in value.every)
+            for one in value.every:
+                yield from _folded("            ", f"{_tensor(one)},")
             yield "        ],"
         case Literal() if _is_inside(argument):
             text = value.text
@@ -254,9 +277,10 @@ def _rest(call: Resolved, told: Told) -> Iterator[str]:
     if why:
         yield f'print("not checked: {why}")'
         return
+    yield "right = all(one <= LIMIT for one in off)"
     off = '*[f"{one:.1e}" for one in off], f"(at most {LIMIT:g})"'
-    yield f'print("off from float64 by", {off})'
-    yield "raise SystemExit(not all(one <= LIMIT for one in off))"
+    yield f'print("right:" if right else "WRONG:", "off from float64 by", {off})'
+    yield "raise SystemExit(not right)"
 
 
 def _compared(call: Resolved, told: Told) -> Iterator[str]:
@@ -277,7 +301,8 @@ def _compared(call: Resolved, told: Told) -> Iterator[str]:
     yield f"exact = {exact}"
     pairs = f"(a.cpu().{wide}, b.{wide}) for a, b in zip(found, exact) if b is not None"
     yield f"pairs = [{pairs}]"
-    yield "off = [(torch.where(a == b, 0, a - b).norm() / (b.norm() or 1)).item() for a, b in pairs]"
+    off = "(torch.where(a == b, 0, a - b).norm() / (b.norm() or 1)).item()"
+    yield f"off = [{off} for a, b in pairs]"
 
 
 def _results(call: Resolved, what: str, arguments: str) -> str:
@@ -286,7 +311,9 @@ def _results(call: Resolved, what: str, arguments: str) -> str:
     if call.schema.returns == "()":
         written = next(one.name for one in call.schema.parameters if one.is_written)
         return f'(given := inputs({arguments}), {what}(**given))[0]["{written}"]'
-    return made if call.schema.returns.startswith("(") or "[]" in call.schema.returns else f"[{made}]"
+    return (
+        made if call.schema.returns.startswith("(") or "[]" in call.schema.returns else f"[{made}]"
+    )
 
 
 def _limit(call: Resolved, told: Told) -> tuple[str, float]:
@@ -306,7 +333,7 @@ def _name(value: Literal) -> str:
 
 def _in_the_trace(told: Told) -> str:
     us = f"{told.median_ns / 1e3:.1f} us"
-    what = "of kernels a call" if told.device else "a call"
+    what = "on the device a call" if told.device else "a call"
     where = commented(told.device) if told.device else "a CPU"
     of = f", median of {told.calls}" if told.calls > 1 else ""
     return f"in the trace, on {where}: {us} {what}{of}"

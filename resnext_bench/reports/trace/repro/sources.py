@@ -44,6 +44,9 @@ def _doubts(call: Resolved) -> Iterator[str]:
     if same is not None and same.is_gone:
         name = same.call.partition("(")[0].rpartition(".")[2]
         yield f"Today's PyTorch has no such operator: aten::{name} took its place."
+    reserved = [one for one in call.arguments if one.parameter.name == "reserveSpace"]
+    if any(0 not in tensor.size for one in reserved for tensor in one.tensors):
+        yield "Its reserve space is random here, and was what the forward call had left in it."
     if call.schema.parameters[0].is_written:
         yield "It works in place: values drift while it is timed."
 
