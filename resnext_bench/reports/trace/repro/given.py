@@ -40,8 +40,8 @@ _FORMATS: Final = dict(
     enumerate(("contiguous_format", "preserve_format", "channels_last", "channels_last_3d"))
 )
 _NAMED: Final = {"ScalarType": _CODES, "Layout": _LAYOUTS, "MemoryFormat": _FORMATS}
-_INTEGER: Final = re.compile(r"-?\d{1,18}")
-_FLOAT: Final = re.compile(r"-?\d{1,20}(\.\d{1,30})?(e[+-]?\d{1,3})?")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?")
 _BEYOND: Final = re.compile(r"(-?)(inf|nan)")
 _LARGEST: Final = 1 << 48
 _MOST: Final = 64

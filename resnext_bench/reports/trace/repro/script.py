@@ -125,7 +125,7 @@ def _filled(pieces: Sequence[str], begin: str, end: str) -> Iterator[str]:
 
 def _printed(indent: str, text: str) -> Iterator[str]:
     """Yield a call of print, which may take several lines."""
-    parts = textwrap.wrap(text, 80, drop_whitespace=False)
+    parts = textwrap.wrap(text, _LONG - len(indent) - 9, drop_whitespace=False)
     if len(parts) == 1:
         yield f'{indent}print("{parts[0]}")'
         return
@@ -278,8 +278,8 @@ def _rest(call: Resolved, told: Told) -> Iterator[str]:
         yield f'print("not checked: {why}")'
         return
     yield "right = all(one <= LIMIT for one in off)"
-    off = '*[f"{one:.1e}" for one in off], f"(at most {LIMIT:g})"'
-    yield f'print("right:" if right else "WRONG:", "off from float64 by", {off})'
+    yield 'told = ", ".join(f"{one:.1e}" for one in off)'
+    yield 'print("right:" if right else "WRONG:", told, f"off from float64, {LIMIT:g} at most")'
     yield "raise SystemExit(not right)"
 
 
