@@ -19,6 +19,7 @@ from resnext_bench.convs.repro import script
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
+from tests import quick_timer
 
 MOST_LINES = 40
 """Of code, without the title."""
@@ -87,9 +88,13 @@ def test_all_are_clean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_torch_computes_the_operation_that_it_names(operation: Operation) -> None:
+def test_torch_computes_the_operation_that_it_names(
+    monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
     """By autograd, whose own call of the gradient is another."""
     import torch
+
+    quick_timer.install(monkeypatch)
 
     text = written(operation, "fp32", "nchw")
     said: dict[str, Any] = {}

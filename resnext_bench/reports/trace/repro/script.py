@@ -287,7 +287,7 @@ def _compared(call: Resolved, told: Told) -> Iterator[str]:
     """Yield the comparison of each result with that of float64 on the CPU."""
     same = "same" if call.schema.name in EQUIVALENTS else "OPERATOR"
     digits, limit = _limit(call, told)
-    wide = "to(torch.complex128)" if _is_complex(call) else "double()"
+    wide = "cdouble()" if _is_complex(call) else "double()"
     yield f"LIMIT = {limit:g}  # for {digits}"
     if told.device:
         yield "try:"

@@ -1,4 +1,4 @@
-"""Runs scripts in this process, with a timer that calls once."""
+"""Runs scripts in this process, with a timer that calls once; arguments as traces have them."""
 
 import contextlib
 import io
@@ -11,6 +11,7 @@ from resnext_bench.reports.trace.names.arguments import Arguments
 from resnext_bench.reports.trace.repro.given import Given
 from resnext_bench.reports.trace.repro.resolve import NO_HINTS, Hints, Refused, Resolved, resolve
 from resnext_bench.reports.trace.repro.script import Told, script
+from tests import quick_timer
 
 ON_CPU = Told(module="", device="", median_ns=1500.0, calls=3)
 
@@ -22,24 +23,9 @@ class Ran:
     names: dict[str, Any]
 
 
-class Quick:
-    """In place of PyTorch's Timer."""
-
-    median = iqr = 1e-6
-
-    def __init__(self, told: str, globals: dict[str, Any], num_threads: int) -> None:
-        self.told, self.names = told, globals
-
-    def blocked_autorange(self) -> "Quick":
-        exec(self.told, self.names)
-        return self
-
-
 def ran(patch: pytest.MonkeyPatch, text: str) -> Ran:
     """How it ends, what it prints, and its names."""
-    import torch.utils.benchmark
-
-    patch.setattr(torch.utils.benchmark, "Timer", Quick)
+    quick_timer.install(patch)
     names: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as end:
         exec(compile(text, "repro.py", "exec"), names)
