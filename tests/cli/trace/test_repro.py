@@ -10,7 +10,7 @@ import pytest
 from resnext_bench.reports.schema.trace_repro import ReproCalls
 from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
-from tests.reports.trace.repro.running import n, t
+from tests.reports.trace.repro.running import t
 from tests.reports.trace.repro.test_calls import made, recorded
 
 
@@ -107,4 +107,3 @@ def test_numbers_without_operators(typed: Typed, tmp_path: Path) -> None:
     code, out, _ = typed(path)
     assert (code, "no operator of this trace computes" in out) == (0, True)
     assert typed(path, "--operator", "1")[0] == 2
-    assert n("1") == ("Scalar", [], "1")
