@@ -22,6 +22,7 @@ from resnext_bench.reports.trace.recordings import last_cycles, left_out_facts
 from resnext_bench.reports.trace.repro.calls import Found, calls_of, listed
 from resnext_bench.reports.trace.repro.resolve import Refused
 from resnext_bench.reports.trace.repro.script import script
+from resnext_bench.session.signatures import signatures
 
 _TOP: Final = 20
 
@@ -39,7 +40,7 @@ def repro_command(
         if output is not None:
             raise UsageError("--output is for the script of a call: choose one by --operator N")
         analysis = _read(_one_of(wanted, rank))
-        found = listed(analysis, calls_of(analysis))
+        found = listed(analysis, calls_of(analysis, signatures()))
         if form == "json":
             print_json(msgspec.json.encode(found))
         else:
@@ -47,7 +48,7 @@ def repro_command(
         return 0
     if form != "table" or top is not None:
         raise UsageError("--json, --markdown and --top are for the list: leave out --operator")
-    return _write(_chosen(calls_of(_read(_one_of(wanted, rank))), operator), output)
+    return _write(_chosen(calls_of(_read(_one_of(wanted, rank)), signatures()), operator), output)
 
 
 def _one_of(wanted: str, rank: int | None) -> TraceFile:

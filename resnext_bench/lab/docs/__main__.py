@@ -17,13 +17,12 @@ from resnext_bench.lab.campaigns import attribution, loaders_table, memory, rele
 from resnext_bench.lab.campaigns.releases import lists_beside
 from resnext_bench.lab.checkout import DOCS, RESULTS
 from resnext_bench.lab.commands import groups_in, names_in
-from resnext_bench.lab.docs import convs, schemas
+from resnext_bench.lab.docs import convs
 from resnext_bench.lab.kept import read_result
 from resnext_bench.lab.visit.pages import page as gpu
 from resnext_bench.reports.schema.trace import schema as trace_schema
 from resnext_bench.reports.schema.trace_ranks import schema as ranks_schema
 from resnext_bench.reports.schema.upgrade import schema
-from resnext_bench.reports.trace.repro import schemas as signatures
 
 
 def pages() -> dict[Path, str]:
@@ -41,7 +40,6 @@ def pages() -> dict[Path, str]:
         ),
         DOCS / "convs.md": _renewed("convs.md", devices=convs.devices()),
         RESULTS / f"{releases_page.FILE}.md": _releases(),
-        signatures.FILE: schemas.text(),
         **gpu.pages(RESULTS),
     }
 

@@ -25,6 +25,7 @@ from resnext_bench.reports.trace.reading.trace import Ids, Ns
 from resnext_bench.reports.trace.repro.given import Given, Recorded
 from resnext_bench.reports.trace.repro.resolve import Hints, Refused, Resolved, resolve
 from resnext_bench.reports.trace.repro.script import Told
+from resnext_bench.reports.trace.repro.signatures import Signatures
 from resnext_bench.reports.trace.time.links import Pass
 
 _PASSES: Final = ("", *(one.name.lower() for one in Pass))
@@ -44,7 +45,7 @@ class Found:
     told: Told
 
 
-def calls_of(analysis: Analysis) -> list[Found]:
+def calls_of(analysis: Analysis, signatures: Signatures) -> list[Found]:
     """Return all of them, most time first; a trace is to be read with details."""
     host, work = analysis.trace.host, analysis.work
     assert isinstance(host, DetailedHost)
@@ -62,7 +63,9 @@ def calls_of(analysis: Analysis) -> list[Found]:
     # Calls of equal time have the same numbers each time that the file is read.
     groups.sort(key=lambda one: (-one.total_ns, _texts(analysis, one.row)))
     whole = _whole(analysis)
-    return [_found(analysis, number, one, whole) for number, one in enumerate(groups, 1)]
+    return [
+        _found(analysis, number, one, whole, signatures) for number, one in enumerate(groups, 1)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,12 +140,14 @@ def _texts(analysis: Analysis, row: int) -> tuple[str, str, str, str, str]:
     return name, text(host.dims), text(host.strides), text(host.types), text(host.inputs)
 
 
-def _found(analysis: Analysis, number: int, group: _Group, whole: Ns) -> Found:
+def _found(
+    analysis: Analysis, number: int, group: _Group, whole: Ns, signatures: Signatures
+) -> Found:
     name, dims, strides, types, inputs = _texts(analysis, group.row)
     raw = (dims.encode(), strides.encode(), types.encode(), inputs.encode())
     given = Given(Arguments.read(raw))
     kernel = "" if analysis.device is None else _kernel(analysis, group.work)
-    call = resolve(name, given, _hints(analysis, group.work, kernel))
+    call = resolve(name, given, signatures, _hints(analysis, group.work, kernel))
     places = analysis.places.short(analysis.places.of(group.rows))
     modules = list(dict.fromkeys(str(one) for one in places if one))
     told = Told(

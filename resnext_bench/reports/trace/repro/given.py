@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from resnext_bench.reports.trace.names.arguments import Arguments, Sizes
-from resnext_bench.reports.trace.repro.schemas import Parameter
+from resnext_bench.reports.trace.repro.signatures import Parameter
 
 DTYPES: Final = {
     **{"float": "float32", "double": "float64", "c10::Half": "float16"},

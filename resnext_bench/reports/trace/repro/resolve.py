@@ -23,7 +23,7 @@ from resnext_bench.reports.trace.repro.given import (
     literal,
 )
 from resnext_bench.reports.trace.repro.made_values import with_values
-from resnext_bench.reports.trace.repro.schemas import Parameter, Schema, overloads
+from resnext_bench.reports.trace.repro.signatures import Parameter, Schema, Signatures
 
 
 class Why(StrEnum):
@@ -104,7 +104,9 @@ _RESERVES: Final = re.compile(
 _CONVOLUTION: Final = re.compile(r"((cudnn|miopen|mkldnn)_|_)?conv(olution(_backward)?|[123]d)")
 
 
-def resolve(name: str, given: Given, hints: Hints = NO_HINTS) -> Resolved | Refused:
+def resolve(
+    name: str, given: Given, signatures: Signatures, hints: Hints = NO_HINTS
+) -> Resolved | Refused:
     """Return what a call of an operator was, by its name and what is recorded of it."""
     match = _NAME.fullmatch(name)
     if (why := _why_not(name)) is not None or match is None:
@@ -116,7 +118,9 @@ def resolve(name: str, given: Given, hints: Hints = NO_HINTS) -> Resolved | Refu
     if Recorded.UNKNOWN in kinds:
         told = given.arguments.types[kinds.index(Recorded.UNKNOWN)]
         return Refused(why=Why.TYPE, detail=str(told))
-    fitting = _fitting([one for one in overloads(base) if wanted in (None, one.overload)], given)
+    fitting = _fitting(
+        [one for one in signatures.overloads(base) if wanted in (None, one.overload)], given
+    )
     if not fitting:
         return Refused(why=Why.UNKNOWN, detail=name)
     first, *others = fitting

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from resnext_bench.reports.trace.names.arguments import Arguments
 from resnext_bench.reports.trace.repro.given import Given
 from resnext_bench.reports.trace.repro.resolve import NO_HINTS, Hints, Refused, Resolved, resolve
 from resnext_bench.reports.trace.repro.script import Told, script
+from resnext_bench.reports.trace.repro.signatures import Signatures
+from resnext_bench.worker.signatures import text as told_by_torch
 from tests import quick_timer
+
+
+@cache
+def here() -> Signatures:
+    """Those of the torch that is installed."""
+    return Signatures.of(told_by_torch())
+
 
 ON_CPU = Told(module="", device="", median_ns=1500.0, calls=3)
 
@@ -47,13 +57,13 @@ def given(
 
 
 def resolved(name: str, told: Given, hints: Hints = NO_HINTS) -> Resolved:
-    found = resolve(name, told, hints)
+    found = resolve(name, told, here(), hints)
     assert isinstance(found, Resolved), found
     return found
 
 
 def why(name: str, told: Given) -> str:
-    found = resolve(name, told)
+    found = resolve(name, told, here())
     assert isinstance(found, Refused), found
     return found.why.value
 

@@ -8,7 +8,7 @@ from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.repro.calls import Found, calls_of, listed
 from resnext_bench.reports.trace.repro.resolve import Resolved
 from tests.reports.trace.made import Made
-from tests.reports.trace.repro.running import CONV, n, t
+from tests.reports.trace.repro.running import CONV, here, n, t
 
 
 def recorded(*arguments: tuple[str, object, str]) -> dict[str, object]:
@@ -42,7 +42,7 @@ def made() -> Made:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
     path = made().write(tmp_path_factory.mktemp("made"))
-    return calls_of(analyse(path, details=True))
+    return calls_of(analyse(path, details=True), here())
 
 
 def test_most_time_first(found: list[Found]) -> None:
@@ -88,7 +88,7 @@ def test_kernels_of_nhwc_tell_strides_that_are_not_recorded(found: list[Found]) 
 def test_a_transform_within_the_call_says_the_opposite(tmp_path: Path) -> None:
     trace = Made().step(1, 0, 1000).op("aten::convolution", 200, 50, **recorded(*CONV))
     trace.kernel("void nchwToNhwcKernel<float>", 210, 10).kernel("x_nhwc_conv_y", 225, 100)
-    (one,) = calls_of(analyse(trace.write(tmp_path), details=True))
+    (one,) = calls_of(analyse(trace.write(tmp_path), details=True), here())
     assert isinstance(one.call, Resolved)
     assert one.call.tensors[0].stride == (792, 99, 11, 1)
 
@@ -97,7 +97,7 @@ def test_a_copy_from_the_host_begins_there(tmp_path: Path) -> None:
     trace = Made().step(1, 0, 1000).op("aten::copy_", 10, 50, **recorded(X, X, n("False")))
     key = trace.launch(15, name="cudaMemcpyAsync")
     trace.on_gpu("gpu_memcpy", "Memcpy HtoD (Pageable -> Device)", 20, 9, key)
-    (one,) = calls_of(analyse(trace.write(tmp_path), details=True))
+    (one,) = calls_of(analyse(trace.write(tmp_path), details=True), here())
     assert isinstance(one.call, Resolved)
     assert [tensor.on_host for tensor in one.call.tensors] == [False, True]
 
@@ -106,7 +106,7 @@ def test_on_a_cpu_calls_are_in_the_order_of_their_own_time(tmp_path: Path) -> No
     trace = Made().step(1, 0, 1000)
     trace.op("aten::linear", 10, 100, **recorded(X, t(5, 6)))
     trace.op("aten::mm", 20, 80, **recorded(X, t(6, 5)))
-    rows = [one.row for one in calls_of(analyse(trace.write(tmp_path), details=True))]
+    rows = [one.row for one in calls_of(analyse(trace.write(tmp_path), details=True), here())]
     assert [(one.operator, one.total_ns, one.median_ns) for one in rows] == [
         ("aten::mm", 80_000, 80_000),
         ("aten::linear", 20_000, 100_000),
@@ -115,7 +115,7 @@ def test_on_a_cpu_calls_are_in_the_order_of_their_own_time(tmp_path: Path) -> No
 
 def test_the_list_tells_what_is_of_no_operator(tmp_path: Path) -> None:
     analysis = analyse(made().write(tmp_path), details=True)
-    told = listed(analysis, calls_of(analysis))
+    told = listed(analysis, calls_of(analysis, here()))
     assert (told.device, told.without_ns, len(told.calls)) == ("NVIDIA H200", 3_000, 6)
 
 
@@ -133,6 +133,6 @@ def test_hostile_texts_change_no_number(tmp_path: Path) -> None:
         )
     ):
         trace.op("aten::relu", 10 + 20 * at, 10, **told).kernel("k", 15 + 20 * at, 5)
-    found = calls_of(analyse(trace.write(tmp_path), details=True))
+    found = calls_of(analyse(trace.write(tmp_path), details=True), here())
     assert len(found) == 6
     assert all(one.row.refused for one in found)

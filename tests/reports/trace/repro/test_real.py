@@ -9,7 +9,7 @@ from resnext_bench.reports.trace.repro.calls import Found, calls_of
 from resnext_bench.reports.trace.repro.resolve import Resolved
 from resnext_bench.reports.trace.repro.script import script
 from tests.reports.trace.real import real_trace
-from tests.reports.trace.repro.running import ran
+from tests.reports.trace.repro.running import here, ran
 
 MI300X = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
 V100 = "v100-resnet50-6steps.pt.trace.json.gz"
@@ -34,7 +34,7 @@ TEN = [
 
 @cache
 def _calls(name: str) -> list[Found]:
-    return calls_of(analyse(real_trace(name), details=True))
+    return calls_of(analyse(real_trace(name), details=True), here())
 
 
 def _smallest(name: str, operator: str) -> Found:
@@ -100,7 +100,7 @@ def test_no_script_of_any_call_is_wrong(monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def test_numbers_mean_the_same_each_time() -> None:
-    again = calls_of(analyse(real_trace(DLRM), details=True))
+    again = calls_of(analyse(real_trace(DLRM), details=True), here())
     assert [one.row for one in again] == [one.row for one in _calls(DLRM)]
 
 

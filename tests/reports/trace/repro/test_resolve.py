@@ -11,8 +11,8 @@ from resnext_bench.reports.trace.repro.given import (
     literal,
 )
 from resnext_bench.reports.trace.repro.resolve import Hints
-from resnext_bench.reports.trace.repro.schemas import overloads, parsed
-from tests.reports.trace.repro.running import CONV, NONE, given, n, resolved, t, why
+from resnext_bench.reports.trace.repro.signatures import parsed
+from tests.reports.trace.repro.running import CONV, NONE, given, here, n, resolved, t, why
 
 X = t(4, 6)
 
@@ -254,7 +254,7 @@ def test_signatures_are_read() -> None:
         True,
         "out",
     )
-    assert not overloads("cudnn_batch_norm")[0].on_cpu
-    assert overloads("convolution")[0].on_cpu
-    assert overloads("native_dropout")[0].is_random
-    assert not overloads("nothing")
+    assert not here().overloads("cudnn_batch_norm")[0].on_cpu
+    assert here().overloads("convolution")[0].on_cpu
+    assert here().overloads("native_dropout")[0].is_random
+    assert not here().overloads("nothing")

@@ -1,17 +1,15 @@
-"""Signatures of ATen's operators, without torch: which arguments an operator has, in which order.
+"""Signatures of ATen's operators: which arguments an operator has, in which order.
 
-`schemas.txt` is written by `python -m resnext_bench.lab.docs` from the torch that is installed, an
-overload a line. What is named here stands in a script; so no name of a trace has to.
+They come as text, an overload a line, from the torch that is installed (`worker/signatures.py`).
+What is named here stands in a script; so no name of a trace has to.
 """
 
 import ast
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).with_name("schemas.txt")
 NO_CPU, RANDOM = "no CPU", "random"
 """Marks behind a signature: it has no kernel for the CPU; its result differs from call to call."""
 _LINE: Final = re.compile(r"(\w+)(?:\.(\w+))?\((.*)\) -> (.*?)(?:  # (.*))?")
@@ -66,7 +64,7 @@ class Schema:
 
 
 def parsed(line: str) -> Schema:
-    """Return the signature in a line of the file."""
+    """Return the signature in a line."""
     match = _LINE.fullmatch(line)
     assert match is not None, line
     name, overload, parameters, returns, marks = match.groups()
@@ -94,22 +92,6 @@ def _parameter(told: str) -> Parameter:
     )
 
 
-@cache
-def _lines() -> dict[str, list[str]]:
-    """Return all lines by the name of their operator."""
-    found: dict[str, list[str]] = {}
-    for line in FILE.read_text().splitlines():
-        if line and not line.startswith("#"):
-            found.setdefault(re.split(r"[.(]", line, maxsplit=1)[0], []).append(line)
-    return found
-
-
-@cache
-def overloads(name: str) -> tuple[Schema, ...]:
-    """Return the overloads of an operator, without namespace; none where there is no such one."""
-    return tuple(parsed(line) for line in (*_lines().get(name, ()), *_GONE.get(name, ())))
-
-
 _GONE: Final = {
     **{
         f"{library}_convolution_backward": [
@@ -129,3 +111,23 @@ _GONE: Final = {
     }
 }
 """Operators that traces have and today's PyTorch has not: those of PyTorch 1.8 to 1.11."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signatures:
+    """Signatures of one torch."""
+
+    lines: Mapping[str, Sequence[str]]
+    """All lines by the name of their operator, without namespace."""
+
+    @classmethod
+    def of(cls, text: str) -> "Signatures":
+        """Return those of a text that has one in each line."""
+        found: dict[str, list[str]] = {}
+        for line in text.splitlines():
+            found.setdefault(re.split(r"[.(]", line, maxsplit=1)[0], []).append(line)
+        return cls(lines=found)
+
+    def overloads(self, name: str) -> tuple[Schema, ...]:
+        """Return the overloads of an operator; none where there is no such operator."""
+        return tuple(parsed(line) for line in (*self.lines.get(name, ()), *_GONE.get(name, ())))

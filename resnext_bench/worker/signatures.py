@@ -1,12 +1,16 @@
-"""The signatures of ATen's operators, as `trace repro` has them without torch."""
+"""`python -m resnext_bench.worker.signatures`: prints the signatures of ATen's operators.
+
+`trace repro` asks for them, which imports no torch itself.
+"""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
 import torch
 
-from resnext_bench.reports.trace.repro.schemas import NO_CPU, RANDOM
+from resnext_bench.reports.trace.repro.signatures import NO_CPU, RANDOM
 
 _NAMED: Final = re.compile(
     r"Dimname|\bStorage\b|\bStream\b|\bt\[\]|Dict\(|Future|AnyEnum|__torch__"
@@ -25,11 +29,7 @@ _SHORT: Final = (
 
 def text() -> str:
     """Return a line for each overload that takes or gives tensors, of the torch that is here."""
-    version = torch.__version__.partition("+")[0]
-    head = (
-        f"# Signatures of ATen's operators in torch {version}: python -m resnext_bench.lab.docs\n"
-    )
-    return head + "".join(f"{line}\n" for line in sorted(_lines()))
+    return "".join(f"{line}\n" for line in sorted(_lines()))
 
 
 def _lines() -> Iterator[str]:
@@ -71,3 +71,7 @@ def _type(argument: Any, *, is_written: bool = False) -> str:
     for long, short in _SHORT:
         told = long.sub(short, told)
     return told.replace("Tensor", "Tensor!", 1) if is_written else told
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
