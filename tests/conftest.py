@@ -25,6 +25,7 @@ THOROUGH = (
     *(
         "lab",
         "reports/stats/test_steady.py",
+        "reports/trace/repro",
         "cli/data/test_shared.py",
     ),
     *("resnext/test_flop_counter.py", "resnext/test_draw.py", "reports/trace/test_reading.py"),

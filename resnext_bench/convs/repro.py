@@ -7,6 +7,7 @@ they are, so that it can be read, changed and run by anybody.
 from collections.abc import Sequence
 from typing import Final
 
+from resnext_bench.reports.issue_scripts import IMPORT, TIME, TIMER, US, WHERE
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
@@ -37,22 +38,18 @@ _IN_TORCH: Final[dict[Operation, str]] = {
 _SCRIPT: Final = '''\
 """{title}."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+{importing}
 
 DIM = {{"x": {x}, "w": {w}, "y": {y}}}
-STRIDE = {{
-    "x": {x_stride},
-    "w": {w_stride},
-    "y": {y_stride},
-}}
+STRIDE = {{"x": {x_stride}, "w": {w_stride}}}
+STRIDE |= {{"y": {y_stride}}}
 WINDOW, GROUPS = {window}, {groups}
-settings, gpu = torch.backends.cudnn, torch.cuda.is_available()
-settle = torch.cuda.synchronize if gpu else lambda: None
+settings, device = torch.backends.cudnn, "cuda" if torch.cuda.is_available() else "cpu"
 settings.allow_tf32 = {tf32}
-where = torch.cuda.get_device_name() if gpu else "no GPU: the times are oneDNN's on the CPU"
+{where}
 print(f"torch {{torch.__version__}}, cuDNN {{settings.version()}}, {{where}}")
 try:
     import cudnn
@@ -76,28 +73,20 @@ def call(x, w, y):
     return torch.ops.aten.{in_torch}
 
 
-def timed(benchmark, limit):  # in a thread of its own, which has made no choice yet
+def show(benchmark, limit):  # in a thread of its own, which has made no choice yet
     settings.benchmark, settings.benchmark_limit = benchmark, limit
-    found = call(*tensors).double()
-    settle()
-    start = time.perf_counter()
-    for _ in range(20):
-        call(*tensors)
-    settle()
-    return found, 1e6 / 20 * (time.perf_counter() - start)
+    off = ((call(*tensors).double() - exact).norm() / exact.norm()).item()
+    {timer}
+    {time}
+    us = f"{us}"
+    print(f"benchmark={{benchmark}}, limit={{limit}}: {{us}}, {{off:.1e}} off from float64")
 
 
-on = {{"dtype": torch.{dtype}, "device": "cuda" if gpu else "cpu"}}
+on = {{"dtype": torch.{dtype}, "device": device}}
 tensors = [torch.empty_strided(DIM[one], STRIDE[one], **on).normal_() for one in "xwy"]
 exact = call(*(one.double() for one in tensors))
-for name, how in {{"off": (False, 10), "limit 10": (True, 10), "no limit": (True, 0)}}.items():
-    found, us = ThreadPoolExecutor(1).submit(timed, *how).result()
-    off = ((found - exact).norm() / exact.norm()).item()
-    print(f"cuDNN benchmark {{name}}: {{us:.1f}} us, {{off:.1e}} off from float64")
-    if not gpu:  # there is one choice, that of oneDNN, which tells it
-        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
-            call(*tensors)
-        break
+for how in ((False, 10), (True, 10), (True, 0))[: 3 if device == "cuda" else 1]:
+    ThreadPoolExecutor(1).submit(show, *how).result()
 '''
 
 
@@ -120,13 +109,18 @@ def script(conv: Convolution, operation: Operation, model: str) -> str:
         written=written,
         in_cudnn=_IN_CUDNN[operation],
         in_torch=_IN_TORCH[operation],
+        importing=IMPORT,
+        where=WHERE,
+        timer=TIMER.format("call(*tensors)"),
+        time=TIME,
+        us=US,
     )
 
 
 def _title(conv: Convolution, operation: Operation, model: str) -> str:
     whose = f" of {conv.layers[0]} of {model}" if model else ""
     return (
-        f"cuDNN's plans and PyTorch's choices: {operation}{whose}, {conv.dtype}, "
+        f"cuDNN's plans and PyTorch's times: {operation}{whose}, {conv.dtype}, "
         f"{conv.layout.upper()}"
     )
 

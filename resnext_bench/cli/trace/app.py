@@ -1,6 +1,7 @@
 """The commands of `trace`. Only options are declared here, as in `main`."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -219,6 +220,55 @@ def query(
     from resnext_bench.cli.trace.query import query_command
 
     raise typer.Exit(query_command(what, sql, export, to, output, as_json=json))
+
+
+@trace_app.command()
+@opt.in_formats
+def repro(
+    what: Wanted,
+    operator: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Write the script of this call, as the list numbers them (default: the list)",
+            parser=whole("--operator", 1),
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of calls that are listed (default: 20); --json has all of them",
+            parser=whole("--top", 1),
+        ),
+    ] = None,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The rank to take, where there are several (default: the first)",
+            parser=whole("--rank", 0),
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write the script (default: standard output)"),
+    ] = None,
+    form: Format = "table",
+) -> None:
+    """Write a script that makes one call of a trace again: its shapes, types, strides, numbers.
+
+    Without --operator all calls are listed, most time first. The script needs torch alone. It
+    times the operator, compares the result with float64 on the CPU, and says in its first lines
+    what the trace records and what is assumed.
+
+    Example: trace repro last
+
+    Example: trace repro trace.json.gz --operator 3 --output repro.py
+    """
+    from resnext_bench.cli.trace.repro import repro_command
+
+    raise typer.Exit(repro_command(what, operator, top, rank, output, form))
 
 
 @trace_app.command("open")
