@@ -1,5 +1,6 @@
 """`trace diff`: what two traces, or the same rank of two recordings, differ in."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,26 +11,22 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.watching import watched
+from resnext_bench.cli.trace.many.reading import Reading, gather
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.trace.diff import sections, sentences
-from resnext_bench.reports.render.trace.warnings import error_in_words
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_diff import TraceDiff
 from resnext_bench.reports.schema.trace_files import LeftOut
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.trace_files import find_traces
-from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.differences.differences import difference
 from resnext_bench.reports.trace.differences.ranks import in_common, longest, rank_deltas
-from resnext_bench.reports.trace.differences.sides import Side, side
+from resnext_bench.reports.trace.differences.sides import Side
+from resnext_bench.reports.trace.many.tasks import Siding
 from resnext_bench.reports.trace.recordings import (
-    Recording,
     last_cycles,
     left_out_facts,
     not_taken,
-    recording,
     together,
 )
 from resnext_bench.wording import count_of
@@ -43,6 +40,8 @@ class _Found:
     left_out: tuple[LeftOut, ...]
     doubts: tuple[Note, ...]
     """Why the run that left the traces is not to be believed, and files that cannot be read."""
+    is_broken: bool
+    """Whether there are such files."""
 
 
 def diff_command(
@@ -55,42 +54,34 @@ def diff_command(
     rank: int | None,
     margin: float,
     is_paired: bool,
+    reading: Reading,
 ) -> int:
-    """Read both, compare and print; 1 where b is slower by more than the margin."""
-    found = _compared(_read(a, output), _read(b, output), rank, margin, is_paired=is_paired)
+    """Read both, compare and print; 1 where b is slower by more than the margin.
+
+    Also 1 where a broken file was left out.
+    """
+    both = _read(a, output, reading), _read(b, output, reading)
+    found = _compared(*both, rank, margin, is_paired=is_paired)
     if form == "json":
         print_json(msgspec.json.encode(replace(found, warnings=sentences(found))))
     else:
         show_sections(sections(found, top), form)
-    return int(found.is_beyond)
+    return int(found.is_beyond or any(one.is_broken for one in both))
 
 
-def _read(wanted: str, output: Path | None) -> _Found:
-    """Analyse all traces of one recording; one that cannot be read is told if another can."""
+def _read(wanted: str, output: Path | None, reading: Reading) -> _Found:
+    """Analyse all traces of one recording."""
     traces = find_traces(wanted, output)
     files, left = last_cycles(traces.files)
-    sides: list[Side] = []
-    recorded: list[Recording] = []
-    broken: list[str] = []
-    for number, file in enumerate(files, 1):
-        with watched(file.path, number, len(files)) as progress:
-            try:
-                analysis = analyse(file.path, progress, file.rank)
-            except TraceError as error:
-                broken.append(error_in_words(error))
-                continue
-        sides.append(side(analysis))
-        recorded.append(recording(analysis, file))
-    if not sides:
-        raise TraceError("; ".join(broken))
-    kept, others = together(recorded)
+    gathered = gather(Siding(), dataclasses.replace(traces, files=tuple(files)), reading)
+    kept, others = together([one.recording for one in gathered.kept])
     invalid = [warning("run_invalid", told=one.doubt) for one in files if one.doubt]
-    unreadable = [warning("file_unreadable", told=one) for one in broken]
-    left_out = (*left, *others, *map(not_taken, traces.beside))
+    left_out = (*left, *gathered.left, *others, *map(not_taken, traces.beside))
     return _Found(
-        ranks=tuple(sides[at] for at in kept),
+        ranks=tuple(gathered.kept[at].side for at in kept),
         left_out=left_out,
-        doubts=(*invalid[:1], *left_out_facts(left_out, Path(wanted)), *unreadable),
+        doubts=(*invalid[:1], *left_out_facts(left_out, Path(wanted)), *gathered.facts),
+        is_broken=bool(gathered.broken),
     )
 
 
