@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -162,11 +163,15 @@ def facts(options: argparse.Namespace) -> Kept:
     }
 
 
-def repeat(source: Path, target: Path, times: int) -> int:
-    """Write `times` copies of a trace one after another, as kineto indents; returns the events."""
+def repeat(source: Path, target: Path, times: int, without: Sequence[str] = ()) -> int:
+    """Write `times` copies of a trace one after another, as kineto indents; returns the events.
+
+    `without`: fields that it has beside the events, which are left out.
+    """
     with gzip.open(source) as file:
         trace = json.load(file)
     events = trace.pop("traceEvents")
+    trace = {name: value for name, value in trace.items() if name not in without}
     timed = [event for event in events if event.get("ph") != "M"]
     span = max(event["ts"] + event.get("dur", 0) for event in timed) - min(e["ts"] for e in timed)
     with target.open("w") as file:

@@ -10,9 +10,9 @@ from typing import Final
 
 from resnext_bench.reports.store import archives
 
-BASE_BYTES: Final = 120 << 20
+BASE_BYTES: Final = 100 << 20
 """Of a process before it reads: Python, numpy, our code; and two pieces of a file."""
-PER_BYTE: Final = 0.45
+PER_BYTE: Final = 0.4
 """Bytes of memory for each byte of a trace without compression."""
 SWELLS: Final = 16
 """Bytes of a trace for each of its gzip data; real ones have 12 to 15."""

@@ -31,6 +31,7 @@ class Source:
     def __init__(self, path: Path, progress: Progress = no_progress) -> None:
         self._path, self._progress = path, progress
         self.size = size_of(path)
+        self._passed = 0
         self.damage: Note | None = None
         """Why the bytes end before the file's own end; None where they do not."""
         self.members = 0
@@ -42,14 +43,11 @@ class Source:
         with opened(self._path) as file:
             first = self._some(file, _AT_ONCE)
             if first.startswith(MAGIC):
-                yield from self._inflated(chain((first,), self._read(file, _AT_ONCE, len(first))))
+                yield from self._inflated(chain((first,), self._read(file, _AT_ONCE)))
                 return
-            if rest := self._some(file, CHUNK - len(first)):
-                first += rest
             if first:
-                self._progress(len(first), self.size)
                 yield first
-            yield from self._read(file, CHUNK, len(first))
+            yield from self._read(file, CHUNK)
 
     def _inflated(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Yield what all members of a gzip file hold, one after another."""
@@ -58,16 +56,18 @@ class Source:
         self.damage = self.damage or inflated.damage
         self.members, self.ignored = inflated.members, inflated.ignored
 
-    def _read(self, file: BinaryIO, size: int, read: int) -> Iterator[bytes]:
+    def _read(self, file: BinaryIO, size: int) -> Iterator[bytes]:
         while chunk := self._some(file, size):
-            read += len(chunk)
-            self._progress(read, self.size)
             yield chunk
 
     def _some(self, file: BinaryIO, size: int) -> bytes:
         """Read some bytes; none where an archive is damaged here, which is kept."""
         try:
-            return b"" if self.damage else file.read(size)
+            chunk = b"" if self.damage else file.read(size)
         except DAMAGED as error:
             self.damage = warning("archive_damaged", why=" ".join(str(error).split()))
             return b""
+        if chunk:
+            self._passed += len(chunk)
+            self._progress(self._passed, self.size)
+        return chunk
