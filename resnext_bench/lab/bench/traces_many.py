@@ -23,7 +23,7 @@ CORES: Final = 2
 SOURCE: Final = "mi300x-resnet50-ddp8-rank0.pt.trace.json.gz"
 TIMES: Final = 15
 """Repetitions after which the trace has 250 MB."""
-_EVERY_S: Final = 0.05
+_EVERY_S: Final = 0.2
 _MB: Final = 1e6
 _POINTS: Final = 64
 """Points of a series that are kept."""

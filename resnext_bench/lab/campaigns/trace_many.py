@@ -45,7 +45,7 @@ def facts(options: argparse.Namespace) -> Kept:
     return {
         "what": (
             "wall time of one process over that of two, within one round; memory of all processes "
-            "(PSS, sampled every 50 ms), MB"
+            "(PSS, sampled every 0.2 s), MB"
         ),
         "date": today(),
         "revision": revision(),

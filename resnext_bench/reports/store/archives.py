@@ -183,6 +183,13 @@ def _inside(path: Path, name: str) -> Path | None:
     return path.joinpath(*parts)
 
 
+def damage_told(error: Exception) -> str:
+    """Return why nothing of an archive can be read."""
+    if isinstance(error, zipfile.BadZipFile):  # Python calls all of them no zip files
+        return "a damaged zip archive, of which nothing can be read: it may end too early"
+    return f"a damaged archive, of which nothing can be read ({_plain(error)})"
+
+
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of a member of an archive. Raises OSError."""
     archive = archive_of(path)

@@ -123,8 +123,7 @@ def _in_archive(path: Path) -> FoundTraces:
     try:
         listed = archives.listing(path)
     except archives.DAMAGED as error:
-        told = f"{readable(path)}: a damaged archive, of which nothing can be read: {error}"
-        raise StoreError(told) from None
+        raise StoreError(f"{readable(path)}: {archives.damage_told(error)}") from None
     try:
         found = _among(path, list(listed.members), lambda one: one in listed.members)
     except StoreError:

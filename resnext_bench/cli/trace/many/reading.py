@@ -25,7 +25,8 @@ from resnext_bench.reports.trace.many.tasks import Task
 from resnext_bench.wording import readable
 
 Kept = TypeVar("Kept")
-_ADVICE: Final = "--keep-going leaves it out"
+_LEAVES_OUT: Final = "--keep-going leaves it out"
+_READS_REST: Final = "--keep-going reports what it holds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +95,8 @@ def is_other(file: TraceFile, error: TraceError) -> bool:
 def refused(*errors: TraceError, several: bool) -> Exception:
     """Return the error that ends a command; `several`: there are other files, or may be."""
     told = "; ".join(map(error_in_words, errors))
-    told = f"{told}; {_ADVICE}" if several else told
+    if several:
+        told += f"; {_READS_REST if errors[0].kind == 'archive cut' else _LEAVES_OUT}"
     if any(one.kind == "ended" for one in errors):
         return CannotHere(told)
     return TraceError(told, kind=errors[0].kind)
