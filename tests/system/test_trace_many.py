@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("command", ["ranks", "report"])
+@pytest.mark.parametrize("command", ["ranks", pytest.param("report", marks=pytest.mark.slow)])
 def test_results_are_the_same_to_the_last_byte(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

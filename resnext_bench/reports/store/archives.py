@@ -13,9 +13,9 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -32,6 +32,9 @@ _MOST: Final = 20_000
 """Members that are looked at, as of a folder."""
 _JUNK: Final = "__MACOSX"
 """Folder into which macOS puts what is no content."""
+_HEAD: Final = 1 << 16
+_HEADS: Final = 512
+"""Members of which the beginning is kept: 32 MiB in all."""
 _ENCRYPTED: Final = 0x1
 """Flag of a zip's member."""
 DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
@@ -66,6 +69,8 @@ class Listing:
     members: dict[Path, Member]
     replaced: tuple[Path, ...] = ()
     """Names that a later member has, too."""
+    heads: Mapping[Path, bytes] = field(default_factory=dict)
+    """Of a .tar.gz, what the first members begin with, so that it is not sought for that again."""
     damage: Note | None = None
     """Why what follows the last member is not known; None: nothing does."""
 
@@ -136,6 +141,7 @@ def _of_zip(path: Path) -> Listing:
 def _of_tar(path: Path, kind: str) -> Listing:
     found: list[Member] = []
     by_name: dict[str, tuple[int, int]] = {}
+    heads: dict[Path, bytes] = {}
     with path.open("rb") as file:
         stream = _stream(file, path, kind)
         damage = None
@@ -149,12 +155,14 @@ def _of_tar(path: Path, kind: str) -> Listing:
                 by_name[info.name] = place
                 if inside := _inside(path, info.name):
                     found.append(Member(path=inside, at=place[0], size=place[1]))
+                    if kind == "tar.gz" and info.isreg() and len(heads) < _HEADS:
+                        heads[inside] = stream.read(min(_HEAD, info.size))
                 if len(found) >= _MOST:
                     break
         except DAMAGED as error:
             damage = warning("archive_cut", why=_plain(error))
         told = getattr(stream, "damage", None)
-    return _listed(kind, iter(found), told or damage)
+    return replace(_listed(kind, iter(found), told or damage), heads=heads)
 
 
 def _headers(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
@@ -188,6 +196,12 @@ def damage_told(error: Exception) -> str:
     if isinstance(error, zipfile.BadZipFile):  # Python calls all of them no zip files
         return "a damaged zip archive, of which nothing can be read: it may end too early"
     return f"a damaged archive, of which nothing can be read ({_plain(error)})"
+
+
+def head_of(path: Path) -> bytes | None:
+    """Return what a file begins with, where that is known without reading it again."""
+    archive = archive_of(path)
+    return None if archive is None else listing(archive).heads.get(path)
 
 
 def size_of(path: Path) -> int:

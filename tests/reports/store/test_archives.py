@@ -13,6 +13,7 @@ from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.store import archives
 from resnext_bench.reports.store.trace_files import find_traces
 from resnext_bench.reports.store.unpacked import Unpacked, in_order
+from resnext_bench.reports.trace.reading.source import beginning
 
 Files = Mapping[str, bytes]
 Packer = Callable[[Path, Files], Path]
@@ -92,6 +93,15 @@ def test_names_lead_nowhere_else(pack: Packer, tmp_path: Path) -> None:
     names = {"rank0.json", "etc/rank1.json", "a/b/rank2.json", "a/.rank4.json"}
     assert {str(one.relative_to(path)) for one in there} == names
     assert content(path / "etc/rank1.json") == b"1"
+
+
+def test_beginnings_of_a_tar_gz_are_kept(tmp_path: Path) -> None:
+    path = squeezed(tmp_path, {"rank0.json": LONG, "rank1.json.gz": ZERO, "rank2.json": b"2"})
+    heads = [archives.head_of(path / f"rank{name}") for name in ("0.json", "1.json.gz", "2.json")]
+    assert heads == [LONG[:65_536], ZERO, b"2"]
+    assert beginning(path / "rank1.json.gz") == b"zero"
+    assert [content(path / name) for name in ("rank0.json", "rank2.json")] == [LONG, b"2"]
+    assert archives.head_of(tarred(tmp_path, {"rank0.json": b"0"}) / "rank0.json") is None
 
 
 @pytest.mark.parametrize("pack", [tarred, squeezed])

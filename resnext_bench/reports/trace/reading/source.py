@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_warnings import warning
-from resnext_bench.reports.store.archives import DAMAGED, opened, size_of
+from resnext_bench.reports.store.archives import DAMAGED, head_of, opened, size_of
 from resnext_bench.reports.store.gzipped import CHUNK, MAGIC, Inflated
 
 _AT_ONCE: Final = 1 << 20
@@ -23,6 +23,17 @@ Progress = Callable[[int, int], None]
 
 def no_progress(read: int, size: int) -> None:
     """Nobody watches."""
+
+
+def beginning(path: Path) -> bytes:
+    """Return what a file begins with, decompressed; empty where that cannot be read.
+
+    Raises OSError.
+    """
+    head = head_of(path)
+    if head is None:
+        return next(iter(Source(path)), b"")
+    return next(iter(Inflated((head,), len(head))), b"") if head.startswith(MAGIC) else head
 
 
 class Source:
