@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from resnext_bench.lab.bench.traces import repeat
+from resnext_bench.lab.bench.enlarged import repeat
 from resnext_bench.machine.host.cores import descendants
 
 CORES: Final = 2
