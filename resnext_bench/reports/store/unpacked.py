@@ -3,7 +3,7 @@
 What is in such an archive can only be reached by decompressing all that comes before it. Members
 are therefore taken in the order of the archive, which is decompressed once for all of them, and
 each is there only until it has been read: as it is where it is gzip data, else compressed fast, so
-that it takes about a sixth of its size.
+that it takes about a tenth of its size.
 """
 
 from collections.abc import Sequence

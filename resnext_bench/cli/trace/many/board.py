@@ -16,7 +16,7 @@ from resnext_bench.reports.trace.many.plan import plain_size
 
 _SHORT: Final = 64 << 20
 """Bytes, without compression, that are read too fast to need progress."""
-_EARLY: Final = 0.02
+_EARLY: Final = 0.05
 """Part that must have been read before it is said how long the rest takes."""
 
 
