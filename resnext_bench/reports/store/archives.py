@@ -37,6 +37,8 @@ _HEADS: Final = 512
 """Members of which the beginning is kept: 32 MiB in all."""
 _ENCRYPTED: Final = 0x1
 """Flag of a zip's member."""
+_READ: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What members of a zip are compressed with; hardly anybody uses another way."""
 DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
 """What reading an archive raises where it is damaged."""
 
@@ -246,10 +248,9 @@ def _of_packed(packed: zipfile.ZipFile, member: Member) -> BinaryIO:
     info = packed.infolist()[member.at]
     if info.flag_bits & _ENCRYPTED:
         raise Encrypted
-    try:
-        return packed.open(info)  # type: ignore[return-value]
-    except NotImplementedError as error:
-        raise OSError(f"compressed in a way that is not read here: {_plain(error)}") from None
+    if info.compress_type not in _READ:
+        raise OSError("compressed in a way that is not read here; unpack it first: unzip FILE")
+    return packed.open(info)  # type: ignore[return-value]
 
 
 def _stream(file: BinaryIO, path: Path, kind: str) -> BinaryIO:

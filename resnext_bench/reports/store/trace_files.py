@@ -103,6 +103,8 @@ def _what(path: Path) -> str:
             return "file" if path in archives.listing(archive).members else ""
         if path.is_dir():
             return "run" if (path / RECORD).is_file() else "folder"
+    except archives.DAMAGED as error:
+        return archives.damage_told(error)
     except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
         return f"cannot be read: {_why(error)}"
     if path.is_symlink():

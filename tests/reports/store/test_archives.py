@@ -138,8 +138,9 @@ def test_a_tar_that_ends_too_early_tells_what_it_holds(pack: Packer, tmp_path: P
 def test_a_zip_that_ends_too_early_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path, {"rank0.json": LONG})
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(StoreError, match=r"damaged zip archive.*it may end too early"):
-        find_traces(str(path), None)
+    for wanted in (path, path / "rank0.json"):
+        with pytest.raises(StoreError, match=r"damaged zip archive.*it may end too early"):
+            find_traces(str(wanted), None)
 
 
 def test_an_encrypted_member_says_so(tmp_path: Path) -> None:
@@ -149,6 +150,14 @@ def test_an_encrypted_member_says_so(tmp_path: Path) -> None:
     data[data.index(b"PK\x01\x02") + 8] |= 1  # of the directory
     path.write_bytes(data)
     with pytest.raises(OSError, match="encrypted"):
+        content(path / "rank0.json")
+
+
+def test_a_member_in_another_packing_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "ranks.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("rank0.json", b"0")
+    with pytest.raises(OSError, match="compressed in a way that is not read here"):
         content(path / "rank0.json")
 
 
