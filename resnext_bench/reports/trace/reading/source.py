@@ -52,7 +52,7 @@ class Source:
 
     def __iter__(self) -> Iterator[bytes]:
         with opened(self._path) as file:
-            first = self._some(file, _AT_ONCE)
+            first = self._some(file, max(_AT_ONCE, len(MAGIC)))
             if first.startswith(MAGIC):
                 yield from self._inflated(chain((first,), self._read(file, _AT_ONCE)))
                 return
