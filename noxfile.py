@@ -114,9 +114,9 @@ def campaign(session: nox.Session) -> None:
     Hours on two cores: the simulations of the statistics, 50 real A/A comparisons and 20 of each
     injected slowdown, engines, forms and variants of ResNeXt-50, memory, loaders, attribution,
     users' scripts and fidelity. Name some to take them alone: calibration, verdicts, engines,
-    variants, memory, loaders, attribution, scripts or fidelity. Only by name: trace_figures, which
-    takes a minute, and needs real traces (RESNEXT_BENCH_TRACES); releases, which downloads every
-    release of cuDNN.
+    variants, memory, loaders, attribution, scripts or fidelity. Only by name: trace_figures
+    and trace_many, which take minutes, and need real traces (RESNEXT_BENCH_TRACES); releases,
+    which downloads every release of cuDNN.
     """
     # As ranks on a CPU have it: freed memory is kept.
     kept = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000"}

@@ -79,7 +79,7 @@ def inspect(device: str = "") -> Machine:
     return Machine(
         cores=cores,
         physical_cores=len(set(siblings.values())),
-        usable_cores=min(len(cores), _quota_cores()),
+        usable_cores=usable_cores(),
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         gpus=tuple(_gpu(index, one) for index, one in enumerate(stock.gpus) if not one.lost),
         cpu_name=_cpu_name(),
@@ -118,6 +118,11 @@ def parse_cpu_list(text: str) -> list[int]:
         first, _, last = part.partition("-")
         cpus.extend(range(int(first), int(last or first) + 1))
     return cpus
+
+
+def usable_cores() -> int:
+    """Return how many logical CPUs can be busy at once: the mask, or the quota where less."""
+    return min(len(os.sched_getaffinity(0)), _quota_cores())
 
 
 def _quota_cores() -> int:

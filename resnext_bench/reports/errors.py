@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from resnext_bench.reports.schema.notes import Note
+    from resnext_bench.reports.schema.trace_files import Broken
 
 
 class StoreError(ValueError):
@@ -17,12 +18,23 @@ class TraceError(StoreError):
     """A file is not a trace, or holds nothing that can be reported; names the file.
 
     `facts`: what is wrong with it, as warnings (`reports/schema/trace_warnings.py`), which whoever
-    shows the error puts into words.
+    shows the error puts into words; `kind`: of what kind that is.
     """
 
-    def __init__(self, told: str, *, facts: "Sequence[Note]" = ()) -> None:
+    def __init__(
+        self, told: str, *, facts: "Sequence[Note]" = (), kind: "Broken" = "unreadable"
+    ) -> None:
         super().__init__(told)
         self.facts = tuple(facts)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let processes hand it on whole."""
+        return _trace_error, (str(self), self.facts, self.kind)
+
+
+def _trace_error(told: str, facts: "Sequence[Note]", kind: "Broken") -> TraceError:
+    return TraceError(told, facts=facts, kind=kind)
 
 
 class SpanError(StoreError):

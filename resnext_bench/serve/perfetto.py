@@ -7,6 +7,7 @@ from here and passes it to the other window.
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -15,6 +16,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.errors import UsageError
+from resnext_bench.reports.store import archives
 from resnext_bench.reports.store.trace_files import TraceFile
 
 ORIGIN: Final = "https://ui.perfetto.dev"
@@ -46,7 +48,7 @@ class Server(ThreadingHTTPServer):
 
 
 def _listed(trace: TraceFile) -> dict[str, object]:
-    return {"name": trace.path.name, "rank": trace.rank, "size": trace.path.stat().st_size}
+    return {"name": trace.path.name, "rank": trace.rank, "size": archives.size_of(trace.path)}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,13 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
         return known.get(number) if self.path.startswith("/trace/") else None
 
     def _send(self, trace: TraceFile) -> None:
-        try:
-            file = trace.path.open("rb")
-        except OSError as error:
-            self.send_error(HTTPStatus.GONE, f"cannot read the trace: {error.strerror}")
-            return
-        with file:
-            self._begin(trace.path.stat().st_size, "application/octet-stream")
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(archives.opened(trace.path))
+                size = archives.size_of(trace.path)
+            except OSError as error:
+                told = f"cannot read the trace: {error.strerror or error}"
+                self.send_error(HTTPStatus.GONE, told)
+                return
+            self._begin(size, "application/octet-stream")
             shutil.copyfileobj(file, self.wfile, 1 << 20)
 
     def _begin(self, size: int, kind: str) -> None:

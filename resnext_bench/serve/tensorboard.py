@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from resnext_bench.errors import CannotHere, RunFailed
+from resnext_bench.errors import CannotHere, RunFailed, UsageError
+from resnext_bench.reports.store import archives
 from resnext_bench.reports.store.trace_files import TraceFile
 
 HOST = "127.0.0.1"
@@ -25,6 +26,11 @@ def require() -> None:
 def link(traces: Sequence[TraceFile], folder: Path) -> None:
     """Put the traces where the plugin finds them, under names that it reads."""
     for number, trace in enumerate(traces):
+        if archive := archives.archive_of(trace.path):
+            raise UsageError(
+                f"--with tensorboard: it reads no archives; unpack {archive} first, and name the "
+                "folder"
+            )
         rank = number if trace.rank is None else trace.rank
         end = ".pt.trace.json.gz" if trace.path.suffix == ".gz" else ".pt.trace.json"
         # worker.time.pt.trace.json is how the plugin tells workers apart.

@@ -23,8 +23,27 @@ def _moment(option: str) -> Callable[[str | float], float]:
     return number(option, 0, _LONGEST_MS, what="ms since the trace began, 0 or more")
 
 
-_WHAT: Final = "A trace (.json, .json.gz), a folder of traces, or a run (its id, or: last)"
+_WHAT: Final = (
+    "A trace (.json, .json.gz), a folder or an archive (.zip, .tar, .tar.gz) of traces, or a run "
+    "(its id, or: last)"
+)
 Wanted = Annotated[str, typer.Argument(metavar="WHAT", help=_WHAT)]
+_Jobs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="How many traces are read at once (default: one for each core, fewer where memory "
+        "would not suffice)",
+        parser=whole("--jobs", 1),
+    ),
+]
+_KeepGoing = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going/--no-keep-going",
+        help="Leave traces out that are broken, say so, and end with exit code 1",
+    ),
+]
 
 
 @trace_app.command()
@@ -85,6 +104,8 @@ def report(
             parser=_moment("--to"),
         ),
     ] = None,
+    jobs: _Jobs = None,
+    keep_going: _KeepGoing = False,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -95,12 +116,14 @@ def report(
     that the profiler marks, else annotations or launches that repeat, else the whole. Times are
     exact; docs/traces.md says what each of them means.
     """
+    from resnext_bench.cli.trace.many.reading import Reading
     from resnext_bench.cli.trace.report import report_command, span_of
     from resnext_bench.reports.render.trace.layer_rows import Chosen
 
     chosen = Chosen(depth=depth, module=module, is_wanted=layers)
     span = span_of(begin, end)
-    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))
+    reading = Reading(jobs=jobs, keep_going=keep_going)
+    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen, reading))
 
 
 @trace_app.command()
@@ -135,6 +158,8 @@ def diff(
         ),
     ] = False,
     margin: opt.Margin = 2,
+    jobs: _Jobs = None,
+    keep_going: _KeepGoing = False,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -151,8 +176,19 @@ def diff(
     Example: trace diff before.pt.trace.json.gz after.pt.trace.json.gz --margin 5 --markdown
     """
     from resnext_bench.cli.trace.diff import diff_command
+    from resnext_bench.cli.trace.many.reading import Reading
 
-    code = diff_command(a, b, output, form, top=top, rank=rank, margin=margin, is_paired=paired)
+    code = diff_command(
+        a,
+        b,
+        output,
+        form,
+        top=top,
+        rank=rank,
+        margin=margin,
+        is_paired=paired,
+        reading=Reading(jobs=jobs, keep_going=keep_going),
+    )
     raise typer.Exit(code)
 
 
@@ -163,8 +199,8 @@ def ranks(
         list[str],
         typer.Argument(
             metavar="WHAT...",
-            help="Traces of several ranks (.json, .json.gz), a folder of them, or a run (its id, "
-            "or: last)",
+            help="Traces of several ranks (.json, .json.gz), a folder or an archive (.zip, .tar, "
+            ".tar.gz) of them, or a run (its id, or: last)",
         ),
     ],
     top: Annotated[
@@ -176,6 +212,8 @@ def ranks(
             parser=whole("--top", 1),
         ),
     ] = None,
+    jobs: _Jobs = None,
+    keep_going: _KeepGoing = False,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -185,9 +223,11 @@ def ranks(
     profile ten steps or more. Clocks of ranks are aligned by the ends of collectives, whose time
     is split into waiting and transfer. docs/traces.md says how.
     """
+    from resnext_bench.cli.trace.many.reading import Reading
     from resnext_bench.cli.trace.ranks import ranks_command
 
-    raise typer.Exit(ranks_command(what, top, output, form))
+    reading = Reading(jobs=jobs, keep_going=keep_going)
+    raise typer.Exit(ranks_command(what, top, output, form, reading))
 
 
 @trace_app.command()
@@ -207,6 +247,7 @@ def query(
     to: Annotated[
         str, typer.Option(metavar="FOLDER", help="Folder to which --export writes (default: .)")
     ] = ".",
+    keep_going: _KeepGoing = False,
     output: opt.Output = None,
     json: opt.Json = False,
 ) -> None:
@@ -219,7 +260,8 @@ def query(
     """
     from resnext_bench.cli.trace.query import query_command
 
-    raise typer.Exit(query_command(what, sql, export, to, output, as_json=json))
+    code = query_command(what, sql, export, to, output, as_json=json, keep_going=keep_going)
+    raise typer.Exit(code)
 
 
 @trace_app.command()

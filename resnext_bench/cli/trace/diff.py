@@ -1,5 +1,6 @@
 """`trace diff`: what two traces, or the same rank of two recordings, differ in."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.watching import watched
+from resnext_bench.cli.trace.many.reading import Reading, gather
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.render.trace.diff import sections, sentences
-from resnext_bench.reports.render.trace.warnings import error_in_words
 from resnext_bench.reports.store.trace_files import find_traces
 from resnext_bench.reports.trace.differences.pairs import Unpairable
-from resnext_bench.reports.trace.differences.recorded import Recorded, compared, read
+from resnext_bench.reports.trace.differences.recorded import Recorded, compared, put_together
 from resnext_bench.reports.trace.differences.sides import Side
+from resnext_bench.reports.trace.many.tasks import Siding
+from resnext_bench.reports.trace.recordings import last_cycles
 
 
 def diff_command(
@@ -29,15 +31,19 @@ def diff_command(
     rank: int | None,
     margin: float,
     is_paired: bool,
+    reading: Reading,
 ) -> int:
-    """Read both, compare and print; 1 where b is slower by more than the margin."""
-    sides = _read(a, output), _read(b, output)
+    """Read both, compare and print; 1 where b is slower by more than the margin.
+
+    Also 1 where a broken file was left out.
+    """
+    both = _read(a, output, reading), _read(b, output, reading)
     try:
         found = compared(
-            *sides,
+            *both,
             margin_percent=margin,
             is_paired=is_paired,
-            choose=lambda both: _chosen(both, rank),
+            choose=lambda common: _chosen(common, rank),
         )
     except Unpairable as error:
         raise UsageError(f"--paired: {error}; leave it out") from error
@@ -45,11 +51,17 @@ def diff_command(
         print_json(msgspec.json.encode(replace(found, warnings=sentences(found))))
     else:
         show_sections(sections(found, top), form)
-    return int(found.is_beyond)
+    return int(found.is_beyond or any(one.is_broken for one in both))
 
 
-def _read(wanted: str, output: Path | None) -> Recorded:
-    return read(find_traces(wanted, output), Path(wanted), error_in_words, watched)
+def _read(wanted: str, output: Path | None, reading: Reading) -> Recorded:
+    """Analyse all traces of one recording."""
+    traces = find_traces(wanted, output)
+    files, left = last_cycles(traces.files)
+    traces = dataclasses.replace(traces, files=tuple(files))
+    found = gather(Siding(), traces, reading)
+    parts = [(one.side, one.recording) for one in found.kept]
+    return put_together(parts, traces, Path(wanted), (*left, *found.left), found.facts)
 
 
 def _chosen(both: Mapping[int, tuple[Side, Side]], rank: int | None) -> tuple[Side, Side] | None:

@@ -1,5 +1,6 @@
 """`trace report`: one trace in full, or all ranks side by side and one of them in full."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,31 +11,28 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.watching import watched
-from resnext_bench.errors import UsageError
-from resnext_bench.reports.errors import StoreError, TraceError
+from resnext_bench.cli.trace.many.reading import Reading, gather
+from resnext_bench.errors import CannotHere, UsageError
+from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.render.model import Line, Section
 from resnext_bench.reports.render.trace.layer_rows import Chosen, Modules
 from resnext_bench.reports.render.trace.layers import WITH_MODULES
 from resnext_bench.reports.render.trace.recordings import mixed
 from resnext_bench.reports.render.trace.report import ranks_sections, sections
-from resnext_bench.reports.render.trace.warnings import error_in_words, in_words, lines
+from resnext_bench.reports.render.trace.warnings import in_words, lines
 from resnext_bench.reports.render.trace.warnings import sentences as words_of
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.runs import option_for
-from resnext_bench.reports.store.trace_files import TraceFile, find_traces, trace_files
-from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.ranks.side_by_side import Collectives, collectives, ranks
+from resnext_bench.reports.store.trace_files import FoundTraces, TraceFile, find_traces
+from resnext_bench.reports.trace.many.tasks import Reporting
+from resnext_bench.reports.trace.ranks.side_by_side import ranks
 from resnext_bench.reports.trace.recordings import (
-    Recording,
     last_cycles,
     left_out_facts,
     not_taken,
-    recording,
     together,
 )
-from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.time.spans import Span
 
 _NAMES: Final = 8
@@ -51,8 +49,9 @@ def report_command(
     form: Format,
     span: Span | None = None,
     chosen: Chosen | None = None,
+    reading: Reading = Reading(),  # noqa: B008  # frozen
 ) -> int:
-    """Read, report and print.
+    """Read, report and print; 1 where a broken file was left out.
 
     `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
     """
@@ -64,21 +63,22 @@ def report_command(
     traces = find_traces(wanted, output)
     files = traces.files
     found = read_reports(
-        files,
-        whole=not Path(wanted).is_file(),
+        traces,
+        whole=files[0].path != Path(wanted),
         span=span,
         layers=chosen.is_wanted,
         folder=wanted,
-        beside=traces.beside,
+        reading=reading,
     )
+    code = int(any(one.kind == "file_unreadable" for one in found.facts))
     _require_modules(_chosen(found, rank), chosen)
     if form == "json":
         found = in_words(replace(found, ranks=[_doubted(one, files) for one in found.ranks]))
         print_json(msgspec.json.encode(found.ranks[0] if _alone(found) else found))
-        return 0
+        return code
     doubts = (Line(text=doubt, tone="bad", is_headline=True) for doubt in _doubts(files))
     show_sections((*doubts, *sections_of(found, top, rank, chosen)), form)
-    return 0
+    return code
 
 
 def span_of(begin_ms: float | None, end_ms: float | None) -> Span | None:
@@ -103,9 +103,10 @@ def profiled_sections(run: str, root: Path) -> Iterator[Section]:
     """Yield a short report on the traces of a run that has just ended, which stands without it."""
     command = f"resnext-bench trace report {run}{option_for(root)}"
     try:
-        found = read_reports(trace_files(str(root / run), root), whole=True)
+        traces = find_traces(str(root / run), root)
+        found = read_reports(traces, whole=True, reading=Reading(keep_going=True))
         told = sections_of(found, _IN_SHORT, None)
-    except StoreError as error:
+    except (StoreError, CannotHere) as error:
         told = lines([f"no kernel-time report: {error}"])
         command = ""
     yield Line(text="")
@@ -115,41 +116,27 @@ def profiled_sections(run: str, root: Path) -> Iterator[Section]:
 
 
 def read_reports(
-    files: Sequence[TraceFile],
+    traces: FoundTraces,
     *,
     whole: bool,
     span: Span | None = None,
     layers: bool = True,
     folder: str = "",
-    beside: Sequence[Path] = (),
+    reading: Reading = Reading(),  # noqa: B008  # frozen
 ) -> RanksReport:
-    """Report on all files of one recording; one that cannot be read is a warning if another can.
+    """Report on all files of one recording.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
-    the modules of the model; `beside`: files of `folder` that were not taken for traces.
+    the modules of the model; `folder`: where they were found.
     """
-    reports: list[TraceReport] = []
-    talks: list[Collectives] = []
-    recorded: list[Recording] = []
-    broken: list[str] = []
-    files, left = last_cycles(files)
-    for number, file in enumerate(files, 1):
-        with watched(file.path, number, len(files)) as progress:
-            try:
-                analysis = analyse(file.path, progress, file.rank, span, layers=layers)
-            except TraceError as error:
-                broken.append(error_in_words(error))
-                continue
-        reports.append(report(analysis, layers=layers))
-        talks.append(collectives(analysis))
-        recorded.append(recording(analysis, file))
-    if not reports:
-        raise TraceError("; ".join(broken))
-    kept, others = together(recorded)
-    left += [*others, *map(not_taken, beside)]
-    found = ranks([reports[at] for at in kept], [talks[at] for at in kept], whole=whole)
-    unreadable = [warning("file_unreadable", told=one) for one in broken]
-    facts = [*left_out_facts(left, Path(folder)), *unreadable, *found.facts]
+    files, left = last_cycles(traces.files)
+    task = Reporting(span=span, layers=layers)
+    gathered = gather(task, dataclasses.replace(traces, files=tuple(files)), reading)
+    kept, others = together([one.recording for one in gathered.kept])
+    left += [*gathered.left, *others, *map(not_taken, traces.beside)]
+    mine = [gathered.kept[at] for at in kept]
+    found = ranks([one.report for one in mine], [one.talks for one in mine], whole=whole)
+    facts = [*left_out_facts(left, Path(folder)), *gathered.facts, *found.facts]
     return replace(found, facts=facts, left_out=left)
 
 

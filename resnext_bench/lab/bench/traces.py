@@ -1,20 +1,20 @@
 """What a kernel-time report costs: CPU time as ratios on one file, and memory as it grows.
 
     python -m resnext_bench.lab.bench.traces [--traces FOLDER] [--peer PYTHON] [--rounds N]
-                          [--json FILE]
+                          [--ranks N] [--seed N] [--json FILE]
 
 The files are made of real traces (RESNEXT_BENCH_TRACES), repeated until they have 250 MB and up to
 1 GB. The floor is our own streamed decode into structs of only the fields that the report uses,
 with nothing done to them. The peer is HTA (`traceinsight`), asked for its temporal and its kernel
 breakdown; --peer names the Python of an environment that has it: uv venv hta; uv pip install
 --python hta/bin/python traceinsight==0.6.1. Each measurement is a process of its own, in turn.
+
+Last, ranks of 250 MB are read by two processes on two cores, and by one: ratios of wall time within
+a round, so that nothing else may run meanwhile.
 """
 
 import argparse
-import gzip
-import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from resnext_bench.lab.bench import traces_many
+from resnext_bench.lab.bench.enlarged import repeat
 from resnext_bench.lab.kept import (
     Kept,
     hardware,
@@ -38,7 +40,6 @@ SOURCES: Final = {
 }
 LARGE: Final = 4
 """How many times as long the large trace is: about 1 GB."""
-_IDS = ("correlation", "External id", "external id", "Sequence number", "Ev Idx")
 _BEGIN: Final = """
 import sys, time
 from pathlib import Path
@@ -85,13 +86,26 @@ def main() -> None:
     parser.add_argument("--traces", type=Path, default=os.environ.get("RESNEXT_BENCH_TRACES"))
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ranks", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.traces is None:
         parser.error("name the folder of real traces: --traces FOLDER or RESNEXT_BENCH_TRACES")
     rows = [measured(name, options) for name in SOURCES]
     for row in rows:
         print(told(row))
-    store(options.json, facts(options) | {"rows": rows})
+    many = _many(options)
+    print(traces_many.told(many))
+    store(options.json, facts(options) | {"rows": rows, "many": many})
+
+
+def _many(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how much faster two processes read ranks than one."""
+    traces_many.bound()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        large = traces_many.made(options.traces, folder, traces_many.TIMES)
+        return traces_many.in_parallel(large, folder, options.ranks, options.rounds, options.seed)
 
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -160,44 +174,6 @@ def facts(options: argparse.Namespace) -> Kept:
         "versions": versions("msgspec", "numpy", "isal") | peer,
         "n": options.rounds,
     }
-
-
-def repeat(source: Path, target: Path, times: int) -> int:
-    """Write `times` copies of a trace one after another, as kineto indents; returns the events."""
-    with gzip.open(source) as file:
-        trace = json.load(file)
-    events = trace.pop("traceEvents")
-    timed = [event for event in events if event.get("ph") != "M"]
-    span = max(event["ts"] + event.get("dur", 0) for event in timed) - min(e["ts"] for e in timed)
-    with target.open("w") as file:
-        file.write(json.dumps(trace, indent=2)[:-2] + ',\n  "traceEvents": [\n')
-        for number in range(times):
-            moved = [_moved(event, number, span + 50.0) for event in events]
-            file.write(",\n".join(map(_text, moved)) + (",\n" if number < times - 1 else "\n"))
-        file.write("  ]\n}\n")
-    return len(events) * times
-
-
-def _moved(event: dict[str, Any], number: int, span: float) -> dict[str, Any]:
-    args = event.get("args", {})
-    ids = {key: args[key] + number * 10_000_000 for key in _IDS if isinstance(args.get(key), int)}
-    name = re.sub(
-        r"(?<=^ProfilerStep#)\d+",
-        lambda step: str(int(step[0]) + 100 * number),
-        event.get("name", ""),
-    )
-    moved = {**event, "name": name, "ts": round(event.get("ts", 0) + number * span, 3)}
-    return {**moved, "args": {**args, **ids}} if args else moved
-
-
-def _text(event: dict[str, Any]) -> str:
-    """Return an event as kineto writes it: some fields per line, the arguments below."""
-    args = event.pop("args", None)
-    head = json.dumps(event)[1:-1].replace(', "ts"', ',\n    "ts"')
-    if args is None:
-        return "  {\n    " + head + "\n  }"
-    inside = json.dumps(args)[1:-1]
-    return "  {\n    " + head + ',\n    "args": {\n      ' + inside + "\n    }\n  }"
 
 
 if __name__ == "__main__":

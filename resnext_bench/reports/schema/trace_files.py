@@ -37,11 +37,38 @@ class HostAlone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LeftOutWhy = Literal[
-    "cycle", "later", "recording", "run", "world", "rank", "twice", "hidden", "name"
+    "cycle",
+    "later",
+    "recording",
+    "run",
+    "world",
+    "rank",
+    "twice",
+    "hidden",
+    "name",
+    "replaced",
+    "other",
 ]
 """An earlier cycle of the same process, or a later one that others lack; ranks recorded at another
 time; another run of ours; a world of another size; more files than the world has ranks; a rank that
-is here already (twice); a hidden file; a name by which no trace is found while others have one."""
+is here already (twice); a hidden file; a name by which no trace is found while others have one; a
+member of an archive of which it has a later one; whole JSON that is something else."""
+
+Broken = Literal[
+    "unreadable",
+    "empty",
+    "no trace",
+    "other",
+    "packed",
+    "damaged",
+    "no work",
+    "archive cut",
+    "ended",
+]
+"""Why a file cannot be reported on: it cannot be opened or read; has no bytes; is no trace, or only
+the beginning of one; is JSON of another kind; is compressed in a way that is not read; has damage
+before anything could be read; holds no work; is an archive that ends too early; the process that
+read it ended (most often for lack of memory)."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):

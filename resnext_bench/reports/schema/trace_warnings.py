@@ -13,6 +13,8 @@ WarningKind = Literal[
     "bytes_ignored",
     "gzip_damaged",
     "gzip_cut",
+    "archive_damaged",
+    "archive_cut",
     "events_cut",
     "end_unreadable",
     "rows_unreadable",
@@ -43,7 +45,7 @@ WarningKind = Literal[
     "file_unreadable",
     "run_invalid",
 ]
-"""A file: bytes after its compressed data or damage in them, an end within its events, rows that
+"""A file: bytes after its compressed data or damage in them or in its archive, an end within its events, rows that
 cannot be read or whose numbers cannot be. What figures are without: a device's work, rows that are
 not understood or whose times are not believed. A device that the trace names without its work,
 devices that are not reported on, no marked steps or none with work, launches without kernels,

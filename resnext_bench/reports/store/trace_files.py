@@ -1,20 +1,28 @@
-"""Finds trace files: one by name, those of a folder, those of a run."""
+"""Finds trace files: one by name, those of a folder, of an archive, of a run."""
 
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.errors import StoreError, TraceError
+from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.store import archives
 from resnext_bench.reports.store.runs import RECORD, find, load_run, runs_folder
 from resnext_bench.wording import readable
 
 _TRACE: Final = (".pt.trace.json", ".pt.trace.json.gz")
 _ANY: Final = (".json", ".json.gz")
 _PACKED: Final = (".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".7z", ".tar", ".tgz", ".trace")
+_OURS: Final = re.compile(
+    r"(record|state|job|images|rank-\d+\.(error|loader))\.json", re.IGNORECASE
+)
+"""What a run keeps beside its traces (`docs/architecture.md`)."""
+JOB: Final = "job.json"
+"""What a session of a run has from its beginning on; the record comes last."""
 _MARK: Final = b'"traceEvents"'
 _BEGINNING: Final = 1 << 12
 """Bytes in which a trace of any name shows that it is one."""
@@ -43,6 +51,8 @@ class TraceFile:
     """Folder of the run of ours in which it was found."""
     host: str = ""
     """Host that wrote it, by the run's record."""
+    is_named: bool = True
+    """Whether it was named, or is called as traces are; else it is JSON that may be anything."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +61,14 @@ class FoundTraces:
 
     files: tuple[TraceFile, ...]
     beside: tuple[Path, ...] = ()
+    replaced: tuple[Path, ...] = ()
+    """Members of an archive of which it has a later one, which counts."""
+    broken: tuple[TraceError, ...] = ()
+    """An archive that ends too early: it may have held more."""
 
 
 def trace_files(wanted: str, root: Path | None) -> tuple[TraceFile, ...]:
-    """Find a file, a folder's, or a run's by its id (or its beginning or end, or: last) in `root`.
+    """Find a file, a folder's or archive's, or a run's by its id (or a part of it, or: last).
 
     Raises StoreError, which says what was given and what to do, where there is no trace.
     """
@@ -67,6 +81,8 @@ def find_traces(wanted: str, root: Path | None) -> FoundTraces:
     what = _what(path)
     if what == "file":
         return FoundTraces(files=(TraceFile(path=path, rank=rank_of(path)),))
+    if what == "archive":
+        return _in_archive(path)
     if what == "folder":
         return _in_folder(path)
     if what == "run":
@@ -79,12 +95,16 @@ def find_traces(wanted: str, root: Path | None) -> FoundTraces:
 
 
 def _what(path: Path) -> str:
-    """Return what there is: file, folder, run or something else; empty: nothing."""
+    """Return what there is: file, archive, folder, run or something else; empty: nothing."""
     try:
         if path.is_file():
-            return "file"
+            return "archive" if archives.kind_of(path) else "file"
+        if archive := archives.archive_of(path):
+            return "file" if path in archives.listing(archive).members else ""
         if path.is_dir():
             return "run" if (path / RECORD).is_file() else "folder"
+    except archives.DAMAGED as error:
+        return archives.damage_told(error)
     except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
         return f"cannot be read: {_why(error)}"
     if path.is_symlink():
@@ -97,17 +117,47 @@ def _why(error: Exception) -> str:
 
 
 def _in_folder(folder: Path) -> FoundTraces:
+    return _among(folder, list(_walk(folder)), Path.is_file)
+
+
+def _in_archive(path: Path) -> FoundTraces:
+    """Return the traces of an archive, as if it were a folder."""
+    try:
+        listed = archives.listing(path)
+    except archives.DAMAGED as error:
+        raise StoreError(f"{readable(path)}: {archives.damage_told(error)}") from None
+    try:
+        found = _among(path, list(listed.members), lambda one: one in listed.members)
+    except StoreError:
+        if listed.damage is None:
+            raise
+        raise _cut(path, listed.damage) from None
+    broken = (_cut(path, listed.damage),) if listed.damage else ()
+    return replace(found, replaced=listed.replaced, broken=broken)
+
+
+def _cut(path: Path, damage: Note) -> TraceError:
+    told = f"{readable(path)}: the archive ends too early, and may have held more"
+    return TraceError(told, facts=(damage,), kind="archive cut")
+
+
+def _among(folder: Path, every: Sequence[Path], is_file: Callable[[Path], bool]) -> FoundTraces:
     """Return a folder's own traces, else those of all folders inside; by name, else any JSON."""
-    every = list(_walk(folder))
     runs = {one.parent for one in every if one.name == RECORD}
     for endings in (_TRACE, _ANY):
         for deep in (False, True):
             named = [one for one in every if _is_named(one, endings)]
             taken = [one for one in named if deep or one.parent == folder]
-            files = [one for one in taken if one.is_file()]
+            files = [one for one in taken if is_file(one)]
             if files:
                 found = (
-                    TraceFile(path=one, rank=rank_of(one), run=_run(one, runs)) for one in files
+                    TraceFile(
+                        path=one,
+                        rank=rank_of(one),
+                        run=_run(one, runs),
+                        is_named=endings is _TRACE,
+                    )
+                    for one in files
                 )
                 beside = tuple(_beside(every, {*files}, runs, folder))
                 return FoundTraces(files=_sorted(found), beside=beside)
@@ -115,6 +165,11 @@ def _in_folder(folder: Path) -> FoundTraces:
 
 
 def _nothing(folder: Path, every: Sequence[Path]) -> str:
+    if any(one.name == JOB for one in every):
+        return (
+            f"{readable(folder)}: a run that has not finished, as it has no {RECORD}; and it has "
+            "left no traces"
+        )
     told = f"{readable(folder)} holds no traces; traces are named *.pt.trace.json or .json.gz"
     if there := [readable(one.name) for one in every if _could_be(one)]:
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""
@@ -139,7 +194,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_named(path: Path, endings: tuple[str, ...]) -> bool:
-    return path.name.endswith(endings) and path.name != RECORD and not is_hidden(path)
+    return path.name.endswith(endings) and not _OURS.fullmatch(path.name) and not is_hidden(path)
 
 
 def is_hidden(path: Path) -> bool:
@@ -158,7 +213,7 @@ def _beside(
     """Yield files that may be traces and were not taken; not those that a run of ours keeps."""
     near = {folder, *(one.parent for one in taken)}
     for one in every:
-        if one in taken or one.parent in runs:
+        if one in taken or one.parent in runs or _OURS.fullmatch(one.name):
             continue
         if _is_named(one, _TRACE) or (one.parent in near and _could_be(one)):
             yield one
@@ -169,8 +224,10 @@ def _could_be(path: Path) -> bool:
     if path.name.endswith((*_ANY, *_PACKED)):
         return True
     try:
+        if not path.is_file():  # nor is a member of an archive, which its name has to tell
+            return False
         with path.open("rb") as file:
-            return path.is_file() and _MARK in file.read(_BEGINNING)
+            return _MARK in file.read(_BEGINNING)
     except OSError:
         return False
 

@@ -53,28 +53,32 @@ def analyse(
     *,
     details: bool = False,
     layers: bool = True,
+    at: Path | None = None,
 ) -> Analysis:
     """Read a trace and find out all of it, or all of a range.
 
     With `details` what only queries ask for is read as well; without `layers` what only tells
-    modules of the model is not.
+    modules of the model is not; `at`: where the file's bytes are, if not where it is.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work, and SpanError
     where the range is not within it.
     """
-    return of(read(path, progress, details=details, layers=layers), rank, span)
+    return of(read(path, progress, details=details, layers=layers, at=at), rank, span)
 
 
 def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
     """Of a trace that has been read."""
     if not _has_work(trace):
         facts = (*unknown_rows(trace), *trace.facts)
-        raise TraceError(f"{readable(trace.path)}: {_nothing(trace)}", facts=facts)
+        told = f"{readable(trace.path)}: {_nothing(trace)}"
+        raise TraceError(told, facts=facts, kind="no work")
     trace, far = near(without_markers(trace))
     trace, links, wrong = believed(trace, link(trace))
     if not _has_work(trace):
         told = f"{readable(trace.path)}: no work is left whose times can be"
-        raise TraceError(told, facts=[fact_of(one) for one in in_all([*far, *wrong])])
+        raise TraceError(
+            told, facts=[fact_of(one) for one in in_all([*far, *wrong])], kind="no work"
+        )
     device = _device(trace)
     signs = signs_of_device(trace)
     window: Windows | None = None

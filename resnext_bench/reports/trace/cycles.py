@@ -18,7 +18,7 @@ from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.reports.trace.header import distributed_info, whole_number
 from resnext_bench.reports.trace.reading.categories import meaning
 from resnext_bench.reports.trace.reading.pieces import Account, pieces
-from resnext_bench.reports.trace.reading.source import Source
+from resnext_bench.reports.trace.reading.source import beginning
 from resnext_bench.reports.trace.reading.trace import Kind
 
 NAME: Final = re.compile(r"(.+)\.(\d{10}|\d{13}|\d{16}|\d{19})\.pt\.trace\.json(\.gz)?")
@@ -134,7 +134,7 @@ class Head:
 def peek(path: Path) -> Head:
     """Read the beginning of a file."""
     try:
-        first = next(iter(Source(path)), b"")[:_ENOUGH]
+        first = beginning(path)[:_ENOUGH]
     except OSError:
         first = b""
     account = Account()

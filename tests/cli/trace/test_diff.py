@@ -102,8 +102,12 @@ def test_of_another_number_of_ranks(typed: Typed, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(typed: Typed, tmp_path: Path, pair: tuple[Path, Path]) -> None:
     b = ranked(tmp_path / "b", {0: 100})
     (b / "rank1.pt.trace.json").write_text('{"traceEvents"')
-    code, out, _ = typed(pair[0], b)
-    assert code == 0
+    code, out, err = typed(pair[0], b)
+    assert (code, out) == (2, "")
+    assert "rank1.pt.trace.json: not a trace" in err
+    assert err.endswith("; --keep-going leaves it out\n")
+    code, out, _ = typed(pair[0], b, "--keep-going")
+    assert code == 1
     assert "b: " in out
     assert "not a trace" in " ".join(out.split())
     code, _, err = typed(pair[0], tmp_path / "nothing.json")

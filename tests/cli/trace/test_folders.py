@@ -106,7 +106,7 @@ def test_what_else_is_in_a_folder_is_named(typed: Typed, tmp_path: Path) -> None
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "rank2.json.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     (tmp_path / "record.json.lock").write_text("")
-    _, out, _ = typed("report", tmp_path)
+    _, out, _ = typed("report", tmp_path, "--keep-going")
     assert "not read, as others are called *.pt.trace.json" in out
     assert "config.json, rank2.json.zst" in out
     assert "rank1.pt.trace.json: not a trace" in out

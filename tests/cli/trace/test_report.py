@@ -95,15 +95,19 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
     for rank in range(2):
         made(rank, 3).write(tmp_path, f"rank{rank}.pt.trace.json.gz")
     (tmp_path / "rank2.pt.trace.json.gz").write_bytes(b"")
-    code, out, _ = typed("report", tmp_path)
-    assert code == 0
+    code, out, err = typed("report", tmp_path)
+    assert (code, out) == (2, "")
+    assert "rank2.pt.trace.json.gz: the file is empty (0 bytes); --keep-going leaves it out" in err
+    code, out, _ = typed("report", tmp_path, "--keep-going")
+    assert code == 1
     assert "2 ranks, ms per step" in out
     assert "last to arrive" in out
     assert "the file is empty (0 bytes)" in out
     assert "traces of 1 of 3 ranks are missing: 2" in out
     assert "rank 1 of 3" in out, "the slowest is told in full"
-    assert "rank 0 of 3" in typed("report", tmp_path, "--rank", "0")[1]
-    told = json.loads(typed("report", tmp_path, "--json")[1])
+    assert "rank 0 of 3" in typed("report", tmp_path, "--rank", "0", "--keep-going")[1]
+    told = json.loads(typed("report", tmp_path, "--json", "--keep-going")[1])
+    assert [one["values"]["of"] for one in told["facts"] if "of" in one["values"]] == ["empty"]
     assert (told["kind"], told["missing"], len(told["ranks"])) == ("traces", [2], 2)
 
 

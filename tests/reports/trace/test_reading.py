@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.store import gzipped
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.reading import pieces, source
 from resnext_bench.reports.trace.report import report
@@ -148,6 +149,7 @@ def test_chunks_of_any_size(
 ) -> None:
     plain = reported(made().write(tmp_path))
     monkeypatch.setattr(source, "CHUNK", chunk)
+    monkeypatch.setattr(gzipped, "CHUNK", chunk)
     monkeypatch.setattr(source, "_AT_ONCE", chunk)
     found = reported(made().write(tmp_path, name))
     assert (found.steps, found.kernels, found.events) == (plain.steps, plain.kernels, plain.events)

@@ -25,7 +25,9 @@ CAMPAIGN: Final = (
     *("scripts", "fidelity"),
 )
 """Names that `nox -s campaign` takes without being asked for one."""
-_COMMANDS: Final = {name: f"nox -s campaign -- {name}" for name in (*CAMPAIGN, "trace_figures")} | {
+_COMMANDS: Final = {
+    name: f"nox -s campaign -- {name}" for name in (*CAMPAIGN, "trace_figures", "trace_many")
+} | {
     "traces": "nox -s bench -- traces --json docs/results/traces.json",
     "cudnn-releases": "nox -s campaign -- releases",
 }

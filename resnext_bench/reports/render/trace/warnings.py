@@ -186,6 +186,8 @@ _WHY: Final = {
     "twice": "the same rank twice",
     "hidden": "hidden",
     "name": "not read, as others are called *.pt.trace.json, or *.json",
+    "replaced": "a later member of the archive has the same name",
+    "other": "JSON of something else than traces",
 }
 _SEPARATED: Final = "waiting and transfer cannot be separated"
 _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
@@ -195,6 +197,8 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "bytes_ignored": _bytes_ignored,
     "gzip_damaged": _damage("gzip data are damaged near byte {byte:,}: {why}"),
     "gzip_cut": _damage("gzip data end too early, at byte {byte:,}"),
+    "archive_damaged": _damage("its archive is damaged: {why}"),
+    "archive_cut": "the archive is damaged: {why}",
     "events_cut": "the file ends within its events, at byte {byte:,}; the rest is missing",
     "end_unreadable": "the file cannot be read after the end of the events: rows may be missing",
     "rows_unreadable": _rows_unreadable,

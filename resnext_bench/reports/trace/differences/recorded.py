@@ -1,6 +1,7 @@
 """The difference of two recordings: all ranks of both are read, and one rank of each compared."""
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ class Recorded:
     left_out: tuple[LeftOut, ...]
     doubts: tuple[Note, ...]
     """Why the run that left the traces is not to be believed, and files that cannot be read."""
+    is_broken: bool
+    """Whether there are files that cannot be read."""
 
 
 def unwatched(path: Path, number: int, of: int) -> AbstractContextManager[Progress]:
@@ -56,8 +59,7 @@ def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwat
     Raises TraceError where none can. Files are told as they are called in `folder`.
     """
     files, left = last_cycles(traces.files)
-    sides: list[Side] = []
-    recorded: list[Recording] = []
+    parts: list[tuple[Side, Recording]] = []
     broken: list[str] = []
     for number, file in enumerate(files, 1):
         with watched(file.path, number, len(files)) as progress:
@@ -66,18 +68,32 @@ def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwat
             except TraceError as error:
                 broken.append(told(error))
                 continue
-        sides.append(side(analysis))
-        recorded.append(recording(analysis, file))
-    if not sides:
+        parts.append((side(analysis), recording(analysis, file)))
+    if not parts:
         raise TraceError("; ".join(broken))
-    kept, others = together(recorded)
-    invalid = [warning("run_invalid", told=one.doubt) for one in files if one.doubt]
     unreadable = [warning("file_unreadable", told=one) for one in broken]
+    return put_together(parts, dataclasses.replace(traces, files=tuple(files)), folder, left, unreadable)
+
+
+def put_together(
+    parts: Sequence[tuple[Side, Recording]],
+    traces: FoundTraces,
+    folder: Path,
+    left: Sequence[LeftOut],
+    unreadable: Sequence[Note],
+) -> Recorded:
+    """Return one side of what was read of its traces, of those that belong together.
+
+    `left` are files that were left out before, `unreadable` notes on files that are broken.
+    """
+    kept, others = together([one for _, one in parts])
+    invalid = [warning("run_invalid", told=one.doubt) for one in traces.files if one.doubt]
     left_out = (*left, *others, *map(not_taken, traces.beside))
     return Recorded(
-        ranks=tuple(sides[at] for at in kept),
+        ranks=tuple(parts[at][0] for at in kept),
         left_out=left_out,
         doubts=(*invalid[:1], *left_out_facts(left_out, folder), *unreadable),
+        is_broken=bool(unreadable),
     )
 
 

@@ -57,6 +57,8 @@ class Account:
     """Bytes of the decompressed file."""
     instead: str = ""
     """What it is instead of a trace, and what to do, where its first bytes say so."""
+    other: bool = False
+    """Whether it is whole JSON, and none of it an array of events."""
 
 
 class _Cutter:
@@ -82,6 +84,8 @@ def pieces(chunks: Iterable[bytes], account: Account) -> Iterator[Sequence[Event
     buffer = _open(stream, account)
     if account.found:
         yield from _events(stream, buffer, account)
+    elif buffer and not account.instead:
+        account.other = _object(buffer) is not None
 
 
 def _open(stream: Iterator[bytes], account: Account) -> bytes:

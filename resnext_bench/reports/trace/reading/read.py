@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.trace_files import Broken
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.names import recorded
 from resnext_bench.reports.trace.names.attention import Attention
@@ -76,18 +77,23 @@ _FARTHEST_US: Final = 9e15
 
 
 def read(
-    path: Path, progress: Progress = no_progress, *, details: bool = False, layers: bool = True
+    path: Path,
+    progress: Progress = no_progress,
+    *,
+    details: bool = False,
+    layers: bool = True,
+    at: Path | None = None,
 ) -> Trace:
-    """Return the trace in a file, .json or .json.gz.
+    """Return the trace in a file, .json or .json.gz, or in such a member of an archive.
 
     `details` are for queries, no report needs them; without `layers` rows that only tell modules
-    are left out.
+    are left out; `at`: where its bytes are, if not where it is.
 
     Raises TraceError, with file and byte, where nothing of it can be read; what else is odd is told
     by the trace's facts.
     """
     try:
-        source = Source(path, progress)
+        source = Source(at or path, progress)
         account = Account(row=DetailedEvent if details else Event)
         rows = _Columns(details=details, layers=layers)
         for events in pieces(source, account):
@@ -95,22 +101,24 @@ def read(
     except OSError as error:
         raise TraceError(f"{readable(path)}: cannot be read: {error.strerror or error}") from None
     if not account.found:
-        told = f"{readable(path)}: {_no_trace(source, account)}"
-        raise TraceError(told, facts=(source.damage,) if source.damage else ())
+        kind, told = _no_trace(source, account)
+        facts = (source.damage,) if source.damage else ()
+        raise TraceError(f"{readable(path)}: {told}", facts=facts, kind=kind)
     return rows.trace(path, account, source)
 
 
-def _no_trace(source: Source, account: Account) -> str:
+def _no_trace(source: Source, account: Account) -> tuple[Broken, str]:
     if source.damage:
-        return "nothing of it can be read"
+        return "damaged", "nothing of it can be read"
     if not source.size:
-        return "the file is empty (0 bytes)"
+        return "empty", "the file is empty (0 bytes)"
     if account.instead:
-        return f"not a trace but {account.instead}"
-    return (
+        return "packed", f"not a trace but {account.instead}"
+    told = (
         f'not a trace: its {account.size:,} bytes hold no "traceEvents" array, which PyTorch\'s '
         "profiler writes (export_chrome_trace)"
     )
+    return "other" if account.other else "no trace", told
 
 
 class _Columns:

@@ -45,7 +45,9 @@ EXAMPLES = (
     warning("clocks_differ"),
     warning("recorded_apart", apart_ns=90_000_000_000),
     *(warning("files_left_out", of=of, names=tuple("abcdef")) for of in get_args(LeftOutWhy)),
-    warning("file_unreadable", told="a.json: the file is empty (0 bytes)"),
+    warning("archive_damaged", why="Bad CRC-32 for file 'a.json'", covered=True),
+    warning("archive_cut", why="unexpected end of data"),
+    warning("file_unreadable", of="empty", told="a.json: the file is empty (0 bytes)"),
     warning("run_invalid", told="INVALID: cores were lost"),
 )
 
