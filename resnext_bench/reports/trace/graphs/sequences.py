@@ -1,0 +1,50 @@
+"""Sequences of names within longer ones, and how far two sequences agree around a place."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnext_bench.reports.trace.reading.trace import Ids
+
+MOST: Final = 256
+"""Occurrences that are looked at."""
+
+
+def occurrences(part: Ids, whole: Ids) -> list[int]:
+    """Return where a sequence begins in another one, at most MOST + 1 of all places."""
+    wanted, all_ = part.astype(np.int32).tobytes(), whole.astype(np.int32).tobytes()
+    found: list[int] = []
+    at = all_.find(wanted) if wanted else -1
+    while at >= 0 and len(found) <= MOST:
+        if at % whole.itemsize == 0:
+            found.append(at // whole.itemsize)
+        at = all_.find(wanted, at + 1)
+    return found
+
+
+def around(one: Ids, at: int, other: Ids, there: int, length: int, most: int) -> int:
+    """Return how many rows agree besides, before and behind a part that both have.
+
+    The part has `length` rows, from `at` on in one sequence and from `there` on in the other one;
+    `most`: how far is looked on each side.
+    """
+    back = min(at, there, most)
+    before = _agreeing(one[at - back : at][::-1], other[there - back : there][::-1])
+    at, there = at + length, there + length
+    ahead = min(len(one) - at, len(other) - there, most)
+    return before + _agreeing(one[at : at + ahead], other[there : there + ahead])
+
+
+def _agreeing(one: Ids, other: Ids) -> int:
+    unlike = np.flatnonzero(one != other)
+    return int(unlike[0]) if len(unlike) else len(one)
+
+
+def alike(told: Sequence[NDArray[np.int32]]) -> bool:
+    """Return whether all tell the same, as far as each tells anything (-1: it does not)."""
+    for one, other in zip(told, told[1:], strict=False):
+        if one.shape != other.shape or ((one != other) & (one >= 0) & (other >= 0)).any():
+            return False
+    return True
