@@ -84,6 +84,14 @@ def report(
             parser=_moment("--to"),
         ),
     ] = None,
+    capture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Another trace of the same program that tells what replayed CUDA graphs compute: "
+            "with their capture, or with a step that ran without them (default: the trace itself)",
+        ),
+    ] = None,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -99,7 +107,8 @@ def report(
 
     chosen = Chosen(depth=depth, module=module, is_wanted=layers)
     span = span_of(begin, end)
-    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen))
+    code = report_command(what, top, rank, output, form, span, chosen, capture)
+    raise typer.Exit(code)
 
 
 @trace_app.command()

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
+from resnext_bench.cli.trace.capture import Captures
 from resnext_bench.cli.trace.watching import watched
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import StoreError, TraceError
@@ -51,10 +52,12 @@ def report_command(
     form: Format,
     span: Span | None = None,
     chosen: Chosen | None = None,
+    capture: str | None = None,
 ) -> int:
     """Read, report and print.
 
-    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
+    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model;
+    `capture`: another trace, which tells what kernels of graphs are.
     """
     chosen = chosen or Chosen()
     if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
@@ -63,6 +66,7 @@ def report_command(
         raise UsageError(f"--module '{chosen.module}': an empty pattern")
     traces = find_traces(wanted, output)
     files = traces.files
+    captures = None if capture is None else Captures(capture, output, layers=chosen.is_wanted)
     found = read_reports(
         files,
         whole=not Path(wanted).is_file(),
@@ -70,6 +74,7 @@ def report_command(
         layers=chosen.is_wanted,
         folder=wanted,
         beside=traces.beside,
+        captures=captures,
     )
     _require_modules(_chosen(found, rank), chosen)
     if form == "json":
@@ -120,11 +125,13 @@ def read_reports(
     layers: bool = True,
     folder: str = "",
     beside: Sequence[Path] = (),
+    captures: Captures | None = None,
 ) -> RanksReport:
     """Report on all files of one recording; one that cannot be read is a warning if another can.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
-    the modules of the model; `beside`: files of `folder` that were not taken for traces.
+    the modules of the model; `beside`: files of `folder` that were not taken for traces;
+    `captures`: traces that tell what kernels of graphs are.
     """
     reports: list[TraceReport] = []
     talks: list[Collectives] = []
@@ -134,7 +141,14 @@ def read_reports(
     for number, file in enumerate(files, 1):
         with watched(file.path, number, len(files)) as progress:
             try:
-                analysis = analyse(file.path, progress, file.rank, span, layers=layers)
+                analysis = analyse(
+                    file.path,
+                    progress,
+                    file.rank,
+                    span,
+                    layers=layers,
+                    capture=None if captures is None else captures.of(file),
+                )
             except TraceError as error:
                 broken.append(error_in_words(error))
                 continue
@@ -143,6 +157,8 @@ def read_reports(
         recorded.append(recording(analysis, file))
     if not reports:
         raise TraceError("; ".join(broken))
+    if captures is not None:
+        captures.require_use(reports)
     kept, others = together(recorded)
     left += [*others, *map(not_taken, beside)]
     found = ranks([reports[at] for at in kept], [talks[at] for at in kept], whole=whole)

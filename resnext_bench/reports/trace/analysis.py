@@ -100,8 +100,8 @@ def of(
     found, ran = steps(trace, links, device, window), busy(trace, links, device)
     modules = places(trace, links)
     if replayed is not None:
-        told = attached(replayed, trace, links, found, modules)
-        trace, links, found, modules = told.trace, told.links, told.steps, told.places
+        whole = attached(replayed, trace, links, found, modules)
+        trace, links, found, modules = whole.trace, whole.links, whole.steps, whole.places
     return Analysis(
         trace=trace,
         rank=rank,

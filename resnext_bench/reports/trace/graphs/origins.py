@@ -138,7 +138,7 @@ def _facts(
     of_sources = [
         GraphsFrom(
             kind=kind,  # type: ignore[arg-type]
-            file=readable(sources[number].trace.path) if sources[number].is_other else "",  # type: ignore[index,call-overload]
+            file=readable(sources[number].trace.path) if sources[number].is_other else "",  # type: ignore[call-overload]
             order=order,  # type: ignore[arg-type]
             replays=len(rows),
             rows=sum(count for _, count, _ in rows),

@@ -1,6 +1,7 @@
 """Sequences of names within longer ones, and how far two sequences agree around a place."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,7 @@ def _agreeing(one: Ids, other: Ids) -> int:
 
 def alike(told: Sequence[NDArray[np.int32]]) -> bool:
     """Return whether all tell the same, as far as each tells anything (-1: it does not)."""
-    for one, other in zip(told, told[1:], strict=False):
+    for one, other in pairwise(told):
         if one.shape != other.shape or ((one != other) & (one >= 0) & (other >= 0)).any():
             return False
     return True

@@ -40,7 +40,7 @@ class Source:
     places: Places
     is_other: bool
     names: Ids
-    """The number of each of its names in the trace of the replays; GRAPH - 1 and less: not there."""
+    """The number of each of its names in the trace of the replays; below GRAPH: not there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

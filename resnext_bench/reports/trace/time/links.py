@@ -82,7 +82,8 @@ class Links:
         """Return which replay each of these rows of the device is a part of; 0: of none."""
         if self.replayed is None:
             return np.zeros(len(rows), dtype=np.int32)
-        return self.replayed.number[rows]
+        found: Ids = self.replayed.number[rows]
+        return found
 
     def is_cut(self, replay: Ids) -> NDArray[np.bool_]:
         """Return whether a range cuts each of these replays; 0 is none, which none cuts."""

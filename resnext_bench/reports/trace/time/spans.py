@@ -72,7 +72,8 @@ def kept(rows: Rows, window: Windows) -> NDArray[np.bool_]:
     """Return which rows run within the window, as a whole or in part."""
     low, high = int(window.start[0]), int(window.end[0])
     inside: NDArray[np.bool_] = (rows.end > low) & (rows.start < high)
-    return inside | ((rows.duration == 0) & (rows.start == low))
+    inside |= (rows.duration == 0) & (rows.start == low)
+    return inside
 
 
 def _across(rows: Rows, low: int, high: int) -> NDArray[np.bool_]:

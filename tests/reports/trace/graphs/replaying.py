@@ -1,7 +1,7 @@
 """Turns steps of a trace that launched kernels one by one into replays of a captured graph.
 
-Only rows of the file are looked at, and nothing of the program's: all kernels, copies and fills of a
-step get the number of one graph launch, and what the host did in the step is taken out.
+Rows of the file are all that is looked at, and nothing of the program: kernels, copies and fills of
+a step get the number of one graph launch, and what the host did in the step is taken out.
 """
 
 import gzip
@@ -107,8 +107,7 @@ def replaying(
                     args["stream"] = kept[-1]["tid"] = 100 + chance.randrange(3)
         elif recorded.step(row) not in chosen or row["name"].startswith(STEP):
             kept.append(row)
-    for at in sorted(chosen):
-        kept.append(_launch(recorded, at, mark[at]))
+    kept += [_launch(recorded, at, mark[at]) for at in sorted(chosen)]
     return Replaying(header=recorded.header, rows=kept, was=was)
 
 
