@@ -44,8 +44,8 @@ class Captures:
             return mine[0].path
         of = "a trace without a rank" if rank is None else f"rank {rank}"
         raise UsageError(
-            f"--capture {self._wanted}: {len(mine)} of {len(self._files)} traces go with {of}; name "
-            "the one that does"
+            f"--capture {self._wanted}: {len(mine)} of {len(self._files)} traces go with {of}; "
+            "name the one that does"
         )
 
     def _read(self, path: Path) -> Trace:

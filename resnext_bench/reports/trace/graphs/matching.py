@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from resnext_bench.reports.trace.graphs.plausible import implausible
 from resnext_bench.reports.trace.graphs.replays import Replays
 from resnext_bench.reports.trace.graphs.sequences import MOST, alike, around, occurrences
-from resnext_bench.reports.trace.graphs.sources import Capture, Origins, Source, captures, eager
+from resnext_bench.reports.trace.graphs.sources import (
+    GRAPH,
+    Capture,
+    Origins,
+    Source,
+    captures,
+    eager,
+)
 from resnext_bench.reports.trace.graphs.streams import Lane, by_streams, lanes
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Trace
 from resnext_bench.reports.trace.time.links import Links
@@ -119,7 +126,7 @@ class Matcher:
         self, replay: int, rows: NDArray[np.intp], kernels: NDArray[np.intp]
     ) -> Matched | Refused | None:
         """Return it by an eager run; None where there is none."""
-        if not any(len(one.name) for one in self.eager):
+        if not any((one.name != GRAPH).any() for one in self.eager):
             return None
         if not (self.replays.by_node[replay] or self.replays.on_one_stream[replay]):
             return self._by_streams(rows, kernels)
@@ -186,7 +193,8 @@ class Matcher:
     def _place(self, first: int, name: Ids) -> tuple[int, int] | Refused:
         """Return which eager run has these kernels, and where; `first`: where the trace has them.
 
-        Places that tell the same are one; of others it is that with most agreement around it.
+        Places that tell the same are one. Of others it is that with most agreement around it, if
+        all that tell something else differ where it agrees.
         """
         places = [
             (number, at)
@@ -203,13 +211,15 @@ class Matcher:
             around(self.order, first, self.eager[number].name, at, len(name), _AROUND)
             for number, at in places
         ]
-        most = max(agreeing)
-        if len(name) + most < FEWEST:
+        best = max(agreeing, key=lambda one: one.rows)
+        if len(name) + best.rows < FEWEST:
             return Refused(why="short", kernels=len(name))
-        best = [place for place, many in zip(places, agreeing, strict=True) if many == most]
-        if not self._agree(best, len(name)):
+        left = [
+            place for place, one in zip(places, agreeing, strict=True) if not best.excludes(one)
+        ]
+        if not self._agree(left, len(name)):
             return Refused(why="ambiguous", kernels=len(name))
-        return self._most_told(best, len(name))
+        return self._most_told(left, len(name))
 
     def _what(self, place: tuple[int, int], length: int) -> NDArray[np.int32]:
         one = self.eager[place[0]]

@@ -1,6 +1,7 @@
 """Sequences of names within longer ones, and how far two sequences agree around a place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -25,17 +26,42 @@ def occurrences(part: Ids, whole: Ids) -> list[int]:
     return found
 
 
-def around(one: Ids, at: int, other: Ids, there: int, length: int, most: int) -> int:
-    """Return how many rows agree besides, before and behind a part that both have.
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """How far two sequences agree around a part that both have."""
 
-    The part has `length` rows, from `at` on in one sequence and from `there` on in the other one;
-    `most`: how far is looked on each side.
+    before: int
+    """Rows."""
+    behind: int
+    ends_before: bool
+    """Whether they agree no further as they differ there, and not as one of them begins."""
+    ends_behind: bool
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows agree besides the part."""
+        return self.before + self.behind
+
+    def excludes(self, other: "Around") -> bool:
+        """Return whether another place differs from the sequence where this one agrees."""
+        before = other.ends_before and other.before < self.before
+        return before or (other.ends_behind and other.behind < self.behind)
+
+
+def around(one: Ids, at: int, other: Ids, there: int, length: int, most: int) -> Around:
+    """Return how far two sequences agree around a part of `length` rows.
+
+    It begins at `at` in one of them and at `there` in the other one; `most`: rows that are looked
+    at on each side.
     """
     back = min(at, there, most)
     before = _agreeing(one[at - back : at][::-1], other[there - back : there][::-1])
     at, there = at + length, there + length
     ahead = min(len(one) - at, len(other) - there, most)
-    return before + _agreeing(one[at : at + ahead], other[there : there + ahead])
+    behind = _agreeing(one[at : at + ahead], other[there : there + ahead])
+    return Around(
+        before=before, behind=behind, ends_before=before < back, ends_behind=behind < ahead
+    )
 
 
 def _agreeing(one: Ids, other: Ids) -> int:

@@ -7,7 +7,7 @@ a step get the number of one graph launch, and what the host did in the step is 
 import gzip
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,3 +139,36 @@ def _launch(recorded: Recorded, at: int, mark: int) -> Row:
 def written(one: Replaying, path: Path) -> Path:
     path.write_text(json.dumps({**one.header, "traceEvents": one.rows}))
     return path
+
+
+def without_step(one: Replaying, recorded: Recorded, step: int) -> Replaying:
+    """Return the trace without all rows of a step, of host and device."""
+    return _filtered(
+        one, lambda row: not (_is_of(recorded, row, step) or _ran(recorded, row, step))
+    )
+
+
+def as_capture(one: Replaying, recorded: Recorded, step: int) -> Replaying:
+    """Return the trace with a step that was captured: nothing ran, and its mark is no step's."""
+    mark = recorded.steps[step]
+    kept = _filtered(one, lambda row: not _ran(recorded, row, step) and row is not mark)
+    begin, end = float(mark["ts"]), float(mark["ts"]) + float(mark["dur"])
+    for number, (name, moment) in enumerate(
+        (("cudaStreamBeginCapture", begin), ("cudaStreamEndCapture", end - 1))
+    ):
+        like = next(row for row in recorded.rows if row.get("cat") in RUNTIME)
+        args = {"correlation": 20_000_000 + number}
+        kept.rows.append({**like, "name": name, "ts": moment, "dur": 1, "args": args})
+    return kept
+
+
+def _filtered(one: Replaying, keeps: Callable[[Row], bool]) -> Replaying:
+    return Replaying(header=one.header, rows=[row for row in one.rows if keeps(row)], was=[])
+
+
+def _is_of(recorded: Recorded, row: Row, step: int) -> bool:
+    return is_host(row) and recorded.step(row) == step
+
+
+def _ran(recorded: Recorded, row: Row, step: int) -> bool:
+    return row.get("cat") in DEVICE and recorded.step_of.get(_number(row), -1) == step
