@@ -4,11 +4,13 @@ Rows of the file are all that is looked at, and nothing of the program: kernels,
 a step get the number of one graph launch, and what the host did in the step is taken out.
 """
 
+import bisect
 import gzip
 import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +47,13 @@ class Recorded:
     def step(self, row: Row) -> int:
         """Return in which step a row of the host begins; -1: in none."""
         moment = float(row["ts"])
-        for at, one in enumerate(self.steps):
-            if float(one["ts"]) <= moment < float(one["ts"]) + float(one["dur"]):
-                return at
-        return -1
+        at = bisect.bisect_right(self.starts, moment) - 1
+        return at if at >= 0 and moment < self.starts[at] + float(self.steps[at]["dur"]) else -1
+
+    @cached_property
+    def starts(self) -> list[float]:
+        """When each step begins."""
+        return [float(one["ts"]) for one in self.steps]
 
 
 def is_host(row: Row) -> bool:
