@@ -8,6 +8,9 @@ from typing import Literal
 import msgspec
 
 
+UntoldWhy = Literal["no source", "short", "order", "names", "ambiguous", "counts", "implausible"]
+
+
 class GraphsFrom(msgspec.Struct, frozen=True, kw_only=True):
     """Replays whose operators, shapes and modules are told, by one kind of evidence."""
 
@@ -29,7 +32,7 @@ class GraphsFrom(msgspec.Struct, frozen=True, kw_only=True):
 class GraphsUntold(msgspec.Struct, frozen=True, kw_only=True):
     """Replays of which nothing is told, for one reason."""
 
-    why: Literal["no source", "short", "order", "names", "ambiguous", "counts", "implausible"]
+    why: UntoldWhy
     """`no source`: the trace holds neither an eager run nor a capture. `short`: too few kernels to
     be recognised by their names. `order`: kernels of several streams, whose order is not certain.
     `names`: no eager run launched the same kernels. `ambiguous`: several places fit that tell

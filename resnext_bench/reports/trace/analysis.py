@@ -90,8 +90,8 @@ def of(
         raise TraceError(told, facts=[fact_of(one) for one in in_all([*far, *wrong])])
     device = _device(trace)
     signs = signs_of_device(trace)
-    told = capture is not None and len(capture.host)
-    replayed = origins(trace, links, device, _believed(capture) if told and capture else None)
+    other = _believed(capture) if capture is not None and len(capture.host) else None
+    replayed = origins(trace, links, device, other)
     window: Windows | None = None
     if span is not None:
         window = window_of(trace, span)

@@ -230,7 +230,7 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
 def _untold(told: GraphsUntold) -> Note:
     return warning(
         "graphs_untold",
-        why=told.why,
+        of=told.why,
         replays=told.replays,
         kernels=told.kernels,
         launches=told.launches,

@@ -63,7 +63,7 @@ def _by(one: GraphsFrom) -> str:
 def untold(values: Mapping[str, Any]) -> str:
     """Return why operators of replays are not told."""
     name = values["name"]
-    words = _WHY.get(values["why"], values["why"]).format(
+    words = _WHY.get(values["of"], values["of"]).format(
         kernels=count_of(values["kernels"], "kernel"),
         launches=f"{values['launches']:,} launch{'es' * (values['launches'] != 1)}",
         wrong=values["wrong"],

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.trace_graphs import UntoldWhy
 from resnext_bench.reports.trace.graphs.plausible import implausible
 from resnext_bench.reports.trace.graphs.replays import Replays
 from resnext_bench.reports.trace.graphs.sequences import MOST, alike, around, occurrences
@@ -34,14 +35,12 @@ FEWEST: Final = 8
 _AROUND: Final = 2048
 """Launches that are looked at on each side of a replay."""
 
-Why = Literal["no source", "short", "order", "names", "ambiguous", "counts", "implausible"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
     """Why origins of a replay are not told."""
 
-    why: Why
+    why: UntoldWhy
     kernels: int = 0
     """Of the replay."""
     launches: int = 0
