@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-
 UntoldWhy = Literal["no source", "short", "order", "names", "ambiguous", "counts", "implausible"]
 
 
