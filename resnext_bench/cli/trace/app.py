@@ -104,6 +104,14 @@ def report(
             parser=_moment("--to"),
         ),
     ] = None,
+    capture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Another trace of the same program that tells what replayed CUDA graphs compute: "
+            "with their capture, or with a step that ran without them (default: the trace itself)",
+        ),
+    ] = None,
     jobs: _Jobs = None,
     keep_going: _KeepGoing = False,
     output: opt.Output = None,
@@ -123,7 +131,8 @@ def report(
     chosen = Chosen(depth=depth, module=module, is_wanted=layers)
     span = span_of(begin, end)
     reading = Reading(jobs=jobs, keep_going=keep_going)
-    raise typer.Exit(report_command(what, top, rank, output, form, span, chosen, reading))
+    code = report_command(what, top, rank, output, form, span, chosen, reading, capture)
+    raise typer.Exit(code)
 
 
 @trace_app.command()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
+from resnext_bench.cli.trace.capture import Captures
 from resnext_bench.cli.trace.many.reading import Reading, gather
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.errors import StoreError
@@ -50,10 +51,12 @@ def report_command(
     span: Span | None = None,
     chosen: Chosen | None = None,
     reading: Reading = Reading(),  # noqa: B008  # frozen
+    capture: str | None = None,
 ) -> int:
     """Read, report and print; 1 where a broken file was left out.
 
-    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model.
+    `span`: on a range of each trace instead of its steps; `chosen`: which modules of the model;
+    `capture`: another trace, which tells what kernels of graphs are.
     """
     chosen = chosen or Chosen()
     if not chosen.is_wanted and (chosen.module is not None or chosen.depth is not None):
@@ -62,6 +65,7 @@ def report_command(
         raise UsageError(f"--module '{chosen.module}': an empty pattern")
     traces = find_traces(wanted, output)
     files = traces.files
+    captures = None if capture is None else Captures(capture, output, layers=chosen.is_wanted)
     found = read_reports(
         traces,
         whole=files[0].path != Path(wanted),
@@ -69,6 +73,7 @@ def report_command(
         layers=chosen.is_wanted,
         folder=wanted,
         reading=reading,
+        captures=captures,
     )
     code = int(any(one.kind == "file_unreadable" for one in found.facts))
     _require_modules(_chosen(found, rank), chosen)
@@ -123,18 +128,24 @@ def read_reports(
     layers: bool = True,
     folder: str = "",
     reading: Reading = Reading(),  # noqa: B008  # frozen
+    captures: Captures | None = None,
 ) -> RanksReport:
     """Report on all files of one recording.
 
     `whole`: they are meant to be all ranks, so that it is told which are missing; `layers`: with
-    the modules of the model; `folder`: where they were found.
+    the modules of the model; `folder`: where they were found; `captures`: traces that tell what
+    kernels of graphs are.
     """
     files, left = last_cycles(traces.files)
-    task = Reporting(span=span, layers=layers)
+    task = Reporting(span=span, layers=layers, capture=None if captures is None else captures.of)
+    if captures is not None:  # one is kept for all that need it, in this process
+        reading = dataclasses.replace(reading, jobs=1)
     gathered = gather(task, dataclasses.replace(traces, files=tuple(files)), reading)
     kept, others = together([one.recording for one in gathered.kept])
     left += [*gathered.left, *others, *map(not_taken, traces.beside)]
     mine = [gathered.kept[at] for at in kept]
+    if captures is not None:
+        captures.require_use([one.report for one in mine])
     found = ranks([one.report for one in mine], [one.talks for one in mine], whole=whole)
     facts = [*left_out_facts(left, Path(folder)), *gathered.facts, *found.facts]
     return replace(found, facts=facts, left_out=left)

@@ -10,6 +10,7 @@ import msgspec
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_diff import TraceDiff
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
+from resnext_bench.reports.schema.trace_graphs import Graphs
 from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_layers import Layers
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
@@ -268,6 +269,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The sentences of `facts`, for readers; filled where the report is written as JSON."""
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""
+    graphs: Graphs | None = None
+    """What captured graphs launched, and where their operators are from; None where there are
+    none."""
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):

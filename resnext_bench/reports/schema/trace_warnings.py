@@ -30,6 +30,7 @@ WarningKind = Literal[
     "steps_without_work",
     "launches_without_kernels",
     "kernels_without_launches",
+    "graphs_untold",
     "times_coarse",
     # of several ranks and files
     "ranks_missing",
@@ -49,10 +50,11 @@ WarningKind = Literal[
 cannot be read or whose numbers cannot be. What figures are without: a device's work, rows that are
 not understood or whose times are not believed. A device that the trace names without its work,
 devices that are not reported on, no marked steps or none with work, launches without kernels,
-kernels without launches, coarse time stamps. Ranks without a trace, traces without a rank, ranks
-that are there twice, ranks of whose device the trace holds no work; why collectives of ranks cannot
-be matched, or only roughly; ranks whose steps are numbered from elsewhere, and by how much; files
-that are not part of the report, and an invalid run that left them."""
+kernels without launches, replays of graphs whose operators are not told, coarse time stamps. Ranks
+without a trace, traces without a rank, ranks that are there twice, ranks of whose device the trace
+holds no work; why collectives of ranks cannot be matched, or only roughly; ranks whose steps are
+numbered from elsewhere, and by how much; files that are not part of the report, and an invalid run
+that left them."""
 
 
 def warning(kind: WarningKind, /, **values: Value) -> Note:

@@ -1,5 +1,6 @@
 """All that is found out about one trace; reports and tables are made of this."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import numpy as np
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace_files import Evidence
+from resnext_bench.reports.schema.trace_graphs import Graphs
 from resnext_bench.reports.schema.trace_time import Impossible
 from resnext_bench.reports.trace.alone import signs_of_device, unknown_rows
+from resnext_bench.reports.trace.graphs.attached import attached
+from resnext_bench.reports.trace.graphs.origins import origins
+from resnext_bench.reports.trace.graphs.replays import launches_graphs
 from resnext_bench.reports.trace.kernels.device_work import Work, work
 from resnext_bench.reports.trace.layers.places import Places, places
 from resnext_bench.reports.trace.reading.read import read
@@ -19,7 +24,7 @@ from resnext_bench.reports.trace.time.impossible import believed, fact_of, in_al
 from resnext_bench.reports.trace.time.intervals import Windows
 from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.markers import without_markers
-from resnext_bench.reports.trace.time.spans import Span, cut, window_of
+from resnext_bench.reports.trace.time.spans import Span, cut, kept, window_of
 from resnext_bench.reports.trace.time.steps import Steps, steps
 from resnext_bench.wording import readable
 
@@ -43,6 +48,8 @@ class Analysis:
     """In which module of the model each row of the host is."""
     signs: tuple[Evidence, ...] = ()
     """What shows that a device worked, where the whole trace has no kernel."""
+    graphs: Graphs | None = None
+    """What is known of replays of captured graphs; None where there are none."""
 
 
 def analyse(
@@ -53,21 +60,28 @@ def analyse(
     *,
     details: bool = False,
     layers: bool = True,
+    capture: Callable[[], Trace] | None = None,
     at: Path | None = None,
 ) -> Analysis:
     """Read a trace and find out all of it, or all of a range.
 
     With `details` what only queries ask for is read as well; without `layers` what only tells
-    modules of the model is not; `at`: where the file's bytes are, if not where it is.
+    modules of the model is not; `at`: where the file's bytes are, if not where it is. `capture`
+    reads another trace of the same program, which may tell what kernels of graphs are that this one
+    replays; it is asked only then, and not with `details`.
 
     Raises TraceError, naming file and byte, where it is no trace or holds no work, and SpanError
     where the range is not within it.
     """
-    return of(read(path, progress, details=details, layers=layers, at=at), rank, span)
+    trace = read(path, progress, details=details, layers=layers, at=at)
+    asked = capture is not None and launches_graphs(trace)
+    return of(trace, rank, span, capture() if asked and capture else None)
 
 
-def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analysis:
-    """Of a trace that has been read."""
+def of(
+    trace: Trace, rank: int | None = None, span: Span | None = None, capture: Trace | None = None
+) -> Analysis:
+    """Of a trace that has been read; `capture`: likewise another one."""
     if not _has_work(trace):
         facts = (*unknown_rows(trace), *trace.facts)
         told = f"{readable(trace.path)}: {_nothing(trace)}"
@@ -81,11 +95,19 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
         )
     device = _device(trace)
     signs = signs_of_device(trace)
+    other = _believed(capture) if capture is not None and len(capture.host) else None
+    replayed = origins(trace, links, device, other)
     window: Windows | None = None
     if span is not None:
         window = window_of(trace, span)
+        if replayed is not None:
+            replayed = replayed.take(kept(trace.device, window))
         trace, links = cut(trace, links, window, device)
-    found = steps(trace, links, device, window)
+    found, ran = steps(trace, links, device, window), busy(trace, links, device)
+    modules = places(trace, links)
+    if replayed is not None:
+        whole = attached(replayed, trace, links, found, modules)
+        trace, links, found, modules = whole.trace, whole.links, whole.steps, whole.places
     return Analysis(
         trace=trace,
         rank=rank,
@@ -93,11 +115,19 @@ def of(trace: Trace, rank: int | None = None, span: Span | None = None) -> Analy
         impossible=in_all([*far, *wrong]),
         links=links,
         steps=found,
-        busy=busy(trace, links, device),
+        busy=ran,
         work=work(trace, links, found, device),
-        places=places(trace, links),
+        places=modules,
         signs=signs,
+        graphs=None if replayed is None else replayed.facts,
     )
+
+
+def _believed(trace: Trace) -> tuple[Trace, Links]:
+    """Return another trace with what is believed of it."""
+    trace, _ = near(without_markers(trace))
+    trace, links, _ = believed(trace, link(trace))
+    return trace, links
 
 
 def _has_work(trace: Trace) -> bool:

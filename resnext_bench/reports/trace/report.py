@@ -21,6 +21,7 @@ from resnext_bench.reports.schema.trace import (
     Trust,
 )
 from resnext_bench.reports.schema.trace_files import HostAlone
+from resnext_bench.reports.schema.trace_graphs import GraphsUntold
 from resnext_bench.reports.schema.trace_host import AdviceKind
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.advice import advice
@@ -125,6 +126,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
         facts=told_of.facts,
         alone=alone,
+        graphs=analysis.graphs,
     )
 
 
@@ -225,6 +227,19 @@ def _idle(analysis: Analysis, step_ns: int) -> list[IdleRow]:
     return sorted(rows, key=lambda row: -row.total_ns)
 
 
+def _untold(told: GraphsUntold) -> Note:
+    return warning(
+        "graphs_untold",
+        of=told.why,
+        replays=told.replays,
+        kernels=told.kernels,
+        launches=told.launches,
+        wrong=told.wrong,
+        name=told.name,
+        operator=told.operator,
+    )
+
+
 def _facts(analysis: Analysis, alone: HostAlone | None) -> Iterator[Note]:
     if alone:
         yield warning("host_alone", is_certain=alone.is_certain)
@@ -246,5 +261,7 @@ def _facts(analysis: Analysis, alone: HostAlone | None) -> Iterator[Note]:
         yield warning("launches_without_kernels", share=found.missing)
     if trace.on_device and (analysis.links.launch < 0).all():
         yield warning("kernels_without_launches")
+    if analysis.graphs is not None:
+        yield from map(_untold, analysis.graphs.untold)
     if trace.resolution_ns > 1:
         yield warning("times_coarse", resolution_ns=trace.resolution_ns)

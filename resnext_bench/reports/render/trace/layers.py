@@ -23,7 +23,7 @@ _OUTSIDE: Final = {
     "other": "other work in no module",
     "other forward": "other forward work in no module",
     "other backward": "other backward work in no module",
-    "CUDA graph": "CUDA graphs, whose modules are not recorded",
+    "CUDA graph": "CUDA graphs, whose modules are not known",
 }
 WITH_MODULES: Final = (
     "resnext-bench run ... --profile, or torch.profiler.profile(with_stack=True, ...)"

@@ -10,6 +10,7 @@ from resnext_bench.reports.render.model import Line, Row, Section, Summary, bar,
 from resnext_bench.reports.render.trace import (
     advice,
     alone,
+    graphs,
     host,
     products,
     rates,
@@ -236,6 +237,7 @@ def _trust_rows(report: TraceReport) -> Iterator[Row]:
             )
         if trust.earlier:
             yield "", f"{trust.earlier:,} rows launched before the trace, in no step"
+        yield from graphs.rows(report)
     if trust.linked_layer:
         whose = "steps'" if period(report) == "step" else f"{period(report)}'s"
         yield "layers", f"{100 * trust.linked_layer:.1f} % of the {whose} work"

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.model import Line
-from resnext_bench.reports.render.trace import alone
+from resnext_bench.reports.render.trace import alone, graphs
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
 from resnext_bench.reports.schema.trace_warnings import WarningKind
@@ -222,6 +222,7 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "kernels_without_launches": (
         "there are no launches in the trace: work is assigned to the step in which it ran"
     ),
+    "graphs_untold": graphs.untold,
     "times_coarse": (
         "time stamps have a resolution of {resolution_ns:,.0f} ns: times of short kernels are rough"
     ),

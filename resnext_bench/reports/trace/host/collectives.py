@@ -58,7 +58,7 @@ def exposed(analysis: Analysis) -> Exposed:
     if analysis.device is not None:
         talks &= analysis.trace.device.device == analysis.device
     mine = np.flatnonzero(talks)
-    by = mine if analysis.device is None else analysis.links.launch[mine]
+    by = mine if analysis.device is None else analysis.links.origin[mine]
     kind, windows = _kinds(analysis, rows.name[mine], by.astype(np.int32)), used_windows(analysis)
 
     def lasts(which: Ids) -> int:

@@ -12,7 +12,15 @@ from resnext_bench.reports.trace.kernels.device_work import Work
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
 from resnext_bench.reports.trace.kernels.peaks import Peaks, rate
 from resnext_bench.reports.trace.kernels.tables import share
-from resnext_bench.reports.trace.kernels.timed import Launches, Timed, grouped_by, timed, usual
+from resnext_bench.reports.trace.kernels.timed import (
+    Launches,
+    Timed,
+    apart,
+    cut_calls,
+    grouped_by,
+    timed,
+    usual,
+)
 from resnext_bench.reports.trace.names.classes import CONVS, Class
 from resnext_bench.reports.trace.names.conv_arguments import CALLS
 from resnext_bench.reports.trace.names.conv_roles import algorithm
@@ -33,10 +41,12 @@ class Calls:
 
     row: Ids
     """Row of the host; -1: none, or its arguments say too little."""
+    one: NDArray[np.int64]
+    """The call itself, which replays of a graph repeat; -1 likewise."""
     conv: Ids
     """Index into the trace's convolutions; -1 likewise."""
-    cut: Ids
-    """Calls that the range cuts, rows of the host."""
+    cut: NDArray[np.bool_]
+    """Whether the range cuts the call."""
 
 
 def conv_calls(trace: Trace, links: Links, work: Work) -> Calls:
@@ -46,7 +56,12 @@ def conv_calls(trace: Trace, links: Links, work: Work) -> Calls:
     told = is_call & (host.conv >= 0)
     row = outermost(told, links.parent, work.row)
     cut = outermost(told, links.parent, links.cut)
-    return Calls(row=row, conv=np.append(host.conv, np.int32(-1))[row], cut=cut)
+    return Calls(
+        row=row,
+        one=apart(row, work.replay, len(host)),
+        conv=np.append(host.conv, np.int32(-1))[row],
+        cut=cut_calls(links, row, work.replay, cut),
+    )
 
 
 def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks) -> list[ConvRow]:
@@ -54,17 +69,17 @@ def conv_rows(trace: Trace, work: Work, calls: Calls, step_ns: int, peaks: Peaks
     direction = _directions(trace, work, calls)
     mine = np.flatnonzero(direction >= 0)
     launches = Launches(
-        call=calls.row[mine],
+        call=calls.one[mine],
         part=direction[mine],
         name=work.name[mine],
         duration=work.duration[mine],
         main=work.of(*CONVS)[mine],
     )
     parts = timed(launches)
-    conv = _alike(trace.convs)[np.append(trace.host.conv, np.int32(-1))[parts.call]]
+    conv = _alike(trace.convs)[trace.host.conv[parts.call % max(1, len(trace.host))]]
     layout = _layout(work, calls, parts)
     core = work.core[mine]
-    cut = np.isin(parts.call, calls.cut)
+    cut = parts.any(calls.cut[mine])
     rows = []
     for group in grouped_by(parts, launches, conv, parts.part):
         ns, first = parts.ns[group.parts], group.parts[0]
@@ -94,7 +109,7 @@ def _directions(trace: Trace, work: Work, calls: Calls) -> NDArray[np.int8]:
     direction[beside & is_forward] = _NUMBERS[Direction.FORWARD]
     _wrappers(calls.row, direction)
     left = beside & ~is_forward
-    direction[left] = _only_one(calls.row, direction)[left]
+    direction[left] = _only_one(calls.one, direction)[left]
     return direction
 
 
@@ -109,9 +124,10 @@ def _wrappers(call: Ids, direction: NDArray[np.int8]) -> None:
         direction[both[inside]] = _NUMBERS[one]
 
 
-def _only_one(call: Ids, direction: NDArray[np.int8]) -> NDArray[np.int8]:
+def _only_one(call: NDArray[np.int64], direction: NDArray[np.int8]) -> NDArray[np.int8]:
     """The direction of each row's call where it has one alone; else that of nothing."""
-    size = int(call.max(initial=-1)) + 2
+    distinct, call = np.unique(call, return_inverse=True)
+    size = len(distinct)
     least, most = np.full(size, 127, np.int8), np.full(size, -1, np.int8)
     known = direction >= 0
     np.minimum.at(least, call[known], direction[known])
@@ -135,9 +151,9 @@ def _layout(work: Work, calls: Calls, parts: Timed) -> Ns:
     order = np.lexsort((begins, parts.call))
     first = order[np.append(True, np.diff(parts.call[order]) != 0)]
     mine = np.flatnonzero(work.of(Class.LAYOUT) & (calls.row >= 0))
-    at = np.searchsorted(parts.call[first], calls.row[mine])
+    at = np.searchsorted(parts.call[first], calls.one[mine])
     at = np.minimum(at, len(first) - 1)
-    known = parts.call[first[at]] == calls.row[mine]
+    known = parts.call[first[at]] == calls.one[mine]
     np.add.at(found, first[at[known]], work.duration[mine[known]])
     return found
 

@@ -1,12 +1,11 @@
 """What ran in the used steps, a row each: kernels, or on a CPU operators by their own time."""
 
-import re
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.trace.graphs.replays import is_graph
 from resnext_bench.reports.trace.kernels.directions import Directed, directed, of_class
 from resnext_bench.reports.trace.names.classes import CONVS, Class, Kernel, TensorCore
 from resnext_bench.reports.trace.names.communication import is_span
@@ -47,6 +46,9 @@ class Work:
     """Row of the device, or on a CPU of the host, that it is."""
     direction: NDArray[np.int8]
     """Of convolutions, an index into DIRECTIONS; -1: of none."""
+    replay: Ids
+    """Which replay of a graph it is a part of, from 1: what one call launched when the graph was
+    captured is a call in each of them. 0: of none, or of one that tells no operators."""
 
     def of(self, *classes: Class) -> NDArray[np.bool_]:
         """Whether each row is of one of these classes."""
@@ -73,6 +75,7 @@ def _on(device: int, trace: Trace, links: Links, steps: Steps) -> Work:
         row=links.operator[rows],
         itself=rows,
         direction=found.direction,
+        replay=links.replay(rows),
     )
 
 
@@ -88,7 +91,7 @@ def _device_classes(
     trace: Trace, links: Links, rows: NDArray[np.intp]
 ) -> tuple[Ids, Directed, NDArray[np.int8]]:
     operator_row = links.operator[rows]
-    around = np.where(operator_row >= 0, operator_row, links.launch[rows])
+    around = np.where(operator_row >= 0, operator_row, links.origin[rows])
     passes = np.append(links.passes, np.int32(-1))[around]
     cls, core = _classified(trace, links, rows, passes)
     return passes, directed(trace, links, rows, cls), core
@@ -124,17 +127,13 @@ def _classified(
     return cls[which], core[which]
 
 
-_GRAPH: Final = re.compile(r"\w*GraphLaunch")
-
-
 def _telling_operator(trace: Trace, links: Links, rows: NDArray[np.intp]) -> Ids:
     """Rows of the operators that launched these, -1: none.
 
     A captured graph is launched by one operator, if by any, and its kernels are those of many.
     """
-    graph = of_names(trace.names, lambda name: 1 if _GRAPH.match(name) else None) > 0
-    launch = np.append(trace.host.name, np.int32(-1))[links.launch[rows]]
-    return np.where(graph[launch], np.int32(-1), links.operator[rows])
+    origin = np.append(trace.host.name, np.int32(-1))[links.origin[rows]]
+    return np.where(is_graph(trace)[origin], np.int32(-1), links.operator[rows])
 
 
 def _convolutions(trace: Trace) -> tuple[Ids, list[str]]:
@@ -192,6 +191,7 @@ def _on_host(trace: Trace, links: Links, steps: Steps) -> Work:
         row=rows.astype(np.int32),
         itself=rows,
         direction=of_class(cls[rows], both=True),
+        replay=np.zeros(len(rows), dtype=np.int32),
     )
 
 

@@ -66,9 +66,10 @@ def directed(trace: Trace, links: Links, rows: NDArray[np.intp], cls: NDArray[np
     mine = np.flatnonzero(call >= 0)
     if not mine.size:
         return Directed(cls=cls, direction=found)
-    mine = mine[np.lexsort((_moments(trace, links, rows[mine]), call[mine]))]
+    replay = links.replay(rows)
+    mine = mine[np.lexsort((_moments(trace, links, rows[mine]), call[mine], replay[mine]))]
     kernels = _kernels(trace, links, rows[mine], cls[mine])
-    decided = _decided(trace, call[mine], kernels)
+    decided = _decided(trace, call[mine], replay[mine], kernels)
     return _applied(cls, found, mine, kernels, decided)
 
 
@@ -83,7 +84,7 @@ def _backward_calls(trace: Trace, links: Links, operator: Ids, cls: NDArray[np.i
 
 def _moments(trace: Trace, links: Links, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return when each row was launched; where that is not known, when it began."""
-    launch = links.launch[rows]
+    launch = links.origin[rows]
     return np.where(launch >= 0, trace.host.start[launch], trace.device.start[rows])
 
 
@@ -133,19 +134,22 @@ def _half(name: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Bounds:
-    """Where each call's kernels begin and end, and whether it is told what was asked for."""
+    """Where each call's kernels begin and end, and what is known of it besides."""
 
     begin: NDArray[np.intp]
     end: NDArray[np.intp]
     told: NDArray[np.bool_]
+    """Whether it is told what was asked for."""
+    replay: Ids
+    """Of a graph, in which the call is; 0: in none."""
 
 
-def _decided(trace: Trace, call: Ids, kernels: _Kernels) -> Directions:
+def _decided(trace: Trace, call: Ids, replay: Ids, kernels: _Kernels) -> Directions:
     """Return the direction of each kernel; rows are by call, and within it as they were launched.
 
     Calls that launched the same kernels, and were asked for the same, are decided once.
     """
-    begin = np.flatnonzero(np.append(True, np.diff(call) != 0))
+    begin = np.flatnonzero(np.append(True, (np.diff(call) != 0) | (np.diff(replay) != 0)))
     end = np.append(begin[1:], len(call))
     conv = np.append(trace.host.conv, np.int32(-1))[call[begin]]
     wanted = [*(one.gradients for one in trace.convs), None]  # of no convolution: the last
@@ -158,7 +162,8 @@ def _decided(trace: Trace, call: Ids, kernels: _Kernels) -> Directions:
             known[key] = _of_call(kernels, slice(first, last), wanted[which])
         found[first:last] = known[key]
     told = np.array([wanted[one] is not None for one in conv.tolist()], dtype=bool)
-    _left_alone(trace, call, kernels, found, _Bounds(begin=begin, end=end, told=told))
+    bounds = _Bounds(begin=begin, end=end, told=told, replay=replay[begin])
+    _left_alone(trace, call, kernels, found, bounds)
     return found
 
 
@@ -189,7 +194,7 @@ def _left_alone(
     alone = ~bounds.told & (count(open_) > 0) & (count(kernels.role == Role.PRODUCT) == 1)
     gradients = (found == _NUMBERS[one] for one in (Kind.INPUT, Kind.WEIGHT))
     both = np.logical_and.reduce([count(one) > 0 for one in gradients])
-    for at in of_weights(trace, call[bounds.begin], alone, both):
+    for at in of_weights(trace, call[bounds.begin], bounds.replay, alone, both):
         which = slice(bounds.begin[at], bounds.end[at])
         found[which][open_[which]] = _NUMBERS[Kind.WEIGHT]
 

@@ -25,11 +25,16 @@ _FORWARD: Final = re.compile(r"\w+::(?!\w*backward)\w*conv(?:olution|\d|_)\w*$")
 
 
 def of_weights(
-    trace: Trace, calls: Ids, alone: NDArray[np.bool_], both: NDArray[np.bool_]
+    trace: Trace,
+    calls: Ids,
+    replay: Ids,
+    alone: NDArray[np.bool_],
+    both: NDArray[np.bool_],
 ) -> list[int]:
     """Return which of the backward calls that are alone have the gradient of the weight.
 
-    `both` says which ones have both gradients: the weights of some layers are trained.
+    `both` says which ones have both gradients: the weights of some layers are trained. `replay`:
+    of a graph, in which each of them is.
     """
     candidates = np.flatnonzero(alone)
     if not candidates.size or not both.any():
@@ -39,7 +44,7 @@ def of_weights(
     rows = np.flatnonzero(node > 0)
     if rows.size:
         return [one for one in candidates.tolist() if _next(host, node, rows, calls[one]) == _ADDS]
-    last = set(_last_ones(trace, calls, both))
+    last = set(_last_ones(trace, calls, replay, both))
     return [one for one in candidates.tolist() if one in last]
 
 
@@ -61,7 +66,7 @@ def _node(name: str) -> int | None:
     return next((one for pattern, one in _NODES if pattern.match(name)), None)
 
 
-def _last_ones(trace: Trace, calls: Ids, both: NDArray[np.bool_]) -> list[int]:
+def _last_ones(trace: Trace, calls: Ids, replay: Ids, both: NDArray[np.bool_]) -> list[int]:
     """Return the last call of each backward pass in which all others have both gradients.
 
     A pass is what one thread does without a convolution's forward, of any thread, in between.
@@ -69,10 +74,11 @@ def _last_ones(trace: Trace, calls: Ids, both: NDArray[np.bool_]) -> list[int]:
     host = trace.host
     is_forward = of_names(trace.names, lambda name: 1 if _FORWARD.match(name) else None)
     forward = np.sort(host.start[is_forward[host.name] > 0])
-    order = np.lexsort((host.start[calls], host.thread[calls]))
+    order = np.lexsort((host.start[calls], host.thread[calls], replay))
     thread = host.thread[calls[order]]
     before = np.searchsorted(forward, host.start[calls[order]])
-    begins = np.append(True, (np.diff(thread) != 0) | (np.diff(before) != 0))
+    changes = (np.diff(thread) != 0) | (np.diff(before) != 0) | (np.diff(replay[order]) != 0)
+    begins = np.append(True, changes)
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(order)) - 1
     counts = np.append(0, np.cumsum(both[order]))

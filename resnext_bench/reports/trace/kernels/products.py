@@ -16,6 +16,8 @@ from resnext_bench.reports.trace.kernels.timed import (
     Launches,
     Timed,
     Usual,
+    apart,
+    cut_calls,
     grouped_by,
     timed,
     usual,
@@ -45,7 +47,8 @@ class Products:
 
 def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Peaks) -> Products:
     """Return a row for each product or attention, pass and main kernel, most time first."""
-    call = _calls(trace, links, work.row)
+    row = _calls(trace, links, work.row)
+    call = apart(row, work.replay, len(trace.host))
     mine = np.flatnonzero((call >= 0) & ~work.of(*_APART))
     launches = Launches(
         call=call[mine],
@@ -55,11 +58,13 @@ def product_rows(trace: Trace, links: Links, work: Work, step_ns: int, peaks: Pe
         main=work.of(*_MAIN)[mine],
     )
     parts = timed(launches)
-    at = np.searchsorted(trace.products.row, parts.call)
+    of_host = parts.call % max(1, len(trace.host))
+    at = np.searchsorted(trace.products.row, of_host)
     product = _alike(trace.products.distinct)[trace.products.which[at]]
-    passes = links.passes[parts.call]
+    passes = links.passes[of_host]
     core = work.core[mine]
-    cut = np.isin(parts.call, _calls(trace, links, links.cut))
+    cut = cut_calls(links, row, work.replay, _calls(trace, links, links.cut))
+    cut = parts.any(cut[mine])
     found: list[ProductRow | AttentionRow] = []
     for group in grouped_by(parts, launches, product, passes):
         first = group.parts[0]

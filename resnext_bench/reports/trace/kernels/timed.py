@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.reading.trace import Ids, Ns
+from resnext_bench.reports.trace.time.links import Links
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Launches:
     """Rows of work, each of them in some part of some call."""
 
-    call: Ids
+    call: NDArray[Any]
+    """As `apart` numbers them."""
     part: NDArray[Any]
     """Which part of the call, a small number: a direction."""
     name: Ids
@@ -29,13 +31,35 @@ class Launches:
 class Timed:
     """Parts of calls, in the order of the calls."""
 
-    call: Ids
+    call: NDArray[Any]
+    """Likewise; its row of the host is the rest of a division by how many rows there are."""
     part: NDArray[Any]
     name: Ids
     """The kernel that took most of the time, all of its launches together."""
     ns: Ns
     of: NDArray[np.intp]
     """For each row of work the part that it is in."""
+
+    def any(self, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which parts have any of some rows of work."""
+        found: NDArray[np.bool_] = np.bincount(self.of[which], minlength=len(self.call)) > 0
+        return found
+
+
+def apart(row: Ids, replay: Ids, count: int) -> NDArray[np.int64]:
+    """Return a number for the call of each row of work, one of its own in each replay of a graph.
+
+    `row`: of the host, which has `count` rows; -1 stays -1.
+    """
+    return np.where(row >= 0, row + replay.astype(np.int64) * count, -1)
+
+
+def cut_calls(links: Links, row: Ids, replay: Ids, cut: Ids) -> NDArray[np.bool_]:
+    """Return of which rows of work a range cuts the call, or the replay of a graph it is in.
+
+    `cut`: rows of the host of the calls that are no part of a replay, and are cut.
+    """
+    return np.where(replay > 0, links.is_cut(replay), np.isin(row, cut[cut >= 0]))
 
 
 def timed(work: Launches) -> Timed:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.kernels.directions import DIRECTIONS
+from resnext_bench.reports.trace.kernels.timed import apart
 from resnext_bench.reports.trace.layers.known import NOTHING, Known, of_network, trained
 from resnext_bench.reports.trace.layers.places import Places, Source
 from resnext_bench.reports.trace.layers.recorded import Recorded, Shape, recorded
@@ -152,16 +153,17 @@ def arithmetic(
     is_cut = np.zeros(len(told.row) + 1, dtype=bool)
     is_cut[told.of_host[analysis.links.cut]] = True
     is_cut[-1] = False
-    of_cut = is_cut[call]
+    is_replay = work.replay > 0
+    of_cut = np.where(is_replay, analysis.links.is_cut(work.replay) & (call >= 0), is_cut[call])
     eligible = work.of(*ELIGIBLE) & ~of_cut
     inside = put.module >= 0
 
     def time(which: NDArray[np.bool_]) -> Ns:
         return summed(put.module[which & inside], work.duration[which & inside], count)
 
-    ran = np.zeros(len(told.row) + 1, dtype=bool)
-    ran[call] = True
-    flop, shapes = _by_shapes(places, told, times, (ran & ~is_cut)[:-1])
+    ran = np.unique(apart(call, work.replay, len(told.row))[(call >= 0) & ~of_cut])
+    counts = np.bincount(ran % max(1, len(told.row)), minlength=len(told.row))
+    flop, shapes = _by_shapes(places, told, times, counts)
     found = Arithmetic(
         source=SHAPES if counted.any() else NONE,
         forward_flop=flop[0],
@@ -194,15 +196,16 @@ def _times(told: Recorded, call: Ids, direction: NDArray[np.int8]) -> NDArray[np
 
 
 def _by_shapes(
-    places: Places, told: Recorded, times: NDArray[np.int64], ran: NDArray[np.bool_]
+    places: Places, told: Recorded, times: NDArray[np.int64], ran: NDArray[np.int64]
 ) -> tuple[tuple[Ns, Ns, Ns], dict[int, dict[Shape, Amount]]]:
     """Return FLOP forward, backward, and bytes of each module, and its FLOP by shape.
 
-    Of calls that `ran`: work in the used steps is theirs, and no range cuts it.
+    `ran`: how often each call did, in used steps, and not cut by a range; graphs repeat calls.
     """
     count = len(places.tree)
     module = places.at[told.row]
-    used = (module >= 0) & ran & (times > 0)
+    used = (module >= 0) & (ran > 0) & (times > 0)
+    times = times * ran
     counted, sized = used & (told.flop >= 0), used & (told.bytes >= 0)
     back = places.node[told.row] >= 0
 

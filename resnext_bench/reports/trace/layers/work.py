@@ -34,7 +34,7 @@ class Outside(StrEnum):
     DATA = "data"
     """Batches and their copies to the device."""
     GRAPH = "CUDA graph"
-    """Kernels of a captured graph: what launched them when it was captured is not recorded."""
+    """Kernels of a captured graph: what launched them when it was captured is not known."""
     FORWARD = "other forward"
     BACKWARD = "other backward"
     OTHER = "other"
@@ -83,11 +83,13 @@ def placed(analysis: Analysis, places: Places) -> Placed:
 def origins(analysis: Analysis, rows: NDArray[np.intp]) -> Ids:
     """Return the rows of the host that these rows come from: their launch, else their operator.
 
+    What a graph replays comes from the launch when it was captured, where that is known.
+
     On a CPU they are rows of the host themselves.
     """
     if analysis.device is None:
         return rows.astype(np.int32)
-    launch = analysis.links.launch[rows]
+    launch = analysis.links.origin[rows]
     return np.where(launch >= 0, launch, analysis.links.operator[rows])
 
 

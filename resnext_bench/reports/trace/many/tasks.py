@@ -3,6 +3,7 @@
 A task is handed to whichever process reads the file, and called there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,6 +15,7 @@ from resnext_bench.reports.trace.differences.sides import Side, side
 from resnext_bench.reports.trace.ranks.rank import Rank, rank_of
 from resnext_bench.reports.trace.ranks.side_by_side import Collectives, collectives
 from resnext_bench.reports.trace.reading.source import Progress
+from resnext_bench.reports.trace.reading.trace import Trace
 from resnext_bench.reports.trace.recordings import Recording, recording
 from resnext_bench.reports.trace.report import report
 from resnext_bench.reports.trace.time.spans import Span
@@ -44,10 +46,20 @@ class Reporting:
 
     span: Span | None = None
     layers: bool = True
+    capture: Callable[[TraceFile], Callable[[], Trace]] | None = None
+    """Returns what reads the trace that tells what a file's graphs are; in one process alone."""
 
     def __call__(self, file: TraceFile, progress: Progress, at: Path | None) -> Reported:
         """Return the report of a file."""
-        analysis = analyse(file.path, progress, file.rank, self.span, layers=self.layers, at=at)
+        analysis = analyse(
+            file.path,
+            progress,
+            file.rank,
+            self.span,
+            layers=self.layers,
+            at=at,
+            capture=None if self.capture is None else self.capture(file),
+        )
         return Reported(
             report=report(analysis, layers=self.layers),
             talks=collectives(analysis),

@@ -36,6 +36,9 @@ class Args(msgspec.Struct, frozen=True, gc=False):
     """Of a copy or a fill."""
     hierarchy: msgspec.Raw = field(default=NOTHING, name="Module Hierarchy")
     stack: msgspec.Raw = field(default=NOTHING, name="Call stack")
+    node: int = field(default=-1, name="graph node id")
+    """Of work that a graph launched; some versions put the graph's own number into the upper half,
+    and write 0 for what no graph launched."""
 
 
 NO_ARGS: Final = Args()

@@ -64,7 +64,7 @@ from resnext_bench.wording import readable
 
 _DEVICE: Final = (Kind.KERNEL, Kind.COPY, Kind.FILL)
 _TYPES: Final[Mapping[str, type[np.signedinteger[Any]]]] = {
-    **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes"), np.int64),
+    **dict.fromkeys(("start", "duration", "key", "external", "stream", "bytes", "node"), np.int64),
     **dict.fromkeys(("name", "thread", "sequence", "conv", "device"), np.int32),
     **dict.fromkeys((*HOST_TEXTS, *DEVICE_TEXTS, *DEVICE_NUMBERS, "message"), np.int32),
     "kind": np.int8,
@@ -208,6 +208,7 @@ class _Columns:
         self._put(self._device["external"], externals(group))
         self._put(self._device["stream"], streams(group))
         self._device["bytes"].add(bytes_of(kind, group))
+        self._put(self._device["node"], [event.args.node for event in group])
         if self._details:
             for name in DEVICE_TEXTS:
                 self._put(self._device[name], numbered(group, name, self._texts))

@@ -100,6 +100,9 @@ class Device(Rows):
     """`External id`, which a row may share with an operator; -1: none."""
     bytes: Ns
     """That a copy or a fill moved; -1: not recorded."""
+    node: Ns
+    """`graph node id`, the graph's own number in the upper 32 bits in some versions; 0 and -1: of
+    no graph, or not recorded."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

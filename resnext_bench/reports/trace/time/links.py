@@ -42,6 +42,19 @@ _SPAN: Final = re.compile(r"(gloo|mpi|ucc):")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Replayed:
+    """What captured graphs launched: where it comes from, which their own launch does not tell."""
+
+    origin: Ids
+    """For each row of the device the row of the host that launched the same when the graph was
+    captured, or in an eager run; of all other work that which launched it."""
+    number: Ids
+    """Which replay each row of the device is a part of, from 1; 0: of none with known origins."""
+    cut: NDArray[np.bool_]
+    """Whether a range cuts each replay, by its number."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Links:
     """For rows of the host who encloses them; for rows of the device where they come from."""
 
@@ -56,6 +69,27 @@ class Links:
     cut: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     """Rows of the host whose work lies across an edge of the range, or partly outside: their times
     are not whole."""
+    replayed: Replayed | None = None
+    """None where no graph is replayed whose kernels are known; `operator` is then that of launches,
+    else of the origins."""
+
+    @property
+    def origin(self) -> Ids:
+        """Row of the host that tells what each row of the device is for; -1: none."""
+        return self.launch if self.replayed is None else self.replayed.origin
+
+    def replay(self, rows: NDArray[Any]) -> Ids:
+        """Return which replay each of these rows of the device is a part of; 0: of none."""
+        if self.replayed is None:
+            return np.zeros(len(rows), dtype=np.int32)
+        found: Ids = self.replayed.number[rows]
+        return found
+
+    def is_cut(self, replay: Ids) -> NDArray[np.bool_]:
+        """Return whether a range cuts each of these replays; 0 is none, which none cuts."""
+        if self.replayed is None:
+            return np.zeros(len(replay), dtype=bool)
+        return self.replayed.cut[replay]
 
 
 def link(trace: Trace) -> Links:

@@ -58,15 +58,22 @@ def cut(trace: Trace, links: Links, window: Windows, device: int | None) -> tupl
         links = replace(links, cut=np.flatnonzero(_across(trace.host, low, high)).astype(np.int32))
         return replace(trace, host=_clipped(trace.host, low, high)), links
     rows = trace.device
-    kept = (rows.end > low) & (rows.start < high)
-    kept |= (rows.duration == 0) & (rows.start == low)
+    within = kept(rows, window)
     links = replace(
         links,
-        launch=links.launch[kept],
-        operator=links.operator[kept],
-        cut=_origins(links, ~kept | _across(rows, low, high)),
+        launch=links.launch[within],
+        operator=links.operator[within],
+        cut=_origins(links, ~within | _across(rows, low, high)),
     )
-    return replace(trace, device=_clipped(rows.take(kept), low, high)), links
+    return replace(trace, device=_clipped(rows.take(within), low, high)), links
+
+
+def kept(rows: Rows, window: Windows) -> NDArray[np.bool_]:
+    """Return which rows run within the window, as a whole or in part."""
+    low, high = int(window.start[0]), int(window.end[0])
+    inside: NDArray[np.bool_] = (rows.end > low) & (rows.start < high)
+    inside |= (rows.duration == 0) & (rows.start == low)
+    return inside
 
 
 def _across(rows: Rows, low: int, high: int) -> NDArray[np.bool_]:

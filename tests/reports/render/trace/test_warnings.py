@@ -8,6 +8,7 @@ from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.trace.warnings import error_in_words, sentences
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_files import LeftOutWhy
+from resnext_bench.reports.schema.trace_graphs import UntoldWhy
 from resnext_bench.reports.schema.trace_time import Impossible
 from resnext_bench.reports.schema.trace_warnings import WarningKind, warning
 
@@ -34,6 +35,19 @@ EXAMPLES = (
     warning("steps_without_work"),
     warning("launches_without_kernels", share=0.25),
     warning("kernels_without_launches"),
+    *(
+        warning(
+            "graphs_untold",
+            of=of,
+            replays=3,
+            kernels=412,
+            launches=398,
+            wrong=2,
+            name="gemm",
+            operator="aten::relu",
+        )
+        for of in get_args(UntoldWhy)
+    ),
     warning("times_coarse", resolution_ns=250.0),
     warning("ranks_missing", ranks=tuple(range(1, 12)), world=12),
     warning("ranks_unknown", count=2),
