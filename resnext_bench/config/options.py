@@ -572,6 +572,16 @@ _ALL: Final = (
         not_of_a_side="profile each side in a run of its own",
     ),
     Option(
+        name="profile_memory",
+        kind=bool,
+        group=MEASURE,
+        help=(
+            "Also record every allocation in the trace, and what is a parameter, a gradient, ... "
+            "(default: off; implies --profile)"
+        ),
+        not_of_a_side="profile each side in a run of its own",
+    ),
+    Option(
         name="attribute",
         kind=bool,
         group=MEASURE,

@@ -12,6 +12,7 @@ from resnext_bench.reports.schema.trace_diff import TraceDiff
 from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
 from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_layers import Layers
+from resnext_bench.reports.schema.trace_memory import PeakOnly
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 from resnext_bench.reports.schema.trace_time import Impossible, StepLeftOut, StepsFrom
 
@@ -268,6 +269,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The sentences of `facts`, for readers; filled where the report is written as JSON."""
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""
+    memory: list[PeakOnly] = []
+    """The peak of each device's memory (`trace memory` has the rest); empty: not recorded."""
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):

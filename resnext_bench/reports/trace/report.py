@@ -44,6 +44,7 @@ from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.layers.layers import layers_of
 from resnext_bench.reports.trace.layers.work import origins
+from resnext_bench.reports.trace.memory.memory import peaks as memory_peaks
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids
 from resnext_bench.reports.trace.time.identity import identity
@@ -125,6 +126,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
         facts=told_of.facts,
         alone=alone,
+        memory=memory_peaks(analysis),
     )
 
 
