@@ -45,8 +45,8 @@ class MemoryNotes:
         for name, one in module.named_parameters():
             self._note(step, "optimizer", "parameters", name, one)
             self._note(step, "optimizer", "gradients", name, one.grad)
-        for name, one in module.named_buffers():
-            self._note(step, "optimizer", "buffers", name, one)
+        for name, buffer in module.named_buffers():
+            self._note(step, "optimizer", "buffers", name, buffer)
         for name, state in self._states():
             self._note(step, "optimizer", "optimizer", name, state)
 

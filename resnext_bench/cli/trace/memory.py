@@ -1,6 +1,6 @@
 """`trace memory`: the peak of a trace's memory and what it is made of, of one rank or several."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -44,10 +44,8 @@ def memory_command(
     doubts = list(dict.fromkeys(file.doubt for file in traces.files if file.doubt))
     one = _of_device(_chosen(found, rank), device)
     if form == "json":
-        invalid = [warning("run_invalid", told=doubt) for doubt in doubts]
         every = found.ranks if device is None else [_of_device(one, device) for one in found.ranks]
-        whole = replace(found, ranks=every, facts=[*invalid, *found.facts])
-        print_json(msgspec.json.encode(_in_words(whole)))
+        print_json(msgspec.json.encode(_in_words(replace(found, ranks=every), doubts)))
         return 0
     lines = (Line(text=doubt, tone="bad", is_headline=True) for doubt in doubts)
     several = ranks_sections(found) if len(found.ranks) > 1 or found.facts else ()
@@ -85,9 +83,11 @@ def read_memory(traces: FoundTraces, folder: Path) -> MemoryReports:
     return MemoryReports(ranks=[reports[at] for at in kept], facts=facts, left_out=left)
 
 
-def _in_words(found: MemoryReports) -> MemoryReport | MemoryReports:
+def _in_words(found: MemoryReports, doubts: Sequence[str]) -> MemoryReport | MemoryReports:
     """Return it with the sentences of its warnings; of a single trace the report alone."""
-    ranks = [replace(one, warnings=sentences(one.facts)) for one in found.ranks]
+    invalid = [warning("run_invalid", told=doubt) for doubt in doubts]
+    doubted = [replace(one, facts=[*invalid, *one.facts]) for one in found.ranks]
+    ranks = [replace(one, warnings=sentences(one.facts)) for one in doubted]
     if len(ranks) == 1 and not found.facts:
         return ranks[0]
     return replace(found, ranks=ranks, warnings=sentences(found.facts))

@@ -45,8 +45,8 @@ _OF_KINDS: Final = {
     "peak": "peak",
 }
 _EXPLAINED: Final = (
-    "calculated: as models memory does; left out are workspaces, logits and what the loss keeps, "
-    "and that a GPU's allocator rounds every block up to 512 bytes"
+    "calculated: as models memory does, without logits and what the loss keeps, workspaces of "
+    "cuDNN, and up to 511 bytes by which a GPU's allocator rounds each block up"
 )
 
 

@@ -116,10 +116,19 @@ def _in_chain(size: Ns, told: Ns) -> tuple[NDArray[np.intp], int]:
         return order, 0
     moved = 0
     for at in broken.tolist():
-        before = told[order[at - 1]]
         near = order[at : at + _WITHIN]
-        fits = np.flatnonzero(told[near] - size[near] == before)
+        fits = np.flatnonzero(told[near] - size[near] == told[order[at - 1]])
         if len(fits) and (first := int(fits[0])):
-            order[at : at + first + 1] = np.roll(near[: first + 1], 1)
-            moved += 1
+            around = slice(at - 1, at + first + 2)
+            other = order[around].copy()
+            other[1 : first + 2] = np.roll(other[1 : first + 2], 1)
+            if _broken(size, told, other) < _broken(size, told, order[around]):
+                order[around] = other
+                moved += 1
     return order, moved
+
+
+def _broken(size: Ns, told: Ns, order: NDArray[np.intp]) -> int:
+    """Return how many totals do not follow from the one before."""
+    follows = told[order[1:]] - size[order[1:]] == told[order[:-1]]
+    return int((~follows).sum())

@@ -123,4 +123,5 @@ def _highest(bins: Ns, values: Ns, before: int) -> Ns:
     np.maximum.at(highest, bins, values)
     last = np.searchsorted(bins, np.arange(_BINS), side="left") - 1
     entering = np.where(last >= 0, values[np.maximum(last, 0)], before)
-    return np.maximum(highest, entering)
+    found: Ns = np.maximum(highest, entering)
+    return found
