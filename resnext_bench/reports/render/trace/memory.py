@@ -105,6 +105,7 @@ def _device(one: DeviceMemory, found: MemoryReport, top: int) -> Iterator[Sectio
     yield from _held(one.peak)
     yield from _resident(one)
     yield from drawing(one.timeline)
+    yield from _growth(one.growth, top)
     peak = one.peak
     yield _parts(f"at the peak{title}, by kind", "kind", peak.kinds, peak, top, _kind_note(found))
     lived = [_renamed(part) for part in peak.lifetimes]
@@ -113,7 +114,6 @@ def _device(one: DeviceMemory, found: MemoryReport, top: int) -> Iterator[Sectio
     yield _parts("by module of the model", "module", peak.modules, peak, top)
     yield from _blocks(peak, top)
     yield from _steps(one.steps)
-    yield from _growth(one.growth, top)
     if one.calculated:
         yield _calculated(one.calculated, one.resident)
 
