@@ -34,7 +34,7 @@ def test_the_peak_is_said_first_and_fits_a_terminal(typed: Typed, tmp_path: Path
     assert drawn[0].lstrip().startswith("17 MiB ┤")
     assert 1 <= drawn[0].count("█") <= 6
     (marks,) = [line for line in out.splitlines() if line.lstrip().startswith("step  |0")]
-    assert [marks.index(one) for one in ("|0", "|1", "|2")] == [14, 35, 57]
+    assert [marks.index(one) for one in ("|0", "|1", "|2")] == [14, 34, 55]
 
 
 def test_growth_and_cut_tables(typed: Typed, tmp_path: Path) -> None:
