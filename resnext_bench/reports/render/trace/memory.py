@@ -93,9 +93,10 @@ def _headline(one: DeviceMemory) -> Line:
     peak = one.peak
     inside = " in ".join(filter(None, (peak.operator, peak.module)))
     more = "" if one.has_totals else " more than when the recording began"
+    where = when(peak.step, peak.pass_) if one.steps else peak.pass_ and f"in {peak.pass_}"
+    told = " ".join(filter(None, (where, inside and f"({inside})")))
     text = (
-        f"{one.device}: peak {size(peak.bytes)}{more}, {when(peak.step, peak.pass_)}"
-        f"{f' ({inside})' if inside else ''}, at {ms(peak.at_ns)} ms"
+        f"{one.device}: peak {size(peak.bytes)}{more}, {told and f'{told}, '}at {ms(peak.at_ns)} ms"
     )
     return Line(text=text, tone="strong", is_headline=True)
 
