@@ -236,7 +236,7 @@ def query(
     what: Wanted,
     sql: Annotated[
         str | None,
-        typer.Argument(help="A query over the tables kernels, ops, steps, collectives"),
+        typer.Argument(help="A query over the tables kernels, ops, steps, collectives, memory"),
     ] = None,
     export: Annotated[
         str | None,

@@ -37,7 +37,8 @@ class Lives:
     kind: NDArray[np.int8]
     """Index into KINDS, by lifetime and pass alone."""
     activation: NDArray[np.bool_]
-    """Whether it was allocated in the forward pass and there when backward began."""
+    """Whether it was allocated in the forward pass and there when backward began, and no step
+    later."""
 
     def there(self, moment: int) -> NDArray[np.bool_]:
         """Return which blocks are there at a moment, ns."""
@@ -58,7 +59,8 @@ def lives(analysis: Analysis, found: Series, made: Blocks, where: Origins) -> Li
     begins = np.append(back.start, NEVER)[step]
     ends = np.append(back.end, NEVER)[step]
     kept = (start < begins) & (begins < end) & (begins < NEVER)
-    activation = (passes == Pass.FORWARD) & kept & (lifetime != LIFETIMES.index("operator"))
+    short = np.isin(lifetime, [LIFETIMES.index("step"), LIFETIMES.index("end")])
+    activation = (passes == Pass.FORWARD) & kept & short
     outlives = (end > ends) | (_of(where.passes, freed) == Pass.OPTIMIZER)
     return Lives(
         start=start,

@@ -35,9 +35,7 @@ def memory(analysis: Analysis) -> MemoryReport:
     trace = analysis.trace
     told = whole_number(distributed_info(trace.header).get("rank"))
     notes = noted(trace.header)
-    every = series(trace.memory)
-    where = origins(analysis) if every else None
-    found = [known(analysis, one, where, notes) for one in every] if where else []
+    found = all_known(analysis)
     return MemoryReport(
         file=readable(trace.path),
         rank=analysis.rank if told is None else told,
@@ -49,9 +47,16 @@ def memory(analysis: Analysis) -> MemoryReport:
 
 def peaks(analysis: Analysis) -> list[PeakOnly]:
     """Return the peak of each device; an empty list where memory was not recorded."""
+    return [_peak_only(one) for one in all_known(analysis)]
+
+
+def all_known(analysis: Analysis) -> list[Known]:
+    """Return what is known of each device, the one with most memory first."""
     every = series(analysis.trace.memory)
-    where = origins(analysis) if every else None
-    return [_peak_only(known(analysis, one, where, None)) for one in every] if where else []
+    if not every:
+        return []
+    where, notes = origins(analysis), noted(analysis.trace.header)
+    return [known(analysis, one, where, notes) for one in every]
 
 
 def _peak_only(found: Known) -> PeakOnly:
