@@ -270,7 +270,8 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     alone: HostAlone | None = None
     """Why this is a report on the host alone; None where it is not."""
     memory: list[PeakOnly] = []
-    """The peak of each device's memory (`trace memory` has the rest); empty: not recorded."""
+    """The peak of each device's memory (`trace memory` has the rest); empty where it was not
+    recorded, and for a range of time."""
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -126,7 +126,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         layers=layers_of(analysis, most, step_ns) if layers and not certain else None,
         facts=told_of.facts,
         alone=alone,
-        memory=memory_peaks(analysis),
+        memory=[] if analysis.steps.source.kind == "range" else memory_peaks(analysis),
     )
 
 

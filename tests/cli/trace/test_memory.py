@@ -113,3 +113,5 @@ def test_a_report_says_the_peak_and_who_says_more(typed: Typed, tmp_path: Path) 
     _, out, _ = typed("report", path, "--json")
     (peak,) = json.loads(out)["memory"]
     assert (peak["bytes"], peak["pass"], peak["step"]) == (PEAK, "backward", 0)
+    _, out, _ = typed("report", path, "--from", 0.1, "--json")
+    assert json.loads(out)["memory"] == []

@@ -23,7 +23,12 @@ def columns(analysis: Analysis) -> Columns:
     every = [_columns(one) for one in all_known(analysis)]
     none: Columns = {name: np.empty(0, dtype=object) for name in _TEXTS}
     none |= {name: np.ma.masked_array(np.empty(0, np.int64)) for name in _NUMBERS}
-    return {name: np.ma.concatenate([none[name], *(one[name] for one in every)]) for name in none}
+    return {name: _joined([none[name], *(one[name] for one in every)]) for name in none}
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    found: NDArray[Any] = np.ma.concatenate(parts)  # type: ignore[no-untyped-call]
+    return found
 
 
 def _columns(found: Known) -> Columns:
