@@ -1,6 +1,7 @@
 """Memory in the trace of a rank, in this process: what it notes, and what that comes to."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from torch.profiler._memory_profiler import Action
 from resnext_bench.reports.schema.trace_memory import MemoryPart, MemoryReport
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.memory.memory import memory
-from resnext_bench.reports.trace.memory.noted import noted
+from resnext_bench.reports.trace.memory.noted import NOTED, noted
 from resnext_bench.reports.trace.reading.read import read
 from resnext_bench.worker.memory_notes import setting
 from resnext_bench.worker.profile import record, trained
@@ -92,11 +93,25 @@ def test_it_is_what_was_calculated(report: MemoryReport, profiled: tuple[Path, n
     assert told.measured["gradients"] == told.gradients == parameters
     assert told.measured["optimizer"] == told.optimizer == parameters
     assert told.measured["batch"] == told.batch
+    assert told.buckets == 0
     logits = 2 * 1000 * 4  # log-softmax of two images, which the loss keeps
     assert 0 <= told.measured["activations"] - told.activations - logits < 100
     outside = sum(one.bytes for one in found.resident.kinds)
     assert told.measured["peak"] == found.peak.bytes + outside
     assert told.measured["peak"] == pytest.approx(told.peak, rel=0.02)
+
+
+def test_buckets_are_calculated_and_not_noted(profiled: tuple[Path, nn.Module]) -> None:
+    analysis = analyse(profiled[0])
+    header = dict(analysis.trace.header)
+    header[NOTED] = {**header[NOTED], "buckets": "beside"}
+    ranks = replace(analysis, trace=replace(analysis.trace, header=header))
+    ((one,), (alone,)) = (memory(found).devices for found in (ranks, analysis))
+    assert one.calculated is not None
+    assert alone.calculated is not None
+    assert one.calculated.buckets == sum(each.nbytes for each in profiled[1].parameters())
+    assert one.calculated.gradients == alone.calculated.gradients + one.calculated.buckets
+    assert one.calculated.measured == alone.calculated.measured
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,9 @@ class Calculated(msgspec.Struct, frozen=True, kw_only=True):
     activations: int
     peak: int
     peak_in: str
+    buckets: int
+    """Bytes of DDP's buckets beside the gradients, which are calculated as a part of them and of
+    the peak; a rank does not note them."""
     measured: dict[str, int]
     """Bytes of the same kinds, likewise; of the peak with what is not in the total."""
 

@@ -293,5 +293,15 @@ def _calculated(found: Calculated, resident: Resident | None) -> Table:
         ),
         groups=(tuple(rows),),
         title="calculated and measured",
-        notes=(Note(text=f"{_EXPLAINED}{told}"),),
+        notes=(Note(text=f"{_EXPLAINED}{told}"), *_buckets(found)),
     )
+
+
+def _buckets(found: Calculated) -> tuple[Note, ...]:
+    if not found.buckets:
+        return ()
+    text = (
+        f"gradients and peak are calculated with DDP's buckets, {size(found.buckets)}, which a "
+        "rank does not note, and a CPU's total does not have"
+    )
+    return (Note(text=text),)

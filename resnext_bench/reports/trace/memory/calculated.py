@@ -27,6 +27,8 @@ def calculated(found: Known, notes: Noted | None, steps: list[StepMemory]) -> Ca
         activations=memory.activations,
         peak=memory.peak,
         peak_in=memory.peak_in,
+        # Buckets are as large as the gradients that are copied into them.
+        buckets=memory.gradients // 2 if notes.buckets == "beside" else 0,
         measured={
             "parameters": sizes["parameters"] + sizes["buffers"],
             "gradients": sizes["gradients"],
