@@ -578,6 +578,16 @@ _ALL: Final = (
         not_of_a_side="compare --profile-steps is for both sides, after the verdict",
     ),
     Option(
+        name="profile_memory",
+        kind=bool,
+        group=MEASURE,
+        help=(
+            "Also record every allocation in the trace, and what is a parameter, a gradient, ... "
+            "(default: off; implies --profile)"
+        ),
+        not_of_a_side="profile each side in a run of its own",
+    ),
+    Option(
         name="attribute",
         kind=bool,
         group=MEASURE,

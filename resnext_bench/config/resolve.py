@@ -185,6 +185,7 @@ def _sizes(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str,
         "steps": pick("steps", *((200, span) if cuda else (40, span))),
         "sessions": pick.usual("sessions"),
         "profile_steps": _profile_steps(pick),
+        "profile_memory": bool(pick("profile_memory", False, "off", tell=False)),
     }
 
 
@@ -212,8 +213,13 @@ def _profile_steps(pick: Answers) -> int:
         raise UsageError(
             f"--{'' if switch else 'no-'}profile and --profile-steps {steps} exclude each other"
         )
-    if switch:
-        return int(pick("profile_steps", PROFILED_STEPS, "--profile"))
+    memory = bool(pick.request.get("profile_memory"))
+    if memory and (switch is False or steps == 0):
+        without = "--no-profile" if switch is False else "--profile-steps 0"
+        raise UsageError(f"--profile-memory and {without} exclude each other")
+    if switch or memory:
+        option = "--profile" if switch else "--profile-memory"
+        return int(pick("profile_steps", PROFILED_STEPS, option))
     return int(pick("profile_steps", 0, "no --profile", tell=False)) if switch is None else 0
 
 

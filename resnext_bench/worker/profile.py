@@ -28,12 +28,14 @@ from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.samples import Profiled, RankFacts
 from resnext_bench.reports.store.files import writing
 from resnext_bench.reports.trace.layers.known import TRAINED, Trained
+from resnext_bench.reports.trace.memory.noted import NOTED
 from resnext_bench.worker import group
 from resnext_bench.worker.entry import Rank
 from resnext_bench.worker.held import Held
 from resnext_bench.worker.loop import run_steps
+from resnext_bench.worker.memory_notes import MemoryNotes
 from resnext_bench.worker.training import Training
-from resnext_bench.worker.witness import Witness
+from resnext_bench.worker.witness import Sees, Witness
 
 WAIT, WARM_UP = 1, 2
 """Steps before the profiler is on, and those with it on that are dropped, as they are slowest."""
@@ -84,6 +86,7 @@ def profile(rank: Rank, training: Training, steps: int) -> Profiled:
         active=steps,
         compiled=config.compile_mode != "none",
         trained=trained(config),
+        memory_of=config if config.profile_memory else None,
     )
     return Profiled(
         rank=rank.rank,
@@ -147,24 +150,33 @@ def record(
     active: int,
     compiled: bool,
     trained: Trained | None = None,
+    memory_of: RunConfig | None = None,
 ) -> Recorded:
-    """Keep `active` steps of this rank as a gzipped trace in `folder`, named after `name`."""
+    """Keep `active` steps of this rank as a gzipped trace in `folder`, named after `name`.
+
+    With `memory_of` every allocation is recorded, and what the rank knows of its memory.
+    """
     profiler = torch.profiler.profile(
         activities=_activities(training.device),
         schedule=schedule(wait=WAIT, warmup=WARM_UP, active=active, repeat=1),
         record_shapes=True,
+        profile_memory=memory_of is not None,
         on_trace_ready=tensorboard_trace_handler(str(folder), worker_name=name, use_gzip=True),
     )
     if trained is not None:
         profiler.preset_metadata_json(TRAINED, msgspec.json.encode(trained).decode())
     steps = WAIT + WARM_UP + active
-    clock = Parts(profiler, training.device, steps)
+    witness: Sees = Witness(steps, training.device)
+    notes = None
+    if memory_of is not None:
+        witness = notes = MemoryNotes(training, memory_of, witness, WAIT + WARM_UP)
+    clock = Parts(profiler, training.device, steps, notes)
     before = set(folder.glob("*"))
     make_room(sum(one.nbytes for one in training.module.parameters()), WARM_UP + active)
     with _named(training.module, compiled=compiled):
         group.barrier()
         with _cleared(folder, name, before), profiler, clock:
-            run_steps(training, clock, Witness(steps, training.device), 0, steps)
+            run_steps(training, clock, witness, 0, steps)
     (trace,) = set(folder.glob(f"{name}.*")) - before
     return Recorded(trace=trace, step_ms=clock.kept_ms / active)
 
@@ -202,9 +214,16 @@ class Parts:
     them steps follow one another as timed ones do, with the host ahead of the device.
     """
 
-    def __init__(self, profiler: torch.profiler.profile, device: torch.device, steps: int) -> None:
+    def __init__(
+        self,
+        profiler: torch.profiler.profile,
+        device: torch.device,
+        steps: int,
+        notes: MemoryNotes | None = None,
+    ) -> None:
         """Make marks for `steps` steps, counted from 0, of which the last ones are kept."""
         self._profiler, self._device, self._steps = profiler, device, steps
+        self._notes = notes
         self._part = ExitStack()
         self._held = Held()
         self._start_s = 0.0
@@ -224,6 +243,8 @@ class Parts:
     def mark(self, step: int, mark: Mark) -> None:
         """End one part and begin the next; a step of the profiler is a step of training."""
         self._part.close()
+        if mark is Mark.BACKWARD and self._notes:
+            self._notes.note(step)
         if mark is Mark.OPTIMIZER:
             self._end(step)
             self._profiler.step()
@@ -235,6 +256,8 @@ class Parts:
             self._start_s = self._drained_s()
         elif step + 1 == self._steps:
             self.kept_ms = 1e3 * (self._drained_s() - self._start_s)
+            if self._notes:
+                self._profiler.add_metadata_json(NOTED, self._notes.told())
 
     def _drained_s(self) -> float:
         if self._device.type == "cuda":
@@ -244,6 +267,8 @@ class Parts:
 
     def hold(self, step: int, batch: Batch) -> None:
         """Keep the batch of `step` until the device has read it, as a clock does."""
+        if self._notes:
+            self._notes.hold(step, batch)
         if self._device.type == "cuda":
             used = torch.cuda.Event()
             used.record()

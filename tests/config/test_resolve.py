@@ -500,6 +500,8 @@ def test_deepspeeds_launcher_knows_gpus_by_number(monkeypatch: pytest.MonkeyPatc
         ({"profile": True}, 3),
         ({"profile": True, "profile_steps": 5}, 5),
         ({"profile_steps": 5}, 5),
+        ({"profile_memory": True}, 3),
+        ({"profile_memory": True, "profile_steps": 5}, 5),
         ({"profile": False}, 0),
     ],
 )
@@ -513,6 +515,18 @@ def test_profiled_steps(request_: Request, steps: int) -> None:
 def test_profiling_on_and_off(switch: bool, steps: int) -> None:
     words = refused(UsageError, laptop(), profile=switch, profile_steps=steps)
     assert words.endswith(f"--profile-steps {steps} exclude each other")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"profile": False}, "--profile-memory and --no-profile"),
+        ({"profile_steps": 0}, "--profile-memory and --profile-steps 0"),
+    ],
+)
+def test_memory_needs_a_profile(options: Request, told: str) -> None:
+    words = refused(UsageError, laptop(), profile_memory=True, **options)
+    assert words == f"{told} exclude each other"
 
 
 @pytest.mark.parametrize(

@@ -240,11 +240,53 @@ def ranks(
 
 
 @trace_app.command()
+@opt.in_formats
+def memory(
+    what: Wanted,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of rows in each table (default: 10); --json has all of them",
+            parser=whole("--top", 1),
+        ),
+    ] = None,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The rank to report in full, where there are several (default: the one with the "
+            "highest peak)",
+            parser=whole("--rank", 0),
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Report on one device alone: 'GPU 0', cuda:0, CPU"),
+    ] = None,
+    output: opt.Output = None,
+    form: Format = "table",
+) -> None:
+    """What memory was in use, and what for, when most of it was.
+
+    By kind (parameters, gradients, optimizer, activations, workspace), operator, module and how
+    long blocks live; steps, and whether they leave more and more behind. The parts of the peak
+    add up to the allocator's own total. Traces need memory recorded: run --profile-memory, or
+    profile_memory=True in torch.profiler.
+
+    Example: trace memory last --top 20
+    """
+    from resnext_bench.cli.trace.memory import memory_command
+
+    raise typer.Exit(memory_command(what, top, rank, device, output, form))
+
+
+@trace_app.command()
 def query(
     what: Wanted,
     sql: Annotated[
         str | None,
-        typer.Argument(help="A query over the tables kernels, ops, steps, collectives"),
+        typer.Argument(help="A query over the tables kernels, ops, steps, collectives, memory"),
     ] = None,
     export: Annotated[
         str | None,

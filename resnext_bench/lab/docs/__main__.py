@@ -20,6 +20,7 @@ from resnext_bench.lab.docs import convs, verdicts
 from resnext_bench.lab.kept import read_result
 from resnext_bench.lab.visit.pages import page as gpu
 from resnext_bench.reports.schema.trace import schema as trace_schema
+from resnext_bench.reports.schema.trace_memory import schema as memory_schema
 from resnext_bench.reports.schema.trace_ranks import schema as ranks_schema
 from resnext_bench.reports.schema.upgrade import schema
 
@@ -30,6 +31,7 @@ def pages() -> dict[Path, str]:
         DOCS / "record.schema.json": _printed(schema()),
         DOCS / "trace.schema.json": _printed(trace_schema()),
         DOCS / "trace-ranks.schema.json": _printed(ranks_schema()),
+        DOCS / "trace-memory.schema.json": _printed(memory_schema()),
         DOCS / "cli.md": _command_line(),
         DOCS / "architectures.md": _architectures(),
         DOCS / "pipelines.md": _renewed(

@@ -105,6 +105,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whether the optimizer updates all parameters in one kernel."""
     profile_steps: int = 0
     """Number of steps in the profiled pass after the last session's window; 0 for no such pass."""
+    profile_memory: bool = False
+    """Whether that pass records every allocation, too."""
     attribution_rounds: int = 0
     """Number of rounds in which real steps, synthetic steps and the loader alone take turns; 0
     where there are only the run's own steps."""

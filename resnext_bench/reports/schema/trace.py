@@ -13,6 +13,7 @@ from resnext_bench.reports.schema.trace_files import HostAlone, LeftOut
 from resnext_bench.reports.schema.trace_graphs import Graphs
 from resnext_bench.reports.schema.trace_host import Advice, Host
 from resnext_bench.reports.schema.trace_layers import Layers
+from resnext_bench.reports.schema.trace_memory import PeakOnly
 from resnext_bench.reports.schema.trace_products import AttentionRow, ProductRow
 from resnext_bench.reports.schema.trace_time import Impossible, StepLeftOut, StepsFrom
 
@@ -272,6 +273,9 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     graphs: Graphs | None = None
     """What captured graphs launched, and where their operators are from; None where there are
     none."""
+    memory: list[PeakOnly] = []
+    """The peak of each device's memory (`trace memory` has the rest); empty where it was not
+    recorded, and for a range of time."""
 
 
 class CollectiveRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,13 @@ WarningKind = Literal[
     "kernels_without_launches",
     "graphs_untold",
     "times_coarse",
+    # of memory
+    "memory_totals_missing",
+    "memory_by_size",
+    "memory_totals_negative",
+    "memory_rows_moved",
+    "memory_rows_lost",
+    "memory_not_recorded",
     # of several ranks and files
     "ranks_missing",
     "ranks_unknown",
@@ -46,15 +53,16 @@ WarningKind = Literal[
     "file_unreadable",
     "run_invalid",
 ]
-"""A file: bytes after its compressed data or damage in them or in its archive, an end within its events, rows that
-cannot be read or whose numbers cannot be. What figures are without: a device's work, rows that are
-not understood or whose times are not believed. A device that the trace names without its work,
-devices that are not reported on, no marked steps or none with work, launches without kernels,
-kernels without launches, replays of graphs whose operators are not told, coarse time stamps. Ranks
-without a trace, traces without a rank, ranks that are there twice, ranks of whose device the trace
-holds no work; why collectives of ranks cannot be matched, or only roughly; ranks whose steps are
-numbered from elsewhere, and by how much; files that are not part of the report, and an invalid run
-that left them."""
+"""A file: bytes after its compressed data or damage in them or in its archive, an end within its
+events, rows that cannot be read or whose numbers cannot be. What figures are without: a device's
+work, rows that are not understood or whose times are not believed. A device that the trace names
+without its work, devices that are not reported on, no marked steps or none with work, launches
+without kernels, kernels without launches, replays of graphs whose operators are not told, coarse
+time stamps. Memory whose totals or addresses are not recorded, totals below 0, rows out of order,
+rows that must be missing, totals that no row explains. Ranks without a trace, traces without a
+rank, ranks that are there twice, ranks of whose device the trace holds no work; why collectives of
+ranks cannot be matched, or only roughly; ranks whose steps are numbered from elsewhere, and by how
+much; files that are not part of the report, and an invalid run that left them."""
 
 
 def warning(kind: WarningKind, /, **values: Value) -> Note:

@@ -45,6 +45,7 @@ from resnext_bench.reports.trace.kernels.products import product_rows
 from resnext_bench.reports.trace.kernels.tables import share
 from resnext_bench.reports.trace.layers.layers import layers_of
 from resnext_bench.reports.trace.layers.work import origins
+from resnext_bench.reports.trace.memory.memory import peaks as memory_peaks
 from resnext_bench.reports.trace.names.classes import ELIGIBLE, Class, TensorCore
 from resnext_bench.reports.trace.reading.trace import Ids
 from resnext_bench.reports.trace.time.identity import identity
@@ -127,6 +128,7 @@ def _without_advice(analysis: Analysis, *, layers: bool) -> TraceReport:
         facts=told_of.facts,
         alone=alone,
         graphs=analysis.graphs,
+        memory=[] if analysis.steps.source.kind == "range" else memory_peaks(analysis),
     )
 
 

@@ -1,4 +1,4 @@
-"""A trace as SQL tables: kernels, ops, steps and collectives, of one rank or of many.
+"""A trace as SQL tables: kernels, ops, steps, collectives, memory, of one rank or of many.
 
 Only what a question asks for is computed by DuckDB; the columns are handed over as they are.
 """
@@ -23,13 +23,14 @@ from resnext_bench.reports.trace.kernels.device_work import (
     host_classes,
 )
 from resnext_bench.reports.trace.layers.work import origins
+from resnext_bench.reports.trace.memory.table import columns as memory_columns
 from resnext_bench.reports.trace.reading.trace import Ids, Kind, Rows, Trace
 from resnext_bench.reports.trace.sql_details import Columns, known, of_kernels, of_ops
 from resnext_bench.reports.trace.time.identity import communication, identity
 from resnext_bench.reports.trace.time.links import Pass
 from resnext_bench.reports.trace.time.nest import self_times
 
-TABLES: Final = ("kernels", "ops", "steps", "collectives")
+TABLES: Final = ("kernels", "ops", "steps", "collectives", "memory")
 FORMATS: Final = {"parquet": "(FORMAT parquet, COMPRESSION zstd)", "csv": "(FORMAT csv, HEADER)"}
 _CHANGES: Final = (
     duckdb.StatementType.DELETE,
@@ -123,6 +124,7 @@ def _columns(analysis: Analysis) -> dict[str, Callable[[], Columns]]:
         "ops": lambda: _ops(analysis),
         "steps": lambda: _steps(analysis),
         "collectives": lambda: _collectives(analysis),
+        "memory": lambda: _memory(analysis),
     }
 
 
@@ -201,6 +203,12 @@ def _collectives(analysis: Analysis) -> Columns:
         return _common(analysis, trace.host.take(which), analysis.steps.of_host[which])
     which = told[trace.device.name] & (trace.device.kind == Kind.KERNEL)
     return _common(analysis, trace.device.take(which), analysis.steps.of_device[which])
+
+
+def _memory(analysis: Analysis) -> Columns:
+    """A row for each block of memory, where it was recorded."""
+    found = memory_columns(analysis)
+    return {"rank": _rank(analysis, len(found["bytes"])), **found}
 
 
 def _common(analysis: Analysis, rows: Rows, step: Ids) -> Columns:

@@ -39,7 +39,7 @@ _SHORT: Final[Request] = {
     "profile_steps": 0,
     "attribution_rounds": 0,
 }
-_LATER: Final = ("profile", "attribute")
+_LATER: Final = ("profile", "profile_memory", "attribute")
 
 
 class TooLarge(Exception):

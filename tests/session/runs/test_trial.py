@@ -14,6 +14,7 @@ from resnext_bench.job import MOST_HELD, ImageList, Job
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.pipelines.images.file_verdicts import Verdict, save, stamp
 from resnext_bench.pipelines.shards.ranges import Ranges
+from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.record import Failure, FailureKind
 from resnext_bench.session.data import Data
 from resnext_bench.session.runs import trial
@@ -96,7 +97,8 @@ def test_ranks_keep_memory_of_a_gpu_aside(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(trial, "measure_session", measure)
     machine = made_machine(cores=8, gpus=1)
     spare = trial.spare_gib({}, machine)
-    assert peak_gib({**REQUEST, "device": "cuda"}, machine) == 10.0 - spare
+    asked: Request = {**REQUEST, "device": "cuda", "profile": True, "profile_memory": True}
+    assert peak_gib(asked, machine) == 10.0 - spare
     assert jobs[0].spare_gib == spare >= trial.LEAST_SPARE_GIB
     assert jobs[0].config.steps == MOST_HELD, "as many batches are kept as in a long run"
     assert jobs[0].config.profile_steps == 0, "a profiler's buffers are no part of a step"

@@ -14,7 +14,7 @@ from resnext_bench.reports.render.trace.ranks_words import (
     name_of,
     percent_more,
 )
-from resnext_bench.reports.render.trace.words import ms
+from resnext_bench.reports.render.trace.words import ms, size
 from resnext_bench.reports.schema.trace_ranks import (
     PARTS,
     Part,
@@ -187,7 +187,7 @@ def _talk_cells(
     bus = (_rate(one.bus_gb_per_s), _rate(one.link_gb_per_s)) if with_bus else ()
     return (
         f"{one.count:,}",
-        "" if one.bytes is None else _size(one.bytes),
+        "" if one.bytes is None else size(one.bytes),
         ms(one.transfer_ns),
         ms(min(one.waiting_ns)),
         ms(max(one.waiting_ns)),
@@ -202,11 +202,3 @@ def _rate(gb_per_s: float | None) -> str:
     if gb_per_s is None:
         return ""
     return f"{gb_per_s:,.0f}" if gb_per_s >= 100 else f"{gb_per_s:.3g}"
-
-
-def _size(count: int) -> str:
-    """Return bytes in a unit that suits them."""
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"

@@ -19,6 +19,7 @@ from resnext_bench.reports.render.trace import (
 )
 from resnext_bench.reports.render.trace.layer_rows import Chosen
 from resnext_bench.reports.render.trace.layers import layers
+from resnext_bench.reports.render.trace.memory_line import peak_line
 from resnext_bench.reports.render.trace.time import at_most, left_out, steps_from
 from resnext_bench.reports.render.trace.waits import waits
 from resnext_bench.reports.render.trace.words import each, ms, percent, period, span
@@ -64,6 +65,7 @@ def sections(
     is_idle = sum(report.steps.idle_ns) >= _MOSTLY_IDLE * report.sums.step_ns
     yield from (*waiting, *work) if is_idle else (*work, *waiting)
     yield from host.rest(report, top, few)
+    yield from peak_line(report.memory, from_here(report.file))
     yield from warnings.rest(report)
 
 

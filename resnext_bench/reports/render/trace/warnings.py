@@ -91,6 +91,7 @@ def _rows_odd(values: _Values) -> str:
         "negative duration": "negative duration",
         "no time": "no time, or a duration that cannot be,",
         "beyond range": "number beyond its range",
+        "no bytes": "memory allocated or freed, and no number of bytes,",
     }[values["of"]]
     rows, are = ("1 row", "is") if values["rows"] == 1 else (f"{values['rows']:,} rows", "are")
     return f"{rows} with {what} {are} left out"
@@ -225,6 +226,30 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "graphs_untold": graphs.untold,
     "times_coarse": (
         "time stamps have a resolution of {resolution_ns:,.0f} ns: times of short kernels are rough"
+    ),
+    "memory_totals_missing": (
+        "{on}: the trace has no totals of the allocator: sizes are of what was allocated while it "
+        "was recorded, or freed"
+    ),
+    "memory_by_size": (
+        "{on}: blocks have no addresses: a free is taken to be of the last block of its size, so "
+        "that which of several equal ones was there is assumed"
+    ),
+    "memory_totals_negative": lambda values: (
+        f"{values['on']}: {count_of(values['rows'], 'row')} of memory with a total below 0, which "
+        "is not used"
+    ),
+    "memory_rows_moved": lambda values: (
+        f"{values['on']}: {count_of(values['rows'], 'row')} of memory out of order, put where "
+        "totals follow from one another: threads allocated at once"
+    ),
+    "memory_rows_lost": lambda values: (
+        f"{values['on']}: {count_of(values['rows'], 'row')} of memory must be missing, as "
+        "addresses are allocated or freed twice in succession"
+    ),
+    "memory_not_recorded": lambda values: (
+        f"{values['on']}: the allocator's total changes by up to {values['bytes']:,} bytes more "
+        "than its rows say: threads that were not recorded, or rows that are missing"
     ),
     "ranks_missing": _missing,
     "ranks_unknown": lambda values: (

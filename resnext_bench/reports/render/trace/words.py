@@ -67,6 +67,15 @@ def us(ns: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def size(count: int) -> str:
+    """Return bytes in a unit that suits them; less than 0 with their sign."""
+    for unit, each in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if abs(count) >= each:
+            value = count / each
+            return f"{value:,.0f} {unit}" if abs(value) >= 999.5 else f"{value:.3g} {unit}"
+    return f"{count} B"
+
+
 def number(one: Advice, name: str) -> int:
     """Return a figure that a piece rests on."""
     value = one.evidence[name]

@@ -79,12 +79,29 @@ class DetailedEvent(Event, frozen=True, gc=False):
     args: DetailedArgs = DetailedArgs()
 
 
+class MemoryArgs(Args, frozen=True, gc=False):
+    """What the profiler says of an allocation; looked for only where there are any."""
+
+    device_type: int | str | None = field(default=None, name="Device Type")
+    device_number: int | str | None = field(default=None, name="Device Id")
+    size: int | float | str | None = field(default=None, name="Bytes")
+    address: int | float | str | None = field(default=None, name="Addr")
+    total: int | float | str | None = field(default=None, name="Total Allocated")
+    reserved: int | float | str | None = field(default=None, name="Total Reserved")
+
+
+class MemoryEvent(Event, frozen=True, gc=False):
+    """One row, which may be an allocation."""
+
+    args: MemoryArgs = MemoryArgs()
+
+
 DECODERS: Final[dict[type[Event], msgspec.json.Decoder[list[Event]]]] = {
     row: msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
-    for row in (Event, DetailedEvent)
+    for row in (Event, DetailedEvent, MemoryEvent)
 }
 LAX: Final[dict[type[Event], msgspec.json.Decoder[Event]]] = {
-    row: msgspec.json.Decoder(row, strict=False) for row in (Event, DetailedEvent)
+    row: msgspec.json.Decoder(row, strict=False) for row in (Event, DetailedEvent, MemoryEvent)
 }
 """Of one event, whose numbers may be text."""
 RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])

@@ -59,6 +59,8 @@ class Account:
     """What it is instead of a trace, and what to do, where its first bytes say so."""
     other: bool = False
     """Whether it is whole JSON, and none of it an array of events."""
+    piece: bytes = b""
+    """The piece that was read last, in brackets: `again` reads it as something else."""
 
 
 class _Cutter:
@@ -129,15 +131,22 @@ def _events(stream: Iterator[bytes], buffer: bytes, account: Account) -> Iterato
             begin = account.size - len(chunk) - len(rest)
             # Joined at once: each further copy of a piece would cost a tenth of its decoding.
             array = b"".join((b"[", rest, memoryview(chunk)[: cut[0]], b"]"))
+            account.piece = array
             events, left = _decode(array, account, begin)
             yield events
             rest = left + b"," * bool(left) + chunk[cut[1] :]
         else:
             rest += chunk
     if not account.closed:
+        account.piece = b"[" + rest + b"]"
         events, rest = _scan(rest, account, account.size - len(rest), last=True)
         yield events
     _close(rest, account)
+
+
+def again(piece: bytes, row: type[Event]) -> Sequence[Event]:
+    """Return the events of a piece once more, with the fields of another kind of row."""
+    return _decode(piece, Account(row=row), 0)[0]
 
 
 def _counted(stream: Iterator[bytes], account: Account) -> Iterator[bytes]:

@@ -39,6 +39,7 @@ from resnext_bench.reports.trace.reading.details import (
 )
 from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
 from resnext_bench.reports.trace.reading.growing import Growing
+from resnext_bench.reports.trace.reading.memory import MemoryRows, has_memory
 from resnext_bench.reports.trace.reading.numbers import (
     bytes_of,
     devices,
@@ -97,7 +98,7 @@ def read(
         account = Account(row=DetailedEvent if details else Event)
         rows = _Columns(details=details, layers=layers)
         for events in pieces(source, account):
-            rows.add(events)
+            rows.add(events, account)
     except OSError as error:
         raise TraceError(f"{readable(path)}: cannot be read: {error.strerror or error}") from None
     if not account.found:
@@ -136,19 +137,22 @@ class _Columns:
         self._threads = _Numbers()
         self._calls = _Numbers()
         self._meanings = Meanings()
+        self._memory = MemoryRows()
         self._pile = Pile()
         self._undecided = Undecided()
         self._categories: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._whole = True
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: Sequence[Event], account: Account) -> None:
         """The rows of one piece."""
         groups: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             groups[event.cat].append(event)
         for category, group in groups.items():
             self._categories[category] += len(group)
+            if has_memory(category, group):
+                self._odd.update(self._memory.add(account.piece, self._threads))
             match self._meanings[category]:
                 case Kind() as kind if kind in _DEVICE:
                     self._add_device(kind, group)
@@ -301,6 +305,7 @@ class _Columns:
             texts=texts(self._texts),
             modules=told,
             modules_told=modules.texts(self._told),
+            memory=self._memory.taken(origin, tuple(self._threads), host.thread),
         )
 
     def _settle(self) -> None:

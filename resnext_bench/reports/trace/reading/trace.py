@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,62 @@ class Modules(Rows):
     """Index into `Trace.threads`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Allocations and frees that the profiler saw, by time, else as they stand in the file."""
+
+    time: Ns
+    thread: Ids
+    """Index into `Trace.threads`."""
+    device: Ns
+    """Type of device and its number in one: `device_key`."""
+    bytes: Ns
+    """Above 0 where bytes were allocated, below where they were freed."""
+    address: Ns
+    """Of the block; UNTOLD in old traces."""
+    total: Ns
+    """Bytes that the allocator had given out afterwards; UNTOLD in old traces."""
+    reserved: Ns
+    """Bytes that it held then; UNTOLD, or 0 where it holds nothing back."""
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, which: NDArray[Any]) -> Self:
+        """Some of the rows, or all in another order."""
+        return replace(self, **{one.name: getattr(self, one.name)[which] for one in fields(self)})
+
+
+UNTOLD: Final = int(np.iinfo(np.int64).min)
+"""In place of a number of memory that a row does not have."""
+_NUMBERS: Final = 1 << 16
+"""More devices than there are of a type."""
+
+
+def device_key(kind: int, number: int) -> int:
+    """Return one number for a device: of its type (PyTorch counts types, CPU 0) and its index."""
+    return kind * _NUMBERS + number + 1
+
+
+def device_of(key: int) -> tuple[int, int]:
+    """Return type and index of a device; index -1: it has none, as a CPU."""
+    kind, number = divmod(key, _NUMBERS)
+    return kind, number - 1
+
+
+def _no_memory() -> Memory:
+    none = np.empty(0, np.int64)
+    return Memory(
+        time=none,
+        thread=np.empty(0, np.int32),
+        device=none,
+        bytes=none,
+        address=none,
+        total=none,
+        reserved=none,
+    )
+
+
 def _no_modules() -> Modules:
     return Modules(
         start=np.empty(0, np.int64),
@@ -176,6 +232,8 @@ class Trace:
     """Empty where the trace tells none, or was read without."""
     modules_told: tuple[str, ...] = ()
     """What `Modules.name` is an index into: names of calls, hierarchies, stacks."""
+    memory: Memory = field(default_factory=_no_memory)
+    """Empty where memory was not profiled."""
 
     @property
     def on_device(self) -> bool:

@@ -53,8 +53,11 @@ def near(trace: Trace) -> tuple[Trace, list[Impossible]]:
     told += _left_out(device.start, of_device == main, "device")
     kept = of_host == main
     products = trace.products.of_rows(kept)
+    of_memory = np.searchsorted(edges, trace.memory.time, side="right")
+    memory = trace.memory.take(of_memory == main)
     host, device = host.take(kept), device.take(of_device == main)
-    return _from_first(replace(trace, host=host, device=device, products=products)), told
+    found = replace(trace, host=host, device=device, products=products, memory=memory)
+    return _from_first(found), told
 
 
 def _edges(starts: Ns) -> Ns:
@@ -119,6 +122,7 @@ def _from_first(trace: Trace) -> Trace:
         host=replace(trace.host, start=trace.host.start - first),
         device=replace(trace.device, start=trace.device.start - first),
         modules=replace(trace.modules, start=trace.modules.start - first),
+        memory=replace(trace.memory, time=trace.memory.time - first),
         origin_ns=origin,
         resolution_ns=max(trace.resolution_ns, resolution),
     )

@@ -22,7 +22,7 @@ EXAMPLES = (
     warning("rows_unreadable", rows=2, byte=1234),
     *(
         warning("rows_odd", of=of, rows=1234)
-        for of in ("negative duration", "no time", "beyond range")
+        for of in ("negative duration", "no time", "beyond range", "no bytes")
     ),
     warning("rows_unknown", of_device=True, rows=1234, names=("category a", "b", "c", "d")),
     *(
@@ -49,6 +49,13 @@ EXAMPLES = (
         for of in get_args(UntoldWhy)
     ),
     warning("times_coarse", resolution_ns=250.0),
+    warning("memory_totals_missing", on="GPU 0"),
+    warning("memory_by_size", on="GPU 0"),
+    *(
+        warning(kind, on="GPU 0", rows=1234)  # type: ignore[arg-type]
+        for kind in ("memory_totals_negative", "memory_rows_moved", "memory_rows_lost")
+    ),
+    warning("memory_not_recorded", on="GPU 0", bytes=1234),
     warning("ranks_missing", ranks=tuple(range(1, 12)), world=12),
     warning("ranks_unknown", count=2),
     warning("ranks_without_work", ranks=(1, 5)),

@@ -1,0 +1,129 @@
+"""`trace memory`: the peak of a trace's memory and what it is made of, of one rank or several."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from resnext_bench.cli.formats import Format
+from resnext_bench.cli.terminal.output import print_json
+from resnext_bench.cli.terminal.show import show_sections
+from resnext_bench.cli.trace.watching import watched
+from resnext_bench.errors import UsageError
+from resnext_bench.reports.errors import TraceError
+from resnext_bench.reports.render.model import Line
+from resnext_bench.reports.render.trace.memory import ranks_sections, sections
+from resnext_bench.reports.render.trace.warnings import error_in_words, sentences
+from resnext_bench.reports.schema.trace_memory import MemoryReport, MemoryReports
+from resnext_bench.reports.schema.trace_warnings import warning
+from resnext_bench.reports.store.trace_files import FoundTraces, find_traces
+from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.memory.memory import memory
+from resnext_bench.reports.trace.recordings import (
+    Recording,
+    last_cycles,
+    left_out_facts,
+    not_taken,
+    recording,
+    together,
+)
+
+
+def memory_command(
+    wanted: str,
+    top: int | None,
+    rank: int | None,
+    device: str | None,
+    output: Path | None,
+    form: Format,
+) -> int:
+    """Read, add up and print; traces without memory say how it is recorded."""
+    traces = find_traces(wanted, output)
+    found = read_memory(traces, Path(wanted))
+    doubts = list(dict.fromkeys(file.doubt for file in traces.files if file.doubt))
+    one = _of_device(_chosen(found, rank), device)
+    if form == "json":
+        every = found.ranks if device is None else [_of_device(one, device) for one in found.ranks]
+        print_json(msgspec.json.encode(_in_words(replace(found, ranks=every), doubts)))
+        return 0
+    lines = (Line(text=doubt, tone="bad", is_headline=True) for doubt in doubts)
+    several = ranks_sections(found) if len(found.ranks) > 1 or found.facts else ()
+    show_sections((*lines, *several, *sections(one, top)), form)
+    return 0
+
+
+def read_memory(traces: FoundTraces, folder: Path) -> MemoryReports:
+    """Return the memory of all traces of one recording, read one after another.
+
+    Raises TraceError where none of them can be read.
+    """
+    files, left = last_cycles(traces.files)
+    reports: list[MemoryReport] = []
+    recorded: list[Recording] = []
+    broken: list[str] = []
+    for number, file in enumerate(files, 1):
+        with watched(file.path, number, len(files)) as progress:
+            try:
+                analysis = analyse(file.path, progress, file.rank)
+            except TraceError as error:
+                broken.append(error_in_words(error))
+                continue
+        reports.append(memory(analysis))
+        recorded.append(recording(analysis, file))
+        del analysis
+    if not reports:
+        raise TraceError("; ".join(broken))
+    kept, others = together(recorded)
+    left += [*others, *map(not_taken, traces.beside)]
+    facts = [
+        *left_out_facts(left, folder),
+        *(warning("file_unreadable", told=one) for one in broken),
+    ]
+    return MemoryReports(ranks=[reports[at] for at in kept], facts=facts, left_out=left)
+
+
+def _in_words(found: MemoryReports, doubts: Sequence[str]) -> MemoryReport | MemoryReports:
+    """Return it with the sentences of its warnings; of a single trace the report alone."""
+    invalid = [warning("run_invalid", told=doubt) for doubt in doubts]
+    doubted = [replace(one, facts=[*invalid, *one.facts]) for one in found.ranks]
+    ranks = [replace(one, warnings=sentences(one.facts)) for one in doubted]
+    if len(ranks) == 1 and not found.facts:
+        return ranks[0]
+    return replace(found, ranks=ranks, warnings=sentences(found.facts))
+
+
+def _chosen(found: MemoryReports, rank: int | None) -> MemoryReport:
+    """Return the rank asked for, else the one with the highest peak."""
+    if rank is None:
+        return max(found.ranks, key=_highest)
+    for one in found.ranks:
+        if one.rank == rank:
+            return one
+    known = _listed(str(one.rank) for one in found.ranks if one.rank is not None)
+    raise UsageError(f"--rank {rank}: there is no such trace; {known or 'none tells its rank'}")
+
+
+def _highest(one: MemoryReport) -> int:
+    return max((device.peak.bytes for device in one.devices), default=-1)
+
+
+def _of_device(one: MemoryReport, device: str | None) -> MemoryReport:
+    """Return the report with one device alone, however its name is spelled: `gpu 0`, `cpu`."""
+    if device is None or not one.devices:
+        return one
+    plain = _plain(device)
+    kept = [each for each in one.devices if _plain(each.device) == plain]
+    if not kept:
+        known = _listed(each.device for each in one.devices)
+        raise UsageError(f"--device {device}: not in this trace; {known}")
+    return replace(one, devices=kept)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("cuda", "gpu").replace(" ", "").replace(":", "")
+
+
+def _listed(names: Iterable[str]) -> str:
+    told = list(names)
+    return f"there {'is' if len(told) == 1 else 'are'} {', '.join(told)}" if told else ""
