@@ -51,13 +51,20 @@ def asked_of(
         )
     else:
         require_family(model)
-        spec = parse(model)
-        size = problems["image_size"] or spec.image_size
+        spec, size = parse(model), image_size_of(problems)
         require_image_size(spec, size)
         found = of_network(
             draw(spec, size), batch=images, dtype=dtype, layout=layout, everything=everything
         )
     return chosen(found, problems["layer"])
+
+
+def image_size_of(problems: Named) -> int:
+    """Return the side of the images of a network of ours; 0 for other models, and by hand."""
+    model = problems["model"]
+    if problems["shape"] or model is None or foreign(model):
+        return 0
+    return problems["image_size"] or parse(model).image_size
 
 
 def device_of(given: Mapping[str, Any]) -> PlannedDevice:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from resnext_bench.cli.convs.asking import asked_of
+from resnext_bench.cli.convs.asking import asked_of, image_size_of
 from resnext_bench.cli.convs.plan import BATCH
 from resnext_bench.convs.plans.planning import device_here
 from resnext_bench.convs.plans.record import Order
@@ -28,6 +28,8 @@ class Wanted:
     """What is to be timed, and how."""
 
     model: str
+    image_size: int
+    """Side of the images of a network of ours; 0 for others."""
     asked: Sequence[Asked]
     orders: Orders
 
@@ -49,6 +51,7 @@ def ordered(given: Mapping[str, Any], machine: Machine) -> Wanted:
     ]
     return Wanted(
         model=given["problems"]["model"] or "",
+        image_size=image_size_of(given["problems"]),
         asked=asked,
         orders=Orders(rounds=given["rounds"], block_s=BLOCK_S, repeats=REPEATS),
     )
@@ -59,6 +62,7 @@ def timed_here(wanted: Wanted, machine: Machine, tell: Tell) -> Convs:
     fields = device_here("--device cuda")
     order = Order(
         model=wanted.model,
+        image_size=wanted.image_size,
         asked=wanted.asked,
         device=PlannedDevice(
             name=str(fields.get("deviceName", "the GPU")), source="this machine", fields=fields
