@@ -50,8 +50,8 @@ def asked_of(
             everything=everything,
         )
     else:
-        require_family(model)
-        spec, size = parse(model), image_size_of(problems)
+        size = image_size_of(problems)
+        spec = parse(model)
         require_image_size(spec, size)
         found = of_network(
             draw(spec, size), batch=images, dtype=dtype, layout=layout, everything=everything
@@ -64,6 +64,7 @@ def image_size_of(problems: Named) -> int:
     model = problems["model"]
     if problems["shape"] or model is None or foreign(model):
         return 0
+    require_family(model)
     return problems["image_size"] or parse(model).image_size
 
 

@@ -11,6 +11,7 @@ from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.errors import Interrupted, NotKept, is_of_the_environment
 from resnext_bench.machine.host.process import undisturbed
+from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.store import runs
 
@@ -25,6 +26,10 @@ def kept(record: Convs, folder: Path) -> Convs:
         if not is_of_the_environment(error):
             raise
         raise NotKept(record, error) from error
+    except StoreError as error:  # the folder became something else meanwhile
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise NotKept(record, error.__cause__) from error
 
 
 @contextmanager

@@ -37,9 +37,10 @@ def layouts_command(given: Mapping[str, Any]) -> int:
     machine = inspect("cpu")
     wanted = _wanted(given)
     order = _order(given, wanted, machine)
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     if given["wait"]:
         wait_until_free(given["wait"], say)
-    folder = runs.runs_folder(given["output"])
     with (
         measuring("convs layouts"),
         at_work_on(folder, form) as tell,

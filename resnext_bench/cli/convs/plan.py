@@ -25,6 +25,8 @@ def plan_command(given: Mapping[str, Any]) -> int:
     if given["save_device"]:
         return _save_device(given["save_device"])
     form: Format = given["form"]
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     machine, problems = inspect("cpu"), given["problems"]
     order = Order(
         model=problems["model"] or "",
@@ -39,7 +41,7 @@ def plan_command(given: Mapping[str, Any]) -> int:
         command=tuple(sys.argv[1:]),
     )
     record = planned(order, "", machine)
-    return conclude(kept(record, runs.runs_folder(given["output"])), form, Pardon())
+    return conclude(kept(record, folder), form, Pardon())
 
 
 def _save_device(path: Path) -> int:

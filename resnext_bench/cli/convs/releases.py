@@ -23,6 +23,8 @@ from resnext_bench.reports.store.files import describe, write_atomically
 def releases_command(given: Mapping[str, Any]) -> int:
     """Ask all releases, store, show."""
     form: Format = given["form"]
+    folder_of = runs.runs_folder(given["output"])
+    runs.require_usable(folder_of)
     machine, problems = inspect("cpu"), given["problems"]
     order = Order(
         model=problems["model"] or "",
@@ -39,7 +41,7 @@ def releases_command(given: Mapping[str, Any]) -> int:
     record, lists = over_releases(order, machine, environments(order.wanted.cuda), say)
     try:
         name = f"releases_{order.model or 'given'}"
-        folder = runs.create(runs.runs_folder(given["output"]), name)
+        folder = runs.create(folder_of, name)
         write_atomically(folder / LISTS, compressed(lists))
         files = (describe(folder / LISTS, folder),)
         record = msgspec.structs.replace(record, id=folder.name, files=files)

@@ -33,9 +33,10 @@ def time_command(given: Mapping[str, Any]) -> int:
     form: Format = given["form"]
     machine = inspect(given["device"] or "")
     work = _work(given, machine)
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     if given["wait"]:
         wait_until_free(given["wait"], say)
-    folder = runs.runs_folder(given["output"])
     with measuring("convs time"), at_work_on(folder, form) as tell:
         record = work(tell)
     return conclude(kept(record, folder), form, Pardon())
