@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
+from resnext_bench.cli.terminal.outcome import say
 from resnext_bench.config.models import foreign, require_family, require_image_size
 from resnext_bench.convs.plans.device_names import DEFAULT
 from resnext_bench.convs.plans.devices import described, from_file
@@ -48,6 +49,7 @@ def asked_of(
             dtype=dtype,
             layout=layout,
             everything=everything,
+            tell=say,
         )
     else:
         size = image_size_of(problems)

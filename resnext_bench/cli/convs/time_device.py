@@ -43,12 +43,8 @@ def ordered(given: Mapping[str, Any], machine: Machine) -> Wanted:
         raise UsageError("--onednn is about a CPU; leave it out with --device cuda")
     dtypes: Sequence[Dtype] = list(dict.fromkeys(given["dtype"] or ("bf16",)))
     layouts: Sequence[Layout] = list(dict.fromkeys(given["layout"] or ("nhwc",)))
-    asked = [
-        one
-        for dtype in dtypes
-        for layout in layouts
-        for one in asked_of(given["problems"], machine, batch=BATCH, dtype=dtype, layout=layout)
-    ]
+    once = asked_of(given["problems"], machine, batch=BATCH, dtype=dtypes[0], layout=layouts[0])
+    asked = [one.in_(dtype, layout) for dtype in dtypes for layout in layouts for one in once]
     return Wanted(
         model=given["problems"]["model"] or "",
         image_size=image_size_of(given["problems"]),

@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from resnext_bench.config.answers import is_installed
+from resnext_bench.convs.plans.devices import odd_fields
 from resnext_bench.convs.problems import Asked
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.logs import last_line
 from resnext_bench.reports.schema.convs import Convolution, Plan, Problem
 from resnext_bench.resnext.convolutions import Operation
@@ -25,6 +26,8 @@ INSTALL: Final = (
     "install the extra cudnn (pip install 'resnext-bench[cudnn]'), or without its dependencies, "
     "which planning does not need: pip install --no-deps nvidia-cudnn-frontend"
 )
+_UNREAD: Final = "json_object"
+"""What cuDNN says of a description whose fields it misses or cannot take."""
 LONGEST_S: Final = 300
 _OTHER: Final[dict[Layout, Layout]] = {"nhwc": "nchw", "nchw": "nhwc"}
 
@@ -137,6 +140,7 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
             f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
         ) from error
     if done.returncode:
+        _require_descriptions(job.get("devices", ()), done.stderr)
         raise NoPlanner(_failure(done, place.advice))
     return msgspec.json.decode(done.stdout, type=Answer)
 
@@ -163,6 +167,16 @@ def _libraries() -> Iterator[str]:
         path = folder / "nvidia" / "cudnn" / "lib"
         if path.is_dir():
             yield str(path.resolve())
+
+
+def _require_descriptions(devices: Sequence[Mapping[str, Any]], said: str) -> None:
+    """Raise UsageError where cuDNN could not read a description, which is the user's then."""
+    odd = next(filter(None, map(odd_fields, devices)), "")
+    if _UNREAD in said and odd:
+        raise UsageError(
+            f"--device-description: cuDNN cannot read it: {odd}; name a file that --save-device "
+            "wrote"
+        )
 
 
 def _failure(done: subprocess.CompletedProcess[str], advice: str) -> str:

@@ -43,7 +43,7 @@ def sections(record: Convs) -> Iterator[Section]:
     yield _headline(record)
     if record.status == "ok":
         if len(record.problems) <= IN_FULL:
-            yield from (_in_full(record, problem) for problem in record.problems)
+            yield from (_in_full(record, problem) for problem in record.problems if problem.plans)
         else:
             yield _overview(record)
         yield from _answers(record)
@@ -58,9 +58,11 @@ def _headline(record: Convs) -> Line:
     hidden = _with_hidden(record)
     limit = f"; its limit of {record.settings.benchmark_limit} hides plans in {{}}"
     what = record.model or "one convolution"
+    there = [problem for problem, _ in _firsts(record.problems)]
+    every = len(there) == len(record.problems)
+    many = count_of(len(there), "problem") if every else _of(record, there)
     text = (
-        f"{what} on {record.device.name}: PyTorch's first choice for "
-        f"{count_of(len(record.problems), 'problem')}"
+        f"{what} on {record.device.name}: PyTorch's first choice for {many}"
         f"{limit.format(_of(record, hidden)) if hidden else ''}"
     )
     return Line(text=text, tone="strong", is_headline=True)
