@@ -87,3 +87,10 @@ def test_a_description_that_cudnn_cannot_read_is_the_user_s() -> None:
         planning.ask({"devices": [{"deviceName": "Z"}], "problems": []}, REFUSES)
     with pytest.raises(planning.NoPlanner, match="cuDNN cannot plan here: RuntimeError"):
         planning.ask({"devices": [described("h200").fields], "problems": []}, REFUSES)
+
+
+def test_without_the_frontend_it_says_what_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "is_installed", lambda name: False)
+    words = r"not installed; install the extra cudnn .* convs releases lists plans .*--device cpu"
+    with pytest.raises(CannotHere, match=words):
+        planning.ask({})

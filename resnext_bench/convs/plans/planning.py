@@ -29,6 +29,8 @@ INSTALL: Final = (
 _UNREAD: Final = "json_object"
 """What cuDNN says of a description whose fields it misses or cannot take."""
 LONGEST_S: Final = 300
+"""Seconds after which the planner is given up, and for each problem some more."""
+LONGEST_EACH_S: Final = 20
 _OTHER: Final[dict[Layout, Layout]] = {"nhwc": "nchw", "nchw": "nhwc"}
 
 
@@ -124,6 +126,7 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
     """Run the planner once, in this environment unless another is given."""
     if place is None:
         place = _here()
+    longest_s = LONGEST_S + LONGEST_EACH_S * len(job.get("problems", ()))
     try:
         done = subprocess.run(
             (*place.python, str(PLANNER)),
@@ -131,13 +134,13 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=LONGEST_S,
+            timeout=longest_s,
             env=_environment(place),
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CannotHere(
-            f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
+            f"cuDNN did not answer within {longest_s} s; ask for fewer convolutions by --layer"
         ) from error
     if done.returncode:
         _require_descriptions(job.get("devices", ()), done.stderr)
@@ -148,7 +151,10 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
 def _here() -> Place:
     """Return this environment: cuDNN's libraries are found beside torch's."""
     if not is_installed("cudnn"):
-        raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
+        raise CannotHere(
+            f"cuDNN's frontend is not installed; {INSTALL}. Without it, convs releases lists plans "
+            "(it installs its own), and convs time --device cpu times oneDNN"
+        )
     return Place(
         python=(sys.executable, "-P"),
         libraries=tuple(_libraries()),

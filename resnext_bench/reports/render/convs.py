@@ -113,11 +113,17 @@ def layer_names(conv: Convolution) -> tuple[str, str]:
 def shape_words(conv: Convolution) -> str:
     """Describe a convolution in a few letters: "256@56/2, 32 groups"."""
     _, channels, height, width = conv.images
-    edge = f"{height}" if height == width else f"{height}x{width}"
+    edge = _edges((height, width))
     window = "" if conv.kernel == (3, 3) else f", {conv.kernel[0]}x{conv.kernel[1]}"
-    stride = f"/{conv.stride[0]}" if max(conv.stride) > 1 else ""
+    stride = f"/{_edges(conv.stride)}" if max(conv.stride) > 1 else ""
+    apart = f", dilation {_edges(conv.dilation)}" if max(conv.dilation) > 1 else ""
     groups = f", {conv.groups} groups" if conv.groups > 1 else ""
-    return f"{channels}@{edge}{stride}{window}{groups}"
+    return f"{channels}@{edge}{stride}{window}{apart}{groups}"
+
+
+def _edges(pair: tuple[int, int]) -> str:
+    """Return height and width, once if they are the same."""
+    return f"{pair[0]}" if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 
 def _engine(plan: Plan | None) -> str:

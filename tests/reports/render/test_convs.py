@@ -94,6 +94,8 @@ def test_shapes_in_words() -> None:
     assert shape_words(made_convolution()) == "128@56, 32 groups"
     wide = made_convolution(images=(1, 64, 8, 16), groups=1, kernel=(1, 1), stride=(2, 2))
     assert shape_words(wide) == "64@8x16/2, 1x1"
+    apart = made_convolution(stride=(2, 1), dilation=(2, 2))
+    assert shape_words(apart) == "128@56/2x1, dilation 2, 32 groups"
 
 
 def test_sizes_in_words() -> None:
