@@ -106,7 +106,9 @@ def halves(rounds: int) -> tuple[list[int], list[int]]:
 def floor_us(record: Convs, conv: Convolution) -> float | None:
     """Return the least time of one call, µs, by the memory's rate and that of its products."""
     roof = roof_of(record, conv.dtype)
-    return roof and 1e6 * Work(flop=conv.flop, bytes=conv.least_bytes).seconds(roof)
+    if roof is None:
+        return None
+    return 1e6 * Work(flop=conv.flop, bytes=conv.least_bytes).seconds(roof)
 
 
 def roof_of(record: Convs, dtype: Dtype) -> Roof | None:
