@@ -13,10 +13,11 @@ from resnext_bench.errors import Interrupted, NotKept, is_of_the_environment
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.kinds import Stored
 from resnext_bench.reports.store import runs
 
 
-def kept(record: Convs, folder: Path) -> Convs:
+def kept(record: Convs, folder: Path) -> Stored:
     """Store a record in a folder of its own among the runs; raise NotKept where that fails."""
     try:
         own = runs.create(folder, f"convs_{record.model or 'given'}")
