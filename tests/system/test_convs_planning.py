@@ -94,3 +94,11 @@ def test_without_the_frontend_it_says_what_does_without(monkeypatch: pytest.Monk
     words = r"not installed; install the extra cudnn .* convs releases lists plans .*--device cpu"
     with pytest.raises(CannotHere, match=words):
         planning.ask({})
+
+
+def test_the_planner_has_time_for_each_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "LONGEST_S", 0.05)
+    monkeypatch.setattr(planning, "LONGEST_EACH_S", 0.05)
+    place = planning.Place(python=("sh", "-c", "sleep 30"), libraries=(), advice="")
+    with pytest.raises(CannotHere, match=r"did not answer within 0\.2 s"):
+        planning.ask({"problems": [{}, {}, {}]}, place)
