@@ -1,7 +1,10 @@
 """The convolutions to look at: those of a network of ours, or one that is given by hand."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
+
+import msgspec
 
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
@@ -16,6 +19,11 @@ class Asked:
 
     convolution: Convolution
     operations: tuple[Operation, ...] = OPERATIONS
+
+    def in_(self, dtype: Dtype, layout: Layout) -> Self:
+        """Return the same in another type and layout."""
+        conv = msgspec.structs.replace(self.convolution, dtype=dtype, layout=layout)
+        return replace(self, convolution=conv)
 
 
 def of_network(

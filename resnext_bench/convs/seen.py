@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -18,9 +18,12 @@ from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.config import Request, RunConfig
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution, SeenConvolution
 from resnext_bench.resnext.traffic import Dtype, Layout
+from resnext_bench.wording import count_of
 
 IMAGE_SIZE: Final = 224
 """Side of the images where none is given: that of most papers."""
+_NAMED: Final = 5
+"""Most layers that are named where they are left out."""
 PATIENCE_S: Final = 300.0
 """Time that building a model and one small batch may take, s."""
 
@@ -34,10 +37,11 @@ def of_model(
     dtype: Dtype,
     layout: Layout,
     everything: bool,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> list[Asked]:
     """Return the convolutions with groups of a model by name; all where it has none, or on demand.
 
-    What is not a convolution of maps in two dimensions is left out.
+    What is not a convolution of maps in two dimensions is left out, which `tell` is told.
     """
     require_model(model)
     require_found(model)
@@ -47,11 +51,28 @@ def of_model(
         **{"pipeline": "synthetic", "device": "cpu", "batch_size": 2},
     }
     seen = _look(resolve(request, machine, None).config)
-    plain = [one for one in seen if len(one.images) == 4 and not one.is_transposed]
+    plain = [one for one in seen if not _kind(one)]
+    if others := _others(seen):
+        tell(f"note: left out are {others}; only convolutions in two dimensions are looked at")
     if not plain:
         raise UsageError(f"MODEL {model}: it has no convolution in two dimensions")
     grouped = [one for one in plain if one.groups > 1]
     return list(_alike(plain if everything or not grouped else grouped, batch, dtype, layout))
+
+
+def _kind(one: SeenConvolution) -> str:
+    """Say what is not looked at; empty for a convolution in two dimensions."""
+    if one.is_transposed:
+        return "transposed"
+    dimensions = len(one.images) - 2
+    return "" if dimensions == 2 else f"in {count_of(dimensions, 'dimension')}"
+
+
+def _others(seen: Sequence[SeenConvolution]) -> str:
+    """Name the layers that are left out, the first of them if they are many, and why."""
+    found = list(dict.fromkeys(f"{one.layer} ({kind})" for one in seen if (kind := _kind(one))))
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + more
 
 
 def _look(config: RunConfig) -> list[SeenConvolution]:

@@ -76,3 +76,20 @@ def test_what_is_about_a_cpu_is_refused(
     assert said.code == 2
     assert f"{words[0]} is about a CPU" in said.err
     assert ordered == []
+
+
+def test_a_model_is_looked_at_once_for_all_types_and_layouts(
+    board: On, ordered: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    real = time_device.asked_of
+
+    def asked_of(*given: Any, **more: Any) -> Any:
+        calls.append(given)
+        return real(*given, **more)
+
+    monkeypatch.setattr(time_device, "asked_of", asked_of)
+    words = ("--dtype", "bf16", "--dtype", "fp32", "--layout", "nchw", "--layout", "nhwc")
+    assert time_(board, tmp_path, "resnext50_32x4d", *words).code == 0
+    assert (len(calls), len(ordered[0].asked)) == (1, 4 * 7)
+    assert ordered[0].image_size == 224

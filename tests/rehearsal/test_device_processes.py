@@ -16,10 +16,10 @@ from resnext_bench.convs.times.device_jobs import Begun, Done, Job, Message, Una
 from resnext_bench.convs.times.device_process import Ended, started
 from resnext_bench.convs.times.device_record import timed_on_device
 from resnext_bench.convs.times.device_timing import MOST_PROCESSES, Orders, Start, time_on_device
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import CannotHere, Interrupted
 from resnext_bench.reports.render.convs_on_device import sections
 from resnext_bench.reports.render.model import Line, Table
-from resnext_bench.reports.schema.convs import WRONG, Convolution, PlannedDevice
+from resnext_bench.reports.schema.convs import WRONG, Convolution, Convs, PlannedDevice
 from resnext_bench.resnext.convolutions import Operation
 from tests.convs.frontend import scripted
 from tests.machine.made_machines import made_machine
@@ -154,6 +154,18 @@ def test_nothing_here_is_one_line() -> None:
         time_on_device([(CONV, "forward")], ORDERS, lambda *_: None, start)
 
 
+def ordered() -> Order:
+    fields: dict[str, int | str | list[int]] = {"deviceVer": 900}
+    return Order(
+        model="",
+        asked=[Asked(convolution=CONV)],
+        device=PlannedDevice(name="made", source="this machine", fields=fields),
+        benchmark_limit=10,
+        deterministic=False,
+        command=(),
+    )
+
+
 PLANNED = ("eng22_k2=5", "eng23_k2=1", "eng6", "eng5_k2=1", "eng7", "eng0")
 """Plans of the planner's script."""
 
@@ -162,17 +174,8 @@ def test_what_is_planned_and_what_is_timed_are_one_record(scripted: pytest.Monke
     """Plans are found again by their tags; PyTorch's choice by its kernels."""
     log = Log()
     library = MadeCudnn(log, (*PLANNED, "eng6_wrong"))
-    fields: dict[str, int | str | list[int]] = {"deviceVer": 900}
-    order = Order(
-        model="",
-        asked=[Asked(convolution=CONV)],
-        device=PlannedDevice(name="made", source="this machine", fields=fields),
-        benchmark_limit=10,
-        deterministic=False,
-        command=(),
-    )
     record = timed_on_device(
-        order,
+        ordered(),
         ORDERS,
         "",
         made_machine(cores=2),
@@ -193,3 +196,45 @@ def test_what_is_planned_and_what_is_timed_are_one_record(scripted: pytest.Monke
     headline = rendered[0]
     assert isinstance(headline, Line)
     assert "PyTorch took" in str(headline.text)
+
+
+def test_ctrl_c_keeps_the_problems_that_are_done(scripted: pytest.MonkeyPatch) -> None:
+    log = Log()
+    whole = here(MadeCudnn(log, PLANNED), log)
+
+    @contextmanager
+    def start(job: Job) -> Iterator[Iterator[Message | None]]:
+        def cut(messages: Iterator[Message | None]) -> Iterator[Message | None]:
+            for message in messages:
+                yield message
+                if isinstance(message, Done):
+                    raise KeyboardInterrupt
+
+        with whole(job) as messages:
+            yield cut(messages)
+
+    with pytest.raises(Interrupted) as end:
+        timed_on_device(ordered(), ORDERS, "", made_machine(cores=2), lambda *_: None, start)
+    record = end.value.record
+    assert isinstance(record, Convs)
+    assert (record.status, record.why) == ("interrupted", "interrupted after 1 of 3 problems")
+    first, *others = record.problems
+    assert all(len(plan.samples_us) == ORDERS.rounds for plan in first.plans)
+    assert first.choices
+    for one in others:
+        assert one.why == "interrupted before it was timed"
+        assert [plan.tag for plan in one.plans] == list(PLANNED)
+
+
+def test_ctrl_c_before_anything_is_timed_leaves_no_record(scripted: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def start(job: Job) -> Iterator[Iterator[Message | None]]:
+        def messages() -> Iterator[Message | None]:
+            yield BEGUN
+            raise KeyboardInterrupt
+
+        yield messages()
+
+    with pytest.raises(Interrupted) as end:
+        timed_on_device(ordered(), ORDERS, "", made_machine(cores=2), lambda *_: None, start)
+    assert end.value.record is None

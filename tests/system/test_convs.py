@@ -58,7 +58,9 @@ def test_a_model_of_yours_may_call_convolutions_itself(typed: Typed, tmp_path: P
         "        return self.deep(self.up(torch.conv2d(x, self.weight, stride=2))).mean((2, 3))\n"
     )
     typed._patch.chdir(tmp_path)
-    found = json.loads(typed("nets:Net", "--all", "--image-size", "32", "--json")[1])
+    _, shown, told = typed("nets:Net", "--all", "--image-size", "32", "--json")
+    assert "note: left out are up (transposed); only convolutions in two" in told
+    found = json.loads(shown)
     first, deep = found["convolutions"]
     assert (first["images"], first["stride"]) == ([256, 3, 32, 32], [2, 2])
     assert (deep["layers"], deep["groups"], deep["dilation"]) == (["deep"], 6, [2, 2])

@@ -5,7 +5,7 @@ import pytest
 from resnext_bench.convs.plans import planning
 from resnext_bench.convs.plans.devices import described
 from resnext_bench.convs.problems import Asked, by_hand
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import CannotHere, UsageError
 from tests.convs.frontend import scripted
 
 pytestmark = pytest.mark.system
@@ -73,3 +73,32 @@ def test_without_the_frontend_one_line_says_how_to_get_it(monkeypatch: pytest.Mo
 
 def test_the_planner_needs_no_package_of_ours() -> None:
     assert "resnext_bench" not in planning.PLANNER.read_text()
+
+
+REFUSES = planning.Place(
+    python=("sh", "-c", "echo 'RuntimeError: !json_object.HasMember(key)' >&2; exit 1"),
+    libraries=(),
+    advice="",
+)
+
+
+def test_a_description_that_cudnn_cannot_read_is_the_user_s() -> None:
+    with pytest.raises(UsageError, match="--device-description: cuDNN cannot read it: it has no"):
+        planning.ask({"devices": [{"deviceName": "Z"}], "problems": []}, REFUSES)
+    with pytest.raises(planning.NoPlanner, match="cuDNN cannot plan here: RuntimeError"):
+        planning.ask({"devices": [described("h200").fields], "problems": []}, REFUSES)
+
+
+def test_without_the_frontend_it_says_what_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "is_installed", lambda name: False)
+    words = r"not installed; install the extra cudnn .* convs releases lists plans .*--device cpu"
+    with pytest.raises(CannotHere, match=words):
+        planning.ask({})
+
+
+def test_the_planner_has_time_for_each_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "LONGEST_S", 0.05)
+    monkeypatch.setattr(planning, "LONGEST_EACH_S", 0.05)
+    place = planning.Place(python=("sh", "-c", "sleep 30"), libraries=(), advice="")
+    with pytest.raises(CannotHere, match=r"did not answer within 0\.2 s"):
+        planning.ask({"problems": [{}, {}, {}]}, place)

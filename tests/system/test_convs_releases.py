@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from resnext_bench.convs.releases import record as record_module
+from resnext_bench.convs.releases.listing import OfARelease
 from tests.cli.typed import Typed
 from tests.convs.releases.uv import Uv, uv
 
@@ -121,3 +123,31 @@ def test_its_table_can_be_queried(typed: Typed, uv: Uv, capsys: pytest.CaptureFi
         "new": [],
     }
     assert len(rows) == 3
+
+
+def test_releases_for_cuda_12_in_another_type_and_layout(typed: Typed, tmp_path: Path) -> None:
+    words = ("--cuda", "12", "--dtype", "fp32", "--layout", "nchw", "--json")
+    code, out, _ = typed(*ONE, *FOUR[:2], *words)
+    assert code == 0
+    found = json.loads(out)
+    assert found["cuda"] == 12
+    assert [(one["dtype"], one["layout"]) for one in found["convolutions"]] == [("fp32", "nchw")]
+    assert found["releases"][0]["torch"] == []
+
+
+def test_ctrl_c_keeps_the_releases_that_were_asked(typed: Typed, uv: Uv, tmp_path: Path) -> None:
+    real = record_module.listed
+
+    def listed(version: str, *more: Any) -> OfARelease:
+        if version.startswith("9.19"):
+            raise KeyboardInterrupt
+        return real(version, *more)
+
+    uv.patch.setattr(record_module, "listed", listed)
+    code, out, err = typed(*ONE, *FOUR)
+    assert code == 130
+    assert out.startswith("INTERRUPTED: after 2 of 4 releases\n")
+    kept, lists = record(tmp_path)
+    assert err.splitlines()[-1].startswith("interrupted; what was listed is in ")
+    assert kept["status"] == "interrupted"
+    assert lists["releases"] == ["9.17.1.4", "9.18.0.77"]

@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from resnext_bench.cli.convs import time as command
+from resnext_bench.errors import Interrupted
 from resnext_bench.machine.host.cores import descendants
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.store import runs
 from tests.cli.typed import Typed
+from tests.reports.made_timed import made_timed
 from tests.system.program import END_S, run, started, wait_until
 
 pytestmark = pytest.mark.system
@@ -115,7 +118,63 @@ def test_interruption_leaves_nothing(tmp_path: Path) -> None:
         program.send_signal(signal.SIGINT)
         _, errors = program.communicate(timeout=END_S)
     assert program.returncode == 130, errors
-    assert errors.splitlines()[-1] == "interrupted; nothing was kept"
+    assert errors.splitlines()[-1] == "interrupted; nothing was measured yet"
     assert children
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch, typed: Typed, tmp_path: Path) -> Typed:
+    """Ctrl-C after one of three problems."""
+    why = "interrupted after 1 of 3 problems"
+    record = msgspec.structs.replace(made_timed(), id="", status="interrupted", why=why)
+
+    def timed(*_: object) -> None:
+        raise Interrupted("interrupted", record)
+
+    monkeypatch.setattr(command, "timed", timed)
+    monkeypatch.setattr(command, "inspect", lambda _: inspect("cpu"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return typed
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_was_measured_until_ctrl_c_is_stored_shown_and_listed(
+    cut: Typed,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    form: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = cut("--shape", "2x8x9x9", *form)
+    assert code == 130
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert err.splitlines()[-1] == f"interrupted; what was measured is in {folder}"
+    if form:
+        assert json.loads(out)["id"] == folder.name
+    else:
+        assert out.startswith("INTERRUPTED: after 1 of 3 problems")
+    assert runs.load(folder).status == "interrupted"
+    _, listed, _ = Typed(monkeypatch, capsys, "runs", "list")("--status", "interrupted", "--json")
+    assert [one["id"] for one in json.loads(listed)] == [folder.name]
+
+
+def test_what_was_measured_until_ctrl_c_is_shown_where_it_cannot_be_stored(
+    cut: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(runs, "require_usable", lambda root: None)  # it becomes one meanwhile
+    code, out, err = cut("--shape", "2x8x9x9", "--output", str(tmp_path / "file"))
+    assert code == 5
+    assert out.startswith("INTERRUPTED: after 1 of 3 problems")
+    assert err.splitlines()[-1].endswith("what was measured is shown above, but not stored")
+
+
+def test_a_folder_that_cannot_be_used_is_told_before_anything_is_measured(
+    cut: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    code, out, err = cut("--shape", "2x8x9x9", "--output", str(tmp_path / "file" / "runs"))
+    assert (code, out) == (2, "")
+    assert "Not a directory; name another folder with --output" in err

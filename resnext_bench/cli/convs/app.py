@@ -182,6 +182,14 @@ def releases(
             rich_help_panel=_RELEASES,
         ),
     ] = False,
+    cuda: Annotated[
+        str,
+        typer.Option(
+            help="The version of CUDA for which they are built",
+            rich_help_panel=_RELEASES,
+            **choice("--cuda", "13", "12"),
+        ),
+    ] = "13",
     remove: Annotated[
         bool,
         typer.Option(
@@ -206,6 +214,8 @@ def releases(
     Example: convs releases resnext50_32x4d
 
     Example: convs releases resnext50_32x4d --cudnn 9.20 --cudnn 9.26 --device a100 --remove
+
+    Example: convs releases resnext50_32x4d --cuda 12 --dtype fp32 --layout nchw --from 9.20
     """
     given = dict(locals())
     from resnext_bench.cli.convs.releases import releases_command

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
+from resnext_bench.cli.terminal.outcome import say
 from resnext_bench.config.models import foreign, require_family, require_image_size
 from resnext_bench.convs.plans.device_names import DEFAULT
 from resnext_bench.convs.plans.devices import described, from_file
@@ -48,16 +49,25 @@ def asked_of(
             dtype=dtype,
             layout=layout,
             everything=everything,
+            tell=say,
         )
     else:
-        require_family(model)
+        size = image_size_of(problems)
         spec = parse(model)
-        size = problems["image_size"] or spec.image_size
         require_image_size(spec, size)
         found = of_network(
             draw(spec, size), batch=images, dtype=dtype, layout=layout, everything=everything
         )
     return chosen(found, problems["layer"])
+
+
+def image_size_of(problems: Named) -> int:
+    """Return the side of the images of a network of ours; 0 for other models, and by hand."""
+    model = problems["model"]
+    if problems["shape"] or model is None or foreign(model):
+        return 0
+    require_family(model)
+    return problems["image_size"] or parse(model).image_size
 
 
 def device_of(given: Mapping[str, Any]) -> PlannedDevice:

@@ -5,10 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from resnext_bench.cli.convs.asking import asked_of
-from resnext_bench.cli.data.shared import at_work
+from resnext_bench.cli.convs.keeping import at_work_on, kept
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.config.models import foreign
@@ -17,7 +15,7 @@ from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
 from resnext_bench.convs.times.record import TimeOrder
 from resnext_bench.convs.times.sides import Setting
-from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
+from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring, wait_until_free
 from resnext_bench.machine.member import require_alone
@@ -39,24 +37,17 @@ def layouts_command(given: Mapping[str, Any]) -> int:
     machine = inspect("cpu")
     wanted = _wanted(given)
     order = _order(given, wanted, machine)
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     if given["wait"]:
         wait_until_free(given["wait"], say)
-    folder_of = runs.runs_folder(given["output"])
     with (
         measuring("convs layouts"),
-        at_work("nothing was kept") as tell,
+        at_work_on(folder, form) as tell,
         temporary_folder() as root,
     ):
         record = compared(order, wanted, machine, root, tell)
-    try:
-        folder = runs.create(folder_of, f"convs_{order.model or 'given'}")
-        record = msgspec.structs.replace(record, id=folder.name)
-        saved = runs.save(folder, record)
-    except OSError as error:
-        if not is_of_the_environment(error):
-            raise
-        raise NotKept(record, error) from error
-    return conclude(saved, form, Pardon(invalid=given["allow_invalid"]))
+    return conclude(kept(record, folder), form, Pardon(invalid=given["allow_invalid"]))
 
 
 def _require_uncapped() -> None:

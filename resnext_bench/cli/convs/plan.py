@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from resnext_bench.cli.convs.asking import asked_of, device_of
+from resnext_bench.cli.convs.asking import asked_of, device_of, image_size_of
+from resnext_bench.cli.convs.keeping import kept
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.convs.plans.planning import device_here
 from resnext_bench.convs.plans.record import Order, planned
-from resnext_bench.errors import NotKept, is_of_the_environment
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import write_atomically
@@ -25,9 +25,12 @@ def plan_command(given: Mapping[str, Any]) -> int:
     if given["save_device"]:
         return _save_device(given["save_device"])
     form: Format = given["form"]
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     machine, problems = inspect("cpu"), given["problems"]
     order = Order(
         model=problems["model"] or "",
+        image_size=image_size_of(problems),
         asked=asked_of(
             problems, machine, batch=BATCH, dtype=given["dtype"], layout=given["layout"]
         ),
@@ -38,15 +41,7 @@ def plan_command(given: Mapping[str, Any]) -> int:
         command=tuple(sys.argv[1:]),
     )
     record = planned(order, "", machine)
-    try:
-        folder = runs.create(runs.runs_folder(given["output"]), f"convs_{order.model or 'given'}")
-        record = msgspec.structs.replace(record, id=folder.name)
-        stored = runs.save(folder, record)
-    except OSError as error:
-        if not is_of_the_environment(error):
-            raise
-        raise NotKept(record, error) from error
-    return conclude(stored, form, Pardon())
+    return conclude(kept(record, folder), form, Pardon())
 
 
 def _save_device(path: Path) -> int:

@@ -10,10 +10,11 @@ from resnext_bench.cli.convs.asking import asked_of, device_of
 from resnext_bench.cli.convs.plan import BATCH
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
+from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.convs.releases.environments import environments
 from resnext_bench.convs.releases.index import OLDEST, Wanted, numbers, require_version
 from resnext_bench.convs.releases.record import LISTS, Order, compressed, over_releases
-from resnext_bench.errors import NotKept, UsageError, is_of_the_environment
+from resnext_bench.errors import Interrupted, NotKept, UsageError, is_of_the_environment
 from resnext_bench.machine.inventory import inspect
 from resnext_bench.reports.store import runs
 from resnext_bench.reports.store.files import describe, write_atomically
@@ -22,6 +23,8 @@ from resnext_bench.reports.store.files import describe, write_atomically
 def releases_command(given: Mapping[str, Any]) -> int:
     """Ask all releases, store, show."""
     form: Format = given["form"]
+    folder_of = runs.runs_folder(given["output"])
+    runs.require_usable(folder_of)
     machine, problems = inspect("cpu"), given["problems"]
     order = Order(
         model=problems["model"] or "",
@@ -35,10 +38,10 @@ def releases_command(given: Mapping[str, Any]) -> int:
         deterministic=given["cudnn_deterministic"],
         command=tuple(sys.argv[1:]),
     )
-    record, lists = over_releases(order, machine, environments(), say)
+    record, lists = over_releases(order, machine, environments(order.wanted.cuda), say)
     try:
         name = f"releases_{order.model or 'given'}"
-        folder = runs.create(runs.runs_folder(given["output"]), name)
+        folder = runs.create(folder_of, name)
         write_atomically(folder / LISTS, compressed(lists))
         files = (describe(folder / LISTS, folder),)
         record = msgspec.structs.replace(record, id=folder.name, files=files)
@@ -47,10 +50,14 @@ def releases_command(given: Mapping[str, Any]) -> int:
         if not is_of_the_environment(error):
             raise
         raise NotKept(record, error) from error
+    if record.status == "interrupted":
+        show_stored(record, form)
+        raise Interrupted(f"interrupted; what was listed is in {folder}", record)
     return conclude(record, form, Pardon())
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:
+    cuda = int(given["cuda"])
     named = tuple(require_version("--cudnn", one) for one in given["cudnn"] or ())
     oldest, newest = given["oldest"], given["newest"]
     for option, value in (("--from", oldest), ("--to", newest)):
@@ -63,4 +70,4 @@ def _wanted(given: Mapping[str, Any]) -> Wanted:
     oldest = oldest or OLDEST
     if newest and numbers(newest) < numbers(oldest)[: len(numbers(newest))]:
         raise UsageError(f"--to {newest}: it is older than --from {oldest}; give a later one")
-    return Wanted(named=named, oldest=oldest, newest=newest or "", every=given["every"])
+    return Wanted(named=named, oldest=oldest, newest=newest or "", every=given["every"], cuda=cuda)

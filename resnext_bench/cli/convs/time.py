@@ -4,17 +4,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from resnext_bench.cli.convs.asking import asked_of
-from resnext_bench.cli.data.shared import at_work
+from resnext_bench.cli.convs.keeping import at_work_on, kept
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
 from resnext_bench.config.devices import require_responding
 from resnext_bench.convs.times.record import TimeOrder, timed
 from resnext_bench.convs.times.sides import ISAS, Setting
 from resnext_bench.convs.times.timing import Tell
-from resnext_bench.errors import CannotHere, NotKept, UsageError, is_of_the_environment
+from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine, inspect
 from resnext_bench.machine.lock import measuring, wait_until_free
 from resnext_bench.machine.member import require_alone
@@ -35,20 +33,13 @@ def time_command(given: Mapping[str, Any]) -> int:
     form: Format = given["form"]
     machine = inspect(given["device"] or "")
     work = _work(given, machine)
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     if given["wait"]:
         wait_until_free(given["wait"], say)
-    folder_of = runs.runs_folder(given["output"])
-    with measuring("convs time"), at_work("nothing was kept") as tell:
+    with measuring("convs time"), at_work_on(folder, form) as tell:
         record = work(tell)
-    try:
-        folder = runs.create(folder_of, f"convs_{record.model or 'given'}")
-        record = msgspec.structs.replace(record, id=folder.name)
-        saved = runs.save(folder, record)
-    except OSError as error:
-        if not is_of_the_environment(error):
-            raise
-        raise NotKept(record, error) from error
-    return conclude(saved, form, Pardon())
+    return conclude(kept(record, folder), form, Pardon())
 
 
 def _work(given: Mapping[str, Any], machine: Machine) -> Callable[[Tell], Convs]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from resnext_bench.cli.convs.asking import asked_of
+from resnext_bench.cli.convs.asking import asked_of, image_size_of
 from resnext_bench.cli.convs.plan import BATCH
 from resnext_bench.convs.plans.planning import device_here
 from resnext_bench.convs.plans.record import Order
@@ -28,6 +28,8 @@ class Wanted:
     """What is to be timed, and how."""
 
     model: str
+    image_size: int
+    """Side of the images of a network of ours; 0 for others."""
     asked: Sequence[Asked]
     orders: Orders
 
@@ -41,14 +43,11 @@ def ordered(given: Mapping[str, Any], machine: Machine) -> Wanted:
         raise UsageError("--onednn is about a CPU; leave it out with --device cuda")
     dtypes: Sequence[Dtype] = list(dict.fromkeys(given["dtype"] or ("bf16",)))
     layouts: Sequence[Layout] = list(dict.fromkeys(given["layout"] or ("nhwc",)))
-    asked = [
-        one
-        for dtype in dtypes
-        for layout in layouts
-        for one in asked_of(given["problems"], machine, batch=BATCH, dtype=dtype, layout=layout)
-    ]
+    once = asked_of(given["problems"], machine, batch=BATCH, dtype=dtypes[0], layout=layouts[0])
+    asked = [one.in_(dtype, layout) for dtype in dtypes for layout in layouts for one in once]
     return Wanted(
         model=given["problems"]["model"] or "",
+        image_size=image_size_of(given["problems"]),
         asked=asked,
         orders=Orders(rounds=given["rounds"], block_s=BLOCK_S, repeats=REPEATS),
     )
@@ -59,6 +58,7 @@ def timed_here(wanted: Wanted, machine: Machine, tell: Tell) -> Convs:
     fields = device_here("--device cuda")
     order = Order(
         model=wanted.model,
+        image_size=wanted.image_size,
         asked=wanted.asked,
         device=PlannedDevice(
             name=str(fields.get("deviceName", "the GPU")), source="this machine", fields=fields

@@ -1,7 +1,7 @@
 """NHWC against NCHW as a record: every operation, the best mixed choice, and its whole steps."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,8 @@ from resnext_bench.convs.layouts.times import (
     time_others,
     times_of,
 )
-from resnext_bench.convs.times.record import TimeOrder, stored
+from resnext_bench.convs.times.cut import after, cut, kept_when_cut
+from resnext_bench.convs.times.record import TimeOrder, stored, whole_groups
 from resnext_bench.convs.times.sides import Facts, Timed
 from resnext_bench.convs.times.timing import Tell, time_in_turn
 from resnext_bench.errors import CannotHere, RunFailed
@@ -54,21 +55,55 @@ class Wanted:
 
 def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tell: Tell) -> Convs:
     """Time everything, choose, measure whole steps in folders below `root`; return the record."""
-    facts, load = list[Facts](), load_1min()
-    found = time_in_turn(
-        order.groups(),
-        rounds=order.rounds,
-        block_s=order.block_s,
-        threads=order.threads,
-        tell=tell,
-        learn=facts.append,
-    )
-    record = stored(order, "", machine, found, facts, load)
-    pairs = list(pairs_of([[_usable(one) for one in group] for group in found]))
-    notes: list[str] = []
-    others, mixes = _choices(order, pairs, notes, tell) if wanted.whole else ([], [])
-    if wanted.steps:
-        mixes = [_tried(order, machine, root, mix, notes, tell) for mix in mixes]
+    facts, load, groups = list[Facts](), load_1min(), order.groups()
+    found, others = list[list[Timed]](), list[OtherRow]()
+    mixes, notes = list[Mix](), list[str]()
+
+    def so_far() -> Convs:
+        record = stored(order, "", machine, found, facts, load)
+        return _record(order, wanted, record, found, others, mixes, notes)
+
+    def cut_off() -> Convs | None:
+        found[:] = whole_groups(found, order)  # fewer rounds would be other comparisons
+        return cut(so_far(), _where(len(found), len(groups), mixes)) if found else None
+
+    with kept_when_cut(cut_off):
+        time_in_turn(
+            groups,
+            rounds=order.rounds,
+            block_s=order.block_s,
+            threads=order.threads,
+            tell=tell,
+            learn=facts.append,
+            so_far=found,
+        )
+        if wanted.whole:
+            _choose(order, list(_usable_pairs(found)), others, mixes, notes, tell)
+        for at, mix in enumerate(mixes if wanted.steps else ()):
+            mixes[at] = _tried(order, machine, root, mix, notes, tell)
+    return so_far()
+
+
+def _where(done: int, asked: int, mixes: Sequence[Mix]) -> str:
+    if done < asked:
+        return after(done, asked)
+    return "while whole steps were measured" if mixes else "before layouts were chosen"
+
+
+def _usable_pairs(found: Sequence[Sequence[Timed]]) -> Iterator[Pair]:
+    return pairs_of([[_usable(one) for one in group] for group in found])
+
+
+def _record(
+    order: TimeOrder,
+    wanted: Wanted,
+    record: Convs,
+    found: Sequence[Sequence[Timed]],
+    others: Sequence[OtherRow],
+    mixes: Sequence[Mix],
+    notes: Sequence[str],
+) -> Convs:
+    """Return the record of times with what else there is."""
     doubts = [note for mix in mixes if mix.steps for note in mix.steps.notes]
     is_doubtful = record.status == "ok" and doubts
     return msgspec.structs.replace(
@@ -80,7 +115,7 @@ def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tel
         notes=tuple(notes),
         layouts=Layouts(
             everything=wanted.everything,
-            rows=adjusted(list(rows_of(pairs, record.convolutions))),
+            rows=adjusted(list(rows_of(_usable_pairs(found), record.convolutions))),
             others=tuple(others),
             mixes=tuple(mixes),
             why=_why(order, wanted),
@@ -93,28 +128,32 @@ def _why(order: TimeOrder, wanted: Wanted) -> str:
     return "not ours" if is_foreign and not wanted.whole else ""
 
 
-def _choices(
-    order: TimeOrder, pairs: Sequence[Pair], notes: list[str], tell: Tell
-) -> tuple[list[OtherRow], list[Mix]]:
-    """Return norms, pools and conversions, and the best choice in each type."""
+def _choose(
+    order: TimeOrder,
+    pairs: Sequence[Pair],
+    others: list[OtherRow],
+    mixes: list[Mix],
+    notes: list[str],
+    tell: Tell,
+) -> None:
+    """Add norms, pools and conversions, and the best choice in each type, or why there is none."""
     batch, _, size, _ = order.asked[0].convolution.images
     layers = draw(parse(order.model), size)
     regions: dict[Dtype, Regions] = {one: regions_of(layers, batch, one) for one in order.dtypes}
-    others = time_others(
+    found = time_others(
         (task for one in regions.values() for task in tasks_of(one)),
         rounds=order.rounds,
         block_s=order.block_s,
         threads=order.threads,
         tell=tell,
     )
-    mixes = []
+    others += found.values()
     for dtype, its in regions.items():
         own = [pair for pair in pairs if pair.dtype == dtype]
         try:
-            mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
+            mixes.append(best_mix(its, times_of(its, own, found, order.rounds), dtype))
         except ValueError as error:  # a layer that runs in neither layout; its rows say why
             notes.append(f"no choice in {dtype}: {error}")
-    return list(others.values()), mixes
 
 
 def _usable(timed: Timed) -> Timed:

@@ -2,12 +2,15 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from resnext_bench.convs.plans.device_names import FILE
+import msgspec
+
+from resnext_bench.convs.plans.device_names import DEFAULT, FILE
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.convs import PlannedDevice
 from resnext_bench.wording import nearest
@@ -16,6 +19,10 @@ Fields = dict[str, Any]
 
 ASSUMED: Final = "assumed"
 """The source of a field that no document states."""
+_NOT_NEEDED: Final = ("smCountOrigin", "oversizedSharedMemoryPerBlock", "memoryBusWidth")
+"""Fields that cuDNN 9.26 does without."""
+_NAMED: Final = 4
+"""Most fields that are named where something is wrong with them."""
 _NEEDED: Final = ("deviceName", "deviceVer", "multiProcessorCount")
 """Fields without which a file is no description; the library asks for the others itself."""
 
@@ -92,12 +99,43 @@ def from_file(path: Path) -> PlannedDevice:
             f"--device-description {path}: it has no {', '.join(missing)}; name a JSON file that "
             "--save-device wrote"
         )
-    if not str(fields["deviceVer"]).isdigit():
+    try:
+        fields = msgspec.convert(fields, dict[str, int | str | list[int]])
+    except msgspec.ValidationError as error:
+        odd = next((name for name, value in fields.items() if not _can_be_kept(value)), "a field")
+        raise UsageError(
+            f"--device-description {path}: {odd} is {json.dumps(fields.get(odd))[:40]}; fields are "
+            "whole numbers, texts, or lists of whole numbers, as --save-device writes them"
+        ) from error
+    if not isinstance(fields["deviceVer"], int) or fields["deviceVer"] < 0:
         raise UsageError(
             f"--device-description {path}: deviceVer is {fields['deviceVer']!r}; a number such as "
             "900 is needed, for compute capability 9.0"
         )
     return PlannedDevice(name=str(fields["deviceName"]), source=str(path), fields=fields)
+
+
+def _can_be_kept(value: object) -> bool:
+    """Return whether a record can hold the value of a field."""
+    numbers = value if isinstance(value, list) else [value]
+    return isinstance(value, str) or all(type(one) is int for one in numbers)
+
+
+def odd_fields(fields: Mapping[str, object]) -> str:
+    """Say how a description differs from those here: fields that it lacks, or of another type.
+
+    Empty where it does not. A library may need less, so that this explains a refusal alone.
+    """
+    ours = described(DEFAULT).fields
+    lacks = [name for name in ours if name not in fields and name not in _NOT_NEEDED]
+    odd = [name for name, value in fields.items() if type(value) is not type(ours.get(name, value))]
+    found = {"it has no": lacks, "of another type than it should be is": odd}
+    return "; ".join(f"{words} {_some(names)}" for words, names in found.items() if names)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def capability_of(device: PlannedDevice) -> int:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from resnext_bench.config.answers import is_installed
+from resnext_bench.convs.plans.devices import odd_fields
 from resnext_bench.convs.problems import Asked
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.logs import last_line
 from resnext_bench.reports.schema.convs import Convolution, Plan, Problem
 from resnext_bench.resnext.convolutions import Operation
@@ -25,7 +26,11 @@ INSTALL: Final = (
     "install the extra cudnn (pip install 'resnext-bench[cudnn]'), or without its dependencies, "
     "which planning does not need: pip install --no-deps nvidia-cudnn-frontend"
 )
+_UNREAD: Final = "json_object"
+"""What cuDNN says of a description whose fields it misses or cannot take."""
 LONGEST_S: Final = 300
+"""Seconds after which the planner is given up, and for each problem some more."""
+LONGEST_EACH_S: Final = 20
 _OTHER: Final[dict[Layout, Layout]] = {"nhwc": "nchw", "nchw": "nhwc"}
 
 
@@ -121,6 +126,7 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
     """Run the planner once, in this environment unless another is given."""
     if place is None:
         place = _here()
+    longest_s = LONGEST_S + LONGEST_EACH_S * len(job.get("problems", ()))
     try:
         done = subprocess.run(
             (*place.python, str(PLANNER)),
@@ -128,15 +134,16 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=LONGEST_S,
+            timeout=longest_s,
             env=_environment(place),
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CannotHere(
-            f"cuDNN did not answer within {LONGEST_S} s; ask for fewer convolutions by --layer"
+            f"cuDNN did not answer within {longest_s} s; ask for fewer convolutions by --layer"
         ) from error
     if done.returncode:
+        _require_descriptions(job.get("devices", ()), done.stderr)
         raise NoPlanner(_failure(done, place.advice))
     return msgspec.json.decode(done.stdout, type=Answer)
 
@@ -144,7 +151,10 @@ def ask(job: Mapping[str, Any], place: Place | None = None) -> Answer:
 def _here() -> Place:
     """Return this environment: cuDNN's libraries are found beside torch's."""
     if not is_installed("cudnn"):
-        raise CannotHere(f"cuDNN's frontend is not installed; {INSTALL}")
+        raise CannotHere(
+            f"cuDNN's frontend is not installed; {INSTALL}. Without it, convs releases lists plans "
+            "(it installs its own), and convs time --device cpu times oneDNN"
+        )
     return Place(
         python=(sys.executable, "-P"),
         libraries=tuple(_libraries()),
@@ -163,6 +173,16 @@ def _libraries() -> Iterator[str]:
         path = folder / "nvidia" / "cudnn" / "lib"
         if path.is_dir():
             yield str(path.resolve())
+
+
+def _require_descriptions(devices: Sequence[Mapping[str, Any]], said: str) -> None:
+    """Raise UsageError where cuDNN could not read a description, which is the user's then."""
+    odd = next(filter(None, map(odd_fields, devices)), "")
+    if _UNREAD in said and odd:
+        raise UsageError(
+            f"--device-description: cuDNN cannot read it: {odd}; name a file that --save-device "
+            "wrote"
+        )
 
 
 def _failure(done: subprocess.CompletedProcess[str], advice: str) -> str:

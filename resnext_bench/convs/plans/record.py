@@ -25,6 +25,8 @@ class Order:
 
     model: str
     """The network's name; empty for a convolution that was given by hand."""
+    image_size: int = 0
+    """Side of the images of a network of ours; 0 for others."""
     asked: Sequence[Asked]
     device: PlannedDevice
     benchmark_limit: int
@@ -54,6 +56,7 @@ def planned(order: Order, id: str, machine: Machine) -> Convs:
         duration_s=order.seconds,
         command=order.command,
         model=order.model,
+        image_size=order.image_size,
         device=order.device,
         libraries={"cudnn": version_words(found.cudnn), "cudnn-frontend": found.frontend},
         settings=_settings(order, blocked, found.cudnn),

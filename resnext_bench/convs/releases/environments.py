@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.convs.plans.planning import Place
-from resnext_bench.convs.releases.index import LONGEST_S, PACKAGE, require_done, run_uv
+from resnext_bench.convs.releases.index import LONGEST_S, require_done, run_uv
 from resnext_bench.convs.releases.stub import SONAME, can_write, driver_stub
+from resnext_bench.convs.releases.wheels import CUDA, WHEELS, Wheels
 from resnext_bench.errors import CannotHere
 from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.reports.store.files import write_atomically, writing
@@ -25,7 +26,6 @@ from resnext_bench.wording import count_of
 
 FRONTEND: Final = "1.28.0"
 """The frontend that every release gets: lists of two frontends are not the same question."""
-CUBLAS: Final = "nvidia-cublas"
 RELEASE_BYTES: Final = 1_000_000_000
 """Room that a release takes: 0.5 to 0.9 GB, and some more."""
 SHARED_BYTES: Final = 700_000_000
@@ -35,7 +35,6 @@ _ABANDONED_S: Final = 3 * LONGEST_S
 """Age of a half-made environment, s, at which nobody makes it any more."""
 _GB: Final = 1_000_000_000
 _LIBRARIES: Final = "lib/python*/site-packages/nvidia"
-_CUBLAS_FILE: Final = f"{_LIBRARIES}/cu13/lib/libcublasLt.so.13"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +42,7 @@ class Environments:
     """The folder of these environments."""
 
     folder: Path
+    wheels: Wheels = WHEELS[CUDA]
 
     def has(self, version: str) -> bool:
         """Return whether an environment is there, with a Python that still exists."""
@@ -56,7 +56,7 @@ class Environments:
         missing = sum(not self.has(one) for one in versions)
         if not missing:
             return
-        shared = 0 if self.has(CUBLAS) else SHARED_BYTES
+        shared = 0 if self.has(self.wheels.cublas) else SHARED_BYTES
         needed = (1 if removed else missing) * RELEASE_BYTES + shared + SPARE_BYTES
         free = shutil.disk_usage(_existing(self.folder)).free
         if free < needed:
@@ -68,8 +68,9 @@ class Environments:
 
     def place(self, version: str) -> Place:
         """Return the environment of a release; what is missing is installed."""
-        self._made(CUBLAS, (CUBLAS,))
-        own = self._made(version, (f"{PACKAGE}=={version}", f"nvidia-cudnn-frontend=={FRONTEND}"))
+        self._made(self.wheels.cublas, (self.wheels.cublas,))
+        frontend = f"nvidia-cudnn-frontend=={FRONTEND}"
+        own = self._made(version, (f"{self.wheels.cudnn}=={version}", frontend))
         return Place(
             python=(str(own / "bin" / "python"), "-I"),
             libraries=tuple(str(one) for one in own.glob(f"{_LIBRARIES}/cudnn/lib")),
@@ -81,13 +82,18 @@ class Environments:
 
         The stand-in is loaded even where there is a driver, so that lists are the same everywhere.
         """
-        found = [str(one) for one in (self.folder / CUBLAS).glob(_CUBLAS_FILE)]
+        shared = self.folder / self.wheels.cublas
+        found = [str(one) for one in shared.glob(f"{_LIBRARIES}/{self.wheels.library}")]
         if can_write():
             path = self.folder / SONAME
             if not path.exists():
                 write_atomically(path, driver_stub())
             found.append(str(path))
         return found
+
+    def remove_shared(self) -> None:
+        """Remove what all releases share."""
+        self.remove(self.wheels.cublas)
 
     def remove(self, name: str) -> None:
         """Remove the environment of a release, or the shared one."""
@@ -124,10 +130,11 @@ class Environments:
             shutil.rmtree(around, ignore_errors=True)
 
 
-def environments() -> Environments:
+def environments(cuda: int = CUDA) -> Environments:
     """Return those in the cache of this program, for the Python that runs it."""
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return Environments(folder=cache_dir() / "cudnn" / python)
+    name = python if cuda == CUDA else f"{python}-cuda{cuda}"
+    return Environments(folder=cache_dir() / "cudnn" / name, wheels=WHEELS[cuda])
 
 
 def _install(made: Path, packages: Sequence[str]) -> None:

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from resnext_bench.convs.releases.shipped import shipped
+from resnext_bench.convs.releases.wheels import CUDA, WHEELS
 from resnext_bench.errors import CannotHere, UsageError
 
-PACKAGE: Final = "nvidia-cudnn-cu13"
-"""cuDNN for CUDA 13, which begins with 9.12."""
 OLDEST: Final = "9.17"
 LONGEST_S: Final = 900
 """Seconds after which uv is given up."""
 _VERSION: Final = re.compile(r"\d{1,5}(\.\d{1,5}){1,3}")
 _WHOLE: Final = 4
 """Number of parts of a version that names one release."""
-_PINNED: Final = re.compile(rf"^{PACKAGE}==([\d.]+)$", re.MULTILINE)
+_PINNED: Final = re.compile(r"^([a-z0-9-]+)==([\d.]+)$", re.MULTILINE)
 _NONE: Final = "No solution found"
 
 
@@ -41,6 +40,13 @@ class Wanted:
     every: bool = False
     """Whether all patches are wanted, and not only the newest of each minor version and those that
     some torch installs."""
+    cuda: int = CUDA
+    """The version of CUDA for which they are built."""
+
+    @property
+    def package(self) -> str:
+        """The package of cuDNN for this version of CUDA."""
+        return WHEELS[self.cuda].cudnn
 
 
 class UvFailed(CannotHere):
@@ -68,13 +74,13 @@ def releases(wanted: Wanted) -> tuple[list[str], list[tuple[str, str]]]:
         found = sorted({*_descending(wanted), *_of_torch(wanted)}, key=numbers)
         if not found:
             raise CannotHere(
-                f"the package index has no {PACKAGE} {_span(wanted)} for this machine; give other "
-                "versions by --cudnn, --from and --to"
+                f"the package index has no {wanted.package} {_span(wanted)} for this machine; give "
+                "other versions by --cudnn, --from and --to"
             )
         return found, []
     there, missing = set(), []
     for one in wanted.named:
-        newest = _newest(_exactly(one))
+        newest = _newest(wanted.package, _exactly(one))
         if newest is None:
             missing.append((one, "the package index has none for this machine"))
         else:
@@ -83,7 +89,9 @@ def releases(wanted: Wanted) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _of_torch(wanted: Wanted) -> Iterator[str]:
-    """Yield the releases that some torch installs: they are what most users have."""
+    """Yield the releases that some torch on PyPI installs: they are what most users have."""
+    if wanted.cuda != CUDA:
+        return
     for one in set(shipped()["cudnn"].values()):
         is_later = bool(wanted.newest) and numbers(one) >= numbers(_after(wanted.newest))
         if numbers(one) >= numbers(wanted.oldest) and not is_later:
@@ -102,7 +110,7 @@ def _descending(wanted: Wanted) -> Iterator[str]:
     """Yield the releases that are wanted, newest first."""
     lowest = f">={wanted.oldest}"
     bound = f",<{_after(wanted.newest)}" if wanted.newest else ""
-    while (found := _newest(lowest + bound)) is not None:
+    while (found := _newest(wanted.package, lowest + bound)) is not None:
         yield found
         bound = f",<{found if wanted.every else '.'.join(found.split('.')[:2])}"
 
@@ -113,20 +121,20 @@ def _after(version: str) -> str:
     return ".".join(map(str, (*first, last + 1)))
 
 
-def _newest(allowed: str) -> str | None:
-    """Return the newest release that a requirement allows; None where there is none."""
+def _newest(package: str, allowed: str) -> str | None:
+    """Return the newest release of a package that is allowed; None where there is none."""
     done = run_uv(
         *("pip", "compile", "-", "--python", sys.executable, "--no-deps", "--no-header"),
         *("--no-annotate", "--quiet"),
-        text=f"{PACKAGE}{allowed}\n",
+        text=f"{package}{allowed}\n",
     )
     if done.returncode and _NONE in done.stderr and "network was disabled" not in done.stderr:
         return None
     require_done(done, "the package index does not tell which releases there are")
-    found = _PINNED.search(done.stdout)
-    if found is None:
-        raise UvFailed(f"uv pip compile names no version of {PACKAGE}; update uv")
-    return found[1]
+    found = dict(_PINNED.findall(done.stdout))
+    if package not in found:
+        raise UvFailed(f"uv pip compile names no version of {package}; update uv")
+    return str(found[package])
 
 
 def run_uv(

@@ -12,17 +12,19 @@ import msgspec
 from resnext_bench.convs.plans.devices import capability_of
 from resnext_bench.convs.plans.errata import errata
 from resnext_bench.convs.problems import Asked
-from resnext_bench.convs.releases.environments import CUBLAS, FRONTEND, Environments
+from resnext_bench.convs.releases.environments import FRONTEND, Environments
 from resnext_bench.convs.releases.index import Wanted, numbers, releases
 from resnext_bench.convs.releases.listing import Target, listed
 from resnext_bench.convs.releases.shipped import torch_with
-from resnext_bench.errors import CannotHere
+from resnext_bench.errors import CannotHere, Interrupted
 from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import PlannedDevice, TorchSettings
+from resnext_bench.reports.schema.record import Status
 from resnext_bench.reports.schema.releases import Listed, Release, ReleaseLists, Releases
 from resnext_bench.reports.store.release_lists import histories, packed
 from resnext_bench.version import own_version
+from resnext_bench.wording import count_of
 
 LISTS: Final = "plans.json.gz"
 """The file with all lists."""
@@ -57,26 +59,34 @@ def over_releases(
     asked = [Release(version=one, why=why) for one, why in missing]
     blocked = errata(capability_of(order.device))
     target = Target(fields=order.device.fields, blocked=blocked, deterministic=order.deterministic)
-    for version in one_by_one(versions, environments, tell, removes=order.removes):
-        try:
-            answer = listed(version, order.asked, [target], environments)
-        except CannotHere as error:
-            asked.append(Release(version=version, why=str(error), torch=torch_with(version)))
-            tell(f"cuDNN {version}: {error}")
-            continue
-        found[version] = answer.problems[0]
-        asked.append(Release(version=version, seconds=answer.seconds, torch=torch_with(version)))
+    is_cut = False
+    try:
+        for version in one_by_one(versions, environments, tell, removes=order.removes):
+            torch = torch_with(version, order.wanted.cuda)
+            try:
+                answer = listed(version, order.asked, [target], environments)
+            except CannotHere as error:
+                asked.append(Release(version=version, why=str(error), torch=torch))
+                tell(f"cuDNN {version}: {error}")
+                continue
+            found[version] = answer.problems[0]
+            asked.append(Release(version=version, seconds=answer.seconds, torch=torch))
+    except (KeyboardInterrupt, Interrupted):
+        if not found:
+            raise
+        is_cut = True
     rules = {rule for one in found for rule in blocked.holding(_number(one))}
     record = Releases(
         id="",
-        status="ok" if found else "failed",
-        why="" if found else f"no release of cuDNN gave a list: {_last(asked)}",
+        status=_status(found, is_cut=is_cut),
+        why=_why(found, asked, len(versions), is_cut=is_cut),
         tool_version=own_version(),
         created=order.created.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - order.started, 2),
         command=order.command,
         model=order.model,
         device=order.device,
+        cuda=order.wanted.cuda,
         frontend=FRONTEND,
         settings=TorchSettings(
             torch=blocked.torch,
@@ -108,7 +118,7 @@ def one_by_one(
                     environments.remove(version)
     finally:
         if removes:
-            environments.remove(CUBLAS)
+            environments.remove_shared()
 
 
 def compressed(lists: ReleaseLists) -> bytes:
@@ -119,6 +129,18 @@ def compressed(lists: ReleaseLists) -> bytes:
 def decompressed(data: bytes) -> ReleaseLists:
     """Return the lists from the content of that file."""
     return msgspec.json.decode(gzip.decompress(data), type=ReleaseLists)
+
+
+def _status(found: Listed, *, is_cut: bool) -> Status:
+    if is_cut:
+        return "interrupted"
+    return "ok" if found else "failed"
+
+
+def _why(found: Listed, asked: Sequence[Release], wanted: int, *, is_cut: bool) -> str:
+    if is_cut:
+        return f"interrupted after {len(found)} of {count_of(wanted, 'release')}"
+    return "" if found else f"no release of cuDNN gave a list: {_last(asked)}"
 
 
 def _last(asked: Sequence[Release]) -> str:

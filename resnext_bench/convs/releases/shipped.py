@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from resnext_bench.convs.releases.wheels import CUDA
+
 
 @cache
 def shipped() -> dict[str, Any]:
@@ -17,6 +19,11 @@ def shipped() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def torch_with(release: str) -> tuple[str, ...]:
-    """Return the versions of torch that install a release, oldest first."""
+def torch_with(release: str, cuda: int = CUDA) -> tuple[str, ...]:
+    """Return the versions of torch on PyPI that install a release, oldest first.
+
+    They are built for one version of CUDA; releases for another are in none of them.
+    """
+    if cuda != CUDA:
+        return ()
     return tuple(torch for torch, cudnn in shipped()["cudnn"].items() if cudnn == release)

@@ -6,15 +6,24 @@ from typing import Final
 import msgspec
 
 from resnext_bench.convs.plans.record import Order, planned
+from resnext_bench.convs.times.cut import after, cut, kept_when_cut
 from resnext_bench.convs.times.device_jobs import Begun, TimedPlan
 from resnext_bench.convs.times.device_process import started
-from resnext_bench.convs.times.device_timing import Measured, Orders, Start, Tell, time_on_device
+from resnext_bench.convs.times.device_timing import (
+    Measured,
+    Orders,
+    SoFar,
+    Start,
+    Tell,
+    time_on_device,
+)
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import WRONG, Convs, Plan, Problem, wrong_results
-from resnext_bench.reports.schema.plan_times import DeviceMemory, FaultKind
+from resnext_bench.reports.schema.plan_times import DeviceMemory
 from resnext_bench.resnext.devices import recognised
 
-_FALSE: Final[tuple[FaultKind, ...]] = ("wrong", "unwritten")
+CUT: Final = "interrupted before it was timed"
+"""Why a problem has no times where Ctrl-C ended the measurement."""
 
 
 def timed_on_device(
@@ -24,7 +33,21 @@ def timed_on_device(
     tell("listing plans", 0, sum(len(one.operations) for one in order.asked))
     record = planned(order, id, machine)
     asked = [(record.convolutions[one.convolution], one.operation) for one in record.problems]
-    begun, found = time_on_device(asked, orders, tell, start)
+    known = SoFar()
+
+    def so_far() -> Convs | None:
+        if known.begun is None or not known.found:
+            return None
+        found = known.of_each(len(asked), CUT)
+        joined = _with_times(order, record, known.begun, found)
+        return cut(joined, after(len(known.found), len(asked)))
+
+    with kept_when_cut(so_far):
+        begun, found = time_on_device(asked, orders, tell, start, known)
+    return _with_times(order, record, begun, found)
+
+
+def _with_times(order: Order, record: Convs, begun: Begun, found: Sequence[Measured]) -> Convs:
     problems = tuple(
         _joined(problem, one) for problem, one in zip(record.problems, found, strict=True)
     )
@@ -81,7 +104,7 @@ def _with(plan: Plan, timed: TimedPlan | None) -> Plan:
     if timed is None:
         return plan
     times = timed.times
-    is_false = not plan.excluded and any(fault.kind in _FALSE for fault in times.faults)
+    is_false = not plan.excluded and times.is_false
     return msgspec.structs.replace(
         plan,
         workspace=timed.workspace if timed.workspace is not None else plan.workspace,

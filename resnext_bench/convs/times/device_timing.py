@@ -47,6 +47,20 @@ class Measured:
     """What the watch says for and against it."""
 
 
+@dataclass(kw_only=True, slots=True)
+class SoFar:
+    """What is known by now."""
+
+    begun: Begun | None = None
+    """What the device says of itself; None before it has answered."""
+    found: dict[int, Measured] = field(default_factory=dict)
+    """What was found of problems by their places."""
+
+    def of_each(self, problems: int, why: str) -> list[Measured]:
+        """Return what was found of each problem, and of the others why there is nothing."""
+        return [self.found.get(at) or Measured(why=why) for at in range(problems)]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orders:
     """How all problems are timed."""
@@ -61,12 +75,14 @@ def time_on_device(
     orders: Orders,
     tell: Tell,
     start: Start = started,
+    so_far: SoFar | None = None,
 ) -> tuple[Begun, list[Measured]]:
     """Return what the device says of itself, and what was found of each problem.
 
+    `so_far` gets both as they are found, for callers that need them if something interrupts it.
     Raises CannotHere where nothing can be timed.
     """
-    visit = _Visit(problems=problems, orders=orders, tell=tell)
+    visit = _Visit(problems=problems, orders=orders, tell=tell, so_far=so_far or SoFar())
     with watching([0]) as watch:
         for _ in range(MOST_PROCESSES):
             visit.tell_progress()
@@ -77,10 +93,10 @@ def time_on_device(
                     visit.hear(messages, watch)
             except Ended as ended:
                 visit.blame(str(ended))
-    if visit.begun is None:
+    if visit.so_far.begun is None:
         raise CannotHere(f"--device cuda: no plan can be timed here: {visit.last}")
-    lost = Measured(why=f"given up, as {MOST_PROCESSES} processes ended: {visit.last}")
-    return visit.begun, [visit.found.get(at, lost) for at in range(len(problems))]
+    lost = f"given up, as {MOST_PROCESSES} processes ended: {visit.last}"
+    return visit.so_far.begun, visit.so_far.of_each(len(problems), lost)
 
 
 @dataclass(kw_only=True)
@@ -90,8 +106,7 @@ class _Visit:
     problems: Sequence[tuple[Convolution, Operation]]
     orders: Orders
     tell: Tell
-    begun: Begun | None = None
-    found: dict[int, Measured] = field(default_factory=dict)
+    so_far: SoFar
     skipped: dict[int, tuple[str, ...]] = field(default_factory=dict)
     trying: Trying | None = None
     """What ran last for the first time."""
@@ -101,7 +116,7 @@ class _Visit:
     @property
     def left(self) -> list[int]:
         """The problems that are still to be timed, by their places."""
-        return [at for at in range(len(self.problems)) if at not in self.found]
+        return [at for at in range(len(self.problems)) if at not in self.so_far.found]
 
     def job(self) -> Job:
         """Return what is left as a job."""
@@ -123,17 +138,17 @@ class _Visit:
             watch.sample()
             match message:
                 case Begun():
-                    self.begun = message
+                    self.so_far.begun = message
                     watch.start()
                 case Trying():
                     self.trying = message
                 case Done():
                     gpus = judge_gpus(watch.report(), Thresholds())
-                    self.found[message.at] = Measured(found=message.found, gpus=gpus)
+                    self.so_far.found[message.at] = Measured(found=message.found, gpus=gpus)
                     self.trying = None
                     watch.start()
                 case Refused():
-                    self.found[message.at] = Measured(why=message.why)
+                    self.so_far.found[message.at] = Measured(why=message.why)
                     self.trying = None
                 case Unable():
                     raise CannotHere(
@@ -145,20 +160,20 @@ class _Visit:
     def blame(self, why: str) -> None:
         """Find whose fault the end of a process was: a plan's, or the whole problem's."""
         self.last = why
-        if self.begun is None:
+        if self.so_far.begun is None:
             raise CannotHere(f"--device cuda: the process that times plans ended: {why}")
         if not self.left:
             return
         trying = self.trying
         if trying is None or not trying.plan:
             at = trying.at if trying else self.left[0]
-            self.found[at] = Measured(why=why)
+            self.so_far.found[at] = Measured(why=why)
         else:
             self.skipped[trying.at] = (*self.skipped.get(trying.at, ()), trying.plan)
 
     def tell_progress(self) -> None:
         """Tell how many problems are done."""
-        self.tell("timing plans in turn", len(self.found), len(self.problems))
+        self.tell("timing plans in turn", len(self.so_far.found), len(self.problems))
 
 
 _ORDERS: Final = ("rounds", "block_s", "repeats")

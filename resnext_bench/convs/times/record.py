@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.convs.problems import Asked
+from resnext_bench.convs.times.cut import after, cut, kept_when_cut
 from resnext_bench.convs.times.sides import Facts, Setting, Timed, TimedSide
 from resnext_bench.convs.times.timing import Tell, time_in_turn
 from resnext_bench.machine.fingerprint import fingerprint
@@ -27,6 +28,7 @@ from resnext_bench.reports.schema.convs import (
 )
 from resnext_bench.resnext.traffic import Dtype, Layout
 from resnext_bench.version import own_version
+from resnext_bench.wording import count_of
 
 HERE: Final = "this machine"
 
@@ -71,16 +73,46 @@ class TimeOrder:
 
 def timed(order: TimeOrder, id: str, machine: Machine, tell: Tell) -> Convs:
     """Time all sides in turn on this machine's CPU, and return the record."""
-    facts, load = list[Facts](), load_1min()
-    found = time_in_turn(
-        order.groups(),
-        rounds=order.rounds,
-        block_s=order.block_s,
-        threads=order.threads,
-        tell=tell,
-        learn=facts.append,
-    )
+    facts, load, groups = list[Facts](), load_1min(), order.groups()
+    found: list[list[Timed]] = []
+
+    def so_far() -> Convs | None:
+        if not found:
+            return None
+        return cut(
+            stored(order, id, machine, found, facts, load), _where(found, order, len(groups))
+        )
+
+    with kept_when_cut(so_far):
+        time_in_turn(
+            groups,
+            rounds=order.rounds,
+            block_s=order.block_s,
+            threads=order.threads,
+            tell=tell,
+            learn=facts.append,
+            so_far=found,
+        )
     return stored(order, id, machine, found, facts, load)
+
+
+def whole_groups(found: Sequence[list[Timed]], order: TimeOrder) -> list[list[Timed]]:
+    """Return the groups without the last one, if that has a part of its rounds alone."""
+    return list(found if rounds_of(found[-1:]) in (0, order.rounds) else found[:-1])
+
+
+def rounds_of(found: Sequence[Sequence[Timed]]) -> int:
+    """Return the most rounds that any side of some groups has."""
+    return max((len(one.samples_us) for group in found for one in group), default=0)
+
+
+def _where(found: Sequence[list[Timed]], order: TimeOrder, asked: int) -> str:
+    """Say where it was interrupted; the last group may have a part of its rounds."""
+    whole = len(whole_groups(found, order))
+    if whole == len(found):
+        return after(whole, asked)
+    part = f"{rounds_of(found[-1:])} of {count_of(order.rounds, 'round')} of the next"
+    return f"{after(whole, asked)}, and {part}"
 
 
 def stored(

@@ -162,9 +162,19 @@ def apart(a: ArrayLike, b: ArrayLike) -> Estimate:
 
 def sums(record: Convs) -> list[Sum]:
     """Return what each side takes over a step, beside the base side."""
-    problems = compared(record)
+    problems = _not_cut_short(compared(record))
     base, *_ = sides = sides_of(record)
     return [_sum(problems, side, base) for side in sides]
+
+
+def _not_cut_short(problems: Sequence[Compared]) -> list[Compared]:
+    """Return the problems without one that was interrupted, whose rounds are fewer."""
+    rounds = [
+        max((len(each.plan.samples_us) for each in one.measured if each.plan), default=0)
+        for one in problems
+    ]
+    most = max(rounds, default=0)
+    return [one for one, own in zip(problems, rounds, strict=True) if own in (0, most)]
 
 
 def _sum(problems: Sequence[Compared], side: Side, base: Side) -> Sum:

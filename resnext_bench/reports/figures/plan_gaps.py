@@ -15,10 +15,11 @@ from typing import Final
 import numpy as np
 
 from resnext_bench.reports.schema.convs import Convolution, Convs, Plan, Problem
-from resnext_bench.reports.schema.plan_times import Mode, TorchChoice
+from resnext_bench.reports.schema.plan_times import Fault, Mode, TorchChoice
 from resnext_bench.reports.stats.effects import Interval, t_interval
 from resnext_bench.resnext.devices import recognised
 from resnext_bench.resnext.roofline import Roof, Work
+from resnext_bench.resnext.traffic import Dtype
 
 CONFIDENCE: Final = 0.95
 COMPARED: Final[Mode] = "limit 10"
@@ -104,13 +105,20 @@ def halves(rounds: int) -> tuple[list[int], list[int]]:
 
 def floor_us(record: Convs, conv: Convolution) -> float | None:
     """Return the least time of one call, µs, by the memory's rate and that of its products."""
+    roof = roof_of(record, conv.dtype)
+    if roof is None:
+        return None
+    return 1e6 * Work(flop=conv.flop, bytes=conv.least_bytes).seconds(roof)
+
+
+def roof_of(record: Convs, dtype: Dtype) -> Roof | None:
+    """Return the device's highest rates; None where the memory's rate is not known."""
     rate = record.memory.for_floor if record.memory else None
     if rate is None:
         return None
     known = recognised(record.device.name)
-    tflops = known.tflops.get(conv.dtype) if known else None
-    roof = Roof(flop_per_s=1e12 * tflops if tflops else math.inf, bytes_per_s=rate)
-    return 1e6 * Work(flop=conv.flop, bytes=conv.least_bytes).seconds(roof)
+    tflops = known.tflops.get(dtype) if known else None
+    return Roof(flop_per_s=1e12 * tflops if tflops else math.inf, bytes_per_s=rate)
 
 
 def step_gap(gaps: Sequence[Gap]) -> StepGap | None:
@@ -143,6 +151,14 @@ def _ratio(one: Sequence[float], other: Sequence[float]) -> Interval:
 def timed(choices: Iterable[TorchChoice], mode: Mode) -> list[TorchChoice]:
     """Return the choices of a mode that were timed."""
     return [one for one in choices if one.mode == mode and one.times.is_timed]
+
+
+def untimed(problem: Problem) -> Fault | None:
+    """Return why PyTorch's own choice was not timed; None where it was, or where nothing says."""
+    faults = [
+        fault for one in problem.choices for fault in one.times.faults if one.mode == COMPARED
+    ]
+    return None if timed(problem.choices, COMPARED) else next(iter(faults), None)
 
 
 def usual_times(problem: Problem) -> tuple[tuple[float, ...], str] | None:

@@ -43,7 +43,7 @@ def sections(record: Convs) -> Iterator[Section]:
     yield _headline(record)
     if record.status == "ok":
         if len(record.problems) <= IN_FULL:
-            yield from (_in_full(record, problem) for problem in record.problems)
+            yield from (_in_full(record, problem) for problem in record.problems if problem.plans)
         else:
             yield _overview(record)
         yield from _answers(record)
@@ -58,9 +58,11 @@ def _headline(record: Convs) -> Line:
     hidden = _with_hidden(record)
     limit = f"; its limit of {record.settings.benchmark_limit} hides plans in {{}}"
     what = record.model or "one convolution"
+    there = [problem for problem, _ in _firsts(record.problems)]
+    every = len(there) == len(record.problems)
+    many = count_of(len(there), "problem") if every else _of(record, there)
     text = (
-        f"{what} on {record.device.name}: PyTorch's first choice for "
-        f"{count_of(len(record.problems), 'problem')}"
+        f"{what} on {record.device.name}: PyTorch's first choice for {many}"
         f"{limit.format(_of(record, hidden)) if hidden else ''}"
     )
     return Line(text=text, tone="strong", is_headline=True)
@@ -111,11 +113,17 @@ def layer_names(conv: Convolution) -> tuple[str, str]:
 def shape_words(conv: Convolution) -> str:
     """Describe a convolution in a few letters: "256@56/2, 32 groups"."""
     _, channels, height, width = conv.images
-    edge = f"{height}" if height == width else f"{height}x{width}"
+    edge = _edges((height, width))
     window = "" if conv.kernel == (3, 3) else f", {conv.kernel[0]}x{conv.kernel[1]}"
-    stride = f"/{conv.stride[0]}" if max(conv.stride) > 1 else ""
+    stride = f"/{_edges(conv.stride)}" if max(conv.stride) > 1 else ""
+    apart = f", dilation {_edges(conv.dilation)}" if max(conv.dilation) > 1 else ""
     groups = f", {conv.groups} groups" if conv.groups > 1 else ""
-    return f"{channels}@{edge}{stride}{window}{groups}"
+    return f"{channels}@{edge}{stride}{window}{apart}{groups}"
+
+
+def _edges(pair: tuple[int, int]) -> str:
+    """Return height and width, once if they are the same."""
+    return f"{pair[0]}" if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 
 def _engine(plan: Plan | None) -> str:

@@ -88,7 +88,8 @@ def _about_copies(problems: Sequence[Compared], sides: Sequence[Side]) -> Iterat
             and "copy" in each.plan.notes
         ]
         if shares:
-            span = f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+            low, high = (f"{100 * one:.0f}" for one in (min(shares), max(shares)))
+            span = f"{low} %" if low == high else f"{low} to {high} %"
             yield Line(
                 text=f"{side_words(side)}: copies to another layout take {span} of oneDNN's time "
                 f"in {len(shares)} of {count_of(len(problems), 'problem')}."
@@ -104,10 +105,10 @@ def remarks(record: Convs, problems: Sequence[Compared]) -> Iterator[Line]:
     )
     assert timing
     groups = {one.convolution.groups for one in problems}
-    every = f", {next(iter(groups))} groups" if len(groups) == 1 else ""
+    every = f", {count_of(next(iter(groups)), 'group')}" if len(groups) == 1 else ""
     yield Line(
         text=f"batch {conv.images[0]}{every}; {count_of(timing.threads, 'thread')}; {versions}; "
-        f"{100 * CONFIDENCE:g} % intervals over {timing.rounds} rounds in turn, of one start",
+        f"{100 * CONFIDENCE:g} % intervals over {_rounds(record)} rounds in turn, of one start",
         tone="dim",
     )
     if len(problems) > IN_FULL:
@@ -125,6 +126,11 @@ def remarks(record: Convs, problems: Sequence[Compared]) -> Iterator[Line]:
     yield from _about_isa(record)
     yield from _failures(problems)
     yield from (Line(label="note", text=note) for note in record.notes)
+
+
+def _rounds(record: Convs) -> int:
+    """Return how many rounds count: fewer than were asked for where it was interrupted."""
+    return max((len(plan.samples_us) for one in record.problems for plan in one.plans), default=0)
 
 
 def _about_isa(record: Convs) -> Iterator[Line]:

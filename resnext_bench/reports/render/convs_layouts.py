@@ -7,6 +7,7 @@ from typing import Final
 from resnext_bench.reports.figures.convs import compared
 from resnext_bench.reports.render.convs import shape_words
 from resnext_bench.reports.render.convs_timed import wrong_lines
+from resnext_bench.reports.render.convs_words import cut_lines
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -36,6 +37,7 @@ def sections(record: Convs) -> Iterator[Section]:
     if record.status == "failed" or found is None:
         yield Line(text=record.why, tone="bad", is_headline=True)
         return
+    yield from cut_lines(record)
     yield _headline(record, found)
     if record.status == "invalid":
         yield Line(text=record.why, label="INVALID", label_tone="bad")

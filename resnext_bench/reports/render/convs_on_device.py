@@ -1,6 +1,5 @@
 """Renders plans that were timed on a GPU: what PyTorch's choices cost, or all of one layer."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import fmean
@@ -11,21 +10,33 @@ from resnext_bench.reports.figures.plan_gaps import (
     CONFIDENCE,
     Gap,
     Stability,
-    StepGap,
     floor_us,
     gap_of,
     plans_of,
     stability,
-    step_gap,
     timed,
 )
 from resnext_bench.reports.render.convs import IN_FULL, mib, shape_words
+from resnext_bench.reports.render.convs_lost import (
+    MODES,
+    choice_words,
+    doubt,
+    headlines,
+    layer_name,
+    lost_words,
+    share_of,
+    time_words,
+    why_untimed,
+    wrong_choices,
+)
+from resnext_bench.reports.render.convs_words import cut_lines
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.notes import sentences
-from resnext_bench.reports.schema.convs import WRONG, Convolution, Convs, Plan, Problem
-from resnext_bench.reports.schema.plan_times import Fault, FaultKind, Mode
-from resnext_bench.reports.stats.effects import Interval, to_percent
+from resnext_bench.reports.schema.convs import Convolution, Convs, Plan, Problem
+from resnext_bench.reports.schema.plan_times import FALSE, Fault, FaultKind, Mode
 from resnext_bench.wording import count_of
+
+__all__ = ["doubt", "sections"]
 
 _FAULTS: Final[dict[FaultKind, str]] = {
     "unbuilt": "cannot be built",
@@ -37,52 +48,38 @@ _FAULTS: Final[dict[FaultKind, str]] = {
     "uncaptured": "with the host's time: no CUDA graph",
     "slow": "far slower than the best: few rounds",
 }
-_MODES: Final[dict[Mode, str]] = {
-    "off": "benchmark off",
-    "limit 10": "limit 10",
-    "no limit": "no limit",
-}
 _NONE: Final = "–"
 
 
 def sections(record: Convs) -> Iterator[Section]:
     """Yield the headline, a table, and what to know of it."""
+    if record.status == "failed":
+        yield Line(text=record.why, tone="bad", is_headline=True)
+        yield from _id(record)
+        return
     gaps = {at: gap_of(record, one) for at, one in enumerate(record.problems)}
-    for number, (words, places) in enumerate(_kinds(record).items()):
-        whole = step_gap([gap for at in places if (gap := gaps[at])])
-        yield Line(
-            text=_headline(record, whole, words),
-            tone="bad" if record.status == "failed" else "strong",
-            is_headline=not number,
-        )
-    if record.status == "ok":
-        if len(record.problems) <= IN_FULL:
-            for at, problem in enumerate(record.problems):
-                yield _in_full(record, problem, gaps[at])
-        else:
-            yield _overview(record, gaps)
-        yield from _of_places(record, gaps)
-        yield from _of_modes(record)
-        yield from _of_stability(record)
-        yield from _of_faults(record)
-        yield from _doubts(record)
-        yield from _remarks(record)
+    yield from cut_lines(record)
+    yield from wrong_choices(record)
+    yield from headlines(record, gaps, _kinds(record))
+    if len(record.problems) <= IN_FULL:
+        for at, problem in enumerate(record.problems):
+            yield _in_full(record, problem, gaps[at])
+    else:
+        yield _overview(record, gaps)
+    yield from _of_places(record, gaps)
+    yield from _of_modes(record)
+    yield from _of_stability(record)
+    yield from _of_faults(record)
+    yield from _of_choices(record)
+    yield from _doubts(record)
+    yield from _remarks(record)
+    yield from _of_the_rest(record, gaps)
+    yield from _id(record)
+
+
+def _id(record: Convs) -> Iterator[Line]:
     if record.id:
         yield Line(text=record.id, tone="dim")
-
-
-def doubt(record: Convs) -> str:
-    """Return why its exit code is not 0, in one line; empty where it is 0."""
-    if record.status == "failed":
-        return record.why
-    wrong = [(one, plan) for one in record.problems for plan in one.plans if WRONG in plan.notes]
-    if not wrong:
-        return ""
-    problem, plan = wrong[0]
-    return (
-        f"{count_of(len(wrong), 'plan')} computed a wrong result, first {plan.tag} in the "
-        f"{problem.operation} of {_layer(record, problem)}; do not train with it"
-    )
 
 
 def _kinds(record: Convs) -> dict[str, list[int]]:
@@ -92,33 +89,6 @@ def _kinds(record: Convs) -> dict[str, list[int]]:
         conv = record.convolutions[problem.convolution]
         found.setdefault(f", {conv.dtype} {conv.layout.upper()}", []).append(at)
     return found if len(found) > 1 else {"": list(range(len(record.problems)))}
-
-
-def _headline(record: Convs, whole: StepGap | None, kind: str) -> str:
-    if record.status == "failed":
-        return record.why
-    what = f"{record.model or 'one convolution'}{kind}"
-    if whole is None:
-        return f"{what} on {record.device.name}: PyTorch's choices could not be timed"
-    floor = f", floor {_time(whole.floor_us)}" if whole.floor_us else ""
-    return (
-        f"{what} on {record.device.name}: PyTorch took {_time(whole.torch_us)}, best is "
-        f"{_time(whole.best_us)}{floor}: {_lost(whole.lost)} of the time of these convolutions lost"
-    )
-
-
-def _time(us: float) -> str:
-    """Return three significant figures and a unit: "95.6 µs", "2.35 ms"."""
-    value, unit = (us / 1000, "ms") if us >= 1000 else (us, "µs")
-    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:,.{digits}f} {unit}"
-
-
-def _lost(ratio: Interval) -> str:
-    """Return the share of PyTorch's time that the best plan does not take, with its interval."""
-    share, low, high = (-to_percent(-one) for one in (ratio.estimate, ratio.low, ratio.high))
-    around = f" ±{max(high - share, share - low):.0f}" if ratio.is_known else ""
-    return f"{share:.0f}{around} %"
 
 
 def _overview(record: Convs, gaps: dict[int, Gap | None]) -> Table:
@@ -146,20 +116,22 @@ def _rows(record: Convs, at: int, gaps: dict[int, Gap | None]) -> Iterator[tuple
         gap = gaps[place]
         name = next(names, "")
         if gap is None:
-            yield name, problem.operation, *[_NONE] * 4, problem.why or "not timed"
+            yield name, problem.operation, *[_NONE] * 4, why_untimed(problem)
             continue
-        floor = _NONE if gap.floor_us is None else _time(gap.floor_us)
-        times = _time(fmean(gap.torch_us)), _time(fmean(gap.best_us)), floor
-        yield name, problem.operation, *times, _lost(gap.lost), _place(record, problem, gap.best)
+        floor = _NONE if gap.floor_us is None else time_words(gap.floor_us)
+        times = time_words(fmean(gap.torch_us)), time_words(fmean(gap.best_us)), floor
+        yield (
+            name,
+            problem.operation,
+            *times,
+            lost_words(gap.lost),
+            _place(record, problem, gap.best),
+        )
 
 
 def _names(conv: Convolution) -> tuple[str, str]:
     many = f" x{len(conv.layers)}" if len(conv.layers) > 1 else ""
     return f"{conv.layers[0]}{many}", shape_words(conv)
-
-
-def _layer(record: Convs, problem: Problem) -> str:
-    return record.convolutions[problem.convolution].layers[0]
 
 
 def _place(record: Convs, problem: Problem, plan: Plan) -> str:
@@ -179,7 +151,7 @@ def _in_full(record: Convs, problem: Problem, gap: Gap | None) -> Table:
     conv = record.convolutions[problem.convolution]
     name, shape = _names(conv)
     floor = floor_us(record, conv)
-    least = "" if floor is None else f", floor {_time(floor)}"
+    least = "" if floor is None else f", floor {time_words(floor)}"
     return Table(
         title=f"{problem.operation} of {name} ({shape}){least}",
         columns=(
@@ -204,7 +176,7 @@ def _choice_rows(problem: Problem) -> Iterator[tuple[str, ...]]:
         plans = " or ".join(dict.fromkeys(matching))
         words = [*([f"kernels of {plans}"] if plans else []), *_faults(one.times.faults)]
         times = _mean(one.times.samples_us), _mean(one.times.warm_us)
-        yield "", "PyTorch", f"{_MODES[one.mode]} ({one.number})", *times, "", "; ".join(words)
+        yield "", "PyTorch", f"{MODES[one.mode]} ({one.number})", *times, "", "; ".join(words)
 
 
 def _plan_rows(problem: Problem, gap: Gap | None) -> Iterator[tuple[str, ...]]:
@@ -223,7 +195,7 @@ def _plan_rows(problem: Problem, gap: Gap | None) -> Iterator[tuple[str, ...]]:
 
 
 def _mean(samples: Sequence[float]) -> str:
-    return _time(fmean(samples)) if samples else _NONE
+    return time_words(fmean(samples)) if samples else _NONE
 
 
 def _faults(faults: Sequence[Fault]) -> list[str]:
@@ -248,7 +220,7 @@ def _of_modes(record: Convs) -> Iterator[Line]:
     for kind, places in _kinds(record).items():
         problems = [record.problems[at] for at in places]
         told = [
-            f"{_MODES[mode]} {_time(us)}"
+            f"{MODES[mode]} {time_words(us)}"
             for mode in get_args(Mode)
             if (us := _step_us(record, problems, mode)) is not None
         ]
@@ -277,9 +249,9 @@ def _of_stability(record: Convs) -> Iterator[Line]:
     for mode, some in found.items():
         varied = [pair for pair in some if pair[0].kernels > 1]
         worst, problem = max(some, key=lambda pair: pair[0].spread_percent)
-        where = f"{problem.operation} of {_layer(record, problem)}"
+        where = f"{problem.operation} of {layer_name(record, problem)}"
         yield Line(
-            text=f"Asked anew {worst.choices} times, {_MODES[mode]}, PyTorch chose other "
+            text=f"Asked anew {worst.choices} times, {MODES[mode]}, PyTorch chose other "
             f"kernels in {len(varied)} of {count_of(len(some), 'problem')}; the slowest choice "
             f"took up to {worst.spread_percent:.0f} % more than the fastest ({where}).",
             tone="warning" if varied else "plain",
@@ -294,7 +266,7 @@ def _of_faults(record: Convs) -> Iterator[Line]:
         for plan in problem.candidates:
             for fault in plan.faults:
                 counts[fault.kind] += 1
-                where = f"{plan.tag} in the {problem.operation} of {_layer(record, problem)}"
+                where = f"{plan.tag} in the {problem.operation} of {layer_name(record, problem)}"
                 first.setdefault(fault.kind, f"{where}{': ' * bool(fault.said)}{fault.said}")
     for kind in get_args(FaultKind):
         if counts[kind]:
@@ -305,6 +277,38 @@ def _of_faults(record: Convs) -> Iterator[Line]:
             )
 
 
+def _of_choices(record: Convs) -> Iterator[Line]:
+    """Yield why choices of PyTorch's were not timed, each reason once; wrong ones stand first."""
+    where: dict[tuple[FaultKind, str], list[str]] = {}
+    for problem in record.problems:
+        for choice in problem.choices:
+            for fault in choice.times.faults:
+                if fault.kind not in FALSE:
+                    place = f"{problem.operation} of {layer_name(record, problem)}"
+                    where.setdefault((fault.kind, fault.said), []).append(
+                        f"{MODES[choice.mode]}, {place}"
+                    )
+    for (kind, said), some in where.items():
+        more = f" and {len(some) - 1} more" if len(some) > 1 else ""
+        yield Line(
+            label="note",
+            text=f"PyTorch's choice {choice_words(kind)}, and was not timed ({some[0]}{more})"
+            f"{': ' * bool(said)}{said}",
+        )
+
+
+def _of_the_rest(record: Convs, gaps: dict[int, Gap | None]) -> Iterator[Line]:
+    """Yield what a share of a step rests on."""
+    for kind, places in _kinds(record).items():
+        if share := share_of(record, gaps, places):
+            yield Line(
+                text=f"at most of a step{kind}: everything else in it takes at least "
+                f"{time_words(share.rest_us)} by calculation, each layer at its floor; a whole "
+                "step was not timed",
+                tone="dim",
+            )
+
+
 def _doubts(record: Convs) -> Iterator[Line]:
     """Yield what makes times doubtful, each sentence once with its problems."""
     for name in ("doubts", "remarks"):
@@ -312,7 +316,7 @@ def _doubts(record: Convs) -> Iterator[Line]:
         for problem in record.problems:
             for text in sentences(getattr(problem, name)):
                 where.setdefault(text, []).append(
-                    f"{problem.operation} of {_layer(record, problem)}"
+                    f"{problem.operation} of {layer_name(record, problem)}"
                 )
         for text, some in where.items():
             more = f" and {len(some) - 1} more" if len(some) > 1 else ""
@@ -330,7 +334,7 @@ def _remarks(record: Convs) -> Iterator[Line]:
         text=f"batch {conv.images[0]}, {conv.dtype}, {conv.layout.upper()}; {versions}", tone="dim"
     )
     yield Line(
-        text=f"PyTorch: with cuDNN benchmark, {_MODES[COMPARED]}; cold: each call finds its "
+        text=f"PyTorch: with cuDNN benchmark, {MODES[COMPARED]}; cold: each call finds its "
         "tensors outside the L2 cache; warm: inside",
         tone="dim",
     )

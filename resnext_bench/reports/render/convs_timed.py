@@ -18,6 +18,7 @@ from resnext_bench.reports.figures.convs import (
 from resnext_bench.reports.render.convs import IN_FULL, layer_names
 from resnext_bench.reports.render.convs_conspicuous import conspicuous, remarks
 from resnext_bench.reports.render.convs_words import (
+    cut_lines,
     factor,
     milliseconds,
     ratio_words,
@@ -47,6 +48,7 @@ def sections(record: Convs) -> Iterator[Section]:
         yield Line(text=record.why, tone="bad", is_headline=True)
         return
     problems, sides = compared(record), sides_of(record)
+    yield from cut_lines(record)
     yield from wrong_lines(problems)
     yield _headline(record, sides)
     if len(problems) <= IN_FULL:
@@ -74,13 +76,19 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     best = min(sure or rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
     text = f"{what} on {record.device.name}: {count_of(len(sides), 'side')} of each problem"
     if best and best.ratio:
-        over, base = "over a step" if record.model else "all together", side_words(sides[0])
+        over = "over a step" if _is_whole_step(record) else "all together"
+        base = side_words(sides[0])
         text += (
             f"; {over} {side_words(best.side)} takes {times(best.ratio)} the time of {base}"
             if best.ratio.high < 1
             else f"; {over} none is faster than {base}"
         )
     return Line(text=text, tone="strong", is_headline=True)
+
+
+def _is_whole_step(record: Convs) -> bool:
+    """Return whether all that was asked of a network was timed."""
+    return bool(record.model) and record.status != "interrupted"
 
 
 def wrong_lines(problems: Sequence[Compared]) -> Iterator[Line]:
@@ -230,10 +238,10 @@ def _operations(problems: Iterable[Compared]) -> list[str]:
 
 
 def _step(record: Convs, sides: Sequence[Side]) -> Table:
-    batch = record.convolutions[0].images[0]
+    batch = count_of(record.convolutions[0].images[0], "image")
+    over = f"Over a step of {batch}" if _is_whole_step(record) else f"All together, {batch}"
     return Table(
-        title=f"Over a step of {count_of(batch, 'image')}: each convolution as often as the "
-        "network has it, ms",
+        title=f"{over}: each convolution as often as the network has it, ms",
         columns=(
             Column(name="side", tone="name", may_fold=True),
             *(Column(name=one, is_number=True) for one in OPERATIONS),

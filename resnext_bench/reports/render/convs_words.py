@@ -1,12 +1,24 @@
 """Words of timed convolutions: sides, times and ratios."""
 
+from collections.abc import Iterator
+
 from resnext_bench.reports.figures.convs import Side
+from resnext_bench.reports.render.model import Line
+from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.interval import Estimate
+from resnext_bench.reports.schema.releases import Releases
 
 
 def side_words(side: Side) -> str:
     """Name a side: "bf16 NHWC", "fp32 NCHW, oneDNN off"."""
     return ", ".join(filter(None, (f"{side.dtype} {side.layout.upper()}", side.setting)))
+
+
+def cut_lines(record: Convs | Releases) -> Iterator[Line]:
+    """Yield where the measurement was interrupted; nothing where it was not."""
+    if record.status == "interrupted":
+        where = record.why.removeprefix("interrupted ")
+        yield Line(text=f"INTERRUPTED: {where}", tone="warning", is_headline=True)
 
 
 def milliseconds(value: float) -> str:

@@ -6,10 +6,11 @@ from itertools import zip_longest
 from typing import Final
 
 from resnext_bench.reports.render.convs import device_words
+from resnext_bench.reports.render.convs_words import cut_lines
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
-from resnext_bench.reports.schema.releases import History, Release, Releases, Standing
+from resnext_bench.reports.schema.releases import CUDA, History, Release, Releases, Standing
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.wording import count_of
 
@@ -23,8 +24,9 @@ NOT_TIMED: Final = "Choices changed; nothing was timed, so whether they became f
 
 def sections(record: Releases) -> Iterator[Section]:
     """Yield the headline, what each release changes, the first choices that change, and notes."""
+    yield from cut_lines(record)
     yield _headline(record)
-    if record.status == "ok":
+    if record.status != "failed":
         yield by_release(record.releases, record.histories)
         yield from first_choices(record.convolutions, record.histories)
         yield from engines_that_changed(record.histories)
@@ -41,9 +43,10 @@ def _headline(record: Releases) -> Line:
     first, last = (short(listed[at].version) for at in (0, -1))
     moved = sum(any(is_other_engine(*pair) for pair in one.changes) for one in record.histories)
     span = f"cuDNN {first} to {last}" if len(listed) > 1 else f"cuDNN {first} alone"
+    cuda = f" for CUDA {record.cuda}" if record.cuda != CUDA else ""
     text = (
-        f"{record.model or 'one convolution'} on {record.device.name}, {span}: the first choice "
-        f"becomes another engine in {moved} of {count_of(len(record.histories), 'problem')}"
+        f"{record.model or 'one convolution'} on {record.device.name}, {span}{cuda}: the first "
+        f"choice becomes another engine in {moved} of {count_of(len(record.histories), 'problem')}"
     )
     return Line(text=text, tone="strong", is_headline=True)
 

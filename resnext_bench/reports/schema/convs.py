@@ -236,6 +236,8 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     """What layouts cost; only for the task of this name."""
     model: str
     """Name of the network; empty for a convolution that was given by hand."""
+    image_size: int = 0
+    """Side of its images in pixels; 0 where that is not known, as of networks that are not ours."""
     device: PlannedDevice
     libraries: dict[str, str]
     """Versions of what computes or plans, as they answered: cudnn and its frontend, onednn."""
@@ -256,8 +258,15 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wrong_results(problems: Iterable[Problem]) -> int:
-    """Return how many results are farther from float64 than rounding explains."""
-    return sum(WRONG in plan.notes for one in problems for plan in one.plans)
+    """Return how many results are farther from float64 than rounding explains.
+
+    They are those of plans, and of what PyTorch itself chose.
+    """
+    return sum(
+        sum(WRONG in plan.notes for plan in one.plans)
+        + sum(choice.times.is_false for choice in one.choices)
+        for one in problems
+    )
 
 
 class SeenConvolution(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,12 @@ FaultKind = Literal[
 - unwritten: its result holds NaN that lay in memory before.
 - wrong: its result is off by more than rounding explains.
 - broke: the device, or the process, did not answer any more once it had run.
-- uncaptured: no CUDA graph of it could be made, so that the host's time is in its own.
+- uncaptured: no CUDA graph of it could be made: the host's time is in that of a plan, and a choice
+  is not timed.
 - slow: it takes many times as long as the best, and has few samples.
 """
+FALSE: Final[tuple[FaultKind, ...]] = ("wrong", "unwritten")
+"""Faults of a result with which nobody should train."""
 NOT_TIMED: Final[tuple[FaultKind, ...]] = get_args(FaultKind)[:-2]
 """Faults of what is not timed at all."""
 Mode = Literal["off", "limit 10", "no limit"]
@@ -53,6 +56,11 @@ class Times(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_timed(self) -> bool:
         """Whether it was right, and timed."""
         return bool(self.samples_us)
+
+    @property
+    def is_false(self) -> bool:
+        """Whether its result was wrong."""
+        return any(fault.kind in FALSE for fault in self.faults)
 
 
 class TorchChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

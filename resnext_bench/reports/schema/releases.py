@@ -21,6 +21,8 @@ from resnext_bench.reports.schema.record import Environment, File, Status
 from resnext_bench.resnext.convolutions import Operation
 
 VERSION = 1
+CUDA: Final = 13
+"""The version of CUDA where none is given: that of torch's wheels on PyPI."""
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +113,8 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     """Name of the network; empty for a convolution that was given by hand."""
     device: PlannedDevice
+    cuda: int = CUDA
+    """Version of CUDA for which the releases are built."""
     frontend: str
     """Version of cuDNN's frontend, the same for all releases."""
     settings: TorchSettings

@@ -5,6 +5,7 @@ No index exists, so none can be corrupted by a crash or by two writers on a shar
 
 import contextlib
 import difflib
+import errno
 import os
 import re
 import secrets
@@ -56,11 +57,31 @@ def create(root: Path, label: str) -> Path:
     """Make the folder of a new run, named by time (UTC), label and a random end."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.]', '_', label)[-MOST_LETTERS:]}"
+    with _in_words(root):
+        root.mkdir(parents=True, exist_ok=True)
+        return _own_folder(root, name)
+
+
+def require_usable(root: Path) -> None:
+    """Raise what `create` would raise, before anything is measured; nothing is made."""
+    with _in_words(root):
+        above = (root.absolute(), *root.absolute().parents)
+        place = next(one for one in above if os.path.lexists(one))
+        if not place.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(place, os.W_OK | os.X_OK):
+            is_read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise OSError(number, os.strerror(number))
+
+
+@contextlib.contextmanager
+def _in_words(root: Path) -> Iterator[None]:
+    """Say of errors in the body that runs cannot be written there, and what to do."""
     _require_text(root.absolute())
     try:
         with writing(root.absolute(), f"--output or ${FOLDER_VARIABLE}"):
-            root.mkdir(parents=True, exist_ok=True)
-            return _own_folder(root, name)
+            yield
     except OSError as error:
         if error.errno in OF_THE_ENVIRONMENT:
             raise

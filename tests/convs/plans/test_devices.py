@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.convs.plans.devices import ASSUMED, capability_of, described, from_file, keys
+from resnext_bench.convs.plans.devices import (
+    ASSUMED,
+    capability_of,
+    described,
+    from_file,
+    keys,
+    odd_fields,
+)
 from resnext_bench.errors import UsageError
 
 
@@ -50,8 +57,30 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str) -> 
         from_file(tmp_path / "none.json")
 
 
-def test_a_capability_that_is_no_number_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["1.5", "true", "null", "[1, 2.5]", '["a"]', '{"a": 1}'], ids=str)
+def test_a_value_that_no_record_could_hold_is_refused(tmp_path: Path, value: str) -> None:
     path = tmp_path / "device.json"
-    path.write_text('{"deviceName": "Z", "deviceVer": "9.0", "multiProcessorCount": 3}')
-    with pytest.raises(UsageError, match=r"deviceVer is '9\.0'; a number such as 900 is needed"):
+    needed = '"deviceName": "Z", "deviceVer": 900, "multiProcessorCount": 3'
+    path.write_text(f'{{{needed}, "warpSize": {value}}}')
+    with pytest.raises(UsageError, match=r"warpSize is .*; fields are whole numbers, texts, or"):
         from_file(path)
+
+
+@pytest.mark.parametrize("capability", ['"9.0"', '"\u00b2"', "-1", "[9]"])
+def test_a_capability_is_a_whole_number(tmp_path: Path, capability: str) -> None:
+    path = tmp_path / "device.json"
+    path.write_text(f'{{"deviceName": "Z", "deviceVer": {capability}, "multiProcessorCount": 3}}')
+    with pytest.raises(UsageError, match=r"a number such as 900 is needed"):
+        from_file(path)
+
+
+def test_what_a_description_lacks_is_named() -> None:
+    fields = described("l4").fields
+    assert odd_fields(fields) == ""
+    without = {name: one for name, one in fields.items() if name != "memoryBusWidth"}
+    assert odd_fields(without) == ""  # cuDNN does without
+    del without["warpSize"]
+    assert odd_fields(without | {"l2CacheSize": "many"}) == (
+        "it has no warpSize; of another type than it should be is l2CacheSize"
+    )
+    assert odd_fields({"deviceName": "Z"}).endswith("regsPerBlock, warpSize and 18 more")

@@ -72,7 +72,7 @@ def install(folder: Path, words: list[str]) -> int:
     (site / "nvidia" / "cudnn" / "lib").mkdir(parents=True)
     if f"half:{version}" in ASKED:
         os.kill(os.getpid(), signal.SIGKILL)
-    if package != "nvidia-cublas":
+    if not package.startswith("nvidia-cublas"):
         (site / "cudnn.py").write_text(scripted(version))
     return 0
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pytest
 
 from resnext_bench.convs.releases.environments import (
-    CUBLAS,
     FRONTEND,
     Environments,
     environments,
@@ -19,6 +18,7 @@ from resnext_bench.lab.checkout import ROOT
 from tests.convs.releases.uv import Uv, uv
 
 __all__ = ["uv"]
+CUBLAS = "nvidia-cublas"
 ONE, OTHER = "9.17.1.4", "9.19.1.2"
 
 
@@ -129,3 +129,20 @@ def test_the_frontend_is_the_one_that_everything_is_tested_with() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     pinned = project["tool"]["uv"]["constraint-dependencies"]
     assert f"nvidia-cudnn-frontend=={FRONTEND}" in pinned
+
+
+def test_those_for_cuda_12_have_packages_and_a_folder_of_their_own(uv: Uv) -> None:
+    made = environments(12)
+    made.place(ONE)
+    assert uv.installed == [
+        "nvidia-cublas-cu12",
+        f"nvidia-cudnn-cu12=={ONE}",
+        f"nvidia-cudnn-frontend=={FRONTEND}",
+    ]
+    assert not environments().has(ONE)
+    library = made.folder / "nvidia-cublas-cu12/lib/python3.11/site-packages/nvidia/cublas/lib"
+    library.mkdir(parents=True)
+    (library / "libcublasLt.so.12").touch()
+    assert [Path(one).name for one in made.preloaded()] == ["libcublasLt.so.12", "libcuda.so.1"]
+    made.remove_shared()
+    assert not made.has("nvidia-cublas-cu12")

@@ -67,3 +67,10 @@ def test_without_uv_it_is_said_how_to_get_it(uv: Uv, tmp_path: Path) -> None:
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"give a version of cuDNN, such as 9\.17"):
         require_version("--from", text)
+
+
+def test_releases_for_cuda_12_are_those_of_another_package(uv: Uv) -> None:
+    newest = ["9.17.1.4", "9.18.0.77", "9.19.1.2", "9.28.1.4"]
+    assert found(cuda=12) == newest  # torch's wheels on PyPI install none of them
+    with pytest.raises(CannotHere, match=r"no nvidia-cudnn-cu12 from 9.99"):
+        found(cuda=12, oldest="9.99")

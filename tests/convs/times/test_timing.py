@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from resnext_bench.convs.times.sides import Built, Facts, Setting, TimedSide
+from resnext_bench.convs.times.sides import Built, Facts, Setting, Timed, TimedSide
 from resnext_bench.convs.times.timers import Ended, Seat
 from resnext_bench.convs.times.timing import seat_here, time_in_turn
 from resnext_bench.errors import CannotHere
@@ -23,6 +23,8 @@ class Scripted:
     log: list[tuple[str, str]]
     ends_at: dict[str, str]
     """What each layout ends the process by: build or turn."""
+    cut_at: int | None
+    """Number of the turn in which Ctrl-C is pressed, from 1."""
 
     def __init__(self, seat: Seat, isa: str) -> None:
         self.isa, self.facts, self.sides = isa, FACTS, list[TimedSide]()
@@ -52,6 +54,8 @@ class Scripted:
         if self.ends_at.get(layout) == "turn":
             raise Ended("its process crashed (SIGSEGV): it said nothing")
         self.log.append(("turn", f"{layout} {self.isa}".strip()))
+        if [kind for kind, _ in self.log].count("turn") == self.cut_at:
+            raise KeyboardInterrupt
         return 1_000_000 * self.calls * len(self.log)
 
 
@@ -59,6 +63,7 @@ class Scripted:
 def start(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
     monkeypatch.setattr(Scripted, "log", [], raising=False)
     monkeypatch.setattr(Scripted, "ends_at", {}, raising=False)
+    monkeypatch.setattr(Scripted, "cut_at", None, raising=False)
     return Scripted
 
 
@@ -131,3 +136,16 @@ def test_the_seat_is_that_of_a_rank() -> None:
     machine = inspect("cpu")
     assert seat_here(1) == Seat(threads=1, cores=machine.cores[: machine.usable_cores])
     assert 1 <= seat_here().threads <= len(machine.cores)
+
+
+@pytest.mark.parametrize(("turn", "rounds"), [(17, [4, 2]), (13, [4]), (10, [2]), (3, [])])
+def test_ctrl_c_leaves_groups_and_whole_pairs_of_rounds(
+    start: type[Scripted], turn: int, rounds: list[int]
+) -> None:
+    """A group has ten turns, the first two of which do not count; processes are ended."""
+    start.cut_at, so_far = turn, list[list[Timed]]()
+    with pytest.raises(KeyboardInterrupt):
+        timed(start, [NCHW, NHWC], [NHWC, NCHW], rounds=4, so_far=so_far)
+    assert [{len(one.samples_us) for one in group} for group in so_far] == [{n} for n in rounds]
+    assert all(one.kernel == "jit" for group in so_far for one in group)
+    assert start.log[-1] == ("end", "")

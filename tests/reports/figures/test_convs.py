@@ -1,5 +1,6 @@
 """What timed sides come to."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -114,3 +115,22 @@ def test_of_many_ratios_some_are_above_one_by_chance() -> None:
         many += bool(list(slower(record)))
     assert lone > 3
     assert many <= 3
+
+
+def test_a_problem_that_was_cut_short_is_in_no_sum() -> None:
+    record = made_timed()
+    last = record.problems[-len(SIDES) :]
+    short = tuple(
+        msgspec.structs.replace(
+            one,
+            plans=tuple(
+                msgspec.structs.replace(plan, samples_us=plan.samples_us[:2]) for plan in one.plans
+            ),
+        )
+        for one in last
+    )
+    every = record.problems[: -len(SIDES)]
+    found = sums(msgspec.structs.replace(record, problems=(*every, *short)))
+    without = sums(msgspec.structs.replace(record, problems=every))
+    assert [one.total_ms for one in found] == [one.total_ms for one in without]
+    assert all(one.lacks == 0 for one in found)

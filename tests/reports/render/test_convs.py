@@ -24,6 +24,14 @@ def test_the_headline_says_what_the_limit_hides() -> None:
     assert "it times all of them, once each, and takes the fastest." in told(everything)
 
 
+def test_a_problem_without_plans_has_no_table_and_is_not_counted() -> None:
+    none = made_problem(plans=(), why="no engine for this")
+    out = told(made_convs(problems=(made_problem(), none)))
+    assert "PyTorch's first choice for 1 of 2 problems;" in out
+    assert out.count("knobs workspace PyTorch") == 1
+    assert "no plan for the forward of layer1.0.conv2: no engine for this" in out
+
+
 def test_only_candidates_are_counted() -> None:
     assert "layer1.0.conv2 x2 forward eng22 392.0 MiB 3" in told(made_convs())
 
@@ -86,6 +94,8 @@ def test_shapes_in_words() -> None:
     assert shape_words(made_convolution()) == "128@56, 32 groups"
     wide = made_convolution(images=(1, 64, 8, 16), groups=1, kernel=(1, 1), stride=(2, 2))
     assert shape_words(wide) == "64@8x16/2, 1x1"
+    apart = made_convolution(stride=(2, 1), dilation=(2, 2))
+    assert shape_words(apart) == "128@56/2x1, dilation 2, 32 groups"
 
 
 def test_sizes_in_words() -> None:

@@ -1,5 +1,6 @@
 """What is said of plans that were timed on a GPU, at 80 columns."""
 
+import pytest
 from msgspec.structs import replace
 
 from resnext_bench.reports.render.kinds import renderer_of
@@ -7,7 +8,7 @@ from resnext_bench.reports.render.markdown import markdown
 from resnext_bench.reports.schema.convs import WRONG, Convs
 from resnext_bench.reports.schema.kinds import kind_of
 from resnext_bench.reports.schema.notes import note
-from resnext_bench.reports.schema.plan_times import Fault
+from resnext_bench.reports.schema.plan_times import Fault, FaultKind, Times, TorchChoice
 from resnext_bench.reports.store.conv_differences import diff
 from tests.reports.drawn import drawn
 from tests.reports.made_plan_times import (
@@ -98,3 +99,60 @@ def test_types_and_layouts_are_never_added_up() -> None:
     assert "resnext50_32x4d, fp32 NCHW on NVIDIA H200: PyTorch took 600 µs" in out
     assert "weight gradient 200 µs 100 µs 171 µs 50 ±0 % eng3 3/5*" in out
     assert "fp32 NCHW weight gradient" in out
+
+
+NO_GRAPH = Fault(kind="uncaptured", said="operation not permitted")
+
+
+def faulty(*faults: Fault, error: float | None = None) -> TorchChoice:
+    return made_choice("limit 10", 1, 1.0, 1, times=Times(error=error, faults=faults))
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "words"),
+    [
+        ("wrong", 0.3, "is 0.3 away from float64, more than its type allows"),
+        ("unwritten", None, "leaves NaN of the memory in its result"),
+    ],
+)
+def test_a_wrong_choice_of_pytorch_stands_first(
+    kind: FaultKind, error: float | None, words: str
+) -> None:
+    wrong = made_problem(choices=(faulty(Fault(kind=kind), error=error),))
+    record = made_plan_times([wrong, made_problem(1)])
+    out = told(record)
+    first = f"WRONG: what PyTorch itself chose (limit 10) for the forward of layer1.0.conv2 {words}"
+    assert out.startswith(first)
+    assert "lost (in 1 of 2 problems: PyTorch's choice is wrong in 1)" in out
+    assert kind_of(record).outcomes(record) == {"invalid"}
+    assert renderer_of(record).doubt(record) == f"{first}; do not train with it"
+
+
+def test_a_choice_that_could_not_be_captured_is_in_the_headline() -> None:
+    every = [made_problem(choices=(faulty(NO_GRAPH),)), *[made_problem(1)] * 3]
+    out = told(made_plan_times(every, image_size=224))
+    assert "lost (in 3 of 4 problems: PyTorch's choice has no CUDA graph in 1)" in out
+    assert "layer1.0.conv2 x2 forward – – – – PyTorch's choice has no CUDA graph" in out
+    assert (
+        "PyTorch's choice has no CUDA graph, and was not timed (limit 10, forward of "
+        "layer1.0.conv2): operation not permitted"
+    ) in out
+    assert "of a step" not in out
+
+
+def test_a_share_of_a_step_is_by_calculation() -> None:
+    out = told(made_plan_times(image_size=224))
+    # 900 µs of 1.80 ms and 28.4 ms: 2.98 %.
+    assert "of the time of these convolutions lost, at most 3 % of a step" in out
+    assert "everything else in it takes at least 28.4 ms by calculation" in out
+    assert "of a step" not in told(made_plan_times())
+
+
+def test_what_was_interrupted_is_told_first() -> None:
+    never = made_problem(1, plans=(), choices=(), why="interrupted before it was timed")
+    why = "interrupted after 3 of 4 problems"
+    record = made_plan_times([*[made_problem()] * 3, never], status="interrupted", why=why)
+    out = told(record)
+    assert out.startswith("INTERRUPTED: after 3 of 4 problems")
+    assert "lost (in 3 of 4 problems: 1 was not timed)" in out
+    assert renderer_of(record).doubt(record) == why

@@ -63,7 +63,7 @@ def test_what_is_conspicuous_is_counted(note: str, words: str) -> None:
 def test_copies_are_told_with_their_share() -> None:
     copied = {(0, "forward", BF16): made_plan(1000.0, notes=("copy",), beside=0.4)}
     out = told(made_timed(plans=copied))
-    assert "bf16 NCHW: copies to another layout take 40 to 40 % of oneDNN's time in 1 of 6" in out
+    assert "bf16 NCHW: copies to another layout take 40 % of oneDNN's time in 1 of 6" in out
 
 
 def test_many_sides_are_several_tables_of_80_columns() -> None:

@@ -1,0 +1,77 @@
+"""What Ctrl-C leaves of layouts: rows of what was timed, choices where there are any."""
+
+from typing import Any
+
+import pytest
+
+from resnext_bench.convs.layouts import record as module
+from resnext_bench.convs.layouts.record import Wanted, compared
+from resnext_bench.convs.layouts.times import LAYOUTS
+from resnext_bench.convs.problems import of_network
+from resnext_bench.convs.times.record import TimeOrder
+from resnext_bench.convs.times.sides import Facts, Setting, Timed
+from resnext_bench.errors import Interrupted
+from resnext_bench.reports.render.kinds import renderer_of
+from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.resnext.draw import draw
+from resnext_bench.resnext.names import parse
+from tests.machine.made_machines import laptop
+from tests.reports.drawn import drawn
+
+ROUNDS = 8
+ORDER = TimeOrder(
+    model="resnext14_4x4d",
+    asked=of_network(
+        draw(parse("resnext14_4x4d"), 32),
+        batch=2,
+        dtype="fp32",
+        layout=LAYOUTS[0],
+        everything=True,
+    ),
+    dtypes=["fp32"],
+    layouts=LAYOUTS,
+    settings=[Setting()],
+    rounds=ROUNDS,
+    block_s=0.1,
+    threads=1,
+    command=(),
+)
+PROBLEMS = len(ORDER.groups())
+
+
+def pressed(*_: object, **__: object) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("rounds", "where"),
+    [
+        ([ROUNDS] * 2 + [4], f"after 2 of {PROBLEMS} problems"),
+        ([ROUNDS] * PROBLEMS, "before layouts were chosen"),
+        ([4], None),
+    ],
+)
+def test_ctrl_c_keeps_rows_that_have_all_rounds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, rounds: list[int], where: str | None
+) -> None:
+    def timed(groups: Any, *, so_far: list[list[Timed]], learn: Any, **more: Any) -> None:
+        learn(Facts(torch="2", onednn="3", has_onednn=True, isa="", uses="", threads=1))
+        for group, count in zip(groups, rounds, strict=False):
+            so_far.append([Timed(side=one, samples_us=(5.0,) * count) for one in group])
+        if len(rounds) < PROBLEMS:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "time_in_turn", timed)
+    monkeypatch.setattr(module, "time_others", pressed)
+    wanted = Wanted(whole=True, everything=True, steps=True)
+    with pytest.raises(Interrupted) as end:
+        compared(ORDER, wanted, laptop(), tmp_path, lambda *_: None)
+    record = end.value.record
+    if where is None:
+        assert record is None
+        return
+    assert isinstance(record, Convs)
+    assert (record.status, record.why) == ("interrupted", f"interrupted {where}")
+    assert record.layouts
+    assert len(record.layouts.rows) == rounds.count(ROUNDS)
+    assert drawn(renderer_of(record).sections(record), 80)[0] == f"INTERRUPTED: {where}"
