@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from resnext_bench.config.models import foreign
+from resnext_bench.convs.layouts.benches import Bench, OnCpu
 from resnext_bench.convs.layouts.network import Regions, regions_of
 from resnext_bench.convs.layouts.plan import best_mix
 from resnext_bench.convs.layouts.steps import measured
@@ -17,14 +18,12 @@ from resnext_bench.convs.layouts.times import (
     pairs_of,
     rows_of,
     tasks_of,
-    time_others,
     times_of,
 )
-from resnext_bench.convs.times.record import TimeOrder, stored
-from resnext_bench.convs.times.sides import Facts, Timed
-from resnext_bench.convs.times.timing import Tell, time_in_turn
+from resnext_bench.convs.times.record import TimeOrder
+from resnext_bench.convs.times.sides import Timed
+from resnext_bench.convs.times.timing import Tell
 from resnext_bench.errors import CannotHere, RunFailed
-from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.layouts import adjusted
 from resnext_bench.reports.schema.config import Request
@@ -52,24 +51,27 @@ class Wanted:
     """Whether whole steps are measured."""
 
 
-def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tell: Tell) -> Convs:
-    """Time everything, choose, measure whole steps in folders below `root`; return the record."""
-    facts, load = list[Facts](), load_1min()
-    found = time_in_turn(
-        order.groups(),
-        rounds=order.rounds,
-        block_s=order.block_s,
-        threads=order.threads,
-        tell=tell,
-        learn=facts.append,
-    )
-    record = stored(order, "", machine, found, facts, load)
-    pairs = list(pairs_of([[_usable(one) for one in group] for group in found]))
-    notes: list[str] = []
-    others, mixes = _choices(order, pairs, notes, tell) if wanted.whole else ([], [])
+def compared(
+    order: TimeOrder,
+    wanted: Wanted,
+    machine: Machine,
+    root: Path,
+    tell: Tell,
+    bench: Bench | None = None,
+) -> Convs:
+    """Time everything on a bench, by default the CPU, choose, and measure whole steps.
+
+    They are measured in folders below `root`. Returns the record.
+    """
+    bench = bench or OnCpu()
+    found = bench.convolutions(order, machine, tell)
+    record = found.record
+    pairs = list(pairs_of([[_usable(one) for one in group] for group in found.groups]))
+    task = _Task(order=order, machine=machine, root=root, bench=bench, tell=tell)
+    others, mixes = _choices(task, pairs) if wanted.whole else ([], [])
     if wanted.steps:
-        mixes = [_tried(order, machine, root, mix, notes, tell) for mix in mixes]
-    doubts = [note for mix in mixes if mix.steps for note in mix.steps.notes]
+        mixes = [_tried(task, mix) for mix in mixes]
+    doubts = [*bench.doubts, *(note for mix in mixes if mix.steps for note in mix.steps.notes)]
     is_doubtful = record.status == "ok" and doubts
     return msgspec.structs.replace(
         record,
@@ -77,7 +79,7 @@ def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tel
         status="invalid" if is_doubtful else record.status,
         why="; ".join(dict.fromkeys(doubts)) if is_doubtful else record.why,
         duration_s=round(time.monotonic() - order.started, 2),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys((*task.notes, *bench.notes))),
         layouts=Layouts(
             everything=wanted.everything,
             rows=adjusted(list(rows_of(pairs, record.convolutions))),
@@ -93,27 +95,45 @@ def _why(order: TimeOrder, wanted: Wanted) -> str:
     return "not ours" if is_foreign and not wanted.whole else ""
 
 
-def _choices(
-    order: TimeOrder, pairs: Sequence[Pair], notes: list[str], tell: Tell
-) -> tuple[list[OtherRow], list[Mix]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """What is asked for, where it is done, and what is to be told of it."""
+
+    order: TimeOrder
+    machine: Machine
+    root: Path
+    bench: Bench
+    tell: Tell
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.order.asked[0].convolution.images[0]
+
+    @property
+    def image_size(self) -> int:
+        """Edge of the images, which the network's first convolution reads."""
+        return self.order.asked[0].convolution.images[2]
+
+
+def _choices(task: _Task, pairs: Sequence[Pair]) -> tuple[list[OtherRow], list[Mix]]:
     """Return norms, pools and conversions, and the best choice in each type."""
-    batch, _, size, _ = order.asked[0].convolution.images
-    layers = draw(parse(order.model), size)
-    regions: dict[Dtype, Regions] = {one: regions_of(layers, batch, one) for one in order.dtypes}
-    others = time_others(
-        (task for one in regions.values() for task in tasks_of(one)),
-        rounds=order.rounds,
-        block_s=order.block_s,
-        threads=order.threads,
-        tell=tell,
+    order = task.order
+    layers = draw(parse(order.model), task.image_size)
+    regions: dict[Dtype, Regions] = {
+        one: regions_of(layers, task.batch, one) for one in order.dtypes
+    }
+    others = task.bench.others(
+        (one for its in regions.values() for one in tasks_of(its)), order, task.tell
     )
     mixes = []
     for dtype, its in regions.items():
         own = [pair for pair in pairs if pair.dtype == dtype]
         try:
             mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
-        except ValueError as error:  # a layer that runs in neither layout; its rows say why
-            notes.append(f"no choice in {dtype}: {error}")
+        except ValueError as error:  # what runs in neither layout; its row or a note says why
+            task.notes.append(f"no choice in {dtype}: {error}")
     return list(others.values()), mixes
 
 
@@ -124,28 +144,22 @@ def _usable(timed: Timed) -> Timed:
     return replace(timed, samples_us=(), why="its result is wrong")
 
 
-def _tried(
-    order: TimeOrder, machine: Machine, root: Path, mix: Mix, notes: list[str], tell: Tell
-) -> Mix:
+def _tried(task: _Task, mix: Mix) -> Mix:
     """Return the mix with whole steps; without them and with a note where they cannot be had."""
     try:
-        return _measured(order, machine, root, mix, tell)
+        return _measured(task, mix)
     except (CannotHere, RunFailed) as error:
-        notes.append(f"whole steps in {mix.dtype} were not measured: {error}")
+        task.notes.append(f"whole steps in {mix.dtype} were not measured: {error}")
         return mix
 
 
-def _measured(order: TimeOrder, machine: Machine, root: Path, mix: Mix, tell: Tell) -> Mix:
-    batch, _, size, _ = order.asked[0].convolution.images
+def _measured(task: _Task, mix: Mix) -> Mix:
     request: Request = {
-        "model": order.model,
-        "image_size": size,
-        "batch_size": batch,
-        **{"nodes": 1, "nproc_per_node": 1, "device": "cpu", "pipeline": "synthetic"},
-        "amp_dtype": "none" if mix.dtype == "fp32" else mix.dtype,
-        "warm_up": WARM_UP,
+        "model": task.order.model,
+        "image_size": task.image_size,
+        "batch_size": task.batch,
+        **{"nodes": 1, "nproc_per_node": 1, "pipeline": "synthetic", "warm_up": WARM_UP},
+        **task.bench.request(task.order, mix.dtype),
     }
-    if order.threads is not None:
-        request["threads"] = order.threads
-    setup = set_up(request, machine, root=root, command=(), tell=tell)
-    return measured(mix, setup, STEP_ROUNDS, tell)
+    setup = set_up(request, task.machine, root=task.root, command=(), tell=task.tell)
+    return measured(mix, setup, STEP_ROUNDS, task.tell)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from resnext_bench.lab.visit.pages.figures import Figure, Timed, timed
 from resnext_bench.lab.visit.results import Results, Task
+from resnext_bench.lab.visit.sizes import LAYOUTS as MIXED
 from resnext_bench.lab.visit.sizes import PLANS
 
 DIRECTIONS: Final = ("forward", "input gradient", "weight gradient")
@@ -85,7 +86,7 @@ def layers(results: Results) -> list[Layer]:
     found = []
     for key, task in results.told("convs").items():
         typed, _, name = key.partition("/")
-        if typed == PLANS:
+        if typed in (PLANS, MIXED):
             continue
         found.append(
             Layer(typed=typed, name=name, task=task, timed=timed(task, results.confidence))
