@@ -47,10 +47,10 @@ def _words() -> Text:
         "Every plan that cuDNN lists for a grouped convolution in bf16 and NHWC, run through its "
         "frontend beside PyTorch's own choice (cuDNN benchmark, ",
         Code(COMPARED),
-        "), with tensors that are not in the L2 cache. Half of the rounds choose the best plan, and "
-        "the others give its time; it may be one that PyTorch never takes. Lost: what the best would "
-        "save of PyTorch's time, with its interval over rounds. The floor is each operand moved "
-        "once at the measured copy bandwidth.",
+        "), with tensors that are not in the L2 cache. Half of the rounds choose the best plan, "
+        "and the others give its time; PyTorch may never take it. Lost: what the best would save "
+        "of PyTorch's time, with its interval over rounds. The floor is each operand moved once at "
+        "the measured copy bandwidth.",
     )
 
 
