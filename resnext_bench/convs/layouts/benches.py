@@ -39,9 +39,13 @@ class Convolved:
 class Bench(Protocol):
     """What times, and how whole steps are trained on it."""
 
-    doubts: list[str]
-    """What makes its times doubtful, in sentences."""
-    notes: list[str]
+    @property
+    def doubts(self) -> list[str]:
+        """What makes its times doubtful, in sentences."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What else is to be told of them."""
 
     def convolutions(self, order: TimeOrder, machine: Machine, tell: Tell) -> Convolved:
         """Time all convolutions."""

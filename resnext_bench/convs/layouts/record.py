@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from resnext_bench.config.models import foreign
-from resnext_bench.convs.layouts.benches import Bench, OnCpu
+from resnext_bench.convs.layouts.benches import Bench
 from resnext_bench.convs.layouts.network import Regions, regions_of
 from resnext_bench.convs.layouts.plan import best_mix
 from resnext_bench.convs.layouts.steps import measured
@@ -57,13 +57,9 @@ def compared(
     machine: Machine,
     root: Path,
     tell: Tell,
-    bench: Bench | None = None,
+    bench: Bench,
 ) -> Convs:
-    """Time everything on a bench, by default the CPU, choose, and measure whole steps.
-
-    They are measured in folders below `root`. Returns the record.
-    """
-    bench = bench or OnCpu()
+    """Time everything on a bench, choose, and measure whole steps in folders below `root`."""
     found = bench.convolutions(order, machine, tell)
     record = found.record
     pairs = list(pairs_of([[_usable(one) for one in group] for group in found.groups]))

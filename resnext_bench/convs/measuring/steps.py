@@ -17,7 +17,6 @@ from typing import Final
 
 import msgspec
 import torch
-from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity
 
@@ -144,7 +143,7 @@ def operators_of(
     """
     found: Counter[tuple[str, str]] = Counter()
     for event in events:
-        if event.device_type != DeviceType.CPU:
+        if event.device_type.name != "CPU":
             continue  # kernels count for the operators that launched them
         us = event.self_device_time_total if is_on_gpu else event.self_cpu_time_total
         if us > 0:

@@ -7,6 +7,8 @@ Kind = Literal["cuda", "cpu"]
 MIB: Final = 2**20
 PLANS: Final = "plans"
 """How the keys of tasks of cuDNN's plans begin, which share a part with PyTorch's choices."""
+LAYOUTS: Final = "layouts"
+"""The same of `convs layouts`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
