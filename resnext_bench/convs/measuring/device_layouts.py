@@ -21,7 +21,7 @@ from resnext_bench.convs.layouts.device_jobs import Group, OfMap, SideFound
 from resnext_bench.convs.layouts.jobs import SIDES, MapTask
 from resnext_bench.convs.measuring import maps
 from resnext_bench.convs.measuring.checks import TYPES, is_right, set_precision
-from resnext_bench.convs.measuring.choices import Call, Choice, calls_of, choose, sets_for
+from resnext_bench.convs.measuring.choices import Call, calls_of, choose, sets_for
 from resnext_bench.convs.measuring.device import Device, Run
 from resnext_bench.convs.measuring.exact import Tensors, exact, tensors
 from resnext_bench.convs.measuring.plans import Broken
@@ -157,16 +157,16 @@ def _conv_side(conv: Convolution, bench: Bench, shared: _Shared) -> _Side:
             is_captured=not choice.why,
             sets=sets,
         ),
-        run=partial(_run, choice, conv.dtype),
+        run=partial(_run, conv.dtype, partial(choice.run, 1)),
         calls=choice.calls,
-        once=choice.once,
+        once=partial(_run, conv.dtype, choice.once),
     )
 
 
-def _run(choice: Choice, dtype: Dtype) -> None:
-    """Run a block of calls; what is no graph reads the settings of its type."""
+def _run(dtype: Dtype, run: Run) -> None:
+    """Run with the settings of a type: what is no graph reads them anew, and takes another plan."""
     set_precision(dtype)
-    choice.run(1)
+    run()
 
 
 def _map_sides(task: MapTask, bench: Bench) -> Iterator[_Side]:
