@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import torch
@@ -69,7 +70,8 @@ class Planted:
             if self.breaks(conv, operation):
                 self.log.broken = True
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
-            self.tf32.append((conv.dtype, torch.backends.cudnn.conv.fp32_precision == "tf32"))
+            backends: Any = torch.backends  # its stubs do not know fp32_precision
+            self.tf32.append((conv.dtype, backends.cudnn.conv.fp32_precision == "tf32"))
             self.takes(self.conv_us(conv, operation))
             return 1.1 * result if self.wrong(conv, operation) else result.clone()
 

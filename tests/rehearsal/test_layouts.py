@@ -25,6 +25,7 @@ from resnext_bench.session.turns.rounds import Rounds
 from tests.machine.gpu.ready import READY
 from tests.rehearsal.machines import On, Said, on
 from tests.rehearsal.made_layouts import Known, Planted, here
+from tests.rehearsal.pretended import HOT_PAIR
 from tests.reports.made_results import even_samples, made_result
 
 pytestmark = pytest.mark.rehearsal
@@ -261,6 +262,21 @@ def test_steps_count_without_their_profile(say: Say, planted: Planted, played: P
     assert "Whole steps were not profiled." in out
 
 
+def test_clocks_that_are_held_down_make_it_invalid(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    planted: Planted,
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    board = on(HOT_PAIR, monkeypatch, capsys, tmp_path)
+    small = ("--shape", "2x16x9x9", "--groups", "4", "--rounds", "8", "--dtype", "bf16")
+    said = board._said("convs", "layouts", *small, "--output", str(tmp_path / "runs"))
+    assert said.code == 3, said.err
+    assert "INVALID" in words(said)
+    assert "hardware thermal slowdown" in words(said)
+
+
 def test_threads_are_about_a_cpu(say: Say) -> None:
     said = say(*TINY, "--threads", 2)
     assert (said.code, said.out) == (2, "")
@@ -270,9 +286,8 @@ def test_threads_are_about_a_cpu(say: Say) -> None:
 def test_without_a_gpu_it_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     board = on(READY["8xH100"], monkeypatch, capsys, tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     said = board._said("convs", "layouts", *TINY, "--device", "cuda")
-    assert said.code in (2, 5)
-    assert said.out == ""
+    assert (said.code, said.out) == (5, "")
+    assert "--device cuda: no GPU here; --device cpu times oneDNN" in said.err
