@@ -28,6 +28,8 @@ AnyPart = PartName | Literal["rest"]
 _NAMED: Final = 3
 """Most operators that explain a part."""
 _LEAST_MS: Final = 0.1
+_COLOURS: Final = 3
+"""Channels of images."""
 _PARTS: Final[dict[PartName, str]] = {
     "convolutions": "convolutions",
     "others": "norms and pools",
@@ -326,7 +328,8 @@ def _shares(mix: Mix) -> str:
 
 def _remarks(record: Convs, found: Layouts) -> Iterator[Line]:
     conv, timing = record.convolutions[0], record.timing
-    size = f", {conv.images[2]} x {conv.images[3]}" if record.model else ""
+    # Of a network whose convolutions were not all timed, the first may read any map.
+    size = f", {conv.images[2]} x {conv.images[3]}" if conv.images[1] == _COLOURS else ""
     how = f"; {timing.rounds} rounds" if timing else ""
     if timing and timing.threads:
         how += f", {count_of(timing.threads, 'thread')}"

@@ -116,6 +116,7 @@ def test_a_model_of_others_has_rows_and_the_reason_why_there_is_no_mix() -> None
     found = msgspec.structs.replace(record.layouts, why="not ours")
     out = told(msgspec.structs.replace(record, layouts=found))
     assert "layer1.0.conv2 x2 forward 5.00 8.00 0.62" in out
+    assert "56 x 56; " not in out, "the size of a map is not that of the images"
     assert "no best mix is chosen for this model: how its maps flow is known of networks of" in out
 
 
