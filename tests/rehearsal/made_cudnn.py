@@ -7,7 +7,8 @@ have the faults that their names tell.
 import ctypes
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -71,6 +72,8 @@ class MadeDevice:
         self.cache_bytes = cache_bytes
         self.log = log
         self.torch_kernels = ["kernel of eng62"]
+        self.clock: Callable[[], float] = time.perf_counter
+        """The clock of its events, s; tests give one that tells what they planted."""
 
     def stream(self) -> int:
         return self.log.stream
@@ -80,15 +83,15 @@ class MadeDevice:
         self.log.note("settle")
 
     def captured(self, run: Callable[[], object]) -> Callable[[], object]:
-        self.log.stream = SIDE
+        before, self.log.stream = self.log.stream, SIDE
         try:
             run()
             self.log.capturing = True
             self.log.note("capture")
             run()
         finally:
-            self.log.capturing, self.log.stream = False, DEFAULT
-        tag = self.log.executed[-1]
+            self.log.capturing, self.log.stream = False, before
+        tag = self.log.executed[-1] if self.log.executed else ""
 
         def replay() -> None:
             calls, self.log.calls = self.log.calls, []
@@ -97,6 +100,20 @@ class MadeDevice:
             self.log.note("replay", tag)
 
         return replay
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        before, self.log.stream = self.log.stream, SIDE
+        try:
+            yield
+        finally:
+            self.log.stream = before
+
+    def length_s(self, run: Callable[[], object]) -> float:
+        run()
+        begins = self.clock()
+        run()
+        return self.clock() - begins
 
     def kernels(self, calls: Sequence[Callable[[], object]]) -> list[list[tuple[str, float]]]:
         found = []

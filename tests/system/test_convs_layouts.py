@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from resnext_bench.convs.layouts import record as module
+from resnext_bench.convs.layouts.benches import OnCpu
 from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
 from resnext_bench.convs.problems import of_network
@@ -69,7 +70,12 @@ def test_from_rows_to_whole_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     wanted = Wanted(whole=True, everything=False, steps=True)
     machine = inspect("cpu")
     record = compared(
-        order_of(TINY), wanted, machine, tmp_path, lambda what, done, total: told.add(what)
+        order_of(TINY),
+        wanted,
+        machine,
+        tmp_path,
+        lambda what, done, total: told.add(what),
+        OnCpu(),
     )
     assert record.task == "layouts"
     found = record.layouts

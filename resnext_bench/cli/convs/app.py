@@ -315,9 +315,18 @@ def layouts(
     dtype: Annotated[
         list[str] | None,
         typer.Option(
-            help="Type of the tensors, also several times (default on a CPU: fp32 and bf16)",
+            help="Type of the tensors, also several times (default: fp32 and bf16; on a GPU bf16 "
+            "and tf32)",
             rich_help_panel=_SIDES,
             **choice("--dtype", "fp32", "tf32", "bf16", "fp16"),
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="What computes (default: a GPU if there is one)",
+            rich_help_panel=_DEVICE,
+            **choice("--device", "cpu", "cuda"),
         ),
     ] = None,
     threads: Annotated[
@@ -360,6 +369,8 @@ def layouts(
     Example: convs layouts resnext50_32x4d
 
     Example: convs layouts resnext50_32x4d --dtype bf16 --no-steps
+
+    Example: convs layouts resnext50_32x4d --device cuda --dtype bf16 --batch-size 128
 
     Example: convs layouts --shape 8x256x28x28 --groups 32
     """

@@ -17,12 +17,17 @@ from resnext_bench.logs import last_line
 T = TypeVar("T")
 
 
-def answers(module: str, job: msgspec.Struct, threads: int, kind: type[T]) -> Iterator[T]:
+def answers(
+    module: str, job: msgspec.Struct, threads: int, kind: type[T], *, on_gpu: bool = False
+) -> Iterator[T]:
     """Yield the answers of a process to its job, each as it comes; raise RunFailed where it fails.
 
-    It computes with this many threads, and keeps freed memory, as ranks on a CPU do.
+    It computes with this many threads, and keeps freed memory, as ranks on a CPU do. It sees a GPU
+    only `on_gpu`.
     """
     variables = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": str(threads), **kept_memory()}
+    if not on_gpu:
+        variables["CUDA_VISIBLE_DEVICES"] = ""
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
@@ -30,7 +35,7 @@ def answers(module: str, job: msgspec.Struct, threads: int, kind: type[T]) -> It
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=without_onednn(os.environ) | variables | {"CUDA_VISIBLE_DEVICES": ""},
+            env=without_onednn(os.environ) | variables,
         ) as process,
     ):
         assert process.stdout

@@ -1,14 +1,15 @@
 """NHWC against NCHW as a record: every operation, the best mixed choice, and its whole steps."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from resnext_bench.config.models import foreign
+from resnext_bench.convs.layouts.benches import Bench
 from resnext_bench.convs.layouts.network import Regions, regions_of
 from resnext_bench.convs.layouts.plan import best_mix
 from resnext_bench.convs.layouts.steps import measured
@@ -17,15 +18,13 @@ from resnext_bench.convs.layouts.times import (
     pairs_of,
     rows_of,
     tasks_of,
-    time_others,
     times_of,
 )
 from resnext_bench.convs.times.cut import after, cut, kept_when_cut
-from resnext_bench.convs.times.record import TimeOrder, stored, whole_groups
-from resnext_bench.convs.times.sides import Facts, Timed
-from resnext_bench.convs.times.timing import Tell, time_in_turn
+from resnext_bench.convs.times.record import TimeOrder, whole_groups
+from resnext_bench.convs.times.sides import Timed
+from resnext_bench.convs.times.timing import Tell
 from resnext_bench.errors import CannotHere, RunFailed
-from resnext_bench.machine.host.cores import load_1min
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.figures.layouts import adjusted
 from resnext_bench.reports.schema.config import Request
@@ -53,74 +52,92 @@ class Wanted:
     """Whether whole steps are measured."""
 
 
-def compared(order: TimeOrder, wanted: Wanted, machine: Machine, root: Path, tell: Tell) -> Convs:
-    """Time everything, choose, measure whole steps in folders below `root`; return the record."""
-    facts, load, groups = list[Facts](), load_1min(), order.groups()
-    found, others = list[list[Timed]](), list[OtherRow]()
-    mixes, notes = list[Mix](), list[str]()
-
-    def so_far() -> Convs:
-        record = stored(order, "", machine, found, facts, load)
-        return _record(order, wanted, record, found, others, mixes, notes)
-
-    def cut_off() -> Convs | None:
-        found[:] = whole_groups(found, order)  # fewer rounds would be other comparisons
-        return cut(so_far(), _where(len(found), len(groups), mixes)) if found else None
-
-    with kept_when_cut(cut_off):
-        time_in_turn(
-            groups,
-            rounds=order.rounds,
-            block_s=order.block_s,
-            threads=order.threads,
-            tell=tell,
-            learn=facts.append,
-            so_far=found,
-        )
-        if wanted.whole:
-            _choose(order, list(_usable_pairs(found)), others, mixes, notes, tell)
-        for at, mix in enumerate(mixes if wanted.steps else ()):
-            mixes[at] = _tried(order, machine, root, mix, notes, tell)
-    return so_far()
-
-
-def _where(done: int, asked: int, mixes: Sequence[Mix]) -> str:
-    if done < asked:
-        return after(done, asked)
-    return "while whole steps were measured" if mixes else "before layouts were chosen"
-
-
-def _usable_pairs(found: Sequence[Sequence[Timed]]) -> Iterator[Pair]:
-    return pairs_of([[_usable(one) for one in group] for group in found])
-
-
-def _record(
+def compared(
     order: TimeOrder,
     wanted: Wanted,
-    record: Convs,
-    found: Sequence[Sequence[Timed]],
-    others: Sequence[OtherRow],
-    mixes: Sequence[Mix],
-    notes: Sequence[str],
+    machine: Machine,
+    root: Path,
+    tell: Tell,
+    bench: Bench,
 ) -> Convs:
-    """Return the record of times with what else there is."""
-    doubts = [note for mix in mixes if mix.steps for note in mix.steps.notes]
-    is_doubtful = record.status == "ok" and doubts
-    return msgspec.structs.replace(
-        record,
-        task="layouts",
-        status="invalid" if is_doubtful else record.status,
-        why="; ".join(dict.fromkeys(doubts)) if is_doubtful else record.why,
-        duration_s=round(time.monotonic() - order.started, 2),
-        notes=tuple(notes),
-        layouts=Layouts(
-            everything=wanted.everything,
-            rows=adjusted(list(rows_of(_usable_pairs(found), record.convolutions))),
-            others=tuple(others),
-            mixes=tuple(mixes),
-            why=_why(order, wanted),
-        ),
-    )
+    """Time everything on a bench, choose, and measure whole steps in folders below `root`.
+
+    Raises Interrupted with the record of what there is, where whole problems were measured by then.
+    """
+    task = _Task(order=order, wanted=wanted, machine=machine, root=root, bench=bench, tell=tell)
+    with kept_when_cut(task.cut_off):
+        bench.convolutions(order, task.found, tell)
+        if wanted.whole:
+            _choose(task)
+        for at, mix in enumerate(task.mixes if wanted.steps else ()):
+            task.mixes[at] = _tried(task, mix)
+    return task.record()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """What is asked for, where it is done, and what there is of it."""
+
+    order: TimeOrder
+    wanted: Wanted
+    machine: Machine
+    root: Path
+    bench: Bench
+    tell: Tell
+    found: list[list[Timed]] = field(default_factory=list)
+    others: list[OtherRow] = field(default_factory=list)
+    mixes: list[Mix] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.order.asked[0].convolution.images[0]
+
+    @property
+    def image_size(self) -> int:
+        """Edge of the images, which the network's first convolution reads."""
+        return self.order.asked[0].convolution.images[2]
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield both layouts of each operation, without results that are wrong."""
+        return pairs_of([[_usable(one) for one in group] for group in self.found])
+
+    def record(self) -> Convs:
+        """Return the record of the times with what else there is."""
+        record = self.bench.record(self.order, self.machine, self.found)
+        of_steps = [note for mix in self.mixes if mix.steps for note in mix.steps.notes]
+        doubts = [*self.bench.doubts, *of_steps]
+        is_doubtful = record.status == "ok" and doubts
+        return msgspec.structs.replace(
+            record,
+            task="layouts",
+            status="invalid" if is_doubtful else record.status,
+            why="; ".join(dict.fromkeys(doubts)) if is_doubtful else record.why,
+            duration_s=round(time.monotonic() - self.order.started, 2),
+            notes=tuple(dict.fromkeys((*self.notes, *self.bench.notes))),
+            layouts=Layouts(
+                everything=self.wanted.everything,
+                rows=adjusted(list(rows_of(self.pairs(), record.convolutions))),
+                others=tuple(self.others),
+                mixes=tuple(self.mixes),
+                why=_why(self.order, self.wanted),
+            ),
+        )
+
+    def cut_off(self) -> Convs | None:
+        """Return the record of what there is when it is interrupted; None where there is nothing.
+
+        Fewer rounds of a problem than of others would be other comparisons.
+        """
+        self.found[:] = whole_groups(self.found, self.order) if self.found else []
+        return cut(self.record(), self._where()) if self.found else None
+
+    def _where(self) -> str:
+        done, asked = len(self.found), len(self.order.groups())
+        if done < asked:
+            return after(done, asked)
+        return "while whole steps were measured" if self.mixes else "before layouts were chosen"
 
 
 def _why(order: TimeOrder, wanted: Wanted) -> str:
@@ -128,32 +145,23 @@ def _why(order: TimeOrder, wanted: Wanted) -> str:
     return "not ours" if is_foreign and not wanted.whole else ""
 
 
-def _choose(
-    order: TimeOrder,
-    pairs: Sequence[Pair],
-    others: list[OtherRow],
-    mixes: list[Mix],
-    notes: list[str],
-    tell: Tell,
-) -> None:
+def _choose(task: _Task) -> None:
     """Add norms, pools and conversions, and the best choice in each type, or why there is none."""
-    batch, _, size, _ = order.asked[0].convolution.images
-    layers = draw(parse(order.model), size)
-    regions: dict[Dtype, Regions] = {one: regions_of(layers, batch, one) for one in order.dtypes}
-    found = time_others(
-        (task for one in regions.values() for task in tasks_of(one)),
-        rounds=order.rounds,
-        block_s=order.block_s,
-        threads=order.threads,
-        tell=tell,
+    order, pairs = task.order, list(task.pairs())
+    layers = draw(parse(order.model), task.image_size)
+    regions: dict[Dtype, Regions] = {
+        one: regions_of(layers, task.batch, one) for one in order.dtypes
+    }
+    others = task.bench.others(
+        (one for its in regions.values() for one in tasks_of(its)), order, task.tell
     )
-    others += found.values()
+    task.others.extend(others.values())
     for dtype, its in regions.items():
         own = [pair for pair in pairs if pair.dtype == dtype]
         try:
-            mixes.append(best_mix(its, times_of(its, own, found, order.rounds), dtype))
-        except ValueError as error:  # a layer that runs in neither layout; its rows say why
-            notes.append(f"no choice in {dtype}: {error}")
+            task.mixes.append(best_mix(its, times_of(its, own, others, order.rounds), dtype))
+        except ValueError as error:  # what runs in neither layout; its row or a note says why
+            task.notes.append(f"no choice in {dtype}: {error}")
 
 
 def _usable(timed: Timed) -> Timed:
@@ -163,28 +171,22 @@ def _usable(timed: Timed) -> Timed:
     return replace(timed, samples_us=(), why="its result is wrong")
 
 
-def _tried(
-    order: TimeOrder, machine: Machine, root: Path, mix: Mix, notes: list[str], tell: Tell
-) -> Mix:
+def _tried(task: _Task, mix: Mix) -> Mix:
     """Return the mix with whole steps; without them and with a note where they cannot be had."""
     try:
-        return _measured(order, machine, root, mix, tell)
+        return _measured(task, mix)
     except (CannotHere, RunFailed) as error:
-        notes.append(f"whole steps in {mix.dtype} were not measured: {error}")
+        task.notes.append(f"whole steps in {mix.dtype} were not measured: {error}")
         return mix
 
 
-def _measured(order: TimeOrder, machine: Machine, root: Path, mix: Mix, tell: Tell) -> Mix:
-    batch, _, size, _ = order.asked[0].convolution.images
+def _measured(task: _Task, mix: Mix) -> Mix:
     request: Request = {
-        "model": order.model,
-        "image_size": size,
-        "batch_size": batch,
-        **{"nodes": 1, "nproc_per_node": 1, "device": "cpu", "pipeline": "synthetic"},
-        "amp_dtype": "none" if mix.dtype == "fp32" else mix.dtype,
-        "warm_up": WARM_UP,
+        "model": task.order.model,
+        "image_size": task.image_size,
+        "batch_size": task.batch,
+        **{"nodes": 1, "nproc_per_node": 1, "pipeline": "synthetic", "warm_up": WARM_UP},
+        **task.bench.request(task.order, mix.dtype),
     }
-    if order.threads is not None:
-        request["threads"] = order.threads
-    setup = set_up(request, machine, root=root, command=(), tell=tell)
-    return measured(mix, setup, STEP_ROUNDS, tell)
+    setup = set_up(request, task.machine, root=task.root, command=(), tell=task.tell)
+    return measured(mix, setup, STEP_ROUNDS, task.tell)

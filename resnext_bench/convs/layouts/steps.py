@@ -14,14 +14,15 @@ from resnext_bench.convs.layouts.jobs import StepsJob
 from resnext_bench.errors import CannotHere, RunFailed
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.figures.layouts import mean_of
-from resnext_bench.reports.figures.validity import GpuUse, judge
-from resnext_bench.reports.render.notes import sentence
+from resnext_bench.reports.figures.validity import GpuUse, judge, judge_gpus
+from resnext_bench.reports.render.notes import sentence, sentences
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.layouts import InStep, Mix, SideName, Versus, WholeSteps
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.session.setup import Setup
-from resnext_bench.session.turns.room import memory_sought
+from resnext_bench.session.turns.room import Free, lack_for_more, memory_sought
 from resnext_bench.session.turns.rounds import play_rounds
+from resnext_bench.session.watching import watching
 
 Floats = NDArray[np.float64]
 CHILD: Final = "resnext_bench.convs.measuring.steps"
@@ -29,6 +30,8 @@ BLOCK_STEPS: Final = 2
 """Counted steps of a block: the fewer, the more equally all sides see a burst of other work."""
 PROFILED_STEPS: Final = 6
 """Steps of each side in its profile, taken in turn."""
+
+_SMALLER: Final = "give a smaller --batch-size, or --no-steps"
 
 Tell = Callable[[str, int, int], None]
 """Called with the activity, how many items are done, and of how many."""
@@ -53,20 +56,34 @@ def measured(mix: Mix, setup: Setup, rounds: int, tell: Tell) -> Mix:
     """Return the mix with whole steps of its sides in turn, and then in a profile."""
     configs = side_configs(setup.config, mix)
     sides = [setup.beside(f"{mix.dtype}-{name}", config) for name, config in configs.items()]
-    with _failures_named(len(sides)):
-        played = play_rounds(sides, 1, rounds=rounds, block_steps=BLOCK_STEPS, tell=tell)
-    doubts = (
+    with _failures_named(len(sides)), watching(setup.gpu_indices()) as watch:
+        played = play_rounds(
+            sides,
+            1,
+            rounds=rounds,
+            block_steps=BLOCK_STEPS,
+            tell=tell,
+            begin=watch.start,
+            watch=watch.sample,
+            first=_room_for(len(sides) - 1, setup),
+        )
+        use = watch.report().shared()
+    judged = [judge(result, GpuUse(), Thresholds()) for result in played.results]
+    doubts = [
         f"{name}: {sentence(reason)}"
-        for name, result in zip(configs, played.results, strict=True)
-        for reason in judge(result, GpuUse(), Thresholds()).invalid
-    )
+        for name, one in zip(configs, judged, strict=True)
+        for reason in one.invalid
+    ]
+    seen = judge_gpus(use, Thresholds())
+    in_step, remarks = _profiled(sides, tell)
     steps = WholeSteps(
         step_ms=played.step_ms,
         block_steps=played.block_steps,
         quiet_percent=played.quiet_percent,
         runs=tuple(map(_options, configs.values())),
-        in_step=tuple(_profiled(sides, tell)),
-        notes=tuple(doubts),
+        in_step=in_step,
+        notes=(*doubts, *sentences(seen.invalid)),
+        remarks=(*remarks, *sentences(seen.notes)),
     )
     rows = np.array(played.step_ms)
     return msgspec.structs.replace(
@@ -74,6 +91,17 @@ def measured(mix: Mix, setup: Setup, rounds: int, tell: Tell) -> Mix:
         steps=steps,
         versus=tuple(_with_steps(one, mix.sides, rows) for one in mix.versus),
     )
+
+
+def _room_for(more: int, setup: Setup) -> Callable[[Sequence[int]], None]:
+    """Return what refuses more sides like the first one where memory cannot hold them."""
+    before = Free.look(setup.gpu_indices())
+
+    def first(pids: Sequence[int]) -> None:
+        if why := lack_for_more(pids, before, more):
+            raise CannotHere(f"{why}; {_SMALLER}")
+
+    return first
 
 
 def _with_steps(one: Versus, sides: Sequence[SideName], rows: Floats) -> Versus:
@@ -87,16 +115,27 @@ def _options(config: RunConfig) -> str:
     return f"{layout}{other}"
 
 
-def _profiled(sides: Sequence[Setup], tell: Tell) -> Iterator[InStep]:
+def _profiled(sides: Sequence[Setup], tell: Tell) -> tuple[tuple[InStep, ...], list[str]]:
+    """Return the profile of each side, and a remark where there is none: steps count without."""
     job = StepsJob(
         configs=tuple(side.config for side in sides),
         steps=PROFILED_STEPS,
         cores=sides[0].topology.places[0].cores,
     )
     tell("profiles of whole steps", 0, len(sides))
-    for done, found in enumerate(answers(CHILD, job, sides[0].config.threads, InStep), 1):
-        tell("profiles of whole steps", done, len(sides))
-        yield found
+    found: list[InStep] = []
+    config = sides[0].config
+    try:
+        for one in answers(CHILD, job, config.threads, InStep, on_gpu=config.device == "cuda"):
+            found.append(one)
+            tell("profiles of whole steps", len(found), len(sides))
+    except RunFailed as error:
+        return (), [f"whole steps in {_type(config)} were not profiled: {error}"]
+    return tuple(found), []
+
+
+def _type(config: RunConfig) -> str:
+    return config.amp_dtype if config.amp_dtype != NONE else "tf32" if config.tf32 else "fp32"
 
 
 @contextmanager
@@ -105,8 +144,7 @@ def _failures_named(sides: int) -> Iterator[None]:
 
     def refusal(what: str) -> CannotHere:
         return CannotHere(
-            f"memory cannot hold {sides} models in training at once ({what}); give a smaller "
-            "--batch-size, or --no-steps"
+            f"memory cannot hold {sides} models in training at once ({what}); {_SMALLER}"
         )
 
     try:

@@ -101,7 +101,13 @@ def tasks_of(regions: Regions) -> list[MapTask]:
 def times_of(
     regions: Regions, pairs: Iterable[Pair], others: Mapping[MapTask, OtherRow], rounds: int
 ) -> Times:
-    """Return what each layer and each conversion takes, round by round."""
+    """Return what each layer and each conversion takes, round by round.
+
+    Raises ValueError where a norm, a pool or a conversion was not timed.
+    """
+    if missing := [one for one in tasks_of(regions) if one not in others]:
+        kinds = ", ".join(dict.fromkeys(one.kind for one in missing))
+        raise ValueError(f"not everything could be timed: {kinds}")
     layers = {name: np.zeros((len(LAYOUTS), rounds)) for name in regions.names}
     for pair in pairs:
         took = np.array([one.samples_us or [np.inf] * rounds for one in pair.sides])

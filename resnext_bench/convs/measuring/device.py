@@ -1,9 +1,10 @@
-"""What is asked of a GPU beside its kernels: streams, CUDA graphs, memory, names of kernels.
+"""What is asked of a GPU beside its kernels: streams, events, CUDA graphs, memory, kernels' names.
 
 It is given to whoever times plans, so that all of it can be rehearsed without a GPU.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Protocol
 
@@ -35,6 +36,16 @@ class Device(Protocol):
 
     def captured(self, run: Run) -> Run:
         """Return what replays the calls of `run`; raise RuntimeError where they do not allow it."""
+
+    def beside(self) -> AbstractContextManager[None]:
+        """Work on a stream on which calls can be captured, as long as the body runs."""
+
+    def length_s(self, run: Run) -> float:
+        """Return how long the device is at work on `run`, s, by its own clock.
+
+        `run` goes before once, which is not counted: it finds others' tensors in the caches, and
+        while the device is at work on it the host queues what counts.
+        """
 
     def kernels(self, calls: Sequence[Run]) -> list[Named]:
         """Return the kernels of each call."""
@@ -87,6 +98,28 @@ class Cuda:
                 graph.capture_end()
         torch.cuda.current_stream(self.torch).wait_stream(self._side)
         return graph.replay
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Work on the stream that captures, as long as the body runs."""
+        self._side.wait_stream(torch.cuda.current_stream(self.torch))
+        with torch.cuda.stream(self._side):
+            yield
+        torch.cuda.current_stream(self.torch).wait_stream(self._side)
+
+    def length_s(self, run: Run) -> float:
+        """Return how long the device is at work on `run`, s, between two events of its stream.
+
+        `run` goes before once, which is not counted.
+        """
+        begins, ends = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        run()
+        begins.record()
+        run()
+        ends.record()
+        ends.synchronize()
+        took_ms: float = begins.elapsed_time(ends)
+        return took_ms / 1e3
 
     def kernels(self, calls: Sequence[Run]) -> list[Named]:
         """Return the kernels of each call, by one profile of all."""

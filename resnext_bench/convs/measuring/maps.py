@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ MOST_CALLS: Final = 1000
 LAYOUTS: Final = (torch.channels_last, torch.contiguous_format)
 """NHWC and NCHW, in the order of the sides."""
 LRN_SIZE: Final = 5
+CPU: Final = torch.device("cpu")
 
 
 def main() -> None:
@@ -54,10 +56,10 @@ def samples_of(task: MapTask, rounds: int, block_s: float) -> tuple[tuple[float,
     )
 
 
-def calls_of(task: MapTask) -> Iterator[Call]:
+def calls_of(task: MapTask, device: torch.device = CPU) -> Iterator[Call]:
     """Yield what its sides do, in the order of `SIDES`."""
-    draw = torch.Generator().manual_seed(0)
-    noise = torch.randn(task.shape, generator=draw).to(TYPES[task.dtype])
+    draw = torch.Generator(device).manual_seed(0)
+    noise = torch.randn(task.shape, generator=draw, device=device).to(TYPES[task.dtype])
     maps = [noise.contiguous(memory_format=layout) for layout in LAYOUTS]
     if task.kind == "convert":
         for given, layout in zip(maps, reversed(LAYOUTS), strict=True):
@@ -75,9 +77,10 @@ def _converts(given: torch.Tensor, layout: torch.memory_format) -> Call:
 def _forward_and_backward(task: MapTask, given: torch.Tensor) -> tuple[Call, Call]:
     given.requires_grad_(task.has_gradient)
     channels = task.shape[1]
-    scale, shift = torch.ones(channels), torch.zeros(channels)
+    ones, zeros = (partial(one, channels, device=given.device) for one in (torch.ones, torch.zeros))
+    scale, shift = ones(), zeros()
     trained = [one.requires_grad_() for one in (scale, shift) if task.kind == "norm"]
-    mean, variance = torch.zeros(channels), torch.ones(channels)
+    mean, variance = zeros(), ones()
 
     def forward() -> torch.Tensor:
         match task.kind:

@@ -1,4 +1,4 @@
-"""The process that times plans on a GPU, as its program sees it: a job, and messages one by one."""
+"""A process that times on a GPU, as its program sees it: a job, and messages one by one."""
 
 import contextlib
 import os
@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -30,9 +30,26 @@ class Ended(Exception):
     """The process ended before its job was done; the text says how, in one line."""
 
 
+T = TypeVar("T")
+
+
 @contextmanager
 def started(job: Job, module: str = MODULE) -> Iterator[Iterator[Message | None]]:
-    """Start the process, and yield its messages; None twice a second while there is none.
+    """Start the process that times plans, and yield its messages as `heard` does."""
+    with heard(job, module, _read) as messages:
+        yield messages
+
+
+def _read(line: bytes) -> Message:
+    found: Message = msgspec.json.decode(line, type=Message)
+    return found
+
+
+@contextmanager
+def heard(
+    job: msgspec.Struct, module: str, read: Callable[[bytes], T]
+) -> Iterator[Iterator[T | None]]:
+    """Start a process with its job, and yield its messages; None twice a second without one.
 
     They end when it has done its job, and raise Ended where it has not. Leaving the `with` block
     ends it.
@@ -54,7 +71,7 @@ def started(job: Job, module: str = MODULE) -> Iterator[Iterator[Message | None]
             assert process.stdin
             with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(msgspec.json.encode(job))
-            yield _messages(process, log)
+            yield _messages(process, log, read)
         finally:
             _end(process)
 
@@ -65,7 +82,9 @@ def _before_exec() -> None:
     die_with_parent()
 
 
-def _messages(process: subprocess.Popen[bytes], log: Path) -> Iterator[Message | None]:
+def _messages(
+    process: subprocess.Popen[bytes], log: Path, read: Callable[[bytes], T]
+) -> Iterator[T | None]:
     assert process.stdout
     buffer, heard = b"", time.monotonic()
     while True:
@@ -80,7 +99,7 @@ def _messages(process: subprocess.Popen[bytes], log: Path) -> Iterator[Message |
         heard = time.monotonic()
         *lines, buffer = (buffer + got).split(b"\n")
         for line in lines:
-            yield msgspec.json.decode(line, type=Message)
+            yield read(line)
     if code := process.wait():
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         raise Ended(f"{last_words(log) or 'it said nothing'} ({how})")

@@ -124,6 +124,31 @@ def stored(
     load: float | None,
 ) -> Convs:
     """Return the record of what was found of each group; `load` is the host's before."""
+    return record_of(
+        order,
+        id,
+        machine,
+        found,
+        device=machine.cpu_name,
+        libraries=dict(_libraries(facts[0])),
+        torch=facts[0].torch,
+        timing=_timing(order, facts, load),
+    )
+
+
+def record_of(
+    order: TimeOrder,
+    id: str,
+    machine: Machine,
+    found: Sequence[Sequence[Timed]],
+    *,
+    device: str,
+    libraries: dict[str, str],
+    torch: str,
+    timing: Timing,
+    benchmark_limit: int = 0,
+) -> Convs:
+    """Return the record of what was found of each group on a device with these libraries."""
     flat = [one for group in found for one in group]
     convolutions = tuple(dict.fromkeys(one.side.convolution for one in flat))
     why = "" if any(one.samples_us for one in flat) else f"nothing could run: {flat[0].why}"
@@ -137,13 +162,13 @@ def stored(
         duration_s=round(time.monotonic() - order.started, 2),
         command=order.command,
         task="time",
-        timing=_timing(order, facts, load),
+        timing=timing,
         model=order.model,
-        device=PlannedDevice(name=machine.cpu_name, source=HERE, fields={}),
-        libraries=dict(_libraries(facts[0])),
+        device=PlannedDevice(name=device, source=HERE, fields={}),
+        libraries=libraries,
         settings=TorchSettings(
-            torch=facts[0].torch,
-            benchmark_limit=0,
+            torch=torch,
+            benchmark_limit=benchmark_limit,
             deterministic=False,
             rules=0,
             rules_from="nowhere",
@@ -177,6 +202,7 @@ def _problem(one: Timed, convolutions: Sequence[Convolution]) -> Problem:
         samples_us=one.samples_us,
         error=one.error,
         kernel=one.kernel,
+        kernels=one.kernels,
         beside=one.beside,
     )
     return Problem(
@@ -185,4 +211,5 @@ def _problem(one: Timed, convolutions: Sequence[Convolution]) -> Problem:
         plans=(plan,) if one.samples_us else (),
         setting=one.side.setting.words,
         why=one.why,
+        sets=one.sets,
     )

@@ -72,6 +72,10 @@ class Timed:
     beside: float | None = None
     error: float | None = None
     why: str = ""
+    kernels: tuple[str, ...] = ()
+    """All kernels of a call on a GPU, in their order."""
+    sets: int = 0
+    """Sets of tensors through which calls went on a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

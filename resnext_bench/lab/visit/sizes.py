@@ -7,6 +7,8 @@ Kind = Literal["cuda", "cpu"]
 MIB: Final = 2**20
 PLANS: Final = "plans"
 """How the keys of tasks of cuDNN's plans begin, which share a part with PyTorch's choices."""
+LAYOUTS: Final = "layouts"
+"""The same of `convs layouts`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,8 @@ class Sizes:
     conv_size: int
     conv_batch: int
     conv_block_s: float
+    layouts: tuple[int, ...]
+    """Batches of the same model for which layouts are mixed, the smallest first."""
     choices: int
     """How often cuDNN is asked to choose anew."""
     profiled_steps: int
@@ -63,6 +67,7 @@ FULL: Final = Sizes(
     conv_size=224,
     conv_batch=256,
     conv_block_s=0.01,
+    layouts=(32, 256),
     choices=2,
     profiled_steps=2,
     sessions=3,
@@ -83,6 +88,7 @@ MINIATURE: Final = Sizes(
     conv_size=64,
     conv_batch=2,
     conv_block_s=0.005,
+    layouts=(2,),
     choices=2,
     profiled_steps=1,
     sessions=1,

@@ -77,21 +77,33 @@ class Stability:
 
 def gap_of(record: Convs, problem: Problem) -> Gap | None:
     """Return what PyTorch's choice costs; None where it, or no plan that it takes, was timed."""
-    chosen = [one.times.samples_us for one in timed(problem.choices, COMPARED)]
-    plans = [plan for plan in problem.candidates if plan.samples_us]
+    conv = record.convolutions[problem.convolution]
+    return gap_between(
+        problem.candidates,
+        problem.choices,
+        times=len(conv.layers),
+        floor_us=floor_us(record, conv),
+    )
+
+
+def gap_between(
+    plans: Iterable[Plan], choices: Iterable[TorchChoice], *, times: int, floor_us: float | None
+) -> Gap | None:
+    """Return what PyTorch's choices cost beside these plans; None where either was not timed."""
+    chosen = [one.times.samples_us for one in timed(choices, COMPARED)]
     rounds = min((len(row) for row in chosen), default=0)
-    rivals = [plan for plan in plans if len(plan.samples_us) >= rounds]  # others are far too slow
+    # Others are far too slow.
+    rivals = [plan for plan in plans if plan.samples_us and len(plan.samples_us) >= rounds]
     if not rounds or not rivals:
         return None
     first, second = halves(rounds)
     best = min(rivals, key=lambda plan: fmean(plan.samples_us[at] for at in first))
-    conv = record.convolutions[problem.convolution]
     return Gap(
-        times=len(conv.layers),
+        times=times,
         torch_us=tuple(fmean(row[at] for row in chosen) for at in second),
         best=best,
         best_us=tuple(best.samples_us[at] for at in second),
-        floor_us=floor_us(record, conv),
+        floor_us=floor_us,
     )
 
 

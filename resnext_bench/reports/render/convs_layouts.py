@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from math import fsum
-from typing import Final
+from typing import Final, Literal
 
 from resnext_bench.reports.figures.convs import compared
 from resnext_bench.reports.render.convs import shape_words
 from resnext_bench.reports.render.convs_timed import wrong_lines
 from resnext_bench.reports.render.convs_words import cut_lines
 from resnext_bench.reports.render.model import Column, Line, Section, Table
-from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs import UNCAPTURED, Convs
 from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.schema.layouts import (
     FALSE,
+    InStep,
     LayoutRow,
     Layouts,
     Mix,
@@ -24,6 +25,12 @@ from resnext_bench.resnext.traffic import Dtype
 from resnext_bench.wording import count_of
 
 _SIDES: Final[dict[SideName, str]] = {"nhwc": "NHWC", "nchw": "NCHW", "mixed": "mixed"}
+AnyPart = PartName | Literal["rest"]
+_NAMED: Final = 3
+"""Most operators that explain a part."""
+_LEAST_MS: Final = 0.1
+_COLOURS: Final = 3
+"""Channels of images."""
 _PARTS: Final[dict[PartName, str]] = {
     "convolutions": "convolutions",
     "others": "norms and pools",
@@ -101,15 +108,16 @@ def _rows(record: Convs, rows: Sequence[LayoutRow]) -> Iterator[tuple[str, ...]]
         yield (
             name if len(rows) > 1 else ", ".join(names),
             row.operation,
-            _ms(row.nhwc_us),
-            _ms(row.nchw_us),
+            _ms(record, row.nhwc_us),
+            _ms(record, row.nchw_us),
             _interval(row.ratio, 2) if row.ratio else row.why or "–",
             _faster(row),
         )
 
 
-def _ms(us: float | None) -> str:
-    return "–" if us is None else f"{us / 1e3:.2f}"
+def _ms(record: Convs, us: float | None) -> str:
+    digits = 3 if record.memory else 2  # calls on a GPU last tens of µs and more
+    return "–" if us is None else f"{us / 1e3:.{digits}f}"
 
 
 def _interval(one: Estimate, digits: int) -> str:
@@ -271,17 +279,19 @@ def _explained(mix: Mix, pair: Versus) -> str:
         return "Whole steps were not profiled."
     one, other = (mix.sides.index(side) for side in (pair.over, pair.side))
     rest = steps.in_step[one].rest - steps.in_step[other].rest
-    found = [(rest, rest, f"the rest gains {rest:.1f} ms, assumed none")]
+    found: list[tuple[float, float, AnyPart, str]]
+    found = [(rest, rest, "rest", f"the rest gains {rest:.1f} ms, assumed none")]
     for part, words in _PARTS.items():
         alone, inside = (
             getattr(side[one], part) - getattr(side[other], part)
             for side in (mix.parts, steps.in_step)
         )
         sentence = f"{words} gain {inside:.1f} ms, alone {alone:.1f}"
-        found.append((inside - alone, inside, sentence))
+        found.append((inside - alone, inside, part, sentence))
     ranked = sorted(found, key=lambda each: -abs(each[0]))
-    told = "; ".join(words for _, _, words in ranked)
-    gained = fsum(inside for _, inside, _ in found)
+    first = _operators(steps.in_step[one], steps.in_step[other], ranked[0][2])
+    told = "; ".join([ranked[0][3] + first, *(words for _, _, _, words in ranked[1:])])
+    gained = fsum(inside for _, inside, _, _ in found)
     measured = pair.measured_ms
     if measured and not measured.low <= gained <= measured.high:
         return (
@@ -289,6 +299,21 @@ def _explained(mix: Mix, pair: Versus) -> str:
             f"in part at most: {told}."
         )
     return f"In a profile of whole steps {told}."
+
+
+def _operators(over: InStep, side: InStep, part: AnyPart) -> str:
+    """Return which operators of a part differ most between two sides; empty where none is known."""
+    times = [
+        {each.name: each.ms for each in one.operators if each.part == part} for one in (over, side)
+    ]
+    gains = {
+        name: times[0].get(name, 0.0) - times[1].get(name, 0.0)
+        for name in dict.fromkeys((*times[0], *times[1]))
+    }
+    most = max(map(abs, gains.values()), default=0.0)
+    named = sorted(gains.items(), key=lambda one: -abs(one[1]))[:_NAMED]
+    told = [f"{name} {ms:+.1f}" for name, ms in named if abs(ms) >= max(_LEAST_MS, most / 5)]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _shares(mix: Mix) -> str:
@@ -305,13 +330,17 @@ def _shares(mix: Mix) -> str:
 
 def _remarks(record: Convs, found: Layouts) -> Iterator[Line]:
     conv, timing = record.convolutions[0], record.timing
-    size = f", {conv.images[2]} x {conv.images[3]}" if record.model else ""
-    how = f"; {timing.rounds} rounds, {count_of(timing.threads, 'thread')}" if timing else ""
+    # Of a network whose convolutions were not all timed, the first may read any map.
+    size = f", {conv.images[2]} x {conv.images[3]}" if conv.images[1] == _COLOURS else ""
+    how = f"; {timing.rounds} rounds" if timing else ""
+    if timing and timing.threads:
+        how += f", {count_of(timing.threads, 'thread')}"
     versions = "".join(f"; {name} {number}" for name, number in record.libraries.items())
     torch = f"; torch {record.settings.torch}"
     yield Line(text=f"batch {conv.images[0]}{size}{how}{torch}{versions}", tone="dim")
     if len(_shown(record, found)) < len(found.rows):
         yield Line(text="convolutions without groups: --all, or runs query", tone="dim")
+    yield from _of_gpu(record)
     if found.mixes:
         yield Line(
             label="note",
@@ -323,12 +352,38 @@ def _remarks(record: Convs, found: Layouts) -> Iterator[Line]:
             label="note",
             text="intervals of whole steps are over the rounds of one launch of each side",
         )
-    yield from (Line(label="note", text=note) for note in record.notes)
+    remarks = [one for mix in found.mixes if mix.steps for one in mix.steps.remarks]
+    for note in dict.fromkeys((*record.notes, *remarks)):
+        yield Line(label="note", text=note)
     if found.why:
         yield Line(
             label="note",
-            text="there is no best choice for this model: how its maps flow is known of networks "
-            "of ours alone",
+            text="no best mix is chosen for this model: how its maps flow is known of networks of "
+            "ours alone. run --other-layout takes names of its modules all the same; compare "
+            "measures what a mix gains",
         )
     if record.id:
         yield Line(text=record.id, tone="dim")
+
+
+def _of_gpu(record: Convs) -> Iterator[Line]:
+    """Yield what is to be known of times on a GPU."""
+    memory = record.memory
+    if memory is None:
+        return
+    limit = record.settings.benchmark_limit
+    yield Line(
+        label="note",
+        text=f"PyTorch chose each plan once, with cuDNN benchmark and its limit of {limit}, as run "
+        "does; whole steps choose anew. Calls are cold: they go through tensors that exceed the L2 "
+        f"cache of {memory.cache_bytes / 2**20:.0f} MiB four times",
+    )
+    launched = sum(
+        UNCAPTURED in plan.notes for problem in record.problems for plan in problem.plans
+    )
+    if launched:
+        yield Line(
+            label="note",
+            text=f"no CUDA graph could be made of {count_of(launched, 'side')}: the host's time is "
+            "in their own",
+        )

@@ -35,6 +35,8 @@ Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "erra
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 WRONG: Final = "wrong"
 """Note of a plan whose result is farther from the exact one than its type allows."""
+UNCAPTURED: Final = "uncaptured"
+"""Note of what PyTorch chose on a GPU where no CUDA graph of its calls could be made."""
 Source = Literal["A", "fallback"]
 """The list of a plan: heuristic mode A, or the fallback."""
 

@@ -71,11 +71,23 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         return self.convolutions + self.others + self.conversions
 
 
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator of PyTorch in a profile of whole steps."""
+
+    part: PartName | Literal["rest"]
+    name: str
+    """Its name without namespace and underscores at its ends: convolution_backward."""
+    ms: float
+    """Time of a step that it spends itself, on a GPU in its own kernels, ms."""
+
+
 class InStep(Parts, frozen=True, kw_only=True):
     """The same in a profile of whole steps, with what else the step does."""
 
     rest: float
     """Sums, activations, loss, optimizer, casts and PyTorch's own work, ms."""
+    operators: tuple[Operator, ...] = ()
+    """The operators that take longest; empty in records of versions that did not ask."""
 
 
 class Versus(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +130,9 @@ class WholeSteps(msgspec.Struct, frozen=True, kw_only=True):
     in_step: tuple[InStep, ...] = ()
     """What a profile of whole steps finds of each side; empty where there is none."""
     notes: tuple[str, ...] = ()
+    """What makes them doubtful."""
+    remarks: tuple[str, ...] = ()
+    """What else is to be known of them."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,18 +74,35 @@ def lack_beside(pids: Sequence[int], before: Free, share: float = 1.0) -> str:
 
     It may need `share` of what the first one has taken, and a quarter more. Empty where it fits.
     """
+    for what, needed, there in _lacks(pids, before, share):
+        return (
+            f"{what} cannot hold both sides: the second one needs about {needed:.1f} GiB, and "
+            f"{there:.1f} GiB are free"
+        )
+    return ""
+
+
+def lack_for_more(pids: Sequence[int], before: Free, more: int) -> str:
+    """Return why so many more sides like the first one would not fit; empty where they do."""
+    for what, needed, there in _lacks(pids, before, more):
+        return (
+            f"{what} cannot hold {1 + more} sides: {more} more need about {needed:.1f} GiB, and "
+            f"{there:.1f} GiB are free"
+        )
+    return ""
+
+
+def _lacks(pids: Sequence[int], before: Free, share: float) -> Iterator[tuple[str, float, float]]:
+    """Yield what is too small for `share` of what the first side has, and a quarter more.
+
+    It is yielded with what is needed and what is there, GiB.
+    """
     share *= SECOND_SIDE
     left_gib = gpu_free_gib(before.gpus)
     needs = [("memory", share * peak_resident_gib(pids), free_memory_gib())]
     if math.isfinite(left_gib):
         needs.append(("GPU memory", share * (before.gpu_gib - left_gib), left_gib))
-    for what, needed, there in needs:
-        if needed > there:
-            return (
-                f"{what} cannot hold both sides: the second one needs about {needed:.1f} GiB, and "
-                f"{there:.1f} GiB are free"
-            )
-    return ""
+    yield from (one for one in needs if one[1] > one[2])
 
 
 def require_room(pids: Sequence[int], first: Setup, second: Setup, before: Free) -> None:

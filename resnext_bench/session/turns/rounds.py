@@ -59,6 +59,7 @@ def play_rounds(
     begin: Callable[[], None] = lambda: None,
     watch: Callable[[], None] = lambda: None,
     full: Full = lambda _: (),
+    first: Callable[[Sequence[int]], None] = lambda pids: None,
     means: Means = MEANS,
 ) -> Rounds:
     """Build all sides one after another, let them take turns, and end them.
@@ -66,7 +67,8 @@ def play_rounds(
     `rounds` is even, so that every side stands as often early as late; one more round goes before
     them and does not count. Without `block_steps` each side's blocks last about a second. `also`
     are turns of another kind, as the place of a side and flags of its token. `begin` is called
-    before the first block, `watch` about twice a second while blocks are played.
+    before the first block, `watch` about twice a second while blocks are played. `first` is told
+    the processes of the first side once it has warmed up, and may refuse the others.
     """
     if rounds < 2 or rounds % 2:
         raise ValueError(f"rounds is {rounds}; an even number from 2 on is needed")
@@ -80,6 +82,8 @@ def play_rounds(
         for done, run in enumerate(runs):
             tell("building sides", done, len(runs))
             stage.build(partial(means.build, run, number, room, WORKER))
+            if not done:
+                first(stage.sides[0].processes.pids)
         begin()
         turns = [
             Turn(side=place, steps=block_steps or block_length(warm_ns, may_be_short=False))

@@ -8,7 +8,8 @@ import pytest
 from resnext_bench.reports.render.convs_layouts import better_pure, sections
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.convs_kind import CONVS
-from resnext_bench.reports.schema.layouts import Mix
+from resnext_bench.reports.schema.layouts import Mix, Operator
+from resnext_bench.reports.schema.plan_times import DeviceMemory
 from tests.reports.drawn import drawn
 from tests.reports.made_layouts import about, made_layouts, made_mix
 
@@ -78,6 +79,45 @@ def test_a_miss_is_explained_by_the_parts_of_whole_steps() -> None:
     )
     assert missed.count("Missed:") == 1
     assert "In NHWC convolutions are 62 % of a step, norms and pools 13 %" in out
+
+
+def operator(part: str, name: str, ms: float) -> Operator:
+    return Operator(part=part, name=name, ms=ms)  # type: ignore[arg-type]
+
+
+def test_a_miss_names_the_operators_of_the_part_that_explains_most() -> None:
+    """Conversions of the mixed side take 7 ms more than alone, in two operators."""
+    mix = made_mix()
+    assert mix.steps
+    *pure, mixed = mix.steps.in_step
+    clones = (
+        operator("conversions", "clone", 9.0),
+        operator("conversions", "copy", 2.0),
+        operator("conversions", "empty", 0.04),
+        operator("rest", "add", 70.0),
+    )
+    mixed = msgspec.structs.replace(mixed, operators=clones)
+    named = msgspec.structs.replace(mix.steps, in_step=(*pure, mixed))
+    out = told(made_layouts(msgspec.structs.replace(mix, steps=named)))
+    assert "conversions gain -11.0 ms, alone -4.0 (clone -9.0, copy -2.0); the rest gains" in out
+
+
+def test_on_a_gpu_times_have_more_digits_and_caches_are_told() -> None:
+    record = made_layouts(made_mix(), memory=DeviceMemory(cache_bytes=50 * 2**20))
+    out = told(record)
+    assert "layer1.0.conv2 x2 forward 5.000 8.000" in out
+    assert "exceed the L2 cache of 50 MiB four times" in out
+    assert "cache" not in told(made_layouts(made_mix()))
+
+
+def test_a_model_of_others_has_rows_and_the_reason_why_there_is_no_mix() -> None:
+    record = made_layouts(model="torchvision:resnext50_32x4d")
+    assert record.layouts
+    found = msgspec.structs.replace(record.layouts, why="not ours")
+    out = told(msgspec.structs.replace(record, layouts=found))
+    assert "layer1.0.conv2 x2 forward 5.00 8.00 0.62" in out
+    assert "56 x 56; " not in out, "the size of a map is not that of the images"
+    assert "no best mix is chosen for this model: how its maps flow is known of networks of" in out
 
 
 def test_predictions_that_hold_are_said_to() -> None:

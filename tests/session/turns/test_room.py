@@ -136,3 +136,15 @@ def test_a_second_loader_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     room.require_shared_memory_for(run)
     with pytest.raises(NoSharedMemory):
         room.require_shared_memory_for(replace(run, other_threads=2))
+
+
+def test_memory_for_several_more_sides(memory: dict[str, float]) -> None:
+    """The first took 4 GiB of the GPU: two more need 10."""
+    before = Free(gpus=(0,), gpu_gib=14.0)
+    memory["gpu_left"] = 10.0
+    assert room.lack_for_more(PIDS, before, 2) == ""
+    memory["gpu_left"] = 9.9
+    before = Free(gpus=(0,), gpu_gib=13.9)
+    assert room.lack_for_more(PIDS, before, 2) == (
+        "GPU memory cannot hold 3 sides: 2 more need about 10.0 GiB, and 9.9 GiB are free"
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from resnext_bench import tokens
+from resnext_bench.errors import CannotHere
 from resnext_bench.session.setup import Setup
 from resnext_bench.session.turns.rounds import play_rounds
 from tests.session.made_duets import made_setup
@@ -96,3 +97,23 @@ def test_sides_that_do_not_wait_quietly(tmp_path: Path) -> None:
 def test_rounds_are_even(rounds: int) -> None:
     with pytest.raises(ValueError, match=f"rounds is {rounds}; an even number"):
         play_rounds([], 1, rounds=rounds, block_steps=3, tell=lambda *_: None)
+
+
+def test_the_first_side_may_refuse_the_others(tmp_path: Path) -> None:
+    scene = Scene()
+    sides = [MadeSide(scene, "a"), MadeSide(scene, "b")]
+
+    def refuse(pids: Sequence[int]) -> None:
+        raise CannotHere("no room")
+
+    with pytest.raises(CannotHere, match="no room"):
+        play_rounds(
+            opened(tmp_path, 2),
+            1,
+            rounds=2,
+            tell=lambda *_: None,
+            first=refuse,
+            means=made_means(scene, sides),
+        )
+    assert scene.said[-1] == "a is gone"
+    assert not any(words.startswith("b ") for words in scene.said)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from resnext_bench.lab.visit import sizes
 from resnext_bench.lab.visit.pages.figures import Figure, Timed, timed
 from resnext_bench.lab.visit.results import Results, Task
-from resnext_bench.lab.visit.sizes import PLANS
 
 DIRECTIONS: Final = ("forward", "input gradient", "weight gradient")
 LAYOUTS: Final = ("NHWC", "NCHW")
@@ -85,7 +85,7 @@ def layers(results: Results) -> list[Layer]:
     found = []
     for key, task in results.told("convs").items():
         typed, _, name = key.partition("/")
-        if typed == PLANS:
+        if typed in (sizes.PLANS, sizes.LAYOUTS):
             continue
         found.append(
             Layer(typed=typed, name=name, task=task, timed=timed(task, results.confidence))

@@ -12,7 +12,9 @@ from resnext_bench.lab.visit.pages.device import device
 from resnext_bench.lab.visit.pages.hardware import about, tests
 from resnext_bench.lab.visit.pages.index import index
 from resnext_bench.lab.visit.pages.kernels import kernels
+from resnext_bench.lab.visit.pages.mixes import mixes
 from resnext_bench.lab.visit.pages.pictures import pictures
+from resnext_bench.lab.visit.pages.plans import plans
 from resnext_bench.lab.visit.pages.published import published
 from resnext_bench.lab.visit.pages.sentences import sentences
 from resnext_bench.lab.visit.pages.taking import TAKING
@@ -103,6 +105,8 @@ def of_file(name: str, results: Results, drawn: Sequence[str] = ()) -> Iterator[
     yield from kernels(results)
     yield from convs(results)
     yield from _picture(name, "convs", drawn)
+    yield from plans(results)
+    yield from mixes(results)
     yield from trust(results)
     yield from undone(results)
 

@@ -1,7 +1,8 @@
 """The grouped convolutions of ResNeXt-50, one by one: layouts, types, and cuDNN's choices.
 
 One task takes all directions, layouts and choices of one layer in one type; they take turns. bf16
-comes first for all layers, then the other types; all plans of cuDNN come last (`convs_plans`).
+comes first for all layers, then the other types; then all plans of cuDNN (`convs_plans`), and last
+what layouts and their best mix gain for whole steps (`convs_layouts`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from resnext_bench.convs.measuring.checks import TYPES, is_right, keep_memory, s
 from resnext_bench.convs.measuring.choices import MODES, Choice, calls_of, choose, name_kernels
 from resnext_bench.convs.measuring.exact import exact, tensors
 from resnext_bench.convs.problems import of_network
-from resnext_bench.lab.visit import convs_plans
+from resnext_bench.lab.visit import convs_layouts, convs_plans
 from resnext_bench.lab.visit.sizes import Sizes
 from resnext_bench.lab.visit.tasks import Box, Findings, Planned
 from resnext_bench.lab.visit.turns import Side, take_turns
@@ -36,7 +37,7 @@ def tasks(box: Box) -> list[Planned]:
     """Return the tasks by type, and within a type in the order of the network."""
     keep_memory()
     layers = [(key_of(conv), conv) for conv in convolutions_of(box.sizes, "bf16")]
-    return [*_of_choices(box), *convs_plans.tasks(box, layers)]
+    return [*_of_choices(box), *convs_plans.tasks(box, layers), *convs_layouts.tasks(box)]
 
 
 def _of_choices(box: Box) -> list[Planned]:

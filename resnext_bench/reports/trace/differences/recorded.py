@@ -72,7 +72,9 @@ def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwat
     if not parts:
         raise TraceError("; ".join(broken))
     unreadable = [warning("file_unreadable", told=one) for one in broken]
-    return put_together(parts, dataclasses.replace(traces, files=tuple(files)), folder, left, unreadable)
+    return put_together(
+        parts, dataclasses.replace(traces, files=tuple(files)), folder, left, unreadable
+    )
 
 
 def put_together(
