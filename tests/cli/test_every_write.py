@@ -25,6 +25,7 @@ ELSEWHERE: Final = {
     "resnext_bench/cli/terminal/output.py:silence": "nothing is kept",
     "resnext_bench/convs/measuring/child.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/device_child.py:main": "a pipe that is there",
+    "resnext_bench/convs/measuring/layouts_child.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/maps.py:main": "a pipe that is there",
     "resnext_bench/convs/measuring/steps.py:main": "a pipe that is there",
     "resnext_bench/convs/plans/planner.py:main": "a pipe that is there",
@@ -61,6 +62,8 @@ ELSEWHERE: Final = {
     "resnext_bench/worker/shapes.py:main": "a pipe that is there",
     "resnext_bench/whole.py:whole_file": "its callers tell",
     "resnext_bench/reports/store/runs.py:_own_folder": "inside `writing`",
+    "resnext_bench/reports/store/runs.py:create": "inside `writing`",
+    "resnext_bench/session/signatures.py:_keep": "a cache, which is not needed",
 }
 """Places that write outside of `writing`, and what becomes of their errors."""
 

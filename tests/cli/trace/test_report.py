@@ -140,7 +140,7 @@ def test_ranks_of_a_folder(typed: Typed, tmp_path: Path) -> None:
         (("query", "{trace}", " "), "give a question"),
         (("query", "{trace}", "SELECT 1", "--export", "csv"), "or --export, not both"),
         (("query", "{trace}", "DELETE FROM kernels"), "only questions: the tables are in memory"),
-        (("query", "{trace}", "SELEC 1"), "tables: kernels, ops, steps, collectives; columns: "),
+        (("query", "{trace}", "SELEC 1"), "tables: kernels, ops, steps, collectives, memory; "),
         (("query", "{trace}", "SELECT 1 FROM runs"), "tables: kernels, ops, steps, collectives"),
         (("query", "{trace}", "--export", "xlsx"), "--export xlsx: choose from parquet, csv"),
         (("query", "{trace}", "SELECT x FROM kernels"), 'Referenced column "x" not found'),
@@ -184,6 +184,7 @@ def test_tables_as_files(typed: Typed, tmp_path: Path) -> None:
         "ops.csv",
         "steps.csv",
         "collectives.csv",
+        "memory.csv",
     ]
     assert all(Path(line).is_file() for line in out.split())
 

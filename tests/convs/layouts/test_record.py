@@ -1,15 +1,18 @@
 """What Ctrl-C leaves of layouts: rows of what was timed, choices where there are any."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from resnext_bench.convs.layouts import record as module
+from resnext_bench.convs.layouts.benches import OnCpu
 from resnext_bench.convs.layouts.record import Wanted, compared
 from resnext_bench.convs.layouts.times import LAYOUTS
 from resnext_bench.convs.problems import of_network
 from resnext_bench.convs.times.record import TimeOrder
 from resnext_bench.convs.times.sides import Facts, Setting, Timed
+from resnext_bench.convs.times.timing import Tell
 from resnext_bench.errors import Interrupted
 from resnext_bench.reports.render.kinds import renderer_of
 from resnext_bench.reports.schema.convs import Convs
@@ -39,8 +42,21 @@ ORDER = TimeOrder(
 PROBLEMS = len(ORDER.groups())
 
 
-def pressed(*_: object, **__: object) -> Any:
-    raise KeyboardInterrupt
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pressed(OnCpu):
+    """A bench on which each problem has so many rounds, and that is then interrupted."""
+
+    rounds: list[int]
+
+    def convolutions(self, order: TimeOrder, found: list[list[Timed]], tell: Tell) -> None:
+        self.facts.append(Facts(torch="2", onednn="3", has_onednn=True, isa="", uses="", threads=1))
+        for group, count in zip(order.groups(), self.rounds, strict=False):
+            found.append([Timed(side=one, samples_us=(5.0,) * count) for one in group])
+        if len(self.rounds) < PROBLEMS:
+            raise KeyboardInterrupt
+
+    def others(self, *_: object) -> Any:
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -52,20 +68,11 @@ def pressed(*_: object, **__: object) -> Any:
     ],
 )
 def test_ctrl_c_keeps_rows_that_have_all_rounds(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, rounds: list[int], where: str | None
+    tmp_path: Path, rounds: list[int], where: str | None
 ) -> None:
-    def timed(groups: Any, *, so_far: list[list[Timed]], learn: Any, **more: Any) -> None:
-        learn(Facts(torch="2", onednn="3", has_onednn=True, isa="", uses="", threads=1))
-        for group, count in zip(groups, rounds, strict=False):
-            so_far.append([Timed(side=one, samples_us=(5.0,) * count) for one in group])
-        if len(rounds) < PROBLEMS:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "time_in_turn", timed)
-    monkeypatch.setattr(module, "time_others", pressed)
     wanted = Wanted(whole=True, everything=True, steps=True)
     with pytest.raises(Interrupted) as end:
-        compared(ORDER, wanted, laptop(), tmp_path, lambda *_: None)
+        compared(ORDER, wanted, laptop(), tmp_path, lambda *_: None, Pressed(rounds=rounds))
     record = end.value.record
     if where is None:
         assert record is None
