@@ -264,6 +264,8 @@ def memory(
         str | None,
         typer.Option(metavar="NAME", help="Report on one device alone: 'GPU 0', cuda:0, CPU"),
     ] = None,
+    jobs: _Jobs = None,
+    keep_going: _KeepGoing = False,
     output: opt.Output = None,
     form: Format = "table",
 ) -> None:
@@ -276,9 +278,11 @@ def memory(
 
     Example: trace memory last --top 20
     """
+    from resnext_bench.cli.trace.many.reading import Reading
     from resnext_bench.cli.trace.memory import memory_command
 
-    raise typer.Exit(memory_command(what, top, rank, device, output, form))
+    reading = Reading(jobs=jobs, keep_going=keep_going)
+    raise typer.Exit(memory_command(what, top, rank, device, output, form, reading))
 
 
 @trace_app.command()

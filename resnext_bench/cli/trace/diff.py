@@ -1,6 +1,5 @@
 """`trace diff`: what two traces, or the same rank of two recordings, differ in."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,15 +9,14 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.many.reading import Reading, gather
+from resnext_bench.cli.trace.many.reading import Reading, gather_recording
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.render.trace.diff import sections, sentences
 from resnext_bench.reports.store.trace_files import find_traces
 from resnext_bench.reports.trace.differences.pairs import Unpairable
-from resnext_bench.reports.trace.differences.recorded import Recorded, compared, put_together
+from resnext_bench.reports.trace.differences.recorded import Recorded, compared, doubts_of
 from resnext_bench.reports.trace.differences.sides import Side
 from resnext_bench.reports.trace.many.tasks import Siding
-from resnext_bench.reports.trace.recordings import last_cycles
 
 
 def diff_command(
@@ -57,11 +55,13 @@ def diff_command(
 def _read(wanted: str, output: Path | None, reading: Reading) -> Recorded:
     """Analyse all traces of one recording."""
     traces = find_traces(wanted, output)
-    files, left = last_cycles(traces.files)
-    traces = dataclasses.replace(traces, files=tuple(files))
-    found = gather(Siding(), traces, reading)
-    parts = [(one.side, one.recording) for one in found.kept]
-    return put_together(parts, traces, Path(wanted), (*left, *found.left), found.facts)
+    found = gather_recording(Siding(), traces, Path(wanted), reading)
+    return Recorded(
+        ranks=tuple(one.side for one in found.parts),
+        left_out=tuple(found.left),
+        doubts=(*doubts_of(traces.files), *found.facts),
+        is_broken=bool(found.broken),
+    )
 
 
 def _chosen(both: Mapping[int, tuple[Side, Side]], rank: int | None) -> tuple[Side, Side] | None:

@@ -9,25 +9,15 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.watching import watched
+from resnext_bench.cli.trace.many.reading import Reading, gather_recording
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.render.trace.memory import ranks_sections, sections
-from resnext_bench.reports.render.trace.warnings import error_in_words, sentences
+from resnext_bench.reports.render.trace.warnings import sentences
 from resnext_bench.reports.schema.trace_memory import MemoryReport, MemoryReports
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.store.trace_files import FoundTraces, find_traces
-from resnext_bench.reports.trace.analysis import analyse
-from resnext_bench.reports.trace.memory.memory import memory
-from resnext_bench.reports.trace.recordings import (
-    Recording,
-    last_cycles,
-    left_out_facts,
-    not_taken,
-    recording,
-    together,
-)
+from resnext_bench.reports.trace.many.tasks import Remembering
 
 
 def memory_command(
@@ -37,50 +27,35 @@ def memory_command(
     device: str | None,
     output: Path | None,
     form: Format,
+    reading: Reading,
 ) -> int:
-    """Read, add up and print; traces without memory say how it is recorded."""
+    """Read, add up and print; 1 where a broken file was left out.
+
+    Traces without memory say how it is recorded.
+    """
     traces = find_traces(wanted, output)
-    found = read_memory(traces, Path(wanted))
+    found = read_memory(traces, Path(wanted), reading)
+    code = int(any(one.kind == "file_unreadable" for one in found.facts))
     doubts = list(dict.fromkeys(file.doubt for file in traces.files if file.doubt))
     one = _of_device(_chosen(found, rank), device)
     if form == "json":
         every = found.ranks if device is None else [_of_device(one, device) for one in found.ranks]
         print_json(msgspec.json.encode(_in_words(replace(found, ranks=every), doubts)))
-        return 0
+        return code
     lines = (Line(text=doubt, tone="bad", is_headline=True) for doubt in doubts)
     several = ranks_sections(found) if len(found.ranks) > 1 or found.facts else ()
     show_sections((*lines, *several, *sections(one, top)), form)
-    return 0
+    return code
 
 
-def read_memory(traces: FoundTraces, folder: Path) -> MemoryReports:
-    """Return the memory of all traces of one recording, read one after another.
+def read_memory(traces: FoundTraces, folder: Path, reading: Reading) -> MemoryReports:
+    """Return the memory of all traces of one recording.
 
-    Raises TraceError where none of them can be read.
+    Raises TraceError where one is broken and may not be left out, or none can be read.
     """
-    files, left = last_cycles(traces.files)
-    reports: list[MemoryReport] = []
-    recorded: list[Recording] = []
-    broken: list[str] = []
-    for number, file in enumerate(files, 1):
-        with watched(file.path, number, len(files)) as progress:
-            try:
-                analysis = analyse(file.path, progress, file.rank)
-            except TraceError as error:
-                broken.append(error_in_words(error))
-                continue
-        reports.append(memory(analysis))
-        recorded.append(recording(analysis, file))
-        del analysis
-    if not reports:
-        raise TraceError("; ".join(broken))
-    kept, others = together(recorded)
-    left += [*others, *map(not_taken, traces.beside)]
-    facts = [
-        *left_out_facts(left, folder),
-        *(warning("file_unreadable", told=one) for one in broken),
-    ]
-    return MemoryReports(ranks=[reports[at] for at in kept], facts=facts, left_out=left)
+    told = gather_recording(Remembering(), traces, folder, reading)
+    reports = [one.report for one in told.parts]
+    return MemoryReports(ranks=reports, facts=told.facts, left_out=told.left)
 
 
 def _in_words(found: MemoryReports, doubts: Sequence[str]) -> MemoryReport | MemoryReports:

@@ -1,6 +1,5 @@
 """`trace ranks`: the traces of several ranks side by side."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from msgspec.structs import replace
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
-from resnext_bench.cli.trace.many.reading import Reading, gather
+from resnext_bench.cli.trace.many.reading import Reading, gather_recording
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.model import Line
@@ -23,7 +22,6 @@ from resnext_bench.reports.store.trace_files import FoundTraces, find_traces
 from resnext_bench.reports.trace.many.tasks import Ranking
 from resnext_bench.reports.trace.ranks.rank import Rank
 from resnext_bench.reports.trace.ranks.times import times
-from resnext_bench.reports.trace.recordings import last_cycles, left_out_facts, not_taken, together
 
 
 def ranks_command(
@@ -54,14 +52,10 @@ def read_ranks(found: FoundTraces, folder: Path, reading: Reading) -> RanksTimes
     Raises TraceError where no two of them can be compared, or one is broken and may not be left
     out.
     """
-    files, left = last_cycles(found.files)
-    gathered = gather(Ranking(), dataclasses.replace(found, files=tuple(files)), reading)
-    kept, others = together([one.recording for one in gathered.kept])
-    left += [*gathered.left, *others, *map(not_taken, found.beside)]
-    facts = [*left_out_facts(left, folder), *gathered.facts]
-    broken = [error_in_words(one) for one in gathered.broken]
-    told = _compared([gathered.kept[at] for at in kept], left, broken)
-    return replace(told, facts=[*facts, *told.facts], left_out=left)
+    read = gather_recording(Ranking(), found, folder, reading)
+    broken = [error_in_words(one) for one in read.broken]
+    told = _compared(read.parts, read.left, broken)
+    return replace(told, facts=[*read.facts, *told.facts], left_out=read.left)
 
 
 def _compared(ranks: Sequence[Rank], left: Sequence[LeftOut], broken: Sequence[str]) -> RanksTimes:

@@ -12,7 +12,7 @@ from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.cli.trace.capture import Captures
-from resnext_bench.cli.trace.many.reading import Reading, gather
+from resnext_bench.cli.trace.many.reading import Reading, gather_recording
 from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.render.model import Line, Section
@@ -28,12 +28,6 @@ from resnext_bench.reports.store.runs import option_for
 from resnext_bench.reports.store.trace_files import FoundTraces, TraceFile, find_traces
 from resnext_bench.reports.trace.many.tasks import Reporting
 from resnext_bench.reports.trace.ranks.side_by_side import ranks
-from resnext_bench.reports.trace.recordings import (
-    last_cycles,
-    left_out_facts,
-    not_taken,
-    together,
-)
 from resnext_bench.reports.trace.time.spans import Span
 
 _NAMES: Final = 8
@@ -136,19 +130,15 @@ def read_reports(
     the modules of the model; `folder`: where they were found; `captures`: traces that tell what
     kernels of graphs are.
     """
-    files, left = last_cycles(traces.files)
     task = Reporting(span=span, layers=layers, capture=None if captures is None else captures.of)
     if captures is not None:  # one is kept for all that need it, in this process
         reading = dataclasses.replace(reading, jobs=1)
-    gathered = gather(task, dataclasses.replace(traces, files=tuple(files)), reading)
-    kept, others = together([one.recording for one in gathered.kept])
-    left += [*gathered.left, *others, *map(not_taken, traces.beside)]
-    mine = [gathered.kept[at] for at in kept]
+    told = gather_recording(task, traces, Path(folder), reading)
+    reports = [one.report for one in told.parts]
     if captures is not None:
-        captures.require_use([one.report for one in mine])
-    found = ranks([one.report for one in mine], [one.talks for one in mine], whole=whole)
-    facts = [*left_out_facts(left, Path(folder)), *gathered.facts, *found.facts]
-    return replace(found, facts=facts, left_out=left)
+        captures.require_use(reports)
+    found = ranks(reports, [one.talks for one in told.parts], whole=whole)
+    return replace(found, facts=[*told.facts, *found.facts], left_out=told.left)
 
 
 def sections_of(

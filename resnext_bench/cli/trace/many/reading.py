@@ -1,10 +1,10 @@
 """Reads all traces of a command, several at once, and says what becomes of the broken ones."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from resnext_bench.cli.trace.many.board import Board, board_of
 from resnext_bench.cli.trace.many.processes import in_processes
@@ -22,9 +22,26 @@ from resnext_bench.reports.store.unpacked import Unpacked, in_order
 from resnext_bench.reports.trace.many.jobs import Done, Job, done
 from resnext_bench.reports.trace.many.plan import plain_size, processes
 from resnext_bench.reports.trace.many.tasks import Task
+from resnext_bench.reports.trace.recordings import (
+    Recording,
+    last_cycles,
+    left_out_facts,
+    not_taken,
+    together,
+)
 from resnext_bench.wording import readable
 
+
+class OfRecording(Protocol):
+    """What is kept of a trace, with the recording that it is of."""
+
+    @property
+    def recording(self) -> Recording:
+        """Which recording that is."""
+
+
 Kept = TypeVar("Kept")
+Part = TypeVar("Part", bound=OfRecording)
 _LEAVES_OUT: Final = "--keep-going leaves it out"
 _READS_REST: Final = "--keep-going reports what it holds"
 
@@ -59,6 +76,36 @@ class Gathered(Generic[Kept]):
     def told(self) -> str:
         """Return why nothing could be read."""
         return "; ".join(map(error_in_words, self.broken))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneRecording(Generic[Part]):
+    """What is kept of the traces of one recording, and what else there was."""
+
+    parts: list[Part]
+    left: list[LeftOut]
+    broken: list[TraceError]
+    facts: list[Note]
+    """Files that are not part of it, and that cannot be read."""
+
+
+def gather_recording(
+    task: Task[Part], found: FoundTraces, folder: Path, reading: Reading
+) -> OneRecording[Part]:
+    """Read the last cycle of each rank, and leave out what is of another recording.
+
+    Files are told as they are called in `folder`. Raises as `gather` does.
+    """
+    files, left = last_cycles(found.files)
+    gathered = gather(task, replace(found, files=tuple(files)), reading)
+    kept, others = together([one.recording for one in gathered.kept])
+    left = [*left, *gathered.left, *others, *map(not_taken, found.beside)]
+    return OneRecording(
+        parts=[gathered.kept[at] for at in kept],
+        left=left,
+        broken=gathered.broken,
+        facts=[*left_out_facts(left, folder), *gathered.facts],
+    )
 
 
 def gather(task: Task[Kept], found: FoundTraces, reading: Reading) -> Gathered[Kept]:

@@ -1,6 +1,5 @@
 """The difference of two recordings: all ranks of both are read, and one rank of each compared."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_diff import TraceDiff
 from resnext_bench.reports.schema.trace_files import LeftOut
 from resnext_bench.reports.schema.trace_warnings import warning
-from resnext_bench.reports.store.trace_files import FoundTraces
+from resnext_bench.reports.store.trace_files import FoundTraces, TraceFile
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.differences.differences import difference
 from resnext_bench.reports.trace.differences.ranks import in_common, longest, rank_deltas
@@ -71,32 +70,20 @@ def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwat
         parts.append((side(analysis), recording(analysis, file)))
     if not parts:
         raise TraceError("; ".join(broken))
-    unreadable = [warning("file_unreadable", told=one) for one in broken]
-    return put_together(
-        parts, dataclasses.replace(traces, files=tuple(files)), folder, left, unreadable
-    )
-
-
-def put_together(
-    parts: Sequence[tuple[Side, Recording]],
-    traces: FoundTraces,
-    folder: Path,
-    left: Sequence[LeftOut],
-    unreadable: Sequence[Note],
-) -> Recorded:
-    """Return one side of what was read of its traces, of those that belong together.
-
-    `left` are files that were left out before, `unreadable` notes on files that are broken.
-    """
     kept, others = together([one for _, one in parts])
-    invalid = [warning("run_invalid", told=one.doubt) for one in traces.files if one.doubt]
     left_out = (*left, *others, *map(not_taken, traces.beside))
+    unreadable = [warning("file_unreadable", told=one) for one in broken]
     return Recorded(
         ranks=tuple(parts[at][0] for at in kept),
         left_out=left_out,
-        doubts=(*invalid[:1], *left_out_facts(left_out, folder), *unreadable),
-        is_broken=bool(unreadable),
+        doubts=(*doubts_of(files), *left_out_facts(left_out, folder), *unreadable),
+        is_broken=bool(broken),
     )
+
+
+def doubts_of(files: Sequence[TraceFile]) -> tuple[Note, ...]:
+    """Return why the run that left the files is not to be believed, if so."""
+    return tuple(warning("run_invalid", told=one.doubt) for one in files if one.doubt)[:1]
 
 
 def compared(

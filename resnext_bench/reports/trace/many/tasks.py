@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from resnext_bench.reports.schema.trace import TraceReport
+from resnext_bench.reports.schema.trace_memory import MemoryReport
 from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.differences.sides import Side, side
+from resnext_bench.reports.trace.memory.memory import memory
 from resnext_bench.reports.trace.ranks.rank import Rank, rank_of
 from resnext_bench.reports.trace.ranks.side_by_side import Collectives, collectives
 from resnext_bench.reports.trace.reading.source import Progress
@@ -75,6 +77,24 @@ class Ranking:
         """Return a few columns of each step."""
         analysis = analyse(file.path, progress, file.rank, details=True, layers=False, at=at)
         return rank_of(analysis, file)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Remembered:
+    """A report on memory, and which recording it is of."""
+
+    report: MemoryReport
+    recording: Recording
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembering:
+    """`trace memory`."""
+
+    def __call__(self, file: TraceFile, progress: Progress, at: Path | None) -> Remembered:
+        """Return the report of a file."""
+        analysis = analyse(file.path, progress, file.rank, at=at)
+        return Remembered(report=memory(analysis), recording=recording(analysis, file))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
