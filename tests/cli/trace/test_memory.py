@@ -73,6 +73,13 @@ def test_several_ranks_and_the_highest_in_full(typed: Typed, tmp_path: Path) -> 
     code, _, err = typed("memory", tmp_path, "--rank", 7)
     assert code == 2
     assert "--rank 7: there is no such trace; there are 0, 1, 2" in " ".join(err.split())
+    (tmp_path / "rank2.pt.trace.json").write_text('{"traceEvents": [')
+    code, out, err = typed("memory", tmp_path)
+    assert (code, out, "--keep-going leaves it out" in err) == (2, "", True)
+    code, out, _ = typed("memory", tmp_path, "--keep-going", "--json")
+    told = json.loads(out)
+    assert (code, [one["rank"] for one in told["ranks"]]) == (1, [0, 1])
+    assert "file_unreadable" in {one["kind"] for one in told["facts"]}
 
 
 def test_one_device_of_several(typed: Typed, tmp_path: Path) -> None:
