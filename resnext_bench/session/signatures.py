@@ -1,5 +1,6 @@
 """Signatures of the operators of the torch that is installed, asked once for each release of it."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from resnext_bench.pipelines.cache import cache_dir
 from resnext_bench.reports.store.files import write_atomically
 from resnext_bench.reports.trace.repro.signatures import Signatures
 
+_ASKED: Final = Path(__file__).parents[1] / "worker" / "signatures.py"
 PATIENCE_S: Final = 120.0
 """Time that importing torch may take, s."""
 
@@ -26,7 +28,8 @@ def signatures() -> Signatures:
             "trace repro asks torch for the arguments of its operators, and torch is not "
             "installed: install the extra train"
         )
-    file = cache_dir() / f"signatures-torch-{version('torch')}.txt"
+    asked = hashlib.sha256(_ASKED.read_bytes()).hexdigest()[:8]  # what tells them may change too
+    file = cache_dir() / f"signatures-torch-{version('torch')}-{asked}.txt"
     with suppress(OSError, UnicodeError):
         if text := file.read_text():
             return Signatures.of(text)

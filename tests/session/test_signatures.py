@@ -37,6 +37,15 @@ def test_torch_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 1
 
 
+def test_what_tells_them_may_change(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = answers(monkeypatch, 0, SAID, "")
+    signatures()
+    (other := tmp_path / "signatures.py").write_text("another program")
+    monkeypatch.setattr(module, "_ASKED", other)
+    signatures()
+    assert len(asked) == 2
+
+
 def test_a_cache_that_cannot_be_written_costs_time_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -200,6 +200,12 @@ class Given:
         told = self.arguments.inputs[place] if self.has_inputs else ""
         return told if isinstance(told, str) else ""
 
+    @property
+    def _records_lists(self) -> bool:
+        """Whether sizes of another list are recorded: then one without any is empty, not long."""
+        lists = (at for at in range(len(self)) if self.kind(at) is Recorded.TENSORS)
+        return any(_at(self.arguments.dims, at) for at in lists)
+
     def tensor(self, place: int) -> tuple[Tensor, bool] | None:
         """Return a tensor, contiguous where strides are not recorded, and whether they are."""
         dtype = DTYPES.get(self.arguments.types[place])
@@ -209,6 +215,8 @@ class Given:
     def tensors(self, place: int, dtype: str) -> tuple[tuple[Tensor, ...], bool] | None:
         """Return a list of tensors likewise; None where their shapes are not recorded."""
         sizes, steps = (_at(told, place) for told in (self.arguments.dims, self.arguments.strides))
+        if sizes == [] and self._records_lists:
+            return (), True
         if not isinstance(sizes, list) or not sizes:
             return None
         if not isinstance(steps, list) or len(steps) != len(sizes):

@@ -20,7 +20,7 @@ _POSITIVE: Final = frozenset(
 """Operators that take numbers from 0 to 1 alone, or give NaN for those below 0."""
 _VARIANCES: Final = frozenset(
     {"running_var", "save_var", "save_invstd", "rstd", "invstd", "var", "max_exp_avg_sqs"}
-    | {"exp_avg_sqs", "exp_avg_sq"}
+    | {"exp_avg_sqs", "exp_avg_sq", "state_steps"}
 )
 """Parameters that are no number below 0."""
 _DIVIDE: Final = frozenset({"remainder", "fmod", "div", "divide", "floor_divide", "true_divide"})
@@ -50,7 +50,10 @@ def _filled(name: str, parameter: str, value: Value, values: Mapping[str, Value]
         case Tensor():
             return replace(value, values=_made(name, parameter, value, values))
         case Tensors():
-            made = (replace(one, values=_made(name, parameter, one, values)) for one in value.every)
+            every = value.every
+            if parameter == "indices":  # of a list no types are recorded, and these are no data
+                every = tuple(replace(one, dtype="int64") for one in every)
+            made = (replace(one, values=_made(name, parameter, one, values)) for one in every)
             return replace(value, every=tuple(made))
     return value
 

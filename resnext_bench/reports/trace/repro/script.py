@@ -248,6 +248,8 @@ def _entry(argument: Argument) -> Iterator[str]:
     match value:
         case Tensor():
             yield from _folded("        ", f'"{name}": {_tensor(value)},')
+        case Tensors(every=()):
+            yield f'        "{name}": [],'
         case Tensors():
             yield f'        "{name}": ['
             for one in value.every:
