@@ -53,13 +53,23 @@ class NotHeld(CannotHere):
         self.why = why
 
 
+class Taken(NotHeld):
+    """Another process holds the machine."""
+
+
+_RESERVED: Final[dict[Path, int]] = {}
+"""Locks that `wait_until_free` took for this process, until it measures or ends: whoever waits too
+would take one that was free for a moment."""
+
+
 @contextmanager
 def measuring(what: str, *, path: Path | None = None) -> Iterator[bool]:
     """Hold the machine, or raise NotHeld and say which process does.
 
     Yields whether it is held: False where no lock file can be made, as on a read-only system.
     """
-    descriptor = _take(path or LOCK)
+    place = path or LOCK
+    descriptor = _RESERVED.pop(place) if place in _RESERVED else _take(place)
     if descriptor is None:
         yield False
         return
@@ -81,10 +91,11 @@ def wait_until_free(
 ) -> None:
     """Return once no other process measures here; raise CannotHere after this many minutes.
 
-    `tell` is called with the process that is waited for, whenever it changes.
+    The machine is held from then on, for what this process measures next. `tell` is called with the
+    process that is waited for, whenever it changes.
     """
     deadline, told = time.monotonic() + 60 * minutes, ""
-    while found := holder(path=path):
+    while (found := _reserve(path or LOCK)) is not None:
         if time.monotonic() > deadline:
             why, advice = _refusal(found)
             raise NotHeld(f"waited {minutes:g} min (--wait); {why}", advice)
@@ -95,8 +106,25 @@ def wait_until_free(
         time.sleep(min(WAIT_S, max(0.0, deadline - time.monotonic()) + 0.01))
 
 
+def _reserve(path: Path) -> Holder | None:
+    """Hold the machine, or return the process that does."""
+    if path in _RESERVED:
+        return None
+    if (found := holder(path=path)) is not None:
+        return found
+    try:
+        descriptor = _take(path)
+    except Taken:
+        return holder(path=path) or _nobody_says()
+    if descriptor is not None:
+        _RESERVED[path] = descriptor
+    return None
+
+
 def holder(*, path: Path | None = None) -> Holder | None:
-    """Return the process that measures on this machine now, if any."""
+    """Return the process that measures on this machine now, if any; it may be this one."""
+    if (path or LOCK) in _RESERVED:  # nobody measures yet
+        return None
     try:
         descriptor = os.open(path or LOCK, os.O_RDONLY | _SAFE)
     except OSError:
@@ -125,7 +153,7 @@ def _take(path: Path) -> int | None:
             found = _read(descriptor)
             os.close(descriptor)
             if attempt == _ATTEMPTS - 1:
-                raise NotHeld(*_refusal(found)) from None
+                raise Taken(*_refusal(found)) from None
             time.sleep(_PAUSE_S)
         except OSError:
             os.close(descriptor)
@@ -188,9 +216,13 @@ def _clear(descriptor: int) -> None:
         os.ftruncate(descriptor, 0)
 
 
+def _nobody_says() -> Holder:
+    return Holder(pid=0, what="it does not say what", since_s=time.time())
+
+
 def _read(descriptor: int) -> Holder:
     """Read what the file says, without relying on it."""
-    unknown = Holder(pid=0, what="it does not say what", since_s=time.time())
+    unknown = _nobody_says()
     try:
         found = msgspec.json.decode(os.pread(descriptor, _LARGEST, 0), type=Holder)
     except (OSError, msgspec.MsgspecError, RecursionError):

@@ -269,3 +269,24 @@ def test_waiting_for_another_measurement(path: Path, monkeypatch: pytest.MonkeyP
         wait_until_free(0.001, told.append, path=path)
     (one,) = told
     assert one.startswith(f"waiting for process {os.getpid()} (a nightly run)")
+
+
+def test_who_has_waited_is_next(path: Path) -> None:
+    """Another one that waits cannot take the machine between the wait and the measurement."""
+    wait_until_free(0.0, lambda _: None, path=path)
+    assert holder(path=path) is None
+    other = f"""
+import sys
+from pathlib import Path
+from resnext_bench.machine.lock import NotHeld, measuring
+try:
+    with measuring("another", path=Path({str(path)!r})):
+        print("taken")
+except NotHeld:
+    print("refused")
+"""
+    told = [sys.executable, "-c", other]
+    assert subprocess.run(told, capture_output=True, text=True, check=True).stdout == "refused\n"
+    with measuring("ours", path=path) as is_held:
+        assert is_held
+    assert subprocess.run(told, capture_output=True, text=True, check=True).stdout == "taken\n"
