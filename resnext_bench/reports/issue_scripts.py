@@ -9,8 +9,8 @@ from typing import Final
 IMPORT: Final = "from torch.utils.benchmark import Timer"
 TIMER: Final = 'timer = Timer("{}", globals=globals(), num_threads=torch.get_num_threads())'
 """Of a statement that needs nothing but global names; it warms up, and waits for the device."""
-TIME: Final = "time = timer.blocked_autorange()"
-US: Final = "{1e6 * time.median:.1f} us (IQR {1e6 * time.iqr:.1f})"
+TIME: Final = "t = timer.blocked_autorange()"
+US: Final = "{1e6 * t.median:.1f} us (IQR {1e6 * t.iqr:.1f})"
 """The time in words, within an f-string; IQR is how Timer calls the distance of its quartiles."""
 WHERE: Final = 'where = torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU"'
 CANNOT_HERE: Final = 5

@@ -32,10 +32,11 @@ _BACKENDS: Final = ("nccl", "rccl", "xccl", "hccl", "cncl", "mccl", "eccl", "fla
 """Of torch.distributed, those that only move data of devices."""
 _ANNOTATION: Final = re.compile(rf"({'|'.join(_BACKENDS)}):\w")
 _OPERATOR: Final = re.compile(
-    r"aten::(_?cudnn_|_?miopen_|_?mps_|_flash_attention|_efficient_attention|"
+    r"aten::(_?cudnn_(?!is_acceptable)|_?miopen_|_?mps_|_flash_attention|_efficient_attention|"
     r"_scaled_dot_product_(flash|efficient|cudnn)_attention(?!_for_cpu))"
 )
-"""Operators that only devices have; those of CPUs have names of their own."""
+"""Operators that only devices have; those of CPUs have names of their own. Whether cuDNN would take
+a recurrent layer is asked on CPUs, too."""
 _ERROR: Final = re.compile(r"\b(?:CUPTI|ROCTRACER|ROCPROFILER)_(?:STATUS_)?ERROR_\w+")
 _RUNTIME: Final = re.compile(r"(?!cuda|hip|cu_)[a-z0-9]+_(runtime|driver)$|hpu_op$")
 """Categories of calls that only a program with such a device makes; those of CUDA and HIP are made

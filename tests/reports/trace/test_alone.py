@@ -242,3 +242,15 @@ def test_names_of_processes_in_rows_with_a_category(tmp_path: Path) -> None:
     for row in made.rows[:2]:
         row["cat"] = "__metadata"
     nothing_as_on_a_cpu(reported(made, tmp_path))
+
+
+def test_a_recurrent_layer_on_a_cpu_is_no_sign_of_a_device(tmp_path: Path) -> None:
+    """PyTorch asks for each of them whether cuDNN would take it."""
+    made = Made()
+    for number in range(2):
+        made.step(number, number * 100, 100)
+        made.op("aten::gru", number * 100, 80)
+        made.op("aten::_cudnn_is_acceptable", number * 100 + 1, 1)
+        made.op("aten::cudnn_is_acceptable", number * 100 + 3, 1)
+    found = reported(made, tmp_path)
+    assert (found.on, found.alone) == ("CPU", None)

@@ -41,7 +41,7 @@ _FORMATS: Final = dict(
 )
 _NAMED: Final = {"ScalarType": _CODES, "Layout": _LAYOUTS, "MemoryFormat": _FORMATS}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
-_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?")
+_FLOAT: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{0,30})?(e[+-]?[0-9]{1,3})?")
 _BEYOND: Final = re.compile(r"(-?)(inf|nan)")
 _LARGEST: Final = 1 << 48
 _MOST: Final = 64

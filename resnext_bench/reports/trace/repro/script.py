@@ -268,43 +268,38 @@ def _tensor(tensor: Tensor) -> str:
 
 
 def _rest(call: Resolved, told: Told) -> Iterator[str]:
-    if not (why := _is_unchecked(call)):
-        yield from _compared(call, told)
+    """Yield the timing, and around it what is compared: a time is told even where nothing else."""
+    why = _is_unchecked(call)
+    same = "same" if call.schema.name in EQUIVALENTS else "OPERATOR"
+    exact = _results(call, same, '"cpu", exact=True')
     yield WHERE
-    yield "given = inputs(DEVICE)"
-    yield TIMER.format("OPERATOR(**given)")
-    yield TIME
-    yield f'print(f"{{where}}, torch {{torch.__version__}}: {US}")'
-    yield from _printed("", _in_the_trace(told))
-    if why:
-        yield f'print("not checked: {why}")'
-        return
-    yield "right = all(one <= LIMIT for one in off)"
-    yield 'told = ", ".join(f"{one:.1e}" for one in off)'
-    yield 'print("right:" if right else "WRONG:", told, f"off from float64, {LIMIT:g} at most")'
-    yield "raise SystemExit(not right)"
+    yield "try:"
+    yield from ([] if why else [f"    found = {_results(call, 'OPERATOR', 'DEVICE')}"])
+    yield "    given = inputs(DEVICE)"  # others: what was found may be what was given
+    yield f"    {TIMER.format('OPERATOR(**given)')}"
+    yield f"    {TIME}"
+    yield from _folded("    ", f'print(f"{{where}}, torch {{torch.__version__}}: {US}")')
+    yield from _printed("    ", _in_the_trace(told))
+    yield from ([] if why else [f"    exact = {exact}"])
+    yield "except RuntimeError as error:  # as of types that the CPU does not take"
+    yield '    print(f"cannot be computed or compared here: {error}")'
+    yield f"    raise SystemExit({CANNOT_HERE})"
+    yield from ([f'print("not checked: {why}")'] if why else _compared(call, told))
 
 
 def _compared(call: Resolved, told: Told) -> Iterator[str]:
     """Yield the comparison of each result with that of float64 on the CPU."""
-    same = "same" if call.schema.name in EQUIVALENTS else "OPERATOR"
     digits, limit = _limit(call, told)
     wide = "cdouble()" if _is_complex(call) else "double()"
     yield f"LIMIT = {limit:g}  # for {digits}"
-    if told.device:
-        yield "try:"
-        yield f"    found = {_results(call, 'OPERATOR', 'DEVICE')}"
-        yield "except RuntimeError as error:  # as of types that the CPU does not take"
-        yield '    print(f"{DEVICE} cannot compute this: {error}")'
-        yield f"    raise SystemExit({CANNOT_HERE})"
-    else:
-        yield f"found = {_results(call, 'OPERATOR', 'DEVICE')}"
-    exact = _results(call, same, '"cpu", exact=True')
-    yield f"exact = {exact}"
     pairs = f"(a.cpu().{wide}, b.{wide}) for a, b in zip(found, exact) if b is not None"
     yield f"pairs = [{pairs}]"
     off = "(torch.where(a == b, 0, a - b).norm() / (b.norm() or 1)).item()"
     yield f"off = [{off} for a, b in pairs]"
+    yield "right = all(one <= LIMIT for one in off)"
+    yield 'told = ", ".join(f"{one:.1e}" for one in off)'
+    yield 'print("right:" if right else "WRONG:", told, f"off from float64, {LIMIT:g} at most")'
+    yield "raise SystemExit(not right)"
 
 
 def _results(call: Resolved, what: str, arguments: str) -> str:
