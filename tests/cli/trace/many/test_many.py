@@ -180,6 +180,16 @@ def test_an_error_ends_those_who_read(folder: Path, monkeypatch: pytest.MonkeyPa
     del held
 
 
+def test_an_archive_of_which_nothing_can_be_read(typed: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "ranks.tgz"
+    path.write_bytes(b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 99)
+    for command in ("ranks", "report"):
+        code, _, err = typed(command, path)
+        assert code == 2
+        assert err.startswith(f"error: {path}: the archive is cut or damaged, and may have held")
+        assert "(gzip data are damaged near byte 0: " in err
+
+
 def test_an_unfinished_run(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "session-1").mkdir()
     (tmp_path / "session-1" / "job.json").write_text("{}")
