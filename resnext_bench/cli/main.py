@@ -33,7 +33,7 @@ from resnext_bench.errors import (
     cannot_write,
     is_of_the_environment,
 )
-from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.schema.verdicts import words_of
 
 DEBUG_VARIABLE = "RESNEXT_BENCH_DEBUG"
@@ -253,7 +253,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except StoreError as error:
         if debug:
             raise
-        return _say(str(error), UsageError.exit_code)
+        return _say(_with_facts(error), UsageError.exit_code)
     except OSError as error:
         if debug or not is_of_the_environment(error):
             return _bug(error, debug=debug)
@@ -293,6 +293,15 @@ def _show(lost: NotKept, arguments: list[str]) -> None:
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     raise Interrupted(f"terminated by {signal.Signals(number).name}")
+
+
+def _with_facts(error: StoreError) -> str:
+    """Return its message, with what is wrong with the file where nobody has said it before."""
+    if not isinstance(error, TraceError) or not error.facts:
+        return str(error)
+    from resnext_bench.reports.render.trace.warnings import error_in_words
+
+    return error_in_words(error)
 
 
 def _say(text: str, code: int) -> int:

@@ -8,6 +8,8 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from resnext_bench.machine.host.cores import descendants
 from resnext_bench.reports.store.trace_files import TraceFile
 from resnext_bench.reports.trace.many.jobs import Done, Job
 from resnext_bench.reports.trace.many.tasks import Ranking
+from resnext_bench.reports.trace.reading.source import Progress
 from tests.cli.typed import Typed
 from tests.reports.trace.ranks.made_ranks import Plan, made_ranks
 
@@ -98,6 +101,57 @@ def test_a_process_that_is_killed_is_told_with_its_file(folder: Path, stuck: Pat
         "up; read fewer at once: --jobs 1"
     )
     assert not children()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A task whose process ends in a way of its own."""
+
+    how: str
+
+    def __call__(self, file: TraceFile, progress: Progress, at: Path | None) -> bytes:
+        """Let half of the result through, exit, close the connection, or fail while it is sent."""
+        send = Connection._send  # type: ignore[attr-defined]
+
+        def ending(self: Connection, buf: bytes) -> None:
+            if self.writable and len(buf) > 1_000_000:
+                os.write(self.fileno(), bytes(buf[: len(buf) // 2]))
+                os.kill(os.getpid(), signal.SIGKILL)
+            send(self, buf)
+
+        match self.how:
+            case "half":
+                Connection._send = ending  # type: ignore[attr-defined]
+            case "exit":
+                os._exit(3)
+            case "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+            case "unsendable":
+                return lambda: b""  # type: ignore[return-value]
+        return b"x" * 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("half", "was ended by SIGKILL, as happens where memory is used up; "),
+        ("exit", "ended with exit code 3"),
+        ("signal", "was ended by SIGTERM"),
+        ("unsendable", "ended with exit code 1"),
+    ],
+)
+def test_how_a_process_ended_is_told(
+    how: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = children()
+    one = replace(job(0, Path("rank0.json")), task=Ends(how))
+    (lost,) = in_processes(iter([one]), 1, lambda number, read, size: None)
+    assert lost.broken
+    assert lost.broken.kind == "ended"
+    assert str(lost.broken).startswith(f"rank0.json: the process that read it {told}")
+    assert ("--jobs 1" in str(lost.broken)) == (how == "half")
+    assert children() == before
+    assert ("Traceback" in capfd.readouterr().err) == (how == "unsendable")
 
 
 def test_none_is_left_where_the_rest_is_not_wanted(folder: Path, stuck: Path) -> None:

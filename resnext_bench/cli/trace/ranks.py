@@ -64,8 +64,8 @@ def _compared(ranks: Sequence[Rank], left: Sequence[LeftOut], broken: Sequence[s
         return times(ranks)
     except TraceError as error:
         more = [f"{len(left)} more left out"] * bool(left) + list(broken)
-        told = f" ({'; '.join(more)})" if more and len(ranks) < 2 else ""
-        raise TraceError(f"{error}{told}") from None
+        told = more if len(ranks) < 2 else []
+        raise TraceError("; ".join([str(error), *told])) from None
 
 
 def _found(wanted: Sequence[str], output: Path | None) -> FoundTraces:

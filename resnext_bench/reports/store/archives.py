@@ -10,6 +10,7 @@ before them: one is reached by decompressing that, which takes a second for some
 
 import io
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -18,7 +19,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, Final
+from tarfile import (  # type: ignore[attr-defined]  # not in its stub
+    EmptyHeaderError,
+    EOFHeaderError,
+    InvalidHeaderError,
+    ReadError,
+    TruncatedHeaderError,
+)
+from typing import BinaryIO, Final, Self
 
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_warnings import warning
@@ -39,6 +47,11 @@ _ENCRYPTED: Final = 0x1
 """Flag of a zip's member."""
 _READ: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What members of a zip are compressed with; hardly anybody uses another way."""
+_PIECE: Final = 1 << 12
+"""Bytes of gzip data that are looked at together: damage behind them hides nothing in them."""
+_NAMED: Final = (".tgz", ".tar.gz")
+_BAD_ZIP: Final = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
+"""What damaged headers of a zip raise: also versions, names and places that cannot be."""
 DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
 """What reading an archive raises where it is damaged."""
 
@@ -80,6 +93,7 @@ class Listing:
 def kind_of(path: Path) -> str:
     """Return zip, tar or tar.gz, by a file's first bytes; empty for all others.
 
+    Damaged gzip data of which nothing can be read are what the file's name says.
     Raises OSError where it cannot be read.
     """
     with path.open("rb") as file:
@@ -91,8 +105,14 @@ def kind_of(path: Path) -> str:
         if not first.startswith(MAGIC):
             return ""
         file.seek(0)
-        inside = next(iter(Inflated(_raw(file), path.stat().st_size)), b"")
-        return "tar.gz" if _is_tar(inside[:_BLOCK]) else ""
+        inflated = Inflated(_raw(file, _PIECE), path.stat().st_size)
+        inside = b""
+        for chunk in inflated:
+            inside += chunk
+            if len(inside) >= _BLOCK:
+                break
+        hidden = inflated.damage is not None and path.name.lower().endswith(_NAMED)
+        return "tar.gz" if _is_tar(inside[:_BLOCK]) or (hidden and len(inside) < _BLOCK) else ""
 
 
 def _is_tar(first: bytes) -> bool:
@@ -100,8 +120,8 @@ def _is_tar(first: bytes) -> bool:
     return first[at : at + len(mark)] == mark
 
 
-def _raw(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(_AT_ONCE), b"")
+def _raw(file: BinaryIO, size: int = _AT_ONCE) -> Iterator[bytes]:
+    return iter(lambda: file.read(size), b"")
 
 
 def archive_of(path: Path) -> Path | None:
@@ -131,13 +151,21 @@ def _listing(path: Path, size: int, changed_ns: int) -> Listing:
 
 
 def _of_zip(path: Path) -> Listing:
-    with zipfile.ZipFile(path) as archive:
+    with _zip(path) as archive:
         every = (
             Member(path=inside, size=info.file_size, at=at)
             for at, info in enumerate(archive.infolist()[:_MOST])
             if not info.is_dir() and (inside := _inside(path, info.filename))
         )
         return _listed("zip", every, None)
+
+
+def _zip(path: Path) -> zipfile.ZipFile:
+    """Open a zip. Raises BadZipFile where what tells its members is damaged, in whatever way."""
+    try:
+        return zipfile.ZipFile(path)
+    except _BAD_ZIP as error:
+        raise zipfile.BadZipFile(_plain(error)) from None
 
 
 def _of_tar(path: Path, kind: str) -> Listing:
@@ -168,11 +196,35 @@ def _of_tar(path: Path, kind: str) -> Listing:
 
 
 def _headers(stream: BinaryIO) -> Iterator[tarfile.TarInfo]:
-    """Yield the members; none of them is kept by tarfile itself."""
-    with tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape") as archive:
+    """Yield the members; none of them is kept by tarfile itself.
+
+    Raises TarError where it does not end as a tar does, with a block of zeros.
+    """
+    with tarfile.open(
+        fileobj=stream, mode="r:", errors="surrogateescape", tarinfo=_Header
+    ) as archive:
         while (info := archive.next()) is not None:
             yield info
             archive.members.clear()  # type: ignore[attr-defined]
+
+
+class _Header(tarfile.TarInfo):
+    """A header whose damage is told; tarfile takes a damaged one for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """Return the next header. Raises ReadError where there is neither one nor the end."""
+        at = tarfile.offset
+        try:
+            return super().fromtarfile(tarfile)
+        except EOFHeaderError:  # zeros
+            raise
+        except EmptyHeaderError:
+            raise ReadError(f"it ends at byte {at:,} without the zeros that end a tar") from None
+        except TruncatedHeaderError:
+            raise ReadError(f"it ends within the header of a member, at byte {at:,}") from None
+        except InvalidHeaderError:
+            raise ReadError(f"the header of a member is damaged, at byte {at:,}") from None
 
 
 def _listed(kind: str, every: Iterator[Member], damage: Note | None) -> Listing:
@@ -218,7 +270,7 @@ def _member(archive: Path, path: Path) -> Member:
     except KeyError:
         raise FileNotFoundError(2, "there is no such member", str(path)) from None
     except DAMAGED as error:
-        raise OSError(f"the archive is damaged: {_plain(error)}") from None
+        raise _damaged(error) from None
 
 
 @contextmanager
@@ -235,7 +287,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     member = _member(archive, path)
     kind = listing(archive).kind
     if kind == "zip":
-        with zipfile.ZipFile(archive) as packed, _of_packed(packed, member) as inside:
+        with _packed(archive) as packed, _of_packed(packed, member) as inside:
             yield inside
         return
     with archive.open("rb") as file:
@@ -244,13 +296,27 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield _Part(stream, member.size)  # type: ignore[misc]  # reads alone
 
 
+def _packed(archive: Path) -> zipfile.ZipFile:
+    try:
+        return _zip(archive)
+    except zipfile.BadZipFile as error:  # it has changed since it was listed
+        raise _damaged(error) from None
+
+
 def _of_packed(packed: zipfile.ZipFile, member: Member) -> BinaryIO:
     info = packed.infolist()[member.at]
     if info.flag_bits & _ENCRYPTED:
         raise Encrypted
     if info.compress_type not in _READ:
         raise OSError("compressed in a way that is not read here; unpack it first: unzip FILE")
-    return packed.open(info)  # type: ignore[return-value]
+    try:
+        return packed.open(info)  # type: ignore[return-value]
+    except _BAD_ZIP as error:
+        raise _damaged(error) from None
+
+
+def _damaged(error: Exception) -> OSError:
+    return OSError(f"the archive is damaged: {_plain(error)}")
 
 
 def _stream(file: BinaryIO, path: Path, kind: str) -> BinaryIO:

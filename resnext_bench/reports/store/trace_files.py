@@ -137,7 +137,7 @@ def _in_archive(path: Path) -> FoundTraces:
 
 
 def _cut(path: Path, damage: Note) -> TraceError:
-    told = f"{readable(path)}: the archive ends too early, and may have held more"
+    told = f"{readable(path)}: the archive is cut or damaged, and may have held more"
     return TraceError(told, facts=(damage,), kind="archive cut")
 
 

@@ -26,7 +26,7 @@ from resnext_bench.reports.trace.time.links import Links, link
 from resnext_bench.reports.trace.time.markers import without_markers
 from resnext_bench.reports.trace.time.spans import Span, cut, kept, window_of
 from resnext_bench.reports.trace.time.steps import Steps, steps
-from resnext_bench.wording import readable
+from resnext_bench.wording import count_of, readable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,7 +135,7 @@ def _has_work(trace: Trace) -> bool:
 
 
 def _nothing(trace: Trace) -> str:
-    many = f"{trace.events:,} rows" if trace.events else "no events"
+    many = count_of(trace.events, "row") if trace.events else "no events"
     return f"{many}, and neither kernels nor operators among them"
 
 

@@ -1,6 +1,7 @@
 """Traces in archives: which members count, how they are called, what damage and odd names do."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from resnext_bench.reports.errors import StoreError
+from resnext_bench.reports.errors import StoreError, TraceError
 from resnext_bench.reports.store import archives
 from resnext_bench.reports.store.trace_files import find_traces
 from resnext_bench.reports.store.unpacked import Unpacked, in_order
@@ -133,6 +134,93 @@ def test_a_tar_that_ends_too_early_tells_what_it_holds(pack: Packer, tmp_path: P
     assert content(found.files[0].path) == b"0"
     with pytest.raises(EOFError):
         content(found.files[1].path)
+
+
+def _rank2(data: bytes) -> int:
+    return data.index(b"rank2.json")
+
+
+CUTS: Mapping[str, Callable[[bytes], bytes]] = {
+    "without the zeros that end a tar": lambda data: data[: _rank2(data)],
+    "within the header of a member": lambda data: data[: _rank2(data) + 100],
+    "the header of a member is damaged": lambda data: data.replace(b"rank2.json", b"rank3.json"),
+}
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("why", CUTS)
+def test_a_tar_that_is_damaged_between_members_is_not_whole(
+    why: str, is_packed: bool, tmp_path: Path
+) -> None:
+    plain = tarred(tmp_path, {"rank0.json": b"0", "rank1.json": b"1", "rank2.json": b"2"})
+    assert not find_traces(str(plain), None).broken
+    data = CUTS[why](plain.read_bytes())
+    path = tmp_path / "cut.tar"
+    path.write_bytes(gzip.compress(data) if is_packed else data)
+    found = find_traces(str(path), None)
+    assert [one.rank for one in found.files] == [0, 1]
+    (broken,) = found.broken
+    assert broken.kind == "archive cut"
+    (fact,) = broken.facts
+    assert fact.kind == "archive_cut"
+    assert why in str(fact.values["why"])
+
+
+def test_long_names_and_lone_zeros_are_no_damage(tmp_path: Path) -> None:
+    name = "a" * 300 + "/rank0.json"
+    path = tarred(tmp_path, {name: b"0"})
+    path.write_bytes(path.read_bytes().rstrip(b"\0") + bytes(511 + 512))
+    found = find_traces(str(path), None)
+    assert not found.broken
+    assert content(found.files[0].path) == b"0"
+
+
+@pytest.mark.parametrize("name", ["ranks.tgz", "ranks.bin"])
+def test_damage_behind_the_beginning_does_not_hide_an_archive(name: str, tmp_path: Path) -> None:
+    random = b"".join(hashlib.sha256(bytes([one])).digest() for one in range(256))
+    data = bytearray(squeezed(tmp_path, {"rank0.json": random * 10}).read_bytes())
+    data[-8] ^= 1  # the checksum
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(TraceError, match="cut or damaged, and may have held more") as told:
+        find_traces(str(path), None)
+    assert told.value.facts[0].kind == "gzip_damaged"
+
+
+def test_an_archive_that_is_damaged_from_its_beginning_is_one_by_name(tmp_path: Path) -> None:
+    data = squeezed(tmp_path, {"rank0.json": LONG}).read_bytes()
+    for name in ("ranks.tgz", "rank0.json.gz"):
+        (tmp_path / name).write_bytes(data[:12] + b"\xff" * 100)
+    assert archives.kind_of(tmp_path / "ranks.tgz") == "tar.gz"
+    assert archives.kind_of(tmp_path / "rank0.json.gz") == ""
+
+
+@pytest.mark.parametrize(
+    ("at", "byte"),
+    [
+        pytest.param(0, b"\xff", id="signature"),
+        pytest.param(30, b"s", id="name"),
+        pytest.param(30, b"\xff", id="name that is no UTF-8"),
+    ],
+)
+def test_a_member_of_a_zip_with_a_damaged_header_cannot_be_read(
+    at: int, byte: bytes, tmp_path: Path
+) -> None:
+    path = zipped(tmp_path, {"first.txt": b"", "räder/rank0.json": b"0"})
+    data = path.read_bytes()
+    at += data.index(b"PK\3\4", 1)
+    path.write_bytes(data[:at] + byte + data[at + 1 :])
+    with pytest.raises(OSError, match="the archive is damaged: "):
+        content(path / "räder/rank0.json")
+
+
+def test_a_name_in_the_directory_of_a_zip_that_cannot_be(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"räder/rank0.json": b"0"})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 46] = 0xFF
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="a damaged zip archive"):
+        find_traces(str(path), None)
 
 
 def test_a_zip_that_ends_too_early_is_refused(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def error(path: Path) -> str:
         (b'{"traceEvents": [', "no events"),
         (b"[]", "no events"),
         (b"[1, 2, 3]", "no events, and neither kernels nor operators among them (3 rows cannot"),
-        (b'{"traceEvents": [{"ph": "X", "cat": "ac2g", "name": "x", "ts": 1}]}', "1 rows, and"),
+        (b'{"traceEvents": [{"ph": "X", "cat": "ac2g", "name": "x", "ts": 1}]}', "1 row, and"),
         (b"\x1f\x8b", "gzip data end too early, at byte 2"),
         (b"\x1f\x8bxxxxxxxxxxxxxxxxxxxx", "gzip data are damaged near byte 0"),
         (b"\x00\x01\x02" * 100, "its 300 bytes hold no"),

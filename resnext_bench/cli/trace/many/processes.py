@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
@@ -36,7 +36,7 @@ class _Child:
     job: Job | None = None
 
 
-def in_processes(jobs: Iterator[Job], count: int, heard: Heard) -> Iterator[Done]:
+def in_processes(jobs: Iterator[Job], count: int, heard: Heard) -> Generator[Done, None, None]:
     """Yield what comes of jobs as it comes; at most `count` are done at the same time.
 
     A job is taken when a process is free for it, or will be next. Closing the generator ends all
@@ -94,7 +94,7 @@ class _Crew:
             assert job
             try:
                 word: Read | Done = child.connection.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # the latter where it ended while it spoke
                 word = Done(number=job.number, broken=self._lost(child, job))
             if isinstance(word, Done):
                 child.job = None
@@ -119,17 +119,31 @@ class _Crew:
 
     def _lost(self, child: _Child, job: Job) -> TraceError:
         """Return which file a process was reading when it ended, and how it ended."""
+        how = _how(child.process)
         self._children.remove(child)
         _end([child])
-        code = child.process.returncode
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        helps = ", as happens where memory is used up" if code == -signal.SIGKILL else ""
-        told = f"{readable(job.file.path)}: the process that read it {how}{helps}"
-        return TraceError(f"{told}; read fewer at once: --jobs 1", kind="ended")
+        told = f"{readable(job.file.path)}: the process that read it {how}"
+        return TraceError(told, kind="ended")
 
     def end(self) -> None:
         """End all of them."""
         _end(self._children)
+
+
+def _how(process: "subprocess.Popen[bytes]") -> str:
+    """Wait for a process that has nothing more to say, and return how it ended by itself."""
+    try:
+        code = process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        return "says nothing more, and was ended"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    if code == -signal.SIGKILL:
+        return (
+            "was ended by SIGKILL, as happens where memory is used up; read fewer at once: --jobs 1"
+        )
+    known = {int(one): one.name for one in signal.Signals}
+    return f"was ended by {known.get(-code, f'signal {-code}')}"
 
 
 def _end(children: list[_Child]) -> None:
@@ -138,7 +152,9 @@ def _end(children: list[_Child]) -> None:
             if child.process.poll() is None:
                 child.process.kill()
         for child in children:
-            child.process.wait(_GRACE_S)
+            # One that the kernel holds back ends later; it must not hide why all are ended.
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(_GRACE_S)
             child.connection.close()
 
 

@@ -1,6 +1,7 @@
 """Reads all traces of a command, several at once, and says what becomes of the broken ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -170,16 +171,17 @@ def _ends(task: Task[Any], files: Sequence[TraceFile], reading: Reading) -> list
                 )
 
         told = _here(jobs(), board) if count == 1 else in_processes(jobs(), count, board.read)
-        for end in told:
-            if end.bug:
-                raise RuntimeError(f"{readable(paths[end.number])}: {end.bug}")
-            if end.number in places:
-                places.pop(end.number).unlink(missing_ok=True)
-            board.done(end.number)
-            ends[end.number] = end
-            may_go = reading.keep_going or len(files) == 1
-            if end.broken and not may_go and not is_other(files[end.number], end.broken):
-                failed.append(end)
+        with closing(told):  # an error here ends the processes now, not when it is forgotten
+            for end in told:
+                if end.bug:
+                    raise RuntimeError(f"{readable(paths[end.number])}: {end.bug}")
+                if end.number in places:
+                    places.pop(end.number).unlink(missing_ok=True)
+                board.done(end.number)
+                ends[end.number] = end
+                may_go = reading.keep_going or len(files) == 1
+                if end.broken and not may_go and not is_other(files[end.number], end.broken):
+                    failed.append(end)
     if failed:  # those before it have all been read by now, so that it is always the same one
         order = in_order(paths)
         first = min(failed, key=lambda one: order.index(one.number))
@@ -197,7 +199,7 @@ def how_many(paths: Sequence[Path], reading: Reading) -> int:
     return processes(sizes, cores=usable_cores(), free_bytes=free, asked=reading.jobs)
 
 
-def _here(jobs: Iterator[Job], board: Board) -> Iterator[Done]:
+def _here(jobs: Iterator[Job], board: Board) -> Generator[Done, None, None]:
     """Do one after another in this process."""
     for job in jobs:
         if board.is_drawn:

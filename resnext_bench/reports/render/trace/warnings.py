@@ -199,7 +199,7 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "gzip_damaged": _damage("gzip data are damaged near byte {byte:,}: {why}"),
     "gzip_cut": _damage("gzip data end too early, at byte {byte:,}"),
     "archive_damaged": _damage("its archive is damaged: {why}"),
-    "archive_cut": "the archive is damaged: {why}",
+    "archive_cut": "{why}",
     "events_cut": "the file ends within its events, at byte {byte:,}; the rest is missing",
     "end_unreadable": "the file cannot be read after the end of the events: rows may be missing",
     "rows_unreadable": _rows_unreadable,

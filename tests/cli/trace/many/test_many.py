@@ -2,10 +2,15 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from resnext_bench.cli.trace.many.reading import Reading, gather
+from resnext_bench.reports.store.trace_files import find_traces
+from resnext_bench.reports.trace.many.jobs import Done
+from resnext_bench.reports.trace.many.tasks import Ranking
 from tests.cli.typed import Typed
 from tests.reports.trace.ranks.made_ranks import Plan, made_ranks
 
@@ -129,6 +134,60 @@ def test_an_archive_that_ends_too_early(typed: Typed, folder: Path, tmp_path: Pa
     path.write_bytes(path.read_bytes()[: size // 2])
     code, _, err = typed("ranks", path)
     assert (code, "--keep-going reports what it holds" in err) == (2, True)
+
+
+def test_a_member_of_a_zip_with_a_damaged_header_is_a_broken_file(
+    typed: Typed, archive: Path
+) -> None:
+    data = archive.read_bytes()
+    at = data.index(b"PK\3\4", data.index(b"rank1.pt"))
+    archive.write_bytes(data[:at] + b"\xff" + data[at + 1 :])
+    name = f"{archive}/job/rank2.pt.trace.json.gz"
+    code, out, err = typed("ranks", archive)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {name}: cannot be read: the archive is damaged: ")
+    assert err.endswith("; --keep-going leaves it out\n")
+    code, out, _ = typed("ranks", archive, "--keep-going", "--json")
+    assert code == 1
+    assert [one["rank"] for one in json.loads(out)["ranks"]] == [0, 1]
+
+
+def test_reasons_stand_one_after_another(typed: Typed, folder: Path, tmp_path: Path) -> None:
+    whole = (folder / "rank0.pt.trace.json.gz").read_bytes()
+    (tmp_path / "rank0.pt.trace.json.gz").write_bytes(whole)
+    (tmp_path / "rank1.pt.trace.json.gz").write_bytes(whole[:12] + b"\xff" * 99)
+    (tmp_path / "rank2.pt.trace.json").write_text('{"traceEvents": [{"ph": "M"}]}')
+    code, _, err = typed("ranks", tmp_path, "--keep-going")
+    assert (code, "((" in err, err.count("))")) == (2, False, 0)
+    assert "/rank1.pt.trace.json.gz: nothing of it can be read (gzip data" in err
+    assert "/rank2.pt.trace.json: 1 row, and neither kernels nor operators among them" in err
+
+
+def test_an_error_ends_those_who_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+
+    def in_processes(*_: object) -> Iterator[Done]:
+        try:
+            yield Done(number=0, bug="ZeroDivisionError")
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr("resnext_bench.cli.trace.many.reading.in_processes", in_processes)
+    monkeypatch.setattr("resnext_bench.cli.trace.many.reading.how_many", lambda *_: 2)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError") as held:
+        gather(Ranking(), find_traces(str(folder), None), Reading())
+    assert ended, "though the traceback lives"
+    del held
+
+
+def test_an_archive_of_which_nothing_can_be_read(typed: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "ranks.tgz"
+    path.write_bytes(b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 99)
+    for command in ("ranks", "report"):
+        code, _, err = typed(command, path)
+        assert code == 2
+        assert err.startswith(f"error: {path}: the archive is cut or damaged, and may have held")
+        assert "(gzip data are damaged near byte 0: " in err
 
 
 def test_an_unfinished_run(typed: Typed, tmp_path: Path) -> None:
