@@ -5,7 +5,7 @@ from typing import Final
 
 from resnext_bench.reports.render.model import Column, Line, Note, Section, Table, bar
 from resnext_bench.reports.render.trace import warnings
-from resnext_bench.reports.render.trace.memory_line import drawing, when
+from resnext_bench.reports.render.trace.memory_line import device, drawing, when
 from resnext_bench.reports.render.trace.report import from_here
 from resnext_bench.reports.render.trace.words import ms, percent, size
 from resnext_bench.reports.schema.trace_memory import (
@@ -65,9 +65,9 @@ def sections(found: MemoryReport, top: int | None = None) -> Iterator[Section]:
 def ranks_sections(found: MemoryReports) -> Iterator[Section]:
     """Yield a table of several ranks."""
     rows = [
-        ("?" if one.rank is None else str(one.rank), device.device, *_peak_cells(device))
+        ("?" if one.rank is None else str(one.rank), each.device, *_peak_cells(each))
         for one in found.ranks
-        for device in one.devices
+        for each in one.devices
     ]
     if rows:
         yield Table(
@@ -102,7 +102,7 @@ def _headline(one: DeviceMemory) -> Line:
 
 
 def _device(one: DeviceMemory, found: MemoryReport, top: int) -> Iterator[Section]:
-    title = f" on the {one.device}" if len(found.devices) > 1 else ""
+    title = f" on {device(one.device)}" if len(found.devices) > 1 else ""
     yield from _held(one.peak)
     yield from _resident(one)
     yield from drawing(one.timeline)

@@ -8,9 +8,10 @@ import numpy as np
 
 from resnext_bench.reports.schema.trace_memory import KINDS, MemoryBlock, MemoryPart, Peak
 from resnext_bench.reports.trace.memory.device import Known
+from resnext_bench.reports.trace.memory.device_types import CPU
 from resnext_bench.reports.trace.memory.kinds import taken
 from resnext_bench.reports.trace.memory.lives import LIFETIMES
-from resnext_bench.reports.trace.reading.trace import UNTOLD
+from resnext_bench.reports.trace.reading.trace import UNTOLD, device_of
 
 BEFORE: Final = "before the recording"
 NOT_RECORDED: Final = "not recorded"
@@ -50,11 +51,13 @@ def peak(found: Known) -> Peak:
 
 
 def in_total(found: Known) -> bool:
-    """Return whether what was noted and is no block is a part of the allocator's total.
+    """Return whether what was noted and is no block is a part of the total.
 
-    A CPU's total begins at 0 when the recording does.
+    The caching allocators of devices tell all that they have given out. On a CPU the profiler
+    counts, from 0 on, and so do we where no totals are recorded.
     """
-    return 0 < found.told.resident_bytes <= found.before
+    kind, _ = device_of(found.series.device)
+    return kind != CPU and found.series.has_totals
 
 
 def _blocks(found: Known, place: int) -> Iterator[MemoryBlock]:

@@ -211,6 +211,20 @@ def test_old_traces_without_totals_and_addresses(tmp_path: Path) -> None:
     assert kinds_of(report) == {"memory_totals_missing", "memory_by_size"}
 
 
+def test_rows_with_and_without_a_category_in_one_piece_count_once(tmp_path: Path) -> None:
+    made, gpu = steps()
+    gpu.change(5, 0, 900, **{"Bytes": None})
+    for row in list(rows_of(made))[::2]:
+        del row["cat"]
+    other = rows_of(made)
+    made.rows.append({**next(iter(other)), "cat": "of another kind", "ts": 7})
+    report = read(made, tmp_path)
+    assert [(one.rows, one.peak.bytes) for one in report.devices] == [(30, PEAK)]
+    assert [(one.kind, one.values.get("of"), one.values["rows"]) for one in report.facts] == [
+        ("rows_odd", "no bytes", 1)
+    ]
+
+
 def test_rows_that_are_missing_are_said(tmp_path: Path) -> None:
     made, _ = steps(before=BEFORE)
     gone = [at for at, one in enumerate(made.rows) if one["name"] == "[memory]"][3]
