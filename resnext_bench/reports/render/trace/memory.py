@@ -1,6 +1,6 @@
 """Renders the memory of a trace: the peak, what was there, how it came to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from resnext_bench.reports.render.model import Column, Line, Note, Section, Table, bar
@@ -16,6 +16,7 @@ from resnext_bench.reports.schema.trace_memory import (
     MemoryPart,
     MemoryReport,
     MemoryReports,
+    Nameless,
     Peak,
     Resident,
     StepMemory,
@@ -43,6 +44,15 @@ _OF_KINDS: Final = {
     "batch": "batch",
     "activations": "activations, when backward begins",
     "peak": "peak",
+}
+_NAMELESS: Final[Mapping[Nameless, str]] = {
+    "operator": "(no operator)",
+    "module": "(no module)",
+    "forward": "(forward outside modules)",
+    "backward": "(backward outside modules)",
+    "optimizer": "(optimizer outside modules)",
+    "before": "(before the recording)",
+    "unseen": "(not recorded)",
 }
 _EXPLAINED: Final = (
     "calculated: as models memory does, without logits and what the loss keeps, workspaces of "
@@ -124,6 +134,10 @@ def _renamed(part: MemoryPart) -> MemoryPart:
     return MemoryPart(name=name, bytes=part.bytes, blocks=part.blocks)
 
 
+def _name(part: MemoryPart) -> str:
+    return ", ".join(filter(None, (_NAMELESS.get(part.nameless, ""), part.name)))
+
+
 def _kind_note(found: MemoryReport) -> str:
     if found.noted:
         return "parameters, gradients, optimizer and batch: as the rank itself noted"
@@ -168,7 +182,7 @@ def _parts(
             percent(part.bytes / peak.bytes if peak.bytes else 0.0),
             f"{part.blocks:,}" if part.blocks else "",
             bar(part.bytes / peak.bytes if peak.bytes > 0 else 0.0, _BAR),
-            part.name,
+            _name(part),
         )
         for part in shown
     ]
@@ -270,7 +284,7 @@ def _growth(found: Growth | None, top: int) -> Iterator[Section]:
                 Column(name="allocated by", is_name=True),
             ),
             groups=(
-                tuple((size(one.bytes), f"{one.blocks:,}", one.name) for one in found.left[:top]),
+                tuple((size(one.bytes), f"{one.blocks:,}", _name(one)) for one in found.left[:top]),
             ),
             title="left of what steps allocated, without the first and the last",
         )
