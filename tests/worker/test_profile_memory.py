@@ -1,8 +1,10 @@
 """Memory in the trace of a rank, in this process: what it notes, and what that comes to."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -197,7 +199,7 @@ def peak_of_torch(profiler: profile) -> tuple[int, dict[str, int]]:
 
 
 def test_types_of_devices_have_pytorchs_own_numbers() -> None:
-    members = torch._C._autograd.DeviceType.__members__
+    members: Mapping[str, Any] = torch._C._autograd.DeviceType.__members__
     types = {name.lower(): int(number) for name, number in members.items()}
     types["privateuseone"] = types.pop("privateuse1")
     assert {name: types.get(name) for name in NUMBERS} == NUMBERS
