@@ -12,12 +12,11 @@ import torch
 
 from resnext_bench.pipelines.batches import Batch
 from resnext_bench.reports.schema.config import RunConfig
+from resnext_bench.reports.trace.memory.device_types import NUMBERS
 from resnext_bench.reports.trace.memory.noted import Moment, Noted, NotedKind, Storage
 from resnext_bench.worker.training import Training
 from resnext_bench.worker.witness import Sees
 
-_TYPES: Final = {"cpu": 0, "cuda": 1, "xpu": 12, "mps": 13}
-"""PyTorch's own numbers of types of devices, which the profiler writes."""
 _FP32: Final = 4
 """Bytes of a value."""
 
@@ -72,7 +71,7 @@ class MemoryNotes:
         except (RuntimeError, NotImplementedError):  # of a tensor without memory of its own
             return
         device = one.device
-        if address and size and device.type in _TYPES:
+        if address and size and device.type in NUMBERS:
             self.storages.append(
                 Storage(
                     step=step - self._first,
@@ -81,7 +80,7 @@ class MemoryNotes:
                     name=name,
                     address=address,
                     bytes=size,
-                    device_type=_TYPES[device.type],
+                    device_type=NUMBERS[device.type],
                     device=-1 if device.index is None else device.index,
                 )
             )

@@ -1,8 +1,10 @@
 """Memory in the trace of a rank, in this process: what it notes, and what that comes to."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from torch.profiler._memory_profiler import Action
 
 from resnext_bench.reports.schema.trace_memory import MemoryPart, MemoryReport
 from resnext_bench.reports.trace.analysis import analyse
+from resnext_bench.reports.trace.memory.device_types import NUMBERS
 from resnext_bench.reports.trace.memory.memory import memory
 from resnext_bench.reports.trace.memory.noted import NOTED, noted
 from resnext_bench.reports.trace.reading.read import read
@@ -193,3 +196,10 @@ def peak_of_torch(profiler: profile) -> tuple[int, dict[str, int]]:
         if live.total() > best:
             best, kinds = live.total(), dict(live)
     return best, kinds
+
+
+def test_types_of_devices_have_pytorchs_own_numbers() -> None:
+    members: Mapping[str, Any] = torch._C._autograd.DeviceType.__members__
+    types = {name.lower(): int(number) for name, number in members.items()}
+    types["privateuseone"] = types.pop("privateuse1")
+    assert {name: types.get(name) for name in NUMBERS} == NUMBERS

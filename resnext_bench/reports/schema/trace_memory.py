@@ -41,15 +41,21 @@ on from a step before the last; from the last step, or from between steps, to th
 recording; from before the recording; not known."""
 PassName = Literal["", "forward", "backward", "optimizer"]
 
+Nameless = Literal["", "operator", "module", "forward", "backward", "optimizer", "before", "unseen"]
+"""Why a part has no name: allocated by no operator; in no module and no pass; in none in that pass;
+before the recording; or not recorded."""
+
 
 class MemoryPart(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes at the peak that have something in common."""
 
     name: str
-    """Kind, lifetime, operator or module; in parentheses what has none."""
+    """Kind, lifetime, operator or module; empty where it has none."""
     bytes: int
     blocks: int
     """Number of blocks; 0 where only their sum is known."""
+    nameless: Nameless = ""
+    """Empty where it has a name; in `left` an operator may be missing where a module is named."""
 
 
 class MemoryBlock(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
-from tests.reports.trace.memory.made_memory import BLOCK, PEAK, Allocator, steps
+from tests.reports.trace.memory.made_memory import BLOCK, CPU, PEAK, Allocator, steps
 
 
 @pytest.fixture
@@ -99,6 +99,19 @@ def test_one_device_of_several(typed: Typed, tmp_path: Path) -> None:
     assert "--device GPU 7: not in this trace; there are GPU 0, CPU" in " ".join(err.split())
 
 
+def test_a_device_without_a_number_is_the_device(typed: Typed, tmp_path: Path) -> None:
+    made, _ = steps()
+    cpu = Allocator(made, CPU)
+    cpu.change(45, 1000, 100)
+    path = made.write(tmp_path)
+    _, out, _ = typed("memory", path)
+    assert "at the peak on GPU 0, by kind" in out
+    assert "at the peak on the CPU, by kind" in out
+    _, out, _ = typed("report", path)
+    told = " ".join(out.split())
+    assert "10 MiB on GPU 0, in backward of step 0; 1000 B on the CPU, in forward" in told
+
+
 def test_a_trace_without_memory_says_how_it_is_recorded(typed: Typed, tmp_path: Path) -> None:
     path = Made().step(1, 0, 10).op("aten::mm", 1, 5).write(tmp_path)
     code, out, _ = typed("memory", path)
@@ -115,7 +128,7 @@ def test_a_report_says_the_peak_and_who_says_more(typed: Typed, tmp_path: Path) 
     path = steps()[0].write(tmp_path)
     _, out, _ = typed("report", path)
     told = " ".join(out.split())
-    assert "Memory at its peak: 10 MiB on the GPU 0, in backward of step 0; what was there:" in told
+    assert "Memory at its peak: 10 MiB on GPU 0, in backward of step 0; what was there:" in told
     assert f"resnext-bench trace memory {path}" in told
     _, out, _ = typed("report", path, "--json")
     (peak,) = json.loads(out)["memory"]

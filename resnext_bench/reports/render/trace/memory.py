@@ -1,11 +1,11 @@
 """Renders the memory of a trace: the peak, what was there, how it came to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from resnext_bench.reports.render.model import Column, Line, Note, Section, Table, bar
 from resnext_bench.reports.render.trace import warnings
-from resnext_bench.reports.render.trace.memory_line import drawing, when
+from resnext_bench.reports.render.trace.memory_line import device, drawing, when
 from resnext_bench.reports.render.trace.report import from_here
 from resnext_bench.reports.render.trace.words import ms, percent, size
 from resnext_bench.reports.schema.trace_memory import (
@@ -16,6 +16,7 @@ from resnext_bench.reports.schema.trace_memory import (
     MemoryPart,
     MemoryReport,
     MemoryReports,
+    Nameless,
     Peak,
     Resident,
     StepMemory,
@@ -44,6 +45,15 @@ _OF_KINDS: Final = {
     "activations": "activations, when backward begins",
     "peak": "peak",
 }
+_NAMELESS: Final[Mapping[Nameless, str]] = {
+    "operator": "(no operator)",
+    "module": "(no module)",
+    "forward": "(forward outside modules)",
+    "backward": "(backward outside modules)",
+    "optimizer": "(optimizer outside modules)",
+    "before": "(before the recording)",
+    "unseen": "(not recorded)",
+}
 _EXPLAINED: Final = (
     "calculated: as models memory does, without logits and what the loss keeps, workspaces of "
     "cuDNN, and up to 511 bytes by which a GPU's allocator rounds each block up"
@@ -65,9 +75,9 @@ def sections(found: MemoryReport, top: int | None = None) -> Iterator[Section]:
 def ranks_sections(found: MemoryReports) -> Iterator[Section]:
     """Yield a table of several ranks."""
     rows = [
-        ("?" if one.rank is None else str(one.rank), device.device, *_peak_cells(device))
+        ("?" if one.rank is None else str(one.rank), each.device, *_peak_cells(each))
         for one in found.ranks
-        for device in one.devices
+        for each in one.devices
     ]
     if rows:
         yield Table(
@@ -102,7 +112,7 @@ def _headline(one: DeviceMemory) -> Line:
 
 
 def _device(one: DeviceMemory, found: MemoryReport, top: int) -> Iterator[Section]:
-    title = f" on the {one.device}" if len(found.devices) > 1 else ""
+    title = f" on {device(one.device)}" if len(found.devices) > 1 else ""
     yield from _held(one.peak)
     yield from _resident(one)
     yield from drawing(one.timeline)
@@ -122,6 +132,10 @@ def _device(one: DeviceMemory, found: MemoryReport, top: int) -> Iterator[Sectio
 def _renamed(part: MemoryPart) -> MemoryPart:
     name = _LIVED.get(part.name, part.name)
     return MemoryPart(name=name, bytes=part.bytes, blocks=part.blocks)
+
+
+def _name(part: MemoryPart) -> str:
+    return ", ".join(filter(None, (_NAMELESS.get(part.nameless, ""), part.name)))
 
 
 def _kind_note(found: MemoryReport) -> str:
@@ -168,7 +182,7 @@ def _parts(
             percent(part.bytes / peak.bytes if peak.bytes else 0.0),
             f"{part.blocks:,}" if part.blocks else "",
             bar(part.bytes / peak.bytes if peak.bytes > 0 else 0.0, _BAR),
-            part.name,
+            _name(part),
         )
         for part in shown
     ]
@@ -270,7 +284,7 @@ def _growth(found: Growth | None, top: int) -> Iterator[Section]:
                 Column(name="allocated by", is_name=True),
             ),
             groups=(
-                tuple((size(one.bytes), f"{one.blocks:,}", one.name) for one in found.left[:top]),
+                tuple((size(one.bytes), f"{one.blocks:,}", _name(one)) for one in found.left[:top]),
             ),
             title="left of what steps allocated, without the first and the last",
         )

@@ -19,12 +19,17 @@ def peak_line(found: Sequence[PeakOnly], path: str) -> Iterator[Line]:
     if not found:
         return
     told = "; ".join(
-        f"{size(one.bytes)}{'' if one.has_totals else ' more than at first'} on the {one.device}, "
-        f"{when(one.step, one.pass_)}"
+        f"{size(one.bytes)}{'' if one.has_totals else ' more than at first'} "
+        f"on {device(one.device)}, {when(one.step, one.pass_)}"
         for one in found
     )
     yield Line(text=f"Memory at its peak: {told}; what was there:")
     yield Line(text=f"resnext-bench trace memory {path}", is_command=True)
+
+
+def device(name: str) -> str:
+    """Return how a sentence calls a device: one that has no number is `the CPU`."""
+    return name if name[-1:].isdigit() else f"the {name}"
 
 
 def when(step: int | None, pass_: str) -> str:

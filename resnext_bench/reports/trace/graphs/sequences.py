@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -70,8 +69,15 @@ def _agreeing(one: Ids, other: Ids) -> int:
 
 
 def alike(told: Sequence[NDArray[np.int32]]) -> bool:
-    """Return whether all tell the same, as far as each tells anything (-1: it does not)."""
-    for one, other in pairwise(told):
-        if one.shape != other.shape or ((one != other) & (one >= 0) & (other >= 0)).any():
+    """Return whether all tell the same, as far as each tells anything (-1: it does not).
+
+    What one of them does not tell, those on both sides of it still have to tell alike.
+    """
+    known: NDArray[np.int32] | None = None
+    for one in told:
+        if known is None:
+            known = one
+        if one.shape != known.shape or ((one != known) & (one >= 0) & (known >= 0)).any():
             return False
+        known = np.maximum(known, one)
     return True

@@ -6,19 +6,25 @@ from resnext_bench.reports.trace.memory.device import Known
 from resnext_bench.reports.trace.memory.kinds import taken
 from resnext_bench.reports.trace.memory.noted import Noted
 from resnext_bench.reports.trace.memory.peak import in_total
+from resnext_bench.reports.trace.reading.trace import device_key
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.memory import Memory, Setting, training_memory
 from resnext_bench.resnext.names import formed
 
 
 def calculated(found: Known, notes: Noted | None, steps: list[StepMemory]) -> Calculated | None:
-    """Return both; None where the network is not ours, is not trained plainly, or no step is."""
+    """Return both; None where the network is not ours, is not trained plainly, or no step is.
+
+    Also None of a device that does not hold the parameters: the network is trained on another one.
+    """
     memory = _memory(found, notes)
     activations = [one.activations for one in steps if one.activations is not None]
     if memory is None or notes is None or not activations:
         return None
-    outside = 0 if in_total(found) else found.told.resident_bytes
     sizes = _noted(found, notes)
+    if not sizes["parameters"]:
+        return None
+    outside = 0 if in_total(found) else found.told.resident_bytes
     return Calculated(
         parameters=memory.parameters,
         gradients=memory.gradients,
@@ -69,8 +75,8 @@ def _noted(found: Known, notes: Noted) -> dict[MemoryKind, int]:
     )
     seen: set[int] = set()
     for one in notes.storages:
-        mine = one.step == 0 and (one.device_type > 0) == notes.on_gpu
-        if mine and one.address not in seen:
+        mine = device_key(one.device_type, one.device) == found.series.device
+        if one.step == 0 and mine and one.address not in seen:
             seen.add(one.address)
-            sizes[one.kind] += taken(one) if notes.on_gpu else one.bytes
+            sizes[one.kind] += taken(one)
     return sizes

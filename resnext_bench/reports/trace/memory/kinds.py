@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_memory import KINDS
 from resnext_bench.reports.trace.memory.blocks import Blocks
+from resnext_bench.reports.trace.memory.device_types import CPU
 from resnext_bench.reports.trace.memory.lives import Lives
 from resnext_bench.reports.trace.memory.noted import Noted, Storage
 from resnext_bench.reports.trace.reading.trace import Host, Kind, Ns, Trace, device_key
 
-_CPU: Final = 0
 _ROUNDED: Final = 512
 """Bytes to which the caching allocators of devices round every block."""
 
@@ -37,7 +37,7 @@ class Told:
 
 def taken(one: Storage) -> int:
     """Return the bytes that a storage takes in the allocator's total, at least."""
-    if one.device_type == _CPU:
+    if one.device_type == CPU:
         return one.bytes
     return -(-one.bytes // _ROUNDED) * _ROUNDED
 

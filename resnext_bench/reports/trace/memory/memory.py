@@ -1,7 +1,6 @@
 """The memory of a trace: each part is a module of its own, and here they meet."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_memory import (
@@ -17,17 +16,14 @@ from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.header import distributed_info, whole_number
 from resnext_bench.reports.trace.memory.calculated import calculated
 from resnext_bench.reports.trace.memory.device import Known, known
+from resnext_bench.reports.trace.memory.device_types import device_name
 from resnext_bench.reports.trace.memory.kinds import taken
 from resnext_bench.reports.trace.memory.noted import Noted, noted
 from resnext_bench.reports.trace.memory.origins import origins
 from resnext_bench.reports.trace.memory.peak import in_total, peak
-from resnext_bench.reports.trace.memory.series import Series, series
+from resnext_bench.reports.trace.memory.series import series
 from resnext_bench.reports.trace.memory.steps import growth, steps, timeline
-from resnext_bench.reports.trace.reading.trace import device_of
 from resnext_bench.wording import readable
-
-_TYPES: Final = {0: "CPU", 1: "GPU", 6: "GPU", 12: "XPU", 13: "MPS", 18: "HPU", 20: "device"}
-"""PyTorch's types of devices, by its numbers."""
 
 
 def memory(analysis: Analysis) -> MemoryReport:
@@ -63,7 +59,7 @@ def _peak_only(found: Known) -> PeakOnly:
     place = found.series.peak
     row = int(found.series.row[place])
     return PeakOnly(
-        device=device_name(found.series),
+        device=device_name(found.series.device),
         bytes=int(found.series.total[place]),
         has_totals=found.series.has_totals,
         at_ns=int(found.series.time[place]),
@@ -72,17 +68,10 @@ def _peak_only(found: Known) -> PeakOnly:
     )
 
 
-def device_name(found: Series) -> str:
-    """Return what a device is called: `CPU`, `GPU 0`."""
-    kind, number = device_of(found.device)
-    name = _TYPES.get(kind, f"device of type {kind}")
-    return name if number < 0 else f"{name} {number}"
-
-
 def _device(found: Known, notes: Noted | None) -> DeviceMemory:
     told = steps(found)
     return DeviceMemory(
-        device=device_name(found.series),
+        device=device_name(found.series.device),
         rows=len(found.series),
         has_totals=found.series.has_totals,
         has_addresses=found.series.has_addresses,
@@ -109,7 +98,7 @@ def _resident(found: Known) -> Resident:
 
 
 def _facts(found: Known) -> Iterator[Note]:
-    one, on = found.series, device_name(found.series)
+    one, on = found.series, device_name(found.series.device)
     if not one.has_totals:
         yield warning("memory_totals_missing", on=on)
     if not one.has_addresses:

@@ -27,7 +27,7 @@ class Storage(msgspec.Struct, frozen=True, array_like=True):
     address: int
     bytes: int
     device_type: int
-    """As PyTorch counts them: CPU 0, CUDA and ROCm 1."""
+    """PyTorch's number of it (`device_types.py`); CUDA and ROCm are one."""
     device: int
     """Index; -1: none, as of a CPU."""
 

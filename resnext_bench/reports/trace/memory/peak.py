@@ -6,14 +6,17 @@ from typing import Final
 
 import numpy as np
 
-from resnext_bench.reports.schema.trace_memory import KINDS, MemoryBlock, MemoryPart, Peak
+from resnext_bench.reports.schema.trace_memory import KINDS, MemoryBlock, MemoryPart, Nameless, Peak
 from resnext_bench.reports.trace.memory.device import Known
+from resnext_bench.reports.trace.memory.device_types import CPU
 from resnext_bench.reports.trace.memory.kinds import taken
 from resnext_bench.reports.trace.memory.lives import LIFETIMES
-from resnext_bench.reports.trace.reading.trace import UNTOLD
+from resnext_bench.reports.trace.reading.trace import UNTOLD, device_of
 
-BEFORE: Final = "before the recording"
-NOT_RECORDED: Final = "not recorded"
+_Name = tuple[str, Nameless]
+"""A part's name, and why it has none."""
+_KINDS: Final[tuple[_Name, _Name]] = (("before the recording", ""), ("not recorded", ""))
+_LIFETIMES: Final[tuple[_Name, _Name]] = (("before", ""), ("unknown", ""))
 
 
 def peak(found: Known) -> Peak:
@@ -29,7 +32,7 @@ def peak(found: Known) -> Peak:
         left -= found.told.resident_bytes
     reserved = found.series.reserved
     told = reserved != UNTOLD
-    parts = _Parts(blocks, {BEFORE: left, NOT_RECORDED: unseen})
+    parts = _Parts(blocks, left, unseen)
     return Peak(
         bytes=int(found.series.total[place]),
         reserved=int(reserved[place]) if told[place] else None,
@@ -39,10 +42,10 @@ def peak(found: Known) -> Peak:
         pass_=found.pass_of(row),
         operator=found.operator_of(row),
         module=found.module_of(row),
-        kinds=parts.by(lambda one: one.kind, outside=""),
-        lifetimes=parts.by(lambda one: one.lifetime, outside="before"),
-        operators=parts.by(lambda one: one.operator or _no_operator(one)),
-        modules=parts.by(lambda one: one.module or _no_module(one)),
+        kinds=parts.by(lambda one: (one.kind, ""), _KINDS),
+        lifetimes=parts.by(lambda one: (one.lifetime, ""), _LIFETIMES),
+        operators=parts.by(_operator),
+        modules=parts.by(_module),
         blocks=blocks,
         before=left + sum(one.bytes for one in blocks if one.lifetime == "before"),
         not_recorded=unseen,
@@ -50,11 +53,13 @@ def peak(found: Known) -> Peak:
 
 
 def in_total(found: Known) -> bool:
-    """Return whether what was noted and is no block is a part of the allocator's total.
+    """Return whether what was noted and is no block is a part of the total.
 
-    A CPU's total begins at 0 when the recording does.
+    The caching allocators of devices tell all that they have given out. On a CPU the profiler
+    counts, from 0 on, and so do we where no totals are recorded.
     """
-    return 0 < found.told.resident_bytes <= found.before
+    kind, _ = device_of(found.series.device)
+    return kind != CPU and found.series.has_totals
 
 
 def _blocks(found: Known, place: int) -> Iterator[MemoryBlock]:
@@ -100,40 +105,39 @@ def _module_of(name: str) -> str:
     return name.partition(":")[0].rpartition(".")[0]
 
 
-def _no_operator(one: MemoryBlock) -> str:
-    return f"({BEFORE})" if one.lifetime == "before" else "(no operator)"
+def _operator(one: MemoryBlock) -> _Name:
+    if one.operator:
+        return one.operator, ""
+    return "", "before" if one.lifetime == "before" else "operator"
 
 
-def _no_module(one: MemoryBlock) -> str:
-    if one.lifetime == "before":
-        return f"({BEFORE})"
-    return f"({one.pass_ or 'no'} {'outside modules' if one.pass_ else 'module'})"
+def _module(one: MemoryBlock) -> _Name:
+    if one.module:
+        return one.module, ""
+    return "", "before" if one.lifetime == "before" else one.pass_ or "module"
 
 
 class _Parts:
     """Sums of blocks that have something in common, and of what no block is known of."""
 
-    def __init__(self, blocks: Sequence[MemoryBlock], rest: dict[str, int]) -> None:
+    def __init__(self, blocks: Sequence[MemoryBlock], before: int, unseen: int) -> None:
         self._blocks = blocks
-        self._rest = {name: size for name, size in rest.items() if size}
+        self._rest = (before, unseen)
 
     def by(
-        self, name: Callable[[MemoryBlock], str], outside: str | None = None
+        self,
+        name: Callable[[MemoryBlock], _Name],
+        rest: tuple[_Name, _Name] = (("", "before"), ("", "unseen")),
     ) -> list[MemoryPart]:
-        """Return them by a name, most first; `outside`: how the rest is called, "" as it is."""
-        sizes, counts = Counter[str](), Counter[str]()
+        """Return them by a name, most first; `rest`: names of what was before, and not recorded."""
+        sizes, counts = Counter[_Name](), Counter[_Name]()
         for one in self._blocks:
             sizes[name(one)] += one.bytes
             counts[name(one)] += 1
-        for rest, size in self._rest.items():
-            sizes[_rest_name(rest, outside)] += size
+        for other, size in zip(rest, self._rest, strict=True):
+            if size:
+                sizes[other] += size
         return [
-            MemoryPart(name=one, bytes=size, blocks=counts[one])
+            MemoryPart(name=one[0], bytes=size, blocks=counts[one], nameless=one[1])
             for one, size in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))
         ]
-
-
-def _rest_name(rest: str, outside: str | None) -> str:
-    if outside is None:
-        return f"({rest})"
-    return {BEFORE: "before", NOT_RECORDED: "unknown"}[rest] if outside else rest

@@ -86,15 +86,17 @@ def _left(found: Known) -> list[MemoryPart]:
     last = len(found.analysis.steps.numbers) - 1
     lived = found.lives
     which = (lived.step > 0) & (lived.step < last) & (lived.end == NEVER)
-    sizes, counts = Counter[str](), Counter[str]()
+    sizes, counts = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
     for at in np.flatnonzero(which).tolist():
         row = int(lived.row[at])
-        names = (found.operator_of(row) or "(no operator)", found.module_of(row))
-        name = ", ".join(filter(None, names))
+        operator = found.operator_of(row)
+        name = ", ".join(filter(None, (operator, found.module_of(row)))), bool(operator)
         sizes[name] += int(found.blocks.size[at])
         counts[name] += 1
     return [
-        MemoryPart(name=name, bytes=size, blocks=counts[name])
+        MemoryPart(
+            name=name[0], bytes=size, blocks=counts[name], nameless="" if name[1] else "operator"
+        )
         for name, size in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from resnext_bench.reports.schema.trace_memory import KINDS
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.memory.device import Known, pass_name
+from resnext_bench.reports.trace.memory.device_types import device_name
 from resnext_bench.reports.trace.memory.lives import LIFETIMES
-from resnext_bench.reports.trace.memory.memory import all_known, device_name
+from resnext_bench.reports.trace.memory.memory import all_known
 from resnext_bench.reports.trace.reading.trace import UNTOLD, Ids
 
 Columns = dict[str, NDArray[Any]]
@@ -40,7 +41,7 @@ def _columns(found: Known) -> Columns:
     ended = np.minimum(lived.end, found.times[-1])
     begun = np.where(row < 0, 0, lived.start)
     return {
-        "device": np.full(count, device_name(found.series), dtype=object),
+        "device": np.full(count, device_name(found.series.device), dtype=object),
         "name": _words(trace.names)[_host(found, _at(found.origins.operator, row))],
         "kind": _words(KINDS)[found.told.kind],
         "lifetime": _words(LIFETIMES)[lived.lifetime],

@@ -24,9 +24,9 @@ _LARGEST: Final = 2**62
 _OF_TYPE: Final = ("device_type", "device_number")
 
 
-def has_memory(category: str, group: Sequence[Event]) -> bool:
-    """Return whether rows of a category are allocations, or some of them."""
-    return category in CATEGORIES and any(event.name == NAME for event in group)
+def has_memory(groups: Mapping[str, Sequence[Event]]) -> bool:
+    """Return whether some rows of a piece, by their categories, are allocations."""
+    return any(event.name == NAME for one in CATEGORIES for event in groups.get(one, ()))
 
 
 class MemoryRows:
@@ -40,7 +40,7 @@ class MemoryRows:
 
     def add(self, piece: bytes, threads: Mapping[tuple[object, object], int]) -> Mapping[str, int]:
         """Add those of a piece of the file; return how many were left out, by reason."""
-        rows = [one for one in again(piece, MemoryEvent) if one.name == NAME]
+        rows = [one for one in again(piece, MemoryEvent) if _is_memory(one)]
         timed = [one for one in rows if abs(one.ts) < _FARTHEST_US]
         sized = [one for one in timed if _number(one, "size") != UNTOLD]
         self._columns["time"].add(whole_ns(np.array([one.ts for one in sized], dtype=np.float64)))
@@ -67,6 +67,10 @@ class MemoryRows:
         same = [spelled.get(_spelled(one), at) for at, one in enumerate(threads)]
         columns["thread"] = np.array(same, dtype=np.int32)[columns["thread"]]
         return Memory(**columns).take(np.argsort(columns["time"], kind="stable"))
+
+
+def _is_memory(event: Event) -> bool:
+    return event.name == NAME and event.cat in CATEGORIES
 
 
 def _spelled(thread: tuple[object, object]) -> tuple[str, str]:

@@ -1,19 +1,15 @@
 """Read a trace file into columns, streamed: no more of the file than one piece is in memory."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
-from resnext_bench.reports.schema.notes import Note
-from resnext_bench.reports.schema.trace_files import Broken
-from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.trace.names import recorded
 from resnext_bench.reports.trace.names.attention import Attention
 from resnext_bench.reports.trace.names.convs import Conv, with_outputs
@@ -38,6 +34,7 @@ from resnext_bench.reports.trace.reading.details import (
     whole_numbers,
 )
 from resnext_bench.reports.trace.reading.events import DetailedEvent, Event
+from resnext_bench.reports.trace.reading.facts import facts, no_trace
 from resnext_bench.reports.trace.reading.growing import Growing
 from resnext_bench.reports.trace.reading.memory import MemoryRows, has_memory
 from resnext_bench.reports.trace.reading.numbers import (
@@ -102,24 +99,10 @@ def read(
     except OSError as error:
         raise TraceError(f"{readable(path)}: cannot be read: {error.strerror or error}") from None
     if not account.found:
-        kind, told = _no_trace(source, account)
-        facts = (source.damage,) if source.damage else ()
-        raise TraceError(f"{readable(path)}: {told}", facts=facts, kind=kind)
+        kind, told = no_trace(source, account)
+        damage = (source.damage,) if source.damage else ()
+        raise TraceError(f"{readable(path)}: {told}", facts=damage, kind=kind)
     return rows.trace(path, account, source)
-
-
-def _no_trace(source: Source, account: Account) -> tuple[Broken, str]:
-    if source.damage:
-        return "damaged", "nothing of it can be read"
-    if not source.size:
-        return "empty", "the file is empty (0 bytes)"
-    if account.instead:
-        return "packed", f"not a trace but {account.instead}"
-    told = (
-        f'not a trace: its {account.size:,} bytes hold no "traceEvents" array, which PyTorch\'s '
-        "profiler writes (export_chrome_trace)"
-    )
-    return "other" if account.other else "no trace", told
 
 
 class _Columns:
@@ -149,10 +132,10 @@ class _Columns:
         groups: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             groups[event.cat].append(event)
+        if has_memory(groups):
+            self._odd.update(self._memory.add(account.piece, self._threads))
         for category, group in groups.items():
             self._categories[category] += len(group)
-            if has_memory(category, group):
-                self._odd.update(self._memory.add(account.piece, self._threads))
             match self._meanings[category]:
                 case Kind() as kind if kind in _DEVICE:
                     self._add_device(kind, group)
@@ -299,7 +282,7 @@ class _Columns:
             events=self._categories.total(),
             size=account.size,
             categories=dict(self._categories),
-            facts=tuple(_facts(account, source, self._odd)),
+            facts=tuple(facts(account, source, self._odd)),
             unread=self._pile.taken(),
             accelerator=self._accelerator(),
             texts=texts(self._texts),
@@ -382,23 +365,3 @@ def _base_ns(header: Mapping[str, Any]) -> int:
 
 def _resolution(origin: int, *, whole: bool) -> float:
     return 1000.0 if whole else max(1.0, 1000 * float(np.spacing(origin / 1000)))
-
-
-def _facts(account: Account, source: Source, odd: Mapping[str, int]) -> Iterator[Note]:
-    whole = account.closed and not account.broken_end
-    if source.damage and source.members and whole:
-        yield warning("bytes_after_gzip")
-    elif source.damage:
-        values = source.damage.values | {"covered": True}
-        yield replace(source.damage, values=values)
-    elif not account.closed:
-        yield warning("events_cut", byte=account.size)
-    if source.ignored:
-        yield warning("bytes_ignored", count=source.ignored)
-    if account.broken_end:
-        yield warning("end_unreadable")
-    if account.unread:
-        yield warning("rows_unreadable", rows=account.unread, byte=account.first_unread)
-    for of, count in odd.items():
-        if count:
-            yield warning("rows_odd", of=of, rows=count)

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from resnext_bench.reports.render.trace.memory import sections
 from resnext_bench.reports.schema.trace_memory import DeviceMemory, MemoryPart, MemoryReport
 from resnext_bench.reports.trace.memory.memory import memory, peaks
 from resnext_bench.reports.trace.memory.noted import NOTED, Noted, Storage
@@ -42,7 +43,8 @@ def parts_of(found: DeviceMemory) -> Iterator[list[MemoryPart]]:
 
 
 def sizes(parts: list[MemoryPart]) -> dict[str, int]:
-    return {one.name: one.bytes for one in parts}
+    """By names; by a reason in brackets where a part has none."""
+    return {one.name or f"[{one.nameless}]": one.bytes for one in parts}
 
 
 def kinds_of(report: MemoryReport) -> set[str]:
@@ -70,11 +72,11 @@ def test_the_peak_and_what_it_is_made_of(tmp_path: Path) -> None:
     }
     assert sizes(peak.lifetimes) == {"before": BEFORE, "step": 6 * BLOCK, "operator": 4 * BLOCK}
     assert sizes(peak.operators) == {
-        "(before the recording)": BEFORE,
+        "[before]": BEFORE,
         "aten::convolution_backward": 8 * BLOCK,
         "aten::conv2d": 2 * BLOCK,
     }
-    assert sizes(peak.modules) == {"(before the recording)": BEFORE, "conv1": 10 * BLOCK}
+    assert sizes(peak.modules) == {"[before]": BEFORE, "conv1": 10 * BLOCK}
     largest = peak.blocks[0]
     assert (largest.bytes, largest.kind, largest.since_ns) == (4 * BLOCK, "workspace", 20_000)
     assert [one.bytes // BLOCK for one in peak.blocks] == [4, 3, 2, 1]
@@ -109,6 +111,30 @@ def test_what_steps_leave_behind(tmp_path: Path) -> None:
     assert (left.name, left.bytes, left.blocks) == ("aten::conv2d, conv1", 2000, 2)
     assert sizes(found.peak.lifetimes)["steps"] == 3000
     assert sizes(found.peak.lifetimes)["end"] == 1000
+
+
+def test_parts_without_a_name_say_why(tmp_path: Path) -> None:
+    """Facts of the report; their words are found where it is shown."""
+    made, gpu = steps(count=4)
+    for at in range(4):  # between operators: in no module, in a pass and in none
+        gpu.change(at * STEP_US + 15, BLOCK, 20_000 + at)
+        gpu.change(at * STEP_US + 5, BLOCK, 30_000 + at)
+    for row in rows_of(made):  # which were counted in another order
+        del row["args"]["Total Allocated"]
+    found = only(made, tmp_path)
+    operators = [(one.name, one.nameless, one.blocks) for one in found.peak.operators]
+    assert ("", "operator", 8) in operators
+    assert {(one.nameless, one.blocks) for one in found.peak.modules if not one.name} == {
+        ("forward", 4),
+        ("module", 4),
+    }
+    assert found.growth is not None
+    assert [(one.name, one.nameless, one.blocks) for one in found.growth.left] == [
+        ("", "operator", 4)
+    ]
+    told = str(list(sections(read(made, tmp_path))))
+    for words in ("(no operator)", "(forward outside modules)", "(no module)"):
+        assert words in told
 
 
 def test_frees_of_blocks_of_before(tmp_path: Path) -> None:
@@ -158,7 +184,7 @@ def test_what_the_rank_noted_by_address_and_moment(tmp_path: Path) -> None:
         "optimizer": BLOCK,
         "gradients of activations": BLOCK,
     }
-    assert sizes(found.peak.modules) == {"(before the recording)": 4 * BLOCK, "conv1": 13 * BLOCK}
+    assert sizes(found.peak.modules) == {"[before]": 4 * BLOCK, "conv1": 13 * BLOCK}
     names = {one.name for one in found.peak.blocks}
     assert names == {"conv1.weight", "conv1.weight: momentum_buffer", "images", ""}
     assert found.resident is not None
@@ -209,6 +235,20 @@ def test_old_traces_without_totals_and_addresses(tmp_path: Path) -> None:
         "aten::conv2d": 2 * BLOCK,
     }
     assert kinds_of(report) == {"memory_totals_missing", "memory_by_size"}
+
+
+def test_rows_with_and_without_a_category_in_one_piece_count_once(tmp_path: Path) -> None:
+    made, gpu = steps()
+    gpu.change(5, 0, 900, **{"Bytes": None})
+    for row in list(rows_of(made))[::2]:
+        del row["cat"]
+    other = rows_of(made)
+    made.rows.append({**next(iter(other)), "cat": "of another kind", "ts": 7})
+    report = read(made, tmp_path)
+    assert [(one.rows, one.peak.bytes) for one in report.devices] == [(30, PEAK)]
+    assert [(one.kind, one.values.get("of"), one.values["rows"]) for one in report.facts] == [
+        ("rows_odd", "no bytes", 1)
+    ]
 
 
 def test_rows_that_are_missing_are_said(tmp_path: Path) -> None:
