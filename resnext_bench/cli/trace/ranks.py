@@ -14,7 +14,7 @@ from resnext_bench.errors import UsageError
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.render.trace.ranks import sections
-from resnext_bench.reports.render.trace.warnings import error_in_words, sentences
+from resnext_bench.reports.render.trace.warnings import error_in_words, of_ranks
 from resnext_bench.reports.schema.trace_files import LeftOut
 from resnext_bench.reports.schema.trace_ranks import RanksTimes
 from resnext_bench.reports.schema.trace_warnings import warning
@@ -38,7 +38,7 @@ def ranks_command(
     if form == "json":
         invalid = [warning("run_invalid", told=doubt) for doubt in doubts]
         facts = [*invalid, *told.facts]
-        whole = replace(told, facts=facts, warnings=sentences(facts))
+        whole = replace(told, facts=facts, warnings=of_ranks(replace(told, facts=facts)))
         print_json(msgspec.json.encode(whole))
         return code
     lines = (Line(text=doubt, tone="bad", is_headline=True) for doubt in doubts)

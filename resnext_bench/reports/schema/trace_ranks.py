@@ -92,7 +92,9 @@ class Straggler(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[Part, int]
     """By how much each part exceeds the median of the others, mean per step."""
     cause_ns: int
-    """That of the part that is the cause."""
+    """How much of `lost_ns` is by the cause: by how much its part exceeds that of the others, at
+    most all of it. Idle time that the trace does not explain is set off against late launches, as
+    one rank's trace may explain what another's does not."""
     kernel: str
     """Kernel, on a CPU operator, that takes longer by most; empty where it is not computing."""
     kernel_ns: int
@@ -136,8 +138,8 @@ class TalkRow(msgspec.Struct, frozen=True, kw_only=True):
     """What the program calls the group; empty where it is not recorded."""
     members: list[int]
     """Places in `ranks` of those whose traces are here."""
-    size: int
-    """Ranks of the group."""
+    size: int | None
+    """Ranks of the group, also those without a trace; None where the traces do not tell."""
     bytes: int | None
     """Of the message: what each rank has of an all-reduce, or what is put together; the largest of
     the ranks."""
@@ -156,6 +158,15 @@ class TalkRow(msgspec.Struct, frozen=True, kw_only=True):
     link_gb_per_s: float | None
     """What the links of a device carry in one direction by its data sheet; None where the group is
     not on one host, or the data sheet names none."""
+
+
+class TraceDoubts(msgspec.Struct, frozen=True, kw_only=True):
+    """What to doubt of the trace of one rank by itself, compared or not."""
+
+    rank: int | None
+    file: str
+    facts: list[Note]
+    """As kinds with values (`WarningKind`)."""
 
 
 class RanksTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,9 +192,12 @@ class RanksTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Collectives of all ranks that are not in `collectives`: of single ranks, sent from one to
     another, or not alike on all members."""
     facts: list[Note]
-    """What to doubt, as kinds with values (`WarningKind`)."""
+    """What to doubt of all together, as kinds with values (`WarningKind`)."""
+    traces: list[TraceDoubts] = []
+    """Traces of which there is something to doubt by themselves."""
     warnings: list[str] = []
-    """The sentences of `facts`, for readers; filled where the report is written as JSON."""
+    """The sentences of `facts`, and of those of `traces`, for readers; filled where the report is
+    written as JSON."""
     left_out: list[LeftOut] = []
     """Files that this is not made of."""
 

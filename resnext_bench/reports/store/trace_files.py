@@ -91,7 +91,17 @@ def find_traces(wanted: str, root: Path | None) -> FoundTraces:
         raise StoreError(f"{wanted}: {what}; a trace, a folder of traces or a run is needed")
     if path.suffix in (".json", ".gz") or "/" in wanted:
         raise StoreError(f"{wanted}: there is no such file or folder")
-    return FoundTraces(files=_of_run(find(runs_folder(root), wanted)))
+    return FoundTraces(files=_of_run(_run_named(wanted, runs_folder(root))))
+
+
+def _run_named(wanted: str, root: Path) -> Path:
+    """Return the folder of a run; where there is none, the name may have been meant for a file."""
+    try:
+        return find(root, wanted)
+    except StoreError as error:
+        if wanted == "last":
+            raise
+        raise StoreError(f"{wanted}: there is no such file or folder, and {error}") from None
 
 
 def _what(path: Path) -> str:

@@ -103,3 +103,18 @@ def test_a_folder_with_one_rank_that_can_be_read(typed: Typed, tmp_path: Path) -
     assert (code, out) == (2, "")
     assert "at least two ranks are needed" in err
     assert "rank1.pt.trace.json: not a trace" in err
+
+
+def test_a_trace_that_is_cut_is_told(typed: Typed, tmp_path: Path) -> None:
+    _, cut, _ = write(tmp_path, Plan(ranks=3))
+    text = cut.read_text()
+    cut.write_text(text[: len(text) * 17 // 20])
+    code, out, _ = typed("ranks", tmp_path)
+    assert code == 0
+    assert "warning rank 1: the file ends within its events" in " ".join(out.split())
+    told = json.loads(typed("ranks", tmp_path, "--json")[1])
+    (one,) = told["traces"]
+    assert (one["rank"], one["facts"][0]["kind"]) == (1, "events_cut")
+    assert any(text.startswith("rank 1: the file ends") for text in told["warnings"])
+    _, out, _ = typed("report", tmp_path)
+    assert "warning rank 1: the file ends within its events" in " ".join(out.split())

@@ -46,8 +46,10 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         trace_files(str(tmp_path / "x.json"), None)
     with pytest.raises(StoreError, match="holds no traces"):
         trace_files(str(tmp_path), None)
-    with pytest.raises(StoreError, match="no runs in"):
+    with pytest.raises(StoreError, match=r"^there are no runs in"):
         trace_files("last", tmp_path)
+    with pytest.raises(StoreError, match=r"^x: there is no such file or folder, and .* no runs in"):
+        trace_files("x", tmp_path)
 
 
 def stored(root: Path, profiled: tuple[Profiled, ...]) -> Path:

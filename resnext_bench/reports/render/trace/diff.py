@@ -91,9 +91,10 @@ def _headline(found: TraceDiff) -> Line:
     steps = f"{ms(found.a.step_ns)} → {ms(found.b.step_ns)} ms"
     if found.verdict == "same":
         text = f"A step of b is as long as one of a, to the nanosecond ({steps}), of other work"
+        text += _largest(found)
         return Line(text=text, tone="strong", is_headline=True)
     if found.verdict == "unsure":
-        text = f"A step's difference cannot be told from noise: {steps}, {by}"
+        text = f"A step's difference cannot be told from noise: {steps}, {by}{_largest(found)}"
         return Line(text=text, tone="strong", is_headline=True)
     margin = ""
     if found.verdict == "slower":
@@ -101,6 +102,13 @@ def _headline(found: TraceDiff) -> Line:
         margin = f", {within} the margin of {found.margin_percent:g} %"
     text = f"A step of b is {found.verdict}: {steps}, {by}{margin}"
     return Line(text=text, tone="bad" if found.is_beyond else "strong", is_headline=True)
+
+
+def _largest(found: TraceDiff) -> str:
+    """Name the work that differs most; empty where all may be noise, or takes the same time."""
+    beyond = (one for one in found.rows if one.delta_ns and word(one) != _NOISE)
+    one = max(beyond, key=lambda one: abs(one.delta_ns), default=None)
+    return f"; the largest change: {_name(one)}, {signed(one.delta_ns)} ms" if one else ""
 
 
 def _percent(found: TraceDiff) -> str:

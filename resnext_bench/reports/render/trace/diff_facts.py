@@ -83,6 +83,14 @@ def _steps_differ(one: Note) -> str:
     return f"steps are not told by the same: in a by {a}, in b by {b}"
 
 
+def _no_interval(one: Note) -> str:
+    a, b = one.values["a"], one.values["b"]
+    if a == b:
+        return f"each trace has {count_of(int(str(a)), 'step')}, so that noise cannot be told"
+    many = count_of(int(str(a)), "step")
+    return f"a has {many} and b {b}: with one step noise cannot be told"
+
+
 _HOST_ALONE: Final = (
     "a device worked whose work is not in this trace: what is compared is the host alone (see "
     "trace report)"
@@ -118,7 +126,7 @@ WORDS: Final[dict[DiffKind, str | Callable[[Note], str]]] = {
     "steps_unpaired": (
         "steps without a partner of the same number do not count: {a} of a and {b} of b"
     ),
-    "no_interval": ("a has {a} and b {b} steps: with one step nobody knows what is noise"),
+    "no_interval": _no_interval,
     "unpaired_time": _shares(
         "most of the work has no partner: {a} of a's, {b} of b's; these may be other programs"
     ),

@@ -43,7 +43,7 @@ def sections(found: RanksTimes, top: int | None = None) -> Iterator[Section]:
         if not found.on_device:
             yield Line(text=NOT_ON_A_CPU, tone="dim")
     yield from clock_lines(found)
-    yield from warnings.lines(warnings.sentences(found.facts))
+    yield from warnings.lines(warnings.of_ranks(found))
 
 
 def _ranks(found: RanksTimes) -> Table:

@@ -55,10 +55,11 @@ def _slow(found: RanksTimes, one: Straggler) -> str:
     elif one.kernel:
         told = f" (most of all {distinct([one.kernel])[0]}: {ms(one.kernel_ns)})"
     advice = f"; {_ADVICE[one.cause]}" if one.cause in _ADVICE else ""
+    part = "all" if one.cause_ns >= one.lost_ns else ms(one.cause_ns)
     return (
         f"{name_of(found, one.at)} is slow: by itself it needs {ms(one.lost_ns)} ms more per step "
         f"than the others ({percent_more(one.skew)}, where {percent(one.scatter)} may be chance), "
-        f"{ms(one.cause_ns)} of them by {CAUSES[one.cause]}{told}{advice}"
+        f"{part} of them by {CAUSES[one.cause]}{told}{advice}"
     )
 
 
@@ -93,8 +94,11 @@ def percent(share: float) -> str:
 
 
 def percent_more(share: float) -> str:
-    """Return the same with its sign."""
-    return f"{'+' if share >= 0 else '-'}{percent(abs(share))}"
+    """Return the same with its sign; what is shown as 0 has none."""
+    shown = percent(abs(share))
+    if shown == percent(0):
+        return shown
+    return f"{'+' if share > 0 else '-'}{shown}"
 
 
 def clock_lines(found: RanksTimes) -> Iterator[Line]:
@@ -108,7 +112,8 @@ def clock_lines(found: RanksTimes) -> Iterator[Line]:
         yield Line(text=text, label="clock", label_tone="warning")
     if len(off) > _SHOWN:
         yield Line(text=f"{len(off) - _SHOWN} more clocks are off, and corrected")
-    if not off and (told := _agree([one.clock for one in found.ranks if one.clock])):
+    agree = not off and all(one.kind != "clocks_differ" for one in found.facts)
+    if agree and (told := _agree([one.clock for one in found.ranks if one.clock])):
         yield Line(text=told, tone="dim")
 
 

@@ -90,7 +90,7 @@ def ranks_sections(found: RanksReport) -> Iterator[Section]:
     if found.collectives:
         yield tables.collectives(found)
         yield from waits(found)
-    yield from warnings.lines(warnings.sentences(found.facts))
+    yield from warnings.overview(found)
 
 
 def _summary(report: TraceReport) -> Summary:

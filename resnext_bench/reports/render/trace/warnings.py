@@ -10,6 +10,7 @@ from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.render.trace import alone, graphs
 from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace import RanksReport, TraceReport
+from resnext_bench.reports.schema.trace_ranks import RanksTimes, TraceDoubts
 from resnext_bench.reports.schema.trace_warnings import WarningKind
 from resnext_bench.wording import count_of
 
@@ -31,6 +32,15 @@ def rest(report: TraceReport) -> Iterator[Line]:
     return lines(sentences(_not_leading(report)))
 
 
+def overview(found: RanksReport) -> Iterator[Line]:
+    """Yield what to doubt of several reports together, and of each of them."""
+    traces = (
+        TraceDoubts(rank=one.rank, file=one.file, facts=list(_not_leading(one)))
+        for one in found.ranks
+    )
+    return lines([*sentences(found.facts), *of_traces(traces)])
+
+
 def lines(told: Iterable[str]) -> Iterator[Line]:
     """Yield a line for each sentence."""
     return (Line(label="warning", text=one) for one in told)
@@ -40,6 +50,33 @@ def in_words(found: RanksReport) -> RanksReport:
     """Return the reports with the sentences of their warnings, for those who read them as JSON."""
     ranks = list(map(report_in_words, found.ranks))
     return replace(found, ranks=ranks, warnings=sentences(found.facts))
+
+
+def of_ranks(found: RanksTimes) -> list[str]:
+    """Return a sentence for each warning of all ranks together, and for those of single traces."""
+    return [*sentences(found.facts), *of_traces(found.traces)]
+
+
+def of_traces(traces: Iterable[TraceDoubts]) -> list[str]:
+    """Return a sentence for each kind of warning of single traces, and of which ranks it is.
+
+    Where only the numbers in it differ it is told once, with those of the first.
+    """
+    alike: dict[object, list[tuple[TraceDoubts, Note]]] = {}
+    for trace in traces:
+        for one in trace.facts:
+            alike.setdefault(one.group, []).append((trace, one))
+    return [f"{_whose(each)}: {_sentence(each[0][1])}" for each in alike.values()]
+
+
+def _whose(each: Sequence[tuple[TraceDoubts, Note]]) -> str:
+    """Return which traces a warning is of, and whose numbers it has."""
+    names = [trace.file if trace.rank is None else trace.rank for trace, _ in each]
+    if len(names) == 1:
+        return str(names[0]) if each[0][0].rank is None else f"rank {names[0]}"
+    words = "traces" if any(trace.rank is None for trace, _ in each) else "ranks"
+    numbers = "" if all(one == each[0][1] for _, one in each) else f" (numbers of {names[0]})"
+    return f"{words} {_few(names, _NUMBERS)}{numbers}"
 
 
 def report_in_words(report: TraceReport) -> TraceReport:
@@ -144,6 +181,10 @@ def _left_out(values: _Values) -> str:
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     many = count_of(len(names), "file")
     return f"{many} left out ({_WHY[values['of']]}): {', '.join(names[:_NAMES])}{more}"
+
+
+def _ranks(numbers: Sequence[object]) -> str:
+    return f"{'rank' if len(numbers) == 1 else 'ranks'} {_few(numbers, _NUMBERS)}"
 
 
 def _few(names: Sequence[object], most: int) -> str:
@@ -259,12 +300,11 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
         f"several traces are of rank {', '.join(map(str, values['ranks']))}"
     ),
     "ranks_without_work": lambda values: (
-        f"not compared, as their traces hold no work of their device: ranks "
-        f"{_few(values['ranks'], _NUMBERS)}"
+        f"not compared, as their traces hold no work of their device: {_ranks(values['ranks'])}"
     ),
     "steps_renumbered": lambda values: (
-        f"traces do not begin with the same step, as collectives tell: the steps of ranks "
-        f"{_few(values['ranks'], _NUMBERS)} are numbered {values['by']:+d}"
+        f"traces do not begin with the same step, as collectives tell: the steps of "
+        f"{_ranks(values['ranks'])} are numbered {values['by']:+d}"
     ),
     "steps_not_shared": f"ranks have no step in common: {_SEPARATED}",
     "collectives_differ": f"ranks have different collectives: {_SEPARATED}",

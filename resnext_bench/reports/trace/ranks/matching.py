@@ -22,6 +22,9 @@ from resnext_bench.reports.trace.time.intervals import Ns
 _UNMATCHED: Final[frozenset[CollectiveKind]] = frozenset({"send, receive"})
 """What two ranks send one another has no place in the order of all."""
 
+_DEFAULT: Final = frozenset({"", "0", "default_pg"})
+"""How the group of all ranks is recorded: as nothing, by its number, or by its name."""
+
 _Key = tuple[str, tuple[int, ...], CollectiveKind]
 
 
@@ -41,15 +44,17 @@ class Matched:
     bytes: NDArray[np.int64]
     """Of each collective, the largest message of a member; -1: not recorded."""
 
-    @property
-    def size(self) -> int:
-        """Return of how many ranks the group is, as far as it is known."""
-        first = self.messages[0]
-        return max(first.size, len(first.members), len(self.members))
+    size: int | None = None
+    """Of how many ranks the group is, also of those without a trace; None where nothing tells."""
 
 
-def matched(ranks: Sequence[Rank], steps: NDArray[np.int64]) -> tuple[list[Matched], int]:
-    """Return what is matched in these steps, and how many collectives of all ranks are not."""
+def matched(
+    ranks: Sequence[Rank], steps: NDArray[np.int64], world: int
+) -> tuple[list[Matched], int]:
+    """Return what is matched in these steps, and how many collectives of all ranks are not.
+
+    `world`: how many ranks there are, also those without a trace; 0: no trace tells.
+    """
     rows: dict[_Key, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for at, rank in enumerate(ranks):
         here = np.flatnonzero(np.isin(rank.talks.step, steps))
@@ -61,14 +66,14 @@ def matched(ranks: Sequence[Rank], steps: NDArray[np.int64]) -> tuple[list[Match
         whole += sum(map(len, members.values()))
         if len(members) < 2 or kind in _UNMATCHED:
             continue
-        if one := _matched(kind, ranks, members):
+        if one := _matched(kind, ranks, members, world):
             found.append(one)
             whole -= one.start.size
     return found, whole
 
 
 def _matched(
-    kind: CollectiveKind, ranks: Sequence[Rank], rows: dict[int, list[int]]
+    kind: CollectiveKind, ranks: Sequence[Rank], rows: dict[int, list[int]], world: int
 ) -> Matched | None:
     members = tuple(sorted(rows))
     talks = [ranks[at].talks for at in members]
@@ -79,15 +84,31 @@ def _matched(
     steps = [_in_order(bytes_, step) for step in kept]
     order = [np.concatenate([step[at] for step in steps]) for at in range(len(members))]
     sizes = np.array([each[mine] for each, mine in zip(bytes_, order, strict=True)])
+    messages = tuple(talks[0].messages[one] for one in talks[0].message[order[0]])
     return Matched(
         kind=kind,
         members=members,
         step=talks[0].step[order[0]],
         start=np.array([talk.start[mine] for talk, mine in zip(talks, order, strict=True)]),
         end=np.array([talk.end[mine] for talk, mine in zip(talks, order, strict=True)]),
-        messages=tuple(talks[0].messages[one] for one in talks[0].message[order[0]]),
+        messages=messages,
         bytes=sizes.max(axis=0),
+        size=_size(messages[0], len(members), len(ranks), world),
     )
+
+
+def _size(message: Message, members: int, compared: int, world: int) -> int | None:
+    """Return of how many ranks a group is of which `members` of the ones compared are.
+
+    A group that records nothing is all of the world if all who are compared are in it; of a part of
+    them nobody knows how many more there are, unless the whole world is compared.
+    """
+    if recorded := max(message.size, len(message.members)):
+        return max(recorded, members)
+    if world <= compared:
+        return members if world else None
+    is_default = message.group in _DEFAULT
+    return world if members == compared and is_default else None
 
 
 def _by_step(talk: Talks, rows: Sequence[int]) -> dict[int, NDArray[np.intp]]:

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from resnext_bench.reports.schema.notes import Note
 from resnext_bench.reports.schema.trace_ranks import Part
 from resnext_bench.reports.store.trace_files import TraceFile
-from resnext_bench.reports.trace.alone import host_alone
 from resnext_bench.reports.trace.analysis import Analysis
 from resnext_bench.reports.trace.cycles import NAME
 from resnext_bench.reports.trace.header import device_name
@@ -21,6 +21,7 @@ from resnext_bench.reports.trace.names.classes import Class
 from resnext_bench.reports.trace.ranks.parts import own_parts
 from resnext_bench.reports.trace.ranks.talks import Talks, talks
 from resnext_bench.reports.trace.recordings import Recording, recording
+from resnext_bench.reports.trace.report import subject
 from resnext_bench.reports.trace.time.intervals import Ns
 
 _MOST_KERNELS: Final = 50
@@ -61,6 +62,8 @@ class Rank:
     kernels: Mapping[str, Kernel]
     is_alone: bool
     """Whether a device worked that is not in the trace: then its steps are not known."""
+    facts: tuple[Note, ...] = ()
+    """What to doubt of the trace by itself; that it is alone is told by the other ranks."""
 
     @property
     def number(self) -> int | None:
@@ -71,6 +74,8 @@ class Rank:
 def rank_of(analysis: Analysis, file: TraceFile) -> Rank:
     """Return what is kept of a trace, which should have been read with details."""
     steps = analysis.steps
+    told = subject(analysis)
+    alone = told.alone
     return Rank(
         recording=recording(analysis, file),
         host=file.host or host_of(file),
@@ -82,13 +87,9 @@ def rank_of(analysis: Analysis, file: TraceFile) -> Rank:
         parts=own_parts(analysis),
         talks=talks(analysis),
         kernels=_kernels(analysis),
-        is_alone=_is_alone(analysis),
+        is_alone=analysis.device is None and alone is not None and alone.is_certain,
+        facts=tuple(one for one in told.facts if one.kind != "host_alone"),
     )
-
-
-def _is_alone(analysis: Analysis) -> bool:
-    found = host_alone(analysis.trace, analysis.signs, "", [])
-    return analysis.device is None and found is not None and found.is_certain
 
 
 def _plain(device: int | None) -> str:

@@ -26,6 +26,7 @@ _ALIKE: Final = 0.25
 """Kernels are slower alike if they are within this share of the common factor, as logarithms."""
 _ENOUGH: Final = 0.5
 """Share of the loss that this factor has to explain."""
+_NOT_TOLD_APART: Final[tuple[Part, Part]] = ("other", "launches")
 
 Floats = NDArray[np.float64]
 
@@ -72,11 +73,12 @@ def skews_of(table: Table) -> Skews:
 
 def stragglers(ranks: Sequence[Rank], table: Table, found: Skews) -> list[Straggler]:
     """Return ranks that are slower than the others by more than their scatter."""
-    beyond = np.array([beyond_others(part) for part in table.parts]).mean(axis=2)
+    beyond = _beyond(table).mean(axis=2)
+    causes = _set_off(_beyond(table)).mean(axis=2)
     lost = beyond_others(table.own_ns).mean(axis=1)
     rows = []
     for at in found.named.tolist():
-        most = int(beyond[:, at].argmax())
+        most = int(causes[:, at].argmax())
         compute = PARTS[most] == "compute"
         share = float(beyond[most, at] / max(table.parts[most, at].mean(), 1.0))
         factor = _factor(ranks, at) if compute else None
@@ -90,7 +92,7 @@ def stragglers(ranks: Sequence[Rank], table: Table, found: Skews) -> list[Stragg
                 lost_ns=round(float(lost[at])),
                 cause="clock" if is_clock and _is_alike(ranks, at, share) else PARTS[most],
                 parts=_named(beyond[:, at]),
-                cause_ns=round(float(beyond[most, at])),
+                cause_ns=round(float(min(causes[most, at], lost[at]))),
                 kernel=kernel,
                 kernel_ns=kernel_ns,
                 kernels_factor=factor,
@@ -99,9 +101,28 @@ def stragglers(ranks: Sequence[Rank], table: Table, found: Skews) -> list[Stragg
     return rows
 
 
+def _beyond(table: Table) -> Floats:
+    """Return by how much each part exceeds the others' median [parts, ranks, steps]."""
+    return np.array([beyond_others(part) for part in table.parts])
+
+
+def _set_off(beyond: Floats) -> Floats:
+    """Return it with idle time that a trace does not explain set off against late launches.
+
+    A gap before work whose launch is not in the trace is `other` on one rank, and on the next,
+    which has the launch, it is a late one: neither is more or less than the same time elsewhere.
+    """
+    found = beyond.copy()
+    other, late = (found[PARTS.index(part)] for part in _NOT_TOLD_APART)
+    same = np.where(other * late < 0, np.minimum(np.abs(other), np.abs(late)), 0.0)
+    other -= np.sign(other) * same
+    late -= np.sign(late) * same
+    return found
+
+
 def step_rows(table: Table, found: Skews) -> Iterator[StepRow]:
     """Yield each step with the rank that was slower in it than chance explains."""
-    beyond = np.array([beyond_others(part) for part in table.parts])
+    causes = _set_off(_beyond(table))
     lost = beyond_others(table.own_ns)
     for column, (number, named) in enumerate(
         zip(table.steps.tolist(), found.named_in_steps.tolist(), strict=True)
@@ -113,7 +134,7 @@ def step_rows(table: Table, found: Skews) -> Iterator[StepRow]:
             at=named if named >= 0 else None,
             skew=float(np.expm1(found.in_steps[worst, column])),
             lost_ns=round(float(lost[worst, column])),
-            cause=PARTS[int(beyond[:, worst, column].argmax())] if named >= 0 else None,
+            cause=PARTS[int(causes[:, worst, column].argmax())] if named >= 0 else None,
         )
 
 

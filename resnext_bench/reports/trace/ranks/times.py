@@ -5,11 +5,18 @@ from functools import reduce
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.notes import Note
-from resnext_bench.reports.schema.trace_ranks import PARTS, Clock, RankRow, RanksTimes
+from resnext_bench.reports.schema.trace_ranks import (
+    PARTS,
+    Clock,
+    RankRow,
+    RanksTimes,
+    TraceDoubts,
+)
 from resnext_bench.reports.schema.trace_warnings import warning
 from resnext_bench.reports.stats.stragglers import Skews
 from resnext_bench.reports.trace.ranks.alignment import aligned
@@ -42,19 +49,34 @@ def times(ranks: Sequence[Rank]) -> RanksTimes:
     step in common, or recorded at different times.
     """
     every = sorted(ranks, key=lambda one: (_number(one), str(one.recording.file.path)))
-    known = [one for one in every if not one.is_alone]
-    if len(known) < 2:
-        raise TraceError(_too_few(every, known))
-    known, moved = aligned(known)
+    with_work = _with_work(every)
+    if len(with_work) < 2:
+        raise TraceError(_too_few(every, with_work))
+    known, moved = aligned(with_work)
     steps = reduce(np.intersect1d, [one.steps for one in known])
     if not len(steps):
         raise TraceError(f"ranks have no step in common: {', '.join(map(_steps_told, known[:4]))}")
     _require_together(known)
     places = [(one.number, one.recording.world) for one in every]
-    silent = tuple(_number(one) for one in every if one.is_alone)
+    silent = tuple(_number(one) for one in every if one not in with_work)
     facts = [*not_whole(places), *([warning("ranks_without_work", ranks=silent)] if silent else [])]
     facts += _moved(known, moved)
-    return _compared(known, steps, facts, missing(places))
+    found = _compared(known, steps, facts, missing(places))
+    return replace(found, traces=list(_doubts(every)))
+
+
+def _with_work(ranks: Sequence[Rank]) -> list[Rank]:
+    """Return those that can be compared: operators of a CPU are no kernels of a device."""
+    on_device = any(one.device is not None for one in ranks)
+    return [one for one in ranks if not one.is_alone and (one.device is not None) == on_device]
+
+
+def _doubts(ranks: Sequence[Rank]) -> Iterator[TraceDoubts]:
+    """Yield what to doubt of each trace by itself."""
+    for one in ranks:
+        if one.facts:
+            file = readable(one.recording.file.path)
+            yield TraceDoubts(rank=one.number, file=file, facts=list(one.facts))
 
 
 def _moved(ranks: Sequence[Rank], moved: Sequence[int]) -> Iterator[Note]:
@@ -102,7 +124,8 @@ def _compared(
 ) -> RanksTimes:
     table = table_of(ranks, steps)
     skews = skews_of(table)
-    found, unmatched = matched(ranks, steps)
+    world = max((one.recording.world or 0 for one in ranks), default=0)
+    found, unmatched = matched(ranks, steps, world)
     told, origin = clocks(len(ranks), found)
     waited = waits(ranks, found, told, origin)
     slow = stragglers(ranks, table, skews)
@@ -112,7 +135,7 @@ def _compared(
     waiting = waited.waiting_ns if found else None
     return RanksTimes(
         on_device=on_device,
-        world_size=max((one.recording.world or 0 for one in ranks), default=0) or None,
+        world_size=world or None,
         ranks=list(_rows(ranks, table, skews, told, waiting)),
         missing=absent,
         steps=list(step_rows(table, skews)),

@@ -83,7 +83,7 @@ def _row(
 
 def _bus(one: Matched, size: int, transfer_ns: float) -> float | None:
     """Return 10^9 bytes a second, which are bytes a nanosecond."""
-    factor = bus_factor(one.kind, one.size)
+    factor = None if one.size is None else bus_factor(one.kind, one.size)
     return None if factor is None or size <= 0 or not transfer_ns else factor * size / transfer_ns
 
 

@@ -68,7 +68,32 @@ def test_noise_is_said_to_be(tmp_path: Path) -> None:
 def test_other_work_in_the_same_time(tmp_path: Path) -> None:
     found = compared(program(NET), program(changed(NET, "stem", kernel=WINOGRAD)), tmp_path)
     assert "to the nanosecond" in headline(found)
+    assert "largest" not in headline(found)
     assert cells(table(found, "what became"), "b is") == ["same"]
+
+
+def test_the_largest_change_of_a_step_that_is_as_long(tmp_path: Path) -> None:
+    """One layer takes 30 us more, and two take 30 us less together."""
+    b = changed(changed(NET, "stem", us=130.0), "block.conv1", us=40.0)
+    b = changed(b, "relu", us=10.0)
+    found = compared(program(NET), program(b), tmp_path)
+    assert "to the nanosecond" in headline(found)
+    assert headline(found).endswith(
+        "; the largest change: sm80_xmma_fprop_implicit_gemm_f16, +0.030 ms"
+    )
+
+
+def test_what_may_be_noise_is_no_largest_change(tmp_path: Path) -> None:
+    a = program(NET, 6, wobble=9.0)
+    found = compared(a, program(changed(NET, "stem", us=101.0), 6, wobble=9.0), tmp_path)
+    assert "largest" not in headline(found)
+
+
+def test_without_several_steps_noise_cannot_be_told(tmp_path: Path) -> None:
+    told = sentences(compared(program(NET, 1), program(changed(NET, "stem", us=1.0), 1), tmp_path))
+    assert "each trace has 1 step, so that noise cannot be told" in told
+    told = sentences(compared(program(NET, 1), program(changed(NET, "stem", us=1.0), 6), tmp_path))
+    assert "a has 1 step and b 6: with one step noise cannot be told" in told
 
 
 def test_sentences(tmp_path: Path) -> None:

@@ -116,3 +116,8 @@ def test_an_error_carries_its_facts() -> None:
 
 def test_a_kind_of_a_later_version_is_told_by_its_name() -> None:
     assert sentences([Note(kind="told_by_the_future")]) == ["told_by_the_future"]
+
+
+def test_one_rank_is_no_ranks() -> None:
+    (told,) = sentences([warning("ranks_without_work", ranks=(2,))])
+    assert told.endswith(": rank 2")

@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reports.trace.ranks.made_ranks import OWN, Plan, compared, made_ranks
+from resnext_bench.reports.schema.trace_ranks import PARTS, Part, Straggler
+from resnext_bench.reports.trace.ranks.stragglers import (
+    Table,
+    skews_of,
+    step_rows,
+    stragglers,
+)
+from tests.reports.trace.ranks.made_ranks import OWN, Plan, compared, made_ranks, read_rank
 
 CAUSES = ("compute", "clock", "loading", "launches")
 
@@ -130,3 +138,47 @@ def _moved(row: dict[str, object], by: float, correlation: int = 0) -> dict[str,
     if "correlation" in args:
         args = {**args, "correlation": args["correlation"] + correlation}
     return {**row, "ts": float(str(row["ts"])) + by, "args": args}
+
+
+def planted(folder: Path, parts: dict[Part, tuple[float, float, float]]) -> tuple[Straggler, Part]:
+    """Who is slow, and by what in the first step; parts of three ranks, alike in eight steps."""
+    ranks = [
+        read_rank(folder, one, f"{at}.json") for at, one in enumerate(made_ranks(Plan(ranks=3)))
+    ]
+    values = np.array([parts.get(part, (0.0, 0.0, 0.0)) for part in PARTS])
+    table = Table(
+        steps=np.arange(8),
+        step_ns=np.full((3, 8), 1e6),
+        parts=np.repeat(values[:, :, np.newaxis], 8, axis=2),
+    )
+    skews = skews_of(table)
+    (slow,) = stragglers(ranks, table, skews)
+    first = next(step_rows(table, skews))
+    assert first.cause
+    return slow, first.cause  # type: ignore[return-value]  # no clock in single steps
+
+
+def test_no_cause_is_more_than_all_that_is_lost(tmp_path: Path) -> None:
+    """Rank 2 has 43 ms of untold idle time where others have 33 to 40 ms of late launches."""
+    slow, in_step = planted(
+        tmp_path, {"launches": (33e6, 40e6, 7e6), "other": (0.0, 0.0, 43e6), "compute": (1e6,) * 3}
+    )
+    lost = 51e6 - (34e6 + 41e6) / 2
+    assert (slow.at, slow.cause, in_step) == (2, "other", "other")
+    assert (slow.lost_ns, slow.cause_ns) == (lost, 43e6 - (36.5e6 - 7e6))
+    assert (slow.parts["other"], slow.parts["launches"]) == (43e6, 7e6 - 36.5e6)
+
+
+def test_a_cause_that_other_parts_make_up_for_is_capped(tmp_path: Path) -> None:
+    slow, _ = planted(tmp_path, {"launches": (5e6, 5e6, 9e6), "loading": (2e6, 2e6, 1e6)})
+    assert (slow.cause, slow.parts["launches"]) == ("launches", 4e6)
+    assert slow.lost_ns == slow.cause_ns == 3e6
+
+
+def test_idle_time_that_is_not_told_is_no_cause_where_others_have_as_much(tmp_path: Path) -> None:
+    slow, in_step = planted(
+        tmp_path,
+        {"compute": (9e6, 9e6, 11e6), "launches": (5e6, 5e6, 0.0), "other": (0.0, 0.0, 5e6)},
+    )
+    assert slow.parts["other"] > slow.parts["compute"]
+    assert (slow.cause, slow.cause_ns, in_step) == ("compute", 2e6, "compute")

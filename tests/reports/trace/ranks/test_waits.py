@@ -7,7 +7,15 @@ import pytest
 from resnext_bench.reports.errors import TraceError
 from resnext_bench.reports.schema.trace_ranks import RanksTimes
 from tests.reports.trace.made import Made
-from tests.reports.trace.ranks.made_ranks import BASE, NCCL, Plan, compared, made_ranks, message
+from tests.reports.trace.ranks.made_ranks import (
+    BASE,
+    NCCL,
+    Plan,
+    compared,
+    made_ranks,
+    message,
+    read_rank,
+)
 
 GATHER = "ncclDevKernel_AllGather_RING_LL(x)"
 
@@ -224,3 +232,37 @@ def test_ranks_whose_device_is_not_in_the_trace_are_not_compared(tmp_path: Path)
     assert found.missing == []
     (fact,) = found.facts
     assert (fact.kind, fact.values["ranks"]) == ("ranks_without_work", (1,))
+
+
+def test_a_rank_of_a_cpu_is_not_compared_with_devices(tmp_path: Path) -> None:
+    """Nothing in its trace shows that a device worked: its end may be missing."""
+    made = made_ranks(Plan(ranks=3))
+    made[1].rows = [one for one in made[1].rows if one["cat"] not in ("kernel", "cuda_runtime")]
+    made[1].op("aten::mm", 1000, 50)
+    assert not read_rank(tmp_path, made[1], "1.json").is_alone
+    found = compared(tmp_path, made)
+    assert [one.rank for one in found.ranks] == [0, 2]
+    told = {one.kind: one.values for one in found.facts}
+    assert told["ranks_without_work"] == {"ranks": (1,)}
+
+
+def spanned(number: int, world: int) -> Made:
+    """An all-reduce of 4,000 bytes in 50 us, of a group that nothing tells."""
+    told = {"Input Dims": [[1000]], "Input type": ["float"]}
+    one = rank(number, world).row("user_annotation", "nccl:all_reduce", 90, 9, args=told)
+    return one.kernel("ncclDevKernel_AllReduce(x)", 100, 50, called=95)
+
+
+def test_a_group_is_as_large_as_the_world_where_ranks_are_missing(tmp_path: Path) -> None:
+    (row,) = found_of(tmp_path, spanned(0, 8), spanned(3, 8)).collectives
+    assert row.size == 8
+    assert row.bus_gb_per_s == pytest.approx(2 * 7 / 8 * 4_000 / 50_000)
+
+
+def test_of_a_part_of_the_ranks_nobody_knows_how_large_the_group_is(tmp_path: Path) -> None:
+    silent = rank(2, 8).kernel("gemm", 100, 50)
+    (row,) = found_of(tmp_path, spanned(0, 8), spanned(1, 8), silent).collectives
+    assert (row.members, row.size, row.bus_gb_per_s) == ([0, 1], None, None)
+    whole = [spanned(0, 3), spanned(1, 3), rank(2, 3).kernel("gemm", 100, 50)]
+    (row,) = found_of(tmp_path, *whole).collectives
+    assert row.size == 2
