@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
-from tests.reports.trace.memory.made_memory import BLOCK, PEAK, Allocator, steps
+from tests.reports.trace.memory.made_memory import BLOCK, PEAK, Allocator, steps, unmarked
 
 
 @pytest.fixture
@@ -100,15 +100,44 @@ def test_one_device_of_several(typed: Typed, tmp_path: Path) -> None:
 
 
 def test_a_trace_without_memory_says_how_it_is_recorded(typed: Typed, tmp_path: Path) -> None:
+    """There is nothing to report, of a trace or a folder of such, in whatever form."""
     path = Made().step(1, 0, 10).op("aten::mm", 1, 5).write(tmp_path)
-    code, out, _ = typed("memory", path)
-    assert code == 0
-    assert "run --profile-memory, or profile_memory=True in torch.profiler" in " ".join(out.split())
-    _, out, _ = typed("memory", path, "--json")
-    assert json.loads(out)["devices"] == []
+    many = tmp_path / "many"
+    many.mkdir()
+    for rank in range(2):
+        made = Made().step(1, 0, 10).op("aten::mm", 1, 5)
+        made.header["distributedInfo"] = {"rank": rank, "world_size": 2}
+        made.write(many, f"rank{rank}.pt.trace.json")
+    for form in ((), ("--json",), ("--markdown",)):
+        for wanted in (path, many):
+            code, out, err = typed("memory", wanted, *form)
+            assert (code, out) == (2, "")
+            told = " ".join(err.split())
+            assert "run --profile-memory, or profile_memory=True in torch.profiler" in told
+    made, _ = steps()
+    made.header["distributedInfo"] = {"rank": 1, "world_size": 2}
+    made.write(many, "rank1.pt.trace.json")
+    assert typed("memory", many)[0] == 0
+    code, _, err = typed("memory", many, "--rank", 0)
+    assert (code, "--rank 0: memory was not recorded" in " ".join(err.split())) == (2, True)
     _, out, _ = typed("report", path)
     assert "trace memory" not in out
     assert "emory at its peak" not in out
+
+
+def test_without_steps_it_says_so_and_how_they_are_marked(typed: Typed, tmp_path: Path) -> None:
+    """A growth that nothing can tell is not passed over."""
+    path = unmarked(steps(count=4, leak=2**20)[0]).write(tmp_path)
+    code, out, _ = typed("memory", path)
+    told = " ".join(out.split())
+    assert code == 0
+    assert "no steps are marked" in told
+    assert "whether memory grows from step to step cannot be told" in told
+    assert "call profiler.step() after each step" in told
+    assert "--from" not in told
+    assert "freed within the recording" in told
+    assert "within one step" not in told
+    assert "temporary" not in told
 
 
 def test_a_report_says_the_peak_and_who_says_more(typed: Typed, tmp_path: Path) -> None:

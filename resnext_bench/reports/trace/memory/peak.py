@@ -52,7 +52,7 @@ def peak(found: Known) -> Peak:
 def in_total(found: Known) -> bool:
     """Return whether what was noted and is no block is a part of the allocator's total.
 
-    A CPU's total begins at 0 when the recording does.
+    A CPU's total begins at 0 with the first recording of a process.
     """
     return 0 < found.told.resident_bytes <= found.before
 
