@@ -28,12 +28,13 @@ MemoryKind = Literal[
     "not recorded",
 ]
 """What memory is for. Parameters, buffers (running statistics), gradients, state of the optimizer
-and batches as the rank itself noted them; without its notes gradients and the optimizer's state by
-when they live. Activations: allocated in the forward pass, there when backward begins, and gone in
-the next step. Gradients of activations: allocated in the backward pass, and gone when it ends.
-Workspace: allocated and freed within one operator. Temporary: for more than one operator, in one
-step; where no steps are marked such blocks are other ones. Before the recording: in the allocator's total, and allocated when nothing was recorded. Not
-recorded: by how much the allocator's total changed without a row."""
+and batches as the rank itself noted them; without its notes gradients and the optimizer's state
+by when they live. Activations: allocated in the forward pass, there when backward begins, and
+gone in the next step. Gradients of activations: allocated in the backward pass, and gone when it
+ends. Workspace: allocated and freed within one operator. Temporary: for more than one operator,
+in one step; where no steps are marked such blocks are other ones. Before the recording: in the
+allocator's total, and allocated when nothing was recorded. Not recorded: by how much the
+allocator's total changed without a row."""
 KINDS: Final[tuple[MemoryKind, ...]] = get_args(MemoryKind)
 Lifetime = Literal["operator", "step", "steps", "recording", "end", "before", "unknown"]
 """How long a block lived: within one operator; within one step; from one step into a later one, or

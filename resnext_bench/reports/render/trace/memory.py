@@ -153,7 +153,8 @@ def _resident(one: DeviceMemory) -> Iterator[Line]:
     every = sum(part.bytes for part in one.resident.kinds)
     yield Line(
         text=f"beside that, since before the recording: {told}; with them {size(every)} more, "
-        f"{size(every + one.peak.bytes)} in all (a CPU's total counts from the first recording of a process)"
+        f"{size(every + one.peak.bytes)} in all (a CPU's total counts from "
+        "the first recording of a process)"
     )
 
 

@@ -134,8 +134,8 @@ def _unmarked(values: _Values) -> str:
     )
     if values.get("of") == "memory":
         return (
-            f"{none}whether memory grows from step to step cannot be told, nor which blocks outlive "
-            "their step; call profiler.step() after each step"
+            f"{none}whether memory grows from step to step cannot be told, nor which blocks "
+            "outlive their step; call profiler.step() after each step"
         )
     return (
         f"{none}the time from the first work to the last is taken as one step; call "
