@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from resnext_bench.reports.trace.memory.noted import NOTED, Noted, Storage
 from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
-from tests.reports.trace.memory.made_memory import BLOCK, PEAK, Allocator, steps, unmarked
+from tests.reports.trace.memory.made_memory import BLOCK, CPU, PEAK, Allocator, steps, unmarked
 
 
 @pytest.fixture
@@ -123,6 +125,16 @@ def test_a_trace_without_memory_says_how_it_is_recorded(typed: Typed, tmp_path: 
     _, out, _ = typed("report", path)
     assert "trace memory" not in out
     assert "emory at its peak" not in out
+
+
+def test_a_cpu_that_was_recorded_before_does_not_begin_at_0(typed: Typed, tmp_path: Path) -> None:
+    made, _ = steps(before=BLOCK, device=CPU)
+    storage = Storage(0, "optimizer", "parameters", "conv1.weight", 5000, 2 * BLOCK, 0, -1)
+    made.header[NOTED] = msgspec.to_builtins(Noted(storages=[storage]))
+    told = " ".join(typed("memory", made.write(tmp_path))[1].split())
+    assert "given out before the recording began: 1 MiB" in told
+    assert "(a CPU's total counts from the first recording of a process)" in told
+    assert "begins at 0" not in told
 
 
 def test_without_steps_it_says_so_and_how_they_are_marked(typed: Typed, tmp_path: Path) -> None:
