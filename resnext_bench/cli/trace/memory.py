@@ -12,7 +12,7 @@ from resnext_bench.cli.terminal.show import show_sections
 from resnext_bench.cli.trace.many.reading import Reading, gather_recording
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.render.model import Line
-from resnext_bench.reports.render.trace.memory import ranks_sections, sections
+from resnext_bench.reports.render.trace.memory import UNRECORDED, ranks_sections, sections
 from resnext_bench.reports.render.trace.warnings import sentences
 from resnext_bench.reports.schema.trace_memory import MemoryReport, MemoryReports
 from resnext_bench.reports.schema.trace_warnings import warning
@@ -31,13 +31,17 @@ def memory_command(
 ) -> int:
     """Read, add up and print; 1 where a broken file was left out.
 
-    Traces without memory say how it is recorded.
+    Raises UsageError where memory was not recorded, and says how it is.
     """
     traces = find_traces(wanted, output)
     found = read_memory(traces, Path(wanted), reading)
     code = int(any(one.kind == "file_unreadable" for one in found.facts))
     doubts = list(dict.fromkeys(file.doubt for file in traces.files if file.doubt))
-    one = _of_device(_chosen(found, rank), device)
+    chosen = _chosen(found, rank)
+    if not chosen.devices:
+        asked = wanted if rank is None else f"--rank {rank}"
+        raise UsageError(f"{asked}: {UNRECORDED}")
+    one = _of_device(chosen, device)
     if form == "json":
         every = found.ranks if device is None else [_of_device(one, device) for one in found.ranks]
         print_json(msgspec.json.encode(_in_words(replace(found, ranks=every), doubts)))

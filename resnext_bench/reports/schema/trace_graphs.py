@@ -32,11 +32,11 @@ class GraphsUntold(msgspec.Struct, frozen=True, kw_only=True):
     """Replays of which nothing is told, for one reason."""
 
     why: UntoldWhy
-    """`no source`: the trace holds neither an eager run nor a capture. `short`: too few kernels to
-    be recognised by their names. `order`: kernels of several streams, whose order is not certain.
-    `names`: no eager run launched the same kernels. `ambiguous`: several places fit that tell
-    different things. `counts`: no capture has as many launches. `implausible`: operators of the
-    capture cannot have launched such kernels."""
+    """`no source`: neither the trace nor `file` holds an eager run or a capture. `short`: too few
+    kernels to be recognised by their names. `order`: kernels of several streams, whose order is
+    not certain. `names`: no eager run launched the same kernels. `ambiguous`: several places fit
+    that tell different things. `counts`: no capture has as many launches. `implausible`:
+    operators of the capture cannot have launched such kernels."""
     replays: int
     rows: int
     total_ns: int
@@ -50,6 +50,8 @@ class GraphsUntold(msgspec.Struct, frozen=True, kw_only=True):
     """Likewise: such a kernel."""
     operator: str
     """Likewise: the operator that it would be below."""
+    file: str = ""
+    """The other trace in which their origin was looked for, too; empty: none was given."""
 
 
 class Graphs(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,17 +28,19 @@ MemoryKind = Literal[
     "not recorded",
 ]
 """What memory is for. Parameters, buffers (running statistics), gradients, state of the optimizer
-and batches as the rank itself noted them; without its notes gradients and the optimizer's state by
-when they live. Activations: allocated in the forward pass, there when backward begins, and gone in
-the next step. Gradients of activations: allocated in the backward pass, and gone when it ends.
-Workspace: allocated and freed within one operator. Temporary: for more than one operator, in one
-step. Before the recording: in the allocator's total, and allocated when nothing was recorded. Not
-recorded: by how much the allocator's total changed without a row."""
+and batches as the rank itself noted them; without its notes gradients and the optimizer's state
+by when they live. Activations: allocated in the forward pass, there when backward begins, and
+gone in the next step. Gradients of activations: allocated in the backward pass, and gone when it
+ends. Workspace: allocated and freed within one operator. Temporary: for more than one operator,
+in one step; where no steps are marked such blocks are other ones. Before the recording: in the
+allocator's total, and allocated when nothing was recorded. Not recorded: by how much the
+allocator's total changed without a row."""
 KINDS: Final[tuple[MemoryKind, ...]] = get_args(MemoryKind)
-Lifetime = Literal["operator", "step", "steps", "end", "before", "unknown"]
+Lifetime = Literal["operator", "step", "steps", "recording", "end", "before", "unknown"]
 """How long a block lived: within one operator; within one step; from one step into a later one, or
-on from a step before the last; from the last step, or from between steps, to the end of the
-recording; from before the recording; not known."""
+on from a step before the last; where no steps are marked, freed within the recording; from the last
+step, from between steps, or where none are marked from any time, to the end of the recording; from
+before the recording; not known."""
 PassName = Literal["", "forward", "backward", "optimizer"]
 
 Nameless = Literal["", "operator", "module", "forward", "backward", "optimizer", "before", "unseen"]
@@ -117,8 +119,8 @@ class StepMemory(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     """Bytes given out when it ended."""
     activations: int | None
-    """Bytes of activations when backward began; None: the step has no backward pass, or the trace
-    no addresses."""
+    """Bytes that its forward pass allocated and that were there when its backward pass began, for
+    however long after that; None: the step has no backward pass."""
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +153,8 @@ class Resident(msgspec.Struct, frozen=True, kw_only=True):
     """What was there before the recording and all the time, as the rank itself noted."""
 
     is_in_total: bool
-    """Whether the allocator's total has it. A CPU's begins at 0 when recording begins."""
+    """Whether the allocator's total has it. A CPU's begins at 0 with the first recording of a
+    process."""
     kinds: list[MemoryPart]
 
 

@@ -109,19 +109,27 @@ def _of_idle(report: TraceReport, idle_ns: int) -> Iterator[Advice]:
         yield _piece(report, AdviceKind.PYTHON, python_ns, compiled=int(host.is_compiled))
     host_ns, latency_ns = causes.get(Cause.HOST, 0), causes.get(Cause.LAUNCH, 0)
     if host.launches and host_ns + latency_ns >= _HALF * idle_ns > 0:
-        yield _of_launches(report, idle_ns, host_ns, latency_ns)
+        yield from _of_launches(report, idle_ns, host_ns, latency_ns)
 
 
-def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: int) -> Advice:
-    """Return what the device waits for: many launches, something between a few, or their effect."""
+def _of_launches(
+    report: TraceReport, idle_ns: int, host_ns: int, latency_ns: int
+) -> Iterator[Advice]:
+    """Yield what the device waits for: many launches, something between a few, or their effect.
+
+    Where graphs are all that is launched, there is nothing left to capture.
+    """
     host, launches = report.host, report.host.launches
     assert launches
     how = {"graphs": launches.graphs, "compiled": int(host.is_compiled), "gaps": host.gap_count}
+    captured = launches.graphs == launches.calls
     if latency_ns > host_ns:
-        return _piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
-    if host.gaps_of_half <= _FEW_GAPS * max(1, len(report.steps.number)):
+        if not captured:
+            yield _piece(report, AdviceKind.LATENCY, idle_ns, latency_ns=latency_ns, **how)
+        return
+    if captured or host.gaps_of_half <= _FEW_GAPS * max(1, len(report.steps.number)):
         longest = host.gaps[0]
-        return _piece(
+        yield _piece(
             report,
             AdviceKind.LONG_GAPS,
             idle_ns,
@@ -131,7 +139,8 @@ def _of_launches(report: TraceReport, idle_ns: int, host_ns: int, latency_ns: in
             doing=longest.doing,
             doing_kind=longest.doing_kind,
         )
-    return _piece(
+        return
+    yield _piece(
         report,
         AdviceKind.LAUNCHES,
         idle_ns,

@@ -96,7 +96,8 @@ def of(
     device = _device(trace)
     signs = signs_of_device(trace)
     other = _believed(capture) if capture is not None and len(capture.host) else None
-    replayed = origins(trace, links, device, other)
+    given = "" if capture is None else readable(capture.path)
+    replayed = origins(trace, links, device, other, given)
     window: Windows | None = None
     if span is not None:
         window = window_of(trace, span)

@@ -3,6 +3,7 @@
 A gap ends with work that some call launched. Until that call came the host was late: it was
 loading data, or waiting in a synchronisation, or else too slow with everything that lies between
 launches. From the call on the work was on its way: launch latency, or an event of another stream.
+Between the work of one replay of a captured graph that is no matter of launches.
 A gap that no work ends, such as the last one of a range, is loading or waiting as far as the host
 did that in it.
 The parts of all gaps add up to the idle time exactly.
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnext_bench.reports.trace.analysis import Analysis
-from resnext_bench.reports.trace.reading.trace import Kind, Ns, Trace
+from resnext_bench.reports.trace.graphs.replays import is_graph
+from resnext_bench.reports.trace.reading.trace import Ids, Kind, Ns, Trace
 from resnext_bench.reports.trace.time.intervals import NO_TIME, Times, Windows, gaps, union
 from resnext_bench.reports.trace.time.links import Links, of_names
 
@@ -28,6 +30,7 @@ class Cause(StrEnum):
     SYNCHRONISATION = "synchronisation"
     HOST = "host between launches"
     LAUNCH = "launch latency, dependency"
+    REPLAY = "within replays of graphs"
     UNKNOWN = "before work whose launch is not in the trace"
     AFTER = "no more work until the end"
     RUNTIME = "calls of the device's runtime"
@@ -69,7 +72,7 @@ def idle_times(analysis: Analysis) -> dict[Cause, Times]:
             Cause.RUNTIME: runtime,
             Cause.NO_OPERATOR: free - loading - runtime,
         }
-    late, unknown, after = _host_late(trace, analysis.links, free, device)
+    late, replay, unknown, after = _host_late(trace, analysis.links, free, device)
     waiting = _host_times(trace, _WAITING, Kind.LAUNCH)
     own = late | after
     loads, waits = own & loading, (own & waiting) - loading
@@ -77,7 +80,8 @@ def idle_times(analysis: Analysis) -> dict[Cause, Times]:
         Cause.LOADING: loads,
         Cause.SYNCHRONISATION: waits,
         Cause.HOST: late - loads - waits,
-        Cause.LAUNCH: free - late - unknown - after,
+        Cause.LAUNCH: free - late - replay - unknown - after,
+        Cause.REPLAY: replay,
         Cause.UNKNOWN: unknown,
         Cause.AFTER: after - loads - waits,
     }
@@ -101,14 +105,17 @@ def _host_times(trace: Trace, pattern: re.Pattern[str], *kinds: Kind) -> Times:
     return union(host.start[rows], host.end[rows])
 
 
-def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Times, Times, Times]:
-    """Return of each gap the part before the call that ends it, and gaps without such a call.
+def _host_late(
+    trace: Trace, links: Links, free: Times, device: int
+) -> tuple[Times, Times, Times, Times]:
+    """Return of each gap the part before the call that ends it, and gaps without such a part.
 
-    Those are gaps that end with work whose call is not known, and gaps that no work ends.
+    Those are gaps within a replay, gaps that end with work whose call is not known, and gaps that
+    no work ends.
     """
     mine = np.flatnonzero(trace.device.device == device)
     if not len(mine):
-        return NO_TIME, NO_TIME, free
+        return NO_TIME, NO_TIME, NO_TIME, free
     # Of several that begin together one with a launch tells when the work was on its way.
     mine = mine[np.lexsort((links.launch[mine] < 0, trace.device.start[mine]))]
     start, launch = trace.device.start[mine], links.launch[mine]
@@ -120,10 +127,23 @@ def _host_late(trace: Trace, links: Links, free: Times, device: int) -> tuple[Ti
     ends = np.minimum(at, len(start) - 1)
     ended = (at < len(start)) & (start[ends] == free.end)
     known = ended & (launch[ends] >= 0)
+    within = known & (_replays_begun(trace, start, launch)[launch[ends]] < free.end)
+    known &= ~within
     until = np.clip(call[ends], free.start, free.end)
 
     def of(which: NDArray[np.bool_]) -> Times:
         return union(free.start[which], free.end[which])
 
     late = union(free.start[known], until[known])
-    return late, of(ended & ~known), of(~ended)
+    return late, of(within), of(ended & ~known & ~within), of(~ended)
+
+
+def _replays_begun(trace: Trace, start: Ns, launch: Ids) -> Ns:
+    """Return for each row of the host, and behind them, when the graph that it launched began.
+
+    Those that launched none have the end of time.
+    """
+    begun = np.full(len(trace.host) + 1, np.iinfo(np.int64).max)
+    replayed = is_graph(trace)[np.append(trace.host.name, -1)[launch]]
+    np.minimum.at(begun, launch[replayed], start[replayed])
+    return begun

@@ -239,6 +239,7 @@ def _untold(told: GraphsUntold) -> Note:
         wrong=told.wrong,
         name=told.name,
         operator=told.operator,
+        file=told.file,
     )
 
 

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from resnext_bench.reports.trace.memory.noted import NOTED, Noted, Storage
 from tests.cli.typed import Typed
 from tests.reports.trace.made import Made
-from tests.reports.trace.memory.made_memory import BLOCK, CPU, PEAK, Allocator, steps
+from tests.reports.trace.memory.made_memory import BLOCK, CPU, PEAK, Allocator, steps, unmarked
 
 
 @pytest.fixture
@@ -113,15 +115,54 @@ def test_a_device_without_a_number_is_the_device(typed: Typed, tmp_path: Path) -
 
 
 def test_a_trace_without_memory_says_how_it_is_recorded(typed: Typed, tmp_path: Path) -> None:
+    """There is nothing to report, of a trace or a folder of such, in whatever form."""
     path = Made().step(1, 0, 10).op("aten::mm", 1, 5).write(tmp_path)
-    code, out, _ = typed("memory", path)
-    assert code == 0
-    assert "run --profile-memory, or profile_memory=True in torch.profiler" in " ".join(out.split())
-    _, out, _ = typed("memory", path, "--json")
-    assert json.loads(out)["devices"] == []
+    many = tmp_path / "many"
+    many.mkdir()
+    for rank in range(2):
+        made = Made().step(1, 0, 10).op("aten::mm", 1, 5)
+        made.header["distributedInfo"] = {"rank": rank, "world_size": 2}
+        made.write(many, f"rank{rank}.pt.trace.json")
+    for form in ((), ("--json",), ("--markdown",)):
+        for wanted in (path, many):
+            code, out, err = typed("memory", wanted, *form)
+            assert (code, out) == (2, "")
+            told = " ".join(err.split())
+            assert "run --profile-memory, or profile_memory=True in torch.profiler" in told
+    made, _ = steps()
+    made.header["distributedInfo"] = {"rank": 1, "world_size": 2}
+    made.write(many, "rank1.pt.trace.json")
+    assert typed("memory", many)[0] == 0
+    code, _, err = typed("memory", many, "--rank", 0)
+    assert (code, "--rank 0: memory was not recorded" in " ".join(err.split())) == (2, True)
     _, out, _ = typed("report", path)
     assert "trace memory" not in out
     assert "emory at its peak" not in out
+
+
+def test_a_cpu_that_was_recorded_before_does_not_begin_at_0(typed: Typed, tmp_path: Path) -> None:
+    made, _ = steps(before=BLOCK, device=CPU)
+    storage = Storage(0, "optimizer", "parameters", "conv1.weight", 5000, 2 * BLOCK, 0, -1)
+    made.header[NOTED] = msgspec.to_builtins(Noted(storages=[storage]))
+    told = " ".join(typed("memory", made.write(tmp_path))[1].split())
+    assert "given out before the recording began: 1 MiB" in told
+    assert "(a CPU's total counts from the first recording of a process)" in told
+    assert "begins at 0" not in told
+
+
+def test_without_steps_it_says_so_and_how_they_are_marked(typed: Typed, tmp_path: Path) -> None:
+    """A growth that nothing can tell is not passed over."""
+    path = unmarked(steps(count=4, leak=2**20)[0]).write(tmp_path)
+    code, out, _ = typed("memory", path)
+    told = " ".join(out.split())
+    assert code == 0
+    assert "no steps are marked" in told
+    assert "whether memory grows from step to step cannot be told" in told
+    assert "call profiler.step() after each step" in told
+    assert "--from" not in told
+    assert "freed within the recording" in told
+    assert "within one step" not in told
+    assert "temporary" not in told
 
 
 def test_a_report_says_the_peak_and_who_says_more(typed: Typed, tmp_path: Path) -> None:

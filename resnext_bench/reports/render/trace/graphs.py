@@ -31,6 +31,11 @@ _WHY: Final = {
         "that launch no such ones: {name} below {operator}"
     ),
 }
+_NEITHER: Final = (
+    "neither this trace nor {file} has their capture or an eager run of the same step; record one "
+    "of them, before the replays or in the other trace"
+)
+"""Where another trace was given."""
 _LONGEST: Final = 60
 """Characters of a kernel's name."""
 
@@ -70,5 +75,7 @@ def untold(values: Mapping[str, Any]) -> str:
         name=name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}...",
         operator=values["operator"],
     )
+    if values["of"] == "no source" and values.get("file"):
+        words = _NEITHER.format(file=values["file"])
     many = count_of(values["replays"], "replay")
     return f"{many} of CUDA graphs without operators, shapes and modules: {words}"

@@ -12,6 +12,7 @@ _WAITS: Final = {
     "synchronisation": "does nothing while the host synchronises for",
     "host between launches": "waits for the host for",
     "launch latency, dependency": "waits for launched work to start for",
+    "within replays of graphs": "waits between kernels of a graph for",
 }
 """What a device does that has nothing to do, by the cause of it."""
 _MOST: Final = 0.5

@@ -33,6 +33,7 @@ _LIVED: Final = {
     "operator": "within one operator",
     "step": "within one step",
     "steps": "from one step into later ones",
+    "recording": "freed within the recording",
     "end": "to the end of the recording",
     "before": "since before the recording",
     "unknown": "not known",
@@ -65,8 +66,6 @@ def sections(found: MemoryReport, top: int | None = None) -> Iterator[Section]:
     for one in found.devices:
         yield _headline(one)
     yield Line(text=from_here(found.file), tone="dim", is_command=True)
-    if not found.devices:
-        yield Line(text=UNRECORDED, tone="warning", is_headline=True)
     for one in found.devices:
         yield from _device(one, found, top or TOP)
     yield from warnings.lines(warnings.sentences(found.facts))
@@ -168,7 +167,8 @@ def _resident(one: DeviceMemory) -> Iterator[Line]:
     every = sum(part.bytes for part in one.resident.kinds)
     yield Line(
         text=f"beside that, since before the recording: {told}; with them {size(every)} more, "
-        f"{size(every + one.peak.bytes)} in all (a CPU's total begins at 0 with the recording)"
+        f"{size(every + one.peak.bytes)} in all (a CPU's total counts from "
+        "the first recording of a process)"
     )
 
 

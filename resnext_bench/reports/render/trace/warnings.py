@@ -164,6 +164,22 @@ def _without_work(values: _Values) -> str:
     )
 
 
+def _unmarked(values: _Values) -> str:
+    none = (
+        "no steps are marked (no ProfilerStep#N, and no annotation and no launches repeat over "
+        "most of it): "
+    )
+    if values.get("of") == "memory":
+        return (
+            f"{none}whether memory grows from step to step cannot be told, nor which blocks "
+            "outlive their step; call profiler.step() after each step"
+        )
+    return (
+        f"{none}the time from the first work to the last is taken as one step; call "
+        "profiler.step() after each step, or give a range (--from, --to)"
+    )
+
+
 def _others(values: _Values) -> str:
     return (
         f"this report is on device {values['device']}, which did most of the work; left out: "
@@ -249,11 +265,7 @@ _WORDS: Final[dict[WarningKind, str | Callable[[_Values], str]]] = {
     "times_impossible": _impossible,
     "device_without_work": _without_work,
     "other_devices": _others,
-    "steps_unmarked": (
-        "no steps are marked (no ProfilerStep#N, and no annotation and no launches repeat over "
-        "most of it): the time from the first work to the last is taken as one step; call "
-        "profiler.step() after each step, or give a range (--from, --to)"
-    ),
+    "steps_unmarked": _unmarked,
     "steps_without_work": (
         "no step has work in the trace: it is not possible to say where its time went"
     ),

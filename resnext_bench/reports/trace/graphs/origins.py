@@ -49,9 +49,16 @@ class Found:
 
 
 def origins(
-    trace: Trace, links: Links, device: int | None, other: tuple[Trace, Links] | None
+    trace: Trace,
+    links: Links,
+    device: int | None,
+    other: tuple[Trace, Links] | None,
+    given: str = "",
 ) -> Found | None:
-    """Return them; None where no graph was replayed. `other`: a trace that is asked first."""
+    """Return them; None where no graph was replayed.
+
+    `other`: a trace that is asked first; `given`: the name of the file in which it was looked for.
+    """
     found = replays(trace, links, device)
     if found is None:
         return None
@@ -61,11 +68,15 @@ def origins(
     sources.append(source(trace, links, places(trace, links), trace.names, is_other=False))
     search = matcher(trace, links, found, sources, device)
     told = [search.matched(replay) for replay in range(len(found))]
-    return _collected(trace, found, sources, told)
+    return _collected(trace, found, sources, told, given)
 
 
 def _collected(
-    trace: Trace, found: Replays, sources: Sequence[Source], told: Sequence[Matched | Refused]
+    trace: Trace,
+    found: Replays,
+    sources: Sequence[Source],
+    told: Sequence[Matched | Refused],
+    given: str,
 ) -> Found:
     launch = np.full(len(trace.device), -1, dtype=np.int32)
     operator, number = launch.copy(), np.zeros(len(trace.device), dtype=np.int32)
@@ -89,7 +100,7 @@ def _collected(
         graph=np.append(np.int32(-1), found.launch),
         calls=_joined(calls),
         other=others[0] if used else None,
-        facts=_facts(trace, found, sources, told),
+        facts=_facts(trace, found, sources, told, given),
     )
 
 
@@ -123,7 +134,11 @@ def _joined(calls: Sequence[Calls]) -> Calls:
 
 
 def _facts(
-    trace: Trace, found: Replays, sources: Sequence[Source], told: Sequence[Matched | Refused]
+    trace: Trace,
+    found: Replays,
+    sources: Sequence[Source],
+    told: Sequence[Matched | Refused],
+    given: str,
 ) -> Graphs:
     duration = trace.device.duration
     by: dict[tuple[object, ...], list[tuple[int, int, int]]] = defaultdict(list)
@@ -153,12 +168,15 @@ def _facts(
         told_ns=sum(one.total_ns for one in of_sources),
         sources=sorted(of_sources, key=lambda one: -one.total_ns),
         untold=sorted(
-            (_untold(trace, found, of) for of in refused.values()), key=lambda one: -one.total_ns
+            (_untold(trace, found, given, of) for of in refused.values()),
+            key=lambda one: -one.total_ns,
         ),
     )
 
 
-def _untold(trace: Trace, found: Replays, refused: Sequence[tuple[int, Refused]]) -> GraphsUntold:
+def _untold(
+    trace: Trace, found: Replays, given: str, refused: Sequence[tuple[int, Refused]]
+) -> GraphsUntold:
     rows = np.concatenate([found.of(replay) for replay, _ in refused])
     sizes = [
         int((trace.device.kind[found.of(replay)] == Kind.KERNEL).sum()) for replay, _ in refused
@@ -175,4 +193,5 @@ def _untold(trace: Trace, found: Replays, refused: Sequence[tuple[int, Refused]]
         wrong=one.wrong,
         name=one.name,
         operator=one.operator,
+        file=given,
     )

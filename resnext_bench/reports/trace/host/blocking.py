@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from resnext_bench.reports.schema.trace_host import BlockingRow
 from resnext_bench.reports.trace.analysis import Analysis
+from resnext_bench.reports.trace.graphs.replays import is_graph
 from resnext_bench.reports.trace.host.copies import way
 from resnext_bench.reports.trace.host.rows import callers, in_used_steps
 from resnext_bench.reports.trace.kernels.tables import grouped
@@ -76,7 +77,9 @@ class _Copied:
 
 def _copied(analysis: Analysis) -> _Copied:
     trace, launch = analysis.trace, analysis.links.launch
-    rows = np.flatnonzero((trace.device.kind == Kind.COPY) & (launch >= 0))
+    copies = (trace.device.kind == Kind.COPY) & (launch >= 0)
+    # What launches a graph does not wait for copies in it.
+    rows = np.flatnonzero(copies & ~is_graph(trace)[np.append(trace.host.name, -1)[launch]])
     ways = {name: way(trace.names[name]) for name in np.unique(trace.device.name[rows]).tolist()}
     directions = tuple(dict.fromkeys(one.direction for one in ways.values()))
     direction_of, pageable_of = np.full(len(trace.names), -1), np.zeros(len(trace.names), bool)

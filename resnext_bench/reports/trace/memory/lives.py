@@ -16,6 +16,8 @@ from resnext_bench.reports.trace.time.links import Pass
 
 LIFETIMES: Final[tuple[Lifetime, ...]] = get_args(Lifetime)
 _LONG_AGO: Final = -NEVER
+_SHORT: Final[tuple[Lifetime, ...]] = ("step", "recording", "end")
+"""Lifetimes of what no step has that comes after the one in which it was allocated."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,9 +38,9 @@ class Lives:
     """Index into LIFETIMES."""
     kind: NDArray[np.int8]
     """Index into KINDS, by lifetime and pass alone."""
-    activation: NDArray[np.bool_]
-    """Whether it was allocated in the forward pass and there when backward began, and no step
-    later."""
+    kept: NDArray[np.bool_]
+    """Whether it was allocated in the forward pass and there when its step's backward began,
+    however long after that."""
 
     def there(self, moment: int) -> NDArray[np.bool_]:
         """Return which blocks are there at a moment, ns."""
@@ -59,8 +61,8 @@ def lives(analysis: Analysis, found: Series, made: Blocks, where: Origins) -> Li
     begins = np.append(back.start, NEVER)[step]
     ends = np.append(back.end, NEVER)[step]
     kept = (start < begins) & (begins < end) & (begins < NEVER)
-    short = np.isin(lifetime, [LIFETIMES.index("step"), LIFETIMES.index("end")])
-    activation = (passes == Pass.FORWARD) & kept & short
+    short = np.isin(lifetime, [LIFETIMES.index(one) for one in _SHORT])
+    kept &= passes == Pass.FORWARD
     outlives = (end > ends) | (_of(where.passes, freed) == Pass.OPTIMIZER)
     return Lives(
         start=start,
@@ -69,8 +71,8 @@ def lives(analysis: Analysis, found: Series, made: Blocks, where: Origins) -> Li
         step=step,
         passes=passes,
         lifetime=lifetime,
-        kind=_kinds(passes, lifetime, activation, outlives),
-        activation=activation,
+        kind=_kinds(passes, lifetime, kept & short, outlives),
+        kept=kept,
     )
 
 
@@ -83,6 +85,7 @@ def _lifetime(
 ) -> NDArray[np.int8]:
     steps = analysis.steps
     begins = steps.host.start if steps.marked else np.empty(0, np.int64)
+    within: Lifetime = "step" if steps.marked else "recording"
     before, after = (np.searchsorted(begins, one, side="right") for one in (start, end))
     freed = made.free_told
     ends = np.append(where.ends, _LONG_AGO)[row]
@@ -90,7 +93,7 @@ def _lifetime(
         ("before", row < 0),
         ("unknown", ~freed & (end != NEVER)),
         ("operator", freed & (end <= ends)),
-        ("step", freed & (before == after)),
+        (within, freed & (before == after)),
         ("steps", freed | (before < len(begins))),
     )
     found: NDArray[np.int8] = np.select(

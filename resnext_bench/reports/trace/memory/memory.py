@@ -37,7 +37,15 @@ def memory(analysis: Analysis) -> MemoryReport:
         rank=analysis.rank if told is None else told,
         noted=notes is not None,
         devices=[_device(one, notes) for one in found],
-        facts=[*trace.facts, *(fact for one in found for fact in _facts(one))],
+        facts=[
+            *trace.facts,
+            *(
+                []
+                if analysis.steps.marked or not found
+                else [warning("steps_unmarked", of="memory")]
+            ),
+            *(fact for one in found for fact in _facts(one)),
+        ],
     )
 
 

@@ -56,7 +56,8 @@ def in_total(found: Known) -> bool:
     """Return whether what was noted and is no block is a part of the total.
 
     The caching allocators of devices tell all that they have given out. On a CPU the profiler
-    counts, from 0 on, and so do we where no totals are recorded.
+    counts, from 0 on at the first recording of a process, and so do we where no totals are
+    recorded.
     """
     kind, _ = device_of(found.series.device)
     return kind != CPU and found.series.has_totals

@@ -29,7 +29,7 @@ def steps(found: Known) -> list[StepMemory]:
         return []
     begins = backward(found.analysis).start
     return [
-        _step(found, number, int(start), int(end), int(begins[at]))
+        _step(found, at, number, (int(start), int(end)), int(begins[at]))
         for at, (number, start, end) in enumerate(
             zip(marked.numbers, marked.host.start, marked.host.end, strict=True)
         )
@@ -37,7 +37,8 @@ def steps(found: Known) -> list[StepMemory]:
     ]
 
 
-def _step(found: Known, number: int, start: int, end: int, begins: int) -> StepMemory:
+def _step(found: Known, at: int, number: int, window: tuple[int, int], begins: int) -> StepMemory:
+    start, end = window
     low, high = (int(np.searchsorted(found.times, one)) for one in (start, end))
     first, last = found.total_at(start), found.total_at(end)
     peak, pass_ = first, ""
@@ -52,7 +53,7 @@ def _step(found: Known, number: int, start: int, end: int, begins: int) -> StepM
         peak=peak,
         pass_=_named(pass_),
         last=last,
-        activations=None if begins == NEVER else _activations(found, begins),
+        activations=None if begins == NEVER else _activations(found, at, begins),
     )
 
 
@@ -60,10 +61,11 @@ def _named(name: str) -> PassName:
     return name  # type: ignore[return-value]
 
 
-def _activations(found: Known, moment: int) -> int:
+def _activations(found: Known, step: int, moment: int) -> int:
+    """Return the bytes of a step's forward pass that are there then, but for what was noted."""
     noted = np.zeros(len(found.blocks), dtype=bool)
     noted[list(found.told.name)] = True
-    which = found.lives.activation & ~noted & found.lives.there(moment)
+    which = found.lives.kept & (found.lives.step == step) & ~noted & found.lives.there(moment)
     return int(found.blocks.size[which].sum())
 
 

@@ -19,6 +19,7 @@ _OF: Final[dict[Cause, Part]] = {
     Cause.SYNCHRONISATION: "synchronisation",
     Cause.HOST: "launches",
     Cause.LAUNCH: "launches",
+    Cause.REPLAY: "launches",
     Cause.RUNTIME: "launches",
     Cause.NO_OPERATOR: "launches",
 }

@@ -35,6 +35,8 @@ _MOST: Final = 0.5
 _NEARLY_ALL: Final = 0.9
 _ALIKE: Final = 0.1
 """By which numbers of launches may differ, of their median."""
+_FEWEST: Final = 2
+"""Steps behind a first one that has most of the work, from which on they are steps."""
 _LONGEST_TURN: Final = 64
 """Annotations in a step that take turns."""
 _NO_STEP: Final = re.compile(
@@ -62,11 +64,12 @@ class _Work:
         """Return how many launches lie in each window."""
         return np.searchsorted(self.moment, end) - np.searchsorted(self.moment, start)
 
-    def share(self, start: Ns, end: Ns) -> float:
-        """Return the share of all work that lies in these windows."""
+    def share(self, start: Ns, end: Ns, since: int | None = None) -> float:
+        """Return the share of all work, or of that `since` a moment, that lies in these windows."""
         held = self.time[np.searchsorted(self.moment, end)]
         held = held - self.time[np.searchsorted(self.moment, start)]
-        return float(held.sum()) / max(1, int(self.time[-1]))
+        before = 0 if since is None else int(self.time[np.searchsorted(self.moment, since)])
+        return float(held.sum()) / max(1, int(self.time[-1]) - before)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -275,17 +278,27 @@ def _to_optimizer(rows: Sequence[_Rows], work: _Work, recorded: int) -> Marks | 
     count = work.count(start, end)
     median = float(np.median(count[1:]))
     if abs(int(count[0]) - median) > _ALIKE * median:  # the trace began within it
-        start, end = start[1:], end[1:]
+        start, end, count = start[1:], end[1:], count[1:]
         windows = Windows(start=start, end=end)
+        # Warming up, it may have most of the work: steps that are alike are judged without it.
+        since = int(start[0]) if _are_alike(count) else None
     else:
         windows = opened(Windows(start=start, end=end), recorded)
-    if work.share(windows.start, end) < _MOST:
+        since = None
+    if work.share(windows.start, end, since) < _MOST:
         return None
     return Marks(
         source=StepsFrom(kind="annotation", name=best.label),
         numbers=tuple(range(1, len(end) + 1)),
         windows=windows,
     )
+
+
+def _are_alike(count: Ns) -> bool:
+    """Return whether these are two steps or more with about as many launches each."""
+    median = float(np.median(count))
+    near = np.abs(count - median) <= _ALIKE * median
+    return len(count) >= _FEWEST and int(count.min()) > 0 and bool(near.all())
 
 
 def _alike(rows: Sequence[_Rows], work: _Work) -> Marks | None:

@@ -245,7 +245,30 @@ def test_a_trace_without_graphs_asks_for_no_capture(tmp_path: Path) -> None:
 
 def test_a_capture_that_holds_nothing(tmp_path: Path) -> None:
     found = report(analysed(Program().replay(*BLOCKS), tmp_path, Program(made=Made())))
-    assert why(found).startswith("no source: ")
+    words = why(found)
+    assert words.startswith(f"no source: neither this trace nor {tmp_path}")
+    assert "capture.json has their capture or an eager run of the same step" in words
+    assert "--capture" not in words
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_all_in_a_graph_leaves_nothing_to_capture(tmp_path: Path, late: bool) -> None:
+    """Gaps within a replay are no launch latency; nor is the time before it a reason to capture.
+
+    12 kernels of 5 us with 10 us before each of them, of which those of the first come late.
+    """
+    program = Program().stepped(BLOCKS)
+    kernels = [row for row in program.made.rows if row["cat"] == "kernel"]
+    begun = kernels[0]["ts"]
+    for at, row in enumerate(kernels):
+        row["ts"] = begun + 15 * at + 200 * late
+    (step,) = (row for row in program.made.rows if row["name"].startswith("ProfilerStep"))
+    step["dur"] = 600
+    found = report(analysed(program, tmp_path))
+    idle = {row.cause: row.total_ns for row in found.idle}
+    assert idle["within replays of graphs"] == 11 * 10_000
+    assert idle.get("launch latency, dependency", 0) == (10_000 + 200_000 * late)
+    assert {one.kind for one in found.advice} & {"latency", "launches"} == set()
 
 
 def test_nodes_that_are_there_twice_are_no_order(tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_the_driver_below_the_runtime_is_no_other_call(tmp_path: Path) -> None:
     assert told(made, tmp_path) == [("cudaStreamSynchronize", "", "", 1, 400_000)]
 
 
+def test_a_graph_does_not_wait_for_copies_in_it(tmp_path: Path) -> None:
+    made = training()
+    graph = made.launch(12, dur=5, name="cudaGraphLaunch")
+    made.on_gpu("gpu_memcpy", "Memcpy HtoD (Pageable -> Device)", 20, 2, graph)
+    assert told(made, tmp_path) == []
+
+
 def test_calls_before_the_first_work_are_not_of_a_step(tmp_path: Path) -> None:
     made = Made().row("cuda_runtime", "cudaMalloc", 0, 5000).kernel(GEMM, 6000, 50)
     made.row("cuda_runtime", "cudaStreamSynchronize", 6010, 30)

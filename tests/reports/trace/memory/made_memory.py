@@ -52,6 +52,13 @@ def steps(
     return made, memory
 
 
+def unmarked(made: Made) -> Made:
+    """Return such a trace without what marks its steps."""
+    parts = ("ProfilerStep#", "## forward", "## backward", "## optimizer", "## conv1")
+    made.rows = [one for one in made.rows if not one["name"].startswith(parts)]
+    return made
+
+
 def _step(made: Made, memory: Allocator, at: int, leak: int) -> None:
     t = at * STEP_US
     made.step(at, t, STEP_US)

@@ -20,6 +20,7 @@ from tests.reports.trace.memory.made_memory import (
     analysed,
     rows_of,
     steps,
+    unmarked,
 )
 
 BEFORE = 7 * BLOCK
@@ -135,6 +136,41 @@ def test_parts_without_a_name_say_why(tmp_path: Path) -> None:
     told = str(list(sections(read(made, tmp_path))))
     for words in ("(no operator)", "(forward outside modules)", "(no module)"):
         assert words in told
+
+
+def test_activations_that_are_kept_for_good_are_those_of_their_step(tmp_path: Path) -> None:
+    """As where a list keeps each step's graph: what is there when backward begins counts."""
+    made, _ = steps(count=4)
+    for row in [one for one in rows_of(made) if one["args"]["Addr"] == 100]:
+        step = int(row["ts"] // STEP_US)
+        row["args"]["Addr"] = 7000 + step
+        if row["args"]["Bytes"] < 0:
+            made.rows.remove(row)
+    _totalled(made)
+    found = only(made, tmp_path)
+    assert [one.activations for one in found.steps] == [2 * BLOCK] * 4
+    assert [one.last for one in found.steps] == [2 * BLOCK * (at + 1) for at in range(4)]
+
+
+def _totalled(made: Made) -> None:
+    total = 0
+    for row in rows_of(made):
+        total += row["args"]["Bytes"]
+        row["args"]["Total Allocated"] = total
+
+
+def test_without_steps_nothing_is_said_of_them(tmp_path: Path) -> None:
+    made = unmarked(steps(count=4, leak=1000)[0])
+    report = read(made, tmp_path)
+    (found,) = report.devices
+    (fact,) = report.facts
+    assert (fact.kind, fact.values) == ("steps_unmarked", {"of": "memory"})
+    assert (found.steps, found.growth) == ([], None)
+    assert sizes(found.peak.lifetimes) == {
+        "operator": 4 * BLOCK,
+        "recording": 6 * BLOCK,
+        "end": 4000,
+    }
 
 
 def test_frees_of_blocks_of_before(tmp_path: Path) -> None:
