@@ -66,6 +66,12 @@ def first_doubt(record: Record) -> Line | None:
         return _doubt(f"INVALID: {reasons[0] if reasons else record.why}{more}", "bad")
     if record.status == "interrupted" and record.figures:
         return _doubt(f"INTERRUPTED: {record.why.removeprefix('interrupted ')}", "warning")
+    if record.figures and (lost := [one for one in record.counted if one.invalid]):
+        # Records that were written before `left_out`, and interrupted runs with nothing else.
+        which = ", ".join(str(one.number) for one in lost)
+        return _doubt(
+            f"INVALID sessions are in these figures ({which}): {lost[0].invalid[0]}", "bad"
+        )
     never = [one for one in record.sessions if one.steadiness.judged and not one.steadiness.steady]
     if not record.figures or not never:
         return None
@@ -90,7 +96,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
     share = f"   {each} on each of {devices} devices" if devices > 1 else "   on one device"
     yield "images/s", Figure(value=f"{figures.images_per_s:,.1f}", rest=share)
     if record.interval:
-        rates = [session.figures.images_per_s for session in record.sessions]
+        rates = [session.figures.images_per_s for session in record.counted]
         found = record.interval
         yield (
             "interval",
@@ -229,7 +235,7 @@ def _measured(record: Record) -> str:
     config, first = record.resolved, record.sessions[0]
     if record.attribution:
         return _in_turn(record, record.attribution)
-    counted = sum(session.figures.steps for session in record.sessions)
+    counted = sum(session.figures.steps for session in record.counted)
     warm_up = f"after {config.warm_up} of warm-up"
     if first.steps_asked is not None:
         done = counted + first.steadiness.cut
@@ -295,7 +301,7 @@ def doubt_of(record: Record) -> str:
 
 def gpu_line(record: Record) -> str:
     """Return a line such as `1,980 MHz (max 1,980)   650 W of 700   54 °C`; empty without a GPU."""
-    seen = [session.gpus for session in record.sessions if session.gpus]
+    seen = [session.gpus for session in record.counted if session.gpus]
     if (figures := gpu_figures(seen)) is None:
         return ""
     used = {index for one in seen for index in one.index}

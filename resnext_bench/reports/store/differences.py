@@ -127,7 +127,7 @@ def diff(a: Record, b: Record) -> Diff:
         environment=differences([a], [b], environment_facts),
         figures_a=a.figures,
         figures_b=b.figures,
-        gpus_a=gpu_figures(session.gpus for session in a.sessions),
-        gpus_b=gpu_figures(session.gpus for session in b.sessions),
+        gpus_a=gpu_figures(session.gpus for session in a.counted),
+        gpus_b=gpu_figures(session.gpus for session in b.counted),
         sessions=(len(a.sessions), len(b.sessions)),
     )
