@@ -5,6 +5,7 @@ from typing import Final
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.attribution import sections as attribution_sections
+from resnext_bench.reports.render.bounds import TOO_FEW, bounds
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import (
     Figure,
@@ -98,13 +99,11 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
     if record.interval:
         rates = [session.figures.images_per_s for session in record.counted]
         found = record.interval
-        yield (
-            "interval",
-            (
-                f"{found.low:,.1f} to {found.high:,.1f} images/s "
-                f"({found.confidence_percent:g} %, {found.sessions} sessions)"
-            ),
-        )
+        of = f"{found.confidence_percent:g} %, {found.sessions} sessions"
+        told = f"{found.low:,.1f} to {found.high:,.1f} images/s ({of})"
+        if not bounds(found.low, found.high):
+            told = f"none: {TOO_FEW} ({of})"
+        yield "interval", told
         yield "sessions", f"{min(rates):,.1f} to {max(rates):,.1f} images/s"
     yield (
         "ms/step",
@@ -114,10 +113,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
         ),
     )
     if figures.slow:
-        cost = (
-            f"which makes all steps together {words.short(figures.slow.cost_percent, 3)} % longer"
-        )
-        yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
+        yield words.slow_label(figures.slow), words.slow_and_cost(figures.slow)
     if figures.peak_gib:  # not known of a window that was cut
         yield "peak memory", _peak_memory(record, figures)
     if record.cost and record.cost.mfu_percent is not None:
@@ -194,6 +190,8 @@ def _condition_rows(record: Record) -> Iterator[Row]:
     yield "each rank", words.resources(config, record.topology)
     yield "batch", words.batch(config)
     yield "precision", words.precision(config)
+    if optimizer := words.optimizer(config):
+        yield "optimizer", optimizer
     yield "layout", words.layout(config, record.weight_format)
     if config.device == "cuda":
         yield "cuDNN", words.cudnn(config)

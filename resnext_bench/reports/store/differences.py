@@ -113,8 +113,8 @@ def _together(known: Sequence[Facts], name: str) -> str:
     return " | ".join(sorted({one.get(name, "none") for one in known}))
 
 
-def diff(a: Record, b: Record) -> Diff:
-    """Return what differs between two runs."""
+def diff(a: Record, b: Record, comparison: str = "") -> Diff:
+    """Return what differs between two runs; of one comparison, where its id is given."""
     return Diff(
         a=a.id,
         b=b.id,
@@ -129,5 +129,6 @@ def diff(a: Record, b: Record) -> Diff:
         figures_b=b.figures,
         gpus_a=gpu_figures(session.gpus for session in a.counted),
         gpus_b=gpu_figures(session.gpus for session in b.counted),
-        sessions=(len(a.sessions), len(b.sessions)),
+        sessions=(len(a.counted), len(b.counted)),
+        comparison=comparison,
     )
