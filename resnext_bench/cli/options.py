@@ -142,7 +142,7 @@ Wait = Annotated[
     _option(
         _MEASURE,
         "Wait up to this many minutes for another measurement on this machine to end; without it, "
-        "compare and convs time are refused, and run adds a note",
+        "compare, convs time and convs layouts are refused, and run adds a note",
         metavar="MINUTES",
         parser=number("--wait", 0, 10_000),
     ),

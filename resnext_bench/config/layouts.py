@@ -9,6 +9,7 @@ from resnext_bench.config.lookup import list_nearest
 from resnext_bench.config.models import foreign
 from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import Machine
+from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.layers import Kind
 from resnext_bench.resnext.names import formed
@@ -16,6 +17,10 @@ from resnext_bench.resnext.names import formed
 NONE: Final = "none"
 WITH_LAYOUT: Final[tuple[Kind, ...]] = ("conv", "norm", "max_pool", "mean_pool", "lrn")
 """Kinds of layers that have a layout of their own; the others take that of the map they read."""
+
+
+_SHOWN: Final = 8
+"""Number of outermost modules that a refusal names."""
 
 
 def choose_other_layout(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:
@@ -56,9 +61,29 @@ def unknown(patterns: Sequence[str], known: Iterable[str]) -> str:
     names = list(known)
     for pattern in patterns:
         if not any(matches(name, (pattern,)) for name in names):
-            near = list_nearest(pattern, names)
+            around = dict.fromkeys(one for name in names for one in _around(name))
+            near = list_nearest(pattern, around) or _outermost(names)
             return f"{pattern}: no convolution, norm or pool has this name{near}"
     return ""
+
+
+def _outermost(names: Iterable[str]) -> str:
+    """List the outermost modules that hold such layers, as the end of a sentence."""
+    outer = list(dict.fromkeys(_around(name)[0] for name in names))
+    more = ", …" if len(outer) > _SHOWN else ""
+    return f"; the outermost are {', '.join(outer[:_SHOWN])}{more}" if outer else ""
+
+
+def unchecked(config: RunConfig) -> tuple[str, ...]:
+    """Say that a plan has not looked for the modules that are named, where that is so."""
+    if config.other_layout == NONE or foreign(config.model) is None:
+        return ()
+    return (
+        (
+            f"--other-layout {config.other_layout}: whether {config.model} has these modules is only "
+            "seen when a rank builds it"
+        ),
+    )
 
 
 def shortest(chosen: Iterable[str], known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from resnext_bench.config.options import OPTIONS, Value, flag, of_images
 from resnext_bench.errors import UsageError
 from resnext_bench.reports.schema.choices import SYNTHETIC
 from resnext_bench.reports.schema.config import Request
+from resnext_bench.resnext.optimizers import OPTIMIZERS
 from resnext_bench.wording import nearest
 
 
@@ -54,6 +55,9 @@ def _overruled(command_line: Request, file: Request) -> set[str]:
         on = command_line.get(switch)
         if on is False or (on and file.get(exact) == "none"):
             overruled.add(exact)
+    optimizer = OPTIMIZERS.get(str(command_line.get("optimizer")))
+    if optimizer and not optimizer.has_momentum:
+        overruled.add("momentum")
     if command_line.get("pipeline") in SYNTHETIC:
         overruled |= of_images()
     if command_line.get("pipeline") == "torchvision" and file.get("decode") == "mixed":

@@ -106,6 +106,8 @@ def request_of(config: RunConfig) -> Request:
         derived.add("launcher")
     if config.zero_stage == 0:  # older records have a size, which was never used
         derived.add("bucket_mib")
+    if not OPTIMIZERS[config.optimizer].has_momentum:  # its record has the value that SGD would use
+        derived.add("momentum")
     fields = msgspec.structs.asdict(config)
     synthetic = of_images() if not config.reads_images else set()
     return {
@@ -225,6 +227,11 @@ def _profile_steps(pick: Answers) -> int:
 
 def _batch(pick: Answers, values: dict[str, Any], machine: Machine, world: int) -> int:
     if pick.request.get("batch_size") == "auto":
+        if pick.for_plan:
+            raise UsageError(
+                "--batch-size auto: --dry-run starts nothing, so no trial can find it; give a "
+                "number"
+            )
         raise UsageError(
             "--batch-size auto: only run can find it, by trial training; give a number"
         )
@@ -269,6 +276,7 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
             f"--fused-optimizer: PyTorch has no fused update for --optimizer {optimizer}; leave it "
             "out, or choose another optimizer"
         )
+    momentum = _momentum(pick, optimizer)
     images = values["batch_size"] * values["nodes"] * values["nproc_per_node"]
     normed = not isinstance(_family(values["model"]), AlexNetSpec | GoogLeNetSpec)
     base = PAPER_RATE if normed else WITHOUT_NORM_RATE
@@ -276,8 +284,20 @@ def _training(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[s
     rate = float(f"{base * images / 256:.4g}")
     return {
         "optimizer": optimizer,
+        "momentum": momentum,
         "learning_rate": pick("learning_rate", rate, f"{base:g} x {images} / 256 images per step"),
     }
+
+
+def _momentum(pick: Answers, optimizer: str) -> float:
+    """Choose SGD's momentum; other optimizers are not given any."""
+    takes_it = OPTIMIZERS[optimizer].has_momentum
+    if "momentum" in pick.request and not takes_it:
+        raise UsageError(
+            f"--momentum {pick.request['momentum']}: --optimizer {optimizer} has no momentum to "
+            "set; leave it out, or choose --optimizer sgd"
+        )
+    return float(pick.usual("momentum", tell=takes_it))
 
 
 def _rest(pick: Answers, values: dict[str, Any], machine: Machine) -> dict[str, Any]:

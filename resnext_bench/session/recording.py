@@ -1,7 +1,7 @@
 """A run in progress: what its sessions measured so far, so that it can be recorded at any end."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -185,11 +185,29 @@ class Recording:
                     "again"
                 )
 
-    def close(self, status: Status, why: str, failure: Failure | None) -> Record:
-        """Write the samples, then the record; raise NotKept with the record where that fails."""
+    def close(
+        self,
+        status: Status,
+        why: str,
+        failure: Failure | None,
+        lost: Mapping[int, str] | None = None,
+    ) -> Record:
+        """Write the samples, then the record; raise NotKept with the record where that fails.
+
+        `lost` are reasons, by number, for which sessions of this run do not count beside its own:
+        what was wrong with the other side of a comparison. An invalid run's figures are those of
+        all its sessions; those of others leave out what does not count, as long as any is left.
+        """
+        doubts = self._doubts(lost or {})
+        if status == "ok" and doubts and len(doubts) == len(self.sessions):
+            status, why = "invalid", "; ".join(dict.fromkeys(doubts.values()))
+        some = status != "invalid" and len(doubts) < len(self.sessions)
+        left_out = tuple(doubts) if some else ()
+        counted = [one for one in self.sessions if one.number not in left_out]
         windows = [
             window_of(result, session.steadiness.cut, self._all_seen(session.gpus))
             for result, session in zip(self.results, self.sessions, strict=True)
+            if session.number not in left_out
         ]
         last = self.results[-1] if self.results else None
         figures = self._figures(windows) if windows else None
@@ -212,9 +230,10 @@ class Recording:
             device_name=last.device_name if last else "",
             weight_format=self._weights(),
             figures=figures,
-            interval=interval_of(self.sessions),
+            interval=interval_of(counted),
             sessions=tuple(self.sessions),
-            notes=self._notes(),
+            left_out=left_out,
+            notes=(*(_uncounted(one, doubts[one]) for one in left_out), *self._notes()),
             failure=failure,
             profiled=tuple(facts.profiled for facts in last.facts if facts.profiled)
             if last
@@ -235,6 +254,11 @@ class Recording:
                 raise
             raise NotKept(record, error) from error
         return record
+
+    def _doubts(self, lost: Mapping[int, str]) -> dict[int, str]:
+        """Return why sessions do not count, by number, for reasons of this run or for `lost`."""
+        found = {one.number: (*one.invalid, lost.get(one.number, "")) for one in self.sessions}
+        return {number: reasons[0] for number, reasons in found.items() if reasons[0]}
 
     def _attribution(self) -> Attribution | None:
         cores = len(self.setup.topology.places[0].cores)
@@ -288,6 +312,10 @@ class Recording:
             unsteady = [] if session.steadiness.steady else [session.steadiness.why]
             notes += [prefix + note for note in (*session.notes, *unsteady)]
         return tuple(notes)
+
+
+def _uncounted(number: int, why: str) -> str:
+    return f"session {number} does not count in the figures: {why}"
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

@@ -10,6 +10,7 @@ from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.output import print_json
 from resnext_bench.config.errata import without_effect
 from resnext_bench.config.gpu_fit import gpu_lacks
+from resnext_bench.config.layouts import unchecked
 from resnext_bench.config.resolve import Resolved, resolve
 from resnext_bench.errors import UsageError
 from resnext_bench.launch.commands import NodeCommand, commands, member_command
@@ -53,7 +54,12 @@ def show_plan(request: Request, machine: Machine, member: Member | None, form: F
     lacks = tuple(gpu_lacks(resolved.config, topology, machine))
     resolved = replace(resolved, cannot=(*resolved.cannot, *lacks))
     ranks = [(rank, one.gpu_node, one.core_nodes) for rank, one in enumerate(topology.places)]
-    notes = (*notes, *without_effect(resolved.config), *sentences(far_cores(ranks)))
+    notes = (
+        *notes,
+        *without_effect(resolved.config),
+        *unchecked(resolved.config),
+        *sentences(far_cores(ranks)),
+    )
     boards = read_boards()[1] if resolved.config.device == "cuda" else ()
     if form == "json":
         print_json(msgspec.json.format(_as_json(resolved, topology, boards, plan, notes)))

@@ -15,6 +15,7 @@ from resnext_bench.cli.terminal.show import show_sections, show_stored
 from resnext_bench.config.errata import require_unchanged
 from resnext_bench.config.resolve import request_of
 from resnext_bench.errors import UsageError
+from resnext_bench.reports.errors import StoreError
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.convs_kind import CONVS
 from resnext_bench.reports.schema.kinds import Stored
@@ -22,6 +23,7 @@ from resnext_bench.reports.schema.upgrade import schema
 from resnext_bench.reports.store import marks
 from resnext_bench.reports.store.prune import Pruning, plan, remove
 from resnext_bench.reports.store.runs import (
+    RECORD,
     Unfinished,
     find,
     load,
@@ -105,7 +107,7 @@ def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
     if isinstance(load_alone(folders[0]), Convs):
         return _diff_convs(*folders, form)
     one, two = map(load_run, folders)
-    found = diff(one, two)
+    found = diff(one, two, _both_sides_of(*folders))
     if form == "json":
         _print_json(found)
         return 0
@@ -113,6 +115,18 @@ def diff_command(a: str, b: str, output: Path | None, form: Format) -> int:
 
     show_sections(diff_sections(found, option_for(root)), form)
     return 0
+
+
+def _both_sides_of(a: Path, b: Path) -> str:
+    """Return the id of the comparison whose sides two runs are; empty where they are not."""
+    around = a.parent
+    if around != b.parent or not (around / RECORD).is_file():
+        return ""
+    try:
+        found = load_alone(around)
+    except StoreError:
+        return ""  # the runs themselves can be read
+    return found.id if {a.name, b.name} <= set(found.children) else ""
 
 
 def _diff_convs(a: Path, b: Path, form: Format) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.render.words import ms
 from resnext_bench.reports.schema.attribution import Attribution, Prediction, SideTimes
@@ -85,7 +86,7 @@ def _wanted_cores(training: SideTimes, loader: SideTimes) -> float:
 def predicted(one: Prediction) -> str:
     """Say what another model or another loader would reach."""
     rate = one.images_per_s
-    value = f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f})"
+    value = f"{rate.value:,.0f} images/s ({span(rate.low, rate.high, '{:,.0f}'.format)})"
     if one.what == "model_twice_as_fast":
         return f"A model twice as fast would {_faster(one, value)}."
     threads = f"{one.loader_threads} loader thread{'s' * (one.loader_threads != 1)}"

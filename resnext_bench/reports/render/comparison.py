@@ -7,6 +7,7 @@ from typing import Final
 
 from resnext_bench.reports.figures.page_faults import FAULT_US, faults_of
 from resnext_bench.reports.render import comparison_profile
+from resnext_bench.reports.render.bounds import NOTHING, TOO_FEW, bounds_percent
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Flow, Line, Row, Section, summary
 from resnext_bench.reports.render.run import LEAST_OTHER, failure_lines, marks
@@ -18,12 +19,10 @@ from resnext_bench.reports.render.sentences import (
     what_to_do,
 )
 from resnext_bench.reports.render.shared import machine, shared
-from resnext_bench.reports.render.words import given_to, ms, short, slow_steps
+from resnext_bench.reports.render.words import given_to, ms, short, slow_and_cost, slow_label
 from resnext_bench.reports.schema.comparison import COMPARE, Comparison, PhaseChange, Side
 from resnext_bench.reports.schema.interval import Range
 
-_WIDE_PERCENT = 1e6
-"""Bounds beyond this, in per cent, say only that nothing is known yet."""
 APART = 1.5
 """Ratio above which both figures of what can be detected are shown."""
 _DESIGNS = {
@@ -57,14 +56,14 @@ def _result_rows(record: Comparison) -> Iterator[Row]:
         yield f"  {difference.what}", f"{difference.a} → {difference.b}"
     yield from _time_rows(record)
     detectable = record.detectable_percent
-    if record.change and detectable is not None and detectable < _WIDE_PERCENT:
+    if record.change and detectable is not None and bounds_percent(0, detectable):
         yield "detectable", _detectable(record, detectable)
 
 
 def _detectable(record: Comparison, every: float) -> str:
     """Return the smallest detectable change, also of slow steps where that is far larger."""
     total, power = record.detectable_total_percent, "(95 % power)"
-    if total is None or total < APART * every or total > _WIDE_PERCENT:
+    if total is None or total < APART * every or not bounds_percent(0, total):
         return f"changes of at least {short(every, 2)} % {power}"
     return (
         f"a change of every step of at least {short(every, 2)} %, one of slow steps alone of at "
@@ -87,15 +86,12 @@ def _time_rows(record: Comparison) -> Iterator[Row]:
     if record.middle_ms:
         a, b = record.middle_ms
         of = " an image" if record.is_per_image else ""
-        yield "median step", f"{_ms(a)} → {_ms(b)} ms{of} (median)"
+        yield "median step", f"{_ms(a)} → {_ms(b)} ms{of}"
     if record.middle:
         yield "", _range(record.middle)
     for name, found in zip("ab", record.slow, strict=True):
         if found:
-            cost = (
-                f"which makes all steps of {name} together {short(found.cost_percent, 3)} % longer"
-            )
-            yield f"slow steps, {name}", f"{slow_steps(found)}, {cost}"
+            yield slow_label(found, f", {name}"), slow_and_cost(found, f" of {name}")
 
 
 def _ms(value: float) -> str:
@@ -121,17 +117,15 @@ def _equivalence(found: Range, margin: float) -> str:
 
 
 def _range(change: Range) -> str:
-    return (
-        f"{change.percent:+.2f} %   {change.confidence_percent:.4g} % interval "
-        f"{change.low_percent:+.2f} to {_bound(change.high_percent)} %"
-    )
+    low, high, confidence = change.low_percent, change.high_percent, change.confidence_percent
+    if not bounds_percent(low, high):
+        return f"{short(change.percent, 3, '+')} %   no {confidence:.4g} % interval: {TOO_FEW}"
+    return f"{change.percent:+.2f} %   {confidence:.4g} % interval {low:+.2f} to {high:+,.2f} %"
 
 
-def _bound(percent: float) -> str:
-    """Return the upper end of an interval; with two sessions that disagree it has forty digits."""
-    if percent < _WIDE_PERCENT:
-        return f"{percent:+,.2f}"
-    return f"beyond {_WIDE_PERCENT:+,.0f}"
+def _order_bounds(order: Range) -> str:
+    low, high = order.low_percent, order.high_percent
+    return f"{low:+.2f} to {high:+,.2f} %" if bounds_percent(low, high) else NOTHING
 
 
 def _phase_rows(record: Comparison) -> Iterator[Row]:
@@ -163,10 +157,7 @@ def _how_rows(record: Comparison) -> Iterator[Row]:
     if order:
         yield (
             "order",
-            (
-                f"being second costs {order.percent:+.2f} % "
-                f"({order.low_percent:+.2f} to {_bound(order.high_percent)} %), balanced out"
-            ),
+            (f"being second costs {order.percent:+.2f} % ({_order_bounds(order)}), balanced out"),
         )
     faults = faults_of(record.pairs)
     if faults and faults.matter:

@@ -5,6 +5,7 @@ from math import fsum
 from typing import Final, Literal
 
 from resnext_bench.reports.figures.convs import compared
+from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.convs import shape_words
 from resnext_bench.reports.render.convs_timed import wrong_lines
 from resnext_bench.reports.render.convs_words import cut_lines
@@ -110,7 +111,7 @@ def _rows(record: Convs, rows: Sequence[LayoutRow]) -> Iterator[tuple[str, ...]]
             row.operation,
             _ms(record, row.nhwc_us),
             _ms(record, row.nchw_us),
-            _interval(row.ratio, 2) if row.ratio else row.why or "–",
+            _ratio(row.ratio) if row.ratio else row.why or "–",
             _faster(row),
         )
 
@@ -122,6 +123,10 @@ def _ms(record: Convs, us: float | None) -> str:
 
 def _interval(one: Estimate, digits: int) -> str:
     return f"{one.value:.{digits}f} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+
+
+def _ratio(one: Estimate) -> str:
+    return f"{one.value:.2f} ({span(one.low, one.high, '{:.2f}'.format)})"
 
 
 def _faster(row: LayoutRow) -> str:

@@ -15,6 +15,7 @@ from resnext_bench.reports.figures.convs import (
     sides_of,
     sums,
 )
+from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.convs import IN_FULL, layer_names
 from resnext_bench.reports.render.convs_conspicuous import conspicuous, remarks
 from resnext_bench.reports.render.convs_words import (
@@ -194,7 +195,7 @@ def _full_row(one: Measured) -> tuple[str, ...]:
         side_words(one.side),
         milliseconds(one.ms),
         factor(ratio.value) if ratio else "",
-        f"{factor(ratio.low)} to {factor(ratio.high)}" if ratio else "",
+        span(ratio.low, ratio.high, factor) if ratio else "",
         one.plan.kernel,
         ", ".join(_notes(one)),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from resnext_bench.reports.figures.convs import Side
+from resnext_bench.reports.render.bounds import bounds, span
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -29,7 +30,8 @@ def milliseconds(value: float) -> str:
 def ratio_words(found: Estimate) -> str:
     """Return a ratio with the half width of its interval in per cent: "0.55 ±3%"."""
     half = 100 * ((found.high / found.low) ** 0.5 - 1)
-    return f"{factor(found.value)} ±{half:.0f}%" if half < 1000 else f"{factor(found.value)} ±?"
+    is_bound = bounds(found.low, found.high)
+    return f"{factor(found.value)} ±{half:.0f}%" if is_bound else f"{factor(found.value)} ±?"
 
 
 def factor(value: float) -> str:
@@ -39,4 +41,4 @@ def factor(value: float) -> str:
 
 def times(found: Estimate) -> str:
     """Return a ratio with its interval, for a sentence."""
-    return f"{factor(found.value)} ({factor(found.low)} to {factor(found.high)}) times"
+    return f"{factor(found.value)} ({span(found.low, found.high, factor)}) times"

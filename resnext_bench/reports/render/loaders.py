@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.model import Column, Line, Section, Table, bar
 from resnext_bench.reports.schema.loaders import Knee, LoaderBench, LoaderRate, Setting
 from resnext_bench.wording import count_of
@@ -54,7 +55,7 @@ def _row(
         _loader(rate, varied),
         str(value),
         f"{found.value:,.0f}",
-        f"{found.low:,.0f} to {found.high:,.0f}",
+        span(found.low, found.high, "{:,.0f}".format),
         f"{rate.cores:.2f}",
         bar(found.value / best, 8),
         *knee,

@@ -5,6 +5,7 @@ from typing import Final
 
 from resnext_bench.reports.render import words
 from resnext_bench.reports.render.attribution import sections as attribution_sections
+from resnext_bench.reports.render.bounds import TOO_FEW, bounds
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import (
     Figure,
@@ -66,6 +67,12 @@ def first_doubt(record: Record) -> Line | None:
         return _doubt(f"INVALID: {reasons[0] if reasons else record.why}{more}", "bad")
     if record.status == "interrupted" and record.figures:
         return _doubt(f"INTERRUPTED: {record.why.removeprefix('interrupted ')}", "warning")
+    if record.figures and (lost := [one for one in record.counted if one.invalid]):
+        # Records that were written before `left_out`, and interrupted runs with nothing else.
+        which = ", ".join(str(one.number) for one in lost)
+        return _doubt(
+            f"INVALID sessions are in these figures ({which}): {lost[0].invalid[0]}", "bad"
+        )
     never = [one for one in record.sessions if one.steadiness.judged and not one.steadiness.steady]
     if not record.figures or not never:
         return None
@@ -90,15 +97,13 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
     share = f"   {each} on each of {devices} devices" if devices > 1 else "   on one device"
     yield "images/s", Figure(value=f"{figures.images_per_s:,.1f}", rest=share)
     if record.interval:
-        rates = [session.figures.images_per_s for session in record.sessions]
+        rates = [session.figures.images_per_s for session in record.counted]
         found = record.interval
-        yield (
-            "interval",
-            (
-                f"{found.low:,.1f} to {found.high:,.1f} images/s "
-                f"({found.confidence_percent:g} %, {found.sessions} sessions)"
-            ),
-        )
+        of = f"{found.confidence_percent:g} %, {found.sessions} sessions"
+        told = f"{found.low:,.1f} to {found.high:,.1f} images/s ({of})"
+        if not bounds(found.low, found.high):
+            told = f"none: {TOO_FEW} ({of})"
+        yield "interval", told
         yield "sessions", f"{min(rates):,.1f} to {max(rates):,.1f} images/s"
     yield (
         "ms/step",
@@ -108,10 +113,7 @@ def _figure_rows(record: Record, figures: Figures) -> Iterator[Row]:
         ),
     )
     if figures.slow:
-        cost = (
-            f"which makes all steps together {words.short(figures.slow.cost_percent, 3)} % longer"
-        )
-        yield "slow steps", f"{words.slow_steps(figures.slow)}, {cost}"
+        yield words.slow_label(figures.slow), words.slow_and_cost(figures.slow)
     if figures.peak_gib:  # not known of a window that was cut
         yield "peak memory", _peak_memory(record, figures)
     if record.cost and record.cost.mfu_percent is not None:
@@ -188,6 +190,8 @@ def _condition_rows(record: Record) -> Iterator[Row]:
     yield "each rank", words.resources(config, record.topology)
     yield "batch", words.batch(config)
     yield "precision", words.precision(config)
+    if optimizer := words.optimizer(config):
+        yield "optimizer", optimizer
     yield "layout", words.layout(config, record.weight_format)
     if config.device == "cuda":
         yield "cuDNN", words.cudnn(config)
@@ -229,7 +233,7 @@ def _measured(record: Record) -> str:
     config, first = record.resolved, record.sessions[0]
     if record.attribution:
         return _in_turn(record, record.attribution)
-    counted = sum(session.figures.steps for session in record.sessions)
+    counted = sum(session.figures.steps for session in record.counted)
     warm_up = f"after {config.warm_up} of warm-up"
     if first.steps_asked is not None:
         done = counted + first.steadiness.cut
@@ -295,7 +299,7 @@ def doubt_of(record: Record) -> str:
 
 def gpu_line(record: Record) -> str:
     """Return a line such as `1,980 MHz (max 1,980)   650 W of 700   54 °C`; empty without a GPU."""
-    seen = [session.gpus for session in record.sessions if session.gpus]
+    seen = [session.gpus for session in record.counted if session.gpus]
     if (figures := gpu_figures(seen)) is None:
         return ""
     used = {index for one in seen for index in one.index}

@@ -112,6 +112,14 @@ def _figure(value: float | None) -> str:
 
 
 def _advice(found: Diff, output: str) -> Iterator[Line]:
+    if found.comparison:
+        yield Line(
+            text="The runs took turns as the sides of one comparison; it says what that shows:",
+            tone="dim",
+        )
+        command = f"  resnext-bench runs show {found.comparison}{output}"
+        yield Line(text=command, tone="dim", is_command=True)
+        return
     if None in (found.figures_a, found.figures_b):
         yield Line(text="One of the runs has no figures to compare.", tone="dim")
         return

@@ -3,6 +3,7 @@
 from math import ceil
 from typing import Final, assert_never
 
+from resnext_bench.reports.render.bounds import NOTHING, bounds_percent
 from resnext_bench.reports.render.model import Tone
 from resnext_bench.reports.render.words import duration, short, slow_steps
 from resnext_bench.reports.schema.comparison import Comparison
@@ -68,7 +69,9 @@ def _changed(record: Comparison) -> str:
     if change is None:
         return f"{one} takes another time"
     if record.carried_by == "middle" and record.middle:
-        scatter = f"{short(change.low_percent, 2, '+')} to {short(change.high_percent, 2, '+')} %"
+        low, high = change.low_percent, change.high_percent
+        scatter = f"{short(low, 2, '+')} to {short(high, 2, '+')} %"
+        scatter = scatter if bounds_percent(low, high) else NOTHING
         return (
             f"the median step takes {_size(record.middle)}; all steps together scatter more "
             f"({scatter})"

@@ -238,16 +238,36 @@ def _with_name(table: Table, width: int) -> tuple[RichTable, list[int], bool]:
     while (left := width - _taken(table, shown[:-1])) < _needs(rows, shown[-1]) and going:
         shown.remove(going.pop(0))
     last = shown[-1]
-    whole = [row[last] for row in rows]
-    names = fitting(whole, max(left, _SHORTEST_NAME))
+    room = max(left, _SHORTEST_NAME)
+    before = shown[-2] if len(shown) > 1 else last
+    beside = max((len(row[before]) for row in rows), default=0) if before != last else 0
+    split = [
+        _over_two(row[last], beside, room) if not row[before] else ("", row[last]) for row in rows
+    ]
+    whole = [rest for _, rest in split]
+    names = fitting(whole, room)
     numbered = any(
         name != full and _NUMBERED.search(name) for name, full in zip(names, whole, strict=True)
     )
     cut = tuple(
-        (*row[:last], name, *row[last + 1 :])
-        for row, name in zip(rows_of(table), names, strict=True)
+        _with(row, {before: first, last: name} if first else {last: name})
+        for row, name, (first, _) in zip(rows_of(table), names, split, strict=True)
     )
     return _grid(replace(table, groups=(cut,)), shown, gap=1), shown, numbered
+
+
+def _over_two(name: str, beside: int, room: int) -> tuple[str, str]:
+    """Divide a name that is too long between its cell and the empty one before, by whole words."""
+    if len(name) <= room:
+        return "", name
+    first, words = "", name.split(" ")
+    while len(words) > 1 and len(f"{first} {words[0]}".strip()) <= beside:
+        first = f"{first} {words.pop(0)}".strip()
+    return first, " ".join(words)
+
+
+def _with(row: Sequence[Words], cells: dict[int, Words]) -> tuple[Words, ...]:
+    return tuple(cells.get(at, cell) for at, cell in enumerate(row))
 
 
 def _needs(rows: Sequence[tuple[str, ...]], at: int) -> int:

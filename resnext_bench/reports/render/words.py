@@ -211,6 +211,39 @@ FAR_LONGER = 2.0
 """Ratio to the mean of slow steps above which the longest one is mentioned."""
 
 
+def optimizer(config: RunConfig) -> str:
+    """Name the optimizer, and that it is fused; empty where neither is chosen."""
+    name = {"sgd": "SGD", "adamw": "AdamW"}[config.optimizer]
+    if config.optimizer == "sgd" and not config.fused_optimizer:
+        return ""
+    return f"{name}, fused" if config.fused_optimizer else name
+
+
+def is_two_speeds(found: SlowSteps) -> bool:
+    """Return whether the steps called slow are as many as the others, without a rhythm."""
+    return not found.every and 2 * found.slow >= found.steps
+
+
+def slow_label(found: SlowSteps, of: str = "") -> str:
+    """Return the name of the row that tells of them."""
+    return f"{'two speeds' if is_two_speeds(found) else 'slow steps'}{of}"
+
+
+def slow_and_cost(found: SlowSteps, of: str = "") -> str:
+    """Say which steps are slow, and what they cost where they are the exception."""
+    if is_two_speeds(found):
+        return slow_steps(found)
+    cost = f"which makes all steps{of} together {short(found.cost_percent, 3)} % longer"
+    return f"{slow_steps(found)}, {cost}"
+
+
+def _other_ms(found: SlowSteps) -> float | None:
+    """Return the mean of the other steps, ms, from what the slow ones cost; None without any."""
+    others = found.steps - found.slow
+    times = found.steps * (1 + found.cost_percent / 100) - others
+    return found.slow * found.slow_ms / times if others and times > 0 else None
+
+
 def slow_steps(found: SlowSteps, of: str = "") -> str:
     """Say which steps are slow: "every 4th step of b takes 60.0 ms"."""
     if found.every:
@@ -218,6 +251,8 @@ def slow_steps(found: SlowSteps, of: str = "") -> str:
     share = 100 * found.slow / found.steps
     told = f"{share:.0f} %" if share >= 2 else f"{share:.1f} %"
     take = f"{told} of the steps{of} take {ms(found.slow_ms)} ms"
+    if is_two_speeds(found) and (other := _other_ms(found)) is not None:
+        return f"{take} on average, the others {ms(other)} ms, at irregular intervals"
     if found.longest_ms and found.longest_ms >= FAR_LONGER * found.slow_ms:
         return (
             f"{take} on average, at irregular intervals, and the longest {ms(found.longest_ms)} ms"

@@ -171,6 +171,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     gpus_b: GpuFigures | None
     sessions: tuple[int, int]
     """Number of complete sessions of a and of b."""
+    comparison: str = ""
+    """Id of the comparison of which they are the two sides; empty where they are not."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

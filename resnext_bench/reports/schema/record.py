@@ -205,6 +205,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval | None = None
     """Interval of images/s over the sessions (Student's t on their logarithms); None below two."""
     sessions: tuple[Session, ...]
+    left_out: tuple[int, ...] = ()
+    """Numbers of sessions that do not count in the figures over all: invalid ones of a run that is
+    valid itself, and those whose other side was invalid. Older records count them."""
     notes: tuple[str, ...]
     failure: Failure | None = None
     profiled: tuple[Profiled, ...] = ()
@@ -218,6 +221,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """Tags that the user has given, as the note is."""
     note: str = ""
+
+    @property
+    def counted(self) -> tuple[Session, ...]:
+        """Return the sessions that the figures are of."""
+        return tuple(one for one in self.sessions if one.number not in self.left_out)
 
 
 def _listing(record: Record) -> Listing:

@@ -113,8 +113,8 @@ def _together(known: Sequence[Facts], name: str) -> str:
     return " | ".join(sorted({one.get(name, "none") for one in known}))
 
 
-def diff(a: Record, b: Record) -> Diff:
-    """Return what differs between two runs."""
+def diff(a: Record, b: Record, comparison: str = "") -> Diff:
+    """Return what differs between two runs; of one comparison, where its id is given."""
     return Diff(
         a=a.id,
         b=b.id,
@@ -127,7 +127,8 @@ def diff(a: Record, b: Record) -> Diff:
         environment=differences([a], [b], environment_facts),
         figures_a=a.figures,
         figures_b=b.figures,
-        gpus_a=gpu_figures(session.gpus for session in a.sessions),
-        gpus_b=gpu_figures(session.gpus for session in b.sessions),
-        sessions=(len(a.sessions), len(b.sessions)),
+        gpus_a=gpu_figures(session.gpus for session in a.counted),
+        gpus_b=gpu_figures(session.gpus for session in b.counted),
+        sessions=(len(a.counted), len(b.counted)),
+        comparison=comparison,
     )

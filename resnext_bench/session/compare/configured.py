@@ -160,8 +160,11 @@ class Configured:
 
     def close(self, status: Status, why: str) -> tuple[str, ...]:
         """Write both runs' records."""
-        for run in (self.a, self.b):
-            run.close(status, why, None)
+        for run, other, name in ((self.a, self.b, "b"), (self.b, self.a, "a")):
+            lost = {
+                one.number: f"{name}: {one.invalid[0]}" for one in other.sessions if one.invalid
+            }
+            run.close(status, why, None, lost)
         return self.a.id, self.b.id
 
     def _side(self, run: Recording, given: str) -> Side:

@@ -101,7 +101,7 @@ def test_without_a_profile_the_reason_stands_there() -> None:
 
 def test_as_markdown() -> None:
     text = markdown(sections(with_profile()))
-    assert "| b - a | a | b | b is |" in text
+    assert "| b - a | a | b | outcome |" in text
     assert "the step" in text
 
 

@@ -213,6 +213,10 @@ TOO_FEW = Steadiness(cut=0, judged=False, steady=False, why="8 steps are too few
             f"INVALID: {LOST}; 2 more below",
         ),
         ({"status": "invalid", "why": "of old", "sessions": ()}, "INVALID: of old"),
+        (
+            {"sessions": (made_session(invalid=(LOST,)), made_session(number=2))},
+            f"INVALID sessions are in these figures (1): {LOST}",
+        ),
         ({"sessions": (made_session(steadiness=NEVER),)}, "NEVER STEADY: +0.1 % a step"),
         (
             {"sessions": (made_session(), made_session(2, steadiness=NEVER))},
@@ -223,7 +227,15 @@ TOO_FEW = Steadiness(cut=0, judged=False, steady=False, why="8 steps are too few
             "INTERRUPTED: after 13 of 40 steps",
         ),
     ],
-    ids=["invalid", "three reasons", "without sessions", "never steady", "one of two", "cut"],
+    ids=[
+        "invalid",
+        "three reasons",
+        "without sessions",
+        "a side of old",
+        "never steady",
+        "one of two",
+        "cut",
+    ],
 )
 def test_what_is_to_be_said_against_figures_stands_before_them(
     changes: dict[str, object], first: str

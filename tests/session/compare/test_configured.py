@@ -12,7 +12,7 @@ from resnext_bench.job import ImageList
 from resnext_bench.launch.watch import SessionFailed
 from resnext_bench.reports.schema.comparison import Difference, Order
 from resnext_bench.reports.schema.notes import Found, Note, note
-from resnext_bench.reports.schema.record import Failure
+from resnext_bench.reports.schema.record import Failure, Record, Status
 from resnext_bench.reports.schema.sessions import Session, Steadiness
 from resnext_bench.reports.store import runs
 from resnext_bench.session.compare import periods
@@ -268,6 +268,62 @@ def test_both_runs_end_with_a_record(tmp_path: Path, stage: Stage) -> None:
     records = [runs.load_run(tmp_path / child) for child in children]
     assert [record.id for record in records] == [source.a.id, source.b.id]
     assert [(record.status, len(record.sessions)) for record in records] == [("interrupted", 1)] * 2
+
+
+def closed_with(
+    tmp_path: Path, *invalid: tuple[str, int], status: Status = "ok"
+) -> tuple[Record, Record]:
+    """Close both runs of two sessions, of which those named (side, number) are invalid."""
+    source = made_configured(tmp_path)
+    for number, order in ((1, "ab"), (2, "ba")):
+        source.measure(number, order, silent)
+    for name, run in zip("ab", (source.a, source.b), strict=True):
+        for at, one in enumerate(run.sessions):
+            rate = 10.0 * (at + 1)
+            figures = msgspec.structs.replace(one.figures, images_per_s=rate)
+            lost = ("60 % of the cores were lost",) if (name, one.number) in invalid else ()
+            run.sessions[at] = msgspec.structs.replace(one, figures=figures, invalid=lost)
+    source.close(status, "")
+    a, b = (runs.load_run(run.setup.folder) for run in (source.a, source.b))
+    return a, b
+
+
+def test_sessions_that_the_comparison_threw_away_do_not_count_in_its_runs(
+    tmp_path: Path, stage: Stage
+) -> None:
+    a, b = closed_with(tmp_path, ("a", 1))
+    for record in (a, b):
+        assert (record.status, record.left_out, len(record.sessions)) == ("ok", (1,), 2)
+        assert record.figures
+        assert record.figures.steps == record.sessions[1].figures.steps
+        assert record.interval is None, "one session is left"
+        assert [one.number for one in record.counted] == [2]
+    reason = "60 % of the cores were lost"
+    assert a.notes[0] == f"session 1 does not count in the figures: {reason}"
+    assert b.notes[0] == f"session 1 does not count in the figures: a: {reason}"
+
+
+def test_without_invalid_sessions_all_count(tmp_path: Path, stage: Stage) -> None:
+    for record in closed_with(tmp_path):
+        assert (record.status, record.left_out) == ("ok", ())
+        assert record.figures
+        assert record.figures.steps == sum(one.figures.steps for one in record.sessions)
+        assert record.interval
+        assert record.interval.sessions == 2
+
+
+def test_a_side_whose_sessions_are_all_invalid_is_invalid(tmp_path: Path, stage: Stage) -> None:
+    a, b = closed_with(tmp_path, ("a", 1), ("b", 2))
+    assert (a.status, b.status) == ("invalid", "invalid")
+    assert a.why == "60 % of the cores were lost; b: 60 % of the cores were lost"
+    assert a.left_out == ()
+
+
+def test_an_invalid_run_shows_all_its_sessions(tmp_path: Path, stage: Stage) -> None:
+    a, _ = closed_with(tmp_path, ("a", 1), status="invalid")
+    assert (a.status, a.left_out) == ("invalid", ())
+    assert a.figures
+    assert a.figures.steps == sum(one.figures.steps for one in a.sessions)
 
 
 def test_nothing_differs_from_itself() -> None:

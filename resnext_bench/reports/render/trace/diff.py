@@ -205,7 +205,7 @@ def _tone(one: Delta) -> Tone:
 def _columns(name: str) -> tuple[Column, ...]:
     return (
         *(Column(name=one, is_number=True) for one in ("b - a", "a", "b")),
-        Column(name="b is"),
+        Column(name="outcome"),
         Column(name=name, is_name=True),
     )
 
@@ -288,7 +288,7 @@ def work_table(
     """
     names = distinct([_name(one) for one in shown])
     changes = [_change(one) for one in shown]
-    heads = ["b - a", "a", "b", "b is", "changed", "pass", "where", what]
+    heads = ["b - a", "a", "b", "outcome", "changed", "pass", "where", what]
     kept = [at for at, one in enumerate(heads) if one != "changed" or any(changes)]
     cells = [
         (*_numbers(one), word(one), change, _pass(one), _where(one), name)

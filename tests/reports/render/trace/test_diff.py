@@ -47,7 +47,7 @@ def test_what_became_of_the_work(tmp_path: Path) -> None:
     b = changed(changed(NET, "stem", strides=NHWC, us=90.0), "block.conv1", kernel=WINOGRAD)
     found = compared(program(NET), program((*b[:4], Layer(name="new", us=5.0))), tmp_path)
     rows = table(found, "what became of the work")
-    assert cells(rows, "b is") == ["gone", "faster", "new", "same"]
+    assert cells(rows, "outcome") == ["gone", "faster", "new", "same"]
     assert cells(rows, "changed") == ["", "NCHW → NHWC", "", "other kernel"]
     assert cells(rows, "where") == ["head", "stem", "new", "block.conv1"]
     assert cells(rows, "b - a") == ["-0.015", "-0.010", "+0.005", "0.000"]
@@ -60,7 +60,7 @@ def test_noise_is_said_to_be(tmp_path: Path) -> None:
     found = compared(a, b, tmp_path)
     assert headline(found).startswith("A step's difference cannot be told from noise")
     rows = table(found, "what became of the work")
-    assert cells(rows, "b is") == ["noise"]
+    assert cells(rows, "outcome") == ["noise"]
     assert rows.row_tones == ("dim",)
     assert any("from one launch to the next" in note.text for note in rows.notes)
 
@@ -69,7 +69,7 @@ def test_other_work_in_the_same_time(tmp_path: Path) -> None:
     found = compared(program(NET), program(changed(NET, "stem", kernel=WINOGRAD)), tmp_path)
     assert "to the nanosecond" in headline(found)
     assert "largest" not in headline(found)
-    assert cells(table(found, "what became"), "b is") == ["same"]
+    assert cells(table(found, "what became"), "outcome") == ["same"]
 
 
 def test_the_largest_change_of_a_step_that_is_as_long(tmp_path: Path) -> None:
