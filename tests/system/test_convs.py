@@ -99,7 +99,7 @@ def test_the_record_is_listed_shown_and_queried(typed: Typed, tmp_path: Path) ->
     ]
     runs = Typed(typed._patch, typed._streams, "runs")
     assert f"{found['id']} ok" in " ".join(runs("list")[1].split())
-    assert "forward of given" in runs("show", "last")[1]
+    assert "forward of this convolution" in runs("show", "last")[1]
     assert json.loads(runs("show", "last", "--json")[1]) == found
     asked = "SELECT problem, rank, engine, workspace FROM convs WHERE candidate = 1"
     assert json.loads(runs("query", asked, "--json")[1]) == [

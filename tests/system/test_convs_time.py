@@ -94,7 +94,7 @@ def test_all_settings_of_one_convolution(tmp_path: Path) -> None:
         assert len(off) == 6
         assert all(plans[*key, ""] != name for key, name in off.items())
     shown = run("runs", "show", "last", cwd=tmp_path, COLUMNS="80")
-    assert "weight gradient of given (32@14, 4 groups)" in shown.stdout
+    assert "weight gradient of this convolution (32@14, 4 groups)" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
     query = "SELECT count(*) AS n FROM convs WHERE samples[1] > 0 AND error < 0.01"
     rows = json.loads(run("runs", "query", query, "--json", cwd=tmp_path).stdout)
