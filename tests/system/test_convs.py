@@ -150,6 +150,7 @@ def test_a_gpu_saves_its_description(typed: Typed, tmp_path: Path) -> None:
         ((), "name a network, such as resnext50_32x4d, or give --shape"),
         (("resnext50_32x4d", "--groups", "2"), "--groups belongs to --shape"),
         (("resnext50_32x4d", *ONE), "leave MODEL out"),
+        (("nosuch",), "MODEL: unknown model 'nosuch'"),
         (("--shape", "2x8x9"), "256x128x56x56"),
         ((*ONE, "--layer", "a"), "--layer belongs to a network"),
         (("timm:resnet_18",), "no such model"),

@@ -41,7 +41,7 @@ def typed(
         (("--rounds", "3"), 2, "--rounds 3: give an even number, such as 4"),
         (("--dtype", "tf32"), 2, "a CPU has no TF32; give fp32, bf16 or fp16"),
         (("--device", "cuda"), 5, "--device cuda: no GPU here; --device cpu times oneDNN"),
-        (("--layer", "conv9"), 2, "--layer conv9: not among its convolutions"),
+        (("--layer", "conv9"), 2, "--layer conv9: not among its 53 convolutions"),
     ],
 )
 def test_what_is_refused(
